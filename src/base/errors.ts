@@ -1,0 +1,125 @@
+/** RFC 6120 §8.3.2 error types. */
+type StanzaType = 'auth' | 'cancel' | 'modify' | 'wait';
+
+interface ErrorRow {
+  /** Status on doors 1 and 2 and everywhere else that `at` names no other. */
+  readonly http: number;
+  /** Where one door answers otherwise (CONTRACT §3 has the table). */
+  readonly at?: Readonly<Partial<Record<'external' | 'file_share' | 'messages', number>>>;
+  /** RFC 6120 §8.3.3 error type and condition; none where no stanza can meet it. */
+  readonly stanza?: readonly [StanzaType, string];
+  /** Child of the stanza error in `urn:xmpp:http:upload:0` (XEP-0363 §5). */
+  readonly element?: 'file-too-large' | 'retry';
+  /** One sentence that a person can act on, when the place that refuses knows nothing better. */
+  readonly text: string;
+}
+
+/** Every refusal that a user can meet, once: each door answers from it, and the docs are held to it. */
+export const errorTable = {
+  bad_request: { http: 400, stanza: ['modify', 'bad-request'], text: 'The request is malformed.' },
+  name_too_long: {
+    http: 413,
+    stanza: ['modify', 'not-acceptable'],
+    text: 'The file name is too long: at most 255 bytes.',
+  },
+  file_too_large: {
+    http: 413,
+    stanza: ['modify', 'not-acceptable'],
+    element: 'file-too-large',
+    text: 'The file is too large.',
+  },
+  type_not_allowed: {
+    http: 403,
+    stanza: ['modify', 'not-acceptable'],
+    text: 'Files of this type may not be uploaded here.',
+  },
+  purpose_not_offered: {
+    http: 400,
+    stanza: ['cancel', 'feature-not-implemented'],
+    text: 'This upload purpose is not offered here.',
+  },
+  denied: { http: 403, stanza: ['auth', 'forbidden'], text: 'You may not upload files here.' },
+  quota_exceeded: {
+    http: 402,
+    stanza: ['wait', 'resource-constraint'],
+    element: 'retry',
+    text: 'Your upload quota is used up.',
+  },
+  service_full: {
+    http: 402,
+    stanza: ['wait', 'resource-constraint'],
+    element: 'retry',
+    text: 'This upload service is full.',
+  },
+  caller_refused: { http: 403, text: 'You may not use this address.' },
+  slot_unknown: {
+    http: 403,
+    text: 'This upload link is not valid, or its time is up. Ask for a new slot.',
+  },
+  removed: {
+    http: 403,
+    at: { external: 409 },
+    text: 'The file of this link was removed; the link cannot be used again.',
+  },
+  size_mismatch: {
+    http: 400,
+    at: { external: 403, file_share: 413 },
+    text: 'The body is not as long as the slot says.',
+  },
+  type_mismatch: {
+    http: 400,
+    at: { external: 403 },
+    text: 'The Content-Type is not the one the slot was asked for.',
+  },
+  length_required: { http: 411, text: 'A PUT needs a Content-Length.' },
+  already_there: { http: 409, text: 'There is a file at this link already.' },
+  being_uploaded: { http: 409, text: 'Another upload to this link is under way.' },
+  body_cut: { http: 400, text: 'The upload broke off before its last byte. Try again.' },
+  body_idle: { http: 408, text: 'The upload stood still for too long. Try again.' },
+  storage_full: { http: 507, stanza: ['wait', 'resource-constraint'], text: 'There is no space left.' },
+  not_found: { http: 404, stanza: ['cancel', 'item-not-found'], text: 'Nothing is here.' },
+  method_not_allowed: { http: 405, text: 'This method is not allowed here.' },
+  range_not_satisfiable: { http: 416, text: 'The range lies outside the file.' },
+  unavailable: {
+    http: 503,
+    stanza: ['wait', 'service-unavailable'],
+    text: 'The service is not ready. Try again soon.',
+  },
+  internal: {
+    http: 500,
+    stanza: ['cancel', 'internal-server-error'],
+    text: 'Something went wrong here; the log has the story.',
+  },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof errorTable;
+
+/** The row of a code, seen through the general shape. */
+export function errorRow(code: ErrorCode): ErrorRow {
+  return errorTable[code];
+}
+
+export interface RefusalFacts {
+  /** Replaces the table's text. */
+  readonly text?: string;
+  /** For `file_too_large`, bytes. */
+  readonly maxFileSize?: number;
+  /** For quotas: the moment from which the same request fits, ms since 1970. */
+  readonly retryAt?: number;
+  readonly cause?: unknown;
+}
+
+/** An expected "no" on any walk through the house. All else that is thrown is a bug. */
+export class Refusal extends Error {
+  readonly code: ErrorCode;
+  readonly maxFileSize: number | undefined;
+  readonly retryAt: number | undefined;
+
+  constructor(code: ErrorCode, facts: RefusalFacts = {}) {
+    super(facts.text ?? errorTable[code].text, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.name = 'Refusal';
+    this.code = code;
+    this.maxFileSize = facts.maxFileSize;
+    this.retryAt = facts.retryAt;
+  }
+}

@@ -1,0 +1,41 @@
+/** An XMPP address (RFC 7622), case-folded as the servers do it. */
+export interface Jid {
+  /** Empty for a server or component. */
+  readonly local: string;
+  readonly domain: string;
+  /** Empty for a bare JID. */
+  readonly resource: string;
+}
+
+const FORBIDDEN_LOCAL = /["&'/:<>@\s\p{Cc}]/u;
+const FORBIDDEN_DOMAIN = /["&'/<>@\s\p{Cc}]/u;
+const MAX_PART_BYTES = 1023;
+
+/** Reads `[local@]domain[/resource]`; undefined where it is none. */
+export function parseJid(text: string): Jid | undefined {
+  const slash = text.indexOf('/');
+  const bare = slash < 0 ? text : text.slice(0, slash);
+  const resource = slash < 0 ? '' : text.slice(slash + 1);
+  const at = bare.indexOf('@');
+  const local = at < 0 ? '' : fold(bare.slice(0, at));
+  const domain = fold(bare.slice(at + 1)).replace(/\.$/, '');
+  if (at === 0 || (slash >= 0 && resource === '') || domain === '') return undefined;
+  if (FORBIDDEN_LOCAL.test(local) || FORBIDDEN_DOMAIN.test(domain)) return undefined;
+  if ([local, domain, resource].some((part) => Buffer.byteLength(part) > MAX_PART_BYTES)) return undefined;
+  return { local, domain, resource };
+}
+
+/** `local@domain` or `domain`, folded: the name under which an owner is kept. Undefined where it is no JID. */
+export function bareJid(text: string): string | undefined {
+  const jid = parseJid(text);
+  return jid && bareOf(jid);
+}
+
+export function bareOf(jid: Jid): string {
+  return jid.local === '' ? jid.domain : `${jid.local}@${jid.domain}`;
+}
+
+// RFC 8265 UsernameCaseMapped, in the parts that decide equality: width and case, then NFC.
+function fold(part: string): string {
+  return part.normalize('NFKC').toLowerCase().normalize('NFC');
+}

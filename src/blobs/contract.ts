@@ -1,0 +1,63 @@
+/**
+ * The bytes, by key. A key is `ab/<id>.<ext>` (see `uploads/links.ts`), made by us and never by a client.
+ *
+ * A blob is written once and never changed. Nothing that a failed `put` wrote is left behind. Whether a blob
+ * may be seen is the ledger's business: a store may show bytes under their key before they are whole.
+ * Native failures become `BlobFault`s at this edge, with the cause kept.
+ */
+export interface Blobs {
+  /**
+   * Writes a blob from batches of chunks as they come. The next batch is asked for while the last one is
+   * being written, and never more than that: memory is bounded by the size of two batches.
+   * Resolves with the bytes written once they are durable (with `sync`), rejects with the source's own error
+   * where that fails, else with a `BlobFault`.
+   */
+  put(key: string, batches: AsyncIterable<readonly Uint8Array[]>): Promise<number>;
+
+  /** A blob for reading, or undefined where there is none. Stays readable to its end if it is removed meanwhile. */
+  open(key: string): Promise<OpenBlob | undefined>;
+
+  /** Removes blobs; those that are not there are no error. */
+  remove(keys: readonly string[]): Promise<void>;
+
+  /** Everything that lies in the store, leftovers of writes included. For fsck; order is not promised. */
+  list(): AsyncIterable<StoredBlob>;
+
+  /** Room that is left, or undefined where a store has no such notion. */
+  space(): Promise<{ readonly free: number; readonly total: number } | undefined>;
+
+  /** Rejects with a `BlobFault` where the store cannot take writes now. */
+  ready(): Promise<void>;
+
+  close(): Promise<void>;
+}
+
+export interface OpenBlob {
+  readonly size: number;
+  /**
+   * The bytes from `start` up to, not including, `end`. A chunk is the reader's until it asks for the next;
+   * the store reads one chunk ahead meanwhile. Ending the iteration early is fine.
+   */
+  read(start: number, end: number): AsyncIterable<Uint8Array>;
+  /** Must be called once, after every `read` has ended. */
+  close(): Promise<void>;
+}
+
+export interface StoredBlob {
+  readonly key: string;
+  readonly size: number;
+  readonly modifiedAt: number;
+}
+
+export type BlobFaultKind = 'full' | 'denied' | 'missing' | 'exists' | 'failed';
+
+/** A store's failure, in our words. `full` becomes 507 at every door. */
+export class BlobFault extends Error {
+  readonly kind: BlobFaultKind;
+
+  constructor(kind: BlobFaultKind, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'BlobFault';
+    this.kind = kind;
+  }
+}
