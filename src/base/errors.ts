@@ -116,7 +116,10 @@ export class Refusal extends Error {
   readonly retryAt: number | undefined;
 
   constructor(code: ErrorCode, facts: RefusalFacts = {}) {
-    super(facts.text ?? errorTable[code].text, facts.cause === undefined ? undefined : { cause: facts.cause });
+    super(
+      facts.text ?? errorTable[code].text,
+      facts.cause === undefined ? undefined : { cause: facts.cause },
+    );
     this.name = 'Refusal';
     this.code = code;
     this.maxFileSize = facts.maxFileSize;

@@ -1,0 +1,63 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ErrorCode } from './errors.ts';
+import type { Door, RemovalReason } from './records.ts';
+
+/** What the house counts; `/metrics` shows it (Prometheus). Durations in milliseconds, sizes in bytes. */
+export interface Meter {
+  readonly registry: Registry;
+  granted(door: Door, ms: number): void;
+  stored(door: Door, bytes: number, ms: number): void;
+  served(bytes: number): void;
+  refused(door: Door, code: ErrorCode): void;
+  removed(reason: RemovalReason, uploads: number, bytes: number): void;
+  swept(ms: number): void;
+  /** Is the component stream of this JID up? */
+  stream(jid: string, up: boolean): void;
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600];
+
+export function createMeter(): Meter {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name: `porter_${name}`, help, labelNames, registers });
+  const histogram = (name: string, help: string, labelNames: string[] = []) =>
+    new Histogram({ name: `porter_${name}`, help, labelNames, buckets: SECONDS, registers });
+
+  const slots = histogram('slot_seconds', 'Time to grant a slot.', ['door']);
+  const puts = histogram('put_seconds', 'Time from the claim of a PUT to its 201.', ['door']);
+  const uploaded = counter('uploaded_bytes_total', 'Bytes of stored uploads.', ['door']);
+  const downloads = counter('downloads_total', 'Answered downloads.');
+  const downloaded = counter('downloaded_bytes_total', 'Bytes of answered downloads.');
+  const refusals = counter('refusals_total', 'Refused requests by reason.', ['door', 'reason']);
+  const removals = counter('removed_uploads_total', 'Removed slots and uploads by reason.', ['reason']);
+  const removedBytes = counter('removed_bytes_total', 'Bytes given back by removals.', ['reason']);
+  const sweeps = histogram('sweep_seconds', 'Time of a whole sweep.');
+  const streams = new Gauge({
+    name: 'porter_stream_up',
+    help: 'Is the component stream up? 1 or 0.',
+    labelNames: ['jid'],
+    registers,
+  });
+
+  return {
+    registry,
+    granted: (door, ms) => slots.observe({ door }, ms / 1000),
+    stored(door, bytes, ms) {
+      puts.observe({ door }, ms / 1000);
+      uploaded.inc({ door }, bytes);
+    },
+    served(bytes) {
+      downloads.inc();
+      downloaded.inc(bytes);
+    },
+    refused: (door, reason) => refusals.inc({ door, reason }),
+    removed(reason, uploads, bytes) {
+      removals.inc({ reason }, uploads);
+      removedBytes.inc({ reason }, bytes);
+    },
+    swept: (ms) => sweeps.observe(ms / 1000),
+    stream: (jid, up) => streams.set({ jid }, up ? 1 : 0),
+  };
+}

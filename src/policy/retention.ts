@@ -1,0 +1,67 @@
+import type { Upload } from '../base/records.ts';
+import type { Lifetimes } from '../ledger/contract.ts';
+
+/** `retention` of the config. Periods in milliseconds, null = for ever; sizes in bytes, null = no limit. */
+export interface Retention {
+  readonly max_age: number | null;
+  /** Bytes that a sweep leaves an owner; 0 = off. */
+  readonly soft_quota: number;
+  /** Purposes that are offered (XEP-0363 §7), with limits of their own. */
+  readonly purposes: Readonly<Record<string, PurposeRule>>;
+  /** Purpose by the start of the file's name, for clients that cannot say it otherwise (Movim). */
+  readonly name_prefixes: Readonly<Record<string, string>>;
+}
+
+export interface PurposeRule {
+  /** Undefined = as `retention.max_age`. */
+  readonly max_age?: number | null | undefined;
+  readonly max_file_size?: number | null | undefined;
+  readonly max_total_size?: number | null | undefined;
+}
+
+/** The purpose an upload is kept under: the one asked for, else the one its name tells, else none (`''`). */
+export function purposeOf(retention: Retention, name: string, asked: string | undefined): string {
+  if (asked !== undefined) return asked;
+  const prefix = Object.keys(retention.name_prefixes).find((start) => name.startsWith(start));
+  const purpose = prefix === undefined ? undefined : retention.name_prefixes[prefix];
+  return purpose !== undefined && isOffered(retention, purpose) ? purpose : '';
+}
+
+export function isOffered(retention: Retention, purpose: string): boolean {
+  return Object.hasOwn(retention.purposes, purpose);
+}
+
+/** How long a stored upload of this purpose is kept, in milliseconds; null = for ever. */
+export function maxAgeOf(retention: Retention, purpose: string): number | null {
+  const own = isOffered(retention, purpose) ? retention.purposes[purpose]?.max_age : undefined;
+  return own === undefined ? retention.max_age : own;
+}
+
+/** When a stored upload ends: at the moment its request named or by its age, whichever is sooner. */
+export function endOf(retention: Retention, upload: Upload): number | null {
+  const maxAge = maxAgeOf(retention, upload.purpose);
+  const byAge = maxAge === null || upload.storedAt === null ? null : upload.storedAt + maxAge;
+  if (upload.expiresAt === null) return byAge;
+  return byAge === null ? upload.expiresAt : Math.min(byAge, upload.expiresAt);
+}
+
+/** Can it be fetched now? */
+export function isVisible(retention: Retention, upload: Upload, now: number): boolean {
+  if (upload.state !== 'stored') return false;
+  const end = endOf(retention, upload);
+  return end === null || now < end;
+}
+
+/**
+ * For the ledger: how long each purpose lives. What its purpose keeps for ever is never taken to make room;
+ * uploads without a purpose always may be.
+ */
+export function lifetimesOf(retention: Retention): Lifetimes {
+  const names = ['', ...Object.keys(retention.purposes)];
+  return Object.fromEntries(
+    names.map((purpose) => {
+      const maxAge = maxAgeOf(retention, purpose);
+      return [purpose, { maxAge, evictable: purpose === '' || maxAge !== null }];
+    }),
+  );
+}

@@ -1,0 +1,30 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Meter } from '../base/meter.ts';
+import type { Blobs } from '../blobs/contract.ts';
+import type { Ledger } from '../ledger/contract.ts';
+import type { Access } from '../policy/access.ts';
+import type { Retention } from '../policy/retention.ts';
+
+/** The rules of the house as they are at this moment; a reload replaces them whole. */
+export interface UploadRules {
+  readonly access: Access;
+  readonly retention: Retention;
+  /** Bytes of all owners together; null = no limit. */
+  readonly globalQuota: number | null;
+  /** Milliseconds within which a slot's PUT must start. */
+  readonly slotTimeout: number;
+  readonly typeMismatch: 'refuse' | 'accept';
+}
+
+/** What every use case of uploads works with; built once by `app.ts` and by the commands. */
+export interface UploadDeps {
+  readonly ledger: Ledger;
+  readonly blobs: Blobs;
+  readonly rules: () => UploadRules;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly meter: Meter;
+  /** Names this process in claims and heartbeats. */
+  readonly instance: string;
+}
