@@ -52,6 +52,8 @@ export interface Ledger {
   listOwners(query: { after?: string; limit: number }): Promise<OwnerUsage[]>;
   stats(): Promise<LedgerStats>;
 
+  /** fsck: which of these ids (at most 1,000) have a row, in whatever state. */
+  known(ids: readonly string[]): Promise<string[]>;
   /** fsck: sets the true size of a stored upload, counters included. */
   correctSize(order: { id: string; size: number }): Promise<boolean>;
   /** fsck: counts an owner's uploads afresh and repairs its counters. True where they were wrong. */
@@ -93,7 +95,17 @@ export interface Lifetime {
 export interface Reservation {
   readonly upload: Pick<
     Upload,
-    'id' | 'locator' | 'owner' | 'door' | 'purpose' | 'name' | 'type' | 'size' | 'blob' | 'deadline' | 'expiresAt'
+    | 'id'
+    | 'locator'
+    | 'owner'
+    | 'door'
+    | 'purpose'
+    | 'name'
+    | 'type'
+    | 'size'
+    | 'blob'
+    | 'deadline'
+    | 'expiresAt'
   >;
   /** Hash of the PUT token; null where the PUT is found by its locator. */
   readonly putKey: string | null;
@@ -120,7 +132,12 @@ export type Reserved =
       readonly freesAt: number | null;
     }
   /** The locator is in use or was removed: for doors whose locators come from outside. */
-  | { readonly granted: false; readonly limit: 'locator'; readonly upload?: Upload; readonly removal?: Removal };
+  | {
+      readonly granted: false;
+      readonly limit: 'locator';
+      readonly upload?: Upload;
+      readonly removal?: Removal;
+    };
 
 export interface ClaimOrder {
   readonly by: { readonly putKey: string } | { readonly locator: string };
@@ -164,11 +181,27 @@ export interface RemoveOrder {
 /** `dryRun` counts what a step would take and changes nothing. */
 export type SweepStep = { readonly limit: number; readonly now: number; readonly dryRun?: boolean } & (
   | { /** Slots whose deadline passed without a PUT. */ readonly kind: 'unused' }
-  | { /** Claims of processes that have been silent since `silentSince`. */ readonly kind: 'dead_claims'; readonly silentSince: number }
-  | { /** Uploads of one purpose stored before a moment. */ readonly kind: 'max_age'; readonly purpose: string; readonly storedBefore: number; readonly detail: string }
+  | {
+      /** Claims of processes that have been silent since `silentSince`. */ readonly kind: 'dead_claims';
+      readonly silentSince: number;
+    }
+  | {
+      /** Uploads of one purpose stored before a moment. */ readonly kind: 'max_age';
+      readonly purpose: string;
+      readonly storedBefore: number;
+      readonly detail: string;
+    }
   | { /** Uploads whose own `expiresAt` has passed. */ readonly kind: 'expires_at' }
-  | { /** The oldest evictable uploads of owners above `bytes`. */ readonly kind: 'soft_quota'; readonly bytes: number; readonly lifetimes: Lifetimes; readonly detail: string }
-  | { /** Records of removed slots of ours, which nobody can fill again. */ readonly kind: 'records'; readonly removedBefore: number }
+  | {
+      /** The oldest evictable uploads of owners above `bytes`. */ readonly kind: 'soft_quota';
+      readonly bytes: number;
+      readonly lifetimes: Lifetimes;
+      readonly detail: string;
+    }
+  | {
+      /** Records of removed slots of ours, which nobody can fill again. */ readonly kind: 'records';
+      readonly removedBefore: number;
+    }
   | { /** Rate counters that no period reaches any more. */ readonly kind: 'rates' }
 );
 

@@ -1,0 +1,61 @@
+import type { RemovalReason, Upload } from '../base/records.ts';
+import type { UploadDeps } from './deps.ts';
+
+/** Blobs are unlinked in batches of this many. */
+const BURIED_AT_ONCE = 500;
+const FORGOTTEN_AT_ONCE = 500;
+
+export interface RemovalOrder {
+  readonly ids: readonly string[];
+  readonly reason: RemovalReason;
+  /** Who or which rule, in words; kept on record. */
+  readonly detail: string;
+}
+
+/** Removes uploads: first from the ledger, with a record of the reason, then their bytes. Unknown ids are passed over. */
+export async function remove(deps: UploadDeps, order: RemovalOrder): Promise<Upload[]> {
+  const removed = await deps.ledger.remove({ ...order, now: deps.clock() });
+  for (const upload of removed) {
+    deps.log.info(
+      { id: upload.id, owner: upload.owner, reason: order.reason, detail: order.detail },
+      'removed',
+    );
+    deps.meter.removed(order.reason, 1, upload.size);
+  }
+  await buryDoomed(deps);
+  return removed;
+}
+
+/** Removes everything that an owner ever uploaded, and its name from every record. Returns how many went. */
+export async function forget(
+  deps: UploadDeps,
+  owner: string,
+  progress: (removed: number) => void = () => {},
+): Promise<number> {
+  let removed = 0;
+  for (;;) {
+    const step = await deps.ledger.forget({ owner, limit: FORGOTTEN_AT_ONCE, now: deps.clock() });
+    removed += step.removed;
+    await buryDoomed(deps);
+    progress(removed);
+    if (step.left === 0) break;
+  }
+  deps.log.info({ uploads: removed }, 'an owner was forgotten');
+  deps.meter.removed('forgotten', removed, 0);
+  return removed;
+}
+
+/**
+ * Unlinks the bytes of removed uploads. The ledger names them until they are gone, so a kill in between
+ * leaves nothing behind for ever.
+ */
+export async function buryDoomed(deps: Pick<UploadDeps, 'ledger' | 'blobs'>): Promise<number> {
+  let buried = 0;
+  for (;;) {
+    const keys = await deps.ledger.doomed(BURIED_AT_ONCE);
+    if (keys.length === 0) return buried;
+    await deps.blobs.remove(keys);
+    await deps.ledger.buried(keys);
+    buried += keys.length;
+  }
+}
