@@ -1,0 +1,54 @@
+import { sha256Hex } from '../base/ids.ts';
+import { bareJid } from '../base/jid.ts';
+import type { Removal, Upload } from '../base/records.ts';
+import type { Usage } from '../ledger/contract.ts';
+import type { Decision } from '../policy/access.ts';
+import { endOf } from '../policy/retention.ts';
+import type { UploadDeps } from './deps.ts';
+import { GET_PREFIX, idInPath, PUT_PREFIX } from './links.ts';
+
+/** Which rule decides for somebody, or what became of a file. */
+export type Story =
+  | { readonly about: 'owner'; readonly owner: string; readonly decision: Decision; readonly usage: Usage }
+  | {
+      readonly about: 'upload';
+      readonly upload: Upload /** ms since 1970; null = never. */;
+      readonly endsAt: number | null;
+    }
+  | { readonly about: 'removal'; readonly removal: Removal }
+  | { readonly about: 'nothing'; readonly target: string };
+
+/** Answers for a download or upload link, an upload's id, or a JID. */
+export async function why(deps: UploadDeps, target: string): Promise<Story> {
+  const path = pathOf(target);
+  const upload = await findUpload(deps, path);
+  if (upload) return { about: 'upload', upload, endsAt: endOf(deps.rules().retention, upload) };
+  const removal = await deps.ledger.findRemoval(idOf(path) ?? target);
+  if (removal) return { about: 'removal', removal };
+  const owner = /^https?:|^\//.test(target) ? undefined : bareJid(target);
+  if (owner === undefined || idOf(path) !== undefined) return { about: 'nothing', target };
+  const usage = await deps.ledger.usage(owner);
+  return { about: 'owner', owner, decision: deps.rules().access.decide(owner), usage };
+}
+
+async function findUpload(deps: UploadDeps, path: string): Promise<Upload | undefined> {
+  const token = idBehind(path, PUT_PREFIX);
+  if (token !== undefined) return deps.ledger.findByPutKey(sha256Hex(token));
+  const id = idOf(path);
+  return id === undefined ? undefined : deps.ledger.find(id);
+}
+
+function idOf(path: string): string | undefined {
+  return idBehind(path, GET_PREFIX) ?? (/^[0-9a-z]{26}$/.test(path) ? path : undefined);
+}
+
+/** Links may carry the path of `public_url` before ours. */
+function idBehind(path: string, prefix: string): string | undefined {
+  const at = path.lastIndexOf(prefix);
+  return at < 0 ? undefined : idInPath(path.slice(at), prefix);
+}
+
+function pathOf(target: string): string {
+  const url = URL.canParse(target) ? new URL(target) : undefined;
+  return url && /^https?:$/.test(url.protocol) ? url.pathname : target;
+}
