@@ -17,15 +17,16 @@ const SLUG_LENGTH = 80;
  * URLs a second time leave it alone (FIELD 5.4). Decoration: files are found by id.
  */
 export function slug(name: string): string {
-  const ascii = name
+  const ending = extension(name);
+  const tail = ending === '' ? '' : `.${ending}`;
+  const stem = name
+    .slice(0, name.length - tail.length)
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .replace(/[^A-Za-z0-9_.-]+/g, '_')
     .replace(/\.{2,}/g, '.')
+    .slice(0, SLUG_LENGTH)
     .replace(/^[._]+|[._]+$/g, '');
-  const ending = extension(ascii);
-  const tail = ending === '' ? '' : `.${ending}`;
-  const stem = ascii.slice(0, ascii.length - tail.length).slice(0, SLUG_LENGTH - tail.length);
   return `${stem || 'file'}${tail}`;
 }
 

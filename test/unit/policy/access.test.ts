@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type AccessRule, compileAccess } from '../../../src/policy/access.ts';
+
+function rule(jid: string | string[], more: Partial<AccessRule> = {}): AccessRule {
+  return {
+    jid: [jid].flat(),
+    deny: false,
+    max_file_size: null,
+    max_total_size: null,
+    bytes_per: null,
+    uploads_per: null,
+    allowed_types: null,
+    when_full: 'reject',
+    ...more,
+  };
+}
+
+describe('access rules', () => {
+  // The example of django-xmpp-http-upload's README.
+  const access = compileAccess([
+    rule('^admin@jabber\\.at$'),
+    rule('^blocked@jabber\\.at$', { deny: true }),
+    rule(['@jabber\\.at$', '@jabber\\.zone$'], { max_file_size: 512 * 1024 }),
+    rule('.*', { deny: true }),
+  ]);
+
+  test('the first rule that matches decides', () => {
+    assert.equal(access.decide('admin@jabber.at').index, 0);
+    assert.deepEqual(access.decide('blocked@jabber.at'), { allowed: false, index: 1 });
+    const user = access.decide('user@jabber.zone');
+    assert.ok(user.allowed);
+    assert.equal(user.rule.max_file_size, 512 * 1024);
+    assert.deepEqual(access.decide('somebody@elsewhere.example'), { allowed: false, index: 3 });
+  });
+
+  test('nobody is let in where no rule matches', () => {
+    assert.deepEqual(compileAccess([]).decide('user@example.org'), { allowed: false, index: null });
+  });
+
+  test('a decision is the same when asked again', () => {
+    assert.equal(access.decide('user@jabber.at'), access.decide('user@jabber.at'));
+  });
+
+  test('many strangers do not push out the rules or the memory', () => {
+    for (let i = 0; i < 25_000; i += 1) access.decide(`stranger${i}@jabber.at`);
+    assert.equal(access.decide('admin@jabber.at').index, 0);
+    assert.deepEqual(access.decide('blocked@jabber.at'), { allowed: false, index: 1 });
+  });
+
+  test('a pattern that would explode elsewhere stays linear', () => {
+    const nasty = compileAccess([rule('^(a+)+$'), rule('@example\\.org$')]);
+    assert.equal(nasty.decide(`${'a'.repeat(1000)}@example.org`).index, 1);
+  });
+});

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { AccessRule } from '../../../src/policy/access.ts';
+import { announcedMaxFileSize, limitsFor } from '../../../src/policy/limits.ts';
+import type { Retention } from '../../../src/policy/retention.ts';
+
+const rule: AccessRule = {
+  jid: ['.*'],
+  deny: false,
+  max_file_size: 1000,
+  max_total_size: 5000,
+  bytes_per: { period: 3_600_000, bytes: 2000 },
+  uploads_per: { period: 60_000, uploads: 3 },
+  allowed_types: null,
+  when_full: 'reject',
+};
+
+const retention: Retention = {
+  max_age: null,
+  soft_quota: 0,
+  purposes: { profile: { max_file_size: 200, max_total_size: 300 } },
+  name_prefixes: {},
+};
+
+describe('limits of an upload', () => {
+  test("come from the rule, the purpose and the service's quota together", () => {
+    const limits = limitsFor(rule, retention, 'profile', 9000);
+    assert.equal(limits.maxFileSize, 200);
+    assert.deepEqual(limits.quotas, {
+      ownerBytes: 5000,
+      purposeBytes: 300,
+      bytesPer: rule.bytes_per,
+      uploadsPer: rule.uploads_per,
+      globalBytes: 9000,
+    });
+  });
+
+  test('without a purpose only the rule counts', () => {
+    const limits = limitsFor(rule, retention, '', null);
+    assert.equal(limits.maxFileSize, 1000);
+    assert.equal(limits.quotas.purposeBytes, null);
+  });
+
+  test('clients are told the largest file that could ever fit', () => {
+    const generous = { ...rule, max_file_size: 10_000 };
+    assert.equal(announcedMaxFileSize(limitsFor(generous, retention, '', null)), 2000);
+    assert.equal(announcedMaxFileSize(limitsFor(generous, retention, '', 1500)), 1500);
+    const unlimited = { ...rule, max_file_size: null, max_total_size: null, bytes_per: null };
+    assert.equal(announcedMaxFileSize(limitsFor(unlimited, retention, '', null)), null);
+  });
+});

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Upload } from '../../../src/base/records.ts';
+import {
+  endOf,
+  isVisible,
+  lifetimesOf,
+  maxAgeOf,
+  purposeOf,
+  type Retention,
+} from '../../../src/policy/retention.ts';
+
+const DAY = 86_400_000;
+
+const retention: Retention = {
+  max_age: 30 * DAY,
+  soft_quota: 0,
+  purposes: { profile: { max_age: null }, ephemeral: { max_age: 7 * DAY }, message: {} },
+  name_prefixes: { chat_: 'message', story_: 'ephemeral', blog_: 'permanent' },
+};
+
+function stored(more: Partial<Upload> = {}): Upload {
+  return {
+    id: 'i',
+    locator: 'i',
+    owner: 'user@example.org',
+    door: 'component',
+    purpose: '',
+    name: 'a.jpg',
+    type: 'image/jpeg',
+    size: 1,
+    state: 'stored',
+    blob: 'ab/i.jpg',
+    createdAt: 1000,
+    deadline: 2000,
+    storedAt: 1500,
+    expiresAt: null,
+    ...more,
+  };
+}
+
+describe('how long uploads are kept', () => {
+  test('a purpose has its own age, and without one the general age', () => {
+    assert.equal(maxAgeOf(retention, ''), 30 * DAY);
+    assert.equal(maxAgeOf(retention, 'ephemeral'), 7 * DAY);
+    assert.equal(maxAgeOf(retention, 'profile'), null);
+    assert.equal(maxAgeOf(retention, 'message'), 30 * DAY);
+    assert.equal(maxAgeOf(retention, 'no longer offered'), 30 * DAY);
+  });
+
+  test('an upload ends by its age or at the moment its request named, whichever is sooner', () => {
+    assert.equal(endOf(retention, stored()), 1500 + 30 * DAY);
+    assert.equal(endOf(retention, stored({ expiresAt: 5000 })), 5000);
+    assert.equal(endOf(retention, stored({ purpose: 'ephemeral', expiresAt: 100 * DAY })), 1500 + 7 * DAY);
+    assert.equal(endOf(retention, stored({ purpose: 'profile' })), null);
+    assert.equal(endOf(retention, stored({ purpose: 'profile', expiresAt: 9 })), 9);
+  });
+
+  test('it is seen from when it is stored until, not including, its end', () => {
+    const upload = stored({ expiresAt: 5000 });
+    assert.equal(isVisible(retention, upload, 4999), true);
+    assert.equal(isVisible(retention, upload, 5000), false);
+    assert.equal(isVisible(retention, stored({ state: 'receiving', storedAt: null }), 1600), false);
+    assert.equal(isVisible(retention, stored({ purpose: 'profile' }), Number.MAX_SAFE_INTEGER), true);
+  });
+});
+
+describe('purposes', () => {
+  test('what was asked for wins over the name', () => {
+    assert.equal(purposeOf(retention, 'story_1.jpg', 'message'), 'message');
+  });
+
+  test('the name tells the purpose of clients that cannot say it, where it is offered', () => {
+    assert.equal(purposeOf(retention, 'story_1.jpg', undefined), 'ephemeral');
+    assert.equal(purposeOf(retention, 'chat_1.jpg', undefined), 'message');
+    assert.equal(purposeOf(retention, 'blog_1.jpg', undefined), '');
+    assert.equal(purposeOf(retention, 'my story_1.jpg', undefined), '');
+  });
+
+  test('what a purpose keeps for ever is never taken to make room', () => {
+    const lifetimes = lifetimesOf(retention);
+    assert.deepEqual(lifetimes.profile, { maxAge: null, evictable: false });
+    assert.deepEqual(lifetimes.ephemeral, { maxAge: 7 * DAY, evictable: true });
+    assert.deepEqual(lifetimesOf({ ...retention, max_age: null })[''], { maxAge: null, evictable: true });
+  });
+});
