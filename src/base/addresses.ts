@@ -1,0 +1,35 @@
+import { BlockList, isIP } from 'node:net';
+
+export interface AddressRange {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: 'ipv4' | 'ipv6';
+}
+
+/** Reads `10.0.0.0/8`, `::1` or another address with or without a prefix length; undefined where it is none. */
+export function parseAddressRange(text: string): AddressRange | undefined {
+  const match = /^([0-9A-Fa-f:.]+)(?:\/(\d{1,3}))?$/.exec(text.trim());
+  const address = match?.[1] ?? '';
+  const version = isIP(address);
+  if (version === 0) return undefined;
+  const bits = version === 4 ? 32 : 128;
+  const prefix = match?.[2] === undefined ? bits : Number(match[2]);
+  return prefix > bits ? undefined : { address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' };
+}
+
+/**
+ * Says whether an address lies in one of these ranges. IPv4 addresses are known in their IPv6 clothes
+ * (`::ffff:127.0.0.1`) too. Ranges that are none match nothing; the config has refused them before.
+ */
+export function addressMatcher(ranges: readonly string[]): (address: string | undefined) => boolean {
+  const list = new BlockList();
+  for (const text of ranges) {
+    const range = parseAddressRange(text);
+    if (range) list.addSubnet(range.address, range.prefix, range.family);
+  }
+  return (address) => {
+    if (address === undefined) return false;
+    const version = isIP(address);
+    return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6');
+  };
+}

@@ -1,0 +1,42 @@
+import type { Config } from './load.ts';
+import { ConfigError, type Problem } from './problems.ts';
+import { lineOfKey } from './yaml.ts';
+
+/** Parts of Porter that a config can ask for, by the key that asks. */
+const asked = {
+  component: (config: Config) => config.component.length > 0,
+  slot_api: (config: Config) => config.slot_api !== null,
+  external: (config: Config) => config.external !== null,
+  file_share: (config: Config) => config.file_share !== null,
+  messages: (config: Config) => config.messages !== null,
+  admin: (config: Config) => config.admin !== null,
+  workers: (config: Config) => config.workers > 1,
+  'storage.blobs': (config: Config) => config.storage.blobs.kind === 's3',
+  'storage.ledger': (config: Config) => config.storage.ledger.kind === 'postgres',
+  'downloads.via': (config: Config) => config.downloads.via !== 'self',
+} as const;
+
+export type Feature = keyof typeof asked;
+
+/** The features that this config asks for. */
+export function featuresOf(config: Config): Feature[] {
+  return (Object.keys(asked) as Feature[]).filter((feature) => asked[feature](config));
+}
+
+/** A problem for every feature that is asked for and not among `built`. */
+export function missingFeatures(config: Config, built: ReadonlySet<Feature>): Problem[] {
+  return featuresOf(config)
+    .filter((feature) => !built.has(feature))
+    .map((feature) => ({
+      line: lineOfKey(config.lines, feature),
+      key: feature,
+      message: 'this version of Porter does not have it yet',
+      hint: 'remove it, so that nobody relies on it',
+    }));
+}
+
+/** Throws a `ConfigError` where the config asks for more than is `built`: better no start than half of one. */
+export function refuseMissingFeatures(config: Config, built: ReadonlySet<Feature>): void {
+  const problems = missingFeatures(config, built);
+  if (problems.length > 0) throw new ConfigError(config.file ?? 'the config', problems);
+}

@@ -1,0 +1,153 @@
+import { isIPv6 } from 'node:net';
+import { kind, Unfit } from './kinds.ts';
+
+/** Where to listen, in the words of `net.Server.listen`. No `host` = every address of the machine. */
+export type ListenAddress = { readonly port: number; readonly host?: string } | { readonly path: string };
+
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type BlobPlace =
+  | { readonly kind: 'folder'; readonly path: string }
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      /** Without slashes around it; empty for none. */
+      readonly prefix: string;
+      readonly endpoint: string | null;
+      readonly region: string | null;
+      readonly path_style: boolean;
+      readonly create: boolean;
+    };
+
+export type LedgerPlace =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | { readonly kind: 'postgres'; readonly url: string };
+
+/** `127.0.0.1:5050`, `[::1]:5050`, `5050` or `unix:/run/porter.sock`. */
+export function listenAddress() {
+  const expected = 'host:port, [::1]:port, a port or unix:/path';
+  return kind<ListenAddress>({ type: 'address' }, expected, (value) => {
+    if (typeof value === 'number' || (typeof value === 'string' && /^\d+$/.test(value))) {
+      return isPort(Number(value)) ? { port: Number(value) } : undefined;
+    }
+    if (typeof value !== 'string') return undefined;
+    if (value.startsWith('unix:')) return value.length > 5 ? { path: value.slice(5) } : undefined;
+    return readHostPort(value);
+  });
+}
+
+/** `127.0.0.1:5347` or `[::1]:5347`. */
+export function serverAddress() {
+  return kind<ServerAddress>({ type: 'host:port' }, 'host:port, such as 127.0.0.1:5347', (value) => {
+    const found = typeof value === 'string' ? readHostPort(value) : undefined;
+    return found?.port === 0 ? undefined : found;
+  });
+}
+
+function readHostPort(text: string): ServerAddress | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text);
+  if (!match) return undefined;
+  const [, ipv6, host = ipv6, port] = match;
+  if (ipv6 !== undefined && !isIPv6(ipv6)) return undefined;
+  return host !== undefined && isPort(Number(port)) ? { host, port: Number(port) } : undefined;
+}
+
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 0 && port <= 65535;
+}
+
+/** An address under which others reach Porter, without a slash at the end. */
+export function baseUrl() {
+  return kind({ type: 'URL' }, 'a URL such as https://upload.example.org', (value) => {
+    const url = typeof value === 'string' ? webUrl(value) : undefined;
+    if (!url) return undefined;
+    if (url.search !== '' || url.hash !== '') throw new Unfit('must end with the path: no ? and no #');
+    if (/[^A-Za-z0-9_.\-/]/.test(url.pathname)) {
+      throw new Unfit('its path may only have letters, digits and . _ - /: some servers spoil anything else');
+    }
+    return url.href.replace(/\/+$/, '');
+  });
+}
+
+/** A URL that is called, query and all. May hold credentials. */
+export function callUrl() {
+  return kind({ type: 'URL', discreet: true }, 'a URL with http:// or https://', (value) =>
+    typeof value === 'string' && URL.canParse(value) && /^https?:/i.test(value) ? value : undefined,
+  );
+}
+
+function webUrl(text: string): URL | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '') throw new Unfit('must not hold a user or password');
+  return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined;
+}
+
+/** The path of a door; with a slash at its end unless `bare`. */
+export function urlPath({ bare = false } = {}) {
+  return kind({ type: 'path' }, 'a path such as /upload/', (value) => {
+    if (typeof value !== 'string' || !/^(?:\/[A-Za-z0-9_.-]+)*\/?$/.test(value)) return undefined;
+    if (!value.startsWith('/') || /\/\.{1,2}(?:\/|$)/.test(value)) return undefined;
+    const trimmed = value.replace(/\/$/, '');
+    return bare && trimmed !== '' ? trimmed : `${trimmed}/`;
+  });
+}
+
+/** A folder, or `s3://bucket/prefix?endpoint=…&region=…&path_style=true&create=true`. */
+export function blobPlace() {
+  const expected = 'a folder, or s3://bucket/prefix?endpoint=…&region=…';
+  return kind<BlobPlace>({ type: 'folder or s3:// URL', discreet: true }, expected, (value) => {
+    if (typeof value !== 'string' || value.trim() === '') return undefined;
+    if (/^s3:\/\//i.test(value)) return readS3(value);
+    return refuseOtherUrl(value) ? undefined : { kind: 'folder', path: value };
+  });
+}
+
+const S3_OPTIONS = ['endpoint', 'region', 'path_style', 'create'];
+
+function readS3(text: string): BlobPlace | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '') {
+    throw new Unfit('keys do not belong in the URL: give them by the standard AWS environment or profile');
+  }
+  const stranger = [...url.searchParams.keys()].find((name) => !S3_OPTIONS.includes(name));
+  if (stranger !== undefined) throw new Unfit(`s3:// knows ${S3_OPTIONS.join(', ')}, and not "${stranger}"`);
+  const endpoint = url.searchParams.get('endpoint');
+  if (endpoint !== null && !webUrl(endpoint)) throw new Unfit('endpoint must be an http:// or https:// URL');
+  if (url.host === '') throw new Unfit('names no bucket: s3://bucket/prefix');
+  return {
+    kind: 's3',
+    bucket: url.host,
+    prefix: decodeURI(url.pathname).replace(/^\/+|\/+$/g, ''),
+    endpoint,
+    region: url.searchParams.get('region'),
+    path_style: readFlag(url, 'path_style'),
+    create: readFlag(url, 'create'),
+  };
+}
+
+function readFlag(url: URL, name: string): boolean {
+  const value = url.searchParams.get(name) ?? 'false';
+  if (value !== 'true' && value !== 'false') throw new Unfit(`${name} must be true or false`);
+  return value === 'true';
+}
+
+/** A file, or `postgres://…`. */
+export function ledgerPlace() {
+  const expected = 'a file, or postgres://user@host/database';
+  return kind<LedgerPlace>({ type: 'file or postgres:// URL', discreet: true }, expected, (value) => {
+    if (typeof value !== 'string' || value.trim() === '') return undefined;
+    if (/^postgres(?:ql)?:\/\//i.test(value)) {
+      return URL.canParse(value) ? { kind: 'postgres', url: value } : undefined;
+    }
+    return refuseOtherUrl(value) ? undefined : { kind: 'sqlite', path: value };
+  });
+}
+
+function refuseOtherUrl(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
+}
