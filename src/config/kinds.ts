@@ -9,6 +9,8 @@ import { formatPeriod, formatSize, parsePeriod, parseSize } from '../base/units.
 export interface KindFacts {
   /** A word or two for the table: `size`, `period`, `one of …`. */
   readonly type: string;
+  /** `1 s to 7 d`. */
+  readonly bounds?: string;
   /** Never shown, and may be given as `x_file`. */
   readonly secret?: boolean;
   /** May hold a password inside: never shown. */
@@ -70,12 +72,21 @@ function within(value: number, { min, max }: Bounds, show: (value: number) => st
   return value;
 }
 
+function boundsWord({ min, max }: Bounds, show: (value: number) => string): Pick<KindFacts, 'bounds'> {
+  if (max !== undefined) return { bounds: `${show(min ?? 0)} to ${show(max)}` };
+  return min === undefined || min <= 1 ? {} : { bounds: `at least ${show(min)}` };
+}
+
 /** Bytes. */
 export function size(bounds: Bounds & { readonly hint?: string } = {}) {
-  return kind({ type: 'size' }, 'a size such as 512 KiB, 10 MB or plain bytes', (value) => {
-    const bytes = isPlain(value) ? parseSize(value as string | number) : undefined;
-    return bytes === undefined ? undefined : within(bytes, bounds, formatSize, bounds.hint);
-  });
+  return kind(
+    { type: 'size', ...boundsWord(bounds, formatSize) },
+    'a size such as 512 KiB, 10 MB or plain bytes',
+    (value) => {
+      const bytes = isPlain(value) ? parseSize(value as string | number) : undefined;
+      return bytes === undefined ? undefined : within(bytes, bounds, formatSize, bounds.hint);
+    },
+  );
 }
 
 const PERIOD = 'a period such as 90s, 15m, 1h, 30d or plain seconds';
@@ -87,27 +98,35 @@ function readPeriod(value: unknown, bounds: Bounds): number | undefined {
 
 /** Milliseconds. */
 export function period(bounds: Bounds = {}) {
-  return kind({ type: 'period' }, PERIOD, (value) => readPeriod(value, bounds));
+  return kind({ type: 'period', ...boundsWord(bounds, formatPeriod) }, PERIOD, (value) =>
+    readPeriod(value, bounds),
+  );
 }
 
 /** Milliseconds; null for `never`. */
 export function periodOrNever(bounds: Bounds = {}) {
-  return kind<number | null>({ type: 'period or `never`' }, `${PERIOD}, or never`, (value) => {
-    if (value === 'never') return null;
-    if (value === 0 || value === '0') throw new Unfit('0 could mean "at once" or "never": write never');
-    return readPeriod(value, bounds);
-  });
+  return kind<number | null>(
+    { type: 'period or `never`', ...boundsWord(bounds, formatPeriod) },
+    `${PERIOD}, or never`,
+    (value) => {
+      if (value === 'never') return null;
+      if (value === 0 || value === '0') throw new Unfit('0 could mean "at once" or "never": write never');
+      return readPeriod(value, bounds);
+    },
+  );
 }
 
 /** Milliseconds; null for 0. */
 export function periodOrOff(bounds: Bounds = {}) {
-  return kind<number | null>({ type: 'period, 0 = off' }, `${PERIOD}, or 0 for off`, (value) =>
-    value === 0 || value === '0' ? null : readPeriod(value, bounds),
+  return kind<number | null>(
+    { type: 'period, 0 = off', ...boundsWord(bounds, formatPeriod) },
+    `${PERIOD}, or 0 for off`,
+    (value) => (value === 0 || value === '0' ? null : readPeriod(value, bounds)),
   );
 }
 
 export function integer(bounds: Bounds) {
-  return kind({ type: 'whole number' }, 'a whole number', (value) => {
+  return kind({ type: 'whole number', ...boundsWord(bounds, String) }, 'a whole number', (value) => {
     const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
     return Number.isSafeInteger(number) ? within(number as number, bounds, String) : undefined;
   });

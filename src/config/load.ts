@@ -18,7 +18,7 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
  */
 export type Config = DeepReadonly<
   Settings & {
-    /** The file it was read from; null where there was none and the defaults for a trial hold. */
+    /** The absolute path of the file it was read from; null where there was none and the defaults for a trial hold. */
     file: string | null;
     /** Sentences about what may be meant but should be seen. */
     warnings: string[];
@@ -27,18 +27,26 @@ export type Config = DeepReadonly<
   }
 >;
 
-/** Reads and checks a config file. Throws a `ConfigError` with every problem at once. */
-export async function loadConfig(file: string, env: Environment = process.env): Promise<Config> {
+/**
+ * Reads and checks a config file. Throws a `ConfigError` with every problem at once. `name` is what messages call
+ * the file.
+ */
+export async function loadConfig(
+  file: string,
+  env: Environment = process.env,
+  name: string = file,
+): Promise<Config> {
   const path = resolve(file);
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new ConfigError(file, [{ line: 0, key: '', message: `cannot be read: ${reasonOf(error)}` }], error);
+    throw new ConfigError(name, [{ line: 0, key: '', message: `cannot be read: ${reasonOf(error)}` }], error);
   });
-  return parseConfig(text, { file, folder: dirname(path), env });
+  return parseConfig(text, { file: path, name, folder: dirname(path), env });
 }
 
 export interface ParseOptions {
-  /** As it is named in messages. */
   readonly file: string;
+  /** As the file is called in messages; its path where nothing else is said. */
+  readonly name?: string;
   /** Relative paths start here. */
   readonly folder: string;
   readonly env: Environment;
@@ -57,7 +65,8 @@ export function parseConfig(text: string, options: ParseOptions): Config {
     ...(Object.keys(source.lines).length > 0 ? presenceProblems(value, source.lines) : []),
     ...(result.data ? settingProblems(result.data, source.lines) : []),
   );
-  if (problems.length > 0 || !result.data) throw new ConfigError(file, firstOfEachKey(problems));
+  if (problems.length > 0 || !result.data)
+    throw new ConfigError(options.name ?? file, firstOfEachKey(problems));
   return finish(result.data, { file, folder, lines: source.lines });
 }
 

@@ -23,9 +23,10 @@ export function required<T extends z.ZodType>(schema: T, doc: string) {
   return documented(schema.nonoptional(), { doc });
 }
 
-/** `preset` is read like a value of the file. */
-export function preset<T extends z.ZodType>(schema: T, value: unknown, doc: string) {
-  return documented(schema.prefault(value as z.input<T>), { doc, preset: value });
+/** `value` is read like one of the file; `absent` says what it means where it does not speak for itself. */
+export function preset<T extends z.ZodType>(schema: T, value: unknown, doc: string, absent?: string) {
+  const facts = { doc, preset: value, ...(absent !== undefined && { absent }) };
+  return documented(schema.prefault(value as z.input<T>), facts);
 }
 
 /** Null where it is not given. */

@@ -94,12 +94,12 @@ const purposeRule = z.strictObject({
   ),
   max_file_size: optional(
     size({ min: 1 }),
-    'as the access rule says',
+    'no limit of its own',
     'The largest single file, if lower than the rule of the user.',
   ),
   max_total_size: optional(
     size({ min: 1 }),
-    'as the access rule says',
+    'no limit of its own',
     'All that a user has here for this purpose at one time.',
   ),
 });

@@ -69,6 +69,7 @@ export const schema = z.strictObject({
     oneOrMany(component, 0),
     [],
     'Door 1: Porter joins the XMPP server as an external component (XEP-0114) and answers slot requests itself. One, or a list.',
+    'off',
   ),
   slot_api: optional(
     slotApi,
@@ -89,6 +90,7 @@ export const schema = z.strictObject({
     z.array(accessRule),
     [],
     'Who may upload how much. The first rule that matches decides; whom none matches may not upload.',
+    'nobody may upload',
   ),
   global_quota: optional(size({ min: 1 }), 'no limit', 'Bytes of all users together.'),
   slots: preset(slots, {}, 'The right to upload one file.'),

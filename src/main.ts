@@ -1,0 +1,11 @@
+#!/usr/bin/env node
+import { run } from './cli/program.ts';
+import { processShell } from './cli/shell.ts';
+
+// `porter uploads | head`: a reader that has seen enough is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
+process.exitCode = await run(process.argv.slice(2), processShell());
