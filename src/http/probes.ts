@@ -1,0 +1,60 @@
+import type { FastifyPluginAsync } from 'fastify';
+import { Refusal } from '../base/errors.ts';
+import type { Meter } from '../base/meter.ts';
+import { type AddressMatcher, allows, peerOf } from './peer.ts';
+import type { Readiness } from './readiness.ts';
+
+export interface ProbeSettings {
+  /** `metrics.allow_from`. */
+  readonly metricsFrom: AddressMatcher;
+  /** `trusted_proxies`. */
+  readonly trustedProxies: AddressMatcher;
+}
+
+export interface ProbeDeps {
+  readonly meter: Meter;
+  readonly readiness: () => Promise<Readiness>;
+  readonly version: string;
+  /** Asked at every request; a reload may change it. */
+  readonly probes: () => ProbeSettings;
+}
+
+const NO_STORE = 'no-store';
+
+/** For balancers, monitors and people: `/healthz`, `/readyz`, metrics, and a word at the front door. */
+export function probes(deps: ProbeDeps, metricsPath: string): FastifyPluginAsync {
+  return async (app) => {
+    app.get('/healthz', (_request, reply) =>
+      reply.header('Cache-Control', NO_STORE).type('text/plain').send('ok\n'),
+    );
+    app.get('/readyz', async (_request, reply) => {
+      const state = await deps.readiness();
+      return reply
+        .code(state.ready ? 200 : 503)
+        .header('Cache-Control', NO_STORE)
+        .send(state);
+    });
+    app.get(metricsPath, async (request, reply) => {
+      const { metricsFrom, trustedProxies } = deps.probes();
+      const peer = peerOf(request.raw, trustedProxies);
+      if (!allows(metricsFrom, peer)) {
+        throw new Refusal('caller_refused', {
+          text: `${peer.address} is not among those in metrics.allow_from.`,
+        });
+      }
+      const { registry } = deps.meter;
+      return reply
+        .header('Cache-Control', NO_STORE)
+        .type(registry.contentType)
+        .send(await registry.metrics());
+    });
+    frontDoor(deps, app);
+  };
+}
+
+function frontDoor({ version }: ProbeDeps, app: Parameters<FastifyPluginAsync>[0]): void {
+  const hello = `This is Porter ${version}: HTTP file sharing and messaging beside an XMPP server.\nThere is nothing to see here; files have links of their own.\n`;
+  app.get('/', (_request, reply) => reply.type('text/plain; charset=utf-8').send(hello));
+  app.get('/robots.txt', (_request, reply) => reply.type('text/plain').send('User-agent: *\nDisallow: /\n'));
+  app.get('/favicon.ico', (_request, reply) => reply.code(404).header('Content-Length', '0').send());
+}

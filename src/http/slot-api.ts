@@ -1,0 +1,144 @@
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { Refusal } from '../base/errors.ts';
+import { sameSecret } from '../base/ids.ts';
+import type { UploadDeps } from '../uploads/deps.ts';
+import { grant, maxFileSizeFor } from '../uploads/grant.ts';
+import { getUrl, putUrl } from '../uploads/links.ts';
+import { type AddressMatcher, allows, type Peer, peerOf } from './peer.ts';
+import { chooseOutput, maxSizeText, slotText } from './slot-answer.ts';
+import { type Parameters, readJid, readSlotQuery, text } from './slot-query.ts';
+
+/** What a reload may change. */
+export interface SlotApiSettings {
+  /** `slot_api.allow_from`. */
+  readonly allowFrom: AddressMatcher;
+  /** `trusted_proxies`. */
+  readonly trustedProxies: AddressMatcher;
+  readonly token?: string | null | undefined;
+  /** `public_url`, without a slash at its end; without it URLs have the host that was asked. */
+  readonly publicUrl?: string | null | undefined;
+  /** `download_url`, where files are fetched elsewhere. */
+  readonly downloadUrl?: string | null | undefined;
+}
+
+export interface SlotApiDeps extends UploadDeps {
+  readonly slotApi: () => SlotApiSettings;
+}
+
+const MAX_BODY_BYTES = 16 * 1024;
+
+/**
+ * Door 2: slots over plain HTTP, for ejabberd's `service_url` and whatever speaks to django-xmpp-http-upload.
+ * `path` is `slot_api.path`; below it lie `max_size/` and, where a token is set, `TOKEN/` and `TOKEN/max_size/`.
+ */
+export function slotApi(deps: SlotApiDeps, path: string): FastifyPluginAsync {
+  const root = path.replace(/\/+$/, '');
+  const answer = (request: FastifyRequest, reply: FastifyReply) => answerCall(deps, request, reply);
+  return async (app) => {
+    readBodies(app);
+    for (const url of root === '' ? ['/*'] : [root, `${root}/*`]) {
+      app.route({ method: app.supportedMethods, url, exposeHeadRoute: false, handler: answer });
+    }
+  };
+}
+
+/** Forms and JSON; a POST may also have its parameters in the query and no body at all. */
+function readBodies(app: FastifyInstance): void {
+  const options = { parseAs: 'string', bodyLimit: MAX_BODY_BYTES } as const;
+  const json = app.getDefaultJsonParser('error', 'error');
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', options, json);
+  app.addContentTypeParser('application/x-www-form-urlencoded', options, (_request, body, done) => {
+    done(null, readForm(String(body)));
+  });
+}
+
+function readForm(body: string): Parameters {
+  const form: Record<string, string> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(body)) form[name] ??= value;
+  return form;
+}
+
+async function answerCall(
+  deps: SlotApiDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const settings = deps.slotApi();
+  const peer = peerOf(request.raw, settings.trustedProxies);
+  try {
+    const call = readCall(request, settings, peer);
+    const parameters = parametersOf(request);
+    const output = chooseOutput(text(parameters, 'output'), request.headers.accept);
+    const body =
+      call === 'max_size'
+        ? maxSizeText(output, maxFileSizeFor(deps, readJid(parameters)) ?? 0)
+        : slotText(output, await grantUrls(deps, settings, peer, parameters));
+    return reply.header('Cache-Control', 'no-store').type(`${output}; charset=utf-8`).send(body);
+  } catch (error) {
+    if (error instanceof Refusal) note(deps, peer, error);
+    throw error;
+  }
+}
+
+/** Lets in who may ask, and says which of the two calls it is. */
+function readCall(request: FastifyRequest, settings: SlotApiSettings, peer: Peer): 'slot' | 'max_size' {
+  if (!allows(settings.allowFrom, peer)) {
+    throw new Refusal('caller_refused', {
+      text: `${peer.address} is not among those in slot_api.allow_from.`,
+    });
+  }
+  const below = ((request.params as { '*'?: string })['*'] ?? '').replace(/\/+$/, '');
+  const isMaxSize = /(?:^|\/)max_size$/.test(below);
+  const given = isMaxSize ? below.replace(/\/?max_size$/, '') : below;
+  checkToken(settings.token ?? undefined, given, request.headers.authorization);
+  if (request.method !== 'GET' && request.method !== 'POST') {
+    throw new Refusal('method_not_allowed', { text: 'Ask with GET or POST.' });
+  }
+  return isMaxSize ? 'max_size' : 'slot';
+}
+
+function checkToken(expected: string | undefined, inPath: string, authorization: string | undefined): void {
+  if (expected === undefined) {
+    if (inPath !== '') throw new Refusal('not_found');
+    return;
+  }
+  const bearer = /^Bearer +(\S.*)$/i.exec(authorization ?? '')?.[1]?.trim();
+  const given = inPath === '' ? bearer : inPath;
+  if (given === undefined || !sameSecret(given, expected)) {
+    const fault = given === undefined ? 'The token is missing' : 'That is not the token';
+    throw new Refusal('caller_refused', {
+      text: `${fault}: give it as the last part of the path or as "Authorization: Bearer …".`,
+    });
+  }
+}
+
+function parametersOf({ query, body }: FastifyRequest): Parameters {
+  if (body === undefined || body === null) return query as Parameters;
+  if (typeof body !== 'object' || Array.isArray(body)) {
+    throw new Refusal('bad_request', { text: 'The body must be a form or a JSON object.' });
+  }
+  return { ...(query as Parameters), ...(body as Parameters) };
+}
+
+async function grantUrls(deps: SlotApiDeps, settings: SlotApiSettings, peer: Peer, parameters: Parameters) {
+  const putBase = settings.publicUrl ?? askedUrl(peer);
+  const slot = await grant(deps, { door: 'slot_api', ...readSlotQuery(parameters) });
+  return {
+    put: putUrl(putBase, slot.token, slot.name),
+    get: getUrl(settings.downloadUrl ?? putBase, slot),
+  };
+}
+
+function askedUrl({ protocol, host }: Peer): string {
+  if (host !== undefined) return `${protocol}://${host}`;
+  throw new Refusal('bad_request', {
+    text: 'The host that was asked cannot stand in the URLs of a slot: set public_url.',
+  });
+}
+
+/** Who was refused and why; which access rule it was stands in the line of the rule itself. */
+function note(deps: SlotApiDeps, peer: Peer, refusal: Refusal): void {
+  deps.meter.refused('slot_api', refusal.code);
+  deps.log.info({ client: peer.address, reason: refusal.code, text: refusal.message }, 'slot refused');
+}
