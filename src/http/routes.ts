@@ -5,10 +5,18 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
 } from 'fastify';
-import { errorRow, Refusal } from '../base/errors.ts';
-import { randomId } from '../base/ids.ts';
+import type { Clock } from '../base/clock.ts';
+import { Refusal } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
+import { CORS } from './cors.ts';
+import { answerTo } from './reply.ts';
 
+export interface RoutesDeps {
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+/** Doors with larger bodies say so themselves. */
 const MAX_BODY_BYTES = 64 * 1024;
 
 /**
@@ -16,46 +24,27 @@ const MAX_BODY_BYTES = 64 * 1024;
  * plugins. Its own server is never started; `close` ends the plugins.
  */
 export async function createRoutes(
-  log: Logger,
+  deps: RoutesDeps,
   plugins: readonly FastifyPluginAsync[],
 ): Promise<FastifyInstance> {
-  const app = Fastify({
-    logger: false,
-    bodyLimit: MAX_BODY_BYTES,
-    frameworkErrors: (error, request, reply) => refuse(request, reply, refusalFor(log, error, request)),
-  });
-  app.setErrorHandler((error, request, reply) => refuse(request, reply, refusalFor(log, error, request)));
+  const answer = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+    answerError(deps, error, request, reply);
+  const app = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, frameworkErrors: answer });
+  app.setErrorHandler(answer);
   app.setNotFoundHandler((request, reply) => {
+    if (request.method !== 'GET' && request.method !== 'HEAD') throw new Refusal('not_found');
     // An error's body would be saved as the file that somebody looked for (FIELD 0.3).
-    const silent = request.method === 'GET' || request.method === 'HEAD';
-    if (silent) void reply.code(404).header('Content-Length', '0').send();
-    else refuse(request, reply, new Refusal('not_found'));
+    return reply.code(404).headers(CORS).header('Content-Length', '0').send();
   });
   for (const plugin of plugins) await app.register(plugin);
   await app.ready();
   return app;
 }
 
-function refuse(request: FastifyRequest, reply: FastifyReply, refusal: Refusal): void {
-  const status = errorRow(refusal.code).http;
-  if (refusal.retryAt !== undefined) {
-    reply.header('Retry-After', String(Math.max(1, Math.ceil((refusal.retryAt - Date.now()) / 1000))));
-  }
-  const asProblem = /application\/(?:problem\+)?json/.test(request.headers.accept ?? '');
-  const type = asProblem ? 'application/problem+json' : 'text/plain; charset=utf-8';
-  const text = asProblem
-    ? JSON.stringify({ type: 'about:blank', status, code: refusal.code, detail: refusal.message })
-    : refusal.message;
-  void reply.code(status).type(type).send(text);
-}
-
-/** What the world may know of an error: expected ones whole, faults of ours only by a number. */
-function refusalFor(log: Logger, error: unknown, request: FastifyRequest): Refusal {
-  if (error instanceof Refusal) return error;
-  if (((error as Partial<FastifyError>).statusCode ?? 500) < 500) return misread(error as FastifyError);
-  const id = randomId();
-  log.error({ err: error, id, method: request.method, route: request.routeOptions.url }, 'a request failed');
-  return new Refusal('internal', { text: `Something went wrong here; the log has the story under ${id}.` });
+function answerError(deps: RoutesDeps, error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const { accept } = request.headers;
+  const answer = answerTo(misread(error) ?? error, { log: deps.log, now: deps.clock(), accept });
+  void reply.code(answer.status).headers(answer.headers).send(answer.body);
 }
 
 const MISREAD: Readonly<Record<string, string>> = {
@@ -67,7 +56,10 @@ const MISREAD: Readonly<Record<string, string>> = {
   FST_ERR_BAD_URL: 'The path is not validly encoded.',
 };
 
-function misread(error: FastifyError): Refusal {
-  const text = error instanceof SyntaxError ? 'The body is not valid JSON.' : MISREAD[error.code];
+/** What the framework could not read is the client's fault; undefined for anything else. */
+function misread(error: unknown): Refusal | undefined {
+  const { statusCode = 500, code = '' } = error as Partial<FastifyError>;
+  if (statusCode >= 500 || error instanceof Refusal) return undefined;
+  const text = error instanceof SyntaxError ? MISREAD.FST_ERR_CTP_INVALID_JSON_BODY : MISREAD[code];
   return new Refusal('bad_request', { cause: error, ...(text !== undefined && { text }) });
 }

@@ -25,6 +25,7 @@ export interface SlotApiDeps extends UploadDeps {
   readonly slotApi: () => SlotApiSettings;
 }
 
+const METHODS = ['GET', 'POST'];
 const MAX_BODY_BYTES = 16 * 1024;
 
 /**
@@ -36,10 +37,17 @@ export function slotApi(deps: SlotApiDeps, path: string): FastifyPluginAsync {
   const answer = (request: FastifyRequest, reply: FastifyReply) => answerCall(deps, request, reply);
   return async (app) => {
     readBodies(app);
+    const others = app.supportedMethods.filter((method) => !METHODS.includes(method));
     for (const url of root === '' ? ['/*'] : [root, `${root}/*`]) {
-      app.route({ method: app.supportedMethods, url, exposeHeadRoute: false, handler: answer });
+      app.route({ method: METHODS, url, exposeHeadRoute: false, handler: answer });
+      app.route({ method: others, url, handler: refuseMethod });
     }
   };
+}
+
+async function refuseMethod(_request: FastifyRequest, reply: FastifyReply): Promise<never> {
+  reply.header('Allow', METHODS.join(', '));
+  throw new Refusal('method_not_allowed', { text: 'Ask with GET or POST.' });
 }
 
 /** Forms and JSON; a POST may also have its parameters in the query and no body at all. */
@@ -92,9 +100,6 @@ function readCall(request: FastifyRequest, settings: SlotApiSettings, peer: Peer
   const isMaxSize = /(?:^|\/)max_size$/.test(below);
   const given = isMaxSize ? below.replace(/\/?max_size$/, '') : below;
   checkToken(settings.token ?? undefined, given, request.headers.authorization);
-  if (request.method !== 'GET' && request.method !== 'POST') {
-    throw new Refusal('method_not_allowed', { text: 'Ask with GET or POST.' });
-  }
   return isMaxSize ? 'max_size' : 'slot';
 }
 
