@@ -8,7 +8,8 @@ export interface Jid {
 }
 
 const FORBIDDEN_LOCAL = /["&'/:<>@\s\p{Cc}]/u;
-const FORBIDDEN_DOMAIN = /["&'/<>@\s\p{Cc}]/u;
+// Empty labels too: `a..` would lose one dot each time it is read.
+const FORBIDDEN_DOMAIN = /["&'/<>@\s\p{Cc}]|^\.|\.\.|\.$/u;
 const MAX_PART_BYTES = 1023;
 
 /** Reads `[local@]domain[/resource]`; undefined where it is none. */
@@ -18,7 +19,7 @@ export function parseJid(text: string): Jid | undefined {
   const resource = slash < 0 ? '' : text.slice(slash + 1);
   const at = bare.indexOf('@');
   const local = at < 0 ? '' : fold(bare.slice(0, at));
-  const domain = fold(bare.slice(at + 1)).replace(/\.$/, '');
+  const domain = fold(bare.slice(at + 1)).replace(/(?<=[^.])\.$/, '');
   if (at === 0 || (slash >= 0 && resource === '') || domain === '') return undefined;
   if (FORBIDDEN_LOCAL.test(local) || FORBIDDEN_DOMAIN.test(domain)) return undefined;
   if ([local, domain, resource].some((part) => Buffer.byteLength(part) > MAX_PART_BYTES)) return undefined;

@@ -49,8 +49,8 @@ Component "${component}"
   ejabberd: {
     where: 'Merge this into /etc/ejabberd/ejabberd.yml (one `listen:` and one `modules:` for all)',
     snippet: ({ component, secret, port }) => `listen:
-  - # where Porter connects: only from this machine
-    port: ${port}
+  # where Porter connects: only from this machine
+  - port: ${port}
     ip: "127.0.0.1"
     module: ejabberd_service
     access: all
