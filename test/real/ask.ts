@@ -1,0 +1,67 @@
+import {
+  type ClientRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request as requestHttp,
+} from 'node:http';
+import { request as requestHttps } from 'node:https';
+
+export interface Question {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string | number>>;
+  readonly body?: string | Buffer;
+  /** The certificate to believe, PEM. */
+  readonly ca?: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+  readonly text: string;
+}
+
+/** Every host name is this machine. */
+const toLoopback = ((_host: string, options: { all?: boolean }, done: (...found: unknown[]) => void) => {
+  if (options.all) done(null, [{ address: '127.0.0.1', family: 4 }]);
+  else done(null, '127.0.0.1', 4);
+}) as NonNullable<Parameters<typeof requestHttp>[1]['lookup']>;
+
+/** A request whose body the caller writes; the connection is its own. Host names lead to this machine. */
+export function open(
+  url: string,
+  { method = 'GET', headers = {}, ca }: Omit<Question, 'body'> = {},
+): ClientRequest {
+  const options = { method, headers, agent: false, lookup: toLoopback } as const;
+  const plain = url.startsWith('http:');
+  return plain ? requestHttp(url, options) : requestHttps(url, { ...options, ca });
+}
+
+/** The answer to a request that the caller has opened. */
+export function answerOf(request: ClientRequest): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    request.on('error', reject);
+    request.on('response', (response) => {
+      readAll(response).then((body) => {
+        const { statusCode = 0, headers } = response;
+        resolve({ status: statusCode, headers, body, text: body.toString() });
+      }, reject);
+    });
+  });
+}
+
+async function readAll(response: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of response) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+/** One request and its whole answer. */
+export async function ask(url: string, question: Question = {}): Promise<Answer> {
+  const { body, headers = {} } = question;
+  const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
+  const request = open(url, { ...question, headers: { ...length, ...headers } });
+  const answer = answerOf(request);
+  request.end(body);
+  return answer;
+}

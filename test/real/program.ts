@@ -1,0 +1,100 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface ProgramOptions {
+  readonly cwd?: string;
+  /** Added to the environment of the tests. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface Ended {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A program that a test has started and will end, with all that it has written. */
+export class Program {
+  readonly name: string;
+  private readonly child: ChildProcess;
+  private readonly ended: Promise<Ended>;
+  private end: Ended | undefined;
+  /** Standard output so far. */
+  stdout = '';
+  /** Standard error so far. */
+  stderr = '';
+
+  constructor(command: string, args: readonly string[], { cwd, env }: ProgramOptions = {}) {
+    this.name = command;
+    this.child = spawn(command, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      this.stdout += text;
+    });
+    this.child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.stderr += text;
+    });
+    this.ended = this.watch();
+  }
+
+  private async watch(): Promise<Ended> {
+    const [code, signal] = (await once(this.child, 'close')) as [number | null, NodeJS.Signals | null];
+    this.end = { code, signal };
+    return this.end;
+  }
+
+  get pid(): number {
+    if (this.child.pid === undefined) throw new Error(`${this.name} did not start`);
+    return this.child.pid;
+  }
+
+  get output(): string {
+    return this.stdout + this.stderr;
+  }
+
+  get running(): boolean {
+    return this.end === undefined;
+  }
+
+  /** Waits until `ready` says yes; fails with all that the program wrote if it ends or time is up first. */
+  async until(what: string, ready: () => boolean | Promise<boolean>, seconds = 30): Promise<void> {
+    const deadline = Date.now() + seconds * 1000;
+    while (!(await ready())) {
+      if (!this.running) throw new Error(`${this.name} ended before ${what}:\n${this.output}`);
+      if (Date.now() > deadline) throw new Error(`${this.name}: ${what} did not come:\n${this.output}`);
+      await sleep(20);
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    if (this.running) process.kill(this.pid, signal);
+  }
+
+  /** Resolves when it has ended by itself. */
+  exited(): Promise<Ended> {
+    return this.ended;
+  }
+
+  /** Ends it; one that does not go by itself is killed. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
+    this.signal(signal);
+    const late = setTimeout(() => this.signal('SIGKILL'), 40_000);
+    const end = await this.ended;
+    clearTimeout(late);
+    return end;
+  }
+}
+
+/** Runs a program to its end. */
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  options?: ProgramOptions,
+): Promise<Ended & { readonly stdout: string; readonly stderr: string }> {
+  const program = new Program(command, args, options);
+  const end = await program.exited();
+  return { ...end, stdout: program.stdout, stderr: program.stderr };
+}

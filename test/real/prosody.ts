@@ -1,0 +1,115 @@
+import { execFile } from 'node:child_process';
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Certificate } from './certificate.ts';
+import { type Daemon, startDaemon } from './daemon.ts';
+import { freePorts } from './ports.ts';
+
+export interface ComponentEntry {
+  readonly jid: string;
+  readonly secret: string;
+}
+
+export interface ProsodyOptions {
+  readonly domain?: string;
+  /** Written as `Component` sections. */
+  readonly components?: readonly ComponentEntry[];
+  /** Put at the end of the config as it is: what `porter init` prints, rooms. */
+  readonly extra?: string;
+  readonly tls?: Certificate;
+}
+
+/** A real Prosody in a temp folder on free ports. */
+export interface Prosody {
+  readonly domain: string;
+  readonly clientPort: number;
+  readonly componentPort: number;
+  register(user: string, password: string): Promise<void>;
+  /** Stops and starts again on the same ports with the same accounts; `crash` kills it. */
+  restart(how?: 'politely' | 'crash'): Promise<void>;
+  /** Only the first half of a restart. */
+  halt(how?: 'politely' | 'crash'): Promise<void>;
+  start(): Promise<void>;
+  log(): string;
+  /** Ends it and removes its folder. */
+  stop(): Promise<void>;
+}
+
+export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
+  const folder = await mkdtemp(join(tmpdir(), 'porter-prosody-'));
+  const [clientPort = 0, componentPort = 0] = await freePorts(2);
+  const domain = options.domain ?? 'localhost';
+  const config = join(folder, 'prosody.cfg.lua');
+  await mkdir(join(folder, 'data'));
+  await chmod(folder, 0o755);
+  await writeFile(config, writeConfig(folder, { ...options, domain, clientPort, componentPort }));
+
+  const launch = () =>
+    startDaemon('prosody', ['-F', '--config', config], { ports: [clientPort, componentPort] });
+  let daemon: Daemon = await launch();
+  const earlier: string[] = [];
+
+  const halt = async (how: 'politely' | 'crash' = 'politely') => {
+    await (how === 'crash' ? daemon.kill() : daemon.stop());
+  };
+  const start = async () => {
+    earlier.push(daemon.output());
+    daemon = await launch();
+  };
+  return {
+    domain,
+    clientPort,
+    componentPort,
+    async register(user, password) {
+      await promisify(execFile)('prosodyctl', ['--config', config, 'register', user, domain, password]);
+    },
+    halt,
+    start,
+    async restart(how) {
+      await halt(how);
+      await start();
+    },
+    log: () => [...earlier, daemon.output()].join(''),
+    async stop() {
+      await daemon.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Layout extends ProsodyOptions {
+  readonly domain: string;
+  readonly clientPort: number;
+  readonly componentPort: number;
+}
+
+function writeConfig(folder: string, layout: Layout): string {
+  const { domain, components = [], tls } = layout;
+  const items = components.map(({ jid }) => `{ "${jid}", "HTTP File Upload" }`).join(', ');
+  const sections = components.map(
+    ({ jid, secret }) => `Component "${jid}"\n  component_secret = "${secret}"`,
+  );
+  return `
+run_as_root = true
+pidfile = "${folder}/prosody.pid"
+data_path = "${folder}/data"
+plugin_paths = { "/usr/lib/prosody/modules" }
+interfaces = { "127.0.0.1" }
+c2s_ports = { ${layout.clientPort} }
+component_ports = { ${layout.componentPort} }
+component_interfaces = { "127.0.0.1" }
+modules_enabled = { "disco", "roster", "saslauth", "tls", "ping", "carbons" }
+modules_disabled = { "s2s" }
+authentication = "internal_plain"
+c2s_require_encryption = ${tls !== undefined}
+allow_unencrypted_plain_auth = true
+log = { { levels = { min = "info" }, to = "console" } }
+${tls ? `ssl = { certificate = "${tls.cert}", key = "${tls.key}" }` : ''}
+VirtualHost "${domain}"
+  ${items === '' ? '' : `disco_items = { ${items} }`}
+${sections.join('\n')}
+${layout.extra ?? ''}
+`;
+}

@@ -1,0 +1,67 @@
+/**
+ * `npm test [-- FILE|FOLDER|WORD…]`: installs the real peers where it can and runs the tests.
+ * A word chooses the files whose path has it; a word that no path has chooses tests by their name.
+ */
+import { existsSync, globSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, relative, resolve } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { installMissingPeers } from './real/install.ts';
+
+const TESTS = import.meta.dirname;
+
+interface Choice {
+  readonly files: readonly string[];
+  /** Empty = all tests of these files. */
+  readonly names: readonly RegExp[];
+}
+
+const all = globSync('**/*.test.ts', { cwd: TESTS }).map((file) => join(TESTS, file));
+
+function choose(words: readonly string[]): Choice {
+  const files = new Set<string>();
+  const names: RegExp[] = [];
+  for (const word of words) {
+    const found = filesFor(word);
+    for (const file of found) files.add(file);
+    if (found.length === 0) names.push(new RegExp(word.replace(/[^\w\s]/g, '\\$&'), 'i'));
+  }
+  return { files: (files.size === 0 ? all : [...files]).toSorted(), names };
+}
+
+function filesFor(word: string): readonly string[] {
+  if (!existsSync(word)) return all.filter((file) => relative(TESTS, file).includes(word));
+  const path = resolve(word);
+  return statSync(path).isDirectory() ? all.filter((file) => file.startsWith(`${path}/`)) : [path];
+}
+
+function runTests({ files, names }: Choice): void {
+  // A file that holds no test counts as a passed one for Node; here it is a failure.
+  const silent = new Set(files);
+  // Tests wait for other programs as often as they compute: never fewer than two files at a time.
+  const concurrency = Math.max(2, availableParallelism());
+  const tests = run({
+    files: [...files],
+    concurrency,
+    ...(names.length > 0 && { testNamePatterns: [...names] }),
+  });
+  tests.on('test:fail', () => {
+    process.exitCode = 1;
+  });
+  tests.on('test:summary', ({ file, success }) => {
+    if (file !== undefined) silent.delete(file);
+    if (!success) process.exitCode = 1;
+  });
+  tests.on('end', () => {
+    if (names.length > 0) return;
+    for (const file of silent) {
+      console.error(`${relative(process.cwd(), file)} holds no test, or ended before it told of any.`);
+      process.exitCode = 1;
+    }
+  });
+  tests.compose(new spec()).pipe(process.stdout);
+}
+
+installMissingPeers();
+runTests(choose(process.argv.slice(2)));
