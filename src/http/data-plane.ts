@@ -1,7 +1,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Refusal } from '../base/errors.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
 import type { HotFiles } from '../uploads/hot.ts';
+import { GET_PREFIX, PUT_PREFIX } from '../uploads/links.ts';
+import { createServing } from '../uploads/serve.ts';
 import type { Transfers } from '../uploads/transfers.ts';
+import { optionsHeaders } from './cors.ts';
+import { handleGet, sendEmpty } from './get.ts';
+import { pathOf } from './paths.ts';
+import { handlePut, refuse } from './put.ts';
 
 /** What a reload may change. */
 export interface DataPlaneSettings {
@@ -36,4 +43,65 @@ export interface DataPlane {
   close(): Promise<void>;
   /** Uploads and downloads that flow now. */
   inFlight(): number;
+}
+
+const PUT_METHODS = 'OPTIONS, PUT';
+const GET_METHODS = 'OPTIONS, HEAD, GET';
+
+export function dataPlane(deps: DataPlaneDeps): DataPlane {
+  const serving = createServing(deps);
+  const transfers = new Set<Promise<void>>();
+  let stopping = false;
+
+  function take(req: IncomingMessage, res: ServerResponse, waits: boolean): void {
+    const path = pathOf(req.url ?? '/');
+    if (path.startsWith(GET_PREFIX)) takeGet(req, res, path);
+    else takePut(req, res, path, waits);
+  }
+
+  function takeGet(req: IncomingMessage, res: ServerResponse, path: string): void {
+    if (req.method !== 'GET' && req.method !== 'HEAD') {
+      other(req, res, GET_METHODS);
+      return;
+    }
+    const running = handleGet(deps, serving, req, res, path);
+    if (running !== undefined) follow(running, res);
+  }
+
+  function takePut(req: IncomingMessage, res: ServerResponse, path: string, waits: boolean): void {
+    if (req.method !== 'PUT') other(req, res, PUT_METHODS);
+    else if (stopping) refuse(deps, req, res, new Refusal('unavailable'));
+    else follow(handlePut(deps, req, res, path, waits), res);
+  }
+
+  function other(req: IncomingMessage, res: ServerResponse, allow: string): void {
+    if (req.method === 'OPTIONS') {
+      res.writeHead(200, optionsHeaders(allow)).end();
+    } else if (req.method === 'GET' || req.method === 'HEAD') {
+      sendEmpty(res, 405, ['Allow', allow]);
+    } else {
+      refuse(deps, req, res, new Refusal('method_not_allowed'), { Allow: allow });
+    }
+  }
+
+  function follow(work: Promise<void>, res: ServerResponse): void {
+    const watched = work
+      .catch((err) => {
+        deps.log.error({ err }, 'internal error');
+        res.destroy();
+      })
+      .finally(() => transfers.delete(watched));
+    transfers.add(watched);
+  }
+
+  return {
+    owns: (path) => path.startsWith(GET_PREFIX) || path.startsWith(PUT_PREFIX),
+    handle: (req, res) => take(req, res, false),
+    handleContinue: (req, res) => take(req, res, true),
+    async close() {
+      stopping = true;
+      await Promise.all(transfers);
+    },
+    inFlight: () => transfers.size,
+  };
 }

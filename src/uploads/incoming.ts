@@ -1,3 +1,26 @@
+import type { Door } from '../base/records.ts';
+import type { ClaimOrder } from '../ledger/contract.ts';
+import type { UploadDeps } from './deps.ts';
+import type { Transfers } from './transfers.ts';
+
+export interface ReceiveDeps extends UploadDeps {
+  readonly transfers: Transfers;
+  /** Milliseconds of silence after which a newer attempt at the same upload takes the place of an older one. */
+  readonly takeoverAfter?: number;
+}
+
+/** Somebody fills a slot: how it is found, and what its sender says of the bytes. */
+export interface Arrival {
+  readonly by: ClaimOrder['by'];
+  /** Where it came in; a slot that is found counts at its own door. */
+  readonly door: Door;
+  /** Bytes; null where the sender does not know yet. */
+  readonly size: number | null;
+  /** Null or empty where none was said. */
+  readonly type: string | null;
+  readonly body: IncomingBody;
+}
+
 /**
  * The bytes of an upload as they come in, whatever brings them. The use cases pull; the carrier (a request, a
  * part of a form) holds its sender back meanwhile.

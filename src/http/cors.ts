@@ -1,0 +1,18 @@
+/** On every answer to anybody, errors included: a web client reads neither status nor text without them. */
+export const CORS: Readonly<Record<string, string>> = {
+  'Access-Control-Allow-Origin': '*',
+  'Access-Control-Allow-Methods': 'OPTIONS, HEAD, GET, PUT',
+  'Access-Control-Allow-Headers': 'Authorization, Content-Type, Range',
+  'Access-Control-Expose-Headers': 'Content-Length, Content-Range, Content-Disposition',
+};
+
+/** The same as `writeHead` takes it fastest: name, value, name, value. */
+export const CORS_FLAT: readonly string[] = Object.entries(CORS).flat();
+
+/** Seconds for which a browser remembers a preflight's answer; none remembers longer than a day. */
+const PREFLIGHT_AGE = 86_400;
+
+/** The answer to `OPTIONS`, preflight or not: needs no authorisation. */
+export function optionsHeaders(allow: string): Record<string, string> {
+  return { ...CORS, Allow: allow, 'Access-Control-Max-Age': String(PREFLIGHT_AGE), 'Content-Length': '0' };
+}

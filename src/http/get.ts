@@ -1,0 +1,146 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { OpenBlob } from '../blobs/contract.ts';
+import type { HotFile } from '../uploads/hot.ts';
+import { GET_PREFIX, idInPath } from '../uploads/links.ts';
+import type { Serving } from '../uploads/serve.ts';
+import { judgeConditions, rangeMayApply } from './conditions.ts';
+import { CORS_FLAT } from './cors.ts';
+import type { DataPlaneDeps } from './data-plane.ts';
+import { sendBlob } from './download.ts';
+import { cacheControl, type FileHeaders, headersOf } from './file-headers.ts';
+import { type ByteRange, readRange } from './ranges.ts';
+import { answerTo } from './reply.ts';
+
+/** A request for a file that is there. */
+interface Asked {
+  readonly deps: DataPlaneDeps;
+  readonly serving: Serving;
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly file: HotFile;
+  readonly headers: FileHeaders;
+}
+
+/**
+ * GET and HEAD of a file. Clients save the body of an error as the file (FIELD 2.4, rule 2), so no error here has
+ * one; unknown, expired and removed are the same 404. Resolves when the answer has left; undefined where it has
+ * already, which is so for small files that are asked for again and again.
+ */
+export function handleGet(
+  deps: DataPlaneDeps,
+  serving: Serving,
+  req: IncomingMessage,
+  res: ServerResponse,
+  path: string,
+): Promise<void> | undefined {
+  const id = idInPath(path, GET_PREFIX);
+  if (id === undefined) return sendEmpty(res, 404);
+  const file = serving.known(id);
+  if (file === undefined) return lookAndAnswer(deps, serving, req, res, id);
+  return answer({ deps, serving, req, res, file, headers: headersNow(deps, file) });
+}
+
+function headersNow(deps: DataPlaneDeps, file: HotFile): FileHeaders {
+  return headersOf(file, deps.settings(), deps.rules().retention);
+}
+
+async function lookAndAnswer(
+  deps: DataPlaneDeps,
+  serving: Serving,
+  req: IncomingMessage,
+  res: ServerResponse,
+  id: string,
+): Promise<void> {
+  try {
+    const file = await serving.find(id);
+    if (file) await answer({ deps, serving, req, res, file, headers: headersNow(deps, file) });
+    else sendEmpty(res, 404);
+  } catch (error) {
+    failQuietly(deps, res, error);
+  }
+}
+
+function answer(asked: Asked): Promise<void> | undefined {
+  const { req, res, file, headers } = asked;
+  const status = judgeConditions(req.headers, headers);
+  if (status !== undefined) return sendInstead(asked, status);
+  const range = rangeOf(asked);
+  if (range === 'unsatisfiable') {
+    return sendEmpty(res, 416, ['Content-Range', `bytes */${file.upload.size}`]);
+  }
+  if (req.method === 'HEAD') return sendSmall(asked, undefined, undefined);
+  return file.body ? sendSmall(asked, file.body, range) : openAndSend(asked, range);
+}
+
+/** Only GET knows ranges (RFC 9110 §14.2). */
+function rangeOf({ req, file, headers }: Asked): ReturnType<typeof readRange> {
+  const { range } = req.headers;
+  if (range === undefined || req.method !== 'GET') return undefined;
+  return rangeMayApply(req.headers, headers) ? readRange(range, file.upload.size) : undefined;
+}
+
+async function openAndSend(asked: Asked, range: ByteRange | undefined): Promise<void> {
+  const { deps, serving, res, file } = asked;
+  try {
+    const bytes = await serving.open(file);
+    if (bytes === undefined) sendEmpty(res, 404);
+    else if (bytes instanceof Uint8Array) sendSmall(asked, bytes, range);
+    else await sendLarge(asked, bytes, range);
+  } catch (error) {
+    failQuietly(deps, res, error);
+  }
+}
+
+async function sendLarge(asked: Asked, blob: OpenBlob, range: ByteRange | undefined): Promise<void> {
+  const { deps, res } = asked;
+  try {
+    writeHead(asked, range);
+    const bytes = range ?? { start: 0, end: blob.size };
+    deps.meter.served(await sendBlob(res, blob, bytes, deps.settings().idleTimeout));
+  } finally {
+    await blob.close();
+  }
+}
+
+/** The whole answer at once; HEAD's has no body. */
+function sendSmall(asked: Asked, body: Buffer | undefined, range: ByteRange | undefined): undefined {
+  const { deps, res } = asked;
+  const bytes = range ? body?.subarray(range.start, range.end) : body;
+  writeHead(asked, range);
+  res.end(bytes);
+  deps.meter.served(bytes?.length ?? 0);
+}
+
+function writeHead({ deps, res, file, headers }: Asked, range: ByteRange | undefined): void {
+  if (range === undefined) {
+    res.writeHead(200, [...headers.whole, ...caching(deps, headers)]);
+    return;
+  }
+  const { start, end } = range;
+  const length = ['Content-Length', String(end - start)];
+  const place = ['Content-Range', `bytes ${start}-${end - 1}/${file.upload.size}`];
+  res.writeHead(206, [...length, ...place, ...headers.part, ...caching(deps, headers)]);
+}
+
+function caching(deps: DataPlaneDeps, { ownCaching, end }: FileHeaders): string[] {
+  return ownCaching ? ['Cache-Control', cacheControl(end, deps.clock())] : [];
+}
+
+/** 304, or 412, with what a cache wants to know. */
+function sendInstead({ deps, res, headers }: Asked, status: 304 | 412): undefined {
+  const length = status === 412 ? ['Content-Length', '0'] : [];
+  res.writeHead(status, [...length, ...headers.common, ...caching(deps, headers)]).end();
+}
+
+/** An answer without a body, and with CORS as all. */
+export function sendEmpty(res: ServerResponse, status: number, extra: readonly string[] = []): undefined {
+  res.writeHead(status, ['Content-Length', '0', ...extra, ...CORS_FLAT]).end();
+}
+
+/** A fault of ours: the log has the story, the client a status and no body that it could take for the file. */
+function failQuietly(deps: DataPlaneDeps, res: ServerResponse, error: unknown): void {
+  const { status, headers } = answerTo(error, { log: deps.log, now: deps.clock() });
+  const retryAfter = headers['Retry-After'];
+  if (res.headersSent) res.destroy();
+  else sendEmpty(res, status, retryAfter ? ['Retry-After', retryAfter] : []);
+}

@@ -1,0 +1,95 @@
+import { Refusal } from '../base/errors.ts';
+import type { Upload } from '../base/records.ts';
+import { BlobFault } from '../blobs/contract.ts';
+import { contradicts } from '../policy/media-type.ts';
+import type { Arrival, IncomingBody, ReceiveDeps } from './incoming.ts';
+import { releaseClaim } from './release.ts';
+
+/** Does what the sender says fit the slot? `Refusal` where not, before a byte of the body is asked for. */
+export function checkArrival(deps: ReceiveDeps, upload: Upload, arrival: Arrival): void {
+  if (arrival.size !== null && arrival.size !== upload.size) throw sizeMismatch(upload, arrival.size);
+  if (deps.rules().typeMismatch === 'refuse' && contradicts(arrival.type, upload.type)) {
+    throw new Refusal('type_mismatch', {
+      text: `The Content-Type is ${arrival.type}; the slot was asked for ${upload.type}.`,
+    });
+  }
+}
+
+function sizeMismatch(upload: Upload, size: number | string): Refusal {
+  return new Refusal('size_mismatch', {
+    text: `The body has ${size} bytes; the slot was asked for ${upload.size}.`,
+  });
+}
+
+/**
+ * Fills an upload whose claim `token` we hold. When it resolves, the upload is stored; after every failure the
+ * bytes are gone first and then the claim.
+ */
+export async function fill(
+  deps: ReceiveDeps,
+  upload: Upload,
+  token: string,
+  arrival: Arrival,
+): Promise<Upload> {
+  const start = performance.now();
+  const { body } = arrival;
+  const transfer = deps.transfers.begin(upload.id, body);
+  try {
+    const size = await takeBytes(deps, upload, arrival);
+    const stored = await commit(deps, upload, token, size);
+    deps.meter.stored(upload.door, size, performance.now() - start);
+    const { id, owner, door } = upload;
+    deps.log.info({ id, owner, door, size, ms: Math.round(performance.now() - start) }, 'upload stored');
+    return stored;
+  } catch (failure) {
+    body.abort(failure as Error);
+    await releaseClaim(deps, upload, token);
+    throw failure;
+  } finally {
+    transfer.end();
+  }
+}
+
+/** Checks, then bytes. A failed `put` leaves nothing behind. */
+async function takeBytes(deps: ReceiveDeps, upload: Upload, arrival: Arrival): Promise<number> {
+  checkArrival(deps, upload, arrival);
+  arrival.body.accept();
+  try {
+    return await deps.blobs.put(upload.blob, exactly(upload, arrival.body.batches(deps.transfers.batchSize)));
+  } catch (fault) {
+    if (fault instanceof BlobFault && fault.kind === 'full')
+      throw new Refusal('storage_full', { cause: fault });
+    throw fault;
+  }
+}
+
+/** Passes the batches on and fails as soon as there are more bytes than the slot has, or fewer at the end. */
+async function* exactly(upload: Upload, batches: ReturnType<IncomingBody['batches']>) {
+  let size = 0;
+  for await (const batch of batches) {
+    for (const chunk of batch) size += chunk.length;
+    if (size > upload.size) throw sizeMismatch(upload, `more than ${upload.size}`);
+    yield batch;
+  }
+  if (size < upload.size) throw sizeMismatch(upload, size);
+}
+
+/**
+ * The moment from which the file can be fetched. Where the ledger fails in the middle of it, it is asked what it
+ * has done; where it cannot say, bytes that may be somebody's file are left alone (fsck finds them).
+ */
+async function commit(deps: ReceiveDeps, upload: Upload, token: string, size: number): Promise<Upload> {
+  const now = deps.clock();
+  const stored: Upload = { ...upload, state: 'stored', size, storedAt: now };
+  let fault: unknown;
+  const done = await deps.ledger.commit({ id: upload.id, token, now, size }).catch((failure) => {
+    fault = failure;
+    return false;
+  });
+  if (done) return stored;
+  const row = await deps.ledger.find(upload.locator);
+  if (fault !== undefined && row?.id === upload.id && row.state === 'stored') return row;
+  if (row?.id !== upload.id || fault !== undefined) await deps.blobs.remove([upload.blob]);
+  if (fault !== undefined) throw fault;
+  throw new Refusal(row ? 'being_uploaded' : 'slot_unknown');
+}

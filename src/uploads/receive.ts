@@ -1,0 +1,106 @@
+import { Refusal } from '../base/errors.ts';
+import { randomId } from '../base/ids.ts';
+import type { Upload } from '../base/records.ts';
+import type { Claimed } from '../ledger/contract.ts';
+import { isVisible } from '../policy/retention.ts';
+import { checkArrival, fill } from './fill.ts';
+import type { Arrival, ReceiveDeps } from './incoming.ts';
+import { isSame } from './repeat.ts';
+
+export interface Receipt {
+  readonly upload: Upload;
+  /** Were these bytes here before? */
+  readonly again: boolean;
+}
+
+/** A phone that changed networks leaves a connection that says nothing any more. */
+const TAKEOVER_AFTER = 3000;
+const ATTEMPTS = 3;
+
+/**
+ * Takes the bytes of a slot: resolves when they are stored, durable and can be fetched, else rejects
+ * (`Refusal`, or a fault of ours) with nothing left of them; the slot can then be tried again in its time.
+ */
+export async function receive(deps: ReceiveDeps, arrival: Arrival): Promise<Receipt> {
+  const token = randomId();
+  const claimed = await claim(deps, arrival, token);
+  try {
+    return await settle(deps, claimed, token, arrival);
+  } catch (failure) {
+    if (failure instanceof Refusal) noteRefusal(deps, failure, claimed, arrival);
+    throw failure;
+  }
+}
+
+async function settle(
+  deps: ReceiveDeps,
+  claimed: Claimed,
+  token: string,
+  arrival: Arrival,
+): Promise<Receipt> {
+  switch (claimed.outcome) {
+    case 'claimed':
+      return { upload: await fill(deps, claimed.upload, token, arrival), again: false };
+    case 'stored':
+      return repeat(deps, claimed.upload, arrival);
+    case 'receiving':
+      throw new Refusal('being_uploaded');
+    case 'unknown':
+      throw new Refusal((await isRemoved(deps, arrival.by)) ? 'removed' : 'slot_unknown');
+  }
+}
+
+function noteRefusal(
+  deps: ReceiveDeps,
+  { code, message }: Refusal,
+  claimed: Claimed,
+  arrival: Arrival,
+): void {
+  if (claimed.outcome === 'unknown') {
+    deps.meter.refused(arrival.door, code);
+    deps.log.debug({ code }, 'upload refused');
+    return;
+  }
+  const { id, owner, door } = claimed.upload;
+  deps.meter.refused(door, code);
+  deps.log.info({ id, owner, door, code, received: arrival.body.received }, `upload refused: ${message}`);
+}
+
+/** Where another attempt of this process stands in the way and has fallen silent or is just ending, waits for that. */
+async function claim(deps: ReceiveDeps, { by }: Arrival, token: string): Promise<Claimed> {
+  for (let attempt = 1; ; attempt += 1) {
+    const order = { by, token, instance: deps.instance, now: deps.clock() };
+    const claimed = await deps.ledger.claim(order);
+    if (claimed.outcome !== 'receiving' || attempt === ATTEMPTS) return claimed;
+    if (!(await outlived(deps, claimed.upload.id))) return claimed;
+  }
+}
+
+/** Is the attempt that held this upload over? An attempt that is alive is left alone. */
+async function outlived(deps: ReceiveDeps, id: string): Promise<boolean> {
+  const older = deps.transfers.of(id);
+  if (!older) return false;
+  const { takeoverAfter = TAKEOVER_AFTER } = deps;
+  if (!older.body.complete) {
+    if (older.body.idleFor() < takeoverAfter) return false;
+    older.body.abort(new Refusal('being_uploaded', { text: 'A newer attempt has taken over this upload.' }));
+  }
+  await older.ended;
+  return true;
+}
+
+/** The answer to the first attempt may have got lost: the same bytes again are fine until the slot's time is up. */
+async function repeat(deps: ReceiveDeps, upload: Upload, arrival: Arrival): Promise<Receipt> {
+  const now = deps.clock();
+  if (!isVisible(deps.rules().retention, upload, now)) throw new Refusal('removed');
+  if (now >= upload.deadline) throw new Refusal('already_there');
+  if (arrival.size !== null && arrival.size !== upload.size) throw new Refusal('already_there');
+  checkArrival(deps, upload, arrival);
+  arrival.body.accept();
+  if (!(await isSame(deps, upload, arrival.body))) throw new Refusal('already_there');
+  return { upload, again: true };
+}
+
+async function isRemoved({ ledger }: ReceiveDeps, by: Arrival['by']): Promise<boolean> {
+  return 'locator' in by && (await ledger.findRemoval(by.locator)) !== undefined;
+}
