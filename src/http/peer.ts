@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Socket } from 'node:net';
+import { isIPv4, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { type Hop, listOf, plainAddress, readAddress, readForwarded } from './forwarded.ts';
 
@@ -101,6 +101,7 @@ function protocolOf(text: string | undefined): Peer['protocol'] | undefined {
 
 const LABEL = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?';
 const HOST = new RegExp(`^((?:${LABEL}\\.)*${LABEL})(?::([1-9]\\d{0,4}))?$`);
+const NUMERIC = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/;
 const LOOPBACK6 = /^\[::1\](?=:|$)/;
 const MAX_HOST = 260;
 
@@ -114,5 +115,7 @@ export function hostOf(text: string | undefined, protocol: Peer['protocol']): st
   const match = HOST.exec(text.toLowerCase().replace(LOOPBACK6, 'localhost'));
   const [, name, port] = match ?? [];
   if (name === undefined || Number(port ?? 1) > 65_535) return undefined;
+  // A last label of digits makes it an address (WHATWG URL): `0` and `127.1` would be read as other ones.
+  if (NUMERIC.test(name) && !isIPv4(name)) return undefined;
   return port === undefined || port === (protocol === 'https' ? '443' : '80') ? name : `${name}:${port}`;
 }
