@@ -155,7 +155,7 @@ function matchesEverybody(text: string): boolean {
 
 function neverLowerCase(text: string): boolean {
   return (
-    /[A-Z]/.test(text.replace(/\\(?:p\{[^}]*\}|.)/gi, '').replace(/\[:\^?\w+:\]/g, '')) &&
+    /[A-Z]/.test(text.replace(/\\(?:p\{[^}]*\}|p.|.)/gi, '').replace(/\[:\^?\w+:\]/g, '')) &&
     !text.includes('(?i')
   );
 }

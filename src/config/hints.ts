@@ -75,10 +75,13 @@ export function hintFor(
   here: readonly string[],
   everywhere: readonly string[],
 ): string | undefined {
-  const elsewhere = everywhere.find((path) => path.split('.').at(-1)?.replace(/\[\]$/, '') === key);
+  const elsewhere = everywhere
+    .filter((path) => path.endsWith(`.${key}`))
+    .map((path) => path.slice(0, -key.length - 1))
+    .sort((one, other) => one.split('.').length - other.split('.').length);
   const near = nearest(key, here);
   if (near !== undefined) return `did you mean ${near}?`;
-  if (elsewhere !== undefined) return `it belongs where ${elsewhere} is`;
+  if (elsewhere.length > 0) return `it belongs in ${elsewhere.slice(0, 2).join(' or ')}`;
   const renamed = Object.hasOwn(ELSEWHERE, key) ? ELSEWHERE[key] : undefined;
   if (renamed !== undefined) return `here it is ${renamed}`;
   return here.length <= 12 ? `known here: ${here.join(', ')}` : undefined;
