@@ -14,7 +14,10 @@ export interface Ledger {
 
   /** issued -> receiving, for exactly one PUT at a time. */
   claim(order: ClaimOrder): Promise<Claimed>;
-  /** receiving -> stored. False where the claim is no longer ours: then nothing is stored. */
+  /**
+   * receiving -> stored. False where the claim is no longer ours: then nothing is stored, and the bytes are
+   * orphans unless the row is still there and another PUT fills it.
+   */
   commit(order: CommitOrder): Promise<boolean>;
   /**
    * receiving -> issued, so that the slot can be tried again until its deadline; an upload that was reserved
@@ -186,7 +189,7 @@ export type SweepStep = { readonly limit: number; readonly now: number; readonly
       readonly silentSince: number;
     }
   | {
-      /** Uploads of one purpose stored before a moment. */ readonly kind: 'max_age';
+      /** Uploads of one purpose stored at a moment or before. */ readonly kind: 'max_age';
       readonly purpose: string;
       readonly storedBefore: number;
       readonly detail: string;
@@ -199,7 +202,8 @@ export type SweepStep = { readonly limit: number; readonly now: number; readonly
       readonly detail: string;
     }
   | {
-      /** Records of removed slots of ours, which nobody can fill again. */ readonly kind: 'records';
+      /** Records, up to a moment, of removed slots of ours, which nobody can fill again. */
+      readonly kind: 'records';
       readonly removedBefore: number;
     }
   | { /** Rate counters that no period reaches any more. */ readonly kind: 'rates' }
@@ -251,4 +255,17 @@ export interface RemovalQuery {
   /** `removedAt` and locator of the last row of the page before; newest first. */
   readonly before?: { readonly removedAt: number; readonly locator: string };
   readonly limit: number;
+}
+
+export type LedgerFaultKind = 'full' | 'denied' | 'busy' | 'newer' | 'damaged' | 'closed' | 'failed';
+
+/** A ledger's failure, in our words; the cause is the engine's own. `newer`: a later program has written it. */
+export class LedgerFault extends Error {
+  readonly kind: LedgerFaultKind;
+
+  constructor(kind: LedgerFaultKind, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'LedgerFault';
+    this.kind = kind;
+  }
 }

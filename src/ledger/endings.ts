@@ -1,0 +1,109 @@
+import { formatPeriod } from '../base/units.ts';
+import type { Lifetime, Lifetimes } from './contract.ts';
+import type { Queryable, Value } from './database.ts';
+import { book, type Cause } from './removal.ts';
+import type { UploadRow } from './rows.ts';
+
+/**
+ * A choice of uploads that the engines find by an index: `from uploads where <where> order by <order>`.
+ * Parameters start with `$1`; what uses a selection adds its own behind them.
+ */
+export interface Selection {
+  readonly where: string;
+  readonly order: string;
+  readonly params: readonly Value[];
+}
+
+/** Slots whose time is up; of one owner or of all. */
+export function unusedSlots(now: number, ownerId?: number): Selection {
+  return selection("state = 'issued' and deadline <= $1", 'deadline', [now], ownerId);
+}
+
+/** Uploads of a purpose that were stored at a moment or before. */
+export function agedUploads(purpose: string, storedBy: number, ownerId?: number): Selection {
+  const where = "state = 'stored' and purpose = $1 and stored_at <= $2";
+  return selection(where, 'stored_at', [purpose, storedBy], ownerId);
+}
+
+/** Uploads whose own end has come. */
+export function endedUploads(now: number, ownerId?: number): Selection {
+  const where = "state = 'stored' and expires_at is not null and expires_at <= $1";
+  return selection(where, 'expires_at', [now], ownerId);
+}
+
+function selection(where: string, order: string, params: readonly Value[], ownerId?: number): Selection {
+  if (ownerId === undefined) return { where, order, params };
+  return { where: `${where} and owner_id = $${params.length + 1}`, order, params: [...params, ownerId] };
+}
+
+/** Removes at most `limit` of a selection, the first by its order. */
+export async function take(
+  q: Queryable,
+  { where, order, params }: Selection,
+  limit: number,
+  cause: Cause,
+): Promise<UploadRow[]> {
+  const rows = await q.query<UploadRow>(
+    `delete from uploads where id in (
+       select id from uploads where ${where} order by ${order} limit $${params.length + 1}
+     ) and ${where} returning *`,
+    [...params, limit],
+  );
+  await book(q, rows, cause);
+  return rows;
+}
+
+/** The reasons that a sweep and a reservation in need of room both put on record. */
+export const causes = {
+  unused: (now: number): Cause => ({ reason: 'unused', detail: 'nothing was uploaded in time', now }),
+  ended: (now: number): Cause => ({ reason: 'expired', detail: 'its request named this end', now }),
+  aged: (now: number, maxAge: number, purpose: string): Cause => ({
+    reason: 'expired',
+    detail: `older than ${formatPeriod(maxAge)}${purpose && ` (purpose ${purpose})`}`,
+    now,
+  }),
+};
+
+/** How long a purpose lives. One that the config no longer knows lives as long as uploads without a purpose. */
+export function lifetimeOf(lifetimes: Lifetimes, purpose: string): Lifetime {
+  if (Object.hasOwn(lifetimes, purpose)) return lifetimes[purpose] ?? { maxAge: null, evictable: false };
+  const maxAge = lifetimes['']?.maxAge ?? null;
+  return { maxAge, evictable: maxAge !== null };
+}
+
+/** Every purpose that something is stored under, found by seeks and not by a scan. */
+export async function storedPurposes(q: Queryable): Promise<string[]> {
+  const purposes: string[] = [];
+  for (let next = await nextPurpose(q, '>=', ''); next !== null; next = await nextPurpose(q, '>', next)) {
+    purposes.push(next);
+  }
+  return purposes;
+}
+
+async function nextPurpose(q: Queryable, than: '>' | '>=', purpose: string): Promise<string | null> {
+  const [row] = await q.query<{ purpose: string | null }>(
+    `select min(purpose) as purpose from uploads where state = 'stored' and purpose ${than} $1`,
+    [purpose],
+  );
+  return row?.purpose ?? null;
+}
+
+/**
+ * Removes what has ended but was not swept yet, at most about `limit` rows: room is there at the moment it was
+ * promised for, whenever the next sweep may be.
+ */
+export async function reclaim(
+  q: Queryable,
+  from: { ownerId?: number; purposes: readonly string[]; lifetimes: Lifetimes; now: number; limit: number },
+): Promise<void> {
+  const { ownerId, purposes, lifetimes, now, limit } = from;
+  let left = limit;
+  left -= (await take(q, unusedSlots(now, ownerId), left, causes.unused(now))).length;
+  left -= (await take(q, endedUploads(now, ownerId), left, causes.ended(now))).length;
+  for (const purpose of purposes) {
+    const { maxAge } = lifetimeOf(lifetimes, purpose);
+    if (maxAge === null || left === 0) continue;
+    const aged = agedUploads(purpose, now - maxAge, ownerId);
+    left -= (await take(q, aged, left, causes.aged(now, maxAge, purpose))).length;
+  }
+}

@@ -1,0 +1,46 @@
+import { dropOwner } from './accounts.ts';
+import type { Queryable } from './database.ts';
+import { book } from './removal.ts';
+import type { UploadRow } from './rows.ts';
+
+interface Order {
+  readonly owner: string;
+  readonly limit: number;
+  readonly now: number;
+}
+
+/** See `Ledger.forget`. `left` counts uploads, and one more while records still bear the owner's name. */
+export async function forget(q: Queryable, order: Order): Promise<{ removed: number; left: number }> {
+  const { owner, limit, now } = order;
+  const [row] = await q.query<{ id: number }>('select id from owners where name = $1', [owner]);
+  if (!row) return { removed: 0, left: 0 };
+  const gone = await q.query<UploadRow>(
+    `delete from uploads where id in (select id from uploads where owner_id = $1 order by id limit $2)
+      returning *`,
+    [row.id, limit],
+  );
+  await book(q, gone, { reason: 'forgotten', detail: '', now, nameless: true });
+  await blankRecords(q, row.id, owner, Math.max(1, limit - gone.length));
+  const left = await leftOf(q, row.id);
+  if (left === 0) await dropOwner(q, row.id);
+  return { removed: gone.length, left };
+}
+
+/** The detail of a record may name the owner too (`deleted by …`). */
+async function blankRecords(q: Queryable, id: number, owner: string, limit: number): Promise<void> {
+  await q.query(
+    `update removals set owner_id = null, name = '', detail = replace(detail, $3, '')
+      where (locator, removed_at, id) in (
+        select locator, removed_at, id from removals where owner_id = $1 limit $2)`,
+    [id, limit, owner],
+  );
+}
+
+async function leftOf(q: Queryable, id: number): Promise<number> {
+  const [uploads] = await q.query<{ count: number }>(
+    'select uploads + pending_uploads as count from owners where id = $1',
+    [id],
+  );
+  const records = await q.query('select 1 as one from removals where owner_id = $1 limit 1', [id]);
+  return (uploads?.count ?? 0) + records.length;
+}

@@ -1,0 +1,71 @@
+import { claim, commit, release } from './claims.ts';
+import type { Instance, Ledger } from './contract.ts';
+import type { Database, Queryable } from './database.ts';
+import { forget } from './forget.ts';
+import {
+  buried,
+  doomed,
+  find,
+  findByPutKey,
+  findRemoval,
+  known,
+  listOwners,
+  listRemovals,
+  listUploads,
+  stats,
+  usage,
+} from './queries.ts';
+import { remove } from './removal.ts';
+import { correctSize, recount } from './repair.ts';
+import { reserve } from './reserve.ts';
+import { sweep } from './sweep.ts';
+
+/** Processes that have been silent for this long are not even remembered. */
+const FORGOTTEN_AFTER = 86_400_000;
+
+export interface LedgerOptions {
+  /** Makes ids of new owners, 1 to 2^31 - 1; one that is taken is passed over. */
+  readonly newOwnerId?: () => number;
+}
+
+/** The one ledger, over whatever engine runs its SQL. Methods are documented at `Ledger`. */
+export function createLedger(db: Database, options: LedgerOptions = {}): Ledger {
+  return {
+    reserve: (reservation) => db.tx((q) => reserve(q, reservation, options.newOwnerId)),
+    claim: (order) => db.tx((q) => claim(q, order)),
+    commit: (order) => db.tx((q) => commit(q, order)),
+    release: (order) => db.tx((q) => release(q, order)),
+
+    find: (locator) => find(db, locator),
+    findByPutKey: (putKey) => findByPutKey(db, putKey),
+    findRemoval: (locator) => findRemoval(db, locator),
+
+    remove: (order) => db.tx((q) => remove(q, order)),
+    forget: (order) => db.tx((q) => forget(q, order)),
+    sweep: (step) => sweep(db, step),
+    doomed: (limit) => doomed(db, limit),
+    buried: (blobs) => db.tx((q) => buried(q, blobs)),
+    heartbeat: (instance) => db.tx((q) => heartbeat(q, instance)),
+
+    usage: (owner) => usage(db, owner),
+    listUploads: (query) => listUploads(db, query),
+    listRemovals: (query) => listRemovals(db, query),
+    listOwners: (query) => listOwners(db, query),
+    stats: () => stats(db),
+
+    known: (ids) => known(db, ids),
+    correctSize: (order) => db.tx((q) => correctSize(q, order)),
+    recount: (order) => db.tx((q) => recount(q, order)),
+
+    close: () => db.close(),
+  };
+}
+
+async function heartbeat(q: Queryable, { id, host, pid, now }: Instance): Promise<void> {
+  await q.query(
+    `insert into instances (id, host, pid, seen_at) values ($1, $2, $3, $4)
+      on conflict (id) do update set host = excluded.host, pid = excluded.pid, seen_at = excluded.seen_at`,
+    [id, host, pid, now],
+  );
+  await q.query('delete from instances where seen_at <= $1', [now - FORGOTTEN_AFTER]);
+}

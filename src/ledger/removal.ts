@@ -1,0 +1,145 @@
+import type { RemovalReason, Upload } from '../base/records.ts';
+import { adjustOwner, adjustPurpose, adjustTotals, countRemovals, type Delta, shardOf } from './accounts.ts';
+import type { RemoveOrder } from './contract.ts';
+import { chunks, inList, insertMany, type Queryable } from './database.ts';
+import { correctRates } from './rates.ts';
+import { type UploadRow, uploadOf } from './rows.ts';
+
+/** Why rows go, as their records will say. */
+export interface Cause {
+  readonly reason: RemovalReason;
+  readonly detail: string;
+  readonly now: number;
+  /** Keep neither owner nor name. */
+  readonly nameless?: boolean;
+}
+
+export async function remove(q: Queryable, { ids, ...cause }: RemoveOrder): Promise<Upload[]> {
+  const rows: UploadRow[] = [];
+  for (const chunk of chunks(ids)) {
+    rows.push(
+      ...(await q.query<UploadRow>(
+        `delete from uploads where id in ${inList(chunk.length)} returning *`,
+        chunk,
+      )),
+    );
+  }
+  const names = await ownerNames(q, rows);
+  await book(q, rows, cause);
+  return rows.map((row) => uploadOf(row, names.get(row.owner_id) ?? ''));
+}
+
+async function ownerNames(q: Queryable, rows: readonly UploadRow[]): Promise<Map<number, string>> {
+  const names = new Map<number, string>();
+  for (const chunk of chunks([...new Set(rows.map((row) => row.owner_id))])) {
+    const owners = await q.query<{ id: number; name: string }>(
+      `select id, name from owners where id in ${inList(chunk.length)}`,
+      chunk,
+    );
+    for (const { id, name } of owners) names.set(id, name);
+  }
+  return names;
+}
+
+/**
+ * Settles the books for rows that this transaction has just deleted: records, doomed blobs, counters, and what
+ * uploads that never came had been charged to their owner's rates.
+ *
+ * A blob is doomed only together with its row, never while a slot may still be filled: a key is used by one row
+ * and never again, so unlinking a doomed key can never hit the bytes of a later, successful PUT of the same
+ * slot. What a killed PUT left under the key of a slot that goes on is overwritten by the next PUT.
+ */
+export async function book(q: Queryable, rows: readonly UploadRow[], cause: Cause): Promise<void> {
+  if (rows.length === 0) return;
+  await keepRecords(q, rows, cause);
+  await doom(q, rows);
+  await giveBack(q, rows);
+}
+
+/** An upload that fills from outside: nothing is recorded, because its link may be used again. */
+export async function voidRow(q: Queryable, row: UploadRow): Promise<void> {
+  await doom(q, [row]);
+  await giveBack(q, [row]);
+}
+
+const RECORD = [
+  'locator',
+  'removed_at',
+  'id',
+  'owner_id',
+  'door',
+  'name',
+  'size',
+  'stored',
+  'created_at',
+  'reason',
+  'detail',
+  'tombstone',
+];
+
+async function keepRecords(q: Queryable, rows: readonly UploadRow[], cause: Cause): Promise<void> {
+  const { reason, detail, now, nameless } = cause;
+  const records = rows.map((row) => [
+    row.locator ?? row.id,
+    now,
+    row.id,
+    nameless ? null : row.owner_id,
+    row.door,
+    nameless ? '' : row.name,
+    row.size,
+    row.state === 'stored' ? 1 : 0,
+    row.created_at,
+    reason,
+    detail,
+    isTombstone(row, reason) ? 1 : 0,
+  ]);
+  const tail = 'on conflict do nothing returning id';
+  const added = await insertMany(q, { table: 'removals', columns: RECORD, tail }, records);
+  await countRemovals(q, added.length);
+}
+
+/** Random ids never come back, but a signed link or another service's old link may. */
+function isTombstone(row: UploadRow, reason: RemovalReason): boolean {
+  return reason !== 'unused' && (row.locator !== null || row.door === 'import');
+}
+
+async function doom(q: Queryable, rows: readonly UploadRow[]): Promise<void> {
+  const blobs = rows.filter((row) => row.touched === 1).map((row) => [row.blob]);
+  await insertMany(q, { table: 'doomed', columns: ['blob'], tail: 'on conflict do nothing' }, blobs);
+}
+
+async function giveBack(q: Queryable, rows: readonly UploadRow[]): Promise<void> {
+  for (const [ownerId, own] of group(rows, (row) => row.owner_id)) {
+    const delta = sum(own);
+    await adjustOwner(q, ownerId, delta);
+    for (const [purpose, some] of group(own, (row) => row.purpose)) {
+      await adjustPurpose(q, ownerId, purpose, sum(some));
+    }
+  }
+  // Shards in one order for everybody, so that no two transactions wait for each other.
+  const shards = [...group(rows, (row) => shardOf(row.owner_id))].sort(([a], [b]) => a - b);
+  for (const [shard, some] of shards) await adjustTotals(q, shard, sum(some));
+  for (const row of rows) if (row.state !== 'stored') await correctRates(q, row, -1, -row.size);
+}
+
+function group<K>(rows: readonly UploadRow[], key: (row: UploadRow) => K): Map<K, UploadRow[]> {
+  const groups = new Map<K, UploadRow[]>();
+  for (const row of rows) {
+    const some = groups.get(key(row));
+    if (some) some.push(row);
+    else groups.set(key(row), [row]);
+  }
+  return groups;
+}
+
+function sum(rows: readonly UploadRow[]): Delta {
+  const stored = rows.filter(({ state }) => state === 'stored');
+  const pending = rows.filter(({ state }) => state !== 'stored');
+  const bytes = (some: readonly UploadRow[]) => some.reduce((total, { size }) => total + size, 0);
+  return {
+    uploads: -stored.length,
+    bytes: -bytes(stored),
+    pendingUploads: -pending.length,
+    pendingBytes: -bytes(pending),
+  };
+}

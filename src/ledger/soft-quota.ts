@@ -1,0 +1,77 @@
+import type { SweepStep, SweptBatch } from './contract.ts';
+import { chunks, inList, type Queryable } from './database.ts';
+import { lifetimeOf, storedPurposes } from './endings.ts';
+import { oldestFirst } from './oldest.ts';
+import { book } from './removal.ts';
+import type { UploadRow } from './rows.ts';
+
+type Step = SweepStep & { kind: 'soft_quota' };
+
+interface Heavy {
+  readonly id: number;
+  readonly bytes: number;
+}
+
+const OWNERS_AT_ONCE = 100;
+
+/** Removes the oldest evictable uploads of owners above the soft quota, at most `limit` in all. */
+export async function sweepSoftQuota(q: Queryable, step: Step): Promise<SweptBatch> {
+  const purposes = (await storedPurposes(q)).filter((one) => lifetimeOf(step.lifetimes, one).evictable);
+  let count = 0;
+  let bytes = 0;
+  for await (const owner of heavyOwners(q, step.bytes, purposes)) {
+    const surplus = await surplusOf(q, owner, purposes, step, step.limit - count);
+    count += surplus.ids.length;
+    bytes += surplus.bytes;
+    if (!step.dryRun) await removeSurplus(q, surplus.ids, step);
+    if (count >= step.limit) break;
+  }
+  return { count, bytes };
+}
+
+/** Owners above a number of bytes who have something that may go; found by the index on `bytes`. */
+async function* heavyOwners(q: Queryable, above: number, purposes: readonly string[]): AsyncGenerator<Heavy> {
+  if (purposes.length === 0) return;
+  let after: Heavy = { bytes: above, id: Number.MAX_SAFE_INTEGER };
+  for (;;) {
+    const page: Heavy[] = await q.query<Heavy>(
+      `select id, bytes from owners where (bytes, id) > ($1, $2) and exists (
+         select 1 from uploads where state = 'stored' and owner_id = owners.id
+           and purpose in ${inList(purposes.length, 4)})
+        order by bytes, id limit $3`,
+      [after.bytes, after.id, OWNERS_AT_ONCE, ...purposes],
+    );
+    yield* page;
+    const last = page.at(-1);
+    if (!last || page.length < OWNERS_AT_ONCE) return;
+    after = last;
+  }
+}
+
+async function surplusOf(
+  q: Queryable,
+  owner: Heavy,
+  purposes: readonly string[],
+  step: Step,
+  limit: number,
+): Promise<{ ids: string[]; bytes: number }> {
+  const ids: string[] = [];
+  let bytes = 0;
+  for await (const { id, size } of oldestFirst(q, owner.id, purposes)) {
+    if (ids.length >= limit || owner.bytes - bytes <= step.bytes) break;
+    ids.push(id);
+    bytes += size;
+  }
+  return { ids, bytes };
+}
+
+async function removeSurplus(q: Queryable, ids: readonly string[], step: Step): Promise<void> {
+  const { detail, now } = step;
+  for (const chunk of chunks(ids)) {
+    const rows = await q.query<UploadRow>(
+      `delete from uploads where id in ${inList(chunk.length)} returning *`,
+      chunk,
+    );
+    await book(q, rows, { reason: 'soft_quota', detail, now });
+  }
+}

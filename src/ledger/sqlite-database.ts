@@ -1,0 +1,111 @@
+import { LedgerFault } from './contract.ts';
+import type { Database, Queryable, Value } from './database.ts';
+import { migrate, readMigrations } from './migrate.ts';
+import { SqliteConnection, type SqliteOptions } from './sqlite-connection.ts';
+
+/** Transactions that share one commit at most, so that none waits long for the others. */
+const BATCH = 128;
+
+/** A transaction that waits for its turn. `run` does its work and returns what to do once it is committed. */
+interface Waiting {
+  run(q: Queryable): Promise<() => void>;
+  reject(reason: unknown): void;
+}
+
+/**
+ * SQLite with group commit: all transactions that wait run in one, each under a savepoint of its own, so that one
+ * that fails doesn't touch the others, and one fsync is enough for all. None is acknowledged before it.
+ * Blocks its thread while it works; `sqlite.ts` gives it one.
+ */
+export class SqliteDatabase implements Database {
+  readonly #options: SqliteOptions;
+  #writer: SqliteConnection | undefined;
+  #reader: SqliteConnection | undefined;
+  #waiting: Waiting[] = [];
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: SqliteOptions) {
+    this.#options = options;
+  }
+
+  /** Brings the schema up to date. @throws LedgerFault */
+  async migrate(): Promise<void> {
+    const migrations = await readMigrations();
+    await this.tx((q) => migrate(q, migrations));
+  }
+
+  async query<Row = Record<string, Value>>(sql: string, params?: readonly Value[]): Promise<Row[]> {
+    this.#checkOpen();
+    this.#reader ??= new SqliteConnection(this.#options);
+    return await this.#reader.query<Row>(sql, params);
+  }
+
+  async tx<T>(work: (q: Queryable) => Promise<T>): Promise<T> {
+    this.#checkOpen();
+    return await new Promise<T>((resolve, reject) => {
+      const run = async (q: Queryable) => {
+        const result = await work(q);
+        return () => resolve(result);
+      };
+      this.#waiting.push({ run, reject });
+      this.#running ??= this.#runLater();
+    });
+  }
+
+  /** After what is waiting is done. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#running !== undefined) await this.#running;
+    this.#reader?.close();
+    this.#writer?.close();
+    this.#reader = undefined;
+    this.#writer = undefined;
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new LedgerFault('closed', 'The ledger is closed.');
+  }
+
+  async #runLater(): Promise<void> {
+    // Whatever else has arrived by now comes along.
+    await new Promise((resolve) => setImmediate(resolve));
+    const batch = this.#waiting.splice(0, BATCH);
+    try {
+      this.#writer ??= new SqliteConnection(this.#options);
+      await commitTogether(this.#writer, batch);
+    } catch (fault) {
+      for (const { reject } of batch) reject(fault);
+    }
+    this.#running = this.#waiting.length > 0 ? this.#runLater() : undefined;
+  }
+}
+
+/** Rejects where the commit fails; then nothing of the batch has happened. */
+async function commitTogether(connection: SqliteConnection, batch: readonly Waiting[]): Promise<void> {
+  const outcomes: (() => void)[] = [];
+  connection.begin();
+  try {
+    for (const waiting of batch) outcomes.push(await runAlone(connection, waiting));
+    connection.exec('commit');
+  } catch (fault) {
+    if (connection.inTransaction) connection.exec('rollback');
+    throw fault;
+  }
+  for (const tell of outcomes) tell();
+}
+
+/** Rejects only where the whole transaction is lost: a full disk makes SQLite roll back all of it. */
+async function runAlone(connection: SqliteConnection, waiting: Waiting): Promise<() => void> {
+  connection.exec('savepoint one');
+  try {
+    const done = await waiting.run(connection);
+    connection.exec('release one');
+    return done;
+  } catch (fault) {
+    if (!connection.inTransaction) throw fault;
+    connection.exec('rollback to one');
+    connection.exec('release one');
+    return () => waiting.reject(fault);
+  }
+}

@@ -1,0 +1,124 @@
+import { countRemovals } from './accounts.ts';
+import { abandonedSince, letGo } from './claims.ts';
+import type { SweepStep, SweptBatch } from './contract.ts';
+import type { Database, Queryable, Value } from './database.ts';
+import { agedUploads, causes, endedUploads, type Selection, take, unusedSlots } from './endings.ts';
+import { book, type Cause } from './removal.ts';
+import type { UploadRow } from './rows.ts';
+import { sweepSoftQuota } from './soft-quota.ts';
+
+/** See `Ledger.sweep`. A dry run reads what is committed, beside all writers. */
+export async function sweep(db: Database, step: SweepStep): Promise<SweptBatch> {
+  if (step.dryRun) return await run(db, step);
+  return await db.tx((q) => run(q, step));
+}
+
+async function run(q: Queryable, step: SweepStep): Promise<SweptBatch> {
+  const { now, limit } = step;
+  switch (step.kind) {
+    case 'unused':
+      return await sweepUploads(q, step, unusedSlots(now), causes.unused(now));
+    case 'expires_at':
+      return await sweepUploads(q, step, endedUploads(now), causes.ended(now));
+    case 'max_age': {
+      const cause: Cause = { reason: 'expired', detail: step.detail, now };
+      return await sweepUploads(q, step, agedUploads(step.purpose, step.storedBefore), cause);
+    }
+    case 'dead_claims':
+      return await sweepDeadClaims(q, step);
+    case 'soft_quota':
+      return await sweepSoftQuota(q, step);
+    case 'records':
+      return await sweepRecords(q, step);
+    case 'rates': {
+      const key = 'owner_id, width, start_at';
+      return await sweepRows(q, step, { table: 'rates', key, where: 'ends_at <= $1', params: [now], limit });
+    }
+  }
+}
+
+async function sweepUploads(
+  q: Queryable,
+  { limit, dryRun }: SweepStep,
+  selection: Selection,
+  cause: Cause,
+): Promise<SweptBatch> {
+  if (dryRun) return await countUploads(q, selection, limit);
+  return tally(await take(q, selection, limit, cause));
+}
+
+async function countUploads(q: Queryable, selection: Selection, limit: number): Promise<SweptBatch> {
+  const { where, order, params } = selection;
+  const [counted] = await q.query<SweptBatch>(
+    `select count(*) as count, cast(coalesce(sum(size), 0) as bigint) as bytes from (
+       select size from uploads where ${where} order by ${order} limit $${params.length + 1}) as batch`,
+    [...params, limit],
+  );
+  return counted ?? { count: 0, bytes: 0 };
+}
+
+/**
+ * Slots whose PUT died with its process can be tried again in the time they have left; those without any, and
+ * uploads that were only there because of their PUT, go.
+ */
+async function sweepDeadClaims(q: Queryable, step: SweepStep & { kind: 'dead_claims' }): Promise<SweptBatch> {
+  const { now, limit, silentSince } = step;
+  const selection = { where: abandonedSince('$1'), order: 'claimed_at', params: [silentSince] };
+  if (step.dryRun) return await countUploads(q, selection, limit);
+  const rows = await q.query<UploadRow>(
+    `select * from uploads where ${selection.where} order by claimed_at limit $2`,
+    [silentSince, limit],
+  );
+  const over: UploadRow[] = [];
+  let freed = 0;
+  for (const row of rows) {
+    const canWait = row.claimed_with === 0 && row.deadline > now;
+    if (canWait) freed += await letGo(q, row);
+    else over.push(...(await drop(q, row)));
+  }
+  await book(q, over, causes.unused(now));
+  const { count, bytes } = tally(over);
+  return { count: count + freed, bytes };
+}
+
+async function drop(q: Queryable, row: UploadRow): Promise<UploadRow[]> {
+  return await q.query<UploadRow>(
+    "delete from uploads where id = $1 and claim = $2 and state = 'receiving' returning *",
+    [row.id, row.claim],
+  );
+}
+
+async function sweepRecords(q: Queryable, step: SweepStep & { kind: 'records' }): Promise<SweptBatch> {
+  const swept = await sweepRows(q, step, {
+    table: 'removals',
+    key: 'locator, removed_at, id',
+    where: 'tombstone = 0 and removed_at <= $1',
+    params: [step.removedBefore],
+    limit: step.limit,
+  });
+  if (!step.dryRun) await countRemovals(q, -swept.count);
+  return swept;
+}
+
+async function sweepRows(
+  q: Queryable,
+  { dryRun }: SweepStep,
+  from: { table: string; key: string; where: string; params: Value[]; limit: number },
+): Promise<SweptBatch> {
+  const { table, key, where } = from;
+  const params = [...from.params, from.limit];
+  const batch = `select ${key} from ${table} where ${where} limit $${params.length}`;
+  if (dryRun) {
+    const [row] = await q.query<{ count: number }>(
+      `select count(*) as count from (${batch}) as batch`,
+      params,
+    );
+    return { count: row?.count ?? 0, bytes: 0 };
+  }
+  const gone = await q.query(`delete from ${table} where (${key}) in (${batch}) returning 1 as one`, params);
+  return { count: gone.length, bytes: 0 };
+}
+
+function tally(rows: readonly UploadRow[]): SweptBatch {
+  return { count: rows.length, bytes: rows.reduce((sum, { size }) => sum + size, 0) };
+}
