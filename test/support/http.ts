@@ -1,0 +1,47 @@
+import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
+import { connect } from 'node:net';
+
+export interface Reply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+export interface Call extends Omit<RequestOptions, 'host' | 'port'> {
+  readonly body?: string;
+}
+
+/** One request over a connection of its own. `at` is `{ port, host }` or `{ socketPath }`. */
+export function call(at: RequestOptions, path: string, options: Call = {}): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const { body, ...rest } = options;
+    const asked = request({ agent: false, ...at, path, ...rest }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: Buffer.concat(chunks).toString(),
+        }),
+      );
+    });
+    asked.on('error', reject);
+    asked.end(body);
+  });
+}
+
+/** Sends bytes as they are and gives all that comes back until the other side hangs up. */
+export function talk(port: number, bytes: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    let text = '';
+    socket.setEncoding('utf8');
+    socket.on('data', (chunk) => {
+      text += chunk;
+    });
+    socket.on('error', reject);
+    socket.on('end', () => resolve(text));
+  });
+}
