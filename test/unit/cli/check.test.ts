@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { type } from './shell.ts';
+
+const GOOD = "access: [{jid: '@example.org$'}]\n";
+const BAD = 'workers: many\nacces: []\n';
+
+let folder = '';
+let empty = '';
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'porter-check-'));
+  empty = join(folder, 'empty');
+  await mkdir(empty);
+  await writeFile(join(folder, 'good.yml'), GOOD);
+  await writeFile(join(folder, 'bad.yml'), BAD);
+  await writeFile(join(folder, 'warned.yml'), 'workers: 1\n');
+});
+after(() => rm(folder, { recursive: true }));
+
+describe('porter check', () => {
+  test('says so where all is well', async () => {
+    assert.deepEqual(await type(folder, ['check', '-c', 'good.yml']), {
+      code: 0,
+      out: 'good.yml is fine.\n',
+      err: '',
+    });
+  });
+
+  test('lists every problem with its line and ends with 2', async () => {
+    const { code, out, err } = await type(folder, ['check', '-c', 'bad.yml']);
+    assert.equal(code, 2);
+    assert.equal(out, '');
+    assert.deepEqual(err.split('\n'), [
+      'bad.yml:1: workers: expected a whole number or auto, got "many"',
+      'bad.yml:2: acces: unknown key; did you mean access?',
+      '2 problems with the config; nothing was done.',
+      '',
+    ]);
+  });
+
+  test('tells programs in JSON', async () => {
+    const bad = await type(folder, ['check', '--json', '-c', 'bad.yml']);
+    assert.equal(bad.code, 2);
+    assert.deepEqual(JSON.parse(bad.out), {
+      ok: false,
+      file: 'bad.yml',
+      problems: [
+        { line: 1, key: 'workers', message: 'expected a whole number or auto, got "many"' },
+        { line: 2, key: 'acces', message: 'unknown key', hint: 'did you mean access?' },
+      ],
+      warnings: [],
+    });
+    const good = await type(folder, ['check', '--json', '-c', 'good.yml']);
+    assert.equal(good.code, 0);
+    assert.deepEqual(JSON.parse(good.out), { ok: true, file: 'good.yml', problems: [], warnings: [] });
+  });
+
+  test('warns, and that is no failure', async () => {
+    const { code, err } = await type(folder, ['check', '-c', 'warned.yml']);
+    assert.equal(code, 0);
+    assert.match(err, /^warning: No access rules: nobody may upload anything/);
+  });
+
+  test('goes by -c, then PORTER_CONFIG, then porter.yml in the current folder, then the defaults', async () => {
+    const env = { PORTER_CONFIG: 'bad.yml' };
+    assert.match((await type(folder, ['check', '-c', 'good.yml'], env)).out, /good\.yml/);
+    assert.match((await type(folder, ['check'], env)).err, /bad\.yml/);
+    assert.match((await type(empty, ['check'])).out, /no config file/);
+    await writeFile(join(folder, 'porter.yml'), GOOD);
+    assert.match((await type(folder, ['check'])).out, /^porter\.yml is fine/);
+  });
+
+  test('finds a file that is not there', async () => {
+    const { code, err } = await type(empty, ['check', '-c', 'nope.yml']);
+    assert.equal(code, 2);
+    assert.match(err, /nope\.yml: cannot be read: there is no such file/);
+  });
+
+  test('finds certificates that a server could not use', async () => {
+    await writeFile(join(folder, 'no.pem'), 'no certificate');
+    await writeFile(join(folder, 'tls.yml'), `${GOOD}tls: {cert: no.pem, key: no.pem}\n`);
+    await writeFile(join(folder, 'gone.yml'), `${GOOD}tls: {cert: no.pem, key: gone.pem}\n`);
+    const unfit = await type(folder, ['check', '-c', 'tls.yml']);
+    assert.equal(unfit.code, 2);
+    assert.match(unfit.err, /tls\.yml:2: tls: certificate and key cannot be used together/);
+    const gone = await type(folder, ['check', '-c', 'gone.yml']);
+    assert.match(gone.err, /gone\.yml:2: tls\.key: cannot be read: there is no such file/);
+  });
+});
