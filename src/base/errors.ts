@@ -85,6 +85,16 @@ export const errorTable = {
     stanza: ['wait', 'service-unavailable'],
     text: 'The service is not ready. Try again soon.',
   },
+  busy: {
+    http: 503,
+    stanza: ['wait', 'resource-constraint'],
+    text: 'Too many requests at the same moment. Try again soon.',
+  },
+  not_understood: {
+    http: 501,
+    stanza: ['cancel', 'service-unavailable'],
+    text: 'This service does not know such requests.',
+  },
   internal: {
     http: 500,
     stanza: ['cancel', 'internal-server-error'],

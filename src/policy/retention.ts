@@ -19,12 +19,19 @@ export interface PurposeRule {
   readonly max_total_size?: number | null | undefined;
 }
 
-/** The purpose an upload is kept under: the one asked for, else the one its name tells, else none (`''`). */
+/** What XEP-0363 §7 takes an upload for that names no purpose. */
+const DEFAULT_PURPOSE = 'message';
+
+/**
+ * The purpose an upload is kept under: the one asked for, else the one its name tells, else `message`, and
+ * none (`''`) where that has no rules of its own. Whoever asks for `message` is never refused for it.
+ */
 export function purposeOf(retention: Retention, name: string, asked: string | undefined): string {
-  if (asked !== undefined) return asked;
+  if (asked !== undefined && asked !== DEFAULT_PURPOSE) return asked;
   const prefix = Object.keys(retention.name_prefixes).find((start) => name.startsWith(start));
-  const purpose = prefix === undefined ? undefined : retention.name_prefixes[prefix];
-  return purpose !== undefined && isOffered(retention, purpose) ? purpose : '';
+  const told = prefix === undefined ? undefined : retention.name_prefixes[prefix];
+  const purposes = asked === undefined ? [told, DEFAULT_PURPOSE] : [DEFAULT_PURPOSE];
+  return purposes.find((purpose) => purpose !== undefined && isOffered(retention, purpose)) ?? '';
 }
 
 export function isOffered(retention: Retention, purpose: string): boolean {

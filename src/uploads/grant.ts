@@ -76,14 +76,21 @@ export async function grant(deps: UploadDeps, request: SlotRequest): Promise<Gra
 /** The largest file, in bytes, that this JID may upload, by its rule's `max_file_size`; null = any size. */
 export function maxFileSizeFor(deps: UploadDeps, jid: string): number | null {
   const { rule } = admit(deps, jid);
-  return limitsFor(rule, deps.rules().retention, '', null).maxFileSize;
+  const { retention } = deps.rules();
+  return limitsFor(rule, retention, purposeOf(retention, '', undefined), null).maxFileSize;
 }
 
-/** The same, but never more than its quotas could ever hold: what clients are told before they ask for a slot. */
+/**
+ * The same, but never more than its quotas could ever hold: what clients are told before they ask for a slot.
+ * Null for those who may not upload too: they hear of it when they try.
+ */
 export function announcedSizeFor(deps: UploadDeps, jid: string): number | null {
-  const { retention, globalQuota } = deps.rules();
-  const { rule } = admit(deps, jid);
-  return announcedMaxFileSize(limitsFor(rule, retention, '', globalQuota));
+  const { access, retention, globalQuota } = deps.rules();
+  const decision = access.decide(bareJid(jid) ?? '');
+  if (!decision.allowed) return null;
+  return announcedMaxFileSize(
+    limitsFor(decision.rule, retention, purposeOf(retention, '', undefined), globalQuota),
+  );
 }
 
 /** The owner's name in the ledger and the rule that lets it upload. */

@@ -73,8 +73,21 @@ describe('purposes', () => {
   test('the name tells the purpose of clients that cannot say it, where it is offered', () => {
     assert.equal(purposeOf(retention, 'story_1.jpg', undefined), 'ephemeral');
     assert.equal(purposeOf(retention, 'chat_1.jpg', undefined), 'message');
-    assert.equal(purposeOf(retention, 'blog_1.jpg', undefined), '');
-    assert.equal(purposeOf(retention, 'my story_1.jpg', undefined), '');
+    assert.equal(purposeOf(retention, 'blog_1.jpg', undefined), 'message');
+    assert.equal(purposeOf(retention, 'my story_1.jpg', undefined), 'message');
+  });
+
+  test('without a purpose it is a message; where messages have no rules of their own, none', () => {
+    const silent = { ...retention, purposes: { ephemeral: {} } };
+    assert.equal(purposeOf(retention, 'a.jpg', undefined), 'message');
+    assert.equal(purposeOf(silent, 'a.jpg', undefined), '');
+    assert.equal(purposeOf(silent, 'a.jpg', 'message'), '', 'asking for the default is always fine');
+    assert.equal(purposeOf(silent, 'story_1.jpg', 'message'), '', 'and wins over the name');
+    assert.equal(
+      purposeOf(silent, 'a.jpg', 'permanent'),
+      'permanent',
+      'which is refused for not being offered',
+    );
   });
 
   test('what a purpose keeps for ever is never taken to make room', () => {

@@ -1,0 +1,98 @@
+import type { Element } from '@xmpp/xml';
+import { Refusal } from '../base/errors.ts';
+import type { UploadDeps } from '../uploads/deps.ts';
+import type { Target } from './connection.ts';
+import { errorReply } from './errors.ts';
+import { answerIq, type RouteDeps } from './iq.ts';
+import { type Stream, type StreamDeps, type StreamStatus, startStream } from './stream.ts';
+
+/** One entry of `component` in the config. */
+export interface ComponentSettings extends Target {
+  readonly name: string;
+}
+
+export interface ComponentDeps extends UploadDeps {
+  /** Without a slash at the end. */
+  readonly publicUrl: string;
+  /** Where files are fetched, without a slash at the end. */
+  readonly downloadUrl: string;
+  /** For tests: how time passes for the streams. */
+  readonly timing?: Pick<StreamDeps, 'wait' | 'random' | 'keepalive'>;
+}
+
+export interface Components {
+  status(): readonly StreamStatus[];
+  /** Answers what is in progress, says goodbye, and leaves nothing that keeps the process alive. */
+  stop(): Promise<void>;
+}
+
+/** Requests that may wait for the ledger at one time; a server that sends more has gone wild. */
+const MAX_IN_PROGRESS = 1000;
+/** Answers that are not there by then are not waited for. */
+const LAST_ANSWERS_MS = 5_000;
+
+/** Door 1: a stream for each component JID. Returns at once; streams come up as their servers do. */
+export function startComponents(deps: ComponentDeps, components: readonly ComponentSettings[]): Components {
+  const doors = components.map((settings) => startComponent(deps, settings));
+  return {
+    status: () => doors.map((door) => door.stream.status()),
+    async stop() {
+      await Promise.all(doors.map((door) => door.stop()));
+    },
+  };
+}
+
+function startComponent(deps: ComponentDeps, settings: ComponentSettings) {
+  const { jid, name } = settings;
+  const routeDeps: RouteDeps = { ...deps, jid, name };
+  const inProgress = new Set<Promise<void>>();
+
+  function onStanza(stanza: Element): void {
+    const work = answer(stanza).catch((error: unknown) =>
+      deps.log.info({ jid, err: error }, 'an answer could not be sent'),
+    );
+    inProgress.add(work);
+    void work.finally(() => inProgress.delete(work));
+  }
+
+  async function answer(stanza: Element): Promise<void> {
+    const { type, from } = stanza.attrs;
+    if (from === undefined || type === 'error' || type === 'result') return;
+    if (stanza.name === 'iq') await stream.send(await answerOrDefer(stanza));
+    else if (stanza.name === 'message') await answerMessage(stanza);
+  }
+
+  function answerOrDefer(iq: Element): Promise<Element> | Element {
+    if (inProgress.size < MAX_IN_PROGRESS) return answerIq(routeDeps, iq);
+    deps.meter.refused('component', 'busy');
+    return errorReply(iq, new Refusal('busy'));
+  }
+
+  /** People who write to the service hear that nobody reads it; all else about messages is left alone. */
+  async function answerMessage(message: Element): Promise<void> {
+    const { type = 'normal' } = message.attrs;
+    if ((type !== 'chat' && type !== 'normal') || !message.getChild('body')) return;
+    const text = 'Nobody reads messages here: this is a service for file uploads.';
+    await stream.send(errorReply(message, new Refusal('not_understood', { text })));
+  }
+
+  const stream: Stream = startStream({ clock: deps.clock, log: deps.log, ...deps.timing }, settings, {
+    onStanza,
+    onChange: ({ up }) => deps.meter.stream(jid, up),
+  });
+
+  return {
+    stream,
+    async stop() {
+      await within(LAST_ANSWERS_MS, Promise.all(inProgress));
+      await stream.stop();
+    },
+  };
+}
+
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
+  const late = Promise.withResolvers<void>();
+  const timer = setTimeout(late.resolve, ms);
+  await Promise.race([work, late.promise]);
+  clearTimeout(timer);
+}

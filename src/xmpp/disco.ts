@@ -1,0 +1,56 @@
+import xml, { type Element } from '@xmpp/xml';
+import { Refusal } from '../base/errors.ts';
+import { announcedSizeFor } from '../uploads/grant.ts';
+import type { IqRequest, RouteDeps } from './iq.ts';
+import {
+  DATA_FORM,
+  DISCO_INFO,
+  DISCO_ITEMS,
+  LEGACY_UPLOAD,
+  PING,
+  PURPOSE,
+  UPLOAD,
+  VCARD,
+  VERSION,
+} from './namespaces.ts';
+
+/** What old clients can still read as a number; said where there is no limit, or nothing may be uploaded. */
+const LARGEST_ANNOUNCED = 2 ** 31 - 1;
+
+const FEATURES = [UPLOAD, LEGACY_UPLOAD, DISCO_INFO, DISCO_ITEMS, PING, VERSION, VCARD];
+
+/** How clients find out that there is an upload service, and how large a file may be (FIELD 0.10, 2.1). */
+export function discoInfo(deps: RouteDeps, { element, from }: IqRequest): Element {
+  refuseNode(element);
+  const purposes = Object.keys(deps.rules().retention.purposes).map((purpose) => `${PURPOSE}#${purpose}`);
+  const size = Math.min(announcedSizeFor(deps, from) ?? LARGEST_ANNOUNCED, LARGEST_ANNOUNCED);
+  return xml(
+    'query',
+    DISCO_INFO,
+    xml('identity', { category: 'store', type: 'file', name: deps.name }),
+    ...[...FEATURES, ...purposes].map((feature) => xml('feature', { var: feature })),
+    // Some clients look at the first form only; those of the old namespace look for a form of theirs.
+    uploadForm(UPLOAD, size),
+    uploadForm(LEGACY_UPLOAD, size),
+  );
+}
+
+export function discoItems(_deps: RouteDeps, { element }: IqRequest): Element {
+  refuseNode(element);
+  return xml('query', DISCO_ITEMS);
+}
+
+function refuseNode(element: Element): void {
+  if (element.attrs.node !== undefined)
+    throw new Refusal('not_found', { text: 'There is no such node here.' });
+}
+
+/** XEP-0128; `FORM_TYPE` has to be first and hidden. */
+function uploadForm(xmlns: string, maxFileSize: number): Element {
+  return xml(
+    'x',
+    { xmlns: DATA_FORM, type: 'result' },
+    xml('field', { var: 'FORM_TYPE', type: 'hidden' }, xml('value', {}, xmlns)),
+    xml('field', { var: 'max-file-size' }, xml('value', {}, String(maxFileSize))),
+  );
+}

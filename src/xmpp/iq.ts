@@ -1,0 +1,77 @@
+import xml, { type Element } from '@xmpp/xml';
+import { Refusal } from '../base/errors.ts';
+import { randomId } from '../base/ids.ts';
+import { parseJid } from '../base/jid.ts';
+import type { UploadDeps } from '../uploads/deps.ts';
+import { softwareVersion, vcard } from './about.ts';
+import { discoInfo, discoItems } from './disco.ts';
+import { errorReply } from './errors.ts';
+import { DISCO_INFO, DISCO_ITEMS, LEGACY_UPLOAD, PING, UPLOAD, VCARD, VERSION } from './namespaces.ts';
+import { answerSlotRequest } from './slot-request.ts';
+
+/** What every answer of one component is made from. */
+export interface RouteDeps extends UploadDeps {
+  /** JID of the component. */
+  readonly jid: string;
+  /** What clients show as the name of the service. */
+  readonly name: string;
+  readonly publicUrl: string;
+  readonly downloadUrl: string;
+}
+
+export interface IqRequest {
+  /** The one child of the iq: what is asked. */
+  readonly element: Element;
+  /** Full JID of the person or thing that asks, as the server vouches for it. */
+  readonly from: string;
+}
+
+/** An element goes into the result; without one the result is empty. Refuses by throwing a `Refusal`. */
+type Route = (deps: RouteDeps, request: IqRequest) => Promise<Element> | Element | undefined;
+
+/** By type, namespace and name of what is asked. */
+const routes: Readonly<Record<string, Route>> = {
+  [`get ${UPLOAD} request`]: answerSlotRequest,
+  [`get ${LEGACY_UPLOAD} request`]: answerSlotRequest,
+  [`get ${DISCO_INFO} query`]: discoInfo,
+  [`get ${DISCO_ITEMS} query`]: discoItems,
+  [`get ${PING} ping`]: () => undefined,
+  [`get ${VERSION} query`]: softwareVersion,
+  [`get ${VCARD} vCard`]: vcard,
+};
+
+/** Answers any iq of type get or set; never rejects. */
+export async function answerIq(deps: RouteDeps, iq: Element): Promise<Element> {
+  const [element, ...more] = iq.getChildElements();
+  try {
+    if (element === undefined || more.length > 0) {
+      throw new Refusal('bad_request', { text: 'An iq has exactly one child element.' });
+    }
+    const result = await findRoute(deps, iq, element)(deps, { element, from: iq.attrs.from ?? '' });
+    const { from, to, id } = iq.attrs;
+    return xml('iq', { type: 'result', from: to, to: from, id }, ...(result ? [result] : []));
+  } catch (error) {
+    return errorReply(iq, refusalOf(deps, error));
+  }
+}
+
+function findRoute({ jid }: RouteDeps, iq: Element, element: Element): Route {
+  const to = parseJid(iq.attrs.to ?? '');
+  if (to?.domain !== jid || to.local !== '') throw new Refusal('not_found', { text: 'Nobody is here.' });
+  const key = `${iq.attrs.type} ${element.getNS()} ${element.getName()}`;
+  const route = Object.hasOwn(routes, key) ? routes[key] : undefined;
+  if (route === undefined) throw new Refusal('not_understood');
+  return route;
+}
+
+/** A refusal is counted; anything else that was thrown is a bug, whose story stays in the log. */
+function refusalOf(deps: RouteDeps, error: unknown): Refusal {
+  if (error instanceof Refusal) {
+    deps.meter.refused('component', error.code);
+    return error;
+  }
+  const incident = randomId().slice(0, 8);
+  deps.log.error({ err: error, incident }, 'an iq could not be answered');
+  deps.meter.refused('component', 'internal');
+  return new Refusal('internal', { text: `Something went wrong here; the log has the story (${incident}).` });
+}

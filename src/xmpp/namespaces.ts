@@ -1,0 +1,13 @@
+/** XEP-0363, and its time before version 0.3. Clients mix the two (FIELD 0.10). */
+export const UPLOAD = 'urn:xmpp:http:upload:0';
+export const LEGACY_UPLOAD = 'urn:xmpp:http:upload';
+/** XEP-0363 1.2.0 §7. */
+export const PURPOSE = 'urn:xmpp:http:upload:purpose:0';
+
+export const DISCO_INFO = 'http://jabber.org/protocol/disco#info';
+export const DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
+export const DATA_FORM = 'jabber:x:data';
+export const PING = 'urn:xmpp:ping';
+export const VERSION = 'jabber:iq:version';
+export const VCARD = 'vcard-temp';
+export const STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas';

@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Element } from '@xmpp/xml';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { backoff } from './backoff.ts';
+import { type Connection, openConnection, type Target } from './connection.ts';
+import { describeFault } from './faults.ts';
+import { type KeepaliveTimes, keepAlive } from './keepalive.ts';
+
+export interface StreamStatus {
+  readonly jid: string;
+  readonly up: boolean;
+  /** Since when, ms since 1970. */
+  readonly since: number;
+  /** In an admin's words; null while it is up. */
+  readonly lastError: string | null;
+}
+
+export interface StreamDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Resolves after so many milliseconds, or as soon as the signal says so. */
+  readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+  /** 0 to 1. */
+  readonly random?: () => number;
+  readonly keepalive?: KeepaliveTimes;
+}
+
+export interface StreamEvents {
+  /** A stanza for this component. Must not throw. */
+  readonly onStanza: (stanza: Element) => void;
+  readonly onChange: (status: StreamStatus) => void;
+}
+
+/** A component's stream that comes back for ever. */
+export interface Stream {
+  status(): StreamStatus;
+  /** Rejects while the stream is down. */
+  send(element: Element): Promise<void>;
+  /** Says goodbye to the server; afterwards nothing of it is left. */
+  stop(): Promise<void>;
+}
+
+const KEEPALIVE: KeepaliveTimes = { askAfter: 60_000, giveUpAfter: 30_000 };
+/** A stream that lived for so long was a good one: the next try comes soon. */
+const STEADY_MS = 30_000;
+
+/** Starts connecting and returns at once: Porter serves files whether or not the XMPP server is there. */
+export function startStream(deps: StreamDeps, target: Target, events: StreamEvents): Stream {
+  const { clock, log, wait = waitFor, random = Math.random } = deps;
+  const { jid } = target;
+  const stopping = new AbortController();
+  let connection: Connection | undefined;
+  let status: StreamStatus = { jid, up: false, since: clock(), lastError: 'not connected yet' };
+
+  function change(lastError: string | null): void {
+    const up = lastError === null;
+    status = { jid, up, since: up === status.up ? status.since : clock(), lastError };
+    events.onChange(status);
+  }
+
+  /** One connection from its first try to its end; resolves with what ended it. */
+  async function live(): Promise<unknown> {
+    try {
+      connection = await openConnection(target, events.onStanza, stopping.signal);
+    } catch (fault) {
+      return fault;
+    }
+    keepAlive(connection, jid, deps.keepalive ?? KEEPALIVE);
+    change(null);
+    log.info({ jid }, 'component stream is up');
+    const fault = await connection.ended;
+    connection = undefined;
+    return fault;
+  }
+
+  async function liveForEver(): Promise<void> {
+    for (let attempt = 0; !stopping.signal.aborted; attempt += 1) {
+      const fault = await live();
+      if (stopping.signal.aborted) break;
+      if (status.up && clock() - status.since >= STEADY_MS) attempt = 0;
+      const ms = backoff(attempt, random());
+      change(describeFault(fault, target));
+      log.warn({ jid, retryInMs: ms }, `component stream is down: ${status.lastError}`);
+      await wait(ms, stopping.signal);
+    }
+    change('stopped');
+  }
+
+  const running = liveForEver();
+  return {
+    status: () => status,
+    async send(element) {
+      if (!connection) throw new Error(`the stream of ${jid} is down`);
+      await connection.send(element);
+    },
+    async stop() {
+      stopping.abort();
+      await connection?.close();
+      await running;
+    },
+  };
+}
+
+async function waitFor(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => {
+    // Stopped: there is nothing more to wait for.
+  });
+}
