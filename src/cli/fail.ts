@@ -56,19 +56,19 @@ const SYSTEM_FAULTS: Readonly<Record<string, string>> = {
   EADDRNOTAVAIL: 'this machine does not have that address',
   EACCES: 'permission denied',
   EPERM: 'permission denied',
+  ENOENT: 'there is no such file or folder',
   ENOSPC: 'there is no space left on the disk',
   ECONNREFUSED: 'nobody answers there',
   ENOTFOUND: 'there is no such host',
 };
 
+type SystemFault = NodeJS.ErrnoException & { readonly address?: string; readonly port?: number };
+
 /** One line for a person, from whatever was thrown. */
 export function sentenceOf(error: unknown): string {
   if (error instanceof CommandFailure || error instanceof Refusal) return error.message;
   if (!(error instanceof Error)) return String(error);
-  const { code, syscall, address, port } = error as NodeJS.ErrnoException & {
-    address?: string;
-    port?: number;
-  };
+  const { code, syscall, path, address = path, port } = error as SystemFault;
   const known = code === undefined ? undefined : SYSTEM_FAULTS[code];
   if (known === undefined) return `${error.message} (PORTER_DEBUG=1 shows more)`;
   const place = address === undefined ? '' : ` ${address}${port === undefined ? '' : `:${port}`}`;

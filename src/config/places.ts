@@ -122,12 +122,20 @@ function readS3(text: string): BlobPlace | undefined {
   return {
     kind: 's3',
     bucket: url.host,
-    prefix: decodeURI(url.pathname).replace(/^\/+|\/+$/g, ''),
+    prefix: readPrefix(url.pathname),
     endpoint,
     region: url.searchParams.get('region'),
     path_style: readFlag(url, 'path_style'),
     create: readFlag(url, 'create'),
   };
+}
+
+function readPrefix(path: string): string {
+  try {
+    return decodeURIComponent(path).replace(/^\/+|\/+$/g, '');
+  } catch {
+    throw new Unfit('a percent sign in its path must be written as %25');
+  }
 }
 
 function readFlag(url: URL, name: string): boolean {

@@ -46,6 +46,10 @@ const RULES = `## How values are written
 
 An unknown key is an error, and so is a key without a value. A section whose name has "off" as its default is off
 until it is there.
+
+SIGHUP makes a running server read the file again. One with a problem changes nothing, and the log has what \`porter
+check\` would say. Some options (\`listen\`, \`storage\` and \`component\` among them) take a restart; the log names
+those that did change.
 `;
 
 function sectionPage(key: string, option: z.ZodType): string[] {

@@ -97,6 +97,12 @@ describe('a command that fails', () => {
     );
   });
 
+  test('with a file that is not there names it', async () => {
+    const { code, err } = await type(here, ['init']);
+    assert.equal(code, 1);
+    assert.match(err, /^porter: open \/nonexistent\/porter\.yml: there is no such file or folder\n$/);
+  });
+
   test('shows the whole story to those who ask for it', () => {
     assert.match(told(new Error('odd')).err, /^porter: odd \(PORTER_DEBUG=1 shows more\)\n$/);
     assert.match(told(new Error('odd'), { PORTER_DEBUG: '1' }).err, /Error: odd\n\s+at /);

@@ -108,6 +108,10 @@ slots: {timeout: -1}
       'storage: {blobs: "s3://b?foo=1"}',
       /s3:\/\/ knows endpoint, .* not "foo"/,
     ],
+    'a lone percent sign in a bucket': [
+      'storage: {blobs: "s3://b/50%"}',
+      /percent sign in its path must be written/,
+    ],
     'keys in the URL of a bucket': ['storage: {blobs: "s3://k:s@b/p"}', /keys do not belong in the URL/],
     'one address twice': ['listen: [5050, 5050]', /:1: listen\[1\]: \*:5050 is listed twice/],
     'one component twice': [
