@@ -1,16 +1,38 @@
 import { Command } from 'commander';
 import { description, version } from '../base/version.ts';
 import { addCheck } from './check.ts';
+import { addCleanup } from './cleanup.ts';
+import { addDelete } from './delete.ts';
 import { tellFailure } from './fail.ts';
+import { addForget } from './forget.ts';
+import { addFsck } from './fsck.ts';
 import { addInit } from './init.ts';
 import { addReference } from './reference.ts';
+import { addServe } from './serve.ts';
 import type { Shell } from './shell.ts';
+import { addStats } from './stats.ts';
+import { addUploads } from './uploads.ts';
+import { addUsers } from './users.ts';
+import { addWhy } from './why.ts';
 
 /** One command: a file beside this one that exports such a function. */
 export type AddCommand = (program: Command, shell: Shell) => void;
 
 /** In the order of `porter --help`. */
-const commands: readonly AddCommand[] = [addInit, addCheck, addReference];
+const commands: readonly AddCommand[] = [
+  addInit,
+  addCheck,
+  addServe,
+  addCleanup,
+  addUploads,
+  addUsers,
+  addStats,
+  addDelete,
+  addForget,
+  addFsck,
+  addWhy,
+  addReference,
+];
 
 /** Runs one command line (without `node` and the script) and returns its exit code. Never throws. */
 export async function run(args: readonly string[], shell: Shell): Promise<number> {

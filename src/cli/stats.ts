@@ -20,8 +20,8 @@ export function addStats(program: Command, shell: Shell): void {
         const quota = config.global_quota;
         if (options.json) return printJson(shell, { ...all, quota, space: space ?? null });
         const lines = [
-          `files    ${all.uploads}, ${formatSize(totals.bytes)}`,
-          `pending  ${all.pendingUploads} slots, ${formatSize(totals.pendingBytes)}`,
+          `files    ${all.uploads}, ${formatSize(all.bytes)}`,
+          `pending  ${all.pendingUploads} slots, ${formatSize(all.pendingBytes)}`,
           `owners   ${all.owners}`,
           `removed  ${all.removals} on record`,
           `quota    ${quota === null ? 'none' : formatSize(quota)}`,

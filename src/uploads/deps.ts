@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Meter } from '../base/meter.ts';
+import type { Upload } from '../base/records.ts';
 import type { Blobs } from '../blobs/contract.ts';
 import type { Ledger } from '../ledger/contract.ts';
 import type { Access } from '../policy/access.ts';
@@ -27,4 +28,6 @@ export interface UploadDeps {
   readonly meter: Meter;
   /** Names this process in claims and heartbeats. */
   readonly instance: string;
+  /** Told of what was just removed on purpose, so that no memory of this process serves it any more. */
+  readonly onRemoved?: (removed: readonly Upload[]) => void;
 }

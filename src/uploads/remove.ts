@@ -15,6 +15,7 @@ export interface RemovalOrder {
 /** Removes uploads: first from the ledger, with a record of the reason, then their bytes. Unknown ids are passed over. */
 export async function remove(deps: UploadDeps, order: RemovalOrder): Promise<Upload[]> {
   const removed = await deps.ledger.remove({ ...order, now: deps.clock() });
+  deps.onRemoved?.(removed);
   for (const upload of removed) {
     deps.log.info(
       { id: upload.id, owner: upload.owner, reason: order.reason, detail: order.detail },
@@ -30,14 +31,14 @@ export async function remove(deps: UploadDeps, order: RemovalOrder): Promise<Upl
 export async function forget(
   deps: UploadDeps,
   owner: string,
-  progress: (removed: number) => void = () => {},
+  progress: (removed: number, left: number) => void = () => {},
 ): Promise<number> {
   let removed = 0;
   for (;;) {
     const step = await deps.ledger.forget({ owner, limit: FORGOTTEN_AT_ONCE, now: deps.clock() });
     removed += step.removed;
     await buryDoomed(deps);
-    progress(removed);
+    progress(removed, step.left);
     if (step.left === 0) break;
   }
   deps.log.info({ uploads: removed }, 'an owner was forgotten');

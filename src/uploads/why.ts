@@ -42,6 +42,11 @@ function idOf(path: string): string | undefined {
   return idBehind(path, GET_PREFIX) ?? (/^[0-9a-z]{26}$/.test(path) ? path : undefined);
 }
 
+/** The upload's id in a download link or an id itself; undefined where it is neither. */
+export function idOfTarget(target: string): string | undefined {
+  return idOf(pathOf(target));
+}
+
 /** Links may carry the path of `public_url` before ours. */
 function idBehind(path: string, prefix: string): string | undefined {
   const at = path.lastIndexOf(prefix);
