@@ -1,0 +1,20 @@
+import { describe } from 'node:test';
+import { claimSuite } from './ledger/claims.ts';
+import type { Open } from './ledger/fixture.ts';
+import { propertySuite } from './ledger/properties.ts';
+import { querySuite } from './ledger/queries.ts';
+import { removalSuite } from './ledger/removal.ts';
+import { reserveSuite } from './ledger/reserve.ts';
+
+export type { OpenLedger } from './ledger/fixture.ts';
+
+/** All that every back end of the ledger must do. `open` makes a new, empty ledger each time. */
+export function ledgerSuite(name: string, open: Open): void {
+  describe(`ledger on ${name}`, () => {
+    reserveSuite(open);
+    claimSuite(open);
+    removalSuite(open);
+    querySuite(open);
+    propertySuite(open);
+  });
+}

@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import {
+  checkBooks,
+  hold,
+  issue,
+  JULIET,
+  NOW,
+  type Open,
+  onLedger,
+  ROMEO,
+  refused,
+  reservation,
+  store,
+} from './fixture.ts';
+
+export function querySuite(open: Open): void {
+  describe('looking', () => {
+    onLedger(open, 'lists uploads in pages, by owner, door and state', async (ledger) => {
+      const stored = await Promise.all([0, 1, 2].map(() => store(ledger)));
+      const issued = await issue(ledger, { upload: { door: 'slot_api' } });
+      const receiving = await issue(ledger, { upload: { owner: ROMEO } });
+      await hold(ledger, receiving);
+      const ids = async (query: Parameters<typeof ledger.listUploads>[0]) =>
+        (await ledger.listUploads(query)).map(({ id }) => id);
+      const all = [...stored, issued, receiving].toSorted();
+      assert.deepEqual(await ids({ limit: 9 }), all);
+      assert.deepEqual(await ids({ limit: 2 }), all.slice(0, 2));
+      assert.deepEqual(await ids({ limit: 9, after: String(all[1]) }), all.slice(2));
+      assert.deepEqual(await ids({ limit: 9, state: 'stored' }), stored.toSorted());
+      assert.deepEqual(await ids({ limit: 9, state: 'issued' }), [issued]);
+      assert.deepEqual(await ids({ limit: 9, state: 'receiving' }), [receiving]);
+      assert.deepEqual(await ids({ limit: 9, owner: ROMEO }), [receiving]);
+      assert.deepEqual(await ids({ limit: 9, owner: JULIET, state: 'issued' }), [issued]);
+      assert.deepEqual(await ids({ limit: 9, door: 'slot_api' }), [issued]);
+      assert.deepEqual(await ids({ limit: 9, owner: 'nobody@example.org' }), []);
+      const [one] = await ledger.listUploads({ limit: 1 });
+      assert.deepEqual(one, await ledger.find(String(all[0])));
+    });
+
+    onLedger(open, 'lists removals newest first, in pages, by owner and reason', async (ledger) => {
+      const ids: string[] = [];
+      for (let i = 0; i < 6; i += 1) {
+        const id = await store(ledger, { upload: { owner: i === 5 ? ROMEO : JULIET } });
+        const reason = i === 0 ? 'missing' : 'deleted';
+        // Two of them in the same moment.
+        await ledger.remove({ ids: [id], reason, detail: '', now: NOW + Math.floor(i / 2) });
+        ids.push(id);
+      }
+      const all = await ledger.listRemovals({ limit: 9 });
+      assert.equal(all.length, 6);
+      assert.deepEqual(
+        all.map(({ removedAt }) => removedAt - NOW),
+        [2, 2, 1, 1, 0, 0],
+      );
+      const paged = [];
+      for (let last = all[0]; last; last = paged.at(-1)) {
+        if (paged.length === 0) paged.push(last);
+        const page = await ledger.listRemovals({
+          limit: 2,
+          before: { removedAt: last.removedAt, locator: last.locator },
+        });
+        if (page.length === 0) break;
+        paged.push(...page);
+      }
+      assert.deepEqual(paged, all);
+      assert.deepEqual(
+        (await ledger.listRemovals({ limit: 9, owner: ROMEO })).map(({ id }) => id),
+        [ids[5]],
+      );
+      assert.deepEqual(
+        (await ledger.listRemovals({ limit: 9, reason: 'missing' })).map(({ id }) => id),
+        [ids[0]],
+      );
+      const [none] = await ledger.listRemovals({ limit: 9, owner: ROMEO, reason: 'missing' });
+      assert.equal(none, undefined);
+    });
+
+    onLedger(open, 'lists owners by name, in pages', async (ledger) => {
+      const names = ['ann', 'bob', 'cyd'].map((name) => `${name}@example.org`);
+      for (const owner of names.toReversed()) await store(ledger, { upload: { owner } });
+      const page = await ledger.listOwners({ limit: 2 });
+      assert.deepEqual(
+        page.map(({ owner }) => owner),
+        names.slice(0, 2),
+      );
+      assert.deepEqual(page[0], {
+        owner: names[0],
+        uploads: 1,
+        bytes: 100,
+        pendingUploads: 0,
+        pendingBytes: 0,
+        lastUploadAt: NOW,
+      });
+      const rest = await ledger.listOwners({ after: String(names[1]), limit: 2 });
+      assert.deepEqual(
+        rest.map(({ owner }) => owner),
+        names.slice(2),
+      );
+    });
+
+    onLedger(open, 'sums up what is there', async (ledger) => {
+      await store(ledger);
+      await issue(ledger, { upload: { size: 7, owner: ROMEO } });
+      const gone = await store(ledger);
+      await ledger.remove({ ids: [gone], reason: 'deleted', detail: '', now: NOW });
+      assert.deepEqual(await ledger.stats(), {
+        uploads: 1,
+        bytes: 100,
+        pendingUploads: 1,
+        pendingBytes: 7,
+        owners: 2,
+        removals: 1,
+      });
+    });
+
+    onLedger(open, 'tells which ids are there, a thousand at a time', async (ledger) => {
+      const ids = await Promise.all([0, 1, 2].map((i) => (i === 0 ? issue : store)(ledger)));
+      const strangers = Array.from({ length: 997 }, (_, i) => `stranger${i}`);
+      assert.deepEqual((await ledger.known([...strangers, ...ids])).toSorted(), ids.toSorted());
+      assert.deepEqual(await ledger.known([]), []);
+    });
+
+    onLedger(open, 'knows nothing of what never was', async (ledger) => {
+      assert.equal(await ledger.find('nothing'), undefined);
+      assert.equal(await ledger.findByPutKey('nothing'), undefined);
+      assert.equal(await ledger.findRemoval('nothing'), undefined);
+    });
+  });
+  repairSuite(open);
+}
+
+function repairSuite(open: Open): void {
+  describe('repair', () => {
+    onLedger(open, 'sets the true size of a stored upload, in all books', async (ledger) => {
+      const id = await store(ledger, { upload: { purpose: 'profile' } });
+      const waiting = await issue(ledger);
+      assert.equal(await ledger.correctSize({ id, size: 777 }), true);
+      assert.equal((await ledger.find(id))?.size, 777);
+      assert.equal((await ledger.usage(JULIET)).bytes, 777);
+      assert.equal(await ledger.correctSize({ id: waiting, size: 1 }), false);
+      assert.equal(await ledger.correctSize({ id: 'nobody', size: 1 }), false);
+      const limits = { purposeBytes: 800 };
+      assert.equal((await refused(ledger, { limits, upload: { purpose: 'profile' } })).used, 777);
+      await checkBooks(ledger);
+    });
+
+    onLedger(open, 'finds nothing to repair in books that are right', async (ledger) => {
+      await store(ledger);
+      assert.equal(await ledger.recount({ owner: JULIET, repair: true }), false);
+      assert.equal(await ledger.recount({ owner: 'nobody@example.org', repair: true }), false);
+    });
+  });
+
+  describe('whole or not at all', () => {
+    onLedger(
+      open,
+      'a request that fails leaves nothing and touches no other at the same time',
+      async (ledger) => {
+        const id = await issue(ledger);
+        const twin = reservation({ putKey: `key of ${id}` });
+        const answers = await Promise.allSettled([
+          ledger.reserve(reservation()),
+          ledger.reserve(twin),
+          ledger.reserve(reservation()),
+        ]);
+        assert.deepEqual(
+          answers.map(({ status }) => status),
+          ['fulfilled', 'rejected', 'fulfilled'],
+        );
+        assert.equal(await ledger.find(twin.upload.id), undefined);
+        assert.equal((await ledger.usage(JULIET)).pendingUploads, 3);
+        await checkBooks(ledger);
+      },
+    );
+
+    onLedger(open, 'a second opening sees what the first one has done', async (ledger, opened) => {
+      const id = await store(ledger);
+      const other = await opened.another();
+      assert.deepEqual(await other.find(id), await ledger.find(id));
+      await other.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW });
+      assert.equal(await ledger.find(id), undefined);
+      await other.close();
+    });
+
+    onLedger(open, 'a closed ledger says so', async (_ledger, opened) => {
+      const other = await opened.another();
+      const done = other.heartbeat({ id: 'x', host: 'h', pid: 1, now: NOW });
+      await other.close();
+      await done;
+      await assert.rejects(other.stats(), { name: 'LedgerFault', kind: 'closed' });
+      await assert.rejects(other.buried([]), { name: 'LedgerFault', kind: 'closed' });
+      await other.close();
+    });
+  });
+}
