@@ -87,6 +87,8 @@ export class HttpServer {
 
   /** Takes a new certificate for new connections; throws `TlsFault` and keeps the old one where it is no good. */
   async reload(tls = this.settings.tls): Promise<void> {
+    if (Boolean(tls) !== Boolean(this.settings.tls))
+      this.deps.log.warn('turning TLS on or off takes a restart');
     if (!tls || this.tlsListeners.length === 0) return;
     const context = await this.readContext(tls);
     for (const listener of this.tlsListeners) listener.setSecureContext(context);

@@ -38,7 +38,7 @@ export function slotApi(deps: SlotApiDeps, path: string): FastifyPluginAsync {
   return async (app) => {
     readBodies(app);
     const others = app.supportedMethods.filter((method) => !METHODS.includes(method));
-    for (const url of root === '' ? ['/*'] : [root, `${root}/*`]) {
+    for (const url of [root, `${root}/*`]) {
       app.route({ method: METHODS, url, exposeHeadRoute: false, handler: answer });
       app.route({ method: others, url, handler: refuseMethod });
     }
@@ -84,7 +84,7 @@ async function answerCall(
         : slotText(output, await grantUrls(deps, settings, peer, parameters));
     return reply.header('Cache-Control', 'no-store').type(`${output}; charset=utf-8`).send(body);
   } catch (error) {
-    if (error instanceof Refusal) note(deps, peer, error);
+    if (error instanceof Refusal) note(deps, request, peer, error);
     throw error;
   }
 }
@@ -142,8 +142,9 @@ function askedUrl({ protocol, host }: Peer): string {
   });
 }
 
-/** Who was refused and why; which access rule it was stands in the line of the rule itself. */
-function note(deps: SlotApiDeps, peer: Peer, refusal: Refusal): void {
-  deps.meter.refused('slot_api', refusal.code);
-  deps.log.info({ client: peer.address, reason: refusal.code, text: refusal.message }, 'slot refused');
+/** Who was refused what and why; which access rule it was stands in the line of the rule itself. */
+function note(deps: SlotApiDeps, request: FastifyRequest, peer: Peer, { code, message }: Refusal): void {
+  deps.meter.refused('slot_api', code);
+  const { jid } = { ...(request.query as Parameters), ...(request.body as Parameters | undefined) };
+  deps.log.info({ client: peer.address, jid, reason: code, text: message }, 'slot refused');
 }
