@@ -6,6 +6,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
   /** Added to the environment of the tests. */
   readonly env?: Readonly<Record<string, string>>;
+  /** Keeps its standard input open, for `write`. */
+  readonly interactive?: boolean;
 }
 
 export interface Ended {
@@ -24,12 +26,16 @@ export class Program {
   /** Standard error so far. */
   stderr = '';
 
-  constructor(command: string, args: readonly string[], { cwd, env }: ProgramOptions = {}) {
+  constructor(
+    command: string,
+    args: readonly string[],
+    { cwd, env, interactive = false }: ProgramOptions = {},
+  ) {
     this.name = command;
     this.child = spawn(command, args, {
       cwd,
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [interactive ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
@@ -67,6 +73,11 @@ export class Program {
       if (Date.now() > deadline) throw new Error(`${this.name}: ${what} did not come:\n${this.output}`);
       await sleep(20);
     }
+  }
+
+  /** To its standard input. */
+  write(text: string): void {
+    this.child.stdin?.write(text);
   }
 
   signal(signal: NodeJS.Signals): void {

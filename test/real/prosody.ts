@@ -1,11 +1,9 @@
-import { execFile } from 'node:child_process';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { Certificate } from './certificate.ts';
-import { type Daemon, startDaemon } from './daemon.ts';
-import { freePorts } from './ports.ts';
+import { answering, freePorts } from './ports.ts';
+import { Program, runProgram } from './program.ts';
 
 export interface ComponentEntry {
   readonly jid: string;
@@ -27,10 +25,9 @@ export interface Prosody {
   readonly clientPort: number;
   readonly componentPort: number;
   register(user: string, password: string): Promise<void>;
-  /** Stops and starts again on the same ports with the same accounts; `crash` kills it. */
-  restart(how?: 'politely' | 'crash'): Promise<void>;
-  /** Only the first half of a restart. */
-  halt(how?: 'politely' | 'crash'): Promise<void>;
+  /** Kills it, as a power cut would. */
+  crash(): Promise<void>;
+  /** After a crash: on the same ports, with the same accounts. */
   start(): Promise<void>;
   log(): string;
   /** Ends it and removes its folder. */
@@ -46,34 +43,32 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
   await chmod(folder, 0o755);
   await writeFile(config, writeConfig(folder, { ...options, domain, clientPort, componentPort }));
 
-  const launch = () =>
-    startDaemon('prosody', ['-F', '--config', config], { ports: [clientPort, componentPort] });
-  let daemon: Daemon = await launch();
+  const launch = async () => {
+    const program = new Program('prosody', ['-F', '--config', config]);
+    await program.until('its ports', () => answering([clientPort, componentPort]));
+    return program;
+  };
+  let program = await launch();
   const earlier: string[] = [];
-
-  const halt = async (how: 'politely' | 'crash' = 'politely') => {
-    await (how === 'crash' ? daemon.kill() : daemon.stop());
-  };
-  const start = async () => {
-    earlier.push(daemon.output());
-    daemon = await launch();
-  };
   return {
     domain,
     clientPort,
     componentPort,
     async register(user, password) {
-      await promisify(execFile)('prosodyctl', ['--config', config, 'register', user, domain, password]);
+      const args = ['--config', config, 'register', user, domain, password];
+      const { code, stdout, stderr } = await runProgram('prosodyctl', args);
+      if (code !== 0) throw new Error(`prosodyctl register: ${stdout}${stderr}`);
     },
-    halt,
-    start,
-    async restart(how) {
-      await halt(how);
-      await start();
+    async crash() {
+      await program.stop('SIGKILL');
+      earlier.push(program.output);
     },
-    log: () => [...earlier, daemon.output()].join(''),
+    async start() {
+      program = await launch();
+    },
+    log: () => [...earlier, program.output].join(''),
     async stop() {
-      await daemon.stop();
+      await program.stop();
       await rm(folder, { recursive: true, force: true });
     },
   };

@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { Program } from './program.ts';
+
+const SCRIPT = join(import.meta.dirname, 'slixmpp_client.py');
+/** Debian's own, which has slixmpp. */
+const PYTHON = '/usr/bin/python3';
+
+export interface Account {
+  readonly jid: string;
+  readonly password: string;
+  readonly port: number;
+  /** Insist on TLS. */
+  readonly tls?: boolean;
+}
+
+/** What a stanza error says, as the client sees it. */
+export interface ErrorSeen {
+  readonly type: string;
+  readonly condition: string;
+  readonly text: string;
+  readonly maxFileSize: string | null;
+  readonly retry: string | null;
+}
+
+export interface InfoSeen {
+  readonly jid: string;
+  /** Category, type, name. */
+  readonly identities: readonly (readonly [string, string, string])[];
+  readonly features: readonly string[];
+  /** Variable and first value of each field. */
+  readonly forms: readonly (readonly (readonly [string, string])[])[];
+}
+
+/** The real chat library slixmpp, logged in. See `slixmpp_client.py` for what it can do. */
+export class SlixmppClient {
+  private readonly program: Program;
+  private next = 0;
+
+  private constructor(program: Program) {
+    this.program = program;
+  }
+
+  static async login({ jid, password, port, tls = false }: Account): Promise<SlixmppClient> {
+    const args = [SCRIPT, jid, password, String(port), tls ? 'tls' : 'plain'];
+    const program = new Program(PYTHON, args, { interactive: true });
+    await program.until('login', () => program.stdout.includes('"online"'));
+    return new SlixmppClient(program);
+  }
+
+  /** Does one thing; the caller knows the shape of what it asked for. Rejects where the client itself failed. */
+  async do<T = { readonly error: ErrorSeen }>(verb: string, options: object = {}): Promise<T> {
+    this.next += 1;
+    const tag = `t${this.next}`;
+    this.program.write(`${JSON.stringify({ do: verb, tag, ...options })}\n`);
+    const answer = () =>
+      this.program.stdout
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as { tag?: string; failure?: string })
+        .find((said) => said.tag === tag);
+    await this.program.until(`an answer to ${verb}`, () => answer() !== undefined, 60);
+    const found = answer();
+    if (found?.failure !== undefined) throw new Error(`${verb}: ${found.failure}`);
+    return found as T;
+  }
+
+  async logout(): Promise<void> {
+    await this.program.stop();
+  }
+}

@@ -1,0 +1,199 @@
+"""A chat client for tests: reads one JSON command a line, answers each with one JSON line.
+
+Started with JID, password and port; says {"online": JID} first. Host names are not looked up: the server
+is on this machine.
+"""
+import asyncio
+import json
+import logging
+import ssl
+import sys
+
+from slixmpp import ClientXMPP
+from slixmpp.exceptions import IqError, IqTimeout
+from slixmpp.xmlstream import ET, tostring
+import aiohttp
+
+NS_UPLOAD = "urn:xmpp:http:upload:0"
+NS_FORM = "jabber:x:data"
+
+
+class Client(ClientXMPP):
+    def __init__(self, jid, password):
+        super().__init__(jid, password)
+        for plugin in ("xep_0030", "xep_0054", "xep_0066", "xep_0092", "xep_0128", "xep_0199", "xep_0363"):
+            self.register_plugin(plugin)
+        self.messages = asyncio.Queue()
+        self.tasks = set()
+        self.add_event_handler("session_start", self.started)
+        self.add_event_handler("failed_auth", lambda _: say({"error": "failed_auth"}))
+        self.add_event_handler("message", self.messages.put_nowait)
+
+    async def started(self, _event):
+        self.send_presence()
+        await self.get_roster()
+        say({"online": self.boundjid.full})
+        self.begin(self.obey())
+
+    def begin(self, work):
+        """The event loop alone does not keep a task from being collected."""
+        task = asyncio.ensure_future(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def obey(self):
+        reader = asyncio.StreamReader(limit=2**20)
+        await self.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := await reader.readline():
+            command = json.loads(line)
+            self.begin(self.answer(command))
+        self.disconnect()
+
+    async def answer(self, command):
+        verb = getattr(self, "do_" + command.pop("do"))
+        tag = command.pop("tag", None)
+        try:
+            result = await verb(**command)
+        except IqError as error:
+            result = {"error": describe_error(error.iq)}
+        except IqTimeout:
+            result = {"error": {"condition": "timeout"}}
+        except Exception as error:
+            result = {"failure": f"{type(error).__name__}: {error}"}
+        say({"tag": tag, **result})
+
+    async def do_discover(self):
+        """What slixmpp takes for the upload service of our domain, by its own rules."""
+        # Its own loop over all items hands coroutines to asyncio.wait, which Python 3.11 refuses.
+        items = await self["xep_0030"].get_items(jid=self.boundjid.domain)
+        for jid, _node, _name in items["disco_items"]["items"]:
+            info = await self["xep_0030"].get_info(jid=jid)
+            identities = [list(i)[:2] for i in info["disco_info"]["identities"]]
+            if ["store", "file"] in identities:
+                return {"jid": str(info["from"]), **read_info(info)}
+        return {"jid": None}
+
+    async def do_info(self, jid, node=None):
+        info = await self["xep_0030"].get_info(jid=jid, node=node, cached=False)
+        return {"jid": str(info["from"]), **read_info(info)}
+
+    async def do_items(self, jid):
+        items = await self["xep_0030"].get_items(jid=jid)
+        return {"items": sorted(str(item[0]) for item in items["disco_items"]["items"])}
+
+    async def do_slot(self, jid, name, size, type=None):
+        iq = await self["xep_0363"].request_slot(jid, name, size, type)
+        slot = iq["http_upload_slot"]
+        return {"put": slot["put"]["url"], "get": slot["get"]["url"]}
+
+    async def do_upload(self, jid, path, type=None, ca=None):
+        """The whole of slixmpp's own upload: slot, PUT, and the link."""
+        plugin = self["xep_0363"]
+        plugin.upload_service = jid
+        if ca:
+            trust(ca)
+        return {"get": await plugin.upload_file(path, content_type=type)}
+
+    async def do_ping(self, jid):
+        return {"seconds": await self["xep_0199"].ping(jid, timeout=5)}
+
+    async def do_version(self, jid):
+        iq = await self["xep_0092"].get_version(jid)
+        return {"name": iq["software_version"]["name"], "version": iq["software_version"]["version"]}
+
+    async def do_vcard(self, jid):
+        iq = await self["xep_0054"].get_vcard(jid)
+        return {"name": iq["vcard_temp"]["FN"]}
+
+    async def do_raw(self, jid, xml, type="get"):
+        """Any request as it stands; the answer as XML."""
+        iq = self.make_iq(ito=jid, itype=type)
+        iq.append(ET.fromstring(xml))
+        answer = await iq.send()
+        return {"xml": tostring(answer.xml)}
+
+    async def do_send(self, to, body, url=None):
+        message = self.make_message(mto=to, mbody=body, mtype="chat")
+        if url:
+            message["oob"]["url"] = url
+        message.send()
+        return {"sent": True}
+
+    async def do_receive(self, seconds=20):
+        message = await asyncio.wait_for(self.messages.get(), seconds)
+        return {"from": message["from"].bare, "body": message["body"], "url": message["oob"]["url"]}
+
+    async def do_flood(self, jid, count, inflight):
+        """Asks for many slots with so many in flight; says how long it took and what came back."""
+        left = iter(range(count))
+        outcomes = {}
+
+        async def worker():
+            for number in left:
+                try:
+                    await self["xep_0363"].request_slot(jid, f"{number}.jpg", 10_000, "image/jpeg")
+                    outcome = "granted"
+                except IqError as error:
+                    outcome = error.condition
+                outcomes[outcome] = outcomes.get(outcome, 0) + 1
+
+        start = self.loop.time()
+        await asyncio.gather(*(worker() for _ in range(inflight)))
+        return {"seconds": self.loop.time() - start, "outcomes": outcomes}
+
+
+def trust(ca):
+    context = ssl.create_default_context(cafile=ca)
+    original = aiohttp.ClientSession
+
+    def session(*args, **kwargs):
+        kwargs.setdefault("connector", aiohttp.TCPConnector(ssl=context))
+        return original(*args, **kwargs)
+
+    aiohttp.ClientSession = session
+
+
+def read_info(info):
+    xml = info["disco_info"].xml
+    forms = []
+    for form in xml.findall(f"{{{NS_FORM}}}x"):
+        fields = form.findall(f"{{{NS_FORM}}}field")
+        forms.append([[f.get("var"), f.findtext(f"{{{NS_FORM}}}value")] for f in fields])
+    return {
+        "identities": [[i[0], i[1], i[3]] for i in info["disco_info"]["identities"]],
+        "features": sorted(info["disco_info"]["features"]),
+        "forms": forms,
+    }
+
+
+def describe_error(iq):
+    error = iq["error"]
+    retry = error.xml.find(f"{{{NS_UPLOAD}}}retry")
+    return {
+        "type": error["type"],
+        "condition": error["condition"],
+        "text": error["text"],
+        "maxFileSize": error.xml.findtext(f"{{{NS_UPLOAD}}}file-too-large/{{{NS_UPLOAD}}}max-file-size"),
+        "retry": None if retry is None else retry.get("stamp"),
+    }
+
+
+def say(answer):
+    print(json.dumps(answer), flush=True)
+
+
+def main():
+    jid, password, port = sys.argv[1:4]
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    client = Client(jid, password)
+    # Real certificates are not what these tests are about; the file transfers check theirs.
+    client.ssl_context.check_hostname = False
+    client.ssl_context.verify_mode = ssl.CERT_NONE
+    client["feature_mechanisms"].unencrypted_plain = True
+    client["feature_mechanisms"].unencrypted_scram = True
+    encrypted = len(sys.argv) > 4 and sys.argv[4] == "tls"
+    client.connect(("127.0.0.1", int(port)), force_starttls=encrypted, disable_starttls=not encrypted)
+    client.process(forever=False)
+
+
+main()
