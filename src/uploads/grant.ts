@@ -4,7 +4,7 @@ import { randomId, sha256Hex } from '../base/ids.ts';
 import { bareJid } from '../base/jid.ts';
 import type { Door } from '../base/records.ts';
 import { formatPeriod, formatSize } from '../base/units.ts';
-import type { Limits, Reserved } from '../ledger/contract.ts';
+import type { LimitName, Limits, Reserved } from '../ledger/contract.ts';
 import type { AccessRule } from '../policy/access.ts';
 import { announcedMaxFileSize, limitsFor, type UploadLimits } from '../policy/limits.ts';
 import { isOneOf, readMediaType, UNKNOWN_TYPE } from '../policy/media-type.ts';
@@ -157,10 +157,7 @@ export function overQuota(
 ): Refusal {
   if (reserved.limit === 'locator') return new Refusal(reserved.removal ? 'removed' : 'already_there');
   const { limit, used, allowed, freesAt } = reserved;
-  const when =
-    freesAt === null
-      ? 'Waiting does not help: delete some files.'
-      : `There is room again in ${formatPeriod(Math.max(freesAt - now, 1000))}, at ${stamp(freesAt)}.`;
+  const when = freesAt === null ? hopeless(limit, size, allowed) : promise(freesAt, now);
   const needs = `this file needs ${formatSize(size)}`;
   const of = `${formatSize(used)} of ${formatSize(allowed)}`;
   const texts: Record<typeof limit, string> = {
@@ -174,4 +171,13 @@ export function overQuota(
     text: `${texts[limit]} ${when}`,
     ...(freesAt !== null && { retryAt: freesAt }),
   });
+}
+
+function promise(freesAt: number, now: number): string {
+  return `There is room again in ${formatPeriod(Math.max(freesAt - now, 1000))}, at ${stamp(freesAt)}.`;
+}
+
+function hopeless(limit: LimitName, size: number, allowed: number): string {
+  if (limit !== 'uploadsPer' && size > allowed) return 'A file of this size never fits.';
+  return 'Waiting does not help: delete some files.';
 }
