@@ -12,6 +12,8 @@ export interface Question {
   readonly body?: string | Buffer;
   /** The certificate to believe, PEM. */
   readonly ca?: string;
+  /** The address to come from: any of 127.0.0.0/8. */
+  readonly from?: string;
 }
 
 export interface Answer {
@@ -30,9 +32,10 @@ const toLoopback = ((_host: string, options: { all?: boolean }, done: (...found:
 /** A request whose body the caller writes; the connection is its own. Host names lead to this machine. */
 export function open(
   url: string,
-  { method = 'GET', headers = {}, ca }: Omit<Question, 'body'> = {},
+  { method = 'GET', headers = {}, ca, from }: Omit<Question, 'body'> = {},
 ): ClientRequest {
-  const options = { method, headers, agent: false, lookup: toLoopback } as const;
+  const localAddress = from === undefined ? {} : { localAddress: from };
+  const options = { method, headers, agent: false, lookup: toLoopback, ...localAddress } as const;
   const plain = url.startsWith('http:');
   return plain ? requestHttp(url, options) : requestHttps(url, { ...options, ca });
 }

@@ -1,0 +1,85 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ask } from './ask.ts';
+import { freePort } from './ports.ts';
+import { type Ended, Program, type ProgramOptions, runProgram } from './program.ts';
+
+const MAIN = join(import.meta.dirname, '../../src/main.ts');
+
+export interface PorterOptions extends ProgramOptions {
+  /** `porter.yml` as an object; `listen` is added. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  /** Where it lives; a new temporary folder otherwise. Keeps its files when given. */
+  readonly folder?: string;
+  readonly port?: number;
+}
+
+/** The whole program in a process of its own. */
+export interface RunningPorter {
+  readonly url: string;
+  readonly port: number;
+  /** Its config, ledger and blobs. */
+  readonly folder: string;
+  readonly program: Program;
+  /** Writes other settings; `SIGHUP` makes it read them. */
+  configure(config: Readonly<Record<string, unknown>>): Promise<void>;
+  /** A command beside it, with the same config. */
+  run(...args: readonly string[]): ReturnType<typeof runProgram>;
+  stop(signal?: NodeJS.Signals): Promise<Ended>;
+  remove(): Promise<void>;
+}
+
+/** `porter serve` with a config file of its own; resolves when it answers. */
+export async function startPorter(options: PorterOptions = {}): Promise<RunningPorter> {
+  const folder = options.folder ?? (await temporaryFolder());
+  const port = options.port ?? (await freePort());
+  const configure = (config: Readonly<Record<string, unknown>>) =>
+    // JSON is YAML.
+    writeFile(
+      join(folder, 'porter.yml'),
+      JSON.stringify({ listen: `127.0.0.1:${port}`, ...config }, null, 2),
+    );
+  await configure(options.config ?? {});
+  const program = new Program(process.execPath, [MAIN, 'serve', '-c', 'porter.yml'], {
+    cwd: folder,
+    ...(options.env ? { env: options.env } : {}),
+  });
+  const url = `http://127.0.0.1:${port}`;
+  try {
+    await program.until('an answer', () => answers(url));
+  } catch (error) {
+    await program.stop();
+    throw error;
+  }
+  const stop = (signal?: NodeJS.Signals) => program.stop(signal);
+  return {
+    url,
+    port,
+    folder,
+    program,
+    configure,
+    run: (...args) => runPorter([...args, '-c', 'porter.yml'], { cwd: folder }),
+    stop,
+    async remove() {
+      await stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** One command line of the program, run to its end. */
+export function runPorter(args: readonly string[], options?: ProgramOptions): ReturnType<typeof runProgram> {
+  return runProgram(process.execPath, [MAIN, ...args], options);
+}
+
+export function temporaryFolder(): Promise<string> {
+  return mkdtemp(join(tmpdir(), 'porter-test-'));
+}
+
+async function answers(url: string): Promise<boolean> {
+  return ask(`${url}/healthz`).then(
+    ({ status }) => status === 200,
+    () => false,
+  );
+}
