@@ -3,6 +3,7 @@ import { Refusal } from '../base/errors.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
 import type { Target } from './connection.ts';
 import { errorReply } from './errors.ts';
+import { createGate } from './gate.ts';
 import { answerIq, type RouteDeps } from './iq.ts';
 import { type Stream, type StreamDeps, type StreamStatus, startStream } from './stream.ts';
 
@@ -26,8 +27,8 @@ export interface Components {
   stop(): Promise<void>;
 }
 
-/** Requests that may wait for the ledger at one time; a server that sends more has gone wild. */
-const MAX_IN_PROGRESS = 1000;
+/** Slot requests that may wait for the ledger at one time; a server that sends more has gone wild. */
+const MAX_SLOTS_IN_PROGRESS = 1000;
 /** Answers that are not there by then are not waited for. */
 const LAST_ANSWERS_MS = 5_000;
 
@@ -44,7 +45,7 @@ export function startComponents(deps: ComponentDeps, components: readonly Compon
 
 function startComponent(deps: ComponentDeps, settings: ComponentSettings) {
   const { jid, name } = settings;
-  const routeDeps: RouteDeps = { ...deps, jid, name };
+  const routeDeps: RouteDeps = { ...deps, jid, name, limited: createGate(MAX_SLOTS_IN_PROGRESS) };
   const inProgress = new Set<Promise<void>>();
 
   function onStanza(stanza: Element): void {
@@ -58,14 +59,8 @@ function startComponent(deps: ComponentDeps, settings: ComponentSettings) {
   async function answer(stanza: Element): Promise<void> {
     const { type, from } = stanza.attrs;
     if (from === undefined || type === 'error' || type === 'result') return;
-    if (stanza.name === 'iq') await stream.send(await answerOrDefer(stanza));
+    if (stanza.name === 'iq') await stream.send(await answerIq(routeDeps, stanza));
     else if (stanza.name === 'message') await answerMessage(stanza);
-  }
-
-  function answerOrDefer(iq: Element): Promise<Element> | Element {
-    if (inProgress.size < MAX_IN_PROGRESS) return answerIq(routeDeps, iq);
-    deps.meter.refused('component', 'busy');
-    return errorReply(iq, new Refusal('busy'));
   }
 
   /** People who write to the service hear that nobody reads it; all else about messages is left alone. */

@@ -6,6 +6,7 @@ import type { UploadDeps } from '../uploads/deps.ts';
 import { softwareVersion, vcard } from './about.ts';
 import { discoInfo, discoItems } from './disco.ts';
 import { errorReply } from './errors.ts';
+import type { Gate } from './gate.ts';
 import { DISCO_INFO, DISCO_ITEMS, LEGACY_UPLOAD, PING, UPLOAD, VCARD, VERSION } from './namespaces.ts';
 import { answerSlotRequest } from './slot-request.ts';
 
@@ -17,6 +18,8 @@ export interface RouteDeps extends UploadDeps {
   readonly name: string;
   readonly publicUrl: string;
   readonly downloadUrl: string;
+  /** Bounds the slot requests in progress; everything else is answered at once. */
+  readonly limited: Gate;
 }
 
 export interface IqRequest {

@@ -8,7 +8,8 @@ import { LEGACY_UPLOAD, PURPOSE } from './namespaces.ts';
 
 /** XEP-0363 §4: the right to upload one file. */
 export async function answerSlotRequest(deps: RouteDeps, { element, from }: IqRequest): Promise<Element> {
-  const slot = await grant(deps, { door: 'component', jid: from, ...readRequest(element) });
+  const request: SlotRequest = { door: 'component', jid: from, ...readRequest(element) };
+  const slot = await deps.limited(() => grant(deps, request));
   const put = putUrl(deps.publicUrl, slot.token, slot.name);
   return slotElement(element.getNS() ?? '', put, getUrl(deps.downloadUrl, slot));
 }

@@ -1,6 +1,8 @@
 /** The parts of xmpp.js 0.13 that the component door uses, as their sources have them; it brings no types. */
 
 declare module '@xmpp/xml' {
+  import type { EventEmitter } from 'node:events';
+
   type Child = Element | string;
   type Attributes = Record<string, string | undefined>;
 
@@ -25,6 +27,12 @@ declare module '@xmpp/xml' {
 
   /** A string for the attributes is the namespace. */
   function xml(name: string, attrs?: Attributes | string, ...children: readonly Child[]): Element;
+  namespace xml {
+    /** Of a stream: emits `start` (its root), `element` for each child of it, `end` and `error`. */
+    class Parser extends EventEmitter {
+      write(text: string): void;
+    }
+  }
   export default xml;
   export type { Element };
 }

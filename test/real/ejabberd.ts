@@ -1,0 +1,131 @@
+import { globSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { ask } from './ask.ts';
+import type { Certificate } from './certificate.ts';
+import { answering, freePorts } from './ports.ts';
+import { Program } from './program.ts';
+import type { ComponentEntry } from './prosody.ts';
+
+export interface EjabberdOptions {
+  readonly domain?: string;
+  /** Listened for, and announced in the items of the domain. */
+  readonly components?: readonly ComponentEntry[];
+  /** Further entries of `modules`, as YAML (or JSON) of two spaces' indent. */
+  readonly modules?: string;
+  readonly tls?: Certificate;
+}
+
+/** A real ejabberd in a temp folder on free ports. It takes some six seconds to start. */
+export interface Ejabberd {
+  readonly domain: string;
+  readonly clientPort: number;
+  readonly componentPort: number;
+  register(user: string, password: string): Promise<void>;
+  /** Kills it, as a power cut would. */
+  crash(): Promise<void>;
+  /** After a crash: on the same ports, with the same accounts. */
+  start(): Promise<void>;
+  log(): string;
+  /** Ends it and removes its folder. */
+  stop(): Promise<void>;
+}
+
+interface Layout extends EjabberdOptions {
+  readonly domain: string;
+  readonly clientPort: number;
+  readonly componentPort: number;
+  /** Accounts are registered over HTTP: a second Erlang for each would take a second. */
+  readonly apiPort: number;
+}
+
+export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejabberd> {
+  const folder = await mkdtemp(join(tmpdir(), 'porter-ejabberd-'));
+  const [clientPort = 0, componentPort = 0, apiPort = 0] = await freePorts(3);
+  const layout: Layout = {
+    ...options,
+    domain: options.domain ?? 'localhost',
+    clientPort,
+    componentPort,
+    apiPort,
+  };
+  await mkdir(join(folder, 'logs'));
+  await writeFile(join(folder, 'ejabberd.yml'), writeConfig(layout));
+  await writeFile(join(folder, 'inetrc'), '{lookup, ["file", "native"]}.\n');
+
+  const launch = async () => {
+    const program = launchNode(folder);
+    await program.until('its ports', () => answering([clientPort, componentPort, apiPort]));
+    return program;
+  };
+  let program = await launch();
+  const earlier: string[] = [];
+  return {
+    domain: layout.domain,
+    clientPort,
+    componentPort,
+    async register(user, password) {
+      const body = JSON.stringify({ user, host: layout.domain, password });
+      const headers = { 'Content-Type': 'application/json' };
+      const answer = await ask(`http://127.0.0.1:${apiPort}/api/register`, { method: 'POST', headers, body });
+      if (answer.status !== 200) throw new Error(`ejabberd register: ${answer.status} ${answer.text}`);
+    },
+    async crash() {
+      await program.stop('SIGKILL');
+      earlier.push(program.output);
+    },
+    async start() {
+      program = await launch();
+    },
+    log: () => [...earlier, program.output].join(''),
+    async stop() {
+      await program.stop('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** As `ejabberdctl foreground` does it, but without a name in the network, so that nothing stays behind. */
+function launchNode(folder: string): Program {
+  const [module = ''] = globSync('/usr/lib/*/ejabberd-*');
+  const args = ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'];
+  return new Program('erl', args, {
+    cwd: folder,
+    env: {
+      ERL_LIBS: dirname(module),
+      ERL_INETRC: join(folder, 'inetrc'),
+      ERL_CRASH_DUMP: join(folder, 'crash.dump'),
+      EJABBERD_CONFIG_PATH: join(folder, 'ejabberd.yml'),
+      EJABBERD_LOG_PATH: join(folder, 'logs', 'ejabberd.log'),
+    },
+  });
+}
+
+function writeConfig(layout: Layout): string {
+  const { domain, components = [], tls, modules = '' } = layout;
+  const hosts = components.map(({ jid, secret }) => `      "${jid}": {password: "${secret}"}`);
+  const extra = components.map(({ jid }) => `"${jid}"`).join(', ');
+  const c2s = tls ? 'starttls_required: true' : 'starttls: false';
+  return `
+hosts: ["${domain}"]
+loglevel: info
+${tls ? `certfiles: ["${tls.cert}", "${tls.key}"]` : ''}
+listen:
+  - {port: ${layout.clientPort}, ip: "127.0.0.1", module: ejabberd_c2s, ${c2s}}
+  - {port: ${layout.apiPort}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {/api: mod_http_api}}
+  - port: ${layout.componentPort}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    access: all
+    hosts:
+${hosts.length === 0 ? '      "none.invalid": {password: "none"}' : hosts.join('\n')}
+api_permissions:
+  tests: {from: [mod_http_api], who: all, what: [register]}
+modules:
+  mod_disco: {extra_domains: [${extra}]}
+  mod_roster: {}
+  mod_ping: {}
+${modules}
+`;
+}
