@@ -7,8 +7,8 @@
  */
 export interface Blobs {
   /**
-   * Writes a blob from batches of chunks as they come. The next batch is asked for while the last one is
-   * being written, and never more than that: memory is bounded by the size of two batches.
+   * Writes a blob from batches of chunks as they come. A batch belongs to the store until it asks for the next
+   * (a store that needs it longer copies it); the source gathers the next one meanwhile.
    * Resolves with the bytes written once they are durable (with `sync`), rejects with the source's own error
    * where that fails, else with a `BlobFault`.
    */

@@ -83,20 +83,16 @@ export async function readFully(fd: number, target: Buffer, position: number): P
 
 /** Appends all chunks and returns their bytes. The system may take less than it was given at a time. */
 export async function append(fd: number, chunks: readonly Uint8Array[]): Promise<number> {
-  let rest = chunks;
   let total = 0;
-  while (rest.length > 0) {
-    const count = await writeSome(fd, rest);
-    total += count;
-    rest = after(rest, count);
-  }
+  for (const chunk of chunks) total += chunk.length;
+  let left = total - (await writeSome(fd, chunks));
+  while (left > 0) left -= await writeSome(fd, after(chunks, total - left));
   return total;
 }
 
 function writeSome(fd: number, chunks: readonly Uint8Array[]): Promise<number> {
   const [only] = chunks;
-  if (chunks.length === 1 && only)
-    return call<number>((done) => fs.write(fd, only, 0, only.length, null, done));
+  if (chunks.length === 1 && only) return call<number>((done) => fs.write(fd, only, done));
   return call<number>((done) => fs.writev(fd, chunks as Uint8Array[], done));
 }
 

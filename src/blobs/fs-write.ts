@@ -17,22 +17,15 @@ export const partOf = (path: string) => `${path}.part`;
 /** Writes the batches to a new file and returns its size; nothing is left of it after a failure. */
 export async function writeBlob(path: string, batches: Batches, options: WriteOptions): Promise<number> {
   const target = options.atomic ? partOf(path) : path;
-  const source = readEagerly(batches);
-  try {
-    const fd = await create(target, options.syncs);
-    const size = await fill(fd, target, source, options.syncs);
-    if (options.atomic) await show(target, path, options.syncs);
-    return size;
-  } catch (failure) {
-    source.stop();
-    throw failure;
-  }
+  const size = await fill(await create(target, options.syncs), target, batches, options.syncs);
+  if (options.atomic) await show(target, path, options.syncs);
+  return size;
 }
 
-async function fill(fd: number, path: string, source: Source, syncs: Syncs | null): Promise<number> {
+async function fill(fd: number, path: string, batches: Batches, syncs: Syncs | null): Promise<number> {
   let size = 0;
   try {
-    for (let batch = await source.next(); batch; batch = await source.next()) size += await append(fd, batch);
+    for await (const batch of batches) size += await append(fd, batch);
     if (syncs) await makeDurable(fd, path, syncs);
   } catch (failure) {
     await discard(fd, path);
@@ -50,30 +43,6 @@ async function fill(fd: number, path: string, source: Source, syncs: Syncs | nul
 async function makeDurable(fd: number, path: string, syncs: Syncs): Promise<void> {
   const ends = await Promise.allSettled([syncs.data(fd), syncs.entries(dirname(path))]);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
-}
-
-type Source = ReturnType<typeof readEagerly>;
-
-/** Asks for a batch before it is needed; a failure is met where the batch is awaited. */
-function readEagerly(batches: Batches) {
-  const iterator = batches[Symbol.asyncIterator]();
-  const ask = () => {
-    const answer = iterator.next();
-    answer.catch(() => undefined);
-    return answer;
-  };
-  let pending = ask();
-  return {
-    async next(): Promise<readonly Uint8Array[] | undefined> {
-      const { done, value } = await pending;
-      if (done) return undefined;
-      pending = ask();
-      return value;
-    },
-    stop(): void {
-      iterator.return?.().catch(() => undefined);
-    },
-  };
 }
 
 /** What a killed attempt left is in the way and is removed; a folder is made when its first blob comes. */

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { Refusal } from '../base/errors.ts';
-import type { IncomingBody } from '../uploads/incoming.ts';
+import type { IncomingBody, Pace, SizeCheck } from '../uploads/incoming.ts';
 
 export interface BodyOptions {
   /** Milliseconds for which the sender may be silent. */
@@ -10,24 +10,32 @@ export interface BodyOptions {
 }
 
 type Batch = readonly Uint8Array[];
+type Answer = IteratorResult<Batch, undefined>;
 
 /** What a chunk costs beside its bytes: thousands of tiny ones must not slip under the limit. */
 const CHUNK_COST = 256;
+const NOTHING: Batch = [];
 
 /**
  * Gathers the chunks of a request into batches. While one batch is being written the next is gathered; when that
- * is full, the sender is held back. Nothing is read before `batches` is asked for the first one.
+ * is full, the sender is held back. In a crowd nothing is gathered ahead, and bytes that have come wait in the
+ * stream until it is their turn.
  */
 export class RequestBody implements IncomingBody {
   received = 0;
   complete = false;
   readonly #stream: Readable;
   readonly #options: BodyOptions;
-  #batchSize = () => 0;
+  #pace: Pace | undefined;
+  #check: SizeCheck = () => undefined;
   #chunks: Uint8Array[] = [];
+  /** What the chunks cost. */
   #held = 0;
+  /** With the caller, who is done with it when it asks for the next. */
+  #handed: Batch = NOTHING;
+  #waiting: PromiseWithResolvers<Answer> | undefined;
+  #turn: 'none' | 'asked' | 'ours' = 'none';
   #failure: Error | undefined;
-  #waiting: PromiseWithResolvers<IteratorResult<Batch>> | undefined;
   #lastByteAt = performance.now();
   #idle: NodeJS.Timeout | undefined;
 
@@ -42,25 +50,27 @@ export class RequestBody implements IncomingBody {
 
   accept(): void {
     this.#options.onAccept?.();
-    this.#lastByteAt = performance.now();
   }
 
-  batches(batchSize: () => number): AsyncIterable<Batch> {
-    this.#batchSize = batchSize;
+  batches(pace: Pace, check: SizeCheck): AsyncIterable<Batch> {
+    this.#pace = pace;
+    this.#check = check;
     this.#lastByteAt = performance.now();
     if (!this.#failure) {
       this.#idle = setTimeout(() => this.#onIdle(), this.#options.idleTimeout);
-      this.#stream.on('data', (chunk: Uint8Array) => this.#onData(chunk));
+      this.#stream.pause();
+      this.#stream.on('data', (chunk: Uint8Array) => this.#onData(chunk, pace));
       this.#stream.on('end', () => this.#onEnd());
     }
-    return { [Symbol.asyncIterator]: () => ({ next: () => this.#next() }) };
+    if (!pace.isCrowded()) this.#resume();
+    return { [Symbol.asyncIterator]: () => ({ next: () => this.#next(pace), return: () => this.#leave() }) };
   }
 
   abort(reason: Error): void {
     if (this.complete || this.#failure) return;
     this.#failure = reason;
     this.#chunks = [];
-    clearTimeout(this.#idle);
+    this.#stop();
     this.#waiting?.reject(reason);
     this.#waiting = undefined;
   }
@@ -69,22 +79,29 @@ export class RequestBody implements IncomingBody {
     return this.complete || this.#stream.isPaused() ? 0 : performance.now() - this.#lastByteAt;
   }
 
-  #onData(chunk: Uint8Array): void {
+  #onData(chunk: Uint8Array, pace: Pace): void {
     if (this.#failure) return;
     this.received += chunk.length;
     this.#lastByteAt = performance.now();
+    if (this.#isWrong(false)) return;
     this.#chunks.push(chunk);
     this.#held += chunk.length + CHUNK_COST;
-    if (this.#held < this.#batchSize()) return;
-    if (this.#waiting) this.#deliver(this.#waiting);
+    if (this.#held < pace.batchSize() && this.#turn !== 'ours') return;
+    if (this.#waiting) this.#deliver(this.#waiting, pace);
     else this.#stream.pause();
   }
 
+  #isWrong(ended: boolean): boolean {
+    const wrong = this.#check(this.received, ended);
+    if (wrong) this.abort(wrong);
+    return wrong !== undefined;
+  }
+
   #onEnd(): void {
-    if (this.#failure) return;
+    if (this.#failure || this.#isWrong(true)) return;
     this.complete = true;
     clearTimeout(this.#idle);
-    if (this.#waiting) this.#deliver(this.#waiting);
+    if (this.#waiting && this.#pace) this.#deliver(this.#waiting, this.#pace);
   }
 
   #onIdle(): void {
@@ -93,30 +110,84 @@ export class RequestBody implements IncomingBody {
     else this.#idle = setTimeout(() => this.#onIdle(), left);
   }
 
-  #next(): Promise<IteratorResult<Batch>> {
+  #next(pace: Pace): Promise<Answer> {
+    this.#endTurn();
+    this.#recycle();
     if (this.#failure) return Promise.reject(this.#failure);
-    this.#waiting = Promise.withResolvers();
-    const { promise } = this.#waiting;
-    if (this.complete || this.#held >= this.#batchSize()) this.#deliver(this.#waiting);
-    return promise;
+    const waiting = Promise.withResolvers<Answer>();
+    this.#waiting = waiting;
+    if (this.complete || this.#held >= pace.batchSize()) this.#deliver(waiting, pace);
+    else if (pace.isCrowded() && this.#stream.isPaused() && this.#stream.readableLength > 0)
+      this.#askForTurn(pace);
+    else this.#resume();
+    return waiting.promise;
+  }
+
+  /** Bytes have come and lie in the stream. */
+  #askForTurn(pace: Pace): void {
+    this.#turn = 'asked';
+    pace.enter(() => {
+      if (this.#turn === 'none') {
+        pace.leave();
+        return;
+      }
+      this.#turn = 'ours';
+      // Emits `data` with all that lies there; at the end of the body there may be nothing but the end.
+      if (this.#stream.read() === null) this.#resume();
+    });
+  }
+
+  async #leave(): Promise<Answer> {
+    this.#endTurn();
+    return { done: true, value: undefined };
+  }
+
+  #endTurn(): void {
+    if (this.#turn === 'ours') this.#pace?.leave();
+    this.#turn = 'none';
   }
 
   /** Hands over what has been gathered, or says that this was all. */
-  #deliver(waiting: PromiseWithResolvers<IteratorResult<Batch>>): void {
+  #deliver(waiting: PromiseWithResolvers<Answer>, pace: Pace): void {
     this.#waiting = undefined;
     if (this.#chunks.length === 0) {
+      this.#stop();
       waiting.resolve({ done: true, value: undefined });
       return;
     }
     const value = this.#chunks;
+    this.#handed = value;
     this.#chunks = [];
     this.#held = 0;
-    if (this.#stream.isPaused()) {
-      this.#lastByteAt = performance.now();
-      this.#stream.resume();
-    }
+    if (pace.isCrowded()) this.#stream.pause();
+    else this.#resume();
     waiting.resolve({ done: false, value });
+  }
+
+  #resume(): void {
+    if (!this.#stream.isPaused()) return;
+    this.#lastByteAt = performance.now();
+    this.#stream.resume();
+  }
+
+  #recycle(): void {
+    for (const chunk of this.#handed) giveBack(chunk);
+    this.#handed = NOTHING;
+  }
+
+  #stop(): void {
+    clearTimeout(this.#idle);
+    this.#endTurn();
   }
 }
 
 const bodyCut = () => new Refusal('body_cut');
+
+/**
+ * Frees a chunk's memory at once. The garbage collector sees only the small object in front of it and lets
+ * hundreds of megabytes pile up while uploads flow.
+ */
+function giveBack(chunk: Uint8Array): void {
+  const memory = chunk.buffer;
+  if (memory instanceof ArrayBuffer && chunk.byteLength === memory.byteLength) memory.transfer(0);
+}

@@ -2,7 +2,7 @@ import { Refusal } from '../base/errors.ts';
 import type { Upload } from '../base/records.ts';
 import { BlobFault } from '../blobs/contract.ts';
 import { contradicts } from '../policy/media-type.ts';
-import type { Arrival, IncomingBody, ReceiveDeps } from './incoming.ts';
+import type { Arrival, ReceiveDeps, SizeCheck } from './incoming.ts';
 import { releaseClaim } from './release.ts';
 
 /** Does what the sender says fit the slot? `Refusal` where not, before a byte of the body is asked for. */
@@ -55,7 +55,7 @@ async function takeBytes(deps: ReceiveDeps, upload: Upload, arrival: Arrival): P
   checkArrival(deps, upload, arrival);
   arrival.body.accept();
   try {
-    return await deps.blobs.put(upload.blob, exactly(upload, arrival.body.batches(deps.transfers.batchSize)));
+    return await deps.blobs.put(upload.blob, arrival.body.batches(deps.transfers.pace, exactly(upload)));
   } catch (fault) {
     if (fault instanceof BlobFault && fault.kind === 'full')
       throw new Refusal('storage_full', { cause: fault });
@@ -63,15 +63,12 @@ async function takeBytes(deps: ReceiveDeps, upload: Upload, arrival: Arrival): P
   }
 }
 
-/** Passes the batches on and fails as soon as there are more bytes than the slot has, or fewer at the end. */
-async function* exactly(upload: Upload, batches: ReturnType<IncomingBody['batches']>) {
-  let size = 0;
-  for await (const batch of batches) {
-    for (const chunk of batch) size += chunk.length;
-    if (size > upload.size) throw sizeMismatch(upload, `more than ${upload.size}`);
-    yield batch;
-  }
-  if (size < upload.size) throw sizeMismatch(upload, size);
+/** Exactly as many bytes as the slot has: one more ends it at once, one fewer at the end. */
+export function exactly(upload: Upload): SizeCheck {
+  return (received, ended) => {
+    if (received > upload.size) return sizeMismatch(upload, `more than ${upload.size}`);
+    return ended && received < upload.size ? sizeMismatch(upload, received) : undefined;
+  };
 }
 
 /**

@@ -21,6 +21,20 @@ export interface Arrival {
   readonly body: IncomingBody;
 }
 
+/** How bodies flow, so that all of them together keep to their memory. */
+export interface Pace {
+  /** Bytes that one body gathers before it hands them over. */
+  batchSize(): number;
+  /** Are there so many that each hands over what it has only when it is its turn? */
+  isCrowded(): boolean;
+  /** Calls `run` when it is the caller's turn, in the order of asking; every turn is ended by one `leave`. */
+  enter(run: () => void): void;
+  leave(): void;
+}
+
+/** Looks at the count of bytes as they come and once at their end; an error ends the body. */
+export type SizeCheck = (received: number, ended: boolean) => Error | undefined;
+
 /**
  * The bytes of an upload as they come in, whatever brings them. The use cases pull; the carrier (a request, a
  * part of a form) holds its sender back meanwhile.
@@ -29,10 +43,11 @@ export interface IncomingBody {
   /** All checks have passed: the sender, if it waits for that, may go on. Called at most once. */
   accept(): void;
   /**
-   * The bytes in batches of about `batchSize()` bytes, the last one smaller. Called at most once. Fails with a
-   * `Refusal` where the sender breaks off or stands still, or with the reason given to `abort`.
+   * The bytes in batches of about `batchSize` bytes, the last one smaller; called at most once. A batch is the
+   * caller's until it asks for the next, which is gathered meanwhile. Fails with a `Refusal` where the sender breaks off or
+   * stands still, with the error of the check, or with the reason given to `abort`.
    */
-  batches(batchSize: () => number): AsyncIterable<readonly Uint8Array[]>;
+  batches(pace: Pace, check: SizeCheck): AsyncIterable<readonly Uint8Array[]>;
   /** Ends the body: `batches` fails with this reason. */
   abort(reason: Error): void;
   /** Bytes that have come so far. */

@@ -18,7 +18,7 @@ export async function isSame(
   const transfer = deps.transfers.begin(`again:${upload.id}`, body);
   const stored = createCursor(blob.read(0, blob.size));
   try {
-    for await (const batch of body.batches(deps.transfers.batchSize)) {
+    for await (const batch of body.batches(deps.transfers.pace, () => undefined)) {
       for (const chunk of batch) if (!(await stored.startsWith(chunk))) return false;
     }
     return await stored.isAtEnd();

@@ -1,8 +1,7 @@
-import type { IncomingBody } from './incoming.ts';
+import type { IncomingBody, Pace } from './incoming.ts';
 
 /** An upload whose bytes flow through this process. */
 export interface Transfer {
-  readonly id: string;
   readonly body: IncomingBody;
   /** Resolves when nothing of it is left to do: stored, or cleaned up after. */
   readonly ended: Promise<void>;
@@ -14,8 +13,7 @@ export interface Transfers {
   begin(id: string, body: IncomingBody): Transfer;
   /** The transfer that fills this upload. */
   of(id: string): Transfer | undefined;
-  /** Bytes that one transfer may gather before it writes: the fewer there are, the more each gets. */
-  readonly batchSize: () => number;
+  readonly pace: Pace;
   /** Uploads in flight and the bytes of them that have come. */
   inFlight(): { readonly uploads: number; readonly bytes: number };
 }
@@ -25,11 +23,14 @@ export interface TransferOptions {
   readonly memory?: number;
 }
 
-/** Below this a write costs more than its bytes; above it nothing is gained. */
-const SMALLEST_BATCH = 64 * 1024;
+const MEMORY = 16 * 1024 * 1024;
+/** Below this a write costs more than its bytes; above the other nothing is gained. */
+const SMALLEST_BATCH = 32 * 1024;
 const LARGEST_BATCH = 1024 * 1024;
+/** More than any disk takes at a time, and few enough that what they hold is no matter. */
+const TURNS = 32;
 
-export function createTransfers({ memory = 32 * 1024 * 1024 }: TransferOptions = {}): Transfers {
+export function createTransfers({ memory = MEMORY }: TransferOptions = {}): Transfers {
   const active = new Set<Transfer>();
   const byId = new Map<string, Transfer>();
 
@@ -37,7 +38,6 @@ export function createTransfers({ memory = 32 * 1024 * 1024 }: TransferOptions =
     begin(id, body) {
       const { promise: ended, resolve } = Promise.withResolvers<void>();
       const transfer: Transfer = {
-        id,
         body,
         ended,
         end() {
@@ -51,11 +51,34 @@ export function createTransfers({ memory = 32 * 1024 * 1024 }: TransferOptions =
       return transfer;
     },
     of: (id) => byId.get(id),
-    batchSize: () => Math.min(LARGEST_BATCH, Math.max(SMALLEST_BATCH, memory / (active.size || 1))),
+    pace: createPace(memory, () => active.size),
     inFlight() {
       let bytes = 0;
       for (const { body } of active) bytes += body.received;
       return { uploads: active.size, bytes };
+    },
+  };
+}
+
+/** The fewer transfers there are, the more each gathers; when there are many, they take turns. */
+function createPace(memory: number, active: () => number): Pace {
+  const line: (() => void)[] = [];
+  let inside = 0;
+  return {
+    batchSize: () => Math.min(LARGEST_BATCH, Math.max(SMALLEST_BATCH, memory / (active() || 1))),
+    isCrowded: () => memory / active() < 2 * SMALLEST_BATCH,
+    enter(run) {
+      if (inside >= TURNS) {
+        line.push(run);
+        return;
+      }
+      inside += 1;
+      run();
+    },
+    leave() {
+      const next = line.shift();
+      if (next) next();
+      else inside -= 1;
     },
   };
 }
