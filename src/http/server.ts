@@ -44,6 +44,8 @@ const HEADERS_TIMEOUT = 60_000;
 const KEEP_ALIVE_TIMEOUT = 75_000;
 const HANDSHAKE_TIMEOUT = 10_000;
 const MAX_HEADER_BYTES = 16 * 1024;
+/** A body that is held back keeps one read (up to 64 KiB) in memory, not two. */
+const READ_AHEAD = 16 * 1024;
 
 type Listener = HttpListener | TlsListener;
 
@@ -131,6 +133,7 @@ export class HttpServer {
       connectionsCheckingInterval: Math.min(headersTimeout, 5000),
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
       maxHeaderSize: MAX_HEADER_BYTES,
+      highWaterMark: READ_AHEAD,
       noDelay: true,
     };
   }
