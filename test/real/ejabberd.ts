@@ -14,6 +14,9 @@ export interface EjabberdOptions {
   readonly components?: readonly ComponentEntry[];
   /** Further entries of `modules`, as YAML (or JSON) of two spaces' indent. */
   readonly modules?: string;
+  /** Further entries of `listen`, likewise. */
+  readonly listeners?: string;
+  readonly logLevel?: 'info' | 'warning';
   readonly tls?: Certificate;
 }
 
@@ -103,17 +106,18 @@ function launchNode(folder: string): Program {
 }
 
 function writeConfig(layout: Layout): string {
-  const { domain, components = [], tls, modules = '' } = layout;
+  const { domain, components = [], tls, modules = '', listeners = '', logLevel = 'info' } = layout;
   const hosts = components.map(({ jid, secret }) => `      "${jid}": {password: "${secret}"}`);
   const extra = components.map(({ jid }) => `"${jid}"`).join(', ');
   const c2s = tls ? 'starttls_required: true' : 'starttls: false';
   return `
 hosts: ["${domain}"]
-loglevel: info
+loglevel: ${logLevel}
 ${tls ? `certfiles: ["${tls.cert}", "${tls.key}"]` : ''}
 listen:
   - {port: ${layout.clientPort}, ip: "127.0.0.1", module: ejabberd_c2s, ${c2s}}
   - {port: ${layout.apiPort}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {/api: mod_http_api}}
+${listeners}
   - port: ${layout.componentPort}
     ip: "127.0.0.1"
     module: ejabberd_service

@@ -16,6 +16,8 @@ export interface ProsodyOptions {
   readonly components?: readonly ComponentEntry[];
   /** Put at the end of the config as it is: what `porter init` prints, rooms. */
   readonly extra?: string;
+  /** Put before the first host: settings of the whole server. */
+  readonly global?: string;
   readonly tls?: Certificate;
 }
 
@@ -102,6 +104,7 @@ c2s_require_encryption = ${tls !== undefined}
 allow_unencrypted_plain_auth = true
 log = { { levels = { min = "info" }, to = "console" } }
 ${tls ? `ssl = { certificate = "${tls.cert}", key = "${tls.key}" }` : ''}
+${layout.global ?? ''}
 VirtualHost "${domain}"
   ${items === '' ? '' : `disco_items = { ${items} }`}
 ${sections.join('\n')}
