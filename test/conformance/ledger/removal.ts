@@ -279,7 +279,8 @@ function softQuota(open: Open): void {
   onLedger(open, 'takes the oldest of owners above the soft quota', async (ledger) => {
     const ids = [];
     for (let i = 0; i < 5; i += 1) ids.push(await store(ledger, { now: NOW + i }));
-    await Promise.all([0, 1].map(() => store(ledger, { upload: { owner: ROMEO } })));
+    // Exactly the quota is not above it.
+    await Promise.all([100, 150].map((size) => store(ledger, { upload: { owner: ROMEO, size } })));
     assert.deepEqual(await ledger.sweep({ ...step, dryRun: true }), { count: 3, bytes: 300 });
     assert.deepEqual(await ledger.sweep(step), { count: 3, bytes: 300 });
     assert.deepEqual((await ledger.known(ids)).toSorted(), ids.slice(3).toSorted());

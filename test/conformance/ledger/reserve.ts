@@ -8,6 +8,7 @@ import {
   HOUR,
   issue,
   JULIET,
+  lifetimes,
   NOW,
   type Open,
   onLedger,
@@ -310,6 +311,15 @@ function reserveEvicts(open: Open): void {
       assert.deepEqual(await ledger.known([own]), [own], 'nothing goes where it would not be enough');
       await issue(ledger, { ...evicting, upload: { size: 200 } });
       assert.deepEqual(await ledger.known([own]), []);
+    });
+
+    onLedger(open, 'promises room for when what may not be taken has ended by itself', async (ledger) => {
+      const held = { ...lifetimes, held: { maxAge: 9 * DAY, evictable: false } };
+      const wish = { ...evicting, lifetimes: held };
+      await store(ledger, { ...wish, upload: { size: 400, purpose: 'held' } });
+      await store(ledger, { ...wish, upload: { size: 400, purpose: 'ephemeral' } });
+      const { freesAt } = await refused(ledger, { ...wish, upload: { size: 700 } });
+      assert.equal(freesAt, NOW + 9 * DAY, 'the end of the ephemeral one, at 7 days, brings nothing new');
     });
 
     onLedger(open, 'takes nothing where another limit refuses all the same', async (ledger) => {
