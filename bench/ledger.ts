@@ -1,0 +1,153 @@
+/**
+ * What the ledger carries, and whether its costs grow: `node bench/ledger.ts [ROWS]` (1,000,000 if not said).
+ * Through the same threads as in the server, with 64 callers in flight, on a file of its own in the temp folder.
+ */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { randomId, sha256Hex } from '../src/base/ids.ts';
+import type { Ledger, Limits, Reservation } from '../src/ledger/contract.ts';
+import { insertMany, type Queryable, type Value } from '../src/ledger/database.ts';
+import { openSqliteLedger } from '../src/ledger/sqlite.ts';
+import { SqliteDatabase } from '../src/ledger/sqlite-database.ts';
+
+const CALLERS = 64;
+const SECONDS = 4;
+const OWNERS = 1000;
+const DAY = 86_400_000;
+const START = Date.now();
+
+const limits: Limits = {
+  ownerBytes: 2 ** 50,
+  purposeBytes: null,
+  bytesPer: { period: 3_600_000, bytes: 2 ** 50 },
+  uploadsPer: { period: 3_600_000, uploads: 1e9 },
+  globalBytes: 2 ** 52,
+};
+
+const ownerOf = (i: number) => `user${i % OWNERS}@example.org`;
+
+function reservation(i: number): Reservation {
+  const id = randomId();
+  const now = START + i;
+  const file = {
+    name: 'picture.jpg',
+    type: 'image/jpeg',
+    size: 100_000,
+    blob: `${id.slice(0, 2)}/${id}.jpg`,
+  };
+  return {
+    upload: {
+      id,
+      locator: id,
+      owner: ownerOf(i),
+      door: 'component',
+      purpose: '',
+      ...file,
+      deadline: now + 360_000,
+      expiresAt: null,
+    },
+    putKey: sha256Hex(id),
+    limits,
+    evict: false,
+    lifetimes: { '': { maxAge: 30 * DAY, evictable: true } },
+    now,
+  };
+}
+
+/** Stored uploads of the same owners, spread over the last 29 days, written past the ledger but with its books. */
+async function grow(file: string, rows: number): Promise<void> {
+  const database = new SqliteDatabase({ file, sync: false });
+  const owners = await database.query<{ id: number }>('select id from owners');
+  for (let done = 0; done < rows; done += 10_000) {
+    await database.tx((q) => insertStored(q, owners, done, Math.min(10_000, rows - done), rows));
+  }
+  await database.tx(async (q) => {
+    await q.query(
+      `update owners set uploads = (select count(*) from uploads where owner_id = owners.id and state = 'stored'),
+         bytes = (select coalesce(sum(size), 0) from uploads where owner_id = owners.id and state = 'stored')`,
+    );
+    await q.query(
+      `update totals set uploads = (select sum(uploads) from owners where owners.id % 16 = shard),
+         bytes = (select sum(bytes) from owners where owners.id % 16 = shard)`,
+    );
+  });
+  await database.close();
+}
+
+const COLUMNS =
+  `id put_key owner_id door purpose name type size state blob created_at deadline stored_at touched
+  claimed_with rated`.split(/\s+/);
+
+async function insertStored(
+  q: Queryable,
+  owners: readonly { id: number }[],
+  from: number,
+  count: number,
+  rows: number,
+): Promise<void> {
+  const values = Array.from({ length: count }, (_, i): Value[] => {
+    const id = randomId();
+    const at = Math.floor(START - 29 * DAY + ((from + i) / rows) * 29 * DAY);
+    const owner = owners[Math.floor(Math.random() * owners.length)]?.id ?? 0;
+    const file = ['picture.jpg', 'image/jpeg', 100_000, 'stored', `${id.slice(0, 2)}/${id}.jpg`];
+    return [id, sha256Hex(id), owner, 'component', '', ...file, at, at + 360_000, at, 1, 0, ''];
+  });
+  await insertMany(q, { table: 'uploads', columns: COLUMNS }, values);
+}
+
+/** Calls a second, with `CALLERS` of them in flight. */
+async function rate(call: (i: number) => Promise<unknown>): Promise<number> {
+  let calls = 0;
+  const start = performance.now();
+  const caller = async () => {
+    while (performance.now() - start < SECONDS * 1000) await call(calls++);
+  };
+  await Promise.all(Array.from({ length: CALLERS }, caller));
+  return Math.round(calls / ((performance.now() - start) / 1000));
+}
+
+async function measure(ledger: Ledger, label: string): Promise<void> {
+  const ids: string[] = [];
+  const reserved = await rate(async (i) => {
+    const order = reservation(i);
+    if (!(await ledger.reserve(order)).granted) throw new Error('A reservation was refused.');
+    ids.push(order.upload.id);
+  });
+  const uploads = await rate(async (i) => {
+    const order = reservation(i);
+    const { id, size } = order.upload;
+    await ledger.reserve(order);
+    const by = { putKey: order.putKey ?? '' };
+    await ledger.claim({ by, token: id, instance: 'bench', now: order.now });
+    if (!(await ledger.commit({ id, token: id, now: order.now, size })))
+      throw new Error('A commit was lost.');
+  });
+  const pages = await Promise.all(
+    '0123456789abcdefghjkmnpqrstvwxyz'.split('').map((after) => ledger.listUploads({ after, limit: 300 })),
+  );
+  const all = pages.flat().map(({ locator }) => locator);
+  const found = await rate(async (i) => {
+    if (!(await ledger.find(all[(i * 7919) % all.length] ?? ''))) throw new Error('An upload was not found.');
+  });
+  console.log(
+    `${label.padEnd(24)} reserve ${reserved}/s   reserve+claim+commit ${uploads}/s   find ${found}/s`,
+  );
+}
+
+const rows = Number(process.argv[2] ?? 1_000_000);
+const folder = await mkdtemp(join(tmpdir(), 'porter-bench-ledger-'));
+try {
+  for (const sync of [true, false]) {
+    const file = join(folder, `${sync ? 'sync' : 'fast'}.db`);
+    const ledger = await openSqliteLedger({ file, sync });
+    await Promise.all(Array.from({ length: OWNERS }, (_, i) => ledger.reserve(reservation(i))));
+    await grow(file, 10_000);
+    await measure(ledger, `sync ${sync}, 10,000 rows`);
+    await grow(file, rows);
+    await measure(ledger, `sync ${sync}, ${rows.toLocaleString('en')} rows`);
+    await ledger.close();
+  }
+} finally {
+  await rm(folder, { recursive: true });
+}
