@@ -1,11 +1,11 @@
 import type { Element } from '@xmpp/xml';
 import { Refusal } from '../base/errors.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
-import type { Target } from './connection.ts';
+import type { Connection, StanzaHandler, Target } from './connection.ts';
 import { errorReply } from './errors.ts';
 import { createGate } from './gate.ts';
 import { answerIq, type RouteDeps } from './iq.ts';
-import { type Stream, type StreamDeps, type StreamStatus, startStream } from './stream.ts';
+import { type StreamDeps, type StreamStatus, startStream } from './stream.ts';
 
 /** One entry of `component` in the config. */
 export interface ComponentSettings extends Target {
@@ -48,30 +48,15 @@ function startComponent(deps: ComponentDeps, settings: ComponentSettings) {
   const routeDeps: RouteDeps = { ...deps, jid, name, limited: createGate(MAX_SLOTS_IN_PROGRESS) };
   const inProgress = new Set<Promise<void>>();
 
-  function onStanza(stanza: Element): void {
-    const work = answer(stanza).catch((error: unknown) =>
+  const onStanza: StanzaHandler = (stanza, send) => {
+    const work = answerStanza(routeDeps, stanza, send).catch((error: unknown) =>
       deps.log.info({ jid, err: error }, 'an answer could not be sent'),
     );
     inProgress.add(work);
     void work.finally(() => inProgress.delete(work));
-  }
+  };
 
-  async function answer(stanza: Element): Promise<void> {
-    const { type, from } = stanza.attrs;
-    if (from === undefined || type === 'error' || type === 'result') return;
-    if (stanza.name === 'iq') await stream.send(await answerIq(routeDeps, stanza));
-    else if (stanza.name === 'message') await answerMessage(stanza);
-  }
-
-  /** People who write to the service hear that nobody reads it; all else about messages is left alone. */
-  async function answerMessage(message: Element): Promise<void> {
-    const { type = 'normal' } = message.attrs;
-    if ((type !== 'chat' && type !== 'normal') || !message.getChild('body')) return;
-    const text = 'Nobody reads messages here: this is a service for file uploads.';
-    await stream.send(errorReply(message, new Refusal('not_understood', { text })));
-  }
-
-  const stream: Stream = startStream({ clock: deps.clock, log: deps.log, ...deps.timing }, settings, {
+  const stream = startStream({ clock: deps.clock, log: deps.log, ...deps.timing }, settings, {
     onStanza,
     onChange: ({ up }) => deps.meter.stream(jid, up),
   });
@@ -83,6 +68,24 @@ function startComponent(deps: ComponentDeps, settings: ComponentSettings) {
       await stream.stop();
     },
   };
+}
+
+/** Presence, answers and errors of others need none of ours. */
+async function answerStanza(deps: RouteDeps, stanza: Element, send: Connection['send']): Promise<void> {
+  const { type, from } = stanza.attrs;
+  if (from === undefined || type === 'error' || type === 'result') return;
+  if (stanza.name === 'iq') await send(await answerIq(deps, stanza));
+  if (stanza.name === 'message' && isWrittenByHand(stanza)) await send(errorReply(stanza, nobodyReads()));
+}
+
+function isWrittenByHand(message: Element): boolean {
+  const { type = 'normal' } = message.attrs;
+  return (type === 'chat' || type === 'normal') && message.getChild('body') !== undefined;
+}
+
+function nobodyReads(): Refusal {
+  const text = 'Nobody reads messages here: this is a service for file uploads.';
+  return new Refusal('not_understood', { text });
 }
 
 async function within(ms: number, work: Promise<unknown>): Promise<void> {

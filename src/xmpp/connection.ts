@@ -9,6 +9,9 @@ export interface Target {
   readonly server: { readonly host: string; readonly port: number };
 }
 
+/** Gets a stanza and the way back on the stream that brought it. Must not throw. */
+export type StanzaHandler = (stanza: Element, send: Connection['send']) => void;
+
 /** One stream to the XMPP server, from its handshake to its end. */
 export interface Connection {
   /** Rejects where the stream is gone. */
@@ -29,7 +32,7 @@ const HANDSHAKE_MS = 10_000;
 /** Connects and authenticates; rejects with what the server, or the system, had against it. */
 export async function openConnection(
   target: Target,
-  onStanza: (stanza: Element) => void,
+  onStanza: StanzaHandler,
   signal: AbortSignal,
 ): Promise<Connection> {
   const entity = new GuardedComponent({ service: serviceOf(target), domain: target.jid });
@@ -44,7 +47,10 @@ export async function openConnection(
       entity.emit('error', new Error('the connection has ended'));
     });
   });
-  entity.on('stanza', onStanza);
+  // The server has said its last word.
+  entity.on('close', () => entity.leave());
+  const send = (element: Element) => entity.send(element);
+  entity.on('stanza', (stanza: Element) => onStanza(stanza, send));
   const drop = (reason: Error) => {
     fault ??= reason;
     entity.socket?.destroy();
@@ -60,7 +66,7 @@ export async function openConnection(
     signal.removeEventListener('abort', abort);
   }
   return {
-    send: (element) => entity.send(element),
+    send,
     heard: () => entity.heard,
     ended,
     async close() {

@@ -26,7 +26,8 @@ export function keepAlive(connection: Connection, jid: string, times: KeepaliveT
       return listen();
     }
     connection.send(selfPing(jid)).catch((error: unknown) => connection.drop(error as Error));
-    timer = setTimeout(judge, times.giveUpAfter).unref();
+    // If this process itself stood still, what came meanwhile is heard first.
+    timer = setTimeout(() => setImmediate(judge), times.giveUpAfter).unref();
   };
   const judge = () => {
     if (connection.heard() === heard) connection.drop(new Error('the server has fallen silent'));

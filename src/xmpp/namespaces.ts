@@ -8,6 +8,8 @@ export const DISCO_INFO = 'http://jabber.org/protocol/disco#info';
 export const DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
 export const DATA_FORM = 'jabber:x:data';
 export const PING = 'urn:xmpp:ping';
+/** XEP-0202. */
+export const TIME = 'urn:xmpp:time';
 export const VERSION = 'jabber:iq:version';
 export const VCARD = 'vcard-temp';
 export const STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas';

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Element } from '@xmpp/xml';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { backoff } from './backoff.ts';
-import { type Connection, openConnection, type Target } from './connection.ts';
+import { type Connection, openConnection, type StanzaHandler, type Target } from './connection.ts';
 import { describeFault } from './faults.ts';
 import { type KeepaliveTimes, keepAlive } from './keepalive.ts';
 
@@ -27,16 +26,13 @@ export interface StreamDeps {
 }
 
 export interface StreamEvents {
-  /** A stanza for this component. Must not throw. */
-  readonly onStanza: (stanza: Element) => void;
+  readonly onStanza: StanzaHandler;
   readonly onChange: (status: StreamStatus) => void;
 }
 
 /** A component's stream that comes back for ever. */
 export interface Stream {
   status(): StreamStatus;
-  /** Rejects while the stream is down. */
-  send(element: Element): Promise<void>;
   /** Says goodbye to the server; afterwards nothing of it is left. */
   stop(): Promise<void>;
 }
@@ -90,10 +86,6 @@ export function startStream(deps: StreamDeps, target: Target, events: StreamEven
   const running = liveForEver();
   return {
     status: () => status,
-    async send(element) {
-      if (!connection) throw new Error(`the stream of ${jid} is down`);
-      await connection.send(element);
-    },
     async stop() {
       stopping.abort();
       await connection?.close();

@@ -11,6 +11,8 @@ export interface ServerBehaviour {
   secret: string;
   /** A stream error condition instead of an answer to the handshake. */
   refuseWith?: string | undefined;
+  /** Sent together with the answer to the handshake. */
+  inOneBreath?: string;
   /** Takes connections and never says a word. */
   mute?: boolean;
 }
@@ -71,7 +73,7 @@ export class ComponentServer {
   }
 
   private accept(session: ComponentSession): void {
-    session.write('<handshake/>');
+    session.write(`<handshake/>${this.behaviour.inOneBreath ?? ''}`);
     const take = this.awaited.shift();
     if (take) take(session);
     else this.arrived.push(session);
@@ -82,6 +84,8 @@ export class ComponentServer {
 export class ComponentSession {
   onHandshake: (digest: string) => void = () => undefined;
   readonly closed: Promise<unknown>;
+  /** Of the component. */
+  jid = '';
   /** Did the component say goodbye? */
   saidGoodbye = false;
   private readonly socket: Socket;
@@ -130,10 +134,9 @@ export class ComponentSession {
   }
 
   private greet(header: Element): void {
-    const from = header.attrs.to ?? '';
-    this.write(
-      `<?xml version='1.0'?><stream:stream xmlns:stream='${STREAM}' xmlns='jabber:component:accept' id='${ID}' from='${from}'>`,
-    );
+    this.jid = header.attrs.to ?? '';
+    const ours = `xmlns:stream='${STREAM}' xmlns='jabber:component:accept' id='${ID}' from='${this.jid}'`;
+    this.write(`<?xml version='1.0'?><stream:stream ${ours}>`);
   }
 
   private hear(element: Element): void {

@@ -34,7 +34,7 @@ export function uploadRules(access: readonly AccessRule[], more: Partial<UploadR
  */
 export function grantingDeps(
   rules: UploadRules,
-  outcome: (reservation: Reservation) => Reserved = () => ({ granted: true }),
+  outcome: (reservation: Reservation) => Reserved | Promise<Reserved> = () => ({ granted: true }),
 ): { deps: UploadDeps; reserved: Reservation[] } {
   const reserved: Reservation[] = [];
   const ledger: Pick<Ledger, 'reserve'> = {

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { backoff } from '../../../src/xmpp/backoff.ts';
+
+describe('the wait before a stream is tried again', () => {
+  test('is a second at first, doubles, and is never more than a minute', () => {
+    const waits = [0, 1, 2, 3, 4, 5, 6, 7, 1000].map((attempt) => backoff(attempt, 0));
+    assert.deepEqual(
+      waits,
+      [1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 1000),
+    );
+  });
+
+  test('differs by chance, by half of it at most', () => {
+    fc.assert(
+      fc.property(fc.nat(100), fc.double({ min: 0, max: 1, noNaN: true }), (attempt, chance) => {
+        const full = backoff(attempt, 0);
+        const wait = backoff(attempt, chance);
+        assert.ok(wait >= full / 2 && wait <= full);
+      }),
+    );
+    assert.notEqual(backoff(3, 0.2), backoff(3, 0.8));
+  });
+});
