@@ -23,7 +23,7 @@ export interface TransferOptions {
   readonly memory?: number;
 }
 
-const MEMORY = 16 * 1024 * 1024;
+const MEMORY = 8 * 1024 * 1024;
 /** Below this a write costs more than its bytes; above the other nothing is gained. */
 const SMALLEST_BATCH = 32 * 1024;
 const LARGEST_BATCH = 1024 * 1024;
