@@ -12,6 +12,7 @@ import { builtFeatures, refuseMissingFeatures } from './config/features.ts';
 import type { Config } from './config/load.ts';
 import { dataPlane } from './http/data-plane.ts';
 import type { ListenAddress } from './http/listen.ts';
+import { withMirror } from './http/mirror.ts';
 import { type ProbeSettings, probes } from './http/probes.ts';
 import { createReadiness, type ReadyCheck } from './http/readiness.ts';
 import { createRoutes } from './http/routes.ts';
@@ -118,8 +119,12 @@ export async function startApp(config: Config): Promise<App> {
     ),
     ...slotApiOf(config, { ...deps, slotApi: () => current.slots }),
   ]);
+  const mirrored = withMirror(
+    { ledger: stores.ledger, trustedProxies: () => current.slots.trustedProxies },
+    data,
+  );
   const server = new HttpServer(
-    { log, data, route: (request, response) => routes.routing(request, response) },
+    { log, data: mirrored, route: (request, response) => routes.routing(request, response) },
     { listen: config.listen, tls: config.tls, baseUrls: [config.public_url, config.download_url] },
   );
   addGauges(meter.registry, {
@@ -136,7 +141,12 @@ export async function startApp(config: Config): Promise<App> {
   try {
     await server.start();
     const publicUrl = config.public_url ?? '';
-    const componentDeps = { ...deps, publicUrl, downloadUrl: config.download_url ?? publicUrl };
+    const componentDeps = {
+      ...deps,
+      publicUrl,
+      downloadUrl: config.download_url ?? publicUrl,
+      watchClocks: true,
+    };
     components = startComponents(componentDeps, config.component);
     const housekeeping = await startHousekeeping(deps, {
       sweepEvery: () => current.config.retention.sweep_every ?? 0,

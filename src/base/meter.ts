@@ -13,6 +13,8 @@ export interface Meter {
   swept(ms: number): void;
   /** Is the component stream of this JID up? */
   stream(jid: string, up: boolean): void;
+  /** By how many milliseconds the clock of this component's XMPP server is ahead of ours. */
+  clockSkew(jid: string, ms: number): void;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600];
@@ -34,6 +36,12 @@ export function createMeter(): Meter {
   const removals = counter('removed_uploads_total', 'Removed slots and uploads by reason.', ['reason']);
   const removedBytes = counter('removed_bytes_total', 'Bytes given back by removals.', ['reason']);
   const sweeps = histogram('sweep_seconds', 'Time of a whole sweep.');
+  const skews = new Gauge({
+    name: 'porter_stream_clock_skew_seconds',
+    help: 'By how much the clock of the XMPP server is ahead of ours.',
+    labelNames: ['jid'],
+    registers,
+  });
   const streams = new Gauge({
     name: 'porter_stream_up',
     help: 'Is the component stream up? 1 or 0.',
@@ -59,5 +67,6 @@ export function createMeter(): Meter {
     },
     swept: (ms) => sweeps.observe(ms / 1000),
     stream: (jid, up) => streams.set({ jid }, up ? 1 : 0),
+    clockSkew: (jid, ms) => skews.set({ jid }, ms / 1000),
   };
 }

@@ -31,7 +31,7 @@ export async function withHouse(
 }
 
 /** A command that only looks must not make a new ledger where somebody stands in the wrong folder. */
-function refuseEmptyHouse({ storage, file }: Config): void {
+export function refuseEmptyHouse({ storage, file }: Config): void {
   if (storage.ledger.kind !== 'sqlite' || existsSync(storage.ledger.path)) return;
   const name = file === null ? 'the current folder (no config file was found)' : file;
   throw new CommandFailure(`There is no ledger yet by ${name}. Has porter serve run with this config?`);

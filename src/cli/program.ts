@@ -3,6 +3,7 @@ import { description, version } from '../base/version.ts';
 import { addCheck } from './check.ts';
 import { addCleanup } from './cleanup.ts';
 import { addDelete } from './delete.ts';
+import { addDoctor } from './doctor.ts';
 import { tellFailure } from './fail.ts';
 import { addForget } from './forget.ts';
 import { addFsck } from './fsck.ts';
@@ -23,6 +24,7 @@ const commands: readonly AddCommand[] = [
   addInit,
   addCheck,
   addServe,
+  addDoctor,
   addCleanup,
   addUploads,
   addUsers,

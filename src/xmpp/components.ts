@@ -17,6 +17,8 @@ export interface ComponentDeps extends UploadDeps {
   readonly publicUrl: string;
   /** Where files are fetched, without a slash at the end. */
   readonly downloadUrl: string;
+  /** Ask the XMPP servers for their time, and count how far it is from ours? */
+  readonly watchClocks?: boolean;
   /** For tests: how time passes for the streams. */
   readonly timing?: Pick<StreamDeps, 'wait' | 'random' | 'keepalive'>;
 }
@@ -59,6 +61,7 @@ function startComponent(deps: ComponentDeps, settings: ComponentSettings) {
   const stream = startStream({ clock: deps.clock, log: deps.log, ...deps.timing }, settings, {
     onStanza,
     onChange: ({ up }) => deps.meter.stream(jid, up),
+    ...(deps.watchClocks && { onClock: (ms: number) => deps.meter.clockSkew(jid, ms) }),
   });
 
   return {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { backoff } from './backoff.ts';
+import { createClockWatch } from './clock.ts';
 import { type Connection, openConnection, type StanzaHandler, type Target } from './connection.ts';
 import { describeFault } from './faults.ts';
 import { type KeepaliveTimes, keepAlive } from './keepalive.ts';
@@ -28,6 +29,8 @@ export interface StreamDeps {
 export interface StreamEvents {
   readonly onStanza: StanzaHandler;
   readonly onChange: (status: StreamStatus) => void;
+  /** Gets the milliseconds by which the server's clock is ahead of ours, now and then; without it nobody asks. */
+  readonly onClock?: (skewMs: number) => void;
 }
 
 /** A component's stream that comes back for ever. */
@@ -57,11 +60,16 @@ export function startStream(deps: StreamDeps, target: Target, events: StreamEven
 
   /** One connection from its first try to its end; resolves with what ended it. */
   async function live(): Promise<unknown> {
+    const watch = events.onClock && createClockWatch(jid, clock, events.onClock);
+    const onStanza: StanzaHandler = (stanza, send) => {
+      if (!watch?.takes(stanza)) events.onStanza(stanza, send);
+    };
     try {
-      connection = await openConnection(target, events.onStanza, stopping.signal);
+      connection = await openConnection(target, onStanza, stopping.signal);
     } catch (fault) {
       return fault;
     }
+    watch?.start(connection);
     keepAlive(connection, jid, deps.keepalive ?? KEEPALIVE);
     change(null);
     log.info({ jid }, 'component stream is up');

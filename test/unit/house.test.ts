@@ -17,7 +17,8 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   http: ['uploads', 'messages', 'policy', 'base'],
   xmpp: ['uploads', 'messages', 'policy', 'base'],
   'app.ts': ['xmpp', 'http', 'messages', 'uploads', 'policy', 'ledger', 'blobs', 'config', 'base'],
-  cli: ['app.ts', 'uploads', 'policy', 'config', 'base'],
+  doctor: ['http', 'xmpp', 'uploads', 'ledger', 'blobs', 'config', 'base'],
+  cli: ['app.ts', 'doctor', 'uploads', 'policy', 'config', 'base'],
   'main.ts': ['cli'],
 };
 

@@ -1,0 +1,89 @@
+import { formatPeriod } from '../base/units.ts';
+import type { Config } from '../config/load.ts';
+import { createClockWatch } from '../xmpp/clock.ts';
+import { openConnection, type Target } from '../xmpp/connection.ts';
+import { describeFault } from '../xmpp/faults.ts';
+import type { Notes } from './finding.ts';
+import { clockSkews, type RunningServer } from './server.ts';
+
+const LOGIN_MS = 12_000;
+/** A server that knows the question answers within a moment. */
+const TIME_MS = 2_000;
+/** Servers tell whole seconds, and answers take their time. */
+const NOTICEABLE_MS = 5_000;
+const HARMFUL_MS = 30_000;
+
+/**
+ * Is every component let in? Where the running server holds the stream, its word counts: a second login would
+ * only be refused. Elsewhere we log in ourselves and hear the reason.
+ */
+export async function checkComponents(
+  notes: Notes,
+  config: Config,
+  server: RunningServer | undefined,
+  now: () => number,
+): Promise<void> {
+  const skews = server && (await clockSkews(server, config).catch(() => undefined));
+  for (const component of config.component) {
+    const check = `component ${component.jid}`;
+    if (server && !server.downStreams.has(component.jid)) {
+      notes.ok(check, 'The running server is connected to the XMPP server.');
+      judgeClock(notes, component.jid, asMs(skews?.get(component.jid)));
+    } else {
+      await logIn(notes, check, component, server !== undefined, now);
+    }
+  }
+}
+
+function asMs(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : seconds * 1000;
+}
+
+async function logIn(
+  notes: Notes,
+  check: string,
+  target: Target,
+  serverRuns: boolean,
+  now: () => number,
+): Promise<void> {
+  const answered = Promise.withResolvers<number | undefined>();
+  const watch = createClockWatch(target.jid, now, answered.resolve);
+  try {
+    const connection = await openConnection(target, watch.takes, AbortSignal.timeout(LOGIN_MS));
+    watch.start(connection);
+    const late = setTimeout(() => answered.resolve(undefined), TIME_MS);
+    const skew = await answered.promise;
+    clearTimeout(late);
+    await connection.close();
+    const also = serverRuns
+      ? ' The running server was not connected a moment ago; it tries again within a minute.'
+      : '';
+    notes.ok(check, `The XMPP server lets it in.${also}`);
+    judgeClock(notes, target.jid, skew);
+  } catch (fault) {
+    const advice = describeFault(fault, target);
+    notes.fail(check, `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`);
+  }
+}
+
+/** `skewMs`: by how much the XMPP server is ahead; undefined where it does not say. */
+export function judgeClock(notes: Notes, jid: string, skewMs: number | undefined): void {
+  const check = `clock of the XMPP server (${jid})`;
+  if (skewMs === undefined) {
+    notes.skip(
+      check,
+      'Not compared: the server does not tell the time (XEP-0202; mod_time in Prosody and ejabberd).',
+    );
+    return;
+  }
+  const off = Math.abs(skewMs);
+  if (off <= NOTICEABLE_MS) {
+    notes.ok(check, 'It goes with ours.');
+    return;
+  }
+  const text =
+    `It is ${formatPeriod(off)} ${skewMs > 0 ? 'ahead of' : 'behind'} this machine's: tokens and slots end too ` +
+    'early or too late. Let both machines keep time (chrony, systemd-timesyncd).';
+  if (off > HARMFUL_MS) notes.fail(check, text);
+  else notes.warn(check, text);
+}

@@ -1,0 +1,92 @@
+import type { Config } from '../config/load.ts';
+import { ask, localBase, type Way } from './client.ts';
+import { type Notes, reasonIn } from './finding.ts';
+import { BLOBS_ADVICE } from './storage.ts';
+
+/** What the running server says of itself. */
+export interface RunningServer {
+  /** How it is reached on this machine, past whatever stands in front. */
+  readonly way: Way;
+  /** JIDs of components whose stream is down, by its own word. */
+  readonly downStreams: ReadonlySet<string>;
+}
+
+interface ReadyAnswer {
+  readonly ready: boolean;
+  readonly reasons: readonly { readonly part: string; readonly reason: string }[];
+}
+
+/** Asks the server where the config says that it listens; undefined where nobody answers. */
+export async function checkServer(notes: Notes, config: Config): Promise<RunningServer | undefined> {
+  const way = localWay(config);
+  const place = placeOf(config);
+  try {
+    const { status, body } = await ask(way, '/readyz');
+    const answer = readAnswer(body);
+    if (answer === undefined) {
+      notes.fail(
+        'server',
+        `Another program answers at ${place} (status ${status}): change \`listen\`, or end it.`,
+      );
+      return undefined;
+    }
+    notes.ok('server', `It runs and answers at ${place}.`);
+    return { way, downStreams: new Set(tellReasons(notes, config, answer)) };
+  } catch (fault) {
+    const why = reasonIn(fault);
+    const advice = 'is porter serve running, with this config file?';
+    notes.fail('server', `Nobody answers at ${place} (${why}): ${advice}`);
+    return undefined;
+  }
+}
+
+function readAnswer(body: Buffer): ReadyAnswer | undefined {
+  try {
+    const answer = JSON.parse(body.toString()) as Partial<ReadyAnswer>;
+    return typeof answer.ready === 'boolean' && Array.isArray(answer.reasons)
+      ? (answer as ReadyAnswer)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Tells what the server cannot do, and returns the JIDs of streams that are down. */
+function tellReasons(notes: Notes, config: Config, { reasons }: ReadyAnswer): string[] {
+  const jids = new Set(config.component.map(({ jid }) => jid));
+  for (const { part, reason } of reasons) {
+    if (jids.has(part)) continue;
+    const advice = part === 'blobs' ? ` ${BLOBS_ADVICE}` : '';
+    notes.fail(`server: ${part}`, `The running server says: ${reason}${advice}`);
+  }
+  return reasons.map(({ part }) => part).filter((part) => jids.has(part));
+}
+
+/** Every address of the machine includes the loopback. */
+const ANY: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+function localWay({ listen, tls }: Config): Way {
+  const unknown = { address: undefined, from: undefined };
+  const [first] = listen;
+  if (first && 'path' in first) return { base: 'http://localhost', ...unknown, socketPath: first.path };
+  const host = first?.host ?? '127.0.0.1';
+  return { base: localBase(ANY[host] ?? host, first?.port ?? 0, tls !== null), ...unknown };
+}
+
+function placeOf(config: Config): string {
+  const { socketPath, base } = localWay(config);
+  return socketPath === undefined ? base.replace(/^https?:\/\//, '') : 'its Unix socket';
+}
+
+const SKEW = /^porter_stream_clock_skew_seconds\{jid="([^"]+)"\} (\S+)$/gm;
+
+/** Seconds by which the XMPP server's clock is ahead of the running server's, by component; empty where it is silent. */
+export async function clockSkews(
+  { way }: RunningServer,
+  config: Config,
+): Promise<ReadonlyMap<string, number>> {
+  const { status, body } = await ask(way, config.metrics.path);
+  if (status !== 200) return new Map();
+  const found = body.toString().matchAll(SKEW);
+  return new Map([...found].map(([, jid = '', seconds]) => [jid, Number(seconds)]));
+}

@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { formatSize } from '../base/units.ts';
+import type { Config } from '../config/load.ts';
+import type { Checkup } from '../uploads/checkup.ts';
+import type { GrantedSlot } from '../uploads/grant.ts';
+import { putUrl } from '../uploads/links.ts';
+import { ask, open, type Reply, replyTo, type Way } from './client.ts';
+import { type Notes, reasonIn } from './finding.ts';
+
+const SMALL = 1000;
+/** Above what web servers allow by themselves (nginx: 1 MiB). */
+const MEDIUM = 1_600_000;
+/** Tried where the rules know no limit. */
+const LARGE = 1024 ** 3;
+/** Enough to go out at once, whatever stands in between. */
+const FIRST_PART = 64 * 1024;
+/** Through a web server that streams, the first bytes arrive within milliseconds. */
+const ARRIVAL_MS = 4_000;
+const LOOK_EVERY_MS = 50;
+
+/** A file of the doctor's that is stored. */
+export interface StoredFile {
+  readonly slot: GrantedSlot;
+  readonly bytes: Buffer;
+}
+
+/** Text, so that a web server that likes to compress does it. */
+function textOf(size: number): Buffer {
+  return Buffer.alloc(size, 'Porter was here to see how files travel. ');
+}
+
+/** Uploads of several sizes through the front; resolves with what is stored then. */
+export async function checkUploads(
+  notes: Notes,
+  config: Config,
+  way: Way,
+  checkup: Checkup,
+): Promise<StoredFile | undefined> {
+  const small = await putSmall(notes, way, checkup);
+  if (small === undefined) return undefined;
+  const medium = await putMedium(notes, way, checkup);
+  if (medium !== undefined) await beginLarge(notes, config, way, checkup);
+  return medium ?? small;
+}
+
+async function putSmall(notes: Notes, way: Way, checkup: Checkup): Promise<StoredFile | undefined> {
+  const bytes = textOf(SMALL);
+  const slot = await checkup.slot({ name: 'small.txt', size: SMALL, type: 'text/plain' });
+  const reply = await ask(way, putUrl('', slot.token, slot.name), {
+    method: 'PUT',
+    headers: { 'Content-Type': 'text/plain' },
+    body: bytes,
+  });
+  if (reply.status === 201) {
+    notes.ok('upload', `A file of ${SMALL} bytes is stored.`);
+    return { slot, bytes };
+  }
+  notes.fail('upload', `A PUT of ${SMALL} bytes was answered ${words(reply)}.`);
+  return undefined;
+}
+
+async function putMedium(notes: Notes, way: Way, checkup: Checkup): Promise<StoredFile | undefined> {
+  const bytes = textOf(MEDIUM);
+  const slot = await checkup.slot({ name: 'medium.txt', size: MEDIUM, type: 'text/plain' });
+  const put = beginPut(way, slot);
+  try {
+    put.request.write(bytes.subarray(0, FIRST_PART));
+    const first = await firstSign(put, checkup, slot.id);
+    if (typeof first === 'object') {
+      refused(notes, first, MEDIUM);
+      return undefined;
+    }
+    put.request.end(bytes.subarray(FIRST_PART));
+    const reply = await put.reply;
+    if (reply.status !== 201) {
+      refused(notes, reply, MEDIUM);
+      return undefined;
+    }
+    judgeBuffering(notes, first === 'receiving');
+    return { slot, bytes };
+  } catch (fault) {
+    notes.fail('upload', `A PUT of ${formatSize(MEDIUM)} broke off: ${reasonIn(fault)}.`);
+    return undefined;
+  } finally {
+    put.request.destroy();
+  }
+}
+
+function judgeBuffering(notes: Notes, streams: boolean): void {
+  if (streams) notes.ok('request buffering', 'Uploads stream through to Porter.');
+  else {
+    notes.fail(
+      'request buffering',
+      'The web server keeps an upload until its last byte and only then passes it on: clients wait twice, give up, and ' +
+        'its disk fills. In nginx: proxy_request_buffering off; and proxy_http_version 1.1;',
+    );
+  }
+}
+
+/** The largest file that somebody may upload: begun, and left as soon as it is clear that it would go. */
+async function beginLarge(notes: Notes, config: Config, way: Way, checkup: Checkup): Promise<void> {
+  const size = largestAllowed(config);
+  if (size <= MEDIUM) {
+    notes.ok('body limit', `Files of ${formatSize(MEDIUM)} go through; more is not allowed to anybody.`);
+    return;
+  }
+  const slot = await checkup.slot({ name: 'large.txt', size, type: 'text/plain' });
+  const put = beginPut(way, slot);
+  try {
+    put.request.write(textOf(FIRST_PART));
+    const first = await firstSign(put, checkup, slot.id);
+    if (typeof first === 'object') refused(notes, first, size);
+    else notes.ok('body limit', `Files of ${formatSize(size)} are let through.`);
+  } catch (fault) {
+    notes.fail('body limit', `A PUT of ${formatSize(size)} is cut off at its start: ${reasonIn(fault)}.`);
+  } finally {
+    put.request.destroy();
+  }
+}
+
+function largestAllowed({ access, external }: Config): number {
+  const sizes = access.filter((rule) => !rule.deny).map((rule) => rule.max_file_size ?? LARGE);
+  return Math.max(0, ...sizes, external?.max_file_size ?? 0);
+}
+
+interface Put {
+  readonly request: ReturnType<typeof open>;
+  readonly reply: Promise<Reply>;
+}
+
+function beginPut(way: Way, { token, name, size }: GrantedSlot): Put {
+  const headers = { 'Content-Type': 'text/plain', 'Content-Length': size };
+  const request = open(way, putUrl('', token, name), { method: 'PUT', headers });
+  const reply = replyTo(request);
+  // Where it is left in the middle, nobody waits for it.
+  reply.catch(() => undefined);
+  return { request, reply };
+}
+
+/** What comes first: an answer, or the server's word in the ledger that it receives; `nothing` after a while. */
+async function firstSign(
+  { reply }: Put,
+  checkup: Checkup,
+  id: string,
+): Promise<Reply | 'receiving' | 'nothing'> {
+  const deadline = performance.now() + ARRIVAL_MS;
+  const pause = () => sleep(LOOK_EVERY_MS, undefined);
+  while (performance.now() < deadline) {
+    const answer = await Promise.race([reply, pause()]);
+    if (answer !== undefined) return answer;
+    if ((await checkup.stateOf(id)) === 'receiving') return 'receiving';
+  }
+  return 'nothing';
+}
+
+function refused(notes: Notes, reply: Reply, size: number): void {
+  if (reply.status === 413) {
+    notes.fail(
+      'body limit',
+      `The web server refuses uploads of ${formatSize(size)} (413): Porter has limits for each user, the web server ` +
+        'needs none. In nginx: client_max_body_size 0; in Apache: LimitRequestBody 0.',
+    );
+  } else notes.fail('upload', `A PUT of ${formatSize(size)} was answered ${words(reply)}.`);
+}
+
+/** Status and, where it is one line of text, what it says. */
+export function words({ status, headers, body }: Reply): string {
+  const text = body.toString().trim();
+  const plain = headers['content-type']?.startsWith('text/plain') && /^[^\r\n]{1,300}$/.test(text);
+  return `${status}${plain ? `: ${text}` : ''}`;
+}

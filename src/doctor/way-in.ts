@@ -1,0 +1,202 @@
+import { addressMatcher } from '../base/addresses.ts';
+import type { Config } from '../config/load.ts';
+import type { Mirrored } from '../http/mirror.ts';
+import type { Checkup } from '../uploads/checkup.ts';
+import { putUrl } from '../uploads/links.ts';
+import { checkCertificate, explainConnection } from './certificate.ts';
+import { ask, type Reply, type Way, wayTo } from './client.ts';
+import { type Notes, reasonIn } from './finding.ts';
+
+/** An address that clients use, and the option that has it. */
+export interface Front {
+  readonly option: 'public_url' | 'download_url' | '--url' | 'listen';
+  readonly way: Way;
+}
+
+/** Looks a URL up and at its certificate; undefined where nobody can be talked to there. */
+export async function approach(
+  notes: Notes,
+  option: Front['option'],
+  base: string,
+  now: number,
+): Promise<Front | undefined> {
+  const url = new URL(base);
+  try {
+    const way = await wayTo(base);
+    if (url.protocol === 'http:') judgePlain(notes, option, url);
+    else if (!(await checkCertificate(notes, `certificate of ${option}`, way, now))) return undefined;
+    return { option, way };
+  } catch (fault) {
+    notes.fail(option, explainConnection(reasonIn(fault), url.host));
+    return undefined;
+  }
+}
+
+function judgePlain(notes: Notes, option: string, { hostname, host }: URL): void {
+  if (/^localhost$|\.localhost$|^127\.|^\[::1\]$/.test(hostname)) return;
+  notes.fail(
+    `https of ${option}`,
+    `${option} is http://${host}: clients refuse to send files in the clear. Use https.`,
+  );
+}
+
+/** What the mirror is asked with; nobody has a reason to change it on the way. */
+const TYPE = 'image/x-porter-doctor';
+
+/**
+ * Sends a request through the front and hears from the running server how it arrived. Undefined where it did not
+ * arrive there, with the reason noted.
+ */
+export async function lookInMirror(
+  notes: Notes,
+  front: Front,
+  checkup: Checkup,
+): Promise<{ seen: Mirrored; from: string | undefined } | undefined> {
+  const { token, name } = await checkup.slot({ name: 'mirror.txt', size: 1, type: 'text/plain' });
+  const check = `way to Porter (${front.option})`;
+  try {
+    const reply = await ask(front.way, putUrl('', token, name), { headers: { 'Content-Type': TYPE } });
+    const seen = readMirror(reply);
+    if (seen) {
+      notes.ok(check, `${front.way.base} leads to it.`);
+      return { seen, from: reply.from };
+    }
+    notes.fail(check, await explainStranger(front, reply));
+  } catch (fault) {
+    notes.fail(check, explainConnection(reasonIn(fault), new URL(front.way.base).host));
+  }
+  return undefined;
+}
+
+function readMirror({ status, body }: Reply): Mirrored | undefined {
+  if (status !== 200) return undefined;
+  try {
+    const seen = JSON.parse(body.toString()) as Partial<Mirrored>;
+    return typeof seen.protocol === 'string' && typeof seen.address === 'string'
+      ? (seen as Mirrored)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function explainStranger({ option, way }: Front, { status, headers }: Reply): Promise<string> {
+  const { protocol } = new URL(way.base);
+  const { location } = headers;
+  if (status >= 300 && status < 400 && location !== undefined) {
+    if (protocol === 'http:' && location.startsWith('https:')) {
+      return `The web server sends http on to https, and no client follows with an upload: ${option} must begin with https.`;
+    }
+    return `The web server sends requests on to ${location}: clients do not follow with an upload.`;
+  }
+  if (protocol === 'http:' && (await speaksTls(way))) {
+    return `https is spoken at ${new URL(way.base).host}, but ${option} begins with http: write https.`;
+  }
+  if (status === 502 || status === 503 || status === 504) {
+    return (
+      `The web server answers ${status}: it does not reach Porter. What it passes requests on to (proxy_pass in ` +
+      'nginx, ProxyPass in Apache, reverse_proxy in Caddy) must be the address in `listen`.'
+    );
+  }
+  return (
+    `Something answers at ${way.base} (status ${status}), but it is not this Porter. Does the web server pass on ` +
+    `every path below it, is it the right port, and does Porter run with this config?`
+  );
+}
+
+async function speaksTls(way: Way): Promise<boolean> {
+  const secure = { ...way, base: way.base.replace(/^http:/, 'https:') };
+  return ask(secure, '/').then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Holds what the server saw against what we sent. */
+export function judgeArrival(
+  notes: Notes,
+  config: Config,
+  { option, way }: Front,
+  { seen, from }: { seen: Mirrored; from: string | undefined },
+): void {
+  judgeType(notes, seen);
+  judgeProtocol(notes, config, way, seen);
+  judgeHost(notes, config, option, way, seen);
+  if (hidesClients(seen, from)) notes.fail('X-Forwarded-For', explainHidden(config, seen.address));
+  else notes.ok('X-Forwarded-For', 'Porter sees the addresses of clients.');
+}
+
+/** Does Porter take somebody else, such as the web server, for the client? */
+export function hidesClients(seen: Mirrored, from: string | undefined): boolean {
+  return from !== undefined && seen.address !== from.replace(/^::ffff:/, '');
+}
+
+function judgeType(notes: Notes, { contentType }: Mirrored): void {
+  if (contentType === TYPE) notes.ok('Content-Type', 'It comes through.');
+  else {
+    const what = contentType === null ? 'takes it away' : `makes ${contentType} of it`;
+    notes.fail('Content-Type', `The web server ${what}: it must be passed on as clients send it.`);
+  }
+}
+
+const ADVICE: Readonly<Record<string, string>> = {
+  proto: 'In nginx: proxy_set_header X-Forwarded-Proto $scheme;',
+  host: 'In nginx: proxy_set_header Host $host; and X-Forwarded-Host $host;',
+  for: 'In nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
+};
+const OR_TRUST = "The web server's address must also be among `trusted_proxies`.";
+
+function judgeProtocol(notes: Notes, config: Config, way: Way, { protocol }: Mirrored): void {
+  const meant = new URL(way.base).protocol.replace(':', '');
+  if (protocol === meant) {
+    notes.ok('X-Forwarded-Proto', `Porter knows that clients come by ${meant}.`);
+    return;
+  }
+  const text = `Clients come by ${meant}, but Porter hears ${protocol}: the web server does not set it. ${ADVICE.proto} ${OR_TRUST}`;
+  if (config.public_url === null)
+    notes.fail('X-Forwarded-Proto', `Links would begin with ${protocol}. ${text}`);
+  else notes.warn('X-Forwarded-Proto', `${text} Links are right all the same, because public_url is set.`);
+}
+
+function judgeHost(notes: Notes, config: Config, option: string, way: Way, { host }: Mirrored): void {
+  const meant = new URL(way.base).host;
+  if (config.public_url !== null || option === 'listen') return;
+  if (host === meant) notes.ok('Host', `Porter knows that clients ask for ${meant}.`);
+  else {
+    const text = `Links would name ${host ?? 'no host'} instead of ${meant}: the web server does not pass the name on.`;
+    notes.fail('Host', `${text} ${ADVICE.host} Or set public_url.`);
+  }
+}
+
+function explainHidden(config: Config, address: string): string {
+  const trusted = addressMatcher(config.trusted_proxies)(address);
+  const why = trusted
+    ? ADVICE.for
+    : `If ${address} is the web server, put it into trusted_proxies. ${ADVICE.for}`;
+  return `Porter takes ${address} for the client, whoever comes: allow_from lets in everybody or nobody. ${why}`;
+}
+
+/** Is the slot API, or are the metrics, open to those who come through the front? */
+export async function checkOpenDoors(
+  notes: Notes,
+  config: Config,
+  { way }: Front,
+  hidden: boolean,
+): Promise<void> {
+  if (config.slot_api) {
+    // Without parameters: who may call is told that they are missing, and nothing is granted.
+    const { status } = await ask(way, config.slot_api.path);
+    if (status === 400 && hidden) {
+      notes.fail(
+        'slot API',
+        'It is open to strangers: the web server takes their requests to it, and Porter takes the web server for the ' +
+          `caller. Set X-Forwarded-For there, set slot_api.token, or keep ${config.slot_api.path} from the outside.`,
+      );
+    } else
+      notes.ok('slot API', status === 400 ? 'It is open to this machine.' : 'It is closed to strangers.');
+  }
+  const { status } = await ask(way, config.metrics.path);
+  if (status === 200 && hidden) {
+    notes.warn('metrics', 'Everybody can read them, because Porter takes the web server for the reader.');
+  }
+}
