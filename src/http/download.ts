@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { OpenBlob } from '../blobs/contract.ts';
+import type { OpenBlob } from '../uploads/serve.ts';
 import type { ByteRange } from './ranges.ts';
 
 /**

@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { OpenBlob } from '../blobs/contract.ts';
 import type { HotFile } from '../uploads/hot.ts';
 import { GET_PREFIX, idInPath } from '../uploads/links.ts';
-import type { Serving } from '../uploads/serve.ts';
+import type { OpenBlob, Serving } from '../uploads/serve.ts';
 import { judgeConditions, rangeMayApply } from './conditions.ts';
 import { CORS_FLAT } from './cors.ts';
 import type { DataPlaneDeps } from './data-plane.ts';

@@ -1,6 +1,5 @@
 import { Refusal } from '../base/errors.ts';
 import type { Upload } from '../base/records.ts';
-import { BlobFault } from '../blobs/contract.ts';
 import { contradicts } from '../policy/media-type.ts';
 import type { Arrival, ReceiveDeps, SizeCheck } from './incoming.ts';
 import { releaseClaim } from './release.ts';
@@ -51,16 +50,10 @@ export async function fill(
 }
 
 /** Checks, then bytes. A failed `put` leaves nothing behind. */
-async function takeBytes(deps: ReceiveDeps, upload: Upload, arrival: Arrival): Promise<number> {
+function takeBytes(deps: ReceiveDeps, upload: Upload, arrival: Arrival): Promise<number> {
   checkArrival(deps, upload, arrival);
   arrival.body.accept();
-  try {
-    return await deps.blobs.put(upload.blob, arrival.body.batches(deps.transfers.pace, exactly(upload)));
-  } catch (fault) {
-    if (fault instanceof BlobFault && fault.kind === 'full')
-      throw new Refusal('storage_full', { cause: fault });
-    throw fault;
-  }
+  return deps.blobs.put(upload.blob, arrival.body.batches(deps.transfers.pace, exactly(upload)));
 }
 
 /** Exactly as many bytes as the slot has: one more ends it at once, one fewer at the end. */

@@ -1,7 +1,8 @@
 import { Refusal } from '../base/errors.ts';
 import { randomId } from '../base/ids.ts';
 import type { Upload } from '../base/records.ts';
-import type { Claimed } from '../ledger/contract.ts';
+import { BlobFault } from '../blobs/contract.ts';
+import { type Claimed, LedgerFault } from '../ledger/contract.ts';
 import { isVisible } from '../policy/retention.ts';
 import { checkArrival, fill } from './fill.ts';
 import type { Arrival, ReceiveDeps } from './incoming.ts';
@@ -22,14 +23,22 @@ const ATTEMPTS = 3;
  * (`Refusal`, or a fault of ours) with nothing left of them; the slot can then be tried again in its time.
  */
 export async function receive(deps: ReceiveDeps, arrival: Arrival): Promise<Receipt> {
-  const token = randomId();
-  const claimed = await claim(deps, arrival, token);
+  let upload: Upload | undefined;
   try {
+    const token = randomId();
+    const claimed = await claim(deps, arrival, token);
+    if (claimed.outcome !== 'unknown') upload = claimed.upload;
     return await settle(deps, claimed, token, arrival);
   } catch (failure) {
-    if (failure instanceof Refusal) noteRefusal(deps, failure, claimed, arrival);
-    throw failure;
+    const refusal = isFull(failure) ? new Refusal('storage_full', { cause: failure }) : failure;
+    if (refusal instanceof Refusal) noteRefusal(deps, refusal, upload, arrival);
+    throw refusal;
   }
+}
+
+/** A full disk is a full disk, whichever store met it. */
+function isFull(failure: unknown): boolean {
+  return (failure instanceof BlobFault || failure instanceof LedgerFault) && failure.kind === 'full';
 }
 
 async function settle(
@@ -53,17 +62,16 @@ async function settle(
 function noteRefusal(
   deps: ReceiveDeps,
   { code, message }: Refusal,
-  claimed: Claimed,
-  arrival: Arrival,
+  upload: Upload | undefined,
+  { door, body }: Arrival,
 ): void {
-  if (claimed.outcome === 'unknown') {
-    deps.meter.refused(arrival.door, code);
-    deps.log.debug({ code }, 'upload refused');
-    return;
-  }
-  const { id, owner, door } = claimed.upload;
-  deps.meter.refused(door, code);
-  deps.log.info({ id, owner, door, code, received: arrival.body.received }, `upload refused: ${message}`);
+  deps.meter.refused(upload?.door ?? door, code);
+  if (upload === undefined) return;
+  const { id, owner } = upload;
+  deps.log.info(
+    { id, owner, door: upload.door, code, received: body.received },
+    `upload refused: ${message}`,
+  );
 }
 
 /** Where another attempt of this process stands in the way and has fallen silent or is just ending, waits for that. */

@@ -4,6 +4,8 @@ import { isVisible } from '../policy/retention.ts';
 import type { UploadDeps } from './deps.ts';
 import { type HotFile, type HotFiles, SMALL_BODY } from './hot.ts';
 
+export type { OpenBlob };
+
 export interface ServeDeps extends UploadDeps {
   readonly hot: HotFiles;
 }
