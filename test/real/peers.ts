@@ -10,7 +10,6 @@ interface Peer {
 
 /** Every real program that tests talk to, once. `npm test` installs what is missing where it can. */
 export const peers = {
-  openssl: { packages: ['openssl'], proof: 'openssl' },
   prosody: { packages: ['prosody', 'prosody-modules', 'lua-unbound', 'lua-sec'], proof: 'prosody' },
   ejabberd: { packages: ['ejabberd'], proof: 'ejabberdctl' },
   slixmpp: {
@@ -23,6 +22,7 @@ export const peers = {
   nginx: { packages: ['nginx'], proof: 'nginx' },
   apache: { packages: ['apache2'], proof: 'apache2' },
   caddy: { packages: ['caddy'], proof: 'caddy' },
+  curl: { packages: ['curl'], proof: 'curl' },
   wrk: { packages: ['wrk'], proof: 'wrk' },
 } as const satisfies Record<string, Peer>;
 

@@ -1,49 +1,18 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Certificate } from './certificate.ts';
 import { answering, freePorts } from './ports.ts';
 import { Program, runProgram } from './program.ts';
+import { DOMAIN, type XmppServer, type XmppServerOptions } from './xmpp-server.ts';
 
-export interface ComponentEntry {
-  readonly jid: string;
-  readonly secret: string;
-}
-
-export interface ProsodyOptions {
-  readonly domain?: string;
-  /** Written as `Component` sections. */
-  readonly components?: readonly ComponentEntry[];
-  /** Put at the end of the config as it is: what `porter init` prints, rooms. */
-  readonly extra?: string;
-  /** Put before the first host: settings of the whole server. */
-  readonly global?: string;
-  readonly tls?: Certificate;
-}
-
-/** A real Prosody in a temp folder on free ports. */
-export interface Prosody {
-  readonly domain: string;
-  readonly clientPort: number;
-  readonly componentPort: number;
-  register(user: string, password: string): Promise<void>;
-  /** Kills it, as a power cut would. */
-  crash(): Promise<void>;
-  /** After a crash: on the same ports, with the same accounts. */
-  start(): Promise<void>;
-  log(): string;
-  /** Ends it and removes its folder. */
-  stop(): Promise<void>;
-}
-
-export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
+/** Prosody; ready within a tenth of a second. */
+export async function startProsody(options: XmppServerOptions = {}): Promise<XmppServer> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-prosody-'));
   const [clientPort = 0, componentPort = 0] = await freePorts(2);
-  const domain = options.domain ?? 'localhost';
   const config = join(folder, 'prosody.cfg.lua');
   await mkdir(join(folder, 'data'));
   await chmod(folder, 0o755);
-  await writeFile(config, writeConfig(folder, { ...options, domain, clientPort, componentPort }));
+  await writeFile(config, writeConfig(folder, { ...options, clientPort, componentPort }));
 
   const launch = async () => {
     const program = new Program('prosody', ['-F', '--config', config]);
@@ -53,11 +22,10 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
   let program = await launch();
   const earlier: string[] = [];
   return {
-    domain,
     clientPort,
     componentPort,
     async register(user, password) {
-      const args = ['--config', config, 'register', user, domain, password];
+      const args = ['--config', config, 'register', user, DOMAIN, password];
       const { code, stdout, stderr } = await runProgram('prosodyctl', args);
       if (code !== 0) throw new Error(`prosodyctl register: ${stdout}${stderr}`);
     },
@@ -76,14 +44,13 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
   };
 }
 
-interface Layout extends ProsodyOptions {
-  readonly domain: string;
+interface Layout extends XmppServerOptions {
   readonly clientPort: number;
   readonly componentPort: number;
 }
 
 function writeConfig(folder: string, layout: Layout): string {
-  const { domain, components = [], tls } = layout;
+  const { components = [], tls, lines = '' } = layout;
   const items = components.map(({ jid }) => `{ "${jid}", "HTTP File Upload" }`).join(', ');
   const sections = components.map(
     ({ jid, secret }) => `Component "${jid}"\n  component_secret = "${secret}"`,
@@ -102,12 +69,12 @@ modules_disabled = { "s2s" }
 authentication = "internal_plain"
 c2s_require_encryption = ${tls !== undefined}
 allow_unencrypted_plain_auth = true
-log = { { levels = { min = "info" }, to = "console" } }
+log = { { levels = { min = "${layout.logLevel ?? 'info'}" }, to = "console" } }
 ${tls ? `ssl = { certificate = "${tls.cert}", key = "${tls.key}" }` : ''}
 ${layout.global ?? ''}
-VirtualHost "${domain}"
+VirtualHost "${DOMAIN}"
   ${items === '' ? '' : `disco_items = { ${items} }`}
 ${sections.join('\n')}
-${layout.extra ?? ''}
+${lines}
 `;
 }
