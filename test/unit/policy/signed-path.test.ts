@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { readSignedPath, type SignedPath, signedLocator } from '../../../src/policy/signed-path.ts';
+import vectors from '../../fixtures/signed-links.json' with { type: 'json' };
+
+function read(raw: string): SignedPath {
+  const path = readSignedPath(raw);
+  assert.ok(typeof path === 'object', `${raw}: ${String(path)}`);
+  return path;
+}
+
+/** A request line as it comes from the parser: a character for each byte. */
+const onTheWire = (text: string) => Buffer.from(text).toString('latin1');
+const encode = (text: string, hex: 'upper' | 'lower') =>
+  [...Buffer.from(text)]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .map((byte) => `%${hex === 'upper' ? byte.toUpperCase() : byte}`)
+    .join('');
+const encodeSegments = (path: string, hex: 'upper' | 'lower') =>
+  path
+    .split('/')
+    .map((segment) => encode(segment, hex))
+    .join('/');
+
+describe('the path of a signed link', () => {
+  for (const { name, external, fileShare } of vectors.prosody.names) {
+    test(`is the same however a server or client encodes ${JSON.stringify(name)}`, () => {
+      const forms = [
+        external,
+        fileShare,
+        encode(name, 'upper'),
+        encode(name, 'lower'),
+        // slixmpp takes back what need not be encoded; newer ejabberd encodes nothing.
+        fileShare.replaceAll('%28', '(').replaceAll('%29', ')'),
+        ...(/[%?#]/.test(name) ? [] : [onTheWire(name)]),
+      ];
+      for (const form of forms) {
+        const path = read(`${vectors.prosody.uuid}/${form}`);
+        assert.equal(path.bytes.toString(), `${vectors.prosody.uuid}/${name}`, form);
+        assert.equal(path.name, name);
+        assert.deepEqual(path.segments, [vectors.prosody.uuid, name]);
+      }
+    });
+  }
+
+  test('takes a plus for a plus, and Unicode as it is written', () => {
+    assert.equal(read('u/a+b%2Bc').name, 'a+b+c');
+    assert.notDeepEqual(read('u/%C3%A9').bytes, read('u/e%CC%81').bytes);
+  });
+
+  test('is not normalised, for nothing is ever looked for by it', () => {
+    for (const text of ['../../etc/passwd', 'u/..', 'u/.', 'u//x', 'u/', './x', 'a/b/c/d/e']) {
+      assert.equal(read(text).bytes.toString(), text);
+      assert.equal(read(encodeSegments(text, 'lower')).bytes.toString(), text);
+    }
+  });
+
+  test('gives the file a name that can be shown, and "file" where it has none', () => {
+    for (const raw of ['u/', 'u/..', 'u/.', 'u/%20', 'u/%C2%85']) assert.equal(read(raw).name, 'file', raw);
+    assert.equal(read('u/%FF.jpg').name, '\u{FFFD}.jpg');
+  });
+
+  test('is refused with NUL, an encoded slash, control bytes and broken encodings', () => {
+    for (const raw of [
+      '',
+      'u/a%00b',
+      'u/a%2Fb',
+      'u/a%2fb',
+      'u/a%0Ab',
+      'u/a%0D%0AX: y',
+      'u/a%1f',
+      'u/a%7F',
+      'u/a\x7f',
+      'u/a%',
+      'u/a%4',
+      'u/a%zz',
+      'u/a%+1',
+      'u/a%u0041',
+      'u/\u{20AC}',
+    ]) {
+      assert.equal(readSignedPath(raw), 'malformed', JSON.stringify(raw));
+    }
+  });
+
+  test('is refused where it or its name is longer than any file system has it', () => {
+    assert.equal(read(`u/${'x'.repeat(255)}`).name.length, 255);
+    assert.equal(readSignedPath(`u/${'x'.repeat(256)}`), 'too_long');
+    assert.equal(readSignedPath(`u/${encode('日'.repeat(86), 'upper')}`), 'too_long');
+    assert.equal(readSignedPath(`${'u/'.repeat(600)}x`), 'too_long');
+  });
+
+  test('comes through decoding as exactly the bytes that were encoded', () => {
+    const segment = fc
+      .uint8Array({ min: 0x20, maxLength: 60 })
+      .map((bytes) => bytes.filter((b) => b !== 0x2f && b !== 0x7f));
+    fc.assert(
+      fc.property(
+        fc.array(segment, { minLength: 1, maxLength: 4 }),
+        fc.infiniteStream(fc.nat(2)),
+        (segments, coin) => {
+          const bytes = Buffer.concat(
+            segments.flatMap((part, i) => (i === 0 ? [part] : [Buffer.from('/'), part])),
+          );
+          const raw = [...bytes].map((byte) => spell(byte, coin.next().value)).join('');
+          const path = readSignedPath(raw);
+          if (bytes.length === 0) assert.equal(path, 'malformed');
+          else if (path !== 'too_long') assert.deepEqual([...(path as SignedPath).bytes], [...bytes]);
+        },
+      ),
+    );
+  });
+
+  test('never throws, and never lets a control byte or an empty path through', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), (raw) => {
+        const path = readSignedPath(raw);
+        if (typeof path === 'string') return;
+        assert.ok(path.bytes.length > 0 && path.bytes.every((byte) => byte >= 0x20 && byte !== 0x7f));
+        assert.ok(path.name !== '' && !/[/\p{Cc}]/u.test(path.name));
+      }),
+    );
+  });
+});
+
+/** A byte as it is, where a path may have it so, or in either case of hex. */
+function spell(byte: number, how: number): string {
+  const hex = `%${byte.toString(16).padStart(2, '0')}`;
+  const plain = String.fromCharCode(byte);
+  if (plain === '/') return plain;
+  if (how === 0 && plain !== '%') return plain;
+  return how === 1 ? hex : hex.toUpperCase();
+}
+
+describe('the locator of a signed link', () => {
+  test('is the door and the SHA-256 of the decoded path, as share.php names its files too', () => {
+    const hash = 'e9b72ac22bb20de5ffd07f9179eb6ff0f5723dc656e19a1cf4fd1f8cd8ed3d70';
+    assert.equal(signedLocator('external', read('foo/bar.jpg')), `external:${hash}`);
+    assert.equal(
+      signedLocator('external', read('foo/b%61r.jpg')),
+      signedLocator('external', { bytes: Buffer.from('foo/bar.jpg') }),
+    );
+    assert.notEqual(signedLocator('external', read('a/b')), signedLocator('file_share', read('a/b')));
+  });
+});
