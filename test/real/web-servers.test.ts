@@ -12,7 +12,7 @@ import { runProgram } from './program.ts';
 
 describe('the web server snippets', { concurrency: true }, () => {
   for (const kind of kinds) {
-    describe(kind.name, { skip: needs(kind.name, 'openssl'), concurrency: true }, () => {
+    describe(kind.name, { skip: needs(kind.name, 'curl'), concurrency: true }, () => {
       let front: Front;
       before(async () => {
         front = await Front.start(kind);
@@ -181,7 +181,7 @@ function mayPause(front: () => Front, pauseMs: number): void {
 
 describe('the web server snippets, with a Porter of their own', () => {
   for (const kind of kinds) {
-    const skip = needs(kind.name, 'openssl');
+    const skip = needs(kind.name);
     test(
       `${kind.name}: without public_url the links have the name and the protocol that were asked`,
       { skip },
@@ -199,7 +199,7 @@ describe('the web server snippets, with a Porter of their own', () => {
 
   for (const how of ['passed on', 'cut off'] as const) {
     test(`nginx: a public_url with a path works, the path ${how}`, {
-      skip: needs('nginx', 'openssl'),
+      skip: needs('nginx'),
     }, () => {
       const cut = how === 'cut off' && { '5050;': '5050/;' };
       const changes = { 'location / {': 'location /share/ {', ...cut };

@@ -1,0 +1,19 @@
+-- A small Prosody with Porter beside it. The last section is what `porter init --for prosody --domain example.org`
+-- prints, there with a fresh secret. Porter's side of it, in porter.yml:
+--   public_url: https://upload.example.org
+--   component: {jid: upload.example.org, secret: "change me", server: 127.0.0.1:5347}
+
+modules_enabled = {
+    "disco", "roster", "saslauth", "tls", "dialback",
+    "carbons", "csi_simple", "mam", "smacks",
+    "blocklist", "bookmarks", "pep", "ping", "vcard4", "vcard_legacy",
+    -- neither http_file_share nor http_upload: Porter does that
+}
+authentication = "internal_hashed"
+c2s_require_encryption = true
+certificates = "certs"      -- made and renewed by: prosodyctl --root cert import /etc/letsencrypt/live
+
+VirtualHost "example.org"
+
+Component "upload.example.org"
+    component_secret = "change me"
