@@ -23,6 +23,7 @@ export const shardOf = (ownerId: number) => ownerId % SHARDS;
 
 /** Ids fit the 32-bit `integer` of either engine; a random one needs no queue of newcomers. */
 const ID_LIMIT = 2 ** 31;
+const newOwnerId = () => randomInt(1, ID_LIMIT);
 
 const ACCOUNT = 'id, bytes, pending_bytes as "pendingBytes"';
 
@@ -40,13 +41,32 @@ export async function chargePending(
   q: Queryable,
   name: string,
   size: number,
-  newId: () => number = () => randomInt(1, ID_LIMIT),
+  newId: () => number = newOwnerId,
 ): Promise<{ account: Account; isNew: boolean }> {
   for (let isNew = false; ; ) {
     const [account] = await q.query<Account>(
       `update owners set pending_uploads = pending_uploads + 1, pending_bytes = pending_bytes + $2
         where name = $1 returning ${ACCOUNT}`,
       [name, size],
+    );
+    if (account) return { account, isNew };
+    isNew = await addOwner(q, name, newId());
+  }
+}
+
+/** The same for uploads that are stored already. Counts may be negative, for what was charged too much. */
+export async function chargeStored(
+  q: Queryable,
+  name: string,
+  charge: { uploads: number; bytes: number; lastUploadAt: number },
+  newId: () => number = newOwnerId,
+): Promise<{ account: Account; isNew: boolean }> {
+  for (let isNew = false; ; ) {
+    const [account] = await q.query<Account>(
+      `update owners set uploads = uploads + $2, bytes = bytes + $3,
+         last_upload_at = case when coalesce(last_upload_at, 0) < $4 then $4 else last_upload_at end
+        where name = $1 returning ${ACCOUNT}`,
+      [name, charge.uploads, charge.bytes, charge.lastUploadAt],
     );
     if (account) return { account, isNew };
     isNew = await addOwner(q, name, newId());

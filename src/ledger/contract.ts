@@ -44,6 +44,16 @@ export interface Ledger {
   /** Their bytes are gone. */
   buried(blobs: readonly string[]): Promise<void>;
 
+  /**
+   * Takes in files of another service whose bytes lie under their keys already: stored at once, charged to their
+   * owners, held against no limit. Those whose locator or id is in use or was removed are passed over. Returns
+   * the ids of those that came in; at most 1,000 at a time.
+   */
+  adopt(order: AdoptOrder): Promise<string[]>;
+  /** Keeps in mind where links of a service that was taken over begin. */
+  rememberOldPath(oldPath: OldPath): Promise<void>;
+  oldPaths(): Promise<OldPath[]>;
+
   /** Says that this process lives; its claims are void once it has been silent for long. */
   heartbeat(instance: Instance): Promise<void>;
 
@@ -179,6 +189,25 @@ export interface RemoveOrder {
   readonly reason: RemovalReason;
   readonly detail: string;
   readonly now: number;
+}
+
+export interface AdoptOrder {
+  readonly uploads: readonly Adoption[];
+}
+
+/** A file as another service had it. */
+export interface Adoption
+  extends Pick<
+    Upload,
+    'id' | 'locator' | 'owner' | 'purpose' | 'name' | 'type' | 'size' | 'blob' | 'expiresAt'
+  > {
+  readonly storedAt: number;
+}
+
+/** Links below `path` (a slash at either end) are found by `namespace`, a colon and the hash of what follows. */
+export interface OldPath {
+  readonly path: string;
+  readonly namespace: string;
 }
 
 /** `dryRun` counts what a step would take and changes nothing. */

@@ -1,7 +1,8 @@
+import type { UploadState } from '../base/records.ts';
 import { formatPeriod } from '../base/units.ts';
 import type { Lifetime, Lifetimes } from './contract.ts';
 import type { Queryable, Value } from './database.ts';
-import { book, type Cause } from './removal.ts';
+import { book, type Cause, deleteUploads } from './removal.ts';
 import type { UploadRow } from './rows.ts';
 
 /**
@@ -9,6 +10,7 @@ import type { UploadRow } from './rows.ts';
  * Parameters start with `$1`; what uses a selection adds its own behind them.
  */
 export interface Selection {
+  readonly state: UploadState;
   readonly where: string;
   readonly order: string;
   readonly params: readonly Value[];
@@ -16,39 +18,55 @@ export interface Selection {
 
 /** Slots whose time is up; of one owner or of all. */
 export function unusedSlots(now: number, ownerId?: number): Selection {
-  return selection("state = 'issued' and deadline <= $1", 'deadline', [now], ownerId);
+  return selection('issued', 'deadline', 'deadline <= $1', [now], ownerId);
 }
 
 /** Uploads of a purpose that were stored at a moment or before. */
 export function agedUploads(purpose: string, storedBy: number, ownerId?: number): Selection {
-  const where = "state = 'stored' and purpose = $1 and stored_at <= $2";
-  return selection(where, 'stored_at', [purpose, storedBy], ownerId);
+  const where = 'purpose = $1 and stored_at <= $2';
+  return selection('stored', 'stored_at', where, [purpose, storedBy], ownerId);
 }
 
 /** Uploads whose own end has come. */
 export function endedUploads(now: number, ownerId?: number): Selection {
-  const where = "state = 'stored' and expires_at is not null and expires_at <= $1";
-  return selection(where, 'expires_at', [now], ownerId);
+  const where = 'expires_at is not null and expires_at <= $1';
+  return selection('stored', 'expires_at', where, [now], ownerId);
 }
 
-function selection(where: string, order: string, params: readonly Value[], ownerId?: number): Selection {
-  if (ownerId === undefined) return { where, order, params };
-  return { where: `${where} and owner_id = $${params.length + 1}`, order, params: [...params, ownerId] };
+function selection(
+  state: UploadState,
+  order: string,
+  terms: string,
+  params: readonly Value[],
+  ownerId?: number,
+): Selection {
+  // Partial indexes are only seen behind a state that is written out.
+  const where = `state = '${state}' and ${terms}`;
+  if (ownerId === undefined) return { state, where, order, params };
+  return {
+    state,
+    where: `${where} and owner_id = $${params.length + 1}`,
+    order,
+    params: [...params, ownerId],
+  };
 }
 
-/** Removes at most `limit` of a selection, the first by its order. */
+/**
+ * Removes at most `limit` of a selection, the first by its order. The ids are looked up first: with both in one
+ * statement SQLite may walk along all that is left for every batch.
+ */
 export async function take(
   q: Queryable,
-  { where, order, params }: Selection,
+  { where, order, params, state }: Selection,
   limit: number,
   cause: Cause,
 ): Promise<UploadRow[]> {
-  const rows = await q.query<UploadRow>(
-    `delete from uploads where id in (
-       select id from uploads where ${where} order by ${order} limit $${params.length + 1}
-     ) and ${where} returning *`,
+  const found = await q.query<{ id: string }>(
+    `select id from uploads where ${where} order by ${order} limit $${params.length + 1}`,
     [...params, limit],
   );
+  const ids = found.map(({ id }) => id);
+  const rows = await deleteUploads(q, ids, state);
   await book(q, rows, cause);
   return rows;
 }

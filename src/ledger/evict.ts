@@ -1,10 +1,9 @@
 import { type Account, purposesOf } from './accounts.ts';
 import type { Reservation } from './contract.ts';
-import { chunks, inList, type Queryable } from './database.ts';
+import type { Queryable } from './database.ts';
 import { excessOf, isEvictable, type Obstacle } from './obstacles.ts';
 import { oldestFirst } from './oldest.ts';
-import { book } from './removal.ts';
-import type { UploadRow } from './rows.ts';
+import { book, deleteUploads } from './removal.ts';
 
 export interface Eviction {
   readonly ids: readonly string[];
@@ -42,11 +41,6 @@ export async function planEviction(
 }
 
 export async function evict(q: Queryable, { ids }: Eviction, now: number): Promise<void> {
-  for (const chunk of chunks(ids)) {
-    const rows = await q.query<UploadRow>(
-      `delete from uploads where id in ${inList(chunk.length)} returning *`,
-      chunk,
-    );
-    await book(q, rows, { reason: 'evicted', detail: 'made room for a newer upload', now });
-  }
+  const rows = await deleteUploads(q, ids);
+  await book(q, rows, { reason: 'evicted', detail: 'made room for a newer upload', now });
 }

@@ -1,3 +1,4 @@
+import { adopt, oldPaths, rememberOldPath } from './adopt.ts';
 import { claim, commit, release } from './claims.ts';
 import type { Instance, Ledger } from './contract.ts';
 import type { Database, Queryable } from './database.ts';
@@ -45,6 +46,9 @@ export function createLedger(db: Database, options: LedgerOptions = {}): Ledger 
     sweep: (step) => sweep(db, step),
     doomed: (limit) => doomed(db, limit),
     buried: (blobs) => db.tx((q) => buried(q, blobs)),
+    adopt: (order) => db.tx((q) => adopt(q, order, options.newOwnerId)),
+    rememberOldPath: (oldPath) => db.tx((q) => rememberOldPath(q, oldPath)),
+    oldPaths: () => oldPaths(db),
     heartbeat: (instance) => db.tx((q) => heartbeat(q, instance)),
 
     usage: (owner) => usage(db, owner),

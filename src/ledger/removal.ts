@@ -1,4 +1,4 @@
-import type { RemovalReason, Upload } from '../base/records.ts';
+import type { RemovalReason, Upload, UploadState } from '../base/records.ts';
 import { adjustOwner, adjustPurpose, adjustTotals, countRemovals, type Delta, shardOf } from './accounts.ts';
 import type { RemoveOrder } from './contract.ts';
 import { chunks, inList, insertMany, type Queryable } from './database.ts';
@@ -14,19 +14,27 @@ export interface Cause {
   readonly nameless?: boolean;
 }
 
+/** See `Ledger.remove`. */
 export async function remove(q: Queryable, { ids, ...cause }: RemoveOrder): Promise<Upload[]> {
-  const rows: UploadRow[] = [];
-  for (const chunk of chunks(ids)) {
-    rows.push(
-      ...(await q.query<UploadRow>(
-        `delete from uploads where id in ${inList(chunk.length)} returning *`,
-        chunk,
-      )),
-    );
-  }
+  const rows = await deleteUploads(q, ids);
   const names = await ownerNames(q, rows);
   await book(q, rows, cause);
   return rows.map((row) => uploadOf(row, names.get(row.owner_id) ?? ''));
+}
+
+/** Deletes rows, only those that are still in `state` where one is given; the books are then to be settled. */
+export async function deleteUploads(
+  q: Queryable,
+  ids: readonly string[],
+  state?: UploadState,
+): Promise<UploadRow[]> {
+  const rows: UploadRow[] = [];
+  for (const chunk of chunks(ids)) {
+    const still = state === undefined ? '' : `and state = $${chunk.length + 1}`;
+    const sql = `delete from uploads where id in ${inList(chunk.length)} ${still} returning *`;
+    rows.push(...(await q.query<UploadRow>(sql, state === undefined ? chunk : [...chunk, state])));
+  }
+  return rows;
 }
 
 async function ownerNames(q: Queryable, rows: readonly UploadRow[]): Promise<Map<number, string>> {

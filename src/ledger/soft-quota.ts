@@ -1,9 +1,8 @@
 import type { SweepStep, SweptBatch } from './contract.ts';
-import { chunks, inList, type Queryable } from './database.ts';
+import { inList, type Queryable } from './database.ts';
 import { lifetimeOf, storedPurposes } from './endings.ts';
 import { oldestFirst } from './oldest.ts';
-import { book } from './removal.ts';
-import type { UploadRow } from './rows.ts';
+import { book, deleteUploads } from './removal.ts';
 
 type Step = SweepStep & { kind: 'soft_quota' };
 
@@ -13,6 +12,8 @@ interface Heavy {
 }
 
 const OWNERS_AT_ONCE = 100;
+/** No owner's id comes after it. */
+const LAST_ID = 2 ** 31 - 1;
 
 /** Removes the oldest evictable uploads of owners above the soft quota, at most `limit` in all. */
 export async function sweepSoftQuota(q: Queryable, step: Step): Promise<SweptBatch> {
@@ -32,7 +33,7 @@ export async function sweepSoftQuota(q: Queryable, step: Step): Promise<SweptBat
 /** Owners above a number of bytes who have something that may go; found by the index on `bytes`. */
 async function* heavyOwners(q: Queryable, above: number, purposes: readonly string[]): AsyncGenerator<Heavy> {
   if (purposes.length === 0) return;
-  let after: Heavy = { bytes: above, id: Number.MAX_SAFE_INTEGER };
+  let after: Heavy = { bytes: above, id: LAST_ID };
   for (;;) {
     const page: Heavy[] = await q.query<Heavy>(
       `select id, bytes from owners where (bytes, id) > ($1, $2) and exists (
@@ -67,11 +68,5 @@ async function surplusOf(
 
 async function removeSurplus(q: Queryable, ids: readonly string[], step: Step): Promise<void> {
   const { detail, now } = step;
-  for (const chunk of chunks(ids)) {
-    const rows = await q.query<UploadRow>(
-      `delete from uploads where id in ${inList(chunk.length)} returning *`,
-      chunk,
-    );
-    await book(q, rows, { reason: 'soft_quota', detail, now });
-  }
+  await book(q, await deleteUploads(q, ids), { reason: 'soft_quota', detail, now });
 }

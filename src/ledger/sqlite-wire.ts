@@ -27,6 +27,7 @@ const READS: ReadonlySet<Method> = new Set<Method>([
   'findByPutKey',
   'findRemoval',
   'doomed',
+  'oldPaths',
   'usage',
   'listUploads',
   'listRemovals',

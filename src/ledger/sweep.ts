@@ -54,7 +54,7 @@ async function countUploads(q: Queryable, selection: Selection, limit: number): 
        select size from uploads where ${where} order by ${order} limit $${params.length + 1}) as batch`,
     [...params, limit],
   );
-  return counted ?? { count: 0, bytes: 0 };
+  return { count: counted?.count ?? 0, bytes: counted?.bytes ?? 0 };
 }
 
 /**
@@ -63,12 +63,13 @@ async function countUploads(q: Queryable, selection: Selection, limit: number): 
  */
 async function sweepDeadClaims(q: Queryable, step: SweepStep & { kind: 'dead_claims' }): Promise<SweptBatch> {
   const { now, limit, silentSince } = step;
-  const selection = { where: abandonedSince('$1'), order: 'claimed_at', params: [silentSince] };
+  const where = abandonedSince('$1');
+  const selection: Selection = { state: 'receiving', where, order: 'claimed_at', params: [silentSince] };
   if (step.dryRun) return await countUploads(q, selection, limit);
-  const rows = await q.query<UploadRow>(
-    `select * from uploads where ${selection.where} order by claimed_at limit $2`,
-    [silentSince, limit],
-  );
+  const rows = await q.query<UploadRow>(`select * from uploads where ${where} order by claimed_at limit $2`, [
+    silentSince,
+    limit,
+  ]);
   const over: UploadRow[] = [];
   let freed = 0;
   for (const row of rows) {
