@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Crockford's 32: lower case only, so that ids survive case-folding file systems, and none looks like another. */
-const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+export const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** 130 random bits as 26 characters of `[0-9a-z]`: an upload's id, a PUT token, a claim. */
 export function randomId(): string {

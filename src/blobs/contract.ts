@@ -14,6 +14,13 @@ export interface Blobs {
    */
   put(key: string, batches: AsyncIterable<readonly Uint8Array[]>): Promise<number>;
 
+  /**
+   * Takes a regular file of this machine in without copying it and resolves with its bytes, durable as those of a
+   * `put`; undefined where that cannot be done and it has to be copied. Whatever lies under the key is replaced.
+   * A store that never can leaves this out.
+   */
+  adopt?(key: string, file: string): Promise<number | undefined>;
+
   /** A blob for reading, or undefined where there is none. Stays readable to its end if it is removed meanwhile. */
   open(key: string): Promise<OpenBlob | undefined>;
 

@@ -39,12 +39,25 @@ function call<T>(start: (done: Done<T>) => void): Promise<T> {
   });
 }
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_RDONLY, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
+const { O_WRONLY, O_CREAT, O_EXCL, O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
 /** Fails with `exists` where something is there already. */
 export const createFile = (path: string) =>
   call<number>((done) => fs.open(path, O_WRONLY | O_CREAT | O_EXCL, 0o666, done));
 export const openFile = (path: string) => call<number>((done) => fs.open(path, O_RDONLY | O_NOFOLLOW, done));
+/** What else a name may lead to (a pipe, a device) must not hold us up. */
+export const openRegular = async (path: string) => {
+  const fd = await call<number>((done) => fs.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, done));
+  const isFile = await statOf(fd).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
+  if (isFile) return fd;
+  await close(fd);
+  throw new BlobFault('failed', 'That is no regular file.');
+};
+export const link = (from: string, to: string) =>
+  call<void>((done) => fs.link(from, to, (error) => done(error)));
 export const close = (fd: number) => call<void>((done) => fs.close(fd, (error) => done(error ?? null)));
 export const remove = (path: string) => call<void>((done) => fs.unlink(path, (error) => done(error)));
 export const rename = (from: string, to: string) =>

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { randomId } from '../base/ids.ts';
 import { BlobFault, type Blobs, type StoredBlob } from './contract.ts';
 import { append, blobFault, close, createFile, entriesOf, isKind, remove, spaceAt, statAt } from './files.ts';
+import { linkBlob } from './fs-adopt.ts';
 import { createReadBuffers, openBlob } from './fs-read.ts';
 import { partOf, writeBlob } from './fs-write.ts';
 import { createSyncs } from './syncs.ts';
@@ -42,6 +43,7 @@ export function fsBlobs(options: FsBlobsOptions): Blobs {
 
   return {
     put: async (key, batches) => writeBlob(pathOf(key), batches, { syncs, atomic }),
+    adopt: async (key, file) => linkBlob(root, pathOf(key), file, { syncs, atomic }),
     open: async (key) => openBlob(pathOf(key), buffers),
     async remove(keys) {
       for (let at = 0; at < keys.length; at += AT_ONCE) {

@@ -7,6 +7,7 @@ import { addDoctor } from './doctor.ts';
 import { tellFailure } from './fail.ts';
 import { addForget } from './forget.ts';
 import { addFsck } from './fsck.ts';
+import { addImport } from './import.ts';
 import { addInit } from './init.ts';
 import { addReference } from './reference.ts';
 import { addServe } from './serve.ts';
@@ -32,6 +33,7 @@ const commands: readonly AddCommand[] = [
   addDelete,
   addForget,
   addFsck,
+  addImport,
   addWhy,
   addReference,
 ];

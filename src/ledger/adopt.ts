@@ -1,5 +1,5 @@
 import { type Account, adjustPurpose, adjustTotals, chargeStored, dropOwner, shardOf } from './accounts.ts';
-import type { Adoption, AdoptOrder, OldPath } from './contract.ts';
+import type { Adoption, AdoptOrder, OldPath } from './adoption.ts';
 import { chunks, inList, insertMany, type Queryable } from './database.ts';
 
 /** See `Ledger.adopt`. Owners in one order for everybody, so that no two transactions wait for each other. */

@@ -1,4 +1,7 @@
 import type { Door, Removal, RemovalReason, Upload, UploadState } from '../base/records.ts';
+import type { AdoptOrder, OldPath } from './adoption.ts';
+
+export type { Adoption, AdoptOrder, OldPath } from './adoption.ts';
 
 /**
  * Who owns what. Every method is one transaction: it happens whole or not at all, and with `sync` a
@@ -189,25 +192,6 @@ export interface RemoveOrder {
   readonly reason: RemovalReason;
   readonly detail: string;
   readonly now: number;
-}
-
-export interface AdoptOrder {
-  readonly uploads: readonly Adoption[];
-}
-
-/** A file as another service had it. */
-export interface Adoption
-  extends Pick<
-    Upload,
-    'id' | 'locator' | 'owner' | 'purpose' | 'name' | 'type' | 'size' | 'blob' | 'expiresAt'
-  > {
-  readonly storedAt: number;
-}
-
-/** Links below `path` (a slash at either end) are found by `namespace`, a colon and the hash of what follows. */
-export interface OldPath {
-  readonly path: string;
-  readonly namespace: string;
 }
 
 /** `dryRun` counts what a step would take and changes nothing. */

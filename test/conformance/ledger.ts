@@ -1,4 +1,5 @@
 import { describe } from 'node:test';
+import { adoptSuite } from './ledger/adopt.ts';
 import { claimSuite } from './ledger/claims.ts';
 import type { Open } from './ledger/fixture.ts';
 import { propertySuite } from './ledger/properties.ts';
@@ -14,6 +15,7 @@ export function ledgerSuite(name: string, open: Open): void {
     reserveSuite(open);
     claimSuite(open);
     removalSuite(open);
+    adoptSuite(open);
     querySuite(open);
     propertySuite(open);
   });

@@ -1,0 +1,82 @@
+import { createHash } from 'node:crypto';
+import mime from 'mime';
+import { ALPHABET, sha256Hex } from '../../base/ids.ts';
+import { bareJid } from '../../base/jid.ts';
+import type { Adoption } from '../../ledger/contract.ts';
+import { readMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
+import { MAX_NAME_BYTES } from '../../policy/names.ts';
+import { endOf, purposeOf } from '../../policy/retention.ts';
+import type { UploadDeps } from '../deps.ts';
+import { blobKey } from '../links.ts';
+import type { FoundFile } from './found.ts';
+import type { ImportOptions } from './import.ts';
+
+/** What is to be done with a file. */
+export type Verdict = 'new' | 'already' | 'removed' | 'expired' | 'bytes_missing';
+
+/** The upload that a found file becomes: always the same for the same link. */
+export function adoptionOf(
+  deps: UploadDeps,
+  options: Pick<ImportOptions, 'namespace' | 'nobody' | 'expireAfter'>,
+  found: FoundFile,
+): Adoption {
+  const hash = typeof found.path === 'string' ? sha256Hex(found.path) : found.path.sha256;
+  const locator = `${options.namespace}:${hash}`;
+  const id = idOf(locator);
+  const name = tidyName(found.name);
+  return {
+    id,
+    locator,
+    owner: ownerOf(found.owner) ?? options.nobody,
+    purpose: purposeOf(deps.rules().retention, name, undefined),
+    name,
+    type: readMediaType(found.type ?? '') ?? mime.getType(name) ?? UNKNOWN_TYPE,
+    size: found.size,
+    blob: blobKey(id, name),
+    storedAt: Math.min(found.storedAt, deps.clock()),
+    expiresAt: options.expireAfter === null ? null : found.storedAt + options.expireAfter,
+  };
+}
+
+/** 26 characters that follow from the locator: an import that is run again finds what it has brought. */
+function idOf(locator: string): string {
+  const digest = createHash('sha256').update(`import of ${locator}`).digest();
+  return [...digest.subarray(0, 26)].map((byte) => ALPHABET[byte & 31]).join('');
+}
+
+/** A JID in the form in which all doors know it; other keys (`sha1:…`) as they are. */
+function ownerOf(owner: string | null): string | null {
+  if (owner === null || owner === '') return null;
+  return /^(?:sha1|node):/.test(owner) ? owner : (bareJid(owner) ?? null);
+}
+
+/** Old services let anything be a name. */
+function tidyName(name: string): string {
+  let tidy = name.toWellFormed().replace(/[/\p{Cc}]/gu, '_');
+  while (Buffer.byteLength(tidy) > MAX_NAME_BYTES) tidy = tidy.slice(1);
+  return /^\.{0,2}$/.test(tidy.trim()) ? 'file' : tidy.toWellFormed();
+}
+
+/** Asks the ledger, and the blobs where it says that the file is here: a run that was cut off is mended. */
+export async function verdictOn(deps: UploadDeps, adoption: Adoption): Promise<Verdict> {
+  const { ledger, blobs, rules, clock } = deps;
+  const there = await ledger.find(adoption.locator);
+  if (there && there.id !== adoption.id) return 'already';
+  if (there) return (await sizeOf(blobs, there.blob)) === there.size ? 'already' : 'bytes_missing';
+  const removal = await ledger.findRemoval(adoption.locator);
+  if (removal && removal.reason !== 'unused') return 'removed';
+  const end = endOf(rules().retention, {
+    ...adoption,
+    door: 'import',
+    state: 'stored',
+    createdAt: adoption.storedAt,
+    deadline: adoption.storedAt,
+  });
+  return end !== null && end <= clock() ? 'expired' : 'new';
+}
+
+async function sizeOf(blobs: UploadDeps['blobs'], key: string): Promise<number | undefined> {
+  const blob = await blobs.open(key);
+  await blob?.close();
+  return blob?.size;
+}

@@ -1,0 +1,64 @@
+import { basename, dirname, join } from 'node:path';
+import { entriesOf, filesBelow, isFolder } from './folders.ts';
+import type { Problem, Source } from './found.ts';
+import { readItems } from './lua.ts';
+import { decodeName, momentOf, textOf } from './prosody.ts';
+import { foundInTree } from './trees.ts';
+
+const STORE = 'http_upload';
+const LIST = '.list';
+
+/**
+ * Prosody's community module `mod_http_upload`: `<data>/http_upload/<slot>/<name>`, and who asked for which slot
+ * in `<data>/<host>/http_upload/<user>.list`. The data folder, a host's folder and the store are all understood.
+ */
+export const prosodyHttpUpload: Source = {
+  basePaths: ['/upload/'],
+  door: 'external',
+  async *files({ folder }) {
+    const data = await dataFolder(folder);
+    const problems: Problem[] = [];
+    const slots = await readSlots(data, problems);
+    yield* problems;
+    for await (const lying of filesBelow(join(data, STORE))) {
+      if (lying.names.length !== 2) continue;
+      const slot = slots.get(lying.names[0] ?? '');
+      yield foundInTree(lying, slot && { owner: slot.owner, storedAt: slot.when ?? lying.modifiedAt });
+    }
+  },
+};
+
+async function dataFolder(folder: string): Promise<string> {
+  if (basename(folder) === STORE && !(await hasLists(folder))) return dirname(folder);
+  const store = (await hasLists(folder)) ? folder : join(folder, STORE);
+  if (!(await hasLists(store))) return folder;
+  return dirname(dirname(store));
+}
+
+async function hasLists(folder: string): Promise<boolean> {
+  for await (const { name, kind } of entriesOf(folder))
+    if (kind === 'file' && name.endsWith(LIST)) return true;
+  return false;
+}
+
+type Slots = ReadonlyMap<string, { owner: string; when: number | null }>;
+
+async function readSlots(data: string, problems: Problem[]): Promise<Slots> {
+  const slots = new Map<string, { owner: string; when: number | null }>();
+  for await (const { name: host, kind } of entriesOf(data)) {
+    const folder = join(data, host, STORE);
+    if (kind !== 'folder' || !(await isFolder(folder))) continue;
+    for await (const { name } of entriesOf(folder)) {
+      if (!name.endsWith(LIST)) continue;
+      const list = join(folder, name);
+      const owner = `${decodeName(name.slice(0, -LIST.length))}@${decodeName(host)}`;
+      const broken = (line: number) =>
+        problems.push({ file: list, problem: `the entry that ends at line ${line} cannot be read` });
+      for await (const item of readItems(list, broken)) {
+        const slot = textOf(item.get('dir'));
+        if (slot !== null) slots.set(slot, { owner, when: momentOf(item.get('time')) });
+      }
+    }
+  }
+  return slots;
+}
