@@ -2,38 +2,21 @@ import { globSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { parse, stringify } from 'yaml';
 import { ask } from './ask.ts';
-import type { Certificate } from './certificate.ts';
 import { answering, freePorts } from './ports.ts';
 import { Program } from './program.ts';
-import type { ComponentEntry } from './prosody.ts';
+import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
 
-export interface EjabberdOptions {
-  readonly domain?: string;
-  /** Listened for, and announced in the items of the domain. */
-  readonly components?: readonly ComponentEntry[];
+export interface EjabberdOptions extends XmppServerOptions {
   /** Further entries of `modules`, as YAML (or JSON) of two spaces' indent. */
   readonly modules?: string;
   /** Further entries of `listen`, likewise. */
   readonly listeners?: string;
   readonly logLevel?: 'info' | 'warning';
-  readonly tls?: Certificate;
 }
 
-/** A real ejabberd in a temp folder on free ports. It takes some six seconds to start. */
-export interface Ejabberd {
-  readonly domain: string;
-  readonly clientPort: number;
-  readonly componentPort: number;
-  register(user: string, password: string): Promise<void>;
-  /** Kills it, as a power cut would. */
-  crash(): Promise<void>;
-  /** After a crash: on the same ports, with the same accounts. */
-  start(): Promise<void>;
-  log(): string;
-  /** Ends it and removes its folder. */
-  stop(): Promise<void>;
-}
+export type Ejabberd = XmppServer;
 
 interface Layout extends EjabberdOptions {
   readonly domain: string;
@@ -43,6 +26,7 @@ interface Layout extends EjabberdOptions {
   readonly apiPort: number;
 }
 
+/** ejabberd; ready within a second or two. */
 export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejabberd> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-ejabberd-'));
   const [clientPort = 0, componentPort = 0, apiPort = 0] = await freePorts(3);
@@ -54,7 +38,7 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
     apiPort,
   };
   await mkdir(join(folder, 'logs'));
-  await writeFile(join(folder, 'ejabberd.yml'), writeConfig(layout));
+  await writeFile(join(folder, 'ejabberd.yml'), withLines(writeConfig(layout), layout));
   await writeFile(join(folder, 'inetrc'), '{lookup, ["file", "native"]}.\n');
 
   const launch = async () => {
@@ -90,7 +74,7 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
 }
 
 /** As `ejabberdctl foreground` does it, but without a name in the network, so that nothing stays behind. */
-function launchNode(folder: string): Program {
+export function launchNode(folder: string): Program {
   const [module = ''] = globSync('/usr/lib/*/ejabberd-*');
   const args = ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'];
   return new Program('erl', args, {
@@ -102,6 +86,23 @@ function launchNode(folder: string): Program {
       EJABBERD_CONFIG_PATH: join(folder, 'ejabberd.yml'),
       EJABBERD_LOG_PATH: join(folder, 'logs', 'ejabberd.log'),
     },
+  });
+}
+
+interface Config {
+  readonly listen: readonly { readonly port: number }[];
+  readonly modules: Readonly<Record<string, unknown>>;
+}
+
+/** Merges the lines as an admin would: one `listen`, one `modules`. They take the component port for themselves. */
+function withLines(text: string, { lines, componentPort }: Layout): string {
+  if (lines === undefined) return text;
+  const [own, added] = [parse(text) as Config, parse(lines) as Config];
+  const others = own.listen.filter(({ port }) => port !== componentPort);
+  return stringify({
+    ...own,
+    listen: [...others, ...added.listen],
+    modules: { ...own.modules, ...added.modules },
   });
 }
 

@@ -23,6 +23,7 @@ export const peers = {
   apache: { packages: ['apache2'], proof: 'apache2' },
   caddy: { packages: ['caddy'], proof: 'caddy' },
   curl: { packages: ['curl'], proof: 'curl' },
+  systemd: { packages: ['systemd'], proof: 'systemd-analyze' },
   wrk: { packages: ['wrk'], proof: 'wrk' },
 } as const satisfies Record<string, Peer>;
 

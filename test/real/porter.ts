@@ -1,18 +1,23 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ask } from './ask.ts';
+import type { Certificate } from './certificate.ts';
 import { freePort } from './ports.ts';
 import { type Ended, Program, type ProgramOptions, runProgram } from './program.ts';
 
 const MAIN = join(import.meta.dirname, '../../src/main.ts');
 
+type Settings = Readonly<Record<string, unknown>>;
+
 export interface PorterOptions extends ProgramOptions {
-  /** `porter.yml` as an object; `listen` is added. */
-  readonly config?: Readonly<Record<string, unknown>>;
+  /** `porter.yml` as an object, to which `listen` is added; a text is written as it is. */
+  readonly config?: Settings | string;
   /** Where it lives; a new temporary folder otherwise. Keeps its files when given. */
   readonly folder?: string;
   readonly port?: number;
+  /** Makes it do TLS. */
+  readonly certificate?: Certificate;
 }
 
 /** The whole program in a process of its own. */
@@ -23,7 +28,7 @@ export interface RunningPorter {
   readonly folder: string;
   readonly program: Program;
   /** Writes other settings; `SIGHUP` makes it read them. */
-  configure(config: Readonly<Record<string, unknown>>): Promise<void>;
+  configure(config: Settings | string): Promise<void>;
   /** A command beside it, with the same config. */
   run(...args: readonly string[]): ReturnType<typeof runProgram>;
   stop(signal?: NodeJS.Signals): Promise<Ended>;
@@ -34,20 +39,21 @@ export interface RunningPorter {
 export async function startPorter(options: PorterOptions = {}): Promise<RunningPorter> {
   const folder = options.folder ?? (await temporaryFolder());
   const port = options.port ?? (await freePort());
-  const configure = (config: Readonly<Record<string, unknown>>) =>
-    // JSON is YAML.
-    writeFile(
-      join(folder, 'porter.yml'),
-      JSON.stringify({ listen: `127.0.0.1:${port}`, ...config }, null, 2),
-    );
+  const tls = options.certificate && { tls: options.certificate };
+  // JSON is YAML.
+  const asText = (config: Settings) =>
+    JSON.stringify({ listen: `127.0.0.1:${port}`, ...tls, ...config }, null, 2);
+  const configure = (config: Settings | string) =>
+    writeFile(join(folder, 'porter.yml'), typeof config === 'string' ? config : asText(config));
   await configure(options.config ?? {});
   const program = new Program(process.execPath, [MAIN, 'serve', '-c', 'porter.yml'], {
     cwd: folder,
     ...(options.env ? { env: options.env } : {}),
   });
-  const url = `http://127.0.0.1:${port}`;
+  const ca = options.certificate && (await readFile(options.certificate.cert, 'utf8'));
+  const url = `${ca ? 'https' : 'http'}://127.0.0.1:${port}`;
   try {
-    await program.until('an answer', () => answers(url));
+    await program.until('an answer', () => answers(url, ca));
   } catch (error) {
     await program.stop();
     throw error;
@@ -77,8 +83,8 @@ export function temporaryFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'porter-test-'));
 }
 
-async function answers(url: string): Promise<boolean> {
-  return ask(`${url}/healthz`).then(
+async function answers(url: string, ca: string | undefined): Promise<boolean> {
+  return ask(`${url}/healthz`, ca === undefined ? {} : { ca }).then(
     ({ status }) => status === 200,
     () => false,
   );

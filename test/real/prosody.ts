@@ -3,16 +3,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { answering, freePorts } from './ports.ts';
 import { Program, runProgram } from './program.ts';
-import { DOMAIN, type XmppServer, type XmppServerOptions } from './xmpp-server.ts';
+import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
+
+export interface ProsodyOptions extends XmppServerOptions {
+  /** Put before the first host: settings of the whole server. */
+  readonly global?: string;
+  /** Put at the end of the config as it is. */
+  readonly extra?: string;
+  readonly logLevel?: 'info' | 'warn';
+}
+
+export type Prosody = XmppServer;
 
 /** Prosody; ready within a tenth of a second. */
-export async function startProsody(options: XmppServerOptions = {}): Promise<XmppServer> {
+export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-prosody-'));
   const [clientPort = 0, componentPort = 0] = await freePorts(2);
+  const domain = options.domain ?? 'localhost';
   const config = join(folder, 'prosody.cfg.lua');
   await mkdir(join(folder, 'data'));
   await chmod(folder, 0o755);
-  await writeFile(config, writeConfig(folder, { ...options, clientPort, componentPort }));
+  await writeFile(config, writeConfig(folder, { ...options, domain, clientPort, componentPort }));
 
   const launch = async () => {
     const program = new Program('prosody', ['-F', '--config', config]);
@@ -22,10 +33,11 @@ export async function startProsody(options: XmppServerOptions = {}): Promise<Xmp
   let program = await launch();
   const earlier: string[] = [];
   return {
+    domain,
     clientPort,
     componentPort,
     async register(user, password) {
-      const args = ['--config', config, 'register', user, DOMAIN, password];
+      const args = ['--config', config, 'register', user, domain, password];
       const { code, stdout, stderr } = await runProgram('prosodyctl', args);
       if (code !== 0) throw new Error(`prosodyctl register: ${stdout}${stderr}`);
     },
@@ -44,13 +56,14 @@ export async function startProsody(options: XmppServerOptions = {}): Promise<Xmp
   };
 }
 
-interface Layout extends XmppServerOptions {
+interface Layout extends ProsodyOptions {
+  readonly domain: string;
   readonly clientPort: number;
   readonly componentPort: number;
 }
 
 function writeConfig(folder: string, layout: Layout): string {
-  const { components = [], tls, lines = '' } = layout;
+  const { domain, components = [], tls } = layout;
   const items = components.map(({ jid }) => `{ "${jid}", "HTTP File Upload" }`).join(', ');
   const sections = components.map(
     ({ jid, secret }) => `Component "${jid}"\n  component_secret = "${secret}"`,
@@ -72,9 +85,10 @@ allow_unencrypted_plain_auth = true
 log = { { levels = { min = "${layout.logLevel ?? 'info'}" }, to = "console" } }
 ${tls ? `ssl = { certificate = "${tls.cert}", key = "${tls.key}" }` : ''}
 ${layout.global ?? ''}
-VirtualHost "${DOMAIN}"
+VirtualHost "${domain}"
   ${items === '' ? '' : `disco_items = { ${items} }`}
 ${sections.join('\n')}
-${lines}
+${layout.lines ?? ''}
+${layout.extra ?? ''}
 `;
 }

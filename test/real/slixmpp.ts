@@ -9,8 +9,8 @@ export interface Account {
   readonly jid: string;
   readonly password: string;
   readonly port: number;
-  /** Insist on TLS. */
-  readonly tls?: boolean;
+  /** Insists on TLS, and takes this PEM file for the authority of web servers. */
+  readonly ca?: string;
 }
 
 /** What a stanza error says, as the client sees it. */
@@ -40,9 +40,9 @@ export class SlixmppClient {
     this.program = program;
   }
 
-  static async login({ jid, password, port, tls = false }: Account): Promise<SlixmppClient> {
-    const args = [SCRIPT, jid, password, String(port), tls ? 'tls' : 'plain'];
-    const program = new Program(PYTHON, args, { interactive: true });
+  static async login({ jid, password, port, ca }: Account): Promise<SlixmppClient> {
+    const args = [SCRIPT, jid, password, String(port), ca ? 'tls' : 'plain'];
+    const program = new Program(PYTHON, args, { interactive: true, env: ca ? { SSL_CERT_FILE: ca } : {} });
     await program.until('login', () => program.stdout.includes('"online"'));
     return new SlixmppClient(program);
   }

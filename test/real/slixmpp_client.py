@@ -12,7 +12,6 @@ import sys
 from slixmpp import ClientXMPP
 from slixmpp.exceptions import IqError, IqTimeout
 from slixmpp.xmlstream import ET, tostring
-import aiohttp
 
 NS_UPLOAD = "urn:xmpp:http:upload:0"
 NS_FORM = "jabber:x:data"
@@ -27,7 +26,11 @@ class Client(ClientXMPP):
         self.tasks = set()
         self.add_event_handler("session_start", self.started)
         self.add_event_handler("failed_auth", lambda _: say({"error": "failed_auth"}))
-        self.add_event_handler("message", self.messages.put_nowait)
+        self.add_event_handler("message", self.heard)
+
+    def heard(self, message):
+        if message["type"] in ("chat", "normal"):
+            self.messages.put_nowait(message)
 
     async def started(self, _event):
         self.send_presence()
@@ -86,12 +89,10 @@ class Client(ClientXMPP):
         slot = iq["http_upload_slot"]
         return {"put": slot["put"]["url"], "get": slot["get"]["url"]}
 
-    async def do_upload(self, jid, path, type=None, ca=None):
+    async def do_upload(self, jid, path, type=None):
         """The whole of slixmpp's own upload: slot, PUT, and the link."""
         plugin = self["xep_0363"]
         plugin.upload_service = jid
-        if ca:
-            trust(ca)
         return {"get": await plugin.upload_file(path, content_type=type)}
 
     async def do_ping(self, jid):
@@ -140,17 +141,6 @@ class Client(ClientXMPP):
         start = self.loop.time()
         await asyncio.gather(*(worker() for _ in range(inflight)))
         return {"seconds": self.loop.time() - start, "outcomes": outcomes}
-
-
-def trust(ca):
-    context = ssl.create_default_context(cafile=ca)
-    original = aiohttp.ClientSession
-
-    def session(*args, **kwargs):
-        kwargs.setdefault("connector", aiohttp.TCPConnector(ssl=context))
-        return original(*args, **kwargs)
-
-    aiohttp.ClientSession = session
 
 
 def read_info(info):

@@ -1,0 +1,4 @@
+import { startEjabberd } from './ejabberd.ts';
+import { uploadsThrough } from './uploads-through.ts';
+
+uploadsThrough('ejabberd', startEjabberd);
