@@ -40,6 +40,24 @@ describe('the SQL seam', () => {
     assert.deepEqual(await notes(), ['a', 'b']);
   });
 
+  test('where the commit fails, nothing of all that shares it has happened, and everybody is told', async () => {
+    await db.tx(async (q) => {
+      await q.query('create table parents (id integer primary key)');
+      await q.query(
+        'create table children (id integer references parents (id) deferrable initially deferred)',
+      );
+    });
+    const orphan = db.tx((q) => q.query('insert into children (id) values (1)'));
+    const answers = await Promise.allSettled([note('in vain'), orphan]);
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      ['rejected', 'rejected'],
+    );
+    assert.equal((await notes()).includes('in vain'), false);
+    await note('afterwards');
+    assert.equal((await notes()).includes('afterwards'), true);
+  });
+
   test('nobody sees what is not committed', async () => {
     let seen: string[] | undefined;
     await db.tx(async (q) => {
