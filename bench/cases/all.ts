@@ -1,0 +1,18 @@
+import type { Case } from './case.ts';
+import { getLarge, getMany, getSmall } from './get.ts';
+import { memoryDownloads, memoryUploads } from './memory.ts';
+import { putLarge, putSmall } from './put.ts';
+import { slotsApi, slotsEjabberd, slotsProsody } from './slots.ts';
+
+export const cases: readonly Case[] = [
+  getSmall,
+  getMany,
+  getLarge,
+  putSmall,
+  putLarge,
+  slotsApi,
+  slotsProsody,
+  slotsEjabberd,
+  memoryUploads,
+  memoryDownloads,
+];

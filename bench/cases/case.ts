@@ -1,0 +1,37 @@
+import type { PeerName } from '../../test/real/peers.ts';
+import type { World } from '../world.ts';
+
+/** One thing that is measured. */
+export interface Case {
+  /** For filters. */
+  readonly name: string;
+  readonly title: string;
+  /** What it cannot do without. Peers that are only compared with are left out where they are missing. */
+  readonly needs: readonly PeerName[];
+  measure(world: World): Promise<Outcome>;
+}
+
+/** What came out, for people and for `--json`. */
+export interface Outcome {
+  /** Of all figures, e.g. `requests/s`. */
+  readonly unit: string;
+  readonly rows: readonly Row[];
+  readonly targets?: readonly Target[];
+  /** What a reader must know to understand the figures. */
+  readonly notes?: readonly string[];
+}
+
+export interface Row {
+  readonly name: string;
+  /** Is it Porter? Every other row gets the ratio of each of these to it. */
+  readonly ours: boolean;
+  /** A figure a round, in the order of the rounds; rows of one case can be compared round by round. */
+  readonly figures: readonly number[];
+}
+
+/** Something that was promised. Nothing fails where it is missed. */
+export interface Target {
+  readonly text: string;
+  readonly reached: string;
+  readonly met: boolean;
+}

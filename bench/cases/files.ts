@@ -1,0 +1,50 @@
+import { randomBytes } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ask } from '../../test/real/ask.ts';
+import type { FileServer } from '../servers/file-server.ts';
+import type { World } from '../world.ts';
+
+export const SMALL = 10_240;
+export const LARGE = 200_000_000;
+export const CONNECTIONS = 64;
+
+const AT_ONCE = 16;
+
+/** Stores `count` small files and gives their paths. */
+export async function storeSmall(server: FileServer, count: number): Promise<string[]> {
+  const slots = await server.slots(count, SMALL);
+  const body = randomBytes(SMALL);
+  const waiting = [...slots];
+  const storer = async () => {
+    for (let slot = waiting.pop(); slot; slot = waiting.pop()) {
+      const { status, text } = await ask(server.url + slot.putPath, {
+        method: 'PUT',
+        headers: slot.headers,
+        body,
+      });
+      if (status !== 201) throw new Error(`${server.name} answered a PUT with ${status} ${text}`);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, storer));
+  return slots.map(({ getPath }) => getPath);
+}
+
+const made = new Map<string, Promise<string>>();
+
+/** A file of `size` random bytes, made once. */
+export function bodyFile({ place }: World, size: number): Promise<string> {
+  const path = join(place.folder, `body-${size}`);
+  const known = made.get(path) ?? fillFile(path, size);
+  made.set(path, known);
+  return known;
+}
+
+const BLOCK = 1_000_000;
+
+async function fillFile(path: string, size: number): Promise<string> {
+  const file = await open(path, 'w');
+  for (let left = size; left > 0; left -= BLOCK) await file.write(randomBytes(Math.min(BLOCK, left)));
+  await file.close();
+  return path;
+}

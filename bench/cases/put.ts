@@ -1,0 +1,111 @@
+import { glob, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Contestant, compete } from '../compete.ts';
+import { upload } from '../load/curl.ts';
+import { wrk } from '../load/wrk.ts';
+import type { FileServer, UploadSlot } from '../servers/file-server.ts';
+import { ratioOf } from '../statistics.ts';
+import type { World } from '../world.ts';
+import type { Case, Row, Target } from './case.ts';
+import { bodyFile, CONNECTIONS, LARGE, SMALL } from './files.ts';
+
+export const putSmall: Case = {
+  name: 'put-small',
+  title: `10 KB PUT, each to a slot of its own, ${CONNECTIONS} connections`,
+  needs: ['wrk'],
+  async measure(world) {
+    const ours = [await world.porter(), await world.durablePorter()];
+    const servers = [...ours, ...(await world.rivals('nginx', 'ejabberd', 'prosody'))];
+    const rows = await compete(
+      world,
+      servers.map((server) => smallWriter(world, server)),
+    );
+    return { unit: 'requests/s', rows, notes: SYNC_NOTE };
+  },
+};
+
+export const putLarge: Case = {
+  name: 'put-large',
+  title: '200 MB PUT, one connection',
+  needs: ['curl', 'nginx'],
+  async measure(world) {
+    const servers = [await world.porter(), await world.durablePorter(), await world.nginx()];
+    const file = await bodyFile(world, LARGE);
+    const rows = await compete(
+      world,
+      servers.map((server) => largeWriter(world, server, file)),
+    );
+    return { unit: 'MB/s', rows, targets: nginxTarget(rows), notes: SYNC_NOTE };
+  },
+};
+
+const SYNC_NOTE = [
+  'No peer waits for the disk, so the fair comparison is with sync: false; sync: true answers 201 only when the',
+  'file and its row would survive a power cut.',
+];
+
+/** PUTs a second, roughly: how many slots a run of so many seconds needs. */
+const PACE: Readonly<Record<string, number>> = { nginx: 20_000, ejabberd: 2500, Prosody: 400 };
+const OUR_PACE = 6000;
+/** The last ones are still under way when all that count are answered. */
+const SPARE = 2 * CONNECTIONS;
+
+function smallWriter(world: World, server: FileServer): Contestant {
+  const count = Math.round((PACE[server.name] ?? OUR_PACE) * world.options.seconds * 0.5);
+  let slots: UploadSlot[] = [];
+  return {
+    name: server.name,
+    ours: server.name.startsWith('Porter'),
+    async prepare() {
+      slots = await server.slots(count + SPARE, SMALL);
+    },
+    async run() {
+      const { perSecond } = await wrk({
+        url: server.url,
+        method: 'PUT',
+        connections: CONNECTIONS,
+        seconds: 300,
+        requests: slots.map(({ putPath, headers }) => ({ path: putPath, headers })),
+        count,
+        bodyFile: await bodyFile(world, SMALL),
+        status: 201,
+        folder: world.place.folder,
+      });
+      return perSecond;
+    },
+  };
+}
+
+function largeWriter(world: World, server: FileServer, file: string): Contestant {
+  let slots: UploadSlot[] = [];
+  return {
+    name: server.name,
+    ours: server.name.startsWith('Porter'),
+    async prepare() {
+      slots = await server.slots(world.options.seconds, LARGE);
+    },
+    run: async () => (await upload(server.url, slots, file)) / 1e6,
+    cleanUp: () => dropLarge(server.files),
+  };
+}
+
+/** All rounds together would fill the memory. */
+async function dropLarge(folder: string): Promise<void> {
+  for await (const name of glob('*/*', { cwd: folder })) {
+    const path = join(folder, name);
+    if ((await stat(path)).size >= LARGE) await rm(path);
+  }
+}
+
+function nginxTarget(rows: readonly Row[]): Target[] {
+  const ours = rows.find(({ name }) => name === 'Porter')?.figures ?? [];
+  const nginx = rows.find(({ name }) => name === 'nginx')?.figures ?? [];
+  const { median } = ratioOf(ours, nginx);
+  return [
+    {
+      text: "200 MB PUT at least as fast as nginx's",
+      reached: `${median.toFixed(2)} times`,
+      met: median >= 1,
+    },
+  ];
+}

@@ -1,0 +1,94 @@
+import { type Contestant, compete } from '../compete.ts';
+import { slotPath } from '../load/slot-api.ts';
+import { wrk } from '../load/wrk.ts';
+import { takeXmppSlots } from '../load/xmpp-slots.ts';
+import type { PorterServer } from '../servers/porter.ts';
+import type { XmppServer } from '../servers/xmpp-server.ts';
+import type { World } from '../world.ts';
+import type { Case } from './case.ts';
+import { CONNECTIONS, SMALL } from './files.ts';
+
+export const slotsApi: Case = {
+  name: 'slots-api',
+  title: `Slots by the slot API, ${CONNECTIONS} connections`,
+  needs: ['wrk'],
+  async measure(world) {
+    const servers = [await world.porter(), await world.durablePorter()];
+    const rows = await compete(
+      world,
+      servers.map((server) => overHttp(world, server)),
+    );
+    return { unit: 'slots/s', rows, notes: ['django-xmpp-http-upload once did 530/s on such a machine.'] };
+  },
+};
+
+export const slotsProsody = beside('Prosody', 'prosody', 'http_file_share', (world) => world.prosody());
+export const slotsEjabberd = beside('ejabberd', 'ejabberd', 'mod_http_upload', (world) => world.ejabberd());
+
+function overHttp(world: World, server: PorterServer): Contestant {
+  return {
+    name: server.name,
+    ours: true,
+    run: async () => {
+      const { perSecond } = await wrk({
+        url: server.url,
+        connections: CONNECTIONS,
+        seconds: world.options.seconds,
+        requests: [{ path: slotPath(SMALL), headers: { Accept: 'text/plain' } }],
+        status: 200,
+        folder: world.place.folder,
+      });
+      return perSecond;
+    },
+  };
+}
+
+/** Through one XMPP server, to Porter as its component and to its own module. */
+function beside(
+  name: string,
+  peer: 'prosody' | 'ejabberd',
+  module: string,
+  start: (world: World) => Promise<XmppServer>,
+): Case {
+  return {
+    name: `slots-${peer}`,
+    title: `Slots over XMPP through ${name}, 4 clients with 32 requests under way each`,
+    needs: [peer],
+    async measure(world) {
+      const server = await start(world);
+      const porter = await world.porterBeside(server);
+      const rows = await compete(world, [
+        overXmpp(world, server, server.component.jid, { name: porter.name, ours: true }),
+        overXmpp(world, server, server.service, { name: `its own ${module}`, ours: false }),
+      ]);
+      return { unit: 'slots/s', rows, notes: NOTES[peer] };
+    },
+  };
+}
+
+const NOTES = {
+  prosody: ['Every request to Porter passes Prosody twice; both write every slot down.'],
+  ejabberd: [
+    'Every request to Porter passes ejabberd twice, and Porter writes every slot down, with its quotas. ejabberd',
+    'keeps its own slots in memory only, checks no quota, and forgets them when it restarts.',
+  ],
+};
+
+/** A run is a count of slots: time enough for every server to warm up. */
+const SLOTS_PER_SECOND = 3000;
+
+function overXmpp(
+  { options }: World,
+  { account }: XmppServer,
+  to: string,
+  contestant: Pick<Contestant, 'name' | 'ours'>,
+): Contestant {
+  const count = options.seconds * SLOTS_PER_SECOND;
+  return {
+    ...contestant,
+    async run() {
+      const { slots, seconds } = await takeXmppSlots({ account, to, count, size: SMALL });
+      return slots.length / seconds;
+    },
+  };
+}

@@ -1,0 +1,43 @@
+import { runProgram } from '../../test/real/program.ts';
+import type { UploadSlot } from '../servers/file-server.ts';
+
+/** Bytes a second over one connection, one file after the other. */
+export async function download(urls: readonly string[]): Promise<number> {
+  return curl(
+    urls.flatMap((url) => ['-o', '/dev/null', url]),
+    200,
+  );
+}
+
+/** As clients send: the whole file with its length, without waiting for `100 Continue`. */
+export async function upload(url: string, slots: readonly UploadSlot[], file: string): Promise<number> {
+  const transfers = slots.map(({ putPath, headers }) => [
+    ...Object.entries({ ...headers, Expect: '' }).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
+    ...['-T', file, '-o', '/dev/null', url + putPath],
+  ]);
+  const perTransfer = ['-s', '-w', REPORT];
+  return curl(
+    transfers.flatMap((transfer, index) =>
+      index === 0 ? transfer : ['--next', ...perTransfer, ...transfer],
+    ),
+    201,
+  );
+}
+
+const REPORT = '%{http_code} %{size_download} %{size_upload} %{time_total}\\n';
+
+async function curl(args: readonly string[], status: number): Promise<number> {
+  const { code, stdout, stderr } = await runProgram('curl', ['-s', '-S', '-w', REPORT, ...args]);
+  if (code !== 0) throw new Error(`curl ended with ${code}: ${stderr.trim()}`);
+  const transfers = stdout.trim().split('\n').map(readTransfer);
+  const wrong = transfers.find((transfer) => transfer.status !== status);
+  if (wrong) throw new Error(`an answer was ${wrong.status} and not ${status}`);
+  return sum(transfers.map(({ bytes }) => bytes)) / sum(transfers.map(({ seconds }) => seconds));
+}
+
+function readTransfer(line: string) {
+  const [status = 0, down = 0, up = 0, seconds = 0] = line.split(' ').map(Number);
+  return { status, bytes: down + up, seconds };
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);

@@ -1,0 +1,110 @@
+-- Requests for wrk out of a list: METHOD LIST COUNT BODYFILE STATUS (see wrk.ts).
+-- COUNT 0 runs by wrk's clock; else exactly COUNT answers are timed, from the first request to the last answer.
+
+local ffi = require("ffi")
+ffi.cdef [[
+  typedef struct { long seconds; long nanoseconds; } moment;
+  int clock_gettime(int clock, moment *now);
+]]
+
+local MONOTONIC = 1
+local moment = ffi.new("moment")
+
+local function now()
+  ffi.C.clock_gettime(MONOTONIC, moment)
+  return tonumber(moment.seconds) + tonumber(moment.nanoseconds) / 1e9
+end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local bytes = file:read("*a")
+  file:close()
+  return bytes
+end
+
+-- A line is a path and header fields, with tabs between them.
+local function split(line)
+  local path, headers = line:match("^[^\t]+"), {}
+  for name, value in line:gmatch("\t([^:\t]+): ([^\t]*)") do headers[name] = value end
+  return path, headers
+end
+
+local function lines_of(path)
+  local lines = {}
+  for line in read(path):gmatch("[^\n]+") do lines[#lines + 1] = line end
+  return lines
+end
+
+-- Globals, because `done` runs elsewhere and finds them through the thread.
+limit, seconds, wrong = 0, 0, 0
+
+-- One request without a body: wrk sends it without asking us.
+local function always(line)
+  local path, headers = split(line)
+  wrk.path = path
+  for name, value in pairs(headers) do wrk.headers[name] = value end
+end
+
+-- Few requests without a body, again and again: formatted once.
+local function in_turn(method, lines)
+  local ready, asked = {}, 0
+  for i, line in ipairs(lines) do
+    local path, headers = split(line)
+    ready[i] = wrk.format(method, path, headers)
+  end
+  request = function()
+    asked = asked + 1
+    return ready[(asked - 1) % #ready + 1]
+  end
+end
+
+-- Every request once, with a body.
+local function each_once(method, lines, body)
+  local asked, answered, began = 0, 0, 0
+  request = function()
+    -- wrk asks once for itself, before it starts.
+    if asked <= 1 then began = now() end
+    local path, headers = split(lines[math.max(asked, 1)])
+    asked = asked + 1
+    return wrk.format(method, path, headers, body)
+  end
+  response = function(status)
+    answered = answered + 1
+    if status ~= expected then wrong = wrong + 1 end
+    if answered ~= limit then return end
+    seconds = now() - began
+    wrk.thread:stop()
+    io.stderr:write("counted\n")
+  end
+end
+
+local threads = {}
+
+function setup(thread)
+  threads[#threads + 1] = thread
+end
+
+function init(args)
+  local method, lines, body_file = args[1], lines_of(args[2]), args[4]
+  limit, expected = tonumber(args[3]), tonumber(args[5])
+  if limit > 0 then
+    each_once(method, lines, read(body_file))
+  elseif #lines == 1 then
+    always(lines[1])
+  else
+    in_turn(method, lines)
+  end
+end
+
+function done(summary, latency)
+  local thread, errors = threads[1], summary.errors
+  local counted = thread:get("seconds")
+  io.write(string.format(
+    '{"requests":%d,"seconds":%.6f,"p50":%d,"p99":%d,"wrong":%d,"broken":%d}\n',
+    counted > 0 and thread:get("limit") or summary.requests,
+    counted > 0 and counted or summary.duration / 1e6,
+    latency:percentile(50), latency:percentile(99),
+    math.max(errors.status, thread:get("wrong")),
+    errors.connect + errors.read + errors.write + errors.timeout
+  ))
+end

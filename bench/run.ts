@@ -1,0 +1,99 @@
+import { writeFile } from 'node:fs/promises';
+import { isThere, type PeerName, peers } from '../test/real/peers.ts';
+import { cases } from './cases/all.ts';
+import type { Case } from './cases/case.ts';
+import { endChildren } from './children.ts';
+import { type BenchOptions, readOptions, USAGE } from './options.ts';
+import { makePlace, type Place } from './place.ts';
+import { asJson, type Measured, machine, table, targetLines } from './report.ts';
+import { World } from './world.ts';
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2));
+  if (options.help) {
+    console.log(USAGE);
+    return;
+  }
+  const chosen = choose(options);
+  if (options.list) {
+    for (const { name, title } of chosen) console.log(`${name.padEnd(18)}${title}`);
+    return;
+  }
+  tellMissing();
+  const place = await makePlace(options.folder);
+  const clean = async () => {
+    await endChildren();
+    await place.remove();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void clean().finally(() => process.exit(130)));
+  }
+  process.once('uncaughtException', (error) => {
+    console.error(error);
+    void clean().finally(() => process.exit(1));
+  });
+  try {
+    await bench(options, chosen, place);
+  } finally {
+    await clean();
+  }
+}
+
+function choose({ filters }: BenchOptions): Case[] {
+  const wanted = cases.filter(
+    ({ name }) => filters.length === 0 || filters.some((word) => name.includes(word)),
+  );
+  if (wanted.length > 0) return wanted;
+  throw new Error(`No case has "${filters.join('" or "')}" in its name. --list tells all.`);
+}
+
+const USED: readonly PeerName[] = ['wrk', 'curl', 'nginx', 'prosody', 'ejabberd'];
+
+function tellMissing(): void {
+  const missing = USED.filter((name) => !isThere(name));
+  if (missing.length === 0) return;
+  const packages = missing.flatMap((name) => peers[name].packages).join(' ');
+  console.log(`Not here: ${missing.join(', ')}. Everything that needs them is left out.`);
+  console.log(`Debian: apt-get install ${packages}\n`);
+}
+
+async function bench(options: BenchOptions, chosen: readonly Case[], place: Place): Promise<void> {
+  const about = machine(place);
+  const aboutLines = Object.entries(about).map(([key, value]) => `${`${key}:`.padEnd(9)}${value}`);
+  console.log(aboutLines.join('\n'));
+  const world = new World(options, place, console.log);
+  const done: Measured[] = [];
+  for (const measured of chosen) {
+    console.log(`\n${measured.title}`);
+    const result = await tryCase(measured, world);
+    if (result) done.push(result);
+  }
+  console.log(`\n${'='.repeat(78)}\n${aboutLines.join('\n')}\n`);
+  console.log(done.map(table).join('\n\n'));
+  const targets = targetLines(done);
+  if (targets.length > 0) console.log(`\nTargets\n${targets.join('\n')}`);
+  if (options.json !== undefined) await writeFile(options.json, asJson(about, done));
+}
+
+/** A case that cannot be measured says why, and the others go on. */
+async function tryCase(measured: Case, world: World): Promise<Measured | undefined> {
+  const missing = measured.needs.filter((name) => !isThere(name));
+  if (missing.length > 0) {
+    console.log(`  left out: needs ${missing.join(', ')}`);
+    return undefined;
+  }
+  try {
+    return { measured, outcome: await measured.measure(world) };
+  } catch (error) {
+    console.log(`  NOT MEASURED: ${error instanceof Error ? error.message : String(error)}`);
+    process.exitCode = 1;
+    return undefined;
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
+}

@@ -1,0 +1,54 @@
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ask } from '../../test/real/ask.ts';
+import { launchNode } from '../../test/real/ejabberd.ts';
+import { answering, freePorts } from '../../test/real/ports.ts';
+import { COMPONENT, SERVICE, USER, type XmppPorts, type XmppServer, xmppServer } from './xmpp-server.ts';
+
+/** ejabberd with `mod_http_upload` and what that needs, and nothing else. */
+export async function ejabberdServer(parent: string): Promise<XmppServer> {
+  const folder = await mkdtemp(join(parent, 'ejabberd-'));
+  const [client = 0, component = 0, http = 0] = await freePorts(3);
+  const ports = { client, component, http };
+  const files = join(folder, 'files');
+  await mkdir(files);
+  await mkdir(join(folder, 'logs'));
+  // JSON is YAML.
+  await writeFile(join(folder, 'ejabberd.yml'), JSON.stringify(configOf(ports, files)));
+  await writeFile(join(folder, 'inetrc'), '{lookup, ["file", "native"]}.\n');
+  const program = launchNode(folder);
+  await program.until('its ports', () => answering([client, component, http]));
+  await register(http);
+  return xmppServer('ejabberd', ports, files);
+}
+
+function configOf({ client, component, http }: XmppPorts, files: string) {
+  const ip = '127.0.0.1';
+  const handlers = { '/api': 'mod_http_api', '/upload': 'mod_http_upload' };
+  const hosts = { [COMPONENT.jid]: { password: COMPONENT.secret } };
+  const upload = { host: SERVICE, docroot: files, put_url: `http://${ip}:${http}/upload` };
+  return {
+    hosts: [USER.domain],
+    loglevel: 'warning',
+    listen: [
+      { port: client, ip, module: 'ejabberd_c2s' },
+      { port: http, ip, module: 'ejabberd_http', request_handlers: handlers },
+      { port: component, ip, module: 'ejabberd_service', access: 'all', hosts },
+    ],
+    api_permissions: { bench: { from: ['mod_http_api'], who: 'all', what: ['register'] } },
+    modules: { mod_http_upload: { ...upload, max_size: 'infinity', access: 'all' } },
+  };
+}
+
+/** Over HTTP: another Erlang for one account would take longer. */
+async function register(port: number): Promise<void> {
+  const { user, password, domain } = USER;
+  const body = JSON.stringify({ user, host: domain, password });
+  const headers = { 'Content-Type': 'application/json' };
+  const { status, text } = await ask(`http://127.0.0.1:${port}/api/register`, {
+    method: 'POST',
+    headers,
+    body,
+  });
+  if (status !== 200) throw new Error(`ejabberd register: ${status} ${text}`);
+}

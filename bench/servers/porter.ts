@@ -1,0 +1,58 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { freePort } from '../../test/real/ports.ts';
+import { Program } from '../../test/real/program.ts';
+import { takeSlots } from '../load/slot-api.ts';
+import type { FileServer } from './file-server.ts';
+
+/** What `npm run build` makes of `src/main.ts`: what a user of the package runs. */
+const MAIN = join(import.meta.dirname, '../../dist/main.js');
+
+export interface PorterOptions {
+  readonly name: string;
+  readonly folder: string;
+  /** `storage.sync`. */
+  readonly sync: boolean;
+  readonly component?: { readonly jid: string; readonly secret: string; readonly server: string };
+}
+
+export interface PorterServer extends FileServer {
+  readonly pid: number;
+}
+
+/** The built program with the Node that runs the benchmark: one process, slot API open to loopback, no quotas. */
+export async function porterServer(options: PorterOptions): Promise<PorterServer> {
+  const { name, sync, component } = options;
+  const folder = await mkdtemp(join(options.folder, 'porter-'));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const config = {
+    listen: `127.0.0.1:${port}`,
+    public_url: url,
+    storage: { blobs: join(folder, 'blobs'), ledger: join(folder, 'porter.db'), sync },
+    slot_api: {},
+    access: [{ jid: '.*' }],
+    slots: { timeout: '1h' },
+    log: { level: 'warn' },
+    ...(component && { component }),
+  };
+  // JSON is YAML.
+  await writeFile(join(folder, 'porter.yml'), JSON.stringify(config));
+  const program = new Program(process.execPath, [MAIN, 'serve', '-c', 'porter.yml'], { cwd: folder });
+  await program.until('readiness', () => isReady(url));
+  return {
+    name,
+    url,
+    files: join(folder, 'blobs'),
+    pid: program.pid,
+    slots: (count, size) => takeSlots(url, count, size),
+  };
+}
+
+/** Ready includes the component's stream. */
+function isReady(url: string): Promise<boolean> {
+  return fetch(`${url}/readyz`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}

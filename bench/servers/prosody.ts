@@ -1,0 +1,56 @@
+import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { answering, freePorts } from '../../test/real/ports.ts';
+import { Program, runProgram } from '../../test/real/program.ts';
+import { COMPONENT, SERVICE, USER, type XmppPorts, type XmppServer, xmppServer } from './xmpp-server.ts';
+
+/** Prosody with `http_file_share` and what that needs, and nothing else; limits out of the way. */
+export async function prosodyServer(parent: string): Promise<XmppServer> {
+  const folder = await mkdtemp(join(parent, 'prosody-'));
+  const [client = 0, component = 0, http = 0] = await freePorts(3);
+  const ports = { client, component, http };
+  const config = join(folder, 'prosody.cfg.lua');
+  await mkdir(join(folder, 'data'));
+  // `prosodyctl` may read as another user.
+  await chmod(folder, 0o755);
+  await writeFile(config, configOf(folder, ports));
+  const program = new Program('prosody', ['-F', '--config', config]);
+  await program.until('its ports', () => answering([client, component, http]));
+  await register(config);
+  return xmppServer('Prosody', ports, join(folder, 'data'));
+}
+
+async function register(config: string): Promise<void> {
+  const args = ['--config', config, 'register', USER.user, USER.domain, USER.password];
+  const { code, stdout, stderr } = await runProgram('prosodyctl', args);
+  if (code !== 0) throw new Error(`prosodyctl register: ${stdout}${stderr}`);
+}
+
+// Its file storage takes no more than 10,000 uploads unless it is told otherwise.
+const configOf = (folder: string, { client, component, http }: XmppPorts) => `
+run_as_root = true
+pidfile = "${folder}/prosody.pid"
+data_path = "${folder}/data"
+interfaces = { "127.0.0.1" }
+c2s_ports = { ${client} }
+component_ports = { ${component} }
+component_interfaces = { "127.0.0.1" }
+http_ports = { ${http} }
+https_ports = {}
+http_interfaces = { "127.0.0.1" }
+http_external_url = "http://127.0.0.1:${http}/"
+modules_enabled = { "saslauth" }
+modules_disabled = { "s2s" }
+authentication = "internal_plain"
+c2s_require_encryption = false
+allow_unencrypted_plain_auth = true
+storage_archive_item_limit = 100000000
+log = { { levels = { min = "warn" }, to = "console" } }
+VirtualHost "${USER.domain}"
+Component "${COMPONENT.jid}"
+  component_secret = "${COMPONENT.secret}"
+Component "${SERVICE}" "http_file_share"
+  http_host = "127.0.0.1"
+  http_file_share_size_limit = 1024*1024*1024
+  http_file_share_daily_quota = 1024*1024*1024*1024
+`;

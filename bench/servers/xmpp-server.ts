@@ -1,0 +1,35 @@
+import type { Account } from '../load/xmpp.ts';
+import { takeXmppSlots } from '../load/xmpp-slots.ts';
+import type { FileServer } from './file-server.ts';
+
+/** An XMPP server that shares files by a module of its own, and has a component entry for Porter. */
+export interface XmppServer extends FileServer {
+  readonly account: Account;
+  /** The JID of its own upload service. */
+  readonly service: string;
+  readonly component: { readonly jid: string; readonly secret: string; readonly server: string };
+}
+
+export const COMPONENT = { jid: 'porter.localhost', secret: 'bench' };
+export const SERVICE = 'upload.localhost';
+export const USER = { user: 'bench', password: 'bench', domain: 'localhost' };
+
+export interface XmppPorts {
+  readonly client: number;
+  readonly component: number;
+  readonly http: number;
+}
+
+/** A server that listens already; `files` is its folder. */
+export function xmppServer(name: string, ports: XmppPorts, files: string): XmppServer {
+  const account = { ...USER, port: ports.client };
+  return {
+    name,
+    url: `http://127.0.0.1:${ports.http}`,
+    files,
+    account,
+    service: SERVICE,
+    component: { ...COMPONENT, server: `127.0.0.1:${ports.component}` },
+    slots: async (count, size) => (await takeXmppSlots({ account, to: SERVICE, count, size })).slots,
+  };
+}
