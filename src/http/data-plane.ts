@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal } from '../base/errors.ts';
-import type { UploadDeps } from '../uploads/deps.ts';
 import type { HotFiles } from '../uploads/hot.ts';
+import type { ReceiveDeps } from '../uploads/incoming.ts';
 import { GET_PREFIX, PUT_PREFIX } from '../uploads/links.ts';
 import { createServing } from '../uploads/serve.ts';
-import type { Transfers } from '../uploads/transfers.ts';
 import { optionsHeaders } from './cors.ts';
 import { handleGet, sendEmpty } from './get.ts';
 import { pathOf } from './paths.ts';
@@ -20,11 +19,9 @@ export interface DataPlaneSettings {
   readonly downloadHeaders: Readonly<Record<string, string>>;
 }
 
-export interface DataPlaneDeps extends UploadDeps {
+export interface DataPlaneDeps extends ReceiveDeps {
   /** Asked at every request; the same object as long as nothing has changed. */
   readonly settings: () => DataPlaneSettings;
-  /** `createTransfers()`, one for the process: uploads of all doors share its memory. */
-  readonly transfers: Transfers;
   /** `createHotFiles()`, one for the process: tell it of every removal (`forget`). */
   readonly hot: HotFiles;
 }

@@ -4,6 +4,7 @@ import type { UploadDeps } from './deps.ts';
 import type { Transfers } from './transfers.ts';
 
 export interface ReceiveDeps extends UploadDeps {
+  /** `createTransfers()`, one for the process: uploads of all doors share its memory. */
   readonly transfers: Transfers;
   /** Milliseconds of silence after which a newer attempt at the same upload takes the place of an older one. */
   readonly takeoverAfter?: number;

@@ -5,10 +5,12 @@ export interface Reply {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  /** The body as it came. */
+  readonly bytes: Buffer;
 }
 
 export interface Call extends Omit<RequestOptions, 'host' | 'port'> {
-  readonly body?: string;
+  readonly body?: string | Buffer;
 }
 
 /** One request over a connection of its own. `at` is `{ port, host }` or `{ socketPath }`. */
@@ -19,13 +21,11 @@ export function call(at: RequestOptions, path: string, options: Call = {}): Prom
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
       response.on('error', reject);
-      response.on('end', () =>
-        resolve({
-          status: response.statusCode ?? 0,
-          headers: response.headers,
-          body: Buffer.concat(chunks).toString(),
-        }),
-      );
+      response.on('end', () => {
+        const bytes = Buffer.concat(chunks);
+        const { statusCode: status = 0, headers } = response;
+        resolve({ status, headers, body: bytes.toString(), bytes });
+      });
     });
     asked.on('error', reject);
     asked.end(body);

@@ -1,0 +1,241 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import fc from 'fast-check';
+import { randomId } from '../../src/base/ids.ts';
+import type { Blobs, OpenBlob } from '../../src/blobs/contract.ts';
+
+export interface OpenBlobs {
+  readonly blobs: Blobs;
+  close(): Promise<void>;
+}
+
+/** All that every back end of the blobs must do. `open` makes a new, empty store each time. */
+export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
+  const withStore = async (t: TestContext) => {
+    const { blobs, close } = await open();
+    t.after(async () => {
+      await blobs.close();
+      await close();
+    });
+    return blobs;
+  };
+
+  describe(`blobs on ${name}`, () => {
+    test('what was put is there, byte for byte, however it was cut into chunks and batches', async (t) => {
+      const blobs = await withStore(t);
+      const chunk = fc.uint8Array({ minLength: 1, maxLength: 3000 });
+      const batches = fc.array(fc.array(chunk, { minLength: 1, maxLength: 5 }), { maxLength: 5 });
+      await fc.assert(
+        fc.asyncProperty(batches, async (parts) => {
+          const key = newKey();
+          const whole = Buffer.concat(parts.flat());
+          assert.equal(await blobs.put(key, each(parts)), whole.length);
+          assert.deepEqual(await readAll(blobs, key), whole);
+        }),
+        { numRuns: 25 },
+      );
+    });
+
+    test('a batch is not looked at any more once the next is asked for', async (t) => {
+      const blobs = await withStore(t);
+      const key = newKey();
+      const memory = Buffer.alloc(100_000);
+      async function* reusing() {
+        for (let round = 1; round <= 8; round += 1) {
+          memory.fill(round);
+          yield [memory.subarray(0, 40_000), memory.subarray(40_000)];
+        }
+        memory.fill(0);
+      }
+      assert.equal(await blobs.put(key, reusing()), 800_000);
+      const stored = await readAll(blobs, key);
+      for (let round = 1; round <= 8; round += 1) {
+        assert.deepEqual(
+          stored.subarray((round - 1) * 100_000, round * 100_000),
+          Buffer.alloc(100_000, round),
+        );
+      }
+    });
+
+    test('any part of it can be read, and read again', async (t) => {
+      const blobs = await withStore(t);
+      const key = newKey();
+      const whole = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7) & 255));
+      await blobs.put(key, each([[whole]]));
+      const blob = await mustOpen(blobs, key);
+      assert.equal(blob.size, whole.length);
+      for (const [start, end] of [
+        [0, 300_000],
+        [0, 0],
+        [0, 1],
+        [299_999, 300_000],
+        [1000, 250_000],
+        [70_000, 70_001],
+      ] as const) {
+        assert.deepEqual(await readRange(blob, start, end), whole.subarray(start, end), `${start}-${end}`);
+      }
+      await blob.close();
+    });
+
+    test('a reader that stops early leaves nothing behind', async (t) => {
+      const blobs = await withStore(t);
+      const key = newKey();
+      await blobs.put(key, each([[Buffer.alloc(3_000_000, 1)]]));
+      const blob = await mustOpen(blobs, key);
+      for await (const chunk of blob.read(0, blob.size)) {
+        assert.ok(chunk.length > 0);
+        break;
+      }
+      await blob.close();
+      assert.equal((await readAll(blobs, key)).length, 3_000_000);
+    });
+
+    test('a blob that is removed while it is read can be read to its end', async (t) => {
+      const blobs = await withStore(t);
+      const key = newKey();
+      const whole = Buffer.alloc(3_000_000, 'abc');
+      await blobs.put(key, each([[whole]]));
+      const blob = await mustOpen(blobs, key);
+      const parts: Buffer[] = [];
+      for await (const chunk of blob.read(0, blob.size)) {
+        if (parts.length === 0) await blobs.remove([key]);
+        parts.push(Buffer.from(chunk));
+      }
+      await blob.close();
+      assert.deepEqual(Buffer.concat(parts), whole);
+      assert.equal(await blobs.open(key), undefined);
+    });
+
+    test('what is not there opens as nothing', async (t) => {
+      const blobs = await withStore(t);
+      assert.equal(await blobs.open(newKey()), undefined);
+    });
+
+    test('a source that fails leaves nothing, and its own error comes back', async (t) => {
+      const blobs = await withStore(t);
+      const key = newKey();
+      const broken = new Error('the sender is gone');
+      async function* failing() {
+        yield [Buffer.alloc(2_000_000)];
+        throw broken;
+      }
+      await assert.rejects(blobs.put(key, failing()), broken);
+      assert.equal(await blobs.open(key), undefined);
+      assert.deepEqual(await keysOf(blobs), []);
+    });
+
+    test('after a failure the same key can be put', async (t) => {
+      const blobs = await withStore(t);
+      const key = newKey();
+      await assert.rejects(blobs.put(key, failingAtOnce()));
+      await blobs.put(key, each([[Buffer.from('second')]]));
+      assert.equal(String(await readAll(blobs, key)), 'second');
+    });
+
+    test('a put onto what an attempt before left replaces it whole', async (t) => {
+      const blobs = await withStore(t);
+      const key = newKey();
+      await blobs.put(key, each([[Buffer.from('a longer text of an attempt that was killed')]]));
+      await blobs.put(key, each([[Buffer.from('short')]]));
+      assert.equal(String(await readAll(blobs, key)), 'short');
+    });
+
+    test('removing is idempotent and takes many at once', async (t) => {
+      const blobs = await withStore(t);
+      const keys = Array.from({ length: 40 }, newKey);
+      for (const key of keys) await blobs.put(key, each([[Buffer.from(key)]]));
+      await blobs.remove([...keys.slice(0, 39), newKey()]);
+      await blobs.remove(keys.slice(0, 39));
+      assert.deepEqual(await keysOf(blobs), keys.slice(39));
+    });
+
+    test('the list has every blob with its size and age', async (t) => {
+      const blobs = await withStore(t);
+      const before = Date.now() - 2000;
+      const key = newKey();
+      await blobs.put(key, each([[Buffer.alloc(1234)]]));
+      const [only, ...others] = await Array.fromAsync(blobs.list());
+      assert.deepEqual(others, []);
+      assert.equal(only?.key, key);
+      assert.equal(only?.size, 1234);
+      assert.ok(only && only.modifiedAt >= before && only.modifiedAt <= Date.now() + 2000);
+    });
+
+    test('an empty store lists nothing', async (t) => {
+      assert.deepEqual(await keysOf(await withStore(t)), []);
+    });
+
+    test('many puts at once keep apart', async (t) => {
+      const blobs = await withStore(t);
+      const keys = Array.from({ length: 50 }, newKey);
+      await Promise.all(keys.map((key) => blobs.put(key, each([[Buffer.from(key)], [Buffer.from('!')]]))));
+      for (const key of keys) assert.equal(String(await readAll(blobs, key)), `${key}!`);
+    });
+
+    test('no key leads out of the store', async (t) => {
+      const blobs = await withStore(t);
+      for (const key of [
+        '../x',
+        '/etc/passwd',
+        'ab/../../x',
+        'ab/x/y.bin',
+        'ab',
+        '',
+        'ab/.bin',
+        'ab/x\0.bin',
+      ]) {
+        await assert.rejects(blobs.open(key), { name: 'BlobFault' }, key);
+        await assert.rejects(blobs.put(key, each([[Buffer.from('x')]])), { name: 'BlobFault' }, key);
+        await assert.rejects(blobs.remove([key]), { name: 'BlobFault' }, key);
+      }
+    });
+
+    test('it says that it is ready', async (t) => {
+      const blobs = await withStore(t);
+      await blobs.ready();
+      assert.deepEqual(await keysOf(blobs), []);
+    });
+  });
+}
+
+export function newKey(): string {
+  const id = randomId();
+  return `${id.slice(0, 2)}/${id}.bin`;
+}
+
+export async function* each(
+  batches: readonly (readonly Uint8Array[])[],
+): AsyncGenerator<readonly Uint8Array[]> {
+  yield* batches;
+}
+
+// biome-ignore lint/correctness/useYield: a source that fails before its first byte
+async function* failingAtOnce(): AsyncGenerator<readonly Uint8Array[]> {
+  throw new Error('gone before the first byte');
+}
+
+async function mustOpen(blobs: Blobs, key: string): Promise<OpenBlob> {
+  const blob = await blobs.open(key);
+  assert.ok(blob);
+  return blob;
+}
+
+async function readRange(blob: OpenBlob, start: number, end: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const chunk of blob.read(start, end)) parts.push(Buffer.from(chunk));
+  return Buffer.concat(parts);
+}
+
+export async function readAll(blobs: Blobs, key: string): Promise<Buffer> {
+  const blob = await mustOpen(blobs, key);
+  try {
+    return await readRange(blob, 0, blob.size);
+  } finally {
+    await blob.close();
+  }
+}
+
+export async function keysOf(blobs: Blobs): Promise<string[]> {
+  const listed = await Array.fromAsync(blobs.list());
+  return listed.map(({ key }) => key);
+}
