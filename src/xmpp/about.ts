@@ -1,6 +1,6 @@
 import xml, { type Element } from '@xmpp/xml';
 import { description, version } from '../base/version.ts';
-import type { RouteDeps } from './iq.ts';
+import type { IqRequest, RouteDeps } from './iq.ts';
 import { VCARD, VERSION } from './namespaces.ts';
 
 /** XEP-0092. */
@@ -9,6 +9,6 @@ export function softwareVersion(): Element {
 }
 
 /** XEP-0054: what service lists of clients show. */
-export function vcard({ name }: RouteDeps): Element {
+export function vcard(_deps: RouteDeps, { name }: IqRequest): Element {
   return xml('vCard', VCARD, xml('FN', {}, name), xml('DESC', {}, `Porter: ${description}`));
 }

@@ -36,7 +36,9 @@ const LAST_ANSWERS_MS = 5_000;
 
 /** Door 1: a stream for each component JID. Returns at once; streams come up as their servers do. */
 export function startComponents(deps: ComponentDeps, components: readonly ComponentSettings[]): Components {
-  const doors = components.map((settings) => startComponent(deps, settings));
+  const names = new Map(components.map(({ jid, name }) => [jid, name]));
+  const routeDeps: RouteDeps = { ...deps, names, limited: createGate(MAX_SLOTS_IN_PROGRESS) };
+  const doors = components.map((settings) => startComponent(deps, routeDeps, settings));
   return {
     status: () => doors.map((door) => door.stream.status()),
     async stop() {
@@ -45,9 +47,8 @@ export function startComponents(deps: ComponentDeps, components: readonly Compon
   };
 }
 
-function startComponent(deps: ComponentDeps, settings: ComponentSettings) {
-  const { jid, name } = settings;
-  const routeDeps: RouteDeps = { ...deps, jid, name, limited: createGate(MAX_SLOTS_IN_PROGRESS) };
+function startComponent(deps: ComponentDeps, routeDeps: RouteDeps, settings: ComponentSettings) {
+  const { jid } = settings;
   const inProgress = new Set<Promise<void>>();
 
   const onStanza: StanzaHandler = (stanza, send) => {
@@ -58,6 +59,7 @@ function startComponent(deps: ComponentDeps, settings: ComponentSettings) {
     void work.finally(() => inProgress.delete(work));
   };
 
+  deps.meter.stream(jid, false);
   const stream = startStream({ clock: deps.clock, log: deps.log, ...deps.timing }, settings, {
     onStanza,
     onChange: ({ up }) => deps.meter.stream(jid, up),

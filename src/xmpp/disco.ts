@@ -20,14 +20,14 @@ const LARGEST_ANNOUNCED = 2 ** 31 - 1;
 const FEATURES = [UPLOAD, LEGACY_UPLOAD, DISCO_INFO, DISCO_ITEMS, PING, VERSION, VCARD];
 
 /** How clients find out that there is an upload service, and how large a file may be (FIELD 0.10, 2.1). */
-export function discoInfo(deps: RouteDeps, { element, from }: IqRequest): Element {
+export function discoInfo(deps: RouteDeps, { element, from, name }: IqRequest): Element {
   refuseNode(element);
   const purposes = Object.keys(deps.rules().retention.purposes).map((purpose) => `${PURPOSE}#${purpose}`);
   const size = Math.min(announcedSizeFor(deps, from) ?? LARGEST_ANNOUNCED, LARGEST_ANNOUNCED);
   return xml(
     'query',
     DISCO_INFO,
-    xml('identity', { category: 'store', type: 'file', name: deps.name }),
+    xml('identity', { category: 'store', type: 'file', name }),
     ...[...FEATURES, ...purposes].map((feature) => xml('feature', { var: feature })),
     // Some clients look at the first form only; those of the old namespace look for a form of theirs.
     uploadForm(UPLOAD, size),

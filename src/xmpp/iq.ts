@@ -10,12 +10,10 @@ import type { Gate } from './gate.ts';
 import { DISCO_INFO, DISCO_ITEMS, LEGACY_UPLOAD, PING, UPLOAD, VCARD, VERSION } from './namespaces.ts';
 import { answerSlotRequest } from './slot-request.ts';
 
-/** What every answer of one component is made from. */
+/** What every answer is made from, whichever stream its question came by. */
 export interface RouteDeps extends UploadDeps {
-  /** JID of the component. */
-  readonly jid: string;
-  /** What clients show as the name of the service. */
-  readonly name: string;
+  /** What clients show as the name of the service, by the JID of the component. */
+  readonly names: ReadonlyMap<string, string>;
   readonly publicUrl: string;
   readonly downloadUrl: string;
   /** Bounds the slot requests in progress; everything else is answered at once. */
@@ -27,6 +25,8 @@ export interface IqRequest {
   readonly element: Element;
   /** Full JID of the person or thing that asks, as the server vouches for it. */
   readonly from: string;
+  /** Of the component that is asked. */
+  readonly name: string;
 }
 
 /** An element goes into the result; without one the result is empty. Refuses by throwing a `Refusal`. */
@@ -50,17 +50,27 @@ export async function answerIq(deps: RouteDeps, iq: Element): Promise<Element> {
     if (element === undefined || more.length > 0) {
       throw new Refusal('bad_request', { text: 'An iq has exactly one child element.' });
     }
-    const result = await findRoute(deps, iq, element)(deps, { element, from: iq.attrs.from ?? '' });
-    const { from, to, id } = iq.attrs;
+    const { from = '', to = '', id } = iq.attrs;
+    const name = nameOf(deps, to);
+    const result = await findRoute(iq, element)(deps, { element, from, name });
     return xml('iq', { type: 'result', from: to, to: from, id }, ...(result ? [result] : []));
   } catch (error) {
     return errorReply(iq, refusalOf(deps, error));
   }
 }
 
-function findRoute({ jid }: RouteDeps, iq: Element, element: Element): Route {
-  const to = parseJid(iq.attrs.to ?? '');
-  if (to?.domain !== jid || to.local !== '') throw new Refusal('not_found', { text: 'Nobody is here.' });
+/**
+ * Any of our components may be asked on any stream: ejabberd takes all hosts of one listener for the same
+ * program, and deals what it has for them to all of its streams in turn.
+ */
+function nameOf({ names }: RouteDeps, to: string): string {
+  const jid = parseJid(to);
+  const name = jid?.local === '' ? names.get(jid.domain) : undefined;
+  if (name === undefined) throw new Refusal('not_found', { text: 'Nobody is here.' });
+  return name;
+}
+
+function findRoute(iq: Element, element: Element): Route {
   const key = `${iq.attrs.type} ${element.getNS()} ${element.getName()}`;
   const route = Object.hasOwn(routes, key) ? routes[key] : undefined;
   if (route === undefined) throw new Refusal('not_understood');

@@ -240,6 +240,20 @@ describe('the component stream', () => {
 });
 
 describe('several component JIDs', () => {
+  test('are answered for on any of their streams, because ejabberd deals its stanzas to all', async () => {
+    const jids = ['upload.montague.tld', 'upload.capulet.lit'];
+    const test = await startDoor({ jids });
+    for (const session of [await test.server.session(), await test.server.session()]) {
+      for (const to of jids) {
+        const answer = await session.ask(iq(request("filename='a' size='1'"), { to }));
+        assert.deepEqual([answer.attrs.type, answer.attrs.from], ['result', to]);
+      }
+      const stranger = await session.ask(iq("<ping xmlns='urn:xmpp:ping'/>", { to: 'upload.escalus.lit' }));
+      assert.equal(stranger.attrs.type, 'error');
+    }
+    await test.stop();
+  });
+
   test('have a stream each, and are asked by their own names', async () => {
     const jids = ['upload.montague.tld', 'upload.capulet.lit'];
     const test = await startDoor({ jids });
