@@ -2,23 +2,40 @@ import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 import type { Way } from './client.ts';
 import { type Notes, reasonIn } from './finding.ts';
 
+/** What comes of a handshake with somebody who does not know how. */
+const NO_TLS = /EPROTO|WRONG_VERSION|PACKET_LENGTH|ECONNRESET/;
 const HANDSHAKE_MS = 10_000;
 const DAY = 86_400_000;
 /** Whatever renews certificates does it well before. */
 const SOON_DAYS = 10;
 
-/** Is the certificate at an https address one that clients take? False where no TLS came about at all. */
-export async function checkCertificate(notes: Notes, check: string, way: Way, now: number): Promise<boolean> {
+/**
+ * Is the certificate at an https address one that clients take? False where something answers that does not speak
+ * TLS; rejects where nothing does.
+ */
+export async function checkCertificate(
+  notes: Notes,
+  option: string,
+  way: Way,
+  now: number,
+): Promise<boolean> {
   const url = new URL(way.base);
   try {
     const socket = await shakeHands(url, way);
     const fault = socket.authorizationError as unknown;
     const certificate = socket.getPeerCertificate(true);
     socket.destroy();
-    judge(notes, check, { host: url.hostname, code: fault && reasonIn(fault), certificate, now });
+    judge(notes, `certificate of ${option}`, {
+      host: url.hostname,
+      code: fault && reasonIn(fault),
+      certificate,
+      now,
+    });
     return true;
   } catch (error) {
-    notes.fail(check, explainHandshake(reasonIn(error), url));
+    if (!NO_TLS.test(reasonIn(error))) throw error;
+    const text = `${url.host} does not speak TLS: it takes plain http where https is meant. In nginx: listen … ssl.`;
+    notes.fail(`https of ${option}`, text);
     return false;
   }
 }
@@ -83,14 +100,6 @@ function explain(code: string, { host, certificate }: Shown): string {
     default:
       return `Clients refuse it: ${code}.`;
   }
-}
-
-function explainHandshake(reason: string, url: URL): string {
-  const place = `${url.hostname}:${url.port || 443}`;
-  if (/EPROTO|WRONG_VERSION|PACKET_LENGTH|ECONNRESET/.test(reason)) {
-    return `${place} does not speak TLS: it takes plain http where https is meant. In nginx: listen … ssl.`;
-  }
-  return explainConnection(reason, place);
 }
 
 /** Why there was no connection at all. */

@@ -4,7 +4,7 @@ import { createClockWatch } from '../xmpp/clock.ts';
 import { openConnection, type Target } from '../xmpp/connection.ts';
 import { describeFault } from '../xmpp/faults.ts';
 import type { Notes } from './finding.ts';
-import { clockSkews, type RunningServer } from './server.ts';
+import { type RunningServer, readStreams } from './server.ts';
 
 const LOGIN_MS = 12_000;
 /** A server that knows the question answers within a moment. */
@@ -23,20 +23,20 @@ export async function checkComponents(
   server: RunningServer | undefined,
   now: () => number,
 ): Promise<void> {
-  const skews = server && (await clockSkews(server, config).catch(() => undefined));
+  const streams = server && (await readStreams(server, config).catch(() => undefined));
   for (const component of config.component) {
-    const check = `component ${component.jid}`;
-    if (server && !server.downStreams.has(component.jid)) {
+    const { jid } = component;
+    const check = `component ${jid}`;
+    const numbers = streams?.get(jid);
+    if (streams && !numbers) {
+      notes.fail(check, 'The running server was started without it: restart it.');
+    } else if (server && !server.downStreams.has(jid)) {
       notes.ok(check, 'The running server is connected to the XMPP server.');
-      judgeClock(notes, component.jid, asMs(skews?.get(component.jid)));
+      judgeClock(notes, jid, numbers?.skew === undefined ? undefined : numbers.skew * 1000);
     } else {
       await logIn(notes, check, component, server !== undefined, now);
     }
   }
-}
-
-function asMs(seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : seconds * 1000;
 }
 
 async function logIn(

@@ -78,15 +78,27 @@ function placeOf(config: Config): string {
   return socketPath === undefined ? base.replace(/^https?:\/\//, '') : 'its Unix socket';
 }
 
-const SKEW = /^porter_stream_clock_skew_seconds\{jid="([^"]+)"\} (\S+)$/gm;
+/** What the running server counts of one component's stream. */
+export interface StreamNumbers {
+  readonly up: boolean;
+  /** Seconds by which the XMPP server's clock is ahead; undefined where it does not tell the time. */
+  readonly skew: number | undefined;
+}
 
-/** Seconds by which the XMPP server's clock is ahead of the running server's, by component; empty where it is silent. */
-export async function clockSkews(
+/** By JID. Undefined where the numbers may not be read from here. */
+export async function readStreams(
   { way }: RunningServer,
   config: Config,
-): Promise<ReadonlyMap<string, number>> {
+): Promise<ReadonlyMap<string, StreamNumbers> | undefined> {
   const { status, body } = await ask(way, config.metrics.path);
-  if (status !== 200) return new Map();
-  const found = body.toString().matchAll(SKEW);
-  return new Map([...found].map(([, jid = '', seconds]) => [jid, Number(seconds)]));
+  if (status !== 200) return undefined;
+  const text = body.toString();
+  const skews = gauge(text, 'porter_stream_clock_skew_seconds');
+  const ups = gauge(text, 'porter_stream_up');
+  return new Map([...ups].map(([jid, up]) => [jid, { up: up === 1, skew: skews.get(jid) }]));
+}
+
+function gauge(text: string, name: string): Map<string, number> {
+  const lines = text.matchAll(new RegExp(`^${name}\\{jid="([^"]+)"\\} (\\S+)$`, 'gm'));
+  return new Map([...lines].map(([, jid = '', value]) => [jid, Number(value)]));
 }

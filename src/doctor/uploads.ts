@@ -16,6 +16,7 @@ const LARGE = 1024 ** 3;
 const FIRST_PART = 64 * 1024;
 /** Through a web server that streams, the first bytes arrive within milliseconds. */
 const ARRIVAL_MS = 4_000;
+const REFUSAL_MS = 1_000;
 const LOOK_EVERY_MS = 50;
 
 /** A file of the doctor's that is stored. */
@@ -39,8 +40,8 @@ export async function checkUploads(
   const small = await putSmall(notes, way, checkup);
   if (small === undefined) return undefined;
   const medium = await putMedium(notes, way, checkup);
-  if (medium !== undefined) await beginLarge(notes, config, way, checkup);
-  return medium ?? small;
+  if (medium) await beginLarge(notes, config, way, checkup, medium.streams);
+  return medium?.file ?? small;
 }
 
 async function putSmall(notes: Notes, way: Way, checkup: Checkup): Promise<StoredFile | undefined> {
@@ -59,13 +60,17 @@ async function putSmall(notes: Notes, way: Way, checkup: Checkup): Promise<Store
   return undefined;
 }
 
-async function putMedium(notes: Notes, way: Way, checkup: Checkup): Promise<StoredFile | undefined> {
+async function putMedium(
+  notes: Notes,
+  way: Way,
+  checkup: Checkup,
+): Promise<{ file: StoredFile; streams: boolean } | undefined> {
   const bytes = textOf(MEDIUM);
   const slot = await checkup.slot({ name: 'medium.txt', size: MEDIUM, type: 'text/plain' });
   const put = beginPut(way, slot);
   try {
     put.request.write(bytes.subarray(0, FIRST_PART));
-    const first = await firstSign(put, checkup, slot.id);
+    const first = await firstSign(put, checkup, slot.id, ARRIVAL_MS);
     if (typeof first === 'object') {
       refused(notes, first, MEDIUM);
       return undefined;
@@ -76,8 +81,9 @@ async function putMedium(notes: Notes, way: Way, checkup: Checkup): Promise<Stor
       refused(notes, reply, MEDIUM);
       return undefined;
     }
-    judgeBuffering(notes, first === 'receiving');
-    return { slot, bytes };
+    const streams = first === 'receiving';
+    judgeBuffering(notes, streams);
+    return { file: { slot, bytes }, streams };
   } catch (fault) {
     notes.fail('upload', `A PUT of ${formatSize(MEDIUM)} broke off: ${reasonIn(fault)}.`);
     return undefined;
@@ -97,8 +103,17 @@ function judgeBuffering(notes: Notes, streams: boolean): void {
   }
 }
 
-/** The largest file that somebody may upload: begun, and left as soon as it is clear that it would go. */
-async function beginLarge(notes: Notes, config: Config, way: Way, checkup: Checkup): Promise<void> {
+/**
+ * The largest file that somebody may upload: begun, and left as soon as it is clear that it would go. A web server
+ * that buffers says only no, and that at once.
+ */
+async function beginLarge(
+  notes: Notes,
+  config: Config,
+  way: Way,
+  checkup: Checkup,
+  streams: boolean,
+): Promise<void> {
   const size = largestAllowed(config);
   if (size <= MEDIUM) {
     notes.ok('body limit', `Files of ${formatSize(MEDIUM)} go through; more is not allowed to anybody.`);
@@ -108,7 +123,7 @@ async function beginLarge(notes: Notes, config: Config, way: Way, checkup: Check
   const put = beginPut(way, slot);
   try {
     put.request.write(textOf(FIRST_PART));
-    const first = await firstSign(put, checkup, slot.id);
+    const first = await firstSign(put, checkup, slot.id, streams ? ARRIVAL_MS : REFUSAL_MS);
     if (typeof first === 'object') refused(notes, first, size);
     else notes.ok('body limit', `Files of ${formatSize(size)} are let through.`);
   } catch (fault) {
@@ -142,8 +157,9 @@ async function firstSign(
   { reply }: Put,
   checkup: Checkup,
   id: string,
+  patience: number,
 ): Promise<Reply | 'receiving' | 'nothing'> {
-  const deadline = performance.now() + ARRIVAL_MS;
+  const deadline = performance.now() + patience;
   const pause = () => sleep(LOOK_EVERY_MS, undefined);
   while (performance.now() < deadline) {
     const answer = await Promise.race([reply, pause()]);

@@ -24,7 +24,7 @@ export async function approach(
   try {
     const way = await wayTo(base);
     if (url.protocol === 'http:') judgePlain(notes, option, url);
-    else if (!(await checkCertificate(notes, `certificate of ${option}`, way, now))) return undefined;
+    else if (!(await checkCertificate(notes, option, way, now))) return undefined;
     return { option, way };
   } catch (fault) {
     notes.fail(option, explainConnection(reasonIn(fault), url.host));
