@@ -12,12 +12,14 @@ export function describeFault(fault: unknown, { jid, server }: Omit<Target, 'sec
 
 /** By stream error condition (RFC 6120 §4.9.3) or system error code. */
 const words: Readonly<Record<string, (jid: string, where: string) => string>> = {
+  // ejabberd says the same of a component that it does not know, and Prosody the next of its client port.
   'not-authorized': (jid) =>
     `the XMPP server refuses the secret of ${jid}: component.secret must be what Prosody has as ` +
-    'component_secret, ejabberd as password',
+    `component_secret, ejabberd as password under "${jid}" among the hosts of an ejabberd_service listener`,
   'host-unknown': (jid, where) =>
     `the XMPP server at ${where} knows no component ${jid}: add Component "${jid}" to Prosody's config, or ` +
-    `"${jid}" to the hosts of ejabberd's ejabberd_service listener, and reload it`,
+    `"${jid}" to the hosts of ejabberd's ejabberd_service listener, and see that ${where} is where it takes ` +
+    'components (often port 5347), not clients',
   conflict: (jid) =>
     `another program is connected to the XMPP server as ${jid}: only one can be; stop the other one`,
   'invalid-namespace': (_jid, where) =>
