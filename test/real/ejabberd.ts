@@ -29,7 +29,8 @@ interface Layout extends EjabberdOptions {
 /** ejabberd; ready within a second or two. */
 export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejabberd> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-ejabberd-'));
-  const [clientPort = 0, componentPort = 0, apiPort = 0] = await freePorts(3);
+  const [clientPort = 0, freeComponentPort = 0, apiPort = 0] = await freePorts(3);
+  const { componentPort = freeComponentPort } = options;
   const layout: Layout = {
     ...options,
     domain: options.domain ?? 'localhost',

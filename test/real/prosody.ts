@@ -18,7 +18,8 @@ export type Prosody = XmppServer;
 /** Prosody; ready within a tenth of a second. */
 export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-prosody-'));
-  const [clientPort = 0, componentPort = 0] = await freePorts(2);
+  const [clientPort = 0, freeComponentPort = 0] = await freePorts(2);
+  const { componentPort = freeComponentPort } = options;
   const domain = options.domain ?? 'localhost';
   const config = join(folder, 'prosody.cfg.lua');
   await mkdir(join(folder, 'data'));

@@ -12,6 +12,8 @@ export interface XmppServerOptions {
   readonly components?: readonly ComponentEntry[];
   /** What `porter init` prints for this server, put where it says. */
   readonly lines?: string;
+  /** Where it takes components; a free port where nothing else is said. */
+  readonly componentPort?: number;
   /** With it, clients have to use TLS. */
   readonly tls?: Certificate;
 }
