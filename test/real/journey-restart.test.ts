@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { glob, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { ask } from './ask.ts';
+import { type RunningPorter, startPorter } from './porter.ts';
+import { askSlot, beginPut, openHouse, store, underWay } from './slots.ts';
+
+/** A Porter for the time of one test. */
+async function withPorter(
+  config: Record<string, unknown>,
+  work: (porter: RunningPorter) => Promise<RunningPorter | undefined>,
+): Promise<void> {
+  const porter = await startPorter({ config });
+  let last: RunningPorter | undefined;
+  try {
+    last = await work(porter);
+  } finally {
+    await (last ?? porter).remove();
+  }
+}
+
+/** The same house again, as after a restart of the service. */
+function again({ folder, port }: RunningPorter, config: Record<string, unknown>): Promise<RunningPorter> {
+  return startPorter({ folder, port, config });
+}
+
+async function blobFiles(folder: string): Promise<string[]> {
+  const found: string[] = [];
+  for await (const file of glob('data/blobs/**', { cwd: folder })) {
+    if ((await stat(join(folder, file))).isFile()) found.push(file);
+  }
+  return found;
+}
+
+async function assertSound(porter: RunningPorter): Promise<void> {
+  const { code, stdout, stderr } = await porter.run('fsck');
+  assert.equal(code, 0, stdout + stderr);
+}
+
+test('a restart keeps files and open slots', () =>
+  withPorter(openHouse, async (first) => {
+    const body = randomBytes(300_000);
+    const get = await store(first, body);
+    const slot = await askSlot(first, { size: body.length });
+    assert.deepEqual(await first.stop(), { code: 0, signal: null });
+
+    const second = await again(first, openHouse);
+    assert.ok((await ask(get)).body.equals(body));
+    assert.equal((await ask(slot.put, { method: 'PUT', body })).status, 201);
+    assert.ok((await ask(slot.get)).body.equals(body));
+    return second;
+  }));
+
+test('a kill in the middle of many uploads loses none that was answered and leaves nothing of the others', () =>
+  withPorter({ ...openHouse, slots: { timeout: '10m' } }, async (first) => {
+    const body = randomBytes(2_000_000);
+    const stalled = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const slot = await askSlot(first, { size: body.length });
+        return { slot, put: await beginPut(slot.put, body, 1_500_000) };
+      }),
+    );
+    await underWay(first, stalled.length);
+    // A stream of uploads, of which some are answered before the kill and some are not.
+    const stored: string[] = [];
+    const streams = Array.from({ length: 4 }, async () => {
+      for (;;) stored.push(await store(first, body));
+    });
+    const ended = Promise.allSettled(streams);
+    await first.program.until('answers', () => stored.length >= 12);
+    await first.stop('SIGKILL');
+    await ended;
+    for (const { put } of stalled) put.cut();
+
+    const second = await again(first, openHouse);
+    for (const get of stored) assert.ok((await ask(get)).body.equals(body), get);
+    for (const { slot } of stalled) assert.equal((await ask(slot.get)).status, 404);
+    await assertSound(second);
+
+    letTimePass(second.folder, 11 * 60_000);
+    const cleanup = await second.run('cleanup');
+    assert.equal(cleanup.code, 0, cleanup.stderr);
+    await assertSound(second);
+    const listed = JSON.parse((await second.run('uploads', '--json')).stdout) as { state: string }[];
+    assert.ok(listed.every(({ state }) => state === 'uploaded'));
+    assert.equal((await blobFiles(second.folder)).length, listed.length);
+    for (const get of stored) assert.ok((await ask(get)).body.equals(body), get);
+    return second;
+  }));
+
+/** Makes the ledger believe that all it knows of happened so much earlier. Nobody waits a slot's time for a test. */
+function letTimePass(folder: string, ms: number): void {
+  const ledger = new DatabaseSync(join(folder, 'data/porter.db'));
+  ledger.exec(`
+    update uploads set created_at = created_at - ${ms}, deadline = deadline - ${ms},
+      stored_at = stored_at - ${ms}, claimed_at = claimed_at - ${ms};
+    update instances set seen_at = seen_at - ${ms};
+  `);
+  ledger.close();
+}
+
+test('SIGTERM lets an upload in flight finish, takes no other, and ends well', () =>
+  withPorter(openHouse, async (porter) => {
+    const body = randomBytes(500_000);
+    const slot = await askSlot(porter, { size: body.length });
+    const put = await beginPut(slot.put, body, 400_000);
+    await underWay(porter, 1);
+    porter.program.signal('SIGTERM');
+    await porter.program.until('the end of listening', () =>
+      ask(`${porter.url}/healthz`).then(
+        () => false,
+        () => true,
+      ),
+    );
+    assert.ok(porter.program.running);
+    assert.equal((await put.finish()).status, 201);
+    assert.deepEqual(await porter.program.exited(), { code: 0, signal: null });
+    const second = await again(porter, openHouse);
+    assert.ok((await ask(slot.get)).body.equals(body));
+    return second;
+  }));
+
+test('a second SIGTERM ends it at once, and what had not arrived leaves nothing', () =>
+  withPorter(openHouse, async (porter) => {
+    const body = randomBytes(500_000);
+    const slot = await askSlot(porter, { size: body.length });
+    const put = await beginPut(slot.put, body, 400_000);
+    await underWay(porter, 1);
+    porter.program.signal('SIGTERM');
+    await porter.program.until('the first signal', () => /"stopping"/.test(porter.program.output));
+    porter.program.signal('SIGTERM');
+    assert.deepEqual(await porter.program.exited(), { code: 1, signal: null });
+    put.cut();
+    const second = await again(porter, openHouse);
+    assert.equal((await ask(slot.get)).status, 404);
+    await assertSound(second);
+    return second;
+  }));
+
+test('SIGHUP takes over new rules, and a bad file changes nothing and says why', () =>
+  withPorter(openHouse, async (porter) => {
+    const maxSize = async () => (await ask(`${porter.url}/slot/max_size/?jid=romeo@example.org`)).text.trim();
+    assert.equal(await maxSize(), '0');
+
+    await porter.configure({ ...openHouse, access: [{ jid: '.*', max_file_size: '1 MiB' }] });
+    porter.program.signal('SIGHUP');
+    await porter.program.until('the new rule', async () => (await maxSize()) === '1048576');
+
+    await porter.configure({ ...openHouse, acces: [] });
+    porter.program.signal('SIGHUP');
+    await porter.program.until('the reason', () => /acces\b/.test(porter.program.output));
+    assert.equal(await maxSize(), '1048576');
+    assert.ok(porter.program.running);
+
+    await porter.configure(openHouse);
+    porter.program.signal('SIGHUP');
+    await porter.program.until('the old rule', async () => (await maxSize()) === '0');
+  }));
+
+test('SIGHUP in the middle of an upload does not disturb it', () =>
+  withPorter(openHouse, async (porter) => {
+    const body = randomBytes(500_000);
+    const slot = await askSlot(porter, { size: body.length });
+    const put = await beginPut(slot.put, body, 100_000);
+    await underWay(porter, 1);
+    porter.program.signal('SIGHUP');
+    await porter.program.until('the reload', () => /config read again/.test(porter.program.output));
+    assert.equal((await put.finish()).status, 201);
+    assert.ok((await ask(slot.get)).body.equals(body));
+  }));
