@@ -24,6 +24,7 @@ import { compileAccess } from './policy/access.ts';
 import type { UploadDeps, UploadRules } from './uploads/deps.ts';
 import { createHotFiles } from './uploads/hot.ts';
 import { startHousekeeping } from './uploads/housekeeping.ts';
+import { createOldLinks } from './uploads/old-links.ts';
 import { createTransfers } from './uploads/transfers.ts';
 import { type Components, startComponents } from './xmpp/components.ts';
 
@@ -112,7 +113,9 @@ export async function startApp(config: Config): Promise<App> {
   const data = dataPlane({ ...deps, settings: () => current.data, transfers: createTransfers(), hot });
   // Asked for slots only once their links work.
   let components: Components | undefined;
-  const routes = await createRoutes({ log, clock: systemClock }, [
+  const { locatorOf } = createOldLinks(stores, pathsOf([config.public_url, config.download_url]));
+  const oldLinks = { locatorOf, serve: data.serve };
+  const routes = await createRoutes({ log, clock: systemClock, oldLinks }, [
     probes(
       { meter, readiness: readinessOf(deps, config, () => components), version, probes: () => current.probe },
       config.metrics.path,
@@ -180,6 +183,12 @@ export async function startApp(config: Config): Promise<App> {
 function formatOf({ log }: Config): 'json' | 'pretty' {
   if (log.format !== 'auto') return log.format;
   return process.stdout.isTTY ? 'pretty' : 'json';
+}
+
+/** Of base URLs, where they have one: a web server in front may cut it off. */
+function pathsOf(urls: readonly (string | null | undefined)[]): string[] {
+  const paths = urls.flatMap((url) => (url ? [new URL(url).pathname.replace(/\/+$/, '')] : []));
+  return paths.filter((path) => path !== '');
 }
 
 function slotApiOf(config: Config, deps: Parameters<typeof slotApi>[0]): FastifyPluginAsync[] {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { remove } from '../uploads/remove.ts';
-import { idOfTarget } from '../uploads/why.ts';
+import { findTarget } from '../uploads/why.ts';
 import { CommandFailure } from './fail.ts';
 import { example } from './help.ts';
 import { withHouse } from './house.ts';
@@ -17,7 +17,8 @@ export function addDelete(program: Command, shell: Shell): void {
     .addHelpText('after', example('porter delete 5v1hq0cmvd0zjmf7w8h8k6f6ra'))
     .action(async (targets: string[], options: { json?: boolean }, command: Command) => {
       await withHouse(shell, command, async (deps) => {
-        const ids = targets.map((target) => idOfTarget(target) ?? target);
+        const uploads = await Promise.all(targets.map((target) => findTarget(deps, target)));
+        const ids = targets.map((target, at) => uploads[at]?.id ?? target);
         const removed = await remove(deps, { ids, reason: 'deleted', detail: 'deleted by porter delete' });
         const missing = ids.filter((id) => !removed.some((upload) => upload.id === id));
         if (options.json) await printJson(shell, { removed: removed.map(({ id }) => id), missing });

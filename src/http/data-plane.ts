@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal } from '../base/errors.ts';
 import type { HotFiles } from '../uploads/hot.ts';
 import type { ReceiveDeps } from '../uploads/incoming.ts';
-import { GET_PREFIX, PUT_PREFIX } from '../uploads/links.ts';
+import { GET_PREFIX, idInPath, PUT_PREFIX } from '../uploads/links.ts';
 import { createServing } from '../uploads/serve.ts';
 import { optionsHeaders } from './cors.ts';
 import { handleGet, sendEmpty } from './get.ts';
@@ -31,6 +31,8 @@ export interface DataPlane {
   /** Is this path (of `req.url`, with or without its query) one of ours? */
   owns(path: string): boolean;
   handle(req: IncomingMessage, res: ServerResponse): void;
+  /** GET or HEAD of the file with this locator, whatever the path. */
+  serve(req: IncomingMessage, res: ServerResponse, locator: string): void;
   /** For `checkContinue`: the client waits for `100 Continue`, which nobody has answered yet. */
   handleContinue(req: IncomingMessage, res: ServerResponse): void;
   /**
@@ -61,7 +63,13 @@ export function dataPlane(deps: DataPlaneDeps): DataPlane {
       other(req, res, GET_METHODS);
       return;
     }
-    const running = handleGet(deps, serving, req, res, path);
+    const id = idInPath(path, GET_PREFIX);
+    if (id === undefined) sendEmpty(res, 404);
+    else serveGet(req, res, id);
+  }
+
+  function serveGet(req: IncomingMessage, res: ServerResponse, locator: string): void {
+    const running = handleGet(deps, serving, req, res, locator);
     if (running !== undefined) follow(running, res);
   }
 
@@ -94,6 +102,7 @@ export function dataPlane(deps: DataPlaneDeps): DataPlane {
   return {
     owns: (path) => path.startsWith(GET_PREFIX) || path.startsWith(PUT_PREFIX),
     handle: (req, res) => take(req, res, false),
+    serve: serveGet,
     handleContinue: (req, res) => take(req, res, true),
     async close() {
       stopping = true;

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HotFile } from '../uploads/hot.ts';
-import { GET_PREFIX, idInPath } from '../uploads/links.ts';
 import type { OpenBlob, Serving } from '../uploads/serve.ts';
 import { judgeConditions, rangeMayApply } from './conditions.ts';
 import { CORS_FLAT } from './cors.ts';
@@ -30,12 +29,10 @@ export function handleGet(
   serving: Serving,
   req: IncomingMessage,
   res: ServerResponse,
-  path: string,
+  locator: string,
 ): Promise<void> | undefined {
-  const id = idInPath(path, GET_PREFIX);
-  if (id === undefined) return sendEmpty(res, 404);
-  const file = serving.known(id);
-  if (file === undefined) return lookAndAnswer(deps, serving, req, res, id);
+  const file = serving.known(locator);
+  if (file === undefined) return lookAndAnswer(deps, serving, req, res, locator);
   return answer({ deps, serving, req, res, file, headers: headersNow(deps, file) });
 }
 
@@ -48,10 +45,10 @@ async function lookAndAnswer(
   serving: Serving,
   req: IncomingMessage,
   res: ServerResponse,
-  id: string,
+  locator: string,
 ): Promise<void> {
   try {
-    const file = await serving.find(id);
+    const file = await serving.find(locator);
     if (file) await answer({ deps, serving, req, res, file, headers: headersNow(deps, file) });
     else sendEmpty(res, 404);
   } catch (error) {

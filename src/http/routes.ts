@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import Fastify, {
   type FastifyError,
   type FastifyInstance,
@@ -9,11 +10,20 @@ import type { Clock } from '../base/clock.ts';
 import { Refusal } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { CORS } from './cors.ts';
+import { pathOf } from './paths.ts';
 import { answerTo } from './reply.ts';
 
 export interface RoutesDeps {
   readonly log: Logger;
   readonly clock: Clock;
+  /** Files under paths that no door owns: links that services before us gave out. */
+  readonly oldLinks?: OldLinkServer;
+}
+
+export interface OldLinkServer {
+  /** The locator of the file that a path means; undefined where no such link looks like that. */
+  locatorOf(path: string): Promise<string | undefined>;
+  serve(request: IncomingMessage, response: ServerResponse, locator: string): void;
 }
 
 /** Doors with larger bodies say so themselves. */
@@ -31,10 +41,16 @@ export async function createRoutes(
     answerError(deps, error, request, reply);
   const app = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, frameworkErrors: answer });
   app.setErrorHandler(answer);
-  app.setNotFoundHandler((request, reply) => {
+  app.setNotFoundHandler(async (request, reply) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') throw new Refusal('not_found');
-    // An error's body would be saved as the file that somebody looked for (FIELD 0.3).
-    return reply.code(404).headers(CORS).header('Content-Length', '0').send();
+    const locator = await deps.oldLinks?.locatorOf(pathOf(request.raw.url ?? '/'));
+    if (locator === undefined) {
+      // An error's body would be saved as the file that somebody looked for (FIELD 0.3).
+      return reply.code(404).headers(CORS).header('Content-Length', '0').send();
+    }
+    reply.hijack();
+    deps.oldLinks?.serve(request.raw, reply.raw, locator);
+    return reply;
   });
   for (const plugin of plugins) await app.register(plugin);
   await app.ready();

@@ -6,6 +6,7 @@ import type { Decision } from '../policy/access.ts';
 import { endOf } from '../policy/retention.ts';
 import type { UploadDeps } from './deps.ts';
 import { GET_PREFIX, idInPath, PUT_PREFIX } from './links.ts';
+import { oldLocator } from './old-links.ts';
 
 /** Which rule decides for somebody, or what became of a file. */
 export type Story =
@@ -23,7 +24,7 @@ export async function why(deps: UploadDeps, target: string): Promise<Story> {
   const path = pathOf(target);
   const upload = await findUpload(deps, path);
   if (upload) return { about: 'upload', upload, endsAt: endOf(deps.rules().retention, upload) };
-  const removal = await deps.ledger.findRemoval(idOf(path) ?? target);
+  const removal = await deps.ledger.findRemoval(idOf(path) ?? (await oldLocatorOf(deps, path)) ?? target);
   if (removal) return { about: 'removal', removal };
   const owner = /^https?:|^\//.test(target) ? undefined : bareJid(target);
   if (owner === undefined || idOf(path) !== undefined) return { about: 'nothing', target };
@@ -31,20 +32,34 @@ export async function why(deps: UploadDeps, target: string): Promise<Story> {
   return { about: 'owner', owner, decision: deps.rules().access.decide(owner), usage };
 }
 
+/** The upload that a link or an id means, whatever its state. */
+export async function findTarget(deps: UploadDeps, target: string): Promise<Upload | undefined> {
+  return findUpload(deps, pathOf(target));
+}
+
 async function findUpload(deps: UploadDeps, path: string): Promise<Upload | undefined> {
+  const { ledger } = deps;
   const token = idBehind(path, PUT_PREFIX);
-  if (token !== undefined) return deps.ledger.findByPutKey(sha256Hex(token));
+  if (token !== undefined) return ledger.findByPutKey(sha256Hex(token));
   const id = idOf(path);
-  return id === undefined ? undefined : deps.ledger.find(id);
+  if (id !== undefined) return (await ledger.find(id)) ?? findById(deps, id);
+  const locator = await oldLocatorOf(deps, path);
+  return locator === undefined ? undefined : ledger.find(locator);
+}
+
+/** Uploads of other doors and imported ones have ids too, though their links know nothing of them. */
+async function findById({ ledger }: UploadDeps, id: string): Promise<Upload | undefined> {
+  const [next] = await ledger.listUploads({ after: id.slice(0, -1), limit: 1 });
+  return next?.id === id ? next : undefined;
+}
+
+/** A link of a service that was taken over. */
+async function oldLocatorOf({ ledger }: UploadDeps, path: string): Promise<string | undefined> {
+  return path.startsWith('/') ? oldLocator(await ledger.oldPaths(), path) : undefined;
 }
 
 function idOf(path: string): string | undefined {
   return idBehind(path, GET_PREFIX) ?? (/^[0-9a-z]{26}$/.test(path) ? path : undefined);
-}
-
-/** The upload's id in a download link or an id itself; undefined where it is neither. */
-export function idOfTarget(target: string): string | undefined {
-  return idOf(pathOf(target));
 }
 
 /** Links may carry the path of `public_url` before ours. */

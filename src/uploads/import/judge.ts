@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
-import mime from 'mime';
 import { ALPHABET, sha256Hex } from '../../base/ids.ts';
 import { bareJid } from '../../base/jid.ts';
 import type { Adoption } from '../../ledger/contract.ts';
+import { typesByName } from '../../policy/guess-type.ts';
 import { readMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import { MAX_NAME_BYTES } from '../../policy/names.ts';
 import { endOf, purposeOf } from '../../policy/retention.ts';
@@ -30,7 +30,7 @@ export function adoptionOf(
     owner: ownerOf(found.owner) ?? options.nobody,
     purpose: purposeOf(deps.rules().retention, name, undefined),
     name,
-    type: readMediaType(found.type ?? '') ?? mime.getType(name) ?? UNKNOWN_TYPE,
+    type: readMediaType(found.type ?? '') ?? typesByName(name)[0] ?? UNKNOWN_TYPE,
     size: found.size,
     blob: blobKey(id, name),
     storedAt: Math.min(found.storedAt, deps.clock()),
