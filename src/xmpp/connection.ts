@@ -114,6 +114,16 @@ class GuardedComponent extends Component {
     this.socket?.destroySoon();
   }
 
+  /** Answers that are ready at the same moment leave in one write. */
+  override send(element: Element): Promise<void> {
+    const { socket } = this;
+    if (socket && socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    return super.send(element);
+  }
+
   protected override _onData(data: Buffer | string): void {
     this.heard += 1;
     // After the server's closing tag there is no parser any more, though white space may still come.
