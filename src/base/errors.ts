@@ -41,17 +41,24 @@ export const errorTable = {
   denied: { http: 403, stanza: ['auth', 'forbidden'], text: 'You may not upload files here.' },
   quota_exceeded: {
     http: 402,
+    at: { external: 507, file_share: 507 },
     stanza: ['wait', 'resource-constraint'],
     element: 'retry',
     text: 'Your upload quota is used up.',
   },
   service_full: {
     http: 402,
+    at: { external: 507, file_share: 507 },
     stanza: ['wait', 'resource-constraint'],
     element: 'retry',
     text: 'This upload service is full.',
   },
   caller_refused: { http: 403, text: 'You may not use this address.' },
+  unauthorized: { http: 401, text: 'This needs authorisation.' },
+  signature_wrong: {
+    http: 403,
+    text: 'The signature of this upload link fits neither its path nor this size and type.',
+  },
   slot_unknown: {
     http: 403,
     text: 'This upload link is not valid, or its time is up. Ask for a new slot.',

@@ -12,7 +12,19 @@ export const CORS_FLAT: readonly string[] = Object.entries(CORS).flat();
 /** Seconds for which a browser remembers a preflight's answer; none remembers longer than a day. */
 const PREFLIGHT_AGE = 86_400;
 
+/** As Metronome's share.php has it. */
+const WITH_DELETE: Readonly<Record<string, string>> = {
+  'Access-Control-Allow-Methods': 'OPTIONS, HEAD, GET, PUT, DELETE',
+  'Access-Control-Allow-Headers': 'Authorization, Content-Type, Range, X-Requested-With',
+};
+
 /** The answer to `OPTIONS`, preflight or not: needs no authorisation. */
 export function optionsHeaders(allow: string): Record<string, string> {
-  return { ...CORS, Allow: allow, 'Access-Control-Max-Age': String(PREFLIGHT_AGE), 'Content-Length': '0' };
+  return {
+    ...CORS,
+    ...(allow.includes('DELETE') && WITH_DELETE),
+    Allow: allow,
+    'Access-Control-Max-Age': String(PREFLIGHT_AGE),
+    'Content-Length': '0',
+  };
 }

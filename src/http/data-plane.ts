@@ -2,12 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal } from '../base/errors.ts';
 import type { HotFiles } from '../uploads/hot.ts';
 import type { ReceiveDeps } from '../uploads/incoming.ts';
-import { GET_PREFIX, idInPath, PUT_PREFIX } from '../uploads/links.ts';
+import { removeAt } from '../uploads/remove.ts';
 import { createServing } from '../uploads/serve.ts';
-import { optionsHeaders } from './cors.ts';
+import { CORS_FLAT, optionsHeaders } from './cors.ts';
+import { type FileDoor, methodsOf, targetBelow } from './file-door.ts';
 import { handleGet, sendEmpty } from './get.ts';
 import { pathOf } from './paths.ts';
 import { handlePut, refuse } from './put.ts';
+import { slotDoors } from './slot-doors.ts';
 
 /** What a reload may change. */
 export interface DataPlaneSettings {
@@ -24,6 +26,8 @@ export interface DataPlaneDeps extends ReceiveDeps {
   readonly settings: () => DataPlaneSettings;
   /** `createHotFiles()`, one for the process: tell it of every removal (`forget`). */
   readonly hot: HotFiles;
+  /** Doors besides those of our own slots. */
+  readonly doors?: readonly FileDoor[];
 }
 
 /** PUT, GET, HEAD and OPTIONS of files, on `node:http` itself. */
@@ -44,28 +48,29 @@ export interface DataPlane {
   inFlight(): number;
 }
 
-const PUT_METHODS = 'OPTIONS, PUT';
-const GET_METHODS = 'OPTIONS, HEAD, GET';
-
 export function dataPlane(deps: DataPlaneDeps): DataPlane {
   const serving = createServing(deps);
+  const doors = [...slotDoors, ...(deps.doors ?? [])];
   const transfers = new Set<Promise<void>>();
   let stopping = false;
 
+  const doorOf = (path: string) => doors.find((door) => path.startsWith(door.path));
+
   function take(req: IncomingMessage, res: ServerResponse, waits: boolean): void {
     const path = pathOf(req.url ?? '/');
-    if (path.startsWith(GET_PREFIX)) takeGet(req, res, path);
-    else takePut(req, res, path, waits);
+    const door = doorOf(path);
+    const { method } = req;
+    if (door === undefined) sendEmpty(res, 404);
+    else if (door.locate && (method === 'GET' || method === 'HEAD'))
+      takeGet(req, res, door.locate(path.slice(door.path.length)));
+    else if (door.admit && method === 'PUT') takePut(door, req, res, waits);
+    else if (method === 'DELETE' && door.doom?.()) follow(handleDelete(deps, door, req, res), res);
+    else other(door, req, res);
   }
 
-  function takeGet(req: IncomingMessage, res: ServerResponse, path: string): void {
-    if (req.method !== 'GET' && req.method !== 'HEAD') {
-      other(req, res, GET_METHODS);
-      return;
-    }
-    const id = idInPath(path, GET_PREFIX);
-    if (id === undefined) sendEmpty(res, 404);
-    else serveGet(req, res, id);
+  function takeGet(req: IncomingMessage, res: ServerResponse, locator: string | undefined): void {
+    if (locator === undefined) sendEmpty(res, 404);
+    else serveGet(req, res, locator);
   }
 
   function serveGet(req: IncomingMessage, res: ServerResponse, locator: string): void {
@@ -73,19 +78,19 @@ export function dataPlane(deps: DataPlaneDeps): DataPlane {
     if (running !== undefined) follow(running, res);
   }
 
-  function takePut(req: IncomingMessage, res: ServerResponse, path: string, waits: boolean): void {
-    if (req.method !== 'PUT') other(req, res, PUT_METHODS);
-    else if (stopping) refuse(deps, req, res, new Refusal('unavailable'));
-    else follow(handlePut(deps, req, res, path, waits), res);
+  function takePut(door: FileDoor, req: IncomingMessage, res: ServerResponse, waits: boolean): void {
+    if (stopping) refuse(deps, door, req, res, new Refusal('unavailable'));
+    else follow(handlePut(deps, door, req, res, waits), res);
   }
 
-  function other(req: IncomingMessage, res: ServerResponse, allow: string): void {
+  function other(door: FileDoor, req: IncomingMessage, res: ServerResponse): void {
+    const allow = methodsOf(door);
     if (req.method === 'OPTIONS') {
       res.writeHead(200, optionsHeaders(allow)).end();
     } else if (req.method === 'GET' || req.method === 'HEAD') {
       sendEmpty(res, 405, ['Allow', allow]);
     } else {
-      refuse(deps, req, res, new Refusal('method_not_allowed'), { Allow: allow });
+      refuse(deps, door, req, res, new Refusal('method_not_allowed'), { Allow: allow });
     }
   }
 
@@ -100,7 +105,7 @@ export function dataPlane(deps: DataPlaneDeps): DataPlane {
   }
 
   return {
-    owns: (path) => path.startsWith(GET_PREFIX) || path.startsWith(PUT_PREFIX),
+    owns: (path) => doorOf(path) !== undefined,
     handle: (req, res) => take(req, res, false),
     serve: serveGet,
     handleContinue: (req, res) => take(req, res, true),
@@ -110,4 +115,21 @@ export function dataPlane(deps: DataPlaneDeps): DataPlane {
     },
     inFlight: () => transfers.size,
   };
+}
+
+/** 204: it is gone now; 202: there was nothing (FIELD 5.3). */
+async function handleDelete(
+  deps: DataPlaneDeps,
+  door: FileDoor,
+  req: IncomingMessage,
+  res: ServerResponse,
+): Promise<void> {
+  try {
+    const order = door.doom?.()?.(targetBelow(door, req.url ?? '/'));
+    if (order === undefined) throw new Refusal('method_not_allowed');
+    if (await removeAt(deps, order.locator, order.detail)) res.writeHead(204, CORS_FLAT as string[]).end();
+    else sendEmpty(res, 202);
+  } catch (error) {
+    refuse(deps, door, req, res, error);
+  }
 }

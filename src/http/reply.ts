@@ -18,7 +18,7 @@ export interface AnswerContext {
   /** The request's `Accept`. */
   readonly accept?: string | undefined;
   /** Doors whose status for an error is another than the rest's (`errorTable`, `at`). */
-  readonly door?: 'external' | 'file_share' | 'messages';
+  readonly door?: 'external' | 'file_share' | 'messages' | undefined;
 }
 
 /**
@@ -38,6 +38,7 @@ export function answerTo(error: unknown, context: AnswerContext): Answer {
       'Content-Length': String(Buffer.byteLength(body)),
       'X-Content-Type-Options': 'nosniff',
       ...retryAfter(refusal, context.now),
+      ...challenge(status, context.door),
     },
     body,
   };
@@ -60,6 +61,11 @@ function reportFault(error: unknown, log: Logger): Refusal {
 
 function problem({ code, message }: Refusal, status: number): string {
   return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail: message, code });
+}
+
+/** RFC 9110 §11.6.1: a 401 says how to do better. */
+function challenge(status: number, door: AnswerContext['door']): Record<string, string> {
+  return status === 401 && door === 'file_share' ? { 'WWW-Authenticate': 'Bearer' } : {};
 }
 
 const SHORTLY = { 'Retry-After': '5' };

@@ -1,4 +1,5 @@
-import { createHash, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
+import { hashedOwner, hashOf, sha1OfJid } from '../base/owners.ts';
 import type { Queryable } from './database.ts';
 
 /** What changes in an owner's books, and in everybody's. */
@@ -73,9 +74,10 @@ export async function chargeStored(
   }
 }
 
-/** False where the id is somebody else's, or where another transaction was quicker. */
+/** False where the id is somebody else's, where another transaction was quicker, or where the owner is found by its hash. */
 async function addOwner(q: Queryable, name: string, id: number): Promise<boolean> {
-  const sha1 = createHash('sha1').update(name).digest('hex');
+  const sha1 = hashOf(name) ?? sha1OfJid(name);
+  if (hashOf(name) === undefined && (await nameHashed(q, name, sha1))) return false;
   const added = await q.query(
     'insert into owners (id, name, sha1) values ($1, $2, $3) on conflict do nothing returning id',
     [id, name, sha1],
@@ -83,6 +85,15 @@ async function addOwner(q: Queryable, name: string, id: number): Promise<boolean
   if (added.length === 0) return false;
   await q.query('update totals set owners = owners + 1 where shard = $1', [shardOf(id)]);
   return true;
+}
+
+/** A JID that was known by its hash only, and now is met by its name: what it has and used so far stays its own. */
+async function nameHashed(q: Queryable, name: string, sha1: string): Promise<boolean> {
+  const named = await q.query('update owners set name = $1 where name = $2 returning id', [
+    name,
+    hashedOwner(sha1),
+  ]);
+  return named.length > 0;
 }
 
 /** The row of an owner whom nothing belongs to. */

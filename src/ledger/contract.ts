@@ -5,8 +5,9 @@ export type { Adoption, AdoptOrder, OldPath } from './adoption.ts';
 
 /**
  * Who owns what. Every method is one transaction: it happens whole or not at all, and with `sync` a
- * resolved promise means that it would survive a power cut. Each costs the same with ten rows as with ten
- * million, and work that could be large takes a `limit` and says through its count whether more is left.
+ * resolved promise means that it would survive a power cut; only `reserve`, `claim`, `release` and `heartbeat` may then be
+ * undone together with all that came after them, which costs a client another request. Each costs the same with ten rows
+ * as with ten million, and work that could be large takes a `limit` and says through its count whether more is left.
  *
  * Expected outcomes come back as values, never as exceptions; a rejected promise is a fault of the store.
  * All arguments and results are plain data, because a back end may live in another thread.
@@ -61,6 +62,8 @@ export interface Ledger {
   heartbeat(instance: Instance): Promise<void>;
 
   usage(owner: string): Promise<Usage>;
+  /** The JID with this hex SHA-1 among the owners there are. */
+  ownerBySha1(sha1: string): Promise<string | undefined>;
   /** Uploads by id (oldest page first is not promised), `after` the last id of the page before. */
   listUploads(query: UploadQuery): Promise<Upload[]>;
   listRemovals(query: RemovalQuery): Promise<Removal[]>;

@@ -13,6 +13,7 @@ import {
   listOwners,
   listRemovals,
   listUploads,
+  ownerBySha1,
   stats,
   usage,
 } from './queries.ts';
@@ -32,10 +33,10 @@ export interface LedgerOptions {
 /** The one ledger, over whatever engine runs its SQL. Methods are documented at `Ledger`. */
 export function createLedger(db: Database, options: LedgerOptions = {}): Ledger {
   return {
-    reserve: (reservation) => db.tx((q) => reserve(q, reservation, options.newOwnerId)),
-    claim: (order) => db.tx((q) => claim(q, order)),
+    reserve: (reservation) => db.tx((q) => reserve(q, reservation, options.newOwnerId), 'lazy'),
+    claim: (order) => db.tx((q) => claim(q, order), 'lazy'),
     commit: (order) => db.tx((q) => commit(q, order)),
-    release: (order) => db.tx((q) => release(q, order)),
+    release: (order) => db.tx((q) => release(q, order), 'lazy'),
 
     find: (locator) => find(db, locator),
     findByPutKey: (putKey) => findByPutKey(db, putKey),
@@ -49,9 +50,10 @@ export function createLedger(db: Database, options: LedgerOptions = {}): Ledger 
     adopt: (order) => db.tx((q) => adopt(q, order, options.newOwnerId)),
     rememberOldPath: (oldPath) => db.tx((q) => rememberOldPath(q, oldPath)),
     oldPaths: () => oldPaths(db),
-    heartbeat: (instance) => db.tx((q) => heartbeat(q, instance)),
+    heartbeat: (instance) => db.tx((q) => heartbeat(q, instance), 'lazy'),
 
     usage: (owner) => usage(db, owner),
+    ownerBySha1: (sha1) => ownerBySha1(db, sha1),
     listUploads: (query) => listUploads(db, query),
     listRemovals: (query) => listRemovals(db, query),
     listOwners: (query) => listOwners(db, query),

@@ -1,3 +1,4 @@
+import { hashOf } from '../base/owners.ts';
 import type { Removal, Upload } from '../base/records.ts';
 import type { LedgerStats, OwnerUsage, RemovalQuery, UploadQuery, Usage } from './contract.ts';
 import { chunks, inList, type Queryable, type Value } from './database.ts';
@@ -92,6 +93,11 @@ export async function usage(q: Queryable, owner: string): Promise<Usage> {
     [owner],
   );
   return usageOf(row);
+}
+
+export async function ownerBySha1(q: Queryable, sha1: string): Promise<string | undefined> {
+  const rows = await q.query<{ name: string }>('select name from owners where sha1 = $1', [sha1]);
+  return rows.find(({ name }) => hashOf(name) === undefined)?.name;
 }
 
 export async function listOwners(

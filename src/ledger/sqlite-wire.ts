@@ -29,6 +29,7 @@ const READS: ReadonlySet<Method> = new Set<Method>([
   'doomed',
   'oldPaths',
   'usage',
+  'ownerBySha1',
   'listUploads',
   'listRemovals',
   'listOwners',

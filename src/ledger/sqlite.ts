@@ -58,6 +58,7 @@ function connect(threads: Record<Role, Thread>): Ledger {
     oldPaths: method('oldPaths'),
     heartbeat: method('heartbeat'),
     usage: method('usage'),
+    ownerBySha1: method('ownerBySha1'),
     listUploads: method('listUploads'),
     listRemovals: method('listRemovals'),
     listOwners: method('listOwners'),

@@ -16,6 +16,8 @@ export interface UploadRules {
   /** Milliseconds within which a slot's PUT must start. */
   readonly slotTimeout: number;
   readonly typeMismatch: 'refuse' | 'accept';
+  /** JIDs that the config names, by the hex SHA-1 by which ejabberd's links know them. */
+  readonly jidsBySha1?: ReadonlyMap<string, string>;
 }
 
 /** What every use case of uploads works with; built once by `app.ts` and by the commands. */

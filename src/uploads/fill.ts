@@ -1,11 +1,16 @@
 import { Refusal } from '../base/errors.ts';
 import type { Upload } from '../base/records.ts';
 import { contradicts } from '../policy/media-type.ts';
+import type { UploadDeps } from './deps.ts';
 import type { Arrival, ReceiveDeps, SizeCheck } from './incoming.ts';
 import { releaseClaim } from './release.ts';
 
 /** Does what the sender says fit the slot? `Refusal` where not, before a byte of the body is asked for. */
-export function checkArrival(deps: ReceiveDeps, upload: Upload, arrival: Arrival): void {
+export function checkArrival(
+  deps: UploadDeps,
+  upload: Pick<Upload, 'size' | 'type'>,
+  arrival: Pick<Arrival, 'size' | 'type'>,
+): void {
   if (arrival.size !== null && arrival.size !== upload.size) throw sizeMismatch(upload, arrival.size);
   if (deps.rules().typeMismatch === 'refuse' && contradicts(arrival.type, upload.type)) {
     throw new Refusal('type_mismatch', {
@@ -14,7 +19,7 @@ export function checkArrival(deps: ReceiveDeps, upload: Upload, arrival: Arrival
   }
 }
 
-function sizeMismatch(upload: Upload, size: number | string): Refusal {
+function sizeMismatch(upload: Pick<Upload, 'size'>, size: number | string): Refusal {
   return new Refusal('size_mismatch', {
     text: `The body has ${size} bytes; the slot was asked for ${upload.size}.`,
   });

@@ -1,15 +1,13 @@
-import { stamp } from '../base/clock.ts';
 import { Refusal } from '../base/errors.ts';
 import { randomId, sha256Hex } from '../base/ids.ts';
 import { bareJid } from '../base/jid.ts';
 import type { Door } from '../base/records.ts';
-import { formatPeriod, formatSize } from '../base/units.ts';
-import type { LimitName, Limits, Reserved } from '../ledger/contract.ts';
 import type { AccessRule } from '../policy/access.ts';
-import { announcedMaxFileSize, limitsFor, type UploadLimits } from '../policy/limits.ts';
-import { isOneOf, readMediaType, UNKNOWN_TYPE } from '../policy/media-type.ts';
+import { announcedMaxFileSize, limitsFor } from '../policy/limits.ts';
+import { readMediaType, UNKNOWN_TYPE } from '../policy/media-type.ts';
 import { judgeName, MAX_NAME_BYTES } from '../policy/names.ts';
-import { isOffered, lifetimesOf, purposeOf } from '../policy/retention.ts';
+import { isOffered, purposeOf } from '../policy/retention.ts';
+import { charge } from './charge.ts';
 import type { UploadDeps } from './deps.ts';
 import { blobKey } from './links.ts';
 
@@ -49,8 +47,6 @@ export async function grant(deps: UploadDeps, request: SlotRequest): Promise<Gra
   const file = readFile(request);
   const purpose = readPurpose(deps, request);
   const limits = limitsFor(rule, retention, purpose, globalQuota);
-  checkSize(file.size, limits);
-  checkType(file.type, rule);
 
   const id = randomId();
   const token = randomId();
@@ -60,15 +56,16 @@ export async function grant(deps: UploadDeps, request: SlotRequest): Promise<Gra
     throw new Refusal('bad_request', { text: 'expire-before lies in the past.' });
   }
   const slot = { id, owner, ...file, deadline: now + slotTimeout };
-  const reserved = await deps.ledger.reserve({
-    upload: { ...slot, locator: id, door: request.door, purpose, blob: blobKey(id, file.name), expiresAt },
-    putKey: sha256Hex(token),
-    limits: limits.quotas,
-    evict: rule.when_full === 'evict',
-    lifetimes: lifetimesOf(retention),
-    now,
-  });
-  if (!reserved.granted) throw overQuota(reserved, file.size, limits.quotas, now);
+  const upload = {
+    ...slot,
+    locator: id,
+    door: request.door,
+    purpose,
+    blob: blobKey(id, file.name),
+    expiresAt,
+  };
+  const taken = await charge(deps, { upload, rule, limits, putKey: sha256Hex(token), now });
+  if (taken) throw new Error(`the random id ${id} is in use`);
   deps.meter.granted(request.door, performance.now() - start);
   return { ...slot, token };
 }
@@ -131,53 +128,4 @@ function readPurpose(deps: UploadDeps, request: SlotRequest): string {
   throw new Refusal('purpose_not_offered', {
     text: `Uploads for the purpose "${purpose}" are not offered here.`,
   });
-}
-
-function checkSize(size: number, { maxFileSize: max }: UploadLimits): void {
-  if (max === null || size <= max) return;
-  throw new Refusal('file_too_large', {
-    text: `The file is too large: ${formatSize(size)}. The maximum file size is ${max} bytes (${formatSize(max)}).`,
-    maxFileSize: max,
-  });
-}
-
-function checkType(type: string, rule: AccessRule): void {
-  if (rule.allowed_types === null || isOneOf(type, rule.allowed_types)) return;
-  throw new Refusal('type_not_allowed', {
-    text: `Files of type ${type} may not be uploaded here, only ${rule.allowed_types.join(', ')}.`,
-  });
-}
-
-/** Says what is used, what the limit is and when it frees (FIELD 0.9). */
-export function overQuota(
-  reserved: Exclude<Reserved, { granted: true }>,
-  size: number,
-  limits: Limits,
-  now: number,
-): Refusal {
-  if (reserved.limit === 'locator') return new Refusal(reserved.removal ? 'removed' : 'already_there');
-  const { limit, used, allowed, freesAt } = reserved;
-  const when = freesAt === null ? hopeless(limit, size, allowed) : promise(freesAt, now);
-  const needs = `this file needs ${formatSize(size)}`;
-  const of = `${formatSize(used)} of ${formatSize(allowed)}`;
-  const texts: Record<typeof limit, string> = {
-    ownerBytes: `Your storage is full: ${of} used, ${needs}.`,
-    purposeBytes: `Your storage for this purpose is full: ${of} used, ${needs}.`,
-    bytesPer: `You have uploaded ${of} in ${formatPeriod(limits.bytesPer?.period ?? 0)}; ${needs}.`,
-    uploadsPer: `You have uploaded ${used} of ${allowed} files in ${formatPeriod(limits.uploadsPer?.period ?? 0)}.`,
-    globalBytes: `This upload service is full: ${needs}.`,
-  };
-  return new Refusal(limit === 'globalBytes' ? 'service_full' : 'quota_exceeded', {
-    text: `${texts[limit]} ${when}`,
-    ...(freesAt !== null && { retryAt: freesAt }),
-  });
-}
-
-function promise(freesAt: number, now: number): string {
-  return `There is room again in ${formatPeriod(Math.max(freesAt - now, 1000))}, at ${stamp(freesAt)}.`;
-}
-
-function hopeless(limit: LimitName, size: number, allowed: number): string {
-  if (limit !== 'uploadsPer' && size > allowed) return 'A file of this size never fits.';
-  return 'Waiting does not help: delete some files.';
 }

@@ -1,6 +1,7 @@
 import type { Door } from '../base/records.ts';
 import type { ClaimOrder } from '../ledger/contract.ts';
 import type { UploadDeps } from './deps.ts';
+import type { SignedUpload } from './signed.ts';
 import type { Transfers } from './transfers.ts';
 
 export interface ReceiveDeps extends UploadDeps {
@@ -20,6 +21,8 @@ export interface Arrival {
   /** Null or empty where none was said. */
   readonly type: string | null;
   readonly body: IncomingBody;
+  /** Where an XMPP server has granted the upload, and `by` is its locator: the PUT reserves it too. */
+  readonly signed?: SignedUpload;
 }
 
 /** How bodies flow, so that all of them together keep to their memory. */

@@ -17,11 +17,16 @@ export function getUrl(base: string, upload: Pick<Upload, 'id' | 'name'>): strin
   return `${base}${GET_PREFIX}${upload.id}/${slug(upload.name)}`;
 }
 
-const ID_PATH = /^\/([0-9a-z]{26})(?:\/[^/]*)?$/;
+const ID_AND_NAME = /^([0-9a-z]{26})(?:\/[^/]*)?$/;
 
 /** The id or token in a path below one of the prefixes; the name behind it is decoration. */
 export function idInPath(path: string, prefix: string): string | undefined {
-  return path.startsWith(prefix) ? ID_PATH.exec(path.slice(prefix.length - 1))?.[1] : undefined;
+  return path.startsWith(prefix) ? idBelow(path.slice(prefix.length)) : undefined;
+}
+
+/** The same for what follows the prefix. */
+export function idBelow(rest: string): string | undefined {
+  return ID_AND_NAME.exec(rest)?.[1];
 }
 
 /** Two-character folders keep any one folder small; the ending lets a web server serve the right type. */

@@ -7,6 +7,7 @@ import { isVisible } from '../policy/retention.ts';
 import { checkArrival, fill } from './fill.ts';
 import type { Arrival, ReceiveDeps } from './incoming.ts';
 import { isSame } from './repeat.ts';
+import { claimSigned } from './signed.ts';
 
 export interface Receipt {
   readonly upload: Upload;
@@ -75,13 +76,17 @@ function noteRefusal(
 }
 
 /** Where another attempt of this process stands in the way and has fallen silent or is just ending, waits for that. */
-async function claim(deps: ReceiveDeps, { by }: Arrival, token: string): Promise<Claimed> {
+async function claim(deps: ReceiveDeps, arrival: Arrival, token: string): Promise<Claimed> {
   for (let attempt = 1; ; attempt += 1) {
-    const order = { by, token, instance: deps.instance, now: deps.clock() };
-    const claimed = await deps.ledger.claim(order);
+    const claimed = await claimOnce(deps, arrival, token);
     if (claimed.outcome !== 'receiving' || attempt === ATTEMPTS) return claimed;
     if (!(await outlived(deps, claimed.upload.id))) return claimed;
   }
+}
+
+function claimOnce(deps: ReceiveDeps, { signed, ...arrival }: Arrival, token: string): Promise<Claimed> {
+  if (signed) return claimSigned(deps, { ...arrival, signed }, token);
+  return deps.ledger.claim({ by: arrival.by, token, instance: deps.instance, now: deps.clock() });
 }
 
 /** Is the attempt that held this upload over? An attempt that is alive is left alone. */
@@ -97,16 +102,21 @@ async function outlived(deps: ReceiveDeps, id: string): Promise<boolean> {
   return true;
 }
 
-/** The answer to the first attempt may have got lost: the same bytes again are fine until the slot's time is up. */
+/** The answer to the first attempt may have got lost: the same bytes again are fine for a while. */
 async function repeat(deps: ReceiveDeps, upload: Upload, arrival: Arrival): Promise<Receipt> {
   const now = deps.clock();
   if (!isVisible(deps.rules().retention, upload, now)) throw new Refusal('removed');
-  if (now >= upload.deadline) throw new Refusal('already_there');
+  if (now >= repeatEnd(upload, arrival)) throw new Refusal('already_there');
   if (arrival.size !== null && arrival.size !== upload.size) throw new Refusal('already_there');
   checkArrival(deps, upload, arrival);
   arrival.body.accept();
   if (!(await isSame(deps, upload, arrival.body))) throw new Refusal('already_there');
   return { upload, again: true };
+}
+
+function repeatEnd({ storedAt, deadline }: Upload, { signed }: Arrival): number {
+  const repeatFor = signed?.repeatFor ?? null;
+  return repeatFor === null || storedAt === null ? deadline : storedAt + repeatFor;
 }
 
 async function isRemoved({ ledger }: ReceiveDeps, by: Arrival['by']): Promise<boolean> {

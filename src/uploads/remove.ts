@@ -27,6 +27,13 @@ export async function remove(deps: UploadDeps, order: RemovalOrder): Promise<Upl
   return removed;
 }
 
+/** Removes the upload that a GET would find by this locator, whatever its state. False where there is none. */
+export async function removeAt(deps: UploadDeps, locator: string, detail: string): Promise<boolean> {
+  const upload = await deps.ledger.find(locator);
+  if (upload === undefined) return false;
+  return (await remove(deps, { ids: [upload.id], reason: 'deleted', detail })).length > 0;
+}
+
 /** Removes everything that an owner ever uploaded, and its name from every record. Returns how many went. */
 export async function forget(
   deps: UploadDeps,
