@@ -1,0 +1,113 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { glob, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { answerOf, ask, open } from './ask.ts';
+import { type RunningPorter, startPorter, temporaryFolder } from './porter.ts';
+import { askSlot, openHouse, store } from './slots.ts';
+import { mountDisk, needsMount, type SmallDisk } from './small-disk.ts';
+
+const MB = 1_000_000;
+
+async function withSmallDisk(
+  megabytes: number,
+  work: (porter: RunningPorter, disk: SmallDisk) => Promise<void>,
+): Promise<void> {
+  const folder = await temporaryFolder();
+  const disk = await mountDisk(join(folder, 'blobs'), megabytes);
+  const porter = await startPorter({ folder, config: { ...openHouse, storage: { blobs: './blobs' } } });
+  try {
+    await work(porter, disk);
+  } finally {
+    await porter.stop();
+    await disk.remove();
+    await porter.remove();
+  }
+}
+
+async function bytesBelow(folder: string): Promise<number> {
+  let sum = 0;
+  for await (const file of glob('**', { cwd: folder })) {
+    const found = await stat(join(folder, file));
+    if (found.isFile()) sum += found.size;
+  }
+  return sum;
+}
+
+describe('a disk', { skip: needsMount() }, () => {
+  test('that is full: 507 in words, nothing of it left, and the slot works once there is room', () =>
+    withSmallDisk(8, async (porter, disk) => {
+      const small = randomBytes(3 * MB);
+      const first = await store(porter, small);
+      const big = randomBytes(6 * MB);
+      const slot = await askSlot(porter, { size: big.length });
+      const refused = await ask(slot.put, { method: 'PUT', body: big });
+      assert.equal(refused.status, 507);
+      assert.match(refused.text, /^[^\n/]+\n?$/);
+      assert.equal((await ask(slot.get)).status, 404);
+      assert.equal(await bytesBelow(disk.path), small.length);
+      assert.ok((await ask(first)).body.equals(small));
+      const fsck = await porter.run('fsck');
+      assert.equal(fsck.code, 0, fsck.stdout);
+
+      assert.equal((await porter.run('delete', first)).code, 0);
+      assert.equal((await ask(slot.put, { method: 'PUT', body: big })).status, 201);
+      assert.ok((await ask(slot.get)).body.equals(big));
+    }));
+
+  test('that can no longer be written: /readyz says so, files are still served, and it comes back by itself', () =>
+    withSmallDisk(8, async (porter, disk) => {
+      const body = randomBytes(100_000);
+      const get = await store(porter, body);
+      assert.equal((await ask(`${porter.url}/readyz`)).status, 200);
+      await disk.makeReadOnly();
+      const ready = () => ask(`${porter.url}/readyz`);
+      await porter.program.until('503', async () => (await ready()).status === 503);
+      const { reasons } = JSON.parse((await ready()).text);
+      assert.deepEqual(
+        reasons.map(({ part }: { part: string }) => part),
+        ['blobs'],
+      );
+      assert.doesNotMatch(JSON.stringify(reasons), /porter-test/);
+      assert.ok((await ask(get)).body.equals(body));
+      const slot = await askSlot(porter, { size: body.length });
+      const refused = await ask(slot.put, { method: 'PUT', body });
+      assert.ok(refused.status >= 500, String(refused.status));
+      assert.doesNotMatch(refused.text, /porter-test/);
+      await disk.makeWritable();
+      await porter.program.until('200', async () => (await ready()).status === 200);
+      assert.equal((await ask(slot.put, { method: 'PUT', body })).status, 201);
+    }));
+});
+
+test('an upload of a gigabyte takes no more memory than a small one', {
+  skip: process.platform === 'linux' ? false : 'needs /proc',
+}, async () => {
+  const porter = await startPorter({ config: openHouse });
+  try {
+    await store(porter, randomBytes(100_000));
+    const chunk = randomBytes(MB);
+    const size = 1000 * MB;
+    const slot = await askSlot(porter, { size });
+    const request = open(slot.put, { method: 'PUT', headers: { 'Content-Length': size } });
+    const answered = answerOf(request);
+    for (let sent = 0; sent < size; sent += MB) {
+      if (!request.write(chunk)) await once(request, 'drain');
+    }
+    request.end();
+    assert.equal((await answered).status, 201);
+    assert.ok((await peakMemory(porter)) < 200 * MB, `${await peakMemory(porter)} bytes at the most`);
+    const end = await ask(slot.get, { headers: { Range: 'bytes=-1000000' } });
+    assert.ok(end.body.equals(chunk));
+  } finally {
+    await porter.remove();
+  }
+});
+
+/** The most memory that the process ever had resident, bytes. */
+async function peakMemory({ program }: RunningPorter): Promise<number> {
+  const status = await readFile(`/proc/${program.pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}
