@@ -7,12 +7,18 @@ export interface Queryable {
 }
 
 /**
+ * `lazy`: a power cut may take it back, though never without what was committed after it. For what costs nobody more
+ * than asking again; it spares a flush of the disk.
+ */
+export type Durability = 'durable' | 'lazy';
+
+/**
  * The narrow seam under the ledger. A bare `query` sees what was committed last and waits for no writer.
  * Failures are `LedgerFault`s.
  */
 export interface Database extends Queryable {
   /** All of `work` or nothing of it; resolves once it is durable. `work` may run again where an engine asks for it. */
-  tx<T>(work: (q: Queryable) => Promise<T>): Promise<T>;
+  tx<T>(work: (q: Queryable) => Promise<T>, durability?: Durability): Promise<T>;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { Queryable, Value } from './database.ts';
+import type { Durability, Queryable, Value } from './database.ts';
 import { faultOf, isBusy } from './sqlite-fault.ts';
 
 export interface SqliteOptions {
@@ -24,10 +24,14 @@ const CHECKPOINT_PAGES = 4000;
 export class SqliteConnection implements Queryable {
   readonly #db: DatabaseSync;
   readonly #prepared = new Map<string, Prepared>();
+  readonly #sync: boolean;
+  #flushes: boolean;
   #patient = true;
 
   /** @throws LedgerFault */
   constructor({ file, sync }: SqliteOptions) {
+    this.#sync = sync;
+    this.#flushes = sync;
     this.#db = attempt(() => new DatabaseSync(file, { timeout: PATIENCE }));
     try {
       this.exec('pragma journal_mode = wal');
@@ -67,7 +71,8 @@ export class SqliteConnection implements Queryable {
   }
 
   /** Starts a transaction that may write; waits for as long as another program holds the database. */
-  begin(): void {
+  begin(durability: Durability): void {
+    this.#flush(this.#sync && durability === 'durable');
     const deadline = Date.now() + PATIENCE;
     // From here on the waiting is done below.
     if (this.#patient) this.exec('pragma busy_timeout = 0');
@@ -75,6 +80,13 @@ export class SqliteConnection implements Queryable {
     attempt(() => {
       while (!this.#tryBegin(deadline)) pause();
     });
+  }
+
+  /** In WAL mode `full` flushes at each commit, everything committed before it included; `normal` at checkpoints. */
+  #flush(flushes: boolean): void {
+    if (flushes === this.#flushes) return;
+    this.exec(`pragma synchronous = ${flushes ? 'full' : 'normal'}`);
+    this.#flushes = flushes;
   }
 
   #tryBegin(deadline: number): boolean {

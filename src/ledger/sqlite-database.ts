@@ -1,5 +1,5 @@
 import { LedgerFault } from './contract.ts';
-import type { Database, Queryable, Value } from './database.ts';
+import type { Database, Durability, Queryable, Value } from './database.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import { SqliteConnection, type SqliteOptions } from './sqlite-connection.ts';
 
@@ -9,12 +9,14 @@ const BATCH = 128;
 /** A transaction that waits for its turn. `run` does its work and returns what to do once it is committed. */
 interface Waiting {
   run(q: Queryable): Promise<() => void>;
+  readonly durability: Durability;
   reject(reason: unknown): void;
 }
 
 /**
  * SQLite with group commit: all transactions that wait run in one, each under a savepoint of its own, so that one
- * that fails doesn't touch the others, and one fsync is enough for all. None is acknowledged before it.
+ * that fails doesn't touch the others, and one fsync is enough for all. None is acknowledged before it; a batch in which
+ * nothing has to be durable needs none.
  * Blocks its thread while it works; `sqlite.ts` gives it one.
  */
 export class SqliteDatabase implements Database {
@@ -41,14 +43,14 @@ export class SqliteDatabase implements Database {
     return await this.#reader.query<Row>(sql, params);
   }
 
-  async tx<T>(work: (q: Queryable) => Promise<T>): Promise<T> {
+  async tx<T>(work: (q: Queryable) => Promise<T>, durability: Durability = 'durable'): Promise<T> {
     this.#checkOpen();
     return await new Promise<T>((resolve, reject) => {
       const run = async (q: Queryable) => {
         const result = await work(q);
         return () => resolve(result);
       };
-      this.#waiting.push({ run, reject });
+      this.#waiting.push({ run, durability, reject });
       this.#running ??= this.#runLater();
     });
   }
@@ -84,7 +86,7 @@ export class SqliteDatabase implements Database {
 /** Rejects where the commit fails; then nothing of the batch has happened. */
 async function commitTogether(connection: SqliteConnection, batch: readonly Waiting[]): Promise<void> {
   const outcomes: (() => void)[] = [];
-  connection.begin();
+  connection.begin(batch.some(({ durability }) => durability === 'durable') ? 'durable' : 'lazy');
   try {
     for (const waiting of batch) outcomes.push(await runAlone(connection, waiting));
     connection.exec('commit');
