@@ -60,15 +60,15 @@ export function isVisible(retention: Retention, upload: Upload, now: number): bo
 }
 
 /**
- * For the ledger: how long each purpose lives. What its purpose keeps for ever is never taken to make room;
- * uploads without a purpose always may be.
+ * For the ledger: how long each purpose lives. What its purpose itself keeps for ever is never taken to make
+ * room; all else may be, also where the general age is for ever.
  */
 export function lifetimesOf(retention: Retention): Lifetimes {
   const names = ['', ...Object.keys(retention.purposes)];
   return Object.fromEntries(
     names.map((purpose) => {
-      const maxAge = maxAgeOf(retention, purpose);
-      return [purpose, { maxAge, evictable: purpose === '' || maxAge !== null }];
+      const evictable = retention.purposes[purpose]?.max_age !== null;
+      return [purpose, { maxAge: maxAgeOf(retention, purpose), evictable }];
     }),
   );
 }

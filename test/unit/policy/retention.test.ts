@@ -94,6 +94,9 @@ describe('purposes', () => {
     const lifetimes = lifetimesOf(retention);
     assert.deepEqual(lifetimes.profile, { maxAge: null, evictable: false });
     assert.deepEqual(lifetimes.ephemeral, { maxAge: 7 * DAY, evictable: true });
-    assert.deepEqual(lifetimesOf({ ...retention, max_age: null })[''], { maxAge: null, evictable: true });
+    const forEver = lifetimesOf({ ...retention, max_age: null });
+    assert.deepEqual(forEver[''], { maxAge: null, evictable: true });
+    assert.deepEqual(forEver.message, { maxAge: null, evictable: true }, 'an ordinary upload may be taken');
+    assert.deepEqual(forEver.profile, { maxAge: null, evictable: false });
   });
 });
