@@ -107,7 +107,8 @@ function uploadRow(deps: UploadDeps, config: Config, upload: Upload): Row {
     expires: end === null ? null : iso(end),
     removed: null,
     reason: null,
-    link: base === null ? null : getUrl(base, upload),
+    // Only the hash of another server's link is kept.
+    link: base === null || upload.locator !== id ? null : getUrl(base, upload),
   };
 }
 
