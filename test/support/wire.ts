@@ -61,3 +61,8 @@ export class Wire {
     });
   }
 }
+
+/** Waits for something that comes by itself. */
+export async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}

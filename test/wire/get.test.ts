@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { Blobs, OpenBlob } from '../../src/blobs/contract.ts';
 import { type DataHouse, openDataHouse, type TestSlot } from '../support/data-house.ts';
 import type { Reply } from '../support/http.ts';
-import { Wire } from '../support/wire.ts';
+import { until, Wire } from '../support/wire.ts';
 import { DAY } from '../unit/uploads/house.ts';
 
 const BODY = 'The quick brown fox jumps over the lazy dog.';
@@ -433,8 +433,4 @@ function failingAfterFirstChunk(real: Blobs): Blobs {
       return blob && { ...blob, read: (start, end) => cut(blob, start, end) };
     },
   };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 }
