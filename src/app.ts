@@ -5,12 +5,16 @@ import { addGauges } from './base/gauges.ts';
 import { randomId } from './base/ids.ts';
 import { createLog, type Logger } from './base/log.ts';
 import { createMeter } from './base/meter.ts';
+import { sha1OfJid } from './base/owners.ts';
 import { version } from './base/version.ts';
 import type { Blobs } from './blobs/contract.ts';
 import { fsBlobs } from './blobs/fs.ts';
 import { builtFeatures, refuseMissingFeatures } from './config/features.ts';
 import type { Config } from './config/load.ts';
 import { dataPlane } from './http/data-plane.ts';
+import { type ExternalSettings, externalDoor } from './http/external.ts';
+import type { FileDoor } from './http/file-door.ts';
+import { type FileShareSettings, fileShareDoor } from './http/file-share.ts';
 import type { ListenAddress } from './http/listen.ts';
 import { withMirror } from './http/mirror.ts';
 import { type ProbeSettings, probes } from './http/probes.ts';
@@ -20,7 +24,7 @@ import { HttpServer } from './http/server.ts';
 import { type SlotApiSettings, slotApi } from './http/slot-api.ts';
 import type { Ledger } from './ledger/contract.ts';
 import { openSqliteLedger } from './ledger/sqlite.ts';
-import { compileAccess } from './policy/access.ts';
+import { compileAccess, jidsNamedBy } from './policy/access.ts';
 import type { UploadDeps, UploadRules } from './uploads/deps.ts';
 import { createHotFiles } from './uploads/hot.ts';
 import { startHousekeeping } from './uploads/housekeeping.ts';
@@ -68,6 +72,9 @@ export function rulesOf(config: Config): UploadRules {
     globalQuota: config.global_quota,
     slotTimeout: config.slots.timeout,
     typeMismatch: config.uploads.type_mismatch,
+    jidsBySha1: new Map(
+      [...(config.admin?.jids ?? []), ...jidsNamedBy(config.access)].map((jid) => [sha1OfJid(jid), jid]),
+    ),
   };
 }
 
@@ -87,7 +94,14 @@ function settingsOf(config: Config) {
     inlineTypes: config.downloads.inline_types,
     downloadHeaders: config.downloads.headers,
   };
-  return { config, rules: rulesOf(config), probe, slots, data };
+  const external: ExternalSettings = {
+    secrets: config.external?.secret ?? [],
+    deleteSecret: config.external?.delete_secret ?? null,
+    maxFileSize: config.external?.max_file_size ?? 0,
+    maxTotalSize: config.external?.max_total_size ?? null,
+  };
+  const fileShare: FileShareSettings = { secrets: config.file_share?.secret ?? [] };
+  return { config, rules: rulesOf(config), probe, slots, data, external, fileShare };
 }
 
 /** Starts everything that the config asks for: stores, use cases, doors, in this order. */
@@ -110,7 +124,8 @@ export async function startApp(config: Config): Promise<App> {
       for (const { locator } of removed) hot.forget(locator);
     },
   };
-  const data = dataPlane({ ...deps, settings: () => current.data, transfers: createTransfers(), hot });
+  const doors = signedDoors(config, () => current);
+  const data = dataPlane({ ...deps, settings: () => current.data, transfers: createTransfers(), hot, doors });
   // Asked for slots only once their links work.
   let components: Components | undefined;
   const { locatorOf } = createOldLinks(stores, pathsOf([config.public_url, config.download_url]));
@@ -191,6 +206,18 @@ function pathsOf(urls: readonly (string | null | undefined)[]): string[] {
   return paths.filter((path) => path !== '');
 }
 
+/** The doors whose links the XMPP server signs. */
+function signedDoors(
+  { external, file_share }: Config,
+  current: () => { external: ExternalSettings; fileShare: FileShareSettings },
+): FileDoor[] {
+  const clock = systemClock;
+  return [
+    ...(external ? [externalDoor({ clock, external: () => current().external }, external.path)] : []),
+    ...(file_share ? [fileShareDoor({ clock, fileShare: () => current().fileShare }, file_share.path)] : []),
+  ];
+}
+
 function slotApiOf(config: Config, deps: Parameters<typeof slotApi>[0]): FastifyPluginAsync[] {
   return config.slot_api ? [slotApi(deps, config.slot_api.path)] : [];
 }
@@ -229,6 +256,8 @@ function needRestart(before: Config, after: Config): string[] {
   const changed = READ_ONCE.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
   const paths = [
     before.slot_api?.path !== after.slot_api?.path && 'slot_api.path',
+    before.external?.path !== after.external?.path && 'external.path',
+    before.file_share?.path !== after.file_share?.path && 'file_share.path',
     before.metrics.path !== after.metrics.path && 'metrics.path',
   ];
   return [...changed, ...paths.filter((key) => key !== false)];

@@ -47,6 +47,11 @@ export const external = z.strictObject({
     '100 MiB',
     'The largest file, whatever the XMPP server has signed.',
   ),
+  max_total_size: optional(
+    size({ min: 1 }),
+    'no limit',
+    'Bytes of one user whom the links name by a hash (ejabberd) and whose JID nothing here knows: the limits of `access` hold for all others. Links of Prosody and Metronome name no user.',
+  ),
 });
 
 export const fileShare = z.strictObject({

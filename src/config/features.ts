@@ -42,4 +42,9 @@ export function refuseMissingFeatures(config: Config, built: ReadonlySet<Feature
 }
 
 /** What this version has. A later one adds a line here with the door it builds. */
-export const builtFeatures: ReadonlySet<Feature> = new Set<Feature>(['component', 'slot_api']);
+export const builtFeatures: ReadonlySet<Feature> = new Set<Feature>([
+  'component',
+  'slot_api',
+  'external',
+  'file_share',
+]);

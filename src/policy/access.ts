@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { bareJid } from '../base/jid.ts';
 
 /** One rule of `access`, as the config has it. Sizes in bytes, periods in milliseconds, null = no limit. */
 export interface AccessRule {
@@ -25,6 +26,16 @@ export type Decision =
 /** First rule whose pattern matches decides; where none does, the answer is no. */
 export interface Access {
   decide(owner: string): Decision;
+}
+
+/** `^romeo@example\.org$`, with its dots escaped or not. */
+const ONE_JID = /^\^((?:[\w@.-]|\\[@.-])+)\$$/;
+
+/** The JIDs that rules name one by one. */
+export function jidsNamedBy(rules: readonly Pick<AccessRule, 'jid'>[]): string[] {
+  return rules.flatMap(({ jid }) =>
+    jid.flatMap((pattern) => bareJid(ONE_JID.exec(pattern)?.[1]?.replaceAll('\\', '') ?? '') ?? []),
+  );
 }
 
 /** Each provider's active users fit; beyond it the least recently seen are matched afresh. */

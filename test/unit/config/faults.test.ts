@@ -153,7 +153,7 @@ describe('an unknown key', () => {
   });
 
   test('that stands in the wrong place is told the right one', () => {
-    assert.match(fault('max_total_size: 5'), /it belongs in access\[\]/);
+    assert.match(fault('when_full: evict'), /it belongs in access\[\]/);
     assert.match(fault('idle_timeout: 5'), /it belongs in uploads/);
     assert.match(fault('purposes: {}'), /it belongs in retention/);
   });
