@@ -8,6 +8,7 @@ import type { UploadLimits } from '../policy/limits.ts';
 import { isOneOf } from '../policy/media-type.ts';
 import { lifetimesOf } from '../policy/retention.ts';
 import type { UploadDeps } from './deps.ts';
+import { fullOr } from './full.ts';
 
 /** An upload that its rule has let in, and what bounds it. */
 export interface ChargeOrder {
@@ -31,15 +32,19 @@ export async function charge(deps: UploadDeps, order: ChargeOrder): Promise<Take
   const { upload, rule, limits, putKey, claim, now } = order;
   checkSize(upload.size, limits);
   checkType(upload.type, rule);
-  const reserved = await deps.ledger.reserve({
-    upload,
-    putKey,
-    limits: limits.quotas,
-    evict: rule.when_full === 'evict',
-    lifetimes: lifetimesOf(deps.rules().retention),
-    now,
-    ...(claim && { claim }),
-  });
+  const reserved = await deps.ledger
+    .reserve({
+      upload,
+      putKey,
+      limits: limits.quotas,
+      evict: rule.when_full === 'evict',
+      lifetimes: lifetimesOf(deps.rules().retention),
+      now,
+      ...(claim && { claim }),
+    })
+    .catch((failure: unknown) => {
+      throw fullOr(failure);
+    });
   if (reserved.granted) return undefined;
   if (reserved.limit === 'locator') return reserved;
   throw overQuota(reserved, upload, limits.quotas, now);

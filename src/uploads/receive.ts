@@ -1,10 +1,10 @@
 import { Refusal } from '../base/errors.ts';
 import { randomId } from '../base/ids.ts';
 import type { Upload } from '../base/records.ts';
-import { BlobFault } from '../blobs/contract.ts';
-import { type Claimed, LedgerFault } from '../ledger/contract.ts';
+import type { Claimed } from '../ledger/contract.ts';
 import { isVisible } from '../policy/retention.ts';
 import { checkArrival, fill } from './fill.ts';
+import { fullOr } from './full.ts';
 import type { Arrival, ReceiveDeps } from './incoming.ts';
 import { isSame } from './repeat.ts';
 import { claimSigned } from './signed.ts';
@@ -31,15 +31,10 @@ export async function receive(deps: ReceiveDeps, arrival: Arrival): Promise<Rece
     if (claimed.outcome !== 'unknown') upload = claimed.upload;
     return await settle(deps, claimed, token, arrival);
   } catch (failure) {
-    const refusal = isFull(failure) ? new Refusal('storage_full', { cause: failure }) : failure;
+    const refusal = fullOr(failure);
     if (refusal instanceof Refusal) noteRefusal(deps, refusal, upload, arrival);
     throw refusal;
   }
-}
-
-/** A full disk is a full disk, whichever store met it. */
-function isFull(failure: unknown): boolean {
-  return (failure instanceof BlobFault || failure instanceof LedgerFault) && failure.kind === 'full';
 }
 
 async function settle(

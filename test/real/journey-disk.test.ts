@@ -1,23 +1,26 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { glob, readFile, stat } from 'node:fs/promises';
+import { glob, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { answerOf, ask, open } from './ask.ts';
 import { type RunningPorter, startPorter, temporaryFolder } from './porter.ts';
-import { askSlot, openHouse, store } from './slots.ts';
+import { askSlot, openHouse, requestSlot, store } from './slots.ts';
 import { mountDisk, needsMount, type SmallDisk } from './small-disk.ts';
 
 const MB = 1_000_000;
 
+/** With the blobs on a disk of `megabytes`, and the ledger too where it is asked for. */
 async function withSmallDisk(
   megabytes: number,
   work: (porter: RunningPorter, disk: SmallDisk) => Promise<void>,
+  ledger = './porter.db',
 ): Promise<void> {
   const folder = await temporaryFolder();
-  const disk = await mountDisk(join(folder, 'blobs'), megabytes);
-  const porter = await startPorter({ folder, config: { ...openHouse, storage: { blobs: './blobs' } } });
+  const disk = await mountDisk(join(folder, 'disk'), megabytes);
+  const storage = { blobs: './disk/blobs', ledger };
+  const porter = await startPorter({ folder, config: { ...openHouse, storage } });
   try {
     await work(porter, disk);
   } finally {
@@ -56,6 +59,23 @@ describe('a disk', { skip: needsMount() }, () => {
       assert.equal((await ask(slot.put, { method: 'PUT', body: big })).status, 201);
       assert.ok((await ask(slot.get)).body.equals(big));
     }));
+
+  test('that is full to the last byte, the ledger on it: slots are refused with 507, until there is room', () =>
+    withSmallDisk(
+      4,
+      async (porter, disk) => {
+        const body = randomBytes(100_000);
+        const get = await store(porter, body);
+        const filler = join(disk.path, 'filler');
+        await assert.rejects(writeFile(filler, Buffer.alloc(5 * MB)), { code: 'ENOSPC' });
+        const refused = await requestSlot(porter, { size: body.length });
+        assert.deepEqual([refused.status, refused.text], [507, 'There is no space left.\n']);
+        assert.ok((await ask(get)).body.equals(body));
+        await rm(filler);
+        await store(porter, body);
+      },
+      './disk/porter.db',
+    ));
 
   test('that can no longer be written: /readyz says so, files are still served, and it comes back by itself', () =>
     withSmallDisk(8, async (porter, disk) => {
