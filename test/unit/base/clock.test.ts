@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { stamp, systemClock } from '../../../src/base/clock.ts';
+import { parseStamp, stamp, systemClock } from '../../../src/base/clock.ts';
 
 describe('time', () => {
   test('is stamped in UTC to the second, as XEP-0082 has it', () => {
@@ -18,6 +18,33 @@ describe('time', () => {
         assert.match(stamp(ms), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
       }),
     );
+  });
+
+  test('is read from any XEP-0082 date-time', () => {
+    assert.equal(parseStamp('1970-01-01T00:00:01Z'), 1000);
+    assert.equal(parseStamp('2027-02-03T04:05:06.789Z'), Date.UTC(2027, 1, 3, 4, 5, 6, 789));
+    assert.equal(parseStamp('2027-02-03T04:05:06+02:30'), Date.UTC(2027, 1, 3, 1, 35, 6));
+    assert.equal(parseStamp('2028-02-29T00:00:00Z'), Date.UTC(2028, 1, 29));
+    fc.assert(
+      fc.property(fc.nat(4_102_444_800), (seconds) => {
+        assert.equal(parseStamp(stamp(seconds * 1000)), seconds * 1000);
+      }),
+    );
+  });
+
+  test('is not read from anything else, nor from days that no calendar has', () => {
+    const none = [
+      '',
+      'tomorrow',
+      '2027-02-03',
+      '2027-02-03T04:05:06',
+      '2027-02-03 04:05:06Z',
+      '2027-13-01T00:00:00Z',
+    ];
+    for (const text of [...none, '2027-02-29T00:00:00Z', '2027-02-03T25:00:00Z', ' 2027-02-03T04:05:06Z']) {
+      assert.equal(parseStamp(text), undefined, text);
+    }
+    fc.assert(fc.property(fc.string(), (text) => parseStamp(text) === undefined));
   });
 
   test('goes by whole milliseconds', () => assert.ok(Number.isSafeInteger(systemClock())));
