@@ -27,7 +27,7 @@ const AT_ONCE = 16;
 
 /** Blobs as files `root/ab/<id>.<ext>`. Files with other names are not ours and are left alone. */
 export function fsBlobs(options: FsBlobsOptions): Blobs {
-  const { root, sync, atomic = false, syncsAtOnce = halfThePool(), readMemory = 64 * 1024 * 1024 } = options;
+  const { root, sync, atomic = false, syncsAtOnce = halfThePool(), readMemory = 16 * 1024 * 1024 } = options;
   const syncs = sync ? createSyncs(syncsAtOnce) : null;
   const buffers = createReadBuffers(readMemory);
   makeRoot(root);
