@@ -12,6 +12,7 @@ import { fsBlobs } from './blobs/fs.ts';
 import { builtFeatures, refuseMissingFeatures } from './config/features.ts';
 import type { Config } from './config/load.ts';
 import { dataPlane } from './http/data-plane.ts';
+import { byWebServer, type Delivery, withoutDownloads } from './http/delivery.ts';
 import { type ExternalSettings, externalDoor } from './http/external.ts';
 import type { FileDoor } from './http/file-door.ts';
 import { type FileShareSettings, fileShareDoor } from './http/file-share.ts';
@@ -22,12 +23,13 @@ import { createReadiness, type ReadyCheck } from './http/readiness.ts';
 import { createRoutes } from './http/routes.ts';
 import { HttpServer } from './http/server.ts';
 import { type SlotApiSettings, slotApi } from './http/slot-api.ts';
-import type { Ledger } from './ledger/contract.ts';
+import type { Ledger, OldPath } from './ledger/contract.ts';
 import { openSqliteLedger } from './ledger/sqlite.ts';
 import { compileAccess, jidsNamedBy } from './policy/access.ts';
 import type { UploadDeps, UploadRules } from './uploads/deps.ts';
 import { createHotFiles } from './uploads/hot.ts';
 import { startHousekeeping } from './uploads/housekeeping.ts';
+import { blobUrl } from './uploads/links.ts';
 import { createOldLinks } from './uploads/old-links.ts';
 import { createTransfers } from './uploads/transfers.ts';
 import { type Components, startComponents } from './xmpp/components.ts';
@@ -50,10 +52,12 @@ export interface App {
 }
 
 /** The one place that knows back ends by name. */
-export async function openStores({ storage }: Config): Promise<Stores> {
+export async function openStores({ storage, downloads }: Config): Promise<Stores> {
   if (storage.ledger.kind !== 'sqlite' || storage.blobs.kind !== 'folder') throw new Error('no such store');
   const ledger = await openSqliteLedger({ file: storage.ledger.path, sync: storage.sync });
-  const blobs = fsBlobs({ root: storage.blobs.path, sync: storage.sync });
+  // A web server that reads the folder by itself must never see half a file.
+  const atomic = downloads.via === 'webserver';
+  const blobs = fsBlobs({ root: storage.blobs.path, sync: storage.sync, atomic });
   return {
     ledger,
     blobs,
@@ -72,10 +76,21 @@ export function rulesOf(config: Config): UploadRules {
     globalQuota: config.global_quota,
     slotTimeout: config.slots.timeout,
     typeMismatch: config.uploads.type_mismatch,
+    ...(config.downloads.via === 'webserver' && { fileLink: blobUrl }),
     jidsBySha1: new Map(
       [...(config.admin?.jids ?? []), ...jidsNamedBy(config.access)].map((jid) => [sha1OfJid(jid), jid]),
     ),
+    signedPaths: signedPaths(config),
   };
+}
+
+/** With and without the paths of the base URLs in front, as links are pasted. */
+function signedPaths({ external, file_share, public_url, download_url }: Config): OldPath[] {
+  const doors = { external: external?.path, file_share: file_share?.path };
+  const bases = ['', ...pathsOf([public_url, download_url])];
+  return Object.entries(doors).flatMap(([namespace, path]) =>
+    path === undefined ? [] : bases.map((base) => ({ path: base + path, namespace })),
+  );
 }
 
 /** What a reload replaces, worked out once per config. */
@@ -125,7 +140,14 @@ export async function startApp(config: Config): Promise<App> {
     },
   };
   const doors = signedDoors(config, () => current);
-  const data = dataPlane({ ...deps, settings: () => current.data, transfers: createTransfers(), hot, doors });
+  const data = dataPlane({
+    ...deps,
+    settings: () => current.data,
+    transfers: createTransfers(),
+    hot,
+    doors,
+    delivery: deliveryOf(config),
+  });
   // Asked for slots only once their links work.
   let components: Components | undefined;
   const { locatorOf } = createOldLinks(stores, pathsOf([config.public_url, config.download_url]));
@@ -139,7 +161,7 @@ export async function startApp(config: Config): Promise<App> {
   ]);
   const mirrored = withMirror(
     { ledger: stores.ledger, trustedProxies: () => current.slots.trustedProxies },
-    data,
+    config.downloads.via === 'webserver' ? withoutDownloads(data) : data,
   );
   const server = new HttpServer(
     { log, data: mirrored, route: (request, response) => routes.routing(request, response) },
@@ -175,7 +197,7 @@ export async function startApp(config: Config): Promise<App> {
       log,
       async reload(next) {
         refuseMissingFeatures(next, builtFeatures);
-        const settings = settingsOf(next);
+        const settings = settingsOf(withDeliveryOf(config, next));
         await server.reload(next.tls);
         current = settings;
         log.level = next.log.level;
@@ -216,6 +238,15 @@ function signedDoors(
     ...(external ? [externalDoor({ clock, external: () => current().external }, external.path)] : []),
     ...(file_share ? [fileShareDoor({ clock, fileShare: () => current().fileShare }, file_share.path)] : []),
   ];
+}
+
+function deliveryOf({ downloads: { via, internal_prefix } }: Config): Delivery | undefined {
+  return via === 'x-accel-redirect' || via === 'x-sendfile' ? byWebServer(via, internal_prefix) : undefined;
+}
+
+/** Who sends the files is settled at the start. */
+function withDeliveryOf({ downloads: { via, internal_prefix } }: Config, next: Config): Config {
+  return { ...next, downloads: { ...next.downloads, via, internal_prefix } };
 }
 
 function slotApiOf(config: Config, deps: Parameters<typeof slotApi>[0]): FastifyPluginAsync[] {
@@ -259,6 +290,8 @@ function needRestart(before: Config, after: Config): string[] {
     before.external?.path !== after.external?.path && 'external.path',
     before.file_share?.path !== after.file_share?.path && 'file_share.path',
     before.metrics.path !== after.metrics.path && 'metrics.path',
+    before.downloads.via !== after.downloads.via && 'downloads.via',
+    before.downloads.internal_prefix !== after.downloads.internal_prefix && 'downloads.internal_prefix',
   ];
   return [...changed, ...paths.filter((key) => key !== false)];
 }

@@ -3,7 +3,7 @@ import type { Logger } from '../base/log.ts';
 import type { Meter } from '../base/meter.ts';
 import type { Upload } from '../base/records.ts';
 import type { Blobs } from '../blobs/contract.ts';
-import type { Ledger } from '../ledger/contract.ts';
+import type { Ledger, OldPath } from '../ledger/contract.ts';
 import type { Access } from '../policy/access.ts';
 import type { Retention } from '../policy/retention.ts';
 
@@ -18,6 +18,8 @@ export interface UploadRules {
   readonly typeMismatch: 'refuse' | 'accept';
   /** JIDs that the config names, by the hex SHA-1 by which ejabberd's links know them. */
   readonly jidsBySha1?: ReadonlyMap<string, string>;
+  /** Where links begin that XMPP servers make, as `oldPaths` of the ledger has those of earlier services. */
+  readonly signedPaths?: readonly OldPath[];
 }
 
 /** What every use case of uploads works with; built once by `app.ts` and by the commands. */

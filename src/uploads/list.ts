@@ -1,5 +1,6 @@
+import { namesOf } from '../base/owners.ts';
 import type { Removal, Upload } from '../base/records.ts';
-import type { LedgerStats, OwnerUsage, RemovalQuery, UploadQuery } from '../ledger/contract.ts';
+import type { LedgerStats, OwnerUsage, RemovalQuery, UploadQuery, Usage } from '../ledger/contract.ts';
 import type { UploadDeps } from './deps.ts';
 
 export type { OwnerUsage };
@@ -16,8 +17,16 @@ export async function totals({ ledger, blobs }: Pick<UploadDeps, 'ledger' | 'blo
   return { ...stats, space };
 }
 
-/** All uploads that fit, page by page, so that memory and single queries stay small. */
+/** All uploads that fit, page by page, so that memory and single queries stay small; an owner's under its hash too. */
 export async function* listUploads(
+  deps: Pick<UploadDeps, 'ledger'>,
+  { owner, ...query }: Omit<UploadQuery, 'after' | 'limit'>,
+): AsyncGenerator<Upload> {
+  if (owner === undefined) yield* uploadPages(deps, query);
+  else for (const name of namesOf(owner)) yield* uploadPages(deps, { ...query, owner: name });
+}
+
+async function* uploadPages(
   { ledger }: Pick<UploadDeps, 'ledger'>,
   query: Omit<UploadQuery, 'after' | 'limit'>,
 ): AsyncGenerator<Upload> {
@@ -29,8 +38,16 @@ export async function* listUploads(
   }
 }
 
-/** What was removed, newest first. */
+/** What was removed, newest first; of an owner what it had under its name, then what it had under its hash. */
 export async function* listRemovals(
+  deps: Pick<UploadDeps, 'ledger'>,
+  { owner, ...query }: Omit<RemovalQuery, 'before' | 'limit'>,
+): AsyncGenerator<Removal> {
+  if (owner === undefined) yield* removalPages(deps, query);
+  else for (const name of namesOf(owner)) yield* removalPages(deps, { ...query, owner: name });
+}
+
+async function* removalPages(
   { ledger }: Pick<UploadDeps, 'ledger'>,
   query: Omit<RemovalQuery, 'before' | 'limit'>,
 ): AsyncGenerator<Removal> {
@@ -40,6 +57,17 @@ export async function* listRemovals(
     before = page.at(-1);
     if (page.length < PAGE) return;
   }
+}
+
+/** What an owner has, under its name and its hash. */
+export async function usageOf({ ledger }: Pick<UploadDeps, 'ledger'>, owner: string): Promise<Usage> {
+  const usages = await Promise.all(namesOf(owner).map((name) => ledger.usage(name)));
+  return usages.reduce((sum, usage) => ({
+    uploads: sum.uploads + usage.uploads,
+    bytes: sum.bytes + usage.bytes,
+    pendingUploads: sum.pendingUploads + usage.pendingUploads,
+    pendingBytes: sum.pendingBytes + usage.pendingBytes,
+  }));
 }
 
 /** Everybody who has slots or files, by name. */

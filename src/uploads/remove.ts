@@ -1,3 +1,4 @@
+import { namesOf } from '../base/owners.ts';
 import type { RemovalReason, Upload } from '../base/records.ts';
 import type { UploadDeps } from './deps.ts';
 
@@ -34,19 +35,24 @@ export async function removeAt(deps: UploadDeps, locator: string, detail: string
   return (await remove(deps, { ids: [upload.id], reason: 'deleted', detail })).length > 0;
 }
 
-/** Removes everything that an owner ever uploaded, and its name from every record. Returns how many went. */
+/**
+ * Removes everything that an owner ever uploaded, under its name or its hash, and its name from every record.
+ * Returns how many went.
+ */
 export async function forget(
   deps: UploadDeps,
   owner: string,
   progress: (removed: number, left: number) => void = () => {},
 ): Promise<number> {
   let removed = 0;
-  for (;;) {
-    const step = await deps.ledger.forget({ owner, limit: FORGOTTEN_AT_ONCE, now: deps.clock() });
-    removed += step.removed;
-    await buryDoomed(deps);
-    progress(removed, step.left);
-    if (step.left === 0) break;
+  for (const name of namesOf(owner)) {
+    for (let left = 1; left > 0; ) {
+      const step = await deps.ledger.forget({ owner: name, limit: FORGOTTEN_AT_ONCE, now: deps.clock() });
+      removed += step.removed;
+      left = step.left;
+      await buryDoomed(deps);
+      progress(removed, left);
+    }
   }
   deps.log.info({ uploads: removed }, 'an owner was forgotten');
   deps.meter.removed('forgotten', removed, 0);

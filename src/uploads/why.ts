@@ -6,6 +6,7 @@ import type { Decision } from '../policy/access.ts';
 import { endOf } from '../policy/retention.ts';
 import type { UploadDeps } from './deps.ts';
 import { GET_PREFIX, idInPath, PUT_PREFIX } from './links.ts';
+import { usageOf } from './list.ts';
 import { oldLocator } from './old-links.ts';
 
 /** Which rule decides for somebody, or what became of a file. */
@@ -24,11 +25,11 @@ export async function why(deps: UploadDeps, target: string): Promise<Story> {
   const path = pathOf(target);
   const upload = await findUpload(deps, path);
   if (upload) return { about: 'upload', upload, endsAt: endOf(deps.rules().retention, upload) };
-  const removal = await deps.ledger.findRemoval(idOf(path) ?? (await oldLocatorOf(deps, path)) ?? target);
+  const removal = await deps.ledger.findRemoval(idOf(path) ?? (await foreignLocator(deps, path)) ?? target);
   if (removal) return { about: 'removal', removal };
   const owner = /^https?:|^\//.test(target) ? undefined : bareJid(target);
   if (owner === undefined || idOf(path) !== undefined) return { about: 'nothing', target };
-  const usage = await deps.ledger.usage(owner);
+  const usage = await usageOf(deps, owner);
   return { about: 'owner', owner, decision: deps.rules().access.decide(owner), usage };
 }
 
@@ -43,7 +44,7 @@ async function findUpload(deps: UploadDeps, path: string): Promise<Upload | unde
   if (token !== undefined) return ledger.findByPutKey(sha256Hex(token));
   const id = idOf(path);
   if (id !== undefined) return (await ledger.find(id)) ?? findById(deps, id);
-  const locator = await oldLocatorOf(deps, path);
+  const locator = await foreignLocator(deps, path);
   return locator === undefined ? undefined : ledger.find(locator);
 }
 
@@ -53,9 +54,10 @@ async function findById({ ledger }: UploadDeps, id: string): Promise<Upload | un
   return next?.id === id ? next : undefined;
 }
 
-/** A link of a service that was taken over. */
-async function oldLocatorOf({ ledger }: UploadDeps, path: string): Promise<string | undefined> {
-  return path.startsWith('/') ? oldLocator(await ledger.oldPaths(), path) : undefined;
+/** A link that an XMPP server has made, or a service that was taken over. */
+async function foreignLocator({ ledger, rules }: UploadDeps, path: string): Promise<string | undefined> {
+  if (!path.startsWith('/')) return undefined;
+  return oldLocator([...(await ledger.oldPaths()), ...(rules().signedPaths ?? [])], path);
 }
 
 function idOf(path: string): string | undefined {
