@@ -5,7 +5,7 @@ import { formatSize } from '../base/units.ts';
 import type { Config } from '../config/load.ts';
 import { endOf, isVisible } from '../policy/retention.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
-import { getUrl } from '../uploads/links.ts';
+import { fileUrl } from '../uploads/links.ts';
 import { listRemovals, listUploads } from '../uploads/list.ts';
 import { example } from './help.ts';
 import { withHouse } from './house.ts';
@@ -108,7 +108,7 @@ function uploadRow(deps: UploadDeps, config: Config, upload: Upload): Row {
     removed: null,
     reason: null,
     // Only the hash of another server's link is kept.
-    link: base === null || upload.locator !== id ? null : getUrl(base, upload),
+    link: base === null || upload.locator !== id ? null : fileUrl(deps, base, upload),
   };
 }
 

@@ -34,12 +34,18 @@ export function presenceProblems(value: unknown, lines: Lines): Problem[] {
   if (sectionOf(file.downloads).via === 'webserver' && file.download_url === undefined) {
     complain('downloads.via', 'webserver needs download_url: it is where the links point');
   }
+  checkDelivery(sectionOf(file.downloads), complain);
   const { admin } = file;
   if (admin !== undefined && listOf(sectionOf(admin).jids).length === 0 && !hasSecret(admin, 'token')) {
     complain('admin', 'needs jids or a token, or nobody could sign in as admin');
   }
   checkPrefixes(sectionOf(file.retention), complain);
   return problems;
+}
+
+function checkDelivery({ via, internal_prefix }: Section, complain: Complain): void {
+  if (internal_prefix === undefined || via === 'x-accel-redirect' || via === 'x-sendfile') return;
+  complain('downloads.internal_prefix', 'only x-accel-redirect and x-sendfile have a use for it');
 }
 
 function hasSecret(section: unknown, key: string): boolean {
@@ -72,6 +78,12 @@ export function settingProblems(settings: Settings, lines: Lines): Problem[] {
     complain(`component[${place}].jid`, `two components cannot both be ${jid}`);
   }
   checkPaths(settings, complain);
+  if (settings.downloads.via !== 'self' && settings.storage.blobs.kind !== 'folder') {
+    complain(
+      'downloads.via',
+      `${settings.downloads.via} needs the blobs in a folder: a web server is to read it`,
+    );
+  }
   settings.access.forEach((rule, place) => {
     const limited = rule.max_file_size ?? rule.max_total_size ?? rule.bytes_per ?? rule.uploads_per;
     if (rule.deny && limited !== null)

@@ -47,4 +47,5 @@ export const builtFeatures: ReadonlySet<Feature> = new Set<Feature>([
   'slot_api',
   'external',
   'file_share',
+  'downloads.via',
 ]);

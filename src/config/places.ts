@@ -96,6 +96,14 @@ export function urlPath({ bare = false } = {}) {
   });
 }
 
+/** What a web server is told before the key of a blob. */
+export function internalPrefix() {
+  return kind({ type: 'path' }, 'a path such as /porter-blobs/', (value) => {
+    if (typeof value !== 'string' || !/^\/(?:[A-Za-z0-9_.~-]+\/?)*$/.test(value)) return undefined;
+    return value.endsWith('/') ? value : `${value}/`;
+  });
+}
+
 /** A folder, or `s3://bucket/prefix?endpoint=…&region=…&path_style=true&create=true`. */
 export function blobPlace() {
   const expected = 'a folder, or s3://bucket/prefix?endpoint=…&region=…';

@@ -13,6 +13,7 @@ import {
   size,
 } from './kinds.ts';
 import { inherited, oneOrMany, optional, preset, required } from './options.ts';
+import { internalPrefix } from './places.ts';
 
 const SECOND = 1000;
 const DAY = 86_400 * SECOND;
@@ -158,6 +159,12 @@ export const downloads = z.strictObject({
     'self',
     'Who sends the bytes: Porter; the web server before it, told by a header; or a web server alone, in which case ' +
       'links point at `download_url` and Porter refuses to serve files.',
+  ),
+  internal_prefix: optional(
+    internalPrefix(),
+    '`/porter-blobs/` for x-accel-redirect, nothing for x-sendfile',
+    "What the header to the web server has before `ab/….jpg`: the path of nginx's internal location, or for lighttpd " +
+      'the folder of the blobs.',
   ),
   inline_types: preset(
     z.array(mediaRange()),

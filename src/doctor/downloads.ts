@@ -110,8 +110,8 @@ async function checkRange(notes: Notes, way: Way, path: string, bytes: Buffer): 
   }
 }
 
-/** Errors and preflights as web clients and phones need them. `putPath` and `getPath` lead to nothing. */
-export async function checkErrors(notes: Notes, way: Way, putPath: string, getPath: string): Promise<void> {
+/** Errors and preflights as web clients need them. `putPath` leads to nothing. */
+export async function checkErrors(notes: Notes, way: Way, putPath: string): Promise<void> {
   const origin = { Origin: 'https://chat.example' };
   const refused = await ask(way, putPath, { method: 'PUT', headers: origin, body: Buffer.from('x') });
   const cors = refused.headers['access-control-allow-origin'];
@@ -137,10 +137,10 @@ export async function checkErrors(notes: Notes, way: Way, putPath: string, getPa
       `OPTIONS came back as ${words(preflight)}: the web server must pass it on to Porter.`,
     );
   }
-  await checkMissing(notes, way, getPath);
 }
 
-async function checkMissing(notes: Notes, way: Way, path: string): Promise<void> {
+/** `path` leads to nothing. */
+export async function checkMissing(notes: Notes, way: Way, path: string): Promise<void> {
   const { status, body } = await ask(way, path);
   if (status === 404 && body.length === 0) notes.ok('missing files', '404 with nothing in it.');
   else {

@@ -2,10 +2,10 @@ import { randomId } from '../base/ids.ts';
 import type { Config } from '../config/load.ts';
 import { beginCheckup, type Checkup } from '../uploads/checkup.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
-import { getUrl, putUrl } from '../uploads/links.ts';
+import { blobKey, fileUrl, putUrl } from '../uploads/links.ts';
 import { pathIn } from './client.ts';
 import { checkComponents } from './component.ts';
-import { checkDate, checkDownload, checkErrors, checkRemoval } from './downloads.ts';
+import { checkDate, checkDownload, checkErrors, checkMissing, checkRemoval } from './downloads.ts';
 import { type Notes, reasonIn } from './finding.ts';
 import { checkServer, type RunningServer } from './server.ts';
 import { checkDisks, checkStores } from './storage.ts';
@@ -38,7 +38,7 @@ export async function examine(notes: Notes, examination: Examination): Promise<v
     notes.skip('uploads and downloads', 'Not tried: they need a running server and its ledger.');
     return;
   }
-  await withCheckup(deps, examination.signal, (checkup) => tryOut(notes, examination, server, checkup));
+  await withCheckup(deps, examination.signal, (checkup) => tryOut(notes, examination, deps, server, checkup));
 }
 
 async function withCheckup(
@@ -61,6 +61,7 @@ async function withCheckup(
 async function tryOut(
   notes: Notes,
   examination: Examination,
+  deps: UploadDeps,
   server: RunningServer,
   checkup: Checkup,
 ): Promise<void> {
@@ -82,15 +83,8 @@ async function tryOut(
   await attempt(notes, 'upload', async () => {
     stored = await checkUploads(notes, config, front.way, checkup);
   });
-  await attempt(notes, 'errors', () =>
-    checkErrors(
-      notes,
-      front.way,
-      putUrl('', randomId(), 'no.txt'),
-      getUrl('', { id: randomId(), name: 'no.txt' }),
-    ),
-  );
-  if (stored) await followFile(notes, examination, front, stored, checkup);
+  await attempt(notes, 'errors', () => checkErrors(notes, front.way, putUrl('', randomId(), 'no.txt')));
+  if (stored) await followFile(notes, examination, deps, front, stored, checkup);
 }
 
 /** Where clients upload; without any address for them, the way on this machine. */
@@ -113,6 +107,7 @@ async function chooseFront(
 async function followFile(
   notes: Notes,
   { config, now }: Examination,
+  deps: UploadDeps,
   front: Front,
   stored: StoredFile,
   checkup: Checkup,
@@ -120,7 +115,12 @@ async function followFile(
   const elsewhere = config.download_url !== null && config.download_url !== front.way.base;
   const files = elsewhere ? await approach(notes, 'download_url', config.download_url ?? '', now()) : front;
   if (!files) return;
-  const path = pathIn(files.way, getUrl(files.way.base, stored.slot));
+  const linkOf = (file: Parameters<typeof fileUrl>[2]) =>
+    pathIn(files.way, fileUrl(deps, files.way.base, file));
+  const path = linkOf(stored.slot);
+  const id = randomId();
+  const nothing = linkOf({ id, name: 'no.txt', blob: blobKey(id, 'no.txt') });
+  await attempt(notes, 'missing files', () => checkMissing(notes, files.way, nothing));
   await attempt(notes, 'download', () => checkDownload(notes, files.way, path, stored));
   await attempt(notes, 'removal', () => checkRemoval(notes, files.way, path, stored, checkup));
 }

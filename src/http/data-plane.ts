@@ -5,6 +5,7 @@ import type { ReceiveDeps } from '../uploads/incoming.ts';
 import { removeAt } from '../uploads/remove.ts';
 import { createServing } from '../uploads/serve.ts';
 import { CORS_FLAT, optionsHeaders } from './cors.ts';
+import type { Delivery } from './delivery.ts';
 import { type FileDoor, methodsOf, targetBelow } from './file-door.ts';
 import { handleGet, sendEmpty } from './get.ts';
 import { pathOf } from './paths.ts';
@@ -26,6 +27,8 @@ export interface DataPlaneDeps extends ReceiveDeps {
   readonly settings: () => DataPlaneSettings;
   /** `createHotFiles()`, one for the process: tell it of every removal (`forget`). */
   readonly hot: HotFiles;
+  /** Who sends the bytes of files, where it is not Porter. */
+  readonly delivery?: Delivery | undefined;
   /** Doors besides those of our own slots. */
   readonly doors?: readonly FileDoor[];
 }

@@ -65,7 +65,26 @@ function answer(asked: Asked): Promise<void> | undefined {
     return sendEmpty(res, 416, ['Content-Range', `bytes */${file.upload.size}`]);
   }
   if (req.method === 'HEAD') return sendSmall(asked, undefined, undefined);
+  const handedOver = toWebServer(asked, range);
+  if (handedOver) return handOver(asked, handedOver, range);
   return file.body ? sendSmall(asked, file.body, range) : openAndSend(asked, range);
+}
+
+/** Undefined where Porter sends it: also where a web server might understand the request in another way. */
+function toWebServer(
+  { deps, req, file }: Asked,
+  range: ByteRange | undefined,
+): readonly string[] | undefined {
+  const peculiar =
+    req.headers['if-match'] !== undefined || (req.headers.range !== undefined && range === undefined);
+  return peculiar ? undefined : deps.delivery?.(file.upload);
+}
+
+/** The web server in front reads the file and the range; all that it has to say of the file comes from here. */
+function handOver(asked: Asked, to: readonly string[], range: ByteRange | undefined): undefined {
+  const { deps, res, file, headers } = asked;
+  res.writeHead(200, ['Content-Length', '0', ...to, ...headers.part, ...caching(deps, headers)]).end();
+  deps.meter.served(range ? range.end - range.start : file.upload.size);
 }
 
 /** Only GET knows ranges (RFC 9110 §14.2). */

@@ -3,7 +3,7 @@ import { Refusal } from '../base/errors.ts';
 import { sameSecret } from '../base/ids.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
 import { grant, maxFileSizeFor } from '../uploads/grant.ts';
-import { getUrl, putUrl } from '../uploads/links.ts';
+import { fileUrl, putUrl } from '../uploads/links.ts';
 import { type AddressMatcher, allows, type Peer, peerOf } from './peer.ts';
 import { chooseOutput, maxSizeText, slotText } from './slot-answer.ts';
 import { type Parameters, readJid, readSlotQuery, text } from './slot-query.ts';
@@ -131,7 +131,7 @@ async function grantUrls(deps: SlotApiDeps, settings: SlotApiSettings, peer: Pee
   const slot = await grant(deps, { door: 'slot_api', ...readSlotQuery(parameters) });
   return {
     put: putUrl(putBase, slot.token, slot.name),
-    get: getUrl(settings.downloadUrl ?? putBase, slot),
+    get: fileUrl(deps, settings.downloadUrl ?? putBase, slot),
   };
 }
 

@@ -1,5 +1,8 @@
 import mime from 'mime';
+import { essence } from './media-type.ts';
 import { extension } from './names.ts';
+
+const UNKNOWN_ENDING = 'bin';
 
 /** Endings for which programs that guess do not agree; the usual type first. */
 const DISPUTED: Readonly<Record<string, readonly string[]>> = {
@@ -31,4 +34,15 @@ export function typesByName(name: string): readonly string[] {
   if (Object.hasOwn(DISPUTED, ending)) return DISPUTED[ending] ?? [];
   const type = ending === '' ? null : mime.getType(ending);
   return type === null ? [] : [type];
+}
+
+/**
+ * The ending of a blob: that of its name where programs take it for the type, else one that they do take for it,
+ * so that nobody serves it as something else. Without a type, that of its name.
+ */
+export function endingFor(name: string, type?: string): string {
+  const own = extension(name);
+  const meant = type === undefined ? undefined : essence(type);
+  if (meant === undefined || typesByName(name).includes(meant)) return own || UNKNOWN_ENDING;
+  return extension(`.${mime.getExtension(meant) ?? ''}`) || UNKNOWN_ENDING;
 }

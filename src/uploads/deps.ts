@@ -6,6 +6,7 @@ import type { Blobs } from '../blobs/contract.ts';
 import type { Ledger, OldPath } from '../ledger/contract.ts';
 import type { Access } from '../policy/access.ts';
 import type { Retention } from '../policy/retention.ts';
+import type { FileLink } from './links.ts';
 
 /** The rules of the house as they are at this moment; a reload replaces them whole. */
 export interface UploadRules {
@@ -16,6 +17,8 @@ export interface UploadRules {
   /** Milliseconds within which a slot's PUT must start. */
   readonly slotTimeout: number;
   readonly typeMismatch: 'refuse' | 'accept';
+  /** How files are fetched; from Porter where nothing else is said. */
+  readonly fileLink?: FileLink;
   /** JIDs that the config names, by the hex SHA-1 by which ejabberd's links know them. */
   readonly jidsBySha1?: ReadonlyMap<string, string>;
   /** Where links begin that XMPP servers make, as `oldPaths` of the ledger has those of earlier services. */

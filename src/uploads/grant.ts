@@ -35,6 +35,7 @@ export interface GrantedSlot {
   readonly size: number;
   readonly type: string;
   readonly owner: string;
+  readonly blob: string;
   /** The PUT must start before it, ms since 1970. */
   readonly deadline: number;
 }
@@ -55,13 +56,13 @@ export async function grant(deps: UploadDeps, request: SlotRequest): Promise<Gra
   if (expiresAt !== null && expiresAt <= now) {
     throw new Refusal('bad_request', { text: 'expire-before lies in the past.' });
   }
-  const slot = { id, owner, ...file, deadline: now + slotTimeout };
+  const blob = blobKey(id, file.name, file.type);
+  const slot = { id, owner, ...file, blob, deadline: now + slotTimeout };
   const upload = {
     ...slot,
     locator: id,
     door: request.door,
     purpose,
-    blob: blobKey(id, file.name),
     expiresAt,
   };
   const taken = await charge(deps, { upload, rule, limits, putKey: sha256Hex(token), now });

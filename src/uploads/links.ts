@@ -1,5 +1,6 @@
 import type { Upload } from '../base/records.ts';
-import { extension, slug } from '../policy/names.ts';
+import { endingFor } from '../policy/guess-type.ts';
+import { slug } from '../policy/names.ts';
 
 /**
  * Every URL is a base, a fixed word, an id and a slug: ASCII, in normal form, only `[A-Za-z0-9_.-/:]`, so that
@@ -17,6 +18,28 @@ export function getUrl(base: string, upload: Pick<Upload, 'id' | 'name'>): strin
   return `${base}${GET_PREFIX}${upload.id}/${slug(upload.name)}`;
 }
 
+/** The link by which a file is fetched. `base`: as `download_url`, without a slash at its end. */
+export type FileLink = (base: string, file: Pick<Upload, 'id' | 'name' | 'blob'>) => string;
+
+/** Past Porter: for a web server that serves the folder of the blobs by itself. */
+export const blobUrl: FileLink = (base, { blob, name }) => `${base}/${blob}/${slug(name)}`;
+
+/** The link that the rules of the house ask for. */
+export function fileUrl(
+  { rules }: { readonly rules: () => { readonly fileLink?: FileLink } },
+  base: string,
+  file: Parameters<FileLink>[1],
+): string {
+  return (rules().fileLink ?? getUrl)(base, file);
+}
+
+const BLOB_PATH = /\/[0-9a-z]{2}\/([0-9a-z]{26})\.[0-9a-z]{1,10}(?:\/[^/]*)?$/;
+
+/** The id in a path of such a link. */
+export function idInBlobPath(path: string): string | undefined {
+  return BLOB_PATH.exec(path)?.[1];
+}
+
 const ID_AND_NAME = /^([0-9a-z]{26})(?:\/[^/]*)?$/;
 
 /** The id or token in a path below one of the prefixes; the name behind it is decoration. */
@@ -30,6 +53,6 @@ export function idBelow(rest: string): string | undefined {
 }
 
 /** Two-character folders keep any one folder small; the ending lets a web server serve the right type. */
-export function blobKey(id: string, name: string): string {
-  return `${id.slice(0, 2)}/${id}.${extension(name) || 'bin'}`;
+export function blobKey(id: string, name: string, type?: string): string {
+  return `${id.slice(0, 2)}/${id}.${endingFor(name, type)}`;
 }

@@ -5,7 +5,7 @@ import type { Usage } from '../ledger/contract.ts';
 import type { Decision } from '../policy/access.ts';
 import { endOf } from '../policy/retention.ts';
 import type { UploadDeps } from './deps.ts';
-import { GET_PREFIX, idInPath, PUT_PREFIX } from './links.ts';
+import { GET_PREFIX, idInBlobPath, idInPath, PUT_PREFIX } from './links.ts';
 import { usageOf } from './list.ts';
 import { oldLocator } from './old-links.ts';
 
@@ -61,7 +61,8 @@ async function foreignLocator({ ledger, rules }: UploadDeps, path: string): Prom
 }
 
 function idOf(path: string): string | undefined {
-  return idBehind(path, GET_PREFIX) ?? (/^[0-9a-z]{26}$/.test(path) ? path : undefined);
+  const inLink = idBehind(path, GET_PREFIX) ?? idInBlobPath(path);
+  return inLink ?? (/^[0-9a-z]{26}$/.test(path) ? path : undefined);
 }
 
 /** Links may carry the path of `public_url` before ours. */

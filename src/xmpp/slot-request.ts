@@ -2,7 +2,7 @@ import xml, { type Element } from '@xmpp/xml';
 import { parseStamp } from '../base/clock.ts';
 import { Refusal } from '../base/errors.ts';
 import { grant, type SlotRequest } from '../uploads/grant.ts';
-import { getUrl, putUrl } from '../uploads/links.ts';
+import { fileUrl, putUrl } from '../uploads/links.ts';
 import type { IqRequest, RouteDeps } from './iq.ts';
 import { LEGACY_UPLOAD, PURPOSE } from './namespaces.ts';
 
@@ -11,7 +11,7 @@ export async function answerSlotRequest(deps: RouteDeps, { element, from }: IqRe
   const request: SlotRequest = { door: 'component', jid: from, ...readRequest(element) };
   const slot = await deps.limited(() => grant(deps, request));
   const put = putUrl(deps.publicUrl, slot.token, slot.name);
-  return slotElement(element.getNS() ?? '', put, getUrl(deps.downloadUrl, slot));
+  return slotElement(element.getNS() ?? '', put, fileUrl(deps, deps.downloadUrl, slot));
 }
 
 /** Before its version 0.3 the XEP had the URLs as text. */
