@@ -19,3 +19,11 @@ export function hashOf(owner: string): string | undefined {
 export function namesOf(jid: string): readonly [string, ...string[]] {
   return hashOf(jid) === undefined ? [jid, hashedOwner(sha1OfJid(jid))] : [jid];
 }
+
+/** The one owner of all uploads through signed links that name no user. */
+export const NOBODY = 'external';
+
+/** Is this many people under one name? Then no limit of a single one holds for it. */
+export function isShared(owner: string): boolean {
+  return owner === NOBODY || owner.startsWith('import:');
+}

@@ -1,3 +1,4 @@
+import { isShared } from '../base/owners.ts';
 import type { SweepStep, SweptBatch } from './contract.ts';
 import { inList, type Queryable } from './database.ts';
 import { lifetimeOf, storedPurposes } from './endings.ts';
@@ -8,6 +9,7 @@ type Step = SweepStep & { kind: 'soft_quota' };
 
 interface Heavy {
   readonly id: number;
+  readonly name: string;
   readonly bytes: number;
 }
 
@@ -30,19 +32,19 @@ export async function sweepSoftQuota(q: Queryable, step: Step): Promise<SweptBat
   return { count, bytes };
 }
 
-/** Owners above a number of bytes who have something that may go; found by the index on `bytes`. */
+/** People above a number of bytes who have something that may go; found by the index on `bytes`. */
 async function* heavyOwners(q: Queryable, above: number, purposes: readonly string[]): AsyncGenerator<Heavy> {
   if (purposes.length === 0) return;
-  let after: Heavy = { bytes: above, id: LAST_ID };
+  let after: Omit<Heavy, 'name'> = { bytes: above, id: LAST_ID };
   for (;;) {
     const page: Heavy[] = await q.query<Heavy>(
-      `select id, bytes from owners where (bytes, id) > ($1, $2) and exists (
+      `select id, name, bytes from owners where (bytes, id) > ($1, $2) and exists (
          select 1 from uploads where state = 'stored' and owner_id = owners.id
            and purpose in ${inList(purposes.length, 4)})
         order by bytes, id limit $3`,
       [after.bytes, after.id, OWNERS_AT_ONCE, ...purposes],
     );
-    yield* page;
+    yield* page.filter(({ name }) => !isShared(name));
     const last = page.at(-1);
     if (!last || page.length < OWNERS_AT_ONCE) return;
     after = last;

@@ -1,6 +1,6 @@
 import { Refusal } from '../base/errors.ts';
 import { randomId } from '../base/ids.ts';
-import { hashedOwner } from '../base/owners.ts';
+import { hashedOwner, isShared, NOBODY } from '../base/owners.ts';
 import type { Door, Upload } from '../base/records.ts';
 import { type Claimed, unlimited } from '../ledger/contract.ts';
 import type { AccessRule } from '../policy/access.ts';
@@ -38,9 +38,6 @@ export interface SignedUpload {
   /** When the file should go, ms since 1970; null = as `retention` says. */
   readonly expiresAt: number | null;
 }
-
-/** The one owner of all uploads whose users nobody can tell apart; no user's quota holds for it. */
-export const NOBODY = 'external';
 
 interface Admitted {
   readonly owner: string;
@@ -89,10 +86,10 @@ async function describe(deps: UploadDeps, signed: SignedUpload, door: Door, now:
   const purpose = purposeOf(retention, name, undefined);
   const limits = limitsFor(rule, retention, purpose, globalQuota);
   const id = randomId();
-  const blob = blobKey(id, name);
+  const blob = blobKey(id, name, type);
   return {
     ...{ id, locator, owner, door, purpose, name, type, size, blob, deadline, expiresAt, rule },
-    limits: owner === NOBODY ? { ...limits, quotas: { ...unlimited, globalBytes: globalQuota } } : limits,
+    limits: isShared(owner) ? { ...limits, quotas: { ...unlimited, globalBytes: globalQuota } } : limits,
   };
 }
 

@@ -2,6 +2,7 @@ import { describe } from 'node:test';
 import { adoptSuite } from './ledger/adopt.ts';
 import { claimSuite } from './ledger/claims.ts';
 import type { Open } from './ledger/fixture.ts';
+import { hashedSuite } from './ledger/hashed.ts';
 import { propertySuite } from './ledger/properties.ts';
 import { querySuite } from './ledger/queries.ts';
 import { removalSuite } from './ledger/removal.ts';
@@ -17,6 +18,7 @@ export function ledgerSuite(name: string, open: Open): void {
     removalSuite(open);
     adoptSuite(open);
     querySuite(open);
+    hashedSuite(open);
     propertySuite(open);
   });
 }

@@ -298,6 +298,15 @@ function softQuota(open: Open): void {
     assert.deepEqual(await ledger.sweep(step), { count: 0, bytes: 0 });
   });
 
+  onLedger(open, 'spares names that many people share', async (ledger) => {
+    for (const owner of ['external', 'import:metronome']) {
+      for (let i = 0; i < 3; i += 1) await store(ledger, { upload: { owner } });
+    }
+    assert.deepEqual(await ledger.sweep(step), { count: 0, bytes: 0 });
+    await Promise.all([0, 1, 2].map(() => store(ledger)));
+    assert.deepEqual(await ledger.sweep(step), { count: 1, bytes: 100 });
+  });
+
   onLedger(open, 'comes to everybody above the soft quota, batch by batch', async (ledger) => {
     const owners = Array.from({ length: 120 }, (_, i) => `user${i}@example.org`);
     for (const owner of owners) {
