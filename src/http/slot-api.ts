@@ -85,6 +85,7 @@ async function answerCall(
     return reply.header('Cache-Control', 'no-store').type(`${output}; charset=utf-8`).send(body);
   } catch (error) {
     if (error instanceof Refusal) note(deps, request, peer, error);
+    else deps.meter.refused('slot_api', 'internal');
     throw error;
   }
 }

@@ -33,6 +33,7 @@ export async function receive(deps: ReceiveDeps, arrival: Arrival): Promise<Rece
   } catch (failure) {
     const refusal = fullOr(failure);
     if (refusal instanceof Refusal) noteRefusal(deps, refusal, upload, arrival);
+    else deps.meter.refused(upload?.door ?? arrival.door, 'internal');
     throw refusal;
   }
 }

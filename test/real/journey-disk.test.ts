@@ -94,7 +94,11 @@ describe('a disk', { skip: needsMount() }, () => {
       assert.ok((await ask(get)).body.equals(body));
       const slot = await askSlot(porter, { size: body.length });
       const refused = await ask(slot.put, { method: 'PUT', body });
-      assert.ok(refused.status >= 500, String(refused.status));
+      assert.equal(refused.status, 500);
+      assert.match(
+        (await ask(`${porter.url}/metrics`)).text,
+        /^porter_refusals_total\{door="slot_api",reason="internal"\} 1$/m,
+      );
       assert.doesNotMatch(refused.text, /porter-test/);
       await disk.makeWritable();
       await porter.program.until('200', async () => (await ready()).status === 200);
