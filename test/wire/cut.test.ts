@@ -57,6 +57,8 @@ describe('an upload that breaks off', () => {
   test('a thousand times leaves no file, no handle and, when the slots are over, no charge', async (t) => {
     const house = await openDataHouse(t);
     const handles = () => readdirSync('/proc/self/fd').length;
+    // What is opened once and kept, by the ledger for one, is open before the count.
+    await house.file(BODY).then((slot) => house.get(slot.getPath));
     const before = handles();
     for (let round = 0; round < 20; round += 1) {
       const slots = await Promise.all(Array.from({ length: 50 }, () => house.slot({ size: SIZE })));
@@ -67,13 +69,13 @@ describe('an upload that breaks off', () => {
     }
     await idle(house);
     await until(() => handles() <= before);
-    assert.deepEqual(await blobsOf(house), []);
+    assert.equal((await blobsOf(house)).length, 1);
     const { ledger, clock } = house.deps;
     house.pass(6 * MINUTE);
     assert.equal((await ledger.sweep({ kind: 'unused', limit: 2000, now: clock() })).count, 1000);
     assert.deepEqual(await ledger.usage('romeo@example.org'), {
-      uploads: 0,
-      bytes: 0,
+      uploads: 1,
+      bytes: SIZE,
       pendingUploads: 0,
       pendingBytes: 0,
     });

@@ -139,7 +139,7 @@ describe('an upload', () => {
     ledger.fail(3);
     assert.equal((await house.put(slot, BODY)).status, 500);
     assert.equal((await Array.fromAsync(house.deps.blobs.list())).length, 1);
-    await untilAsync(async () => (await house.deps.ledger.find(slot.id))?.state === 'issued');
+    await until(async () => (await house.deps.ledger.find(slot.id))?.state === 'issued');
     assert.equal((await house.put(slot, BODY)).status, 201);
     assert.equal((await house.get(slot.getPath)).body, BODY);
   });
@@ -150,7 +150,7 @@ describe('an upload', () => {
     const wire = await Wire.open(t, house.port);
     wire.send(`PUT ${slot.putPath} HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nx`);
     await until(() => house.plane.inFlight() === 1);
-    await untilAsync(async () => (await house.deps.ledger.find(slot.id))?.state === 'receiving');
+    await until(async () => (await house.deps.ledger.find(slot.id))?.state === 'receiving');
     const order = { reason: 'deleted', detail: '', now: house.deps.clock() } as const;
     await house.deps.ledger.remove({ ids: [slot.id], ...order });
     wire.send('x'.repeat(99));
@@ -173,8 +173,4 @@ function withLedger(
   change: (real: Ledger) => Partial<Ledger>,
 ): Promise<DataHouse> {
   return openDataHouse(t, { ledger: (real) => ({ ...real, ...change(real) }) });
-}
-
-async function untilAsync(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 20));
 }
