@@ -137,8 +137,9 @@ export class RequestBody implements IncomingBody {
     });
   }
 
+  /** Nobody wants the rest. */
   async #leave(): Promise<Answer> {
-    this.#endTurn();
+    this.#stop();
     return { done: true, value: undefined };
   }
 
