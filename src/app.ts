@@ -11,13 +11,15 @@ import type { Blobs } from './blobs/contract.ts';
 import { fsBlobs } from './blobs/fs.ts';
 import { builtFeatures, refuseMissingFeatures } from './config/features.ts';
 import type { Config } from './config/load.ts';
+import { needRestart } from './config/restart.ts';
 import { dataPlane } from './http/data-plane.ts';
-import { byWebServer, type Delivery, withoutDownloads } from './http/delivery.ts';
+import { createDelivery, withoutDownloads } from './http/delivery.ts';
 import { type ExternalSettings, externalDoor } from './http/external.ts';
 import type { FileDoor } from './http/file-door.ts';
 import { type FileShareSettings, fileShareDoor } from './http/file-share.ts';
 import type { ListenAddress } from './http/listen.ts';
 import { withMirror } from './http/mirror.ts';
+import type { AddressMatcher } from './http/peer.ts';
 import { type ProbeSettings, probes } from './http/probes.ts';
 import { createReadiness, type ReadyCheck } from './http/readiness.ts';
 import { createRoutes } from './http/routes.ts';
@@ -139,6 +141,7 @@ export async function startApp(config: Config): Promise<App> {
       for (const { locator } of removed) hot.forget(locator);
     },
   };
+  const trustedProxies = () => current.slots.trustedProxies;
   const doors = signedDoors(config, () => current);
   const data = dataPlane({
     ...deps,
@@ -146,7 +149,7 @@ export async function startApp(config: Config): Promise<App> {
     transfers: createTransfers(),
     hot,
     doors,
-    delivery: deliveryOf(config),
+    delivery: deliveryOf(config, trustedProxies),
   });
   // Asked for slots only once their links work.
   let components: Components | undefined;
@@ -160,7 +163,7 @@ export async function startApp(config: Config): Promise<App> {
     ...slotApiOf(config, { ...deps, slotApi: () => current.slots }),
   ]);
   const mirrored = withMirror(
-    { ledger: stores.ledger, trustedProxies: () => current.slots.trustedProxies },
+    { ledger: stores.ledger, trustedProxies },
     config.downloads.via === 'webserver' ? withoutDownloads(data) : data,
   );
   const server = new HttpServer(
@@ -240,8 +243,10 @@ function signedDoors(
   ];
 }
 
-function deliveryOf({ downloads: { via, internal_prefix } }: Config): Delivery | undefined {
-  return via === 'x-accel-redirect' || via === 'x-sendfile' ? byWebServer(via, internal_prefix) : undefined;
+function deliveryOf({ downloads, storage: { blobs } }: Config, trustedProxies: () => AddressMatcher) {
+  const folder = blobs.kind === 'folder' ? blobs.path : undefined;
+  const { via, internal_prefix: prefix } = downloads;
+  return createDelivery({ via, prefix, folder, trustedProxies });
 }
 
 /** Who sends the files is settled at the start. */
@@ -278,20 +283,4 @@ function readinessOf(
     })),
   ];
   return createReadiness(log, checks);
-}
-
-/** Options that are read once, at the start. */
-const READ_ONCE = ['listen', 'public_url', 'download_url', 'storage', 'component', 'workers'] as const;
-
-function needRestart(before: Config, after: Config): string[] {
-  const changed = READ_ONCE.filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]));
-  const paths = [
-    before.slot_api?.path !== after.slot_api?.path && 'slot_api.path',
-    before.external?.path !== after.external?.path && 'external.path',
-    before.file_share?.path !== after.file_share?.path && 'file_share.path',
-    before.metrics.path !== after.metrics.path && 'metrics.path',
-    before.downloads.via !== after.downloads.via && 'downloads.via',
-    before.downloads.internal_prefix !== after.downloads.internal_prefix && 'downloads.internal_prefix',
-  ];
-  return [...changed, ...paths.filter((key) => key !== false)];
 }

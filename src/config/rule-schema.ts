@@ -162,9 +162,9 @@ export const downloads = z.strictObject({
   ),
   internal_prefix: optional(
     internalPrefix(),
-    '`/porter-blobs/` for x-accel-redirect, nothing for x-sendfile',
-    "What the header to the web server has before `ab/….jpg`: the path of nginx's internal location, or for lighttpd " +
-      'the folder of the blobs.',
+    '`/porter-blobs/` for x-accel-redirect, the folder of `storage.blobs` for x-sendfile',
+    "What the header to the web server has before `ab/….jpg`: the path of nginx's internal location, or the folder as " +
+      'Apache and lighttpd see it.',
   ),
   inline_types: preset(
     z.array(mediaRange()),

@@ -1,22 +1,55 @@
+import type { IncomingMessage } from 'node:http';
 import type { Upload } from '../base/records.ts';
 import { GET_PREFIX } from '../uploads/links.ts';
 import { sendEmpty } from './get.ts';
+import { type AddressMatcher, cameThrough } from './peer.ts';
 import type { DataDoor } from './server.ts';
 
+/** What a web server is told, so that it sends a file. Headers as name, value. */
+export interface HandOver {
+  readonly headers: readonly string[];
+  /** A header of ours that it would only double. */
+  readonly omit?: string;
+}
+
 /**
- * Who sends the bytes of a file that was found and may be fetched, where it is not Porter. Gives the headers by which
- * the web server in front is told to do it, ranges included.
+ * Who sends the bytes of a file that was found and may be fetched: a web server, ranges included, or, where it is
+ * undefined, Porter.
  */
-export type Delivery = (upload: Upload) => readonly string[];
+export type Delivery = (upload: Upload, request: IncomingMessage) => HandOver | undefined;
 
-/** Where the web server looks, if the config does not say: a location of its own, or below its whitelisted folder. */
-const PREFIXES = { 'x-accel-redirect': '/porter-blobs/', 'x-sendfile': '' } as const;
-const HEADERS = { 'x-accel-redirect': 'X-Accel-Redirect', 'x-sendfile': 'X-Sendfile' } as const;
+export interface DeliverySettings {
+  /** `downloads.via`. */
+  readonly via: 'self' | 'x-accel-redirect' | 'x-sendfile' | 'webserver';
+  /** `downloads.internal_prefix`. */
+  readonly prefix: string | null;
+  /** Where the blobs are; undefined where that is no folder. */
+  readonly folder: string | undefined;
+  /** `trusted_proxies`, asked at every request: nobody else is told anything of the disk. */
+  readonly trustedProxies: () => AddressMatcher;
+}
 
-/** `prefix` stands before a blob's key, which is `ab/<id>.<ext>` and needs no encoding. */
-export function byWebServer(via: keyof typeof HEADERS, prefix: string | null): Delivery {
-  const before = prefix ?? PREFIXES[via];
-  return ({ blob }) => [HEADERS[via], `${before}${blob}`];
+/** Undefined where Porter sends everything itself. Who came past the web server always gets the bytes from Porter. */
+export function createDelivery({
+  via,
+  prefix,
+  folder,
+  trustedProxies,
+}: DeliverySettings): Delivery | undefined {
+  if (via !== 'x-accel-redirect' && via !== 'x-sendfile') return undefined;
+  const handOver =
+    via === 'x-sendfile' ? bySendfile(prefix ?? `${folder}/`) : byNginx(prefix ?? '/porter-blobs/');
+  return (upload, request) => (cameThrough(request, trustedProxies()) ? handOver(upload) : undefined);
+}
+
+function byNginx(prefix: string): (upload: Upload) => HandOver {
+  return ({ blob }) => ({ headers: ['X-Accel-Redirect', `${prefix}${blob}`], omit: 'Accept-Ranges' });
+}
+
+/** Apache and lighttpd decode the path. */
+function bySendfile(prefix: string): (upload: Upload) => HandOver {
+  const before = prefix.split('/').map(encodeURIComponent).join('/');
+  return ({ blob }) => ({ headers: ['X-Sendfile', `${before}${blob}`] });
 }
 
 /**

@@ -4,6 +4,7 @@ import type { OpenBlob, Serving } from '../uploads/serve.ts';
 import { judgeConditions, rangeMayApply } from './conditions.ts';
 import { CORS_FLAT } from './cors.ts';
 import type { DataPlaneDeps } from './data-plane.ts';
+import type { HandOver } from './delivery.ts';
 import { sendBlob } from './download.ts';
 import { cacheControl, type FileHeaders, headersOf } from './file-headers.ts';
 import { type ByteRange, readRange } from './ranges.ts';
@@ -71,20 +72,24 @@ function answer(asked: Asked): Promise<void> | undefined {
 }
 
 /** Undefined where Porter sends it: also where a web server might understand the request in another way. */
-function toWebServer(
-  { deps, req, file }: Asked,
-  range: ByteRange | undefined,
-): readonly string[] | undefined {
+function toWebServer({ deps, req, file }: Asked, range: ByteRange | undefined): HandOver | undefined {
   const peculiar =
     req.headers['if-match'] !== undefined || (req.headers.range !== undefined && range === undefined);
-  return peculiar ? undefined : deps.delivery?.(file.upload);
+  return peculiar ? undefined : deps.delivery?.(file.upload, req);
 }
 
 /** The web server in front reads the file and the range; all that it has to say of the file comes from here. */
-function handOver(asked: Asked, to: readonly string[], range: ByteRange | undefined): undefined {
+function handOver(asked: Asked, to: HandOver, range: ByteRange | undefined): undefined {
   const { deps, res, file, headers } = asked;
-  res.writeHead(200, ['Content-Length', '0', ...to, ...headers.part, ...caching(deps, headers)]).end();
+  const own = to.omit === undefined ? headers.part : without(to.omit, headers.part);
+  const length = ['Content-Length', '0'];
+  res.writeHead(200, [...length, ...to.headers, ...own, ...caching(deps, headers)]).end();
   deps.meter.served(range ? range.end - range.start : file.upload.size);
+}
+
+/** Headers as name, value, name, value, but for one. */
+function without(name: string, headers: readonly string[]): string[] {
+  return headers.filter((_, place) => headers[place - (place % 2)] !== name);
 }
 
 /** Only GET knows ranges (RFC 9110 §14.2). */

@@ -37,16 +37,26 @@ const FORWARDING = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 
  */
 export function peerOf(request: IncomingMessage, trusted: AddressMatcher): Peer {
   const { socket, headers } = request;
-  const address = ends.get(socket) ?? plainAddress(socket.remoteAddress ?? UNKNOWN);
+  const address = addressOf(socket);
   const protocol = (socket as TLSSocket).encrypted === true ? 'https' : 'http';
   const direct = { address, protocol, host: hostOf(headers.host, protocol) } as const;
   const forwards = FORWARDING.some((name) => headers[name] !== undefined);
   return forwards && believes(trusted, address) ? forwardedPeer(request, trusted, direct) : direct;
 }
 
+/** Did a trusted proxy, or somebody at a Unix socket, pass this request on? */
+export function cameThrough({ socket, headers }: IncomingMessage, trusted: AddressMatcher): boolean {
+  const forwards = FORWARDING.some((name) => headers[name] !== undefined);
+  return forwards && believes(trusted, addressOf(socket));
+}
+
 /** May this client call? A Unix socket counts as the machine itself. */
 export function allows(allowFrom: AddressMatcher, { address }: Peer): boolean {
   return allowFrom(address === UNIX ? '127.0.0.1' : address);
+}
+
+function addressOf(socket: Socket): string {
+  return ends.get(socket) ?? plainAddress(socket.remoteAddress ?? UNKNOWN);
 }
 
 function believes(trusted: AddressMatcher, address: string): boolean {

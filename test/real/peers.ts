@@ -21,6 +21,8 @@ export const peers = {
   tmux: { packages: ['tmux'], proof: 'tmux' },
   nginx: { packages: ['nginx'], proof: 'nginx' },
   apache: { packages: ['apache2'], proof: 'apache2' },
+  xsendfile: { packages: ['libapache2-mod-xsendfile'], proof: '/usr/lib/apache2/modules/mod_xsendfile.so' },
+  lighttpd: { packages: ['lighttpd', 'lighttpd-mod-openssl'], proof: '/usr/lib/lighttpd/mod_openssl.so' },
   caddy: { packages: ['caddy'], proof: 'caddy' },
   curl: { packages: ['curl'], proof: 'curl' },
   systemd: { packages: ['systemd'], proof: 'systemd-analyze' },
