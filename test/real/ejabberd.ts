@@ -44,7 +44,12 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
 
   const launch = async () => {
     const program = launchNode(folder);
-    await program.until('its ports', () => answering([clientPort, componentPort, apiPort]));
+    try {
+      await program.until('its ports', () => answering([clientPort, componentPort, apiPort]));
+    } catch (failure) {
+      await program.stop('SIGKILL');
+      throw failure;
+    }
     return program;
   };
   let program = await launch();

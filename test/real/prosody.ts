@@ -1,8 +1,8 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { answering, freePorts } from './ports.ts';
-import { Program, runProgram } from './program.ts';
+import { freePorts, startServing } from './ports.ts';
+import { runProgram } from './program.ts';
 import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
 
 export interface ProsodyOptions extends XmppServerOptions {
@@ -26,11 +26,7 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
   await chmod(folder, 0o755);
   await writeFile(config, writeConfig(folder, { ...options, domain, clientPort, componentPort }));
 
-  const launch = async () => {
-    const program = new Program('prosody', ['-F', '--config', config]);
-    await program.until('its ports', () => answering([clientPort, componentPort]));
-    return program;
-  };
+  const launch = () => startServing([clientPort, componentPort], 'prosody', ['-F', '--config', config]);
   let program = await launch();
   const earlier: string[] = [];
   return {
