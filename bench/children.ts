@@ -1,32 +1,29 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { childrenOf } from './process.ts';
 
 const PATIENCE = 5000;
 
 /** Ends every program that this process has started, whatever started it, by its id. */
 export async function endChildren(): Promise<void> {
   const deadline = performance.now() + PATIENCE;
-  for (let pids = children(); pids.length > 0; pids = children()) {
+  for (let pids = await living(); pids.length > 0; pids = await living()) {
     const late = performance.now() > deadline;
     for (const pid of pids) signal(pid, late ? 'SIGKILL' : 'SIGTERM');
     await sleep(100);
   }
 }
 
-/** Those that have ended and wait for us to notice are none. */
-function children(): number[] {
-  return readdirSync('/proc/self/task')
-    .flatMap((task) => readFileSync(`/proc/self/task/${task}/children`, 'utf8').trim().split(' '))
-    .filter((pid) => pid !== '' && !isZombie(pid))
-    .map(Number);
+async function living(): Promise<number[]> {
+  const pids = await childrenOf('self');
+  const ended = await Promise.all(pids.map(hasEnded));
+  return pids.filter((_, index) => !ended[index]);
 }
 
-function isZombie(pid: string): boolean {
-  try {
-    return /\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return true;
-  }
+/** One that has ended may still wait for us to notice. */
+async function hasEnded(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') X ');
+  return /\) [ZX] /.test(stat);
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

@@ -1,35 +1,59 @@
 import type { Row } from './cases/case.ts';
+import { cpuOf } from './process.ts';
+import type { FileServer } from './servers/file-server.ts';
 import type { World } from './world.ts';
 
 /** A server in one case. */
 export interface Contestant {
   readonly name: string;
   readonly ours: boolean;
+  readonly pid: number;
   /** What must not be timed. */
   prepare?(): Promise<void>;
   /** One timed run; higher figures are better. */
-  run(): Promise<number>;
+  run(): Promise<Run>;
   /** Makes room for the next. */
   cleanUp?(): Promise<void>;
+}
+
+export interface Run {
+  /** Requests, slots or megabytes. */
+  readonly done: number;
+  readonly seconds: number;
+}
+
+/** All of our own servers are called Porter and something. */
+export function asContestant({ name, pid }: FileServer): Pick<Contestant, 'name' | 'ours' | 'pid'> {
+  return { name, pid, ours: name.startsWith('Porter') };
 }
 
 /** Every contestant once a round, so that all of them meet the same machine, quiet or busy. */
 export async function compete(world: World, contestants: readonly Contestant[]): Promise<Row[]> {
   const { rounds } = world.options;
-  const figures = contestants.map((): number[] => []);
+  const rows = contestants.map(({ name, ours }) => ({
+    name,
+    ours,
+    figures: [] as number[],
+    cpu: [] as number[],
+  }));
   for (let round = 1; round <= rounds; round += 1) {
     for (const [index, contestant] of contestants.entries()) {
       world.say(`  round ${round} of ${rounds}: ${contestant.name}`);
-      figures[index]?.push(await runOnce(contestant));
+      const { figure, cpu } = await runOnce(contestant);
+      rows[index]?.figures.push(figure);
+      rows[index]?.cpu.push(cpu);
     }
   }
-  return contestants.map(({ name, ours }, index) => ({ name, ours, figures: figures[index] ?? [] }));
+  return rows;
 }
 
-async function runOnce(contestant: Contestant): Promise<number> {
+async function runOnce(contestant: Contestant): Promise<{ figure: number; cpu: number }> {
   await contestant.prepare?.();
   try {
-    return await contestant.run();
+    const before = await cpuOf(contestant.pid);
+    const { done, seconds } = await contestant.run();
+    const used = (await cpuOf(contestant.pid)) - before;
+    return { figure: done / seconds, cpu: (used * 1e6) / done };
   } finally {
     await contestant.cleanUp?.();
   }

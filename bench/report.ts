@@ -24,33 +24,50 @@ export function machine({ kind, diskKind }: Place): Record<string, string> {
 
 /** One case: its rows, with the ratios of ours to every other. */
 export function table({ measured, outcome }: Measured): string {
-  const ours = outcome.rows.filter((row) => row.ours);
-  const rivals = outcome.rows.some((row) => !row.ours);
-  const compared = rivals ? ours : ours.slice(0, 1);
-  const header = [
-    '',
-    outcome.unit,
-    'min–max',
-    ...(rivals ? compared.map(({ name }) => `${short(name)} / it`) : []),
+  const { rows, unit, notes = [] } = outcome;
+  const columns = [...plainColumns(rows, unit), ...ratioColumns(rows)];
+  const cells = rows.map((row) => columns.map(({ cell }) => cell(row)));
+  const lines = align([columns.map(({ head }) => head), ...cells]);
+  return [`${measured.title}  [${measured.name}]`, ...lines, ...notes.map((note) => `  ${note}`)].join('\n');
+}
+
+interface Column {
+  readonly head: string;
+  cell(row: Row): string;
+}
+
+function plainColumns(rows: readonly Row[], unit: string): Column[] {
+  const cpu: Column = {
+    head: 'CPU µs each',
+    cell: (row) => (row.cpu ? number(spreadOf(row.cpu).median) : ''),
+  };
+  return [
+    { head: '', cell: ({ name }) => name },
+    { head: unit, cell: ({ figures }) => number(spreadOf(figures).median) },
+    { head: 'min–max', cell: ({ figures }) => range(spreadOf(figures), number) },
+    ...(rows.some((row) => row.cpu) ? [cpu] : []),
   ];
-  const lines = outcome.rows.map((row) => [
-    row.name,
-    ...figures(spreadOf(row.figures)),
-    ...(rivals ? compared.map((own) => (row.ours ? '' : ratioText(own, row))) : []),
-  ]);
-  const notes = (outcome.notes ?? []).map((note) => `  ${note}`);
-  return [`${measured.title}  [${measured.name}]`, ...align([header, ...lines]), ...notes].join('\n');
+}
+
+/** None where Porter is alone. */
+function ratioColumns(rows: readonly Row[]): Column[] {
+  const ours = rows.some((row) => !row.ours) ? rows.filter((row) => row.ours) : [];
+  return ours.map((own) => ({
+    head: `${short(own.name)} / it`,
+    cell: (row) => (row.ours ? '' : ratioText(own, row)),
+  }));
 }
 
 const short = (name: string) => (name.includes('sync: true') ? 'sync: true' : 'Porter');
 
-function figures({ median, min, max }: Spread): string[] {
-  return [number(median), min === max ? '' : `${number(min)}–${number(max)}`];
+function ratioText(own: Row, rival: Row): string {
+  const ratio = ratioOf(own.figures, rival.figures);
+  return `${ratio.median.toFixed(2)} ${range(ratio, (value) => value.toFixed(2))}`.trim();
 }
 
-function ratioText(own: Row, rival: Row): string {
-  const { median, min, max } = ratioOf(own.figures, rival.figures);
-  return min === max ? median.toFixed(2) : `${median.toFixed(2)} (${min.toFixed(2)}–${max.toFixed(2)})`;
+/** Nothing where there was only one round. */
+function range({ min, max }: Spread, format: (value: number) => string): string {
+  return min === max ? '' : `${format(min)}–${format(max)}`;
 }
 
 const number = (value: number) => Math.round(value).toLocaleString('en');

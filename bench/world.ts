@@ -5,7 +5,7 @@ import type { Place } from './place.ts';
 import { ejabberdServer } from './servers/ejabberd.ts';
 import type { FileServer } from './servers/file-server.ts';
 import { nginxServer } from './servers/nginx.ts';
-import { type PorterOptions, type PorterServer, porterServer } from './servers/porter.ts';
+import { type PorterOptions, porterServer } from './servers/porter.ts';
 import { prosodyServer } from './servers/prosody.ts';
 import type { XmppServer } from './servers/xmpp-server.ts';
 
@@ -40,24 +40,24 @@ export class World {
   }
 
   /** `sync: false`, as its peers do it. */
-  porter(): Promise<PorterServer> {
+  porter(): Promise<FileServer> {
     return this.#porter({ name: 'Porter', folder: this.place.folder, sync: false });
   }
 
   /** `sync: true`, and on a disk, because in memory an fsync costs nothing. */
-  durablePorter(): Promise<PorterServer> {
+  durablePorter(): Promise<FileServer> {
     const { disk, diskKind } = this.place;
     return this.#porter({ name: `Porter, sync: true (${diskKind})`, folder: disk, sync: true });
   }
 
   /** As the external component of an XMPP server. */
-  porterBeside({ name, component }: XmppServer): Promise<PorterServer> {
+  porterBeside({ name, component }: XmppServer): Promise<FileServer> {
     const { folder } = this.place;
     return this.#porter({ name: `Porter beside ${name}`, folder, sync: false, component });
   }
 
   /** One that nobody else has used. */
-  freshPorter(name: string): Promise<PorterServer> {
+  freshPorter(name: string): Promise<FileServer> {
     return this.#porter({ name, folder: this.place.folder, sync: false });
   }
 
@@ -73,7 +73,7 @@ export class World {
     return this.#once('ejabberd', () => ejabberdServer(this.place.folder));
   }
 
-  #porter(options: PorterOptions): Promise<PorterServer> {
+  #porter(options: PorterOptions): Promise<FileServer> {
     return this.#once(options.name, () => porterServer(options));
   }
 

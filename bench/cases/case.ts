@@ -27,6 +27,8 @@ export interface Row {
   readonly ours: boolean;
   /** A figure a round, in the order of the rounds; rows of one case can be compared round by round. */
   readonly figures: readonly number[];
+  /** Likewise: microseconds of processor time that the server itself used for each request, slot or megabyte. */
+  readonly cpu?: readonly number[];
 }
 
 /** Something that was promised. Nothing fails where it is missed. */

@@ -1,4 +1,4 @@
-import { type Contestant, compete } from '../compete.ts';
+import { asContestant, type Contestant, compete, type Run } from '../compete.ts';
 import { download, upload } from '../load/curl.ts';
 import { wrk } from '../load/wrk.ts';
 import type { FileServer } from '../servers/file-server.ts';
@@ -54,21 +54,13 @@ async function smallReaders(
   const readers: Contestant[] = [];
   for (const server of servers) {
     const paths = await storeSmall(server, files);
-    readers.push({
-      name: server.name,
-      ours: server.name === 'Porter',
-      run: () => read(world, server, paths),
-    });
+    readers.push({ ...asContestant(server), run: () => read(world, server, paths) });
   }
   return readers;
 }
 
-async function read(
-  { options, place }: World,
-  { url }: FileServer,
-  paths: readonly string[],
-): Promise<number> {
-  const { perSecond } = await wrk({
+function read({ options, place }: World, { url }: FileServer, paths: readonly string[]): Promise<Run> {
+  return wrk({
     url,
     connections: CONNECTIONS,
     seconds: options.seconds,
@@ -76,7 +68,6 @@ async function read(
     status: 200,
     folder: place.folder,
   });
-  return perSecond;
 }
 
 async function largeReader(world: World, server: FileServer): Promise<Contestant> {
@@ -84,11 +75,7 @@ async function largeReader(world: World, server: FileServer): Promise<Contestant
   if (!slot) throw new Error(`${server.name} gave no slot`);
   await upload(server.url, [slot], await bodyFile(world, LARGE));
   const urls = Array.from({ length: world.options.seconds * 2 }, () => server.url + slot.getPath);
-  return {
-    name: server.name,
-    ours: server.name === 'Porter',
-    run: async () => (await download(urls)) / 1e6,
-  };
+  return { ...asContestant(server), run: () => download(urls) };
 }
 
 /** Both measured once on one machine in one hour; prosody-filer is in no distribution. */

@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { upload } from '../load/curl.ts';
 import { SlowDownloads } from '../load/slow-downloads.ts';
 import { SlowUploads } from '../load/slow-uploads.ts';
-import { memoryOf } from '../memory.ts';
-import type { PorterServer } from '../servers/porter.ts';
+import { memoryOf } from '../process.ts';
+import type { FileServer } from '../servers/file-server.ts';
 import type { World } from '../world.ts';
 import type { Case, Outcome, Row, Target } from './case.ts';
 import { bodyFile } from './files.ts';
@@ -89,7 +89,7 @@ export const memoryDownloads: Case = {
   },
 };
 
-async function storeOne(world: World, porter: PorterServer): Promise<string> {
+async function storeOne(world: World, porter: FileServer): Promise<string> {
   const [slot] = await porter.slots(1, SIZE);
   if (!slot) throw new Error('no slot');
   await upload(porter.url, [slot], await bodyFile(world, SIZE));
@@ -97,7 +97,7 @@ async function storeOne(world: World, porter: PorterServer): Promise<string> {
 }
 
 /** The most memory that is seen within so many seconds, or until `goOn` says no. */
-async function watch({ pid }: PorterServer, seconds: number, goOn = () => true): Promise<number> {
+async function watch({ pid }: FileServer, seconds: number, goOn = () => true): Promise<number> {
   const end = performance.now() + seconds * 1000;
   let most = 0;
   while (performance.now() < end && goOn()) {
@@ -112,7 +112,7 @@ function requireAll(underWay: number, wanted: number): void {
 }
 
 /** Broken-off uploads are cleaned up after within moments. */
-async function filesLeft({ files }: PorterServer, wanted: number): Promise<number> {
+async function filesLeft({ files }: FileServer, wanted: number): Promise<number> {
   let left = 0;
   for (let looks = 0; looks < 50; looks += 1) {
     left = (await Array.fromAsync(glob('*/*', { cwd: files }))).length;

@@ -1,6 +1,6 @@
 import { glob, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Contestant, compete } from '../compete.ts';
+import { asContestant, type Contestant, compete } from '../compete.ts';
 import { upload } from '../load/curl.ts';
 import { wrk } from '../load/wrk.ts';
 import type { FileServer, UploadSlot } from '../servers/file-server.ts';
@@ -54,13 +54,12 @@ function smallWriter(world: World, server: FileServer): Contestant {
   const count = Math.round((PACE[server.name] ?? OUR_PACE) * world.options.seconds * 0.5);
   let slots: UploadSlot[] = [];
   return {
-    name: server.name,
-    ours: server.name.startsWith('Porter'),
+    ...asContestant(server),
     async prepare() {
       slots = await server.slots(count + SPARE, SMALL);
     },
     async run() {
-      const { perSecond } = await wrk({
+      return wrk({
         url: server.url,
         method: 'PUT',
         connections: CONNECTIONS,
@@ -71,7 +70,6 @@ function smallWriter(world: World, server: FileServer): Contestant {
         status: 201,
         folder: world.place.folder,
       });
-      return perSecond;
     },
   };
 }
@@ -79,12 +77,11 @@ function smallWriter(world: World, server: FileServer): Contestant {
 function largeWriter(world: World, server: FileServer, file: string): Contestant {
   let slots: UploadSlot[] = [];
   return {
-    name: server.name,
-    ours: server.name.startsWith('Porter'),
+    ...asContestant(server),
     async prepare() {
       slots = await server.slots(world.options.seconds, LARGE);
     },
-    run: async () => (await upload(server.url, slots, file)) / 1e6,
+    run: () => upload(server.url, slots, file),
     cleanUp: () => dropLarge(server.files),
   };
 }

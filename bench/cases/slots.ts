@@ -2,7 +2,7 @@ import { type Contestant, compete } from '../compete.ts';
 import { slotPath } from '../load/slot-api.ts';
 import { wrk } from '../load/wrk.ts';
 import { takeXmppSlots } from '../load/xmpp-slots.ts';
-import type { PorterServer } from '../servers/porter.ts';
+import type { FileServer } from '../servers/file-server.ts';
 import type { XmppServer } from '../servers/xmpp-server.ts';
 import type { World } from '../world.ts';
 import type { Case } from './case.ts';
@@ -25,21 +25,20 @@ export const slotsApi: Case = {
 export const slotsProsody = beside('Prosody', 'prosody', 'http_file_share', (world) => world.prosody());
 export const slotsEjabberd = beside('ejabberd', 'ejabberd', 'mod_http_upload', (world) => world.ejabberd());
 
-function overHttp(world: World, server: PorterServer): Contestant {
+function overHttp(world: World, server: FileServer): Contestant {
   return {
     name: server.name,
     ours: true,
-    run: async () => {
-      const { perSecond } = await wrk({
+    pid: server.pid,
+    run: () =>
+      wrk({
         url: server.url,
         connections: CONNECTIONS,
         seconds: world.options.seconds,
         requests: [{ path: slotPath(SMALL), headers: { Accept: 'text/plain' } }],
         status: 200,
         folder: world.place.folder,
-      });
-      return perSecond;
-    },
+      }),
   };
 }
 
@@ -58,8 +57,8 @@ function beside(
       const server = await start(world);
       const porter = await world.porterBeside(server);
       const rows = await compete(world, [
-        overXmpp(world, server, server.component.jid, { name: porter.name, ours: true }),
-        overXmpp(world, server, server.service, { name: `its own ${module}`, ours: false }),
+        overXmpp(world, server, server.component.jid, { name: porter.name, ours: true, pid: porter.pid }),
+        overXmpp(world, server, server.service, { name: `its own ${module}`, ours: false, pid: server.pid }),
       ]);
       return { unit: 'slots/s', rows, notes: NOTES[peer] };
     },
@@ -81,14 +80,14 @@ function overXmpp(
   { options }: World,
   { account }: XmppServer,
   to: string,
-  contestant: Pick<Contestant, 'name' | 'ours'>,
+  contestant: Pick<Contestant, 'name' | 'ours' | 'pid'>,
 ): Contestant {
   const count = options.seconds * SLOTS_PER_SECOND;
   return {
     ...contestant,
     async run() {
       const { slots, seconds } = await takeXmppSlots({ account, to, count, size: SMALL });
-      return slots.length / seconds;
+      return { done: slots.length, seconds };
     },
   };
 }

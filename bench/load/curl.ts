@@ -1,8 +1,9 @@
 import { runProgram } from '../../test/real/program.ts';
+import type { Run } from '../compete.ts';
 import type { UploadSlot } from '../servers/file-server.ts';
 
-/** Bytes a second over one connection, one file after the other. */
-export async function download(urls: readonly string[]): Promise<number> {
+/** Megabytes, over one connection, one file after the other. */
+export async function download(urls: readonly string[]): Promise<Run> {
   return curl(
     urls.flatMap((url) => ['-o', '/dev/null', url]),
     200,
@@ -10,7 +11,7 @@ export async function download(urls: readonly string[]): Promise<number> {
 }
 
 /** As clients send: the whole file with its length, without waiting for `100 Continue`. */
-export async function upload(url: string, slots: readonly UploadSlot[], file: string): Promise<number> {
+export async function upload(url: string, slots: readonly UploadSlot[], file: string): Promise<Run> {
   const transfers = slots.map(({ putPath, headers }) => [
     ...Object.entries({ ...headers, Expect: '' }).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
     ...['-T', file, '-o', '/dev/null', url + putPath],
@@ -26,13 +27,14 @@ export async function upload(url: string, slots: readonly UploadSlot[], file: st
 
 const REPORT = '%{http_code} %{size_download} %{size_upload} %{time_total}\\n';
 
-async function curl(args: readonly string[], status: number): Promise<number> {
+async function curl(args: readonly string[], status: number): Promise<Run> {
   const { code, stdout, stderr } = await runProgram('curl', ['-s', '-S', '-w', REPORT, ...args]);
   if (code !== 0) throw new Error(`curl ended with ${code}: ${stderr.trim()}`);
   const transfers = stdout.trim().split('\n').map(readTransfer);
   const wrong = transfers.find((transfer) => transfer.status !== status);
   if (wrong) throw new Error(`an answer was ${wrong.status} and not ${status}`);
-  return sum(transfers.map(({ bytes }) => bytes)) / sum(transfers.map(({ seconds }) => seconds));
+  const bytes = sum(transfers.map((transfer) => transfer.bytes));
+  return { done: bytes / 1e6, seconds: sum(transfers.map(({ seconds }) => seconds)) };
 }
 
 function readTransfer(line: string) {

@@ -96,14 +96,13 @@ function init(args)
   end
 end
 
-function done(summary, latency)
+function done(summary)
   local thread, errors = threads[1], summary.errors
   local counted = thread:get("seconds")
   io.write(string.format(
-    '{"requests":%d,"seconds":%.6f,"p50":%d,"p99":%d,"wrong":%d,"broken":%d}\n',
+    '{"requests":%d,"seconds":%.6f,"wrong":%d,"broken":%d}\n',
     counted > 0 and thread:get("limit") or summary.requests,
     counted > 0 and counted or summary.duration / 1e6,
-    latency:percentile(50), latency:percentile(99),
     math.max(errors.status, thread:get("wrong")),
     errors.connect + errors.read + errors.write + errors.timeout
   ))

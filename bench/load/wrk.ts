@@ -1,17 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Program } from '../../test/real/program.ts';
-
-/** What wrk measured. */
-export interface WrkResult {
-  readonly requests: number;
-  /** Seconds. */
-  readonly duration: number;
-  readonly perSecond: number;
-  /** Milliseconds. */
-  readonly p50: number;
-  readonly p99: number;
-}
+import type { Run } from '../compete.ts';
 
 /** One request that wrk is to send. Header names and values as they go over the wire. */
 export interface WrkRequest {
@@ -43,14 +33,12 @@ const RESULT = /^\{"requests".*$/m;
 interface RawResult {
   readonly requests: number;
   readonly seconds: number;
-  readonly p50: number;
-  readonly p99: number;
   readonly wrong: number;
   readonly broken: number;
 }
 
 /** One run of wrk with one thread. Fails if a single answer had another status or a connection broke. */
-export async function wrk(options: WrkOptions): Promise<WrkResult> {
+export async function wrk(options: WrkOptions): Promise<Run> {
   const list = join(options.folder, 'wrk-requests.txt');
   await writeFile(list, options.requests.map(lineOf).join(''));
   const program = new Program('wrk', argumentsOf(options, list));
@@ -80,10 +68,9 @@ async function endWhenCounted(program: Program): Promise<void> {
   program.signal('SIGINT');
 }
 
-function resultOf(raw: RawResult, { url, status }: WrkOptions): WrkResult {
+function resultOf(raw: RawResult, { url, status }: WrkOptions): Run {
   if (raw.wrong > 0 || raw.broken > 0) {
     throw new Error(`${url}: ${raw.wrong} answers that were not ${status}, ${raw.broken} broken connections`);
   }
-  const { requests, seconds, p50, p99 } = raw;
-  return { requests, duration: seconds, perSecond: requests / seconds, p50: p50 / 1000, p99: p99 / 1000 };
+  return { done: raw.requests, seconds: raw.seconds };
 }

@@ -19,7 +19,7 @@ export async function ejabberdServer(parent: string): Promise<XmppServer> {
   const program = launchNode(folder);
   await program.until('its ports', () => answering([client, component, http]));
   await register(http);
-  return xmppServer('ejabberd', ports, files);
+  return xmppServer('ejabberd', program, ports, files);
 }
 
 function configOf({ client, component, http }: XmppPorts, files: string) {

@@ -5,8 +5,8 @@ export interface FileServer {
   readonly url: string;
   /** Where its files are; the benchmark removes large ones itself between runs. */
   readonly files: string;
-  /** Its own process, for memory; undefined where that is of no interest. */
-  readonly pid?: number;
+  /** Its first process. */
+  readonly pid: number;
   /** The right to PUT `count` files of `size` bytes, each once. */
   slots(count: number, size: number): Promise<UploadSlot[]>;
 }

@@ -1,23 +1,28 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomId } from '../../src/base/ids.ts';
-import { startNginx } from '../../test/real/nginx.ts';
-import { freePort } from '../../test/real/ports.ts';
+import { answering, freePort } from '../../test/real/ports.ts';
+import { Program } from '../../test/real/program.ts';
 import { FILE_TYPE, type FileServer } from './file-server.ts';
 
 /**
  * nginx with one worker, `sendfile` and `tcp_nopush` as Debian sets them, connections kept; PUT by its own WebDAV
  * module. No `open_file_cache`: the measurement beside prosody-filer was made without.
  */
-export async function nginxServer(folder: string): Promise<FileServer> {
-  const files = join(folder, 'nginx-files');
-  await mkdir(files, { recursive: true });
+export async function nginxServer(parent: string): Promise<FileServer> {
+  const folder = await mkdtemp(join(parent, 'nginx-'));
+  const files = join(folder, 'files');
+  await mkdir(files);
   const port = await freePort();
-  await startNginx(port, serverBlock(port, files));
+  const config = join(folder, 'nginx.conf');
+  await writeFile(config, configOf(folder, files, port));
+  const program = new Program('nginx', ['-p', folder, '-e', 'stderr', '-c', config]);
+  await program.until(`port ${port}`, () => answering([port]));
   return {
     name: 'nginx',
     url: `http://127.0.0.1:${port}`,
     files,
+    pid: program.pid,
     slots: async (count) => Array.from({ length: count }, freshSlot),
   };
 }
@@ -29,8 +34,19 @@ function freshSlot() {
   return { putPath: path, headers: { 'Content-Type': FILE_TYPE }, getPath: path };
 }
 
-// `client_body_temp_path` beside the files, so that the last step of a PUT is a rename and no copy.
-const serverBlock = (port: number, files: string) => `
+const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+
+// Bodies wait beside the files, so that the last step of a PUT is a rename and no copy.
+const configOf = (folder: string, files: string, port: number) => `
+${process.getuid?.() === 0 ? 'user root;' : ''}
+daemon off;
+worker_processes 1;
+pid ${folder}/nginx.pid;
+error_log stderr;
+events { worker_connections 1024; }
+http {
+  access_log off;
+  ${TEMPORARY.map((kind) => `${kind}_temp_path ${folder}/${kind};`).join('\n  ')}
   sendfile on;
   tcp_nopush on;
   keepalive_requests 100000000;
@@ -45,4 +61,5 @@ const serverBlock = (port: number, files: string) => `
       create_full_put_path on;
     }
   }
+}
 `;

@@ -16,12 +16,8 @@ export interface PorterOptions {
   readonly component?: { readonly jid: string; readonly secret: string; readonly server: string };
 }
 
-export interface PorterServer extends FileServer {
-  readonly pid: number;
-}
-
 /** The built program with the Node that runs the benchmark: one process, slot API open to loopback, no quotas. */
-export async function porterServer(options: PorterOptions): Promise<PorterServer> {
+export async function porterServer(options: PorterOptions): Promise<FileServer> {
   const { name, sync, component } = options;
   const folder = await mkdtemp(join(options.folder, 'porter-'));
   const port = await freePort();

@@ -17,7 +17,7 @@ export async function prosodyServer(parent: string): Promise<XmppServer> {
   const program = new Program('prosody', ['-F', '--config', config]);
   await program.until('its ports', () => answering([client, component, http]));
   await register(config);
-  return xmppServer('Prosody', ports, join(folder, 'data'));
+  return xmppServer('Prosody', program, ports, join(folder, 'data'));
 }
 
 async function register(config: string): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Program } from '../../test/real/program.ts';
 import type { Account } from '../load/xmpp.ts';
 import { takeXmppSlots } from '../load/xmpp-slots.ts';
 import type { FileServer } from './file-server.ts';
@@ -21,12 +22,13 @@ export interface XmppPorts {
 }
 
 /** A server that listens already; `files` is its folder. */
-export function xmppServer(name: string, ports: XmppPorts, files: string): XmppServer {
+export function xmppServer(name: string, { pid }: Program, ports: XmppPorts, files: string): XmppServer {
   const account = { ...USER, port: ports.client };
   return {
     name,
     url: `http://127.0.0.1:${ports.http}`,
     files,
+    pid,
     account,
     service: SERVICE,
     component: { ...COMPONENT, server: `127.0.0.1:${ports.component}` },
