@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
 import { ask } from './ask.ts';
-import { answering, freePorts } from './ports.ts';
-import { Program } from './program.ts';
+import { freePorts, startServing } from './ports.ts';
+import type { Program } from './program.ts';
 import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
 
 export interface EjabberdOptions extends XmppServerOptions {
@@ -42,16 +42,7 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
   await writeFile(join(folder, 'ejabberd.yml'), withLines(writeConfig(layout), layout));
   await writeFile(join(folder, 'inetrc'), '{lookup, ["file", "native"]}.\n');
 
-  const launch = async () => {
-    const program = launchNode(folder);
-    try {
-      await program.until('its ports', () => answering([clientPort, componentPort, apiPort]));
-    } catch (failure) {
-      await program.stop('SIGKILL');
-      throw failure;
-    }
-    return program;
-  };
+  const launch = () => launchNode(folder, [clientPort, componentPort, apiPort]);
   let program = await launch();
   const earlier: string[] = [];
   return {
@@ -80,10 +71,10 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
 }
 
 /** As `ejabberdctl foreground` does it, but without a name in the network, so that nothing stays behind. */
-export function launchNode(folder: string): Program {
+export function launchNode(folder: string, ports: readonly number[]): Promise<Program> {
   const [module = ''] = globSync('/usr/lib/*/ejabberd-*');
   const args = ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'];
-  return new Program('erl', args, {
+  return startServing(ports, 'erl', args, {
     cwd: folder,
     env: {
       ERL_LIBS: dirname(module),

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { Program, type ProgramOptions } from './program.ts';
 
 /** Ports of 127.0.0.1 that are free now, for programs that cannot choose one themselves. */
 export async function freePorts(count: number): Promise<number[]> {
@@ -29,5 +30,22 @@ async function takesConnections(port: number): Promise<boolean> {
     return false;
   } finally {
     socket.destroy();
+  }
+}
+
+/** Starts a server and waits until all its ports answer; ends it where they never do. */
+export async function startServing(
+  ports: readonly number[],
+  command: string,
+  args: readonly string[],
+  options?: ProgramOptions,
+): Promise<Program> {
+  const program = new Program(command, args, options);
+  try {
+    await program.until('its ports', () => answering(ports));
+    return program;
+  } catch (error) {
+    await program.stop('SIGKILL');
+    throw error;
   }
 }

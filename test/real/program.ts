@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface ProgramOptions {
@@ -14,6 +15,12 @@ export interface Ended {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
+
+/** A test that fails half-way must neither wait for its programs nor leave them behind. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
 
 /** A program that a test has started and will end, with all that it has written. */
 export class Program {
@@ -37,6 +44,8 @@ export class Program {
       env: { ...process.env, ...env },
       stdio: [interactive ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     });
+    running.add(this.child);
+    this.holdProcess(false);
     this.child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
     });
@@ -48,8 +57,18 @@ export class Program {
 
   private async watch(): Promise<Ended> {
     const [code, signal] = (await once(this.child, 'close')) as [number | null, NodeJS.Signals | null];
+    running.delete(this.child);
     this.end = { code, signal };
     return this.end;
+  }
+
+  /** May the test process end before this one has? Only while nobody waits for its end. */
+  private holdProcess(hold: boolean): void {
+    const { child } = this;
+    for (const handle of [child, child.stdin, child.stdout, child.stderr]) {
+      if (hold) (handle as Partial<Socket> | null)?.ref?.();
+      else (handle as Partial<Socket> | null)?.unref?.();
+    }
   }
 
   get pid(): number {
@@ -86,6 +105,7 @@ export class Program {
 
   /** Resolves when it has ended by itself. */
   exited(): Promise<Ended> {
+    this.holdProcess(true);
     return this.ended;
   }
 
@@ -93,7 +113,7 @@ export class Program {
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<Ended> {
     this.signal(signal);
     const late = setTimeout(() => this.signal('SIGKILL'), 40_000);
-    const end = await this.ended;
+    const end = await this.exited();
     clearTimeout(late);
     return end;
   }

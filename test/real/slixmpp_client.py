@@ -120,7 +120,7 @@ class Client(ClientXMPP):
         message.send()
         return {"sent": True}
 
-    async def do_receive(self, seconds=20):
+    async def do_receive(self, seconds=60):
         message = await asyncio.wait_for(self.messages.get(), seconds)
         return {"from": message["from"].bare, "body": message["body"], "url": message["oob"]["url"]}
 

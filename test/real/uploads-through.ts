@@ -228,6 +228,11 @@ export function uploadsThrough(
       const path = await fileNamed('the balcony.jpg', 'moonlight');
       const profanity = await startProfanity(account('juliet'));
       try {
+        // It asks around by itself after its login; when these answers are there, so are the ones to that.
+        await profanity.type('/disco items localhost');
+        await profanity.untilShown(/Service discovery items for localhost/);
+        await profanity.type(`/disco info ${UPLOAD}`);
+        await profanity.untilShown(/HTTP File Upload file store/);
         await profanity.type('/msg romeo@localhost look');
         assert.equal((await romeo.do<Received>('receive')).body, 'look');
         await profanity.type(`/sendfile "${path}"`);

@@ -8,8 +8,8 @@ import { makeCertificate } from './certificate.ts';
 import { launchNode } from './ejabberd.ts';
 import { needs } from './peers.ts';
 import { type RunningPorter, startPorter } from './porter.ts';
-import { answering, freePorts } from './ports.ts';
-import { Program, runProgram } from './program.ts';
+import { freePorts, startServing } from './ports.ts';
+import { type Program, runProgram } from './program.ts';
 import { type InfoSeen, SlixmppClient } from './slixmpp.ts';
 import { adapt, serverFolder } from './web-server.ts';
 
@@ -45,8 +45,7 @@ log = "*console"
   await writeFile(file, here + adapt(snippet, { 'certificates = "certs"': ssl }), { mode: 0o644 });
   const checked = await runProgram('prosodyctl', ['--config', file, 'check', 'config']);
   assert.equal(checked.code, 0, checked.stdout + checked.stderr);
-  const program = new Program('prosody', ['-F', '--config', file]);
-  await program.until('its ports', () => answering([clientPort, componentPort]));
+  const program = await startServing([clientPort, componentPort], 'prosody', ['-F', '--config', file]);
   const registered = await runProgram('prosodyctl', [
     '--config',
     file,
@@ -77,8 +76,7 @@ async function startEjabberd(folder: string): Promise<Running> {
   await mkdir(join(folder, 'logs'));
   await writeFile(join(folder, 'ejabberd.yml'), text + permissions);
   await writeFile(join(folder, 'inetrc'), '{lookup, ["file", "native"]}.\n');
-  const program = launchNode(folder);
-  await program.until('its ports', () => answering([clientPort, componentPort, apiPort]));
+  const program = await launchNode(folder, [clientPort, componentPort, apiPort]);
   const body = JSON.stringify({ user: 'juliet', host: 'example.org', password: 'pw' });
   const { status, text: said } = await ask(`http://127.0.0.1:${apiPort}/api/register`, {
     method: 'POST',

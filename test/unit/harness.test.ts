@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -31,6 +31,20 @@ describe('npm test', () => {
     const { code, stdout } = await run("import { test } from 'node:test'; test('bad', () => { throw 1; });");
     assert.equal(code, 1);
     assert.match(stdout, /ℹ fail 1\n/);
+  });
+
+  test('neither waits for a program that a failed test has left behind, nor leaves it', async () => {
+    const { code, stdout } = await run(`
+      import { test } from 'node:test';
+      import { Program } from '${join(TEST, 'real/program.ts')}';
+      test('forgetful', () => { throw new Error('left ' + new Program('sleep', ['600']).pid); });
+    `);
+    assert.equal(code, 1);
+    const pid = Number(/left (\d+)/.exec(stdout)?.[1]);
+    assert.ok(pid > 0, stdout);
+    // Gone, or dead and only not yet collected.
+    const state = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => 'gone Z');
+    assert.match(state, / Z\b/);
   });
 
   test('fails for a file that holds no test, or cannot be read', async () => {
