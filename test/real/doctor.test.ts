@@ -150,7 +150,7 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   'downloads from elsewhere that lead nowhere': {
     config: { download_url: 'http://localhost:NOBODY' },
-    fails: { download: /broke off: ECONNREFUSED/, removal: /broke off/ },
+    fails: { download: /broke off: ECONNREFUSED/, 'missing files': /broke off/, removal: /broke off/ },
   },
 };
 
