@@ -24,6 +24,7 @@ export function adoptionOf(
   const locator = `${options.namespace}:${hash}`;
   const id = idOf(locator);
   const name = tidyName(found.name);
+  const storedAt = Math.min(found.storedAt, deps.clock());
   return {
     id,
     locator,
@@ -33,8 +34,8 @@ export function adoptionOf(
     type: readMediaType(found.type ?? '') ?? typesByName(name)[0] ?? UNKNOWN_TYPE,
     size: found.size,
     blob: blobKey(id, name),
-    storedAt: Math.min(found.storedAt, deps.clock()),
-    expiresAt: options.expireAfter === null ? null : found.storedAt + options.expireAfter,
+    storedAt,
+    expiresAt: options.expireAfter === null ? null : storedAt + options.expireAfter,
   };
 }
 

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { bareJid } from '../../base/jid.ts';
+import { hashedOwner, sha1OfJid } from '../../base/owners.ts';
 
 /** Who is meant by a folder that shows a JID only in disguise. */
 export interface People {
@@ -15,14 +15,14 @@ export async function knownPeople(jids: Iterable<string> | AsyncIterable<string>
   for await (const text of jids) {
     const jid = bareJid(text);
     if (jid === undefined) continue;
-    const sha1 = createHash('sha1').update(jid).digest('hex');
+    const sha1 = sha1OfJid(jid);
     if (bySha1.has(sha1)) continue;
     bySha1.set(sha1, jid);
     const node = nodeOf(jid);
     if (node !== undefined) byNode.set(node, byNode.has(node) ? null : jid);
   }
   return {
-    ofSha1: (hex) => bySha1.get(hex.toLowerCase()) ?? `sha1:${hex.toLowerCase()}`,
+    ofSha1: (hex) => bySha1.get(hex.toLowerCase()) ?? hashedOwner(hex),
     ofNode: (node) => byNode.get(node) ?? undefined,
   };
 }
