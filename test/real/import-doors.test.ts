@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { ask } from './ask.ts';
+import { type ImportReport, jsonOf } from './imports.ts';
+import { startPorter, temporaryFolder } from './porter.ts';
+
+const SECRET = 'it-is-secret';
+
+test('files of a service that a door takes the place of are found at that door, and never replaced', async (t) => {
+  const old = await temporaryFolder();
+  t.after(() => rm(old, { recursive: true, force: true }));
+  const path = '3d1b2c7e/très cool.jpg';
+  await mkdir(join(old, '3d1b2c7e'));
+  await writeFile(join(old, path), 'old bytes');
+  const config = {
+    external: { path: '/up/', secret: SECRET },
+    file_share: { path: '/share/', secret: SECRET },
+  };
+  const porter = await startPorter({ config });
+  t.after(() => porter.remove());
+  const link = `/up/${encodeURI(path)}`;
+
+  const { imported } = await jsonOf<ImportReport>(
+    porter,
+    'import',
+    '--from',
+    'prosody-filer',
+    '--base-path',
+    '/up/',
+    old,
+  );
+  assert.equal(imported, 1);
+  assert.equal((await ask(`${porter.url}${link}`)).text, 'old bytes');
+
+  // The links of Prosody's module are permissions to upload for ever.
+  const put = (body: string) => {
+    const mac = createHmac('sha256', SECRET)
+      .update(`${path} ${Buffer.byteLength(body)}`)
+      .digest('hex');
+    return ask(`${porter.url}${link}?v=${mac}`, { method: 'PUT', body });
+  };
+  assert.equal((await put('other bytes')).status, 409);
+  assert.equal((await ask(`${porter.url}${link}`)).text, 'old bytes');
+  assert.equal((await porter.run('delete', `https://old.example.org${link}`)).code, 0);
+  assert.equal((await put('other bytes')).status, 409, 'what was deleted stays deleted');
+  await porter.program.until('the deletion', async () => (await ask(`${porter.url}${link}`)).status === 404);
+});
+
+test('links go on working when their door is closed, or opens later', async (t) => {
+  const old = await temporaryFolder();
+  t.after(() => rm(old, { recursive: true, force: true }));
+  await mkdir(join(old, 'id'));
+  await writeFile(join(old, 'id/a.txt'), 'old bytes');
+  const porter = await startPorter();
+  t.after(() => porter.remove());
+  await jsonOf<ImportReport>(porter, 'import', '--from', 'prosody-filer', old);
+  const asked = () => ask(`${porter.url}/upload/id/a.txt`);
+  await porter.program.until('the link', async () => (await asked()).status === 200);
+  await porter.stop();
+  const later = await startPorter({ folder: porter.folder, config: { external: { secret: SECRET } } });
+  t.after(() => later.stop());
+  assert.equal((await ask(`${later.url}/upload/id/a.txt`)).text, 'old bytes');
+});
