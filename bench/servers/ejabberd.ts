@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ask } from '../../test/real/ask.ts';
 import { launchNode } from '../../test/real/ejabberd.ts';
-import { answering, freePorts } from '../../test/real/ports.ts';
+import { freePorts } from '../../test/real/ports.ts';
 import { COMPONENT, SERVICE, USER, type XmppPorts, type XmppServer, xmppServer } from './xmpp-server.ts';
 
 /** ejabberd with `mod_http_upload` and what that needs, and nothing else. */
@@ -16,8 +16,7 @@ export async function ejabberdServer(parent: string): Promise<XmppServer> {
   // JSON is YAML.
   await writeFile(join(folder, 'ejabberd.yml'), JSON.stringify(configOf(ports, files)));
   await writeFile(join(folder, 'inetrc'), '{lookup, ["file", "native"]}.\n');
-  const program = launchNode(folder);
-  await program.until('its ports', () => answering([client, component, http]));
+  const program = await launchNode(folder, [client, component, http]);
   await register(http);
   return xmppServer('ejabberd', program, ports, files);
 }
