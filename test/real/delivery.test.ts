@@ -415,6 +415,25 @@ function servesAlone(site: () => Site): void {
     assert.equal((await site().ask(get)).body.length, size);
   });
 
+  test('no path leads out of the folder of the blobs', async () => {
+    const { origin } = new URL(await site().upload(Buffer.from('here'), 'a.txt', 'text/plain'));
+    for (const path of [
+      '/porter.db',
+      '/..%2fporter.db',
+      '/%2e%2e/porter.db',
+      '/aa/%2e%2e/%2e%2e/porter.db',
+      '/aa/..%2f..%2fporter.yml',
+      '/aa%2f%2e%2e%2f%2e%2e%2fporter.yml',
+      '/aa/00000000000000000000000000.txt%00/a.txt',
+      '/',
+      '/aa/',
+    ]) {
+      const { status, text } = await site().ask(`${origin}${path}`);
+      assert.ok(status === 404 || status === 400, `${path}: ${status}`);
+      assert.doesNotMatch(text, /listen|SQLite/, path);
+    }
+  });
+
   test('porter uploads shows the same link', async () => {
     const get = await site().upload(Buffer.from('here'), 'shown.txt', 'text/plain');
     const { stdout } = await site().porter.run('uploads', '--json');

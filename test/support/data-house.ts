@@ -6,6 +6,7 @@ import {
   type DataPlaneSettings,
   dataPlane,
 } from '../../src/http/data-plane.ts';
+import type { FileDoor } from '../../src/http/file-door.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import type { Ledger } from '../../src/ledger/contract.ts';
 import type { GrantedSlot, SlotRequest } from '../../src/uploads/grant.ts';
@@ -21,6 +22,10 @@ export interface DataHouseOptions {
   readonly blobs?: (real: Blobs) => Blobs;
   readonly ledger?: (real: Ledger) => Ledger;
   readonly takeoverAfter?: number;
+  /** Doors besides those of our own slots. */
+  readonly doors?: (deps: TestHouse['deps']) => readonly FileDoor[];
+  /** Who sends the bytes of files, where it is not Porter. */
+  readonly delivery?: DataPlaneDeps['delivery'];
   /** Milliseconds for which a look-up is trusted. */
   readonly trust?: number;
 }
@@ -62,6 +67,11 @@ export async function openDataHouse(t: TestContext, options: DataHouseOptions = 
     settings: () => settings,
     transfers: createTransfers(),
     hot,
+    onRemoved: (removed) => {
+      for (const { locator } of removed) hot.forget(locator);
+    },
+    doors: options.doors?.(house.deps) ?? [],
+    delivery: options.delivery,
     ...(takeoverAfter !== undefined && { takeoverAfter }),
   };
   const plane = dataPlane(deps);

@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { addressMatcher } from '../../src/base/addresses.ts';
+import { createDelivery, type DeliverySettings, withoutDownloads } from '../../src/http/delivery.ts';
+import { withMirror } from '../../src/http/mirror.ts';
+import { HttpServer } from '../../src/http/server.ts';
+import { beginCheckup } from '../../src/uploads/checkup.ts';
+import { putUrl } from '../../src/uploads/links.ts';
+import { openDataHouse } from '../support/data-house.ts';
+import { call } from '../support/http.ts';
+
+const LOOPBACK = addressMatcher(['127.0.0.0/8']);
+const NOBODY = addressMatcher([]);
+const THROUGH = { 'X-Forwarded-For': '192.0.2.1' };
+
+const settings: DeliverySettings = {
+  via: 'x-sendfile',
+  prefix: null,
+  folder: '/srv/some folder/100%',
+  trustedProxies: () => LOOPBACK,
+};
+
+describe('files that a web server sends', () => {
+  test('are named to it below the folder of the blobs, encoded, with an empty body', async (t) => {
+    const house = await openDataHouse(t, { delivery: createDelivery(settings) });
+    const file = await house.file('bytes', { name: 'a.png', type: 'image/png' });
+    const { status, headers, body } = await house.get(file.getPath, THROUGH);
+    assert.deepEqual([status, body, headers['content-length']], [200, '', '0']);
+    assert.equal(headers['x-sendfile'], `/srv/some%20folder/100%25/${file.blob}`);
+    assert.equal(headers['content-type'], 'image/png');
+    assert.equal(headers.etag, `"${file.id}"`);
+    assert.equal(headers['accept-ranges'], 'bytes');
+  });
+
+  test('are named to nginx below its location, without the Accept-Ranges that it would double', async (t) => {
+    const delivery = createDelivery({ ...settings, via: 'x-accel-redirect' });
+    const house = await openDataHouse(t, { delivery });
+    const file = await house.file('bytes');
+    const { headers } = await house.get(file.getPath, { ...THROUGH, Range: 'bytes=1-2' });
+    assert.equal(headers['x-accel-redirect'], `/porter-blobs/${file.blob}`);
+    assert.equal(headers['accept-ranges'], undefined);
+    assert.match(headers['content-disposition'] ?? '', /filename/);
+  });
+
+  test('are named below what the config says', async (t) => {
+    const delivery = createDelivery({ ...settings, via: 'x-accel-redirect', prefix: '/inside/' });
+    const house = await openDataHouse(t, { delivery });
+    const file = await house.file('bytes');
+    const { headers } = await house.get(file.getPath, THROUGH);
+    assert.equal(headers['x-accel-redirect'], `/inside/${file.blob}`);
+  });
+
+  test('come from Porter for whoever came past the web server, who learns nothing of the disk', async (t) => {
+    const house = await openDataHouse(t, { delivery: createDelivery(settings) });
+    const file = await house.file('bytes');
+    const { headers, body } = await house.get(file.getPath);
+    assert.deepEqual([headers['x-sendfile'], body], [undefined, 'bytes']);
+  });
+
+  test('come from Porter for a stranger who claims to be a web server', async (t) => {
+    const delivery = createDelivery({ ...settings, trustedProxies: () => NOBODY });
+    const house = await openDataHouse(t, { delivery });
+    const file = await house.file('bytes');
+    const { headers, body } = await house.get(file.getPath, THROUGH);
+    assert.deepEqual([headers['x-sendfile'], body], [undefined, 'bytes']);
+  });
+
+  test('come from Porter where a web server might read the request in another way', async (t) => {
+    const house = await openDataHouse(t, { delivery: createDelivery(settings) });
+    const file = await house.file('bytes');
+    for (const [headers, status] of [
+      [{ Range: 'bytes=0-0,2-2' }, 200],
+      [{ Range: 'bytes=3-1' }, 200],
+      [{ Range: 'bytes=0-1', 'If-Range': '"other"' }, 200],
+      [{ 'If-Match': `"${file.id}"` }, 200],
+      [{ Range: 'bytes=9-' }, 416],
+      [{ 'If-None-Match': `"${file.id}"` }, 304],
+    ] as const) {
+      const reply = await house.get(file.getPath, { ...THROUGH, ...headers });
+      assert.equal(reply.status, status, JSON.stringify(headers));
+      assert.equal(reply.headers['x-sendfile'], undefined, JSON.stringify(headers));
+    }
+    const head = await house.get(file.getPath, THROUGH, 'HEAD');
+    assert.deepEqual([head.headers['content-length'], head.headers['x-sendfile']], ['5', undefined]);
+  });
+
+  test('are gone for the web server too once they are removed', async (t) => {
+    const house = await openDataHouse(t, { delivery: createDelivery(settings), trust: 0 });
+    const file = await house.file('bytes');
+    await house.deps.ledger.remove({ ids: [file.id], reason: 'deleted', detail: '', now: Date.now() });
+    const { status, headers } = await house.get(file.getPath, THROUGH);
+    assert.deepEqual([status, headers['x-sendfile']], [404, undefined]);
+  });
+});
+
+describe('the data plane', () => {
+  test('serves no files of slots where a web server does it alone, and takes uploads all the same', async (t) => {
+    const house = await openDataHouse(t);
+    const at = await listen(t, house, (plane) => withoutDownloads(plane));
+    const slot = await house.slot({ size: 5 });
+    const put = await call(at, slot.putPath, {
+      method: 'PUT',
+      headers: { 'Content-Length': '5' },
+      body: 'bytes',
+    });
+    assert.equal(put.status, 201);
+    for (const method of ['GET', 'HEAD']) {
+      const { status, headers, body } = await call(at, slot.getPath, { method });
+      assert.deepEqual([status, headers['content-length'], body], [404, '0', '']);
+    }
+    assert.equal((await call(at, slot.getPath, { method: 'OPTIONS' })).status, 200);
+  });
+
+  test('shows the doctor how its request arrived, and nobody else', async (t) => {
+    const house = await openDataHouse(t);
+    const deps = { ledger: house.deps.ledger, trustedProxies: () => LOOPBACK };
+    const at = await listen(t, house, (plane) => withMirror(deps, plane));
+    const checkup = beginCheckup(house.deps);
+    const { token } = await checkup.slot({ name: 'a.txt', size: 1, type: 'text/plain' });
+    const headers = {
+      ...THROUGH,
+      'X-Forwarded-Proto': 'https',
+      'X-Forwarded-Host': 'up.example',
+      'Content-Type': 'image/x',
+    };
+    const shown = await call(at, putUrl('', token, 'a.txt'), { headers });
+    assert.deepEqual(JSON.parse(shown.body), {
+      address: '192.0.2.1',
+      protocol: 'https',
+      host: 'up.example',
+      contentType: 'image/x',
+    });
+
+    const slot = await house.slot({ jid: 'romeo@example.org' });
+    const other = await call(at, slot.putPath, { headers });
+    assert.deepEqual([other.status, other.body], [405, '']);
+    const unknown = await call(at, putUrl('', '0'.repeat(26), 'a.txt'), { headers });
+    assert.deepEqual([unknown.status, unknown.body], [405, '']);
+
+    await checkup.end();
+    assert.equal((await call(at, putUrl('', token, 'a.txt'), { headers })).status, 405);
+    assert.deepEqual(
+      (await house.deps.ledger.listOwners({ limit: 10 })).map(({ owner }) => owner),
+      ['romeo@example.org'],
+    );
+  });
+});
+
+type House = Awaited<ReturnType<typeof openDataHouse>>;
+
+async function listen(
+  t: Parameters<typeof openDataHouse>[0],
+  { deps, plane }: House,
+  wrap: (plane: House['plane']) => ReturnType<typeof withoutDownloads>,
+) {
+  const server = new HttpServer(
+    { log: deps.log, data: wrap(plane), route: (_request, response) => response.writeHead(404).end() },
+    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [] },
+  );
+  await server.start();
+  t.after(() => server.stop({ graceMs: 0 }));
+  const [address] = server.addresses;
+  return { host: '127.0.0.1', port: address && 'port' in address ? address.port : 0 };
+}
