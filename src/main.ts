@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './cli/heap.ts';
 import { run } from './cli/program.ts';
 import { processShell } from './cli/shell.ts';
 
