@@ -6,8 +6,19 @@ export const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 /** 130 random bits as 26 characters of `[0-9a-z]`: an upload's id, a PUT token, a claim. */
 export function randomId(): string {
   let id = '';
-  for (const byte of randomBytes(26)) id += ALPHABET[byte & 31];
+  for (const byte of takeRandom(26)) id += ALPHABET[byte & 31];
   return id;
+}
+
+const POOL_BYTES = 26 * 128;
+let pool = new Uint8Array();
+
+/** Out of a pool: asking the system for a few bytes costs as much as asking it for thousands. */
+function takeRandom(count: number): Uint8Array {
+  if (pool.length < count) pool = randomBytes(POOL_BYTES);
+  const taken = pool.subarray(0, count);
+  pool = pool.subarray(count);
+  return taken;
 }
 
 /** What the ledger keeps of a secret that it only has to recognise. */

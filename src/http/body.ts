@@ -44,7 +44,9 @@ export class RequestBody implements IncomingBody {
     this.#options = options;
     // Also gives the error of a connection that breaks before anybody reads an owner.
     stream.on('error', () => this.abort(bodyCut()));
-    stream.on('close', () => this.abort(bodyCut()));
+    stream.on('close', () => {
+      if (!this.complete) this.abort(bodyCut());
+    });
     if (stream.destroyed) this.abort(bodyCut());
   }
 
@@ -81,6 +83,10 @@ export class RequestBody implements IncomingBody {
 
   #onData(chunk: Uint8Array, pace: Pace): void {
     if (this.#failure) return;
+    if (this.#turn !== 'ours' && pace.isCrowded()) {
+      this.#putBack(chunk, pace);
+      return;
+    }
     this.received += chunk.length;
     this.#lastByteAt = performance.now();
     if (this.#isWrong(false)) return;
@@ -89,6 +95,14 @@ export class RequestBody implements IncomingBody {
     if (this.#held < pace.batchSize() && this.#turn !== 'ours') return;
     if (this.#waiting) this.#deliver(this.#waiting, pace);
     else this.#stream.pause();
+  }
+
+  /** What came while the stream flowed waits in there like all else: it keeps the next read from coming. */
+  #putBack(chunk: Uint8Array, pace: Pace): void {
+    this.#lastByteAt = performance.now();
+    this.#stream.pause();
+    this.#stream.unshift(chunk);
+    if (this.#waiting && this.#turn === 'none') this.#askForTurn(pace);
   }
 
   #isWrong(ended: boolean): boolean {

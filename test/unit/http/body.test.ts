@@ -111,6 +111,29 @@ describe('the body of a request', () => {
     assert.deepEqual(transfers.inFlight(), { uploads: 0, bytes: 0 });
   });
 
+  test('in a crowd hands over nothing without a turn, also what comes while it waits for bytes', async (t) => {
+    const transfers = createTransfers({ memory: 1 });
+    const { stream, body, batches } = open(t, transfers.pace);
+    transfers.begin('a', body);
+    const held: (() => void)[] = [];
+    for (let turn = 0; turn < 32; turn += 1) transfers.pace.enter(() => held.push(transfers.pace.leave));
+    let handed = 0;
+    const waiting = batches.next().then(({ value }) => {
+      handed = sizeOf(value);
+    });
+    await turnOfTheLoop();
+    for (let part = 0; part < 4; part += 1) {
+      stream.write(Buffer.alloc(20_000));
+      await turnOfTheLoop();
+    }
+    assert.equal(handed, 0);
+    assert.ok(stream.readableLength <= 40_000, `${stream.readableLength} bytes wait`);
+    held.pop()?.();
+    await waiting;
+    assert.ok(handed >= 20_000, `${handed}`);
+    for (const leave of held) leave();
+  });
+
   test('that is aborted while it waits for its turn gives it up', async (t) => {
     const transfers = createTransfers({ memory: 1 });
     const { stream, body, batches } = open(t, transfers.pace);
