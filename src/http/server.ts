@@ -11,6 +11,7 @@ import type { Logger } from '../base/log.ts';
 import { addressText, type ListenAddress, listen } from './listen.ts';
 import { createPathReader, pathOf } from './paths.ts';
 import { noteConnection } from './peer.ts';
+import { isRelayed, RelayedSocket, readOn } from './raw-target.ts';
 import { readCertificate, type TlsFiles } from './tls.ts';
 
 /** Requests that never see a framework: the data plane. */
@@ -160,7 +161,8 @@ export class HttpServer {
     const { data, route } = this.deps;
     const secure = this.tlsListeners.includes(listener as TlsListener);
     if (secure) listener.on('connection', (socket: Socket) => keepIn(this.rawSockets, socket));
-    listener.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
+    const event = secure ? 'secureConnection' : 'connection';
+    listener.on(event, (socket: Socket) => {
       noteConnection(socket, isUnix);
       keepIn(this.sockets, socket);
     });
@@ -176,14 +178,18 @@ export class HttpServer {
         route(request, response);
       }
     });
-    listener.on('clientError', (error, socket) => this.answerNonsense(error, socket as Socket));
+    listener.on('clientError', (error, socket) => {
+      if (!this.readOn(listener, event, error, socket as Socket))
+        this.answerNonsense(error, socket as Socket);
+    });
   }
 
   /** Notes the request, puts its target into our form, and gives its path. */
   private take(request: IncomingMessage, response: ServerResponse): string {
     this.inFlight.add(response);
     response.on('close', this.forget);
-    if (this.stopping) response.setHeader('Connection', 'close');
+    const last = this.stopping || (request.socket as unknown) instanceof RelayedSocket;
+    if (last) response.setHeader('Connection', 'close');
     request.url = this.readTarget(request.url ?? '/');
     return pathOf(request.url);
   }
@@ -200,6 +206,14 @@ export class HttpServer {
   private isBusy(socket: Socket): boolean {
     for (const response of this.inFlight) if (response.req.socket === socket) return true;
     return false;
+  }
+
+  /** Is there nothing to complain of, or no longer to this connection? */
+  private readOn(listener: Listener, event: string, error: Error, socket: Socket): boolean {
+    if (isRelayed(socket)) return true;
+    if (this.isBusy(socket) || !readOn(listener, event, error, socket)) return false;
+    this.sockets.delete(socket);
+    return true;
   }
 
   private answerNonsense(error: NodeJS.ErrnoException, socket: Socket): void {
