@@ -14,8 +14,11 @@ import {
   VERSION,
 } from './namespaces.ts';
 
-/** What old clients can still read as a number; said where there is no limit, or nothing may be uploaded. */
-const LARGEST_ANNOUNCED = 2 ** 31 - 1;
+/**
+ * The field is always there, because clients want it; this is what old ones can still read as a number. Said where there
+ * is no limit, or nothing may be uploaded. A larger limit that an admin has set is said as it is.
+ */
+const LARGEST_SAFE = 2 ** 31 - 1;
 
 const FEATURES = [UPLOAD, LEGACY_UPLOAD, DISCO_INFO, DISCO_ITEMS, PING, VERSION, VCARD];
 
@@ -23,7 +26,7 @@ const FEATURES = [UPLOAD, LEGACY_UPLOAD, DISCO_INFO, DISCO_ITEMS, PING, VERSION,
 export function discoInfo(deps: RouteDeps, { element, from, name }: IqRequest): Element {
   refuseNode(element);
   const purposes = Object.keys(deps.rules().retention.purposes).map((purpose) => `${PURPOSE}#${purpose}`);
-  const size = Math.min(announcedSizeFor(deps, from) ?? LARGEST_ANNOUNCED, LARGEST_ANNOUNCED);
+  const size = announcedSizeFor(deps, from) ?? LARGEST_SAFE;
   return xml(
     'query',
     DISCO_INFO,
