@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import './cli/heap.ts';
-import { run } from './cli/program.ts';
-import { processShell } from './cli/shell.ts';
+
+// Loaded after it: reading all the code is what lets the heap grow first.
+const { run } = await import('./cli/program.ts');
+const { processShell } = await import('./cli/shell.ts');
 
 // `porter uploads | head`: a reader that has seen enough is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
