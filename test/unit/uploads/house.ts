@@ -17,6 +17,8 @@ export const DAY = 24 * 60 * MINUTE;
 
 export interface TestHouse {
   readonly deps: UploadDeps;
+  /** Where the ledger and the blobs are. */
+  readonly folder: string;
   /** Moves the clock. */
   pass(ms: number): void;
   /** Replaces some of the rules. */
@@ -81,6 +83,7 @@ export async function openHouse(t: TestContext): Promise<TestHouse> {
     });
   const house: TestHouse = {
     deps,
+    folder,
     pass(ms) {
       now += ms;
     },
