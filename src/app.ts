@@ -19,6 +19,7 @@ import type { FileDoor } from './http/file-door.ts';
 import { type FileShareSettings, fileShareDoor } from './http/file-share.ts';
 import type { ListenAddress } from './http/listen.ts';
 import { withMirror } from './http/mirror.ts';
+import { oldLinkServer, pastRouter } from './http/old-links.ts';
 import type { AddressMatcher } from './http/peer.ts';
 import { type ProbeSettings, probes } from './http/probes.ts';
 import { createReadiness, type ReadyCheck } from './http/readiness.ts';
@@ -153,9 +154,8 @@ export async function startApp(config: Config): Promise<App> {
   });
   // Asked for slots only once their links work.
   let components: Components | undefined;
-  const { locatorOf } = createOldLinks(stores, pathsOf([config.public_url, config.download_url]));
-  const oldLinks = { locatorOf, serve: data.serve };
-  const routes = await createRoutes({ log, clock: systemClock, oldLinks }, [
+  const links = createOldLinks(stores, pathsOf([config.public_url, config.download_url]));
+  const routes = await createRoutes({ log, clock: systemClock, oldLinks: oldLinkServer(links, data) }, [
     probes(
       { meter, readiness: readinessOf(deps, config, () => components), version, probes: () => current.probe },
       config.metrics.path,
@@ -167,7 +167,11 @@ export async function startApp(config: Config): Promise<App> {
     config.downloads.via === 'webserver' ? withoutDownloads(data) : data,
   );
   const server = new HttpServer(
-    { log, data: mirrored, route: (request, response) => routes.routing(request, response) },
+    {
+      log,
+      data: mirrored,
+      route: pastRouter(links, data, (request, response) => routes.routing(request, response)),
+    },
     { listen: config.listen, tls: config.tls, baseUrls: [config.public_url, config.download_url] },
   );
   addGauges(meter.registry, {

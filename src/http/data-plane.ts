@@ -38,6 +38,8 @@ export interface DataPlane {
   /** Is this path (of `req.url`, with or without its query) one of ours? */
   owns(path: string): boolean;
   handle(req: IncomingMessage, res: ServerResponse): void;
+  /** Was the file with this locator asked for a moment ago? */
+  knows(locator: string): boolean;
   /** GET or HEAD of the file with this locator, whatever the path. */
   serve(req: IncomingMessage, res: ServerResponse, locator: string): void;
   /** For `checkContinue`: the client waits for `100 Continue`, which nobody has answered yet. */
@@ -110,6 +112,7 @@ export function dataPlane(deps: DataPlaneDeps): DataPlane {
   return {
     owns: (path) => doorOf(path) !== undefined,
     handle: (req, res) => take(req, res, false),
+    knows: (locator) => serving.known(locator) !== undefined,
     serve: serveGet,
     handleContinue: (req, res) => take(req, res, true),
     async close() {

@@ -5,6 +5,8 @@ import type { Ledger, OldPath } from '../ledger/contract.ts';
 export interface OldLinks {
   /** The locator of the file that a request's path would mean; undefined where no old link looks like that. */
   locatorOf(path: string): Promise<string | undefined>;
+  /** The same without asking anybody, by what was known last. */
+  quickly(path: string): string | undefined;
 }
 
 /** Milliseconds for which the ledger's word on the paths is taken: an import beside us takes effect within them. */
@@ -17,19 +19,28 @@ export function createOldLinks(
 ): OldLinks {
   let asked: Promise<readonly OldPath[]> | undefined;
   let askedAt = Number.NEGATIVE_INFINITY;
+  let known: readonly OldPath[] = [];
   const paths = () => {
     const now = performance.now();
     if (asked === undefined || now - askedAt >= FRESH_MS) {
       askedAt = now;
       asked = ledger.oldPaths();
-      // Asked again next time.
-      asked.catch(() => {
-        askedAt = Number.NEGATIVE_INFINITY;
-      });
+      asked.then(
+        (told) => {
+          known = told;
+        },
+        // Asked again next time.
+        () => {
+          askedAt = Number.NEGATIVE_INFINITY;
+        },
+      );
     }
     return asked;
   };
-  return { locatorOf: async (path) => oldLocator(await paths(), path, prefixes) };
+  return {
+    locatorOf: async (path) => oldLocator(await paths(), path, prefixes),
+    quickly: (path) => oldLocator(known, path, prefixes),
+  };
 }
 
 /**

@@ -49,9 +49,11 @@ describe('an old link', () => {
   test('costs one question for all requests of a second', async () => {
     let asked = 0;
     const ledger = { oldPaths: async () => PATHS.slice(0, ++asked) };
-    const { locatorOf } = createOldLinks({ ledger });
+    const { locatorOf, quickly } = createOldLinks({ ledger });
+    assert.equal(quickly('/upload/x'), undefined, 'nobody has been asked yet');
     const all = await Promise.all(Array.from({ length: 50 }, () => locatorOf('/upload/x')));
     assert.deepEqual(new Set(all), new Set([external('upload/x')]));
+    assert.equal(quickly('/upload/x'), external('upload/x'));
     assert.equal(asked, 1);
   });
 
