@@ -41,14 +41,9 @@ describe("an upload with a token of Prosody's mod_http_file_share", () => {
   test('without a token, or with something that is none, is 401 with a challenge', async (t) => {
     const house = await openSignedHouse(t);
     for (const authorization of [undefined, '', 'Basic eDp5', 'Bearer', 'Bearer x', 'Bearer a.b.c']) {
-      const reply = await house.request(`/file_share/${PATH}`, {
-        method: 'PUT',
-        headers: {
-          'Content-Length': '100',
-          ...(authorization !== undefined && { Authorization: authorization }),
-        },
-        body: BODY,
-      });
+      const own: Record<string, string> = authorization === undefined ? {} : { Authorization: authorization };
+      const headers = { 'Content-Length': '100', ...own };
+      const reply = await house.request(`/file_share/${PATH}`, { method: 'PUT', headers, body: BODY });
       assert.equal(reply.status, 401, authorization);
       assert.equal(reply.headers['www-authenticate'], 'Bearer');
       assert.match(reply.body, /^[^\n]+\n$/);
