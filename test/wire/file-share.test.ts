@@ -44,7 +44,7 @@ describe("an upload with a token of Prosody's mod_http_file_share", () => {
       const own: Record<string, string> = authorization === undefined ? {} : { Authorization: authorization };
       const headers = { 'Content-Length': '100', ...own };
       const reply = await house.request(`/file_share/${PATH}`, { method: 'PUT', headers, body: BODY });
-      assert.equal(reply.status, 401, authorization);
+      assert.equal(reply.status, 401, String(authorization));
       assert.equal(reply.headers['www-authenticate'], 'Bearer');
       assert.match(reply.body, /^[^\n]+\n$/);
       assert.equal(reply.headers['access-control-allow-origin'], '*');
