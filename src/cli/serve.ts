@@ -16,19 +16,51 @@ export function addServe(program: Command, shell: Shell): void {
     .description('Runs the server until SIGTERM or SIGINT. SIGHUP reads config and certificates again.')
     .addHelpText('after', example('porter serve -c /etc/porter/porter.yml'))
     .action(async (_options: object, command: Command) => {
-      const config = await configOf(shell, command);
-      const stopped = nextStop();
-      const app = await startApp(config);
-      for (const warning of config.warnings) app.log.warn(warning);
-      const reload = () => void reloadConfig(app, () => configOf(shell, command));
-      process.on('SIGHUP', reload);
-      if (config.file === null) shell.out.write(welcome(app, config));
-      app.log.info({ signal: await stopped }, 'stopping');
-      process.on('SIGTERM', endNow).on('SIGINT', endNow).off('SIGHUP', reload);
-      await app.stop(GRACE_MS);
-      app.log.info('stopped');
-      process.off('SIGTERM', endNow).off('SIGINT', endNow);
+      const hangups = hearHangups();
+      try {
+        const config = await configOf(shell, command);
+        const stopped = nextStop();
+        const app = await startApp(config);
+        for (const warning of config.warnings) app.log.warn(warning);
+        hangups.answer(() => reloadConfig(app, () => configOf(shell, command)));
+        if (config.file === null) shell.out.write(welcome(app, config));
+        app.log.info({ signal: await stopped }, 'stopping');
+        hangups.ignore();
+        process.on('SIGTERM', endNow).on('SIGINT', endNow);
+        await app.stop(GRACE_MS);
+        app.log.info('stopped');
+        process.off('SIGTERM', endNow).off('SIGINT', endNow);
+      } finally {
+        hangups.close();
+      }
     });
+}
+
+/**
+ * SIGHUP, from the first moment to the last: unheard it would end the process. One that comes during the start is
+ * answered after it; several are answered one after the other.
+ */
+function hearHangups() {
+  let reload: (() => Promise<void>) | undefined;
+  let missed = false;
+  let last = Promise.resolve();
+  const heard = () => {
+    if (reload) last = last.then(reload);
+    else missed = true;
+  };
+  process.on('SIGHUP', heard);
+  return {
+    answer(by: () => Promise<void>): void {
+      reload = by;
+      if (missed) heard();
+    },
+    ignore(): void {
+      reload = async () => {};
+    },
+    close(): void {
+      process.off('SIGHUP', heard);
+    },
+  };
 }
 
 /** Resolves with the first signal that asks to end. */

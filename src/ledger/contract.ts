@@ -5,7 +5,7 @@ export type { Adoption, AdoptOrder, OldPath } from './adoption.ts';
 
 /**
  * Who owns what. Every method is one transaction: it happens whole or not at all, and with `sync` a
- * resolved promise means that it would survive a power cut; only `reserve`, `claim`, `release` and `heartbeat` may then be
+ * resolved promise means that it would survive a power cut; only `reserve`, `claim`, `release`, `heartbeat` and `lost` may then be
  * undone together with all that came after them, which costs a client another request. Each costs the same with ten rows
  * as with ten million, and work that could be large takes a `limit` and says through its count whether more is left.
  *
@@ -60,6 +60,10 @@ export interface Ledger {
 
   /** Says that this process lives; its claims are void once it has been silent for long. */
   heartbeat(instance: Instance): Promise<void>;
+  /** Processes of this host that have been heard of. */
+  instances(host: string): Promise<Pick<Instance, 'id' | 'pid'>[]>;
+  /** Says that these processes are dead: their claims are void from now on. */
+  lost(ids: readonly string[]): Promise<void>;
 
   usage(owner: string): Promise<Usage>;
   /** The JID with this hex SHA-1 among the owners there are. */
@@ -233,6 +237,7 @@ export interface SweptBatch {
 
 export interface Instance {
   readonly id: string;
+  /** Where `pid` means this process and no other. */
   readonly host: string;
   readonly pid: number;
   readonly now: number;

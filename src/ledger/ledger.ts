@@ -1,8 +1,9 @@
 import { adopt, oldPaths, rememberOldPath } from './adopt.ts';
 import { claim, commit, release } from './claims.ts';
-import type { Instance, Ledger } from './contract.ts';
-import type { Database, Queryable } from './database.ts';
+import type { Ledger } from './contract.ts';
+import type { Database } from './database.ts';
 import { forget } from './forget.ts';
+import { heartbeat, instances, lost } from './instances.ts';
 import {
   buried,
   doomed,
@@ -21,9 +22,6 @@ import { remove } from './removal.ts';
 import { correctSize, recount } from './repair.ts';
 import { reserve } from './reserve.ts';
 import { sweep } from './sweep.ts';
-
-/** Processes that have been silent for this long are not even remembered. */
-const FORGOTTEN_AFTER = 86_400_000;
 
 export interface LedgerOptions {
   /** Makes ids of new owners, 1 to 2^31 - 1; one that is taken is passed over. */
@@ -51,6 +49,8 @@ export function createLedger(db: Database, options: LedgerOptions = {}): Ledger 
     rememberOldPath: (oldPath) => db.tx((q) => rememberOldPath(q, oldPath)),
     oldPaths: () => oldPaths(db),
     heartbeat: (instance) => db.tx((q) => heartbeat(q, instance), 'lazy'),
+    instances: (host) => instances(db, host),
+    lost: (ids) => db.tx((q) => lost(q, ids), 'lazy'),
 
     usage: (owner) => usage(db, owner),
     ownerBySha1: (sha1) => ownerBySha1(db, sha1),
@@ -65,13 +65,4 @@ export function createLedger(db: Database, options: LedgerOptions = {}): Ledger 
 
     close: () => db.close(),
   };
-}
-
-async function heartbeat(q: Queryable, { id, host, pid, now }: Instance): Promise<void> {
-  await q.query(
-    `insert into instances (id, host, pid, seen_at) values ($1, $2, $3, $4)
-      on conflict (id) do update set host = excluded.host, pid = excluded.pid, seen_at = excluded.seen_at`,
-    [id, host, pid, now],
-  );
-  await q.query('delete from instances where seen_at <= $1', [now - FORGOTTEN_AFTER]);
 }

@@ -28,6 +28,7 @@ const READS: ReadonlySet<Method> = new Set<Method>([
   'findRemoval',
   'doomed',
   'oldPaths',
+  'instances',
   'usage',
   'ownerBySha1',
   'listUploads',

@@ -57,6 +57,8 @@ function connect(threads: Record<Role, Thread>): Ledger {
     rememberOldPath: method('rememberOldPath'),
     oldPaths: method('oldPaths'),
     heartbeat: method('heartbeat'),
+    instances: method('instances'),
+    lost: method('lost'),
     usage: method('usage'),
     ownerBySha1: method('ownerBySha1'),
     listUploads: method('listUploads'),

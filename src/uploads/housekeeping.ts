@@ -1,5 +1,5 @@
-import { hostname } from 'node:os';
 import type { UploadDeps } from './deps.ts';
+import { buryDeadProcesses, processPlace } from './processes.ts';
 import { type SweepOptions, sweep } from './sweep.ts';
 
 const HEARTBEAT_MS = 10_000;
@@ -16,12 +16,16 @@ export interface Housekeeping {
   stop(): Promise<void>;
 }
 
-/** Heartbeats of this process and the sweeps of the server. The first heartbeat is sent before it resolves. */
+/**
+ * Heartbeats of this process and the sweeps of the server. Before it resolves, claims of processes that died here
+ * are void and the first heartbeat is sent.
+ */
 export async function startHousekeeping(
   deps: UploadDeps,
   options: HousekeepingOptions,
 ): Promise<Housekeeping> {
   const stopping = new AbortController();
+  await buryDeadProcesses(deps);
   await beat(deps);
   const running = Promise.all([
     every(
@@ -48,7 +52,7 @@ export async function startHousekeeping(
 }
 
 async function beat(deps: UploadDeps): Promise<void> {
-  await deps.ledger.heartbeat({ id: deps.instance, host: hostname(), pid: process.pid, now: deps.clock() });
+  await deps.ledger.heartbeat({ id: deps.instance, host: processPlace, pid: process.pid, now: deps.clock() });
 }
 
 async function runSweep(deps: UploadDeps, options: HousekeepingOptions, signal: AbortSignal): Promise<void> {

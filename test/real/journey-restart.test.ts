@@ -54,7 +54,7 @@ test('a restart keeps files and open slots', () =>
     return second;
   }));
 
-test('a kill in the middle of many uploads loses none that was answered and leaves nothing of the others', () =>
+test('a kill in the middle of many uploads loses none that was answered, leaves nothing of the others, and they can be tried again', () =>
   withPorter({ ...openHouse, slots: { timeout: '10m' } }, async (first) => {
     const body = randomBytes(2_000_000);
     const stalled = await Promise.all(
@@ -79,6 +79,10 @@ test('a kill in the middle of many uploads loses none that was answered and leav
     for (const get of stored) assert.ok((await ask(get)).body.equals(body), get);
     for (const { slot } of stalled) assert.equal((await ask(slot.get)).status, 404);
     await assertSound(second);
+    const [retried] = stalled;
+    assert.ok(retried);
+    assert.equal((await ask(retried.slot.put, { method: 'PUT', body })).status, 201);
+    stored.push(retried.slot.get);
 
     letTimePass(second.folder, 11 * 60_000);
     const cleanup = await second.run('cleanup');
@@ -158,6 +162,22 @@ test('SIGHUP takes over new rules, and a bad file changes nothing and says why',
     await porter.configure(openHouse);
     porter.program.signal('SIGHUP');
     await porter.program.until('the old rule', async () => (await maxSize()) === '0');
+  }));
+
+test('SIGHUP never ends it: neither during the start nor during the end', () =>
+  withPorter(openHouse, async (porter) => {
+    const { program } = porter;
+    // It has only just begun to listen.
+    program.signal('SIGHUP');
+    await program.until('the reload', () => /config read again/.test(program.output));
+    const slot = await askSlot(porter, { size: 500_000 });
+    const put = await beginPut(slot.put, Buffer.alloc(500_000), 100_000);
+    await underWay(porter, 1);
+    program.signal('SIGTERM');
+    await program.until('the end', () => /"stopping"/.test(program.output));
+    program.signal('SIGHUP');
+    assert.equal((await put.finish()).status, 201);
+    assert.deepEqual(await program.exited(), { code: 0, signal: null });
   }));
 
 test('SIGHUP in the middle of an upload does not disturb it', () =>

@@ -77,6 +77,26 @@ export function claimSuite(open: Open): void {
       }
     });
 
+    onLedger(
+      open,
+      'is void at once where its process is known to be dead, and only there',
+      async (ledger) => {
+        const [dead, alive] = [await issue(ledger), await issue(ledger)];
+        await beat(ledger, 'dead', NOW);
+        await beat(ledger, 'alive', NOW);
+        await ledger.claim(orderOf(dead, 'theirs', NOW, 'dead'));
+        await ledger.claim(orderOf(alive, 'theirs', NOW, 'alive'));
+        const heardOf = await ledger.instances('h');
+        assert.deepEqual(heardOf.map(({ id }) => id).toSorted(), ['alive', 'dead']);
+        assert.deepEqual(await ledger.instances('elsewhere'), []);
+        await ledger.lost(['dead']);
+        assert.deepEqual(await ledger.instances('h'), [{ id: 'alive', pid: 1 }]);
+        assert.equal((await ledger.claim(orderOf(dead))).outcome, 'claimed');
+        assert.equal((await ledger.claim(orderOf(alive))).outcome, 'receiving');
+        assert.equal(await ledger.commit({ id: dead, token: 'theirs', now: NOW, size: 100 }), false);
+      },
+    );
+
     onLedger(open, 'finds slots of doors whose links carry no token', async (ledger) => {
       const order = reservation({ putKey: null, upload: { locator: 'file_share:xyz', door: 'file_share' } });
       await ledger.reserve(order);
