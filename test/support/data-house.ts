@@ -8,6 +8,7 @@ import {
 } from '../../src/http/data-plane.ts';
 import type { FileDoor } from '../../src/http/file-door.ts';
 import { HttpServer } from '../../src/http/server.ts';
+import type { TlsFiles } from '../../src/http/tls.ts';
 import type { Ledger } from '../../src/ledger/contract.ts';
 import type { GrantedSlot, SlotRequest } from '../../src/uploads/grant.ts';
 import { createHotFiles, type HotFiles } from '../../src/uploads/hot.ts';
@@ -22,6 +23,7 @@ export interface DataHouseOptions {
   readonly blobs?: (real: Blobs) => Blobs;
   readonly ledger?: (real: Ledger) => Ledger;
   readonly takeoverAfter?: number;
+  readonly tls?: TlsFiles;
   /** Doors besides those of our own slots. */
   readonly doors?: (deps: TestHouse['deps']) => readonly FileDoor[];
   /** Who sends the bytes of files, where it is not Porter. */
@@ -77,7 +79,7 @@ export async function openDataHouse(t: TestContext, options: DataHouseOptions = 
   const plane = dataPlane(deps);
   const server = new HttpServer(
     { log: house.deps.log, data: plane, route: (_request, response) => response.writeHead(404).end() },
-    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [] },
+    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [], tls: options.tls },
   );
   await server.start();
   t.after(() => server.stop({ graceMs: 0 }));
