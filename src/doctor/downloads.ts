@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatPeriod } from '../base/units.ts';
+import type { Config } from '../config/load.ts';
 import type { Checkup } from '../uploads/checkup.ts';
 import { ask, type Reply, type Way } from './client.ts';
 import type { Notes } from './finding.ts';
@@ -12,16 +13,23 @@ const GONE_WITHIN_MS = 4_000;
 const REMEMBERED_MS = 1_200;
 const LOOK_EVERY_MS = 200;
 
+const READS_ADVICE =
+  'The web server must be able to read the folder of storage.blobs (a group that both are in, and UMask=0027 for ' +
+  'Porter), and must know of it: contrib/ has the lines for each value of downloads.via.';
+
 /** What a client needs of GET and HEAD, at the link that it gets. `path` is that link below the way's base. */
 export async function checkDownload(
   notes: Notes,
+  config: Config,
   way: Way,
   path: string,
   { bytes, slot }: StoredFile,
 ): Promise<void> {
   const reply = await ask(way, path, { headers: COMPRESSED });
   if (reply.status !== 200) {
-    notes.fail('download', `The link of a stored file was answered ${words(reply)}.`);
+    const { via } = config.downloads;
+    const advice = via === 'self' ? '' : ` ${READS_ADVICE}`;
+    notes.fail('download', `The link of a stored file was answered ${words(reply)}.${advice}`);
     return;
   }
   judgeCompression(notes, reply, bytes.length);

@@ -5,12 +5,13 @@ import type { UploadDeps } from '../uploads/deps.ts';
 import { blobKey, fileUrl, putUrl } from '../uploads/links.ts';
 import { pathIn } from './client.ts';
 import { checkComponents } from './component.ts';
+import { checkOpenDoors, checkSignedDoors } from './doors.ts';
 import { checkDate, checkDownload, checkErrors, checkMissing, checkRemoval } from './downloads.ts';
 import { type Notes, reasonIn } from './finding.ts';
 import { checkServer, type RunningServer } from './server.ts';
 import { checkDisks, checkStores } from './storage.ts';
 import { checkUploads, type StoredFile } from './uploads.ts';
-import { approach, checkOpenDoors, type Front, hidesClients, judgeArrival, lookInMirror } from './way-in.ts';
+import { approach, type Front, hidesClients, judgeArrival, lookInMirror } from './way-in.ts';
 
 export interface Examination {
   readonly config: Config;
@@ -77,6 +78,7 @@ async function tryOut(
     await attempt(notes, 'slot API', () =>
       checkOpenDoors(notes, config, front, hidesClients(arrival.seen, arrival.from)),
     );
+    await attempt(notes, 'signed links', () => checkSignedDoors(notes, config, front));
     await attempt(notes, 'clock of the web server', () => checkDate(notes, front.way, now));
   }
   let stored: StoredFile | undefined;
@@ -121,7 +123,7 @@ async function followFile(
   const id = randomId();
   const nothing = linkOf({ id, name: 'no.txt', blob: blobKey(id, 'no.txt') });
   await attempt(notes, 'missing files', () => checkMissing(notes, files.way, nothing));
-  await attempt(notes, 'download', () => checkDownload(notes, files.way, path, stored));
+  await attempt(notes, 'download', () => checkDownload(notes, config, files.way, path, stored));
   await attempt(notes, 'removal', () => checkRemoval(notes, files.way, path, stored, checkup));
 }
 

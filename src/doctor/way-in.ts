@@ -42,6 +42,8 @@ function judgePlain(notes: Notes, option: string, { hostname, host }: URL): void
 
 /** What the mirror is asked with; nobody has a reason to change it on the way. */
 const TYPE = 'image/x-porter-doctor';
+const AUTHORIZATION = 'Bearer porter-doctor';
+const QUERY = 'v=porter-doctor';
 
 /**
  * Sends a request through the front and hears from the running server how it arrived. Undefined where it did not
@@ -55,7 +57,8 @@ export async function lookInMirror(
   const { token, name } = await checkup.slot({ name: 'mirror.txt', size: 1, type: 'text/plain' });
   const check = `way to Porter (${front.option})`;
   try {
-    const reply = await ask(front.way, putUrl('', token, name), { headers: { 'Content-Type': TYPE } });
+    const headers = { 'Content-Type': TYPE, Authorization: AUTHORIZATION };
+    const reply = await ask(front.way, `${putUrl('', token, name)}?${QUERY}`, { headers });
     const seen = readMirror(reply);
     if (seen) {
       notes.ok(check, `${front.way.base} leads to it.`);
@@ -100,7 +103,7 @@ async function explainStranger({ option, way }: Front, { status, headers }: Repl
   }
   return (
     `Something answers at ${way.base} (status ${status}), but it is not this Porter. Does the web server pass on ` +
-    `every path below it, is it the right port, and does Porter run with this config?`
+    'every path below it, /put/ and /files/ among them, is it the right port, and does Porter run with this config?'
   );
 }
 
@@ -120,6 +123,7 @@ export function judgeArrival(
   { seen, from }: { seen: Mirrored; from: string | undefined },
 ): void {
   judgeType(notes, seen);
+  judgeSignatures(notes, config, seen);
   judgeProtocol(notes, config, way, seen);
   judgeHost(notes, config, option, way, seen);
   if (hidesClients(seen, from)) notes.fail('X-Forwarded-For', explainHidden(config, seen.address));
@@ -136,6 +140,26 @@ function judgeType(notes: Notes, { contentType }: Mirrored): void {
   else {
     const what = contentType === null ? 'takes it away' : `makes ${contentType} of it`;
     notes.fail('Content-Type', `The web server ${what}: it must be passed on as clients send it.`);
+  }
+}
+
+/** What signed links and tokens need. */
+function judgeSignatures(notes: Notes, config: Config, { query, authorization }: Mirrored): void {
+  if (config.external) {
+    if (query === QUERY) notes.ok('query', 'It comes through, and with it the signatures of links.');
+    else
+      notes.fail(
+        'query',
+        'The web server drops it, and with it the signatures of links: every upload is refused.',
+      );
+  }
+  if (config.file_share || config.slot_api?.token) {
+    if (authorization === AUTHORIZATION) notes.ok('Authorization', 'It comes through.');
+    else
+      notes.fail(
+        'Authorization',
+        'The web server drops it, and with it the tokens: every upload is refused.',
+      );
   }
 }
 
@@ -174,29 +198,4 @@ function explainHidden(config: Config, address: string): string {
     ? ADVICE.for
     : `If ${address} is the web server, put it into trusted_proxies. ${ADVICE.for}`;
   return `Porter takes ${address} for the client, whoever comes: allow_from lets in everybody or nobody. ${why}`;
-}
-
-/** Is the slot API, or are the metrics, open to those who come through the front? */
-export async function checkOpenDoors(
-  notes: Notes,
-  config: Config,
-  { way }: Front,
-  hidden: boolean,
-): Promise<void> {
-  if (config.slot_api) {
-    // Without parameters: who may call is told that they are missing, and nothing is granted.
-    const { status } = await ask(way, config.slot_api.path);
-    if (status === 400 && hidden) {
-      notes.fail(
-        'slot API',
-        'It is open to strangers: the web server takes their requests to it, and Porter takes the web server for the ' +
-          `caller. Set X-Forwarded-For there, set slot_api.token, or keep ${config.slot_api.path} from the outside.`,
-      );
-    } else
-      notes.ok('slot API', status === 400 ? 'It is open to this machine.' : 'It is closed to strangers.');
-  }
-  const { status } = await ask(way, config.metrics.path);
-  if (status === 200 && hidden) {
-    notes.warn('metrics', 'Everybody can read them, because Porter takes the web server for the reader.');
-  }
 }

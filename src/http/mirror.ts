@@ -9,6 +9,9 @@ import type { DataDoor } from './server.ts';
 /** How a request looked when it had come through whatever stands in front. */
 export interface Mirrored extends Peer {
   readonly contentType: string | null;
+  readonly authorization: string | null;
+  /** Without its `?`. */
+  readonly query: string;
 }
 
 export interface MirrorDeps extends Pick<UploadDeps, 'ledger'> {
@@ -45,6 +48,8 @@ function show(request: IncomingMessage, response: ServerResponse, trusted: Addre
   const seen: Mirrored = {
     ...peerOf(request, trusted),
     contentType: request.headers['content-type'] ?? null,
+    authorization: request.headers.authorization ?? null,
+    query: request.url?.split('?', 2)[1] ?? '',
   };
   const body = JSON.stringify(seen);
   response

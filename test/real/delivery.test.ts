@@ -371,6 +371,26 @@ function decidesByPorter(site: () => Site): void {
   });
 }
 
+describe('a folder that the web server may not read', () => {
+  test('is named by porter doctor', { skip: needs(...apacheSendfile.peers) || notRoot() }, async () => {
+    const site = await Site.start(apacheSendfile);
+    try {
+      await chmod(site.place.blobs, 0o700);
+      const diagnosis = await consult(join(site.porter.folder, 'porter.yml'), [], {
+        NODE_EXTRA_CA_CERTS: site.place.certificate.cert,
+      });
+      expectFound(diagnosis, 'fail', { download: /must be able to read the folder of storage\.blobs/ });
+    } finally {
+      await site.stop();
+    }
+  });
+});
+
+/** Only as root does Apache work under another account than Porter. */
+function notRoot(): string | false {
+  return process.getuid?.() === 0 ? false : 'needs root';
+}
+
 function servesAlone(site: () => Site): void {
   test('links point at download_url, and the file flows while Porter is down', async () => {
     const get = await site().upload(Buffer.from('here'), 'Très cool.txt', 'text/plain');

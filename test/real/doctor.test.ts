@@ -19,7 +19,7 @@ const DAY = 86_400_000;
 interface Fault {
   /** Replaced in the snippet, besides what every server of the test needs. */
   readonly changes?: Readonly<Record<string, string>>;
-  readonly certificate?: 'good' | 'other' | 'expired' | 'unknown';
+  readonly certificate?: 'good' | 'other' | 'expired' | 'ending' | 'unknown';
   /** In porter.yml, where it is not that of all. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly scheme?: 'http' | 'https';
@@ -28,6 +28,12 @@ interface Fault {
   readonly fails?: Readonly<Record<string, RegExp>>;
   readonly warns?: Readonly<Record<string, RegExp>>;
 }
+
+/** Doors whose links an XMPP server makes. */
+const SIGNED = {
+  external: { secret: 'a-secret-of-prosody' },
+  file_share: { secret: 'another-secret-of-prosody' },
+};
 
 const PROXY = 'proxy_set_header Connection        "";';
 
@@ -111,6 +117,25 @@ const faults: Readonly<Record<string, Fault>> = {
     changes: { 'proxy_set_header X-Forwarded-For   $proxy_add_x_forwarded_for;': '' },
     fails: { 'slot API': /open to strangers/, 'X-Forwarded-For': /takes 127\.0\.0\.1 for the client/ },
     warns: { metrics: /Everybody can read them/ },
+  },
+  'a query that is dropped': {
+    changes: { 'location / {': 'location / { set $args "";' },
+    config: SIGNED,
+    fails: { query: /the signatures of links/ },
+  },
+  'an Authorization that is dropped': {
+    changes: { [PROXY]: `${PROXY}\nproxy_set_header Authorization "";` },
+    config: SIGNED,
+    fails: { Authorization: /with it the tokens/ },
+  },
+  'signed links that are not passed on': {
+    changes: { 'location / {': 'location /upload/ { return 404; } location / {' },
+    config: SIGNED,
+    fails: { 'door external': /the web server must pass \/upload\/ on/ },
+  },
+  'a certificate that is about to run out': {
+    certificate: 'ending',
+    warns: { 'certificate of public_url': /runs out in [45] days/ },
   },
   'compressed downloads': {
     changes: { [PROXY]: `${PROXY}\ngzip on; gzip_types text/plain; gzip_proxied any;` },
@@ -217,6 +242,7 @@ describe('porter doctor, through a real nginx', { skip: needs('nginx'), concurre
 });
 
 const SETTINGS = {
+  ...SIGNED,
   slot_api: {},
   access: [{ jid: '.*', max_file_size: '100 MiB' }],
 };
@@ -225,10 +251,12 @@ async function writeCertificates(folder: string): Promise<void> {
   const certificates = {
     good: selfSigned(['localhost']),
     other: selfSigned(['files.example']),
-    expired: selfSigned(['localhost'], Date.now() - DAY),
-    unknown: selfSigned(['localhost']),
+    // The first name is who made it: trust goes by that.
+    expired: selfSigned(['expired.example', 'localhost'], Date.now() - DAY),
+    ending: selfSigned(['ending.example', 'localhost'], Date.now() + 5 * DAY),
+    unknown: selfSigned(['unknown.example', 'localhost']),
   };
-  const trusted = ['good', 'other', 'expired'] as const;
+  const trusted = ['good', 'other', 'expired', 'ending'] as const;
   for (const [name, { cert, key }] of Object.entries(certificates)) {
     await writeFile(join(folder, `${name}.crt`), cert);
     await writeFile(join(folder, `${name}.key`), key);

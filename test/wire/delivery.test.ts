@@ -122,13 +122,16 @@ describe('the data plane', () => {
       'X-Forwarded-Proto': 'https',
       'X-Forwarded-Host': 'up.example',
       'Content-Type': 'image/x',
+      Authorization: 'Bearer x',
     };
-    const shown = await call(at, putUrl('', token, 'a.txt'), { headers });
+    const shown = await call(at, `${putUrl('', token, 'a.txt')}?v=1`, { headers });
     assert.deepEqual(JSON.parse(shown.body), {
       address: '192.0.2.1',
       protocol: 'https',
       host: 'up.example',
       contentType: 'image/x',
+      authorization: 'Bearer x',
+      query: 'v=1',
     });
 
     const slot = await house.slot({ jid: 'romeo@example.org' });

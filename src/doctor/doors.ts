@@ -1,0 +1,52 @@
+import type { Config } from '../config/load.ts';
+import { ask } from './client.ts';
+import type { Notes } from './finding.ts';
+import type { Front } from './way-in.ts';
+
+/** Is the slot API, or are the metrics, open to those who come through the front? */
+export async function checkOpenDoors(
+  notes: Notes,
+  config: Config,
+  { way }: Front,
+  hidden: boolean,
+): Promise<void> {
+  if (config.slot_api) {
+    // Without parameters: who may call is told that they are missing, and nothing is granted.
+    const { status } = await ask(way, config.slot_api.path);
+    if (status === 400 && hidden) {
+      notes.fail(
+        'slot API',
+        'It is open to strangers: the web server takes their requests to it, and Porter takes the web server for the ' +
+          `caller. Set X-Forwarded-For there, set slot_api.token, or keep ${config.slot_api.path} from the outside.`,
+      );
+    } else
+      notes.ok('slot API', status === 400 ? 'It is open to this machine.' : 'It is closed to strangers.');
+  }
+  const { status } = await ask(way, config.metrics.path);
+  if (status === 200 && hidden) {
+    notes.warn('metrics', 'Everybody can read them, because Porter takes the web server for the reader.');
+  }
+}
+
+/** Do requests get to the doors whose links an XMPP server makes? Without a signature Porter says no, and how. */
+export async function checkSignedDoors(notes: Notes, config: Config, { way }: Front): Promise<void> {
+  const doors = [
+    ['external', config.external?.path, 403],
+    ['file_share', config.file_share?.path, 401],
+  ] as const;
+  for (const [door, path, expected] of doors) {
+    if (path === undefined) continue;
+    const { status, headers } = await ask(way, `${path}porter-doctor/trial.txt`, {
+      method: 'PUT',
+      body: Buffer.from('x'),
+    });
+    if (status === expected && headers['access-control-allow-origin'] !== undefined) {
+      notes.ok(`door ${door}`, `${way.base}${path} leads to it.`);
+    } else {
+      notes.fail(
+        `door ${door}`,
+        `A PUT below ${way.base}${path} was answered ${status}, not by Porter: the web server must pass ${path} on.`,
+      );
+    }
+  }
+}
