@@ -157,6 +157,6 @@ describe('an import', () => {
     await keep('http_file_share/nobody%2dknows.bin', 'x');
     const lost = await porter.run('import', '--from', 'prosody', old);
     assert.equal(lost.code, 1);
-    assert.match(lost.stderr, /nobody%2dknows\.bin: uploads\.list has no entry for it/);
+    assert.match(lost.stderr, /nobody%2dknows\.bin: no record names it/);
   });
 });

@@ -5,7 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { ask } from './ask.ts';
 import { fetchAll, type ImportReport, jsonOf, type Row } from './imports.ts';
 import type { OldFile } from './old-services.ts';
-import { needs } from './peers.ts';
+import { isThere, needs } from './peers.ts';
 import { type RunningPorter, startPorter, temporaryFolder } from './porter.ts';
 import { freePort } from './ports.ts';
 import { type Prosody, startProsody } from './prosody.ts';
@@ -22,6 +22,11 @@ const NAMES = [
   'none',
 ];
 const JULIET = 'juliet@localhost';
+
+const SQL = `Component "sql.localhost" "http_file_share"
+  http_paths = { file_share = "/shared" }
+  storage = { uploads = "sql" }
+  sql = { driver = "SQLite3", database = "prosody.sqlite" }`;
 
 /** As each of them would really be asked for: Prosody's own links, on Porter's address. */
 const linkOf = (url: string) => url.replace(/^https?:\/\/[^/]+/, '');
@@ -46,7 +51,11 @@ describe("Prosody's uploads", { skip: needs('prosody', 'slixmpp') }, () => {
       components: [{ jid: 'porter.localhost', secret: 'secret' }],
       global: `data_path = "${data}"\nhttp_ports = { ${port} }\nhttps_ports = {}\nhttp_interfaces = { "127.0.0.1" }`,
       // The elder module insists on https; a web server would do that.
-      extra: `Component "share.localhost" "http_file_share"\n${http('http')}\nComponent "upload.localhost" "http_upload"\n${http('https')}`,
+      extra: [
+        `Component "share.localhost" "http_file_share"\n${http('http')}`,
+        `Component "upload.localhost" "http_upload"\n${http('https')}`,
+        ...(isThere('lua-dbi-sqlite3') ? [`${SQL}\n${http('http')}`] : []),
+      ].join('\n'),
     });
     await prosody.register('juliet', 'secret');
     client = await SlixmppClient.login({ jid: JULIET, password: 'secret', port: prosody.clientPort });
@@ -85,17 +94,22 @@ describe("Prosody's uploads", { skip: needs('prosody', 'slixmpp') }, () => {
     assert.equal((await jsonOf<{ faults: number }>(porter, 'fsck')).faults, 0);
   }
 
-  test('of mod_http_file_share keep their links, owner, type and time', async () => {
+  async function share(jid: string): Promise<OldFile[]> {
     const files: OldFile[] = [];
     for (const name of NAMES) {
       const path = join(folder, name);
       await writeFile(path, `the bytes of ${name}`);
-      const upload = { jid: 'share.localhost', path, type: `application/x-${files.length}` };
+      const upload = { jid, path, type: `application/x-${files.length}` };
       const { get } = await client.do<{ get: string }>('upload', upload);
       files.push(await asProsody(get));
     }
     // A slot that nobody used has a record and no file.
-    await client.do('slot', { jid: 'share.localhost', name: 'unused.jpg', size: 5, type: 'image/jpeg' });
+    await client.do('slot', { jid, name: 'unused.jpg', size: 5, type: 'image/jpeg' });
+    return files;
+  }
+
+  test('of mod_http_file_share keep their links, owner, type and time', async () => {
+    const files = await share('share.localhost');
     assert.equal((await bring('prosody', data, '--dry-run')).imported, NAMES.length);
     const { imported, problems } = await bring('prosody', data);
     assert.deepEqual([imported, problems], [NAMES.length, 0]);
@@ -104,6 +118,17 @@ describe("Prosody's uploads", { skip: needs('prosody', 'slixmpp') }, () => {
       const again = await bring('prosody', join(data, place));
       assert.deepEqual([again.imported, again.already], [0, NAMES.length], place);
     }
+    await porter.run('forget', JULIET);
+  });
+
+  test('of mod_http_file_share do so too where an SQLite file has the records', {
+    skip: needs('lua-dbi-sqlite3'),
+  }, async () => {
+    const files = await share('sql.localhost');
+    const place = join(data, 'sql%2elocalhost');
+    const { imported, problems } = await bring('prosody', place, '--base-path', '/shared');
+    assert.deepEqual([imported, problems], [NAMES.length, 0]);
+    await checkAll(files);
     await porter.run('forget', JULIET);
   });
 

@@ -11,6 +11,8 @@ interface Peer {
 /** Every real program that tests talk to, once. `npm test` installs what is missing where it can. */
 export const peers = {
   prosody: { packages: ['prosody', 'prosody-modules', 'lua-unbound', 'lua-sec'], proof: 'prosody' },
+  // Named by a file that lies at the same place on every architecture.
+  'lua-dbi-sqlite3': { packages: ['lua-dbi-sqlite3'], proof: '/usr/share/doc/lua-dbi-sqlite3/copyright' },
   ejabberd: { packages: ['ejabberd'], proof: 'ejabberdctl' },
   slixmpp: {
     packages: ['python3-slixmpp', 'python3-aiohttp'],

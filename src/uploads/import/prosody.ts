@@ -2,12 +2,14 @@ import { basename, dirname, join } from 'node:path';
 import { entriesOf, isFolder, look } from './folders.ts';
 import type { FoundFile, Problem, Source } from './found.ts';
 import { type LuaTable, type LuaValue, readItems } from './lua.ts';
+import { readArchive } from './prosody-sqlite.ts';
 
 const STORE = 'http_file_share';
 
 /**
  * Prosody's `mod_http_file_share`: `<data>/<host>/http_file_share/<slot>.bin`, the rest in
- * `<data>/<host>/uploads.list`. The data folder, a host's folder and the store itself are all understood.
+ * `<data>/<host>/uploads.list` or in `<data>/prosody.sqlite`. The data folder, a host's folder and the store itself
+ * are all understood.
  */
 export const prosody: Source = {
   basePaths: ['/file_share/'],
@@ -28,8 +30,26 @@ async function hostFolders(folder: string): Promise<string[]> {
 }
 
 async function* filesOfHost(host: string): AsyncGenerator<FoundFile | Problem> {
-  const list = join(host, 'uploads.list');
   const slots = new Set<string>();
+  for await (const record of recordsOf(host)) {
+    if ('problem' in record) {
+      yield record;
+      continue;
+    }
+    const lying = await look(join(host, STORE, `${encodeName(record.slot)}.bin`));
+    // A slot that was never used, or a file that has expired.
+    if (!lying || slots.has(record.slot)) continue;
+    slots.add(record.slot);
+    const { slot, name, type, owner, when } = record;
+    const { file, size, modifiedAt } = lying;
+    yield { path: `${slot}/${name}`, file, size, owner, name, type, storedAt: when ?? modifiedAt };
+  }
+  yield* unnamed(host, slots);
+}
+
+/** Internal storage, and SQL where it is an SQLite file at its usual place. */
+async function* recordsOf(host: string): AsyncGenerator<SlotRecord | Problem> {
+  const list = join(host, 'uploads.list');
   const problems: Problem[] = [];
   const broken = (line: number) =>
     problems.push({ file: list, problem: `the entry that ends at line ${line} cannot be read` });
@@ -37,26 +57,27 @@ async function* filesOfHost(host: string): AsyncGenerator<FoundFile | Problem> {
     for await (const item of readItems(list, broken)) {
       yield* problems.splice(0);
       const record = readRecord(item);
-      const lying = record && (await look(join(host, STORE, `${encodeName(record.slot)}.bin`)));
-      // A slot that was never used, or a file that has expired.
-      if (!lying || slots.has(record.slot)) continue;
-      slots.add(record.slot);
-      const { slot, name, type, owner, when } = record;
-      const { file, size, modifiedAt } = lying;
-      yield { path: `${slot}/${name}`, file, size, owner, name, type, storedAt: when ?? modifiedAt };
+      if (record) yield record;
     }
   }
   yield* problems;
-  yield* unnamed(host, slots);
+  const database = join(dirname(host), 'prosody.sqlite');
+  if (!(await look(database))) return;
+  for (const row of readArchive(database, decodeName(basename(host)))) {
+    const name = row.attributes.get('filename');
+    if (name === undefined) continue;
+    const type = row.attributes.get('content-type') || null;
+    yield { slot: row.key, name, type, owner: row.with || null, when: momentOf(row.when) };
+  }
 }
 
-/** Files whose links nobody can tell: their names are in the list alone (or in a database). */
+/** Files whose links nobody can tell: their names are in the records alone. */
 async function* unnamed(host: string, slots: ReadonlySet<string>): AsyncGenerator<Problem> {
   for await (const { name } of entriesOf(join(host, STORE))) {
     if (!name.endsWith('.bin') || slots.has(decodeName(name.slice(0, -'.bin'.length)))) continue;
     yield {
       file: join(host, STORE, name),
-      problem: 'uploads.list has no entry for it, so its link is not known',
+      problem: 'no record names it, so its link is not known',
     };
   }
 }
