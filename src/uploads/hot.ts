@@ -7,7 +7,7 @@ export interface HotFile {
   readonly trustedUntil: number;
   /** Its bytes, where they are few. */
   readonly body: Buffer | undefined;
-  /** What a door has worked out from the upload and wants to find again; each look-up empties it. */
+  /** What a door has worked out from the upload and wants to find again; lasts as long as the upload is the same. */
   derived: unknown;
 }
 
@@ -90,7 +90,8 @@ export function createHotFiles(options: HotOptions = {}): HotFiles {
       }
       const known = files.get(locator);
       const body = known?.upload.id === upload.id ? known.body : undefined;
-      const file: HotFile = { upload, trustedUntil: since + trust, body, derived: undefined };
+      const derived = known && isSame(known.upload, upload) ? known.derived : undefined;
+      const file: HotFile = { upload, trustedUntil: since + trust, body, derived };
       return forgotten ? file : keep(file);
     },
     keepBody({ id, locator }, body) {
@@ -102,4 +103,13 @@ export function createHotFiles(options: HotOptions = {}): HotFiles {
       for (const lookUp of lookUps.get(locator) ?? []) lookUp.forgotten = true;
     },
   };
+}
+
+function isSame(one: Upload, other: Upload): boolean {
+  return (
+    one.id === other.id &&
+    one.size === other.size &&
+    one.storedAt === other.storedAt &&
+    one.expiresAt === other.expiresAt
+  );
 }

@@ -82,6 +82,18 @@ describe('the memory of hot files', () => {
     assert.equal(hot.get('a')?.body, undefined);
   });
 
+  test('keeps what a door worked out as long as the upload is the same', () => {
+    const hot = createHotFiles();
+    add(hot, 'a');
+    const file = hot.get('a');
+    assert.ok(file);
+    file.derived = 'headers';
+    add(hot, 'a');
+    assert.equal(hot.get('a')?.derived, 'headers');
+    hot.end(hot.begin('a'), { ...stored('a'), expiresAt: 5 });
+    assert.equal(hot.get('a')?.derived, undefined);
+  });
+
   test('remembers nothing that is not stored', () => {
     const hot = createHotFiles();
     add(hot, 'a');
