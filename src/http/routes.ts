@@ -9,7 +9,7 @@ import Fastify, {
 import type { Clock } from '../base/clock.ts';
 import { Refusal } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { CORS } from './cors.ts';
+import { CORS, optionsHeaders } from './cors.ts';
 import { pathOf } from './paths.ts';
 import { answerTo } from './reply.ts';
 
@@ -26,6 +26,9 @@ export interface OldLinkServer {
   serve(request: IncomingMessage, response: ServerResponse, locator: string): void;
 }
 
+/** What there is to do with a file of a service that was taken over. */
+const GET_METHODS = ['OPTIONS', 'HEAD', 'GET'];
+
 /** Doors with larger bodies say so themselves. */
 const MAX_BODY_BYTES = 64 * 1024;
 
@@ -41,16 +44,18 @@ export async function createRoutes(
     answerError(deps, error, request, reply);
   const app = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, frameworkErrors: answer });
   app.setErrorHandler(answer);
-  app.setNotFoundHandler(async (request, reply) => {
-    if (request.method !== 'GET' && request.method !== 'HEAD') throw new Refusal('not_found');
-    const locator = await deps.oldLinks?.locatorOf(pathOf(request.raw.url ?? '/'));
-    if (locator === undefined) {
-      // An error's body would be saved as the file that somebody looked for (FIELD 0.3).
-      return reply.code(404).headers(CORS).header('Content-Length', '0').send();
+  app.setNotFoundHandler(async ({ raw }, reply) => {
+    if (!GET_METHODS.includes(raw.method ?? '')) throw new Refusal('not_found');
+    const locator = await deps.oldLinks?.locatorOf(pathOf(raw.url ?? '/'));
+    if (locator !== undefined && raw.method !== 'OPTIONS') {
+      reply.hijack();
+      deps.oldLinks?.serve(raw, reply.raw, locator);
+      return reply;
     }
-    reply.hijack();
-    deps.oldLinks?.serve(request.raw, reply.raw, locator);
-    return reply;
+    if (locator !== undefined) return reply.headers(optionsHeaders(GET_METHODS.join(', '))).send();
+    if (raw.method === 'OPTIONS') throw new Refusal('not_found');
+    // An error's body would be saved as the file that somebody looked for (FIELD 0.3).
+    return reply.code(404).headers(CORS).header('Content-Length', '0').send();
   });
   for (const plugin of plugins) await app.register(plugin);
   await app.ready();

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { randomId } from '../../src/base/ids.ts';
@@ -34,6 +37,25 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
         }),
         { numRuns: 25 },
       );
+    });
+
+    test('a file of this machine comes in, linked or copied, and is its own from then on', async (t) => {
+      const blobs = await withStore(t);
+      const folder = await mkdtemp(join(tmpdir(), 'porter-file-'));
+      t.after(() => rm(folder, { recursive: true }));
+      const key = newKey();
+      for (const bytes of ['first', 'second, and longer']) {
+        const file = join(folder, bytes);
+        await writeFile(file, bytes);
+        // Whoever cannot take a file in says so, and gets its bytes.
+        const size = await blobs.adopt?.(key, file);
+        if (size === undefined) {
+          await blobs.remove([key]);
+          await blobs.put(key, each([[Buffer.from(bytes)]]));
+        } else assert.equal(size, bytes.length);
+        await rm(file);
+        assert.equal((await readAll(blobs, key)).toString(), bytes);
+      }
     });
 
     test('a batch is not looked at any more once the next is asked for', async (t) => {

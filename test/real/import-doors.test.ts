@@ -59,6 +59,16 @@ test('links go on working when their door is closed, or opens later', async (t) 
   await jsonOf<ImportReport>(porter, 'import', '--from', 'prosody-filer', old);
   const asked = () => ask(`${porter.url}/upload/id/a.txt`);
   await porter.program.until('the link', async () => (await asked()).status === 200);
+  const methods = await Promise.all(
+    ['OPTIONS', 'HEAD', 'PUT', 'DELETE'].map((method) => ask(`${porter.url}/upload/id/a.txt`, { method })),
+  );
+  assert.deepEqual(
+    methods.map(({ status }) => status),
+    [200, 200, 404, 404],
+  );
+  assert.equal(methods[0]?.headers['access-control-allow-origin'], '*');
+  assert.equal(methods[0]?.headers.allow, 'OPTIONS, HEAD, GET');
+  assert.equal(methods[1]?.headers['content-length'], '9');
   await porter.stop();
   const later = await startPorter({ folder: porter.folder, config: { external: { secret: SECRET } } });
   t.after(() => later.stop());
