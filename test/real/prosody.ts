@@ -26,7 +26,10 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
   await chmod(folder, 0o755);
   await writeFile(config, writeConfig(folder, { ...options, domain, clientPort, componentPort }));
 
-  const launch = () => startServing([clientPort, componentPort], 'prosody', ['-F', '--config', config]);
+  // It opens the other port only where it has components of others.
+  const isForComponents = (options.components?.length ?? 0) > 0 || options.lines !== undefined;
+  const ports = isForComponents ? [clientPort, componentPort] : [clientPort];
+  const launch = () => startServing(ports, 'prosody', ['-F', '--config', config]);
   let program = await launch();
   const earlier: string[] = [];
   return {

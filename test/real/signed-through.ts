@@ -1,0 +1,189 @@
+import assert from 'node:assert/strict';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { request as requestHttps } from 'node:https';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import vectors from '../fixtures/signed-links.json' with { type: 'json' };
+import { type Answer, answerOf, ask } from './ask.ts';
+import { type Certificate, makeCertificate } from './certificate.ts';
+import { goListen, goSendFile } from './go-sendxmpp.ts';
+import { needs, type PeerName } from './peers.ts';
+import { type RunningPorter, startPorter, temporaryFolder } from './porter.ts';
+import { freePort } from './ports.ts';
+import { type Account, SlixmppClient } from './slixmpp.ts';
+import type { XmppServer } from './xmpp-server.ts';
+
+export const SECRET = 'a secret of twenty characters';
+const ROMEO = 'romeo@localhost';
+
+/** An XMPP server that gives out links of its own making, by which files are put into Porter. */
+export interface Signer {
+  readonly name: string;
+  readonly server: PeerName;
+  /** What makes Porter take its links. */
+  readonly config: object;
+  /** Starts it with what makes it point at Porter's base URL (no slash at its end). */
+  start(baseUrl: string, tls: Certificate): Promise<XmppServer>;
+  /** The path of its download links. */
+  readonly link: RegExp;
+  /** What becomes of a file's name on its way. */
+  readonly nameKept?: (name: string) => string;
+  /** Whose `porter uploads` calls Romeo's files. */
+  readonly owner: string | RegExp;
+  /** Is the right to upload in the URL itself? */
+  readonly rightInUrl: boolean;
+  /** Can Porter tell one user from another? */
+  readonly knowsUsers: boolean;
+  /** Days after which the server lets files go, where it tells. */
+  readonly expiresAfter?: number;
+}
+
+interface Row {
+  readonly owner: string;
+  readonly name: string;
+  readonly type: string;
+  readonly expires: string | null;
+}
+
+/** A request to a URL that nobody tidies up before. */
+function askAsItIs(url: string, ca: string, method: string, body = ''): Promise<Answer> {
+  const [, port = '', path = ''] = /^https:\/\/localhost:(\d+)(\/.*)$/.exec(url) ?? [];
+  const headers = { 'Content-Length': Buffer.byteLength(body) };
+  const request = requestHttps({ host: 'localhost', port, path, method, headers, ca, agent: false });
+  const answer = answerOf(request);
+  request.end(body);
+  return answer;
+}
+
+/** Files that are put there through the server's own upload service, by real clients. */
+export function signedThrough(signer: Signer): void {
+  describe(`uploads by ${signer.name}`, { skip: needs(signer.server, 'slixmpp') }, () => {
+    let folder: string;
+    let certificate: Certificate;
+    let ca: string;
+    let server: XmppServer;
+    let porter: RunningPorter;
+    let romeo: SlixmppClient;
+    let service: string;
+
+    const account = (user: string): Account => ({
+      jid: `${user}@localhost`,
+      password: 'pw',
+      port: server.clientPort,
+      ca: certificate.cert,
+    });
+
+    before(async () => {
+      folder = await temporaryFolder();
+      certificate = await makeCertificate(folder, ['localhost']);
+      ca = await readFile(certificate.cert, 'utf8');
+      const port = await freePort();
+      const publicUrl = `https://localhost:${port}`;
+      porter = await startPorter({
+        port,
+        certificate,
+        config: {
+          public_url: publicUrl,
+          access: [{ jid: '^romeo@', max_total_size: '1 MiB' }, { jid: '^juliet@' }],
+          retention: { max_age: '30d' },
+          ...signer.config,
+        },
+      });
+      server = await signer.start(publicUrl, certificate);
+      for (const user of ['romeo', 'juliet']) await server.register(user, 'pw');
+      romeo = await SlixmppClient.login(account('romeo'));
+      service = (await romeo.do<{ jid: string }>('discover')).jid;
+    });
+
+    after(async () => {
+      await romeo?.logout();
+      await server?.stop();
+      await porter?.remove();
+      await rm(folder, { recursive: true, force: true });
+    });
+
+    async function fileNamed(fileName: string, content: string): Promise<string> {
+      const path = join(folder, fileName);
+      await writeFile(path, content);
+      return path;
+    }
+
+    async function rows(...args: string[]): Promise<Row[]> {
+      const { code, stdout, stderr } = await porter.run('uploads', '--json', ...args);
+      assert.equal(code, 0, stderr);
+      return JSON.parse(stdout) as Row[];
+    }
+
+    for (const { name } of vectors.prosody.names) {
+      test(`${JSON.stringify(name)} arrives with its bytes, its type and its name`, async () => {
+        const content = `content of ${name}`;
+        const path = await fileNamed(name, content);
+        const type = 'image/jpeg';
+        const { get } = await romeo.do<{ get: string }>('upload', { jid: service, path, type });
+        assert.match(get, signer.link);
+        const answer = await ask(get, { ca });
+        assert.equal(answer.status, 200, get);
+        assert.equal(answer.text, content);
+        assert.equal(answer.headers['content-type'], type);
+        const shown = /filename\*=UTF-8''([^;]+)/.exec(String(answer.headers['content-disposition']))?.[1];
+        assert.equal(decodeURIComponent(shown ?? ''), signer.nameKept?.(name) ?? name);
+      });
+    }
+
+    if (signer.rightInUrl) {
+      test('a name that is a way up in folders is a name like any other', async () => {
+        const names = { jid: service, name: '..', size: 5 };
+        const { put, get } = await romeo.do<{ put: string; get: string }>('slot', names);
+        const stored = await askAsItIs(put, ca, 'PUT', 'hello');
+        assert.equal(stored.status, 201, put);
+        const answer = await askAsItIs(get, ca, 'GET');
+        assert.equal(answer.text, 'hello');
+        assert.match(String(answer.headers['content-disposition']), /filename="file"/);
+      });
+    }
+
+    test('go-sendxmpp sends a file, and another go-sendxmpp gets its link', {
+      skip: needs('go-sendxmpp'),
+    }, async () => {
+      const path = await fileNamed('tést file+1 (a).txt', 'O, speak again, bright angel');
+      const juliet = goListen(account('juliet'), certificate.cert);
+      try {
+        await juliet.until('login', async () => {
+          await romeo.do('send', { to: 'juliet@localhost', body: 'are you there?' });
+          return juliet.stdout.includes('are you there?');
+        });
+        const sent = await goSendFile(account('romeo'), 'juliet@localhost', path, certificate.cert);
+        assert.equal(sent.code, 0, sent.stdout + sent.stderr);
+        await juliet.until('the link', () => /https:\S+/.test(juliet.stdout));
+        const [link = ''] = /https:\S+/.exec(juliet.stdout) ?? [];
+        const answer = await ask(link, { ca });
+        assert.equal(answer.text, 'O, speak again, bright angel');
+        assert.match(String(answer.headers['content-type']), /^text\/plain/);
+      } finally {
+        await juliet.stop('SIGKILL');
+      }
+    });
+
+    test('porter uploads shows whose they are, and when they go', async () => {
+      const all = await rows();
+      assert.ok(all.length >= vectors.prosody.names.length);
+      for (const row of all) assert.match(row.owner, new RegExp(signer.owner));
+      const end = Date.parse(all[0]?.expires ?? '');
+      const days = (end - Date.now()) / 86_400_000;
+      assert.equal(Math.round(days), signer.expiresAfter ?? 30);
+      assert.equal((await rows('--jid', ROMEO)).length, signer.knowsUsers ? all.length : 0);
+    });
+
+    test('porter forget takes all that a user ever sent, where the links tell who it was', async () => {
+      const path = await fileNamed('last.txt', 'the rest is silence');
+      const { get } = await romeo.do<{ get: string }>('upload', { jid: service, path, type: 'text/plain' });
+      assert.equal((await ask(get, { ca })).status, 200);
+      assert.equal((await porter.run('forget', ROMEO)).code, 0);
+      await porter.program.until('the file to go', async () => {
+        const { status } = await ask(get, { ca });
+        return status === (signer.knowsUsers ? 404 : 200);
+      });
+      assert.equal((await rows('--jid', ROMEO)).length, 0);
+    });
+  });
+}
