@@ -4,6 +4,7 @@ import { typesByName } from '../policy/guess-type.ts';
 import { readMediaType, UNKNOWN_TYPE } from '../policy/media-type.ts';
 import { readSignedPath, type SignedPath, signedLocator } from '../policy/signed-path.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
+import { locatorBelow } from '../uploads/old-links.ts';
 import type { SignedUpload, Uploader } from '../uploads/signed.ts';
 import { declaredLength, declaredType, type FileDoor, type Target } from './file-door.ts';
 import { isSignedDelete, readSignature, readToken, signedType } from './signature.ts';
@@ -38,10 +39,7 @@ export function externalDoor(deps: ExternalDeps, path: string): FileDoor {
   return {
     path,
     statuses: 'external',
-    locate(below) {
-      const signed = readSignedPath(below);
-      return typeof signed === 'string' ? undefined : signedLocator('external', signed);
-    },
+    locate: (below) => locatorBelow('external', below),
     admit: (req, target) => {
       const signed = readUpload(deps, req, target);
       const { size, locator } = signed;

@@ -4,6 +4,7 @@ import { bareJid } from '../base/jid.ts';
 import { readMediaType, UNKNOWN_TYPE } from '../policy/media-type.ts';
 import { readSignedPath, signedLocator } from '../policy/signed-path.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
+import { locatorBelow } from '../uploads/old-links.ts';
 import type { SignedUpload } from '../uploads/signed.ts';
 import { declaredType, type FileDoor, lengthIfKnown, type Target } from './file-door.ts';
 import { bearerOf, readSlotToken, type SlotClaims } from './slot-token.ts';
@@ -26,10 +27,7 @@ export function fileShareDoor(deps: FileShareDeps, path: string): FileDoor {
   return {
     path,
     statuses: 'file_share',
-    locate(below) {
-      const signed = readSignedPath(below);
-      return typeof signed === 'string' ? undefined : signedLocator('file_share', signed);
-    },
+    locate: (below) => locatorBelow('file_share', below),
     admit(req, target) {
       const signed = readUpload(deps, req, target);
       const { locator } = signed;

@@ -64,6 +64,14 @@ export function oldLocator(
   return found && `${found.namespace}:${sha256Hex(found.rest)}`;
 }
 
+/**
+ * How the file is found that a door, or the service before it, knows by what follows the door's path. Names that no
+ * door would let in any more may have been let in by that service. Undefined for an encoded slash, which none had.
+ */
+export function locatorBelow(namespace: string, below: string): string | undefined {
+  return /%2f/i.test(below) ? undefined : `${namespace}:${sha256Hex(decode(below))}`;
+}
+
 /** Every byte that is encoded, whatever it is: only a hash is made of it. One character stands for one byte. */
 function decode(path: string): Buffer {
   const text = path.replace(/%([0-9A-Fa-f]{2})/g, (_, hex: string) =>

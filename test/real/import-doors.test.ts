@@ -22,6 +22,9 @@ test('files of a service that a door takes the place of are found at that door, 
   const porter = await startPorter({ config });
   t.after(() => porter.remove());
   const link = `/up/${encodeURI(path)}`;
+  // No door lets such a name in any more.
+  const strange = `${'long '.repeat(40)}\n`;
+  await writeFile(join(old, '3d1b2c7e', strange), 'strange');
 
   const { imported } = await jsonOf<ImportReport>(
     porter,
@@ -32,8 +35,10 @@ test('files of a service that a door takes the place of are found at that door, 
     '/up/',
     old,
   );
-  assert.equal(imported, 1);
+  assert.equal(imported, 2);
   assert.equal((await ask(`${porter.url}${link}`)).text, 'old bytes');
+  const other = `/up/3d1b2c7e/${encodeURIComponent(strange)}`;
+  assert.equal((await ask(`${porter.url}${other}`)).text, 'strange');
 
   // The links of Prosody's module are permissions to upload for ever.
   const put = (body: string) => {
