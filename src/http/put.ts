@@ -37,9 +37,16 @@ function admit(deps: DataPlaneDeps, door: FileDoor, req: IncomingMessage): Omit<
     if (req.headers['content-range'] === undefined) return arrival;
     throw new Refusal('bad_request', { text: 'A PUT brings the whole file: no Content-Range, please.' });
   } catch (error) {
-    if (error instanceof Refusal) deps.meter.refused(door.statuses ?? 'slot_api', error.code);
+    if (error instanceof Refusal) noteRefusal(deps, door, error);
     throw error;
   }
+}
+
+/** Signatures that do not fit are mostly a secret that is not the XMPP server's: the admin must see them. */
+function noteRefusal({ meter, log }: DataPlaneDeps, { statuses }: FileDoor, { code, message }: Refusal): void {
+  const door = statuses ?? 'slot_api';
+  meter.refused(door, code);
+  log[code === 'signature_wrong' ? 'info' : 'debug']({ door, code }, `upload refused: ${message}`);
 }
 
 /** Answers at once, whatever of the body has come, and then lets the client read the answer in peace. */
