@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type AccessRule, compileAccess } from '../../../src/policy/access.ts';
+import { type AccessRule, compileAccess, jidsNamedBy } from '../../../src/policy/access.ts';
 
 function rule(jid: string | string[], more: Partial<AccessRule> = {}): AccessRule {
   return {
@@ -51,5 +51,32 @@ describe('access rules', () => {
   test('a pattern that would explode elsewhere stays linear', () => {
     const nasty = compileAccess([rule('^(a+)+$'), rule('@example\\.org$')]);
     assert.equal(nasty.decide(`${'a'.repeat(1000)}@example.org`).index, 1);
+  });
+});
+
+describe('rules that name one JID', () => {
+  test('tell which, however the dots are written', () => {
+    const rules = [
+      rule(['^Admin@Example\\.org$', '^romeo@example.org$']),
+      rule('^juliet\\-capulet\\@example\\.org$', { deny: true }),
+      rule('^example\\.org$'),
+    ];
+    const named = ['admin@example.org', 'romeo@example.org', 'juliet-capulet@example.org', 'example.org'];
+    assert.deepEqual(jidsNamedBy(rules), named);
+  });
+
+  test('are told from patterns for many', () => {
+    for (const pattern of [
+      '@example\\.org$',
+      '^romeo@',
+      '^(a|b)@c$',
+      '^.*@c$',
+      '^a+@c$',
+      '^a@c\\.(?:org|net)$',
+      '^\\w@c$',
+      '^$',
+    ]) {
+      assert.deepEqual(jidsNamedBy([rule(pattern)]), [], pattern);
+    }
   });
 });
