@@ -8,7 +8,7 @@ import type { Shell } from './shell.ts';
 export async function* jidsFrom(
   shell: Shell,
   deps: UploadDeps,
-  { owner, jids }: { readonly owner: readonly string[]; readonly jids?: string },
+  { owner = [], jids }: { readonly owner?: readonly string[]; readonly jids?: string },
 ): AsyncGenerator<string> {
   yield* owner;
   if (jids !== undefined) {

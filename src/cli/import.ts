@@ -20,8 +20,8 @@ interface Options {
   readonly from: SourceName;
   readonly dryRun?: boolean;
   readonly json?: boolean;
-  readonly basePath: readonly string[];
-  readonly owner: readonly string[];
+  readonly basePath?: readonly string[];
+  readonly owner?: readonly string[];
   readonly jids?: string;
   readonly records?: string;
   readonly door?: 'external' | 'file_share';
@@ -50,9 +50,8 @@ export function addImport(program: Command, shell: Shell): void {
       '--base-path <path>',
       'where old links begin, if not where they usually do (again for more)',
       addPath,
-      [],
     )
-    .option('--owner <jid>', 'somebody whom the folder may mean by a hash (again for more)', addJid, [])
+    .option('--owner <jid>', 'somebody whom the folder may mean by a hash (again for more)', addJid)
     .option('--jids <file>', 'the same, one JID a line')
     .option('--records <file>', "what manage.py dumpdata prints of django's uploads")
     .addOption(
@@ -89,7 +88,7 @@ async function runImport(shell: Shell, order: Order): Promise<void> {
     throw usageError(`--records says nothing about files of ${options.from}.`);
   }
   await refuseOtherUser(order);
-  const basePaths = options.basePath.length > 0 ? options.basePath : source.basePaths;
+  const basePaths = options.basePath ?? source.basePaths;
   const people = await knownPeople(jidsFrom(shell, deps, options));
   const problems: Problem[] = [];
   const read = {
@@ -172,7 +171,7 @@ function linesOf(report: ImportReport, dryRun: boolean, basePaths: readonly stri
 }
 
 /** `https://host/upload/`, `/upload/` and `upload` are the same. */
-function addPath(text: string, paths: readonly string[]): string[] {
+function addPath(text: string, paths: readonly string[] = []): string[] {
   const path = URL.canParse(text) ? new URL(text).pathname : text;
   try {
     return [...paths, decodeURIComponent(`/${path}/`.replace(/\/+/g, '/'))];
@@ -181,7 +180,7 @@ function addPath(text: string, paths: readonly string[]): string[] {
   }
 }
 
-function addJid(text: string, jids: readonly string[]): string[] {
+function addJid(text: string, jids: readonly string[] = []): string[] {
   const jid = bareJid(text);
   if (jid === undefined) throw new InvalidArgumentError('That is no JID.');
   return [...jids, jid];
