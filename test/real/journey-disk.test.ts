@@ -19,14 +19,13 @@ async function withSmallDisk(
 ): Promise<void> {
   const folder = await temporaryFolder();
   const disk = await mountDisk(join(folder, 'disk'), megabytes);
-  const storage = { blobs: './disk/blobs', ledger };
-  const porter = await startPorter({ folder, config: { ...openHouse, storage } });
   try {
-    await work(porter, disk);
+    const storage = { blobs: './disk/blobs', ledger };
+    const porter = await startPorter({ folder, config: { ...openHouse, storage } });
+    await work(porter, disk).finally(() => porter.stop());
   } finally {
-    await porter.stop();
     await disk.remove();
-    await porter.remove();
+    await rm(folder, { recursive: true });
   }
 }
 
