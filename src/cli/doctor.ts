@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { openStores, rulesOf, type Stores } from '../app.ts';
+import { rulesOf } from '../app/settings.ts';
+import { openStores, type Stores } from '../app/stores.ts';
 import { systemClock } from '../base/clock.ts';
 import { randomId } from '../base/ids.ts';
 import { createLog } from '../base/log.ts';

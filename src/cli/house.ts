@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { openStores, rulesOf } from '../app.ts';
+import { rulesOf } from '../app/settings.ts';
+import { openStores } from '../app/stores.ts';
 import { systemClock } from '../base/clock.ts';
 import { randomId } from '../base/ids.ts';
 import { createLog } from '../base/log.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type App, startApp } from '../app.ts';
+import type { App } from '../app.ts';
 import type { Config } from '../config/load.ts';
 import { ConfigError } from '../config/problems.ts';
 import { configOf } from './config-file.ts';
@@ -20,6 +20,8 @@ export function addServe(program: Command, shell: Shell): void {
       try {
         const config = await configOf(shell, command);
         const stopped = nextStop();
+        // Only this command needs all of the server.
+        const { startApp } = await import('../app.ts');
         const app = await startApp(config);
         for (const warning of config.warnings) app.log.warn(warning);
         hangups.answer(() => reloadConfig(app, () => configOf(shell, command)));
