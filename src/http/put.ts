@@ -43,7 +43,11 @@ function admit(deps: DataPlaneDeps, door: FileDoor, req: IncomingMessage): Omit<
 }
 
 /** Signatures that do not fit are mostly a secret that is not the XMPP server's: the admin must see them. */
-function noteRefusal({ meter, log }: DataPlaneDeps, { statuses }: FileDoor, { code, message }: Refusal): void {
+function noteRefusal(
+  { meter, log }: DataPlaneDeps,
+  { statuses }: FileDoor,
+  { code, message }: Refusal,
+): void {
   const door = statuses ?? 'slot_api';
   meter.refused(door, code);
   log[code === 'signature_wrong' ? 'info' : 'debug']({ door, code }, `upload refused: ${message}`);
