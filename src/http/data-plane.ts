@@ -1,37 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal } from '../base/errors.ts';
-import type { HotFiles } from '../uploads/hot.ts';
-import type { ReceiveDeps } from '../uploads/incoming.ts';
 import { removeAt } from '../uploads/remove.ts';
 import { createServing } from '../uploads/serve.ts';
 import { CORS_FLAT, optionsHeaders } from './cors.ts';
-import type { Delivery } from './delivery.ts';
+import type { DataPlaneDeps } from './data-deps.ts';
+import { sendEmpty } from './empty.ts';
 import { type FileDoor, methodsOf, targetBelow } from './file-door.ts';
-import { handleGet, sendEmpty } from './get.ts';
+import { handleGet } from './get.ts';
 import { pathOf } from './paths.ts';
 import { handlePut, refuse } from './put.ts';
 import { slotDoors } from './slot-doors.ts';
-
-/** What a reload may change. */
-export interface DataPlaneSettings {
-  /** `uploads.idle_timeout`: milliseconds for which a sender may be silent. */
-  readonly idleTimeout: number;
-  /** `downloads.inline_types`. */
-  readonly inlineTypes: readonly string[];
-  /** `downloads.headers`: they replace ours of the same name. */
-  readonly downloadHeaders: Readonly<Record<string, string>>;
-}
-
-export interface DataPlaneDeps extends ReceiveDeps {
-  /** Asked at every request; the same object as long as nothing has changed. */
-  readonly settings: () => DataPlaneSettings;
-  /** `createHotFiles()`, one for the process: tell it of every removal (`forget`). */
-  readonly hot: HotFiles;
-  /** Who sends the bytes of files, where it is not Porter. */
-  readonly delivery?: Delivery | undefined;
-  /** Doors besides those of our own slots. */
-  readonly doors?: readonly FileDoor[];
-}
 
 /** PUT, GET, HEAD and OPTIONS of files, on `node:http` itself. */
 export interface DataPlane {

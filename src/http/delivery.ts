@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Upload } from '../base/records.ts';
 import { GET_PREFIX } from '../uploads/links.ts';
-import { sendEmpty } from './get.ts';
+import { sendEmpty } from './empty.ts';
 import { type AddressMatcher, cameThrough } from './peer.ts';
 import type { DataDoor } from './server.ts';
 

@@ -4,7 +4,7 @@ import { endOf, type Retention } from '../policy/retention.ts';
 import type { HotFile } from '../uploads/hot.ts';
 import type { Validators } from './conditions.ts';
 import { CORS } from './cors.ts';
-import type { DataPlaneSettings } from './data-plane.ts';
+import type { DataPlaneSettings } from './data-deps.ts';
 import { contentDisposition } from './disposition.ts';
 
 /** Headers of one file, worked out once as long as it is hot. Lists are name, value, name, value. */

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HotFile } from '../uploads/hot.ts';
 import type { OpenBlob, Serving } from '../uploads/serve.ts';
 import { judgeConditions, rangeMayApply } from './conditions.ts';
-import { CORS_FLAT } from './cors.ts';
-import type { DataPlaneDeps } from './data-plane.ts';
+import type { DataPlaneDeps } from './data-deps.ts';
 import type { HandOver } from './delivery.ts';
 import { sendBlob } from './download.ts';
+import { sendEmpty } from './empty.ts';
 import { cacheControl, type FileHeaders, headersOf } from './file-headers.ts';
 import { type ByteRange, readRange } from './ranges.ts';
 import { answerTo } from './reply.ts';
@@ -150,11 +150,6 @@ function caching(deps: DataPlaneDeps, { ownCaching, end }: FileHeaders): string[
 function sendInstead({ deps, res, headers }: Asked, status: 304 | 412): undefined {
   const length = status === 412 ? ['Content-Length', '0'] : [];
   res.writeHead(status, [...length, ...headers.common, ...caching(deps, headers)]).end();
-}
-
-/** An answer without a body, and with CORS as all. */
-export function sendEmpty(res: ServerResponse, status: number, extra: readonly string[] = []): undefined {
-  res.writeHead(status, ['Content-Length', '0', ...extra, ...CORS_FLAT]).end();
 }
 
 /** A fault of ours: the log has the story, the client a status and no body that it could take for the file. */

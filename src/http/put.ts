@@ -4,7 +4,7 @@ import type { Arrival } from '../uploads/incoming.ts';
 import { receive } from '../uploads/receive.ts';
 import { RequestBody } from './body.ts';
 import { CORS_FLAT } from './cors.ts';
-import type { DataPlaneDeps } from './data-plane.ts';
+import type { DataPlaneDeps } from './data-deps.ts';
 import { type FileDoor, targetBelow } from './file-door.ts';
 import { linger } from './linger.ts';
 import { answerTo } from './reply.ts';

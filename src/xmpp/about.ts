@@ -1,7 +1,7 @@
 import xml, { type Element } from '@xmpp/xml';
 import { description, version } from '../base/version.ts';
-import type { IqRequest, RouteDeps } from './iq.ts';
 import { VCARD, VERSION } from './namespaces.ts';
+import type { IqRequest, RouteDeps } from './request.ts';
 
 /** XEP-0092. */
 export function softwareVersion(): Element {

@@ -4,7 +4,8 @@ import type { UploadDeps } from '../uploads/deps.ts';
 import type { Connection, StanzaHandler, Target } from './connection.ts';
 import { errorReply } from './errors.ts';
 import { createGate } from './gate.ts';
-import { answerIq, type RouteDeps } from './iq.ts';
+import { answerIq } from './iq.ts';
+import type { RouteDeps } from './request.ts';
 import { type StreamDeps, type StreamStatus, startStream } from './stream.ts';
 
 /** One entry of `component` in the config. */

@@ -1,7 +1,6 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../base/errors.ts';
 import { announcedSizeFor } from '../uploads/grant.ts';
-import type { IqRequest, RouteDeps } from './iq.ts';
 import {
   DATA_FORM,
   DISCO_INFO,
@@ -13,6 +12,7 @@ import {
   VCARD,
   VERSION,
 } from './namespaces.ts';
+import type { IqRequest, RouteDeps } from './request.ts';
 
 /**
  * The field is always there, because clients want it; this is what old ones can still read as a number. Said where there

@@ -2,32 +2,12 @@ import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../base/errors.ts';
 import { randomId } from '../base/ids.ts';
 import { parseJid } from '../base/jid.ts';
-import type { UploadDeps } from '../uploads/deps.ts';
 import { softwareVersion, vcard } from './about.ts';
 import { discoInfo, discoItems } from './disco.ts';
 import { errorReply } from './errors.ts';
-import type { Gate } from './gate.ts';
 import { DISCO_INFO, DISCO_ITEMS, LEGACY_UPLOAD, PING, UPLOAD, VCARD, VERSION } from './namespaces.ts';
+import type { IqRequest, RouteDeps } from './request.ts';
 import { answerSlotRequest } from './slot-request.ts';
-
-/** What every answer is made from, whichever stream its question came by. */
-export interface RouteDeps extends UploadDeps {
-  /** What clients show as the name of the service, by the JID of the component. */
-  readonly names: ReadonlyMap<string, string>;
-  readonly publicUrl: string;
-  readonly downloadUrl: string;
-  /** Bounds the slot requests in progress; everything else is answered at once. */
-  readonly limited: Gate;
-}
-
-export interface IqRequest {
-  /** The one child of the iq: what is asked. */
-  readonly element: Element;
-  /** Full JID of the person or thing that asks, as the server vouches for it. */
-  readonly from: string;
-  /** Of the component that is asked. */
-  readonly name: string;
-}
 
 /** An element goes into the result; without one the result is empty. Refuses by throwing a `Refusal`. */
 type Route = (deps: RouteDeps, request: IqRequest) => Promise<Element> | Element | undefined;

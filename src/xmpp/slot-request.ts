@@ -3,8 +3,8 @@ import { parseStamp } from '../base/clock.ts';
 import { Refusal } from '../base/errors.ts';
 import { grant, type SlotRequest } from '../uploads/grant.ts';
 import { fileUrl, putUrl } from '../uploads/links.ts';
-import type { IqRequest, RouteDeps } from './iq.ts';
 import { LEGACY_UPLOAD, PURPOSE } from './namespaces.ts';
+import type { IqRequest, RouteDeps } from './request.ts';
 
 /** XEP-0363 §4: the right to upload one file. */
 export async function answerSlotRequest(deps: RouteDeps, { element, from }: IqRequest): Promise<Element> {

@@ -1,11 +1,7 @@
 import type { TestContext } from 'node:test';
 import type { Blobs } from '../../src/blobs/contract.ts';
-import {
-  type DataPlane,
-  type DataPlaneDeps,
-  type DataPlaneSettings,
-  dataPlane,
-} from '../../src/http/data-plane.ts';
+import type { DataPlaneDeps, DataPlaneSettings } from '../../src/http/data-deps.ts';
+import { type DataPlane, dataPlane } from '../../src/http/data-plane.ts';
 import type { FileDoor } from '../../src/http/file-door.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import type { TlsFiles } from '../../src/http/tls.ts';
