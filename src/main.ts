@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import './cli/heap.ts';
+import './cli/threads.ts';
 
 // Loaded after it: reading all the code is what lets the heap grow first.
 const { run } = await import('./cli/program.ts');
