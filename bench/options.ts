@@ -23,7 +23,7 @@ Times the built program against nginx, Prosody and ejabberd on this machine and 
   --seconds N  length of one timed run (default 3)
   --rounds N   turns of every server, one after the other (default 3)
   --json FILE  also write every figure there
-  --dir FOLDER where all servers keep their files (default: /dev/shm where there is one)
+  --dir FOLDER where all servers keep their files (default: /dev/shm where that has 12 GB free)
   --list       say which cases there are
 
 Example: npm run bench -- get-small put --seconds 5

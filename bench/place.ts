@@ -17,9 +17,15 @@ export interface Place {
 
 const MEMORY = '/dev/shm';
 
-/** In memory where that is possible: disks of shared machines differ from minute to minute. */
+/** Bytes that all cases together may take for a moment. */
+const ROOM = 12e9;
+
+/**
+ * In memory where there is room for it: disks of shared machines differ from minute to minute. `wanted` is taken as
+ * it is.
+ */
 export async function makePlace(wanted: string | undefined): Promise<Place> {
-  const parent = wanted ?? (existsSync(MEMORY) ? MEMORY : tmpdir());
+  const parent = wanted ?? ((await hasRoom(MEMORY)) ? MEMORY : tmpdir());
   await mkdir(parent, { recursive: true });
   const folder = await mkdtemp(join(parent, 'porter-bench-'));
   const inMemory = await isInMemory(folder);
@@ -36,6 +42,12 @@ export async function makePlace(wanted: string | undefined): Promise<Place> {
       await rm(disk, { recursive: true, force: true });
     },
   };
+}
+
+async function hasRoom(folder: string): Promise<boolean> {
+  if (!existsSync(folder)) return false;
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize > ROOM;
 }
 
 const TMPFS = 0x01021994;

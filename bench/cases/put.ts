@@ -1,9 +1,10 @@
 import { glob, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asContestant, type Contestant, compete } from '../compete.ts';
+import { asContestant, type Contestant, compete, type Run } from '../compete.ts';
 import { upload } from '../load/curl.ts';
 import { wrk } from '../load/wrk.ts';
 import type { FileServer, UploadSlot } from '../servers/file-server.ts';
+import { THROWN_AWAY } from '../servers/nginx.ts';
 import { ratioOf } from '../statistics.ts';
 import type { World } from '../world.ts';
 import type { Case, Row, Target } from './case.ts';
@@ -20,7 +21,7 @@ export const putSmall: Case = {
       world,
       servers.map((server) => smallWriter(world, server)),
     );
-    return { unit: 'requests/s', rows, notes: SYNC_NOTE };
+    return { unit: 'requests/s', rows, notes: [...SYNC_NOTE, ...(await ceilingNote(world, servers))] };
   },
 };
 
@@ -51,27 +52,46 @@ const OUR_PACE = 6000;
 const SPARE = 2 * CONNECTIONS;
 
 function smallWriter(world: World, server: FileServer): Contestant {
-  const count = Math.round((PACE[server.name] ?? OUR_PACE) * world.options.seconds * 0.5);
+  const pace = PACE[server.name] ?? OUR_PACE;
+  const count = Math.round((pace * world.options.seconds) / 2);
   let slots: UploadSlot[] = [];
   return {
     ...asContestant(server),
     async prepare() {
       slots = await server.slots(count + SPARE, SMALL);
     },
-    async run() {
-      return wrk({
-        url: server.url,
-        method: 'PUT',
-        connections: CONNECTIONS,
-        seconds: 300,
-        requests: slots.map(({ putPath, headers }) => ({ path: putPath, headers })),
-        count,
-        bodyFile: await bodyFile(world, SMALL),
-        status: 201,
-        folder: world.place.folder,
-      });
-    },
+    run: () => putEach(world, server.url, slots, count),
   };
+}
+
+async function putEach(
+  world: World,
+  url: string,
+  slots: readonly Pick<UploadSlot, 'putPath' | 'headers'>[],
+  count: number,
+): Promise<Run> {
+  return wrk({
+    url,
+    method: 'PUT',
+    connections: CONNECTIONS,
+    seconds: 300,
+    requests: slots.map(({ putPath, headers }) => ({ path: putPath, headers })),
+    count,
+    bodyFile: await bodyFile(world, SMALL),
+    status: 201,
+    folder: world.place.folder,
+  });
+}
+
+/** How fast wrk is where nobody stores anything: near that, a figure tells of wrk and not of the server. */
+async function ceilingNote(world: World, servers: readonly FileServer[]): Promise<string[]> {
+  const nginx = servers.find(({ name }) => name === 'nginx');
+  if (!nginx) return [];
+  const count = 20_000 * world.options.seconds;
+  const nowhere = Array.from({ length: count + SPARE }, () => ({ putPath: THROWN_AWAY, headers: {} }));
+  const { done, seconds } = await putEach(world, nginx.url, nowhere, count);
+  const perSecond = Math.round(done / seconds).toLocaleString('en');
+  return [`wrk's own ceiling: ${perSecond} PUTs a second, to an nginx that reads them and throws them away.`];
 }
 
 function largeWriter(world: World, server: FileServer, file: string): Contestant {

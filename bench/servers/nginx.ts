@@ -27,6 +27,9 @@ export async function nginxServer(parent: string): Promise<FileServer> {
   };
 }
 
+/** PUTs to this path are read and forgotten: how fast the sender is when nobody stores anything. */
+export const THROWN_AWAY = '/thrown-away';
+
 /** Folders as Porter has them, so that both spread their files alike. */
 function freshSlot() {
   const id = randomId();
@@ -60,6 +63,7 @@ http {
       dav_methods PUT DELETE;
       create_full_put_path on;
     }
+    location = ${THROWN_AWAY} { return 201; }
   }
 }
 `;
