@@ -14,6 +14,18 @@ export interface AccessRule {
   readonly when_full: 'reject' | 'evict';
 }
 
+/** Lets everybody in and limits nothing. */
+export const openRule: AccessRule = {
+  jid: ['.*'],
+  deny: false,
+  max_file_size: null,
+  max_total_size: null,
+  bytes_per: null,
+  uploads_per: null,
+  allowed_types: null,
+  when_full: 'reject',
+};
+
 export type Decision =
   | {
       readonly allowed: true /** Its place in `access`, from 0. */;

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openRule } from '../../src/policy/access.ts';
 import { type ComponentDeps, type Components, startComponents } from '../../src/xmpp/components.ts';
-import { anybody, grantingDeps, uploadRules } from '../support/doors.ts';
+import { grantingDeps, uploadRules } from '../support/doors.ts';
 import { startEjabberd } from './ejabberd.ts';
 import { needs } from './peers.ts';
 import { startProsody } from './prosody.ts';
@@ -47,7 +48,7 @@ for (const { name, start, unknown, clientPort } of servers) {
       timing: ComponentDeps['timing'],
       work: (door: Components) => Promise<void>,
     ): Promise<void> {
-      const { deps } = grantingDeps(uploadRules([anybody]));
+      const { deps } = grantingDeps(uploadRules([openRule]));
       const urls = { publicUrl: 'https://upload.localhost', downloadUrl: 'https://upload.localhost' };
       const settings = { jid, secret, server: { host: '127.0.0.1', port }, name: 'HTTP File Upload' };
       const door = startComponents({ ...deps, ...urls, ...(timing && { timing }) }, [settings]);

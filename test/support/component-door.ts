@@ -1,10 +1,11 @@
 import { pino } from 'pino';
 import type { Logger } from '../../src/base/log.ts';
 import type { Reservation, Reserved } from '../../src/ledger/contract.ts';
+import { openRule } from '../../src/policy/access.ts';
 import type { UploadRules } from '../../src/uploads/deps.ts';
 import { type ComponentDeps, type Components, startComponents } from '../../src/xmpp/components.ts';
 import { ComponentServer, type ComponentSession } from './component-server.ts';
-import { anybody, grantingDeps, uploadRules } from './doors.ts';
+import { grantingDeps, uploadRules } from './doors.ts';
 
 export const JID = 'upload.montague.tld';
 export const SECRET = 'nightingale';
@@ -35,7 +36,7 @@ export interface TestDoor {
 
 export async function startDoor(options: DoorOptions = {}): Promise<TestDoor> {
   const server = options.server ?? (await ComponentServer.listen({ secret: SECRET }));
-  const { deps, reserved } = grantingDeps(options.rules ?? uploadRules([anybody]), options.outcome);
+  const { deps, reserved } = grantingDeps(options.rules ?? uploadRules([openRule]), options.outcome);
   const logged: string[] = [];
   const door = startComponents(
     {

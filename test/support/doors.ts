@@ -5,17 +5,6 @@ import type { Ledger, Reservation, Reserved } from '../../src/ledger/contract.ts
 import { type AccessRule, compileAccess } from '../../src/policy/access.ts';
 import type { UploadDeps, UploadRules } from '../../src/uploads/deps.ts';
 
-export const anybody: AccessRule = {
-  jid: ['.*'],
-  deny: false,
-  max_file_size: null,
-  max_total_size: null,
-  bytes_per: null,
-  uploads_per: null,
-  allowed_types: null,
-  when_full: 'reject',
-};
-
 /** Rules that keep everything for ever and let the given rules decide who may upload. */
 export function uploadRules(access: readonly AccessRule[], more: Partial<UploadRules> = {}): UploadRules {
   return {

@@ -8,15 +8,16 @@ import { HttpServer } from '../../src/http/server.ts';
 import { type SlotApiSettings, slotApi } from '../../src/http/slot-api.ts';
 import type { Reservation, Reserved } from '../../src/ledger/contract.ts';
 import type { AccessRule } from '../../src/policy/access.ts';
-import { anybody, grantingDeps, uploadRules } from '../support/doors.ts';
+import { openRule } from '../../src/policy/access.ts';
+import { grantingDeps, uploadRules } from '../support/doors.ts';
 import { type Call, call } from '../support/http.ts';
 
 const LOOPBACK = addressMatcher(['127.0.0.0/8', '::1']);
 const BASE = 'https://upload.example.org';
 const RULES: readonly AccessRule[] = [
-  { ...anybody, jid: ['^admin@example\\.org$'] },
-  { ...anybody, jid: ['@example\\.org$'], max_file_size: 1000, allowed_types: ['image/*'] },
-  { ...anybody, jid: ['.*'], deny: true },
+  { ...openRule, jid: ['^admin@example\\.org$'] },
+  { ...openRule, jid: ['@example\\.org$'], max_file_size: 1000, allowed_types: ['image/*'] },
+  { ...openRule, jid: ['.*'], deny: true },
 ];
 
 /** As ejabberd 23.01 asks (FIELD 5.4), for a user of ours. */

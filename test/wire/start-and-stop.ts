@@ -1,10 +1,11 @@
 /** Starts a component on the port that is its argument, stops it after a moment, and has to end by itself. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { openRule } from '../../src/policy/access.ts';
 import { startComponents } from '../../src/xmpp/components.ts';
 import { JID, SECRET } from '../support/component-door.ts';
-import { anybody, grantingDeps, uploadRules } from '../support/doors.ts';
+import { grantingDeps, uploadRules } from '../support/doors.ts';
 
-const { deps } = grantingDeps(uploadRules([anybody]));
+const { deps } = grantingDeps(uploadRules([openRule]));
 const server = { host: '127.0.0.1', port: Number(process.argv[2]) };
 const door = startComponents({ ...deps, publicUrl: 'https://x.example', downloadUrl: 'https://x.example' }, [
   { jid: JID, secret: SECRET, server, name: 'HTTP File Upload' },

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Element } from '@xmpp/xml';
 import { description, version } from '../../src/base/version.ts';
+import { openRule } from '../../src/policy/access.ts';
 import { iq, request, startDoor, type TestDoor } from '../support/component-door.ts';
 import type { ComponentSession } from '../support/component-server.ts';
-import { anybody, uploadRules } from '../support/doors.ts';
+import { uploadRules } from '../support/doors.ts';
 
 const DISCO_INFO = 'http://jabber.org/protocol/disco#info';
 const DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
@@ -15,10 +16,10 @@ const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 
 const rules = uploadRules(
   [
-    { ...anybody, jid: ['^large@'], max_file_size: 5 * 2 ** 30 },
-    { ...anybody, jid: ['^small@'], max_file_size: 20_000 },
-    { ...anybody, jid: ['^full@'], max_file_size: 20_000, max_total_size: 10_000 },
-    { ...anybody, jid: ['^unlimited@'] },
+    { ...openRule, jid: ['^large@'], max_file_size: 5 * 2 ** 30 },
+    { ...openRule, jid: ['^small@'], max_file_size: 20_000 },
+    { ...openRule, jid: ['^full@'], max_file_size: 20_000, max_total_size: 10_000 },
+    { ...openRule, jid: ['^unlimited@'] },
   ],
   {
     retention: {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { Reserved } from '../../src/ledger/contract.ts';
+import { openRule } from '../../src/policy/access.ts';
 import { judgeName } from '../../src/policy/names.ts';
 import {
   DOWNLOAD_URL,
@@ -13,7 +14,7 @@ import {
   withDoor,
 } from '../support/component-door.ts';
 import type { ComponentSession } from '../support/component-server.ts';
-import { anybody, uploadRules } from '../support/doors.ts';
+import { uploadRules } from '../support/doors.ts';
 
 const UPLOAD = 'urn:xmpp:http:upload:0';
 const LEGACY = 'urn:xmpp:http:upload';
@@ -29,8 +30,8 @@ const GET = new RegExp(`^${DOWNLOAD_URL}/files/[0-9a-z]{26}/[A-Za-z0-9_.-]+$`);
 
 const rules = uploadRules(
   [
-    { ...anybody, jid: ['@montague\\.tld$'], max_file_size: 20_000, allowed_types: ['image/*'] },
-    { ...anybody, jid: ['^gateway\\.example$', '@gateway\\.example$', '@far\\.example$'] },
+    { ...openRule, jid: ['@montague\\.tld$'], max_file_size: 20_000, allowed_types: ['image/*'] },
+    { ...openRule, jid: ['^gateway\\.example$', '@gateway\\.example$', '@far\\.example$'] },
   ],
   {
     retention: {

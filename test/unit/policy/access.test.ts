@@ -1,19 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type AccessRule, compileAccess, jidsNamedBy } from '../../../src/policy/access.ts';
+import { type AccessRule, compileAccess, jidsNamedBy, openRule } from '../../../src/policy/access.ts';
 
 function rule(jid: string | string[], more: Partial<AccessRule> = {}): AccessRule {
-  return {
-    jid: [jid].flat(),
-    deny: false,
-    max_file_size: null,
-    max_total_size: null,
-    bytes_per: null,
-    uploads_per: null,
-    allowed_types: null,
-    when_full: 'reject',
-    ...more,
-  };
+  return { ...openRule, jid: [jid].flat(), ...more };
 }
 
 describe('access rules', () => {

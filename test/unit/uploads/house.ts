@@ -7,7 +7,7 @@ import { createLog } from '../../../src/base/log.ts';
 import { createMeter } from '../../../src/base/meter.ts';
 import { fsBlobs } from '../../../src/blobs/fs.ts';
 import { openSqliteLedger } from '../../../src/ledger/sqlite.ts';
-import { type AccessRule, compileAccess } from '../../../src/policy/access.ts';
+import { type AccessRule, compileAccess, openRule } from '../../../src/policy/access.ts';
 import type { Retention } from '../../../src/policy/retention.ts';
 import type { UploadDeps, UploadRules } from '../../../src/uploads/deps.ts';
 import { type GrantedSlot, grant, type SlotRequest } from '../../../src/uploads/grant.ts';
@@ -30,17 +30,7 @@ export interface TestHouse {
 }
 
 export function access(rule: Partial<AccessRule> = {}): UploadRules['access'] {
-  const everybody: AccessRule = {
-    jid: ['@example\\.org$'],
-    deny: false,
-    max_file_size: null,
-    max_total_size: null,
-    bytes_per: null,
-    uploads_per: null,
-    allowed_types: null,
-    when_full: 'reject',
-  };
-  return compileAccess([{ ...everybody, ...rule }]);
+  return compileAccess([{ ...openRule, jid: ['@example\\.org$'], ...rule }]);
 }
 
 export const retention: Retention = {
