@@ -3,7 +3,7 @@ import { randomId } from '../base/ids.ts';
 import { hashedOwner, isShared, NOBODY } from '../base/owners.ts';
 import type { Door, Upload } from '../base/records.ts';
 import { type Claimed, unlimited } from '../ledger/contract.ts';
-import type { AccessRule } from '../policy/access.ts';
+import { type AccessRule, openRule } from '../policy/access.ts';
 import { limitsFor, type UploadLimits } from '../policy/limits.ts';
 import { purposeOf } from '../policy/retention.ts';
 import { charge } from './charge.ts';
@@ -111,16 +111,7 @@ async function jidOf({ ledger, rules }: UploadDeps, sha1: string): Promise<strin
 }
 
 function anonymousRule(maxFileSize: number | null, maxTotalSize: number | null): AccessRule {
-  return {
-    jid: [],
-    deny: false,
-    max_file_size: maxFileSize,
-    max_total_size: maxTotalSize,
-    bytes_per: null,
-    uploads_per: null,
-    allowed_types: null,
-    when_full: 'reject',
-  };
+  return { ...openRule, max_file_size: maxFileSize, max_total_size: maxTotalSize };
 }
 
 function smaller(one: number | null, other: number | null): number | null {
