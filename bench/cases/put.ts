@@ -99,7 +99,7 @@ function largeWriter(world: World, server: FileServer, file: string): Contestant
   return {
     ...asContestant(server),
     async prepare() {
-      slots = await server.slots(world.options.seconds, LARGE);
+      slots = await server.slots(world.options.seconds * 2, LARGE);
     },
     run: () => upload(server.url, slots, file),
     cleanUp: () => dropLarge(server.files),
