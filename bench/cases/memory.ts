@@ -12,10 +12,12 @@ import { bodyFile } from './files.ts';
 const SIZE = 100_000_000;
 const UPLOADS = 500;
 const DOWNLOADS = 200;
-/** Of the uploads, so many go to their end; all would fill the memory of a small machine. */
+/** Bytes a second of each slow transfer. */
+const SPEED = 500_000;
+/** Bytes that all uploads together may send, and how many of them go to their end: all would fill a small machine. */
+const ROOM = 5_000_000_000;
 const FINISHED = 10;
 const BOUND = 200_000_000;
-const SPEED = 500_000;
 
 export const memoryUploads: Case = {
   name: 'memory-uploads',
@@ -23,47 +25,50 @@ export const memoryUploads: Case = {
   needs: [],
   async measure(world) {
     const porter = await world.freshPorter('Porter with uploads');
-    const before = await memoryOf(porter.pid);
+    const started = row('after its start', (await memoryOf(porter.pid)).peak);
     const slots = await porter.slots(UPLOADS, SIZE);
-    const slotted = await memoryOf(porter.pid);
+    const slotted = row(`with ${UPLOADS} slots`, (await memoryOf(porter.pid)).peak);
     const uploads = await SlowUploads.start(porter.url, slots, SIZE);
-    const { seconds } = world.options;
     try {
-      uploads.speed = SPEED;
-      const slow = await watch(porter, seconds * 2);
-      requireAll(uploads.underWay, UPLOADS);
-      // As fast as it goes, but only so long that the bytes fit.
-      uploads.speed = Number.MAX_SAFE_INTEGER;
-      const fast = await watch(porter, seconds, () => uploads.sent < ROOM);
-      requireAll(uploads.underWay, UPLOADS);
-      uploads.speed = SPEED / 50;
-      const sent = uploads.sent;
-      const statuses = await uploads.finish(FINISHED);
-      const stored = statuses.filter((status) => status === 201).length;
-      uploads.abort();
-      const left = await filesLeft(porter, FINISHED);
-      return outcome(
-        await memoryOf(porter.pid),
-        [
-          row('after its start', before.peak),
-          row(`with ${UPLOADS} slots`, slotted.peak),
-          row(`${UPLOADS} uploads, 0.5 MB/s each`, slow),
-          row(`${UPLOADS} uploads, as fast as it goes`, fast),
-        ],
-        `${UPLOADS} uploads of 100 MB`,
-        [
-          `${Math.round(sent / 1e6).toLocaleString('en')} MB had come when ${FINISHED} were sent to their end ` +
-            `(${stored} stored) and the others broken off (${left - stored} files of them left behind).`,
-        ],
-      );
+      const rows = await slowThenFast(world, porter, uploads);
+      const note = await endAll(porter, uploads);
+      return await outcome(porter, [started, slotted, ...rows], `${UPLOADS} uploads of 100 MB`, [note]);
     } finally {
       uploads.abort();
     }
   },
 };
 
-/** Bytes that all uploads together may send. */
-const ROOM = 5_000_000_000;
+async function slowThenFast(
+  { options: { seconds } }: World,
+  porter: FileServer,
+  uploads: SlowUploads,
+): Promise<Row[]> {
+  uploads.speed = SPEED;
+  const slow = await watch(porter, seconds * 2);
+  requireAll(uploads.underWay, UPLOADS);
+  uploads.speed = Number.MAX_SAFE_INTEGER;
+  const fast = await watch(porter, seconds, () => uploads.sent < ROOM);
+  requireAll(uploads.underWay, UPLOADS);
+  return [
+    row(`${UPLOADS} uploads, 0.5 MB/s each`, slow),
+    row(`${UPLOADS} uploads, as fast as it goes`, fast),
+  ];
+}
+
+/** Some to their end while the others go on slowly; then the others are broken off. Says what became of them. */
+async function endAll(porter: FileServer, uploads: SlowUploads): Promise<string> {
+  uploads.speed = SPEED / 50;
+  const { sent } = uploads;
+  const statuses = await uploads.finish(FINISHED);
+  const stored = statuses.filter((status) => status === 201).length;
+  uploads.abort();
+  const left = await filesLeft(porter, stored);
+  return (
+    `${Math.round(sent / 1e6).toLocaleString('en')} MB had come when ${FINISHED} were sent to their end ` +
+    `(${stored} stored) and the others broken off (${left - stored} files of them left behind).`
+  );
+}
 
 export const memoryDownloads: Case = {
   name: 'memory-downloads',
@@ -72,17 +77,13 @@ export const memoryDownloads: Case = {
   async measure(world) {
     const porter = await world.freshPorter('Porter with downloads');
     const url = porter.url + (await storeOne(world, porter));
-    const before = await memoryOf(porter.pid);
+    const stored = row('after one upload', (await memoryOf(porter.pid)).peak);
     const downloads = await SlowDownloads.start(url, DOWNLOADS, SPEED);
     try {
       const slow = await watch(porter, world.options.seconds * 2);
       requireAll(downloads.underWay, DOWNLOADS);
-      return outcome(
-        await memoryOf(porter.pid),
-        [row('after one upload', before.peak), row(`${DOWNLOADS} downloads, 0.5 MB/s each`, slow)],
-        `${DOWNLOADS} slow downloads`,
-        [],
-      );
+      const rows = [stored, row(`${DOWNLOADS} downloads, 0.5 MB/s each`, slow)];
+      return await outcome(porter, rows, `${DOWNLOADS} slow downloads`);
     } finally {
       downloads.abort();
     }
@@ -111,30 +112,26 @@ function requireAll(underWay: number, wanted: number): void {
   if (underWay !== wanted) throw new Error(`only ${underWay} of ${wanted} transfers were still under way`);
 }
 
-/** Broken-off uploads are cleaned up after within moments. */
+/** Files of these uploads, once no more than `wanted` are there or five seconds have passed. */
 async function filesLeft({ files }: FileServer, wanted: number): Promise<number> {
-  let left = 0;
-  for (let looks = 0; looks < 50; looks += 1) {
-    left = (await Array.fromAsync(glob('*/*', { cwd: files }))).length;
-    // One more is there from checking the answers.
-    if (left <= wanted + 1) break;
+  for (let looks = 1; ; looks += 1) {
+    const all = await Array.fromAsync(glob('*/*', { cwd: files }));
+    // One is there from checking the answers.
+    const left = all.length - 1;
+    if (left <= wanted || looks === 50) return left;
     await sleep(100);
   }
-  return left - 1;
 }
 
 const row = (name: string, bytes: number): Row => ({ name, ours: true, figures: [bytes / 1e6] });
 
-function outcome(
-  end: { peak: number },
+async function outcome(
+  { pid }: FileServer,
   rows: readonly Row[],
   what: string,
-  notes: readonly string[],
-): Outcome {
-  const peak = Math.max(
-    end.peak,
-    ...rows.flatMap(({ figures }) => figures).map((megabytes) => megabytes * 1e6),
-  );
+  notes: readonly string[] = [],
+): Promise<Outcome> {
+  const { peak } = await memoryOf(pid);
   const target: Target = {
     text: `memory below 200 MB with ${what}`,
     reached: `${Math.round(peak / 1e6)} MB`,
