@@ -19,7 +19,7 @@ export function readinessOf(
     {
       part: 'ledger',
       fault: 'The ledger does not answer.',
-      check: async () => void (await ledger.known([])),
+      check: async () => void (await ledger.known([''])),
     },
     { part: 'blobs', fault: 'The blobs cannot be written.', check: () => blobs.ready() },
     ...config.component.map(({ jid }) => ({

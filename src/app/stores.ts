@@ -12,8 +12,8 @@ export interface Stores {
 
 /** The one place that knows back ends by name. */
 export async function openStores({ storage, downloads }: Config): Promise<Stores> {
-  if (storage.ledger.kind !== 'sqlite' || storage.blobs.kind !== 'folder') throw new Error('no such store');
-  const ledger = await openSqliteLedger({ file: storage.ledger.path, sync: storage.sync });
+  if (storage.blobs.kind !== 'folder') throw new Error('no such store');
+  const ledger = await openLedger(storage);
   // A web server that reads the folder by itself must never see half a file.
   const atomic = downloads.via === 'webserver';
   const blobs = fsBlobs({ root: storage.blobs.path, sync: storage.sync, atomic });
@@ -25,4 +25,11 @@ export async function openStores({ storage, downloads }: Config): Promise<Stores
       await ledger.close();
     },
   };
+}
+
+async function openLedger({ ledger, sync }: Config['storage']): Promise<Ledger> {
+  if (ledger.kind === 'sqlite') return await openSqliteLedger({ file: ledger.path, sync });
+  // Its client is loaded only where somebody has asked for it.
+  const { openPostgresLedger } = await import('../ledger/postgres.ts');
+  return await openPostgresLedger({ ...ledger, sync });
 }

@@ -47,5 +47,6 @@ export const builtFeatures: ReadonlySet<Feature> = new Set<Feature>([
   'slot_api',
   'external',
   'file_share',
+  'storage.ledger',
   'downloads.via',
 ]);

@@ -24,7 +24,12 @@ export type BlobPlace =
 
 export type LedgerPlace =
   | { readonly kind: 'sqlite'; readonly path: string }
-  | { readonly kind: 'postgres'; readonly url: string };
+  | {
+      readonly kind: 'postgres';
+      readonly url: string;
+      /** How many connections a process opens at most. */
+      readonly connections: number;
+    };
 
 /** `127.0.0.1:5050`, `[::1]:5050`, `5050` or `unix:/run/porter.sock`. */
 export function listenAddress() {
@@ -152,16 +157,28 @@ function readFlag(url: URL, name: string): boolean {
   return value === 'true';
 }
 
-/** A file, or `postgres://…`. */
+/** A file, or `postgres://…?connections=10`. */
 export function ledgerPlace() {
   const expected = 'a file, or postgres://user@host/database';
   return kind<LedgerPlace>({ type: 'file or postgres:// URL', discreet: true }, expected, (value) => {
     if (typeof value !== 'string' || value.trim() === '') return undefined;
     if (/^postgres(?:ql)?:\/\//i.test(value)) {
-      return URL.canParse(value) ? { kind: 'postgres', url: value } : undefined;
+      return URL.canParse(value) ? readPostgres(value) : undefined;
     }
     return refuseOtherUrl(value) ? undefined : { kind: 'sqlite', path: value };
   });
+}
+
+function readPostgres(text: string): LedgerPlace {
+  const url = new URL(text);
+  try {
+    decodeURIComponent(`${url.username}${url.password}${url.pathname}`);
+  } catch {
+    throw new Unfit('a percent sign in its user, password or database must be written as %25');
+  }
+  const connections = url.searchParams.get('connections') ?? '10';
+  if (!/^[1-9]\d{0,2}$/.test(connections)) throw new Unfit('connections must be a number from 1 to 999');
+  return { kind: 'postgres', url: text, connections: Number(connections) };
 }
 
 function refuseOtherUrl(text: string): boolean {

@@ -27,7 +27,8 @@ const storage = z.strictObject({
   ledger: preset(
     ledgerPlace(),
     './data/porter.db',
-    'Where it is written who owns what: a file for SQLite, or `postgres://…` for several machines.',
+    'Where it is written who owns what: a file for SQLite, or `postgres://user@host/database?connections=10` for ' +
+      'several machines (docs/postgresql.md).',
   ),
   sync: preset(
     bool(),

@@ -12,7 +12,10 @@ interface Order {
 /** See `Ledger.forget`. `left` counts uploads, and one more while records still bear the owner's name. */
 export async function forget(q: Queryable, order: Order): Promise<{ removed: number; left: number }> {
   const { owner, limit, now } = order;
-  const [row] = await q.query<{ id: number }>('select id from owners where name = $1', [owner]);
+  // An update, because it locks the row: nobody charges an owner who is about to go.
+  const [row] = await q.query<{ id: number }>('update owners set name = name where name = $1 returning id', [
+    owner,
+  ]);
   if (!row) return { removed: 0, left: 0 };
   const gone = await q.query<UploadRow>(
     `delete from uploads where id in (select id from uploads where owner_id = $1 order by id limit $2)

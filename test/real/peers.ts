@@ -27,6 +27,8 @@ export const peers = {
   lighttpd: { packages: ['lighttpd', 'lighttpd-mod-openssl'], proof: '/usr/lib/lighttpd/mod_openssl.so' },
   caddy: { packages: ['caddy'], proof: 'caddy' },
   curl: { packages: ['curl'], proof: 'curl' },
+  // Each Debian has another version in the path; tests look for it.
+  postgresql: { packages: ['postgresql'], proof: 'psql' },
   systemd: { packages: ['systemd'], proof: 'systemd-analyze' },
   wrk: { packages: ['wrk'], proof: 'wrk' },
 } as const satisfies Record<string, Peer>;

@@ -103,6 +103,14 @@ slots: {timeout: -1}
       'storage: {ledger: "mysql://x"}',
       /storage\.ledger: expected a file, or postgres/,
     ],
+    'a lone percent sign in the password of a database': [
+      'storage: {ledger: "postgres://porter:50%@db/porter"}',
+      /storage\.ledger: a percent sign in its user, password or database must be written as %25/,
+    ],
+    'no connections to a database': [
+      'storage: {ledger: "postgres://porter@db/porter?connections=0"}',
+      /connections must be a number from 1 to 999/,
+    ],
     'an unknown store': ['storage: {blobs: "gs://x"}', /storage\.blobs: expected a folder, or s3/],
     'an unknown option of a bucket': [
       'storage: {blobs: "s3://b?foo=1"}',

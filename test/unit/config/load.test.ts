@@ -130,7 +130,10 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
       path_style: true,
       create: true,
     });
-    assert.deepEqual(config.storage.ledger, { kind: 'postgres', url: 'postgres://porter:pw@db/porter' });
+    const url = 'postgres://porter:pw@db/porter';
+    assert.deepEqual(config.storage.ledger, { kind: 'postgres', url, connections: 10 });
+    const { storage } = read(`storage: {ledger: '${url}?connections=40'}`);
+    assert.deepEqual(storage.ledger, { kind: 'postgres', url: `${url}?connections=40`, connections: 40 });
   });
 
   test('knows the line of every key', () => {

@@ -1,0 +1,83 @@
+import pg from 'pg';
+import { LedgerFault } from './contract.ts';
+import type { Durability, Queryable, Value } from './database.ts';
+import { againOf, faultOf } from './postgres-fault.ts';
+
+/** The type of `bigint` (`pg_type.oid`). */
+const INT8 = 20;
+
+/** Sizes, counts and moments are whole numbers that JavaScript holds exactly; all else is as the driver has it. */
+export const types: pg.CustomTypesConfig = {
+  getTypeParser: (oid, format) => (oid === INT8 ? safeNumber : pg.types.getTypeParser(oid, format)),
+};
+
+/** @throws LedgerFault for a number beyond 2^53, which none of ours can be. */
+export function safeNumber(text: string): number {
+  const number = Number(text);
+  if (Number.isSafeInteger(number)) return number;
+  throw new LedgerFault('damaged', 'The ledger holds a number that is too large to be true.');
+}
+
+/** One name for each text, in all connections: the server parses and plans it once a connection. */
+const names = new Map<string, string>();
+
+function nameOf(sql: string): string {
+  const name = names.get(sql) ?? `porter_${names.size + 1}`;
+  names.set(sql, name);
+  return name;
+}
+
+/** A connection of the pool while somebody uses it; its statements run one after the other. */
+export class PostgresConnection implements Queryable {
+  readonly #client: pg.PoolClient;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(client: pg.PoolClient) {
+    this.#client = client;
+  }
+
+  async query<Row = Record<string, Value>>(sql: string, params: readonly Value[] = []): Promise<Row[]> {
+    const { rows } = await this.#next({ name: nameOf(sql), text: sql, values: [...params] });
+    // The one place where rows get their types: what SQL gives is not checked again.
+    return rows as Row[];
+  }
+
+  /** Starts a transaction whose statements each see what was committed before them. */
+  async begin(durability: Durability): Promise<void> {
+    const lazy = durability === 'lazy' ? '; set local synchronous_commit = off' : '';
+    await this.#next({ text: `begin isolation level read committed${lazy}` });
+  }
+
+  /** Rejects with a fault that nobody may try again where it is not known whether the commit happened. */
+  async commit(): Promise<void> {
+    const { command } = await this.#next({ text: 'commit' }).catch((fault) => {
+      throw againOf(fault) === 'lost' ? unknownOutcome() : fault;
+    });
+    if (command !== 'COMMIT') throw new LedgerFault('failed', 'PostgreSQL took the transaction back.');
+  }
+
+  async rollback(): Promise<void> {
+    await this.#next({ text: 'rollback' });
+  }
+
+  /** Gives it back to the pool; `broken` ones are closed instead. */
+  release(broken: boolean): void {
+    this.#client.release(broken);
+  }
+
+  #next(query: pg.QueryConfig): Promise<pg.QueryResult> {
+    const run = async () => {
+      try {
+        return await this.#client.query(query);
+      } catch (error) {
+        throw faultOf(error);
+      }
+    };
+    const answer = this.#last.then(run, run);
+    this.#last = answer;
+    return answer;
+  }
+}
+
+const unknownOutcome = () =>
+  new LedgerFault('failed', 'The connection to PostgreSQL was lost in the middle of a commit.');
