@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import type { Ledger } from '../../src/ledger/contract.ts';
 import type { Queryable } from '../../src/ledger/database.ts';
+import { createLedger } from '../../src/ledger/ledger.ts';
 import { openPostgresLedger } from '../../src/ledger/postgres.ts';
 import { PostgresDatabase } from '../../src/ledger/postgres-database.ts';
-import { checkBooks, issue, JULIET, reservation, store } from '../conformance/ledger/fixture.ts';
+import { reserve } from '../../src/ledger/reserve.ts';
+import { checkBooks, issue, JULIET, NOW, reservation, store } from '../conformance/ledger/fixture.ts';
 import { ask } from './ask.ts';
 import { needs } from './peers.ts';
 import { startPorter } from './porter.ts';
@@ -86,6 +88,24 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
         const answers = await Promise.all(asked);
         assert.deepEqual(answers.map(({ granted }) => granted).sort(), [false, true]);
       }
+    });
+  });
+
+  test('an owner who is forgotten while another instance grants a slot leaves no slot without an owner', async () => {
+    const url = await server.newPlace();
+    const ledger = await open(url);
+    const other = new PostgresDatabase({ url, sync: true });
+    await withLedgers([ledger, createLedger(other)], async () => {
+      const id = await store(ledger);
+      await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW });
+      const { forgotten } = await other.tx(async (q) => {
+        assert.deepEqual(await reserve(q, reservation()), { granted: true });
+        const forgotten = ledger.forget({ owner: JULIET, limit: 10, now: NOW });
+        await q.query('select pg_sleep(0.2)');
+        return { forgotten };
+      });
+      assert.deepEqual(await forgotten, { removed: 1, left: 0 });
+      await checkBooks(ledger);
     });
   });
 
