@@ -1,14 +1,11 @@
 import type { Upload } from '../base/records.ts';
 import { adjustRest, type Delta } from './accounts.ts';
-import type { Claimed, ClaimOrder, CommitOrder, ReleaseOrder } from './contract.ts';
+import { type Claimed, type ClaimOrder, type CommitOrder, type ReleaseOrder, SILENT_MS } from './contract.ts';
 import type { Queryable } from './database.ts';
 import { causes } from './endings.ts';
 import { correctRates } from './rates.ts';
 import { book, voidRow } from './removal.ts';
 import { byLocator, type OwnedRow, selectUploads, type UploadRow, uploadOf } from './rows.ts';
-
-/** A process that was silent for this long has lost its claims to whoever comes next. */
-export const SILENT_MS = 60_000;
 
 /** `receiving`, by a process that has shown no life since `$n`: neither a heartbeat nor this very claim. */
 export const abandonedSince = (param: string) =>

@@ -85,6 +85,9 @@ export interface Ledger {
   close(): Promise<void>;
 }
 
+/** A process that was silent for this many milliseconds has lost its claims to whoever comes next. */
+export const SILENT_MS = 60_000;
+
 /** What an owner may have, as numbers; policy made them out of the rules. `null` = no limit. */
 export interface Limits {
   /** All of the owner's bytes, slots that still wait for their PUT included. */

@@ -1,14 +1,12 @@
 import type { RemovalReason } from '../base/records.ts';
 import { formatPeriod, formatSize } from '../base/units.ts';
-import type { SweepStep } from '../ledger/contract.ts';
+import { SILENT_MS, type SweepStep } from '../ledger/contract.ts';
 import { lifetimesOf, maxAgeOf, type Retention } from '../policy/retention.ts';
 import type { UploadDeps } from './deps.ts';
 import { buryDoomed } from './remove.ts';
 
 /** Rows that one transaction of a sweep takes: a few milliseconds of the ledger, whatever the backlog. */
 const BATCH = 500;
-/** A process that sent no heartbeat for this long is dead, and its claims are void. */
-export const DEAD_AFTER_MS = 60_000;
 /** Purposes that the XEP knows; uploads keep theirs even when the config no longer offers it. */
 const XEP_PURPOSES = ['', 'message', 'profile', 'ephemeral', 'permanent'];
 
@@ -86,7 +84,7 @@ function tasks(deps: UploadDeps, options: SweepOptions): Task[] {
   const configured = deps.rules().retention;
   const retention = options.maxAge === undefined ? configured : { ...configured, max_age: options.maxAge };
   return [
-    { step: { kind: 'dead_claims', silentSince: now - DEAD_AFTER_MS }, tally: 'deadClaims', reason: null },
+    { step: { kind: 'dead_claims', silentSince: now - SILENT_MS }, tally: 'deadClaims', reason: null },
     { step: { kind: 'unused' }, tally: 'unused', reason: 'unused' },
     { step: { kind: 'expires_at' }, tally: 'expired', reason: 'expired' },
     ...ageTasks(retention, now),
