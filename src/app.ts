@@ -12,7 +12,7 @@ import { needRestart } from './config/restart.ts';
 import type { ListenAddress } from './http/listen.ts';
 import type { UploadDeps } from './uploads/deps.ts';
 import { createHotFiles } from './uploads/hot.ts';
-import { startHousekeeping } from './uploads/housekeeping.ts';
+import { type Housekeeping, startHousekeeping } from './uploads/housekeeping.ts';
 import { type Components, startComponents } from './xmpp/components.ts';
 
 /** A running server. */
@@ -44,22 +44,26 @@ export async function startApp(config: Config): Promise<App> {
       for (const { locator } of removed) hot.forget(locator);
     },
   };
+  let housekeeping: Housekeeping | undefined;
   let components: Components | undefined;
   const readiness = readinessOf(deps, config, () => components);
   const http = await openHttp(config, { deps, hot, current: () => current, readiness });
 
-  const stopDoors = async (graceMs: number) => {
+  const stop = async (graceMs: number) => {
     await components?.stop();
     await http.stop(graceMs);
+    await housekeeping?.stop();
+    await stores.close();
   };
   try {
-    await http.server.start();
-    // Asked for slots only once their links work.
-    components = startComponents(componentDepsOf(deps, config), config.component);
-    const housekeeping = await startHousekeeping(deps, {
+    // No claim before the heartbeat that keeps it.
+    housekeeping = await startHousekeeping(deps, {
       sweepEvery: () => current.config.retention.sweep_every ?? 0,
       keepRecords: () => current.config.retention.keep_records,
     });
+    await http.server.start();
+    // Asked for slots only once their links work.
+    components = startComponents(componentDepsOf(deps, config), config.component);
     return {
       addresses: http.server.addresses,
       log,
@@ -72,15 +76,10 @@ export async function startApp(config: Config): Promise<App> {
         for (const key of needRestart(config, next))
           log.warn({ key }, 'changed in the config: takes a restart');
       },
-      async stop(graceMs = 30_000) {
-        await stopDoors(graceMs);
-        await housekeeping.stop();
-        await stores.close();
-      },
+      stop: (graceMs = 30_000) => stop(graceMs),
     };
   } catch (error) {
-    await stopDoors(0);
-    await stores.close();
+    await stop(0);
     throw error;
   }
 }

@@ -1,4 +1,6 @@
+import { Refusal } from '../base/errors.ts';
 import type { UploadDeps } from './deps.ts';
+import { fullOr } from './full.ts';
 import { buryDeadProcesses, processPlace } from './processes.ts';
 import { type SweepOptions, sweep } from './sweep.ts';
 
@@ -18,23 +20,25 @@ export interface Housekeeping {
 
 /**
  * Heartbeats of this process and the sweeps of the server. Before it resolves, claims of processes that died here
- * are void and the first heartbeat is sent.
+ * are void and the first heartbeat is sent. On a full disk both wait for room: files can be fetched meanwhile.
  */
 export async function startHousekeeping(
   deps: UploadDeps,
   options: HousekeepingOptions,
 ): Promise<Housekeeping> {
   const stopping = new AbortController();
-  await buryDeadProcesses(deps);
-  await beat(deps);
+  let buried = false;
+  const lookAndBeat = async () => {
+    if (!buried) await buryDeadProcesses(deps);
+    buried = true;
+    await beat(deps);
+  };
+  await lookAndBeat().catch((cause: unknown) => {
+    if (!(fullOr(cause) instanceof Refusal)) throw cause;
+    deps.log.error({ err: cause }, 'the ledger is full; only what is there can be fetched');
+  });
   const running = Promise.all([
-    every(
-      stopping.signal,
-      () => HEARTBEAT_MS,
-      HEARTBEAT_MS,
-      () => beat(deps),
-      deps,
-    ),
+    every(stopping.signal, () => HEARTBEAT_MS, HEARTBEAT_MS, lookAndBeat, deps),
     every(
       stopping.signal,
       options.sweepEvery,
