@@ -41,14 +41,14 @@ export const errorTable = {
   denied: { http: 403, stanza: ['auth', 'forbidden'], text: 'You may not upload files here.' },
   quota_exceeded: {
     http: 402,
-    at: { external: 507, file_share: 507 },
+    at: { external: 507, file_share: 507, messages: 413 },
     stanza: ['wait', 'resource-constraint'],
     element: 'retry',
     text: 'Your upload quota is used up.',
   },
   service_full: {
     http: 402,
-    at: { external: 507, file_share: 507 },
+    at: { external: 507, file_share: 507, messages: 413 },
     stanza: ['wait', 'resource-constraint'],
     element: 'retry',
     text: 'This upload service is full.',
@@ -97,6 +97,32 @@ export const errorTable = {
     stanza: ['wait', 'resource-constraint'],
     text: 'Too many requests at the same moment. Try again soon.',
   },
+  credentials_wrong: { http: 401, text: 'The JID or the password is wrong.' },
+  too_many_attempts: { http: 429, text: 'Too many wrong passwords. Try again later.' },
+  recipient_refused: { http: 403, text: 'This token may not write to them.' },
+  too_many_messages: {
+    http: 429,
+    stanza: ['wait', 'policy-violation'],
+    text: 'This token has sent as many messages as it may for now.',
+  },
+  message_too_large: { http: 413, stanza: ['modify', 'not-acceptable'], text: 'The message is too long.' },
+  media_type_unknown: { http: 415, text: 'A body of this Content-Type is not understood here.' },
+  recipient_missing: { http: 422, text: 'The message has no recipient: name one in the path or as "to".' },
+  body_missing: { http: 422, text: 'The message has no body.' },
+  key_reused: { http: 422, text: 'This Idempotency-Key was used for another request.' },
+  key_in_use: { http: 409, text: 'The first request with this Idempotency-Key is still under way.' },
+  bounced: { http: 502, text: 'The message came back.' },
+  server_refused: { http: 502, text: 'The XMPP server refused.' },
+  no_answer: {
+    http: 504,
+    stanza: ['wait', 'remote-server-timeout'],
+    text: 'The XMPP server did not answer in time.',
+  },
+  queue_full: {
+    http: 503,
+    stanza: ['wait', 'resource-constraint'],
+    text: 'Too many messages wait for the XMPP server already.',
+  },
   not_understood: {
     http: 501,
     stanza: ['cancel', 'service-unavailable'],
@@ -123,6 +149,8 @@ export interface RefusalFacts {
   readonly maxFileSize?: number;
   /** For quotas: the moment from which the same request fits, ms since 1970. */
   readonly retryAt?: number;
+  /** For `bounced` and `server_refused`: the stanza's condition (RFC 6120 §8.3.3). */
+  readonly condition?: string;
   readonly cause?: unknown;
 }
 
@@ -131,6 +159,7 @@ export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly maxFileSize: number | undefined;
   readonly retryAt: number | undefined;
+  readonly condition: string | undefined;
 
   constructor(code: ErrorCode, facts: RefusalFacts = {}) {
     super(
@@ -141,5 +170,6 @@ export class Refusal extends Error {
     this.code = code;
     this.maxFileSize = facts.maxFileSize;
     this.retryAt = facts.retryAt;
+    this.condition = facts.condition;
   }
 }

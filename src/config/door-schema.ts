@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { addressRange, bool, domainJid, jid, pattern, secret, size, text } from './kinds.ts';
+import { addressRange, domainJid, jid, secret, size, text } from './kinds.ts';
 import { oneOrMany, optional, preset, required } from './options.ts';
-import { callUrl, serverAddress, urlPath } from './places.ts';
+import { serverAddress, urlPath } from './places.ts';
 
 /** Loopback: the machine itself and a web server beside it. */
 export const LOOPBACK = ['127.0.0.0/8', '::1'];
@@ -59,33 +59,6 @@ export const fileShare = z.strictObject({
   secret: required(
     oneOrMany(secret()),
     'The same as `http_file_share_secret`. Of a list all are accepted, so that it can be changed without a gap.',
-  ),
-});
-
-const messageToken = z.strictObject({
-  token: required(secret(), 'The bearer token.'),
-  from: required(jid(), 'The JID that its messages come from.'),
-  to: preset(oneOrMany(pattern()), ['.*'], 'Patterns of the JIDs it may write to.'),
-});
-
-export const messages = z.strictObject({
-  path: preset(urlPath(), '/msg/', 'Where messages are posted.'),
-  rest_path: preset(
-    urlPath({ bare: true }),
-    '/rest',
-    "Where stanzas are posted, as with Prosody's mod_rest.",
-  ),
-  server: optional(
-    serverAddress(),
-    "found by the account's domain (SRV records)",
-    'The XMPP server that accounts log in to.',
-  ),
-  require_tls: preset(bool(), true, 'Send passwords only over an encrypted stream.'),
-  tokens: preset(z.array(messageToken), [], 'Bearer tokens, for senders that have no XMPP account.'),
-  callback_url: optional(
-    callUrl(),
-    'stanzas are not passed on',
-    'Where stanzas to the component are posted.',
   ),
 });
 

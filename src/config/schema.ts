@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
-import { admin, component, external, fileShare, messages, metrics, slotApi } from './door-schema.ts';
+import { admin, component, external, fileShare, metrics, slotApi } from './door-schema.ts';
 import { addressRange, bool, file, integer, kind, size } from './kinds.ts';
+import { messages } from './message-schema.ts';
 import { oneOrMany, optional, preset, required } from './options.ts';
 import { baseUrl, blobPlace, ledgerPlace, listenAddress } from './places.ts';
 import { accessRule, downloads, log, retention, slots, uploads } from './rule-schema.ts';

@@ -1,0 +1,121 @@
+import { z } from 'zod';
+import { bool, integer, jid, oneOf, pattern, period, secret, size } from './kinds.ts';
+import { oneOrMany, optional, preset, required } from './options.ts';
+import { callUrl, serverAddress, urlPath } from './places.ts';
+
+const SECOND = 1000;
+const DAY = 86_400 * SECOND;
+
+const messagesPer = z.strictObject({
+  period: required(
+    period({ min: SECOND, max: 366 * DAY }),
+    'The length of the window that slides with the time.',
+  ),
+  messages: required(integer({ min: 1 }), 'Messages that it may send within it.'),
+});
+
+/** What a token needs wherever it is used. */
+export const tokenOptions = {
+  token: required(
+    secret(),
+    'The bearer token; `sha256:…` with the hex SHA-256 of it keeps the token itself out of the config.',
+  ),
+  from: required(jid(), 'The JID that its messages come from: at a component of ours.'),
+  messages_per: optional(messagesPer, 'no limit', 'Messages within a time.'),
+  queue: preset(
+    bool(),
+    false,
+    'While the XMPP server is gone, take messages all the same (202), keep them safe and send them when it is back.',
+  ),
+};
+
+const messageToken = z.strictObject({
+  ...tokenOptions,
+  to: preset(oneOrMany(pattern()), ['.*'], 'Patterns of the bare JIDs it may write to.'),
+});
+
+const sessions = z.strictObject({
+  max: preset(
+    integer({ min: 1, max: 100_000 }),
+    500,
+    'Sessions kept open at one time; the one unused for longest is closed first.',
+  ),
+  idle: preset(period({ min: SECOND, max: DAY }), '10m', 'How long an unused session is kept.'),
+});
+
+const callback = z.strictObject({
+  format: preset(
+    oneOf(['json', 'xml']),
+    'json',
+    'The form of the stanza in the body, if the receiver does not say what it accepts.',
+  ),
+  secret: optional(
+    secret(),
+    'requests are not signed',
+    'Signs each request, so that the receiver knows that it comes from here.',
+  ),
+  stanzas: preset(
+    z.array(oneOf(['message', 'presence', 'iq'])).min(1, 'the list is empty: leave callback_url out instead'),
+    ['message', 'presence', 'iq'],
+    'Which kinds are passed on.',
+  ),
+  timeout: preset(period({ min: SECOND, max: 300 * SECOND }), '30s', 'How long one request may take.'),
+  keep_trying: preset(
+    period({ min: SECOND, max: 30 * DAY }),
+    '1d',
+    'How long a stanza is tried again, later and later, before it is given up.',
+  ),
+  max_waiting: preset(
+    integer({ min: 1, max: 10_000_000 }),
+    10_000,
+    'Stanzas that may wait; what comes beyond is bounced.',
+  ),
+});
+
+export const messages = z.strictObject({
+  path: preset(urlPath(), '/msg/', 'Where messages are posted.'),
+  rest_path: preset(
+    urlPath({ bare: true }),
+    '/rest',
+    "Where stanzas are posted, as with Prosody's mod_rest.",
+  ),
+  server: optional(
+    serverAddress(),
+    "found by the account's domain (SRV records)",
+    'The XMPP server that accounts log in to.',
+  ),
+  require_tls: preset(
+    bool(),
+    true,
+    'Send passwords only over an encrypted stream. `false` counts only for a server on this machine.',
+  ),
+  tokens: preset(z.array(messageToken), [], 'Bearer tokens, for senders that have no XMPP account.'),
+  max_size: preset(size({ min: 1024 }), '192 KiB', 'The longest message or stanza, files not counted.'),
+  bounce_wait: preset(
+    period({ min: 0, max: 60 * SECOND }),
+    '500ms',
+    'How long an answer waits for a bounce of its message; `?wait=0` in a request does not wait.',
+  ),
+  answer_timeout: preset(
+    period({ min: SECOND, max: 300 * SECOND }),
+    '15s',
+    'How long the XMPP server, or a room, may take.',
+  ),
+  room_idle: preset(
+    period({ min: SECOND, max: DAY }),
+    '30m',
+    'How long a joined room is kept after its last message.',
+  ),
+  sessions: preset(sessions, {}, 'Sessions of accounts.'),
+  max_waiting: preset(
+    integer({ min: 1, max: 10_000_000 }),
+    100_000,
+    'Messages that tokens with `queue` may have waiting, all together.',
+  ),
+  callback_url: optional(
+    callUrl(),
+    'stanzas are not passed on',
+    'Where stanzas to the component are posted; may hold `{kind}`, `{type}`, `{to}` and `{from}`.',
+  ),
+  callback: preset(callback, {}, 'How they are posted.'),
+});

@@ -1,0 +1,39 @@
+import type { ReceiveDeps } from '../uploads/incoming.ts';
+import type { Speakers } from './speaker.ts';
+
+/** How many messages in a time. Periods in milliseconds. */
+export interface MessageRate {
+  readonly period: number;
+  readonly messages: number;
+}
+
+/** A bearer token for a sender that has no XMPP account. */
+export interface TokenRule {
+  /** The token, or `sha256:` and the hex SHA-256 of it. */
+  readonly token: string;
+  /** The JID at a component of ours that its messages come from; it owns the files that come with them. */
+  readonly from: string;
+  /** RE2 patterns of the bare JIDs it may write to. */
+  readonly to: readonly string[];
+  readonly messages_per: MessageRate | null;
+  /** May its messages wait while the XMPP server is gone? */
+  readonly queue: boolean;
+}
+
+/** `messages` of the config, as the use cases need it; a reload replaces it whole. Times in milliseconds, sizes in bytes. */
+export interface MessageRules {
+  readonly tokens: readonly TokenRule[];
+  readonly maxSize: number;
+  readonly bounceWait: number;
+  readonly answerTimeout: number;
+  /** Messages of tokens with `queue` that may wait at one time. */
+  readonly maxWaiting: number;
+  /** Where files are fetched, without a slash at its end; null = only requests know our host. */
+  readonly downloadUrl: string | null;
+}
+
+/** What every use case of messages works with; built once by `app`. Files go the way of all uploads. */
+export interface MessageDeps extends ReceiveDeps {
+  readonly speakers: Speakers;
+  readonly messages: () => MessageRules;
+}

@@ -1,0 +1,57 @@
+import type { Element } from '@xmpp/xml';
+
+/** How a message goes to a room (XEP-0045): who writes joins it first, and stays for a while. */
+export interface RoomEntry {
+  /** The name in the room; the local part of the sender's JID where none is given. */
+  readonly nick?: string | undefined;
+  readonly password?: string | undefined;
+}
+
+export interface DeliveryOptions {
+  /** Milliseconds to listen for a bounce after the server has taken the message; 0 = not at all. */
+  readonly bounceWait: number;
+  /** Only for `type='groupchat'`. */
+  readonly room?: RoomEntry | undefined;
+}
+
+/**
+ * Speaks XMPP under one JID: the session of an account, or one of the addresses at our component. What it resolves
+ * is true, and nothing of it hangs: every wait has an end.
+ *
+ * Refusals of all methods: `unavailable` (the stream is down and nothing was written), `no_answer` (written, and the
+ * server was silent or went away: it may or may not have been taken), `server_refused` (the server, not the
+ * recipient, would not have it).
+ */
+export interface Speaker {
+  /** Where its stanzas come from: the full JID of a session, the JID at the component. */
+  readonly jid: string;
+  /**
+   * Sends one message (its `from` is set here). Resolves when the server has taken it and no bounce came in time; to
+   * a room, when the room has sent it back. Also refuses with `bounced`.
+   * Messages of one speaker reach the server in the order of the calls.
+   */
+  deliver(message: Element, options: DeliveryOptions): Promise<void>;
+  /** Sends an iq of type get or set and resolves with its answer, of type result or error. */
+  ask(iq: Element, timeoutMs: number): Promise<Element>;
+  /** Sends any stanza and resolves when the server has taken it. */
+  send(stanza: Element): Promise<void>;
+}
+
+export interface Login {
+  /** Bare, or full where the resource matters. */
+  readonly jid: string;
+  readonly password: string;
+  /** Who tries, as `Peer.address` has it: guessing is slowed for each address and each account. */
+  readonly address: string;
+}
+
+/** Where speakers come from; the XMPP door gives it. */
+export interface Speakers {
+  /**
+   * The session of an account, opened by logging in to its server, or open already and the password the same.
+   * Refusals: `credentials_wrong`, `too_many_attempts` (with `retryAt`), `unavailable`, `no_answer`, `server_refused`.
+   */
+  account(login: Login): Promise<Speaker>;
+  /** `jid` lies at a component of ours (`bad_request` where it does not); no stream is waited for. */
+  component(jid: string): Speaker;
+}
