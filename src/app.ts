@@ -1,19 +1,15 @@
+import { leaderDuties } from './app/duties.ts';
+import { openHouse } from './app/house.ts';
 import { openHttp } from './app/http.ts';
 import { readinessOf } from './app/readiness.ts';
 import { settingsOf, withDeliveryOf } from './app/settings.ts';
-import { openStores } from './app/stores.ts';
-import { systemClock } from './base/clock.ts';
-import { randomId } from './base/ids.ts';
-import { createLog, type Logger } from './base/log.ts';
-import { createMeter } from './base/meter.ts';
+import type { Logger } from './base/log.ts';
 import { builtFeatures, refuseMissingFeatures } from './config/features.ts';
 import type { Config } from './config/load.ts';
 import { needRestart } from './config/restart.ts';
+import { leadAlone } from './fleet/alone.ts';
 import type { ListenAddress } from './http/listen.ts';
-import type { UploadDeps } from './uploads/deps.ts';
-import { createHotFiles } from './uploads/hot.ts';
-import { type Housekeeping, startHousekeeping } from './uploads/housekeeping.ts';
-import { type Components, startComponents } from './xmpp/components.ts';
+import { type Heartbeat, startHeartbeat } from './uploads/housekeeping.ts';
 
 /** A running server. */
 export interface App {
@@ -29,41 +25,26 @@ export interface App {
 /** Starts everything that the config asks for: stores, use cases, doors, in this order; what fails ends all before it. */
 export async function startApp(config: Config): Promise<App> {
   refuseMissingFeatures(config, builtFeatures);
-  const log = createLog({ level: config.log.level, format: formatOf(config) });
-  const stores = await openStores(config);
-  let current = settingsOf(config);
-  const hot = createHotFiles();
-  const deps: UploadDeps = {
-    ...stores,
-    rules: () => current.rules,
-    clock: systemClock,
-    log,
-    meter: createMeter(),
-    instance: randomId(),
-    onRemoved: (removed) => {
-      for (const { locator } of removed) hot.forget(locator);
-    },
-  };
-  let housekeeping: Housekeeping | undefined;
-  let components: Components | undefined;
-  const readiness = readinessOf(deps, config, () => components);
-  const http = await openHttp(config, { deps, hot, current: () => current, readiness });
+  const house = await openHouse(config);
+  const { deps, log } = house;
+  const leadership = leadAlone();
+  const duties = leaderDuties(house);
+  const readiness = readinessOf(deps, config, duties.components);
+  const http = await openHttp(config, { ...house, readiness });
+  let heartbeat: Heartbeat | undefined;
 
-  const stop = async (graceMs: number) => {
-    await components?.stop();
+  const stop = async (graceMs = 30_000) => {
+    await leadership.resign();
     await http.stop(graceMs);
-    await housekeeping?.stop();
-    await stores.close();
+    await heartbeat?.stop();
+    await house.close();
   };
   try {
     // No claim before the heartbeat that keeps it.
-    housekeeping = await startHousekeeping(deps, {
-      sweepEvery: () => current.config.retention.sweep_every ?? 0,
-      keepRecords: () => current.config.retention.keep_records,
-    });
+    heartbeat = await startHeartbeat(deps);
     await http.server.start();
     // Asked for slots only once their links work.
-    components = startComponents(componentDepsOf(deps, config), config.component);
+    await leadership.stand(duties);
     return {
       addresses: http.server.addresses,
       log,
@@ -71,25 +52,15 @@ export async function startApp(config: Config): Promise<App> {
         refuseMissingFeatures(next, builtFeatures);
         const settings = settingsOf(withDeliveryOf(config, next));
         await http.server.reload(next.tls);
-        current = settings;
+        house.replace(settings);
         log.level = next.log.level;
         for (const key of needRestart(config, next))
           log.warn({ key }, 'changed in the config: takes a restart');
       },
-      stop: (graceMs = 30_000) => stop(graceMs),
+      stop,
     };
   } catch (error) {
     await stop(0);
     throw error;
   }
-}
-
-function formatOf({ log }: Config): 'json' | 'pretty' {
-  if (log.format !== 'auto') return log.format;
-  return process.stdout.isTTY ? 'pretty' : 'json';
-}
-
-function componentDepsOf(deps: UploadDeps, { public_url, download_url }: Config) {
-  const publicUrl = public_url ?? '';
-  return { ...deps, publicUrl, downloadUrl: download_url ?? publicUrl, watchClocks: true };
 }

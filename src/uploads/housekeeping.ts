@@ -2,31 +2,32 @@ import { Refusal } from '../base/errors.ts';
 import type { UploadDeps } from './deps.ts';
 import { fullOr } from './full.ts';
 import { buryDeadProcesses, processPlace } from './processes.ts';
-import { type SweepOptions, sweep } from './sweep.ts';
+import { sweep } from './sweep.ts';
 
 const HEARTBEAT_MS = 10_000;
 /** The first sweep comes soon after a start, so that a crash's leftovers don't wait for the next full period. */
 const FIRST_SWEEP_MS = 5_000;
 
-export interface HousekeepingOptions {
+export interface SweepSettings {
   /** Milliseconds between sweeps; 0 = none but `porter cleanup`. Read before each wait, so a reload counts. */
   readonly sweepEvery: () => number;
   readonly keepRecords: () => number | null;
 }
 
-export interface Housekeeping {
+export interface Heartbeat {
+  stop(): Promise<void>;
+}
+
+export interface Sweeps {
+  /** Ends a sweep that is under way after its batch. */
   stop(): Promise<void>;
 }
 
 /**
- * Heartbeats of this process and the sweeps of the server. Before it resolves, claims of processes that died here
- * are void and the first heartbeat is sent. On a full disk both wait for room: files can be fetched meanwhile.
+ * Heartbeats of this process. Before it resolves, claims of processes that died here are void and the first
+ * heartbeat is sent. On a full disk both wait for room: files can be fetched meanwhile.
  */
-export async function startHousekeeping(
-  deps: UploadDeps,
-  options: HousekeepingOptions,
-): Promise<Housekeeping> {
-  const stopping = new AbortController();
+export async function startHeartbeat(deps: UploadDeps): Promise<Heartbeat> {
   let buried = false;
   const lookAndBeat = async () => {
     if (!buried) await buryDeadProcesses(deps);
@@ -37,48 +38,55 @@ export async function startHousekeeping(
     if (!(fullOr(cause) instanceof Refusal)) throw cause;
     deps.log.error({ err: cause }, 'the ledger is full; only what is there can be fetched');
   });
-  const running = Promise.all([
-    every(stopping.signal, () => HEARTBEAT_MS, HEARTBEAT_MS, lookAndBeat, deps),
-    every(
-      stopping.signal,
-      options.sweepEvery,
-      FIRST_SWEEP_MS,
-      () => runSweep(deps, options, stopping.signal),
-      deps,
-    ),
-  ]);
-  return {
-    async stop() {
-      stopping.abort();
-      await running;
-    },
-  };
+  return repeat(deps, { first: HEARTBEAT_MS, period: () => HEARTBEAT_MS }, lookAndBeat);
+}
+
+/** The sweeps of the server, by one process for all. */
+export function startSweeps(deps: UploadDeps, settings: SweepSettings): Sweeps {
+  return repeat(deps, { first: FIRST_SWEEP_MS, period: settings.sweepEvery }, (signal) =>
+    runSweep(deps, settings, signal),
+  );
 }
 
 async function beat(deps: UploadDeps): Promise<void> {
   await deps.ledger.heartbeat({ id: deps.instance, host: processPlace, pid: process.pid, now: deps.clock() });
 }
 
-async function runSweep(deps: UploadDeps, options: HousekeepingOptions, signal: AbortSignal): Promise<void> {
-  const sweepOptions: SweepOptions = { keepRecords: options.keepRecords(), signal };
-  if (options.sweepEvery() > 0) await sweep(deps, sweepOptions);
+async function runSweep(deps: UploadDeps, settings: SweepSettings, signal: AbortSignal): Promise<void> {
+  if (settings.sweepEvery() > 0) await sweep(deps, { keepRecords: settings.keepRecords(), signal });
 }
 
 /** How often a task that is switched off is looked at again: a reload may have switched it on. */
 const LOOK_AGAIN_MS = 60_000;
 
-async function every(
-  signal: AbortSignal,
-  period: () => number,
-  first: number,
-  task: () => Promise<void>,
-  deps: Pick<UploadDeps, 'log'>,
-): Promise<void> {
-  for (let wait = first; await slept(wait, signal); wait = period() || LOOK_AGAIN_MS) {
-    await task().catch((cause: unknown) =>
-      deps.log.error({ err: cause }, 'housekeeping failed; it will be tried again'),
-    );
-  }
+interface Rhythm {
+  /** Milliseconds. */
+  readonly first: number;
+  readonly period: () => number;
+}
+
+/** Does the task again and again, whatever becomes of it, until it is stopped. */
+function repeat(
+  { log }: Pick<UploadDeps, 'log'>,
+  { first, period }: Rhythm,
+  task: (signal: AbortSignal) => Promise<void>,
+): { stop(): Promise<void> } {
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const run = async () => {
+    for (let wait = first; await slept(wait, signal); wait = period() || LOOK_AGAIN_MS) {
+      await task(signal).catch((cause: unknown) =>
+        log.error({ err: cause }, 'housekeeping failed; it will be tried again'),
+      );
+    }
+  };
+  const running = run();
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
 }
 
 /** False where the signal ended the wait. The timer keeps no process alive. */

@@ -1,12 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { LedgerFault } from '../../../src/ledger/contract.ts';
-import { startHousekeeping } from '../../../src/uploads/housekeeping.ts';
+import { startHeartbeat } from '../../../src/uploads/housekeeping.ts';
 import { openHouse } from './house.ts';
 
-const NO_SWEEPS = { sweepEvery: () => 0, keepRecords: () => null };
-
-describe('the start of the housekeeping', () => {
+describe('the start of the heartbeat', () => {
   for (const [what, kind, starts] of [
     ['a full disk keeps no server from starting: its files can still be fetched', 'full', true],
     ['a broken ledger does', 'damaged', false],
@@ -21,7 +19,7 @@ describe('the start of the housekeeping', () => {
           throw new LedgerFault(kind, 'no');
         },
       };
-      const start = startHousekeeping({ ...deps, ledger }, NO_SWEEPS);
+      const start = startHeartbeat({ ...deps, ledger });
       if (starts) await (await start).stop();
       else await assert.rejects(start, { kind });
     });
