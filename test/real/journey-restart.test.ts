@@ -106,13 +106,19 @@ function letTimePass(folder: string, ms: number): void {
   ledger.close();
 }
 
+/** An upload of which 100 KB have not arrived when the server is asked to end. */
+async function stopDuringPut(porter: RunningPorter) {
+  const body = randomBytes(500_000);
+  const slot = await askSlot(porter, { size: body.length });
+  const put = await beginPut(slot.put, body, 400_000);
+  await underWay(porter, 1);
+  porter.program.signal('SIGTERM');
+  return { body, slot, put };
+}
+
 test('SIGTERM lets an upload in flight finish, takes no other, and ends well', () =>
   withPorter(openHouse, async (porter) => {
-    const body = randomBytes(500_000);
-    const slot = await askSlot(porter, { size: body.length });
-    const put = await beginPut(slot.put, body, 400_000);
-    await underWay(porter, 1);
-    porter.program.signal('SIGTERM');
+    const { body, slot, put } = await stopDuringPut(porter);
     await porter.program.until('the end of listening', () =>
       ask(`${porter.url}/healthz`).then(
         () => false,
@@ -129,11 +135,7 @@ test('SIGTERM lets an upload in flight finish, takes no other, and ends well', (
 
 test('a second SIGTERM ends it at once, and what had not arrived leaves nothing', () =>
   withPorter(openHouse, async (porter) => {
-    const body = randomBytes(500_000);
-    const slot = await askSlot(porter, { size: body.length });
-    const put = await beginPut(slot.put, body, 400_000);
-    await underWay(porter, 1);
-    porter.program.signal('SIGTERM');
+    const { slot, put } = await stopDuringPut(porter);
     await porter.program.until('the first signal', () => /"stopping"/.test(porter.program.output));
     porter.program.signal('SIGTERM');
     assert.deepEqual(await porter.program.exited(), { code: 1, signal: null });

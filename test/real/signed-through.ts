@@ -1,16 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile } from 'node:fs/promises';
 import { request as requestHttps } from 'node:https';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import vectors from '../fixtures/signed-links.json' with { type: 'json' };
 import { type Answer, answerOf, ask } from './ask.ts';
-import { type Certificate, makeCertificate } from './certificate.ts';
-import { goListen, goSendFile } from './go-sendxmpp.ts';
+import type { Certificate } from './certificate.ts';
 import { needs, type PeerName } from './peers.ts';
-import { type RunningPorter, startPorter, temporaryFolder } from './porter.ts';
+import { type RunningPorter, startPorter } from './porter.ts';
 import { freePort } from './ports.ts';
-import { type Account, SlixmppClient } from './slixmpp.ts';
+import type { SlixmppClient } from './slixmpp.ts';
+import { PASSWORD, type Stage, sendByGo, setStage } from './stage.ts';
 import type { XmppServer } from './xmpp-server.ts';
 
 export const SECRET = 'a secret of twenty characters';
@@ -58,25 +56,17 @@ function askAsItIs(url: string, ca: string, method: string, body = ''): Promise<
 /** Files that are put there through the server's own upload service, by real clients. */
 export function signedThrough(signer: Signer): void {
   describe(`uploads by ${signer.name}`, { skip: needs(signer.server, 'slixmpp') }, () => {
-    let folder: string;
-    let certificate: Certificate;
+    let stage: Stage;
     let ca: string;
     let server: XmppServer;
     let porter: RunningPorter;
     let romeo: SlixmppClient;
     let service: string;
 
-    const account = (user: string): Account => ({
-      jid: `${user}@localhost`,
-      password: 'pw',
-      port: server.clientPort,
-      ca: certificate.cert,
-    });
-
     before(async () => {
-      folder = await temporaryFolder();
-      certificate = await makeCertificate(folder, ['localhost']);
-      ca = await readFile(certificate.cert, 'utf8');
+      stage = await setStage();
+      const { certificate } = stage;
+      ca = stage.ca;
       const port = await freePort();
       const publicUrl = `https://localhost:${port}`;
       porter = await startPorter({
@@ -90,8 +80,8 @@ export function signedThrough(signer: Signer): void {
         },
       });
       server = await signer.start(publicUrl, certificate);
-      for (const user of ['romeo', 'juliet']) await server.register(user, 'pw');
-      romeo = await SlixmppClient.login(account('romeo'));
+      for (const user of ['romeo', 'juliet']) await server.register(user, PASSWORD);
+      romeo = await stage.login(server, 'romeo');
       service = (await romeo.do<{ jid: string }>('discover')).jid;
     });
 
@@ -99,14 +89,8 @@ export function signedThrough(signer: Signer): void {
       await romeo?.logout();
       await server?.stop();
       await porter?.remove();
-      await rm(folder, { recursive: true, force: true });
+      await stage?.clear();
     });
-
-    async function fileNamed(fileName: string, content: string): Promise<string> {
-      const path = join(folder, fileName);
-      await writeFile(path, content);
-      return path;
-    }
 
     async function rows(...args: string[]): Promise<Row[]> {
       const { code, stdout, stderr } = await porter.run('uploads', '--json', ...args);
@@ -117,7 +101,7 @@ export function signedThrough(signer: Signer): void {
     for (const { name } of vectors.prosody.names) {
       test(`${JSON.stringify(name)} arrives with its bytes, its type and its name`, async () => {
         const content = `content of ${name}`;
-        const path = await fileNamed(name, content);
+        const path = await stage.fileNamed(name, content);
         const type = 'image/jpeg';
         const { get } = await romeo.do<{ get: string }>('upload', { jid: service, path, type });
         assert.match(get, signer.link);
@@ -145,23 +129,10 @@ export function signedThrough(signer: Signer): void {
     test('go-sendxmpp sends a file, and another go-sendxmpp gets its link', {
       skip: needs('go-sendxmpp'),
     }, async () => {
-      const path = await fileNamed('tést file+1 (a).txt', 'O, speak again, bright angel');
-      const juliet = goListen(account('juliet'), certificate.cert);
-      try {
-        await juliet.until('login', async () => {
-          await romeo.do('send', { to: 'juliet@localhost', body: 'are you there?' });
-          return juliet.stdout.includes('are you there?');
-        });
-        const sent = await goSendFile(account('romeo'), 'juliet@localhost', path, certificate.cert);
-        assert.equal(sent.code, 0, sent.stdout + sent.stderr);
-        await juliet.until('the link', () => /https:\S+/.test(juliet.stdout));
-        const [link = ''] = /https:\S+/.exec(juliet.stdout) ?? [];
-        const answer = await ask(link, { ca });
-        assert.equal(answer.text, 'O, speak again, bright angel');
-        assert.match(String(answer.headers['content-type']), /^text\/plain/);
-      } finally {
-        await juliet.stop('SIGKILL');
-      }
+      const path = await stage.fileNamed('tést file+1 (a).txt', 'O, speak again, bright angel');
+      const answer = await ask(await sendByGo(stage, server, romeo, path), { ca });
+      assert.equal(answer.text, 'O, speak again, bright angel');
+      assert.match(String(answer.headers['content-type']), /^text\/plain/);
     });
 
     test('porter uploads shows whose they are, and when they go', async () => {
@@ -175,7 +146,7 @@ export function signedThrough(signer: Signer): void {
     });
 
     test('porter forget takes all that a user ever sent, where the links tell who it was', async () => {
-      const path = await fileNamed('last.txt', 'the rest is silence');
+      const path = await stage.fileNamed('last.txt', 'the rest is silence');
       const { get } = await romeo.do<{ get: string }>('upload', { jid: service, path, type: 'text/plain' });
       assert.equal((await ask(get, { ca })).status, 200);
       assert.equal((await porter.run('forget', ROMEO)).code, 0);

@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { ask } from './ask.ts';
-import { type Certificate, makeCertificate } from './certificate.ts';
-import { goListen, goSendFile } from './go-sendxmpp.ts';
 import { needs, type PeerName } from './peers.ts';
-import { type RunningPorter, startPorter, temporaryFolder } from './porter.ts';
+import { type RunningPorter, startPorter } from './porter.ts';
 import { freePort } from './ports.ts';
 import { startProfanity } from './profanity.ts';
-import { type Account, type ErrorSeen, type InfoSeen, SlixmppClient } from './slixmpp.ts';
+import type { ErrorSeen, InfoSeen, SlixmppClient } from './slixmpp.ts';
+import { PASSWORD, type Stage, sendByGo, setStage } from './stage.ts';
 import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
 
 const UPLOAD = 'upload.localhost';
@@ -37,27 +34,19 @@ export function uploadsThrough(
   startServer: (options: XmppServerOptions) => Promise<XmppServer>,
 ): void {
   describe(`uploads through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
-    let folder: string;
-    let certificate: Certificate;
+    let stage: Stage;
     let ca: string;
     let server: XmppServer;
     let porter: RunningPorter;
     let romeo: SlixmppClient;
 
-    const account = (user: string): Account => ({
-      jid: `${user}@localhost`,
-      password: 'pw',
-      port: server.clientPort,
-      ca: certificate.cert,
-    });
-
     before(async () => {
-      folder = await temporaryFolder();
-      certificate = await makeCertificate(folder, ['localhost']);
-      ca = await readFile(certificate.cert, 'utf8');
+      stage = await setStage();
+      const { certificate } = stage;
+      ca = stage.ca;
       const components = [UPLOAD, SECOND].map((jid) => ({ jid, secret: SECRET }));
       server = await startServer({ components, tls: certificate });
-      for (const user of ['romeo', 'juliet', 'mercutio', 'tybalt']) await server.register(user, 'pw');
+      for (const user of ['romeo', 'juliet', 'mercutio', 'tybalt']) await server.register(user, PASSWORD);
       const port = await freePort();
       porter = await startPorter({
         port,
@@ -73,27 +62,20 @@ export function uploadsThrough(
         },
       });
       await porter.program.until('the streams', () => isReady());
-      romeo = await SlixmppClient.login(account('romeo'));
+      romeo = await stage.login(server, 'romeo');
     });
 
     after(async () => {
       await romeo?.logout();
       await porter?.remove();
       await server?.stop();
-      await rm(folder, { recursive: true, force: true });
+      await stage?.clear();
     });
 
     const isReady = async () => (await ask(`${porter.url}/readyz`, { ca })).status === 200;
 
-    /** A file of its own with this name. */
-    async function fileNamed(fileName: string, content: string): Promise<string> {
-      const path = join(folder, fileName);
-      await writeFile(path, content);
-      return path;
-    }
-
     async function login<T>(user: string, work: (client: SlixmppClient) => Promise<T>): Promise<T> {
-      const client = await SlixmppClient.login(account(user));
+      const client = await stage.login(server, user);
       try {
         return await work(client);
       } finally {
@@ -129,7 +111,7 @@ export function uploadsThrough(
     ]) {
       test(`"${fileName}" arrives with its bytes and its name`, async () => {
         const content = `content of ${fileName}`;
-        const path = await fileNamed(fileName, content);
+        const path = await stage.fileNamed(fileName, content);
         const { get } = await romeo.do<Slot>('upload', { jid: UPLOAD, path });
         assert.match(get, /^https:\/\/localhost:\d+\/files\/[A-Za-z0-9_.\-/]+$/);
         const answer = await ask(get, { ca });
@@ -204,29 +186,16 @@ export function uploadsThrough(
     test('go-sendxmpp sends a file, and another go-sendxmpp gets its link', {
       skip: needs('go-sendxmpp'),
     }, async () => {
-      const path = await fileNamed('tést file+1 (a).txt', 'O, speak again, bright angel');
-      const juliet = goListen(account('juliet'), certificate.cert);
-      try {
-        // It says nothing of its login; a message that it shows does.
-        await juliet.until('login', async () => {
-          await romeo.do('send', { to: 'juliet@localhost', body: 'are you there?' });
-          return juliet.stdout.includes('are you there?');
-        });
-        const sent = await goSendFile(account('romeo'), 'juliet@localhost', path, certificate.cert);
-        assert.equal(sent.code, 0, sent.stdout + sent.stderr);
-        await juliet.until('the link', () => /https:\S+/.test(juliet.stdout));
-        const [link = ''] = /https:\S+/.exec(juliet.stdout) ?? [];
-        assert.equal((await ask(link, { ca })).text, 'O, speak again, bright angel');
-      } finally {
-        await juliet.stop('SIGKILL');
-      }
+      const path = await stage.fileNamed('tést file+1 (a).txt', 'O, speak again, bright angel');
+      const link = await sendByGo(stage, server, romeo, path);
+      assert.equal((await ask(link, { ca })).text, 'O, speak again, bright angel');
     });
 
     test('profanity sends a file, and the other side sees its link', {
       skip: needs('profanity', 'tmux'),
     }, async () => {
-      const path = await fileNamed('the balcony.jpg', 'moonlight');
-      const profanity = await startProfanity(account('juliet'));
+      const path = await stage.fileNamed('the balcony.jpg', 'moonlight');
+      const profanity = await startProfanity(stage.account(server, 'juliet'));
       try {
         // It asks around by itself after its login; when these answers are there, so are the ones to that.
         await profanity.type('/disco items localhost');
@@ -249,7 +218,7 @@ export function uploadsThrough(
     });
 
     test('files stay there while the XMPP server is down, and slots come back with it', async () => {
-      const path = await fileNamed('before.txt', 'written before the fall');
+      const path = await stage.fileNamed('before.txt', 'written before the fall');
       const { get } = await romeo.do<Slot>('upload', { jid: UPLOAD, path });
       const open = await romeo.do<Slot>('slot', {
         jid: UPLOAD,
@@ -267,7 +236,7 @@ export function uploadsThrough(
       assert.equal((await ask(open.put, { method: 'PUT', body: 'hello', ca })).status, 201);
       await server.start();
       await porter.program.until('the streams to come back', isReady);
-      romeo = await SlixmppClient.login(account('romeo'));
+      romeo = await stage.login(server, 'romeo');
       const again = await romeo.do<Slot>('upload', { jid: UPLOAD, path });
       assert.equal((await ask(again.get, { ca })).text, 'written before the fall');
     });
