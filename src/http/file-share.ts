@@ -6,8 +6,9 @@ import { readSignedPath, signedLocator } from '../policy/signed-path.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
 import { locatorBelow } from '../uploads/old-links.ts';
 import type { SignedUpload } from '../uploads/signed.ts';
+import { bearerOf } from './authorization.ts';
 import { declaredType, type FileDoor, lengthIfKnown, type Target } from './file-door.ts';
-import { bearerOf, readSlotToken, type SlotClaims } from './slot-token.ts';
+import { readSlotToken, type SlotClaims } from './slot-token.ts';
 
 /** What a reload may change. */
 export interface FileShareSettings {

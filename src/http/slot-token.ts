@@ -39,11 +39,6 @@ export function readSlotToken(
   return now < claims.exp ? claims : 'expired';
 }
 
-/** The token of an `Authorization` header, whose scheme is in any case; undefined where it has none. */
-export function bearerOf(authorization: string | undefined): string | undefined {
-  return /^bearer +(\S+) *$/i.exec(authorization ?? '')?.[1];
-}
-
 type Json = Readonly<Record<string, unknown>>;
 
 function readObject(part: string): Json | undefined {

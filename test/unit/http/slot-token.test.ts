@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { bearerOf, readSlotToken } from '../../../src/http/slot-token.ts';
+import { readSlotToken } from '../../../src/http/slot-token.ts';
 import vectors from '../../fixtures/signed-links.json' with { type: 'json' };
 
 const { secret, jwt, claims } = vectors.fileShare;
@@ -141,15 +141,5 @@ describe("Prosody's token", () => {
         );
       }),
     );
-  });
-});
-
-describe('the Authorization header', () => {
-  test('gives a bearer token, whatever the case of its scheme', () => {
-    assert.equal(bearerOf('Bearer a.b.c'), 'a.b.c');
-    assert.equal(bearerOf('bearer  a.b.c '), 'a.b.c');
-    for (const none of [undefined, '', 'Bearer', 'Bearer ', 'Basic a.b.c', 'a.b.c', 'Bearer a b']) {
-      assert.equal(bearerOf(none), undefined, String(none));
-    }
   });
 });

@@ -1,0 +1,84 @@
+import xml, { type Element } from '@xmpp/xml';
+
+/** Text that is no XML, or not the one element that was asked for; the message says where it goes wrong. */
+export class NotWellFormed extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'NotWellFormed';
+  }
+}
+
+/** Deeper than any stanza that means something; the writer is recursive. */
+const MAX_DEPTH = 64;
+const NAME = /^(?:([\p{L}_][\p{L}\p{N}\p{M}_.-]*):)?[\p{L}_][\p{L}\p{N}\p{M}_.-]*$/u;
+// XML 1.0 §2.2.
+const FORBIDDEN = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u;
+
+/**
+ * Reads one element out of text that strangers wrote, as RFC 6120 §11.1 has XML: no processing instructions, no
+ * comments, no document type, no entities of one's own. What it gives can be written into a stream as it is.
+ */
+export function parseElement(text: string): Element {
+  const forbidden = /<(?:\?|!(?!\[CDATA\[))/.exec(text);
+  if (forbidden) throw new NotWellFormed('Comments, processing instructions and DOCTYPE have no place here.');
+  if (FORBIDDEN.test(text)) throw new NotWellFormed('There is a character that XML does not allow.');
+  const element = read(text.trim());
+  checkNames(element);
+  return element;
+}
+
+function read(text: string): Element {
+  const parser = new xml.Parser();
+  let root: Element | undefined;
+  let ended = false;
+  const refuseMore = () => {
+    if (ended) throw new NotWellFormed('There is something behind the end of the element.');
+  };
+  parser.on('start', (element: Element) => {
+    root = element;
+  });
+  parser.on('element', (element: Element) => {
+    refuseMore();
+    root?.append(element);
+  });
+  parser.on('end', () => {
+    refuseMore();
+    ended = true;
+  });
+  parser.on('error', (error: Error) => {
+    throw new NotWellFormed(error.message, error);
+  });
+  try {
+    parser.write(text);
+  } catch (error) {
+    if (error instanceof NotWellFormed) throw error;
+    throw new NotWellFormed(error instanceof Error ? error.message : 'That is no XML.', error);
+  }
+  if (root === undefined || !ended || !text.startsWith('<') || !text.endsWith('>')) {
+    throw new NotWellFormed('An element is not closed, or there is none.');
+  }
+  return root;
+}
+
+/** The reader takes names that no other reader would; one of them on a stream ends it. */
+function checkNames(root: Element): void {
+  const waiting: [Element, ReadonlySet<string>, number][] = [[root, new Set(['xml']), 1]];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const [element, above, depth] = next;
+    if (depth > MAX_DEPTH) throw new NotWellFormed(`Elements are nested more than ${MAX_DEPTH} deep.`);
+    const declared = Object.keys(element.attrs).filter((name) => name.startsWith('xmlns:'));
+    const known =
+      declared.length === 0 ? above : new Set([...above, ...declared.map((name) => name.slice(6))]);
+    for (const name of [element.name, ...Object.keys(element.attrs)]) checkName(name, known);
+    for (const child of element.getChildElements()) waiting.push([child, known, depth + 1]);
+  }
+}
+
+function checkName(name: string, known: ReadonlySet<string>): void {
+  const match = NAME.exec(name);
+  if (!match) throw new NotWellFormed(`"${name.slice(0, 40)}" is no name of an element or attribute.`);
+  const prefix = match[1];
+  if (prefix !== undefined && prefix !== 'xmlns' && !known.has(prefix)) {
+    throw new NotWellFormed(`The prefix of ${name.slice(0, 40)} is not declared.`);
+  }
+}

@@ -1,0 +1,99 @@
+import { timingSafeEqual } from 'node:crypto';
+import { RE2JS } from 're2js';
+import { Refusal } from '../base/errors.ts';
+import { sha256Hex } from '../base/ids.ts';
+import { bareJid, bareOf, parseJid } from '../base/jid.ts';
+import type { MessageDeps, TokenRule } from './deps.ts';
+import type { Speaker } from './speaker.ts';
+
+/** What somebody shows to be let in. */
+export type Credentials =
+  | { readonly kind: 'basic'; readonly jid: string; readonly password: string }
+  | { readonly kind: 'bearer'; readonly token: string };
+
+/** Somebody who may send, and how. */
+export interface Sender {
+  /** Bare: who is charged for files. */
+  readonly jid: string;
+  readonly speaker: Speaker;
+  /** Null for the account itself. */
+  readonly token: TokenRule | null;
+}
+
+/**
+ * Lets a sender in: an account by logging in to its server, a token by the config. `address` is who asks, as
+ * `Login.address` has it. Refusals: `credentials_wrong` and those of `Speakers.account`.
+ */
+export async function identify(
+  deps: Pick<MessageDeps, 'speakers' | 'messages'>,
+  credentials: Credentials,
+  address: string,
+): Promise<Sender> {
+  if (credentials.kind === 'bearer') {
+    const token = finderOf(deps.messages().tokens)(credentials.token);
+    if (token === undefined) throw new Refusal('credentials_wrong', { text: 'That is no token of ours.' });
+    return tokenSender(deps, token);
+  }
+  const jid = parseJid(credentials.jid);
+  if (jid === undefined || jid.local === '') {
+    throw new Refusal('credentials_wrong', {
+      text: 'The user must be a whole JID, such as romeo@example.org.',
+    });
+  }
+  const speaker = await deps.speakers.account({ ...credentials, address });
+  return { jid: bareOf(jid), speaker, token: null };
+}
+
+export function tokenSender({ speakers }: Pick<MessageDeps, 'speakers'>, token: TokenRule): Sender {
+  return { jid: token.from, speaker: speakers.component(token.from), token };
+}
+
+/** Refuses with `recipient_refused` where the sender's token does not let it write to this JID. */
+export function admitRecipient({ token }: Pick<Sender, 'token'>, to: string): void {
+  if (token === null) return;
+  const bare = bareJid(to);
+  if (bare === undefined || !matcherOf(token.to)(bare)) {
+    throw new Refusal('recipient_refused', { text: `This token may not write to ${to}.` });
+  }
+}
+
+/** Finds the entry whose token is given, in a time that depends on none of them. */
+export function tokenFinder<T extends { readonly token: string }>(
+  entries: readonly T[],
+): (given: string) => T | undefined {
+  const digests = entries.map(({ token }) => Buffer.from(tokenHash(token), 'hex'));
+  return (given) => {
+    const digest = Buffer.from(sha256Hex(given), 'hex');
+    let found: T | undefined;
+    for (const [place, own] of digests.entries()) if (timingSafeEqual(own, digest)) found = entries[place];
+    return found;
+  };
+}
+
+const HASHED = /^sha256:([0-9a-f]{64})$/i;
+
+/** Hex SHA-256 of a token of the config, whichever way it is written there. */
+export function tokenHash(token: string): string {
+  return HASHED.exec(token)?.[1]?.toLowerCase() ?? sha256Hex(token);
+}
+
+/** Says whether a bare JID matches one of the patterns; in linear time, whoever chose the JID. */
+export function jidMatcher(patterns: readonly string[]): (bare: string) => boolean {
+  const compiled = patterns.map((pattern) => RE2JS.compile(pattern));
+  return (bare) => compiled.some((pattern) => pattern.matcher(bare).find());
+}
+
+const finderOf = oncePerList(tokenFinder<TokenRule>);
+const matcherOf = oncePerList(jidMatcher);
+
+/** The lists are those of the config: a reload brings new ones. */
+function oncePerList<T, R>(make: (list: readonly T[]) => R): (list: readonly T[]) => R {
+  const made = new WeakMap<readonly T[], R>();
+  return (list) => {
+    const known = made.get(list);
+    if (known !== undefined) return known;
+    const result = make(list);
+    made.set(list, result);
+    return result;
+  };
+}
