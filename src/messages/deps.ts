@@ -20,9 +20,16 @@ export interface TokenRule {
   readonly queue: boolean;
 }
 
+/** A component of ours: who knows its secret may speak as anybody at it (`/rest`). */
+export interface ComponentSecret {
+  readonly jid: string;
+  readonly secret: string;
+}
+
 /** `messages` of the config, as the use cases need it; a reload replaces it whole. Times in milliseconds, sizes in bytes. */
 export interface MessageRules {
   readonly tokens: readonly TokenRule[];
+  readonly components: readonly ComponentSecret[];
   readonly maxSize: number;
   readonly bounceWait: number;
   readonly answerTimeout: number;

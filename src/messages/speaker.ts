@@ -31,8 +31,12 @@ export interface Speaker {
    * Messages of one speaker reach the server in the order of the calls.
    */
   deliver(message: Element, options: DeliveryOptions): Promise<void>;
-  /** Sends an iq of type get or set and resolves with its answer, of type result or error. */
-  ask(iq: Element, timeoutMs: number): Promise<Element>;
+  /**
+   * Sends an iq of type get or set and resolves with its answer, of type result or error. `takes` sees every message
+   * that comes to this speaker before the answer does; one that it says `true` to belongs to the answer (the pages
+   * of an archive, XEP-0313) and goes nowhere else.
+   */
+  ask(iq: Element, timeoutMs: number, takes?: (message: Element) => boolean): Promise<Element>;
   /** Sends any stanza and resolves when the server has taken it. */
   send(stanza: Element): Promise<void>;
 }
