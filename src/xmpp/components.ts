@@ -1,10 +1,11 @@
 import type { Element } from '@xmpp/xml';
 import { Refusal } from '../base/errors.ts';
+import type { StanzaTaker } from '../messages/stanza-taker.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
 import type { Connection, StanzaHandler, Target } from './connection.ts';
 import { errorReply } from './errors.ts';
 import { createGate } from './gate.ts';
-import { answerIq } from './iq.ts';
+import { answerIq, hasRoute, refusalOf } from './iq.ts';
 import type { RouteDeps } from './request.ts';
 import { type StreamDeps, type StreamStatus, startStream } from './stream.ts';
 
@@ -18,6 +19,8 @@ export interface ComponentDeps extends UploadDeps {
   readonly publicUrl: string;
   /** Where files are fetched, without a slash at the end. */
   readonly downloadUrl: string;
+  /** Gets what nothing else has a use for, as the last before it is answered that nobody reads. */
+  readonly onStanza?: StanzaTaker;
   /** Ask the XMPP servers for their time, and count how far it is from ours? */
   readonly watchClocks?: boolean;
   /** For tests: how time passes for the streams. */
@@ -53,7 +56,7 @@ function startComponent(deps: ComponentDeps, routeDeps: RouteDeps, settings: Com
   const inProgress = new Set<Promise<void>>();
 
   const onStanza: StanzaHandler = (stanza, send) => {
-    const work = answerStanza(routeDeps, stanza, send).catch((error: unknown) =>
+    const work = answerStanza(routeDeps, deps.onStanza, stanza, send).catch((error: unknown) =>
       deps.log.info({ jid, err: error }, 'an answer could not be sent'),
     );
     inProgress.add(work);
@@ -76,16 +79,30 @@ function startComponent(deps: ComponentDeps, routeDeps: RouteDeps, settings: Com
   };
 }
 
-/** Presence, answers and errors of others need none of ours. */
-async function answerStanza(deps: RouteDeps, stanza: Element, send: Connection['send']): Promise<void> {
+/** Slot requests and their like first: whatever else there is to do with stanzas costs them nothing. */
+async function answerStanza(
+  deps: RouteDeps,
+  onStanza: StanzaTaker | undefined,
+  stanza: Element,
+  send: Connection['send'],
+): Promise<void> {
   const { type, from } = stanza.attrs;
-  if (from === undefined || type === 'error' || type === 'result') return;
-  if (stanza.name === 'iq') await send(await answerIq(deps, stanza));
-  if (stanza.name === 'message' && isWrittenByHand(stanza)) await send(errorReply(stanza, nobodyReads()));
+  const isIq = stanza.name === 'iq';
+  if (from === undefined || (isIq && (type === 'error' || type === 'result'))) return;
+  if (isIq && (onStanza === undefined || hasRoute(deps, stanza))) return send(await answerIq(deps, stanza));
+  try {
+    if (onStanza !== undefined && (await onStanza(stanza))) return;
+  } catch (error) {
+    if (isIq || isWrittenByHand(stanza)) await send(errorReply(stanza, refusalOf(deps, error)));
+    return;
+  }
+  if (isIq) await send(await answerIq(deps, stanza));
+  else if (isWrittenByHand(stanza)) await send(errorReply(stanza, nobodyReads()));
 }
 
 function isWrittenByHand(message: Element): boolean {
   const { type = 'normal' } = message.attrs;
+  if (message.name !== 'message') return false;
   return (type === 'chat' || type === 'normal') && message.getChild('body') !== undefined;
 }
 

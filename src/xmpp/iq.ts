@@ -43,28 +43,43 @@ export async function answerIq(deps: RouteDeps, iq: Element): Promise<Element> {
  * Any of our components may be asked on any stream: ejabberd takes all hosts of one listener for the same
  * program, and deals what it has for them to all of its streams in turn.
  */
-function nameOf({ names }: RouteDeps, to: string): string {
-  const jid = parseJid(to);
-  const name = jid?.local === '' ? names.get(jid.domain) : undefined;
+function nameOf(deps: RouteDeps, to: string): string {
+  const name = nameAt(deps, to);
   if (name === undefined) throw new Refusal('not_found', { text: 'Nobody is here.' });
   return name;
 }
 
+function nameAt({ names }: RouteDeps, to: string): string | undefined {
+  const jid = parseJid(to);
+  return jid?.local === '' ? names.get(jid.domain) : undefined;
+}
+
 function findRoute(iq: Element, element: Element): Route {
-  const key = `${iq.attrs.type} ${element.getNS()} ${element.getName()}`;
-  const route = Object.hasOwn(routes, key) ? routes[key] : undefined;
+  const route = routeOf(iq, element);
   if (route === undefined) throw new Refusal('not_understood');
   return route;
 }
 
+function routeOf(iq: Element, element: Element): Route | undefined {
+  const key = `${iq.attrs.type} ${element.getNS()} ${element.getName()}`;
+  return Object.hasOwn(routes, key) ? routes[key] : undefined;
+}
+
+/** Is this for a component itself, and something that it answers? Where there is no telling what is asked, it is. */
+export function hasRoute(deps: RouteDeps, iq: Element): boolean {
+  const [element, ...more] = iq.getChildElements();
+  if (element === undefined || more.length > 0) return true;
+  return nameAt(deps, iq.attrs.to ?? '') !== undefined && routeOf(iq, element) !== undefined;
+}
+
 /** A refusal is counted; anything else that was thrown is a bug, whose story stays in the log. */
-function refusalOf(deps: RouteDeps, error: unknown): Refusal {
+export function refusalOf(deps: RouteDeps, error: unknown): Refusal {
   if (error instanceof Refusal) {
     deps.meter.refused('component', error.code);
     return error;
   }
   const incident = randomId().slice(0, 8);
-  deps.log.error({ err: error, incident }, 'an iq could not be answered');
+  deps.log.error({ err: error, incident }, 'a stanza could not be answered');
   deps.meter.refused('component', 'internal');
   return new Refusal('internal', { text: `Something went wrong here; the log has the story (${incident}).` });
 }

@@ -20,6 +20,7 @@ export interface DoorOptions {
   /** One component where nothing else is said. */
   readonly jids?: readonly string[];
   readonly timing?: ComponentDeps['timing'];
+  readonly onStanza?: ComponentDeps['onStanza'];
   /** Milliseconds since 1970. */
   readonly now?: number;
 }
@@ -46,6 +47,7 @@ export async function startDoor(options: DoorOptions = {}): Promise<TestDoor> {
       publicUrl: PUBLIC_URL,
       downloadUrl: DOWNLOAD_URL,
       ...(options.timing && { timing: options.timing }),
+      ...(options.onStanza && { onStanza: options.onStanza }),
     },
     (options.jids ?? [JID]).map((jid) => ({
       jid,
