@@ -1,7 +1,9 @@
 import type { Door, Removal, RemovalReason, Upload, UploadState } from '../base/records.ts';
 import type { AdoptOrder, OldPath } from './adoption.ts';
+import type { Post } from './post.ts';
 
 export type { Adoption, AdoptOrder, OldPath } from './adoption.ts';
+export type * from './post.ts';
 
 /**
  * Who owns what. Every method is one transaction: it happens whole or not at all, and with `sync` a
@@ -12,7 +14,7 @@ export type { Adoption, AdoptOrder, OldPath } from './adoption.ts';
  * Expected outcomes come back as values, never as exceptions; a rejected promise is a fault of the store.
  * All arguments and results are plain data, because a back end may live in another thread.
  */
-export interface Ledger {
+export interface Ledger extends Post {
   /** Charges the owner's quotas and writes the slot, or says which limit stands in the way. */
   reserve(reservation: Reservation): Promise<Reserved>;
 
@@ -229,7 +231,8 @@ export type SweepStep = { readonly limit: number; readonly now: number; readonly
       readonly kind: 'records';
       readonly removedBefore: number;
     }
-  | { /** Rate counters that no period reaches any more. */ readonly kind: 'rates' }
+  | { /** Rate counters that no period reaches any more. */ readonly kind: 'rates' | 'message_rates' }
+  | { /** Answers kept for repeated requests, past their time. */ readonly kind: 'requests' }
 );
 
 export interface SweptBatch {

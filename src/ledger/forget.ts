@@ -1,5 +1,6 @@
 import { dropOwner } from './accounts.ts';
 import type { Queryable } from './database.ts';
+import { forgetPost } from './forget-post.ts';
 import { book } from './removal.ts';
 import type { UploadRow } from './rows.ts';
 
@@ -9,14 +10,15 @@ interface Order {
   readonly now: number;
 }
 
-/** See `Ledger.forget`. `left` counts uploads, and one more while records still bear the owner's name. */
+/** See `Ledger.forget`. `left` counts uploads, and one more each while records still bear the owner's name and while messages of it wait. */
 export async function forget(q: Queryable, order: Order): Promise<{ removed: number; left: number }> {
   const { owner, limit, now } = order;
   // An update, because it locks the row: nobody charges an owner who is about to go.
   const [row] = await q.query<{ id: number }>('update owners set name = name where name = $1 returning id', [
     owner,
   ]);
-  if (!row) return { removed: 0, left: 0 };
+  const post = await forgetPost(q, owner, limit);
+  if (!row) return { removed: 0, left: post };
   const gone = await q.query<UploadRow>(
     `delete from uploads where id in (select id from uploads where owner_id = $1 order by id limit $2)
       returning *`,
@@ -26,7 +28,7 @@ export async function forget(q: Queryable, order: Order): Promise<{ removed: num
   await blankRecords(q, row.id, owner, Math.max(1, limit - gone.length));
   const left = await leftOf(q, row.id);
   if (left === 0) await dropOwner(q, row.id);
-  return { removed: gone.length, left };
+  return { removed: gone.length, left: left + post };
 }
 
 /** The detail of a record may name the owner too (`deleted by …`). */

@@ -27,6 +27,8 @@ export async function lost(q: Queryable, ids: readonly string[]): Promise<void> 
       `update uploads set claimed_at = 0 where state = 'receiving' and instance in ${these}`,
       chunk,
     );
+    await q.query(`update lanes set ready_at = 0, holder = null where holder in ${these}`, chunk);
+    await q.query(`delete from requests where answer is null and instance in ${these}`, chunk);
     await q.query(`delete from instances where id in ${these}`, chunk);
   }
 }

@@ -4,6 +4,8 @@ import type { Ledger } from './contract.ts';
 import type { Database } from './database.ts';
 import { forget } from './forget.ts';
 import { heartbeat, instances, lost } from './instances.ts';
+import { chargeRate } from './message-rates.ts';
+import { beginOnce, dropOnce, finishOnce } from './once.ts';
 import {
   buried,
   doomed,
@@ -18,6 +20,7 @@ import {
   stats,
   usage,
 } from './queries.ts';
+import { due, dueAt, enqueue, laneWaits, postpone, settle, waiting } from './queue.ts';
 import { remove } from './removal.ts';
 import { correctSize, recount } from './repair.ts';
 import { reserve } from './reserve.ts';
@@ -62,6 +65,18 @@ export function createLedger(db: Database, options: LedgerOptions = {}): Ledger 
     known: (ids) => known(db, ids),
     correctSize: (order) => db.tx((q) => correctSize(q, order)),
     recount: (order) => db.tx((q) => recount(q, order)),
+
+    enqueue: (order) => db.tx((q) => enqueue(q, order)),
+    due: (order) => due(db, order),
+    settle: (place) => db.tx((q) => settle(q, place), 'lazy'),
+    postpone: (order) => db.tx((q) => postpone(q, order), 'lazy'),
+    waiting: (queue) => waiting(db, queue),
+    laneWaits: (lane) => laneWaits(db, lane),
+    dueAt: (queue) => dueAt(db, queue),
+    beginOnce: (order) => db.tx((q) => beginOnce(q, order), 'lazy'),
+    finishOnce: (order) => db.tx((q) => finishOnce(q, order)),
+    dropOnce: (order) => db.tx((q) => dropOnce(q, order), 'lazy'),
+    chargeRate: (order) => db.tx((q) => chargeRate(q, order), 'lazy'),
 
     close: () => db.close(),
   };

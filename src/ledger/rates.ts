@@ -8,7 +8,7 @@ import type { UploadRow } from './rows.ts';
  * after it came, and an owner never has more than 65 buckets to add up. Buckets belong to a width, not to a
  * limit; where a limit's period is changed, it starts afresh.
  */
-const BUCKETS = 64;
+export const BUCKETS = 64;
 /** Slots that are looked at to tell when a rate frees; with more, the answer may be later than it had to be. */
 const SLOTS_LOOKED_AT = 4096;
 
@@ -22,8 +22,8 @@ interface Bucket {
   readonly bytes: number;
 }
 
-const widthOf = (period: number) => Math.max(1, Math.ceil(period / BUCKETS));
-const startOf = (at: number, width: number) => Math.floor(at / width) * width;
+export const widthOf = (period: number) => Math.max(1, Math.ceil(period / BUCKETS));
+export const startOf = (at: number, width: number) => Math.floor(at / width) * width;
 
 /** What a row says of the buckets it was charged to. */
 export function ratedBy(limits: Limits): string {

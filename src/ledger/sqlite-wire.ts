@@ -36,6 +36,9 @@ const READS: ReadonlySet<Method> = new Set<Method>([
   'listOwners',
   'stats',
   'known',
+  'waiting',
+  'laneWaits',
+  'dueAt',
 ]);
 
 export const roleOf = (method: Method): Role => (READS.has(method) ? 'reader' : 'writer');

@@ -68,6 +68,17 @@ function connect(threads: Record<Role, Thread>): Ledger {
     known: method('known'),
     correctSize: method('correctSize'),
     recount: method('recount'),
+    enqueue: method('enqueue'),
+    due: method('due'),
+    settle: method('settle'),
+    postpone: method('postpone'),
+    waiting: method('waiting'),
+    laneWaits: method('laneWaits'),
+    dueAt: method('dueAt'),
+    beginOnce: method('beginOnce'),
+    finishOnce: method('finishOnce'),
+    dropOnce: method('dropOnce'),
+    chargeRate: method('chargeRate'),
     async close() {
       await Promise.all([threads.reader.close(), threads.writer.close()]);
     },

@@ -30,12 +30,19 @@ async function run(q: Queryable, step: SweepStep): Promise<SweptBatch> {
       return await sweepSoftQuota(q, step);
     case 'records':
       return await sweepRecords(q, step);
-    case 'rates': {
-      const key = 'owner_id, width, start_at';
-      return await sweepRows(q, step, { table: 'rates', key, where: 'ends_at <= $1', params: [now], limit });
-    }
+    case 'rates':
+    case 'message_rates':
+    case 'requests':
+      return await sweepRows(q, step, { table: step.kind, ...ended[step.kind], params: [now], limit });
   }
 }
+
+/** What is over by itself at a moment that stands in its row. */
+const ended = {
+  rates: { key: 'owner_id, width, start_at', where: 'ends_at <= $1' },
+  message_rates: { key: 'key, width', where: 'ends_at <= $1' },
+  requests: { key: 'owner, key', where: 'expires_at <= $1' },
+};
 
 async function sweepUploads(
   q: Queryable,

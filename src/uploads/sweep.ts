@@ -91,6 +91,8 @@ function tasks(deps: UploadDeps, options: SweepOptions): Task[] {
     ...softQuotaTasks(retention),
     ...recordTasks(options.keepRecords, now),
     { step: { kind: 'rates' }, tally: null, reason: null },
+    { step: { kind: 'message_rates' }, tally: null, reason: null },
+    { step: { kind: 'requests' }, tally: null, reason: null },
   ];
 }
 

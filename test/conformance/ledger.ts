@@ -3,8 +3,11 @@ import { adoptSuite } from './ledger/adopt.ts';
 import { claimSuite } from './ledger/claims.ts';
 import type { Open } from './ledger/fixture.ts';
 import { hashedSuite } from './ledger/hashed.ts';
+import { messageRateSuite } from './ledger/message-rates.ts';
+import { onceSuite } from './ledger/once.ts';
 import { propertySuite } from './ledger/properties.ts';
 import { querySuite } from './ledger/queries.ts';
+import { queueSuite } from './ledger/queue.ts';
 import { removalSuite } from './ledger/removal.ts';
 import { reserveSuite } from './ledger/reserve.ts';
 
@@ -19,6 +22,9 @@ export function ledgerSuite(name: string, open: Open): void {
     adoptSuite(open);
     querySuite(open);
     hashedSuite(open);
+    queueSuite(open);
+    onceSuite(open);
+    messageRateSuite(open);
     propertySuite(open);
   });
 }

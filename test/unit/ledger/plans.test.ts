@@ -22,7 +22,8 @@ import {
 } from '../../conformance/ledger/fixture.ts';
 
 /** Tables that grow with history. `recount` alone may read all rows of one owner. */
-const SCANS = /SCAN (uploads|owners|owner_purposes|removals|rates)(?! USING)/;
+const SCANS =
+  /SCAN (uploads|owners|owner_purposes|removals|rates|queued|lanes|requests|message_rates)(?! USING)/;
 const BATCH = /uploads where (uploads\.)?id in \(/;
 
 describe('the costs of the ledger', () => {
@@ -91,6 +92,8 @@ describe('the costs of the ledger', () => {
         'soft_quota',
         'records',
         'rates',
+        'message_rates',
+        'requests',
       ] as const;
       for (const kind of kinds) {
         await store(ledger, { upload: { expiresAt: NOW + 1 } });
@@ -98,10 +101,32 @@ describe('the costs of the ledger', () => {
         await ledger.sweep({ ...more, kind, dryRun } as SweepStep);
       }
     }
+    await usePost(ledger);
     await look(ledger);
     await ledger.remove({ ids: [await store(ledger), slot], reason: 'deleted', detail: '', now: NOW });
     await ledger.buried(await ledger.doomed(9));
     await ledger.forget({ owner: JULIET, limit: 3, now: NOW });
+  }
+
+  async function usePost(ledger: ReturnType<typeof createLedger>): Promise<void> {
+    const later = { now: NOW, giveUpAt: NOW + DAY, limit: 9, until: NOW + HOUR, instance: 'here' };
+    for (let i = 0; i < 3; i += 1) {
+      await ledger.enqueue({ queue: 'outbox', lane: 'l', owner: JULIET, body: '', ...later });
+    }
+    const [first] = await ledger.due({ queue: 'outbox', ...later });
+    assert.ok(first);
+    await ledger.postpone({ ...first, instance: 'here', at: NOW, counts: true });
+    await ledger.settle(first);
+    await ledger.lost(['here']);
+    await ledger.laneWaits({ queue: 'outbox', lane: 'l' });
+    await ledger.waiting('outbox');
+    const once = { owner: JULIET, key: 'k' };
+    for (let i = 0; i < 2; i += 1) {
+      await ledger.beginOnce({ ...once, digest: 'd', expiresAt: NOW + DAY, ...later });
+    }
+    await ledger.finishOnce({ ...once, answer: '' });
+    await ledger.dropOnce(once);
+    await ledger.chargeRate({ key: 'k', period: HOUR, limit: 9, count: 1, now: NOW });
   }
 
   async function look(ledger: ReturnType<typeof createLedger>): Promise<void> {
