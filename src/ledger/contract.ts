@@ -1,8 +1,11 @@
 import type { Door, Removal, RemovalReason, Upload, UploadState } from '../base/records.ts';
 import type { AdoptOrder, OldPath } from './adoption.ts';
+import type { Carrying } from './carrying.ts';
 import type { Post } from './post.ts';
 
 export type { Adoption, AdoptOrder, OldPath } from './adoption.ts';
+export * from './carrying.ts';
+export { LedgerFault, type LedgerFaultKind } from './fault.ts';
 export type * from './post.ts';
 
 /**
@@ -14,7 +17,7 @@ export type * from './post.ts';
  * Expected outcomes come back as values, never as exceptions; a rejected promise is a fault of the store.
  * All arguments and results are plain data, because a back end may live in another thread.
  */
-export interface Ledger extends Post {
+export interface Ledger extends Post, Carrying {
   /** Charges the owner's quotas and writes the slot, or says which limit stands in the way. */
   reserve(reservation: Reservation): Promise<Reserved>;
 
@@ -282,17 +285,4 @@ export interface RemovalQuery {
   /** `removedAt` and locator of the last row of the page before; newest first. */
   readonly before?: { readonly removedAt: number; readonly locator: string };
   readonly limit: number;
-}
-
-export type LedgerFaultKind = 'full' | 'denied' | 'busy' | 'newer' | 'damaged' | 'closed' | 'failed';
-
-/** A ledger's failure, in our words; the cause is the engine's own. `newer`: a later program has written it. */
-export class LedgerFault extends Error {
-  readonly kind: LedgerFaultKind;
-
-  constructor(kind: LedgerFaultKind, message: string, cause?: unknown) {
-    super(message, { cause });
-    this.name = 'LedgerFault';
-    this.kind = kind;
-  }
 }

@@ -13,12 +13,20 @@ export interface Queryable {
 export type Durability = 'durable' | 'lazy';
 
 /**
+ * Under which standing of the ledger (see `Standing`) work may be done; under others it ends with
+ * `LedgerFault('moved')`. `ending`: it only ends what was begun before.
+ */
+export type Admits = 'open' | 'ending' | 'arriving' | 'always';
+
+/**
  * The narrow seam under the ledger. A bare `query` sees what was committed last and waits for no writer.
  * Failures are `LedgerFault`s.
  */
 export interface Database extends Queryable {
   /** All of `work` or nothing of it; resolves once it is durable. `work` may run again where an engine asks for it. */
-  tx<T>(work: (q: Queryable) => Promise<T>, durability?: Durability): Promise<T>;
+  tx<T>(work: (q: Queryable) => Promise<T>, durability?: Durability, admits?: Admits): Promise<T>;
+  /** The same while no other work is under way but such as is always admitted; what comes meanwhile waits. */
+  alone<T>(work: (q: Queryable) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 

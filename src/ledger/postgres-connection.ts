@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { LedgerFault } from './contract.ts';
-import type { Durability, Queryable, Value } from './database.ts';
+import type { Admits, Durability, Queryable, Value } from './database.ts';
 import { againOf, faultOf } from './postgres-fault.ts';
+import { refusalOf, SELECT_STANDING } from './standings.ts';
 
 /** The type of `bigint` (`pg_type.oid`). */
 const INT8 = 20;
@@ -17,6 +18,9 @@ export function safeNumber(text: string): number {
   if (Number.isSafeInteger(number)) return number;
   throw new LedgerFault('damaged', 'The ledger holds a number that is too large to be true.');
 }
+
+/** Any number, but for ever the same: shared by all work that a move must not run into. */
+const STANDING_LOCK = 7_086_738;
 
 /** One name for each text, in all connections: the server parses and plans it once a connection. */
 const names = new Map<string, string>();
@@ -42,10 +46,27 @@ export class PostgresConnection implements Queryable {
     return rows as Row[];
   }
 
-  /** Starts a transaction whose statements each see what was committed before them. */
-  async begin(durability: Durability): Promise<void> {
-    const lazy = durability === 'lazy' ? '; set local synchronous_commit = off' : '';
-    await this.#next({ text: `begin isolation level read committed${lazy}` });
+  /**
+   * Starts a transaction whose statements each see what was committed before them. The lock and the look at the
+   * standing travel along, so that they cost no way there and back of their own.
+   */
+  async begin(durability: Durability, admits: Admits): Promise<void> {
+    const statements = ['begin isolation level read committed'];
+    if (durability === 'lazy') statements.push('set local synchronous_commit = off');
+    if (admits !== 'always') {
+      statements.push(`select pg_advisory_xact_lock_shared(${STANDING_LOCK})`, SELECT_STANDING);
+    }
+    const answers = await this.#next({ text: statements.join('; ') });
+    if (admits === 'always') return;
+    // Several statements have several answers, which the types of the driver don't say.
+    const { rows } = [answers].flat().at(-1) as pg.QueryResult;
+    const refusal = refusalOf(rows[0]?.standing ?? 'open', admits);
+    if (refusal) throw refusal;
+  }
+
+  /** Waits until all work that began with the shared lock has ended, and holds up what comes. */
+  async beAlone(): Promise<void> {
+    await this.query(`select pg_advisory_xact_lock(${STANDING_LOCK})`);
   }
 
   /** Rejects with a fault that nobody may try again where it is not known whether the commit happened. */

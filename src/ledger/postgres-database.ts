@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { LedgerFault } from './contract.ts';
-import type { Database, Durability, Queryable, Value } from './database.ts';
+import type { Admits, Database, Durability, Queryable, Value } from './database.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import { PostgresConnection, types } from './postgres-connection.ts';
 import { type Again, againOf, faultOf } from './postgres-fault.ts';
@@ -57,20 +57,37 @@ export class PostgresDatabase implements Database {
   /** Brings the schema up to date, while nobody else does. @throws LedgerFault */
   async migrate(): Promise<void> {
     const migrations = await readMigrations();
-    await this.tx(async (q) => {
-      await q.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-      await migrate(q, migrations);
-    });
+    await this.tx(
+      async (q) => {
+        await q.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
+        await migrate(q, migrations);
+      },
+      'durable',
+      'always',
+    );
   }
 
   async query<Row = Record<string, Value>>(sql: string, params?: readonly Value[]): Promise<Row[]> {
     return await this.#persist((connection) => connection.query<Row>(sql, params));
   }
 
-  async tx<T>(work: (q: Queryable) => Promise<T>, durability: Durability = 'durable'): Promise<T> {
-    return await this.#persist((connection) =>
-      inTransaction(connection, work, this.#sync ? durability : 'lazy'),
-    );
+  async tx<T>(
+    work: (q: Queryable) => Promise<T>,
+    durability: Durability = 'durable',
+    admits: Admits = 'open',
+  ): Promise<T> {
+    const how = [this.#sync ? durability : 'lazy', admits] as const;
+    return await this.#persist((connection) => inTransaction(connection, work, ...how));
+  }
+
+  async alone<T>(work: (q: Queryable) => Promise<T>): Promise<T> {
+    return await this.#persist((connection) => {
+      const afterOthers = async (q: Queryable) => {
+        await connection.beAlone();
+        return await work(q);
+      };
+      return inTransaction(connection, afterOthers, 'durable', 'always');
+    });
   }
 
   /** After what has begun is done. */
@@ -125,8 +142,9 @@ async function inTransaction<T>(
   connection: PostgresConnection,
   work: (q: Queryable) => Promise<T>,
   durability: Durability,
+  admits: Admits,
 ): Promise<T> {
-  await connection.begin(durability);
+  await connection.begin(durability, admits);
   const result = await work(connection);
   await connection.commit();
   return result;

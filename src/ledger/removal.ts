@@ -111,7 +111,8 @@ function isTombstone(row: UploadRow, reason: RemovalReason): boolean {
   return reason !== 'unused' && (row.locator !== null || row.door === 'import');
 }
 
-async function doom(q: Queryable, rows: readonly UploadRow[]): Promise<void> {
+/** Their bytes are to go. */
+export async function doom(q: Queryable, rows: readonly UploadRow[]): Promise<void> {
   const blobs = rows.filter((row) => row.touched === 1).map((row) => [row.blob]);
   await insertMany(q, { table: 'doomed', columns: ['blob'], tail: 'on conflict do nothing' }, blobs);
 }

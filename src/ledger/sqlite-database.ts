@@ -1,7 +1,8 @@
 import { LedgerFault } from './contract.ts';
-import type { Database, Durability, Queryable, Value } from './database.ts';
+import type { Admits, Database, Durability, Queryable, Value } from './database.ts';
 import { migrate, readMigrations } from './migrate.ts';
 import { SqliteConnection, type SqliteOptions } from './sqlite-connection.ts';
+import { refusalOf, standing } from './standings.ts';
 
 /** Transactions that share one commit at most, so that none waits long for the others. */
 const BATCH = 128;
@@ -10,6 +11,7 @@ const BATCH = 128;
 interface Waiting {
   run(q: Queryable): Promise<() => void>;
   readonly durability: Durability;
+  readonly admits: Admits;
   reject(reason: unknown): void;
 }
 
@@ -34,7 +36,7 @@ export class SqliteDatabase implements Database {
   /** Brings the schema up to date. @throws LedgerFault */
   async migrate(): Promise<void> {
     const migrations = await readMigrations();
-    await this.tx((q) => migrate(q, migrations));
+    await this.tx((q) => migrate(q, migrations), 'durable', 'always');
   }
 
   async query<Row = Record<string, Value>>(sql: string, params?: readonly Value[]): Promise<Row[]> {
@@ -43,16 +45,25 @@ export class SqliteDatabase implements Database {
     return await this.#reader.query<Row>(sql, params);
   }
 
-  async tx<T>(work: (q: Queryable) => Promise<T>, durability: Durability = 'durable'): Promise<T> {
+  async tx<T>(
+    work: (q: Queryable) => Promise<T>,
+    durability: Durability = 'durable',
+    admits: Admits = 'open',
+  ): Promise<T> {
     this.#checkOpen();
     return await new Promise<T>((resolve, reject) => {
       const run = async (q: Queryable) => {
         const result = await work(q);
         return () => resolve(result);
       };
-      this.#waiting.push({ run, durability, reject });
+      this.#waiting.push({ run, durability, admits, reject });
       this.#running ??= this.#runLater();
     });
+  }
+
+  /** Every transaction is alone with the file. */
+  alone<T>(work: (q: Queryable) => Promise<T>): Promise<T> {
+    return this.tx(work, 'durable', 'always');
   }
 
   /** After what is waiting is done. */
@@ -97,10 +108,17 @@ async function commitTogether(connection: SqliteConnection, batch: readonly Wait
   for (const tell of outcomes) tell();
 }
 
+/** Asked inside the transaction: nobody changes the answer before it ends. */
+async function checkAdmission(connection: SqliteConnection, admits: Admits): Promise<void> {
+  const refusal = admits === 'always' ? undefined : refusalOf(await standing(connection), admits);
+  if (refusal) throw refusal;
+}
+
 /** Rejects only where the whole transaction is lost: a full disk makes SQLite roll back all of it. */
 async function runAlone(connection: SqliteConnection, waiting: Waiting): Promise<() => void> {
   connection.exec('savepoint one');
   try {
+    await checkAdmission(connection, waiting.admits);
     const done = await waiting.run(connection);
     connection.exec('release one');
     return done;

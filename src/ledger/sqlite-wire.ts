@@ -39,6 +39,13 @@ const READS: ReadonlySet<Method> = new Set<Method>([
   'waiting',
   'laneWaits',
   'dueAt',
+  'standing',
+  'cutRows',
+  'digestRows',
+  'readRows',
+  'findRows',
+  'countRows',
+  'wrongOwners',
 ]);
 
 export const roleOf = (method: Method): Role => (READS.has(method) ? 'reader' : 'writer');

@@ -79,6 +79,16 @@ function connect(threads: Record<Role, Thread>): Ledger {
     finishOnce: method('finishOnce'),
     dropOnce: method('dropOnce'),
     chargeRate: method('chargeRate'),
+    standing: method('standing'),
+    stand: method('stand'),
+    cutRows: method('cutRows'),
+    digestRows: method('digestRows'),
+    readRows: method('readRows'),
+    findRows: method('findRows'),
+    writeRows: method('writeRows'),
+    dropRows: method('dropRows'),
+    countRows: method('countRows'),
+    wrongOwners: method('wrongOwners'),
     async close() {
       await Promise.all([threads.reader.close(), threads.writer.close()]);
     },

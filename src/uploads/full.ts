@@ -2,8 +2,14 @@ import { Refusal } from '../base/errors.ts';
 import { BlobFault } from '../blobs/contract.ts';
 import { LedgerFault } from '../ledger/contract.ts';
 
-/** A full disk is a full disk, whichever store met it: a refusal in words where it is one, else the failure itself. */
+/**
+ * What a store cannot do now, whichever store it is: a full disk, or a ledger that is being carried to another place. A
+ * refusal in words where it is one of these, else the failure itself.
+ */
 export function fullOr(failure: unknown): unknown {
-  const isFull = (failure instanceof BlobFault || failure instanceof LedgerFault) && failure.kind === 'full';
-  return isFull ? new Refusal('storage_full', { cause: failure }) : failure;
+  if (!(failure instanceof BlobFault || failure instanceof LedgerFault)) return failure;
+  if (failure.kind === 'full') return new Refusal('storage_full', { cause: failure });
+  if (failure.kind !== 'moved') return failure;
+  const text = 'The files are moving to another place. Try again in a few minutes.';
+  return new Refusal('unavailable', { text, cause: failure });
 }

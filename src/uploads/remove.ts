@@ -1,6 +1,7 @@
 import { namesOf } from '../base/owners.ts';
 import type { RemovalReason, Upload } from '../base/records.ts';
 import type { UploadDeps } from './deps.ts';
+import { fullOr } from './full.ts';
 
 /** Blobs are unlinked in batches of this many. */
 const BURIED_AT_ONCE = 500;
@@ -15,7 +16,9 @@ export interface RemovalOrder {
 
 /** Removes uploads: first from the ledger, with a record of the reason, then their bytes. Unknown ids are passed over. */
 export async function remove(deps: UploadDeps, order: RemovalOrder): Promise<Upload[]> {
-  const removed = await deps.ledger.remove({ ...order, now: deps.clock() });
+  const removed = await deps.ledger.remove({ ...order, now: deps.clock() }).catch((failure: unknown) => {
+    throw fullOr(failure);
+  });
   deps.onRemoved?.(removed);
   for (const upload of removed) {
     deps.log.info(

@@ -52,7 +52,8 @@ describe('the costs of the ledger', () => {
   async function useAll(): Promise<void> {
     const ledger = createLedger({
       ...noting(db),
-      tx: (work) => db.tx((q) => work(noting(q))),
+      tx: (work, ...how) => db.tx((q) => work(noting(q)), ...how),
+      alone: (work) => db.alone((q) => work(noting(q))),
       close: () => db.close(),
     });
     const limits = {

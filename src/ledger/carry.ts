@@ -1,0 +1,200 @@
+import {
+  type CarriedKey,
+  type CarriedRange,
+  type CarriedRow,
+  type CarriedTable,
+  KEYS,
+  keyOf,
+} from './carrying.ts';
+import { chunks, inList, insertMany, type Queryable, type Value } from './database.ts';
+import { deleteUploads, doom } from './removal.ts';
+
+interface Shape {
+  /** All columns but those of the key. */
+  readonly columns: readonly string[];
+  /** What a digest adds up: no row changes without one of them. */
+  readonly sums: readonly string[];
+  /** Columns of which no two rows have the same, beside the key. */
+  readonly unique?: readonly string[];
+}
+
+const COUNTERS = ['uploads', 'bytes', 'pending_uploads', 'pending_bytes'];
+const UPLOAD =
+  `locator put_key owner_id door purpose name type size state blob created_at deadline stored_at expires_at claim
+  instance claimed_at touched claimed_with rated`.split(/\s+/);
+const REMOVAL = 'owner_id door name size stored created_at reason detail tombstone'.split(' ');
+
+const SHAPES: Readonly<Record<CarriedTable, Shape>> = {
+  owners: {
+    columns: ['name', 'sha1', ...COUNTERS, 'last_upload_at'],
+    sums: [...COUNTERS, 'last_upload_at', 'length(name)'],
+    unique: ['name'],
+  },
+  owner_purposes: { columns: ['bytes', 'pending_bytes'], sums: ['bytes', 'pending_bytes'] },
+  uploads: {
+    columns: UPLOAD,
+    sums: 'size created_at deadline stored_at expires_at owner_id touched length(state)'.split(' '),
+    unique: ['locator', 'put_key'],
+  },
+  rates: { columns: ['last_at', 'ends_at', 'uploads', 'bytes'], sums: ['last_at', 'uploads', 'bytes'] },
+  removals: { columns: REMOVAL, sums: ['owner_id', 'created_at', 'size', 'length(name)', 'length(detail)'] },
+  old_paths: { columns: ['namespace'], sums: ['length(namespace)'] },
+  doomed: { columns: [], sums: ['length(blob)'] },
+  totals: { columns: ['owners', 'removals', ...COUNTERS], sums: ['owners', 'removals', ...COUNTERS] },
+  queues: { columns: ['waiting', 'last_id'], sums: ['waiting', 'last_id'] },
+  queued: { columns: ['owner', 'body', 'queued_at', 'give_up_at'], sums: ['queued_at', 'length(owner)'] },
+  lanes: { columns: ['head', 'attempts', 'ready_at', 'holder'], sums: ['head', 'attempts', 'ready_at'] },
+  requests: {
+    columns: ['digest', 'answer', 'instance', 'begun_at', 'expires_at'],
+    sums: ['begun_at', 'expires_at', 'length(answer)'],
+  },
+  message_rates: { columns: ['buckets', 'ends_at'], sums: ['ends_at', 'length(buckets)'] },
+};
+
+/** Processes stay behind: a claim of theirs is as old as can be, so that whoever comes next takes it over. */
+const EXPORTED: Readonly<Record<string, string>> = {
+  holder: 'null as holder',
+  claimed_at: 'case when claimed_at is null then null else 0 end as claimed_at',
+};
+
+const columnsOf = (table: CarriedTable) => [...KEYS[table], ...SHAPES[table].columns];
+const selectRows = (table: CarriedTable) =>
+  `select ${columnsOf(table)
+    .map((column) => EXPORTED[column] ?? column)
+    .join(', ')} from ${table}`;
+
+const tuple = (items: readonly string[]) => (items.length === 1 ? items.join() : `(${items.join(', ')})`);
+
+/** ` where …`, or nothing; parameters start with `$1`. */
+function within({ table, after, upTo }: CarriedRange): { where: string; params: Value[] } {
+  const params: Value[] = [];
+  const compare = (operator: string, key: CarriedKey) =>
+    `${tuple(KEYS[table])} ${operator} ${tuple(key.map((value) => `$${params.push(value)}`))}`;
+  const terms = [after && compare('>', after), upTo && compare('<=', upTo)].filter((term) => term !== null);
+  return { where: terms.length === 0 ? '' : ` where ${terms.join(' and ')}`, params };
+}
+
+/** See `Carrying.cutRows`. */
+export async function cutRows(
+  q: Queryable,
+  order: Omit<CarriedRange, 'upTo'> & { readonly rows: number },
+): Promise<CarriedKey | null> {
+  const { table, after, rows } = order;
+  const { where, params } = within({ table, after, upTo: null });
+  const key = KEYS[table].join(', ');
+  const [row] = await q.query<CarriedRow>(
+    `select ${key} from ${table}${where} order by ${key} limit 1 offset $${params.length + 1}`,
+    [...params, rows - 1],
+  );
+  return row ? keyOf(table, row) : null;
+}
+
+/** See `Carrying.digestRows`. */
+export async function digestRows(q: Queryable, range: CarriedRange): Promise<string> {
+  const { where, params } = within(range);
+  const sums = SHAPES[range.table].sums.map((column) => `coalesce(cast(sum(${column}) as text), '')`);
+  const [row] = await q.query<{ digest: string }>(
+    `select ${['count(*)', ...sums].join(" || ':' || ")} as digest from ${range.table}${where}`,
+    params,
+  );
+  return row?.digest ?? '';
+}
+
+/** See `Carrying.readRows`. */
+export async function readRows(q: Queryable, range: CarriedRange): Promise<CarriedRow[]> {
+  const { where, params } = within(range);
+  return await plain(
+    q.query(`${selectRows(range.table)}${where} order by ${KEYS[range.table].join(', ')}`, params),
+  );
+}
+
+/** The engines' rows may be objects of their own kind. */
+async function plain(rows: Promise<CarriedRow[]>): Promise<CarriedRow[]> {
+  return (await rows).map((row) => ({ ...row }));
+}
+
+/** See `Carrying.findRows`. */
+export async function findRows(
+  q: Queryable,
+  { table, keys }: { table: CarriedTable; keys: readonly CarriedKey[] },
+): Promise<CarriedRow[]> {
+  const found: CarriedRow[] = [];
+  for (const chunk of chunks(keys)) {
+    found.push(
+      ...(await plain(q.query(`${selectRows(table)} where ${oneOf(table, chunk.length)}`, chunk.flat()))),
+    );
+  }
+  return found;
+}
+
+/** A condition on the key, with parameters for so many keys. */
+function oneOf(table: CarriedTable, count: number): string {
+  const [first = '', ...more] = KEYS[table];
+  if (more.length === 0) return `${first} in ${inList(count)}`;
+  const one = (at: number) => KEYS[table].map((column, i) => `${column} = $${at + i + 1}`).join(' and ');
+  return Array.from({ length: count }, (_, i) => `(${one(i * KEYS[table].length)})`).join(' or ');
+}
+
+/** See `Carrying.writeRows`. */
+export async function writeRows(
+  q: Queryable,
+  { table, rows }: { table: CarriedTable; rows: readonly CarriedRow[] },
+): Promise<void> {
+  for (const column of SHAPES[table].unique ?? []) await makeWay(q, table, column, rows);
+  const columns = columnsOf(table);
+  const sets = SHAPES[table].columns.map((column) => `${column} = excluded.${column}`).join(', ');
+  const tail = `on conflict (${KEYS[table].join(', ')}) do ${sets === '' ? 'nothing' : `update set ${sets}`}`;
+  const values = rows.map((row) => columns.map((column) => row[column] ?? null));
+  await insertMany(q, { table, columns, tail }, values);
+}
+
+/** Takes out what has a name or link of these rows under another key: it is no more where they come from. */
+async function makeWay(
+  q: Queryable,
+  table: CarriedTable,
+  column: string,
+  rows: readonly CarriedRow[],
+): Promise<void> {
+  const [key = ''] = KEYS[table];
+  const idOf = new Map(rows.map((row) => [row[column] ?? null, row[key]]));
+  idOf.delete(null);
+  for (const chunk of chunks([...idOf.keys()])) {
+    const there = await q.query<CarriedRow>(
+      `select ${key}, ${column} from ${table} where ${column} in ${inList(chunk.length)}`,
+      chunk,
+    );
+    const others = there.filter((row) => idOf.get(row[column] ?? null) !== row[key]);
+    await dropRows(q, { table, keys: others.map((row) => keyOf(table, row)) });
+  }
+}
+
+/** See `Carrying.dropRows`. */
+export async function dropRows(
+  q: Queryable,
+  { table, keys }: { table: CarriedTable; keys: readonly CarriedKey[] },
+): Promise<void> {
+  if (table === 'uploads') {
+    await doom(q, await deleteUploads(q, keys.map(String)));
+    return;
+  }
+  for (const chunk of chunks(keys)) {
+    await q.query(`delete from ${table} where ${oneOf(table, chunk.length)}`, chunk.flat());
+  }
+}
+
+/** See `Carrying.countRows`. */
+export async function countRows(q: Queryable, table: CarriedTable): Promise<number> {
+  const [row] = await q.query<{ count: number }>(`select count(*) as count from ${table}`);
+  return row?.count ?? 0;
+}
+
+/** See `Carrying.wrongOwners`. */
+export async function wrongOwners(q: Queryable, range: Omit<CarriedRange, 'table'>): Promise<string[]> {
+  const { where, params } = within({ table: 'owners', ...range });
+  const rows = await q.query<{ name: string }>(
+    `select name from (select id, name, uploads, bytes from owners${where}) as some where (uploads, bytes) <> (
+       select count(*), coalesce(sum(size), 0) from uploads where owner_id = some.id and state = 'stored')`,
+    params,
+  );
+  return rows.map(({ name }) => name);
+}
