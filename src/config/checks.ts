@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { checkMessages } from './message-checks.ts';
 import type { Problem } from './problems.ts';
 import type { Settings } from './schema.ts';
 import { lineOfKey } from './yaml.ts';
@@ -78,6 +79,7 @@ export function settingProblems(settings: Settings, lines: Lines): Problem[] {
     complain(`component[${place}].jid`, `two components cannot both be ${jid}`);
   }
   checkPaths(settings, complain);
+  checkMessages(settings, complain);
   if (settings.downloads.via !== 'self' && settings.storage.blobs.kind !== 'folder') {
     complain(
       'downloads.via',
@@ -203,6 +205,10 @@ function secretsOf(settings: Settings): [string, string][] {
     ['external.delete_secret', external?.delete_secret],
     ...(file_share?.secret ?? []).map((secret): [string, string] => ['file_share.secret', secret]),
     ...(messages?.tokens ?? []).map((one): [string, string] => ['messages.tokens[].token', one.token]),
+    ...(messages?.hooks ?? []).flatMap(({ name, token, signature_secret }): [string, string | null][] => [
+      [`the token of hook ${name}`, token],
+      [`the signature_secret of hook ${name}`, signature_secret],
+    ]),
     ['admin.token', admin?.token],
   ];
   return found.filter((entry): entry is [string, string] => typeof entry[1] === 'string');

@@ -1,33 +1,12 @@
 import { z } from 'zod';
-import { bool, integer, jid, oneOf, pattern, period, secret, size } from './kinds.ts';
-import { oneOrMany, optional, preset, required } from './options.ts';
+import { hook } from './hook-schema.ts';
+import { bool, integer, oneOf, pattern, period, secret, size } from './kinds.ts';
+import { oneOrMany, optional, preset } from './options.ts';
 import { callUrl, serverAddress, urlPath } from './places.ts';
+import { tokenOptions } from './token-schema.ts';
 
 const SECOND = 1000;
 const DAY = 86_400 * SECOND;
-
-const messagesPer = z.strictObject({
-  period: required(
-    period({ min: SECOND, max: 366 * DAY }),
-    'The length of the window that slides with the time.',
-  ),
-  messages: required(integer({ min: 1 }), 'Messages that it may send within it.'),
-});
-
-/** What a token needs wherever it is used. */
-export const tokenOptions = {
-  token: required(
-    secret(),
-    'The bearer token; `sha256:…` with the hex SHA-256 of it keeps the token itself out of the config.',
-  ),
-  from: required(jid(), 'The JID that its messages come from: at a component of ours.'),
-  messages_per: optional(messagesPer, 'no limit', 'Messages within a time.'),
-  queue: preset(
-    bool(),
-    false,
-    'While the XMPP server is gone, take messages all the same (202), keep them safe and send them when it is back.',
-  ),
-};
 
 const messageToken = z.strictObject({
   ...tokenOptions,
@@ -90,6 +69,11 @@ export const messages = z.strictObject({
     'Send passwords only over an encrypted stream. `false` counts only for a server on this machine.',
   ),
   tokens: preset(z.array(messageToken), [], 'Bearer tokens, for senders that have no XMPP account.'),
+  hooks: preset(
+    z.array(hook),
+    [],
+    'Addresses below `hooks/` of `path` to which programs post in a form of their own (docs/hooks.md).',
+  ),
   max_size: preset(size({ min: 1024 }), '192 KiB', 'The longest message or stanza, files not counted.'),
   bounce_wait: preset(
     period({ min: 0, max: 60 * SECOND }),

@@ -35,7 +35,7 @@ describe('a secret in a file', () => {
 public_url: https://upload.example.org
 component: [{jid: a.example.org, secret_file: one}, {jid: b.example.org, secret: said-right-here-00}]
 external: {secret_file: [one, two], delete_secret_file: two}
-messages: {tokens: [{token_file: two, from: bot@example.org}]}`;
+messages: {tokens: [{token_file: two, from: bot@a.example.org}]}`;
     const config = read(text, { folder });
     assert.deepEqual(
       config.component.map((one) => one.secret),
