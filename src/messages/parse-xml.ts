@@ -1,4 +1,5 @@
 import xml, { type Element } from '@xmpp/xml';
+import { canonical, MAX_DEPTH } from './canonical.ts';
 
 /** Text that is no XML, or not the one element that was asked for; the message says where it goes wrong. */
 export class NotWellFormed extends Error {
@@ -8,15 +9,14 @@ export class NotWellFormed extends Error {
   }
 }
 
-/** Deeper than any stanza that means something; the writer is recursive. */
-const MAX_DEPTH = 64;
 const NAME = /^(?:([\p{L}_][\p{L}\p{N}\p{M}_.-]*):)?[\p{L}_][\p{L}\p{N}\p{M}_.-]*$/u;
 // XML 1.0 §2.2.
 const FORBIDDEN = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u;
 
 /**
  * Reads one element out of text that strangers wrote, as RFC 6120 §11.1 has XML: no processing instructions, no
- * comments, no document type, no entities of one's own. What it gives can be written into a stream as it is.
+ * comments, no document type, no entities of one's own. What it gives is `canonical`: it can be written into a
+ * stream as it is.
  */
 export function parseElement(text: string): Element {
   const forbidden = /<(?:\?|!(?!\[CDATA\[))/.exec(text);
@@ -24,8 +24,27 @@ export function parseElement(text: string): Element {
   if (FORBIDDEN.test(text)) throw new NotWellFormed('There is a character that XML does not allow.');
   const element = read(text.trim());
   checkNames(element);
-  return element;
+  return canonical(element);
 }
+
+/** The first character of an element made by hand that XML does not allow, as `U+0000`; undefined where all is well. */
+export function forbiddenIn(element: Element): string | undefined {
+  const waiting = [element];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    for (const text of [...Object.values(next.attrs), ...next.children]) {
+      if (typeof text === 'object') waiting.push(text);
+      const code = FORBIDDEN.exec(typeof text === 'string' ? text : '')?.[0].codePointAt(0);
+      if (code !== undefined) return `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Where no quote or tag follows, the reader looks for one from every character anew, which takes it seconds. With
+ * these at the end it always finds one, and what is left of them tells that nothing else stood there.
+ */
+const STOP = `"'`;
 
 function read(text: string): Element {
   const parser = new xml.Parser();
@@ -49,12 +68,12 @@ function read(text: string): Element {
     throw new NotWellFormed(error.message, error);
   });
   try {
-    parser.write(text);
+    parser.write(`${text}${STOP}<`);
   } catch (error) {
     if (error instanceof NotWellFormed) throw error;
     throw new NotWellFormed(error instanceof Error ? error.message : 'That is no XML.', error);
   }
-  if (root === undefined || !ended || !text.startsWith('<') || !text.endsWith('>')) {
+  if (!ended || root?.children.pop() !== STOP || !text.startsWith('<')) {
     throw new NotWellFormed('An element is not closed, or there is none.');
   }
   return root;
