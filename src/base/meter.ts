@@ -9,6 +9,8 @@ export interface Meter {
   stored(door: Door, bytes: number, ms: number): void;
   served(bytes: number): void;
   refused(door: Door, code: ErrorCode): void;
+  /** One message, by its type: sent, waiting, or why not. */
+  posted(type: string, outcome: 'sent' | 'queued' | ErrorCode): void;
   removed(reason: RemovalReason, uploads: number, bytes: number): void;
   swept(ms: number): void;
   /** Is the component stream of this JID up? */
@@ -33,6 +35,7 @@ export function createMeter(): Meter {
   const downloads = counter('downloads_total', 'Answered downloads.');
   const downloaded = counter('downloaded_bytes_total', 'Bytes of answered downloads.');
   const refusals = counter('refusals_total', 'Refused requests by reason.', ['door', 'reason']);
+  const messages = counter('messages_total', 'Messages by type and outcome.', ['type', 'outcome']);
   const removals = counter('removed_uploads_total', 'Removed slots and uploads by reason.', ['reason']);
   const removedBytes = counter('removed_bytes_total', 'Bytes given back by removals.', ['reason']);
   const sweeps = histogram('sweep_seconds', 'Time of a whole sweep.');
@@ -61,6 +64,7 @@ export function createMeter(): Meter {
       downloaded.inc(bytes);
     },
     refused: (door, reason) => refusals.inc({ door, reason }),
+    posted: (type, outcome) => messages.inc({ type, outcome }),
     removed(reason, uploads, bytes) {
       removals.inc({ reason }, uploads);
       removedBytes.inc({ reason }, bytes);

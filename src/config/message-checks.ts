@@ -16,10 +16,40 @@ export function checkMessages({ messages, component }: Settings, complain: Compl
       );
     });
   }
+  checkTokens(messages, complain);
   checkHooks(messages.hooks, complain);
+  checkTls(messages, complain);
 }
 
-function checkHooks(hooks: NonNullable<Settings['messages']>['hooks'], complain: Complain): void {
+type Messages = NonNullable<Settings['messages']>;
+
+function checkTokens({ tokens, hooks }: Messages, complain: Complain): void {
+  for (const [list, entries] of Object.entries({ tokens, hooks })) {
+    entries.forEach(({ token }, place) => {
+      if (!/^sha256:/i.test(token) || /^sha256:[0-9a-f]{64}$/i.test(token)) return;
+      complain(`messages.${list}[${place}].token`, 'behind sha256: there must be 64 hex digits');
+    });
+  }
+  tokens.forEach(({ token }, place) => {
+    if (tokens.slice(0, place).some((other) => other.token === token))
+      complain(`messages.tokens[${place}].token`, 'another entry has this token too');
+  });
+}
+
+/** Passwords in the clear are for this machine only. */
+function checkTls({ require_tls, server }: Messages, complain: Complain): void {
+  if (require_tls || (server !== null && isThisMachine(server.host))) return;
+  complain(
+    'messages.require_tls',
+    'can be false only with a `server` on this machine, such as 127.0.0.1:5222',
+  );
+}
+
+function isThisMachine(host: string): boolean {
+  return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
+}
+
+function checkHooks(hooks: Messages['hooks'], complain: Complain): void {
   hooks.forEach((hook, place) => {
     const earlier = hooks.slice(0, place);
     const at = (key: string) => `messages.hooks[${place}].${key}`;

@@ -96,6 +96,11 @@ export const messages = z.strictObject({
     100_000,
     'Messages that tokens with `queue` may have waiting, all together.',
   ),
+  keep_trying: preset(
+    period({ min: SECOND, max: 30 * DAY }),
+    '1d',
+    'How long such a message waits before it is given up.',
+  ),
   callback_url: optional(
     callUrl(),
     'stanzas are not passed on',

@@ -35,6 +35,8 @@ export interface MessageRules {
   readonly answerTimeout: number;
   /** Messages of tokens with `queue` that may wait at one time. */
   readonly maxWaiting: number;
+  /** How long each of them is kept before it is given up. */
+  readonly keepTrying: number;
   /** Where files are fetched, without a slash at its end; null = only requests know our host. */
   readonly downloadUrl: string | null;
 }

@@ -1,5 +1,6 @@
 import xml, { type Element } from '@xmpp/xml';
 import { canonical, MAX_DEPTH } from './canonical.ts';
+import { FORBIDDEN } from './characters.ts';
 
 /** Text that is no XML, or not the one element that was asked for; the message says where it goes wrong. */
 export class NotWellFormed extends Error {
@@ -10,8 +11,6 @@ export class NotWellFormed extends Error {
 }
 
 const NAME = /^(?:([\p{L}_][\p{L}\p{N}\p{M}_.-]*):)?[\p{L}_][\p{L}\p{N}\p{M}_.-]*$/u;
-// XML 1.0 §2.2.
-const FORBIDDEN = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u;
 
 /**
  * Reads one element out of text that strangers wrote, as RFC 6120 §11.1 has XML: no processing instructions, no

@@ -57,6 +57,24 @@ export function admitRecipient({ token }: Pick<Sender, 'token'>, to: string): vo
   }
 }
 
+/** Counts messages against the rate of the sender's token; `too_many_messages` where they are more than it may send. */
+export async function chargeMessages(
+  { ledger, clock }: Pick<MessageDeps, 'ledger' | 'clock'>,
+  { token }: Pick<Sender, 'token'>,
+  count: number,
+): Promise<void> {
+  if (!token?.messages_per) return;
+  const { period, messages: limit } = token.messages_per;
+  const key = `token:${tokenHash(token.token)}`;
+  const charged = await ledger.chargeRate({ key, period, limit, count, now: clock() });
+  if (charged.outcome === 'ok') return;
+  const { retryAt } = charged;
+  if (retryAt !== null) throw new Refusal('too_many_messages', { retryAt });
+  throw new Refusal('too_many_messages', {
+    text: `This token may send ${limit} messages at one time at most.`,
+  });
+}
+
 /** Finds the entry whose token is given, in a time that depends on none of them. */
 export function tokenFinder<T extends { readonly token: string }>(
   entries: readonly T[],

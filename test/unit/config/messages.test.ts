@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { fault, read } from './read.ts';
+
+const HASH = 'a'.repeat(64);
+const base = (messages: string) => `public_url: https://u.lit
+component: {jid: upload.lit, secret: 0123456789abcdef}
+messages: ${messages}
+`;
+const token = (text: string, from = 'a@upload.lit') => `{token: '${text}', from: ${from}}`;
+
+describe('messages in the config', () => {
+  test('need no tokens: accounts are enough', () => {
+    const { messages } = read(base('{}'));
+    assert.deepEqual(messages?.tokens, []);
+    assert.equal(messages?.keep_trying, 86_400_000);
+  });
+
+  test('have tokens of our components only, each once, and hashes that are whole', () => {
+    const good = `{tokens: [${token('0123456789abcdef')}, ${token(`sha256:${HASH}`)}]}`;
+    assert.equal(read(base(good)).messages?.tokens.length, 2);
+    const wrong: [string, RegExp][] = [
+      [
+        `{tokens: [${token('0123456789abcdef', 'a@other.lit')}]}`,
+        /tokens\[0\]\.from: must be at a component/,
+      ],
+      [
+        `{tokens: [${token('0123456789abcdef')}, ${token('0123456789abcdef')}]}`,
+        /tokens\[1\]\.token: another entry/,
+      ],
+      [
+        `{tokens: [${token('sha256:abc')}]}`,
+        /tokens\[0\]\.token: behind sha256: there must be 64 hex digits/,
+      ],
+    ];
+    for (const [text, complaint] of wrong) assert.match(fault(base(text)), complaint);
+  });
+
+  test('go without TLS on this machine only', () => {
+    for (const server of ['127.0.0.1:5222', 'localhost:5222', '"[::1]:5222"'])
+      assert.equal(read(base(`{require_tls: false, server: ${server}}`)).messages?.require_tls, false);
+    for (const server of ['', ', server: xmpp.example.org:5222'])
+      assert.match(fault(base(`{require_tls: false${server}}`)), /messages\.require_tls: can be false only/);
+  });
+
+  test('never show a token in what is said of it', () => {
+    const text = fault(base(`{tokens: [${token('sha256:very-secret')}, ${token('sha256:very-secret')}]}`));
+    assert.doesNotMatch(text, /very-secret/);
+  });
+});
