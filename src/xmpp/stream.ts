@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backoff } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import { backoff } from './backoff.ts';
 import { createClockWatch } from './clock.ts';
 import { type Connection, openConnection, type StanzaHandler, type Target } from './connection.ts';
 import { describeFault } from './faults.ts';

@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { backoff } from '../../../src/xmpp/backoff.ts';
+import { backoff } from '../../../src/base/backoff.ts';
 
-describe('the wait before a stream is tried again', () => {
+describe('the wait before something is tried again', () => {
   test('is a second at first, doubles, and is never more than a minute', () => {
     const waits = [0, 1, 2, 3, 4, 5, 6, 7, 1000].map((attempt) => backoff(attempt, 0));
     assert.deepEqual(
       waits,
       [1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 1000),
+    );
+  });
+
+  test('may grow as long as it is told', () => {
+    const hour = 3_600_000;
+    assert.deepEqual(
+      [backoff(9, 0, hour), backoff(12, 0, hour), backoff(9999, 0, hour)],
+      [512_000, hour, hour],
     );
   });
 
