@@ -26,19 +26,6 @@ export function parseElement(text: string): Element {
   return canonical(element);
 }
 
-/** The first character of an element made by hand that XML does not allow, as `U+0000`; undefined where all is well. */
-export function forbiddenIn(element: Element): string | undefined {
-  const waiting = [element];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    for (const text of [...Object.values(next.attrs), ...next.children]) {
-      if (typeof text === 'object') waiting.push(text);
-      const code = FORBIDDEN.exec(typeof text === 'string' ? text : '')?.[0].codePointAt(0);
-      if (code !== undefined) return `U+${code.toString(16).toUpperCase().padStart(4, '0')}`;
-    }
-  }
-  return undefined;
-}
-
 /**
  * Where no quote or tag follows, the reader looks for one from every character anew, which takes it seconds. With
  * these at the end it always finds one, and what is left of them tells that nothing else stood there.

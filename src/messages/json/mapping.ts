@@ -1,0 +1,102 @@
+import xml, { type Element } from '@xmpp/xml';
+import { Refusal } from '../../base/errors.ts';
+import { bareOf, parseJid } from '../../base/jid.ts';
+import { canonical, MAX_DEPTH, TooDeep } from '../canonical.ts';
+import { wholeQuestion } from './archive.ts';
+import { addressing } from './common.ts';
+import { error } from './error.ts';
+import {
+  type Fields,
+  isDeep,
+  isObject,
+  type Json,
+  type JsonObject,
+  readFields,
+  writeFields,
+} from './fields.ts';
+import { iqFields } from './iq.ts';
+import { KINDS, type Kind, kindAndType } from './kinds.ts';
+import { messageFields } from './message.ts';
+import { presenceFields } from './presence.ts';
+
+/** A stanza as JSON, in the keys of Prosody's mod_rest (docs/rest.md has all of them). */
+export type JsonStanza = JsonObject;
+
+const FIELDS: Readonly<Record<Kind, Fields>> = {
+  message: { ...messageFields, error },
+  presence: { ...presenceFields, error },
+  iq: { ...iqFields, error },
+};
+
+/**
+ * A stanza as an object; several in an `<xmpp/>` as `{xmpp: […]}`. What no key stands for is left out. Refuses with
+ * `bad_request` what is no stanza or nested beyond all measure.
+ */
+export function toJson(stanza: Element): JsonStanza {
+  if (stanza.getName() === 'xmpp') return { xmpp: stanza.getChildElements().map(toJson) };
+  const kind = KINDS.find((one) => one === stanza.getName());
+  if (kind === undefined) throw notAStanza(`<${stanza.getName()}/> is neither message, presence nor iq.`);
+  const whole = shallow(stanza);
+  const { to, from, ...rest } = readFields(addressing, whole);
+  const type = whole.attrs.type ?? (kind === 'presence' ? 'available' : undefined);
+  return {
+    kind,
+    ...(type !== undefined && { type }),
+    ...(to !== undefined && { to: folded(to) }),
+    ...(from !== undefined && { from: folded(from) }),
+    ...rest,
+    ...readFields(FIELDS[kind], whole),
+  };
+}
+
+/**
+ * The stanza that an object means. Keys that nobody knows are dropped, and `from` counts only where there is a `to`.
+ * Refuses with `bad_request` what is no object, of no kind, or has a value that its key cannot have.
+ */
+export function fromJson(object: unknown): Element {
+  const given = object as Json;
+  if (!isObject(given) || Object.keys(given).length === 0)
+    throw notAStanza('It must be an object with keys.');
+  if (isDeep(given)) throw notAStanza(`It is nested more than ${MAX_DEPTH} deep.`);
+  const { kind: named, type } = kindAndType(given);
+  const kind = KINDS.find((one) => one === named);
+  if (kind === undefined) throw notAStanza('"kind" must be message, presence or iq.');
+  const stanza = xml(kind, typeOf(given, type));
+  const { from, ...others } = given;
+  writeFields(addressing, stanza, typeof given.to === 'string' ? given : others);
+  writeFields(FIELDS[kind], stanza, contentOf(kind, type, given));
+  return stanza;
+}
+
+function typeOf(given: JsonObject, type: string | undefined): { type?: string } {
+  if (isObject(given.error)) return { type: 'error' };
+  return type === undefined ? {} : { type };
+}
+
+function contentOf(kind: Kind, type: string | undefined, given: JsonObject): JsonObject {
+  const { error: wrong, ...content } = given;
+  if (isObject(wrong)) return given;
+  if (type === 'error') return { ...content, error: { text: given.body ?? null } };
+  if (kind !== 'iq' || type !== 'set' || given.archive === undefined) return content;
+  return { ...content, archive: wholeQuestion(given.archive) };
+}
+
+/** As every server would write it; what is no JID is left as it is. */
+function folded(jid: Json): Json {
+  const parsed = typeof jid === 'string' ? parseJid(jid) : undefined;
+  if (parsed === undefined) return jid;
+  return parsed.resource === '' ? bareOf(parsed) : `${bareOf(parsed)}/${parsed.resource}`;
+}
+
+function shallow(stanza: Element): Element {
+  try {
+    return canonical(stanza);
+  } catch (fault) {
+    if (fault instanceof TooDeep) throw notAStanza(fault.message);
+    throw fault;
+  }
+}
+
+function notAStanza(text: string): Refusal {
+  return new Refusal('bad_request', { text: `The stanza cannot be read. ${text}` });
+}
