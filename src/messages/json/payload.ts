@@ -1,4 +1,14 @@
-import { addChild, appendText, attribute, childOf, type Field, type Json, object, wrong } from './fields.ts';
+import {
+  addChild,
+  appendText,
+  attribute,
+  childOf,
+  type Field,
+  isDeep,
+  type Json,
+  object,
+  wrong,
+} from './fields.ts';
 
 const JSON_CONTAINER = 'urn:xmpp:json:0';
 
