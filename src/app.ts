@@ -1,15 +1,17 @@
 import { leaderDuties } from './app/duties.ts';
-import { openHouse } from './app/house.ts';
+import { logOf, openHouse } from './app/house.ts';
 import { openHttp } from './app/http.ts';
 import { readinessOf } from './app/readiness.ts';
+import { takeSeat } from './app/seat.ts';
 import { settingsOf, withDeliveryOf } from './app/settings.ts';
+import { sweepingOf } from './app/sweeping.ts';
 import type { Logger } from './base/log.ts';
 import { builtFeatures, refuseMissingFeatures } from './config/features.ts';
 import type { Config } from './config/load.ts';
-import { needRestart } from './config/restart.ts';
-import { leadAlone } from './fleet/alone.ts';
+import type { Desk } from './fleet/worker.ts';
 import type { ListenAddress } from './http/listen.ts';
 import { type Heartbeat, startHeartbeat } from './uploads/housekeeping.ts';
+import { buryDeadProcesses } from './uploads/processes.ts';
 
 /** A running server. */
 export interface App {
@@ -22,29 +24,36 @@ export interface App {
   stop(graceMs?: number): Promise<void>;
 }
 
-/** Starts everything that the config asks for: stores, use cases, doors, in this order; what fails ends all before it. */
-export async function startApp(config: Config): Promise<App> {
+/**
+ * Starts everything that the config asks for: stores, use cases, doors, in this order; what fails ends all before it.
+ * `desk`: this process is one of several workers.
+ */
+export async function startApp(config: Config, desk?: Desk): Promise<App> {
   refuseMissingFeatures(config, builtFeatures);
-  const house = await openHouse(config);
-  const { deps, log } = house;
-  const leadership = leadAlone();
-  const duties = leaderDuties(house);
-  const readiness = readinessOf(deps, config, duties.components);
-  const http = await openHttp(config, { ...house, readiness });
+  const log = logOf(config, desk?.number);
+  const house = await openHouse(config, log);
+  const { deps } = house;
+  const { relay, leave, ...seat } = await takeSeat(config, log, desk);
+  const sweeping = sweepingOf(house);
+  const leadership = seat.leadership(sweeping.beside);
+  const readiness = readinessOf(deps, config, relay);
+  const http = await openHttp(config, { ...house, readiness, desk });
   let heartbeat: Heartbeat | undefined;
 
   const stop = async (graceMs = 30_000) => {
     await leadership.resign();
     await http.stop(graceMs);
     await heartbeat?.stop();
+    await leave();
     await house.close();
   };
   try {
     // No claim before the heartbeat that keeps it.
     heartbeat = await startHeartbeat(deps);
+    desk?.serve('buried', () => buryDeadProcesses(deps));
     await http.server.start();
     // Asked for slots only once their links work.
-    await leadership.stand(duties);
+    await leadership.stand(leaderDuties(house, relay, sweeping));
     return {
       addresses: http.server.addresses,
       log,
@@ -54,8 +63,6 @@ export async function startApp(config: Config): Promise<App> {
         await http.server.reload(next.tls);
         house.replace(settings);
         log.level = next.log.level;
-        for (const key of needRestart(config, next))
-          log.warn({ key }, 'changed in the config: takes a restart');
       },
       stop,
     };

@@ -1,33 +1,39 @@
+import type { Json, Relay } from '../base/relay.ts';
 import type { Duties } from '../fleet/contract.ts';
 import { type Sweeps, startSweeps } from '../uploads/housekeeping.ts';
 import { type Components, startComponents } from '../xmpp/components.ts';
+import type { StreamStatus } from '../xmpp/stream.ts';
 import type { House } from './house.ts';
+import type { Sweeping } from './sweeping.ts';
 
-/** What one process does for all that share its ledger: the component streams, and the sweeps. */
-export interface LeaderDuties extends Duties {
-  /** Undefined while this process does not lead. */
-  components(): Components | undefined;
-}
+const STREAMS = 'streams';
+const STREAMS_MS = 1_500;
 
-export function leaderDuties({ deps, config, current }: House): LeaderDuties {
+/** What one process does for all that share its ledger: the component streams, and the rhythm of the sweeps. */
+export function leaderDuties({ deps, config, current }: House, relay: Relay, sweeping: Sweeping): Duties {
   let sweeps: Sweeps | undefined;
   let components: Components | undefined;
+  relay.serve(STREAMS, () => (components?.status() ?? []).map((status) => ({ ...status })));
   return {
-    components: () => components,
     async begin() {
-      sweeps = startSweeps(deps, {
-        sweepEvery: () => current().config.retention.sweep_every ?? 0,
-        keepRecords: () => current().config.retention.keep_records,
-      });
+      const sweepEvery = () => current().config.retention.sweep_every ?? 0;
+      sweeps = startSweeps(deps, { sweepEvery }, sweeping.now);
       const publicUrl = config.public_url ?? '';
       const urls = { publicUrl, downloadUrl: config.download_url ?? publicUrl };
       components = startComponents({ ...deps, ...urls, watchClocks: true }, config.component);
     },
-    async end() {
-      await components?.stop();
+    async end(lost) {
+      await components?.stop({ atOnce: lost });
       components = undefined;
       await sweeps?.stop();
       sweeps = undefined;
     },
   };
+}
+
+/** The streams of the process that leads, asked from any. @throws RelayFault */
+export async function streamsOf(relay: Relay): Promise<readonly StreamStatus[]> {
+  const answer: Json = await relay.ask(STREAMS, null, STREAMS_MS);
+  // What `leaderDuties` of the same program has sent.
+  return answer as unknown as readonly StreamStatus[];
 }

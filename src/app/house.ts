@@ -22,8 +22,7 @@ export interface House {
 }
 
 /** Opens the stores and puts around them what all use cases share. */
-export async function openHouse(config: Config): Promise<House> {
-  const log = createLog({ level: config.log.level, format: formatOf(config) });
+export async function openHouse(config: Config, log: Logger): Promise<House> {
   const stores = await openStores(config);
   let current = settingsOf(config);
   const hot = createHotFiles();
@@ -49,6 +48,12 @@ export async function openHouse(config: Config): Promise<House> {
     },
     close: () => stores.close(),
   };
+}
+
+/** What a worker writes is marked with its number. */
+export function logOf(config: Config, worker?: number): Logger {
+  const log = createLog({ level: config.log.level, format: formatOf(config) });
+  return worker === undefined ? log : log.child({ worker });
 }
 
 function formatOf({ log }: Config): 'json' | 'pretty' {

@@ -3,6 +3,7 @@ import { systemClock } from '../base/clock.ts';
 import { addGauges } from '../base/gauges.ts';
 import { version } from '../base/version.ts';
 import type { Config } from '../config/load.ts';
+import type { Desk } from '../fleet/worker.ts';
 import { dataPlane } from '../http/data-plane.ts';
 import { createDelivery, withoutDownloads } from '../http/delivery.ts';
 import { externalDoor } from '../http/external.ts';
@@ -29,6 +30,8 @@ export interface HttpParts {
   readonly current: () => Settings;
   readonly readiness: () => Promise<Readiness>;
 }
+  /** Of a process that is one of several workers. */
+  readonly desk?: Desk | undefined;
 
 /** Every door that speaks HTTP, behind one server that does not listen yet. */
 export interface HttpDoors {
@@ -38,7 +41,7 @@ export interface HttpDoors {
 }
 
 export async function openHttp(config: Config, parts: HttpParts): Promise<HttpDoors> {
-  const { deps, hot, current } = parts;
+  const { deps, hot, current, desk } = parts;
   const { ledger, log, meter } = deps;
   const trustedProxies = () => current().slots.trustedProxies;
   const data = dataPlane({
@@ -54,7 +57,7 @@ export async function openHttp(config: Config, parts: HttpParts): Promise<HttpDo
   const oldLinks = oldLinkServer(links, data);
   const routes = await createRoutes({ log, clock: systemClock, oldLinks }, [
     probes(
-      { meter, readiness: parts.readiness, version, probes: () => current().probe },
+      { meter, metrics: desk?.metrics, readiness: parts.readiness, version, probes: () => current().probe },
       config.metrics.path,
     ),
     ...slotApiOf(config, { ...deps, slotApi: () => current().slots }),
@@ -66,11 +69,12 @@ export async function openHttp(config: Config, parts: HttpParts): Promise<HttpDo
       data: withMirror({ ledger, trustedProxies }, files),
       route: pastRouter(links, data, (request, response) => routes.routing(request, response)),
     },
-    { listen: config.listen, tls: config.tls, baseUrls },
+    { listen: config.listen, tls: config.tls, shared: desk !== undefined, baseUrls },
   );
   addGauges(meter.registry, { totals: () => ledger.stats(), transfers: () => data.inFlight(), version });
   return {
     server,
+  desk?.serve('snapshot', () => meter.registry.getMetricsAsJSON());
     async stop(graceMs) {
       await Promise.all([server.stop({ graceMs }), data.close()]);
       await routes.close();

@@ -1,18 +1,17 @@
+import type { Relay } from '../base/relay.ts';
 import type { Config } from '../config/load.ts';
 import { createReadiness, type Readiness, type ReadyCheck } from '../http/readiness.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
-import type { Components } from '../xmpp/components.ts';
+import { streamsOf } from './duties.ts';
 
-/** What `/readyz` asks: the stores, and the stream of every component. */
+/** What `/readyz` asks: the stores, and the stream of every component, whichever process holds it. */
 export function readinessOf(
   { ledger, blobs, log }: UploadDeps,
   config: Config,
-  components: () => Components | undefined,
+  relay: Relay,
 ): () => Promise<Readiness> {
   const checkStream = async (jid: string) => {
-    const state = components()
-      ?.status()
-      .find((component) => component.jid === jid);
+    const state = (await streamsOf(relay)).find((component) => component.jid === jid);
     if (!state?.up) throw new Error(state?.lastError ?? 'not connected yet');
   };
   const checks: ReadyCheck[] = [

@@ -30,6 +30,8 @@ export function addGauges(registry: Registry, sources: GaugeSources): void {
     new Gauge({
       name: `porter_${name}`,
       help,
+      // All processes count the same store.
+      aggregator: 'first',
       registers,
       async collect() {
         // A ledger that is down must not hide the rest: /readyz tells of it.
@@ -45,6 +47,7 @@ export function addGauges(registry: Registry, sources: GaugeSources): void {
   total('owners', 'Users with files or slots.', 'owners');
   addTransfers(registry, sources.transfers);
   addBuild(registry, sources.version);
+  addProcesses(registry);
   collectDefaultMetrics({ register: registry });
 }
 
@@ -64,9 +67,18 @@ function addBuild(registry: Registry, version: string): void {
     name: 'porter_build_info',
     help: 'Always 1; the labels say what runs.',
     labelNames: ['version', 'node'],
+    aggregator: 'first',
     registers: [registry],
   });
   build.set({ version, node: process.version }, 1);
+}
+
+function addProcesses(registry: Registry): void {
+  new Gauge({
+    name: 'porter_processes',
+    help: 'Processes that serve HTTP here: what `workers` asks for, while all is well.',
+    registers: [registry],
+  }).set(1);
 }
 
 /** One answer for all who ask within `freshMs` milliseconds, and one question at a time. */

@@ -13,8 +13,8 @@ export interface Meter {
   posted(type: string, outcome: 'sent' | 'queued' | ErrorCode): void;
   removed(reason: RemovalReason, uploads: number, bytes: number): void;
   swept(ms: number): void;
-  /** Is the component stream of this JID up? */
-  stream(jid: string, up: boolean): void;
+  /** Is the component stream of this JID up? Null: it is not for this process to hold it. */
+  stream(jid: string, up: boolean | null): void;
   /** By how many milliseconds the clock of this component's XMPP server is ahead of ours. */
   clockSkew(jid: string, ms: number): void;
 }
@@ -43,12 +43,14 @@ export function createMeter(): Meter {
     name: 'porter_stream_clock_skew_seconds',
     help: 'By how much the clock of the XMPP server is ahead of ours.',
     labelNames: ['jid'],
+    aggregator: 'first',
     registers,
   });
   const streams = new Gauge({
     name: 'porter_stream_up',
-    help: 'Is the component stream up? 1 or 0.',
+    help: 'Is the component stream up? 1 or 0; only where it is held.',
     labelNames: ['jid'],
+    aggregator: 'max',
     registers,
   });
 
@@ -70,7 +72,11 @@ export function createMeter(): Meter {
       removedBytes.inc({ reason }, bytes);
     },
     swept: (ms) => sweeps.observe(ms / 1000),
-    stream: (jid, up) => streams.set({ jid }, up ? 1 : 0),
+    stream(jid, up) {
+      if (up !== null) return streams.set({ jid }, up ? 1 : 0);
+      streams.remove({ jid });
+      skews.remove({ jid });
+    },
     clockSkew: (jid, ms) => skews.set({ jid }, ms / 1000),
   };
 }

@@ -17,13 +17,21 @@ const BACKLOG = 4096;
 /** Its owner and its group: the web server in front is put into the group. */
 const SOCKET_MODE = 0o660;
 
-/** Starts to listen; throws `ListenFault`. The socket of a process that is dead is removed first. */
-export async function listen(server: Server, address: ListenAddress): Promise<void> {
-  if ('path' in address) await clearStaleSocket(address.path);
+/**
+ * Starts to listen; throws `ListenFault`. The socket of a process that is dead is removed first, unless it is `shared`:
+ * then the others that listen on it are ours.
+ */
+export async function listen(server: Server, address: ListenAddress, shared = false): Promise<void> {
+  if ('path' in address && !shared) await clearStaleSocket(address.path);
   await bind(server, { ...address, backlog: BACKLOG }).catch((error: NodeJS.ErrnoException) => {
     throw new ListenFault(`Cannot listen on ${addressText(address)}: ${explain(error)}.`, error);
   });
   if ('path' in address) await chmod(address.path, SOCKET_MODE);
+}
+
+/** Removes the sockets of processes that are dead; throws `ListenFault` where one of them is not. */
+export async function clearStaleSockets(addresses: readonly ListenAddress[]): Promise<void> {
+  for (const address of addresses) if ('path' in address) await clearStaleSocket(address.path);
 }
 
 /** `127.0.0.1:5050`, `[::1]:5050`, `port 5050`, `unix:/run/porter.sock`. */

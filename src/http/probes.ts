@@ -13,6 +13,8 @@ export interface ProbeSettings {
 
 export interface ProbeDeps {
   readonly meter: Meter;
+  /** What is counted in all processes that serve here, where there are more than this one. */
+  readonly metrics?: (() => Promise<string>) | undefined;
   readonly readiness: () => Promise<Readiness>;
   readonly version: string;
   /** Asked at every request; a reload may change it. */
@@ -43,10 +45,8 @@ export function probes(deps: ProbeDeps, metricsPath: string): FastifyPluginAsync
         });
       }
       const { registry } = deps.meter;
-      return reply
-        .header('Cache-Control', NO_STORE)
-        .type(registry.contentType)
-        .send(await registry.metrics());
+      const text = await (deps.metrics ?? (() => registry.metrics()))();
+      return reply.header('Cache-Control', NO_STORE).type(registry.contentType).send(text);
     });
     frontDoor(deps, app);
   };

@@ -34,6 +34,8 @@ export interface ServerSettings {
   readonly listen: readonly ListenAddress[];
   /** TLS on every TCP address; Unix sockets stay plain. */
   readonly tls?: TlsFiles | null | undefined;
+  /** Do other processes of ours listen on the same addresses? */
+  readonly shared?: boolean;
   /** Base URLs whose paths may stand before ours: `public_url`, `download_url`. */
   readonly baseUrls: readonly (string | null | undefined)[];
   /** Milliseconds for the headers of a request to arrive whole; 60 s unless a test is in a hurry. */
@@ -119,7 +121,7 @@ export class HttpServer {
     const { tls } = this.settings;
     const listener = tls && !isUnix ? await this.createTls(tls) : createServer(this.options());
     this.attach(listener, isUnix);
-    await listen(listener, address);
+    await listen(listener, address, this.settings.shared);
     listener.on('error', (error) => this.deps.log.error({ err: error }, 'a connection could not be taken'));
     this.listeners.push(listener);
     this.deps.log.info({ address: addressText(address), tls: Boolean(tls && !isUnix) }, 'listening');

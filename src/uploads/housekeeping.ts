@@ -2,7 +2,6 @@ import { Refusal } from '../base/errors.ts';
 import type { UploadDeps } from './deps.ts';
 import { fullOr } from './full.ts';
 import { buryDeadProcesses, processPlace } from './processes.ts';
-import { sweep } from './sweep.ts';
 
 const HEARTBEAT_MS = 10_000;
 /** The first sweep comes soon after a start, so that a crash's leftovers don't wait for the next full period. */
@@ -11,7 +10,6 @@ const FIRST_SWEEP_MS = 5_000;
 export interface SweepSettings {
   /** Milliseconds between sweeps; 0 = none but `porter cleanup`. Read before each wait, so a reload counts. */
   readonly sweepEvery: () => number;
-  readonly keepRecords: () => number | null;
 }
 
 export interface Heartbeat {
@@ -41,19 +39,19 @@ export async function startHeartbeat(deps: UploadDeps): Promise<Heartbeat> {
   return repeat(deps, { first: HEARTBEAT_MS, period: () => HEARTBEAT_MS }, lookAndBeat);
 }
 
-/** The sweeps of the server, by one process for all. */
-export function startSweeps(deps: UploadDeps, settings: SweepSettings): Sweeps {
-  return repeat(deps, { first: FIRST_SWEEP_MS, period: settings.sweepEvery }, (signal) =>
-    runSweep(deps, settings, signal),
-  );
+/** Sweeps in their rhythm, by one process for all; `sweepNow` does one, or sees to it that somebody does. */
+export function startSweeps(
+  deps: UploadDeps,
+  { sweepEvery }: SweepSettings,
+  sweepNow: (signal: AbortSignal) => Promise<void>,
+): Sweeps {
+  return repeat(deps, { first: FIRST_SWEEP_MS, period: sweepEvery }, async (signal) => {
+    if (sweepEvery() > 0) await sweepNow(signal);
+  });
 }
 
 async function beat(deps: UploadDeps): Promise<void> {
   await deps.ledger.heartbeat({ id: deps.instance, host: processPlace, pid: process.pid, now: deps.clock() });
-}
-
-async function runSweep(deps: UploadDeps, settings: SweepSettings, signal: AbortSignal): Promise<void> {
-  if (settings.sweepEvery() > 0) await sweep(deps, { keepRecords: settings.keepRecords(), signal });
 }
 
 /** How often a task that is switched off is looked at again: a reload may have switched it on. */

@@ -29,8 +29,11 @@ export interface ComponentDeps extends UploadDeps {
 
 export interface Components {
   status(): readonly StreamStatus[];
-  /** Answers what is in progress, says goodbye, and leaves nothing that keeps the process alive. */
-  stop(): Promise<void>;
+  /**
+   * Answers what is in progress, says goodbye, and leaves nothing that keeps the process alive. `atOnce`: another
+   * process is about to take its place, so no answer is waited for.
+   */
+  stop(how?: { readonly atOnce: boolean }): Promise<void>;
 }
 
 /** Slot requests that may wait for the ledger at one time; a server that sends more has gone wild. */
@@ -45,8 +48,8 @@ export function startComponents(deps: ComponentDeps, components: readonly Compon
   const doors = components.map((settings) => startComponent(deps, routeDeps, settings));
   return {
     status: () => doors.map((door) => door.stream.status()),
-    async stop() {
-      await Promise.all(doors.map((door) => door.stop()));
+    async stop({ atOnce } = { atOnce: false }) {
+      await Promise.all(doors.map((door) => door.stop(atOnce)));
     },
   };
 }
@@ -72,9 +75,10 @@ function startComponent(deps: ComponentDeps, routeDeps: RouteDeps, settings: Com
 
   return {
     stream,
-    async stop() {
-      await within(LAST_ANSWERS_MS, Promise.all(inProgress));
+    async stop(atOnce: boolean) {
+      if (!atOnce) await within(LAST_ANSWERS_MS, Promise.all(inProgress));
       await stream.stop();
+      deps.meter.stream(jid, null);
     },
   };
 }

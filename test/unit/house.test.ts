@@ -32,7 +32,7 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
     'base',
   ],
   doctor: ['http', 'xmpp', 'uploads', 'ledger', 'blobs', 'config', 'base'],
-  cli: ['app.ts', 'app', 'doctor', 'uploads', 'policy', 'config', 'base'],
+  cli: ['app.ts', 'app', 'doctor', 'uploads', 'policy', 'fleet', 'config', 'base'],
   'main.ts': ['cli'],
 };
 

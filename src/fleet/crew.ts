@@ -1,0 +1,117 @@
+import type { Logger } from '../base/log.ts';
+import { nobody } from './answers.ts';
+import { createCounts } from './counts.ts';
+import { type Exit, startWorkerProcess, type WorkerProcess } from './worker-process.ts';
+
+/** The workers there are, and which of them leads. */
+export interface Crew {
+  /** Starts one; `ready` resolves once it serves. */
+  launch(number: number): { readonly worker: WorkerProcess; readonly ready: Promise<void> };
+  all(): readonly WorkerProcess[];
+  serving(): readonly WorkerProcess[];
+  /** For one that is no more: another leads in its place, and its claims are void at once. */
+  bury(worker: WorkerProcess, exit: Exit): Promise<void>;
+  /** See `Supervisor.reload`. */
+  reload(config: unknown): Promise<void>;
+  /** From now on nobody is appointed, and what ends is no surprise. */
+  dismiss(): void;
+}
+
+const ORDER_MS = 30_000;
+
+export function createCrew(log: Logger, config: unknown): Crew {
+  const workers = new Map<number, WorkerProcess>();
+  const all = () => [...workers.values()].sort((one, other) => one.number - other.number);
+  const serving = () => all().filter(({ ready }) => ready);
+  const counts = createCounts(serving);
+  let current = config;
+  let leader: WorkerProcess | undefined;
+  let dismissed = false;
+
+  function appoint(): void {
+    const [next] = serving();
+    if (leader !== undefined || dismissed || next === undefined) return;
+    leader = next;
+    log.info({ worker: next.number, workerPid: next.pid }, 'this worker leads');
+    void order(next, 'lead', null).then((done) => {
+      // One that cannot lead makes room for one that can.
+      if (!done) next.kill('SIGKILL');
+    });
+  }
+
+  /** True where it has done so. One that is gone has not, and needs no words. */
+  async function order(worker: WorkerProcess, verb: string, payload: unknown): Promise<boolean> {
+    try {
+      await worker.line.ask(verb, payload, ORDER_MS);
+      return true;
+    } catch (error) {
+      if (!dismissed && workers.get(worker.number) === worker)
+        log.error({ err: error, worker: worker.number, order: verb }, 'a worker could not do as it was told');
+      return false;
+    }
+  }
+
+  /** For one that has just begun to serve. */
+  async function welcome(worker: WorkerProcess): Promise<void> {
+    appoint();
+    if (worker.config === current) return;
+    worker.config = current;
+    await order(worker, 'reload', current);
+  }
+
+  function attend(worker: WorkerProcess): Promise<void> {
+    const { line } = worker;
+    line.serve('config', () => {
+      worker.config = current;
+      return current;
+    });
+    line.serve('metrics', () => counts.text());
+    line.serve('relay', async (question) => {
+      if (leader === undefined) throw nobody();
+      return await leader.line.ask('relay', question, (question as { timeoutMs: number }).timeoutMs);
+    });
+    return new Promise((resolve) => {
+      line.serve('ready', () => {
+        worker.ready = true;
+        void welcome(worker);
+        resolve();
+      });
+    });
+  }
+
+  return {
+    all,
+    serving,
+    launch(number) {
+      const worker = startWorkerProcess(number);
+      workers.set(number, worker);
+      return { worker, ready: attend(worker) };
+    },
+    async bury(worker, { code, signal }) {
+      worker.ready = false;
+      workers.delete(worker.number);
+      if (leader === worker) leader = undefined;
+      await counts.keep(worker);
+      if (dismissed) return;
+      const about = { worker: worker.number, workerPid: worker.pid, code, signal };
+      if (code === 0) log.info(about, 'a worker has ended; another takes its place');
+      else log.error(about, 'a worker died; another takes its place');
+      appoint();
+      const [next] = serving();
+      if (next !== undefined) await order(next, 'buried', null);
+    },
+    async reload(next) {
+      const [first, ...others] = serving();
+      if (first === undefined) throw new Error('No worker serves at this moment; try again.');
+      // What is no good is refused by the first, and the others never hear of it.
+      await first.line.ask('reload', next, ORDER_MS);
+      current = next;
+      first.config = next;
+      for (const worker of others) worker.config = next;
+      await Promise.all(others.map((worker) => order(worker, 'reload', next)));
+    },
+    dismiss() {
+      dismissed = true;
+    },
+  };
+}
