@@ -14,6 +14,7 @@ import { example } from './help.ts';
 import { withHouse } from './house.ts';
 import { jidsFrom } from './import-jids.ts';
 import { printable, printJson, printLine, showProgress } from './output.ts';
+import { refuseOtherUser } from './right-user.ts';
 import type { Shell } from './shell.ts';
 
 interface Options {
@@ -87,7 +88,7 @@ async function runImport(shell: Shell, order: Order): Promise<void> {
   if (options.records !== undefined && !source.takesRecords) {
     throw usageError(`--records says nothing about files of ${options.from}.`);
   }
-  await refuseOtherUser(order);
+  if (!options.dryRun) await refuseOtherUser(order.config);
   const basePaths = options.basePath ?? source.basePaths;
   const people = await knownPeople(jidsFrom(shell, deps, options));
   const problems: Problem[] = [];
@@ -124,17 +125,6 @@ async function folderOf(path: string): Promise<string> {
     throw usageError(`There is no folder ${path}.`);
   }
   return folder;
-}
-
-/** What root brings in, the server could neither read nor remove. */
-async function refuseOtherUser({ config: { storage }, options }: Order): Promise<void> {
-  if (options.dryRun || storage.blobs.kind !== 'folder') return;
-  const us = process.getuid?.();
-  const { uid } = await stat(storage.blobs.path);
-  if (us === undefined || us === uid) return;
-  throw new CommandFailure(
-    `The blobs belong to user ${uid}, and this is user ${us}: run it as the user that Porter runs as (sudo -u '#${uid}' …).`,
-  );
 }
 
 async function tell(

@@ -9,6 +9,7 @@ import { addForget } from './forget.ts';
 import { addFsck } from './fsck.ts';
 import { addImport } from './import.ts';
 import { addInit } from './init.ts';
+import { addMove } from './move.ts';
 import { addReference } from './reference.ts';
 import { addServe } from './serve.ts';
 import type { Shell } from './shell.ts';
@@ -34,6 +35,7 @@ const commands: readonly AddCommand[] = [
   addForget,
   addFsck,
   addImport,
+  addMove,
   addWhy,
   addReference,
 ];

@@ -1,3 +1,4 @@
+import type { UploadState } from '../base/records.ts';
 import {
   type CarriedKey,
   type CarriedRange,
@@ -183,8 +184,13 @@ export async function dropRows(
 }
 
 /** See `Carrying.countRows`. */
-export async function countRows(q: Queryable, table: CarriedTable): Promise<number> {
-  const [row] = await q.query<{ count: number }>(`select count(*) as count from ${table}`);
+export async function countRows(
+  q: Queryable,
+  { table, state }: { table: CarriedTable; state?: UploadState },
+): Promise<number> {
+  const where = state === undefined ? '' : ' where state = $1';
+  const params = state === undefined ? [] : [state];
+  const [row] = await q.query<{ count: number }>(`select count(*) as count from ${table}${where}`, params);
   return row?.count ?? 0;
 }
 
@@ -192,8 +198,8 @@ export async function countRows(q: Queryable, table: CarriedTable): Promise<numb
 export async function wrongOwners(q: Queryable, range: Omit<CarriedRange, 'table'>): Promise<string[]> {
   const { where, params } = within({ table: 'owners', ...range });
   const rows = await q.query<{ name: string }>(
-    `select name from (select id, name, uploads, bytes from owners${where}) as some where (uploads, bytes) <> (
-       select count(*), coalesce(sum(size), 0) from uploads where owner_id = some.id and state = 'stored')`,
+    `select name from (select id, name, uploads, bytes from owners${where}) as part where (uploads, bytes) <> (
+       select count(*), coalesce(sum(size), 0) from uploads where owner_id = part.id and state = 'stored')`,
     params,
   );
   return rows.map(({ name }) => name);

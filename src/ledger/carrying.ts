@@ -1,3 +1,4 @@
+import type { UploadState } from '../base/records.ts';
 import type { Value } from './database.ts';
 
 /**
@@ -56,7 +57,8 @@ export interface Carrying {
   writeRows(order: { readonly table: CarriedTable; readonly rows: readonly CarriedRow[] }): Promise<void>;
   /** Only while `arriving`: takes rows out without a record; blobs of uploads become doomed. */
   dropRows(order: { readonly table: CarriedTable; readonly keys: readonly CarriedKey[] }): Promise<void>;
-  countRows(table: CarriedTable): Promise<number>;
+  /** All rows of a table, or the uploads in a state; not by counters, so it takes as long as there are many. */
+  countRows(order: { readonly table: CarriedTable; readonly state?: UploadState }): Promise<number>;
   /** Owners, by id, whose counters do not say what their uploads add up to: of those in a range of `owners`. */
   wrongOwners(range: Omit<CarriedRange, 'table'>): Promise<string[]>;
 }

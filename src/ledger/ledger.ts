@@ -97,7 +97,7 @@ export function createLedger(db: Database, options: LedgerOptions = {}): Ledger 
     findRows: (order) => findRows(db, order),
     writeRows: (order) => db.tx((q) => writeRows(q, order), 'durable', 'arriving'),
     dropRows: (order) => db.tx((q) => dropRows(q, order), 'durable', 'arriving'),
-    countRows: (table) => countRows(db, table),
+    countRows: (order) => countRows(db, order),
     wrongOwners: (range) => wrongOwners(db, range),
 
     close: () => db.close(),

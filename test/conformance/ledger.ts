@@ -1,5 +1,6 @@
 import { describe } from 'node:test';
 import { adoptSuite } from './ledger/adopt.ts';
+import { carryingSuite } from './ledger/carrying.ts';
 import { claimSuite } from './ledger/claims.ts';
 import type { Open } from './ledger/fixture.ts';
 import { hashedSuite } from './ledger/hashed.ts';
@@ -20,6 +21,7 @@ export function ledgerSuite(name: string, open: Open): void {
     claimSuite(open);
     removalSuite(open);
     adoptSuite(open);
+    carryingSuite(open);
     querySuite(open);
     hashedSuite(open);
     queueSuite(open);
