@@ -12,6 +12,7 @@ import { fileShareDoor } from '../http/file-share.ts';
 import { withMirror } from '../http/mirror.ts';
 import { oldLinkServer, pastRouter } from '../http/old-links.ts';
 import type { AddressMatcher } from '../http/peer.ts';
+import { createLinks, type Links } from '../http/presigned.ts';
 import { probes } from '../http/probes.ts';
 import type { Readiness } from '../http/readiness.ts';
 import { createRoutes } from '../http/routes.ts';
@@ -29,9 +30,9 @@ export interface HttpParts {
   /** As of the last reload. */
   readonly current: () => Settings;
   readonly readiness: () => Promise<Readiness>;
-}
   /** Of a process that is one of several workers. */
   readonly desk?: Desk | undefined;
+}
 
 /** Every door that speaks HTTP, behind one server that does not listen yet. */
 export interface HttpDoors {
@@ -51,6 +52,7 @@ export async function openHttp(config: Config, parts: HttpParts): Promise<HttpDo
     hot,
     doors: signedDoors(config, current),
     delivery: deliveryOf(config, trustedProxies),
+    links: linksOf(config, deps),
   });
   const baseUrls = [config.public_url, config.download_url];
   const links = createOldLinks(deps, pathsOf(baseUrls));
@@ -72,9 +74,9 @@ export async function openHttp(config: Config, parts: HttpParts): Promise<HttpDo
     { listen: config.listen, tls: config.tls, shared: desk !== undefined, baseUrls },
   );
   addGauges(meter.registry, { totals: () => ledger.stats(), transfers: () => data.inFlight(), version });
+  desk?.serve('snapshot', () => meter.registry.getMetricsAsJSON());
   return {
     server,
-  desk?.serve('snapshot', () => meter.registry.getMetricsAsJSON());
     async stop(graceMs) {
       await Promise.all([server.stop({ graceMs }), data.close()]);
       await routes.close();
@@ -95,6 +97,11 @@ function deliveryOf({ downloads, storage: { blobs } }: Config, trustedProxies: (
   const folder = blobs.kind === 'folder' ? blobs.path : undefined;
   const { via, internal_prefix: prefix } = downloads;
   return createDelivery({ via, prefix, folder, trustedProxies });
+}
+
+function linksOf({ downloads: { via } }: Config, { blobs, clock }: UploadDeps): Links | undefined {
+  const link = blobs.link?.bind(blobs);
+  return via === 'presigned' && link ? createLinks({ link, clock }) : undefined;
 }
 
 function slotApiOf(config: Config, deps: Parameters<typeof slotApi>[0]): FastifyPluginAsync[] {

@@ -12,11 +12,11 @@ export interface Stores {
 
 /** The one place that knows back ends by name. */
 export async function openStores({ storage, downloads }: Config): Promise<Stores> {
-  if (storage.blobs.kind !== 'folder') throw new Error('no such store');
   const ledger = await openLedger(storage);
-  // A web server that reads the folder by itself must never see half a file.
-  const atomic = downloads.via === 'webserver';
-  const blobs = fsBlobs({ root: storage.blobs.path, sync: storage.sync, atomic });
+  const blobs = await openBlobs(storage, downloads).catch(async (fault) => {
+    await ledger.close();
+    throw fault;
+  });
   return {
     ledger,
     blobs,
@@ -25,6 +25,15 @@ export async function openStores({ storage, downloads }: Config): Promise<Stores
       await ledger.close();
     },
   };
+}
+
+async function openBlobs({ blobs, sync }: Config['storage'], { via }: Config['downloads']): Promise<Blobs> {
+  // A web server that reads the folder by itself must never see half a file.
+  if (blobs.kind === 'folder') return fsBlobs({ root: blobs.path, sync, atomic: via === 'webserver' });
+  const { path_style: pathStyle, public_endpoint: publicEndpoint, ...place } = blobs;
+  // As large as the rest of Porter: loaded only where somebody has asked for it.
+  const { openS3Blobs } = await import('../blobs/s3.ts');
+  return await openS3Blobs({ ...place, pathStyle, publicEndpoint });
 }
 
 async function openLedger({ ledger, sync }: Config['storage']): Promise<Ledger> {

@@ -10,9 +10,9 @@ export interface Blobs {
    * Writes a blob from batches of chunks as they come. A batch belongs to the store until it asks for the next
    * (a store that needs it longer copies it); the source gathers the next one meanwhile.
    * Resolves with the bytes written once they are durable (with `sync`), rejects with the source's own error
-   * where that fails, else with a `BlobFault`.
+   * where that fails, else with a `BlobFault`. `size`, where it is given, is what the source has promised: bytes.
    */
-  put(key: string, batches: AsyncIterable<readonly Uint8Array[]>): Promise<number>;
+  put(key: string, batches: AsyncIterable<readonly Uint8Array[]>, size?: number): Promise<number>;
 
   /**
    * Takes a regular file of this machine in without copying it and resolves with its bytes, durable as those of a
@@ -21,14 +21,29 @@ export interface Blobs {
    */
   adopt?(key: string, file: string): Promise<number | undefined>;
 
-  /** A blob for reading, or undefined where there is none. Stays readable to its end if it is removed meanwhile. */
-  open(key: string): Promise<OpenBlob | undefined>;
+  /**
+   * A blob for reading, or undefined where there is none. What is being read stays readable to its end if the blob is
+   * removed meanwhile. `first`: what will be read first, where not all of it; a store far away asks for no more.
+   */
+  open(key: string, first?: { readonly start: number; readonly end: number }): Promise<OpenBlob | undefined>;
+
+  /** Bytes of a blob, or undefined where there is none. */
+  size(key: string): Promise<number | undefined>;
 
   /** Removes blobs; those that are not there are no error. */
   remove(keys: readonly string[]): Promise<void>;
 
   /** Everything that lies in the store, leftovers of writes included. For fsck; order is not promised. */
   list(): AsyncIterable<StoredBlob>;
+
+  /**
+   * Removes what broken writes have left where no blob is ever looked for, unless something came to it since
+   * `before` (ms since 1970); returns how many. A store whose leftovers lie under a key leaves this out.
+   */
+  tidy?(before: number): Promise<number>;
+
+  /** A link by which anybody can fetch the blob from the store itself. A store without such links leaves this out. */
+  link?(key: string, order: LinkOrder): Promise<string>;
 
   /** Room that is left, or undefined where a store has no such notion. */
   space(): Promise<{ readonly free: number; readonly total: number } | undefined>;
@@ -48,6 +63,17 @@ export interface OpenBlob {
   read(start: number, end: number): AsyncIterable<Uint8Array>;
   /** Must be called once, after every `read` has ended. */
   close(): Promise<void>;
+}
+
+/** What a link is good for, and what the store says in the headers of its answer. */
+export interface LinkOrder {
+  /** Ms since 1970; the same order gives the same link. */
+  readonly signedAt: number;
+  /** Seconds from `signedAt`, at least 1. */
+  readonly lifetime: number;
+  readonly type: string;
+  readonly disposition: string;
+  readonly cacheControl: string;
 }
 
 export interface StoredBlob {

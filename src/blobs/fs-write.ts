@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { append, close, createFile, isKind, makeFolder, remove, rename, statAt, statOf } from './files.ts';
+import { partOf } from './keys.ts';
 import type { Syncs } from './syncs.ts';
 
 export interface WriteOptions {
@@ -10,9 +11,6 @@ export interface WriteOptions {
 }
 
 type Batches = AsyncIterable<readonly Uint8Array[]>;
-
-/** The name of a blob that is not whole yet, in atomic mode. */
-export const partOf = (path: string) => `${path}.part`;
 
 /** Writes the batches to a new file and returns its size; nothing is left of it after a failure. */
 export async function writeBlob(path: string, batches: Batches, options: WriteOptions): Promise<number> {

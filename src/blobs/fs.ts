@@ -1,11 +1,12 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomId } from '../base/ids.ts';
-import { BlobFault, type Blobs, type StoredBlob } from './contract.ts';
+import type { Blobs, StoredBlob } from './contract.ts';
 import { append, blobFault, close, createFile, entriesOf, isKind, remove, spaceAt, statAt } from './files.ts';
 import { linkBlob } from './fs-adopt.ts';
 import { createReadBuffers, openBlob } from './fs-read.ts';
-import { partOf, writeBlob } from './fs-write.ts';
+import { writeBlob } from './fs-write.ts';
+import { checkedKey, isKey, partOf } from './keys.ts';
 import { createSyncs } from './syncs.ts';
 
 export interface FsBlobsOptions {
@@ -21,7 +22,6 @@ export interface FsBlobsOptions {
   readonly readMemory?: number;
 }
 
-const KEY = /^[0-9a-z]{2}\/[0-9a-z]{1,64}(?:\.[0-9a-z]{1,10}){1,2}$/;
 const FOLDER = /^[0-9a-z]{2}$/;
 const AT_ONCE = 16;
 
@@ -32,10 +32,7 @@ export function fsBlobs(options: FsBlobsOptions): Blobs {
   const buffers = createReadBuffers(readMemory);
   makeRoot(root);
 
-  const pathOf = (key: string) => {
-    if (!KEY.test(key)) throw new BlobFault('failed', 'That is not the key of a blob.');
-    return join(root, key);
-  };
+  const pathOf = (key: string) => join(root, checkedKey(key));
   const removeOne = async (key: string) => {
     await removeFile(pathOf(key));
     if (atomic) await removeFile(partOf(pathOf(key)));
@@ -45,6 +42,7 @@ export function fsBlobs(options: FsBlobsOptions): Blobs {
     put: async (key, batches) => writeBlob(pathOf(key), batches, { syncs, atomic }),
     adopt: async (key, file) => linkBlob(root, pathOf(key), file, { syncs, atomic }),
     open: async (key) => openBlob(pathOf(key), buffers),
+    size: async (key) => sizeAt(pathOf(key)),
     async remove(keys) {
       for (let at = 0; at < keys.length; at += AT_ONCE) {
         await Promise.all(keys.slice(at, at + AT_ONCE).map(removeOne));
@@ -83,7 +81,7 @@ async function* listBlobs(root: string): AsyncGenerator<StoredBlob> {
     if (!folder.isDirectory() || !FOLDER.test(folder.name)) continue;
     const entries = await entriesOf(join(root, folder.name));
     const keys = entries.filter((entry) => entry.isFile()).map((entry) => `${folder.name}/${entry.name}`);
-    const ours = keys.filter((key) => KEY.test(key));
+    const ours = keys.filter((key) => isKey(key));
     for (let at = 0; at < ours.length; at += AT_ONCE) {
       const blobs = await Promise.all(ours.slice(at, at + AT_ONCE).map((key) => look(root, key)));
       yield* blobs.filter((blob) => blob !== undefined);
@@ -96,6 +94,16 @@ async function look(root: string, key: string): Promise<StoredBlob | undefined> 
   try {
     const { size, mtimeMs } = await statAt(join(root, key));
     return { key, size, modifiedAt: Math.floor(mtimeMs) };
+  } catch (fault) {
+    if (isKind(fault, 'missing')) return undefined;
+    throw fault;
+  }
+}
+
+async function sizeAt(path: string): Promise<number | undefined> {
+  try {
+    const stats = await statAt(path);
+    return stats.isFile() ? stats.size : undefined;
   } catch (fault) {
     if (isKind(fault, 'missing')) return undefined;
     throw fault;

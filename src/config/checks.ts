@@ -71,7 +71,8 @@ function checkPrefixes(retention: Section, complain: Complain): void {
 /** What only the values themselves can tell. */
 export function settingProblems(settings: Settings, lines: Lines): Problem[] {
   const problems: Problem[] = [];
-  const complain: Complain = (key, message) => problems.push({ line: lineOfKey(lines, key), key, message });
+  const complain: Complain = (key, message, hint) =>
+    problems.push({ line: lineOfKey(lines, key), key, message, ...(hint !== undefined && { hint }) });
   for (const [place, text] of repeated(settings.listen.map(addressText))) {
     complain(`listen[${place}]`, `${text} is listed twice`);
   }
@@ -80,18 +81,24 @@ export function settingProblems(settings: Settings, lines: Lines): Problem[] {
   }
   checkPaths(settings, complain);
   checkMessages(settings, complain);
-  if (settings.downloads.via !== 'self' && settings.storage.blobs.kind !== 'folder') {
-    complain(
-      'downloads.via',
-      `${settings.downloads.via} needs the blobs in a folder: a web server is to read it`,
-    );
-  }
+  checkSender(settings, complain);
   settings.access.forEach((rule, place) => {
     const limited = rule.max_file_size ?? rule.max_total_size ?? rule.bytes_per ?? rule.uploads_per;
     if (rule.deny && limited !== null)
       complain(`access[${place}].deny`, 'a rule that denies can have no limits');
   });
   return problems;
+}
+
+/** Who sends the files must be able to read them. */
+function checkSender({ downloads: { via }, storage: { blobs } }: Settings, complain: Complain): void {
+  if (via === 'presigned' && blobs.kind !== 's3') {
+    const hint = 'set storage.blobs to an s3:// URL, or leave downloads.via out';
+    complain('downloads.via', 'presigned needs the blobs on S3: links lead there', hint);
+  } else if (via !== 'self' && via !== 'presigned' && blobs.kind !== 'folder') {
+    const hint = 'presigned lets S3 send the files itself';
+    complain('downloads.via', `${via} needs the blobs in a folder: a web server is to read it`, hint);
+  }
 }
 
 function addressText(address: Settings['listen'][number]): string {

@@ -48,6 +48,7 @@ export const builtFeatures: ReadonlySet<Feature> = new Set<Feature>([
   'external',
   'file_share',
   'workers',
+  'storage.blobs',
   'storage.ledger',
   'downloads.via',
 ]);

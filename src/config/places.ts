@@ -17,6 +17,8 @@ export type BlobPlace =
       /** Without slashes around it; empty for none. */
       readonly prefix: string;
       readonly endpoint: string | null;
+      /** By which clients reach the same store; null where it is the same. */
+      readonly public_endpoint: string | null;
       readonly region: string | null;
       readonly path_style: boolean;
       readonly create: boolean;
@@ -119,7 +121,7 @@ export function blobPlace() {
   });
 }
 
-const S3_OPTIONS = ['endpoint', 'region', 'path_style', 'create'];
+const S3_OPTIONS = ['endpoint', 'public_endpoint', 'region', 'path_style', 'create'];
 
 function readS3(text: string): BlobPlace | undefined {
   if (!URL.canParse(text)) return undefined;
@@ -129,18 +131,23 @@ function readS3(text: string): BlobPlace | undefined {
   }
   const stranger = [...url.searchParams.keys()].find((name) => !S3_OPTIONS.includes(name));
   if (stranger !== undefined) throw new Unfit(`s3:// knows ${S3_OPTIONS.join(', ')}, and not "${stranger}"`);
-  const endpoint = url.searchParams.get('endpoint');
-  if (endpoint !== null && !webUrl(endpoint)) throw new Unfit('endpoint must be an http:// or https:// URL');
   if (url.host === '') throw new Unfit('names no bucket: s3://bucket/prefix');
   return {
     kind: 's3',
     bucket: url.host,
     prefix: readPrefix(url.pathname),
-    endpoint,
+    endpoint: readEndpoint(url, 'endpoint'),
+    public_endpoint: readEndpoint(url, 'public_endpoint'),
     region: url.searchParams.get('region'),
     path_style: readFlag(url, 'path_style'),
     create: readFlag(url, 'create'),
   };
+}
+
+function readEndpoint(url: URL, name: string): string | null {
+  const endpoint = url.searchParams.get(name);
+  if (endpoint !== null && !webUrl(endpoint)) throw new Unfit(`${name} must be an http:// or https:// URL`);
+  return endpoint;
 }
 
 function readPrefix(path: string): string {

@@ -155,10 +155,11 @@ export const retention = z.strictObject({
 
 export const downloads = z.strictObject({
   via: preset(
-    oneOf(['self', 'x-accel-redirect', 'x-sendfile', 'webserver']),
+    oneOf(['self', 'x-accel-redirect', 'x-sendfile', 'webserver', 'presigned']),
     'self',
-    'Who sends the bytes: Porter; the web server before it, told by a header; or a web server alone, in which case ' +
-      'links point at `download_url` and Porter refuses to serve files.',
+    'Who sends the bytes: Porter; the web server before it, told by a header; a web server alone, in which case ' +
+      'links point at `download_url` and Porter refuses to serve files; or, with the files on S3, S3 itself: `presigned` ' +
+      'answers a GET with a redirect to a link that holds for minutes.',
   ),
   internal_prefix: optional(
     internalPrefix(),

@@ -23,7 +23,7 @@ const storage = z.strictObject({
     blobPlace(),
     './data/blobs',
     'Where the files are: a folder, or `s3://bucket/prefix?endpoint=…&region=…&path_style=true&create=true`, with ' +
-      'keys from the standard AWS environment, profile or role.',
+      'keys from the standard AWS environment, profile or role (docs/s3.md).',
   ),
   ledger: preset(
     ledgerPlace(),

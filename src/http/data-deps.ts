@@ -2,6 +2,7 @@ import type { HotFiles } from '../uploads/hot.ts';
 import type { ReceiveDeps } from '../uploads/incoming.ts';
 import type { Delivery } from './delivery.ts';
 import type { FileDoor } from './file-door.ts';
+import type { Links } from './presigned.ts';
 
 /** What a reload may change. */
 export interface DataPlaneSettings {
@@ -20,6 +21,8 @@ export interface DataPlaneDeps extends ReceiveDeps {
   readonly hot: HotFiles;
   /** Who sends the bytes of files, where it is not Porter. */
   readonly delivery?: Delivery | undefined;
+  /** Where files can be fetched from their store, past Porter. */
+  readonly links?: Links | undefined;
   /** Doors besides those of our own slots. */
   readonly doors?: readonly FileDoor[];
 }

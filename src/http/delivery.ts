@@ -18,9 +18,11 @@ export interface HandOver {
  */
 export type Delivery = (upload: Upload, request: IncomingMessage) => HandOver | undefined;
 
+/** `downloads.via`. */
+export type Via = 'self' | 'x-accel-redirect' | 'x-sendfile' | 'webserver' | 'presigned';
+
 export interface DeliverySettings {
-  /** `downloads.via`. */
-  readonly via: 'self' | 'x-accel-redirect' | 'x-sendfile' | 'webserver';
+  readonly via: Via;
   /** `downloads.internal_prefix`. */
   readonly prefix: string | null;
   /** Where the blobs are; undefined where that is no folder. */

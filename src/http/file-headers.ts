@@ -15,6 +15,9 @@ export interface FileHeaders extends Validators {
   readonly whole: readonly string[];
   /** Of an answer with a part of it; without `Cache-Control`, `Content-Length` and `Content-Range`. */
   readonly part: readonly string[];
+  readonly type: string;
+  /** `Content-Disposition`. */
+  readonly disposition: string;
   /** `Cache-Control` is up to the admin where the config names it. */
   readonly ownCaching: boolean;
   /** When the file ends, ms since 1970; null = never. */
@@ -57,10 +60,11 @@ function makeHeaders(upload: Upload, settings: DataPlaneSettings, retention: Ret
   ];
   const type = readMediaType(upload.type) ?? UNKNOWN_TYPE;
   const shown = isShownInline(type, settings.inlineTypes) ? 'inline' : 'attachment';
+  const disposition = contentDisposition(shown, upload.name);
   const content = list({
     'Content-Type': type,
     'Accept-Ranges': 'bytes',
-    'Content-Disposition': contentDisposition(shown, upload.name),
+    'Content-Disposition': disposition,
   });
   const part = [...content, ...common];
   return {
@@ -69,6 +73,8 @@ function makeHeaders(upload: Upload, settings: DataPlaneSettings, retention: Ret
     common,
     whole: ['Content-Length', String(upload.size), ...part],
     part,
+    type,
+    disposition,
     ownCaching: !replaced.has('cache-control'),
     end: endOf(retention, upload),
     settings,

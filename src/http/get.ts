@@ -2,11 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { HotFile } from '../uploads/hot.ts';
 import type { OpenBlob, Serving } from '../uploads/serve.ts';
 import { judgeConditions, rangeMayApply } from './conditions.ts';
+import { CORS_FLAT } from './cors.ts';
 import type { DataPlaneDeps } from './data-deps.ts';
 import type { HandOver } from './delivery.ts';
 import { sendBlob } from './download.ts';
 import { sendEmpty } from './empty.ts';
 import { cacheControl, type FileHeaders, headersOf } from './file-headers.ts';
+import type { Links } from './presigned.ts';
 import { type ByteRange, readRange } from './ranges.ts';
 import { answerTo } from './reply.ts';
 
@@ -58,7 +60,7 @@ async function lookAndAnswer(
 }
 
 function answer(asked: Asked): Promise<void> | undefined {
-  const { req, res, file, headers } = asked;
+  const { deps, req, res, file, headers } = asked;
   const status = judgeConditions(req.headers, headers);
   if (status !== undefined) return sendInstead(asked, status);
   const range = rangeOf(asked);
@@ -66,6 +68,7 @@ function answer(asked: Asked): Promise<void> | undefined {
     return sendEmpty(res, 416, ['Content-Range', `bytes */${file.upload.size}`]);
   }
   if (req.method === 'HEAD') return sendSmall(asked, undefined, undefined);
+  if (deps.links && req.headers['if-match'] === undefined) return redirect(asked, deps.links);
   const handedOver = toWebServer(asked, range);
   if (handedOver) return handOver(asked, handedOver, range);
   return file.body ? sendSmall(asked, file.body, range) : openAndSend(asked, range);
@@ -87,6 +90,23 @@ function handOver(asked: Asked, to: HandOver, range: ByteRange | undefined): und
   deps.meter.served(range ? range.end - range.start : file.upload.size);
 }
 
+const REDIRECT = ['Content-Length', '0', 'Cache-Control', 'no-store'];
+
+/**
+ * To where the file lies. The next time it may be gone, so that no cache may answer in our place. If-Match alone stays
+ * here, because the store has an ETag of its own.
+ */
+async function redirect(asked: Asked, links: Links): Promise<void> {
+  const { deps, res, file, headers } = asked;
+  try {
+    const link = await links(file.upload, headers);
+    res.writeHead(302, ['Location', link, ...REDIRECT, ...CORS_FLAT]).end();
+    deps.meter.served(0);
+  } catch (error) {
+    failQuietly(deps, res, error);
+  }
+}
+
 /** Headers as name, value, name, value, but for one. */
 function without(name: string, headers: readonly string[]): string[] {
   return headers.filter((_, place) => headers[place - (place % 2)] !== name);
@@ -102,7 +122,7 @@ function rangeOf({ req, file, headers }: Asked): ReturnType<typeof readRange> {
 async function openAndSend(asked: Asked, range: ByteRange | undefined): Promise<void> {
   const { deps, serving, res, file } = asked;
   try {
-    const bytes = await serving.open(file);
+    const bytes = await serving.open(file, range);
     if (bytes === undefined) sendEmpty(res, 404);
     else if (bytes instanceof Uint8Array) sendSmall(asked, bytes, range);
     else await sendLarge(asked, bytes, range);

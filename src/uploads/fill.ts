@@ -58,7 +58,8 @@ export async function fill(
 function takeBytes(deps: ReceiveDeps, upload: Upload, arrival: Arrival): Promise<number> {
   checkArrival(deps, upload, arrival);
   arrival.body.accept();
-  return deps.blobs.put(upload.blob, arrival.body.batches(deps.transfers.pace, exactly(upload)));
+  const batches = arrival.body.batches(deps.transfers.pace, exactly(upload));
+  return deps.blobs.put(upload.blob, batches, upload.size);
 }
 
 /** Exactly as many bytes as the slot has: one more ends it at once, one fewer at the end. */

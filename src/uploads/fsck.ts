@@ -61,7 +61,7 @@ async function checkUploads(deps: UploadDeps, options: FsckOptions, report: Fsck
 
 async function checkUpload(deps: UploadDeps, options: FsckOptions, upload: Upload): Promise<void> {
   const { id, owner, name, size: expected } = upload;
-  const found = await sizeOf(deps, upload.blob);
+  const found = await deps.blobs.size(upload.blob);
   if (found === expected) return;
   // It may have been removed since its page was read.
   if ((await deps.ledger.known([id])).length === 0) return;
@@ -73,12 +73,6 @@ async function checkUpload(deps: UploadDeps, options: FsckOptions, upload: Uploa
     options.found({ kind: 'wrong_size', id, expected, found });
     if (options.repair) await deps.ledger.correctSize({ id, size: found });
   }
-}
-
-async function sizeOf(deps: UploadDeps, key: string): Promise<number | undefined> {
-  const blob = await deps.blobs.open(key);
-  await blob?.close();
-  return blob?.size;
 }
 
 async function checkBlobs(deps: UploadDeps, options: FsckOptions, report: FsckReport): Promise<void> {

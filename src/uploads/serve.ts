@@ -1,10 +1,16 @@
 import type { Upload } from '../base/records.ts';
-import type { OpenBlob } from '../blobs/contract.ts';
+import type { LinkOrder, OpenBlob } from '../blobs/contract.ts';
 import { isVisible } from '../policy/retention.ts';
 import type { UploadDeps } from './deps.ts';
 import { type HotFile, type HotFiles, SMALL_BODY } from './hot.ts';
 
-export type { OpenBlob };
+export type { LinkOrder, OpenBlob };
+
+/** Bytes of a file, from `start` up to, not including, `end`. */
+export interface Part {
+  readonly start: number;
+  readonly end: number;
+}
 
 export interface ServeDeps extends UploadDeps {
   readonly hot: HotFiles;
@@ -16,8 +22,11 @@ export interface Serving {
   known(locator: string): HotFile | undefined;
   /** A file that can be fetched now, or undefined: unknown, not stored yet, expired and removed look alike. */
   find(locator: string): Promise<HotFile | undefined>;
-  /** Its bytes: whole where they are few, else open for reading (the caller closes it). Undefined where lost. */
-  open(file: HotFile): Promise<Buffer | OpenBlob | undefined>;
+  /**
+   * Its bytes: whole where they are few, else open for reading (the caller closes it). Undefined where lost.
+   * `part`: what is wanted, where that is not all.
+   */
+  open(file: HotFile, part?: Part): Promise<Buffer | OpenBlob | undefined>;
 }
 
 export function createServing(deps: ServeDeps): Serving {
@@ -48,9 +57,10 @@ export function createServing(deps: ServeDeps): Serving {
   return {
     known: (locator) => visible(hot.get(locator)),
     find: async (locator) => visible(await lookUpShared(locator)),
-    async open({ upload, body }) {
+    async open({ upload, body }, part) {
       if (body) return body;
-      const blob = await blobs.open(upload.blob);
+      const isSmall = upload.size <= SMALL_BODY;
+      const blob = await blobs.open(upload.blob, isSmall ? undefined : part);
       if (blob === undefined || blob.size !== upload.size) {
         await blob?.close();
         log.error(
@@ -59,7 +69,7 @@ export function createServing(deps: ServeDeps): Serving {
         );
         return undefined;
       }
-      return upload.size <= SMALL_BODY ? readWhole(deps, upload, blob) : blob;
+      return isSmall ? readWhole(deps, upload, blob) : blob;
     },
   };
 }

@@ -7,6 +7,8 @@ import { buryDoomed } from './remove.ts';
 
 /** Rows that one transaction of a sweep takes: a few milliseconds of the ledger, whatever the backlog. */
 const BATCH = 500;
+/** A write into which nothing has come for a day belongs to nobody any more. */
+const BROKEN_OFF_MS = 86_400_000;
 /** Purposes that the XEP knows; uploads keep theirs even when the config no longer offers it. */
 const XEP_PURPOSES = ['', 'message', 'profile', 'ephemeral', 'permanent'];
 
@@ -59,7 +61,10 @@ export async function sweep(deps: UploadDeps, options: SweepOptions): Promise<Sw
     if (options.signal?.aborted) break;
     await run(deps, task, options, report);
   }
-  if (!options.dryRun) await buryDoomed(deps);
+  if (!options.dryRun) {
+    await buryDoomed(deps);
+    await deps.blobs.tidy?.(deps.clock() - BROKEN_OFF_MS);
+  }
   deps.meter.swept(performance.now() - start);
   deps.log.info({ ...report, ms: Math.round(performance.now() - start) }, 'sweep done');
   return report;

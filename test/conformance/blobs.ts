@@ -79,6 +79,47 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
       }
     });
 
+    test('what says its size beforehand is stored like all else', async (t) => {
+      const blobs = await withStore(t);
+      for (const size of [1, 100_000, 20_000_000]) {
+        const key = newKey();
+        const whole = Buffer.from(Array.from({ length: 4096 }, (_, at) => (at * 13) & 255));
+        const bytes = Buffer.alloc(size, whole);
+        const cut = size >> 1;
+        assert.equal(
+          await blobs.put(key, each([[bytes.subarray(0, cut)], [bytes.subarray(cut)]]), size),
+          size,
+        );
+        assert.equal(await blobs.size(key), size);
+        assert.ok((await readAll(blobs, key)).equals(bytes));
+      }
+    });
+
+    test('its size is known without reading it', async (t) => {
+      const blobs = await withStore(t);
+      const key = newKey();
+      assert.equal(await blobs.size(key), undefined);
+      await blobs.put(key, each([[Buffer.alloc(1234)], [Buffer.alloc(6)]]));
+      assert.equal(await blobs.size(key), 1240);
+    });
+
+    test('a part that is asked for first comes first, and the rest when it is wanted', async (t) => {
+      const blobs = await withStore(t);
+      const key = newKey();
+      const whole = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 11) & 255));
+      await blobs.put(key, each([[whole]]));
+      const blob = await blobs.open(key, { start: 150_000, end: 199_999 });
+      assert.ok(blob);
+      assert.equal(blob.size, whole.length);
+      assert.deepEqual(await readRange(blob, 150_000, 199_999), whole.subarray(150_000, 199_999));
+      assert.deepEqual(await readRange(blob, 0, 200_000), whole);
+      await blob.close();
+      const beyond = await blobs.open(key, { start: 500_000, end: 500_001 });
+      assert.equal(beyond?.size, whole.length);
+      await beyond.close();
+      assert.equal(await blobs.open(newKey(), { start: 0, end: 1 }), undefined);
+    });
+
     test('any part of it can be read, and read again', async (t) => {
       const blobs = await withStore(t);
       const key = newKey();
@@ -138,12 +179,14 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
       const key = newKey();
       const broken = new Error('the sender is gone');
       async function* failing() {
-        yield [Buffer.alloc(2_000_000)];
+        for (let round = 0; round < 10; round += 1) yield [Buffer.alloc(2_000_000)];
         throw broken;
       }
-      await assert.rejects(blobs.put(key, failing()), broken);
-      assert.equal(await blobs.open(key), undefined);
-      assert.deepEqual(await keysOf(blobs), []);
+      for (const size of [undefined, 20_000_001, 50_000_000]) {
+        await assert.rejects(blobs.put(key, failing(), size), broken);
+        assert.equal(await blobs.open(key), undefined);
+        assert.deepEqual(await keysOf(blobs), []);
+      }
     });
 
     test('after a failure the same key can be put', async (t) => {

@@ -29,6 +29,8 @@ export const peers = {
   curl: { packages: ['curl'], proof: 'curl' },
   // Each Debian has another version in the path; tests look for it.
   postgresql: { packages: ['postgresql'], proof: 'psql' },
+  // A monitor, a store and a gateway make an S3 server.
+  ceph: { packages: ['ceph-mon', 'ceph-osd', 'radosgw'], proof: 'radosgw' },
   systemd: { packages: ['systemd'], proof: 'systemd-analyze' },
   wrk: { packages: ['wrk'], proof: 'wrk' },
 } as const satisfies Record<string, Peer>;

@@ -21,6 +21,12 @@ describe('who sends the files, in the config', () => {
     assert.match(fault(text), /:2: downloads\.via: x-sendfile needs the blobs in a folder/);
   });
 
+  test('may be S3 itself where the files are there, and only then', () => {
+    const text = 'storage: {blobs: "s3://bucket"}\ndownloads: {via: presigned}';
+    assert.equal(read(text).downloads.via, 'presigned');
+    assert.match(fault('downloads: {via: presigned}'), /presigned needs the blobs on S3.*s3:\/\/ URL/s);
+  });
+
   test('takes a prefix with a slash at its end, or adds it', () => {
     for (const given of ['/inside', '/inside/']) {
       const text = `downloads: {via: x-accel-redirect, internal_prefix: ${given}}`;

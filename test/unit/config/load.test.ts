@@ -126,6 +126,7 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
       bucket: 'pictures',
       prefix: 'some/prefix',
       endpoint: 'http://127.0.0.1:9000',
+      public_endpoint: null,
       region: 'eu',
       path_style: true,
       create: true,

@@ -1,0 +1,93 @@
+import { Agent } from 'node:http';
+import { Agent as SecureAgent } from 'node:https';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { streamHandler } from './s3-stream.ts';
+
+export interface S3Place {
+  readonly bucket: string;
+  /** What all keys begin with, without slashes around it; empty for none. */
+  readonly prefix: string;
+  /** Null for AWS itself. */
+  readonly endpoint: string | null;
+  /** The endpoint by which others reach the same store; null where it is the same. */
+  readonly publicEndpoint: string | null;
+  /** Null for what the environment or the profile says. */
+  readonly region: string | null;
+  /** Is the bucket named in the path, and not in the host? */
+  readonly pathStyle: boolean;
+}
+
+/** Clients of one store. They share its keys, which come by the standard AWS environment, profile or role. */
+export interface S3Clients {
+  /** For all requests that are soon done; tries again what can be tried again. */
+  readonly short: S3Client;
+  /** For answers that last as long as their reader takes. */
+  readonly reads: S3Client;
+  /** For bodies of `streamedBody()`; never tries again. */
+  readonly streams: S3Client;
+  /** Makes links for others. */
+  readonly links: S3Client;
+  close(): void;
+}
+
+const nothing = () => {};
+/** What goes wrong comes back as a failure; the library has nothing to say on the console. */
+const quiet = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+const CONNECT_WITHIN = 5_000;
+/** Milliseconds for an answer to begin. */
+export const ANSWER_WITHIN = 60_000;
+/** Short requests at a time. Others wait in line. */
+const AT_ONCE = 64;
+
+export function openClients(place: S3Place): S3Clients {
+  const short = new S3Client({ ...configOf(place), requestHandler: handlerOptions(AT_ONCE) });
+  const shared = { ...configOf(place), credentials: short.config.credentials };
+  const reads = new S3Client({ ...shared, requestHandler: handlerOptions(Number.POSITIVE_INFINITY) });
+  const streams = new S3Client({ ...shared, maxAttempts: 1, requestHandler: streamHandler(ANSWER_WITHIN) });
+  const { publicEndpoint } = place;
+  const links = new S3Client({ ...shared, ...(publicEndpoint !== null && { endpoint: publicEndpoint }) });
+  const all = [short, reads, streams, links];
+  return {
+    short,
+    reads,
+    streams,
+    links,
+    close() {
+      for (const client of all) client.destroy();
+    },
+  };
+}
+
+function configOf({ endpoint, region, pathStyle }: S3Place): S3ClientConfig {
+  const known = region ?? regionOf(endpoint);
+  return {
+    forcePathStyle: pathStyle,
+    maxAttempts: 3,
+    // What goes beyond plain S3 is left out: not every store knows it.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    expectContinueHeader: false,
+    logger: quiet,
+    ...(endpoint !== null && { endpoint }),
+    ...(known !== undefined && { region: known }),
+  };
+}
+
+/** Stores of one's own seldom care for a region, but the signature needs a word. */
+function regionOf(endpoint: string | null): string | undefined {
+  const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
+  return AWS_REGION ?? AWS_DEFAULT_REGION ?? (endpoint === null ? undefined : 'us-east-1');
+}
+
+function handlerOptions(maxSockets: number) {
+  const agent = { keepAlive: true, maxSockets, maxFreeSockets: AT_ONCE };
+  return {
+    httpAgent: new Agent(agent),
+    httpsAgent: new SecureAgent(agent),
+    connectionTimeout: CONNECT_WITHIN,
+    requestTimeout: ANSWER_WITHIN,
+    throwOnRequestTimeout: true,
+    logger: quiet,
+  };
+}

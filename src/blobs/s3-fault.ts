@@ -1,0 +1,67 @@
+import { BlobFault, type BlobFaultKind } from './contract.ts';
+
+/** What S3 and its likes call their failures, where more can be said than that something failed. */
+const KINDS: Readonly<Record<string, BlobFaultKind>> = {
+  QuotaExceeded: 'full',
+  BucketQuotaExceeded: 'full',
+  StorageQuotaExceeded: 'full',
+  XMinioAdminBucketQuotaExceeded: 'full',
+  XMinioStorageFull: 'full',
+  InsufficientStorage: 'full',
+  InsufficientCapacity: 'full',
+  EntityTooLarge: 'full',
+  AccessDenied: 'denied',
+  AllAccessDisabled: 'denied',
+  AccountProblem: 'denied',
+  InvalidAccessKeyId: 'denied',
+  SignatureDoesNotMatch: 'denied',
+  ExpiredToken: 'denied',
+  InvalidToken: 'denied',
+  Forbidden: 'denied',
+  NoSuchKey: 'missing',
+  NoSuchBucket: 'missing',
+  NoSuchUpload: 'missing',
+  NotFound: 'missing',
+};
+
+const INSUFFICIENT_STORAGE = 507;
+
+interface Failure {
+  readonly code: string;
+  /** Status of the answer; undefined where there was none. */
+  readonly status: number | undefined;
+}
+
+/** What the client library has thrown, in its two facts. */
+export function failureOf(cause: unknown): Failure {
+  const { name, code, Code, $metadata } = cause as {
+    name?: string;
+    code?: string;
+    Code?: string;
+    $metadata?: { httpStatusCode?: number };
+  };
+  const status = $metadata?.httpStatusCode;
+  return { code: (status === undefined ? code : Code) ?? name ?? 'unknown', status };
+}
+
+/** A failure of the client library in our words; its message names what S3 said, never a bucket or a key. */
+export function s3Fault(cause: unknown): BlobFault {
+  if (cause instanceof BlobFault) return cause;
+  const { code, status } = failureOf(cause);
+  const kind = status === INSUFFICIENT_STORAGE ? 'full' : (KINDS[code] ?? 'failed');
+  const answer = status === undefined ? code : `${code}, status ${status}`;
+  return new BlobFault(
+    kind,
+    `The blob store failed: S3 said ${answer}.`.replace('S3 said unknown', 'S3'),
+    cause,
+  );
+}
+
+/** Runs what may fail; its failure comes back in our words. */
+export async function translated<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    throw s3Fault(cause);
+  }
+}

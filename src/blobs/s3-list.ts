@@ -1,0 +1,139 @@
+import {
+  AbortMultipartUploadCommand,
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  ListMultipartUploadsCommand,
+  type ListMultipartUploadsCommandOutput,
+  paginateListObjectsV2,
+  paginateListParts,
+} from '@aws-sdk/client-s3';
+import { BlobFault, type StoredBlob } from './contract.ts';
+import { isKey, keyOfPart, partOf } from './keys.ts';
+import type { S3Clients } from './s3-client.ts';
+import { failureOf, s3Fault } from './s3-fault.ts';
+
+export interface S3ListDeps {
+  readonly clients: S3Clients;
+  readonly bucket: string;
+  /** What the name of every object has before the key. */
+  readonly base: string;
+}
+
+/** As many as S3 takes at a time. */
+const AT_ONCE = 1000;
+
+async function* listObjects({ clients, bucket, base }: S3ListDeps): AsyncGenerator<StoredBlob> {
+  const pages = paginateListObjectsV2({ client: clients.short }, { Bucket: bucket, Prefix: base });
+  for await (const { Contents = [] } of pages) {
+    for (const { Key = '', Size = 0, LastModified } of Contents) {
+      const key = Key.slice(base.length);
+      if (isKey(key)) yield { key, size: Size, modifiedAt: LastModified?.getTime() ?? 0 };
+    }
+  }
+}
+
+/** Writes that are under way, or broke off with their process. */
+async function* listUnfinished({ clients, bucket, base }: S3ListDeps): AsyncGenerator<Unfinished> {
+  for (let after: Marker | undefined = {}; after; ) {
+    const page: ListMultipartUploadsCommandOutput = await clients.short.send(
+      new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: base, ...after }),
+    );
+    for (const { Key = '', UploadId = '', Initiated } of page.Uploads ?? []) {
+      const key = Key.slice(base.length);
+      if (isKey(key)) yield { key, name: Key, id: UploadId, begunAt: Initiated?.getTime() ?? 0 };
+    }
+    after = nextOf(page);
+  }
+}
+
+interface Marker {
+  readonly KeyMarker?: string;
+  readonly UploadIdMarker?: string;
+}
+
+function nextOf({ IsTruncated, NextKeyMarker, NextUploadIdMarker }: ListMultipartUploadsCommandOutput) {
+  if (!IsTruncated || !NextKeyMarker) return undefined;
+  return { KeyMarker: NextKeyMarker, ...(NextUploadIdMarker && { UploadIdMarker: NextUploadIdMarker }) };
+}
+
+interface Unfinished {
+  readonly key: string;
+  /** Of the object. */
+  readonly name: string;
+  readonly id: string;
+  readonly begunAt: number;
+}
+
+/** All blobs, and as `<key>.part` the writes that are not finished. */
+export async function* listAll(deps: S3ListDeps): AsyncGenerator<StoredBlob> {
+  try {
+    yield* listObjects(deps);
+    for await (const { key, begunAt } of listUnfinished(deps))
+      yield { key: partOf(key), size: 0, modifiedAt: begunAt };
+  } catch (cause) {
+    throw s3Fault(cause);
+  }
+}
+
+/** Keys, or names of unfinished writes. */
+export async function removeObjects(deps: S3ListDeps, keys: readonly string[]): Promise<void> {
+  const parts = new Set(keys.map(keyOfPart).filter((key) => key !== undefined));
+  const whole = keys.filter((key) => keyOfPart(key) === undefined);
+  for (let at = 0; at < whole.length; at += AT_ONCE) await removeSome(deps, whole.slice(at, at + AT_ONCE));
+  if (parts.size === 0) return;
+  for await (const unfinished of listUnfinished(deps)) {
+    if (parts.has(unfinished.key)) await abort(deps, unfinished);
+  }
+}
+
+async function removeSome({ clients, bucket, base }: S3ListDeps, keys: readonly string[]): Promise<void> {
+  const [only] = keys;
+  if (keys.length === 1) {
+    await clients.short.send(new DeleteObjectCommand({ Bucket: bucket, Key: `${base}${only}` }));
+    return;
+  }
+  const Delete = { Quiet: true, Objects: keys.map((key) => ({ Key: base + key })) };
+  // The checksum that every store knows.
+  const order = new DeleteObjectsCommand({ Bucket: bucket, Delete, ChecksumAlgorithm: 'MD5' });
+  const { Errors = [] } = await clients.short.send(order);
+  const failed = Errors.find(({ Code }) => Code !== 'NoSuchKey');
+  if (failed)
+    throw new BlobFault('failed', `The blob store failed: S3 said ${failed.Code} to a removal.`, failed);
+}
+
+async function abort({ clients, bucket }: S3ListDeps, { name, id }: Unfinished): Promise<void> {
+  const order = new AbortMultipartUploadCommand({ Bucket: bucket, Key: name, UploadId: id });
+  await clients.short.send(order).catch(unlessGone);
+}
+
+/** Ends writes into which nothing has come since `before`; returns how many. */
+export async function removeStale(deps: S3ListDeps, before: number): Promise<number> {
+  let removed = 0;
+  for await (const unfinished of listUnfinished(deps)) {
+    if (!(await isStale(deps, unfinished, before))) continue;
+    await abort(deps, unfinished);
+    removed += 1;
+  }
+  return removed;
+}
+
+async function isStale(deps: S3ListDeps, unfinished: Unfinished, before: number): Promise<boolean> {
+  if (unfinished.begunAt >= before) return false;
+  const latest = await lastPartAt(deps, unfinished).catch(unlessGone);
+  return latest !== undefined && latest < before;
+}
+
+/** When its latest part came; 0 where there is none. */
+async function lastPartAt({ clients, bucket }: S3ListDeps, { name, id }: Unfinished): Promise<number> {
+  const order = { Bucket: bucket, Key: name, UploadId: id };
+  let latest = 0;
+  for await (const { Parts = [] } of paginateListParts({ client: clients.short }, order)) {
+    for (const { LastModified } of Parts) latest = Math.max(latest, LastModified?.getTime() ?? 0);
+  }
+  return latest;
+}
+
+/** Somebody else may have ended it meanwhile. */
+function unlessGone(cause: unknown): void {
+  if (failureOf(cause).code !== 'NoSuchUpload') throw cause;
+}

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { after, before, describe } from 'node:test';
+import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { openS3Blobs } from '../../src/blobs/s3.ts';
+import { needs } from '../real/peers.ts';
+import { type RunningS3, startS3 } from '../real/s3.ts';
+import { blobsSuite } from './blobs.ts';
+
+const MIB = 1024 * 1024;
+const settings = [
+  ['S3', {}],
+  ['S3, with room for no part to wait until it is whole', { writeMemory: 0 }],
+  ['S3, in small parts', { partSize: 5 * MIB }],
+] as const;
+
+describe('the real S3', { skip: needs('ceph') }, () => {
+  let s3: RunningS3;
+  before(async () => {
+    s3 = await startS3();
+    Object.assign(process.env, s3.env);
+  });
+  after(() => s3.remove());
+
+  for (const [name, options] of settings) {
+    blobsSuite(name, async () => {
+      const { endpoint, client } = s3;
+      const Bucket = await s3.newBucket();
+      const place = { bucket: Bucket, prefix: 'some/files', endpoint, publicEndpoint: null, region: null };
+      const blobs = await openS3Blobs({ ...place, pathStyle: true, create: false, ...options });
+      const close = async () => {
+        const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
+        assert.deepEqual(Uploads, []);
+      };
+      return { blobs, close };
+    });
+  }
+});
