@@ -1,0 +1,44 @@
+import { isIPv6 } from 'node:net';
+import { addressMatcher } from '../../base/addresses.ts';
+
+/** Networks of one's own: loopback, private, carrier-grade NAT, ULA. */
+const isOwn = addressMatcher([
+  '127.0.0.0/8',
+  '10.0.0.0/8',
+  '172.16.0.0/12',
+  '192.168.0.0/16',
+  '100.64.0.0/10',
+]);
+const isOwn6 = addressMatcher(['::1', 'fc00::/7']);
+
+/**
+ * What nobody fetches a picture from (IANA special-purpose registries): this host, link-local with the metadata
+ * services of clouds, documentation, benchmarks, multicast, reserved.
+ */
+const isSpecial = addressMatcher([
+  '0.0.0.0/8',
+  '169.254.0.0/16',
+  '192.0.0.0/24',
+  '192.0.2.0/24',
+  '192.88.99.0/24',
+  '198.18.0.0/15',
+  '198.51.100.0/24',
+  '203.0.113.0/24',
+  '224.0.0.0/4',
+  '240.0.0.0/4',
+]);
+/** Of IPv6 only global unicast counts, without what wraps or documents other addresses. */
+const isGlobal6 = addressMatcher(['2000::/3']);
+const isSpecial6 = addressMatcher(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']);
+
+/** Where an address leads: out into the world, to one's own networks, or nowhere that a picture could be. */
+export type Reach = 'public' | 'own' | 'never';
+
+export function reachOf(address: string): Reach {
+  if (isIPv6(address)) {
+    if (isOwn6(address)) return 'own';
+    return isGlobal6(address) && !isSpecial6(address) ? 'public' : 'never';
+  }
+  if (isOwn(address)) return 'own';
+  return isSpecial(address) ? 'never' : 'public';
+}

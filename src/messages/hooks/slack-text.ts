@@ -1,0 +1,30 @@
+import { plain } from './styling.ts';
+
+/**
+ * Slack's mrkdwn. Its bold, italic, strike, code and quotes are written as in XEP-0393; what is left to turn are
+ * links, mentions and the three characters that it escapes.
+ */
+export function mrkdwn(text: string): string {
+  const turned = text.replace(/<([^<>|\n]*)(?:\|([^<>\n]*))?>/g, (_all, target: string, label?: string) =>
+    turn(target, label ?? ''),
+  );
+  return unescapeText(turned);
+}
+
+/** `&`, `<` and `>` are all that Slack escapes. */
+export function unescapeText(text: string): string {
+  return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
+}
+
+function turn(target: string, label: string): string {
+  if (target.startsWith('!')) return mention(target.slice(1), label);
+  if (/^[@#]/.test(target)) return label === '' ? target : `${target[0]}${label.replace(/^[@#]/, '')}`;
+  const link = target.replace(/^mailto:/, '');
+  return label === '' || label === link || label === target ? link : `${label} (${link})`;
+}
+
+/** `<!here>`, `<!subteam^ID|@team>`, `<!date^…|then>` */
+function mention(command: string, label: string): string {
+  if (label !== '') return label;
+  return /^(?:here|channel|everyone)$/.test(command) ? `@${command}` : plain(command);
+}

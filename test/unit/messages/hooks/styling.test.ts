@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { indent, plain, quote, strong } from '../../../../src/messages/hooks/styling.ts';
+
+const seen = (text: string) => text.replaceAll('\u2060', '·');
+
+describe('foreign text in a styled message', () => {
+  test('opens no span, quote or code block', () => {
+    const calmed: Record<string, string> = {
+      '*a* b': '·*a* b',
+      'x _a_ ~b~ `c`': 'x ·_a_ ·~b~ ·`c`',
+      '*_a_*': '·*_a_*',
+      '> a': '·> a',
+      '```\na\n```': '·```\na\n·```',
+      '>> a': '·>> a',
+    };
+    for (const [text, expected] of Object.entries(calmed)) assert.equal(seen(plain(text)), expected, text);
+  });
+
+  test('stays as it is where it styles nothing', () => {
+    const calm = [
+      '*.example.org',
+      'a * b * c',
+      'snake_case_name',
+      '2 > 1',
+      'a*b*c',
+      '- x',
+      '/dev/sda*',
+      'x ~ y',
+      '',
+    ];
+    for (const text of calm) assert.equal(plain(text), text);
+  });
+
+  test('is bold as a whole or not at all', () => {
+    assert.equal(strong('Build 1'), '*Build 1*');
+    assert.equal(strong('2 * 3'), '2 * 3');
+    assert.equal(strong(''), '');
+    assert.equal(seen(strong('_a_ b')), '*·_a_ b*');
+  });
+
+  test('stays inside its quote, and below the line it belongs to', () => {
+    assert.equal(seen(quote('a\n\n> b')), '> a\n>\n> ·> b');
+    assert.equal(indent('a\n\nb'), '  a\n\n  b');
+  });
+
+  test('of any length is done in a time that grows with its length', () => {
+    const long = ' *a'.repeat(200_000);
+    assert.equal(plain(long).length > long.length, true);
+  });
+});
