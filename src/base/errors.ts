@@ -5,7 +5,7 @@ interface ErrorRow {
   /** Status on doors 1 and 2 and everywhere else that `at` names no other. */
   readonly http: number;
   /** Where one door answers otherwise (CONTRACT §3 has the table). */
-  readonly at?: Readonly<Partial<Record<'external' | 'file_share' | 'messages', number>>>;
+  readonly at?: Readonly<Partial<Record<'external' | 'file_share' | 'messages' | 'rest', number>>>;
   /** RFC 6120 §8.3.3 error type and condition; none where no stanza can meet it. */
   readonly stanza?: readonly [StanzaType, string];
   /** Child of the stanza error in `urn:xmpp:http:upload:0` (XEP-0363 §5). */
@@ -97,9 +97,11 @@ export const errorTable = {
     stanza: ['wait', 'resource-constraint'],
     text: 'Too many requests at the same moment. Try again soon.',
   },
-  credentials_wrong: { http: 401, text: 'The JID or the password is wrong.' },
+  credentials_wrong: { http: 401, at: { rest: 403 }, text: 'The JID or the password is wrong.' },
   too_many_attempts: { http: 429, text: 'Too many wrong passwords. Try again later.' },
   recipient_refused: { http: 403, text: 'This token may not write to them.' },
+  sender_refused: { http: 403, text: 'You may not send from this address.' },
+  stanza_unfit: { http: 422, text: 'This is no stanza that could be sent.' },
   too_many_messages: {
     http: 429,
     stanza: ['wait', 'policy-violation'],
