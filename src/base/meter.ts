@@ -11,6 +11,8 @@ export interface Meter {
   refused(door: Door, code: ErrorCode): void;
   /** One message, by its type: sent, waiting, or why not. */
   posted(type: string, outcome: 'sent' | 'queued' | ErrorCode): void;
+  /** A stanza was handed to the callback; `failed` tries come again. */
+  calledBack(outcome: 'taken' | 'failed' | 'given_up'): void;
   removed(reason: RemovalReason, uploads: number, bytes: number): void;
   swept(ms: number): void;
   /** Is the component stream of this JID up? Null: it is not for this process to hold it. */
@@ -36,6 +38,7 @@ export function createMeter(): Meter {
   const downloaded = counter('downloaded_bytes_total', 'Bytes of answered downloads.');
   const refusals = counter('refusals_total', 'Refused requests by reason.', ['door', 'reason']);
   const messages = counter('messages_total', 'Messages by type and outcome.', ['type', 'outcome']);
+  const callbacks = counter('callbacks_total', 'Stanzas handed to the callback.', ['outcome']);
   const removals = counter('removed_uploads_total', 'Removed slots and uploads by reason.', ['reason']);
   const removedBytes = counter('removed_bytes_total', 'Bytes given back by removals.', ['reason']);
   const sweeps = histogram('sweep_seconds', 'Time of a whole sweep.');
@@ -67,6 +70,7 @@ export function createMeter(): Meter {
     },
     refused: (door, reason) => refusals.inc({ door, reason }),
     posted: (type, outcome) => messages.inc({ type, outcome }),
+    calledBack: (outcome) => callbacks.inc({ outcome }),
     removed(reason, uploads, bytes) {
       removals.inc({ reason }, uploads);
       removedBytes.inc({ reason }, bytes);

@@ -1,0 +1,227 @@
+import type { Element } from '@xmpp/xml';
+import { Refusal } from '../base/errors.ts';
+import { randomId } from '../base/ids.ts';
+import { bareJid } from '../base/jid.ts';
+import type { Meter } from '../base/meter.ts';
+import type { Ledger, Waiting } from '../ledger/contract.ts';
+import { judge, unreachable, type Verdict } from './callback-reply.ts';
+import {
+  type CallbackRules,
+  formatIn,
+  formatRequest,
+  type StanzaFormat,
+  type StanzaKind,
+  stanzaRequest,
+} from './callback-request.ts';
+import { canonical, TooDeep } from './canonical.ts';
+import { type HttpCall, type HttpCallAnswer, reasonOf } from './http-call.ts';
+import { createLines } from './lines.ts';
+import { type Attempt, type QueueDeps, type QueueRunner, runQueue } from './queue.ts';
+import type { Speakers } from './speaker.ts';
+import type { StanzaTaker } from './stanza-taker.ts';
+import { parseStanza } from './xml.ts';
+
+export interface CallbackDeps extends QueueDeps {
+  readonly ledger: QueueDeps['ledger'] & Pick<Ledger, 'enqueue'>;
+  readonly meter: Pick<Meter, 'calledBack'>;
+  readonly speakers: Pick<Speakers, 'component'>;
+  /** Null where stanzas are not passed on. Asked for each stanza; a reload may change it. */
+  readonly callbacks: () => CallbackRules | null;
+  readonly call: HttpCall;
+  /** The JID of our component: whose name the receiver is asked under what it takes. */
+  readonly host: string;
+}
+
+/** Passes on what reaches the component to an HTTP address, and its answers back. */
+export interface Callbacks {
+  /** Resolves once the stanza is safe, or, for an iq, once it is answered. */
+  readonly onStanza: StanzaTaker;
+  /** Starts to hand over what waits; while this process leads. */
+  begin(): void;
+  /** What is under way may end for so many milliseconds. What waits goes on waiting. */
+  end(graceMs?: number): Promise<void>;
+}
+
+/** Requests at one time: for what waits, and for iqs, which cannot. */
+const AT_ONCE = 16;
+const IQS_AT_ONCE = 100;
+/** Stanzas that may be on their way into the ledger at one time. */
+const ARRIVING = 1000;
+/** A speaker has told by then what became of a reply. */
+const REPLY_MS = 30_000;
+
+/**
+ * Messages and presence are written down first and handed over in the order of their sender, again and again until
+ * somebody has taken them or their time is over. An iq is asked at once and once: nobody waits for it any longer.
+ */
+export function createCallbacks(deps: CallbackDeps): Callbacks {
+  const { clock, log, meter } = deps;
+  const arriving = createLines();
+  const receiver = createReceiver(deps);
+  let ending = new AbortController();
+  let iqs = 0;
+  let runner: QueueRunner | undefined;
+
+  async function onStanza(stanza: Element): Promise<boolean> {
+    const rules = deps.callbacks();
+    if (rules === null || !rules.stanzas.includes(stanza.name as StanzaKind)) return false;
+    const whole = wholeStanza(stanza);
+    if (stanza.name === 'iq') await ask(rules, whole);
+    else await keep(rules, whole);
+    return true;
+  }
+
+  async function keep({ keepTrying, maxWaiting }: CallbackRules, stanza: Element): Promise<void> {
+    if (arriving.size >= ARRIVING) throw new Refusal('busy');
+    const lane = bareJid(stanza.attrs.from ?? '') ?? '';
+    const body = JSON.stringify({ delivery: randomId(), stanza: stanza.toString() } satisfies Kept);
+    const now = clock();
+    const order = { queue: 'callback', lane, owner: lane, body, now, giveUpAt: now + keepTrying } as const;
+    const kept = await arriving.run(lane, () => deps.ledger.enqueue({ ...order, limit: maxWaiting }));
+    if (kept.outcome === 'full') throw new Refusal('queue_full', { text: 'Too much waits here already.' });
+    runner?.wake();
+  }
+
+  async function ask(rules: CallbackRules, stanza: Element): Promise<void> {
+    if (iqs >= IQS_AT_ONCE) throw new Refusal('busy');
+    iqs += 1;
+    const signal = AbortSignal.any([AbortSignal.timeout(rules.timeout), ending.signal]);
+    try {
+      const { again, reply } = await receiver.hand(rules, stanza, randomId(), signal);
+      meter.calledBack(again ? 'given_up' : 'taken');
+      if (reply) await speakerOf(deps, stanza).send(reply);
+    } finally {
+      iqs -= 1;
+    }
+  }
+
+  /** What each last try came to, for those that are then given up. */
+  const verdicts = new WeakMap<Waiting, Verdict>();
+
+  async function attempt(item: Waiting, signal: AbortSignal): Promise<Attempt> {
+    const rules = deps.callbacks();
+    if (rules === null) return { outcome: 'not_now' };
+    const { delivery, stanza: text } = JSON.parse(item.body) as Kept;
+    const stanza = parseStanza(text);
+    const inTime = AbortSignal.any([AbortSignal.timeout(rules.timeout), signal]);
+    const verdict = await receiver.hand(rules, stanza, delivery, inTime);
+    if (!verdict.again) {
+      const sent = await sendBack(deps, stanza, verdict.reply);
+      if (sent.outcome === 'done') meter.calledBack('taken');
+      return sent;
+    }
+    verdicts.set(item, verdict);
+    meter.calledBack('failed');
+    return { outcome: 'failed', retryAt: verdict.retryAt };
+  }
+
+  async function giveUp(item: Waiting): Promise<void> {
+    meter.calledBack('given_up');
+    log.warn(
+      { from: item.lane, tries: item.attempts + 1 },
+      'a stanza was given up: the callback never took it',
+    );
+    const stanza = parseStanza((JSON.parse(item.body) as Kept).stanza);
+    await sendBack(deps, stanza, (verdicts.get(item) ?? unreachable(stanza)).reply);
+  }
+
+  return {
+    onStanza,
+    begin() {
+      ending = new AbortController();
+      const within = () => (deps.callbacks()?.timeout ?? 0) + REPLY_MS;
+      runner = runQueue(deps, { queue: 'callback', atOnce: AT_ONCE, within, attempt, giveUp });
+    },
+    async end(graceMs) {
+      await runner?.stop(graceMs);
+      runner = undefined;
+      ending.abort();
+    },
+  };
+}
+
+/** A stanza as it lies in the ledger. */
+interface Kept {
+  /** Tells the receiver that two requests are the same stanza. */
+  readonly delivery: string;
+  readonly stanza: string;
+}
+
+/** As it means the same without the stream it came by. */
+function wholeStanza(stanza: Element): Element {
+  try {
+    return canonical(stanza);
+  } catch (error) {
+    if (!(error instanceof TooDeep)) throw error;
+    throw new Refusal('bad_request', { text: error.message, cause: error });
+  }
+}
+
+const speakerOf = ({ speakers }: CallbackDeps, stanza: Element) => speakers.component(stanza.attrs.to ?? '');
+
+/** Without the stream it is asked again later, under the same delivery: a reply must not get lost. */
+async function sendBack(deps: CallbackDeps, stanza: Element, reply: Element | undefined): Promise<Attempt> {
+  try {
+    if (reply) await speakerOf(deps, stanza).send(reply);
+    return { outcome: 'done' };
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    if (error.code === 'unavailable') return { outcome: 'not_now' };
+    if (error.code === 'no_answer') return { outcome: 'failed' };
+    deps.log.info({ err: error }, 'a reply was not taken');
+    return { outcome: 'done' };
+  }
+}
+
+/** The address behind the rules, and what is known of it. */
+function createReceiver({ call, clock, log, host }: CallbackDeps) {
+  let asked: { url: string; format: StanzaFormat } | undefined;
+  let isFailing = false;
+
+  /** The form that the receiver wants; asked once for each URL that there is, as soon as it answers. */
+  async function formatFor(rules: CallbackRules, signal: AbortSignal): Promise<StanzaFormat> {
+    if (asked?.url === rules.url) return asked.format;
+    const { maxSize } = rules;
+    const answer = await call(formatRequest(rules, host, clock()), { maxBytes: maxSize, signal });
+    const named = answer.status === 200 ? formatIn(answer.header('accept') ?? '') : undefined;
+    asked = { url: rules.url, format: named ?? rules.format };
+    return asked.format;
+  }
+
+  async function answerTo(
+    rules: CallbackRules,
+    stanza: Element,
+    delivery: string,
+    signal: AbortSignal,
+  ): Promise<HttpCallAnswer | undefined> {
+    const noAnswer = (error: unknown) => tell(true, reasonOf(error));
+    const format = await formatFor(rules, signal).catch(noAnswer);
+    if (!format) return undefined;
+    const request = stanzaRequest(rules, { stanza, format, delivery, now: clock() });
+    return (await call(request, { maxBytes: rules.maxSize, signal }).catch(noAnswer)) ?? undefined;
+  }
+
+  /** Once each time it changes: a receiver that is away would fill the log otherwise. */
+  function tell(fails: boolean, reason: string | number): void {
+    if (fails === isFailing) return;
+    isFailing = fails;
+    if (fails) log.warn({ reason }, 'the callback takes no stanzas; they wait');
+    else log.info('the callback takes stanzas');
+  }
+
+  return {
+    /** Never rejects for what the receiver or the network does. */
+    async hand(
+      rules: CallbackRules,
+      stanza: Element,
+      delivery: string,
+      signal: AbortSignal,
+    ): Promise<Verdict> {
+      const answer = await answerTo(rules, stanza, delivery, signal);
+      if (answer === undefined) return unreachable(stanza);
+      const verdict = judge(stanza, answer, clock());
+      tell(verdict.again, answer.status);
+      return verdict;
+    },
+  };
+}
