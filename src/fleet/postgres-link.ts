@@ -23,7 +23,7 @@ const SESSION = [
   'set synchronous_commit = off',
 ].join('; ');
 
-/** One connection of our own, beside the ledger's pool: it holds a lock, and hears what other processes say. */
+/** One connection of our own, with one statement after the other, beside the ledger's pool: it holds a lock, and hears what other processes say. */
 export interface Link {
   query<Row = Record<string, unknown>>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
   /** Resolves when it is lost or closed. */
@@ -53,10 +53,16 @@ export async function openLink(url: string, onNotice: (payload: string) => void)
   client.on('error', close);
   client.on('end', close);
   client.on('notification', ({ payload }) => onNotice(payload ?? ''));
-  const query = async <Row>(sql: string, values: readonly unknown[] = []): Promise<Row[]> => {
-    if (closed) throw new Error('the connection to PostgreSQL is closed');
-    const { rows } = await answerOf(client.query(sql, [...values]));
-    return rows as Row[];
+  let last: Promise<unknown> = Promise.resolve();
+  const query = <Row>(sql: string, values: readonly unknown[] = []): Promise<Row[]> => {
+    const run = async () => {
+      if (closed) throw new Error('the connection to PostgreSQL is closed');
+      const { rows } = await answerOf(client.query(sql, [...values]));
+      return rows as Row[];
+    };
+    const answer = last.then(run, run);
+    last = answer;
+    return answer;
   };
   try {
     await client.connect();

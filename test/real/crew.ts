@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ask } from './ask.ts';
+import type { Program } from './program.ts';
+import { store } from './slots.ts';
+
+interface Line {
+  readonly msg: string;
+  readonly pid: number;
+  readonly worker?: number;
+  readonly workerPid?: number;
+}
+
+/** Lines of the log, in their order. */
+export function logOf(program: Program): Line[] {
+  const lines = program.stdout.split('\n').slice(0, -1);
+  return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Line);
+}
+
+/** The process of every worker that serves, by its number. */
+export function workersOf(program: Program): Map<number, number> {
+  const serving = new Map<number, number>();
+  for (const { msg, pid, worker, workerPid } of logOf(program)) {
+    if (worker === undefined) continue;
+    if (msg === 'listening') serving.set(worker, pid);
+    if (msg.startsWith('a worker') && serving.get(worker) === workerPid) serving.delete(worker);
+  }
+  return serving;
+}
+
+/** The worker that leads on this machine. */
+export function leaderOf(program: Program): number {
+  const appointed = logOf(program).filter(({ msg }) => msg === 'this worker leads');
+  const pid = appointed.at(-1)?.workerPid;
+  assert.ok(pid);
+  return pid;
+}
+
+/** Kills a worker, and waits until another serves in its place. */
+export async function killWorker(program: Program, pid: number): Promise<void> {
+  const [number = 0] = [...workersOf(program)].find(([, found]) => found === pid) ?? [];
+  process.kill(pid, 'SIGKILL');
+  await program.until(
+    `another worker ${number}`,
+    () => ![undefined, pid].includes(workersOf(program).get(number)),
+    60,
+  );
+}
+
+/** Uploads without end, whatever happens to the servers. */
+export interface Traffic {
+  /** Links of all that was answered 201. */
+  readonly stored: readonly string[];
+  /** Waits for so many more. */
+  more(count: number): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Each stream stores one file after the other, at one server after the other. */
+export function keepUploading(urls: readonly string[], body: Buffer, streams = 4): Traffic {
+  const stored: string[] = [];
+  let stopping = false;
+  let turn = 0;
+  const stream = async () => {
+    while (!stopping) {
+      turn += 1;
+      const url = urls[turn % urls.length] ?? '';
+      // Whoever gets no 201 does it again: nothing was promised.
+      await store({ url }, body).then(
+        (get) => stored.push(get),
+        () => sleep(10),
+      );
+    }
+  };
+  const running = Array.from({ length: streams }, stream);
+  return {
+    stored,
+    async more(count) {
+      const wanted = stored.length + count;
+      for (let tries = 0; stored.length < wanted; tries += 1) {
+        if (tries > 6000) throw new Error(`no more than ${stored.length} of ${wanted} uploads were stored`);
+        await sleep(10);
+      }
+    },
+    async stop() {
+      stopping = true;
+      await Promise.all(running);
+    },
+  };
+}
+
+/** Every one of these links gives these bytes. */
+export async function assertAllThere(links: readonly string[], body: Buffer): Promise<void> {
+  for (const link of links) {
+    const answer = await ask(link);
+    assert.equal(answer.status, 200, link);
+    assert.ok(answer.body.equals(body), link);
+  }
+}
