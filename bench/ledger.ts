@@ -5,7 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { randomId, sha256Hex } from '../src/base/ids.ts';
+import { datedId, putKeyOf } from '../src/base/ids.ts';
 import type { Ledger, Limits, Reservation } from '../src/ledger/contract.ts';
 import { insertMany, type Queryable, type Value } from '../src/ledger/database.ts';
 import { openSqliteLedger } from '../src/ledger/sqlite.ts';
@@ -28,13 +28,13 @@ const limits: Limits = {
 const ownerOf = (i: number) => `user${i % OWNERS}@example.org`;
 
 function reservation(i: number): Reservation {
-  const id = randomId();
   const now = START + i;
+  const id = datedId(now);
   const file = {
     name: 'picture.jpg',
     type: 'image/jpeg',
     size: 100_000,
-    blob: `${id.slice(0, 2)}/${id}.jpg`,
+    blob: `${id.slice(-2)}/${id}.jpg`,
   };
   return {
     upload: {
@@ -47,7 +47,7 @@ function reservation(i: number): Reservation {
       deadline: now + 360_000,
       expiresAt: null,
     },
-    putKey: sha256Hex(id),
+    putKey: putKeyOf(id),
     limits,
     evict: false,
     lifetimes: { '': { maxAge: 30 * DAY, evictable: true } },
@@ -87,11 +87,11 @@ async function insertStored(
   rows: number,
 ): Promise<void> {
   const values = Array.from({ length: count }, (_, i): Value[] => {
-    const id = randomId();
     const at = Math.floor(START - 29 * DAY + ((from + i) / rows) * 29 * DAY);
+    const id = datedId(at);
     const owner = owners[Math.floor(Math.random() * owners.length)]?.id ?? 0;
-    const file = ['picture.jpg', 'image/jpeg', 100_000, 'stored', `${id.slice(0, 2)}/${id}.jpg`];
-    return [id, sha256Hex(id), owner, 'component', '', ...file, at, at + 360_000, at, 1, 0, ''];
+    const file = ['picture.jpg', 'image/jpeg', 100_000, 'stored', `${id.slice(-2)}/${id}.jpg`];
+    return [id, putKeyOf(id), owner, 'component', '', ...file, at, at + 360_000, at, 1, 0, ''];
   });
   await insertMany(q, { table: 'uploads', columns: COLUMNS }, values);
 }

@@ -3,11 +3,35 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 /** Crockford's 32: lower case only, so that ids survive case-folding file systems, and none looks like another. */
 export const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** 130 random bits as 26 characters of `[0-9a-z]`: an upload's id, a PUT token, a claim. */
+/** 130 random bits as 26 characters of `[0-9a-z]`: a claim, a secret, the name of a process. */
 export function randomId(): string {
+  return randomText(26);
+}
+
+function randomText(length: number): string {
+  let text = '';
+  for (const byte of takeRandom(length)) text += ALPHABET[byte & 31];
+  return text;
+}
+
+/** Characters that say the second, for a thousand years. */
+const DATED = 7;
+
+/**
+ * The same length, the second of `now` (ms since 1970) in front of 95 random bits: an upload's id, a PUT token. Indexes keep
+ * together what came together, so that a slot costs the same however many there were before it.
+ */
+export function datedId(now: number): string {
   let id = '';
-  for (const byte of takeRandom(26)) id += ALPHABET[byte & 31];
-  return id;
+  for (let left = Math.floor(now / 1000), i = 0; i < DATED; i += 1, left = Math.floor(left / 32)) {
+    id = ALPHABET[left % 32] + id;
+  }
+  return id + randomText(26 - DATED);
+}
+
+/** What the ledger keeps of a PUT token: when it was made, which tells where it lies in the index, and a hash of it all. */
+export function putKeyOf(token: string): string {
+  return token.slice(0, DATED) + sha256Hex(token);
 }
 
 const POOL_BYTES = 26 * 128;

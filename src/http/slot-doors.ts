@@ -1,5 +1,5 @@
 import { Refusal } from '../base/errors.ts';
-import { sha256Hex } from '../base/ids.ts';
+import { putKeyOf } from '../base/ids.ts';
 import { GET_PREFIX, idBelow, PUT_PREFIX } from '../uploads/links.ts';
 import { declaredLength, declaredType, type FileDoor } from './file-door.ts';
 
@@ -10,7 +10,7 @@ const putDoor: FileDoor = {
     const token = idBelow(below);
     if (token === undefined) throw new Refusal('slot_unknown');
     const size = declaredLength(req);
-    return { by: { putKey: sha256Hex(token) }, door: 'slot_api', size, type: declaredType(req) };
+    return { by: { putKey: putKeyOf(token) }, door: 'slot_api', size, type: declaredType(req) };
   },
 };
 

@@ -1,5 +1,5 @@
 import { Refusal } from '../base/errors.ts';
-import { sha256Hex } from '../base/ids.ts';
+import { putKeyOf } from '../base/ids.ts';
 import { grant } from '../uploads/grant.ts';
 import type { IncomingBody, ReceiveDeps } from '../uploads/incoming.ts';
 import { fileUrl } from '../uploads/links.ts';
@@ -62,7 +62,7 @@ async function store(
   if (size === 0) throw new Refusal('bad_request', { text: 'A file is empty.' });
   const slot = await grant(deps, { door: 'messages', jid: owner, name, size, type });
   granted.push(slot.id);
-  const by = { putKey: sha256Hex(slot.token) };
+  const by = { putKey: putKeyOf(slot.token) };
   await receive(deps, { by, door: 'messages', size, type: slot.type, body: open() });
   return { id: slot.id, file: { url: fileUrl(deps, linkBase, slot), name, type: slot.type, size, sha256 } };
 }

@@ -1,4 +1,4 @@
-import { randomId, sha256Hex } from '../base/ids.ts';
+import { putKeyOf, randomId } from '../base/ids.ts';
 import { openRule } from '../policy/access.ts';
 import type { UploadDeps } from './deps.ts';
 import { type GrantedSlot, grant } from './grant.ts';
@@ -48,6 +48,6 @@ export function beginCheckup(deps: UploadDeps): Checkup {
 
 /** Does this PUT token belong to a checkup? Then whoever has it may know how the request arrived. */
 export async function isCheckup({ ledger }: Pick<UploadDeps, 'ledger'>, token: string): Promise<boolean> {
-  const upload = await ledger.findByPutKey(sha256Hex(token));
+  const upload = await ledger.findByPutKey(putKeyOf(token));
   return upload?.owner.endsWith(`@${DOMAIN}`) ?? false;
 }

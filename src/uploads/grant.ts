@@ -1,5 +1,5 @@
 import { Refusal } from '../base/errors.ts';
-import { randomId, sha256Hex } from '../base/ids.ts';
+import { datedId, putKeyOf } from '../base/ids.ts';
 import { bareJid } from '../base/jid.ts';
 import type { Door } from '../base/records.ts';
 import type { AccessRule } from '../policy/access.ts';
@@ -49,9 +49,9 @@ export async function grant(deps: UploadDeps, request: SlotRequest): Promise<Gra
   const purpose = readPurpose(deps, request);
   const limits = limitsFor(rule, retention, purpose, globalQuota);
 
-  const id = randomId();
-  const token = randomId();
   const now = deps.clock();
+  const id = datedId(now);
+  const token = datedId(now);
   const expiresAt = request.expiresAt ?? null;
   if (expiresAt !== null && expiresAt <= now) {
     throw new Refusal('bad_request', { text: 'expire-before lies in the past.' });
@@ -65,7 +65,7 @@ export async function grant(deps: UploadDeps, request: SlotRequest): Promise<Gra
     purpose,
     expiresAt,
   };
-  const taken = await charge(deps, { upload, rule, limits, putKey: sha256Hex(token), now });
+  const taken = await charge(deps, { upload, rule, limits, putKey: putKeyOf(token), now });
   if (taken) throw new Error(`the random id ${id} is in use`);
   deps.meter.granted(request.door, performance.now() - start);
   return { ...slot, token };

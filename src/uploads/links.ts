@@ -52,7 +52,10 @@ export function idBelow(rest: string): string | undefined {
   return ID_AND_NAME.exec(rest)?.[1];
 }
 
-/** Two-character folders keep any one folder small; the ending lets a web server serve the right type. */
+/**
+ * Two-character folders keep any one folder small: the last two, because the first tell the time. The ending lets a web
+ * server serve the right type.
+ */
 export function blobKey(id: string, name: string, type?: string): string {
-  return `${id.slice(0, 2)}/${id}.${endingFor(name, type)}`;
+  return `${id.slice(-2)}/${id}.${endingFor(name, type)}`;
 }

@@ -1,5 +1,5 @@
 import { Refusal } from '../base/errors.ts';
-import { randomId } from '../base/ids.ts';
+import { datedId } from '../base/ids.ts';
 import { hashedOwner, isShared, NOBODY } from '../base/owners.ts';
 import type { Door, Upload } from '../base/records.ts';
 import { type Claimed, unlimited } from '../ledger/contract.ts';
@@ -85,7 +85,7 @@ async function describe(deps: UploadDeps, signed: SignedUpload, door: Door, now:
   const { retention, globalQuota } = deps.rules();
   const purpose = purposeOf(retention, name, undefined);
   const limits = limitsFor(rule, retention, purpose, globalQuota);
-  const id = randomId();
+  const id = datedId(now);
   const blob = blobKey(id, name, type);
   return {
     ...{ id, locator, owner, door, purpose, name, type, size, blob, deadline, expiresAt, rule },

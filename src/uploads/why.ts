@@ -1,4 +1,4 @@
-import { sha256Hex } from '../base/ids.ts';
+import { putKeyOf } from '../base/ids.ts';
 import { bareJid } from '../base/jid.ts';
 import type { Removal, Upload } from '../base/records.ts';
 import type { Usage } from '../ledger/contract.ts';
@@ -41,7 +41,7 @@ export async function findTarget(deps: UploadDeps, target: string): Promise<Uplo
 async function findUpload(deps: UploadDeps, path: string): Promise<Upload | undefined> {
   const { ledger } = deps;
   const token = idBehind(path, PUT_PREFIX);
-  if (token !== undefined) return ledger.findByPutKey(sha256Hex(token));
+  if (token !== undefined) return ledger.findByPutKey(putKeyOf(token));
   const id = idOf(path);
   if (id !== undefined) return (await ledger.find(id)) ?? findById(deps, id);
   const locator = await foreignLocator(deps, path);

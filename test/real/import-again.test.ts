@@ -63,7 +63,7 @@ describe('an import that is run again', () => {
     const link = 'https://uploads.example.org/upload/c/deleted.txt';
     assert.equal((await porter.run('delete', link)).code, 0);
     const lost = (await jsonOf<Row[]>(porter, 'uploads')).find(({ name }) => name === 'lost.txt');
-    await rm(join(porter.folder, 'data/blobs', lost?.id.slice(0, 2) ?? '', `${lost?.id}.txt`));
+    await rm(join(porter.folder, 'data/blobs', lost?.id.slice(-2) ?? '', `${lost?.id}.txt`));
     await keep('d/new.txt', 'new');
 
     const { imported, already, removed } = await bring();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { addressMatcher } from '../../src/base/addresses.ts';
-import { sha256Hex } from '../../src/base/ids.ts';
+import { putKeyOf } from '../../src/base/ids.ts';
 import { createRoutes } from '../../src/http/routes.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import { type SlotApiSettings, slotApi } from '../../src/http/slot-api.ts';
@@ -90,7 +90,7 @@ describe('a slot over HTTP', () => {
     const { body } = await ask(`/slot/?${EJABBERD}`);
     const [put = '', get = ''] = body.split('\n').map((url) => url.split('/')[4]);
     assert.notEqual(put, get);
-    assert.equal(reserved[0]?.putKey, sha256Hex(put));
+    assert.equal(reserved[0]?.putKey, putKeyOf(put));
     assert.equal(reserved[0]?.upload.locator, get);
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { randomId, sameSecret, sha256Hex } from '../../../src/base/ids.ts';
+import { datedId, putKeyOf, randomId, sameSecret, sha256Hex } from '../../../src/base/ids.ts';
 
 describe('ids', () => {
   test('fit a URL, a file name and a case-folding disk', () => {
@@ -15,6 +15,38 @@ describe('ids', () => {
   test('use every letter of their alphabet, so that 26 of them are 130 bits', () => {
     const letters = new Set(Array.from({ length: 500 }, randomId).join(''));
     assert.equal(letters.size, 32);
+  });
+});
+
+describe('dated ids', () => {
+  const NOW = Date.UTC(2026, 10, 20);
+  const later = (seconds: number) => datedId(NOW + seconds * 1000);
+
+  test('look like any other and are never the same twice', () => {
+    const ids = Array.from({ length: 5000 }, () => datedId(NOW));
+    assert.equal(new Set(ids).size, 5000);
+    for (const id of ids) assert.match(id, /^[0-9a-hjkmnp-tv-z]{26}$/);
+  });
+
+  test('lie in the order of the seconds in which they were made', () => {
+    const ids = [0, 1, 31, 32, 33, 86_400, 365 * 86_400, 900 * 365 * 86_400].map(later);
+    assert.deepEqual(ids.toSorted(), ids);
+  });
+
+  test('have 19 random characters behind the second', () => {
+    const [one, other] = [datedId(NOW), datedId(NOW + 999)];
+    assert.equal(one.slice(0, 7), other.slice(0, 7));
+    const places = Array.from(
+      { length: 19 },
+      (_, i) => new Set(Array.from({ length: 500 }, () => datedId(NOW)[i + 7])),
+    );
+    for (const letters of places) assert.ok(letters.size > 16);
+  });
+
+  test('are kept as a hash, where they are secret, in the same order', () => {
+    const token = datedId(NOW);
+    assert.equal(putKeyOf(token), token.slice(0, 7) + sha256Hex(token));
+    assert.ok(putKeyOf(later(0)) < putKeyOf(later(1)));
   });
 });
 

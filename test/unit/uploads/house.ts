@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
-import { sha256Hex } from '../../../src/base/ids.ts';
+import { putKeyOf } from '../../../src/base/ids.ts';
 import { createLog } from '../../../src/base/log.ts';
 import { createMeter } from '../../../src/base/meter.ts';
 import { fsBlobs } from '../../../src/blobs/fs.ts';
@@ -97,7 +97,7 @@ export async function openHouse(t: TestContext): Promise<TestHouse> {
 
 async function fill({ ledger, blobs, clock }: UploadDeps, slot: GrantedSlot): Promise<void> {
   const order = { token: 'claim', instance: 'test', now: clock() };
-  const claimed = await ledger.claim({ ...order, by: { putKey: sha256Hex(slot.token) } });
+  const claimed = await ledger.claim({ ...order, by: { putKey: putKeyOf(slot.token) } });
   if (claimed.outcome !== 'claimed') throw new Error(claimed.outcome);
   await blobs.put(claimed.upload.blob, one(Buffer.alloc(slot.size, 'x')));
   await ledger.commit({ id: slot.id, token: 'claim', now: clock(), size: slot.size });

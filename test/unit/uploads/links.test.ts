@@ -22,7 +22,7 @@ describe('the key of a blob', () => {
     ['drawing.png', 'image/svg+xml', 'svg'],
   ] as const) {
     test(`of ${name} that is ${type ?? 'of unknown type'} ends with ${ending}`, () => {
-      assert.equal(blobKey(ID, name, type), `5v/${ID}.${ending}`);
+      assert.equal(blobKey(ID, name, type), `ra/${ID}.${ending}`);
     });
   }
 
@@ -48,7 +48,7 @@ describe('a link past Porter', () => {
   test('is the key below the base, with the name as decoration, in characters that nobody encodes', () => {
     const blob = blobKey(ID, 'Très cool (1).jpg', 'image/jpeg');
     const url = blobUrl('https://files.example.org', { id: ID, name: 'Très cool (1).jpg', blob });
-    assert.equal(url, `https://files.example.org/5v/${ID}.jpg/Tres_cool_1.jpg`);
+    assert.equal(url, `https://files.example.org/ra/${ID}.jpg/Tres_cool_1.jpg`);
   });
 
   test('leads back to the id, whatever the name', () => {

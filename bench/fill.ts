@@ -1,0 +1,158 @@
+/**
+ * Fills a new ledger with history, past the ledger but with its books and indexes as they would be:
+ * `node bench/fill.ts FILE-OR-URL [UPLOADS [OWNERS]]` (10,000,000 of 100,000 if not said).
+ */
+import { DatabaseSync } from 'node:sqlite';
+import pg from 'pg';
+import { datedId } from '../src/base/ids.ts';
+import { openPostgresLedger } from '../src/ledger/postgres.ts';
+import { openSqliteLedger } from '../src/ledger/sqlite.ts';
+
+export interface History {
+  readonly uploads: number;
+  readonly owners: number;
+  /** The moment at which it ends, ms since 1970. */
+  readonly now: number;
+}
+
+export const DAY = 86_400_000;
+/** Files go after 30 days; so a ledger that has swept for long holds those of the last 30, here of 29. */
+const SPAN = 29 * DAY;
+/** Rows of one statement; they share the second in front of their ids. */
+const BATCH = 1000;
+/** Of one upload that is there, so many that are gone and still on record. */
+const REMOVED = 0.1;
+
+/** What the engines say differently, and how each runs a statement past the ledger. */
+interface Engine {
+  run(sql: string): Promise<void>;
+  /** So many random hex digits, a multiple of 32; new ones for each row. */
+  hex(digits: number): string;
+  /** A random whole number from 1. */
+  oneOf(count: number): string;
+  end(): Promise<void>;
+}
+
+/** `place`: a file for SQLite, or `postgres://…`. It is made, and has to be empty. */
+export async function fillLedger(place: string, history: History, told = (_: string) => {}): Promise<void> {
+  const isPostgres = place.startsWith('postgres:');
+  const ledger = isPostgres
+    ? await openPostgresLedger({ url: place, sync: false })
+    : await openSqliteLedger({ file: place, sync: false });
+  await ledger.close();
+  const engine = isPostgres ? await postgresEngine(place) : sqliteEngine(place);
+  await fillOwners(engine, history);
+  for (let from = 0; from < history.uploads; from += BATCH) {
+    await fillUploads(engine, history, from, Math.min(BATCH, history.uploads - from));
+    if (from % 100_000 === 0) told(`${from.toLocaleString('en')} uploads`);
+  }
+  await fillRemovals(engine, history);
+  await settleBooks(engine);
+  await engine.run('analyze');
+  await engine.end();
+}
+
+const series = (from: number, count: number) =>
+  `n(i) as (select cast(${from} as bigint) union all select i + 1 from n where i + 1 < ${from + count})`;
+
+async function fillOwners(engine: Engine, { owners }: History): Promise<void> {
+  await engine.run(
+    `with recursive ${series(1, owners)} insert into owners (id, name, sha1)
+       select i, 'user' || i || '@example.org', substr(${engine.hex(64)}, 1, 40) from n`,
+  );
+}
+
+/** Of ten uploads one has a purpose of its own and one came by a signed link; of twenty one names its own end. */
+async function fillUploads(engine: Engine, history: History, from: number, count: number): Promise<void> {
+  const { uploads, owners, now } = history;
+  const at = `${now - SPAN} + cast(i * ${SPAN / uploads} as bigint)`;
+  const second = datedId(now - SPAN + (from * SPAN) / uploads).slice(0, 7);
+  await engine.run(
+    `with recursive ${series(from, count)}, made as materialized (
+       select i, ${at} as at, substr('${second}' || ${engine.hex(32)}, 1, 26) as id, ${engine.hex(64)} as hash,
+         ${engine.oneOf(owners)} as owner_id from n)
+     insert into uploads (id, locator, put_key, owner_id, door, purpose, name, type, size, state, blob,
+         created_at, deadline, stored_at, expires_at, touched, claimed_with, rated)
+       select id, case when i % 10 = 5 then 'external:' || hash end, case when i % 10 <> 5 then substr(id, 1, 7) || hash end,
+         owner_id, case when i % 10 = 5 then 'external' else 'component' end,
+         case when i % 10 = 1 then 'profile' else '' end, 'picture.jpg', 'image/jpeg', 100000, 'stored',
+         substr(id, 25, 2) || '/' || id || '.jpg', at, at + 360000, at,
+         case when i % 20 = 2 then at + ${30 * DAY} end, 1, case when i % 10 = 5 then 1 else 0 end, '' from made`,
+  );
+}
+
+async function fillRemovals(engine: Engine, { uploads, owners, now }: History): Promise<void> {
+  const count = Math.floor(uploads * REMOVED);
+  for (let from = 0; from < count; from += BATCH) {
+    const at = `${now - SPAN} + cast(i * ${SPAN / count} as bigint)`;
+    const second = datedId(now - SPAN + (from * SPAN) / count).slice(0, 7);
+    await engine.run(
+      `with recursive ${series(from, Math.min(BATCH, count - from))}, made as materialized (
+         select i, ${at} as at, substr('${second}' || ${engine.hex(32)}, 1, 26) as id,
+           ${engine.oneOf(owners)} as owner_id from n)
+       insert into removals (locator, removed_at, id, owner_id, door, name, size, stored, created_at, reason,
+           detail, tombstone)
+         select case when i % 10 = 5 then 'external:' else '' end || id, at, id, owner_id,
+           case when i % 10 = 5 then 'external' else 'component' end, 'picture.jpg', 100000, 1, at, 'deleted',
+           'deleted by its owner', case when i % 10 = 5 then 1 else 0 end from made`,
+    );
+  }
+}
+
+/** The counters say what the rows add up to. */
+async function settleBooks(engine: Engine): Promise<void> {
+  const sums = 'count(*) as uploads, sum(size) as bytes, max(stored_at) as last_at';
+  await engine.run(
+    `update owners set uploads = s.uploads, bytes = s.bytes, last_upload_at = s.last_at
+       from (select owner_id, ${sums} from uploads group by owner_id) as s where s.owner_id = owners.id`,
+  );
+  await engine.run(
+    `insert into owner_purposes (owner_id, purpose, bytes, pending_bytes)
+       select owner_id, purpose, sum(size), 0 from uploads where purpose <> '' group by owner_id, purpose`,
+  );
+  await engine.run(
+    `update totals set owners = s.owners, uploads = s.uploads, bytes = s.bytes
+       from (select id % 16 as shard, count(*) as owners, sum(uploads) as uploads, sum(bytes) as bytes
+         from owners group by id % 16) as s where s.shard = totals.shard`,
+  );
+  await engine.run('update totals set removals = (select count(*) from removals) where shard = 0');
+}
+
+/** Indexes grow row by row, as they do in real life: built at the end they would be fuller than they ever are. */
+function sqliteEngine(file: string): Engine {
+  const db = new DatabaseSync(file);
+  for (const setting of ['journal_mode = off', 'synchronous = off', 'cache_size = -4000000']) {
+    db.exec(`pragma ${setting}`);
+  }
+  return {
+    run: async (sql) => db.exec(sql),
+    hex: (digits) => `lower(hex(randomblob(${digits / 2})))`,
+    oneOf: (count) => `1 + abs(random() % ${count})`,
+    async end() {
+      db.exec('pragma journal_mode = wal');
+      db.close();
+    },
+  };
+}
+
+async function postgresEngine(url: string): Promise<Engine> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  await client.query('set synchronous_commit = off');
+  return {
+    run: async (sql) => void (await client.query(sql)),
+    hex: (digits) =>
+      Array(digits / 32)
+        .fill("replace(gen_random_uuid()::text, '-', '')")
+        .join(' || '),
+    oneOf: (count) => `1 + floor(random() * ${count})::integer`,
+    end: () => client.end(),
+  };
+}
+
+if (import.meta.main) {
+  const [place, uploads = '10000000', owners = '100000'] = process.argv.slice(2);
+  if (place === undefined) throw new Error('Where to? node bench/fill.ts FILE-OR-URL [UPLOADS [OWNERS]]');
+  const told = (text: string) => process.stderr.write(`\r${text}`);
+  await fillLedger(place, { uploads: Number(uploads), owners: Number(owners), now: Date.now() }, told);
+}
