@@ -18,6 +18,13 @@ const WITH_DELETE: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Headers': 'Authorization, Content-Type, Range, X-Requested-With',
 };
 
+/** Where messages are posted: over `CORS`, which speaks of files. */
+export const MESSAGE_CORS: Readonly<Record<string, string>> = {
+  'Access-Control-Allow-Methods': 'OPTIONS, POST',
+  'Access-Control-Allow-Headers': 'Authorization, Content-Type, Accept, Idempotency-Key',
+  'Access-Control-Expose-Headers': 'Retry-After, WWW-Authenticate',
+};
+
 /** The answer to `OPTIONS`, preflight or not: needs no authorisation. */
 export function optionsHeaders(allow: string): Record<string, string> {
   return {

@@ -18,7 +18,9 @@ export interface AnswerContext {
   /** The request's `Accept`. */
   readonly accept?: string | undefined;
   /** Doors whose status for an error is another than the rest's (`errorTable`, `at`). */
-  readonly door?: 'external' | 'file_share' | 'messages' | undefined;
+  readonly door?: 'external' | 'file_share' | 'messages' | 'rest' | undefined;
+  /** Further members of the JSON form (RFC 9457 §3.2). */
+  readonly members?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
@@ -28,8 +30,8 @@ export interface AnswerContext {
 export function answerTo(error: unknown, context: AnswerContext): Answer {
   const refusal = error instanceof Refusal ? error : reportFault(error, context.log);
   const status = statusOf(refusal.code, context.door);
-  const asJson = /\bapplication\/(?:problem\+)?json\b/i.test(context.accept ?? '');
-  const body = asJson ? problem(refusal, status) : `${refusal.message}\n`;
+  const asJson = wantsJson(context.accept);
+  const body = asJson ? problem(refusal, status, context.members) : `${refusal.message}\n`;
   return {
     status,
     headers: {
@@ -42,6 +44,11 @@ export function answerTo(error: unknown, context: AnswerContext): Answer {
     },
     body,
   };
+}
+
+/** Does a request ask for JSON by its `Accept`? */
+export function wantsJson(accept: string | undefined): boolean {
+  return /\bapplication\/(?:problem\+)?json\b/i.test(accept ?? '');
 }
 
 /** Status of a refusal at a door. */
@@ -59,8 +66,13 @@ function reportFault(error: unknown, log: Logger): Refusal {
   });
 }
 
-function problem({ code, message }: Refusal, status: number): string {
-  return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail: message, code });
+function problem(
+  { code, message, condition }: Refusal,
+  status: number,
+  members: AnswerContext['members'],
+): string {
+  const title = STATUS_CODES[status];
+  return JSON.stringify({ type: 'about:blank', title, status, detail: message, code, condition, ...members });
 }
 
 /** RFC 9110 §11.6.1: a 401 says how to do better. */

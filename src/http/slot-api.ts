@@ -4,6 +4,7 @@ import { sameSecret } from '../base/ids.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
 import { grant, maxFileSizeFor } from '../uploads/grant.ts';
 import { fileUrl, putUrl } from '../uploads/links.ts';
+import { askedUrl } from './asked-url.ts';
 import { type AddressMatcher, allows, type Peer, peerOf } from './peer.ts';
 import { chooseOutput, maxSizeText, slotText } from './slot-answer.ts';
 import { type Parameters, readJid, readSlotQuery, text } from './slot-query.ts';
@@ -134,13 +135,6 @@ async function grantUrls(deps: SlotApiDeps, settings: SlotApiSettings, peer: Pee
     put: putUrl(putBase, slot.token, slot.name),
     get: fileUrl(deps, settings.downloadUrl ?? putBase, slot),
   };
-}
-
-function askedUrl({ protocol, host }: Peer): string {
-  if (host !== undefined) return `${protocol}://${host}`;
-  throw new Refusal('bad_request', {
-    text: 'The host that was asked cannot stand in the URLs of a slot: set public_url.',
-  });
 }
 
 /** Who was refused what and why; which access rule it was stands in the line of the rule itself. */
