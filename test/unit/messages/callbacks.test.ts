@@ -269,7 +269,7 @@ describe('callbacks', () => {
     await take(stanza);
     await until(isEmpty);
     const { body } = receiver.posts[0] ?? {};
-    assert.ok(parseStanza(body ?? '').getChild('x', 'urn:d'), body);
+    assert.ok(parseStanza(body ?? '').getChild('x', 'urn:d'), 'the child is as it was');
     assert.doesNotMatch(body ?? '', /component:accept/);
   });
 });
