@@ -73,7 +73,12 @@ export async function openHttp(config: Config, parts: HttpParts): Promise<HttpDo
     },
     { listen: config.listen, tls: config.tls, shared: desk !== undefined, baseUrls },
   );
-  addGauges(meter.registry, { totals: () => ledger.stats(), transfers: () => data.inFlight(), version });
+  addGauges(meter.registry, {
+    totals: () => ledger.stats(),
+    queues: { outbox: () => ledger.waiting('outbox'), callback: () => ledger.waiting('callback') },
+    transfers: () => data.inFlight(),
+    version,
+  });
   desk?.serve('snapshot', () => meter.registry.getMetricsAsJSON());
   return {
     server,

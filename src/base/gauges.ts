@@ -12,6 +12,8 @@ export interface StoreTotals {
 export interface GaugeSources {
   /** Asked when somebody looks, and not more often than every five seconds. */
   readonly totals: () => Promise<StoreTotals>;
+  /** What waits to be sent, by the name of its queue. */
+  readonly queues: Readonly<Record<string, () => Promise<number>>>;
   /** Uploads and downloads that flow now. */
   readonly transfers: () => number;
   readonly version: string;
@@ -45,10 +47,28 @@ export function addGauges(registry: Registry, sources: GaugeSources): void {
   total('pending_uploads', 'Slots that wait for their file or are receiving it.', 'pendingUploads');
   total('pending_bytes', 'Bytes that pending slots have reserved.', 'pendingBytes');
   total('owners', 'Users with files or slots.', 'owners');
+  addQueues(registry, sources.queues);
   addTransfers(registry, sources.transfers);
   addBuild(registry, sources.version);
   addProcesses(registry);
   collectDefaultMetrics({ register: registry });
+}
+
+function addQueues(registry: Registry, queues: GaugeSources['queues']): void {
+  new Gauge({
+    name: 'porter_queued',
+    help: 'What waits to be sent: messages to the XMPP server (outbox), stanzas to the callback.',
+    labelNames: ['queue'],
+    aggregator: 'first',
+    registers: [registry],
+    async collect() {
+      for (const [queue, count] of Object.entries(queues)) {
+        const value = await count().catch(() => undefined);
+        if (value === undefined) this.remove({ queue });
+        else this.set({ queue }, value);
+      }
+    },
+  });
 }
 
 function addTransfers(registry: Registry, transfers: () => number): void {

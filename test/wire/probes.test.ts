@@ -84,7 +84,12 @@ describe('the probes', () => {
 describe('the metrics', () => {
   test('are text that Prometheus can read, with the store, the transfers and this process', async (t) => {
     const meter = createMeter();
-    addGauges(meter.registry, { totals: async () => TOTALS, transfers: () => 4, version: '1.2.3' });
+    addGauges(meter.registry, {
+      totals: async () => TOTALS,
+      queues: { outbox: async () => 5, callback: () => Promise.reject(new Error('away')) },
+      transfers: () => 4,
+      version: '1.2.3',
+    });
     meter.refused('slot_api', 'denied');
     meter.stream('upload.example.org', true);
     const reply = await (await start(t, { meter }))('/metrics');
@@ -96,6 +101,8 @@ describe('the metrics', () => {
     assert.equal(samples.get('porter_pending_uploads'), 2);
     assert.equal(samples.get('porter_pending_bytes'), 77);
     assert.equal(samples.get('porter_owners'), 1);
+    assert.equal(samples.get('porter_queued{queue="outbox"}'), 5);
+    assert.equal(samples.has('porter_queued{queue="callback"}'), false);
     assert.equal(samples.get('porter_transfers'), 4);
     assert.equal(samples.get('porter_stream_up{jid="upload.example.org"}'), 1);
     assert.equal(samples.get('porter_refusals_total{door="slot_api",reason="denied"}'), 1);
@@ -110,7 +117,7 @@ describe('the metrics', () => {
       asked += 1;
       throw new Error('down');
     };
-    addGauges(meter.registry, { totals, transfers: () => 0, version: '1.2.3' });
+    addGauges(meter.registry, { totals, queues: {}, transfers: () => 0, version: '1.2.3' });
     const ask = await start(t, { meter });
     const replies = await Promise.all(Array.from({ length: 20 }, () => ask('/metrics')));
     for (const reply of replies) {
