@@ -46,7 +46,10 @@ function readText(
 }
 
 /** The whole of a short body; `message_too_large` as soon as it is more. */
-export async function readAll(req: IncomingMessage, { maxText, idleTimeout, pace }: Omit<FormOptions, 'files'>): Promise<Buffer> {
+export async function readAll(
+  req: IncomingMessage,
+  { maxText, idleTimeout, pace }: Omit<FormOptions, 'files'>,
+): Promise<Buffer> {
   const tooLarge = () =>
     new Refusal('message_too_large', { text: `The message is too long: at most ${maxText} bytes.` });
   if (Number(req.headers['content-length'] ?? 0) > maxText) throw tooLarge();

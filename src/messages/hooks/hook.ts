@@ -89,7 +89,7 @@ export async function takeHook(deps: HookDeps, hook: Hook, request: HookRequest)
   const { rule } = hook;
   const { call } = request;
   const format = rule.format === 'auto' ? guessFormat(call) : rule.format;
-  const notice = formats[format](call, rule);
+  const notice = read(rule, format, call);
   const body = notice ? textOf(rule, call, notice) : '';
   if (!notice || (body === '' && notice.images.length === 0)) {
     deps.log.info({ hook: rule.name, format }, 'hook: nothing to tell');
@@ -103,6 +103,17 @@ export async function takeHook(deps: HookDeps, hook: Hook, request: HookRequest)
     throw new Refusal('body_missing', { text: 'There is no text, and the picture could not be had.' });
   }
   return { format, posted: body === '' ? pictures : posted };
+}
+
+/** A template finds words where its format sees none. */
+function read(rule: HookRule, format: FormatName, call: HookCall): Notice | undefined {
+  try {
+    return formats[format](call, rule);
+  } catch (error) {
+    const isMute = error instanceof Refusal && error.code === 'body_missing';
+    if (isMute && rule.template !== null) return { text: '', images: [] };
+    throw error;
+  }
 }
 
 function textOf({ template, override }: HookRule, call: HookCall, { text, username }: Notice): string {

@@ -1,0 +1,76 @@
+import { Refusal } from '../base/errors.ts';
+import { essence } from '../policy/media-type.ts';
+
+/** What a program has posted. */
+export interface PostedBody {
+  /** JSON, the fields of a form, or text. */
+  readonly payload: unknown;
+  /** What a signature may be of: the body, and the JSON inside of a form. */
+  readonly signed: readonly (Buffer | string)[];
+}
+
+/** Fields of forms in which programs put their JSON: Slack's and GitHub's, Uptime Kuma's. */
+const JSON_FIELDS = ['payload', 'data'];
+
+/** Reads a body by its Content-Type; many programs say none, or a wrong one, so that what looks like JSON is JSON. */
+export async function readHookBody(bytes: Buffer, contentType: string): Promise<PostedBody> {
+  const type = essence(contentType);
+  if (type === 'application/json' || type.endsWith('+json')) {
+    return { payload: parse(decode(bytes)), signed: [bytes] };
+  }
+  if (type === 'multipart/form-data') return ofForm(bytes, await readMultipart(bytes, contentType));
+  if (type === 'application/x-www-form-urlencoded') {
+    const text = decode(bytes);
+    return jsonIn(text, bytes) ?? ofForm(bytes, new URLSearchParams(text));
+  }
+  if (type === '' || type === 'text/plain') {
+    const text = decode(bytes);
+    return jsonIn(text, bytes) ?? { payload: text, signed: [bytes] };
+  }
+  throw new Refusal('media_type_unknown', {
+    text: 'The Content-Type must be application/json, application/x-www-form-urlencoded, multipart/form-data or text/plain.',
+  });
+}
+
+function jsonIn(text: string, bytes: Buffer): PostedBody | undefined {
+  if (!/^\s*\{/.test(text)) return undefined;
+  try {
+    return { payload: JSON.parse(text), signed: [bytes] };
+  } catch {
+    return undefined;
+  }
+}
+
+function ofForm(bytes: Buffer, form: Iterable<readonly [string, unknown]>): PostedBody {
+  const fields: Record<string, string> = Object.create(null);
+  for (const [name, value] of form) if (typeof value === 'string') fields[name] ??= value;
+  const json = JSON_FIELDS.map((name) => fields[name]).find((text) => /^\s*\{/.test(text ?? ''));
+  if (json !== undefined) return { payload: parse(json), signed: [bytes, json] };
+  return { payload: { ...fields }, signed: [bytes] };
+}
+
+/** Files among the parts are nothing that a hook could tell. */
+async function readMultipart(bytes: Buffer, contentType: string): Promise<FormData> {
+  try {
+    const body = new Uint8Array(bytes);
+    return await new Response(body, { headers: { 'Content-Type': contentType } }).formData();
+  } catch (error) {
+    throw new Refusal('bad_request', { text: 'The form is cut off or malformed.', cause: error });
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Refusal('bad_request', { text: 'The body is not valid JSON.', cause: error });
+  }
+}
+
+function decode(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (error) {
+    throw new Refusal('bad_request', { text: 'The body is not valid UTF-8.', cause: error });
+  }
+}
