@@ -1,6 +1,7 @@
 import { leaderDuties } from './app/duties.ts';
 import { logOf, openHouse } from './app/house.ts';
 import { openHttp } from './app/http.ts';
+import { openVoices } from './app/messages.ts';
 import { readinessOf } from './app/readiness.ts';
 import { takeSeat } from './app/seat.ts';
 import { settingsOf, withDeliveryOf } from './app/settings.ts';
@@ -35,6 +36,7 @@ export async function startApp(config: Config, desk?: Desk): Promise<App> {
   const { deps } = house;
   const { relay, leave, ...seat } = await takeSeat(config, log, desk);
   const sweeping = sweepingOf(house);
+  const voices = openVoices(house);
   const leadership = seat.leadership(sweeping.beside);
   const readiness = readinessOf(deps, config, relay);
   const http = await openHttp(config, { ...house, readiness, desk });
@@ -43,6 +45,7 @@ export async function startApp(config: Config, desk?: Desk): Promise<App> {
   const stop = async (graceMs = 30_000) => {
     await leadership.resign();
     await http.stop(graceMs);
+    await voices?.stop();
     await heartbeat?.stop();
     await leave();
     await house.close();
@@ -53,7 +56,7 @@ export async function startApp(config: Config, desk?: Desk): Promise<App> {
     desk?.serve('buried', () => buryDeadProcesses(deps));
     await http.server.start();
     // Asked for slots only once their links work.
-    await leadership.stand(leaderDuties(house, relay, sweeping));
+    await leadership.stand(leaderDuties(house, relay, sweeping, voices));
     return {
       addresses: http.server.addresses,
       log,

@@ -4,13 +4,19 @@ import { type Sweeps, startSweeps } from '../uploads/housekeeping.ts';
 import { type Components, startComponents } from '../xmpp/components.ts';
 import type { StreamStatus } from '../xmpp/stream.ts';
 import type { House } from './house.ts';
+import type { Voices } from './messages.ts';
 import type { Sweeping } from './sweeping.ts';
 
 const STREAMS = 'streams';
 const STREAMS_MS = 1_500;
 
 /** What one process does for all that share its ledger: the component streams, and the rhythm of the sweeps. */
-export function leaderDuties({ deps, config, current }: House, relay: Relay, sweeping: Sweeping): Duties {
+export function leaderDuties(
+  { deps, config, current }: House,
+  relay: Relay,
+  sweeping: Sweeping,
+  voices: Pick<Voices, 'speech'> | undefined,
+): Duties {
   let sweeps: Sweeps | undefined;
   let components: Components | undefined;
   relay.serve(STREAMS, () => (components?.status() ?? []).map((status) => ({ ...status })));
@@ -20,7 +26,10 @@ export function leaderDuties({ deps, config, current }: House, relay: Relay, swe
       sweeps = startSweeps(deps, { sweepEvery }, sweeping.now);
       const publicUrl = config.public_url ?? '';
       const urls = { publicUrl, downloadUrl: config.download_url ?? publicUrl };
-      components = startComponents({ ...deps, ...urls, watchClocks: true }, config.component);
+      components = startComponents(
+        { ...deps, ...urls, speech: voices?.speech, watchClocks: true },
+        config.component,
+      );
     },
     async end(lost) {
       await components?.stop({ atOnce: lost });

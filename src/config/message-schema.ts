@@ -66,7 +66,18 @@ export const messages = z.strictObject({
   require_tls: preset(
     bool(),
     true,
-    'Send passwords only over an encrypted stream. `false` counts only for a server on this machine.',
+    'Send passwords only over an encrypted stream, to a server whose certificate is for the domain of the account. ' +
+      '`false` is only for a server on this machine: it is then trusted as it is, whatever its certificate.',
+  ),
+  direct_tls: preset(
+    bool(),
+    false,
+    '`server` speaks TLS from the first byte, as on port 5223, instead of after STARTTLS.',
+  ),
+  accounts: preset(
+    oneOrMany(pattern()),
+    ['.*'],
+    'Patterns of the bare JIDs that may log in here with their XMPP password.',
   ),
   tokens: preset(z.array(messageToken), [], 'Bearer tokens, for senders that have no XMPP account.'),
   hooks: preset(

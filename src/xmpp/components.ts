@@ -2,6 +2,7 @@ import type { Element } from '@xmpp/xml';
 import { Refusal } from '../base/errors.ts';
 import type { StanzaTaker } from '../messages/stanza-taker.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
+import type { ComponentSpeech } from './component-speech.ts';
 import type { Connection, StanzaHandler, Target } from './connection.ts';
 import { errorReply } from './errors.ts';
 import { createGate } from './gate.ts';
@@ -21,6 +22,8 @@ export interface ComponentDeps extends UploadDeps {
   readonly downloadUrl: string;
   /** Gets what nothing else has a use for, as the last before it is answered that nobody reads. */
   readonly onStanza?: StanzaTaker;
+  /** Hears first what comes, and speaks on the streams. */
+  readonly speech?: ComponentSpeech | undefined;
   /** Ask the XMPP servers for their time, and count how far it is from ours? */
   readonly watchClocks?: boolean;
   /** For tests: how time passes for the streams. */
@@ -49,6 +52,7 @@ export function startComponents(deps: ComponentDeps, components: readonly Compon
   return {
     status: () => doors.map((door) => door.stream.status()),
     async stop({ atOnce } = { atOnce: false }) {
+      deps.speech?.leave();
       await Promise.all(doors.map((door) => door.stop(atOnce)));
     },
   };
@@ -59,6 +63,7 @@ function startComponent(deps: ComponentDeps, routeDeps: RouteDeps, settings: Com
   const inProgress = new Set<Promise<void>>();
 
   const onStanza: StanzaHandler = (stanza, send) => {
+    if (deps.speech?.hear(stanza)) return;
     const work = answerStanza(routeDeps, deps.onStanza, stanza, send).catch((error: unknown) =>
       deps.log.info({ jid, err: error }, 'an answer could not be sent'),
     );
@@ -70,6 +75,7 @@ function startComponent(deps: ComponentDeps, routeDeps: RouteDeps, settings: Com
   const stream = startStream({ clock: deps.clock, log: deps.log, ...deps.timing }, settings, {
     onStanza,
     onChange: ({ up }) => deps.meter.stream(jid, up),
+    onConnection: (connection) => deps.speech?.up(jid, connection),
     ...(deps.watchClocks && { onClock: (ms: number) => deps.meter.clockSkew(jid, ms) }),
   });
 

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { isIPv6, type Socket } from 'node:net';
 import { Component } from '@xmpp/component-core';
 import type { Element } from '@xmpp/xml';
 
@@ -16,6 +16,8 @@ export type StanzaHandler = (stanza: Element, send: Connection['send']) => void;
 export interface Connection {
   /** Rejects where the stream is gone. */
   send(element: Element): Promise<void>;
+  /** Writes at once; throws where the stream is gone. */
+  write(text: string): void;
   /** Changes whenever the server says anything at all. */
   heard(): number;
   /** Resolves when the stream has ended, with the reason where it was no polite end. */
@@ -67,6 +69,7 @@ export async function openConnection(
   }
   return {
     send,
+    write: (text) => entity.say(text),
     heard: () => entity.heard,
     ended,
     async close() {
@@ -116,12 +119,16 @@ class GuardedComponent extends Component {
 
   /** Answers that are ready at the same moment leave in one write. */
   override send(element: Element): Promise<void> {
-    const { socket } = this;
-    if (socket && socket.writableCorked === 0) {
-      socket.cork();
-      process.nextTick(() => socket.uncork());
-    }
+    if (this.socket) gather(this.socket);
     return super.send(element);
+  }
+
+  /** Without waiting until it has left. */
+  say(text: string): void {
+    const { socket } = this;
+    if (!socket?.writable) throw new Error('the connection has ended');
+    gather(socket);
+    socket.write(text);
   }
 
   protected override _onData(data: Buffer | string): void {
@@ -144,4 +151,10 @@ class GuardedComponent extends Component {
   protected override async _onSeeOtherHost(error: Error): Promise<void> {
     this.emit('error', error);
   }
+}
+
+function gather(socket: Socket): void {
+  if (socket.writableCorked > 0) return;
+  socket.cork();
+  process.nextTick(() => socket.uncork());
 }

@@ -29,6 +29,8 @@ export interface StreamDeps {
 export interface StreamEvents {
   readonly onStanza: StanzaHandler;
   readonly onChange: (status: StreamStatus) => void;
+  /** Gets each connection once its handshake is through. */
+  readonly onConnection?: (connection: Connection) => void;
   /** Gets the milliseconds by which the server's clock is ahead of ours, now and then; without it nobody asks. */
   readonly onClock?: (skewMs: number) => void;
 }
@@ -72,6 +74,7 @@ export function startStream(deps: StreamDeps, target: Target, events: StreamEven
     watch?.start(connection);
     keepAlive(connection, jid, deps.keepalive ?? KEEPALIVE);
     change(null);
+    events.onConnection?.(connection);
     log.info({ jid }, 'component stream is up');
     const fault = await connection.ended;
     connection = undefined;

@@ -1,0 +1,151 @@
+import { lookup as lookupHost, Resolver } from 'node:dns/promises';
+import { isIP } from 'node:net';
+import { domainToASCII } from 'node:url';
+import { addressMatcher } from '../../base/addresses.ts';
+
+/** Where a server for clients may be reached. */
+export interface Place {
+  readonly address: string;
+  readonly port: number;
+  /** TLS from the first byte (XEP-0368). */
+  readonly isDirect: boolean;
+  /** The address is of this machine. */
+  readonly isLocal: boolean;
+}
+
+interface Service {
+  readonly name: string;
+  readonly port: number;
+  readonly priority: number;
+  readonly weight: number;
+}
+
+/** The name service, as far as this needs it. */
+export interface Names {
+  /** SRV records; empty where there are none. */
+  services(name: string): Promise<readonly Service[]>;
+  /** Rejects where the host is not known. */
+  addresses(host: string): Promise<readonly string[]>;
+}
+
+/** No places, with the reason in an admin's words. */
+export class NoPlace extends Error {
+  /** The domain itself is not known. */
+  readonly isUnknown: boolean;
+
+  constructor(message: string, { isUnknown }: { isUnknown: boolean }) {
+    super(message);
+    this.isUnknown = isUnknown;
+  }
+}
+
+const CLIENT_PORT = 5222;
+const MOST_PLACES = 8;
+const isLocal = addressMatcher(['127.0.0.0/8', '::1']);
+/** Addresses that mean something else on every network: whoever owns a domain could point it at what is behind our walls. */
+const isInner = addressMatcher([
+  '0.0.0.0/8',
+  '10.0.0.0/8',
+  '100.64.0.0/10',
+  '127.0.0.0/8',
+  '169.254.0.0/16',
+  '172.16.0.0/12',
+  '192.0.0.0/24',
+  '192.168.0.0/16',
+  '198.18.0.0/15',
+  '224.0.0.0/3',
+  '::/127',
+  'fc00::/7',
+  'fe80::/10',
+  'ff00::/8',
+]);
+
+/** The name service of this machine; gives up after some seconds. */
+export function systemNames(): Names {
+  const resolver = new Resolver({ timeout: 2_000, tries: 2 });
+  return {
+    // Where this fails for other reasons, the address itself will tell.
+    services: (name) => resolver.resolveSrv(name).catch(() => []),
+    async addresses(host) {
+      return (await lookupHost(host, { all: true })).map(({ address }) => address);
+    },
+  };
+}
+
+/** The places of the server that the config names. */
+export async function namedPlaces(
+  names: Names,
+  { host, port }: { readonly host: string; readonly port: number },
+  isDirect: boolean,
+): Promise<Place[]> {
+  const addresses = isIP(host) ? [host] : await names.addresses(host);
+  return addresses.map((address) => ({ address, port, isDirect, isLocal: isLocal(address) }));
+}
+
+/** The places of a domain (RFC 6120 §3.2, XEP-0368), the first to be tried first. Rejects with `NoPlace`. */
+export async function placesOf(names: Names, domain: string, random = Math.random): Promise<Place[]> {
+  const host = domainToASCII(domain);
+  if (host === '' || isIP(domain.replace(/^\[|\]$/g, ''))) throw noPlace(`${domain} is no domain`, true);
+  const [plain, direct] = await Promise.all([
+    names.services(`_xmpp-client._tcp.${host}`),
+    names.services(`_xmpps-client._tcp.${host}`),
+  ]);
+  const services = inOrder(
+    [
+      ...plain.map((service) => ({ ...service, isDirect: false })),
+      ...direct.map((service) => ({ ...service, isDirect: true })),
+    ],
+    random,
+  );
+  const offered = services.filter(({ name }) => name !== '' && name !== '.');
+  if (services.length > 0 && offered.length === 0) throw noPlace(`${domain} has no server for clients`, true);
+  if (offered.length > 0) return outside(domain, await addressesOf(names, offered));
+  const fallback = { name: host, port: CLIENT_PORT, isDirect: false };
+  return outside(domain, await addressesOf(names, [fallback]));
+}
+
+type Offered = Pick<Service, 'name' | 'port'> & { readonly isDirect: boolean };
+
+async function addressesOf(names: Names, services: readonly Offered[]): Promise<Place[]> {
+  const places: Place[] = [];
+  for (const { name, port, isDirect } of services) {
+    if (places.length >= MOST_PLACES) break;
+    const addresses = await names.addresses(name).catch(() => []);
+    places.push(...addresses.map((address) => ({ address, port, isDirect, isLocal: isLocal(address) })));
+  }
+  return places.slice(0, MOST_PLACES);
+}
+
+function outside(domain: string, places: readonly Place[]): Place[] {
+  if (places.length === 0) throw noPlace(`no XMPP server is known for ${domain}`, true);
+  const fit = places.filter(({ address }) => !isInner(address));
+  if (fit.length > 0) return fit;
+  throw noPlace(
+    `${domain} lies on this machine or its network (${places[0]?.address}): name its server in messages.server`,
+    false,
+  );
+}
+
+function noPlace(message: string, isUnknown: boolean): NoPlace {
+  return new NoPlace(message, { isUnknown });
+}
+
+/** RFC 2782: by priority, and among equals by a draw that weighs them. */
+function inOrder<T extends Service>(services: readonly T[], random: () => number): T[] {
+  const left = [...services].sort((a, b) => a.priority - b.priority || a.weight - b.weight);
+  const ordered: T[] = [];
+  while (left.length > 0) {
+    const equal = left.filter(({ priority }) => priority === left[0]?.priority);
+    const total = equal.reduce((sum, { weight }) => sum + weight, 0);
+    let drawn = random() * total;
+    const chosen = equal.find(({ weight }) => {
+      drawn -= weight;
+      return drawn < 0;
+    });
+    const next = chosen ?? equal[0];
+    if (next === undefined) break;
+    ordered.push(next);
+    left.splice(left.indexOf(next), 1);
+  }
+  return ordered;
+}
