@@ -56,8 +56,10 @@ export interface Traffic {
   stop(): Promise<void>;
 }
 
+const STREAMS = 4;
+
 /** Each stream stores one file after the other, at one server after the other. */
-export function keepUploading(urls: readonly string[], body: Buffer, streams = 4): Traffic {
+export function keepUploading(urls: readonly string[], body: Buffer, ca?: string): Traffic {
   const stored: string[] = [];
   let stopping = false;
   let turn = 0;
@@ -66,13 +68,13 @@ export function keepUploading(urls: readonly string[], body: Buffer, streams = 4
       turn += 1;
       const url = urls[turn % urls.length] ?? '';
       // Whoever gets no 201 does it again: nothing was promised.
-      await store({ url }, body).then(
+      await store({ url }, body, ca === undefined ? {} : { ca }).then(
         (get) => stored.push(get),
         () => sleep(10),
       );
     }
   };
-  const running = Array.from({ length: streams }, stream);
+  const running = Array.from({ length: STREAMS }, stream);
   return {
     stored,
     async more(count) {
@@ -90,9 +92,9 @@ export function keepUploading(urls: readonly string[], body: Buffer, streams = 4
 }
 
 /** Every one of these links gives these bytes. */
-export async function assertAllThere(links: readonly string[], body: Buffer): Promise<void> {
+export async function assertAllThere(links: readonly string[], body: Buffer, ca?: string): Promise<void> {
   for (const link of links) {
-    const answer = await ask(link);
+    const answer = await ask(link, ca === undefined ? {} : { ca });
     assert.equal(answer.status, 200, link);
     assert.ok(answer.body.equals(body), link);
   }

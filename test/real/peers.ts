@@ -25,6 +25,7 @@ export const peers = {
   apache: { packages: ['apache2'], proof: 'apache2' },
   xsendfile: { packages: ['libapache2-mod-xsendfile'], proof: '/usr/lib/apache2/modules/mod_xsendfile.so' },
   lighttpd: { packages: ['lighttpd', 'lighttpd-mod-openssl'], proof: '/usr/lib/lighttpd/mod_openssl.so' },
+  haproxy: { packages: ['haproxy'], proof: 'haproxy' },
   caddy: { packages: ['caddy'], proof: 'caddy' },
   curl: { packages: ['curl'], proof: 'curl' },
   // Each Debian has another version in the path; tests look for it.
@@ -32,6 +33,7 @@ export const peers = {
   // A monitor, a store and a gateway make an S3 server.
   ceph: { packages: ['ceph-mon', 'ceph-osd', 'radosgw'], proof: 'radosgw' },
   systemd: { packages: ['systemd'], proof: 'systemd-analyze' },
+  alertmanager: { packages: ['prometheus-alertmanager'], proof: 'prometheus-alertmanager' },
   wrk: { packages: ['wrk'], proof: 'wrk' },
 } as const satisfies Record<string, Peer>;
 

@@ -1,7 +1,8 @@
 import { existsSync, globSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { freePort } from './ports.ts';
 import { Program, runProgram } from './program.ts';
@@ -16,6 +17,8 @@ export interface RunningPostgres {
   /** By hand, past all ledgers. */
   run(url: string, sql: string): Promise<pg.QueryResult>;
   stop(): Promise<void>;
+  /** Kills it in the middle of whatever it does. */
+  kill(): Promise<void>;
   start(): Promise<void>;
   remove(): Promise<void>;
 }
@@ -44,6 +47,11 @@ export async function startPostgres(): Promise<RunningPostgres> {
   };
   // "Fast": ends connections instead of waiting for them.
   const stop = async () => void (await server?.stop('SIGINT'));
+  // Its children see to their own end, and until then nobody may start it again.
+  const kill = async () => {
+    await server?.stop('SIGKILL');
+    while (await isHeld(data)) await sleep(20);
+  };
   const remove = async () => {
     await stop();
     await rm(folder, { recursive: true });
@@ -58,6 +66,7 @@ export async function startPostgres(): Promise<RunningPostgres> {
     port,
     start,
     stop,
+    kill,
     remove,
     run,
     async newPlace() {
@@ -66,6 +75,13 @@ export async function startPostgres(): Promise<RunningPostgres> {
       return `${url}?options=-c%20search_path%3Dplace_${places}`;
     },
   };
+}
+
+/** Do processes of a server work on this folder? */
+async function isHeld(data: string): Promise<boolean> {
+  const links = globSync('/proc/[0-9]*/cwd');
+  const folders = await Promise.all(links.map((link) => readlink(link).catch(() => '')));
+  return folders.includes(data);
 }
 
 /** PostgreSQL refuses to run as root. */

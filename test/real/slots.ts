@@ -11,6 +11,8 @@ export interface SlotWish {
   readonly jid?: string;
   readonly name?: string;
   readonly type?: string;
+  /** The certificate to believe, PEM. */
+  readonly ca?: string;
 }
 
 /** The links of a slot. */
@@ -21,9 +23,9 @@ export interface Slot {
 
 /** The slot API's answer, whatever it is. */
 export function requestSlot({ url }: Pick<RunningPorter, 'url'>, wish: SlotWish): Promise<Answer> {
-  const { jid = 'romeo@example.org', name = 'picture.jpg', size, type } = wish;
+  const { jid = 'romeo@example.org', name = 'picture.jpg', size, type, ca } = wish;
   const query = new URLSearchParams({ jid, name, size: String(size), ...(type && { content_type: type }) });
-  return ask(`${url}/slot/?${query}`);
+  return ask(`${url}/slot/?${query}`, ca === undefined ? {} : { ca });
 }
 
 export async function askSlot(porter: Pick<RunningPorter, 'url'>, wish: SlotWish): Promise<Slot> {
@@ -40,7 +42,7 @@ export async function store(
   wish: Omit<SlotWish, 'size'> = {},
 ): Promise<string> {
   const { put, get } = await askSlot(porter, { ...wish, size: body.length });
-  const { status, text } = await ask(put, { method: 'PUT', body });
+  const { status, text } = await ask(put, { method: 'PUT', body, ...(wish.ca && { ca: wish.ca }) });
   assert.equal(status, 201, text);
   return get;
 }

@@ -1,0 +1,129 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Certificate, makeCertificate } from './certificate.ts';
+import { startHaproxy } from './haproxy.ts';
+import { startNginx } from './nginx.ts';
+import { type RunningPorter, startPorter } from './porter.ts';
+import { freePort, freePorts } from './ports.ts';
+import { openHouse } from './slots.ts';
+import { adapt, type WebServer } from './web-server.ts';
+
+const CONTRIB = join(import.meta.dirname, '../../contrib');
+
+/** Several instances of Porter at one ledger and one place of blobs. */
+export interface Instances {
+  readonly all: RunningPorter[];
+  /** Starts the one of this number again, with its port and settings. */
+  restart(number: number): Promise<RunningPorter>;
+  remove(): Promise<void>;
+}
+
+export interface InstancesOptions {
+  readonly count?: number;
+  /** `postgres://…`. */
+  readonly ledger: string;
+  /** A folder of their own where nothing else is said. */
+  readonly blobs?: string;
+  readonly config?: object;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export async function startInstances(options: InstancesOptions): Promise<Instances> {
+  const { count = 2, ledger, config, env } = options;
+  const folder = await mkdtemp(join(tmpdir(), 'porter-blobs-'));
+  const blobs = options.blobs ?? folder;
+  const ports = await freePorts(count);
+  const settings = { ...openHouse, storage: { ledger, blobs }, ...config };
+  const start = (port: number, at?: string) =>
+    startPorter({ port, config: settings, ...(at && { folder: at }), ...(env && { env }) });
+  const all = await Promise.all(ports.map((port) => start(port)));
+  return {
+    all,
+    async restart(number) {
+      const { port, folder: at } = all[number] as RunningPorter;
+      const again = await start(port, at);
+      all[number] = again;
+      return again;
+    },
+    async remove() {
+      await Promise.all(all.map((porter) => porter.remove()));
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Where the snippets expect two instances, in turn. */
+const PLACES = ['10.0.0.11:5050', '10.0.0.12:5050'];
+
+interface Place {
+  readonly port: number;
+  readonly certificate: Certificate;
+  /** Certificate and key in one PEM file. */
+  readonly pem: string;
+}
+
+interface Kind {
+  readonly file: string;
+  /** Puts in the place's port and certificate, and nothing else. */
+  fit(snippet: string, place: Place): string;
+  start(port: number, config: string): Promise<WebServer>;
+}
+
+/** Balancers with a snippet of ours. */
+export const balancers = {
+  nginx: {
+    file: 'nginx/several.conf',
+    fit: (snippet, { port, certificate: { cert, key } }) =>
+      adapt(snippet, {
+        '/etc/letsencrypt/live/upload.example.org/fullchain.pem': cert,
+        '/etc/letsencrypt/live/upload.example.org/privkey.pem': key,
+        '443 ssl': `${port} ssl`,
+      }),
+    start: startNginx,
+  },
+  haproxy: {
+    file: 'haproxy/porter.cfg',
+    fit: (snippet, { port, pem }) =>
+      adapt(snippet, { '/etc/haproxy/upload.example.org.pem': pem, ':443': `127.0.0.1:${port}` }),
+    start: startHaproxy,
+  },
+} as const satisfies Record<string, Kind>;
+
+/** Two instances behind a balancer with its snippet. */
+export interface Balanced extends Instances {
+  /** `https://localhost:…` */
+  readonly url: string;
+  /** The certificate to believe, PEM. */
+  readonly ca: string;
+}
+
+export async function startBalanced(kind: Kind, options: InstancesOptions): Promise<Balanced> {
+  const folder = await mkdtemp(join(tmpdir(), 'porter-balanced-'));
+  const certificate = await makeCertificate(folder, ['localhost']);
+  const ca = await readFile(certificate.cert, 'utf8');
+  const pem = join(folder, 'both.pem');
+  await writeFile(pem, ca + (await readFile(certificate.key, 'utf8')));
+  const port = await freePort();
+  const url = `https://localhost:${port}`;
+  const instances = await startInstances({ ...options, config: { public_url: url, ...options.config } });
+  const addresses = instances.all.map((porter) => `127.0.0.1:${porter.port}`);
+  const changes = Object.fromEntries(PLACES.map((place, i) => [place, addresses[i] ?? '']));
+  try {
+    const snippet = adapt(await readFile(join(CONTRIB, kind.file), 'utf8'), changes);
+    const server = await kind.start(port, kind.fit(snippet, { port, certificate, pem }));
+    return {
+      ...instances,
+      url,
+      ca,
+      async remove() {
+        await server.stop();
+        await instances.remove();
+        await rm(folder, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    await instances.remove();
+    throw error;
+  }
+}
