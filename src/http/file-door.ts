@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../base/errors.ts';
 import type { Arrival } from '../uploads/incoming.ts';
-import type { AnswerContext } from './reply.ts';
 
 /** A request's target, cut at the door's own path: what is below, as it came, and the query without its `?`. */
 export interface Target {
@@ -17,7 +16,7 @@ export interface FileDoor {
   /** With a slash at either end. */
   readonly path: string;
   /** Whose statuses refusals have here, where they are not everybody's (`errorTable`, `at`). */
-  readonly statuses?: AnswerContext['door'];
+  readonly statuses?: 'external' | 'file_share' | undefined;
   /** How a GET finds its file, undefined where no file can be there. A door without it takes no GETs. */
   readonly locate?: (below: string) => string | undefined;
   /** By what right a PUT comes, or a `Refusal`. A door without it takes no PUTs. */

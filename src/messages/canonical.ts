@@ -1,4 +1,5 @@
 import xml, { type Element } from '@xmpp/xml';
+import { Refusal } from '../base/errors.ts';
 
 /** The namespaces that a stanza's own element may have (RFC 6120 §4.8, XEP-0114 §3); on any stream it is left out. */
 const STANZA_NAMESPACES = ['jabber:client', 'jabber:component:accept', 'jabber:server'];
@@ -10,10 +11,9 @@ const RESERVED = ['http://www.w3.org/XML/1998/namespace', 'http://www.w3.org/200
 export const MAX_DEPTH = 64;
 
 /** More than `MAX_DEPTH` elements within each other. */
-export class TooDeep extends Error {
+export class TooDeep extends Refusal {
   constructor() {
-    super(`Elements are nested more than ${MAX_DEPTH} deep.`);
-    this.name = 'TooDeep';
+    super('bad_request', { text: `Elements are nested more than ${MAX_DEPTH} deep.` });
   }
 }
 

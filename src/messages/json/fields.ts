@@ -1,6 +1,7 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import { MAX_DEPTH, namespaceOf } from '../canonical.ts';
+import { fitForXml } from '../characters.ts';
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export interface JsonObject {
@@ -84,7 +85,7 @@ export const scalars = { anyText, wholeNumber, anyNumber, yesOrNo } as const;
 function scalarText(scalar: Scalar, value: Json, key: string): string {
   const text = scalar.write(value);
   if (text === undefined) throw wrong(key, `must be ${scalar.kind}`);
-  return text;
+  return fitForXml(text);
 }
 
 export function attribute(name: string, scalar: Scalar = anyText): Field {

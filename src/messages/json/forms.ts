@@ -1,4 +1,5 @@
 import xml, { type Element } from '@xmpp/xml';
+import { fitForXml } from '../characters.ts';
 import {
   addChild,
   appendText,
@@ -90,7 +91,7 @@ export function filledForm(data: JsonObject, type: 'submit' | 'result', key: str
   const form = xml('x', { xmlns: DATA_FORM, type });
   for (const [name, given] of Object.entries(data)) {
     const field = addChild(form, 'field');
-    field.attrs.var = name;
+    field.attrs.var = fitForXml(name);
     field.attrs.type = name === 'FORM_TYPE' ? 'hidden' : fieldType(given);
     if (typeof given === 'boolean') appendText(addChild(field, 'value'), given ? '1' : '0');
     else if (given !== null) writeValues(field, given, `${key}.${name}`);

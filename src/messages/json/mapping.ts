@@ -1,7 +1,7 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import { bareOf, parseJid } from '../../base/jid.ts';
-import { canonical, MAX_DEPTH, TooDeep } from '../canonical.ts';
+import { canonical, MAX_DEPTH } from '../canonical.ts';
 import { wholeQuestion } from './archive.ts';
 import { addressing } from './common.ts';
 import { error } from './error.ts';
@@ -36,7 +36,7 @@ export function toJson(stanza: Element): JsonStanza {
   if (stanza.getName() === 'xmpp') return { xmpp: stanza.getChildElements().map(toJson) };
   const kind = KINDS.find((one) => one === stanza.getName());
   if (kind === undefined) throw notAStanza(`<${stanza.getName()}/> is neither message, presence nor iq.`);
-  const whole = shallow(stanza);
+  const whole = canonical(stanza);
   const { to, from, ...rest } = readFields(addressing, whole);
   const type = whole.attrs.type ?? (kind === 'presence' ? 'available' : undefined);
   return {
@@ -86,15 +86,6 @@ function folded(jid: Json): Json {
   const parsed = typeof jid === 'string' ? parseJid(jid) : undefined;
   if (parsed === undefined) return jid;
   return parsed.resource === '' ? bareOf(parsed) : `${bareOf(parsed)}/${parsed.resource}`;
-}
-
-function shallow(stanza: Element): Element {
-  try {
-    return canonical(stanza);
-  } catch (fault) {
-    if (fault instanceof TooDeep) throw notAStanza(fault.message);
-    throw fault;
-  }
 }
 
 function notAStanza(text: string): Refusal {

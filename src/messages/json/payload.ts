@@ -1,3 +1,4 @@
+import { fitForXml } from '../characters.ts';
 import {
   addChild,
   appendText,
@@ -27,7 +28,7 @@ const data: Field = {
     }
   },
   write(payload, value) {
-    appendText(addChild(payload, 'json', JSON_CONTAINER), JSON.stringify(value));
+    appendText(addChild(payload, 'json', JSON_CONTAINER), fitForXml(JSON.stringify(value)));
   },
   takesNull: true,
 };

@@ -241,12 +241,7 @@ describe('JSON and XML', () => {
           assert.equal((fault as Error).name, 'Refusal', String((fault as Error).stack));
           return;
         }
-        // What XML forbids is seen to where stanzas go onto the wire.
-        assert.equal(
-          parseStanza(stanza.replaceAll(/[^\t\n\r\x20-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, ''))
-            .name,
-          stanza.slice(1).split(/[ />]/)[0],
-        );
+        assert.equal(parseStanza(stanza).name, stanza.slice(1).split(/[ />]/)[0]);
       }),
       { numRuns: 3000 },
     );
