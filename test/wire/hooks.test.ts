@@ -11,6 +11,7 @@ import { createRoutes } from '../../src/http/routes.ts';
 import { HttpServer } from '../../src/http/server.ts';
 import { compileHooks, type HookRule } from '../../src/messages/hooks/hook.ts';
 import { createImages } from '../../src/messages/hooks/images.ts';
+import { createRepeats } from '../../src/messages/hooks/repeats.ts';
 import { call } from '../support/http.ts';
 import { formOf, openMessageHouse } from '../support/message-house.ts';
 import { sample } from '../unit/messages/hooks/read-sample.ts';
@@ -44,7 +45,12 @@ const room: HookRule = {
 async function openHooks(t: TestContext, ...rules: readonly Partial<HookRule>[]) {
   const house = await openMessageHouse(t);
   const compiled = compileHooks(rules.map((rule) => ({ ...room, ...rule })));
-  const door = { ...house.door, images: createImages(), hooks: () => compiled };
+  const door = {
+    ...house.door,
+    images: createImages(),
+    repeats: createRepeats(house.deps.clock),
+    hooks: () => compiled,
+  };
   const app = await createRoutes(door, [messageDoor(door, '/msg/'), hookDoor(door, '/msg/')]);
   const nothing = { owns: () => false, handle: () => undefined, handleContinue: () => undefined };
   const server = new HttpServer(
@@ -228,6 +234,38 @@ describe('a hook', () => {
     assert.equal((await ask(PATH, { text: 'x' })).status, 503);
     const version = await ask(PATH, { ...sample('alertmanager-one'), version: '3' });
     assert.equal(version.status, 501);
+  });
+
+  test('that is tried again after it reached only some goes to the others, until all have it', async (t) => {
+    const [romeo, juliet, nurse] = ['romeo@example.org', 'juliet@example.org', 'nurse@example.org'];
+    const { ask, onDeliver, recipients, pass } = await openHooks(t, {
+      type: 'chat',
+      to: [romeo, juliet, nurse],
+    });
+    const gone = new Set<string | undefined>([juliet, nurse]);
+    onDeliver(({ message }) => {
+      if (gone.has(message.attrs.to)) throw new Refusal('bounced');
+    });
+    const statuses = async (...texts: string[]) => {
+      const found: number[] = [];
+      for (const text of texts) found.push((await ask(PATH, { text })).status);
+      return found;
+    };
+    assert.deepEqual(await statuses('a', 'a'), [502, 502]);
+    assert.deepEqual(recipients(), [romeo, juliet, nurse, juliet, nurse]);
+    gone.delete(juliet);
+    assert.deepEqual(await statuses('a', 'a'), [502, 502]);
+    assert.deepEqual(recipients().slice(5), [juliet, nurse, nurse]);
+    gone.delete(nurse);
+    assert.deepEqual(await statuses('a'), [201]);
+    assert.deepEqual(recipients().slice(8), [nurse]);
+    assert.deepEqual(await statuses('a', 'b'), [201, 201]);
+    assert.deepEqual(recipients().slice(9), [romeo, juliet, nurse, romeo, juliet, nurse]);
+    gone.add(nurse);
+    assert.deepEqual(await statuses('c'), [502]);
+    pass(16 * 60_000);
+    assert.deepEqual(await statuses('c'), [502]);
+    assert.equal(recipients().length, 21);
   });
 
   test('keeps messages of a hook with queue while the server is gone', async (t) => {

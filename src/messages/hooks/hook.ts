@@ -1,4 +1,5 @@
 import { Refusal } from '../../base/errors.ts';
+import { sha256Hex } from '../../base/ids.ts';
 import { bareJid } from '../../base/jid.ts';
 import type { MessageRate, TokenRule } from '../deps.ts';
 import { mayHaveArrived, type Posted, type SendDeps, send } from '../send.ts';
@@ -8,6 +9,7 @@ import { type FormatName, formats, guessFormat } from './formats.ts';
 import { type Images, imageFault } from './images.ts';
 import type { FieldPaths, HookCall, Notice } from './notice.ts';
 import { shorten } from './read.ts';
+import type { Repeats } from './repeats.ts';
 import { plain, strong } from './styling.ts';
 import { render } from './template.ts';
 
@@ -60,6 +62,7 @@ function compile(rule: HookRule): Hook {
 
 export interface HookDeps extends SendDeps {
   readonly images: Images;
+  readonly repeats: Repeats;
 }
 
 export interface HookRequest {
@@ -95,14 +98,32 @@ export async function takeHook(deps: HookDeps, hook: Hook, request: HookRequest)
     deps.log.info({ hook: rule.name, format }, 'hook: nothing to tell');
     return { format, posted: [] };
   }
-  const mail = mailOf(deps, hook, request, notice);
-  const posted = body === '' ? [] : await mail(body, []);
-  if (body !== '' && !posted.some(mayHaveArrived)) return { format, posted };
+  const to = recipientsOf(hook, request.to, notice.channel);
+  const posted = body === '' ? [] : await tell(deps, hook, request, to, body);
+  const reached = posted.filter(mayHaveArrived).map((one) => one.to);
+  if (body !== '' && reached.length === 0) return { format, posted };
+  const mail = mailOf(deps, hook, request, body === '' ? to : reached);
   const pictures = await sendImages(deps, rule, notice.images, (image) => mail(undefined, [image]));
   if (body === '' && pictures.length === 0) {
     throw new Refusal('body_missing', { text: 'There is no text, and the picture could not be had.' });
   }
   return { format, posted: body === '' ? pictures : posted };
+}
+
+/** The text, to those who do not have it from an earlier try of the same call. */
+async function tell(
+  deps: HookDeps,
+  hook: Hook,
+  request: HookRequest,
+  to: readonly string[],
+  body: string,
+): Promise<Posted[]> {
+  const { repeats } = deps;
+  const key = () => sha256Hex(`${hook.rule.name}\n${to.join()}\n${body}`);
+  const left = repeats.any ? repeats.left(key(), to) : to;
+  const posted = await mailOf(deps, hook, request, left)(body, []);
+  if (repeats.any || !posted.every(mayHaveArrived)) repeats.note(key(), posted);
+  return posted;
 }
 
 /** A template finds words where its format sees none. */
@@ -126,10 +147,9 @@ function textOf({ template, override }: HookRule, call: HookCall, { text, userna
 
 type Mail = (body: string | undefined, files: Parameters<typeof send>[2]['files']) => Promise<Posted[]>;
 
-function mailOf(deps: HookDeps, hook: Hook, request: HookRequest, notice: Notice): Mail {
+function mailOf(deps: HookDeps, hook: Hook, request: HookRequest, to: readonly string[]): Mail {
   const { rule } = hook;
   const sender: Sender = tokenSender(deps, hook.token);
-  const to = recipientsOf(hook, request.to, notice.channel);
   const room = { nick: rule.nick ?? undefined, password: rule.room_password ?? undefined };
   const { bounceWait, linkBase } = request;
   return (body, files) =>
