@@ -10,7 +10,7 @@ export interface Meter {
   served(bytes: number): void;
   refused(door: Door, code: ErrorCode): void;
   /** One message, by its type: sent, waiting, or why not. */
-  posted(type: string, outcome: 'sent' | 'queued' | ErrorCode): void;
+  posted(type: string, outcome: 'sent' | 'queued' | 'given_up' | ErrorCode): void;
   /** A stanza was handed to the callback; `failed` tries come again. */
   calledBack(outcome: 'taken' | 'failed' | 'given_up'): void;
   removed(reason: RemovalReason, uploads: number, bytes: number): void;

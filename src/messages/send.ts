@@ -97,7 +97,7 @@ async function post(
       const id = randomId();
       const message = () => messageOf(letter, to, id);
       const { room } = dispatch;
-      const wait = () => deps.outbox.add({ sender, to, message: message(), room });
+      const wait = () => deps.outbox.add({ from: sender.jid, to, message: message(), room });
       const bounceWait = dispatch.bounceWait ?? deps.messages().bounceWait;
       const deliver = () => sender.speaker.deliver(message(), { bounceWait, room });
       const outcome = await (mustWait ? enqueue(wait) : attempt(deliver, queues ? wait : undefined));
