@@ -3,6 +3,10 @@ import { Agent as SecureAgent } from 'node:https';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { streamHandler } from './s3-stream.ts';
 
+const HASH = 'x-amz-content-sha256';
+/** Bytes. */
+const HASHED_UP_TO = 256 * 1024;
+
 export interface S3Place {
   readonly bucket: string;
   /** What all keys begin with, without slashes around it; empty for none. */
@@ -42,6 +46,7 @@ const AT_ONCE = 64;
 
 export function openClients(place: S3Place): S3Clients {
   const short = new S3Client({ ...configOf(place), requestHandler: handlerOptions(AT_ONCE) });
+  leaveLargeUnhashed(short);
   const shared = { ...configOf(place), credentials: short.config.credentials };
   const reads = new S3Client({ ...shared, requestHandler: handlerOptions(Number.POSITIVE_INFINITY) });
   const streams = new S3Client({ ...shared, maxAttempts: 1, requestHandler: streamHandler(ANSWER_WITHIN) });
@@ -57,6 +62,18 @@ export function openClients(place: S3Place): S3Clients {
       for (const client of all) client.destroy();
     },
   };
+}
+
+/** A hash of 8 MiB would hold up everybody else for 20 ms; TLS is there to keep bytes whole. */
+function leaveLargeUnhashed({ middlewareStack }: S3Client): void {
+  middlewareStack.add(
+    (next) => (args) => {
+      const { body, headers } = args.request as { body?: unknown; headers: Record<string, string> };
+      if (Buffer.isBuffer(body) && body.length > HASHED_UP_TO) headers[HASH] = 'UNSIGNED-PAYLOAD';
+      return next(args);
+    },
+    { step: 'build', name: 'leaveLargeUnhashed' },
+  );
 }
 
 function configOf({ endpoint, region, pathStyle }: S3Place): S3ClientConfig {

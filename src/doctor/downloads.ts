@@ -7,7 +7,7 @@ import type { Notes } from './finding.ts';
 import { type StoredFile, words } from './uploads.ts';
 
 /** As browsers and phones send it. */
-const COMPRESSED = { 'Accept-Encoding': 'gzip, deflate, br, zstd' };
+export const COMPRESSED = { 'Accept-Encoding': 'gzip, deflate, br, zstd' };
 const GONE_WITHIN_MS = 4_000;
 /** For a moment the running server takes the ledger's last word on a file that was just asked for. */
 const REMEMBERED_MS = 1_200;
@@ -40,7 +40,7 @@ export async function checkDownload(
   await checkRange(notes, way, path, bytes);
 }
 
-function judgeCompression(notes: Notes, { headers }: Reply, size: number): void {
+export function judgeCompression(notes: Notes, { headers }: Reply, size: number): void {
   const encoding = headers['content-encoding'];
   const length = headers['content-length'];
   if (encoding !== undefined) {
@@ -57,12 +57,12 @@ function judgeCompression(notes: Notes, { headers }: Reply, size: number): void 
   } else notes.ok('Content-Length', 'It arrives, and nothing is compressed.');
 }
 
-function judgeBytes(notes: Notes, { body }: Reply, bytes: Buffer): void {
+export function judgeBytes(notes: Notes, { body }: Reply, bytes: Buffer): void {
   if (body.equals(bytes)) notes.ok('download', 'The file comes back byte for byte.');
   else notes.fail('download', `Other bytes come back than were sent (${body.length} of ${bytes.length}).`);
 }
 
-function judgeServedType(notes: Notes, { headers }: Reply, type: string): void {
+export function judgeServedType(notes: Notes, { headers }: Reply, type: string): void {
   const served = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (served === type) notes.ok('served type', `${type}, as it was uploaded.`);
   else notes.fail('served type', `A file of type ${type} is served as ${served ?? 'nothing'}.`);
@@ -91,7 +91,7 @@ function judgeHeaders(notes: Notes, { headers }: Reply): void {
   }
 }
 
-async function checkHead(notes: Notes, way: Way, path: string, size: number): Promise<void> {
+export async function checkHead(notes: Notes, way: Way, path: string, size: number): Promise<void> {
   const { status, headers } = await ask(way, path, { method: 'HEAD', headers: COMPRESSED });
   if (status === 200 && headers['content-length'] === String(size))
     notes.ok('HEAD', 'It tells the exact length.');
@@ -104,7 +104,7 @@ async function checkHead(notes: Notes, way: Way, path: string, size: number): Pr
   }
 }
 
-async function checkRange(notes: Notes, way: Way, path: string, bytes: Buffer): Promise<void> {
+export async function checkRange(notes: Notes, way: Way, path: string, bytes: Buffer): Promise<void> {
   const { status, headers, body } = await ask(way, path, { headers: { Range: 'bytes=100-299' } });
   const place = `bytes 100-299/${bytes.length}`;
   if (status === 206 && headers['content-range'] === place && body.equals(bytes.subarray(100, 300))) {

@@ -8,6 +8,7 @@ import { checkComponents } from './component.ts';
 import { checkOpenDoors, checkSignedDoors } from './doors.ts';
 import { checkDate, checkDownload, checkErrors, checkMissing, checkRemoval } from './downloads.ts';
 import { type Notes, reasonIn } from './finding.ts';
+import { checkPresigned } from './presigned.ts';
 import { checkServer, type RunningServer } from './server.ts';
 import { checkDisks, checkStores } from './storage.ts';
 import { checkUploads, type StoredFile } from './uploads.ts';
@@ -30,7 +31,7 @@ export interface Examination {
 export async function examine(notes: Notes, examination: Examination): Promise<void> {
   const { config, deps, now } = examination;
   if (deps) {
-    await checkStores(notes, deps);
+    await checkStores(notes, config, deps);
     await checkDisks(notes, config, deps.blobs, examination.minFree);
   }
   const server = await checkServer(notes, config);
@@ -123,7 +124,11 @@ async function followFile(
   const id = randomId();
   const nothing = linkOf({ id, name: 'no.txt', blob: blobKey(id, 'no.txt') });
   await attempt(notes, 'missing files', () => checkMissing(notes, files.way, nothing));
-  await attempt(notes, 'download', () => checkDownload(notes, config, files.way, path, stored));
+  await attempt(notes, 'download', () =>
+    config.downloads.via === 'presigned'
+      ? checkPresigned(notes, files.way, path, stored)
+      : checkDownload(notes, config, files.way, path, stored),
+  );
   await attempt(notes, 'removal', () => checkRemoval(notes, files.way, path, stored, checkup));
 }
 

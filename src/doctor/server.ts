@@ -1,7 +1,7 @@
 import type { Config } from '../config/load.ts';
 import { ask, localBase, type Way } from './client.ts';
 import { type Notes, reasonIn } from './finding.ts';
-import { BLOBS_ADVICE } from './storage.ts';
+import { blobsAdvice } from './storage.ts';
 
 /** What the running server says of itself. */
 export interface RunningServer {
@@ -56,7 +56,7 @@ function tellReasons(notes: Notes, config: Config, { reasons }: ReadyAnswer): st
   const jids = new Set(config.component.map(({ jid }) => jid));
   for (const { part, reason } of reasons) {
     if (jids.has(part)) continue;
-    const advice = part === 'blobs' ? ` ${BLOBS_ADVICE}` : '';
+    const advice = part === 'blobs' ? ` ${blobsAdvice(config)}` : '';
     notes.fail(`server: ${part}`, `The running server says: ${reason}${advice}`);
   }
   return reasons.map(({ part }) => part).filter((part) => jids.has(part));

@@ -20,6 +20,7 @@ const FULL = 64 * 1024 ** 2;
 
 export async function checkStores(
   notes: Notes,
+  config: Config,
   { ledger, blobs }: { ledger: Ledger; blobs: Blobs },
 ): Promise<void> {
   try {
@@ -32,12 +33,16 @@ export async function checkStores(
     await blobs.ready();
     notes.ok('blobs', 'They can be written.');
   } catch (fault) {
-    notes.fail('blobs', `${messageOf(fault)} ${BLOBS_ADVICE}`);
+    notes.fail('blobs', `${messageOf(fault)} ${blobsAdvice(config)}`);
   }
 }
 
-export const BLOBS_ADVICE =
-  'The folder of storage.blobs must belong to the user that runs Porter, on a disk that is mounted for writing.';
+/** What to do where blobs cannot be written. */
+export function blobsAdvice({ storage: { blobs } }: Pick<Config, 'storage'>): string {
+  return blobs.kind === 's3'
+    ? 'The keys for S3 must be allowed to write to the bucket, and there must be room in it: docs/s3.md has the policy.'
+    : 'The folder of storage.blobs must belong to the user that runs Porter, on a disk that is mounted for writing.';
+}
 
 /** `minFree`: bytes that must be free, in place of our own idea of it. */
 export async function checkDisks(
