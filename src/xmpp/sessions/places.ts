@@ -2,6 +2,7 @@ import { lookup as lookupHost, Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { addressMatcher } from '../../base/addresses.ts';
+import { reachOf } from '../../messages/hooks/inner.ts';
 
 /** Where a server for clients may be reached. */
 export interface Place {
@@ -42,24 +43,6 @@ export class NoPlace extends Error {
 const CLIENT_PORT = 5222;
 const MOST_PLACES = 8;
 const isLocal = addressMatcher(['127.0.0.0/8', '::1']);
-/** Addresses that mean something else on every network: whoever owns a domain could point it at what is behind our walls. */
-const isInner = addressMatcher([
-  '0.0.0.0/8',
-  '10.0.0.0/8',
-  '100.64.0.0/10',
-  '127.0.0.0/8',
-  '169.254.0.0/16',
-  '172.16.0.0/12',
-  '192.0.0.0/24',
-  '192.168.0.0/16',
-  '198.18.0.0/15',
-  '224.0.0.0/3',
-  '::/127',
-  'fc00::/7',
-  'fe80::/10',
-  'ff00::/8',
-]);
-
 /** The name service of this machine; gives up after some seconds. */
 export function systemNames(): Names {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });
@@ -118,7 +101,8 @@ async function addressesOf(names: Names, services: readonly Offered[]): Promise<
 
 function outside(domain: string, places: readonly Place[]): Place[] {
   if (places.length === 0) throw noPlace(`no XMPP server is known for ${domain}`, true);
-  const fit = places.filter(({ address }) => !isInner(address));
+  // Whoever owns a domain could point it at what is behind our walls.
+  const fit = places.filter(({ address }) => reachOf(address) === 'public');
   if (fit.length > 0) return fit;
   throw noPlace(
     `${domain} lies on this machine or its network (${places[0]?.address}): name its server in messages.server`,
