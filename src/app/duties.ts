@@ -3,6 +3,7 @@ import type { Duties } from '../fleet/contract.ts';
 import { type Sweeps, startSweeps } from '../uploads/housekeeping.ts';
 import { type Components, startComponents } from '../xmpp/components.ts';
 import type { StreamStatus } from '../xmpp/stream.ts';
+import { callbacksOf } from './callbacks.ts';
 import type { House } from './house.ts';
 import type { Voices } from './messages.ts';
 import type { Sweeping } from './sweeping.ts';
@@ -12,14 +13,17 @@ const STREAMS_MS = 1_500;
 
 /** What one process does for all that share its ledger: the component streams, and the rhythm of the sweeps. */
 export function leaderDuties(
-  { deps, config, current }: House,
+  house: House,
   relay: Relay,
   sweeping: Sweeping,
-  voices: Pick<Voices, 'speech'> | undefined,
+  voices: Pick<Voices, 'speech' | 'speakers'> | undefined,
 ): Duties {
+  const { deps, config, current } = house;
   let sweeps: Sweeps | undefined;
   let components: Components | undefined;
-  relay.serve(STREAMS, () => (components?.status() ?? []).map((status) => ({ ...status })));
+  const streams = () => components?.status() ?? [];
+  const callbacks = voices && callbacksOf(house, voices.speakers, streams);
+  relay.serve(STREAMS, () => streams().map((status) => ({ ...status })));
   return {
     async begin() {
       const sweepEvery = () => current().config.retention.sweep_every ?? 0;
@@ -27,11 +31,20 @@ export function leaderDuties(
       const publicUrl = config.public_url ?? '';
       const urls = { publicUrl, downloadUrl: config.download_url ?? publicUrl };
       components = startComponents(
-        { ...deps, ...urls, speech: voices?.speech, watchClocks: true },
+        {
+          ...deps,
+          ...urls,
+          speech: voices?.speech,
+          ...(callbacks && { onStanza: callbacks.onStanza }),
+          watchClocks: true,
+        },
         config.component,
       );
+      callbacks?.begin();
     },
     async end(lost) {
+      // Its last answers need the streams.
+      await callbacks?.end(lost ? 0 : undefined);
       await components?.stop({ atOnce: lost });
       components = undefined;
       await sweeps?.stop();

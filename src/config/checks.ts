@@ -146,6 +146,7 @@ export function warningsOf(settings: Settings): string[] {
     ...accessWarnings(settings),
     ...urlWarnings(settings),
     ...slotApiWarnings(settings),
+    ...callbackWarnings(settings),
     ...secretsOf(settings)
       .filter(([, secret]) => secret.length < SHORT_SECRET)
       .map(
@@ -203,6 +204,12 @@ function slotApiWarnings({ slot_api }: Settings): string[] {
     : [];
 }
 
+function callbackWarnings({ component, messages }: Settings): string[] {
+  return messages?.callback_url && component.length === 0
+    ? ['messages.callback_url has nothing to pass on: stanzas come to a component, and there is none.']
+    : [];
+}
+
 function secretsOf(settings: Settings): [string, string][] {
   const { component, slot_api, external, file_share, messages, admin } = settings;
   const found: [string, string | null | undefined][] = [
@@ -216,6 +223,7 @@ function secretsOf(settings: Settings): [string, string][] {
       [`the token of hook ${name}`, token],
       [`the signature_secret of hook ${name}`, signature_secret],
     ]),
+    ['messages.callback.secret', messages?.callback.secret],
     ['admin.token', admin?.token],
   ];
   return found.filter((entry): entry is [string, string] => typeof entry[1] === 'string');

@@ -47,6 +47,7 @@ export const builtFeatures: ReadonlySet<Feature> = new Set<Feature>([
   'slot_api',
   'external',
   'file_share',
+  'messages',
   'workers',
   'storage.blobs',
   'storage.ledger',

@@ -25,6 +25,8 @@ export interface CallbackDeps extends QueueDeps {
   readonly ledger: QueueDeps['ledger'] & Pick<Ledger, 'enqueue'>;
   readonly meter: Pick<Meter, 'calledBack'>;
   readonly speakers: Pick<Speakers, 'component'>;
+  /** Can this address at our component speak now? While it cannot, nothing is handed over that it may have to answer. */
+  readonly canSpeak: (jid: string) => boolean;
   /** Null where stanzas are not passed on. Asked for each stanza; a reload may change it. */
   readonly callbacks: () => CallbackRules | null;
   readonly call: HttpCall;
@@ -103,6 +105,7 @@ export function createCallbacks(deps: CallbackDeps): Callbacks {
     if (rules === null) return { outcome: 'not_now' };
     const { delivery, stanza: text } = JSON.parse(item.body) as Kept;
     const stanza = parseStanza(text);
+    if (!deps.canSpeak(stanza.attrs.to ?? '')) return { outcome: 'not_now' };
     const inTime = AbortSignal.any([AbortSignal.timeout(rules.timeout), signal]);
     const verdict = await receiver.hand(rules, stanza, delivery, inTime);
     if (!verdict.again) {

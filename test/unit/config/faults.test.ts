@@ -253,6 +253,13 @@ describe('what may be meant but should be seen', () => {
     assert.doesNotMatch(warnings(`${open}, token: a-long-enough-token}`), /anybody can upload/);
   });
 
+  test('a callback to which nothing can come', () => {
+    const callback = 'messages: {callback_url: "http://127.0.0.1/"}';
+    const component = 'public_url: https://u.lit\ncomponent: {jid: a.lit, secret: 0123456789abcdef}\n';
+    assert.match(warnings(callback), /callback_url has nothing to pass on/);
+    assert.doesNotMatch(warnings(component + callback), /callback_url/);
+  });
+
   test('secrets that can be guessed, without telling them', () => {
     assert.match(warnings('external: {secret: hunter2}'), /external\.secret is shorter than 16/);
     assert.doesNotMatch(warnings('external: {secret: hunter2}'), /hunter2/);

@@ -42,6 +42,7 @@ describe('callbacks', () => {
   /** What went back into XMPP, and what its stream does with it. */
   let sent: Element[] = [];
   let stream: () => void = () => {};
+  let speaks = true;
   let outcomes: string[] = [];
   let logged: string[] = [];
 
@@ -53,6 +54,7 @@ describe('callbacks', () => {
     count += 1;
     [ahead, sent, outcomes, logged] = [0, [], [], []];
     stream = () => {};
+    speaks = true;
     ledger = await openSqliteLedger({ file: join(folder, `${count}.db`), sync: false });
     receiver = await Receiver.listen();
     rules = {
@@ -93,6 +95,7 @@ describe('callbacks', () => {
           ask: () => Promise.reject(new Error('unused')),
         }),
       },
+      canSpeak: () => speaks,
       callbacks: () => rules,
       call: httpCall,
       host: 'upload.example.org',
@@ -241,6 +244,17 @@ describe('callbacks', () => {
     assert.equal(sent[0]?.getChild('q', 'urn:x')?.getText(), '42');
     assert.match(String(sent[3]), /recipient-unavailable/);
     assert.equal(await ledger.waiting('callback'), 0);
+  });
+
+  test('hand nothing over that could not be answered now', async () => {
+    speaks = false;
+    await take(letter('x'));
+    for (let i = 0; i < 20; i += 1) await sleep(5);
+    assert.equal(receiver.received.length, 0);
+    speaks = true;
+    ahead += 5000;
+    await until(isEmpty);
+    assert.equal(receiver.posts.length, 1);
   });
 
   test('keep a reply until the stream is there to take it', async () => {

@@ -1,0 +1,4 @@
+import { callbacksThrough } from './callbacks-through.ts';
+import { startEjabberd } from './ejabberd.ts';
+
+callbacksThrough('ejabberd', startEjabberd);

@@ -1,0 +1,4 @@
+import { callbacksThrough } from './callbacks-through.ts';
+import { startProsody } from './prosody.ts';
+
+callbacksThrough('prosody', startProsody);
