@@ -20,7 +20,7 @@ NS_FORM = "jabber:x:data"
 class Client(ClientXMPP):
     def __init__(self, jid, password):
         super().__init__(jid, password)
-        for plugin in ("xep_0030", "xep_0054", "xep_0066", "xep_0092", "xep_0128", "xep_0199", "xep_0363"):
+        for plugin in ("xep_0030", "xep_0045", "xep_0054", "xep_0066", "xep_0092", "xep_0128", "xep_0199", "xep_0363"):
             self.register_plugin(plugin)
         self.messages = asyncio.Queue()
         self.tasks = set()
@@ -29,7 +29,7 @@ class Client(ClientXMPP):
         self.add_event_handler("message", self.heard)
 
     def heard(self, message):
-        if message["type"] in ("chat", "normal"):
+        if message["type"] in ("chat", "normal") or (message["type"] == "groupchat" and message["body"]):
             self.messages.put_nowait(message)
 
     async def started(self, _event):
@@ -122,7 +122,13 @@ class Client(ClientXMPP):
 
     async def do_receive(self, seconds=60):
         message = await asyncio.wait_for(self.messages.get(), seconds)
-        return {"from": message["from"].bare, "body": message["body"], "url": message["oob"]["url"]}
+        sender = message["from"]
+        return {"from": sender.bare, "resource": sender.resource, "body": message["body"], "url": message["oob"]["url"]}
+
+    async def do_join(self, room, nick, history=0):
+        """From now on `receive` gives what is said in the room, too."""
+        await self["xep_0045"].join_muc_wait(room, nick, maxstanzas=history, timeout=30)
+        return {"joined": True}
 
     async def do_flood(self, jid, count, inflight):
         """Asks for many slots with so many in flight; says how long it took and what came back."""
