@@ -51,7 +51,7 @@ function accountSettings(messages: Messages): AccountSettings {
 }
 
 /** A reload brings another object. */
-function oncePer<K extends object, V>(make: (key: K) => V): (key: K) => V {
+export function oncePer<K extends object, V>(make: (key: K) => V): (key: K) => V {
   let last: { readonly key: K; readonly value: V } | undefined;
   return (key) => {
     if (last?.key !== key) last = { key, value: make(key) };
