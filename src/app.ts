@@ -2,6 +2,7 @@ import { leaderDuties } from './app/duties.ts';
 import { logOf, openHouse } from './app/house.ts';
 import { openHttp } from './app/http.ts';
 import { openVoices } from './app/messages.ts';
+import { postingOf } from './app/posting.ts';
 import { readinessOf } from './app/readiness.ts';
 import { takeSeat } from './app/seat.ts';
 import { settingsOf, withDeliveryOf } from './app/settings.ts';
@@ -37,9 +38,10 @@ export async function startApp(config: Config, desk?: Desk): Promise<App> {
   const { relay, leave, ...seat } = await takeSeat(config, log, desk);
   const sweeping = sweepingOf(house);
   const voices = openVoices(house);
+  const posting = postingOf(house, voices);
   const leadership = seat.leadership(sweeping.beside);
   const readiness = readinessOf(deps, config, relay);
-  const http = await openHttp(config, { ...house, readiness, desk });
+  const http = await openHttp(config, { ...house, readiness, posting, desk });
   let heartbeat: Heartbeat | undefined;
 
   const stop = async (graceMs = 30_000) => {
@@ -56,7 +58,7 @@ export async function startApp(config: Config, desk?: Desk): Promise<App> {
     desk?.serve('buried', () => buryDeadProcesses(deps));
     await http.server.start();
     // Asked for slots only once their links work.
-    await leadership.stand(leaderDuties(house, relay, sweeping, voices));
+    await leadership.stand(leaderDuties(house, relay, sweeping, voices, posting));
     return {
       addresses: http.server.addresses,
       log,

@@ -1,6 +1,8 @@
 import type { Json, Relay } from '../base/relay.ts';
 import type { Duties } from '../fleet/contract.ts';
+import type { SendDeps } from '../messages/send.ts';
 import { type Sweeps, startSweeps } from '../uploads/housekeeping.ts';
+import type { ComponentSpeech } from '../xmpp/component-speech.ts';
 import { type Components, startComponents } from '../xmpp/components.ts';
 import type { StreamStatus } from '../xmpp/stream.ts';
 import { callbacksOf } from './callbacks.ts';
@@ -17,6 +19,7 @@ export function leaderDuties(
   relay: Relay,
   sweeping: Sweeping,
   voices: Pick<Voices, 'speech' | 'speakers'> | undefined,
+  posting: Pick<SendDeps, 'outbox'> | undefined,
 ): Duties {
   const { deps, config, current } = house;
   let sweeps: Sweeps | undefined;
@@ -34,21 +37,34 @@ export function leaderDuties(
         {
           ...deps,
           ...urls,
-          speech: voices?.speech,
+          speech: voices && posting && wakingSpeech(voices.speech, posting),
           ...(callbacks && { onStanza: callbacks.onStanza }),
           watchClocks: true,
         },
         config.component,
       );
       callbacks?.begin();
+      posting?.outbox.begin();
     },
     async end(lost) {
       // Its last answers need the streams.
-      await callbacks?.end(lost ? 0 : undefined);
+      const grace = lost ? 0 : undefined;
+      await Promise.all([callbacks?.end(grace), posting?.outbox.end(grace)]);
       await components?.stop({ atOnce: lost });
       components = undefined;
       await sweeps?.stop();
       sweeps = undefined;
+    },
+  };
+}
+
+/** What waited goes out as soon as a stream is up. */
+function wakingSpeech(speech: ComponentSpeech, { outbox }: Pick<SendDeps, 'outbox'>): ComponentSpeech {
+  return {
+    ...speech,
+    up(component, connection) {
+      speech.up(component, connection);
+      outbox.resume();
     },
   };
 }

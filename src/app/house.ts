@@ -5,6 +5,7 @@ import { createMeter } from '../base/meter.ts';
 import type { Config } from '../config/load.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
 import { createHotFiles, type HotFiles } from '../uploads/hot.ts';
+import { createTransfers, type Transfers } from '../uploads/transfers.ts';
 import { type Settings, settingsOf } from './settings.ts';
 import { openStores } from './stores.ts';
 
@@ -15,6 +16,7 @@ export interface House {
   readonly log: Logger;
   readonly deps: UploadDeps;
   readonly hot: HotFiles;
+  readonly transfers: Transfers;
   /** As of the last reload. */
   readonly current: () => Settings;
   replace(settings: Settings): void;
@@ -42,6 +44,7 @@ export async function openHouse(config: Config, log: Logger): Promise<House> {
     log,
     deps,
     hot,
+    transfers: createTransfers(),
     current: () => current,
     replace(settings) {
       current = settings;

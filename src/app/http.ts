@@ -18,18 +18,25 @@ import type { Readiness } from '../http/readiness.ts';
 import { createRoutes } from '../http/routes.ts';
 import { HttpServer } from '../http/server.ts';
 import { slotApi } from '../http/slot-api.ts';
+import type { SendDeps } from '../messages/send.ts';
 import type { UploadDeps } from '../uploads/deps.ts';
 import type { HotFiles } from '../uploads/hot.ts';
 import { createOldLinks } from '../uploads/old-links.ts';
-import { createTransfers } from '../uploads/transfers.ts';
+import type { Transfers } from '../uploads/transfers.ts';
+import { hookDoorsOf } from './hooks.ts';
+import { messageDoorsOf } from './posting.ts';
+import { restOf } from './rest.ts';
 import { pathsOf, type Settings } from './settings.ts';
 
 export interface HttpParts {
   readonly deps: UploadDeps;
   readonly hot: HotFiles;
+  readonly transfers: Transfers;
   /** As of the last reload. */
   readonly current: () => Settings;
   readonly readiness: () => Promise<Readiness>;
+  /** Undefined where the config has no `messages`. */
+  readonly posting: SendDeps | undefined;
   /** Of a process that is one of several workers. */
   readonly desk?: Desk | undefined;
 }
@@ -48,7 +55,7 @@ export async function openHttp(config: Config, parts: HttpParts): Promise<HttpDo
   const data = dataPlane({
     ...deps,
     settings: () => current().data,
-    transfers: createTransfers(),
+    transfers: parts.transfers,
     hot,
     doors: signedDoors(config, current),
     delivery: deliveryOf(config, trustedProxies),
@@ -63,6 +70,9 @@ export async function openHttp(config: Config, parts: HttpParts): Promise<HttpDo
       config.metrics.path,
     ),
     ...slotApiOf(config, { ...deps, slotApi: () => current().slots }),
+    ...messageDoorsOf(config, parts.posting, current, trustedProxies),
+    ...hookDoorsOf(config, parts.posting, current, trustedProxies),
+    ...restOf(config, parts.posting, trustedProxies),
   ]);
   const files = config.downloads.via === 'webserver' ? withoutDownloads(data) : data;
   const server = new HttpServer(

@@ -1,0 +1,35 @@
+import type { FastifyPluginAsync } from 'fastify';
+import type { Config } from '../config/load.ts';
+import { messageDoor } from '../http/messages.ts';
+import type { AddressMatcher } from '../http/peer.ts';
+import type { MessageDeps } from '../messages/deps.ts';
+import { createOutbox } from '../messages/outbox.ts';
+import type { SendDeps } from '../messages/send.ts';
+import type { House } from './house.ts';
+import { messageRulesOf } from './message-rules.ts';
+import { oncePer, type Voices } from './messages.ts';
+
+/** What sends messages for whoever posts them; undefined where the config has no `messages`. */
+export function postingOf(
+  { config, deps, transfers, current }: Pick<House, 'config' | 'deps' | 'transfers' | 'current'>,
+  voices: Voices | undefined,
+): SendDeps | undefined {
+  const { messages: first } = config;
+  if (first === null || voices === undefined) return undefined;
+  const rules = oncePer((now: Config) => messageRulesOf(now, now.messages ?? first));
+  const { speakers } = voices;
+  const sending: MessageDeps = { ...deps, transfers, speakers, messages: () => rules(current().config) };
+  return { ...sending, outbox: createOutbox(sending) };
+}
+
+/** `/msg/`. */
+export function messageDoorsOf(
+  { messages }: Config,
+  posting: SendDeps | undefined,
+  current: House['current'],
+  trustedProxies: () => AddressMatcher,
+): FastifyPluginAsync[] {
+  if (messages === null || posting === undefined) return [];
+  const settings = () => ({ trustedProxies: trustedProxies(), idleTimeout: current().data.idleTimeout });
+  return [messageDoor({ ...posting, door: settings }, messages.path)];
+}
