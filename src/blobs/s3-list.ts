@@ -4,8 +4,9 @@ import {
   DeleteObjectsCommand,
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
+  ListPartsCommand,
+  type ListPartsCommandOutput,
   paginateListObjectsV2,
-  paginateListParts,
 } from '@aws-sdk/client-s3';
 import { BlobFault, type StoredBlob } from './contract.ts';
 import { isKey, keyOfPart, partOf } from './keys.ts';
@@ -123,12 +124,17 @@ async function isStale(deps: S3ListDeps, unfinished: Unfinished, before: number)
   return latest !== undefined && latest < before;
 }
 
-/** When its latest part came; 0 where there is none. */
+/** When its latest part came; 0 where there is none. Some stores name a next page after the last one. */
 async function lastPartAt({ clients, bucket }: S3ListDeps, { name, id }: Unfinished): Promise<number> {
-  const order = { Bucket: bucket, Key: name, UploadId: id };
+  const upload = { Bucket: bucket, Key: name, UploadId: id };
   let latest = 0;
-  for await (const { Parts = [] } of paginateListParts({ client: clients.short }, order)) {
-    for (const { LastModified } of Parts) latest = Math.max(latest, LastModified?.getTime() ?? 0);
+  for (let after: string | undefined = ''; after !== undefined; ) {
+    const marker = after === '' ? {} : { PartNumberMarker: after };
+    const page: ListPartsCommandOutput = await clients.short.send(
+      new ListPartsCommand({ ...upload, ...marker }),
+    );
+    for (const { LastModified } of page.Parts ?? []) latest = Math.max(latest, LastModified?.getTime() ?? 0);
+    after = page.IsTruncated ? page.NextPartNumberMarker : undefined;
   }
   return latest;
 }

@@ -103,6 +103,7 @@ async function putObject(writing: Writing, body: Buffer | Readable, size: number
   const client = Buffer.isBuffer(body) ? clients.short : clients.streams;
   const order = { Bucket: bucket, Key: name, Body: body, ContentLength: size, Metadata: markOf(writing) };
   await client.send(new PutObjectCommand(order)).catch(async (cause) => {
-    if (!(isUnclear(cause) && (await isStored(writing, size)))) throw cause;
+    const mayBeDone = writing.source.failure() === undefined && isUnclear(cause);
+    if (!(mayBeDone && (await isStored(writing, size)))) throw cause;
   });
 }

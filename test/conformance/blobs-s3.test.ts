@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
-import { after, before, describe } from 'node:test';
-import { ListMultipartUploadsCommand } from '@aws-sdk/client-s3';
+import { after, before, describe, test } from 'node:test';
+import {
+  CreateMultipartUploadCommand,
+  ListMultipartUploadsCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
 import { openS3Blobs } from '../../src/blobs/s3.ts';
 import { needs } from '../real/peers.ts';
 import { type RunningS3, startS3 } from '../real/s3.ts';
-import { blobsSuite } from './blobs.ts';
+import { blobsSuite, keysOf, newKey } from './blobs.ts';
 
 const MIB = 1024 * 1024;
 const settings = [
@@ -20,6 +24,24 @@ describe('the real S3', { skip: needs('ceph') }, () => {
     Object.assign(process.env, s3.env);
   });
   after(() => s3.remove());
+
+  test('what broke off with its process is removed once nothing has come for long, and nothing else', async () => {
+    const { endpoint, client } = s3;
+    const Bucket = await s3.newBucket();
+    const place = { bucket: Bucket, prefix: '', endpoint, publicEndpoint: null, region: null };
+    const blobs = await openS3Blobs({ ...place, pathStyle: true, create: false });
+    const parts = { Bucket, Key: newKey() };
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand(parts));
+    await client.send(new UploadPartCommand({ ...parts, UploadId, PartNumber: 1, Body: 'a part' }));
+    await client.send(new CreateMultipartUploadCommand({ Bucket, Key: 'of/somebody/else' }));
+    assert.deepEqual(await keysOf(blobs), [`${parts.Key}.part`]);
+    assert.equal(await blobs.tidy?.(Date.now() - 60_000), 0);
+    assert.equal(await blobs.tidy?.(Date.now() + 60_000), 1);
+    assert.deepEqual(await keysOf(blobs), []);
+    const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
+    assert.equal(Uploads?.length, 1);
+    await blobs.close();
+  });
 
   for (const [name, options] of settings) {
     blobsSuite(name, async () => {
