@@ -121,7 +121,7 @@ async function settleBooks(engine: Engine): Promise<void> {
 /** Indexes grow row by row, as they do in real life: built at the end they would be fuller than they ever are. */
 function sqliteEngine(file: string): Engine {
   const db = new DatabaseSync(file);
-  for (const setting of ['journal_mode = off', 'synchronous = off', 'cache_size = -4000000']) {
+  for (const setting of ['journal_mode = off', 'synchronous = off', 'cache_size = -500000']) {
     db.exec(`pragma ${setting}`);
   }
   return {

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { openStores, type Stores } from '../app/stores.ts';
 import { formatSize, parsePeriod } from '../base/units.ts';
 import { type Config, loadConfig } from '../config/load.ts';
@@ -38,7 +38,11 @@ export function addMove(program: Command, shell: Shell): void {
     .option('--finish', 'close the old place, carry the rest, open the new one')
     .option('--cancel', 'open the old place again after a --finish that was cut off')
     .option('--verify', 'compare every byte of every file, too')
-    .option('--wait <period>', 'how long --finish lets uploads under way end', readPeriod, 30_000)
+    .addOption(
+      new Option('--wait <period>', 'how long --finish lets uploads under way end')
+        .argParser(readPeriod)
+        .default(30_000, '30s'),
+    )
     .option('--json', 'print the report as JSON')
     .addHelpText('after', example('porter move --to new.yml', 'porter move --to new.yml --finish'))
     .action(async (options: Options, command: Command) => {

@@ -1,4 +1,5 @@
 import { Refusal } from '../base/errors.ts';
+import type { Standing } from '../ledger/contract.ts';
 import type { UploadDeps } from './deps.ts';
 import { fullOr } from './full.ts';
 import { buryDeadProcesses, processPlace } from './processes.ts';
@@ -27,7 +28,9 @@ export interface Sweeps {
  */
 export async function startHeartbeat(deps: UploadDeps): Promise<Heartbeat> {
   let buried = false;
+  const lookAtStanding = standingWatch(deps);
   const lookAndBeat = async () => {
+    await lookAtStanding();
     if (!buried) await buryDeadProcesses(deps);
     buried = true;
     await beat(deps);
@@ -48,6 +51,23 @@ export function startSweeps(
   return repeat(deps, { first: FIRST_SWEEP_MS, period: sweepEvery }, async (signal) => {
     if (sweepEvery() > 0) await sweepNow(signal);
   });
+}
+
+const STANDINGS: Readonly<Record<Standing, string>> = {
+  open: 'the ledger is open again',
+  closing: 'the ledger is being moved to another place; no uploads until that is done',
+  away: 'the ledger has moved to another place: start Porter with the config of the new one; files can be fetched',
+  arriving: 'the ledger is still being moved to this place; no uploads before porter move --finish',
+};
+
+/** Says in the log when a move closes the ledger under us, or opens it. */
+function standingWatch({ ledger, log }: Pick<UploadDeps, 'ledger' | 'log'>): () => Promise<void> {
+  let known: Standing = 'open';
+  return async () => {
+    const standing = await ledger.standing();
+    if (standing !== known) log[standing === 'open' ? 'info' : 'error']({ standing }, STANDINGS[standing]);
+    known = standing;
+  };
 }
 
 async function beat(deps: UploadDeps): Promise<void> {
