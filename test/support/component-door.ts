@@ -21,6 +21,7 @@ export interface DoorOptions {
   readonly jids?: readonly string[];
   readonly timing?: ComponentDeps['timing'];
   readonly onStanza?: ComponentDeps['onStanza'];
+  readonly speech?: ComponentDeps['speech'];
   /** Milliseconds since 1970. */
   readonly now?: number;
 }
@@ -48,6 +49,7 @@ export async function startDoor(options: DoorOptions = {}): Promise<TestDoor> {
       downloadUrl: DOWNLOAD_URL,
       ...(options.timing && { timing: options.timing }),
       ...(options.onStanza && { onStanza: options.onStanza }),
+      speech: options.speech,
     },
     (options.jids ?? [JID]).map((jid) => ({
       jid,

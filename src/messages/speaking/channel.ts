@@ -127,7 +127,12 @@ export function createChannel(voice: Voice, answerTimeout: () => number): Channe
     }
   }
 
+  /** What waits would be written to nobody. */
   function onSilence(): void {
+    for (const entry of waiting) {
+      take(entry);
+      entry.reject(tooSlow());
+    }
     settle((entry) => entry.reject(new Refusal('no_answer')));
     voice.silent();
   }

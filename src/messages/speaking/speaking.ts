@@ -54,14 +54,16 @@ export function startSpeaking(deps: SpeakingDeps, jid: string, { from }: { from:
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const unwatch = bounces.watch(id, to, reject);
     let timer: NodeJS.Timeout | undefined;
+    let isOver = false;
     const taken = () => {
       if (bounceWait === 0) resolve();
-      else timer = setTimeout(resolve, bounceWait);
+      else if (!isOver) timer = setTimeout(resolve, bounceWait);
     };
     post(message, id).then(taken, reject);
     try {
       await promise;
     } finally {
+      isOver = true;
       clearTimeout(timer);
       unwatch();
     }
