@@ -10,6 +10,8 @@ export function needRestart(before: Config, after: Config): string[] {
     before.slot_api?.path !== after.slot_api?.path && 'slot_api.path',
     before.external?.path !== after.external?.path && 'external.path',
     before.file_share?.path !== after.file_share?.path && 'file_share.path',
+    before.messages?.path !== after.messages?.path && 'messages.path',
+    before.messages?.rest_path !== after.messages?.rest_path && 'messages.rest_path',
     before.metrics.path !== after.metrics.path && 'metrics.path',
     before.downloads.via !== after.downloads.via && 'downloads.via',
     before.downloads.internal_prefix !== after.downloads.internal_prefix && 'downloads.internal_prefix',

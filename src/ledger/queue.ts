@@ -1,4 +1,4 @@
-import { type Database, inList, type Queryable } from './database.ts';
+import { chunks, type Database, inList, type Queryable } from './database.ts';
 import type { DueOrder, Enqueued, EnqueueOrder, Place, PostponeOrder, QueueName, Waiting } from './post.ts';
 
 /** See `Post.enqueue`. The row of the queue counts and orders: who changes what waits takes it first. */
@@ -40,11 +40,12 @@ async function take(q: Queryable, { queue, now, limit, instance, until }: DueOrd
   await q.query('update queues set waiting = waiting where queue = $1', [queue]);
   const firsts = await q.query<Waiting>(DUE, [queue, now, limit]);
   if (firsts.length === 0) return [];
-  const lanes = firsts.map(({ lane }) => lane);
-  await q.query(
-    `update lanes set ready_at = $1, holder = $2 where queue = $3 and lane in ${inList(lanes.length, 4)}`,
-    [until, instance, queue, ...lanes],
-  );
+  for (const lanes of chunks(firsts.map(({ lane }) => lane))) {
+    await q.query(
+      `update lanes set ready_at = $1, holder = $2 where queue = $3 and lane in ${inList(lanes.length, 4)}`,
+      [until, instance, queue, ...lanes],
+    );
+  }
   return firsts;
 }
 
