@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { formats } from '../../../src/messages/hooks/formats.ts';
+import { faults } from '../config/read.ts';
+
+const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/hooks.md'), 'utf8');
+const blocks = [...PAGE.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)]
+  .map((match) => match[1] ?? '')
+  // Alertmanager's own config is none of ours.
+  .filter((block) => !block.startsWith('receivers:'));
+
+/** As an admin would paste it: the first as it is, the others below it. */
+function whole(block: string): string {
+  const [first = ''] = blocks;
+  return block === first ? first : first + block;
+}
+
+describe('docs/hooks.md', () => {
+  test('has examples that can be pasted', () => {
+    assert.ok(blocks.length >= 5);
+    for (const block of blocks) {
+      const text = whole(block)
+        .replace('secret_file: component-secret', 'secret: a-secret-that-is-long')
+        .replace(/token_file: (\S+)/g, 'token: $1-0123456789');
+      assert.deepEqual(faults(text), [], text);
+    }
+  });
+
+  test('names every format', () => {
+    for (const name of Object.keys(formats))
+      assert.match(PAGE, new RegExp(name.replace('-', '[- ]'), 'i'), name);
+  });
+});
