@@ -11,6 +11,7 @@ import { addImport } from './import.ts';
 import { addInit } from './init.ts';
 import { addMove } from './move.ts';
 import { addReference } from './reference.ts';
+import { addSend } from './send.ts';
 import { addServe } from './serve.ts';
 import type { Shell } from './shell.ts';
 import { addStats } from './stats.ts';
@@ -37,6 +38,7 @@ const commands: readonly AddCommand[] = [
   addImport,
   addMove,
   addWhy,
+  addSend,
   addReference,
 ];
 

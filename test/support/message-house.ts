@@ -12,7 +12,7 @@ import { createOutbox } from '../../src/messages/outbox.ts';
 import type { DeliveryOptions, Login, Speaker, Speakers } from '../../src/messages/speaker.ts';
 import { createHotFiles } from '../../src/uploads/hot.ts';
 import { createTransfers } from '../../src/uploads/transfers.ts';
-import { openHouse, type TestHouse } from '../unit/uploads/house.ts';
+import { access, openHouse, type TestHouse } from '../unit/uploads/house.ts';
 import { type Call, call, type Reply } from './http.ts';
 
 export const ROMEO = 'romeo@example.org';
@@ -55,6 +55,7 @@ export interface MessageHouse extends TestHouse {
 
 export async function openMessageHouse(t: TestContext, idleTimeout = 60_000): Promise<MessageHouse> {
   const house = await openHouse(t);
+  house.rule({ access: access({ jid: ['example\\.org$'] }) });
   let rules: MessageRules = {
     tokens: [alerts],
     components: [],
