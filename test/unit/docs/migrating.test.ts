@@ -51,6 +51,10 @@ const SETTINGS: Readonly<Record<string, readonly string[]>> = {
     (name) => `http_upload_external_${name}`,
   ),
   "Prosody's mod_post_msg": ['http_paths', 'to', 'type', 'body'],
+  "Prosody's mod_rest": [
+    ...['auth_mechanisms', 'stanza_size_limit', 'iq_timeout', 'iq_max_timeout', 'callback_url'],
+    ...['callback_content_type', 'callback_stanzas', 'callback_events', 'demo_resources'],
+  ].map((name) => `rest_${name}`),
   "Prosody's own mod_http_file_share and mod_http_upload": [
     ...['size_limit', 'daily_quota', 'global_quota', 'expires_after', 'allowed_file_types'],
     ...['safe_file_types', 'access', 'base_url', 'secret'],

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { addressing, common } from '../../../src/messages/json/common.ts';
+import { iqFields } from '../../../src/messages/json/iq.ts';
+import { messageFields } from '../../../src/messages/json/message.ts';
+import { presenceFields } from '../../../src/messages/json/presence.ts';
+
+const page = readFileSync(join(import.meta.dirname, '../../../docs/rest.md'), 'utf8');
+const codes = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
+const ofAll = codes(/All kinds: .*?(?=\n\n)/s.exec(page)?.[0] ?? '');
+
+/** The first cells of the table of this kind. */
+function keysOf(kind: string): string[] {
+  const table = page.split(`| ${kind} | |\n`)[1]?.split('\n\n')[0] ?? '';
+  return codes(
+    table
+      .split('\n')
+      .map((line) => line.split('|')[1] ?? '')
+      .join(),
+  );
+}
+
+describe('docs/rest.md', () => {
+  for (const key of ['kind', 'type', 'error', ...Object.keys({ ...addressing, ...common })]) {
+    test(`has the key ${key} of all kinds`, () => assert.ok(ofAll.includes(key)));
+  }
+
+  for (const [kind, fields] of Object.entries({
+    message: messageFields,
+    presence: presenceFields,
+    iq: iqFields,
+  })) {
+    test(`has the keys of ${kind}, and no others`, () => {
+      const own = Object.keys(fields).filter((key) => !Object.hasOwn(common, key));
+      assert.deepEqual(keysOf(kind).sort(), own.sort());
+    });
+  }
+});
