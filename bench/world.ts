@@ -56,6 +56,12 @@ export class World {
     return this.#porter({ name: `Porter beside ${name}`, folder, sync: false, component });
   }
 
+  /** As `porter`, in so many processes. */
+  crewedPorter(workers: number): Promise<FileServer> {
+    const { folder } = this.place;
+    return this.#porter({ name: `Porter, ${workers} workers`, folder, sync: false, workers });
+  }
+
   /** One that nobody else has used. */
   freshPorter(name: string): Promise<FileServer> {
     return this.#porter({ name, folder: this.place.folder, sync: false });

@@ -3,6 +3,7 @@ import { getLarge, getMany, getSmall } from './get.ts';
 import { memoryDownloads, memoryUploads } from './memory.ts';
 import { putLarge, putSmall } from './put.ts';
 import { slotsApi, slotsEjabberd, slotsProsody } from './slots.ts';
+import { workersGet, workersSlots } from './workers.ts';
 
 export const cases: readonly Case[] = [
   getSmall,
@@ -13,6 +14,8 @@ export const cases: readonly Case[] = [
   slotsApi,
   slotsProsody,
   slotsEjabberd,
+  workersGet,
+  workersSlots,
   memoryUploads,
   memoryDownloads,
 ];

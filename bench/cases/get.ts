@@ -46,7 +46,8 @@ export const getLarge: Case = {
   },
 };
 
-async function smallReaders(
+/** For each server, reading small files of its own. */
+export async function smallReaders(
   world: World,
   servers: readonly FileServer[],
   files: number,

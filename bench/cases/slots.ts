@@ -14,16 +14,18 @@ export const slotsApi: Case = {
   needs: ['wrk'],
   async measure(world) {
     const servers = [await world.porter(), await world.durablePorter()];
-    const rows = await compete(
-      world,
-      servers.map((server) => overHttp(world, server)),
-    );
+    const rows = await compete(world, slotTakers(world, servers));
     return { unit: 'slots/s', rows, notes: ['django-xmpp-http-upload once did 530/s on such a machine.'] };
   },
 };
 
 export const slotsProsody = beside('Prosody', 'prosody', 'http_file_share', (world) => world.prosody());
 export const slotsEjabberd = beside('ejabberd', 'ejabberd', 'mod_http_upload', (world) => world.ejabberd());
+
+/** For each server, asking it for slots over HTTP. */
+export function slotTakers(world: World, servers: readonly FileServer[]): Contestant[] {
+  return servers.map((server) => overHttp(world, server));
+}
 
 function overHttp(world: World, server: FileServer): Contestant {
   return {

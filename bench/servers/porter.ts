@@ -13,18 +13,21 @@ export interface PorterOptions {
   readonly folder: string;
   /** `storage.sync`. */
   readonly sync: boolean;
+  /** 1 where nothing else is said. */
+  readonly workers?: number;
   readonly component?: { readonly jid: string; readonly secret: string; readonly server: string };
 }
 
-/** The built program with the Node that runs the benchmark: one process, slot API open to loopback, no quotas. */
+/** The built program with the Node that runs the benchmark: one process where nothing else is said, slot API open to loopback, no quotas. */
 export async function porterServer(options: PorterOptions): Promise<FileServer> {
-  const { name, sync, component } = options;
+  const { name, sync, workers = 1, component } = options;
   const folder = await mkdtemp(join(options.folder, 'porter-'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const config = {
     listen: `127.0.0.1:${port}`,
     public_url: url,
+    workers,
     storage: { blobs: join(folder, 'blobs'), ledger: join(folder, 'porter.db'), sync },
     slot_api: {},
     access: [{ jid: '.*' }],
