@@ -62,24 +62,23 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
   });
 
   const grafanaHost = () => `localhost:${(grafana.address() as AddressInfo).port}`;
-  const startWith = (port: number) => {
+  const configOf = (port: number, personal = PERSONAL) => {
     const from = `alerts@${BOT}`;
     const room = { from, to: ROOM, type: 'groupchat', nick: 'Alerts', images_from: grafanaHost() };
-    return startPorter({
-      port,
-      config: {
-        public_url: `http://127.0.0.1:${port}`,
-        component: { jid: BOT, secret: SECRET, server: `127.0.0.1:${server.componentPort}` },
-        access: [{ jid: `^alerts@${BOT}$`, max_file_size: '1 MiB' }],
-        messages: {
-          hooks: [
-            { name: 'room', token: TOKEN, ...room },
-            { name: 'juliet', token: PERSONAL, from, to: 'juliet@localhost', format: 'slack' },
-          ],
-        },
+    return {
+      listen: `127.0.0.1:${port}`,
+      public_url: `http://127.0.0.1:${port}`,
+      component: { jid: BOT, secret: SECRET, server: `127.0.0.1:${server.componentPort}` },
+      access: [{ jid: `^alerts@${BOT}$`, max_file_size: '1 MiB' }],
+      messages: {
+        hooks: [
+          { name: 'room', token: TOKEN, ...room },
+          { name: 'juliet', token: personal, from, to: 'juliet@localhost', format: 'slack' },
+        ],
       },
-    });
+    };
   };
+  const startWith = (port: number) => startPorter({ port, config: configOf(port) });
   const isReady = async () => (await ask(`${porter.url}/readyz`)).status === 200;
   const post = (path: string, body: unknown) =>
     fetch(`${porter.url}/msg/hooks/${path}`, {
@@ -140,6 +139,15 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
     const heard = await hear(/Deploy/);
     assert.equal(heard.from, `alerts@${BOT}`);
     assert.equal(heard.body, '*ci:* Deploy #1 (https://ci.example.org/1) done');
+  });
+
+  test('change with the config while all goes on', async () => {
+    await porter.configure(configOf(porter.port, 'a-token-that-is-new'));
+    porter.program.signal('SIGHUP');
+    const takes = async (token: string) => (await post(token, { text: 'new' })).status;
+    await porter.program.until('the new token', async () => (await takes('a-token-that-is-new')) === 200);
+    await hear(/^new$/);
+    assert.equal(await takes(PERSONAL), 401);
   });
 
   test('lose no alert while Prosody is gone: Alertmanager hears the truth and comes again', async () => {

@@ -354,7 +354,8 @@ describe('a picture that is posted to a hook', () => {
 
   test('that cannot be had leaves the text alone', async (t) => {
     const { host, asked } = await openGrafana(t);
-    const { ask, bodies } = await openHooks(t, { images_from: [host], max_image_size: 1024 });
+    const { ask, bodies, rule } = await openHooks(t, { images_from: [host], max_image_size: 1024 });
+    rule({ access: access({ jid: ['^nobody@'] }) });
     for (const url of [
       `http://${host}/gone.png`,
       'http://elsewhere.example.org/x.png',

@@ -31,8 +31,9 @@ export const formats: Readonly<Record<FormatName, Format>> = {
 
 /** Which program a payload looks like; `generic` where it looks like none. */
 export function guessFormat({ payload, event }: HookCall): FormatName {
-  if (event !== undefined) return 'github';
   const has = (...names: readonly string[]) => names.every((name) => at(payload, name) !== undefined);
+  // Gitea names the event in its messages for Slack, too.
+  if (event !== undefined && ['repository', 'sender', 'zen'].some((name) => has(name))) return 'github';
   if (has('alerts', 'receiver'))
     return has('orgId') || at(payload, 'version') === '1' ? 'grafana' : 'alertmanager';
   if (has('ruleName') && (has('evalMatches') || has('ruleUrl'))) return 'grafana';

@@ -1,13 +1,14 @@
 import { plain } from './styling.ts';
 
+/** A link or a mention; other angle brackets are somebody's who does not know that Slack escapes them. */
+const MARKED = /<((?:[a-z][a-z0-9+.-]{0,30}:|[@#!])[^<>|\n]*)(?:\|([^<>\n]*))?>/gi;
+
 /**
  * Slack's mrkdwn. Its bold, italic, strike, code and quotes are written as in XEP-0393; what is left to turn are
  * links, mentions and the three characters that it escapes.
  */
 export function mrkdwn(text: string): string {
-  const turned = text.replace(/<([^<>|\n]*)(?:\|([^<>\n]*))?>/g, (_all, target: string, label?: string) =>
-    turn(target, label ?? ''),
-  );
+  const turned = text.replace(MARKED, (_all, target: string, label?: string) => turn(target, label ?? ''));
   return unescapeText(turned);
 }
 

@@ -66,7 +66,8 @@ describe('the program that posts', () => {
       matterbridge: 'slack',
     };
     for (const [name, format] of Object.entries(programs)) assert.equal(guess(sample(name)), format, name);
-    assert.equal(guess({ anything: 1 }, 'push'), 'github');
+    assert.equal(guess({ sender: { login: 'x' } }, 'star'), 'github');
+    assert.equal(guess({ text: 'pushed', username: 'Gitea', attachments: [] }, 'push'), 'slack');
     for (const other of [{ text: 'x' }, 'x', null, [], 5]) assert.equal(guess(other), 'generic');
   });
 

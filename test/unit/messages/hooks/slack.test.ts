@@ -12,6 +12,7 @@ describe('a message for Slack', () => {
       '*b* _i_ ~s~ `c` here (https://a.example) https://a.example <x> &',
     );
     assert.equal(text({ text: '*b*', mrkdwn: false }), '·*b*');
+    assert.equal(text({ text: '1 < 2 > 0 <romeo> a<b|c>' }), '1 < 2 > 0 <romeo> a<b|c>');
   });
 
   test('has its mentions as words', () => {
