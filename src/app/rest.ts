@@ -4,6 +4,7 @@ import type { AddressMatcher } from '../http/peer.ts';
 import { restDoor } from '../http/rest/rest.ts';
 import type { MessageDeps } from '../messages/deps.ts';
 import { createJoins } from '../messages/rest/joins.ts';
+import { createThrottle } from '../xmpp/sessions/throttle.ts';
 
 /** `/rest`, where the config has `messages`. */
 export function restOf(
@@ -12,5 +13,10 @@ export function restOf(
   trustedProxies: () => AddressMatcher,
 ): FastifyPluginAsync[] {
   if (messages === null || deps === undefined) return [];
-  return [restDoor({ ...deps, joins: createJoins(), trustedProxies }, messages.rest_path)];
+  return [
+    restDoor(
+      { ...deps, joins: createJoins(), guard: createThrottle(deps.clock), trustedProxies },
+      messages.rest_path,
+    ),
+  ];
 }

@@ -10,6 +10,7 @@ import type { MessageRules, TokenRule } from '../../src/messages/deps.ts';
 import { createJoins } from '../../src/messages/rest/joins.ts';
 import type { DeliveryOptions, Login, Speaker, Speakers } from '../../src/messages/speaker.ts';
 import { createTransfers } from '../../src/uploads/transfers.ts';
+import { createThrottle } from '../../src/xmpp/sessions/throttle.ts';
 import { grantingDeps, uploadRules } from './doors.ts';
 import { type Call, call, type Reply } from './http.ts';
 
@@ -105,6 +106,7 @@ export async function restHouse(
       speakers,
       messages: () => rules,
       joins: createJoins(),
+      guard: createThrottle(Date.now),
       trustedProxies: () => addressMatcher([]),
     },
     '/rest',

@@ -417,6 +417,19 @@ describe('who sends', () => {
     assert.ok(Number(reply.headers['retry-after']) > 0);
   });
 
+  test("and guesses at a component's secret gets 429 in the end, also for the right one", async (t) => {
+    const { ask, said } = await restHouse(t);
+    const attempt = async (secret: string) => {
+      const authorization = `Basic ${btoa(`upload.example.org:${secret}`)}`;
+      return (await ask('/rest', post({ ...JSON_TYPE, authorization }, body))).status;
+    };
+    const statuses = [];
+    for (let i = 0; i < 10; i += 1) statuses.push(await attempt(`guess ${i}`));
+    assert.deepEqual([statuses[0], statuses.at(-1)], [403, 429]);
+    assert.equal(await attempt('component secret'), 429);
+    assert.deepEqual(said, []);
+  });
+
   test('is known before anything is read', async (t) => {
     const { ask } = await restHouse(t, { rules: { maxSize: 10 } });
     const wrong = { ...XML_TYPE, authorization: `Basic ${btoa('romeo@example.org:no')}` };

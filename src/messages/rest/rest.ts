@@ -8,10 +8,10 @@ import { admitRecipient, chargeMessages } from '../senders.ts';
 import type { Speaker } from '../speaker.ts';
 import { resultsOf } from './archive.ts';
 import type { Joins } from './joins.ts';
-import { type StanzaSender, speakerFrom } from './sender.ts';
+import { type SenderDeps, type StanzaSender, speakerFrom } from './sender.ts';
 import { unfit } from './unfit.ts';
 
-export interface RestDeps extends MessageDeps {
+export interface RestDeps extends MessageDeps, SenderDeps {
   readonly joins: Joins;
 }
 

@@ -12,7 +12,19 @@ export interface StanzaSender extends Sender {
   readonly within: Jid;
 }
 
-type SenderDeps = Pick<MessageDeps, 'speakers' | 'messages'>;
+/** Slows who guesses at the secret of a component, as the passwords of accounts are guarded by `Speakers.account`. */
+export interface Guard {
+  /** Does `work`, or refuses with `too_many_attempts`; `isGuess` says whether what it threw was a wrong secret. */
+  attempt<T>(
+    tried: { readonly account: string; readonly address: string },
+    work: () => Promise<T>,
+    isGuess: (fault: unknown) => boolean,
+  ): Promise<T>;
+}
+
+export interface SenderDeps extends Pick<MessageDeps, 'speakers' | 'messages'> {
+  readonly guard: Guard;
+}
 
 /** As `identify`, and a component of ours by its JID and secret. */
 export async function identifyStanzaSender(
@@ -20,19 +32,28 @@ export async function identifyStanzaSender(
   credentials: Credentials,
   address: string,
 ): Promise<StanzaSender> {
-  const sender = componentSender(deps, credentials) ?? (await identify(deps, credentials, address));
+  const sender =
+    (await componentSender(deps, credentials, address)) ?? (await identify(deps, credentials, address));
   const within = parseJid(sender.jid);
   if (within === undefined) throw new Error(`no JID: ${sender.jid}`);
   return { ...sender, within };
 }
 
-function componentSender(deps: SenderDeps, credentials: Credentials): Sender | undefined {
+async function componentSender(
+  { messages, speakers, guard }: SenderDeps,
+  credentials: Credentials,
+  address: string,
+): Promise<Sender | undefined> {
   if (credentials.kind !== 'basic') return undefined;
   const jid = parseJid(credentials.jid);
-  const component = deps.messages().components.find((one) => jid && one.jid === bareOf(jid));
+  const component = messages().components.find((one) => jid && one.jid === bareOf(jid));
   if (component === undefined || jid?.resource !== '') return undefined;
-  if (!sameSecret(credentials.password, component.secret)) throw new Refusal('credentials_wrong');
-  return { jid: component.jid, speaker: deps.speakers.component(component.jid), token: null };
+  const { jid: account, secret } = component;
+  const compare = async () => {
+    if (!sameSecret(credentials.password, secret)) throw new Refusal('credentials_wrong');
+  };
+  await guard.attempt({ account, address }, compare, (fault) => fault instanceof Refusal);
+  return { jid: account, speaker: speakers.component(account), token: null };
 }
 
 /**
@@ -40,7 +61,7 @@ function componentSender(deps: SenderDeps, credentials: Credentials): Sender | u
  * stanzas leave from whatever resource is asked for. Refusals: `stanza_unfit`, `sender_refused`.
  */
 export function speakerFrom(
-  { speakers }: SenderDeps,
+  { speakers }: Pick<SenderDeps, 'speakers'>,
   sender: StanzaSender,
   from: string | undefined,
 ): Speaker {
