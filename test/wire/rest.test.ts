@@ -137,13 +137,17 @@ describe('a stanza over HTTP', () => {
 
   test('waits for its bounce as long as it is told', async (t) => {
     const { ask, said } = await restHouse(t);
-    for (const query of ['', '?wait=0', '?wait=2s', '?wait=2h']) {
+    for (const query of ['', '?wait=0', '?wait=2s', '?wait=60s']) {
       await ask(`/rest/message/chat/a@example.org${query}`, post(TEXT_TYPE, 'x'));
     }
     assert.deepEqual(
       said.map((one) => one.options?.bounceWait),
       [500, 0, 2000, 60_000],
     );
+    for (const wait of ['2h', 'soon', '']) {
+      const reply = await ask(`/rest/message/chat/a@example.org?wait=${wait}`, post(TEXT_TYPE, 'x'));
+      assert.equal(reply.status, 400, wait);
+    }
   });
 
   test('that comes back at once is answered with what came back', async (t) => {

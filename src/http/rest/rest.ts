@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '../../base/errors.ts';
-import { parsePeriod } from '../../base/units.ts';
 import { check, type RestDeps, type RestOptions, sendStanza } from '../../messages/rest/rest.ts';
 import { identifyStanzaSender, type StanzaSender } from '../../messages/rest/sender.ts';
 import { challenge, readAuthorization } from '../authorization.ts';
+import { readWait } from '../message-fields.ts';
 import { type AddressMatcher, peerOf } from '../peer.ts';
 import { answerTo } from '../reply.ts';
 import { chooseOutput, writeStanzas } from './answer.ts';
@@ -19,7 +19,6 @@ export interface RestDoorDeps extends RestDeps {
 const METHODS = ['GET', 'POST', 'OPTIONS'];
 const IQ_TIMEOUT = 120_000;
 const MAX_IQ_TIMEOUT = 300_000;
-const MAX_WAIT = 60_000;
 const UNAUTHORIZED = 401;
 
 /**
@@ -88,9 +87,9 @@ async function answerCall(
   const { accept, 'content-type': contentType } = request.headers;
   const below = (request.params as { '*'?: string })['*'] || undefined;
   const isEcho = below === 'echo' && request.method === 'POST';
+  const options = optionsOf(request);
   const checked = check(deps, sender, readCall(request, isEcho ? undefined : below));
   const output = chooseOutput(accept, contentType);
-  const options = optionsOf(request);
   const stanzas = isEcho ? [checked.stanza] : await sendStanza(deps, sender, checked, options);
   reply.header('Cache-Control', 'no-store');
   if (stanzas.length === 0) return reply.code(202).send();
@@ -109,9 +108,9 @@ function readCall(request: FastifyRequest, path: string | undefined) {
 }
 
 function optionsOf(request: FastifyRequest): RestOptions {
-  const { wait } = request.query as { wait?: unknown };
-  const bounceWait = request.method === 'POST' && typeof wait === 'string' ? parsePeriod(wait) : undefined;
-  return { iqTimeout: iqTimeoutOf(request), bounceWait: bounceWait && Math.min(bounceWait, MAX_WAIT) };
+  const { wait } = request.query as { wait?: string | string[] };
+  const bounceWait = request.method === 'POST' && wait !== undefined ? readWait(String(wait)) : undefined;
+  return { iqTimeout: iqTimeoutOf(request), bounceWait };
 }
 
 /** Seconds; what is no number does not count. */
