@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import dns from 'node:dns/promises';
 import { createServer, type RequestListener } from 'node:http';
+import { syncBuiltinESMExports } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
 import { fetchImage } from '../../../../src/messages/hooks/fetch-image.ts';
@@ -135,6 +137,33 @@ describe('a picture that a payload names', () => {
       const url = `http://localhost:${port}${path}`;
       assert.match(await faultOf(fetchImage(order(url, [`localhost:${port}`]))), fault, path);
     }
+  });
+
+  test('comes from the addresses that were looked at: the name is not asked for a second time', async (t) => {
+    const port = await serve(t, sendPng);
+    const answers = [
+      ['127.0.0.1'],
+      ['127.0.0.1', '169.254.169.254'],
+      ['127.0.0.1'],
+      ['93.184.215.14', '::1'],
+    ];
+    const lookUp = t.mock.method(dns, 'lookup', async () =>
+      (answers.shift() ?? []).map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+    );
+    syncBuiltinESMExports();
+    t.after(() => {
+      lookUp.mock.restore();
+      syncBuiltinESMExports();
+    });
+    const url = `http://graph.invalid:${port}/x.png`;
+    assert.deepEqual((await fetchImage(order(url, [`graph.invalid:${port}`]))).bytes, PNG);
+    assert.match(
+      await faultOf(fetchImage(order(url, [`graph.invalid:${port}`]))),
+      /leads to 169\.254\.169\.254/,
+    );
+    assert.match(await faultOf(fetchImage(order(url, [`*.invalid:${port}`]))), /leads to 127\.0\.0\.1/);
+    assert.match(await faultOf(fetchImage(order(url, [`*:${port}`]))), /leads to ::1/);
+    assert.equal(lookUp.mock.callCount(), 4);
   });
 
   test('that never comes is not waited for', async (t) => {
