@@ -50,11 +50,7 @@ export function s3Fault(cause: unknown): BlobFault {
   const { code, status } = failureOf(cause);
   const kind = status === INSUFFICIENT_STORAGE ? 'full' : (KINDS[code] ?? 'failed');
   const answer = status === undefined ? code : `${code}, status ${status}`;
-  return new BlobFault(
-    kind,
-    `The blob store failed: S3 said ${answer}.`.replace('S3 said unknown', 'S3'),
-    cause,
-  );
+  return new BlobFault(kind, `The blob store failed: ${answer} from S3.`, cause);
 }
 
 /** Runs what may fail; its failure comes back in our words. */
