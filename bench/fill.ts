@@ -20,6 +20,8 @@ export const DAY = 86_400_000;
 const SPAN = 29 * DAY;
 /** Rows of one statement; they share the second in front of their ids. */
 const BATCH = 1000;
+/** Rows of one transaction: pages that they share are written once. */
+const COMMIT_EVERY = 500_000;
 /** Of one upload that is there, so many that are gone and still on record. */
 const REMOVED = 0.1;
 
@@ -43,9 +45,11 @@ export async function fillLedger(place: string, history: History, told = (_: str
   const engine = isPostgres ? await postgresEngine(place) : sqliteEngine(place);
   await fillOwners(engine, history);
   for (let from = 0; from < history.uploads; from += BATCH) {
+    if (from % COMMIT_EVERY === 0) await engine.run(from === 0 ? 'begin' : 'commit; begin');
     await fillUploads(engine, history, from, Math.min(BATCH, history.uploads - from));
     if (from % 100_000 === 0) told(`${from.toLocaleString('en')} uploads`);
   }
+  await engine.run('commit');
   await fillRemovals(engine, history);
   await settleBooks(engine);
   await engine.run('analyze');
@@ -121,7 +125,13 @@ async function settleBooks(engine: Engine): Promise<void> {
 /** Indexes grow row by row, as they do in real life: built at the end they would be fuller than they ever are. */
 function sqliteEngine(file: string): Engine {
   const db = new DatabaseSync(file);
-  for (const setting of ['journal_mode = off', 'synchronous = off', 'cache_size = -500000']) {
+  // Out of the log first: only then can it do without any.
+  for (const setting of [
+    'journal_mode = delete',
+    'journal_mode = off',
+    'synchronous = off',
+    'cache_size = -2000000',
+  ]) {
     db.exec(`pragma ${setting}`);
   }
   return {

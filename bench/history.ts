@@ -116,7 +116,23 @@ const operations: readonly Operation[] = [
   {
     name: 'files of one user: 10',
     ...{ calls: 200, callers: 1 },
-    run: ({ ledger, owners }) => ledger.listUploads({ owner: any(owners), limit: 10 }),
+    run: ({ ledger, owners }) => ledger.listUploads({ owner: any(owners), newestFirst: true, limit: 10 }),
+  },
+  {
+    name: 'newest files of all: 100',
+    ...{ calls: 40, callers: 1 },
+    run: ({ ledger }) => ledger.listUploads({ newestFirst: true, state: 'stored', limit: 100 }),
+  },
+  {
+    name: 'newest files, later page',
+    ...{ calls: 40, callers: 1 },
+    run: ({ ledger, locators }) =>
+      ledger.listUploads({ newestFirst: true, state: 'stored', after: any(locators), limit: 100 }),
+  },
+  {
+    name: 'slots that wait: 100',
+    ...{ calls: 40, callers: 1 },
+    run: ({ ledger }) => ledger.listUploads({ newestFirst: true, state: 'issued', limit: 100 }),
   },
   {
     name: 'fsck: a page of 500',

@@ -22,11 +22,16 @@ const DATED = 7;
  * together what came together, so that a slot costs the same however many there were before it.
  */
 export function datedId(now: number): string {
-  let id = '';
+  return dated(now) + randomText(26 - DATED);
+}
+
+/** The second of a moment (ms since 1970), as all such ids begin. */
+export function dated(now: number): string {
+  let text = '';
   for (let left = Math.floor(now / 1000), i = 0; i < DATED; i += 1, left = Math.floor(left / 32)) {
-    id = ALPHABET[left % 32] + id;
+    text = ALPHABET[left % 32] + text;
   }
-  return id + randomText(26 - DATED);
+  return text;
 }
 
 /** What the ledger keeps of a PUT token: when it was made, which tells where it lies in the index, and a hash of it all. */

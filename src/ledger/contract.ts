@@ -1,4 +1,4 @@
-import type { Door, Removal, RemovalReason, Upload, UploadState } from '../base/records.ts';
+import type { Removal, RemovalReason, Upload, UploadState } from '../base/records.ts';
 import type { AdoptOrder, OldPath } from './adoption.ts';
 import type { Carrying } from './carrying.ts';
 import type { Post } from './post.ts';
@@ -73,7 +73,7 @@ export interface Ledger extends Post, Carrying {
   usage(owner: string): Promise<Usage>;
   /** The JID with this hex SHA-1 among the owners there are. */
   ownerBySha1(sha1: string): Promise<string | undefined>;
-  /** Uploads by id (oldest page first is not promised), `after` the last id of the page before. */
+  /** Uploads by id, which is in the order of the seconds in which they came; `after` the last of the page before. */
   listUploads(query: UploadQuery): Promise<Upload[]>;
   listRemovals(query: RemovalQuery): Promise<Removal[]>;
   /** Owners by name, `after` the last name of the page before. */
@@ -273,9 +273,10 @@ export interface LedgerStats extends Usage {
 
 export interface UploadQuery {
   readonly owner?: string;
-  readonly door?: Door;
   readonly state?: UploadState;
   readonly after?: string;
+  /** Backwards: `after` is then the oldest of the page before. */
+  readonly newestFirst?: boolean;
   readonly limit: number;
 }
 

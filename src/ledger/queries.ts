@@ -49,13 +49,16 @@ const OWNER = 'owner_id = (select id from owners where name = ?)';
 export async function listUploads(q: Queryable, query: UploadQuery): Promise<Upload[]> {
   const terms: Term[] = [];
   if (query.owner !== undefined) terms.push([OWNER, query.owner]);
-  if (query.door !== undefined) terms.push(['door = ?', query.door]);
   if (query.state !== undefined) terms.push(['state = ?', query.state]);
   // The partial index on what is pending is only seen behind these very words.
   if (query.state !== undefined && query.state !== 'stored') terms.push(["state <> 'stored'"]);
-  if (query.after !== undefined) terms.push(['uploads.id > ?', query.after]);
+  const [beyond, order] = query.newestFirst ? ['<', 'desc'] : ['>', 'asc'];
+  if (query.after !== undefined) terms.push([`uploads.id ${beyond} ?`, query.after]);
   const { where, limit, params } = clauses(terms, query.limit);
-  const rows = await q.query<OwnedRow>(`${selectUploads} ${where} order by uploads.id ${limit}`, params);
+  const rows = await q.query<OwnedRow>(
+    `${selectUploads} ${where} order by uploads.id ${order} ${limit}`,
+    params,
+  );
   return rows.map((row) => uploadOf(row, row.owner));
 }
 

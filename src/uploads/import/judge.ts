@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { ALPHABET, sha256Hex } from '../../base/ids.ts';
+import { ALPHABET, dated, sha256Hex } from '../../base/ids.ts';
 import { bareJid } from '../../base/jid.ts';
 import type { Adoption } from '../../ledger/contract.ts';
 import { typesByName } from '../../policy/guess-type.ts';
@@ -22,9 +22,9 @@ export function adoptionOf(
 ): Adoption {
   const hash = typeof found.path === 'string' ? sha256Hex(found.path) : found.path.sha256;
   const locator = `${options.namespace}:${hash}`;
-  const id = idOf(locator);
   const name = tidyName(found.name);
-  const storedAt = Math.min(found.storedAt, deps.clock());
+  const storedAt = Math.max(0, Math.min(found.storedAt, deps.clock()));
+  const id = idOf(locator, storedAt);
   return {
     id,
     locator,
@@ -39,10 +39,14 @@ export function adoptionOf(
   };
 }
 
-/** 26 characters that follow from the locator: an import that is run again finds what it has brought. */
-function idOf(locator: string): string {
+/**
+ * 26 characters that follow from the locator and the second of the upload, which is in front as in all ids: an import that
+ * is run again finds what it has brought.
+ */
+function idOf(locator: string, storedAt: number): string {
   const digest = createHash('sha256').update(`import of ${locator}`).digest();
-  return [...digest.subarray(0, 26)].map((byte) => ALPHABET[byte & 31]).join('');
+  const text = [...digest.subarray(0, 26)].map((byte) => ALPHABET[byte & 31]).join('');
+  return dated(storedAt) + text.slice(dated(0).length);
 }
 
 /** A JID in the form in which all doors know it; other keys (`sha1:…`) as they are. */

@@ -141,6 +141,10 @@ describe('the costs of the ledger', () => {
       await ledger.listUploads({ limit: 3, owner: JULIET, ...after });
       await ledger.listUploads({ limit: 3, state: 'issued', ...after });
       await ledger.listUploads({ limit: 3, ...after });
+      for (const state of ['stored', 'issued'] as const) {
+        await ledger.listUploads({ limit: 3, newestFirst: true, state, ...after });
+        await ledger.listUploads({ limit: 3, newestFirst: true, state, owner: JULIET, ...after });
+      }
       await ledger.listOwners({ limit: 3, ...after });
     }
     await ledger.listRemovals({ limit: 3, before: { removedAt: NOW, locator: 'x' } });
