@@ -12,8 +12,9 @@ import { HttpServer } from '../../src/http/server.ts';
 import { compileHooks, type HookRule } from '../../src/messages/hooks/hook.ts';
 import { createImages } from '../../src/messages/hooks/images.ts';
 import { createRepeats } from '../../src/messages/hooks/repeats.ts';
+import { formOf } from '../support/form.ts';
 import { call } from '../support/http.ts';
-import { formOf, openMessageHouse } from '../support/message-house.ts';
+import { openMessageHouse } from '../support/message-house.ts';
 import { sample } from '../unit/messages/hooks/read-sample.ts';
 import { access } from '../unit/uploads/house.ts';
 

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { Refusal } from '../../src/base/errors.ts';
-import { formOf, type MessageHouse, openMessageHouse, ROMEO } from '../support/message-house.ts';
+import { formOf } from '../support/form.ts';
+import { type MessageHouse, openMessageHouse, ROMEO } from '../support/message-house.ts';
 import { until, Wire } from '../support/wire.ts';
 import { access } from '../unit/uploads/house.ts';
 
