@@ -6,8 +6,9 @@ import { ask } from './ask.ts';
 import { assertAllThere, keepUploading, logOf } from './crew.ts';
 import { type Balanced, balancers, type Instances, startBalanced, startInstances } from './instances.ts';
 import { needs } from './peers.ts';
-import type { RunningPorter } from './porter.ts';
+import { type RunningPorter, runPorter } from './porter.ts';
 import { type RunningPostgres, startPostgres } from './postgres.ts';
+import { startS3 } from './s3.ts';
 import { askSlot, requestSlot, type Slot, store } from './slots.ts';
 
 describe('several instances at one PostgreSQL and one folder', { skip: needs('postgresql') }, () => {
@@ -150,6 +151,35 @@ describe('several instances at one PostgreSQL and one folder', { skip: needs('po
       });
     });
   }
+});
+
+describe('several instances at one PostgreSQL and one bucket', { skip: needs('postgresql', 'ceph') }, () => {
+  test('share files, and lose nothing that was answered when one is killed', async (t) => {
+    const [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
+    t.after(() => Promise.all([postgres.remove(), s3.remove()]));
+    const blobs = s3.place(await s3.newBucket());
+    const instances = await startInstances({ ledger: await postgres.newPlace(), blobs, env: s3.env });
+    t.after(() => instances.remove());
+    const urls = instances.all.map(({ url }) => url);
+    const body = randomBytes(100_000);
+    const traffic = keepUploading(urls, body);
+    try {
+      await traffic.more(20);
+      await instances.all[0]?.stop('SIGKILL');
+      await traffic.more(20);
+      await instances.restart(0);
+      await traffic.more(20);
+    } finally {
+      await traffic.stop();
+    }
+    for (const url of urls) {
+      const here = traffic.stored.map((link) => new URL(new URL(link).pathname, url).href);
+      await assertAllThere(here, body);
+    }
+    const cwd = instances.all[1]?.folder ?? '';
+    const { code, stdout, stderr } = await runPorter(['fsck', '-c', 'porter.yml'], { cwd, env: s3.env });
+    assert.equal(code, 0, stdout + stderr);
+  });
 });
 
 interface Swept {
