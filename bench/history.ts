@@ -1,15 +1,18 @@
 /**
- * Do costs grow with history? Every operation of the ledger at ten thousand and at ten million uploads, on both
- * engines: `npm run bench:history -- [--rounds N] [--only WORD] [SMALL LARGE]…` with pairs of places (files of SQLite or
- * `postgres://…`) that `bench/fill.ts` has filled; the two of a pair take turns.
+ * Do costs grow with history? Every operation of the ledger at ten thousand and at ten million uploads, in turns:
+ * `npm run bench:history -- [--rounds N] [--only WORD] [--uploads N] [SMALL LARGE]…`. Places are files of SQLite or
+ * `postgres://…` that `bench/fill.ts` has filled; without any, two files are filled for the run.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { datedId, putKeyOf } from '../src/base/ids.ts';
 import type { Ledger, Limits, Reservation } from '../src/ledger/contract.ts';
 import { openPostgresLedger } from '../src/ledger/postgres.ts';
 import { openSqliteLedger } from '../src/ledger/sqlite.ts';
 import { blobKey } from '../src/uploads/links.ts';
-import { DAY } from './fill.ts';
+import { DAY, fillLedger } from './fill.ts';
 import { spreadOf } from './statistics.ts';
 
 /** What was promised: with a thousand times the history nothing costs more than this many times as much. */
@@ -209,16 +212,40 @@ async function compare(small: Place, large: Place, rounds: number, only: string)
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { rounds: { type: 'string', default: '7' }, only: { type: 'string', default: '' } },
+  options: {
+    rounds: { type: 'string', default: '7' },
+    only: { type: 'string', default: '' },
+    uploads: { type: 'string', default: '10000000' },
+  },
 });
-let met = true;
-for (let i = 0; i + 1 < positionals.length; i += 2) {
-  const [small = '', large = ''] = positionals.slice(i);
-  console.log(
-    `${large.startsWith('postgres:') ? 'PostgreSQL' : 'SQLite'}: µs a call, few and many, their ratio, its range`,
-  );
-  const places = [await openPlace(small), await openPlace(large)] as const;
-  met = (await compare(...places, Number(values.rounds), values.only)) && met;
-  for (const { ledger } of places) await ledger.close();
+
+/** Two files of SQLite, filled for this run. */
+async function ownPair(folder: string): Promise<string[]> {
+  const now = Date.now();
+  const told = (text: string) => process.stderr.write(`\r${text} `);
+  const [small, large] = [join(folder, 'small.db'), join(folder, 'large.db')];
+  await fillLedger(small, { uploads: 10_000, owners: 1000, now }, told);
+  await fillLedger(large, { uploads: Number(values.uploads), owners: 100_000, now }, told);
+  return [small, large];
 }
-process.exitCode = met ? 0 : 1;
+
+async function comparePairs(places: readonly string[]): Promise<boolean> {
+  let met = true;
+  for (let i = 0; i + 1 < places.length; i += 2) {
+    const [small = '', large = ''] = places.slice(i);
+    const engine = large.startsWith('postgres:') ? 'PostgreSQL' : 'SQLite';
+    console.log(`${engine}: µs a call, few and many, their ratio, its range`);
+    const opened = [await openPlace(small), await openPlace(large)] as const;
+    met = (await compare(...opened, Number(values.rounds), values.only)) && met;
+    for (const { ledger } of opened) await ledger.close();
+  }
+  return met;
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'porter-bench-history-'));
+try {
+  const places = positionals.length > 0 ? positionals : await ownPair(folder);
+  process.exitCode = (await comparePairs(places)) ? 0 : 1;
+} finally {
+  await rm(folder, { recursive: true });
+}
