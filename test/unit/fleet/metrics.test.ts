@@ -19,7 +19,7 @@ async function snapshot(work: (meter: ReturnType<typeof createMeter>) => void): 
   return meter.registry.getMetricsAsJSON();
 }
 
-const valueOf = (text: string, line: string) =>
+const figureOf = (text: string, line: string) =>
   text
     .split('\n')
     .find((found) => found.startsWith(`porter_${line} `))
@@ -34,21 +34,21 @@ describe('the metrics of several processes', () => {
     });
     const other = await snapshot((meter) => meter.stored('slot_api', 50, 5));
     const text = await addUp([one, other]);
-    assert.equal(valueOf(text, 'uploaded_bytes_total{door="slot_api"}'), '150');
-    assert.equal(valueOf(text, 'put_seconds_count{door="slot_api"}'), '2');
-    assert.equal(valueOf(text, 'transfers'), '6');
-    assert.equal(valueOf(text, 'processes'), '2');
-    assert.equal(valueOf(text, 'stored_bytes'), '700');
-    assert.equal(valueOf(text, `stream_up{jid="${JID}"}`), '1');
+    assert.equal(figureOf(text, 'uploaded_bytes_total{door="slot_api"}'), '150');
+    assert.equal(figureOf(text, 'put_seconds_count{door="slot_api"}'), '2');
+    assert.equal(figureOf(text, 'transfers'), '6');
+    assert.equal(figureOf(text, 'processes'), '2');
+    assert.equal(figureOf(text, 'stored_bytes'), '700');
+    assert.equal(figureOf(text, `stream_up{jid="${JID}"}`), '1');
   });
 
   test('keep what a process counted that is no more, and nothing else of it', async () => {
     const dead = await snapshot((meter) => meter.stored('slot_api', 100, 5));
     const kept = await keepCounts(await keepCounts([], dead), dead);
     const text = await addUp([await snapshot((meter) => meter.stored('slot_api', 50, 5)), kept]);
-    assert.equal(valueOf(text, 'uploaded_bytes_total{door="slot_api"}'), '250');
-    assert.equal(valueOf(text, 'processes'), '1');
-    assert.equal(valueOf(text, 'transfers'), '3');
+    assert.equal(figureOf(text, 'uploaded_bytes_total{door="slot_api"}'), '250');
+    assert.equal(figureOf(text, 'processes'), '1');
+    assert.equal(figureOf(text, 'transfers'), '3');
   });
 
   test('say nothing of a stream that this process does not hold any more', async () => {
