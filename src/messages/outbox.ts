@@ -93,18 +93,15 @@ function laneOf(from: string, to: string): string {
  * again with the same id, rather twice than never.
  */
 function outboxWork(deps: MessageDeps): QueueWork {
-  const within = () => {
-    const { answerTimeout, bounceWait } = deps.messages();
-    return ANSWERS * answerTimeout + bounceWait;
-  };
+  const within = () => ANSWERS * deps.messages().answerTimeout;
 
   async function attempt(item: Waiting, signal: AbortSignal): Promise<Attempt> {
     const kept = JSON.parse(item.body) as Kept;
     const message = parseStanza(kept.stanza);
     try {
-      const { bounceWait } = deps.messages();
       const speaker = deps.speakers.component(kept.from);
-      await orAborted(speaker.deliver(message, { bounceWait, room: kept.room }), signal);
+      // Nobody waits to hear of a bounce, and the next in line should not either.
+      await orAborted(speaker.deliver(message, { bounceWait: 0, room: kept.room }), signal);
       note(deps, kept, message, 'sent');
       return { outcome: 'done' };
     } catch (error) {
