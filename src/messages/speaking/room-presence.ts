@@ -24,6 +24,8 @@ const CREATED = '201';
 const GIVEN = '210';
 const RENAMED = '303';
 const NAMES_TO_TRY = 5;
+/** ejabberd loses who comes in the moment in which a room that its last occupant has left is put away. */
+const ASK_AGAIN = 3_000;
 
 interface Try {
   readonly nick: string;
@@ -40,16 +42,20 @@ export function createPresence({ post, answerTimeout }: RoomDeps, room: string):
 
   /** One name; resolves with the one that the room gave. Rejects with the error presence, or a `Refusal`. */
   async function tryName(name: string, password: string | undefined): Promise<string> {
-    let timer: NodeJS.Timeout | undefined;
+    let patience: NodeJS.Timeout | undefined;
+    let again: NodeJS.Timeout | undefined;
     try {
       return await new Promise<string>((resolve, reject) => {
         trying = { nick: name, resolve, reject };
-        timer = setTimeout(() => reject(new Refusal('no_answer', { text: SILENT })), answerTimeout());
         const join = nick === undefined ? [joinElement(password)] : [];
-        post(xml('presence', { to: `${room}/${name}` }, ...join)).catch(reject);
+        const come = () => void post(xml('presence', { to: `${room}/${name}` }, ...join)).catch(reject);
+        come();
+        again = setTimeout(come, ASK_AGAIN);
+        patience = setTimeout(() => reject(new Refusal('no_answer', { text: SILENT })), answerTimeout());
       });
     } finally {
-      clearTimeout(timer);
+      clearTimeout(patience);
+      clearTimeout(again);
       trying = undefined;
     }
   }
@@ -117,6 +123,8 @@ export function createPresence({ post, answerTimeout }: RoomDeps, room: string):
       const { from = '', type } = presence.attrs;
       const name = from.slice(room.length + 1);
       if (type === 'error') {
+        // Of a name tried before, asked for once more.
+        if (trying && name !== '' && name !== trying.nick) return;
         if (trying) trying.reject(new JoinError(presence, room));
         else nick = undefined;
         return;
