@@ -1,0 +1,324 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import xml from '@xmpp/xml';
+import { pino } from 'pino';
+import { type AccountSettings, createAccounts } from '../../src/xmpp/sessions/accounts.ts';
+import {
+  BIND,
+  ClientServer,
+  features,
+  mechanisms,
+  sasl,
+  starttls,
+  type Visitor,
+} from '../support/client-server.ts';
+import { letter, refused } from '../support/speech.ts';
+import { until } from '../support/wire.ts';
+
+type Script = (visitor: Visitor) => Promise<void>;
+const LOGIN = { jid: 'romeo@localhost', password: 'secret', address: '192.0.2.1' };
+
+/** Logs in at a server that keeps to this script. */
+async function at(
+  script: Script,
+  work: (accounts: ReturnType<typeof createAccounts>, logged: readonly string[]) => Promise<void>,
+  settings: Partial<AccountSettings> = {},
+): Promise<void> {
+  const server = await ClientServer.listen(script);
+  const logged: string[] = [];
+  const accounts = createAccounts({
+    clock: Date.now,
+    log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
+    settings: () => ({
+      server: { host: '127.0.0.1', port: server.port },
+      directTls: false,
+      requireTls: false,
+      answerTimeout: 30_000,
+      roomIdle: 60_000,
+      mayLogIn: () => true,
+      sessions: { max: 5, idle: 60_000 },
+      ...settings,
+    }),
+  });
+  try {
+    await work(accounts, logged);
+  } finally {
+    await accounts.stop();
+    await server.stop();
+  }
+}
+
+/** What becomes of a login; the password is never in the log. */
+async function outcomeAt(script: Script, settings: Partial<AccountSettings> = {}) {
+  let code = '';
+  let text = '';
+  await at(
+    script,
+    async (accounts, logged) => {
+      const refusal = await refused(accounts.account(LOGIN));
+      code = refusal.code;
+      text = refusal.message;
+      assert.doesNotMatch(logged.join(''), /secret/);
+    },
+    settings,
+  );
+  return { code, text };
+}
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const nonceIn = (first: string) => /r=([^,]+)/.exec(Buffer.from(first, 'base64').toString())?.[1] ?? '';
+
+describe('a login', () => {
+  test('tells no password to a server without TLS', async () => {
+    let heard = '';
+    const script: Script = async (visitor) => {
+      await visitor.welcome(features(mechanisms('PLAIN', 'SCRAM-SHA-1')));
+      heard += String(await visitor.next());
+    };
+    const { code, text } = await outcomeAt(script, { requireTls: true });
+    assert.equal(code, 'server_refused');
+    assert.match(text, /no TLS/);
+    assert.equal(heard, '');
+  });
+
+  test('believes nothing that was said in the clear behind the start of TLS', async () => {
+    const script: Script = async (visitor) => {
+      await visitor.welcome(features(starttls));
+      await visitor.secure(features(mechanisms('PLAIN')));
+      await visitor.letIn();
+    };
+    assert.notEqual((await outcomeAt(script)).code, 'credentials_wrong');
+  });
+
+  test('shows nothing to a server whose certificate is not for the domain', async () => {
+    const script: Script = async (visitor) => {
+      await visitor.welcome(features(starttls));
+      await visitor.secure();
+      await visitor.letIn();
+    };
+    const { code, text } = await outcomeAt(script, { requireTls: true });
+    assert.equal(code, 'server_refused');
+    assert.match(text, /certificate/);
+    await at(script, async (accounts) => {
+      assert.equal((await accounts.account(LOGIN)).jid, 'romeo@localhost/x');
+    });
+  });
+
+  test('believes no server that does not know the password itself', async () => {
+    const script: Script = async (visitor) => {
+      await visitor.welcome(features(mechanisms('SCRAM-SHA-256', 'PLAIN')));
+      const auth = await visitor.next();
+      assert.equal(auth.attrs.mechanism, 'SCRAM-SHA-256');
+      visitor.say(sasl('challenge', base64(`r=${nonceIn(auth.getText())}x,s=${base64('salt')},i=4096`)));
+      await visitor.next();
+      visitor.say(sasl('success', base64(`v=${base64('a proof of nothing at all')}`)));
+    };
+    const { code, text } = await outcomeAt(script);
+    assert.equal(code, 'server_refused');
+    assert.match(text, /not proven/);
+  });
+
+  test('does not work for hours because a server says so', async () => {
+    const script: Script = async (visitor) => {
+      await visitor.welcome(features(mechanisms('SCRAM-SHA-1')));
+      const auth = await visitor.next();
+      visitor.say(
+        sasl('challenge', base64(`r=${nonceIn(auth.getText())}x,s=${base64('salt')},i=2000000000`)),
+      );
+    };
+    const { code, text } = await outcomeAt(script);
+    assert.equal(code, 'server_refused');
+    assert.match(text, /rounds/);
+  });
+
+  const failures = [
+    ['not-authorized', 'credentials_wrong'],
+    ['account-disabled', 'credentials_wrong'],
+    ['temporary-auth-failure', 'unavailable'],
+    ['mechanism-too-weak', 'server_refused'],
+  ] as const;
+  for (const [condition, code] of failures) {
+    test(`that fails with ${condition} is ${code}`, async () => {
+      const script: Script = async (visitor) => {
+        await visitor.welcome(features(mechanisms('PLAIN')));
+        await visitor.next();
+        visitor.say(sasl('failure', `<${condition}/>`));
+      };
+      assert.equal((await outcomeAt(script)).code, code);
+    });
+  }
+
+  test('where nothing is offered that we know says what is', async () => {
+    const script: Script = (visitor) => visitor.welcome(features(mechanisms('GSSAPI')));
+    const { code, text } = await outcomeAt(script);
+    assert.equal(code, 'server_refused');
+    assert.match(text, /GSSAPI/);
+  });
+
+  test('where the server refuses the resource says so', async () => {
+    const script: Script = async (visitor) => {
+      await visitor.welcome(features(mechanisms('PLAIN')));
+      await visitor.next();
+      visitor.say(sasl('success'));
+      await visitor.welcome(features(BIND));
+      const { attrs } = await visitor.next();
+      visitor.say(`<iq type='error' id='${attrs.id}'><error type='wait'><resource-constraint/></error></iq>`);
+    };
+    const { code, text } = await outcomeAt(script);
+    assert.equal(code, 'server_refused');
+    assert.match(text, /resource-constraint/);
+  });
+
+  test('at a server that says nothing ends in time', async () => {
+    assert.equal((await outcomeAt(async () => undefined, { answerTimeout: 200 })).code, 'no_answer');
+  });
+
+  test('at a server that speaks without end, or not XML at all, ends', async () => {
+    const endless: Script = async (visitor) => {
+      await visitor.welcome('<stream:features>', 'x'.repeat(100_000));
+    };
+    assert.equal((await outcomeAt(endless)).code, 'unavailable');
+    const nonsense: Script = async (visitor) => visitor.say('HTTP/1.1 400 Bad Request\r\n\r\n</a>');
+    assert.equal((await outcomeAt(nonsense)).code, 'unavailable');
+  });
+
+  test('at a server that nobody started is unavailable', async () => {
+    await at(
+      async () => undefined,
+      async (accounts) => {
+        assert.equal((await refused(accounts.account(LOGIN))).code, 'unavailable');
+      },
+      { server: { host: '127.0.0.1', port: 1 } },
+    );
+  });
+
+  test('is slowed after some wrong passwords, and says until when', async () => {
+    const script: Script = async (visitor) => {
+      await visitor.welcome(features(mechanisms('PLAIN')));
+      await visitor.next();
+      visitor.say(sasl('failure', '<not-authorized/>'));
+    };
+    await at(script, async (accounts) => {
+      for (let n = 0; n < 5; n += 1) {
+        assert.equal(
+          (await refused(accounts.account({ ...LOGIN, password: `${n}` }))).code,
+          'credentials_wrong',
+        );
+      }
+      const refusal = await refused(accounts.account(LOGIN));
+      assert.equal(refusal.code, 'too_many_attempts');
+      assert.ok((refusal.retryAt ?? 0) > Date.now());
+    });
+  });
+
+  test('is for the accounts only that the admin lets in', async () => {
+    const mayLogIn = (account: string) => account.endsWith('@example.org');
+    assert.equal((await outcomeAt((visitor) => visitor.letIn(), { mayLogIn })).code, 'credentials_wrong');
+  });
+});
+
+describe('a session', () => {
+  /** Lets it in, and then answers every ping, and says what it heard else. */
+  function polite(heard: string[], more: (visitor: Visitor) => void = () => undefined): Script {
+    return async (visitor) => {
+      await visitor.letIn();
+      more(visitor);
+      for (;;) {
+        const stanza = await visitor.next();
+        if (stanza.getChild('ping')) visitor.say(`<iq type='result' id='${stanza.attrs.id}'/>`);
+        else heard.push(String(stanza));
+      }
+    };
+  }
+
+  test('sends no presence, and says nothing of whom its messages are from', async () => {
+    const heard: string[] = [];
+    await at(polite(heard), async (accounts) => {
+      const romeo = await accounts.account(LOGIN);
+      await romeo.deliver(letter('juliet@localhost', 'hello', { id: 'm1' }), { bounceWait: 0 });
+      assert.deepEqual(heard, [
+        '<message to="juliet@localhost" type="chat" id="m1"><body>hello</body></message>',
+      ]);
+    });
+  });
+
+  test('tells who writes to it that nobody reads there, and is silent to errors', async () => {
+    const heard: string[] = [];
+    const from = "from='juliet@localhost/balcony' to='romeo@localhost/x'";
+    const script = polite(heard, (visitor) => {
+      visitor.say(`<message ${from} type='error' id='e'><body>hello</body></message>`);
+      visitor.say(`<message ${from} type='chat' id='m'><body>hello</body></message>`);
+    });
+    await at(script, async (accounts) => {
+      await accounts.account(LOGIN);
+      await until(() => heard.length > 0);
+      assert.equal(heard.length, 1);
+      assert.match(heard[0] ?? '', /id="m".*service-unavailable.*reads no answers/);
+    });
+  });
+
+  test('that the server ended is opened anew', async () => {
+    const visitors: Visitor[] = [];
+    const script = (visitor: Visitor) => {
+      visitors.push(visitor);
+      return polite([])(visitor);
+    };
+    await at(script, async (accounts) => {
+      const romeo = await accounts.account(LOGIN);
+      await accounts.account(LOGIN);
+      assert.equal(visitors.length, 1);
+      visitors[0]?.say('</stream:stream>');
+      await until(() => accounts.size === 0);
+      assert.equal((await refused(romeo.send(letter('juliet@localhost', 'x')))).code, 'unavailable');
+      await (await accounts.account(LOGIN)).send(letter('juliet@localhost', 'x'));
+      assert.equal(visitors.length, 2);
+    });
+  });
+
+  test('that falls silent is given up, and what was written has no answer', async () => {
+    await at(
+      (visitor) => visitor.letIn(),
+      async (accounts) => {
+        const romeo = await accounts.account(LOGIN);
+        const asking = refused(romeo.ask(xml('iq', { type: 'get' }, xml('query', 'a:b')), 60_000));
+        assert.equal((await refused(romeo.send(letter('juliet@localhost', 'x')))).code, 'no_answer');
+        assert.equal((await asking).code, 'no_answer');
+        await until(() => accounts.size === 0);
+      },
+      { answerTimeout: 1_000 },
+    );
+  });
+
+  test('is closed when nobody uses it for a while', async () => {
+    await at(
+      polite([]),
+      async (accounts) => {
+        await accounts.account(LOGIN);
+        assert.equal(accounts.size, 1);
+        await until(() => accounts.size === 0);
+      },
+      { sessions: { max: 5, idle: 1_000 } },
+    );
+  });
+
+  test('is opened by its password only: another one is tried at the server', async () => {
+    let logins = 0;
+    const script: Script = async (visitor) => {
+      logins += 1;
+      if (logins === 1) return polite([])(visitor);
+      await visitor.welcome(features(mechanisms('PLAIN')));
+      await visitor.next();
+      visitor.say(sasl('failure', '<not-authorized/>'));
+    };
+    await at(script, async (accounts) => {
+      const { jid } = await accounts.account(LOGIN);
+      assert.equal(
+        (await refused(accounts.account({ ...LOGIN, password: 'guess' }))).code,
+        'credentials_wrong',
+      );
+      assert.equal(logins, 2);
+      assert.equal((await accounts.account(LOGIN)).jid, jid);
+      assert.equal(logins, 2);
+    });
+  });
+});
