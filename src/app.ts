@@ -37,7 +37,7 @@ export async function startApp(config: Config, desk?: Desk): Promise<App> {
   const { deps } = house;
   const { relay, leave, ...seat } = await takeSeat(config, log, desk);
   const sweeping = sweepingOf(house);
-  const voices = openVoices(house);
+  const voices = openVoices(house, relay);
   const posting = postingOf(house, voices);
   const leadership = seat.leadership(sweeping.beside);
   const readiness = readinessOf(deps, config, relay);

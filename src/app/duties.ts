@@ -18,7 +18,7 @@ export function leaderDuties(
   house: House,
   relay: Relay,
   sweeping: Sweeping,
-  voices: Pick<Voices, 'speech' | 'speakers'> | undefined,
+  voices: Pick<Voices, 'speech' | 'speakers' | 'lead'> | undefined,
   posting: Pick<SendDeps, 'outbox'> | undefined,
 ): Duties {
   const { deps, config, current } = house;
@@ -43,6 +43,7 @@ export function leaderDuties(
         },
         config.component,
       );
+      voices?.lead(true);
       callbacks?.begin();
       posting?.outbox.begin();
     },
@@ -50,6 +51,7 @@ export function leaderDuties(
       // Its last answers need the streams.
       const grace = lost ? 0 : undefined;
       await Promise.all([callbacks?.end(grace), posting?.outbox.end(grace)]);
+      voices?.lead(false);
       await components?.stop({ atOnce: lost });
       components = undefined;
       await sweeps?.stop();

@@ -1,4 +1,6 @@
+import type { Relay } from '../base/relay.ts';
 import type { Config } from '../config/load.ts';
+import { relayedSpeaker, serveSpeakers } from '../messages/relayed.ts';
 import { jidMatcher } from '../messages/senders.ts';
 import type { Speakers } from '../messages/speaker.ts';
 import { type ComponentSpeech, createComponentSpeech } from '../xmpp/component-speech.ts';
@@ -10,6 +12,8 @@ export interface Voices {
   readonly speakers: Speakers;
   /** For the streams of the components, where this process holds them. */
   readonly speech: ComponentSpeech;
+  /** Does this process hold the streams now? Else it speaks through the one that does. */
+  lead(leads: boolean): void;
   /** Closes the sessions of accounts. */
   stop(): Promise<void>;
 }
@@ -17,7 +21,7 @@ export interface Voices {
 type Messages = NonNullable<Config['messages']>;
 
 /** Undefined where the config has no `messages`. */
-export function openVoices({ config, deps, current }: House): Voices | undefined {
+export function openVoices({ config, deps, current }: House, relay: Relay): Voices | undefined {
   const { messages: first } = config;
   if (first === null) return undefined;
   const messages = () => current().config.messages ?? first;
@@ -31,9 +35,17 @@ export function openVoices({ config, deps, current }: House): Voices | undefined
     times,
     config.component.map(({ jid }) => jid),
   );
+  let isLeader = false;
+  serveSpeakers(relay, (jid) => speech.speaker(jid));
   return {
-    speakers: { account: (login) => accounts.account(login), component: (jid) => speech.speaker(jid) },
+    speakers: {
+      account: (login) => accounts.account(login),
+      component: (jid) => (isLeader ? speech.speaker(jid) : relayedSpeaker(relay, jid, times.answerTimeout)),
+    },
     speech,
+    lead(leads) {
+      isLeader = leads;
+    },
     stop: () => accounts.stop(),
   };
 }
