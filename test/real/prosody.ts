@@ -13,7 +13,10 @@ export interface ProsodyOptions extends XmppServerOptions {
   readonly logLevel?: 'info' | 'warn';
 }
 
-export type Prosody = XmppServer;
+export interface Prosody extends XmppServer {
+  /** Before any of them logs in: as `register`, but in no time. */
+  registerMany(users: readonly string[], password: string): Promise<void>;
+}
 
 /** Prosody; ready within a tenth of a second. */
 export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
@@ -40,6 +43,13 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
       const args = ['--config', config, 'register', user, domain, password];
       const { code, stdout, stderr } = await runProgram('prosodyctl', args);
       if (code !== 0) throw new Error(`prosodyctl register: ${stdout}${stderr}`);
+    },
+    async registerMany(users, password) {
+      const accounts = join(folder, 'data', domain, 'accounts');
+      await mkdir(accounts, { recursive: true });
+      // What its own `register` writes for plain names of letters and digits.
+      const account = `return { ["password"] = "${password}"; };\n`;
+      for (const user of users) await writeFile(join(accounts, `${user}.dat`), account);
     },
     async crash() {
       await program.stop('SIGKILL');

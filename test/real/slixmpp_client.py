@@ -125,6 +125,14 @@ class Client(ClientXMPP):
         sender = message["from"]
         return {"from": sender.bare, "resource": sender.resource, "body": message["body"], "url": message["oob"]["url"]}
 
+    async def do_collect(self, count):
+        """So many messages, in the order in which they came: sender and body."""
+        return {"messages": [brief(await self.messages.get()) for _ in range(count)]}
+
+    async def do_drain(self):
+        """The messages that have come so far."""
+        return {"messages": [brief(self.messages.get_nowait()) for _ in range(self.messages.qsize())]}
+
     async def do_join(self, room, nick, history=0):
         """From now on `receive` gives what is said in the room, too."""
         await self["xep_0045"].join_muc_wait(room, nick, maxstanzas=history, timeout=30)
@@ -147,6 +155,10 @@ class Client(ClientXMPP):
         start = self.loop.time()
         await asyncio.gather(*(worker() for _ in range(inflight)))
         return {"seconds": self.loop.time() - start, "outcomes": outcomes}
+
+
+def brief(message):
+    return [message["from"].bare, message["body"]]
 
 
 def read_info(info):
