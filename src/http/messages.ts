@@ -35,6 +35,7 @@ const ALLOW = 'OPTIONS, POST';
 export function messageDoor(deps: MessageDoorDeps, path: string): FastifyPluginAsync {
   const root = path.replace(/\/+$/, '');
   const realm = `${root.slice(1) || 'messages'}`;
+  const place: Place = { root, realm, forms: 0 };
   return async (app) => {
     leaveBodies(app);
     app.setErrorHandler((error, request, reply) => {
@@ -46,7 +47,7 @@ export function messageDoor(deps: MessageDoorDeps, path: string): FastifyPluginA
       app.route({
         method: 'POST',
         url,
-        handler: (request, reply) => answerPost(deps, root, realm, request, reply),
+        handler: (request, reply) => answerPost(deps, place, request, reply),
       });
       app.route({ method: 'OPTIONS', url, handler: answerOptions });
       app.route({ method: others, url, exposeHeadRoute: false, handler: refuseMethod });
@@ -75,16 +76,30 @@ async function refuseMethod(_request: FastifyRequest, reply: FastifyReply): Prom
   throw new Refusal('method_not_allowed', { text: 'Messages are sent with POST.' });
 }
 
+interface Place {
+  readonly root: string;
+  readonly realm: string;
+  /** That are under way now. */
+  forms: number;
+}
+
+/** Forms at one time: each may hold a file of the largest size on the disk until it is whole. */
+const MAX_FORMS = 64;
+
 async function answerPost(
   deps: MessageDoorDeps,
-  root: string,
-  realm: string,
+  place: Place,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const facts = () => ({ log: deps.log, now: deps.clock(), accept: request.headers.accept, realm });
+  const facts = () => ({
+    log: deps.log,
+    now: deps.clock(),
+    accept: request.headers.accept,
+    realm: place.realm,
+  });
   try {
-    return write(request, reply, answerOutcome(await takePost(deps, root, request), facts()));
+    return write(request, reply, answerOutcome(await takePost(deps, place, request), facts()));
   } catch (error) {
     note(deps, request, error);
     return write(request, reply, answerRefusal(error, facts()));
@@ -93,23 +108,38 @@ async function answerPost(
 
 async function takePost(
   deps: MessageDoorDeps,
-  root: string,
+  place: Place,
   request: FastifyRequest,
 ): Promise<MessageOutcome> {
-  const { trustedProxies, idleTimeout } = deps.door();
-  const peer = peerOf(request.raw, trustedProxies);
+  const peer = peerOf(request.raw, deps.door().trustedProxies);
   const key = readKey(request.headers['idempotency-key']);
-  const target = readTarget(request.raw.url ?? '/', root);
+  const target = readTarget(request.raw.url ?? '/', place.root);
   const credentials = requireCredentials(request.headers.authorization);
   const sender = await identify(deps, credentials, peer.address);
+  const take = () => takeBody(deps, request, sender, key, (form) => dispatchOf(form, target, peer));
+  if (!/^multipart\//i.test(request.headers['content-type'] ?? '')) return await take();
+  if (place.forms >= MAX_FORMS) throw new Refusal('busy');
+  place.forms += 1;
+  return await take().finally(() => {
+    place.forms -= 1;
+  });
+}
+
+async function takeBody(
+  deps: MessageDoorDeps,
+  request: FastifyRequest,
+  sender: Sender,
+  key: string | undefined,
+  dispatchOfForm: (form: MessageForm) => Dispatch,
+): Promise<MessageOutcome> {
   const form = await readMessageBody(request.raw, {
     maxText: deps.messages().maxSize,
     files: () => boundsFor(deps, sender.jid),
-    idleTimeout,
+    idleTimeout: deps.door().idleTimeout,
     pace: deps.transfers.pace,
   });
   try {
-    return await sendForm(deps, sender, dispatchOf(form, target, peer), key);
+    return await sendForm(deps, sender, dispatchOfForm(form), key);
   } finally {
     await form.discard();
   }

@@ -212,6 +212,18 @@ describe('a form that does not come whole', () => {
     assert.deepEqual(await uploads(house), []);
   });
 
+  test('takes one of 64 places, and gives it back', async (t) => {
+    const house = await openMessageHouse(t);
+    const wires = await Promise.all(Array.from({ length: 64 }, () => Wire.open(t, house.port)));
+    for (const wire of wires) wire.send(HEAD(1000) + PART);
+    await until(() => house.logins.length === 64);
+    const send = () => postForm(house, (form) => form.append('body', 'x'));
+    assert.equal((await send()).status, 503);
+    assert.equal((await house.post('/msg/juliet', 'x')).status, 201, 'texts need none');
+    for (const wire of wires) wire.cut();
+    await until(async () => (await send()).status === 201);
+  });
+
   test('because the sender falls silent is 408', async (t) => {
     const house = await openMessageHouse(t, 50);
     const wire = await Wire.open(t, house.port);
