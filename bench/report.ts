@@ -58,7 +58,8 @@ function ratioColumns(rows: readonly Row[]): Column[] {
   }));
 }
 
-const short = (name: string) => (name.includes('sync: true') ? 'sync: true' : 'Porter');
+/** `sync: true` of `Porter, sync: true (ext4)`. */
+const short = (name: string) => /^Porter, ([^(]+)/.exec(name)?.[1]?.trim() ?? 'Porter';
 
 function ratioText(own: Row, rival: Row): string {
   const ratio = ratioOf(own.figures, rival.figures);

@@ -7,7 +7,7 @@ import type { FileServer } from './servers/file-server.ts';
 import { nginxServer } from './servers/nginx.ts';
 import { type PorterOptions, porterServer } from './servers/porter.ts';
 import { prosodyServer } from './servers/prosody.ts';
-import type { XmppServer } from './servers/xmpp-server.ts';
+import { TOKEN, type XmppServer } from './servers/xmpp-server.ts';
 
 type Rival = PeerName & ('nginx' | 'ejabberd' | 'prosody');
 
@@ -50,10 +50,11 @@ export class World {
     return this.#porter({ name: `Porter, sync: true (${diskKind})`, folder: disk, sync: true });
   }
 
-  /** As the external component of an XMPP server. */
-  porterBeside({ name, component }: XmppServer): Promise<FileServer> {
+  /** As the external component of an XMPP server, with messages through it. */
+  porterBeside({ name, component, account }: XmppServer): Promise<FileServer> {
     const { folder } = this.place;
-    return this.#porter({ name: `Porter beside ${name}`, folder, sync: false, component });
+    const messages = { ...TOKEN, server: `127.0.0.1:${account.port}` };
+    return this.#porter({ name: `Porter beside ${name}`, folder, sync: false, component, messages });
   }
 
   /** As `porter`, in so many processes. */

@@ -1,4 +1,4 @@
--- Requests for wrk out of a list: METHOD LIST COUNT BODYFILE STATUS (see wrk.ts).
+-- Requests for wrk out of a list: METHOD LIST COUNT BODYFILE STATUS (see wrk.ts); no BODYFILE, no body.
 -- COUNT 0 runs by wrk's clock; else exactly COUNT answers are timed, from the first request to the last answer.
 
 local ffi = require("ffi")
@@ -38,10 +38,10 @@ end
 -- Globals, because `done` runs elsewhere and finds them through the thread.
 limit, seconds, wrong = 0, 0, 0
 
--- One request without a body: wrk sends it without asking us.
-local function always(line)
+-- One request: wrk sends it without asking us.
+local function always(method, line, body)
   local path, headers = split(line)
-  wrk.path = path
+  wrk.method, wrk.path, wrk.body = method, path, body
   for name, value in pairs(headers) do wrk.headers[name] = value end
 end
 
@@ -58,7 +58,7 @@ local function in_turn(method, lines)
   end
 end
 
--- Every request once, with a body.
+-- Every request once.
 local function each_once(method, lines, body)
   local asked, answered, began = 0, 0, 0
   request = function()
@@ -85,12 +85,13 @@ function setup(thread)
 end
 
 function init(args)
-  local method, lines, body_file = args[1], lines_of(args[2]), args[4]
+  local method, lines = args[1], lines_of(args[2])
+  local body = args[4] ~= "" and read(args[4]) or nil
   limit, expected = tonumber(args[3]), tonumber(args[5])
   if limit > 0 then
-    each_once(method, lines, read(body_file))
+    each_once(method, lines, body)
   elseif #lines == 1 then
-    always(lines[1])
+    always(method, lines[1], body)
   else
     in_turn(method, lines)
   end

@@ -14,12 +14,12 @@ export interface WrkOptions {
   readonly connections: number;
   /** Seconds; with `count` only a bound. */
   readonly seconds: number;
-  readonly method?: 'GET' | 'PUT';
+  readonly method?: 'GET' | 'PUT' | 'POST';
   /** In turn, from the first again; with `count` there must be more of them than that. */
   readonly requests: readonly WrkRequest[];
   /** Stop after so many answers, and take the time of exactly those. */
   readonly count?: number;
-  /** A file whose bytes are every request's body. */
+  /** A file whose bytes are every request's body; of requests in turn without `count` only where there is one. */
   readonly bodyFile?: string;
   /** The only status that is right. */
   readonly status: number;

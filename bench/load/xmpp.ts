@@ -9,12 +9,13 @@ export interface Account {
 }
 
 /**
- * The least of an XMPP client that can ask for slots as fast as any server grants them: plain TCP on loopback,
- * SASL PLAIN, no roster, no presence, and answers found by their end tag instead of by a parser.
+ * The least of an XMPP client that can ask for slots as fast as any server grants them, and hear what comes: plain TCP
+ * on loopback, SASL PLAIN, no roster, and answers found by their end tag instead of by a parser.
  */
 export class XmppClient {
   readonly #socket: Socket;
   #text = '';
+  #hear: ((text: string) => void) | undefined;
   #wake: (() => void) | undefined;
   #fault: Error | undefined;
 
@@ -22,6 +23,7 @@ export class XmppClient {
     this.#socket = socket;
     socket.setNoDelay(true).setEncoding('utf8');
     socket.on('data', (text: string) => {
+      if (this.#hear) return this.#hear(text);
       this.#text += text;
       this.#wake?.();
     });
@@ -70,6 +72,12 @@ export class XmppClient {
       if (more > 0) this.#socket.write(Array.from({ length: more }, (_, i) => request(sent + i)).join(''));
       sent += more;
     }
+  }
+
+  /** Comes online; from now on all that the server sends goes to `onText`, in pieces as they come. */
+  listen(onText: (text: string) => void): void {
+    this.#hear = onText;
+    this.#socket.write('<presence/>');
   }
 
   end(): void {

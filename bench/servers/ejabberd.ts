@@ -3,9 +3,17 @@ import { join } from 'node:path';
 import { ask } from '../../test/real/ask.ts';
 import { launchNode } from '../../test/real/ejabberd.ts';
 import { freePorts } from '../../test/real/ports.ts';
-import { COMPONENT, SERVICE, USER, type XmppPorts, type XmppServer, xmppServer } from './xmpp-server.ts';
+import {
+  COMPONENT,
+  READER,
+  SERVICE,
+  USER,
+  type XmppPorts,
+  type XmppServer,
+  xmppServer,
+} from './xmpp-server.ts';
 
-/** ejabberd with `mod_http_upload` and what that needs, and nothing else. */
+/** ejabberd with `mod_http_upload`, the commands that send messages, and what these need; nothing else. */
 export async function ejabberdServer(parent: string): Promise<XmppServer> {
   const folder = await mkdtemp(join(parent, 'ejabberd-'));
   const [client = 0, component = 0, http = 0] = await freePorts(3);
@@ -17,9 +25,12 @@ export async function ejabberdServer(parent: string): Promise<XmppServer> {
   await writeFile(join(folder, 'ejabberd.yml'), JSON.stringify(configOf(ports, files)));
   await writeFile(join(folder, 'inetrc'), '{lookup, ["file", "native"]}.\n');
   const program = await launchNode(folder, [client, component, http]);
-  await register(http);
+  for (const account of [USER, READER]) await register(http, account);
   return xmppServer('ejabberd', program, ports, files);
 }
+
+/** That anybody may give over HTTP, without a password. */
+const COMMANDS = ['register', 'send_message', 'send_stanza'];
 
 function configOf({ client, component, http }: XmppPorts, files: string) {
   const ip = '127.0.0.1';
@@ -34,14 +45,13 @@ function configOf({ client, component, http }: XmppPorts, files: string) {
       { port: http, ip, module: 'ejabberd_http', request_handlers: handlers },
       { port: component, ip, module: 'ejabberd_service', access: 'all', hosts },
     ],
-    api_permissions: { bench: { from: ['mod_http_api'], who: 'all', what: ['register'] } },
-    modules: { mod_http_upload: { ...upload, max_size: 'infinity', access: 'all' } },
+    api_permissions: { bench: { from: ['mod_http_api'], who: 'all', what: COMMANDS } },
+    modules: { mod_http_upload: { ...upload, max_size: 'infinity', access: 'all' }, mod_admin_extra: {} },
   };
 }
 
 /** Over HTTP: another Erlang for one account would take longer. */
-async function register(port: number): Promise<void> {
-  const { user, password, domain } = USER;
+async function register(port: number, { user, password, domain }: typeof USER): Promise<void> {
   const body = JSON.stringify({ user, host: domain, password });
   const headers = { 'Content-Type': 'application/json' };
   const { status, text } = await ask(`http://127.0.0.1:${port}/api/register`, {

@@ -16,11 +16,13 @@ export interface PorterOptions {
   /** 1 where nothing else is said. */
   readonly workers?: number;
   readonly component?: { readonly jid: string; readonly secret: string; readonly server: string };
+  /** The XMPP server that accounts log in to, and the one token. */
+  readonly messages?: { readonly server: string; readonly token: string; readonly from: string };
 }
 
 /** The built program with the Node that runs the benchmark: one process where nothing else is said, slot API open to loopback, no quotas. */
 export async function porterServer(options: PorterOptions): Promise<FileServer> {
-  const { name, sync, workers = 1, component } = options;
+  const { name, sync, workers = 1, component, messages } = options;
   const folder = await mkdtemp(join(options.folder, 'porter-'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
@@ -34,6 +36,7 @@ export async function porterServer(options: PorterOptions): Promise<FileServer> 
     slots: { timeout: '1h' },
     log: { level: 'warn' },
     ...(component && { component }),
+    ...(messages && { messages: messagesOf(messages) }),
   };
   // JSON is YAML.
   await writeFile(join(folder, 'porter.yml'), JSON.stringify(config));
@@ -46,6 +49,10 @@ export async function porterServer(options: PorterOptions): Promise<FileServer> 
     pid: program.pid,
     slots: (count, size) => takeSlots(url, count, size),
   };
+}
+
+function messagesOf({ server, token, from }: NonNullable<PorterOptions['messages']>) {
+  return { server, require_tls: false, tokens: [{ token, from, to: '.*' }] };
 }
 
 /** Ready includes the component's stream. */

@@ -2,7 +2,15 @@ import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answering, freePorts } from '../../test/real/ports.ts';
 import { Program, runProgram } from '../../test/real/program.ts';
-import { COMPONENT, SERVICE, USER, type XmppPorts, type XmppServer, xmppServer } from './xmpp-server.ts';
+import {
+  COMPONENT,
+  READER,
+  SERVICE,
+  USER,
+  type XmppPorts,
+  type XmppServer,
+  xmppServer,
+} from './xmpp-server.ts';
 
 /** Prosody with `http_file_share` and what that needs, and nothing else; limits out of the way. */
 export async function prosodyServer(parent: string): Promise<XmppServer> {
@@ -16,12 +24,12 @@ export async function prosodyServer(parent: string): Promise<XmppServer> {
   await writeFile(config, configOf(folder, ports));
   const program = new Program('prosody', ['-F', '--config', config]);
   await program.until('its ports', () => answering([client, component, http]));
-  await register(config);
+  for (const account of [USER, READER]) await register(config, account);
   return xmppServer('Prosody', program, ports, join(folder, 'data'));
 }
 
-async function register(config: string): Promise<void> {
-  const args = ['--config', config, 'register', USER.user, USER.domain, USER.password];
+async function register(config: string, { user, domain, password }: typeof USER): Promise<void> {
+  const args = ['--config', config, 'register', user, domain, password];
   const { code, stdout, stderr } = await runProgram('prosodyctl', args);
   if (code !== 0) throw new Error(`prosodyctl register: ${stdout}${stderr}`);
 }

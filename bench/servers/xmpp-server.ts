@@ -6,6 +6,8 @@ import type { FileServer } from './file-server.ts';
 /** An XMPP server that shares files by a module of its own, and has a component entry for Porter. */
 export interface XmppServer extends FileServer {
   readonly account: Account;
+  /** Another, who reads what is sent. */
+  readonly reader: Account;
   /** The JID of its own upload service. */
   readonly service: string;
   readonly component: { readonly jid: string; readonly secret: string; readonly server: string };
@@ -13,7 +15,11 @@ export interface XmppServer extends FileServer {
 
 export const COMPONENT = { jid: 'porter.localhost', secret: 'bench' };
 export const SERVICE = 'upload.localhost';
-export const USER = { user: 'bench', password: 'bench', domain: 'localhost' };
+const DOMAIN = 'localhost';
+export const USER = { user: 'bench', password: 'bench', domain: DOMAIN };
+export const READER = { user: 'reader', password: 'reader', domain: DOMAIN };
+/** What messages by a token come from. */
+export const TOKEN = { token: 'a-token-of-the-benchmark', from: `alerts@${COMPONENT.jid}` };
 
 export interface XmppPorts {
   readonly client: number;
@@ -30,6 +36,7 @@ export function xmppServer(name: string, { pid }: Program, ports: XmppPorts, fil
     files,
     pid,
     account,
+    reader: { ...READER, port: ports.client },
     service: SERVICE,
     component: { ...COMPONENT, server: `127.0.0.1:${ports.component}` },
     slots: async (count, size) => (await takeXmppSlots({ account, to: SERVICE, count, size })).slots,
