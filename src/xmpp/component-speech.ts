@@ -49,9 +49,12 @@ export function createComponentSpeech(times: SpeechTimes, components: readonly s
     });
   }
 
-  /** To the component itself: every server passes that on, and when it is back, what was before it has been taken. */
-  function isOurPing({ name, attrs: { from, to, type, id = '' } }: Element): boolean {
-    if (name !== 'iq' || from !== to || type !== 'get') return false;
+  /**
+   * To the component itself: every server passes that on, and when it is back, what was before it has been taken. It
+   * is back as an answer where ejabberd dealt it to another program that takes the same component.
+   */
+  function isOurPing({ name, attrs: { from, to, id = '' } }: Element): boolean {
+    if (name !== 'iq' || from !== to) return false;
     return lines.get(to ?? '')?.channel.heard(id) ?? false;
   }
 

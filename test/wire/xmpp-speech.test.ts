@@ -30,6 +30,16 @@ describe('a message from an address at the component', () => {
     });
   });
 
+  test('is sent too where another program at the same component has answered the ping', async () => {
+    await withSpeech({}, async (alerts, server) => {
+      const sending = alerts.deliver(letter(JULIET, 'hello'), AT_ONCE);
+      await server.next();
+      const { attrs } = await server.ping();
+      server.say(xml('iq', { ...attrs, type: 'result' }));
+      await sending;
+    });
+  });
+
   test('gets an id where it has none, and keeps what else it has', async () => {
     await withSpeech({}, async (alerts, server) => {
       const message = xml('message', { to: JULIET, from: 'eve@evil.example', xmlns: 'jabber:client' });

@@ -35,7 +35,7 @@ export const joinWords: Readonly<Record<string, string>> = {
   'not-allowed': 'there is no such room, and you may not make one',
   'not-authorized': 'the room has a password, and this is not it',
   'registration-required': 'the room lets only its members in',
-  'service-unavailable': 'the room is full',
+  'service-unavailable': 'the room is full, or no rooms are there',
 };
 
 export const roomWords: Readonly<Record<string, string>> = {

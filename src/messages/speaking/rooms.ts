@@ -69,7 +69,7 @@ export function createRooms(deps: RoomsDeps, jid: string): Rooms {
       const bare = roomOf(message);
       const entry = open(bare);
       try {
-        await entry.room.say(message, id, { nick: nick ?? nameOf(jid), password });
+        await entry.room.say(message, id, { nick: nick || nameOf(jid), password });
       } finally {
         dropLater(bare, entry);
       }

@@ -66,7 +66,9 @@ export function createAccounts(deps: AccountsDeps): Accounts {
     } catch (fault) {
       const refusal = refusalOf(fault, jid.domain);
       if (!isGuess(refusal)) {
-        log.warn({ domain: jid.domain, err: refusal.cause ?? fault }, `no login: ${refusal.message}`);
+        // Where nobody named the server, it is a stranger's as likely as ours.
+        const level = settings().server ? 'warn' : 'info';
+        log[level]({ domain: jid.domain, err: refusal.cause ?? fault }, `no login: ${refusal.message}`);
       }
       throw refusal;
     }
