@@ -192,6 +192,12 @@ describe('a login', () => {
     );
   });
 
+  test('at a domain of this machine is refused until the admin names its server', async () => {
+    const { code, text } = await outcomeAt(async () => undefined, { server: null });
+    assert.equal(code, 'server_refused');
+    assert.match(text, /messages\.server/);
+  });
+
   test('is slowed after some wrong passwords, and says until when', async () => {
     const script: Script = async (visitor) => {
       await visitor.welcome(features(mechanisms('PLAIN')));
