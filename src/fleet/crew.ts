@@ -73,6 +73,7 @@ export function createCrew(log: Logger, config: unknown): Crew {
     return new Promise((resolve) => {
       line.serve('ready', () => {
         worker.ready = true;
+        log.info({ worker: worker.number, workerPid: worker.pid }, 'a worker serves');
         void welcome(worker);
         resolve();
       });

@@ -20,10 +20,10 @@ export function logOf(program: Program): Line[] {
 /** The process of every worker that serves, by its number. */
 export function workersOf(program: Program): Map<number, number> {
   const serving = new Map<number, number>();
-  for (const { msg, pid, worker, workerPid } of logOf(program)) {
-    if (worker === undefined) continue;
-    if (msg === 'listening') serving.set(worker, pid);
-    if (msg.startsWith('a worker') && serving.get(worker) === workerPid) serving.delete(worker);
+  for (const { msg, worker, workerPid } of logOf(program)) {
+    if (worker === undefined || workerPid === undefined) continue;
+    if (msg === 'a worker serves') serving.set(worker, workerPid);
+    else if (msg.startsWith('a worker') && serving.get(worker) === workerPid) serving.delete(worker);
   }
   return serving;
 }
