@@ -169,7 +169,7 @@ async function sendBack(deps: CallbackDeps, stanza: Element, reply: Element | un
     return { outcome: 'done' };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    if (error.code === 'unavailable') return { outcome: 'not_now' };
+    if (error.code === 'unavailable' || error.code === 'busy') return { outcome: 'not_now' };
     if (error.code === 'no_answer') return { outcome: 'failed' };
     deps.log.info({ err: error }, 'a reply was not taken');
     return { outcome: 'done' };

@@ -72,6 +72,7 @@ export function mayHaveArrived({ state, refusal }: Posted): boolean {
   return state !== 'failed' || refusal === undefined || UNSURE.includes(refusal.code);
 }
 
+const UNSENT: readonly ErrorCode[] = ['unavailable', 'busy'];
 const UNSURE: readonly ErrorCode[] = ['no_answer', 'internal'];
 
 function lettersOf(letter: Dispatch['letter'], hasText: boolean, links: readonly Letter['link'][]): Letter[] {
@@ -117,7 +118,7 @@ async function enqueue(wait: () => Promise<void>): Promise<Outcome> {
   );
 }
 
-/** Where the stream is down and the sender's messages may wait, it waits. */
+/** Where the stream is down, or its server far behind, and the sender's messages may wait, it waits. */
 async function attempt(
   deliver: () => Promise<void>,
   wait: (() => Promise<void>) | undefined,
@@ -126,8 +127,8 @@ async function attempt(
     await deliver();
     return 'sent';
   } catch (failure) {
-    const isDown = failure instanceof Refusal && failure.code === 'unavailable';
-    return isDown && wait ? enqueue(wait) : { failure };
+    const isUnsent = failure instanceof Refusal && UNSENT.includes(failure.code);
+    return isUnsent && wait ? enqueue(wait) : { failure };
   }
 }
 

@@ -18,9 +18,9 @@ export interface DeliveryOptions {
  * Speaks XMPP under one JID: the session of an account, or one of the addresses at our component. What it resolves
  * is true, and nothing of it hangs: every wait has an end.
  *
- * Refusals of all methods: `unavailable` (the stream is down and nothing was written), `no_answer` (written, and the
- * server was silent or went away: it may or may not have been taken), `server_refused` (the server, not the
- * recipient, would not have it).
+ * Refusals of all methods: `unavailable` (the stream is down and nothing was written), `busy` (the server takes
+ * stanzas more slowly than they come, and this one was not written), `no_answer` (written, and the server was silent or
+ * went away: it may or may not have been taken), `server_refused` (the server, not the recipient, would not have it).
  */
 export interface Speaker {
   /** Where its stanzas come from: the full JID of a session, the JID at the component. */
@@ -28,7 +28,8 @@ export interface Speaker {
   /**
    * Sends one message (its `from` is set here). Resolves when the server has taken it and no bounce came in time; to
    * a room, when the room has sent it back. Also refuses with `bounced`.
-   * Messages of one speaker reach the server in the order of the calls.
+   * Messages of one speaker reach the server in the order of the calls; those to a room that has to be joined first, in
+   * their order, behind what was written meanwhile to others.
    */
   deliver(message: Element, options: DeliveryOptions): Promise<void>;
   /**

@@ -52,6 +52,18 @@ describe('what waits for the XMPP server', () => {
     assert.equal(await house.post(JULIET, '4'), 201, 'nothing waits any more');
   });
 
+  test('is also what the server was too slow to take', async (t) => {
+    const house = await openQueueHouse(t);
+    house.onDeliver(() => {
+      throw new Refusal('busy');
+    });
+    assert.equal(await house.post(JULIET, '1'), 202);
+    house.back();
+    house.outbox.begin();
+    await until(async () => (await house.waiting()) === 0);
+    assert.deepEqual(house.taken, [`${JULIET} 1`]);
+  });
+
   test('is found by whoever leads next', async (t) => {
     const house = await openQueueHouse(t);
     assert.equal(await house.post(JULIET, '1'), 202);
