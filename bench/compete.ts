@@ -28,8 +28,11 @@ export function asContestant({ name, pid }: FileServer): Pick<Contestant, 'name'
 }
 
 /** Every contestant once a round, so that all of them meet the same machine, quiet or busy. */
-export async function compete(world: World, contestants: readonly Contestant[]): Promise<Row[]> {
-  const { rounds } = world.options;
+export async function compete(
+  world: World,
+  contestants: readonly Contestant[],
+  rounds = world.options.rounds,
+): Promise<Row[]> {
   const rows = contestants.map(({ name, ours }) => ({
     name,
     ours,

@@ -17,7 +17,7 @@ export interface BenchOptions {
 
 export const USAGE = `Usage: npm run bench -- [FILTER…] [--seconds N] [--rounds N] [--json FILE] [--dir FOLDER] [--list]
 
-Times the built program against nginx, Prosody and ejabberd on this machine and prints ratios.
+Times the built program against nginx, Prosody, ejabberd and Ceph's S3 on this machine and prints ratios.
 
   FILTER…      only cases whose name holds one of these words, e.g. "get", "slots", "memory"
   --seconds N  length of one timed run (default 3)

@@ -47,7 +47,7 @@ function choose({ filters }: BenchOptions): Case[] {
   throw new Error(`No case has "${filters.join('" or "')}" in its name. --list tells all.`);
 }
 
-const USED: readonly PeerName[] = ['wrk', 'curl', 'nginx', 'prosody', 'ejabberd'];
+const USED: readonly PeerName[] = ['wrk', 'curl', 'nginx', 'prosody', 'ejabberd', 'ceph'];
 
 function tellMissing(): void {
   const missing = USED.filter((name) => !isThere(name));

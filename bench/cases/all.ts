@@ -1,8 +1,10 @@
 import type { Case } from './case.ts';
 import { getLarge, getMany, getSmall } from './get.ts';
+import { messagesLogin } from './login.ts';
 import { memoryDownloads, memoryUploads } from './memory.ts';
 import { messagesEjabberd, messagesProsody } from './messages.ts';
 import { putLarge, putSmall } from './put.ts';
+import { s3Cases } from './s3.ts';
 import { slotsApi, slotsEjabberd, slotsProsody } from './slots.ts';
 import { workersGet, workersSlots } from './workers.ts';
 
@@ -17,8 +19,10 @@ export const cases: readonly Case[] = [
   slotsEjabberd,
   messagesProsody,
   messagesEjabberd,
+  messagesLogin,
   workersGet,
   workersSlots,
+  ...s3Cases,
   memoryUploads,
   memoryDownloads,
 ];

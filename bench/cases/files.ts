@@ -11,10 +11,10 @@ export const CONNECTIONS = 64;
 
 const AT_ONCE = 16;
 
-/** Stores `count` small files and gives their paths. */
-export async function storeSmall(server: FileServer, count: number): Promise<string[]> {
-  const slots = await server.slots(count, SMALL);
-  const body = randomBytes(SMALL);
+/** Stores `count` files and gives their paths. */
+export async function storeFiles(server: FileServer, count: number, size = SMALL): Promise<string[]> {
+  const slots = await server.slots(count, size);
+  const body = randomBytes(size);
   const waiting = [...slots];
   const storer = async () => {
     for (let slot = waiting.pop(); slot; slot = waiting.pop()) {
@@ -23,7 +23,8 @@ export async function storeSmall(server: FileServer, count: number): Promise<str
         headers: slot.headers,
         body,
       });
-      if (status !== 201) throw new Error(`${server.name} answered a PUT with ${status} ${text}`);
+      if (status !== (server.putStatus ?? 201))
+        throw new Error(`${server.name} answered a PUT with ${status} ${text}`);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, storer));

@@ -5,7 +5,7 @@ import type { FileServer } from '../servers/file-server.ts';
 import { ratioOf } from '../statistics.ts';
 import type { World } from '../world.ts';
 import type { Case, Row, Target } from './case.ts';
-import { bodyFile, CONNECTIONS, LARGE, SMALL, storeSmall } from './files.ts';
+import { bodyFile, CONNECTIONS, LARGE, SMALL, storeFiles } from './files.ts';
 
 export const getSmall: Case = {
   name: 'get-small',
@@ -54,7 +54,7 @@ export async function smallReaders(
 ): Promise<Contestant[]> {
   const readers: Contestant[] = [];
   for (const server of servers) {
-    const paths = await storeSmall(server, files);
+    const paths = await storeFiles(server, files);
     readers.push({ ...asContestant(server), run: () => read(world, server, paths) });
   }
   return readers;
@@ -71,10 +71,11 @@ function read({ options, place }: World, { url }: FileServer, paths: readonly st
   });
 }
 
-async function largeReader(world: World, server: FileServer): Promise<Contestant> {
+/** Reading one large file again and again. */
+export async function largeReader(world: World, server: FileServer): Promise<Contestant> {
   const [slot] = await server.slots(1, LARGE);
   if (!slot) throw new Error(`${server.name} gave no slot`);
-  await upload(server.url, [slot], await bodyFile(world, LARGE));
+  await upload(server, [slot], await bodyFile(world, LARGE));
   const urls = Array.from({ length: world.options.seconds * 2 }, () => server.url + slot.getPath);
   return { ...asContestant(server), run: () => download(urls) };
 }

@@ -93,7 +93,7 @@ export const memoryDownloads: Case = {
 async function storeOne(world: World, porter: FileServer): Promise<string> {
   const [slot] = await porter.slots(1, SIZE);
   if (!slot) throw new Error('no slot');
-  await upload(porter.url, [slot], await bodyFile(world, SIZE));
+  await upload(porter, [slot], await bodyFile(world, SIZE));
   return slot.getPath;
 }
 

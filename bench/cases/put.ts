@@ -101,7 +101,7 @@ function largeWriter(world: World, server: FileServer, file: string): Contestant
     async prepare() {
       slots = await server.slots(world.options.seconds * 2, LARGE);
     },
-    run: () => upload(server.url, slots, file),
+    run: () => upload(server, slots, file),
     cleanUp: () => dropLarge(server.files),
   };
 }

@@ -1,6 +1,6 @@
 import { runProgram } from '../../test/real/program.ts';
 import type { Run } from '../compete.ts';
-import type { UploadSlot } from '../servers/file-server.ts';
+import type { FileServer, UploadSlot } from '../servers/file-server.ts';
 
 /** Megabytes, over one connection, one file after the other. */
 export async function download(urls: readonly string[]): Promise<Run> {
@@ -11,7 +11,11 @@ export async function download(urls: readonly string[]): Promise<Run> {
 }
 
 /** As clients send: the whole file with its length, without waiting for `100 Continue`. */
-export async function upload(url: string, slots: readonly UploadSlot[], file: string): Promise<Run> {
+export async function upload(
+  { url, putStatus = 201 }: Pick<FileServer, 'url' | 'putStatus'>,
+  slots: readonly UploadSlot[],
+  file: string,
+): Promise<Run> {
   const transfers = slots.map(({ putPath, headers }) => [
     ...Object.entries({ ...headers, Expect: '' }).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
     ...['-T', file, '-o', '/dev/null', url + putPath],
@@ -21,7 +25,7 @@ export async function upload(url: string, slots: readonly UploadSlot[], file: st
     transfers.flatMap((transfer, index) =>
       index === 0 ? transfer : ['--next', ...perTransfer, ...transfer],
     ),
-    201,
+    putStatus,
   );
 }
 

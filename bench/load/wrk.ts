@@ -19,7 +19,7 @@ export interface WrkOptions {
   readonly requests: readonly WrkRequest[];
   /** Stop after so many answers, and take the time of exactly those. */
   readonly count?: number;
-  /** A file whose bytes are every request's body; of requests in turn without `count` only where there is one. */
+  /** A file whose bytes are every request's body. Several requests without `count` go without. */
   readonly bodyFile?: string;
   /** The only status that is right. */
   readonly status: number;

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { ask } from '../../test/real/ask.ts';
 import { launchNode } from '../../test/real/ejabberd.ts';
 import { freePorts } from '../../test/real/ports.ts';
+import type { FileServer } from './file-server.ts';
 import {
   COMPONENT,
   READER,
@@ -25,8 +26,9 @@ export async function ejabberdServer(parent: string): Promise<XmppServer> {
   await writeFile(join(folder, 'ejabberd.yml'), JSON.stringify(configOf(ports, files)));
   await writeFile(join(folder, 'inetrc'), '{lookup, ["file", "native"]}.\n');
   const program = await launchNode(folder, [client, component, http]);
-  for (const account of [USER, READER]) await register(http, account);
-  return xmppServer('ejabberd', program, ports, files);
+  const server = xmppServer('ejabberd', program, ports, files);
+  for (const account of [USER, READER]) await register(server, account);
+  return server;
 }
 
 /** That anybody may give over HTTP, without a password. */
@@ -50,11 +52,11 @@ function configOf({ client, component, http }: XmppPorts, files: string) {
   };
 }
 
-/** Over HTTP: another Erlang for one account would take longer. */
-async function register(port: number, { user, password, domain }: typeof USER): Promise<void> {
+/** A new account, over HTTP: another Erlang for one account would take longer. */
+export async function register({ url }: FileServer, { user, password, domain }: typeof USER): Promise<void> {
   const body = JSON.stringify({ user, host: domain, password });
   const headers = { 'Content-Type': 'application/json' };
-  const { status, text } = await ask(`http://127.0.0.1:${port}/api/register`, {
+  const { status, text } = await ask(`${url}/api/register`, {
     method: 'POST',
     headers,
     body,

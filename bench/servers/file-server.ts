@@ -7,6 +7,8 @@ export interface FileServer {
   readonly files: string;
   /** Its first process. */
   readonly pid: number;
+  /** What it answers to a PUT that it has stored; 201 where nothing is said. */
+  readonly putStatus?: number;
   /** The right to PUT `count` files of `size` bytes, each once. */
   slots(count: number, size: number): Promise<UploadSlot[]>;
 }

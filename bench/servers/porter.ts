@@ -16,21 +16,24 @@ export interface PorterOptions {
   /** 1 where nothing else is said. */
   readonly workers?: number;
   readonly component?: { readonly jid: string; readonly secret: string; readonly server: string };
+  /** `storage.blobs` where it is no folder, and what of the environment it takes. */
+  readonly s3?: { readonly blobs: string; readonly env: Readonly<Record<string, string>> };
   /** The XMPP server that accounts log in to, and the one token. */
   readonly messages?: { readonly server: string; readonly token: string; readonly from: string };
 }
 
 /** The built program with the Node that runs the benchmark: one process where nothing else is said, slot API open to loopback, no quotas. */
 export async function porterServer(options: PorterOptions): Promise<FileServer> {
-  const { name, sync, workers = 1, component, messages } = options;
+  const { name, sync, workers = 1, component, messages, s3 } = options;
   const folder = await mkdtemp(join(options.folder, 'porter-'));
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
+  const files = join(folder, 'blobs');
   const config = {
     listen: `127.0.0.1:${port}`,
     public_url: url,
     workers,
-    storage: { blobs: join(folder, 'blobs'), ledger: join(folder, 'porter.db'), sync },
+    storage: { blobs: s3?.blobs ?? files, ledger: join(folder, 'porter.db'), sync },
     slot_api: {},
     access: [{ jid: '.*' }],
     slots: { timeout: '1h' },
@@ -40,12 +43,15 @@ export async function porterServer(options: PorterOptions): Promise<FileServer> 
   };
   // JSON is YAML.
   await writeFile(join(folder, 'porter.yml'), JSON.stringify(config));
-  const program = new Program(process.execPath, [MAIN, 'serve', '-c', 'porter.yml'], { cwd: folder });
+  const program = new Program(process.execPath, [MAIN, 'serve', '-c', 'porter.yml'], {
+    cwd: folder,
+    ...(s3 && { env: s3.env }),
+  });
   await program.until('readiness', () => isReady(url));
   return {
     name,
     url,
-    files: join(folder, 'blobs'),
+    files,
     pid: program.pid,
     slots: (count, size) => takeSlots(url, count, size),
   };

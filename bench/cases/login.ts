@@ -1,0 +1,76 @@
+import { randomId } from '../../src/base/ids.ts';
+import { ask } from '../../test/real/ask.ts';
+import { asContestant, type Contestant, compete } from '../compete.ts';
+import { Inbox } from '../load/inbox.ts';
+import { register } from '../servers/ejabberd.ts';
+import { USER, type XmppServer } from '../servers/xmpp-server.ts';
+import type { World } from '../world.ts';
+import type { Case } from './case.ts';
+
+/** Accounts of one round; all rounds together stay below the sessions that are kept. */
+const ACCOUNTS = 60;
+const AT_ONCE = 8;
+
+type Sender = typeof USER;
+
+export const messagesLogin: Case = {
+  name: 'messages-login',
+  title: `Messages of ${ACCOUNTS} accounts through ejabberd, ${AT_ONCE} at once: their first, which logs in, and their second`,
+  needs: ['ejabberd'],
+  async measure(world) {
+    const server = await world.ejabberd();
+    const inbox = await Inbox.open(server.reader);
+    try {
+      const rows = await compete(world, await firstAndSecond(world, server, inbox));
+      return { unit: 'messages/s', rows, notes: NOTES };
+    } finally {
+      inbox.close();
+    }
+  },
+};
+
+const NOTES = [
+  "The processor time is all of Porter's, its other threads included, where the answer to a SCRAM challenge is computed.",
+];
+
+async function firstAndSecond(world: World, server: XmppServer, inbox: Inbox): Promise<Contestant[]> {
+  const porter = await world.porterBeside(server);
+  const to = `${server.reader.user}@${server.reader.domain}`;
+  const url = `${porter.url}/msg/${to}?wait=0`;
+  let senders: Sender[] = [];
+  const run = async () => {
+    const started = performance.now();
+    const before = inbox.arrived;
+    await sendOneEach(url, senders);
+    await inbox.holds(before + senders.length);
+    return { done: senders.length, seconds: (performance.now() - started) / 1000 };
+  };
+  return [
+    {
+      ...{ ...asContestant(porter), name: 'Porter, the first', run },
+      async prepare() {
+        senders = await newAccounts(server);
+      },
+    },
+    { ...asContestant(porter), name: 'Porter, the second', run },
+  ];
+}
+
+async function newAccounts(server: XmppServer): Promise<Sender[]> {
+  const accounts = Array.from({ length: ACCOUNTS }, () => ({ ...USER, user: randomId() }));
+  for (const account of accounts) await register(server, account);
+  return accounts;
+}
+
+async function sendOneEach(url: string, senders: readonly Sender[]): Promise<void> {
+  const waiting = [...senders];
+  const worker = async () => {
+    for (let from = waiting.pop(); from; from = waiting.pop()) {
+      const Authorization = `Basic ${btoa(`${from.user}@${from.domain}:${from.password}`)}`;
+      const headers = { Authorization, 'Content-Type': 'text/plain' };
+      const { status, text } = await ask(url, { method: 'POST', headers, body: 'Hello' });
+      if (status !== 201) throw new Error(`an answer was ${status} ${text}`);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}

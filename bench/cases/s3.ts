@@ -1,0 +1,137 @@
+import type { PeerName } from '../../test/real/peers.ts';
+import { asContestant, type Contestant, compete, type Run } from '../compete.ts';
+import { upload } from '../load/curl.ts';
+import { wrk } from '../load/wrk.ts';
+import type { FileServer, UploadSlot } from '../servers/file-server.ts';
+import { onS3 } from '../servers/s3.ts';
+import type { World } from '../world.ts';
+import type { Case } from './case.ts';
+import { bodyFile, LARGE, SMALL, storeFiles } from './files.ts';
+import { largeReader } from './get.ts';
+
+interface Load {
+  /** Bytes. */
+  readonly size: number;
+  readonly connections: number;
+  /** Files of one run that stores, or reads each file once. */
+  readonly count: number;
+  /** What a run counts: files, or megabytes. */
+  readonly perFile: number;
+}
+
+const MIDDLE = 1_000_000;
+const small: Load = { size: SMALL, connections: 32, count: 1200, perFile: 1 };
+const middle: Load = { size: MIDDLE, connections: 8, count: 48, perFile: MIDDLE / 1e6 };
+
+/** All that is sent stays in memory: two servers, 200 MB a round. */
+const MOST_ROUNDS = 5;
+
+type Enter = (world: World, server: FileServer) => Contestant | Promise<Contestant>;
+
+export const s3Cases: readonly Case[] = [
+  beside('10k-put', '10 KB PUT, 32 connections', 'wrk', 'requests/s', (world, server) =>
+    writer(world, server, small),
+  ),
+  beside('10k-get', '10 KB GET, each file once, 32 connections', 'wrk', 'requests/s', (world, server) =>
+    firstReader(world, server, small),
+  ),
+  beside(
+    '10k-get-again',
+    '10 KB GET, 100 files in turn, 32 connections',
+    'wrk',
+    'requests/s',
+    (world, server) => reader(world, server, small, 100),
+  ),
+  beside('1m-put', '1 MB PUT, 8 connections', 'wrk', 'MB/s', (world, server) =>
+    writer(world, server, middle),
+  ),
+  beside('1m-get', '1 MB GET, 32 files in turn, 8 connections', 'wrk', 'MB/s', (world, server) =>
+    reader(world, server, middle, 32),
+  ),
+  beside('200m-put', '200 MB PUT, one connection', 'curl', 'MB/s', largeWriter),
+  beside('200m-get', '200 MB GET, one connection', 'curl', 'MB/s', largeReader),
+];
+
+function beside(name: string, title: string, sender: PeerName, unit: string, enter: Enter): Case {
+  return {
+    name: `s3-${name}`,
+    title: `${title}, through Porter on S3 and to the same S3 itself`,
+    needs: ['ceph', sender],
+    measure: (world) =>
+      onS3(world, async (servers) => {
+        const contestants: Contestant[] = [];
+        for (const server of servers) contestants.push(await enter(world, server));
+        const rounds = Math.min(world.options.rounds, MOST_ROUNDS);
+        return { unit, rows: await compete(world, contestants, rounds), notes: NOTES };
+      }),
+  };
+}
+
+const NOTES = [
+  'S3 is Ceph (radosgw), in memory, on the same cores; its processor time is that of the gateway without the store.',
+  'S3 itself is asked by links signed beforehand; Porter signs each request, and writes its ledger.',
+];
+
+function writer(world: World, server: FileServer, load: Load): Contestant {
+  let slots: UploadSlot[] = [];
+  return {
+    ...asContestant(server),
+    async prepare() {
+      slots = await server.slots(withSpare(load), load.size);
+    },
+    run: async () =>
+      counted(load, world, {
+        ...{ url: server.url, method: 'PUT', status: server.putStatus ?? 201 },
+        requests: slots.map(({ putPath, headers }) => ({ path: putPath, headers })),
+        bodyFile: await bodyFile(world, load.size),
+      }),
+  };
+}
+
+/** Files that nobody has read before. */
+function firstReader(world: World, server: FileServer, load: Load): Contestant {
+  let paths: string[] = [];
+  return {
+    ...asContestant(server),
+    async prepare() {
+      paths = await storeFiles(server, withSpare(load), load.size);
+    },
+    run: () =>
+      counted(load, world, { url: server.url, status: 200, requests: paths.map((path) => ({ path })) }),
+  };
+}
+
+async function reader(world: World, server: FileServer, load: Load, files: number): Promise<Contestant> {
+  const { options, place } = world;
+  const paths = await storeFiles(server, files, load.size);
+  const { url } = server;
+  const bounds = { connections: load.connections, seconds: options.seconds, status: 200 };
+  const requests = paths.map((path) => ({ path }));
+  return {
+    ...asContestant(server),
+    run: async () => inUnits(load, await wrk({ url, requests, ...bounds, folder: place.folder })),
+  };
+}
+
+function largeWriter(world: World, server: FileServer): Contestant {
+  let slots: UploadSlot[] = [];
+  return {
+    ...asContestant(server),
+    async prepare() {
+      slots = await server.slots(1, LARGE);
+    },
+    run: async () => upload(server, slots, await bodyFile(world, LARGE)),
+  };
+}
+
+/** The last ones are still under way when all that count are answered. */
+const withSpare = ({ count, connections }: Load) => count + 2 * connections;
+
+type Requests = Pick<Parameters<typeof wrk>[0], 'url' | 'method' | 'status' | 'requests' | 'bodyFile'>;
+
+async function counted(load: Load, { place }: World, requests: Requests): Promise<Run> {
+  const { connections, count } = load;
+  return inUnits(load, await wrk({ ...requests, connections, count, seconds: 300, folder: place.folder }));
+}
+
+const inUnits = ({ perFile }: Load, { done, seconds }: Run): Run => ({ done: done * perFile, seconds });
