@@ -109,9 +109,16 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     });
   });
 
+  /** What lies below the ledger, with its tables. */
+  const openDatabase = async (url: string, options: { connections?: number } = {}) => {
+    const database = new PostgresDatabase({ url, sync: true, ...options });
+    await database.migrate();
+    return database;
+  };
+
   test('work that deadlocks is done all the same', async () => {
     const url = await server.newPlace();
-    const database = new PostgresDatabase({ url, sync: true });
+    const database = await openDatabase(url);
     try {
       await database.query('create table pairs (id integer primary key, count integer not null)');
       await database.query('insert into pairs values (1, 0), (2, 0)');
@@ -136,7 +143,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
 
   const withWords = async (work: (database: PostgresDatabase, url: string) => Promise<void>) => {
     const url = await server.newPlace();
-    const database = new PostgresDatabase({ url, sync: true });
+    const database = await openDatabase(url);
     try {
       await database.query('create table words (word text)');
       await work(database, url);
@@ -194,7 +201,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
 
   test('a transaction that fails leaves nothing, and its connection serves the next', async () => {
     const url = await server.newPlace();
-    const database = new PostgresDatabase({ url, sync: true, connections: 1 });
+    const database = await openDatabase(url, { connections: 1 });
     try {
       await database.query('create table words (word text)');
       const failing = database.tx(async (q) => {
