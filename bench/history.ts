@@ -35,6 +35,10 @@ interface Place {
   readonly ledger: Ledger;
   readonly owners: readonly string[];
   readonly locators: readonly string[];
+  /** Of the last 5,000 files. */
+  readonly recent: readonly string[];
+  /** Owners of the files above. */
+  readonly busy: readonly string[];
   /** Slots that the turn of `grant` has left for that of `commit`. */
   slots: Reservation[];
   /** The moment up to which the next sweep batch reaches. */
@@ -84,10 +88,6 @@ async function put(place: Place): Promise<void> {
   if (!(await place.ledger.commit({ id, token: id, now, size }))) throw new Error('A commit was lost.');
 }
 
-async function look({ ledger, locators }: Place): Promise<void> {
-  await ledger.find(any(locators));
-}
-
 async function sweepOldest(place: Place): Promise<void> {
   const step = {
     kind: 'max_age',
@@ -103,10 +103,19 @@ async function sweepOldest(place: Place): Promise<void> {
 const operations: readonly Operation[] = [
   { name: 'slot granted', calls: CALLS, callers: CALLERS, run: grant },
   { name: 'PUT: claim and commit', calls: CALLS, callers: CALLERS, run: put },
-  { name: 'GET: look-up', calls: CALLS * 4, callers: CALLERS, run: look },
+  {
+    name: 'GET: any file',
+    ...{ calls: CALLS * 4, callers: CALLERS },
+    run: ({ ledger, locators }) => ledger.find(any(locators)),
+  },
+  {
+    name: 'GET: one of the newest 5,000',
+    ...{ calls: CALLS * 4, callers: CALLERS },
+    run: ({ ledger, recent }) => ledger.find(any(recent)),
+  },
   {
     name: 'quota of one user',
-    calls: CALLS,
+    calls: CALLS * 4,
     callers: CALLERS,
     run: ({ ledger, owners }) => ledger.usage(any(owners)),
   },
@@ -117,9 +126,9 @@ const operations: readonly Operation[] = [
       ledger.listOwners({ limit: 100, after: owners[Math.floor(Math.random() * owners.length * 0.8)] ?? '' }),
   },
   {
-    name: 'files of one user: 10',
+    name: 'newest file of one user',
     ...{ calls: 200, callers: 1 },
-    run: ({ ledger, owners }) => ledger.listUploads({ owner: any(owners), newestFirst: true, limit: 10 }),
+    run: ({ ledger, busy }) => ledger.listUploads({ owner: any(busy), newestFirst: true, limit: 1 }),
   },
   {
     name: 'newest files of all: 100',
@@ -134,7 +143,7 @@ const operations: readonly Operation[] = [
   },
   {
     name: 'slots that wait: 100',
-    ...{ calls: 40, callers: 1 },
+    ...{ calls: 400, callers: 1 },
     run: ({ ledger }) => ledger.listUploads({ newestFirst: true, state: 'issued', limit: 100 }),
   },
   {
@@ -142,7 +151,7 @@ const operations: readonly Operation[] = [
     ...{ calls: 40, callers: 1 },
     run: ({ ledger, locators }) => ledger.listUploads({ state: 'stored', after: any(locators), limit: 500 }),
   },
-  { name: 'stats', calls: 200, callers: 1, run: ({ ledger }) => ledger.stats() },
+  { name: 'stats', calls: 1000, callers: 1, run: ({ ledger }) => ledger.stats() },
   { name: `sweep: a batch of ${SWEPT}`, calls: 1, callers: 1, run: sweepOldest },
 ];
 
@@ -157,6 +166,7 @@ async function openPlace(name: string): Promise<Place> {
     if (page.length < 10_000) break;
   }
   const locators: string[] = [];
+  const busy: string[] = [];
   while (locators.length < 20_000) {
     const page = await ledger.listUploads({
       after: datedId(Date.now() - Math.random() * 10 * DAY),
@@ -165,8 +175,11 @@ async function openPlace(name: string): Promise<Place> {
     // Those that no sweep of a turn reaches.
     const young = page.filter(({ createdAt }) => createdAt > Date.now() - 10 * DAY);
     locators.push(...young.map(({ locator }) => locator));
+    busy.push(...young.map(({ owner }) => owner));
   }
-  return { ledger, owners, locators, slots: [], sweptTo: Date.now() };
+  const newest = await ledger.listUploads({ newestFirst: true, state: 'stored', limit: 5000 });
+  const recent = newest.map(({ locator }) => locator);
+  return { ledger, owners, locators, recent, busy, slots: [], sweptTo: Date.now() };
 }
 
 /** Microseconds of wall time for each call. */
@@ -224,7 +237,7 @@ async function ownPair(folder: string): Promise<string[]> {
   const now = Date.now();
   const told = (text: string) => process.stderr.write(`\r${text} `);
   const [small, large] = [join(folder, 'small.db'), join(folder, 'large.db')];
-  await fillLedger(small, { uploads: 10_000, owners: 1000, now }, told);
+  await fillLedger(small, { uploads: 10_000, owners: 100_000, now }, told);
   await fillLedger(large, { uploads: Number(values.uploads), owners: 100_000, now }, told);
   return [small, large];
 }

@@ -16,9 +16,10 @@ interface Prepared {
 
 /** Milliseconds that another program may hold the database before a write of ours gives up. */
 const PATIENCE = 60_000;
-const CACHE_KIB = 32 * 1024;
+/** Fills only as far as the ledger is large: the upper levels of all indexes over ten million uploads, and 100,000 owners. */
+const CACHE_KIB = 64 * 1024;
 /** Pages that the log gathers before they are carried over: many rows change the same page meanwhile. */
-const CHECKPOINT_PAGES = 4000;
+const CHECKPOINT_PAGES = 8000;
 
 /** One connection to an SQLite file, with prepared statements kept. Its answers are there when a call returns. */
 export class SqliteConnection implements Queryable {
