@@ -68,17 +68,17 @@ export function relayedSpeaker(relay: Relay, jid: string, answerTimeout: () => n
   return {
     jid,
     async deliver(message, options) {
-      // To a room it may have to be joined first.
-      const waits = options.room === undefined ? 1 : 3;
+      // Until it is written, and until it is taken; a room is joined, and sends it back.
+      const waits = options.room === undefined ? 2 : 4;
       await done(message, { act: 'deliver', options }, waits * answerTimeout() + options.bounceWait);
     },
     async ask(iq, timeoutMs, takes) {
-      const { answer, messages } = await done(iq, { act: 'ask', timeoutMs }, timeoutMs);
+      const { answer, messages } = await done(iq, { act: 'ask', timeoutMs }, answerTimeout() + timeoutMs);
       for (const message of messages) takes?.(parseStanza(message));
       return parseStanza(answer ?? '');
     },
     async send(stanza) {
-      await done(stanza, { act: 'send' }, answerTimeout());
+      await done(stanza, { act: 'send' }, 2 * answerTimeout());
     },
   };
 }

@@ -2,10 +2,10 @@ import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { request as askHttp, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as askHttps } from 'node:https';
+import { reachOf } from '../../base/reach.ts';
 import { endingFor, typesByName } from '../../policy/guess-type.ts';
 import { essence } from '../../policy/media-type.ts';
 import { ImageFault, isLiteral, mayReach, type Trust, trustOf } from './image-hosts.ts';
-import { reachOf } from './inner.ts';
 
 export interface ImageOrder {
   readonly url: string;

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { Reach } from './inner.ts';
+import type { Reach } from '../../base/reach.ts';
 
 /** Why a picture is not there; the message is for the log. */
 export class ImageFault extends Error {}

@@ -2,7 +2,7 @@ import { lookup as lookupHost, Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
 import { addressMatcher } from '../../base/addresses.ts';
-import { reachOf } from '../../messages/hooks/inner.ts';
+import { reachOf } from '../../base/reach.ts';
 
 /** Where a server for clients may be reached. */
 export interface Place {

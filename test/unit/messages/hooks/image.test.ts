@@ -4,9 +4,9 @@ import { createServer, type RequestListener } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { describe, type TestContext, test } from 'node:test';
+import { reachOf } from '../../../../src/base/reach.ts';
 import { fetchImage } from '../../../../src/messages/hooks/fetch-image.ts';
 import { ImageFault, mayReach, trustOf } from '../../../../src/messages/hooks/image-hosts.ts';
-import { reachOf } from '../../../../src/messages/hooks/inner.ts';
 
 const PNG = Buffer.from('89504e470d0a1a0a', 'hex');
 const sendPng: RequestListener = (_request, response) =>

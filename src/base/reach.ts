@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { addressMatcher } from '../../base/addresses.ts';
+import { addressMatcher } from './addresses.ts';
 
 /** Networks of one's own: loopback, private, carrier-grade NAT, ULA. */
 const isOwn = addressMatcher([
@@ -12,7 +12,7 @@ const isOwn = addressMatcher([
 const isOwn6 = addressMatcher(['::1', 'fc00::/7']);
 
 /**
- * What nobody fetches a picture from (IANA special-purpose registries): this host, link-local with the metadata
+ * Where nothing of others is called (IANA special-purpose registries): this host, link-local with the metadata
  * services of clouds, documentation, benchmarks, multicast, reserved.
  */
 const isSpecial = addressMatcher([
@@ -31,7 +31,7 @@ const isSpecial = addressMatcher([
 const isGlobal6 = addressMatcher(['2000::/3']);
 const isSpecial6 = addressMatcher(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']);
 
-/** Where an address leads: out into the world, to one's own networks, or nowhere that a picture could be. */
+/** Where an address leads: out into the world, to one's own networks, or nowhere that a call could want to go. */
 export type Reach = 'public' | 'own' | 'never';
 
 export function reachOf(address: string): Reach {
