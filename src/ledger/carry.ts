@@ -58,7 +58,8 @@ const EXPORTED: Readonly<Record<string, string>> = {
   claimed_at: 'case when claimed_at is null then null else 0 end as claimed_at',
 };
 
-const columnsOf = (table: CarriedTable) => [...KEYS[table], ...SHAPES[table].columns];
+/** All that a row has, its key first. */
+export const columnsOf = (table: CarriedTable) => [...KEYS[table], ...SHAPES[table].columns];
 const selectRows = (table: CarriedTable) =>
   `select ${columnsOf(table)
     .map((column) => EXPORTED[column] ?? column)
