@@ -5,15 +5,14 @@ import { Refusal } from '../../src/base/errors.ts';
 import { bareJid } from '../../src/base/jid.ts';
 import { dataPlane } from '../../src/http/data-plane.ts';
 import { type MessageDoorDeps, messageDoor } from '../../src/http/messages.ts';
-import { createRoutes } from '../../src/http/routes.ts';
-import { HttpServer } from '../../src/http/server.ts';
 import type { MessageRules, TokenRule } from '../../src/messages/deps.ts';
 import { createOutbox } from '../../src/messages/outbox.ts';
 import type { DeliveryOptions, Login, Speaker, Speakers } from '../../src/messages/speaker.ts';
 import { createHotFiles } from '../../src/uploads/hot.ts';
 import { createTransfers } from '../../src/uploads/transfers.ts';
 import { access, openHouse, type TestHouse } from '../unit/uploads/house.ts';
-import { type Call, call, type Reply } from './http.ts';
+import type { Call, Reply } from './http.ts';
+import { serveDoors } from './serve-doors.ts';
 
 export const ROMEO = 'romeo@example.org';
 export const PASSWORD = 'pa:ss wörd';
@@ -90,24 +89,12 @@ export async function openMessageHouse(t: TestContext, idleTimeout = 60_000): Pr
   const deps = { ...house.deps, transfers: createTransfers(), speakers, messages: () => rules };
   const settings = { trustedProxies: addressMatcher([]), idleTimeout };
   const door: MessageDoorDeps = { ...deps, outbox: createOutbox(deps), door: () => settings };
-  const app = await createRoutes(deps, [messageDoor(door, '/msg/')]);
   const data = dataPlane({
     ...deps,
     hot: createHotFiles(),
     settings: () => ({ idleTimeout, inlineTypes: ['image/*'], downloadHeaders: {} }),
   });
-  const server = new HttpServer(
-    { log: deps.log, data, route: app.routing },
-    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [] },
-  );
-  await server.start();
-  t.after(async () => {
-    await server.stop({ graceMs: 0 });
-    await app.close();
-  });
-  const [address] = server.addresses;
-  const port = address !== undefined && 'port' in address ? address.port : 0;
-  const request = (path: string, options?: Call) => call({ host: '127.0.0.1', port }, path, options);
+  const { port, request } = await serveDoors(t, deps, [messageDoor(door, '/msg/')], data);
   return {
     ...house,
     port,

@@ -3,8 +3,6 @@ import type { Element } from '@xmpp/xml';
 import { addressMatcher } from '../../src/base/addresses.ts';
 import { Refusal } from '../../src/base/errors.ts';
 import { restDoor } from '../../src/http/rest/rest.ts';
-import { createRoutes } from '../../src/http/routes.ts';
-import { HttpServer } from '../../src/http/server.ts';
 import type { Ledger } from '../../src/ledger/contract.ts';
 import type { MessageRules, TokenRule } from '../../src/messages/deps.ts';
 import { createJoins } from '../../src/messages/rest/joins.ts';
@@ -12,7 +10,8 @@ import type { DeliveryOptions, Login, Speaker, Speakers } from '../../src/messag
 import { createTransfers } from '../../src/uploads/transfers.ts';
 import { createThrottle } from '../../src/xmpp/sessions/throttle.ts';
 import { grantingDeps, uploadRules } from './doors.ts';
-import { type Call, call, type Reply } from './http.ts';
+import type { Call, Reply } from './http.ts';
+import { serveDoors } from './serve-doors.ts';
 
 /** What went over XMPP, as it would have stood on the wire. */
 export interface Said {
@@ -111,18 +110,6 @@ export async function restHouse(
     },
     '/rest',
   );
-  const app = await createRoutes(deps, [door]);
-  const nothing = { owns: () => false, handle: () => undefined, handleContinue: () => undefined };
-  const server = new HttpServer(
-    { log: deps.log, data: nothing, route: app.routing },
-    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [] },
-  );
-  await server.start();
-  t.after(async () => {
-    await server.stop({ graceMs: 0 });
-    await app.close();
-  });
-  const [address] = server.addresses;
-  const port = address !== undefined && 'port' in address ? address.port : 0;
-  return { ask: (path, options) => call({ host: '127.0.0.1', port }, path, options), said, logins, port };
+  const { port, request } = await serveDoors(t, deps, [door]);
+  return { ask: request, said, logins, port };
 }

@@ -7,14 +7,12 @@ import { Refusal } from '../../src/base/errors.ts';
 import { sha256Hex } from '../../src/base/ids.ts';
 import { hookDoor } from '../../src/http/hooks.ts';
 import { messageDoor } from '../../src/http/messages.ts';
-import { createRoutes } from '../../src/http/routes.ts';
-import { HttpServer } from '../../src/http/server.ts';
 import { compileHooks, type HookRule } from '../../src/messages/hooks/hook.ts';
 import { createImages } from '../../src/messages/hooks/images.ts';
 import { createRepeats } from '../../src/messages/hooks/repeats.ts';
 import { formOf } from '../support/form.ts';
-import { call } from '../support/http.ts';
 import { openMessageHouse } from '../support/message-house.ts';
+import { serveDoors } from '../support/serve-doors.ts';
 import { sample } from '../unit/messages/hooks/read-sample.ts';
 import { access } from '../unit/uploads/house.ts';
 
@@ -52,19 +50,7 @@ async function openHooks(t: TestContext, ...rules: readonly Partial<HookRule>[])
     repeats: createRepeats(house.deps.clock),
     hooks: () => compiled,
   };
-  const app = await createRoutes(door, [messageDoor(door, '/msg/'), hookDoor(door, '/msg/')]);
-  const nothing = { owns: () => false, handle: () => undefined, handleContinue: () => undefined };
-  const server = new HttpServer(
-    { log: door.log, data: nothing, route: app.routing },
-    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [] },
-  );
-  await server.start();
-  t.after(async () => {
-    await server.stop({ graceMs: 0 });
-    await app.close();
-  });
-  const [address] = server.addresses;
-  const port = address !== undefined && 'port' in address ? address.port : 0;
+  const { request } = await serveDoors(t, door, [messageDoor(door, '/msg/'), hookDoor(door, '/msg/')]);
   const ask = (
     path: string,
     body: string | Buffer | object,
@@ -74,7 +60,7 @@ async function openHooks(t: TestContext, ...rules: readonly Partial<HookRule>[])
     const isJson = !(typeof body === 'string' || body instanceof Buffer);
     const bytes = isJson ? JSON.stringify(body) : body;
     const type: Record<string, string> = isJson ? JSON_TYPE : {};
-    return call({ host: '127.0.0.1', port }, path, { method, headers: { ...type, ...headers }, body: bytes });
+    return request(path, { method, headers: { ...type, ...headers }, body: bytes });
   };
   const bodies = () => house.delivered.map(({ message }) => message.getChild('body')?.getText());
   const recipients = () => house.delivered.map(({ message }) => message.attrs.to);
