@@ -8,6 +8,8 @@ interface Line {
   readonly msg: string;
   readonly pid: number;
   readonly worker?: number;
+  /** Of the message that the line is about. */
+  readonly id?: string;
   readonly workerPid?: number;
 }
 

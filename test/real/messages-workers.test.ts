@@ -1,62 +1,172 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { ask } from './ask.ts';
-import { logOf, workersOf } from './crew.ts';
+import { leaderOf, logOf, workersOf } from './crew.ts';
+import { type Line, linesToWorkers } from './lines.ts';
 import { needs } from './peers.ts';
-import { startPorter } from './porter.ts';
+import { type RunningPorter, startPorter } from './porter.ts';
 import { freePort } from './ports.ts';
 import { startProsody } from './prosody.ts';
-import { PASSWORD, setStage } from './stage.ts';
+import type { SlixmppClient } from './slixmpp.ts';
+import { PASSWORD, type Stage, setStage } from './stage.ts';
+import type { XmppServer } from './xmpp-server.ts';
 
 const BOT = 'bot.localhost';
 const SECRET = 'a secret of twenty characters';
 const TOKEN = 'a-token-of-twenty-three';
+const RARE = 'a-token-that-may-do-little';
+const HOOK = 'a-hook-that-may-do-little';
+const ROOM = 'lounge@conference.localhost';
 const MESSAGES = 40;
+const ALLOWED = 7;
 
-test('every worker sends for tokens, whichever of them holds the stream', {
+const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
+const PLAIN = { 'Content-Type': 'text/plain' };
+const JSON_WANTED = { Accept: 'application/json' };
+
+describe('messages of two workers, one of which holds the stream', {
   skip: needs('prosody', 'slixmpp'),
-}, async (t) => {
-  const stage = await setStage();
-  t.after(() => stage.clear());
-  const server = await startProsody({ components: [{ jid: BOT, secret: SECRET }], tls: stage.certificate });
-  t.after(() => server.stop());
-  await server.register('juliet', PASSWORD);
-  const port = await freePort();
-  const porter = await startPorter({
-    port,
-    config: {
-      workers: 2,
-      public_url: `http://127.0.0.1:${port}`,
-      component: { jid: BOT, secret: SECRET, server: `127.0.0.1:${server.componentPort}` },
-      messages: { tokens: [{ token: TOKEN, from: `alerts@${BOT}` }], answer_timeout: '60s' },
-    },
+}, () => {
+  let stage: Stage;
+  let server: XmppServer;
+  let porter: RunningPorter;
+  let juliet: SlixmppClient;
+  /** Connections to the worker that holds the stream, and to the one that does not. */
+  let leading: Line;
+  let other: Line;
+  let closeLines: (() => void) | undefined;
+
+  before(async () => {
+    stage = await setStage();
+    server = await startProsody({
+      components: [{ jid: BOT, secret: SECRET }],
+      tls: stage.certificate,
+      extra: 'Component "conference.localhost" "muc"\n  muc_room_locking = false\n',
+    });
+    await server.register('juliet', PASSWORD);
+    const port = await freePort();
+    const messages_per = { period: '1h', messages: ALLOWED };
+    const from = `alerts@${BOT}`;
+    porter = await startPorter({
+      port,
+      config: {
+        workers: 2,
+        public_url: `http://127.0.0.1:${port}`,
+        component: { jid: BOT, secret: SECRET, server: `127.0.0.1:${server.componentPort}` },
+        messages: {
+          tokens: [
+            { token: TOKEN, from },
+            { token: RARE, from: `rare@${BOT}`, messages_per },
+          ],
+          hooks: [{ name: 'rare', token: HOOK, from: `hook@${BOT}`, to: 'juliet@localhost', messages_per }],
+          answer_timeout: '60s',
+        },
+      },
+    });
+    const { program, url } = porter;
+    await program.until('both workers', () => workersOf(program).size === 2, 90);
+    await program.until('the stream', async () => (await ask(`${url}/readyz`)).status === 200, 90);
+    juliet = await stage.login(server, 'juliet');
+    const { lines, close } = await linesToWorkers(porter, 2, (line) =>
+      line.ask('/msg/juliet@localhost?wait=0', {
+        headers: { ...bearer(TOKEN), ...PLAIN, ...JSON_WANTED },
+        body: 'probe',
+      }),
+    );
+    closeLines = close;
+    for (const [worker, line] of lines) {
+      if (workersOf(program).get(worker) === leaderOf(program)) leading = line;
+      else other = line;
+    }
+    assert.ok(leading && other);
   });
-  t.after(() => porter.remove());
-  await porter.program.until('both workers', () => workersOf(porter.program).size === 2, 90);
-  await porter.program.until(
-    'the stream',
-    async () => (await ask(`${porter.url}/readyz`)).status === 200,
-    90,
-  );
-  const juliet = await stage.login(server, 'juliet');
-  t.after(() => juliet.logout());
-  const texts = Array.from({ length: MESSAGES }, (_, number) => `message ${number}`);
-  const statuses = await Promise.all(
-    texts.map(async (body) => {
-      const headers = { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'text/plain' };
-      const { status } = await ask(`${porter.url}/msg/juliet@localhost?wait=0`, {
-        method: 'POST',
-        headers,
-        body,
-      });
-      return status;
-    }),
-  );
-  assert.deepEqual(new Set(statuses), new Set([201]));
-  const collected = await juliet.do<{ messages: [string, string][]; error?: never }>('collect', {
-    count: MESSAGES,
+
+  after(async () => {
+    closeLines?.();
+    await juliet?.logout();
+    await porter?.remove();
+    await server?.stop();
+    await stage?.clear();
   });
-  assert.deepEqual(collected.messages.map(([, body]) => body).sort(), [...texts].sort());
-  const sent = logOf(porter.program).filter(({ msg }) => msg === 'message sent');
-  assert.equal(new Set(sent.map(({ worker }) => worker)).size, 2, 'both had a part in it');
+
+  /** The texts that come, probes left out, until one of them is `last`. */
+  async function heardUntil(last: string): Promise<string[]> {
+    const heard: string[] = [];
+    await porter.program.until(`"${last}" to arrive`, async () => {
+      const { messages } = await juliet.do<{ messages: [string, string][] }>('drain');
+      heard.push(...messages.map(([, body]) => body).filter((body) => body !== 'probe'));
+      return heard.includes(last);
+    });
+    return heard;
+  }
+
+  const send = (line: Line, text: string, headers: Record<string, string> = {}) =>
+    line.ask('/msg/juliet@localhost?wait=0', {
+      headers: { ...bearer(TOKEN), ...PLAIN, ...JSON_WANTED, ...headers },
+      body: text,
+    });
+
+  test('go out whichever of them takes them', async () => {
+    const texts = Array.from({ length: MESSAGES }, (_, number) => `message ${number}`);
+    const answers = await Promise.all(
+      texts.map((text, number) => send(number % 2 === 0 ? leading : other, text)),
+    );
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([201]));
+    assert.equal((await send(other, 'the last')).status, 201);
+    const heard = await heardUntil('the last');
+    assert.deepEqual(heard.sort(), [...texts, 'the last'].sort());
+    const sent = logOf(porter.program).filter(({ msg }) => msg === 'message sent');
+    assert.equal(new Set(sent.map(({ worker }) => worker)).size, 2, 'both had a part in it');
+  });
+
+  test('are not sent twice where a retry reaches the other worker', async () => {
+    const key = { 'Idempotency-Key': 'once and no more' };
+    const first = await send(other, 'only once', key);
+    assert.equal(first.status, 201, first.text);
+    assert.deepEqual(await send(leading, 'only once', key), first);
+    assert.deepEqual(await send(other, 'only once', key), first);
+    assert.equal((await send(leading, 'something else', key)).status, 422);
+    await send(leading, 'after it');
+    assert.deepEqual(await heardUntil('after it'), ['only once', 'after it']);
+  });
+
+  test('are counted together: a rate holds exactly', async () => {
+    const token = (line: Line) => send(line, 'rare', bearer(RARE));
+    const hook = (line: Line) =>
+      line.ask(`/msg/hooks/${HOOK}?wait=0`, { headers: PLAIN, body: 'from the hook' });
+    for (const post of [token, hook]) {
+      const lines = Array.from({ length: 3 * ALLOWED }, (_, number) => (number % 2 === 0 ? leading : other));
+      const statuses = (await Promise.all(lines.map(post))).map(({ status }) => status).sort();
+      const refused = Array.from({ length: 2 * ALLOWED }, () => 429);
+      assert.deepEqual(statuses, [...Array.from({ length: ALLOWED }, () => 201), ...refused]);
+    }
+    await send(leading, 'after them');
+    const heard = await heardUntil('after them');
+    for (const text of ['rare', 'from the hook']) {
+      assert.equal(heard.filter((body) => body === text).length, ALLOWED);
+    }
+  });
+
+  test('go into rooms from the worker without the stream', async () => {
+    await juliet.do('join', { room: ROOM, nick: 'juliet' });
+    const sent = await other.ask(`/msg/${ROOM}?type=groupchat&nick=Bot`, {
+      headers: { ...bearer(TOKEN), ...PLAIN },
+      body: 'Hello, room',
+    });
+    assert.equal(sent.status, 201, sent.text);
+    assert.deepEqual(await heardUntil('Hello, room'), ['Hello, room']);
+  });
+
+  test('stanzas of the component go out from there, too, and their answers come back', async () => {
+    const headers = { Authorization: `Basic ${btoa(`${BOT}:${SECRET}`)}`, ...JSON_WANTED };
+    const answer = await other.ask('/rest/disco/localhost', { headers });
+    assert.equal(answer.status, 200, answer.text);
+    const { kind, type, from, to, disco } = JSON.parse(answer.text);
+    assert.deepEqual([kind, type, from, to], ['iq', 'result', 'localhost', BOT]);
+    assert.ok(disco.identities.some(({ category }: { category: string }) => category === 'server'));
+    const stranger = await other.ask('/rest/ping/nobody.localhost', { headers });
+    assert.deepEqual([stranger.status, JSON.parse(stranger.text).type], [200, 'error']);
+    const wrong = { Authorization: `Basic ${btoa(`${BOT}:wrong`)}` };
+    assert.equal((await other.ask('/rest/ping/localhost', { headers: wrong })).status, 403);
+  });
 });
