@@ -25,6 +25,13 @@ export const MESSAGE_CORS: Readonly<Record<string, string>> = {
   'Access-Control-Expose-Headers': 'Retry-After, WWW-Authenticate',
 };
 
+/** Where stanzas are, in the same way. */
+export const REST_CORS: Readonly<Record<string, string>> = {
+  'Access-Control-Allow-Methods': 'OPTIONS, GET, POST',
+  'Access-Control-Allow-Headers': 'Authorization, Content-Type, Accept, Prosody-Rest-Timeout',
+  'Access-Control-Expose-Headers': 'Retry-After, WWW-Authenticate',
+};
+
 /** The answer to `OPTIONS`, preflight or not: needs no authorisation. */
 export function optionsHeaders(allow: string): Record<string, string> {
   return {

@@ -1,5 +1,6 @@
 import { Refusal } from '../base/errors.ts';
 import { essence } from '../policy/media-type.ts';
+import { isForm } from './message-fields.ts';
 
 /** What a program has posted. */
 export interface PostedBody {
@@ -19,13 +20,14 @@ export async function readHookBody(bytes: Buffer, contentType: string): Promise<
     return { payload: parse(decode(bytes)), signed: [bytes] };
   }
   if (type === 'multipart/form-data') return ofForm(bytes, await readMultipart(bytes, contentType));
-  if (type === 'application/x-www-form-urlencoded') {
+  const isFormType = type === 'application/x-www-form-urlencoded';
+  if (isFormType || type === '' || type === 'text/plain') {
     const text = decode(bytes);
-    return jsonIn(text, bytes) ?? ofForm(bytes, new URLSearchParams(text));
-  }
-  if (type === '' || type === 'text/plain') {
-    const text = decode(bytes);
-    return jsonIn(text, bytes) ?? { payload: text, signed: [bytes] };
+    const json = jsonIn(text, bytes);
+    if (json) return json;
+    return isFormType && isForm(text)
+      ? ofForm(bytes, new URLSearchParams(text))
+      : { payload: text, signed: [bytes] };
   }
   throw new Refusal('media_type_unknown', {
     text: 'The Content-Type must be application/json, application/x-www-form-urlencoded, multipart/form-data or text/plain.',

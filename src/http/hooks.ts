@@ -4,7 +4,7 @@ import { type Hook, type HookDeps, type HookRequest, type Hooks, takeHook } from
 import { checkSignature } from '../messages/hooks/signature.ts';
 import { askedUrl } from './asked-url.ts';
 import { bearerOf } from './authorization.ts';
-import { optionsHeaders } from './cors.ts';
+import { MESSAGE_CORS, optionsHeaders } from './cors.ts';
 import { readHookBody } from './hook-body.ts';
 import { type AnswerFacts, answerOutcome, answerRefusal, outcomeOf } from './message-answer.ts';
 import { readAll } from './message-body.ts';
@@ -37,7 +37,7 @@ export function hookDoor(deps: HookDoorDeps, path: string): FastifyPluginAsync {
     app.route({
       method: 'OPTIONS',
       url,
-      handler: async (_, reply) => reply.headers(optionsHeaders(ALLOW)).send(),
+      handler: async (_, reply) => reply.headers({ ...optionsHeaders(ALLOW), ...MESSAGE_CORS }).send(),
     });
     app.route({ method: others, url, exposeHeadRoute: false, handler: refuseMethod });
   };

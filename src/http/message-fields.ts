@@ -66,8 +66,10 @@ export function readForm(text: string): Fields {
 }
 
 /** A form without a single `=` is what somebody said who forgot to say that it is plain text. */
+export const isForm = (text: string): boolean => text.includes('=');
+
 export function readFormBody(text: string): Fields {
-  return text.includes('=') ? readForm(text) : new Map([['body', [text]]]);
+  return isForm(text) ? readForm(text) : new Map([['body', [text]]]);
 }
 
 export function gather(entries: Iterable<readonly [string, string]>): Fields {

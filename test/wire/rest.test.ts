@@ -703,4 +703,28 @@ describe('/rest itself', () => {
     }
     assert.equal((await ask('/restless', { method: 'POST', headers })).status, 404);
   });
+
+  test('can be read by web pages, whatever it answers', async (t) => {
+    const { ask } = await restHouse(t);
+    const asked = {
+      method: 'POST',
+      headers: { authorization: ROMEO, 'content-type': 'application/json' },
+      body: '{"to":"juliet@example.org","body":"x"}',
+    };
+    const replies = [
+      await ask('/rest', { method: 'OPTIONS' }),
+      await ask('/rest', asked),
+      await ask('/rest/echo', asked),
+      await ask('/rest', { method: 'POST' }),
+    ];
+    assert.deepEqual(
+      replies.map(({ status }) => status),
+      [200, 202, 200, 401],
+    );
+    for (const { headers } of replies) {
+      assert.equal(headers['access-control-allow-origin'], '*');
+      assert.match(headers['access-control-allow-methods'] ?? '', /POST/);
+      assert.match(headers['access-control-allow-headers'] ?? '', /Authorization/);
+    }
+  });
 });

@@ -3,6 +3,7 @@ import { Refusal } from '../../base/errors.ts';
 import { check, type RestDeps, type RestOptions, sendStanza } from '../../messages/rest/rest.ts';
 import { identifyStanzaSender, type StanzaSender } from '../../messages/rest/sender.ts';
 import { challenge, readAuthorization } from '../authorization.ts';
+import { CORS, optionsHeaders, REST_CORS } from '../cors.ts';
 import { readWait } from '../message-fields.ts';
 import { type AddressMatcher, peerOf } from '../peer.ts';
 import { answerTo } from '../reply.ts';
@@ -17,6 +18,7 @@ export interface RestDoorDeps extends RestDeps {
 }
 
 const METHODS = ['GET', 'POST', 'OPTIONS'];
+const ALLOW = METHODS.join(', ');
 const IQ_TIMEOUT = 120_000;
 const MAX_IQ_TIMEOUT = 300_000;
 const UNAUTHORIZED = 401;
@@ -70,11 +72,12 @@ function readBodies(app: FastifyInstance, limit: () => number): void {
 }
 
 async function tellMethods(_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  return reply.header('Allow', METHODS.join(', ')).header('Accept', INPUTS.join(', ')).send();
+  const headers = { ...optionsHeaders(ALLOW), ...REST_CORS, Accept: INPUTS.join(', ') };
+  return reply.headers(headers).send();
 }
 
 async function refuseMethod(_request: FastifyRequest, reply: FastifyReply): Promise<never> {
-  reply.header('Allow', METHODS.join(', '));
+  reply.header('Allow', ALLOW);
   throw new Refusal('method_not_allowed', { text: 'Send with POST, ask with GET.' });
 }
 
@@ -91,7 +94,7 @@ async function answerCall(
   const checked = check(deps, sender, readCall(request, isEcho ? undefined : below));
   const output = chooseOutput(accept, contentType);
   const stanzas = isEcho ? [checked.stanza] : await sendStanza(deps, sender, checked, options);
-  reply.header('Cache-Control', 'no-store');
+  reply.headers({ ...CORS, ...REST_CORS, 'Cache-Control': 'no-store' });
   if (stanzas.length === 0) return reply.code(202).send();
   return reply.type(output).send(Buffer.from(writeStanzas(output, stanzas)));
 }
@@ -132,5 +135,8 @@ function answerError(deps: RestDoorDeps, error: unknown, request: FastifyRequest
   const answer = known instanceof Refusal ? errorAnswer(known, plain, accept) : plain;
   deps.meter.refused('messages', known instanceof Refusal ? known.code : 'internal');
   if (answer.status === UNAUTHORIZED) reply.header('WWW-Authenticate', challenge('rest'));
-  void reply.code(answer.status).headers(answer.headers).send(answer.body);
+  void reply
+    .code(answer.status)
+    .headers({ ...answer.headers, ...REST_CORS })
+    .send(answer.body);
 }

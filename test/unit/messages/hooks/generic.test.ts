@@ -35,10 +35,11 @@ describe('a payload of any program', () => {
 
   test('of other names is listed', () => {
     assert.equal(text({ host: 'web1', state: '*down*', more: { x: 1 } }), 'host: web1\nstate: ·*down*');
+    assert.equal(text({ job: 'backup', done: true, code: 0 }), 'job: backup\ndone: true\ncode: 0');
   });
 
   test('with nothing to tell is refused in words', () => {
-    for (const empty of [{}, [], null, { a: {} }]) {
+    for (const empty of [{}, [], null, { a: {} }, ' ']) {
       assert.throws(
         () => text(empty),
         (error) => error instanceof Refusal && error.code === 'body_missing',
