@@ -67,7 +67,7 @@ function through(
 
 const NOTES = [
   'Timed until the last message has reached its reader. With 0.5 s for a bounce, the default, each connection carries',
-  `two messages a second, ${2 * CONNECTIONS} in all; all others are sent with ?wait=0. The processor time of the XMPP server`,
+  `at most two messages a second, ${2 * CONNECTIONS} in all; all others are sent with ?wait=0. The processor time of the XMPP server`,
   "is not in Porter's.",
 ];
 
