@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
-import { usageError } from './fail.ts';
+import { CommandFailure, usageError } from './fail.ts';
 import type { Shell } from './shell.ts';
 
 /** Asks a person for a line that nobody else shall see. */
@@ -11,6 +11,9 @@ export async function askSecret({ in: input, err }: Shell, question: string): Pr
   err.write(question);
   try {
     return await lines.question('');
+  } catch (error) {
+    // Ctrl+C, Ctrl+D.
+    throw new CommandFailure('No password was given.', 1, error);
   } finally {
     lines.close();
     err.write('\n');

@@ -101,6 +101,8 @@ export interface ProgressOptions {
   readonly title: string;
   /** Undefined where nobody can know it. */
   readonly total?: number | undefined;
+  /** How `done` and `total` are written, such as sizes; as they are where nothing else is said. */
+  readonly show?: (count: number) => string;
   readonly clock?: Clock;
 }
 
@@ -109,22 +111,25 @@ export function showProgress(shell: Shell, options: ProgressOptions): Progress {
   return shell.err.isTTY ? barOf(shell, options) : linesOf(shell, options);
 }
 
-function barOf(shell: Shell, { title, total }: ProgressOptions): Progress {
+function barOf(shell: Shell, { title, total, show = String }: ProgressOptions): Progress {
   const format =
     total === undefined
-      ? `${title}: {value} {note}`
-      : `${title} [{bar}] {percentage}% {value}/{total} {note}`;
+      ? `${title}: {done} {note}`
+      : `${title} [{bar}] {percentage}% {done}/${show(total)} {note}`;
   const bar = new SingleBar({ stream: shell.err, format, hideCursor: true, clearOnComplete: false });
-  bar.start(total ?? 0, 0, { note: '' });
+  bar.start(total ?? 0, 0, { done: show(0), note: '' });
   return {
-    update: (done, note = '') => bar.update(done, { note }),
+    update: (done, note = '') => bar.update(done, { done: show(done), note }),
     end: () => bar.stop(),
   };
 }
 
 const LINE_EVERY = 5_000;
 
-function linesOf(shell: Shell, { title, total, clock = systemClock }: ProgressOptions): Progress {
+function linesOf(
+  shell: Shell,
+  { title, total, show = String, clock = systemClock }: ProgressOptions,
+): Progress {
   let toldAt = clock();
   let told = '';
   let latest = '';
@@ -135,7 +140,8 @@ function linesOf(shell: Shell, { title, total, clock = systemClock }: ProgressOp
   };
   return {
     update(done, note = '') {
-      latest = `${title}: ${done}${total === undefined ? '' : ` of ${total}`}${note === '' ? '' : `, ${note}`}`;
+      const all = total === undefined ? '' : ` of ${show(total)}`;
+      latest = `${title}: ${show(done)}${all}${note === '' ? '' : `, ${note}`}`;
       if (clock() - toldAt >= LINE_EVERY) tell();
     },
     end: tell,

@@ -108,12 +108,13 @@ async function post(shell: Shell, { url, authorization }: Access, { data, size }
     body: data,
     headers: { Authorization: authorization, Accept: 'application/json' },
   });
-  const progress = size > 0 ? showProgress(shell, { title: 'Sending', total: size }) : undefined;
+  const options = { title: 'Sending', total: size, show: formatSize };
+  const progress = size > 0 ? showProgress(shell, options) : undefined;
   let sent = 0;
   const counter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       sent += chunk.length;
-      progress?.update(Math.min(sent, size), formatSize(Math.min(sent, size)));
+      progress?.update(Math.min(sent, size));
       controller.enqueue(chunk);
     },
   });
