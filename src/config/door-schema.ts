@@ -10,7 +10,7 @@ export const component = z.strictObject({
   jid: required(domainJid(), 'The JID of the component: a domain of its own, as the XMPP server names it.'),
   secret: required(secret(), 'The secret that the XMPP server has for this component.'),
   server: preset(
-    serverAddress(),
+    serverAddress(5347),
     '127.0.0.1:5347',
     'Where the XMPP server takes components. Keep it on the same machine or inside a tunnel: XEP-0114 is not encrypted.',
   ),

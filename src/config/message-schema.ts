@@ -59,7 +59,7 @@ export const messages = z.strictObject({
     "Where stanzas are posted, as with Prosody's mod_rest.",
   ),
   server: optional(
-    serverAddress(),
+    serverAddress(5222),
     "found by the account's domain (SRV records)",
     'The XMPP server that accounts log in to.',
   ),
@@ -113,7 +113,7 @@ export const messages = z.strictObject({
     'How long such a message waits before it is given up.',
   ),
   callback_url: optional(
-    callUrl(),
+    callUrl(['kind', 'type', 'to', 'from']),
     'stanzas are not passed on',
     'Where stanzas to the component are posted; may hold `{kind}`, `{type}`, `{to}` and `{from}`.',
   ),

@@ -46,9 +46,9 @@ export function listenAddress() {
   });
 }
 
-/** `127.0.0.1:5347` or `[::1]:5347`. */
-export function serverAddress() {
-  return kind<ServerAddress>({ type: 'host:port' }, 'host:port, such as 127.0.0.1:5347', (value) => {
+/** `127.0.0.1:5347` or `[::1]:5347`; `usual` is the port that a mistake is answered with. */
+export function serverAddress(usual: number) {
+  return kind<ServerAddress>({ type: 'host:port' }, `host:port, such as 127.0.0.1:${usual}`, (value) => {
     const found = typeof value === 'string' ? readHostPort(value) : undefined;
     return found?.port === 0 ? undefined : found;
   });
@@ -79,11 +79,14 @@ export function baseUrl() {
   });
 }
 
-/** A URL that is called, query and all. May hold credentials. */
-export function callUrl() {
-  return kind({ type: 'URL', discreet: true }, 'a URL with http:// or https://', (value) =>
-    typeof value === 'string' && URL.canParse(value) && /^https?:/i.test(value) ? value : undefined,
-  );
+/** A URL that is called, query and all; it may hold credentials, and these names in braces. */
+export function callUrl(names: readonly string[]) {
+  return kind({ type: 'URL', discreet: true }, 'a URL with http:// or https://', (value) => {
+    if (typeof value !== 'string' || !URL.canParse(value) || !/^https?:/i.test(value)) return undefined;
+    const braced = [...value.matchAll(/\{(\w*)\}/g)];
+    if (braced.every(([, name = '']) => names.includes(name))) return value;
+    throw new Unfit(`braces in it may hold ${names.join(', ')} and nothing else`);
+  });
 }
 
 function webUrl(text: string): URL | undefined {

@@ -9,7 +9,7 @@ import { accessRule, downloads, log, retention, slots, uploads } from './rule-sc
 
 const processes = integer({ min: 1, max: 1024 });
 
-const workers = kind({ type: 'whole number or `auto`' }, 'a whole number or auto', (value) =>
+const workers = kind({ type: 'whole number or `auto`' }, 'a whole number from 1 to 1024, or auto', (value) =>
   value === 'auto' ? availableParallelism() : processes.safeParse(value).data,
 );
 

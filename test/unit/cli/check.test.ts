@@ -34,7 +34,7 @@ describe('porter check', () => {
     assert.equal(code, 2);
     assert.equal(out, '');
     assert.deepEqual(err.split('\n'), [
-      'bad.yml:1: workers: expected a whole number or auto, got "many"',
+      'bad.yml:1: workers: expected a whole number from 1 to 1024, or auto, got "many"',
       'bad.yml:2: acces: unknown key; did you mean access?',
       '2 problems with the config; nothing was done.',
       '',
@@ -48,7 +48,7 @@ describe('porter check', () => {
       ok: false,
       file: 'bad.yml',
       problems: [
-        { line: 1, key: 'workers', message: 'expected a whole number or auto, got "many"' },
+        { line: 1, key: 'workers', message: 'expected a whole number from 1 to 1024, or auto, got "many"' },
         { line: 2, key: 'acces', message: 'unknown key', hint: 'did you mean access?' },
       ],
       warnings: [],

@@ -43,6 +43,18 @@ describe('messages in the config', () => {
       assert.match(fault(base(`{require_tls: false${server}}`)), /messages\.require_tls: can be false only/);
   });
 
+  test('are called back at a URL whose braces hold what is known, and that is never shown', () => {
+    const good = 'https://u:pw@app.lit/{kind}/{type}?to={to}&from={from}';
+    assert.equal(read(base(`{callback_url: "${good}"}`)).messages?.callback_url, good);
+    const complaint = fault(base('{callback_url: "https://u:pw@app.lit/{knd}"}'));
+    assert.match(complaint, /callback_url: braces in it may hold kind, type, to, from and nothing else/);
+    assert.doesNotMatch(complaint, /pw|app/);
+  });
+
+  test('name the port of clients where a server is misnamed', () => {
+    assert.match(fault(base('{server: xmpp.example.org}')), /server: expected host:port, such as .*:5222/);
+  });
+
   test('never show a token in what is said of it', () => {
     const text = fault(base(`{tokens: [${token('sha256:very-secret')}, ${token('sha256:very-secret')}]}`));
     assert.doesNotMatch(text, /very-secret/);
