@@ -72,7 +72,7 @@ async function openOrNote(notes: Notes, config: Config): Promise<Stores | undefi
     refuseEmptyHouse(config);
     return await openStores(config);
   } catch (fault) {
-    notes.fail('stores', `They cannot be opened: ${sentenceOf(fault)}`);
+    notes.fail('stores', `They cannot be opened: ${sentenceOf(fault, '')}`);
     return undefined;
   }
 }

@@ -64,13 +64,13 @@ const SYSTEM_FAULTS: Readonly<Record<string, string>> = {
 
 type SystemFault = NodeJS.ErrnoException & { readonly address?: string; readonly port?: number };
 
-/** One line for a person, from whatever was thrown. */
-export function sentenceOf(error: unknown): string {
+/** One line for a person, from whatever was thrown; `more` says where there is more of what nobody has foreseen. */
+export function sentenceOf(error: unknown, more = ' (PORTER_DEBUG=1 shows more)'): string {
   if (error instanceof CommandFailure || error instanceof Refusal) return error.message;
   if (!(error instanceof Error)) return String(error);
   const { code, syscall, path, address = path, port } = error as SystemFault;
   const known = code === undefined ? undefined : SYSTEM_FAULTS[code];
-  if (known === undefined) return `${error.message} (PORTER_DEBUG=1 shows more)`;
+  if (known === undefined) return `${error.message}${more}`;
   const place = address === undefined ? '' : ` ${address}${port === undefined ? '' : `:${port}`}`;
   return `${syscall === undefined ? '' : `${syscall}${place}: `}${known}`;
 }

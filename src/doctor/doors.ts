@@ -50,3 +50,24 @@ export async function checkSignedDoors(notes: Notes, config: Config, { way }: Fr
     }
   }
 }
+
+/**
+ * Do requests get to where messages and stanzas are posted? They need not: who posts may all be on this machine.
+ * Nobody without credentials is let in, and Porter says so in its own way.
+ */
+export async function checkMessageDoors(notes: Notes, { messages }: Config, { way }: Front): Promise<void> {
+  if (messages === null) return;
+  for (const path of [messages.path, messages.rest_path]) {
+    const check = `messages at ${path}`;
+    const { status, headers } = await ask(way, path, { method: 'POST', body: Buffer.alloc(0) });
+    if (status === 401 && headers['www-authenticate']?.includes('Bearer realm=')) {
+      notes.ok(check, `${way.base}${path} leads there.`);
+    } else {
+      notes.warn(
+        check,
+        `A POST to ${way.base}${path} was answered ${status}, not by Porter: the web server must pass ${path} on ` +
+          'if others than programs of this machine are to post there.',
+      );
+    }
+  }
+}

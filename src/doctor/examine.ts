@@ -5,7 +5,7 @@ import type { UploadDeps } from '../uploads/deps.ts';
 import { blobKey, fileUrl, putUrl } from '../uploads/links.ts';
 import { pathIn } from './client.ts';
 import { checkComponents } from './component.ts';
-import { checkOpenDoors, checkSignedDoors } from './doors.ts';
+import { checkMessageDoors, checkOpenDoors, checkSignedDoors } from './doors.ts';
 import { checkDate, checkDownload, checkErrors, checkMissing, checkRemoval } from './downloads.ts';
 import { type Notes, reasonIn } from './finding.ts';
 import { checkPresigned } from './presigned.ts';
@@ -80,6 +80,7 @@ async function tryOut(
       checkOpenDoors(notes, config, front, hidesClients(arrival.seen, arrival.from)),
     );
     await attempt(notes, 'signed links', () => checkSignedDoors(notes, config, front));
+    await attempt(notes, 'messages', () => checkMessageDoors(notes, config, front));
     await attempt(notes, 'clock of the web server', () => checkDate(notes, front.way, now));
   }
   let stored: StoredFile | undefined;

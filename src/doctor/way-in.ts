@@ -153,12 +153,12 @@ function judgeSignatures(notes: Notes, config: Config, { query, authorization }:
         'The web server drops it, and with it the signatures of links: every upload is refused.',
       );
   }
-  if (config.file_share || config.slot_api?.token) {
+  if (config.file_share || config.slot_api?.token || config.messages) {
     if (authorization === AUTHORIZATION) notes.ok('Authorization', 'It comes through.');
     else
       notes.fail(
         'Authorization',
-        'The web server drops it, and with it the tokens: every upload is refused.',
+        'The web server drops it, and with it tokens and passwords: whoever shows them is refused.',
       );
   }
 }

@@ -126,12 +126,16 @@ const faults: Readonly<Record<string, Fault>> = {
   'an Authorization that is dropped': {
     changes: { [PROXY]: `${PROXY}\nproxy_set_header Authorization "";` },
     config: SIGNED,
-    fails: { Authorization: /with it the tokens/ },
+    fails: { Authorization: /with it tokens and passwords/ },
   },
   'signed links that are not passed on': {
     changes: { 'location / {': 'location /upload/ { return 404; } location / {' },
     config: SIGNED,
     fails: { 'door external': /the web server must pass \/upload\/ on/ },
+  },
+  'messages that are not passed on': {
+    changes: { 'location / {': 'location /msg/ { return 404; } location / {' },
+    warns: { 'messages at /msg/': /answered 404.*must pass \/msg\/ on/ },
   },
   'a certificate that is about to run out': {
     certificate: 'ending',
@@ -245,6 +249,7 @@ const SETTINGS = {
   ...SIGNED,
   slot_api: {},
   access: [{ jid: '.*', max_file_size: '100 MiB' }],
+  messages: {},
 };
 
 async function writeCertificates(folder: string): Promise<void> {
