@@ -61,12 +61,11 @@ export async function sweep(deps: UploadDeps, options: SweepOptions): Promise<Sw
     if (options.signal?.aborted) break;
     await run(deps, task, options, report);
   }
-  if (!options.dryRun) {
-    await buryDoomed(deps);
-    await deps.blobs.tidy?.(deps.clock() - BROKEN_OFF_MS);
-  }
+  if (!options.dryRun) await buryDoomed(deps);
   deps.meter.swept(performance.now() - start);
   deps.log.info({ ...report, ms: Math.round(performance.now() - start) }, 'sweep done');
+  // Last, because it may fail by itself: a store may let us remove files and not list what broke off.
+  if (!options.dryRun) await deps.blobs.tidy?.(deps.clock() - BROKEN_OFF_MS);
   return report;
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { BlobFault } from '../../../src/blobs/contract.ts';
 import { forget, remove } from '../../../src/uploads/remove.ts';
 import { sweep } from '../../../src/uploads/sweep.ts';
 import { DAY, MINUTE, openHouse, retention, type TestHouse } from './house.ts';
@@ -65,6 +66,29 @@ describe('a sweep', () => {
     assert.equal((await sweep(house.deps, KEEP)).unused, 1);
     assert.equal((await house.deps.ledger.usage('romeo@example.org')).pendingBytes, 0);
     assert.equal((await house.deps.ledger.findRemoval(slot.id))?.reason, 'unused');
+  });
+
+  test('is done where a store fails to tidy up after broken writes, says so, and the next one tries again', async (t) => {
+    const house = await openHouse(t);
+    const old = await house.upload();
+    house.pass(30 * DAY);
+    const tidied: number[] = [];
+    const tidy = async (before: number) => {
+      tidied.push(before);
+      if (tidied.length === 1) throw new BlobFault('denied', 'S3 refuses.');
+      return 1;
+    };
+    const deps = { ...house.deps, blobs: { ...house.deps.blobs, tidy } };
+    await assert.rejects(sweep(deps, KEEP), { name: 'BlobFault', kind: 'denied' });
+    assert.equal((await deps.ledger.findRemoval(old.id))?.reason, 'expired');
+    assert.equal(await blobCount(house), 0);
+    const swept = await deps.meter.registry.getSingleMetricAsString('porter_sweep_seconds');
+    assert.match(swept, /^porter_sweep_seconds_count 1$/m);
+    house.pass(DAY);
+    await sweep(deps, KEEP);
+    assert.deepEqual(tidied, [house.deps.clock() - 2 * DAY, house.deps.clock() - DAY]);
+    await sweep(deps, { ...KEEP, dryRun: true });
+    assert.equal(tidied.length, 2, 'a trial run changes nothing');
   });
 
   test('leaves each owner what the soft quota says, the oldest going first', async (t) => {
