@@ -40,7 +40,7 @@ export async function checkStores(
 /** What to do where blobs cannot be written. */
 export function blobsAdvice({ storage: { blobs } }: Pick<Config, 'storage'>): string {
   return blobs.kind === 's3'
-    ? 'The keys for S3 must be allowed to write to the bucket, and there must be room in it: docs/s3.md has the policy.'
+    ? 'S3 must answer, its keys must be allowed to write to the bucket, and there must be room in it: docs/s3.md has the policy.'
     : 'The folder of storage.blobs must belong to the user that runs Porter, on a disk that is mounted for writing.';
 }
 
