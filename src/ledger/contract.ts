@@ -124,6 +124,7 @@ export interface Lifetime {
 }
 
 export interface Reservation {
+  /** Its id begins with the second of `now` (`datedId`): that is the order in which an owner's oldest are found. */
   readonly upload: Pick<
     Upload,
     | 'id'

@@ -1,3 +1,4 @@
+import { dated } from '../base/ids.ts';
 import type { UploadState } from '../base/records.ts';
 import { formatPeriod } from '../base/units.ts';
 import type { Lifetime, Lifetimes } from './contract.ts';
@@ -21,10 +22,13 @@ export function unusedSlots(now: number, ownerId?: number): Selection {
   return selection('issued', 'deadline', 'deadline <= $1', [now], ownerId);
 }
 
-/** Uploads of a purpose that were stored at a moment or before. */
+/** Uploads of a purpose that were stored at a moment or before. One owner's are found by their ids: no slot is made after it is filled. */
 export function agedUploads(purpose: string, storedBy: number, ownerId?: number): Selection {
   const where = 'purpose = $1 and stored_at <= $2';
-  return selection('stored', 'stored_at', where, [purpose, storedBy], ownerId);
+  const params = [purpose, storedBy];
+  if (ownerId === undefined) return selection('stored', 'stored_at', where, params);
+  const nextSecond = dated(Math.max(0, storedBy + 1000));
+  return selection('stored', 'id', `${where} and id < $3`, [...params, nextSecond], ownerId);
 }
 
 /** Uploads whose own end has come. */

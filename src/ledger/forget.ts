@@ -20,8 +20,9 @@ export async function forget(q: Queryable, order: Order): Promise<{ removed: num
   const post = await forgetPost(q, owner, limit);
   if (!row) return { removed: 0, left: post };
   const gone = await q.query<UploadRow>(
-    `delete from uploads where id in (select id from uploads where owner_id = $1 order by id limit $2)
-      returning *`,
+    `delete from uploads where id in (
+       select id from uploads where owner_id = $1 and state = 'stored' union all
+       select id from uploads where owner_id = $1 and state <> 'stored' limit $2) returning *`,
     [row.id, limit],
   );
   await book(q, gone, { reason: 'forgotten', detail: '', now, nameless: true });

@@ -85,6 +85,13 @@ async function named(q: Queryable, view: View, limit: number): Promise<Stretch> 
   });
 }
 
+interface Aging {
+  readonly created_at: number;
+  readonly stored_at: number;
+  readonly size: number;
+  readonly expires_at: number | null;
+}
+
 /** Uploads that end by their age. */
 async function aging(
   q: Queryable,
@@ -93,22 +100,30 @@ async function aging(
   maxAge: number,
   limit: number,
 ): Promise<Stretch> {
-  const rows = await q.query<{ stored_at: number; size: number; expires_at: number | null }>(
-    `select stored_at, size, expires_at from uploads
-      where state = 'stored' and purpose = $2 ${ofOwner(view, 3)} order by stored_at limit $1`,
+  const isOwners = view.ownerId !== undefined;
+  const rows = await q.query<Aging>(
+    `select created_at, stored_at, size, expires_at from uploads
+      where state = 'stored' and purpose = $2 ${ofOwner(view, 3)}
+      order by ${isOwners ? 'id' : 'stored_at'} limit $1`,
     [limit, purpose, ...params(view, limit).slice(1)],
   );
   const aged = rows.map((row) => ({ ...row, at: row.stored_at + maxAge }));
-  return stretch(aged, limit, (row) => row.expires_at === null || row.expires_at > row.at);
+  const counts = ({ at, expires_at }: { at: number } & Aging) => expires_at === null || expires_at > at;
+  if (!isOwners) return stretch(aged, limit, counts);
+  // Behind the last by id there are only such as were made in its second or later, and stored after that.
+  return stretch(aged, limit, counts, (last) => secondOf(last.created_at) + maxAge);
 }
+
+const secondOf = (at: number) => Math.floor(at / 1000) * 1000;
 
 function stretch<Row extends Ending>(
   rows: readonly Row[],
   limit: number,
   counts: (row: Row) => boolean,
+  until = (last: Row) => last.at,
 ): Stretch {
   const last = rows.length < limit ? undefined : rows.at(-1);
-  return { endings: rows.filter(counts), knownUntil: last?.at ?? Number.POSITIVE_INFINITY };
+  return { endings: rows.filter(counts), knownUntil: last ? until(last) : Number.POSITIVE_INFINITY };
 }
 
 const ofOwner = (view: View, at = 2) => (view.ownerId === undefined ? '' : `and owner_id = $${at}`);

@@ -1,53 +1,26 @@
 import type { Queryable } from './database.ts';
+import { listOwned } from './owned.ts';
+import type { UploadRow } from './rows.ts';
 
-export interface Stored {
-  readonly id: string;
-  readonly size: number;
-  readonly stored_at: number;
-}
-
+/** One new upload seldom takes the place of more. */
+const FIRST_PAGE = 20;
 const PAGE = 200;
 
-/** An owner's stored uploads of some purposes, the oldest first. */
+/**
+ * An owner's stored uploads of some purposes, the oldest first: by when their slots were made. Ids say the second of that;
+ * what came within one second is in order as far as it is on one page.
+ */
 export async function* oldestFirst(
   q: Queryable,
   ownerId: number,
   purposes: readonly string[],
-): AsyncGenerator<Stored> {
-  const lines = purposes.map((purpose) => oneLine(q, ownerId, purpose));
-  const heads = await Promise.all(lines.map((line) => line.next()));
-  for (;;) {
-    const first = oldestOf(heads);
-    if (first === undefined) return;
-    const head = heads[first];
-    if (head?.value) yield head.value;
-    heads[first] = (await lines[first]?.next()) ?? { done: true, value: undefined };
-  }
-}
-
-function oldestOf(heads: readonly IteratorResult<Stored, void>[]): number | undefined {
-  let first: number | undefined;
-  let age = Number.POSITIVE_INFINITY;
-  for (const [i, head] of heads.entries()) {
-    if (head.done || head.value.stored_at >= age) continue;
-    age = head.value.stored_at;
-    first = i;
-  }
-  return first;
-}
-
-async function* oneLine(q: Queryable, ownerId: number, purpose: string): AsyncGenerator<Stored, void> {
-  let after: Pick<Stored, 'id' | 'stored_at'> = { stored_at: -1, id: '' };
-  for (;;) {
-    const page: Stored[] = await q.query<Stored>(
-      `select id, size, stored_at from uploads
-        where state = 'stored' and owner_id = $1 and purpose = $2 and (stored_at, id) > ($3, $4)
-        order by stored_at, id limit $5`,
-      [ownerId, purpose, after.stored_at, after.id, PAGE],
-    );
-    yield* page;
+): AsyncGenerator<UploadRow, void> {
+  let after = '';
+  for (let limit = FIRST_PAGE; ; limit = PAGE) {
+    const page = await listOwned(q, { ownerId, purposes, after, limit });
+    yield* page.toSorted((a, b) => a.created_at - b.created_at);
     const last = page.at(-1);
-    if (!last || page.length < PAGE) return;
-    after = last;
+    if (!last || page.length < limit) return;
+    after = last.id;
   }
 }

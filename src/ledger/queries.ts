@@ -2,6 +2,7 @@ import { hashOf } from '../base/owners.ts';
 import type { Removal, Upload } from '../base/records.ts';
 import type { LedgerStats, OwnerUsage, RemovalQuery, UploadQuery, Usage } from './contract.ts';
 import { chunks, inList, type Queryable, type Value } from './database.ts';
+import { listOwned, ownerNamed } from './owned.ts';
 import {
   byLocator,
   type OwnedRow,
@@ -47,8 +48,8 @@ function clauses(terms: readonly Term[], limit: number): { where: string; limit:
 const OWNER = 'owner_id = (select id from owners where name = ?)';
 
 export async function listUploads(q: Queryable, query: UploadQuery): Promise<Upload[]> {
+  if (query.owner !== undefined) return await listOfOwner(q, { ...query, owner: query.owner });
   const terms: Term[] = [];
-  if (query.owner !== undefined) terms.push([OWNER, query.owner]);
   if (query.state !== undefined) terms.push(['state = ?', query.state]);
   // The partial index on what is pending is only seen behind these very words.
   if (query.state !== undefined && query.state !== 'stored') terms.push(["state <> 'stored'"]);
@@ -60,6 +61,20 @@ export async function listUploads(q: Queryable, query: UploadQuery): Promise<Upl
     params,
   );
   return rows.map((row) => uploadOf(row, row.owner));
+}
+
+async function listOfOwner(q: Queryable, query: UploadQuery & { owner: string }): Promise<Upload[]> {
+  const { owner: name, state, ...page } = query;
+  const owner = await ownerNamed(q, name);
+  if (!owner) return [];
+  const isPending = state !== undefined && state !== 'stored';
+  const rows = await listOwned(q, {
+    ...page,
+    ownerId: owner.id,
+    purposes: isPending ? [] : owner.purposes,
+    ...(state !== 'stored' && { pending: state ?? 'all' }),
+  });
+  return rows.map((row) => uploadOf(row, name));
 }
 
 export async function listRemovals(q: Queryable, query: RemovalQuery): Promise<Removal[]> {

@@ -41,10 +41,12 @@ export async function recount(q: Queryable, order: { owner: string; repair: bool
 async function countPurposes(q: Queryable, ownerId: number): Promise<PurposeCount[]> {
   const when = (stored: '=' | '<>', what: string) =>
     `cast(sum(case when state ${stored} 'stored' then ${what} else 0 end) as bigint)`;
+  const own = (stored: '=' | '<>') =>
+    `select purpose, state, size from uploads where owner_id = $1 and state ${stored} 'stored'`;
   return await q.query<PurposeCount>(
     `select purpose, ${when('=', '1')} as uploads, ${when('=', 'size')} as bytes,
        ${when('<>', '1')} as "pendingUploads", ${when('<>', 'size')} as "pendingBytes"
-      from uploads where owner_id = $1 group by purpose`,
+      from (${own('=')} union all ${own('<>')}) as own group by purpose`,
     [ownerId],
   );
 }

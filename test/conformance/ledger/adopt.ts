@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { randomId } from '../../../src/base/ids.ts';
+import { datedId } from '../../../src/base/ids.ts';
 import type { Adoption } from '../../../src/ledger/contract.ts';
 import {
   checkBooks,
@@ -16,7 +16,8 @@ import {
 
 /** A file of another service, of 100 bytes and Juliet's, but for what is wished otherwise. */
 function adoption(wish: Partial<Adoption> = {}): Adoption {
-  const id = wish.id ?? randomId();
+  const storedAt = wish.storedAt ?? NOW - 1000;
+  const id = wish.id ?? datedId(storedAt);
   return {
     id,
     locator: `external:${id}`,
@@ -26,7 +27,7 @@ function adoption(wish: Partial<Adoption> = {}): Adoption {
     type: 'image/jpeg',
     size: 100,
     blob: `${id.slice(0, 2)}/${id}.jpg`,
-    storedAt: NOW - 1000,
+    storedAt,
     expiresAt: null,
     ...wish,
   };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { randomId } from '../../../src/base/ids.ts';
+import { datedId } from '../../../src/base/ids.ts';
 import type { Upload } from '../../../src/base/records.ts';
 import {
   type Ledger,
@@ -44,8 +44,8 @@ type Wish = Partial<Omit<Reservation, 'limits' | 'upload'>> & {
 
 /** A reservation of 100 bytes by Juliet, without limits, but for what is wished otherwise. */
 export function reservation(wish: Wish = {}): Reservation {
-  const id = wish.upload?.id ?? randomId();
   const now = wish.now ?? NOW;
+  const id = wish.upload?.id ?? datedId(now);
   return {
     putKey: `key of ${id}`,
     evict: false,

@@ -11,6 +11,7 @@ import {
   ROMEO,
   refused,
   reservation,
+  SECOND,
   store,
 } from './fixture.ts';
 
@@ -45,6 +46,40 @@ export function querySuite(open: Open): void {
       const [one] = await ledger.listUploads({ limit: 1 });
       assert.deepEqual(one, await ledger.find(String(all[0])));
     });
+
+    onLedger(
+      open,
+      'lists all that an owner has in one order, whatever its purpose and state',
+      async (ledger) => {
+        const ids: string[] = [];
+        for (const [i, purpose] of ['', 'profile', 'ephemeral', '', 'profile', ''].entries()) {
+          const wish = { upload: { purpose }, now: NOW + i * SECOND };
+          ids.push(await (i % 3 === 0 ? issue : store)(ledger, wish));
+          await store(ledger, { upload: { owner: ROMEO, purpose }, now: NOW + i * SECOND });
+        }
+        await hold(ledger, String(ids[0]));
+        for (const newestFirst of [false, true]) {
+          const listed: string[] = [];
+          const more = async () => {
+            const after = listed.at(-1);
+            return await ledger.listUploads({
+              ...{ owner: JULIET, newestFirst, limit: 2 },
+              ...(after !== undefined && { after }),
+            });
+          };
+          for (let page = await more(); page.length > 0; page = await more()) {
+            assert.ok(page.every(({ owner }) => owner === JULIET));
+            listed.push(...page.map(({ id }) => id));
+          }
+          assert.deepEqual(listed, newestFirst ? ids.toReversed() : ids);
+        }
+        const stored = await ledger.listUploads({ owner: JULIET, state: 'stored', limit: 9 });
+        assert.deepEqual(
+          stored.map(({ id }) => id),
+          [1, 2, 4, 5].map((i) => ids[i]),
+        );
+      },
+    );
 
     onLedger(open, 'lists removals newest first, in pages, by owner and reason', async (ledger) => {
       const ids: string[] = [];

@@ -270,6 +270,20 @@ function reserveReturns(open: Open): void {
       assert.equal(both.freesAt, NOW + 30 * DAY);
     });
 
+    onLedger(
+      open,
+      'promises and takes room by when files came, not by when their slots were made',
+      async (ledger) => {
+        const early = await issue(ledger, { upload: { size: 500 }, limits: kept });
+        const quick = await store(ledger, { upload: { size: 500 }, limits: kept, now: NOW + SECOND });
+        await fill(ledger, early, { size: 500, now: NOW + 300 * SECOND });
+        const { freesAt } = await refused(ledger, { limits: kept, now: NOW + 400 * SECOND });
+        assert.equal(freesAt, NOW + SECOND + 30 * DAY);
+        await issue(ledger, { limits: kept, now: NOW + SECOND + 30 * DAY });
+        assert.deepEqual(await ledger.known([early, quick]), [early]);
+      },
+    );
+
     onLedger(open, 'cannot promise anything for uploads that stay for ever', async (ledger) => {
       await store(ledger, { upload: { size: 950, purpose: 'profile' }, limits: kept });
       await store(ledger, { upload: { size: 50 }, limits: kept });
@@ -293,6 +307,16 @@ function reserveEvicts(open: Open): void {
       const removal = await ledger.findRemoval(String(ids[0]));
       assert.deepEqual([removal?.reason, removal?.stored], ['evicted', true]);
       await checkBooks(ledger);
+    });
+
+    onLedger(open, 'takes the oldest of all its purposes together', async (ledger) => {
+      const ids = [];
+      for (const [i, purpose] of ['ephemeral', '', 'ephemeral', ''].entries()) {
+        const wish = { upload: { size: 250, purpose }, limits: kept, now: NOW + i * SECOND };
+        ids.push(await store(ledger, wish));
+      }
+      await issue(ledger, { ...evicting, upload: { size: 300 }, now: NOW + 10 * SECOND });
+      assert.deepEqual((await ledger.known(ids)).sort(), ids.slice(2).sort());
     });
 
     onLedger(open, 'takes nothing for a file that would never fit', async (ledger) => {

@@ -21,9 +21,12 @@ import {
   store,
 } from '../../conformance/ledger/fixture.ts';
 
-/** Tables that grow with history. `recount` alone may read all rows of one owner. */
+/** Tables that grow with history. `recount` alone may read all rows of one owner, and sorts them by purpose. */
 const SCANS =
   /SCAN (uploads|owners|owner_purposes|removals|rates|queued|lanes|requests|message_rates)(?! USING)/;
+/** Stretches that are merged end at the limit each. */
+const MERGED = /SCAN part\d+\nUSE TEMP B-TREE FOR ORDER BY/g;
+const RECOUNT = /group by purpose/;
 const BATCH = /uploads where (uploads\.)?id in \(/;
 
 describe('the costs of the ledger', () => {
@@ -64,6 +67,7 @@ describe('the costs of the ledger', () => {
       uploadsPer: { period: DAY, uploads: 10 },
     };
     await store(ledger, { upload: { size: 500, expiresAt: NOW + DAY }, limits });
+    await store(ledger, { upload: { size: 1, purpose: 'profile' } });
     const slot = await issue(ledger, { upload: { size: 400 }, limits });
     for (const evict of [true, false]) await refused(ledger, { upload: { size: 990 }, limits, evict });
     await refused(ledger, { limits: { ...limits, uploadsPer: { period: HOUR, uploads: 1 } } });
@@ -151,6 +155,7 @@ describe('the costs of the ledger', () => {
     await ledger.listRemovals({ limit: 3, owner: JULIET });
     await ledger.listRemovals({ limit: 3, reason: 'deleted' });
     await Promise.all([ledger.usage(JULIET), ledger.stats()]);
+    await ledger.recount({ owner: JULIET, repair: false });
   }
 
   const planOf = async (sql: string) => {
@@ -170,8 +175,9 @@ describe('the costs of the ledger', () => {
   });
 
   test('nothing is sorted that could be read in order, but for what happened in one moment', async () => {
-    for (const sql of statements) {
-      const sorts = (await planOf(sql)).match(/USE TEMP B-TREE FOR (?!LAST TERM).*/g) ?? [];
+    for (const sql of [...statements].filter((one) => !RECOUNT.test(one))) {
+      const plan = (await planOf(sql)).replaceAll(MERGED, '');
+      const sorts = plan.match(/USE TEMP B-TREE FOR (?!LAST TERM).*/g) ?? [];
       assert.deepEqual(sorts, [], sql);
     }
   });
