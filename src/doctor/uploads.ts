@@ -14,8 +14,11 @@ const MEDIUM = 1_600_000;
 const LARGE = 1024 ** 3;
 /** Enough to go out at once, whatever stands in between. */
 const FIRST_PART = 64 * 1024;
-/** Through a web server that streams, the first bytes arrive within milliseconds. */
-const ARRIVAL_MS = 4_000;
+/**
+ * Through a web server that streams, the first bytes arrive within milliseconds; on a machine with much to do within
+ * seconds, and it would be wrongly accused. Less than the silence after which a question ends (`client.ts`).
+ */
+const ARRIVAL_MS = 8_000;
 const REFUSAL_MS = 1_000;
 const LOOK_EVERY_MS = 50;
 
