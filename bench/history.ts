@@ -8,11 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { datedId, putKeyOf } from '../src/base/ids.ts';
-import type { Ledger, Limits, Reservation } from '../src/ledger/contract.ts';
+import type { Ledger, Reservation } from '../src/ledger/contract.ts';
 import { openPostgresLedger } from '../src/ledger/postgres.ts';
 import { openSqliteLedger } from '../src/ledger/sqlite.ts';
 import { blobKey } from '../src/uploads/links.ts';
 import { DAY, fillLedger } from './fill.ts';
+import { limits } from './limits.ts';
 import { spreadOf } from './statistics.ts';
 
 /** What was promised: with a thousand times the history nothing costs more than this many times as much. */
@@ -21,14 +22,6 @@ const CALLERS = 16;
 /** Calls of each kind in one turn. */
 const CALLS = 1600;
 const SWEPT = 500;
-
-const limits: Limits = {
-  ownerBytes: 2 ** 50,
-  purposeBytes: null,
-  bytesPer: { period: 3_600_000, bytes: 2 ** 50 },
-  uploadsPer: { period: 3_600_000, uploads: 1e9 },
-  globalBytes: 2 ** 52,
-};
 
 /** A ledger with its history, and what a turn needs to know of it. */
 interface Place {

@@ -6,24 +6,17 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { datedId, putKeyOf } from '../src/base/ids.ts';
-import type { Ledger, Limits, Reservation } from '../src/ledger/contract.ts';
+import type { Ledger, Reservation } from '../src/ledger/contract.ts';
 import { insertMany, type Queryable, type Value } from '../src/ledger/database.ts';
 import { openSqliteLedger } from '../src/ledger/sqlite.ts';
 import { SqliteDatabase } from '../src/ledger/sqlite-database.ts';
+import { limits } from './limits.ts';
 
 const CALLERS = 64;
 const SECONDS = 4;
 const OWNERS = 1000;
 const DAY = 86_400_000;
 const START = Date.now();
-
-const limits: Limits = {
-  ownerBytes: 2 ** 50,
-  purposeBytes: null,
-  bytesPer: { period: 3_600_000, bytes: 2 ** 50 },
-  uploadsPer: { period: 3_600_000, uploads: 1e9 },
-  globalBytes: 2 ** 52,
-};
 
 const ownerOf = (i: number) => `user${i % OWNERS}@example.org`;
 

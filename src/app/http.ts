@@ -23,9 +23,7 @@ import type { UploadDeps } from '../uploads/deps.ts';
 import type { HotFiles } from '../uploads/hot.ts';
 import { createOldLinks } from '../uploads/old-links.ts';
 import type { Transfers } from '../uploads/transfers.ts';
-import { hookDoorsOf } from './hooks.ts';
-import { messageDoorsOf } from './posting.ts';
-import { restOf } from './rest.ts';
+import { messageDoorsOf } from './message-doors.ts';
 import { pathsOf, type Settings } from './settings.ts';
 
 export interface HttpParts {
@@ -71,8 +69,6 @@ export async function openHttp(config: Config, parts: HttpParts): Promise<HttpDo
     ),
     ...slotApiOf(config, { ...deps, slotApi: () => current().slots }),
     ...messageDoorsOf(config, parts.posting, current, trustedProxies),
-    ...hookDoorsOf(config, parts.posting, current, trustedProxies),
-    ...restOf(config, parts.posting, trustedProxies),
   ]);
   const files = config.downloads.via === 'webserver' ? withoutDownloads(data) : data;
   const server = new HttpServer(

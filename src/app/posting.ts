@@ -1,7 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify';
 import type { Config } from '../config/load.ts';
-import { messageDoor } from '../http/messages.ts';
-import type { AddressMatcher } from '../http/peer.ts';
 import type { MessageDeps } from '../messages/deps.ts';
 import { createOutbox } from '../messages/outbox.ts';
 import type { SendDeps } from '../messages/send.ts';
@@ -20,16 +17,4 @@ export function postingOf(
   const { speakers } = voices;
   const sending: MessageDeps = { ...deps, transfers, speakers, messages: () => rules(current().config) };
   return { ...sending, outbox: createOutbox(sending) };
-}
-
-/** `/msg/`. */
-export function messageDoorsOf(
-  { messages }: Config,
-  posting: SendDeps | undefined,
-  current: House['current'],
-  trustedProxies: () => AddressMatcher,
-): FastifyPluginAsync[] {
-  if (messages === null || posting === undefined) return [];
-  const settings = () => ({ trustedProxies: trustedProxies(), idleTimeout: current().data.idleTimeout });
-  return [messageDoor({ ...posting, door: settings }, messages.path)];
 }

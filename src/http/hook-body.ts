@@ -1,5 +1,6 @@
 import { Refusal } from '../base/errors.ts';
 import { essence } from '../policy/media-type.ts';
+import { jsonIn, utf8In } from './body-text.ts';
 import { isForm } from './message-fields.ts';
 
 /** What a program has posted. */
@@ -17,13 +18,13 @@ const JSON_FIELDS = ['payload', 'data'];
 export async function readHookBody(bytes: Buffer, contentType: string): Promise<PostedBody> {
   const type = essence(contentType);
   if (type === 'application/json' || type.endsWith('+json')) {
-    return { payload: parse(decode(bytes)), signed: [bytes] };
+    return { payload: jsonIn(utf8In(bytes)), signed: [bytes] };
   }
   if (type === 'multipart/form-data') return ofForm(bytes, await readMultipart(bytes, contentType));
   const isFormType = type === 'application/x-www-form-urlencoded';
   if (isFormType || type === '' || type === 'text/plain') {
-    const text = decode(bytes);
-    const json = jsonIn(text, bytes);
+    const text = utf8In(bytes);
+    const json = likelyJson(text, bytes);
     if (json) return json;
     return isFormType && isForm(text)
       ? ofForm(bytes, new URLSearchParams(text))
@@ -34,7 +35,7 @@ export async function readHookBody(bytes: Buffer, contentType: string): Promise<
   });
 }
 
-function jsonIn(text: string, bytes: Buffer): PostedBody | undefined {
+function likelyJson(text: string, bytes: Buffer): PostedBody | undefined {
   if (!/^\s*\{/.test(text)) return undefined;
   try {
     return { payload: JSON.parse(text), signed: [bytes] };
@@ -47,7 +48,7 @@ function ofForm(bytes: Buffer, form: Iterable<readonly [string, unknown]>): Post
   const fields: Record<string, string> = Object.create(null);
   for (const [name, value] of form) if (typeof value === 'string') fields[name] ??= value;
   const json = JSON_FIELDS.map((name) => fields[name]).find((text) => /^\s*\{/.test(text ?? ''));
-  if (json !== undefined) return { payload: parse(json), signed: [bytes, json] };
+  if (json !== undefined) return { payload: jsonIn(json), signed: [bytes, json] };
   return { payload: { ...fields }, signed: [bytes] };
 }
 
@@ -58,21 +59,5 @@ async function readMultipart(bytes: Buffer, contentType: string): Promise<FormDa
     return await new Response(body, { headers: { 'Content-Type': contentType } }).formData();
   } catch (error) {
     throw new Refusal('bad_request', { text: 'The form is cut off or malformed.', cause: error });
-  }
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Refusal('bad_request', { text: 'The body is not valid JSON.', cause: error });
-  }
-}
-
-function decode(bytes: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch (error) {
-    throw new Refusal('bad_request', { text: 'The body is not valid UTF-8.', cause: error });
   }
 }

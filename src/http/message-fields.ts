@@ -3,6 +3,7 @@ import { parsePeriod } from '../base/units.ts';
 import { fitForXml } from '../messages/characters.ts';
 import type { Dispatch } from '../messages/send.ts';
 import { MESSAGE_TYPES, type MessageType, readHtml } from '../messages/stanzas.ts';
+import { jsonIn } from './body-text.ts';
 
 /** What a request says in texts, each under its name and maybe more than once. */
 export type Fields = ReadonlyMap<string, readonly string[]>;
@@ -84,7 +85,7 @@ export function gather(entries: Iterable<readonly [string, string]>): Fields {
 
 /** A JSON object of texts; `to` may be a list of them. */
 export function readJson(text: string): Fields {
-  const value = parse(text);
+  const value = jsonIn(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new Refusal('bad_request', { text: 'The body must be a JSON object.' });
   }
@@ -117,12 +118,4 @@ function readText(name: string, value: unknown): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' && name === 'wait') return String(value);
   throw new Refusal('bad_request', { text: `The field "${name}" must be text.` });
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Refusal('bad_request', { text: 'The body is not valid JSON.', cause: error });
-  }
 }

@@ -8,7 +8,7 @@ import { ask } from './ask.ts';
 import { needs } from './peers.ts';
 import { type RunningPorter, startPorter } from './porter.ts';
 import { freePort } from './ports.ts';
-import { startProsody } from './prosody.ts';
+import { OPEN_ROOMS, startProsody } from './prosody.ts';
 import type { SlixmppClient } from './slixmpp.ts';
 import { PASSWORD, type Stage, setStage } from './stage.ts';
 import type { XmppServer } from './xmpp-server.ts';
@@ -40,7 +40,7 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
     server = await startProsody({
       components: [{ jid: BOT, secret: SECRET }],
       tls: stage.certificate,
-      extra: 'Component "conference.localhost" "muc"\n  muc_room_locking = false\n',
+      extra: OPEN_ROOMS,
     });
     await server.register('juliet', PASSWORD);
     grafana = createServer((_request, response) => response.setHeader('Content-Type', 'image/png').end(PNG));

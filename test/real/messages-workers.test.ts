@@ -6,7 +6,7 @@ import { type Line, linesToWorkers } from './lines.ts';
 import { needs } from './peers.ts';
 import { type RunningPorter, startPorter } from './porter.ts';
 import { freePort } from './ports.ts';
-import { startProsody } from './prosody.ts';
+import { OPEN_ROOMS, startProsody } from './prosody.ts';
 import type { SlixmppClient } from './slixmpp.ts';
 import { PASSWORD, type Stage, setStage } from './stage.ts';
 import type { XmppServer } from './xmpp-server.ts';
@@ -41,7 +41,7 @@ describe('messages of two workers, one of which holds the stream', {
     server = await startProsody({
       components: [{ jid: BOT, secret: SECRET }],
       tls: stage.certificate,
-      extra: 'Component "conference.localhost" "muc"\n  muc_room_locking = false\n',
+      extra: OPEN_ROOMS,
     });
     await server.register('juliet', PASSWORD);
     const port = await freePort();

@@ -13,6 +13,9 @@ export interface ProsodyOptions extends XmppServerOptions {
   readonly logLevel?: 'info' | 'warn';
 }
 
+/** For `extra`: rooms that are open as soon as somebody joins. */
+export const OPEN_ROOMS = 'Component "conference.localhost" "muc"\n  muc_room_locking = false\n';
+
 export interface Prosody extends XmppServer {
   /** Before any of them logs in: as `register`, but in no time. */
   registerMany(users: readonly string[], password: string): Promise<void>;

@@ -1,12 +1,9 @@
-import { startProsody } from './prosody.ts';
+import { OPEN_ROOMS, startProsody } from './prosody.ts';
 import { restThrough } from './rest-through.ts';
 
-/** A room is open as soon as somebody is in it. */
 const extra = `
 VirtualHost "localhost"
   modules_enabled = { "mam", "version" }
-Component "conference.localhost" "muc"
-  muc_room_locking = false
-`;
+${OPEN_ROOMS}`;
 
 restThrough('prosody', (options) => startProsody({ ...options, extra }));

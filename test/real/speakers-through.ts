@@ -9,6 +9,7 @@ import { openRule } from '../../src/policy/access.ts';
 import { createComponentSpeech } from '../../src/xmpp/component-speech.ts';
 import { type Components, startComponents } from '../../src/xmpp/components.ts';
 import { type AccountSettings, type Accounts, createAccounts } from '../../src/xmpp/sessions/accounts.ts';
+import { accountSettings } from '../support/account-settings.ts';
 import { grantingDeps, uploadRules } from '../support/doors.ts';
 import { refused } from '../support/speech.ts';
 import { until } from '../support/wire.ts';
@@ -64,16 +65,7 @@ export function speakersThrough(kind: ServerKind): void {
       createAccounts({
         clock: Date.now,
         log: pino({ level: 'silent' }),
-        settings: () => ({
-          server: { host: '127.0.0.1', port: server.clientPort },
-          directTls: false,
-          requireTls: true,
-          answerTimeout: 30_000,
-          roomIdle: 60_000,
-          mayLogIn: () => true,
-          sessions: { max: 50, idle: 60_000 },
-          ...settings,
-        }),
+        settings: () => accountSettings(server.clientPort, settings),
       });
     const login = (user: string, password = PASSWORD) => ({
       jid: `${user}@localhost`,

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import xml from '@xmpp/xml';
 import { pino } from 'pino';
 import { type AccountSettings, createAccounts } from '../../src/xmpp/sessions/accounts.ts';
+import { accountSettings } from '../support/account-settings.ts';
 import {
   BIND,
   ClientServer,
@@ -29,16 +30,8 @@ async function at(
   const accounts = createAccounts({
     clock: Date.now,
     log: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
-    settings: () => ({
-      server: { host: '127.0.0.1', port: server.port },
-      directTls: false,
-      requireTls: false,
-      answerTimeout: 30_000,
-      roomIdle: 60_000,
-      mayLogIn: () => true,
-      sessions: { max: 5, idle: 60_000 },
-      ...settings,
-    }),
+    settings: () =>
+      accountSettings(server.port, { requireTls: false, sessions: { max: 5, idle: 60_000 }, ...settings }),
   });
   try {
     await work(accounts, logged);

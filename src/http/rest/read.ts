@@ -4,6 +4,7 @@ import type { Json, JsonObject } from '../../messages/json/fields.ts';
 import { fromForm } from '../../messages/json/form.ts';
 import { fromJson } from '../../messages/json/mapping.ts';
 import { parseStanza } from '../../messages/xml.ts';
+import { jsonIn, utf8In } from '../body-text.ts';
 
 /** What a request says, read from its path or its body. */
 export interface RestCall {
@@ -28,13 +29,13 @@ export function readStanza({ path, contentType, body }: RestCall): Element {
   const type = /^[^; ]*/.exec(contentType ?? '')?.[0].toLowerCase();
   switch (type) {
     case 'application/xmpp+xml':
-      return amendXml(parseStanza(textOf(body)), path);
+      return amendXml(parseStanza(utf8In(body)), path);
     case 'application/json':
-      return fromJson(amend(readJson(textOf(body)), path));
+      return fromJson(amend(jsonIn(utf8In(body)) as Json, path));
     case 'application/x-www-form-urlencoded':
-      return readForm(textOf(body), path);
+      return readForm(utf8In(body), path);
     case 'text/plain':
-      return readText(textOf(body), path);
+      return readText(utf8In(body), path);
     case '':
     case undefined:
       if (path !== undefined) return fromJson(amend({}, path));
@@ -62,14 +63,6 @@ function readText(text: string, path: string | undefined): Element {
   if (kind === 'message') return fromJson({ kind, ...rest, body: text });
   if (kind === 'presence') return fromJson({ kind, ...rest, show: text });
   throw malformed('Text can only be a message or the "show" of a presence.');
-}
-
-function readJson(text: string): Json {
-  try {
-    return JSON.parse(text) as Json;
-  } catch (error) {
-    throw malformed('The body is not valid JSON.', error);
-  }
 }
 
 interface Place {
@@ -107,14 +100,6 @@ function amendXml(stanza: Element, path: string | undefined): Element {
   return stanza;
 }
 
-function textOf(body: Uint8Array): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
-  } catch (error) {
-    throw malformed('The body is not valid UTF-8.', error);
-  }
-}
-
-function malformed(text: string, cause?: unknown): Refusal {
-  return new Refusal('bad_request', { text, cause });
+function malformed(text: string): Refusal {
+  return new Refusal('bad_request', { text });
 }

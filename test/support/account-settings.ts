@@ -1,0 +1,15 @@
+import type { AccountSettings } from '../../src/xmpp/sessions/accounts.ts';
+
+/** Accounts of a server on this port of this machine; patient, because machines that test are busy. */
+export function accountSettings(port: number, change: Partial<AccountSettings> = {}): AccountSettings {
+  return {
+    server: { host: '127.0.0.1', port },
+    directTls: false,
+    requireTls: true,
+    answerTimeout: 30_000,
+    roomIdle: 60_000,
+    mayLogIn: () => true,
+    sessions: { max: 50, idle: 60_000 },
+    ...change,
+  };
+}
