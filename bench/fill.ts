@@ -4,9 +4,9 @@
  */
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
-import { datedId } from '../src/base/ids.ts';
-import { openPostgresLedger } from '../src/ledger/postgres.ts';
-import { openSqliteLedger } from '../src/ledger/sqlite.ts';
+import { timeOrderedId } from '../src/base/ids.ts';
+import { openPostgresLedger } from '../src/ledger/postgres/open.ts';
+import { openSqliteLedger } from '../src/ledger/sqlite/open.ts';
 
 export interface History {
   readonly uploads: number;
@@ -70,7 +70,7 @@ async function fillOwners(engine: Engine, { owners }: History): Promise<void> {
 async function fillUploads(engine: Engine, history: History, from: number, count: number): Promise<void> {
   const { uploads, owners, now } = history;
   const at = `${now - SPAN} + cast(i * ${SPAN / uploads} as bigint)`;
-  const second = datedId(now - SPAN + (from * SPAN) / uploads).slice(0, 7);
+  const second = timeOrderedId(now - SPAN + (from * SPAN) / uploads).slice(0, 7);
   await engine.run(
     `with recursive ${series(from, count)}, made as materialized (
        select i, ${at} as at, substr('${second}' || ${engine.hex(32)}, 1, 26) as id, ${engine.hex(64)} as hash,
@@ -89,7 +89,7 @@ async function fillRemovals(engine: Engine, { uploads, owners, now }: History): 
   const count = Math.floor(uploads * REMOVED);
   for (let from = 0; from < count; from += BATCH) {
     const at = `${now - SPAN} + cast(i * ${SPAN / count} as bigint)`;
-    const second = datedId(now - SPAN + (from * SPAN) / count).slice(0, 7);
+    const second = timeOrderedId(now - SPAN + (from * SPAN) / count).slice(0, 7);
     await engine.run(
       `with recursive ${series(from, Math.min(BATCH, count - from))}, made as materialized (
          select i, ${at} as at, substr('${second}' || ${engine.hex(32)}, 1, 26) as id,

@@ -7,14 +7,14 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { datedId, putKeyOf } from '../src/base/ids.ts';
-import type { Ledger, Reservation } from '../src/ledger/contract.ts';
-import { openPostgresLedger } from '../src/ledger/postgres.ts';
-import { openSqliteLedger } from '../src/ledger/sqlite.ts';
+import { timeOrderedId, toPutKey } from '../src/base/ids.ts';
+import type { Ledger, Reservation } from '../src/ledger/contract/ledger.ts';
+import { openPostgresLedger } from '../src/ledger/postgres/open.ts';
+import { openSqliteLedger } from '../src/ledger/sqlite/open.ts';
 import { blobKey } from '../src/uploads/links.ts';
 import { DAY, fillLedger } from './fill.ts';
-import { limits } from './limits.ts';
-import { spreadOf } from './statistics.ts';
+import { limits } from './reservation.ts';
+import { toSpread } from './statistics.ts';
 
 /** What was promised: with a thousand times the history nothing costs more than this many times as much. */
 const BOUND = 1.5;
@@ -51,14 +51,14 @@ const any = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.l
 
 function reservation(owner: string): Reservation {
   const now = Date.now();
-  const id = datedId(now);
+  const id = timeOrderedId(now);
   const file = { name: 'picture.jpg', type: 'image/jpeg', size: 100_000 };
   return {
     upload: {
-      ...{ id, locator: id, owner, door: 'component', purpose: '' },
+      ...{ id, locator: id, owner, endpoint: 'component', purpose: '' },
       ...{ ...file, blob: blobKey(id, file.name), deadline: now + 360_000, expiresAt: null },
     },
-    putKey: putKeyOf(id),
+    putKey: toPutKey(id),
     limits,
     evict: false,
     lifetimes: { '': { maxAge: 30 * DAY, evictable: true } },
@@ -162,7 +162,7 @@ async function openPlace(name: string): Promise<Place> {
   const busy: string[] = [];
   while (locators.length < 20_000) {
     const page = await ledger.listUploads({
-      after: datedId(Date.now() - Math.random() * 10 * DAY),
+      after: timeOrderedId(Date.now() - Math.random() * 10 * DAY),
       limit: 50,
     });
     // Those that no sweep of a turn reaches.
@@ -205,9 +205,9 @@ async function compare(small: Place, large: Place, rounds: number, only: string)
   let met = true;
   for (const [name, { small: few, large: many }] of figures) {
     if (few.length === 0) continue;
-    const ratio = spreadOf(many.map((figure, i) => figure / (few[i] ?? Number.NaN)));
+    const ratio = toSpread(many.map((figure, i) => figure / (few[i] ?? Number.NaN)));
     met &&= ratio.median <= BOUND;
-    const line = [spreadOf(few).median, spreadOf(many).median].map((us) => us.toFixed(0).padStart(9));
+    const line = [toSpread(few).median, toSpread(many).median].map((us) => us.toFixed(0).padStart(9));
     const range = `${ratio.median.toFixed(2)}  ${ratio.min.toFixed(2)}–${ratio.max.toFixed(2)}`;
     console.log(
       `  ${name.padEnd(28)}${line.join('')}   ${range}${ratio.median <= BOUND ? '' : '   NOT MET'}`,

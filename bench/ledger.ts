@@ -5,12 +5,12 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { datedId, putKeyOf } from '../src/base/ids.ts';
-import type { Ledger, Reservation } from '../src/ledger/contract.ts';
-import { insertMany, type Queryable, type Value } from '../src/ledger/database.ts';
-import { openSqliteLedger } from '../src/ledger/sqlite.ts';
-import { SqliteDatabase } from '../src/ledger/sqlite-database.ts';
-import { limits } from './limits.ts';
+import { timeOrderedId, toPutKey } from '../src/base/ids.ts';
+import type { Ledger, Reservation } from '../src/ledger/contract/ledger.ts';
+import { insertMany, type Queryable, type SqlValue } from '../src/ledger/sql/database.ts';
+import { SqliteDatabase } from '../src/ledger/sqlite/database.ts';
+import { openSqliteLedger } from '../src/ledger/sqlite/open.ts';
+import { limits } from './reservation.ts';
 
 const CALLERS = 64;
 const SECONDS = 4;
@@ -22,7 +22,7 @@ const ownerOf = (i: number) => `user${i % OWNERS}@example.org`;
 
 function reservation(i: number): Reservation {
   const now = START + i;
-  const id = datedId(now);
+  const id = timeOrderedId(now);
   const file = {
     name: 'picture.jpg',
     type: 'image/jpeg',
@@ -34,13 +34,13 @@ function reservation(i: number): Reservation {
       id,
       locator: id,
       owner: ownerOf(i),
-      door: 'component',
+      endpoint: 'component',
       purpose: '',
       ...file,
       deadline: now + 360_000,
       expiresAt: null,
     },
-    putKey: putKeyOf(id),
+    putKey: toPutKey(id),
     limits,
     evict: false,
     lifetimes: { '': { maxAge: 30 * DAY, evictable: true } },
@@ -53,9 +53,9 @@ async function grow(file: string, rows: number): Promise<void> {
   const database = new SqliteDatabase({ file, sync: false });
   const owners = await database.query<{ id: number }>('select id from owners');
   for (let done = 0; done < rows; done += 10_000) {
-    await database.tx((q) => insertStored(q, owners, done, Math.min(10_000, rows - done), rows));
+    await database.transaction((q) => insertStored(q, owners, done, Math.min(10_000, rows - done), rows));
   }
-  await database.tx(async (q) => {
+  await database.transaction(async (q) => {
     await q.query(
       `update owners set uploads = (select count(*) from uploads where owner_id = owners.id and state = 'stored'),
          bytes = (select coalesce(sum(size), 0) from uploads where owner_id = owners.id and state = 'stored')`,
@@ -79,12 +79,12 @@ async function insertStored(
   count: number,
   rows: number,
 ): Promise<void> {
-  const values = Array.from({ length: count }, (_, i): Value[] => {
+  const values = Array.from({ length: count }, (_, i): SqlValue[] => {
     const at = Math.floor(START - 29 * DAY + ((from + i) / rows) * 29 * DAY);
-    const id = datedId(at);
+    const id = timeOrderedId(at);
     const owner = owners[Math.floor(Math.random() * owners.length)]?.id ?? 0;
     const file = ['picture.jpg', 'image/jpeg', 100_000, 'stored', `${id.slice(-2)}/${id}.jpg`];
-    return [id, putKeyOf(id), owner, 'component', '', ...file, at, at + 360_000, at, 1, 0, ''];
+    return [id, toPutKey(id), owner, 'component', '', ...file, at, at + 360_000, at, 1, 0, ''];
   });
   await insertMany(q, { table: 'uploads', columns: COLUMNS }, values);
 }

@@ -1,7 +1,7 @@
 import { cpus, loadavg, totalmem } from 'node:os';
+import type { BenchFolders } from './bench-folders.ts';
 import type { Case, Outcome, Row } from './cases/case.ts';
-import type { Place } from './place.ts';
-import { ratioOf, type Spread, spreadOf } from './statistics.ts';
+import { ratioOf, type Spread, toSpread } from './statistics.ts';
 
 export interface Measured {
   readonly measured: Case;
@@ -9,7 +9,7 @@ export interface Measured {
 }
 
 /** What the figures depend on. */
-export function machine({ kind, diskKind }: Place): Record<string, string> {
+export function describeMachine({ fileSystem, diskFileSystem }: BenchFolders): Record<string, string> {
   const [first] = cpus();
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -18,12 +18,12 @@ export function machine({ kind, diskKind }: Place): Record<string, string> {
       .map((load) => load.toFixed(1))
       .join(' '),
     node: process.version,
-    files: kind === diskKind ? kind : `${kind}; sync: true on ${diskKind}`,
+    files: fileSystem === diskFileSystem ? fileSystem : `${fileSystem}; sync: true on ${diskFileSystem}`,
   };
 }
 
 /** One case: its rows, with the ratios of ours to every other. */
-export function table({ measured, outcome }: Measured): string {
+export function formatCase({ measured, outcome }: Measured): string {
   const { rows, unit, notes = [] } = outcome;
   const columns = [...plainColumns(rows, unit), ...ratioColumns(rows)];
   const cells = rows.map((row) => columns.map(({ cell }) => cell(row)));
@@ -39,22 +39,22 @@ interface Column {
 function plainColumns(rows: readonly Row[], unit: string): Column[] {
   const cpu: Column = {
     head: 'CPU µs each',
-    cell: (row) => (row.cpu ? number(spreadOf(row.cpu).median) : ''),
+    cell: (row) => (row.cpu ? number(toSpread(row.cpu).median) : ''),
   };
   return [
     { head: '', cell: ({ name }) => name },
-    { head: unit, cell: ({ figures }) => number(spreadOf(figures).median) },
-    { head: 'min–max', cell: ({ figures }) => range(spreadOf(figures), number) },
+    { head: unit, cell: ({ figures }) => number(toSpread(figures).median) },
+    { head: 'min–max', cell: ({ figures }) => range(toSpread(figures), number) },
     ...(rows.some((row) => row.cpu) ? [cpu] : []),
   ];
 }
 
 /** None where Porter is alone. */
 function ratioColumns(rows: readonly Row[]): Column[] {
-  const ours = rows.some((row) => !row.ours) ? rows.filter((row) => row.ours) : [];
-  return ours.map((own) => ({
+  const isPorter = rows.some((row) => !row.isPorter) ? rows.filter((row) => row.isPorter) : [];
+  return isPorter.map((own) => ({
     head: `${short(own.name)} / it`,
-    cell: (row) => (row.ours ? '' : ratioText(own, row)),
+    cell: (row) => (row.isPorter ? '' : ratioText(own, row)),
   }));
 }
 
@@ -88,13 +88,13 @@ function align(rows: readonly (readonly string[])[]): string[] {
 }
 
 /** What was promised, and what became of it. */
-export function targetLines(all: readonly Measured[]): string[] {
+export function formatTargets(all: readonly Measured[]): string[] {
   const targets = all.flatMap(({ outcome }) => outcome.targets ?? []);
-  return targets.map(({ text, reached, met }) => `  ${met ? 'met    ' : 'NOT MET'}  ${text}: ${reached}`);
+  return targets.map(({ text, measured, met }) => `  ${met ? 'met    ' : 'NOT MET'}  ${text}: ${measured}`);
 }
 
 /** Everything, for programs. */
-export function asJson(about: Record<string, string>, all: readonly Measured[]): string {
+export function formatJson(about: Record<string, string>, all: readonly Measured[]): string {
   const cases = all.map(({ measured: { name, title }, outcome }) => ({ name, title, ...outcome }));
   return `${JSON.stringify({ ...about, cases }, null, 2)}\n`;
 }

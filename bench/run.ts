@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
-import { isThere, type PeerName, peers } from '../test/real/peers.ts';
+import { isInstalled, type PeerName, peers } from '../test/real/peers/peers.ts';
+import { type BenchFolders, createBenchFolders } from './bench-folders.ts';
 import { cases } from './cases/all.ts';
 import type { Case } from './cases/case.ts';
-import { endChildren } from './children.ts';
+import { endChildren } from './child-processes.ts';
+import { BenchEnvironment } from './environment.ts';
 import { type BenchOptions, readOptions, USAGE } from './options.ts';
-import { makePlace, type Place } from './place.ts';
-import { asJson, type Measured, machine, table, targetLines } from './report.ts';
-import { World } from './world.ts';
+import { describeMachine, formatCase, formatJson, formatTargets, type Measured } from './report.ts';
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
     return;
   }
   tellMissing();
-  const place = await makePlace(options.folder);
+  const place = await createBenchFolders(options.folder);
   const clean = async () => {
     await endChildren();
     await place.remove();
@@ -50,18 +50,18 @@ function choose({ filters }: BenchOptions): Case[] {
 const USED: readonly PeerName[] = ['wrk', 'curl', 'nginx', 'prosody', 'ejabberd', 'ceph'];
 
 function tellMissing(): void {
-  const missing = USED.filter((name) => !isThere(name));
+  const missing = USED.filter((name) => !isInstalled(name));
   if (missing.length === 0) return;
   const packages = missing.flatMap((name) => peers[name].packages).join(' ');
   console.log(`Not here: ${missing.join(', ')}. Everything that needs them is left out.`);
   console.log(`Debian: apt-get install ${packages}\n`);
 }
 
-async function bench(options: BenchOptions, chosen: readonly Case[], place: Place): Promise<void> {
-  const about = machine(place);
+async function bench(options: BenchOptions, chosen: readonly Case[], place: BenchFolders): Promise<void> {
+  const about = describeMachine(place);
   const aboutLines = Object.entries(about).map(([key, value]) => `${`${key}:`.padEnd(9)}${value}`);
   console.log(aboutLines.join('\n'));
-  const world = new World(options, place, console.log);
+  const world = new BenchEnvironment(options, place, console.log);
   const done: Measured[] = [];
   for (const measured of chosen) {
     console.log(`\n${measured.title}`);
@@ -69,15 +69,15 @@ async function bench(options: BenchOptions, chosen: readonly Case[], place: Plac
     if (result) done.push(result);
   }
   console.log(`\n${'='.repeat(78)}\n${aboutLines.join('\n')}\n`);
-  console.log(done.map(table).join('\n\n'));
-  const targets = targetLines(done);
+  console.log(done.map(formatCase).join('\n\n'));
+  const targets = formatTargets(done);
   if (targets.length > 0) console.log(`\nTargets\n${targets.join('\n')}`);
-  if (options.json !== undefined) await writeFile(options.json, asJson(about, done));
+  if (options.json !== undefined) await writeFile(options.json, formatJson(about, done));
 }
 
 /** A case that cannot be measured says why, and the others go on. */
-async function tryCase(measured: Case, world: World): Promise<Measured | undefined> {
-  const missing = measured.needs.filter((name) => !isThere(name));
+async function tryCase(measured: Case, world: BenchEnvironment): Promise<Measured | undefined> {
+  const missing = measured.needs.filter((name) => !isInstalled(name));
   if (missing.length > 0) {
     console.log(`  left out: needs ${missing.join(', ')}`);
     return undefined;

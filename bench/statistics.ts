@@ -5,7 +5,7 @@ export interface Spread {
   readonly max: number;
 }
 
-export function spreadOf(values: readonly number[]): Spread {
+export function toSpread(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);
   const middle = (sorted.length - 1) / 2;
   const below = sorted[Math.floor(middle)] ?? Number.NaN;
@@ -17,6 +17,6 @@ export function spreadOf(values: readonly number[]): Spread {
  * The ratio round by round: servers that had their turns right after each other met the same machine, so what
  * else went on there weighs less than in a ratio of two medians.
  */
-export function ratioOf(ours: readonly number[], theirs: readonly number[]): Spread {
-  return spreadOf(ours.map((value, round) => value / (theirs[round] ?? Number.NaN)));
+export function ratioOf(isPorter: readonly number[], theirs: readonly number[]): Spread {
+  return toSpread(isPorter.map((value, round) => value / (theirs[round] ?? Number.NaN)));
 }

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-import './cli/heap.ts';
-import './cli/threads.ts';
+import './cli/lib/v8-heap.ts';
+import './cli/lib/thread-pool.ts';
 
 // Loaded after it: reading all the code is what lets the heap grow first.
-const { run } = await import('./cli/program.ts');
-const { processShell } = await import('./cli/shell.ts');
+const { runCommandLine } = await import('./cli/program.ts');
+const { createProcessContext } = await import('./cli/lib/command-context.ts');
 
 // `porter uploads | head`: a reader that has seen enough is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -12,4 +12,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
-process.exitCode = await run(process.argv.slice(2), processShell());
+process.exitCode = await runCommandLine(process.argv.slice(2), createProcessContext());

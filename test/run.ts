@@ -7,7 +7,7 @@ import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
-import { installMissingPeers } from './real/install.ts';
+import { installMissingPeers } from './real/peers/install-peers.ts';
 
 const TESTS = import.meta.dirname;
 

@@ -1,5 +1,5 @@
-import type { PeerName } from '../../test/real/peers.ts';
-import type { World } from '../world.ts';
+import type { PeerName } from '../../test/real/peers/peers.ts';
+import type { BenchEnvironment } from '../environment.ts';
 
 /** One thing that is measured. */
 export interface Case {
@@ -8,7 +8,7 @@ export interface Case {
   readonly title: string;
   /** What it cannot do without. Peers that are only compared with are left out where they are missing. */
   readonly needs: readonly PeerName[];
-  measure(world: World): Promise<Outcome>;
+  measure(world: BenchEnvironment): Promise<Outcome>;
 }
 
 /** What came out, for people and for `--json`. */
@@ -24,7 +24,7 @@ export interface Outcome {
 export interface Row {
   readonly name: string;
   /** Is it Porter? Every other row gets the ratio of each of these to it. */
-  readonly ours: boolean;
+  readonly isPorter: boolean;
   /** A figure a round, in the order of the rounds; rows of one case can be compared round by round. */
   readonly figures: readonly number[];
   /** Likewise: microseconds of processor time that the server itself used for each request, slot or megabyte. */
@@ -34,6 +34,6 @@ export interface Row {
 /** Something that was promised. Nothing fails where it is missed. */
 export interface Target {
   readonly text: string;
-  readonly reached: string;
+  readonly measured: string;
   readonly met: boolean;
 }

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ask } from '../../test/real/ask.ts';
+import { httpRequest } from '../../test/real/support/http-client.ts';
+import type { BenchEnvironment } from '../environment.ts';
 import type { FileServer } from '../servers/file-server.ts';
-import type { World } from '../world.ts';
 
 export const SMALL = 10_240;
 export const LARGE = 200_000_000;
@@ -18,7 +18,7 @@ export async function storeFiles(server: FileServer, count: number, size = SMALL
   const waiting = [...slots];
   const storer = async () => {
     for (let slot = waiting.pop(); slot; slot = waiting.pop()) {
-      const { status, text } = await ask(server.url + slot.putPath, {
+      const { status, text } = await httpRequest(server.url + slot.putPath, {
         method: 'PUT',
         headers: slot.headers,
         body,
@@ -34,8 +34,8 @@ export async function storeFiles(server: FileServer, count: number, size = SMALL
 const made = new Map<string, Promise<string>>();
 
 /** A file of `size` random bytes, made once. */
-export function bodyFile({ place }: World, size: number): Promise<string> {
-  const path = join(place.folder, `body-${size}`);
+export function bodyFile({ folders }: BenchEnvironment, size: number): Promise<string> {
+  const path = join(folders.folder, `body-${size}`);
   const known = made.get(path) ?? fillFile(path, size);
   made.set(path, known);
   return known;

@@ -1,9 +1,9 @@
-import { asContestant, type Contestant, compete, type Run } from '../compete.ts';
+import type { BenchEnvironment } from '../environment.ts';
 import { download, upload } from '../load/curl.ts';
 import { wrk } from '../load/wrk.ts';
+import { type Candidate, measureRounds, type Run, toCandidate } from '../rounds.ts';
 import type { FileServer } from '../servers/file-server.ts';
 import { ratioOf } from '../statistics.ts';
-import type { World } from '../world.ts';
 import type { Case, Row, Target } from './case.ts';
 import { bodyFile, CONNECTIONS, LARGE, SMALL, storeFiles } from './files.ts';
 
@@ -12,11 +12,11 @@ export const getSmall: Case = {
   title: `10 KB GET, one file, ${CONNECTIONS} connections`,
   needs: ['wrk'],
   async measure(world) {
-    const rows = await compete(
+    const rows = await measureRounds(
       world,
       await smallReaders(
         world,
-        [await world.porter(), ...(await world.rivals('nginx', 'ejabberd', 'prosody'))],
+        [await world.porter(), ...(await world.peers('nginx', 'ejabberd', 'prosody'))],
         1,
       ),
     );
@@ -30,7 +30,7 @@ export const getMany: Case = {
   needs: ['wrk', 'nginx'],
   async measure(world) {
     const servers = [await world.porter(), await world.nginx()];
-    return { unit: 'requests/s', rows: await compete(world, await smallReaders(world, servers, 1000)) };
+    return { unit: 'requests/s', rows: await measureRounds(world, await smallReaders(world, servers, 1000)) };
   },
 };
 
@@ -40,44 +40,48 @@ export const getLarge: Case = {
   needs: ['curl', 'nginx'],
   async measure(world) {
     const servers = [await world.porter(), await world.nginx()];
-    const readers: Contestant[] = [];
+    const readers: Candidate[] = [];
     for (const server of servers) readers.push(await largeReader(world, server));
-    return { unit: 'MB/s', rows: await compete(world, readers) };
+    return { unit: 'MB/s', rows: await measureRounds(world, readers) };
   },
 };
 
 /** For each server, reading small files of its own. */
 export async function smallReaders(
-  world: World,
+  world: BenchEnvironment,
   servers: readonly FileServer[],
   files: number,
-): Promise<Contestant[]> {
-  const readers: Contestant[] = [];
+): Promise<Candidate[]> {
+  const readers: Candidate[] = [];
   for (const server of servers) {
     const paths = await storeFiles(server, files);
-    readers.push({ ...asContestant(server), run: () => read(world, server, paths) });
+    readers.push({ ...toCandidate(server), run: () => read(world, server, paths) });
   }
   return readers;
 }
 
-function read({ options, place }: World, { url }: FileServer, paths: readonly string[]): Promise<Run> {
+function read(
+  { options, folders }: BenchEnvironment,
+  { url }: FileServer,
+  paths: readonly string[],
+): Promise<Run> {
   return wrk({
     url,
     connections: CONNECTIONS,
     seconds: options.seconds,
     requests: paths.map((path) => ({ path })),
     status: 200,
-    folder: place.folder,
+    folder: folders.folder,
   });
 }
 
 /** Reading one large file again and again. */
-export async function largeReader(world: World, server: FileServer): Promise<Contestant> {
+export async function largeReader(world: BenchEnvironment, server: FileServer): Promise<Candidate> {
   const [slot] = await server.slots(1, LARGE);
   if (!slot) throw new Error(`${server.name} gave no slot`);
   await upload(server, [slot], await bodyFile(world, LARGE));
   const urls = Array.from({ length: world.options.seconds * 2 }, () => server.url + slot.getPath);
-  return { ...asContestant(server), run: () => download(urls) };
+  return { ...toCandidate(server), run: () => download(urls) };
 }
 
 /** Both measured once on one machine in one hour; prosody-filer is in no distribution. */
@@ -92,15 +96,15 @@ const FILER_NOTE = [
 ];
 
 function filerTarget(rows: readonly Row[]): Target[] {
-  const ours = rows.find(({ name }) => name === 'Porter')?.figures ?? [];
+  const isPorter = rows.find(({ name }) => name === 'Porter')?.figures ?? [];
   const nginx = rows.find(({ name }) => name === 'nginx')?.figures;
   if (!nginx) return [];
   const implied = nginx.map((figure) => (figure * FILER) / NGINX_BESIDE_FILER);
-  const { median } = ratioOf(ours, implied);
+  const { median } = ratioOf(isPorter, implied);
   return [
     {
       text: `10 KB GET at least ${WANTED} times prosody-filer, implied`,
-      reached: `${median.toFixed(2)} times`,
+      measured: `${median.toFixed(2)} times`,
       met: median >= WANTED,
     },
   ];

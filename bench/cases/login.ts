@@ -1,10 +1,10 @@
 import { randomId } from '../../src/base/ids.ts';
-import { ask } from '../../test/real/ask.ts';
-import { asContestant, type Contestant, compete } from '../compete.ts';
-import { Inbox } from '../load/inbox.ts';
+import { httpRequest } from '../../test/real/support/http-client.ts';
+import type { BenchEnvironment } from '../environment.ts';
+import { MessageCounter } from '../load/inbox.ts';
+import { type Candidate, measureRounds, toCandidate } from '../rounds.ts';
 import { register } from '../servers/ejabberd.ts';
 import { USER, type XmppServer } from '../servers/xmpp-server.ts';
-import type { World } from '../world.ts';
 import type { Case } from './case.ts';
 
 /** Accounts of one round; all rounds together stay below the sessions that are kept. */
@@ -19,9 +19,9 @@ export const messagesLogin: Case = {
   needs: ['ejabberd'],
   async measure(world) {
     const server = await world.ejabberd();
-    const inbox = await Inbox.open(server.reader);
+    const inbox = await MessageCounter.open(server.reader);
     try {
-      const rows = await compete(world, await firstAndSecond(world, server, inbox));
+      const rows = await measureRounds(world, await firstAndSecond(world, server, inbox));
       return { unit: 'messages/s', rows, notes: NOTES };
     } finally {
       inbox.close();
@@ -33,8 +33,12 @@ const NOTES = [
   "The processor time is all of Porter's, its other threads included, where the answer to a SCRAM challenge is computed.",
 ];
 
-async function firstAndSecond(world: World, server: XmppServer, inbox: Inbox): Promise<Contestant[]> {
-  const porter = await world.porterBeside(server);
+async function firstAndSecond(
+  world: BenchEnvironment,
+  server: XmppServer,
+  inbox: MessageCounter,
+): Promise<Candidate[]> {
+  const porter = await world.porterWithXmppServer(server);
   const to = `${server.reader.user}@${server.reader.domain}`;
   const url = `${porter.url}/msg/${to}?wait=0`;
   let senders: Sender[] = [];
@@ -42,17 +46,17 @@ async function firstAndSecond(world: World, server: XmppServer, inbox: Inbox): P
     const started = performance.now();
     const before = inbox.arrived;
     await sendOneEach(url, senders);
-    await inbox.holds(before + senders.length);
+    await inbox.waitForCount(before + senders.length);
     return { done: senders.length, seconds: (performance.now() - started) / 1000 };
   };
   return [
     {
-      ...{ ...asContestant(porter), name: 'Porter, the first', run },
+      ...{ ...toCandidate(porter), name: 'Porter, the first', run },
       async prepare() {
         senders = await newAccounts(server);
       },
     },
-    { ...asContestant(porter), name: 'Porter, the second', run },
+    { ...toCandidate(porter), name: 'Porter, the second', run },
   ];
 }
 
@@ -68,7 +72,7 @@ async function sendOneEach(url: string, senders: readonly Sender[]): Promise<voi
     for (let from = waiting.pop(); from; from = waiting.pop()) {
       const Authorization = `Basic ${btoa(`${from.user}@${from.domain}:${from.password}`)}`;
       const headers = { Authorization, 'Content-Type': 'text/plain' };
-      const { status, text } = await ask(url, { method: 'POST', headers, body: 'Hello' });
+      const { status, text } = await httpRequest(url, { method: 'POST', headers, body: 'Hello' });
       if (status !== 201) throw new Error(`an answer was ${status} ${text}`);
     }
   };

@@ -1,11 +1,11 @@
 import { glob } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { BenchEnvironment } from '../environment.ts';
 import { upload } from '../load/curl.ts';
 import { SlowDownloads } from '../load/slow-downloads.ts';
 import { SlowUploads } from '../load/slow-uploads.ts';
-import { memoryOf } from '../process.ts';
+import { readMemory } from '../process.ts';
 import type { FileServer } from '../servers/file-server.ts';
-import type { World } from '../world.ts';
 import type { Case, Outcome, Row, Target } from './case.ts';
 import { bodyFile } from './files.ts';
 
@@ -25,9 +25,9 @@ export const memoryUploads: Case = {
   needs: [],
   async measure(world) {
     const porter = await world.freshPorter('Porter with uploads');
-    const started = row('after its start', (await memoryOf(porter.pid)).peak);
+    const started = row('after its start', (await readMemory(porter.pid)).peak);
     const slots = await porter.slots(UPLOADS, SIZE);
-    const slotted = row(`with ${UPLOADS} slots`, (await memoryOf(porter.pid)).peak);
+    const slotted = row(`with ${UPLOADS} slots`, (await readMemory(porter.pid)).peak);
     const uploads = await SlowUploads.start(porter.url, slots, SIZE);
     try {
       const rows = await slowThenFast(world, porter, uploads);
@@ -40,7 +40,7 @@ export const memoryUploads: Case = {
 };
 
 async function slowThenFast(
-  { options: { seconds } }: World,
+  { options: { seconds } }: BenchEnvironment,
   porter: FileServer,
   uploads: SlowUploads,
 ): Promise<Row[]> {
@@ -77,7 +77,7 @@ export const memoryDownloads: Case = {
   async measure(world) {
     const porter = await world.freshPorter('Porter with downloads');
     const url = porter.url + (await storeOne(world, porter));
-    const stored = row('after one upload', (await memoryOf(porter.pid)).peak);
+    const stored = row('after one upload', (await readMemory(porter.pid)).peak);
     const downloads = await SlowDownloads.start(url, DOWNLOADS, SPEED);
     try {
       const slow = await watch(porter, world.options.seconds * 2);
@@ -90,7 +90,7 @@ export const memoryDownloads: Case = {
   },
 };
 
-async function storeOne(world: World, porter: FileServer): Promise<string> {
+async function storeOne(world: BenchEnvironment, porter: FileServer): Promise<string> {
   const [slot] = await porter.slots(1, SIZE);
   if (!slot) throw new Error('no slot');
   await upload(porter, [slot], await bodyFile(world, SIZE));
@@ -102,7 +102,7 @@ async function watch({ pid }: FileServer, seconds: number, goOn = () => true): P
   const end = performance.now() + seconds * 1000;
   let most = 0;
   while (performance.now() < end && goOn()) {
-    most = Math.max(most, (await memoryOf(pid)).now);
+    most = Math.max(most, (await readMemory(pid)).now);
     await sleep(20);
   }
   return most;
@@ -123,7 +123,7 @@ async function filesLeft({ files }: FileServer, wanted: number): Promise<number>
   }
 }
 
-const row = (name: string, bytes: number): Row => ({ name, ours: true, figures: [bytes / 1e6] });
+const row = (name: string, bytes: number): Row => ({ name, isPorter: true, figures: [bytes / 1e6] });
 
 async function outcome(
   { pid }: FileServer,
@@ -131,10 +131,10 @@ async function outcome(
   what: string,
   notes: readonly string[] = [],
 ): Promise<Outcome> {
-  const { peak } = await memoryOf(pid);
+  const { peak } = await readMemory(pid);
   const target: Target = {
     text: `memory below 200 MB with ${what}`,
-    reached: `${Math.round(peak / 1e6)} MB`,
+    measured: `${Math.round(peak / 1e6)} MB`,
     met: peak < BOUND,
   };
   return { unit: 'MB', rows: [...rows, row('the most at any time', peak)], targets: [target], notes };

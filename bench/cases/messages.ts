@@ -1,19 +1,19 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ask } from '../../test/real/ask.ts';
-import { type Contestant, compete } from '../compete.ts';
-import { Inbox } from '../load/inbox.ts';
+import { httpRequest } from '../../test/real/support/http-client.ts';
+import type { BenchEnvironment } from '../environment.ts';
+import { MessageCounter } from '../load/inbox.ts';
 import { wrk } from '../load/wrk.ts';
+import { type Candidate, measureRounds } from '../rounds.ts';
 import { TOKEN, type XmppServer } from '../servers/xmpp-server.ts';
-import type { World } from '../world.ts';
 import type { Case } from './case.ts';
 import { CONNECTIONS } from './files.ts';
 
 /** One way to send the one text to the reader. */
 interface Way {
   readonly name: string;
-  readonly ours: boolean;
+  readonly isPorter: boolean;
   readonly url: string;
   readonly path: string;
   readonly pid: number;
@@ -42,7 +42,7 @@ export const messagesProsody = through(
 
 function through(
   peer: 'prosody' | 'ejabberd',
-  start: (world: World) => Promise<XmppServer>,
+  start: (world: BenchEnvironment) => Promise<XmppServer>,
   itsWays: (server: XmppServer) => Way[],
   notes: readonly string[],
 ): Case {
@@ -53,10 +53,13 @@ function through(
     async measure(world) {
       const server = await start(world);
       const ways = [...(await ourWays(world, server)), ...itsWays(server)];
-      const inbox = await Inbox.open(server.reader);
+      const inbox = await MessageCounter.open(server.reader);
       try {
         for (const way of ways) await checkWay(way, inbox);
-        const rows = await compete(world, await Promise.all(ways.map((way) => sender(world, way, inbox))));
+        const rows = await measureRounds(
+          world,
+          await Promise.all(ways.map((way) => sender(world, way, inbox))),
+        );
         return { unit: 'messages/s', rows, notes: [...NOTES, ...notes] };
       } finally {
         inbox.close();
@@ -73,14 +76,14 @@ const NOTES = [
 
 const jidOf = ({ user, domain }: XmppServer['account']) => `${user}@${domain}`;
 
-async function ourWays(world: World, server: XmppServer): Promise<Way[]> {
-  const { url, pid } = await world.porterBeside(server);
+async function ourWays(world: BenchEnvironment, server: XmppServer): Promise<Way[]> {
+  const { url, pid } = await world.porterWithXmppServer(server);
   const to = jidOf(server.reader);
   const sender = jidOf(server.account);
   const token = { Authorization: `Bearer ${TOKEN.token}` };
   const account = { Authorization: `Basic ${btoa(`${sender}:${server.account.password}`)}` };
   const way = (name: string, path: string, headers: Way['headers'], from: string, status: number): Way => ({
-    ...{ name: `Porter, ${name}`, ours: true, url, path, pid, body: TEXT, status, from },
+    ...{ name: `Porter, ${name}`, isPorter: true, url, path, pid, body: TEXT, status, from },
     headers: { 'Content-Type': 'text/plain', ...headers },
   });
   return [
@@ -95,7 +98,7 @@ function ejabberdWays({ url, pid, account, reader }: XmppServer): Way[] {
   const [from, to] = [jidOf(account), jidOf(reader)];
   const stanza = `<message type='chat'><body>${TEXT}</body></message>`;
   const way = (command: string, args: Readonly<Record<string, string>>): Way => ({
-    ...{ name: `its own ${command}`, ours: false, url, path: `/api/${command}`, pid, status: 200, from },
+    ...{ name: `its own ${command}`, isPorter: false, url, path: `/api/${command}`, pid, status: 200, from },
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(args),
   });
@@ -106,32 +109,35 @@ function ejabberdWays({ url, pid, account, reader }: XmppServer): Way[] {
 }
 
 /** Throws where what is sent this way does not arrive as it should: fast lies are not timed. */
-async function checkWay({ name, url, path, headers, body, status, from }: Way, inbox: Inbox): Promise<void> {
+async function checkWay(
+  { name, url, path, headers, body, status, from }: Way,
+  inbox: MessageCounter,
+): Promise<void> {
   const before = inbox.arrived;
-  const answer = await ask(url + path, { method: 'POST', headers, body });
+  const answer = await httpRequest(url + path, { method: 'POST', headers, body });
   assert.equal(answer.status, status, `${name} answered ${answer.status} ${answer.text}`);
-  await inbox.holds(before + 1);
+  await inbox.waitForCount(before + 1);
   assert.ok(inbox.last.includes(`<body>${TEXT}</body>`), `${name} sent ${inbox.last}`);
   const seen = /<message[^>]* from=(['"])(.*?)\1/.exec(inbox.last)?.[2] ?? '';
   assert.equal(seen.split('/')[0], from, `${name} sent it from another`);
 }
 
-async function sender(world: World, way: Way, inbox: Inbox): Promise<Contestant> {
-  const { options, place } = world;
-  const { name, ours, pid, url, path, headers, body, status } = way;
-  const bodyFile = join(place.folder, `message-${name.replaceAll(/\W+/g, '-')}`);
+async function sender(world: BenchEnvironment, way: Way, inbox: MessageCounter): Promise<Candidate> {
+  const { options, folders } = world;
+  const { name, isPorter, pid, url, path, headers, body, status } = way;
+  const bodyFile = join(folders.folder, `message-${name.replaceAll(/\W+/g, '-')}`);
   await writeFile(bodyFile, body);
-  const load = { url, method: 'POST', bodyFile, status, folder: place.folder } as const;
+  const load = { url, method: 'POST', bodyFile, status, folder: folders.folder } as const;
   return {
-    ...{ name, ours, pid },
+    ...{ name, isPorter, pid },
     async run() {
       const before = inbox.arrived;
       const bounds = { connections: CONNECTIONS, seconds: options.seconds };
       const { done, seconds } = await wrk({ ...load, ...bounds, requests: [{ path, headers }] });
-      const late = await inbox.holds(before + done);
+      const late = await inbox.waitForCount(before + done);
       return { done, seconds: seconds + late / 1000 };
     },
     // What was under way when the time was up.
-    cleanUp: () => inbox.quiet(),
+    cleanUp: () => inbox.waitUntilQuiet(),
   };
 }

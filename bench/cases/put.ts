@@ -1,12 +1,12 @@
 import { glob, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asContestant, type Contestant, compete, type Run } from '../compete.ts';
+import type { BenchEnvironment } from '../environment.ts';
 import { upload } from '../load/curl.ts';
 import { wrk } from '../load/wrk.ts';
+import { type Candidate, measureRounds, type Run, toCandidate } from '../rounds.ts';
 import type { FileServer, UploadSlot } from '../servers/file-server.ts';
-import { THROWN_AWAY } from '../servers/nginx.ts';
+import { DISCARD_PATH } from '../servers/nginx.ts';
 import { ratioOf } from '../statistics.ts';
-import type { World } from '../world.ts';
 import type { Case, Row, Target } from './case.ts';
 import { bodyFile, CONNECTIONS, LARGE, SMALL } from './files.ts';
 
@@ -15,9 +15,9 @@ export const putSmall: Case = {
   title: `10 KB PUT, each to a slot of its own, ${CONNECTIONS} connections`,
   needs: ['wrk'],
   async measure(world) {
-    const ours = [await world.porter(), await world.durablePorter()];
-    const servers = [...ours, ...(await world.rivals('nginx', 'ejabberd', 'prosody'))];
-    const rows = await compete(
+    const isPorter = [await world.porter(), await world.durablePorter()];
+    const servers = [...isPorter, ...(await world.peers('nginx', 'ejabberd', 'prosody'))];
+    const rows = await measureRounds(
       world,
       servers.map((server) => smallWriter(world, server)),
     );
@@ -32,7 +32,7 @@ export const putLarge: Case = {
   async measure(world) {
     const servers = [await world.porter(), await world.durablePorter(), await world.nginx()];
     const file = await bodyFile(world, LARGE);
-    const rows = await compete(
+    const rows = await measureRounds(
       world,
       servers.map((server) => largeWriter(world, server, file)),
     );
@@ -51,12 +51,12 @@ const OUR_PACE = 6000;
 /** The last ones are still under way when all that count are answered. */
 const SPARE = 2 * CONNECTIONS;
 
-function smallWriter(world: World, server: FileServer): Contestant {
+function smallWriter(world: BenchEnvironment, server: FileServer): Candidate {
   const pace = PACE[server.name] ?? OUR_PACE;
   const count = Math.round((pace * world.options.seconds) / 2);
   let slots: UploadSlot[] = [];
   return {
-    ...asContestant(server),
+    ...toCandidate(server),
     async prepare() {
       slots = await server.slots(count + SPARE, SMALL);
     },
@@ -65,7 +65,7 @@ function smallWriter(world: World, server: FileServer): Contestant {
 }
 
 async function putEach(
-  world: World,
+  world: BenchEnvironment,
   url: string,
   slots: readonly Pick<UploadSlot, 'putPath' | 'headers'>[],
   count: number,
@@ -79,25 +79,25 @@ async function putEach(
     count,
     bodyFile: await bodyFile(world, SMALL),
     status: 201,
-    folder: world.place.folder,
+    folder: world.folders.folder,
   });
 }
 
 /** How fast wrk is where nobody stores anything: near that, a figure tells of wrk and not of the server. */
-async function ceilingNote(world: World, servers: readonly FileServer[]): Promise<string[]> {
+async function ceilingNote(world: BenchEnvironment, servers: readonly FileServer[]): Promise<string[]> {
   const nginx = servers.find(({ name }) => name === 'nginx');
   if (!nginx) return [];
   const count = 20_000 * world.options.seconds;
-  const nowhere = Array.from({ length: count + SPARE }, () => ({ putPath: THROWN_AWAY, headers: {} }));
+  const nowhere = Array.from({ length: count + SPARE }, () => ({ putPath: DISCARD_PATH, headers: {} }));
   const { done, seconds } = await putEach(world, nginx.url, nowhere, count);
   const perSecond = Math.round(done / seconds).toLocaleString('en');
   return [`wrk's own ceiling: ${perSecond} PUTs a second, to an nginx that reads them and throws them away.`];
 }
 
-function largeWriter(world: World, server: FileServer, file: string): Contestant {
+function largeWriter(world: BenchEnvironment, server: FileServer, file: string): Candidate {
   let slots: UploadSlot[] = [];
   return {
-    ...asContestant(server),
+    ...toCandidate(server),
     async prepare() {
       slots = await server.slots(world.options.seconds * 2, LARGE);
     },
@@ -115,13 +115,13 @@ async function dropLarge(folder: string): Promise<void> {
 }
 
 function nginxTarget(rows: readonly Row[]): Target[] {
-  const ours = rows.find(({ name }) => name === 'Porter')?.figures ?? [];
+  const isPorter = rows.find(({ name }) => name === 'Porter')?.figures ?? [];
   const nginx = rows.find(({ name }) => name === 'nginx')?.figures ?? [];
-  const { median } = ratioOf(ours, nginx);
+  const { median } = ratioOf(isPorter, nginx);
   return [
     {
       text: "200 MB PUT at least as fast as nginx's",
-      reached: `${median.toFixed(2)} times`,
+      measured: `${median.toFixed(2)} times`,
       met: median >= 1,
     },
   ];

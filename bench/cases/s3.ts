@@ -1,10 +1,10 @@
-import type { PeerName } from '../../test/real/peers.ts';
-import { asContestant, type Contestant, compete, type Run } from '../compete.ts';
+import type { PeerName } from '../../test/real/peers/peers.ts';
+import type { BenchEnvironment } from '../environment.ts';
 import { upload } from '../load/curl.ts';
 import { wrk } from '../load/wrk.ts';
+import { type Candidate, measureRounds, type Run, toCandidate } from '../rounds.ts';
 import type { FileServer, UploadSlot } from '../servers/file-server.ts';
-import { onS3 } from '../servers/s3.ts';
-import type { World } from '../world.ts';
+import { withS3 } from '../servers/s3.ts';
 import type { Case } from './case.ts';
 import { bodyFile, LARGE, SMALL, storeFiles } from './files.ts';
 import { largeReader } from './get.ts';
@@ -26,7 +26,7 @@ const middle: Load = { size: MIDDLE, connections: 8, count: 48, perFile: MIDDLE 
 /** All that is sent stays in memory, and half as much again: two files of 200 MB a round. */
 const MOST_ROUNDS = 4;
 
-type Enter = (world: World, server: FileServer) => Contestant | Promise<Contestant>;
+type Enter = (world: BenchEnvironment, server: FileServer) => Candidate | Promise<Candidate>;
 
 export const s3Cases: readonly Case[] = [
   beside('10k-put', '10 KB PUT, 32 connections', 'wrk', 'requests/s', (world, server) =>
@@ -58,11 +58,11 @@ function beside(name: string, title: string, sender: PeerName, unit: string, ent
     title: `${title}, through Porter on S3 and to the same S3 itself`,
     needs: ['ceph', sender],
     measure: (world) =>
-      onS3(world, async (servers) => {
-        const contestants: Contestant[] = [];
+      withS3(world, async (servers) => {
+        const contestants: Candidate[] = [];
         for (const server of servers) contestants.push(await enter(world, server));
         const rounds = Math.min(world.options.rounds, MOST_ROUNDS);
-        return { unit, rows: await compete(world, contestants, rounds), notes: NOTES };
+        return { unit, rows: await measureRounds(world, contestants, rounds), notes: NOTES };
       }),
   };
 }
@@ -72,10 +72,10 @@ const NOTES = [
   'S3 itself is asked by links signed beforehand; Porter signs each request, and writes its ledger.',
 ];
 
-function writer(world: World, server: FileServer, load: Load): Contestant {
+function writer(world: BenchEnvironment, server: FileServer, load: Load): Candidate {
   let slots: UploadSlot[] = [];
   return {
-    ...asContestant(server),
+    ...toCandidate(server),
     async prepare() {
       slots = await server.slots(withSpare(load), load.size);
     },
@@ -89,10 +89,10 @@ function writer(world: World, server: FileServer, load: Load): Contestant {
 }
 
 /** Files that nobody has read before. */
-function firstReader(world: World, server: FileServer, load: Load): Contestant {
+function firstReader(world: BenchEnvironment, server: FileServer, load: Load): Candidate {
   let paths: string[] = [];
   return {
-    ...asContestant(server),
+    ...toCandidate(server),
     async prepare() {
       paths = await storeFiles(server, withSpare(load), load.size);
     },
@@ -101,22 +101,27 @@ function firstReader(world: World, server: FileServer, load: Load): Contestant {
   };
 }
 
-async function reader(world: World, server: FileServer, load: Load, files: number): Promise<Contestant> {
-  const { options, place } = world;
+async function reader(
+  world: BenchEnvironment,
+  server: FileServer,
+  load: Load,
+  files: number,
+): Promise<Candidate> {
+  const { options, folders } = world;
   const paths = await storeFiles(server, files, load.size);
   const { url } = server;
   const bounds = { connections: load.connections, seconds: options.seconds, status: 200 };
   const requests = paths.map((path) => ({ path }));
   return {
-    ...asContestant(server),
-    run: async () => inUnits(load, await wrk({ url, requests, ...bounds, folder: place.folder })),
+    ...toCandidate(server),
+    run: async () => inUnits(load, await wrk({ url, requests, ...bounds, folder: folders.folder })),
   };
 }
 
-function largeWriter(world: World, server: FileServer): Contestant {
+function largeWriter(world: BenchEnvironment, server: FileServer): Candidate {
   let slots: UploadSlot[] = [];
   return {
-    ...asContestant(server),
+    ...toCandidate(server),
     async prepare() {
       slots = await server.slots(1, LARGE);
     },
@@ -129,9 +134,9 @@ const withSpare = ({ count, connections }: Load) => count + 2 * connections;
 
 type Requests = Pick<Parameters<typeof wrk>[0], 'url' | 'method' | 'status' | 'requests' | 'bodyFile'>;
 
-async function counted(load: Load, { place }: World, requests: Requests): Promise<Run> {
+async function counted(load: Load, { folders }: BenchEnvironment, requests: Requests): Promise<Run> {
   const { connections, count } = load;
-  return inUnits(load, await wrk({ ...requests, connections, count, seconds: 300, folder: place.folder }));
+  return inUnits(load, await wrk({ ...requests, connections, count, seconds: 300, folder: folders.folder }));
 }
 
 const inUnits = ({ perFile }: Load, { done, seconds }: Run): Run => ({ done: done * perFile, seconds });

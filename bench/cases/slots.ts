@@ -1,10 +1,10 @@
-import { type Contestant, compete } from '../compete.ts';
+import type { BenchEnvironment } from '../environment.ts';
 import { slotPath } from '../load/slot-api.ts';
 import { wrk } from '../load/wrk.ts';
-import { takeXmppSlots } from '../load/xmpp-slots.ts';
+import { requestXmppSlots } from '../load/xmpp-slots.ts';
+import { type Candidate, measureRounds } from '../rounds.ts';
 import type { FileServer } from '../servers/file-server.ts';
 import type { XmppServer } from '../servers/xmpp-server.ts';
-import type { World } from '../world.ts';
 import type { Case } from './case.ts';
 import { CONNECTIONS, SMALL } from './files.ts';
 
@@ -14,7 +14,7 @@ export const slotsApi: Case = {
   needs: ['wrk'],
   async measure(world) {
     const servers = [await world.porter(), await world.durablePorter()];
-    const rows = await compete(world, slotTakers(world, servers));
+    const rows = await measureRounds(world, slotTakers(world, servers));
     return { unit: 'slots/s', rows, notes: ['django-xmpp-http-upload once did 530/s on such a machine.'] };
   },
 };
@@ -23,14 +23,14 @@ export const slotsProsody = beside('Prosody', 'prosody', 'http_file_share', (wor
 export const slotsEjabberd = beside('ejabberd', 'ejabberd', 'mod_http_upload', (world) => world.ejabberd());
 
 /** For each server, asking it for slots over HTTP. */
-export function slotTakers(world: World, servers: readonly FileServer[]): Contestant[] {
+export function slotTakers(world: BenchEnvironment, servers: readonly FileServer[]): Candidate[] {
   return servers.map((server) => overHttp(world, server));
 }
 
-function overHttp(world: World, server: FileServer): Contestant {
+function overHttp(world: BenchEnvironment, server: FileServer): Candidate {
   return {
     name: server.name,
-    ours: true,
+    isPorter: true,
     pid: server.pid,
     run: () =>
       wrk({
@@ -39,7 +39,7 @@ function overHttp(world: World, server: FileServer): Contestant {
         seconds: world.options.seconds,
         requests: [{ path: slotPath(SMALL), headers: { Accept: 'text/plain' } }],
         status: 200,
-        folder: world.place.folder,
+        folder: world.folders.folder,
       }),
   };
 }
@@ -49,7 +49,7 @@ function beside(
   name: string,
   peer: 'prosody' | 'ejabberd',
   module: string,
-  start: (world: World) => Promise<XmppServer>,
+  start: (world: BenchEnvironment) => Promise<XmppServer>,
 ): Case {
   return {
     name: `slots-${peer}`,
@@ -57,10 +57,14 @@ function beside(
     needs: [peer],
     async measure(world) {
       const server = await start(world);
-      const porter = await world.porterBeside(server);
-      const rows = await compete(world, [
-        overXmpp(world, server, server.component.jid, { name: porter.name, ours: true, pid: porter.pid }),
-        overXmpp(world, server, server.service, { name: `its own ${module}`, ours: false, pid: server.pid }),
+      const porter = await world.porterWithXmppServer(server);
+      const rows = await measureRounds(world, [
+        overXmpp(world, server, server.component.jid, { name: porter.name, isPorter: true, pid: porter.pid }),
+        overXmpp(world, server, server.service, {
+          name: `its own ${module}`,
+          isPorter: false,
+          pid: server.pid,
+        }),
       ]);
       return { unit: 'slots/s', rows, notes: NOTES[peer] };
     },
@@ -79,16 +83,16 @@ const NOTES = {
 const SLOTS_PER_SECOND = 3000;
 
 function overXmpp(
-  { options }: World,
+  { options }: BenchEnvironment,
   { account }: XmppServer,
   to: string,
-  contestant: Pick<Contestant, 'name' | 'ours' | 'pid'>,
-): Contestant {
+  contestant: Pick<Candidate, 'name' | 'isPorter' | 'pid'>,
+): Candidate {
   const count = options.seconds * SLOTS_PER_SECOND;
   return {
     ...contestant,
     async run() {
-      const { slots, seconds } = await takeXmppSlots({ account, to, count, size: SMALL });
+      const { slots, seconds } = await requestXmppSlots({ account, to, count, size: SMALL });
       return { done: slots.length, seconds };
     },
   };

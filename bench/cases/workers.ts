@@ -1,5 +1,5 @@
-import { compete } from '../compete.ts';
-import type { World } from '../world.ts';
+import type { BenchEnvironment } from '../environment.ts';
+import { measureRounds } from '../rounds.ts';
 import type { Case } from './case.ts';
 import { CONNECTIONS } from './files.ts';
 import { smallReaders } from './get.ts';
@@ -12,7 +12,7 @@ export const workersGet: Case = {
   title: `10 KB GET, one file, ${CONNECTIONS} connections, by one process and by two`,
   needs: ['wrk'],
   async measure(world) {
-    const rows = await compete(world, await smallReaders(world, await both(world), 1));
+    const rows = await measureRounds(world, await smallReaders(world, await both(world), 1));
     return { unit: 'requests/s', rows, notes: NOTES };
   },
 };
@@ -22,9 +22,9 @@ export const workersSlots: Case = {
   title: `Slots by the slot API, ${CONNECTIONS} connections, by one process and by two`,
   needs: ['wrk'],
   async measure(world) {
-    const rows = await compete(world, slotTakers(world, await both(world)));
+    const rows = await measureRounds(world, slotTakers(world, await both(world)));
     return { unit: 'slots/s', rows, notes: NOTES };
   },
 };
 
-const both = async (world: World) => [await world.porter(), await world.crewedPorter(2)];
+const both = async (world: BenchEnvironment) => [await world.porter(), await world.porterWithWorkers(2)];

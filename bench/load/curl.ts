@@ -1,5 +1,5 @@
-import { runProgram } from '../../test/real/program.ts';
-import type { Run } from '../compete.ts';
+import { runProgram } from '../../test/real/support/program.ts';
+import type { Run } from '../rounds.ts';
 import type { FileServer, UploadSlot } from '../servers/file-server.ts';
 
 /** Megabytes, over one connection, one file after the other. */

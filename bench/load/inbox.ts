@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Account, XmppClient } from './xmpp.ts';
+import { type Account, XmppClient } from './xmpp-client.ts';
 
 const END = '</message>';
 /** Milliseconds without a message after which no more are on their way. */
@@ -7,7 +7,7 @@ const QUIET = 300;
 const PATIENCE = 60_000;
 
 /** Somebody who is online and counts what is sent to them. */
-export class Inbox {
+export class MessageCounter {
   /** Messages so far. */
   arrived = 0;
   /** The last one as it came. */
@@ -17,25 +17,25 @@ export class Inbox {
 
   private constructor(client: XmppClient) {
     this.#client = client;
-    client.listen((text) => this.#take(text));
+    client.goOnline((text) => this.#take(text));
   }
 
-  static async open(account: Account): Promise<Inbox> {
-    const inbox = new Inbox(await XmppClient.login(account));
+  static async open(account: Account): Promise<MessageCounter> {
+    const inbox = new MessageCounter(await XmppClient.login(account));
     // Their own presence comes back when they are online.
     await inbox.#until(() => inbox.#begun.includes('<presence'), 'their presence');
     return inbox;
   }
 
   /** Waits until there have been so many, and says how many milliseconds that took. */
-  async holds(count: number): Promise<number> {
+  async waitForCount(count: number): Promise<number> {
     const started = performance.now();
     await this.#until(() => this.arrived >= count, `message ${count}`);
     return performance.now() - started;
   }
 
   /** Waits until no more come. */
-  async quiet(): Promise<void> {
+  async waitUntilQuiet(): Promise<void> {
     for (let before = -1; before !== this.arrived; ) {
       before = this.arrived;
       await sleep(QUIET);

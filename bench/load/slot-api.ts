@@ -9,7 +9,7 @@ export function slotPath(size: number, name = FILE_NAME): string {
 }
 
 /** Slots from the slot API, before anything is timed. */
-export async function takeSlots(url: string, count: number, size: number): Promise<UploadSlot[]> {
+export async function requestSlots(url: string, count: number, size: number): Promise<UploadSlot[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   const address = url + slotPath(size);
   const slots: UploadSlot[] = [];

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Program } from '../../test/real/program.ts';
-import type { Run } from '../compete.ts';
+import { Program } from '../../test/real/support/program.ts';
+import type { Run } from '../rounds.ts';
 
 /** One request that wrk is to send. Header names and values as they go over the wire. */
 export interface WrkRequest {
@@ -64,7 +64,7 @@ function lineOf({ path, headers = {} }: WrkRequest): string {
 /** wrk sleeps through its whole time even if its thread has ended; an interrupt wakes it. */
 async function endWhenCounted(program: Program): Promise<void> {
   const counted = () => !program.running || program.stderr.includes('counted');
-  await program.until('all answers', counted, 300);
+  await program.waitFor('all answers', counted, 300);
   program.signal('SIGINT');
 }
 

@@ -1,12 +1,12 @@
 import { FILE_NAME, FILE_TYPE, type UploadSlot } from '../servers/file-server.ts';
-import { type Account, XmppClient } from './xmpp.ts';
+import { type Account, XmppClient } from './xmpp-client.ts';
 
 /** Requests of one client that are under way at a time. */
 const WINDOW = 32;
 /** Clients, as a server sees several users. */
 const CLIENTS = 4;
 
-export interface XmppSlotOrder {
+export interface XmppSlotOptions {
   readonly account: Account;
   /** The service that is asked. */
   readonly to: string;
@@ -21,13 +21,13 @@ export interface XmppSlots {
 }
 
 /** Slots by XEP-0363, from several clients with many requests under way each. Fails at the first refusal. */
-export async function takeXmppSlots({ account, to, count, size }: XmppSlotOrder): Promise<XmppSlots> {
+export async function requestXmppSlots({ account, to, count, size }: XmppSlotOptions): Promise<XmppSlots> {
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => XmppClient.login(account)));
   const answers: string[] = [];
   const started = performance.now();
   const share = Math.ceil(count / CLIENTS);
   const ask = (number: number) => requestFor(to, number, size);
-  await Promise.all(clients.map((client) => client.ask(share, WINDOW, ask, (iq) => answers.push(iq))));
+  await Promise.all(clients.map((client) => client.sendIqs(share, WINDOW, ask, (iq) => answers.push(iq))));
   const seconds = (performance.now() - started) / 1000;
   for (const client of clients) client.end();
   return { slots: answers.map(readSlot), seconds };

@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ask } from '../../test/real/ask.ts';
-import { launchNode } from '../../test/real/ejabberd.ts';
-import { freePorts } from '../../test/real/ports.ts';
+import { startErlangNode } from '../../test/real/peers/ejabberd.ts';
+import { httpRequest } from '../../test/real/support/http-client.ts';
+import { freePorts } from '../../test/real/support/ports.ts';
 import type { FileServer } from './file-server.ts';
 import {
   COMPONENT,
@@ -25,7 +25,7 @@ export async function ejabberdServer(parent: string): Promise<XmppServer> {
   // JSON is YAML.
   await writeFile(join(folder, 'ejabberd.yml'), JSON.stringify(configOf(ports, files)));
   await writeFile(join(folder, 'inetrc'), '{lookup, ["file", "native"]}.\n');
-  const program = await launchNode(folder, [client, component, http]);
+  const program = await startErlangNode(folder, [client, component, http]);
   const server = xmppServer('ejabberd', program, ports, files);
   for (const account of [USER, READER]) await register(server, account);
   return server;
@@ -56,7 +56,7 @@ function configOf({ client, component, http }: XmppPorts, files: string) {
 export async function register({ url }: FileServer, { user, password, domain }: typeof USER): Promise<void> {
   const body = JSON.stringify({ user, host: domain, password });
   const headers = { 'Content-Type': 'application/json' };
-  const { status, text } = await ask(`${url}/api/register`, {
+  const { status, text } = await httpRequest(`${url}/api/register`, {
     method: 'POST',
     headers,
     body,

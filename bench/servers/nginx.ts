@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { randomId } from '../../src/base/ids.ts';
-import { answering, freePort } from '../../test/real/ports.ts';
-import { Program } from '../../test/real/program.ts';
+import { arePortsOpen, freePort } from '../../test/real/support/ports.ts';
+import { Program } from '../../test/real/support/program.ts';
 import { FILE_TYPE, type FileServer } from './file-server.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function nginxServer(parent: string): Promise<FileServer> {
   const config = join(folder, 'nginx.conf');
   await writeFile(config, configOf(folder, files, port));
   const program = new Program('nginx', ['-p', folder, '-e', 'stderr', '-c', config]);
-  await program.until(`port ${port}`, () => answering([port]));
+  await program.waitFor(`port ${port}`, () => arePortsOpen([port]));
   return {
     name: 'nginx',
     url: `http://127.0.0.1:${port}`,
@@ -28,7 +28,7 @@ export async function nginxServer(parent: string): Promise<FileServer> {
 }
 
 /** PUTs to this path are read and forgotten: how fast the sender is when nobody stores anything. */
-export const THROWN_AWAY = '/thrown-away';
+export const DISCARD_PATH = '/thrown-away';
 
 /** Folders as Porter has them, so that both spread their files alike. */
 function freshSlot() {
@@ -63,7 +63,7 @@ http {
       dav_methods PUT DELETE;
       create_full_put_path on;
     }
-    location = ${THROWN_AWAY} { return 201; }
+    location = ${DISCARD_PATH} { return 201; }
   }
 }
 `;

@@ -1,8 +1,8 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort } from '../../test/real/ports.ts';
-import { Program } from '../../test/real/program.ts';
-import { takeSlots } from '../load/slot-api.ts';
+import { freePort } from '../../test/real/support/ports.ts';
+import { Program } from '../../test/real/support/program.ts';
+import { requestSlots } from '../load/slot-api.ts';
 import type { FileServer } from './file-server.ts';
 
 /** What `npm run build` makes of `src/main.ts`: what a user of the package runs. */
@@ -47,13 +47,13 @@ export async function porterServer(options: PorterOptions): Promise<FileServer> 
     cwd: folder,
     ...(s3 && { env: s3.env }),
   });
-  await program.until('readiness', () => isReady(url));
+  await program.waitFor('readiness', () => isReady(url));
   return {
     name,
     url,
     files,
     pid: program.pid,
-    slots: (count, size) => takeSlots(url, count, size),
+    slots: (count, size) => requestSlots(url, count, size),
   };
 }
 

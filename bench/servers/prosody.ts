@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { answering, freePorts } from '../../test/real/ports.ts';
-import { Program, runProgram } from '../../test/real/program.ts';
+import { arePortsOpen, freePorts } from '../../test/real/support/ports.ts';
+import { Program, runProgram } from '../../test/real/support/program.ts';
 import {
   COMPONENT,
   READER,
@@ -23,7 +23,7 @@ export async function prosodyServer(parent: string): Promise<XmppServer> {
   await chmod(folder, 0o755);
   await writeFile(config, configOf(folder, ports));
   const program = new Program('prosody', ['-F', '--config', config]);
-  await program.until('its ports', () => answering([client, component, http]));
+  await program.waitFor('its ports', () => arePortsOpen([client, component, http]));
   for (const account of [USER, READER]) await register(config, account);
   return xmppServer('Prosody', program, ports, join(folder, 'data'));
 }

@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { randomId } from '../../src/base/ids.ts';
-import { type RunningS3, startS3 } from '../../test/real/s3.ts';
-import { checkAnswers } from '../check.ts';
-import { childrenOf } from '../process.ts';
-import type { World } from '../world.ts';
+import { type S3Server, startS3 } from '../../test/real/peers/s3.ts';
+import { checkAnswers } from '../check-answers.ts';
+import type { BenchEnvironment } from '../environment.ts';
+import { readChildPids } from '../process.ts';
 import { FILE_TYPE, type FileServer, type UploadSlot } from './file-server.ts';
 import { porterServer } from './porter.ts';
 
@@ -13,17 +13,17 @@ import { porterServer } from './porter.ts';
  * Porter on a real S3 server, and that server itself, for the time of `use`: it keeps all that it is given in memory
  * and gives none of it back, so that each case has one of its own.
  */
-export async function onS3<T>(
-  { place, say }: World,
+export async function withS3<T>(
+  { folders, log }: BenchEnvironment,
   use: (servers: readonly [porter: FileServer, s3: FileServer]) => Promise<T>,
 ): Promise<T> {
-  say('  starting Ceph, and Porter on it, and checking their answers');
+  log('  starting Ceph, and Porter on it, and checking their answers');
   const s3 = await startS3();
   let porter: FileServer | undefined;
   try {
     const { env } = s3;
-    const blobs = s3.place(await s3.newBucket());
-    porter = await porterServer({ name: 'Porter', folder: place.folder, sync: false, s3: { blobs, env } });
+    const blobs = s3.blobsUrl(await s3.createBucket());
+    porter = await porterServer({ name: 'Porter', folder: folders.folder, sync: false, s3: { blobs, env } });
     const itself = await s3Server(s3);
     for (const server of [porter, itself]) await checkAnswers(server);
     return await use([porter, itself]);
@@ -34,9 +34,9 @@ export async function onS3<T>(
 }
 
 /** Straight to S3, by links signed beforehand: the same sender, and nothing of a client's own work. */
-async function s3Server(s3: RunningS3): Promise<FileServer> {
+async function s3Server(s3: S3Server): Promise<FileServer> {
   const { endpoint, accessKey, secretKey } = s3;
-  const Bucket = await s3.newBucket();
+  const Bucket = await s3.createBucket();
   const client = new S3Client({
     endpoint,
     credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
@@ -72,7 +72,7 @@ function pathOf(link: string): string {
 
 /** Of the process that speaks S3; what it asks of the store beside it is not in its processor time. */
 async function gatewayPid(): Promise<number> {
-  for (const pid of await childrenOf('self')) {
+  for (const pid of await readChildPids('self')) {
     if ((await readFile(`/proc/${pid}/comm`, 'utf8')).trim() === 'radosgw') return pid;
   }
   throw new Error('no radosgw is running');

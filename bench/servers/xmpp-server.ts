@@ -1,6 +1,6 @@
-import type { Program } from '../../test/real/program.ts';
-import type { Account } from '../load/xmpp.ts';
-import { takeXmppSlots } from '../load/xmpp-slots.ts';
+import type { Program } from '../../test/real/support/program.ts';
+import type { Account } from '../load/xmpp-client.ts';
+import { requestXmppSlots } from '../load/xmpp-slots.ts';
 import type { FileServer } from './file-server.ts';
 
 /** An XMPP server that shares files by a module of its own, and has a component entry for Porter. */
@@ -39,6 +39,6 @@ export function xmppServer(name: string, { pid }: Program, ports: XmppPorts, fil
     reader: { ...READER, port: ports.client },
     service: SERVICE,
     component: { ...COMPONENT, server: `127.0.0.1:${ports.component}` },
-    slots: async (count, size) => (await takeXmppSlots({ account, to: SERVICE, count, size })).slots,
+    slots: async (count, size) => (await requestXmppSlots({ account, to: SERVICE, count, size })).slots,
   };
 }

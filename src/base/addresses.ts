@@ -21,7 +21,7 @@ export function parseAddressRange(text: string): AddressRange | undefined {
  * Says whether an address lies in one of these ranges. IPv4 addresses are known in their IPv6 clothes
  * (`::ffff:127.0.0.1`) too. Ranges that are none match nothing; the config has refused them before.
  */
-export function addressMatcher(ranges: readonly string[]): (address: string | undefined) => boolean {
+export function createAddressMatcher(ranges: readonly string[]): (address: string | undefined) => boolean {
   const list = new BlockList();
   for (const text of ranges) {
     const range = parseAddressRange(text);

@@ -144,7 +144,7 @@ export function errorRow(code: ErrorCode): ErrorRow {
   return errorTable[code];
 }
 
-export interface RefusalFacts {
+export interface RefusalDetails {
   /** Replaces the table's text. */
   readonly text?: string;
   /** For `file_too_large`, bytes. */
@@ -163,7 +163,7 @@ export class Refusal extends Error {
   readonly retryAt: number | undefined;
   readonly condition: string | undefined;
 
-  constructor(code: ErrorCode, facts: RefusalFacts = {}) {
+  constructor(code: ErrorCode, facts: RefusalDetails = {}) {
     super(
       facts.text ?? errorTable[code].text,
       facts.cause === undefined ? undefined : { cause: facts.cause },

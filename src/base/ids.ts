@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Crockford's 32: lower case only, so that ids survive case-folding file systems, and none looks like another. */
-export const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+export const ID_ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** 130 random bits as 26 characters of `[0-9a-z]`: a claim, a secret, the name of a process. */
 export function randomId(): string {
@@ -10,7 +10,7 @@ export function randomId(): string {
 
 function randomText(length: number): string {
   let text = '';
-  for (const byte of takeRandom(length)) text += ALPHABET[byte & 31];
+  for (const byte of takeRandom(length)) text += ID_ALPHABET[byte & 31];
   return text;
 }
 
@@ -21,21 +21,21 @@ const DATED = 7;
  * The same length, the second of `now` (ms since 1970) in front of 95 random bits: an upload's id, a PUT token. Indexes keep
  * together what came together, so that a slot costs the same however many there were before it.
  */
-export function datedId(now: number): string {
-  return dated(now) + randomText(26 - DATED);
+export function timeOrderedId(now: number): string {
+  return idTimePrefix(now) + randomText(26 - DATED);
 }
 
 /** The second of a moment (ms since 1970), as all such ids begin. */
-export function dated(now: number): string {
+export function idTimePrefix(now: number): string {
   let text = '';
   for (let left = Math.floor(now / 1000), i = 0; i < DATED; i += 1, left = Math.floor(left / 32)) {
-    text = ALPHABET[left % 32] + text;
+    text = ID_ALPHABET[left % 32] + text;
   }
   return text;
 }
 
 /** What the ledger keeps of a PUT token: when it was made, which tells where it lies in the index, and a hash of it all. */
-export function putKeyOf(token: string): string {
+export function toPutKey(token: string): string {
   return token.slice(0, DATED) + sha256Hex(token);
 }
 
@@ -56,7 +56,7 @@ export function sha256Hex(text: string | Uint8Array): string {
 }
 
 /** Compares two secrets in a time that depends on neither. */
-export function sameSecret(given: string, expected: string): boolean {
+export function secretsEqual(given: string, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(expected));
 }

@@ -27,12 +27,12 @@ export function parseJid(text: string): Jid | undefined {
 }
 
 /** `local@domain` or `domain`, folded: the name under which an owner is kept. Undefined where it is no JID. */
-export function bareJid(text: string): string | undefined {
+export function parseBareJid(text: string): string | undefined {
   const jid = parseJid(text);
-  return jid && bareOf(jid);
+  return jid && formatBareJid(jid);
 }
 
-export function bareOf(jid: Jid): string {
+export function formatBareJid(jid: Jid): string {
   return jid.local === '' ? jid.domain : `${jid.local}@${jid.domain}`;
 }
 

@@ -5,7 +5,7 @@
  * may be seen is the ledger's business: a store may show bytes under their key before they are whole.
  * Native failures become `BlobFault`s at this edge, with the cause kept.
  */
-export interface Blobs {
+export interface BlobStore {
   /**
    * Writes a blob from batches of chunks as they come. A batch belongs to the store until it asks for the next
    * (a store that needs it longer copies it); the source gathers the next one meanwhile.
@@ -19,7 +19,7 @@ export interface Blobs {
    * `put`; undefined where that cannot be done and it has to be copied. Whatever lies under the key is replaced.
    * A store that never can leaves this out.
    */
-  adopt?(key: string, file: string): Promise<number | undefined>;
+  linkFile?(key: string, file: string): Promise<number | undefined>;
 
   /**
    * A blob for reading, or undefined where there is none. What is being read stays readable to its end if the blob is
@@ -40,16 +40,16 @@ export interface Blobs {
    * Removes what broken writes have left where no blob is ever looked for, unless something came to it since
    * `before` (ms since 1970); returns how many. A store whose leftovers lie under a key leaves this out.
    */
-  tidy?(before: number): Promise<number>;
+  removeAbandonedWrites?(before: number): Promise<number>;
 
   /** A link by which anybody can fetch the blob from the store itself. A store without such links leaves this out. */
-  link?(key: string, order: LinkOrder): Promise<string>;
+  presignUrl?(key: string, order: PresignOptions): Promise<string>;
 
   /** Room that is left, or undefined where a store has no such notion. */
   space(): Promise<{ readonly free: number; readonly total: number } | undefined>;
 
   /** Rejects with a `BlobFault` where the store cannot take writes now. */
-  ready(): Promise<void>;
+  checkWritable(): Promise<void>;
 
   close(): Promise<void>;
 }
@@ -66,11 +66,11 @@ export interface OpenBlob {
 }
 
 /** What a link is good for, and what the store says in the headers of its answer. */
-export interface LinkOrder {
+export interface PresignOptions {
   /** Ms since 1970; the same order gives the same link. */
   readonly signedAt: number;
   /** Seconds from `signedAt`, at least 1. */
-  readonly lifetime: number;
+  readonly lifetimeSeconds: number;
   readonly type: string;
   readonly disposition: string;
   readonly cacheControl: string;
@@ -82,13 +82,13 @@ export interface StoredBlob {
   readonly modifiedAt: number;
 }
 
-export type BlobFaultKind = 'full' | 'denied' | 'missing' | 'exists' | 'failed';
+export type BlobErrorKind = 'full' | 'denied' | 'missing' | 'exists' | 'failed';
 
 /** A store's failure, in our words. `full` becomes 507 at every door. */
-export class BlobFault extends Error {
-  readonly kind: BlobFaultKind;
+export class BlobError extends Error {
+  readonly kind: BlobErrorKind;
 
-  constructor(kind: BlobFaultKind, message: string, cause?: unknown) {
+  constructor(kind: BlobErrorKind, message: string, cause?: unknown) {
     super(message, { cause });
     this.name = 'BlobFault';
     this.kind = kind;

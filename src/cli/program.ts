@@ -1,26 +1,26 @@
 import { Command } from 'commander';
 import { description, version } from '../base/version.ts';
-import { addCheck } from './check.ts';
-import { addCleanup } from './cleanup.ts';
-import { addDelete } from './delete.ts';
-import { addDoctor } from './doctor.ts';
-import { tellFailure } from './fail.ts';
-import { addForget } from './forget.ts';
-import { addFsck } from './fsck.ts';
-import { addImport } from './import.ts';
-import { addInit } from './init.ts';
-import { addMove } from './move.ts';
-import { addReference } from './reference.ts';
-import { addSend } from './send.ts';
-import { addServe } from './serve.ts';
-import type { Shell } from './shell.ts';
-import { addStats } from './stats.ts';
-import { addUploads } from './uploads.ts';
-import { addUsers } from './users.ts';
-import { addWhy } from './why.ts';
+import { addCheck } from './commands/check.ts';
+import { addCleanup } from './commands/cleanup.ts';
+import { addDelete } from './commands/delete.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addForget } from './commands/forget.ts';
+import { addFsck } from './commands/fsck.ts';
+import { addImport } from './commands/import.ts';
+import { addInit } from './commands/init.ts';
+import { addMove } from './commands/move.ts';
+import { addReference } from './commands/reference.ts';
+import { addSend } from './commands/send.ts';
+import { addServe } from './commands/serve.ts';
+import { addStats } from './commands/stats.ts';
+import { addUploads } from './commands/uploads.ts';
+import { addUsers } from './commands/users.ts';
+import { addWhy } from './commands/why.ts';
+import type { CommandContext } from './lib/command-context.ts';
+import { reportCommandError } from './lib/command-error.ts';
 
 /** One command: a file beside this one that exports such a function. */
-export type AddCommand = (program: Command, shell: Shell) => void;
+export type AddCommand = (program: Command, shell: CommandContext) => void;
 
 /** In the order of `porter --help`. */
 const commands: readonly AddCommand[] = [
@@ -43,16 +43,16 @@ const commands: readonly AddCommand[] = [
 ];
 
 /** Runs one command line (without `node` and the script) and returns its exit code. Never throws. */
-export async function run(args: readonly string[], shell: Shell): Promise<number> {
+export async function runCommandLine(args: readonly string[], shell: CommandContext): Promise<number> {
   try {
     await createProgram(shell).parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
-    return tellFailure(shell, error);
+    return reportCommandError(shell, error);
   }
 }
 
-export function createProgram(shell: Shell): Command {
+export function createProgram(shell: CommandContext): Command {
   const program = new Command('porter')
     .description(description)
     .version(version, '-V, --version', 'print the version')
@@ -61,10 +61,10 @@ export function createProgram(shell: Shell): Command {
     .option('-c, --config <file>', 'config file (default: PORTER_CONFIG, or porter.yml if it is there)')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
-      writeOut: (text) => shell.out.write(text),
-      writeErr: (text) => shell.err.write(text),
-      getOutHelpWidth: () => shell.out.columns ?? 80,
-      getErrHelpWidth: () => shell.err.columns ?? 80,
+      writeOut: (text) => shell.stdout.write(text),
+      writeErr: (text) => shell.stderr.write(text),
+      getOutHelpWidth: () => shell.stdout.columns ?? 80,
+      getErrHelpWidth: () => shell.stderr.columns ?? 80,
     })
     .showHelpAfterError('(porter --help lists what there is)')
     .exitOverride()

@@ -1,6 +1,6 @@
+import { ConfigError, type ConfigProblem } from './config-error.ts';
 import type { Config } from './load.ts';
-import { ConfigError, type Problem } from './problems.ts';
-import { lineOfKey } from './yaml.ts';
+import { findKeyLine } from './parse-yaml.ts';
 
 /** Parts of Porter that a config can ask for, by the key that asks. */
 const asked = {
@@ -19,16 +19,16 @@ const asked = {
 export type Feature = keyof typeof asked;
 
 /** The features that this config asks for. */
-export function featuresOf(config: Config): Feature[] {
+export function requestedFeatures(config: Config): Feature[] {
   return (Object.keys(asked) as Feature[]).filter((feature) => asked[feature](config));
 }
 
 /** A problem for every feature that is asked for and not among `built`. */
-export function missingFeatures(config: Config, built: ReadonlySet<Feature>): Problem[] {
-  return featuresOf(config)
+export function findUnsupportedFeatures(config: Config, built: ReadonlySet<Feature>): ConfigProblem[] {
+  return requestedFeatures(config)
     .filter((feature) => !built.has(feature))
     .map((feature) => ({
-      line: lineOfKey(config.lines, feature),
+      line: findKeyLine(config.lines, feature),
       key: feature,
       message: 'this version of Porter does not have it yet',
       hint: 'remove it, so that nobody relies on it',
@@ -36,13 +36,13 @@ export function missingFeatures(config: Config, built: ReadonlySet<Feature>): Pr
 }
 
 /** Throws a `ConfigError` where the config asks for more than is `built`: better no start than half of one. */
-export function refuseMissingFeatures(config: Config, built: ReadonlySet<Feature>): void {
-  const problems = missingFeatures(config, built);
+export function assertSupportedFeatures(config: Config, built: ReadonlySet<Feature>): void {
+  const problems = findUnsupportedFeatures(config, built);
   if (problems.length > 0) throw new ConfigError(config.file ?? 'the config', problems);
 }
 
 /** What this version has. A later one adds a line here with the door it builds. */
-export const builtFeatures: ReadonlySet<Feature> = new Set<Feature>([
+export const supportedFeatures: ReadonlySet<Feature> = new Set<Feature>([
   'component',
   'slot_api',
   'external',

@@ -1,14 +1,20 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
-import { presenceProblems, settingProblems, warningsOf } from './checks.ts';
-import { type Context, type Environment, expandEnvironment, readSecretFiles, reasonOf } from './expand.ts';
-import { hintFor } from './hints.ts';
-import { describe } from './kinds.ts';
-import { ConfigError, type Problem } from './problems.ts';
-import { type Settings, schema } from './schema.ts';
-import { allPaths, fileKeys, structureAt } from './structure.ts';
-import { childKey, keyPath, lineOfKey, readYaml } from './yaml.ts';
+import { ConfigError, type ConfigProblem } from './config-error.ts';
+import {
+  type Environment,
+  expandEnvironment,
+  fileErrorReason,
+  type LoadContext,
+  readSecretFiles,
+} from './environment-and-secrets.ts';
+import { hintFor } from './key-hints.ts';
+import { checkOptions, checkRawOptions, findWarnings } from './option-checks.ts';
+import { childKey, findKeyLine, keyPath, parseYaml } from './parse-yaml.ts';
+import { type ConfigOptions, configSchema } from './schema/config-schema.ts';
+import { listFileKeys, listKeyPaths, structureAt } from './schema/structure.ts';
+import { describeValue } from './schema/value-types.ts';
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
@@ -17,7 +23,7 @@ type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonl
  * absolute; null where an option is off or has no limit. Deeply frozen plain data.
  */
 export type Config = DeepReadonly<
-  Settings & {
+  ConfigOptions & {
     /** The absolute path of the file it was read from; null where there was none and the defaults for a trial hold. */
     file: string | null;
     /** Sentences about what may be meant but should be seen. */
@@ -38,7 +44,11 @@ export async function loadConfig(
 ): Promise<Config> {
   const path = resolve(file);
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    throw new ConfigError(name, [{ line: 0, key: '', message: `cannot be read: ${reasonOf(error)}` }], error);
+    throw new ConfigError(
+      name,
+      [{ line: 0, key: '', message: `cannot be read: ${fileErrorReason(error)}` }],
+      error,
+    );
   });
   return parseConfig(text, { file: path, name, folder: dirname(path), env });
 }
@@ -55,15 +65,15 @@ export interface ParseOptions {
 /** As `loadConfig`, from text. Files of secrets are read at once. */
 export function parseConfig(text: string, options: ParseOptions): Config {
   const { file, folder, env } = options;
-  const source = readYaml(text);
-  const problems: Problem[] = [...source.problems];
-  const context: Context = { lines: source.lines, folder, env, problems };
-  const value = readSecretFiles(context, schema, expandEnvironment(context, source.value));
-  const result = schema.safeParse(value);
+  const source = parseYaml(text);
+  const problems: ConfigProblem[] = [...source.problems];
+  const context: LoadContext = { lines: source.lines, folder, env, problems };
+  const value = readSecretFiles(context, configSchema, expandEnvironment(context, source.value));
+  const result = configSchema.safeParse(value);
   problems.push(
     ...(result.error?.issues ?? []).flatMap((issue) => problemsOf(issue, value, source.lines)),
-    ...(Object.keys(source.lines).length > 0 ? presenceProblems(value, source.lines) : []),
-    ...(result.data ? settingProblems(result.data, source.lines) : []),
+    ...(Object.keys(source.lines).length > 0 ? checkRawOptions(value, source.lines) : []),
+    ...(result.data ? checkOptions(result.data, source.lines) : []),
   );
   if (problems.length > 0 || !result.data)
     throw new ConfigError(options.name ?? file, firstOfEachKey(problems));
@@ -75,7 +85,7 @@ export function parseConfig(text: string, options: ParseOptions): Config {
  * all, kept in `data` of the current folder.
  */
 export function defaultConfig(folder: string = process.cwd()): Config {
-  const settings = schema.parse({
+  const settings = configSchema.parse({
     slot_api: {},
     access: [{ jid: '.*', max_file_size: '100 MiB' }],
     global_quota: '1 GiB',
@@ -92,16 +102,16 @@ interface Origin {
   readonly lines: Readonly<Record<string, number>>;
 }
 
-function finish(settings: Settings, { file, folder, lines }: Origin): Config {
+function finish(settings: ConfigOptions, { file, folder, lines }: Origin): Config {
   return deepFreeze({
     ...resolvePaths(settings, folder),
     file,
-    warnings: file === null ? [TRIAL] : warningsOf(settings),
+    warnings: file === null ? [TRIAL] : findWarnings(settings),
     lines: { ...lines },
   });
 }
 
-function resolvePaths(settings: Settings, folder: string): Settings {
+function resolvePaths(settings: ConfigOptions, folder: string): ConfigOptions {
   const { listen, tls, storage } = settings;
   const absolute = <T extends object>(place: T): T =>
     'path' in place && typeof place.path === 'string'
@@ -119,19 +129,19 @@ function problemsOf(
   issue: z.core.$ZodIssue,
   value: unknown,
   lines: Readonly<Record<string, number>>,
-): Problem[] {
+): ConfigProblem[] {
   const key = keyPath(value, issue.path);
-  const at = (place: string, message: string, hint?: string): Problem => ({
-    line: lineOfKey(lines, place),
+  const at = (place: string, message: string, hint?: string): ConfigProblem => ({
+    line: findKeyLine(lines, place),
     key: place,
     message,
     ...(hint !== undefined && { hint }),
   });
   if (issue.code === 'unrecognized_keys') {
-    const structure = structureAt(schema, issue.path);
-    const here = structure?.form === 'section' ? fileKeys(structure.keys) : [];
+    const structure = structureAt(configSchema, issue.path);
+    const here = structure?.form === 'section' ? listFileKeys(structure.keys) : [];
     return issue.keys.map((name) =>
-      at(childKey(key, name), 'unknown key', hintFor(name, here, allPaths(schema))),
+      at(childKey(key, name), 'unknown key', hintFor(name, here, listKeyPaths(configSchema))),
     );
   }
   if (issue.code === 'invalid_key') return [at(key, issue.issues[0]?.message ?? 'is no fitting key')];
@@ -147,7 +157,7 @@ const SHAPES: Readonly<Record<string, string>> = {
 
 function misshapen(expected: string, value: unknown): string {
   if (value === undefined) return 'is missing';
-  return `expected ${SHAPES[expected] ?? expected}, got ${describe(value)}`;
+  return `expected ${SHAPES[expected] ?? expected}, got ${describeValue(value)}`;
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
@@ -157,7 +167,7 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
   }, value);
 }
 
-function firstOfEachKey(problems: readonly Problem[]): Problem[] {
+function firstOfEachKey(problems: readonly ConfigProblem[]): ConfigProblem[] {
   return problems.filter(
     (problem, place) =>
       problem.key === '' ||

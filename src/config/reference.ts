@@ -1,18 +1,18 @@
 import type { z } from 'zod';
-import { EXAMPLE } from './example.ts';
-import type { KindFacts } from './kinds.ts';
-import { schema } from './schema.ts';
-import { factsOf, type Structure, structureOf } from './structure.ts';
+import { EXAMPLE_CONFIG } from './example-config.ts';
+import { configSchema } from './schema/config-schema.ts';
+import { getOptionInfo, getStructure, type Structure } from './schema/structure.ts';
+import type { ValueTypeInfo } from './schema/value-types.ts';
 
 /** `docs/config.md`, made from the schema. */
-export function configReference(): string {
-  const structure = structureOf(schema);
+export function renderConfigReference(): string {
+  const structure = getStructure(configSchema);
   const keys = structure.form === 'section' ? Object.entries(structure.keys) : [];
   const single = keys.filter(([, option]) => !sectionIn(option));
   const sections = keys.filter(([, option]) => sectionIn(option));
   return [
     INTRO,
-    `\`\`\`yaml\n${EXAMPLE.trim()}\n\`\`\`\n`,
+    `\`\`\`yaml\n${EXAMPLE_CONFIG.trim()}\n\`\`\`\n`,
     RULES,
     '## At the top\n',
     optionTable(single),
@@ -53,10 +53,10 @@ those that did change.
 `;
 
 function sectionPage(key: string, option: z.ZodType): string[] {
-  const facts = factsOf(option);
+  const facts = getOptionInfo(option);
   const section = sectionIn(option);
-  const list = structureOf(option).form === 'list' ? listWord(structureOf(option)) : '';
-  const absent = facts?.absent ?? '';
+  const list = getStructure(option).form === 'list' ? listWord(getStructure(option)) : '';
+  const absent = facts?.whenAbsent ?? '';
   const without = absent === '' ? '' : `Without this section: ${absent}.`;
   const intro = [`${facts?.doc ?? ''}`, without, list].filter((sentence) => sentence !== '');
   return [`## \`${key}\`\n`, `${intro.join(' ')}\n`, optionTable(flatten(section ?? {}))];
@@ -68,7 +68,7 @@ function listWord(structure: Structure): string {
 
 /** The keys of the section an option holds, directly or as the entries of a list. */
 function sectionIn(option: z.ZodType): Keys | undefined {
-  const structure = structureOf(option);
+  const structure = getStructure(option);
   if (structure.form === 'list') return sectionIn(structure.item);
   return structure.form === 'section' ? structure.keys : undefined;
 }
@@ -87,7 +87,7 @@ function flatten(keys: Keys, prefix = ''): [string, z.ZodType][] {
     if (!inner || told.includes(inner)) continue;
     told.push(inner);
     const shared = inners.filter((other) => other === inner).length > 1;
-    const many = structureOf(option).form === 'list' ? '[]' : '';
+    const many = getStructure(option).form === 'list' ? '[]' : '';
     const below = flatten(inner, shared ? `${prefix}*.` : `${prefix}${key}${many}.`);
     (shared ? later : rows).push(...below);
   }
@@ -96,14 +96,14 @@ function flatten(keys: Keys, prefix = ''): [string, z.ZodType][] {
 
 function optionTable(rows: readonly (readonly [string, z.ZodType])[]): string {
   const lines = rows.map(([name, option]) => {
-    const cells = [`\`${name}\``, typeWord(option), defaultWord(option), factsOf(option)?.doc ?? ''];
+    const cells = [`\`${name}\``, typeWord(option), defaultWord(option), getOptionInfo(option)?.doc ?? ''];
     return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   });
   return ['| option | type | default | what it does |', '|---|---|---|---|', ...lines, ''].join('\n');
 }
 
 function typeWord(option: z.ZodType): string {
-  const structure = structureOf(option);
+  const structure = getStructure(option);
   if (structure.form === 'section') return 'section';
   if (structure.form === 'map') return `map to ${typeWord(structure.value)}`;
   if (structure.form === 'value') return valueWord(structure.facts);
@@ -111,19 +111,19 @@ function typeWord(option: z.ZodType): string {
   return structure.orOne ? `${item} or list` : `list of ${item}`;
 }
 
-function valueWord({ type, bounds, secret }: KindFacts): string {
+function valueWord({ type, bounds, secret }: ValueTypeInfo): string {
   const more = secret === true ? 'or `_file`' : bounds;
   return more === undefined ? type : `${type} (${more})`;
 }
 
 function defaultWord(option: z.ZodType): string {
-  const facts = factsOf(option);
-  if (facts?.absent !== undefined) return facts.absent;
-  const { preset } = facts ?? {};
-  if (preset === undefined) return '**required**';
-  if (Array.isArray(preset)) return preset.length === 0 ? 'none' : `\`${flow(preset)}\``;
-  if (typeof preset === 'object') return sectionIn(option) ? '' : 'none';
-  return `\`${preset}\``;
+  const facts = getOptionInfo(option);
+  if (facts?.whenAbsent !== undefined) return facts.whenAbsent;
+  const { defaultValue } = facts ?? {};
+  if (defaultValue === undefined) return '**required**';
+  if (Array.isArray(defaultValue)) return defaultValue.length === 0 ? 'none' : `\`${flow(defaultValue)}\``;
+  if (typeof defaultValue === 'object') return sectionIn(option) ? '' : 'none';
+  return `\`${defaultValue}\``;
 }
 
 // Quotes where YAML needs them inside of brackets.

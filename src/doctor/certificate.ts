@@ -1,6 +1,6 @@
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
-import type { Way } from './client.ts';
-import { type Notes, reasonIn } from './finding.ts';
+import type { ProbeTarget } from './probe-client.ts';
+import { type DoctorReport, shortErrorReason } from './report.ts';
 
 /** What comes of a handshake with somebody who does not know how. */
 const NO_TLS = /EPROTO|WRONG_VERSION|PACKET_LENGTH|ECONNRESET/;
@@ -14,12 +14,12 @@ const SOON_DAYS = 10;
  * TLS; rejects where nothing does.
  */
 export async function checkCertificate(
-  notes: Notes,
+  notes: DoctorReport,
   option: string,
-  way: Way,
+  way: ProbeTarget,
   now: number,
 ): Promise<boolean> {
-  const url = new URL(way.base);
+  const url = new URL(way.baseUrl);
   try {
     const socket = await shakeHands(url, way);
     const fault = socket.authorizationError as unknown;
@@ -27,20 +27,20 @@ export async function checkCertificate(
     socket.destroy();
     judge(notes, `certificate of ${option}`, {
       host: url.hostname,
-      code: fault && reasonIn(fault),
+      code: fault && shortErrorReason(fault),
       certificate,
       now,
     });
     return true;
   } catch (error) {
-    if (!NO_TLS.test(reasonIn(error))) throw error;
+    if (!NO_TLS.test(shortErrorReason(error))) throw error;
     const text = `${url.host} does not speak TLS: it takes plain http where https is meant. In nginx: listen … ssl.`;
     notes.fail(`https of ${option}`, text);
     return false;
   }
 }
 
-function shakeHands(url: URL, { address, from }: Way): Promise<TLSSocket> {
+function shakeHands(url: URL, { address, localAddress: from }: ProbeTarget): Promise<TLSSocket> {
   const name = url.hostname.replace(/^\[|\]$/g, '');
   return new Promise((resolve, reject) => {
     const socket = connect(
@@ -68,7 +68,7 @@ interface Shown {
   readonly now: number;
 }
 
-function judge(notes: Notes, check: string, shown: Shown): void {
+function judge(notes: DoctorReport, check: string, shown: Shown): void {
   const { certificate, now } = shown;
   const end = Date.parse(certificate.valid_to);
   if (shown.code) notes.fail(check, explain(String(shown.code), shown));
@@ -103,7 +103,7 @@ function explain(code: string, { host, certificate }: Shown): string {
 }
 
 /** Why there was no connection at all. */
-export function explainConnection(reason: string, place: string): string {
+export function explainConnectionError(reason: string, place: string): string {
   switch (reason) {
     case 'ECONNREFUSED':
       return `Nothing listens at ${place}: is it the right port, and does the web server run?`;

@@ -1,10 +1,10 @@
 import { formatPeriod } from '../base/units.ts';
 import type { Config } from '../config/load.ts';
-import { createClockWatch } from '../xmpp/clock.ts';
-import { openConnection, type Target } from '../xmpp/connection.ts';
-import { describeFault } from '../xmpp/faults.ts';
-import type { Notes } from './finding.ts';
-import { type RunningServer, readStreams } from './server.ts';
+import { createClockSkewProbe } from '../xmpp/component/clock-skew.ts';
+import { type ComponentConnectionOptions, openComponentConnection } from '../xmpp/component/connection.ts';
+import { describeConnectionError } from '../xmpp/component/connection-errors.ts';
+import type { DoctorReport } from './report.ts';
+import { type RunningServer, readStreamMetrics } from './running-server.ts';
 
 const LOGIN_MS = 12_000;
 /** A server that knows the question answers within a moment. */
@@ -18,21 +18,25 @@ const HARMFUL_MS = 30_000;
  * only be refused. Elsewhere we log in ourselves and hear the reason.
  */
 export async function checkComponents(
-  notes: Notes,
+  notes: DoctorReport,
   config: Config,
   server: RunningServer | undefined,
   now: () => number,
 ): Promise<void> {
-  const streams = server && (await readStreams(server, config).catch(() => undefined));
+  const streams = server && (await readStreamMetrics(server, config).catch(() => undefined));
   for (const component of config.component) {
     const { jid } = component;
     const check = `component ${jid}`;
     const numbers = streams?.get(jid);
     if (streams && !numbers) {
       notes.fail(check, 'The running server was started without it: restart it.');
-    } else if (server && !server.downStreams.has(jid)) {
+    } else if (server && !server.disconnectedComponents.has(jid)) {
       notes.ok(check, 'The running server is connected to the XMPP server.');
-      judgeClock(notes, jid, numbers?.skew === undefined ? undefined : numbers.skew * 1000);
+      reportClockSkew(
+        notes,
+        jid,
+        numbers?.skewSeconds === undefined ? undefined : numbers.skewSeconds * 1000,
+      );
     } else {
       await logIn(notes, check, component, server !== undefined, now);
     }
@@ -40,16 +44,16 @@ export async function checkComponents(
 }
 
 async function logIn(
-  notes: Notes,
+  notes: DoctorReport,
   check: string,
-  target: Target,
+  target: ComponentConnectionOptions,
   serverRuns: boolean,
   now: () => number,
 ): Promise<void> {
   const answered = Promise.withResolvers<number | undefined>();
-  const watch = createClockWatch(target.jid, now, answered.resolve);
+  const watch = createClockSkewProbe(target.jid, now, answered.resolve);
   try {
-    const connection = await openConnection(target, watch.takes, AbortSignal.timeout(LOGIN_MS));
+    const connection = await openComponentConnection(target, watch.handle, AbortSignal.timeout(LOGIN_MS));
     watch.start(connection);
     const late = setTimeout(() => answered.resolve(undefined), TIME_MS);
     const skew = await answered.promise;
@@ -59,15 +63,15 @@ async function logIn(
       ? ' The running server was not connected a moment ago; it tries again within a minute.'
       : '';
     notes.ok(check, `The XMPP server lets it in.${also}`);
-    judgeClock(notes, target.jid, skew);
+    reportClockSkew(notes, target.jid, skew);
   } catch (fault) {
-    const advice = describeFault(fault, target);
+    const advice = describeConnectionError(fault, target);
     notes.fail(check, `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`);
   }
 }
 
 /** `skewMs`: by how much the XMPP server is ahead; undefined where it does not say. */
-export function judgeClock(notes: Notes, jid: string, skewMs: number | undefined): void {
+export function reportClockSkew(notes: DoctorReport, jid: string, skewMs: number | undefined): void {
   const check = `clock of the XMPP server (${jid})`;
   if (skewMs === undefined) {
     notes.skip(

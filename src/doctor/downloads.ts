@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatPeriod } from '../base/units.ts';
 import type { Config } from '../config/load.ts';
-import type { Checkup } from '../uploads/checkup.ts';
-import { ask, type Reply, type Way } from './client.ts';
-import type { Notes } from './finding.ts';
-import { type StoredFile, words } from './uploads.ts';
+import type { ProbeUploads } from '../uploads/probe-uploads.ts';
+import { type ProbeResponse, type ProbeTarget, sendProbe } from './probe-client.ts';
+import type { DoctorReport } from './report.ts';
+import { formatProbeResponse, type StoredProbeFile } from './uploads.ts';
 
 /** As browsers and phones send it. */
-export const COMPRESSED = { 'Accept-Encoding': 'gzip, deflate, br, zstd' };
+export const COMPRESSION_HEADERS = { 'Accept-Encoding': 'gzip, deflate, br, zstd' };
 const GONE_WITHIN_MS = 4_000;
 /** For a moment the running server takes the ledger's last word on a file that was just asked for. */
 const REMEMBERED_MS = 1_200;
@@ -19,28 +19,28 @@ const READS_ADVICE =
 
 /** What a client needs of GET and HEAD, at the link that it gets. `path` is that link below the way's base. */
 export async function checkDownload(
-  notes: Notes,
+  notes: DoctorReport,
   config: Config,
-  way: Way,
+  way: ProbeTarget,
   path: string,
-  { bytes, slot }: StoredFile,
+  { bytes, slot }: StoredProbeFile,
 ): Promise<void> {
-  const reply = await ask(way, path, { headers: COMPRESSED });
+  const reply = await sendProbe(way, path, { headers: COMPRESSION_HEADERS });
   if (reply.status !== 200) {
     const { via } = config.downloads;
     const advice = via === 'self' ? '' : ` ${READS_ADVICE}`;
-    notes.fail('download', `The link of a stored file was answered ${words(reply)}.${advice}`);
+    notes.fail('download', `The link of a stored file was answered ${formatProbeResponse(reply)}.${advice}`);
     return;
   }
-  judgeCompression(notes, reply, bytes.length);
-  if (reply.headers['content-encoding'] === undefined) judgeBytes(notes, reply, bytes);
-  judgeServedType(notes, reply, slot.type);
+  reportCompression(notes, reply, bytes.length);
+  if (reply.headers['content-encoding'] === undefined) reportContent(notes, reply, bytes);
+  reportServedType(notes, reply, slot.type);
   judgeHeaders(notes, reply);
   await checkHead(notes, way, path, bytes.length);
   await checkRange(notes, way, path, bytes);
 }
 
-export function judgeCompression(notes: Notes, { headers }: Reply, size: number): void {
+export function reportCompression(notes: DoctorReport, { headers }: ProbeResponse, size: number): void {
   const encoding = headers['content-encoding'];
   const length = headers['content-length'];
   if (encoding !== undefined) {
@@ -57,12 +57,12 @@ export function judgeCompression(notes: Notes, { headers }: Reply, size: number)
   } else notes.ok('Content-Length', 'It arrives, and nothing is compressed.');
 }
 
-export function judgeBytes(notes: Notes, { body }: Reply, bytes: Buffer): void {
+export function reportContent(notes: DoctorReport, { body }: ProbeResponse, bytes: Buffer): void {
   if (body.equals(bytes)) notes.ok('download', 'The file comes back byte for byte.');
   else notes.fail('download', `Other bytes come back than were sent (${body.length} of ${bytes.length}).`);
 }
 
-export function judgeServedType(notes: Notes, { headers }: Reply, type: string): void {
+export function reportServedType(notes: DoctorReport, { headers }: ProbeResponse, type: string): void {
   const served = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
   if (served === type) notes.ok('served type', `${type}, as it was uploaded.`);
   else notes.fail('served type', `A file of type ${type} is served as ${served ?? 'nothing'}.`);
@@ -81,7 +81,7 @@ const HEADERS: readonly HeaderRule[] = [
   ['cache-control', /max-age=/, 'files are fetched again and again'],
 ];
 
-function judgeHeaders(notes: Notes, { headers }: Reply): void {
+function judgeHeaders(notes: DoctorReport, { headers }: ProbeResponse): void {
   const wrong = HEADERS.filter(([name, fits]) => !fits.test(String(headers[name] ?? '')));
   if (wrong.length === 0) notes.ok('headers', 'All that Porter sets arrive.');
   for (const [name, , without] of wrong) {
@@ -91,8 +91,13 @@ function judgeHeaders(notes: Notes, { headers }: Reply): void {
   }
 }
 
-export async function checkHead(notes: Notes, way: Way, path: string, size: number): Promise<void> {
-  const { status, headers } = await ask(way, path, { method: 'HEAD', headers: COMPRESSED });
+export async function checkHead(
+  notes: DoctorReport,
+  way: ProbeTarget,
+  path: string,
+  size: number,
+): Promise<void> {
+  const { status, headers } = await sendProbe(way, path, { method: 'HEAD', headers: COMPRESSION_HEADERS });
   if (status === 200 && headers['content-length'] === String(size))
     notes.ok('HEAD', 'It tells the exact length.');
   else {
@@ -104,8 +109,13 @@ export async function checkHead(notes: Notes, way: Way, path: string, size: numb
   }
 }
 
-export async function checkRange(notes: Notes, way: Way, path: string, bytes: Buffer): Promise<void> {
-  const { status, headers, body } = await ask(way, path, { headers: { Range: 'bytes=100-299' } });
+export async function checkRange(
+  notes: DoctorReport,
+  way: ProbeTarget,
+  path: string,
+  bytes: Buffer,
+): Promise<void> {
+  const { status, headers, body } = await sendProbe(way, path, { headers: { Range: 'bytes=100-299' } });
   const place = `bytes 100-299/${bytes.length}`;
   if (status === 206 && headers['content-range'] === place && body.equals(bytes.subarray(100, 300))) {
     notes.ok('Range', 'Parts of files can be fetched.');
@@ -119,15 +129,19 @@ export async function checkRange(notes: Notes, way: Way, path: string, bytes: Bu
 }
 
 /** Errors and preflights as web clients need them. `putPath` leads to nothing. */
-export async function checkErrors(notes: Notes, way: Way, putPath: string): Promise<void> {
+export async function checkErrorResponses(
+  notes: DoctorReport,
+  way: ProbeTarget,
+  putPath: string,
+): Promise<void> {
   const origin = { Origin: 'https://chat.example' };
-  const refused = await ask(way, putPath, { method: 'PUT', headers: origin, body: Buffer.from('x') });
+  const refused = await sendProbe(way, putPath, { method: 'PUT', headers: origin, body: Buffer.from('x') });
   const cors = refused.headers['access-control-allow-origin'];
   if (refused.status === 403 && cors === '*') notes.ok('CORS on errors', 'Web clients can read a refusal.');
   else {
     notes.fail(
       'CORS on errors',
-      `A refused PUT came back as ${words(refused)}, with Access-Control-Allow-Origin ${cors ?? 'missing'}: the web ` +
+      `A refused PUT came back as ${formatProbeResponse(refused)}, with Access-Control-Allow-Origin ${cors ?? 'missing'}: the web ` +
         "server must pass Porter's errors on as they are.",
     );
   }
@@ -136,20 +150,20 @@ export async function checkErrors(notes: Notes, way: Way, putPath: string): Prom
     'Access-Control-Request-Method': 'PUT',
     'Access-Control-Request-Headers': 'content-type',
   };
-  const preflight = await ask(way, putPath, { method: 'OPTIONS', headers: asks });
+  const preflight = await sendProbe(way, putPath, { method: 'OPTIONS', headers: asks });
   if (preflight.status < 300 && /PUT/.test(preflight.headers['access-control-allow-methods'] ?? '')) {
     notes.ok('preflight', 'Web clients may upload.');
   } else {
     notes.fail(
       'preflight',
-      `OPTIONS came back as ${words(preflight)}: the web server must pass it on to Porter.`,
+      `OPTIONS came back as ${formatProbeResponse(preflight)}: the web server must pass it on to Porter.`,
     );
   }
 }
 
 /** `path` leads to nothing. */
-export async function checkMissing(notes: Notes, way: Way, path: string): Promise<void> {
-  const { status, body } = await ask(way, path);
+export async function checkMissingFile(notes: DoctorReport, way: ProbeTarget, path: string): Promise<void> {
+  const { status, body } = await sendProbe(way, path);
   if (status === 404 && body.length === 0) notes.ok('missing files', '404 with nothing in it.');
   else {
     notes.fail(
@@ -162,19 +176,19 @@ export async function checkMissing(notes: Notes, way: Way, path: string): Promis
 
 /** After the removal the link must lead nowhere, whatever caches stand in between. */
 export async function checkRemoval(
-  notes: Notes,
-  way: Way,
+  notes: DoctorReport,
+  way: ProbeTarget,
   path: string,
-  { slot }: StoredFile,
-  checkup: Checkup,
+  { slot }: StoredProbeFile,
+  checkup: ProbeUploads,
 ): Promise<void> {
   await checkup.remove(slot.id);
   await sleep(REMEMBERED_MS);
   const deadline = performance.now() + GONE_WITHIN_MS;
-  let { status } = await ask(way, path);
+  let { status } = await sendProbe(way, path);
   while (status !== 404 && performance.now() < deadline) {
     await sleep(LOOK_EVERY_MS);
-    ({ status } = await ask(way, path));
+    ({ status } = await sendProbe(way, path));
   }
   if (status === 404) notes.ok('removal', 'A removed file is gone for everybody.');
   else
@@ -188,9 +202,13 @@ export async function checkRemoval(
 const NOTICEABLE_MS = 5_000;
 
 /** The clock of whatever answers at the front, by its `Date`. */
-export async function checkDate(notes: Notes, way: Way, now: () => number): Promise<void> {
+export async function checkWebServerClock(
+  notes: DoctorReport,
+  way: ProbeTarget,
+  now: () => number,
+): Promise<void> {
   const before = now();
-  const { headers } = await ask(way, '/healthz');
+  const { headers } = await sendProbe(way, '/healthz');
   const theirs = Date.parse(headers.date ?? '');
   if (Number.isNaN(theirs)) return;
   const off = Math.max(before - NOTICEABLE_MS - theirs, theirs - now() - NOTICEABLE_MS, 0);

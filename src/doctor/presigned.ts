@@ -1,72 +1,72 @@
-import { ask, type Reply, type Way, wayTo } from './client.ts';
 import {
-  COMPRESSED,
+  COMPRESSION_HEADERS,
   checkHead,
   checkRange,
-  judgeBytes,
-  judgeCompression,
-  judgeServedType,
+  reportCompression,
+  reportContent,
+  reportServedType,
 } from './downloads.ts';
-import { type Notes, reasonIn } from './finding.ts';
-import { type StoredFile, words } from './uploads.ts';
+import { type ProbeResponse, type ProbeTarget, resolveProbeTarget, sendProbe } from './probe-client.ts';
+import { type DoctorReport, shortErrorReason } from './report.ts';
+import { formatProbeResponse, type StoredProbeFile } from './uploads.ts';
 
 const ENDPOINT_ADVICE =
   'Clients must reach S3 at the address of the link: it is endpoint= of storage.blobs, or public_endpoint= where they ' +
   'need another. A web server before it must leave Host and the query alone.';
 
 /** Where files are fetched from S3 itself: the redirect, and what its link gives. `path` is the link below `way`. */
-export async function checkPresigned(
-  notes: Notes,
-  way: Way,
+export async function checkPresignedDownload(
+  notes: DoctorReport,
+  way: ProbeTarget,
   path: string,
-  { bytes, slot }: StoredFile,
+  { bytes, slot }: StoredProbeFile,
 ): Promise<void> {
-  const redirect = await ask(way, path);
+  const redirect = await sendProbe(way, path);
   const { location } = redirect.headers;
   if (redirect.status !== 302 || location === undefined || !URL.canParse(location)) {
     notes.fail(
       'download',
-      `The link of a stored file was answered ${words(redirect)}, and not with a link to S3.`,
+      `The link of a stored file was answered ${formatProbeResponse(redirect)}, and not with a link to S3.`,
     );
     return;
   }
   await checkHead(notes, way, path, bytes.length);
   const { origin, pathname, search } = new URL(location);
-  if (way.base.startsWith('https:') && origin.startsWith('http:'))
+  if (way.baseUrl.startsWith('https:') && origin.startsWith('http:'))
     notes.warn(
       'link to S3',
       `It is ${origin}, without TLS: browsers refuse it on an https page. ${ENDPOINT_ADVICE}`,
     );
   const found = await fetchFrom(notes, origin, pathname + search);
   if (!found) return;
-  judgeCompression(notes, found.reply, bytes.length);
-  judgeBytes(notes, found.reply, bytes);
-  judgeServedType(notes, found.reply, slot.type);
+  reportCompression(notes, found.reply, bytes.length);
+  reportContent(notes, found.reply, bytes);
+  reportServedType(notes, found.reply, slot.type);
   judgeCors(notes, found.reply);
   await checkRange(notes, found.way, pathname + search, bytes);
 }
 
 async function fetchFrom(
-  notes: Notes,
+  notes: DoctorReport,
   origin: string,
   target: string,
-): Promise<{ way: Way; reply: Reply } | undefined> {
+): Promise<{ way: ProbeTarget; reply: ProbeResponse } | undefined> {
   try {
-    const way = await wayTo(origin);
-    const headers = { ...COMPRESSED, Origin: 'https://chat.example' };
-    const reply = await ask(way, target, { headers });
+    const way = await resolveProbeTarget(origin);
+    const headers = { ...COMPRESSION_HEADERS, Origin: 'https://chat.example' };
+    const reply = await sendProbe(way, target, { headers });
     if (reply.status === 200) return { way, reply };
     const code = /<Code>(\w+)<\/Code>/.exec(reply.body.toString())?.[1];
-    const said = code === undefined ? words(reply) : `${reply.status} ${code}`;
+    const said = code === undefined ? formatProbeResponse(reply) : `${reply.status} ${code}`;
     notes.fail('download', `S3 at ${origin} answered the link of a stored file ${said}. ${ENDPOINT_ADVICE}`);
   } catch (fault) {
-    notes.fail('download', `S3 at ${origin} does not answer: ${reasonIn(fault)}. ${ENDPOINT_ADVICE}`);
+    notes.fail('download', `S3 at ${origin} does not answer: ${shortErrorReason(fault)}. ${ENDPOINT_ADVICE}`);
   }
   return undefined;
 }
 
 /** Set on the bucket, past Porter. */
-function judgeCors(notes: Notes, { headers }: Reply): void {
+function judgeCors(notes: DoctorReport, { headers }: ProbeResponse): void {
   if (headers['access-control-allow-origin'] !== undefined)
     notes.ok('CORS of the bucket', 'Web clients can read files.');
   else

@@ -1,12 +1,12 @@
 import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { formatSize } from '../base/units.ts';
-import type { Blobs } from '../blobs/contract.ts';
+import type { BlobStore } from '../blobs/contract.ts';
 import type { Config } from '../config/load.ts';
-import type { Ledger } from '../ledger/contract.ts';
-import { type Notes, reasonIn } from './finding.ts';
+import type { Ledger } from '../ledger/contract/ledger.ts';
+import { type DoctorReport, shortErrorReason } from './report.ts';
 
-export interface Room {
+export interface DiskSpace {
   /** Bytes. */
   readonly free: number;
   readonly total: number;
@@ -19,9 +19,9 @@ const NEARLY_FULL_PART = 0.05;
 const FULL = 64 * 1024 ** 2;
 
 export async function checkStores(
-  notes: Notes,
+  notes: DoctorReport,
   config: Config,
-  { ledger, blobs }: { ledger: Ledger; blobs: Blobs },
+  { ledger, blobs }: { ledger: Ledger; blobs: BlobStore },
 ): Promise<void> {
   try {
     const { uploads, owners } = await ledger.stats();
@@ -30,7 +30,7 @@ export async function checkStores(
     notes.fail('ledger', `It does not answer: ${messageOf(fault)}`);
   }
   try {
-    await blobs.ready();
+    await blobs.checkWritable();
     notes.ok('blobs', 'They can be written.');
   } catch (fault) {
     notes.fail('blobs', `${messageOf(fault)} ${blobsAdvice(config)}`);
@@ -45,27 +45,34 @@ export function blobsAdvice({ storage: { blobs } }: Pick<Config, 'storage'>): st
 }
 
 /** `minFree`: bytes that must be free, in place of our own idea of it. */
-export async function checkDisks(
-  notes: Notes,
+export async function checkDiskSpace(
+  notes: DoctorReport,
   config: Config,
-  blobs: Blobs,
+  blobs: BlobStore,
   minFree: number | undefined,
 ): Promise<void> {
   const { ledger } = config.storage;
-  const rooms: [string, () => Promise<Room | undefined>][] = [['disk space for blobs', () => blobs.space()]];
+  const rooms: [string, () => Promise<DiskSpace | undefined>][] = [
+    ['disk space for blobs', () => blobs.space()],
+  ];
   if (ledger.kind === 'sqlite')
     rooms.push(['disk space for the ledger', () => spaceAt(dirname(ledger.path))]);
   for (const [check, look] of rooms) {
     try {
       const room = await look();
-      if (room) judgeRoom(notes, check, room, minFree);
+      if (room) reportDiskSpace(notes, check, room, minFree);
     } catch (fault) {
-      notes.fail(check, `It cannot be looked at: ${reasonIn(fault)}.`);
+      notes.fail(check, `It cannot be looked at: ${shortErrorReason(fault)}.`);
     }
   }
 }
 
-export function judgeRoom(notes: Notes, check: string, { free, total }: Room, minFree?: number): void {
+export function reportDiskSpace(
+  notes: DoctorReport,
+  check: string,
+  { free, total }: DiskSpace,
+  minFree?: number,
+): void {
   const limit = minFree ?? Math.min(NEARLY_FULL, total * NEARLY_FULL_PART);
   const words = `${formatSize(free)} free of ${formatSize(total)}`;
   const advice =
@@ -77,7 +84,7 @@ export function judgeRoom(notes: Notes, check: string, { free, total }: Room, mi
   else notes.warn(check, `The disk is nearly full: ${words}. ${advice}`);
 }
 
-async function spaceAt(folder: string): Promise<Room> {
+async function spaceAt(folder: string): Promise<DiskSpace> {
   const { bavail, blocks, bsize } = await statfs(folder);
   return { free: bavail * bsize, total: blocks * bsize };
 }

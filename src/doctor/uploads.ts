@@ -1,11 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatSize } from '../base/units.ts';
 import type { Config } from '../config/load.ts';
-import type { Checkup } from '../uploads/checkup.ts';
-import type { GrantedSlot } from '../uploads/grant.ts';
+import type { GrantedSlot } from '../uploads/grant-slot.ts';
 import { putUrl } from '../uploads/links.ts';
-import { ask, open, type Reply, replyTo, type Way } from './client.ts';
-import { type Notes, reasonIn } from './finding.ts';
+import type { ProbeUploads } from '../uploads/probe-uploads.ts';
+import {
+  openProbe,
+  type ProbeResponse,
+  type ProbeTarget,
+  readProbeResponse,
+  sendProbe,
+} from './probe-client.ts';
+import { type DoctorReport, shortErrorReason } from './report.ts';
 
 const SMALL = 1000;
 /** Above what web servers allow by themselves (nginx: 1 MiB). */
@@ -23,7 +29,7 @@ const REFUSAL_MS = 1_000;
 const LOOK_EVERY_MS = 50;
 
 /** A file of the doctor's that is stored. */
-export interface StoredFile {
+export interface StoredProbeFile {
   readonly slot: GrantedSlot;
   readonly bytes: Buffer;
 }
@@ -35,11 +41,11 @@ function textOf(size: number): Buffer {
 
 /** Uploads of several sizes through the front; resolves with what is stored then. */
 export async function checkUploads(
-  notes: Notes,
+  notes: DoctorReport,
   config: Config,
-  way: Way,
-  checkup: Checkup,
-): Promise<StoredFile | undefined> {
+  way: ProbeTarget,
+  checkup: ProbeUploads,
+): Promise<StoredProbeFile | undefined> {
   const small = await putSmall(notes, way, checkup);
   if (small === undefined) return undefined;
   const medium = await putMedium(notes, way, checkup);
@@ -47,10 +53,14 @@ export async function checkUploads(
   return medium?.file ?? small;
 }
 
-async function putSmall(notes: Notes, way: Way, checkup: Checkup): Promise<StoredFile | undefined> {
+async function putSmall(
+  notes: DoctorReport,
+  way: ProbeTarget,
+  checkup: ProbeUploads,
+): Promise<StoredProbeFile | undefined> {
   const bytes = textOf(SMALL);
-  const slot = await checkup.slot({ name: 'small.txt', size: SMALL, type: 'text/plain' });
-  const reply = await ask(way, putUrl('', slot.token, slot.name), {
+  const slot = await checkup.requestSlot({ name: 'small.txt', size: SMALL, type: 'text/plain' });
+  const reply = await sendProbe(way, putUrl('', slot.token, slot.name), {
     method: 'PUT',
     headers: { 'Content-Type': 'text/plain' },
     body: bytes,
@@ -59,17 +69,17 @@ async function putSmall(notes: Notes, way: Way, checkup: Checkup): Promise<Store
     notes.ok('upload', `A file of ${SMALL} bytes is stored.`);
     return { slot, bytes };
   }
-  notes.fail('upload', `A PUT of ${SMALL} bytes was answered ${words(reply)}.`);
+  notes.fail('upload', `A PUT of ${SMALL} bytes was answered ${formatProbeResponse(reply)}.`);
   return undefined;
 }
 
 async function putMedium(
-  notes: Notes,
-  way: Way,
-  checkup: Checkup,
-): Promise<{ file: StoredFile; streams: boolean } | undefined> {
+  notes: DoctorReport,
+  way: ProbeTarget,
+  checkup: ProbeUploads,
+): Promise<{ file: StoredProbeFile; streams: boolean } | undefined> {
   const bytes = textOf(MEDIUM);
-  const slot = await checkup.slot({ name: 'medium.txt', size: MEDIUM, type: 'text/plain' });
+  const slot = await checkup.requestSlot({ name: 'medium.txt', size: MEDIUM, type: 'text/plain' });
   const put = beginPut(way, slot);
   try {
     put.request.write(bytes.subarray(0, FIRST_PART));
@@ -88,14 +98,14 @@ async function putMedium(
     judgeBuffering(notes, streams);
     return { file: { slot, bytes }, streams };
   } catch (fault) {
-    notes.fail('upload', `A PUT of ${formatSize(MEDIUM)} broke off: ${reasonIn(fault)}.`);
+    notes.fail('upload', `A PUT of ${formatSize(MEDIUM)} broke off: ${shortErrorReason(fault)}.`);
     return undefined;
   } finally {
     put.request.destroy();
   }
 }
 
-function judgeBuffering(notes: Notes, streams: boolean): void {
+function judgeBuffering(notes: DoctorReport, streams: boolean): void {
   if (streams) notes.ok('request buffering', 'Uploads stream through to Porter.');
   else {
     notes.fail(
@@ -111,10 +121,10 @@ function judgeBuffering(notes: Notes, streams: boolean): void {
  * that buffers says only no, and that at once.
  */
 async function beginLarge(
-  notes: Notes,
+  notes: DoctorReport,
   config: Config,
-  way: Way,
-  checkup: Checkup,
+  way: ProbeTarget,
+  checkup: ProbeUploads,
   streams: boolean,
 ): Promise<void> {
   const size = largestAllowed(config);
@@ -122,7 +132,7 @@ async function beginLarge(
     notes.ok('body limit', `Files of ${formatSize(MEDIUM)} go through; more is not allowed to anybody.`);
     return;
   }
-  const slot = await checkup.slot({ name: 'large.txt', size, type: 'text/plain' });
+  const slot = await checkup.requestSlot({ name: 'large.txt', size, type: 'text/plain' });
   const put = beginPut(way, slot);
   try {
     put.request.write(textOf(FIRST_PART));
@@ -130,7 +140,10 @@ async function beginLarge(
     if (typeof first === 'object') refused(notes, first, size);
     else notes.ok('body limit', `Files of ${formatSize(size)} are let through.`);
   } catch (fault) {
-    notes.fail('body limit', `A PUT of ${formatSize(size)} is cut off at its start: ${reasonIn(fault)}.`);
+    notes.fail(
+      'body limit',
+      `A PUT of ${formatSize(size)} is cut off at its start: ${shortErrorReason(fault)}.`,
+    );
   } finally {
     put.request.destroy();
   }
@@ -142,14 +155,14 @@ function largestAllowed({ access, external }: Config): number {
 }
 
 interface Put {
-  readonly request: ReturnType<typeof open>;
-  readonly reply: Promise<Reply>;
+  readonly request: ReturnType<typeof openProbe>;
+  readonly reply: Promise<ProbeResponse>;
 }
 
-function beginPut(way: Way, { token, name, size }: GrantedSlot): Put {
+function beginPut(way: ProbeTarget, { token, name, size }: GrantedSlot): Put {
   const headers = { 'Content-Type': 'text/plain', 'Content-Length': size };
-  const request = open(way, putUrl('', token, name), { method: 'PUT', headers });
-  const reply = replyTo(request);
+  const request = openProbe(way, putUrl('', token, name), { method: 'PUT', headers });
+  const reply = readProbeResponse(request);
   // Where it is left in the middle, nobody waits for it.
   reply.catch(() => undefined);
   return { request, reply };
@@ -158,32 +171,32 @@ function beginPut(way: Way, { token, name, size }: GrantedSlot): Put {
 /** What comes first: an answer, or the server's word in the ledger that it receives; `nothing` after a while. */
 async function firstSign(
   { reply }: Put,
-  checkup: Checkup,
+  checkup: ProbeUploads,
   id: string,
   patience: number,
-): Promise<Reply | 'receiving' | 'nothing'> {
+): Promise<ProbeResponse | 'receiving' | 'nothing'> {
   const deadline = performance.now() + patience;
   const pause = () => sleep(LOOK_EVERY_MS, undefined);
   while (performance.now() < deadline) {
     const answer = await Promise.race([reply, pause()]);
     if (answer !== undefined) return answer;
-    if ((await checkup.stateOf(id)) === 'receiving') return 'receiving';
+    if ((await checkup.getState(id)) === 'receiving') return 'receiving';
   }
   return 'nothing';
 }
 
-function refused(notes: Notes, reply: Reply, size: number): void {
+function refused(notes: DoctorReport, reply: ProbeResponse, size: number): void {
   if (reply.status === 413) {
     notes.fail(
       'body limit',
       `The web server refuses uploads of ${formatSize(size)} (413): Porter has limits for each user, the web server ` +
         'needs none. In nginx: client_max_body_size 0; in Apache: LimitRequestBody 0.',
     );
-  } else notes.fail('upload', `A PUT of ${formatSize(size)} was answered ${words(reply)}.`);
+  } else notes.fail('upload', `A PUT of ${formatSize(size)} was answered ${formatProbeResponse(reply)}.`);
 }
 
 /** Status and, where it is one line of text, what it says. */
-export function words({ status, headers, body }: Reply): string {
+export function formatProbeResponse({ status, headers, body }: ProbeResponse): string {
   const text = body.toString().trim();
   const plain = headers['content-type']?.startsWith('text/plain') && /^[^\r\n]{1,300}$/.test(text);
   return `${status}${plain ? `: ${text}` : ''}`;

@@ -1,11 +1,11 @@
 import { Refusal } from '../base/errors.ts';
-import { putKeyOf } from '../base/ids.ts';
-import { grant } from '../uploads/grant.ts';
-import type { IncomingBody, ReceiveDeps } from '../uploads/incoming.ts';
+import { toPutKey } from '../base/ids.ts';
+import type { SharedFile } from '../stanza/message.ts';
+import { grantSlot } from '../uploads/grant-slot.ts';
 import { fileUrl } from '../uploads/links.ts';
-import { receive } from '../uploads/receive.ts';
-import { remove } from '../uploads/remove.ts';
-import type { SharedFile } from './stanzas.ts';
+import { receiveUpload } from '../uploads/receive.ts';
+import { removeUploads } from '../uploads/remove.ts';
+import type { ReceiveServices, UploadBody } from '../uploads/upload-request.ts';
 
 /** A file that has come whole and is to be sent along. */
 export interface Attachment {
@@ -17,7 +17,7 @@ export interface Attachment {
   /** Base64 SHA-256. */
   readonly sha256: string;
   /** Its bytes, once. */
-  open(): IncomingBody;
+  open(): UploadBody;
 }
 
 export interface StoredAttachment {
@@ -30,7 +30,7 @@ export interface StoredAttachment {
  * none. `linkBase` is where their links point, without a slash at its end.
  */
 export async function storeAttachments(
-  deps: ReceiveDeps,
+  deps: ReceiveServices,
   owner: string,
   files: readonly Attachment[],
   linkBase: string,
@@ -47,22 +47,22 @@ export async function storeAttachments(
 }
 
 /** Removes what was stored for a message that nobody got. */
-export async function discardAttachments(deps: ReceiveDeps, ids: readonly string[]): Promise<void> {
+export async function discardAttachments(deps: ReceiveServices, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
-  await remove(deps, { ids, reason: 'deleted', detail: 'its message was not sent' });
+  await removeUploads(deps, { ids, reason: 'deleted', detail: 'its message was not sent' });
 }
 
 async function store(
-  deps: ReceiveDeps,
+  deps: ReceiveServices,
   owner: string,
   { name, type, size, sha256, open }: Attachment,
   linkBase: string,
   granted: string[],
 ): Promise<StoredAttachment> {
   if (size === 0) throw new Refusal('bad_request', { text: 'A file is empty.' });
-  const slot = await grant(deps, { door: 'messages', jid: owner, name, size, type });
+  const slot = await grantSlot(deps, { endpoint: 'messages', jid: owner, name, size, type });
   granted.push(slot.id);
-  const by = { putKey: putKeyOf(slot.token) };
-  await receive(deps, { by, door: 'messages', size, type: slot.type, body: open() });
+  const by = { putKey: toPutKey(slot.token) };
+  await receiveUpload(deps, { by, endpoint: 'messages', size, type: slot.type, body: open() });
   return { id: slot.id, file: { url: fileUrl(deps, linkBase, slot), name, type: slot.type, size, sha256 } };
 }

@@ -1,7 +1,7 @@
 import { Refusal } from '../base/errors.ts';
-import { bareOf, parseJid } from '../base/jid.ts';
-import type { Sender } from './senders.ts';
-import type { MessageType } from './stanzas.ts';
+import { formatBareJid, parseJid } from '../base/jid.ts';
+import type { MessageType } from '../stanza/message.ts';
+import type { ApiClient } from './authenticate.ts';
 
 /** Each is a message or more; whoever writes to more people has a room for that. */
 export const MAX_RECIPIENTS = 100;
@@ -10,8 +10,8 @@ export const MAX_RECIPIENTS = 100;
  * The JIDs that a sender means, each once. A name without `@` is a user of the account's own host; a token has no
  * such host, because nobody has an account at a component.
  */
-export function readRecipients(
-  sender: Pick<Sender, 'jid' | 'token'>,
+export function parseRecipients(
+  sender: Pick<ApiClient, 'jid' | 'token'>,
   given: readonly string[],
   type: MessageType,
 ): string[] {
@@ -24,13 +24,17 @@ export function readRecipients(
   return jids;
 }
 
-function readRecipient({ jid: own, token }: Pick<Sender, 'jid' | 'token'>, name: string, type: MessageType) {
+function readRecipient(
+  { jid: own, token }: Pick<ApiClient, 'jid' | 'token'>,
+  name: string,
+  type: MessageType,
+) {
   const jid = parseJid(wholeJid(own, token === null, name));
   if (jid === undefined) throw new Refusal('recipient_missing', { text: `${name} is no JID.` });
   if (type === 'groupchat' && jid.resource !== '') {
     throw new Refusal('bad_request', { text: `${name} is somebody in a room: to them the type is chat.` });
   }
-  return jid.resource === '' ? bareOf(jid) : `${bareOf(jid)}/${jid.resource}`;
+  return jid.resource === '' ? formatBareJid(jid) : `${formatBareJid(jid)}/${jid.resource}`;
 }
 
 function wholeJid(own: string, hasHost: boolean, name: string): string {

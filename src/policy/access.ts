@@ -1,5 +1,5 @@
 import { RE2JS } from 're2js';
-import { bareJid } from '../base/jid.ts';
+import { parseBareJid } from '../base/jid.ts';
 
 /** One rule of `access`, as the config has it. Sizes in bytes, periods in milliseconds, null = no limit. */
 export interface AccessRule {
@@ -15,7 +15,7 @@ export interface AccessRule {
 }
 
 /** Lets everybody in and limits nothing. */
-export const openRule: AccessRule = {
+export const allowAllRule: AccessRule = {
   jid: ['.*'],
   deny: false,
   max_file_size: null,
@@ -26,7 +26,7 @@ export const openRule: AccessRule = {
   when_full: 'reject',
 };
 
-export type Decision =
+export type AccessDecision =
   | {
       readonly allowed: true /** Its place in `access`, from 0. */;
       readonly index: number;
@@ -36,17 +36,17 @@ export type Decision =
   | { readonly allowed: false; readonly index: number | null };
 
 /** First rule whose pattern matches decides; where none does, the answer is no. */
-export interface Access {
-  decide(owner: string): Decision;
+export interface AccessPolicy {
+  decide(owner: string): AccessDecision;
 }
 
 /** `^romeo@example\.org$`, with its dots escaped or not. */
 const ONE_JID = /^\^((?:[\w@.-]|\\[@.-])+)\$$/;
 
 /** The JIDs that rules name one by one. */
-export function jidsNamedBy(rules: readonly Pick<AccessRule, 'jid'>[]): string[] {
+export function jidsInRules(rules: readonly Pick<AccessRule, 'jid'>[]): string[] {
   return rules.flatMap(({ jid }) =>
-    jid.flatMap((pattern) => bareJid(ONE_JID.exec(pattern)?.[1]?.replaceAll('\\', '') ?? '') ?? []),
+    jid.flatMap((pattern) => parseBareJid(ONE_JID.exec(pattern)?.[1]?.replaceAll('\\', '') ?? '') ?? []),
   );
 }
 
@@ -57,14 +57,14 @@ const REMEMBERED = 20_000;
  * Compiles the rules once. Patterns are RE2: linear time whatever the JID, so nobody can stall the server.
  * Decisions are remembered, because matching costs more than all the rest of a slot's policy.
  */
-export function compileAccess(rules: readonly AccessRule[]): Access {
+export function compileAccessRules(rules: readonly AccessRule[]): AccessPolicy {
   const compiled = rules.map((rule) => ({
     rule,
     patterns: rule.jid.map((pattern) => RE2JS.compile(pattern)),
   }));
-  const remembered = new Map<string, Decision>();
+  const remembered = new Map<string, AccessDecision>();
 
-  function match(owner: string): Decision {
+  function match(owner: string): AccessDecision {
     const index = compiled.findIndex(({ patterns }) => patterns.some((p) => p.matcher(owner).find()));
     const rule = compiled[index]?.rule;
     if (!rule) return { allowed: false, index: null };

@@ -1,4 +1,4 @@
-import type { Limits } from '../ledger/contract.ts';
+import type { Limits } from '../ledger/contract/ledger.ts';
 import type { AccessRule } from './access.ts';
 import type { Retention } from './retention.ts';
 
@@ -9,7 +9,7 @@ export interface UploadLimits {
   readonly quotas: Limits;
 }
 
-export function limitsFor(
+export function uploadLimitsFor(
   rule: AccessRule,
   retention: Retention,
   purpose: string,

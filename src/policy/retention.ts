@@ -1,5 +1,5 @@
-import type { Upload } from '../base/records.ts';
-import type { Lifetimes } from '../ledger/contract.ts';
+import type { Upload } from '../base/upload-records.ts';
+import type { Lifetimes } from '../ledger/contract/ledger.ts';
 
 /** `retention` of the config. Periods in milliseconds, null = for ever; sizes in bytes, null = no limit. */
 export interface Retention {
@@ -26,36 +26,36 @@ const DEFAULT_PURPOSE = 'message';
  * The purpose an upload is kept under: the one asked for, else the one its name tells, else `message`, and
  * none (`''`) where that has no rules of its own. Whoever asks for `message` is never refused for it.
  */
-export function purposeOf(retention: Retention, name: string, asked: string | undefined): string {
+export function choosePurpose(retention: Retention, name: string, asked: string | undefined): string {
   if (asked !== undefined && asked !== DEFAULT_PURPOSE) return asked;
   const prefix = Object.keys(retention.name_prefixes).find((start) => name.startsWith(start));
   const told = prefix === undefined ? undefined : retention.name_prefixes[prefix];
   const purposes = asked === undefined ? [told, DEFAULT_PURPOSE] : [DEFAULT_PURPOSE];
-  return purposes.find((purpose) => purpose !== undefined && isOffered(retention, purpose)) ?? '';
+  return purposes.find((purpose) => purpose !== undefined && isPurposeOffered(retention, purpose)) ?? '';
 }
 
-export function isOffered(retention: Retention, purpose: string): boolean {
+export function isPurposeOffered(retention: Retention, purpose: string): boolean {
   return Object.hasOwn(retention.purposes, purpose);
 }
 
 /** How long a stored upload of this purpose is kept, in milliseconds; null = for ever. */
-export function maxAgeOf(retention: Retention, purpose: string): number | null {
-  const own = isOffered(retention, purpose) ? retention.purposes[purpose]?.max_age : undefined;
+export function maxAgeFor(retention: Retention, purpose: string): number | null {
+  const own = isPurposeOffered(retention, purpose) ? retention.purposes[purpose]?.max_age : undefined;
   return own === undefined ? retention.max_age : own;
 }
 
 /** When a stored upload ends: at the moment its request named or by its age, whichever is sooner. */
-export function endOf(retention: Retention, upload: Upload): number | null {
-  const maxAge = maxAgeOf(retention, upload.purpose);
+export function expiryTime(retention: Retention, upload: Upload): number | null {
+  const maxAge = maxAgeFor(retention, upload.purpose);
   const byAge = maxAge === null || upload.storedAt === null ? null : upload.storedAt + maxAge;
   if (upload.expiresAt === null) return byAge;
   return byAge === null ? upload.expiresAt : Math.min(byAge, upload.expiresAt);
 }
 
 /** Can it be fetched now? */
-export function isVisible(retention: Retention, upload: Upload, now: number): boolean {
+export function isDownloadable(retention: Retention, upload: Upload, now: number): boolean {
   if (upload.state !== 'stored') return false;
-  const end = endOf(retention, upload);
+  const end = expiryTime(retention, upload);
   return end === null || now < end;
 }
 
@@ -63,12 +63,12 @@ export function isVisible(retention: Retention, upload: Upload, now: number): bo
  * For the ledger: how long each purpose lives. What its purpose itself keeps for ever is never taken to make
  * room; all else may be, also where the general age is for ever.
  */
-export function lifetimesOf(retention: Retention): Lifetimes {
+export function toLifetimes(retention: Retention): Lifetimes {
   const names = ['', ...Object.keys(retention.purposes)];
   return Object.fromEntries(
     names.map((purpose) => {
       const evictable = retention.purposes[purpose]?.max_age !== null;
-      return [purpose, { maxAge: maxAgeOf(retention, purpose), evictable }];
+      return [purpose, { maxAge: maxAgeFor(retention, purpose), evictable }];
     }),
   );
 }

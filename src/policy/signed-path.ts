@@ -1,5 +1,5 @@
 import { sha256Hex } from '../base/ids.ts';
-import { judgeName, MAX_NAME_BYTES } from './names.ts';
+import { checkFileName, MAX_NAME_BYTES } from './file-names.ts';
 
 /** What follows a door's own path in a link that another server has made. */
 export interface SignedPath {
@@ -11,7 +11,7 @@ export interface SignedPath {
   readonly name: string;
 }
 
-export type PathFault = 'malformed' | 'too_long';
+export type SignedPathError = 'malformed' | 'too_long';
 
 /** A random part or two, each as long as anybody makes them, and a name. */
 const MAX_PATH_BYTES = 1024;
@@ -23,14 +23,14 @@ const SLASH = 0x2f;
  * part or not at all; `+` is a plus. Nothing is normalised. Refused are encoded slashes, NUL and other control
  * bytes, which a signed text of one kind could be passed off with as one of another (FIELD 5.6).
  */
-export function readSignedPath(raw: string): SignedPath | PathFault {
+export function parseSignedPath(raw: string): SignedPath | SignedPathError {
   const bytes = decode(raw);
   if (bytes === undefined || bytes.length === 0) return 'malformed';
   const segments = bytes.toString('utf8').split('/');
   const last = bytes.subarray(bytes.lastIndexOf(SLASH) + 1);
   if (bytes.length > MAX_PATH_BYTES || last.length > MAX_NAME_BYTES) return 'too_long';
   const name = segments.at(-1) ?? '';
-  return { bytes, segments, name: judgeName(name) === 'fine' ? name : 'file' };
+  return { bytes, segments, name: checkFileName(name) === 'fine' ? name : 'file' };
 }
 
 /** Undefined where it is not validly encoded or has a byte that no link may have. */
@@ -55,9 +55,9 @@ function hexByte(text: string, at: number): number | undefined {
 }
 
 /** Doors whose links another server makes; each has a namespace of its own. */
-export type SignedDoor = 'external' | 'file_share';
+export type SignedEndpoint = 'external' | 'file_share';
 
 /** How the file of a signed link is found. */
-export function signedLocator(door: SignedDoor, { bytes }: Pick<SignedPath, 'bytes'>): string {
-  return `${door}:${sha256Hex(bytes)}`;
+export function signedLocator(endpoint: SignedEndpoint, { bytes }: Pick<SignedPath, 'bytes'>): string {
+  return `${endpoint}:${sha256Hex(bytes)}`;
 }

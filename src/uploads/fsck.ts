@@ -1,10 +1,10 @@
-import type { Upload } from '../base/records.ts';
-import type { UploadDeps } from './deps.ts';
-import { buryDoomed, remove } from './remove.ts';
+import type { Upload } from '../base/upload-records.ts';
+import { deletePendingBlobs, removeUploads } from './remove.ts';
+import type { UploadServices } from './services.ts';
 
 const PAGE = 500;
 
-export type Fault =
+export type FsckFault =
   /** The ledger says stored, the blob is not there. Repair: the upload is removed, with the reason on record. */
   | { readonly kind: 'missing'; readonly id: string; readonly owner: string; readonly name: string }
   /** The blob is not as long as the ledger says. Repair: the ledger learns the true size. */
@@ -16,9 +16,9 @@ export type Fault =
 
 export interface FsckOptions {
   readonly repair: boolean;
-  readonly found: (fault: Fault) => void;
+  readonly onFault: (fault: FsckFault) => void;
   /** Told after each page what was looked at so far. */
-  readonly progress?: (checked: { uploads: number; blobs: number }) => void;
+  readonly onProgress?: (checked: { uploads: number; blobs: number }) => void;
 }
 
 export interface FsckReport {
@@ -28,23 +28,23 @@ export interface FsckReport {
 }
 
 /** Holds the ledger against the blobs, in pages, beside a running server. Memory does not grow with the store. */
-export async function fsck(deps: UploadDeps, options: FsckOptions): Promise<FsckReport> {
+export async function fsck(deps: UploadServices, options: FsckOptions): Promise<FsckReport> {
   const report: FsckReport = { uploads: 0, blobs: 0, faults: 0 };
   const counted: FsckOptions = {
     ...options,
-    found(fault) {
+    onFault(fault) {
       report.faults += 1;
-      options.found(fault);
+      options.onFault(fault);
     },
   };
-  if (options.repair) await buryDoomed(deps);
+  if (options.repair) await deletePendingBlobs(deps);
   await checkUploads(deps, counted, report);
   await checkBlobs(deps, counted, report);
   await checkCounters(deps, counted);
   return report;
 }
 
-async function checkUploads(deps: UploadDeps, options: FsckOptions, report: FsckReport): Promise<void> {
+async function checkUploads(deps: UploadServices, options: FsckOptions, report: FsckReport): Promise<void> {
   for (let after: string | undefined; ; ) {
     const page = await deps.ledger.listUploads({
       state: 'stored',
@@ -53,34 +53,34 @@ async function checkUploads(deps: UploadDeps, options: FsckOptions, report: Fsck
     });
     for (const upload of page) await checkUpload(deps, options, upload);
     report.uploads += page.length;
-    options.progress?.(report);
+    options.onProgress?.(report);
     after = page.at(-1)?.id;
     if (page.length < PAGE) return;
   }
 }
 
-async function checkUpload(deps: UploadDeps, options: FsckOptions, upload: Upload): Promise<void> {
+async function checkUpload(deps: UploadServices, options: FsckOptions, upload: Upload): Promise<void> {
   const { id, owner, name, size: expected } = upload;
   const found = await deps.blobs.size(upload.blob);
   if (found === expected) return;
   // It may have been removed since its page was read.
-  if ((await deps.ledger.known([id])).length === 0) return;
+  if ((await deps.ledger.findExistingIds([id])).length === 0) return;
   if (found === undefined) {
-    options.found({ kind: 'missing', id, owner, name });
+    options.onFault({ kind: 'missing', id, owner, name });
     if (options.repair)
-      await remove(deps, { ids: [id], reason: 'missing', detail: 'its bytes were lost (fsck)' });
+      await removeUploads(deps, { ids: [id], reason: 'missing', detail: 'its bytes were lost (fsck)' });
   } else {
-    options.found({ kind: 'wrong_size', id, expected, found });
+    options.onFault({ kind: 'wrong_size', id, expected, found });
     if (options.repair) await deps.ledger.correctSize({ id, size: found });
   }
 }
 
-async function checkBlobs(deps: UploadDeps, options: FsckOptions, report: FsckReport): Promise<void> {
+async function checkBlobs(deps: UploadServices, options: FsckOptions, report: FsckReport): Promise<void> {
   let page: { key: string; size: number }[] = [];
   const look = async () => {
     report.blobs += page.length;
     await checkOwners(deps, options, page);
-    options.progress?.(report);
+    options.onProgress?.(report);
     page = [];
   };
   for await (const blob of deps.blobs.list()) {
@@ -92,13 +92,13 @@ async function checkBlobs(deps: UploadDeps, options: FsckOptions, report: FsckRe
 
 /** A blob's upload is named by the stem of its key; the row is written before the first byte. */
 async function checkOwners(
-  deps: UploadDeps,
+  deps: UploadServices,
   options: FsckOptions,
   page: { key: string; size: number }[],
 ): Promise<void> {
-  const known = new Set(await deps.ledger.known(page.map(({ key }) => idOfKey(key))));
+  const known = new Set(await deps.ledger.findExistingIds(page.map(({ key }) => idOfKey(key))));
   const orphans = page.filter(({ key }) => !known.has(idOfKey(key)));
-  for (const { key, size } of orphans) options.found({ kind: 'orphan', key, size });
+  for (const { key, size } of orphans) options.onFault({ kind: 'orphan', key, size });
   if (options.repair && orphans.length > 0) await deps.blobs.remove(orphans.map(({ key }) => key));
 }
 
@@ -106,12 +106,12 @@ function idOfKey(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1).split('.', 1)[0] ?? '';
 }
 
-async function checkCounters(deps: UploadDeps, options: FsckOptions): Promise<void> {
+async function checkCounters(deps: UploadServices, options: FsckOptions): Promise<void> {
   for (let after: string | undefined; ; ) {
     const page = await deps.ledger.listOwners({ limit: PAGE, ...(after !== undefined && { after }) });
     for (const { owner } of page) {
       if (await deps.ledger.recount({ owner, repair: options.repair }))
-        options.found({ kind: 'wrong_count', owner });
+        options.onFault({ kind: 'wrong_count', owner });
     }
     after = page.at(-1)?.owner;
     if (page.length < PAGE) return;

@@ -1,8 +1,8 @@
 import { Refusal } from '../base/errors.ts';
-import type { Standing } from '../ledger/contract.ts';
-import type { UploadDeps } from './deps.ts';
-import { fullOr } from './full.ts';
-import { buryDeadProcesses, processPlace } from './processes.ts';
+import type { MigrationState } from '../ledger/contract/ledger.ts';
+import { processHost, releaseClaimsOfDeadProcesses } from './dead-processes.ts';
+import type { UploadServices } from './services.ts';
+import { toStorageRefusal } from './storage-refusal.ts';
 
 const HEARTBEAT_MS = 10_000;
 /** The first sweep comes soon after a start, so that a crash's leftovers don't wait for the next full period. */
@@ -10,14 +10,14 @@ const FIRST_SWEEP_MS = 5_000;
 
 export interface SweepSettings {
   /** Milliseconds between sweeps; 0 = none but `porter cleanup`. Read before each wait, so a reload counts. */
-  readonly sweepEvery: () => number;
+  readonly sweepIntervalMs: () => number;
 }
 
 export interface Heartbeat {
   stop(): Promise<void>;
 }
 
-export interface Sweeps {
+export interface SweepSchedule {
   /** Ends a sweep that is under way after its batch. */
   stop(): Promise<void>;
 }
@@ -26,34 +26,34 @@ export interface Sweeps {
  * Heartbeats of this process. Before it resolves, claims of processes that died here are void and the first
  * heartbeat is sent. On a full disk both wait for room: files can be fetched meanwhile.
  */
-export async function startHeartbeat(deps: UploadDeps): Promise<Heartbeat> {
+export async function startHeartbeat(deps: UploadServices): Promise<Heartbeat> {
   let buried = false;
   const lookAtStanding = standingWatch(deps);
   const lookAndBeat = async () => {
     await lookAtStanding();
-    if (!buried) await buryDeadProcesses(deps);
+    if (!buried) await releaseClaimsOfDeadProcesses(deps);
     buried = true;
     await beat(deps);
   };
   await lookAndBeat().catch((cause: unknown) => {
-    if (!(fullOr(cause) instanceof Refusal)) throw cause;
+    if (!(toStorageRefusal(cause) instanceof Refusal)) throw cause;
     deps.log.error({ err: cause }, 'the ledger is full; only what is there can be fetched');
   });
   return repeat(deps, { first: HEARTBEAT_MS, period: () => HEARTBEAT_MS }, lookAndBeat);
 }
 
 /** Sweeps in their rhythm, by one process for all; `sweepNow` does one, or sees to it that somebody does. */
-export function startSweeps(
-  deps: UploadDeps,
-  { sweepEvery }: SweepSettings,
+export function startSweepSchedule(
+  deps: UploadServices,
+  { sweepIntervalMs }: SweepSettings,
   sweepNow: (signal: AbortSignal) => Promise<void>,
-): Sweeps {
-  return repeat(deps, { first: FIRST_SWEEP_MS, period: sweepEvery }, async (signal) => {
-    if (sweepEvery() > 0) await sweepNow(signal);
+): SweepSchedule {
+  return repeat(deps, { first: FIRST_SWEEP_MS, period: sweepIntervalMs }, async (signal) => {
+    if (sweepIntervalMs() > 0) await sweepNow(signal);
   });
 }
 
-const STANDINGS: Readonly<Record<Standing, string>> = {
+const STANDINGS: Readonly<Record<MigrationState, string>> = {
   open: 'the ledger is open again',
   closing: 'the ledger is being moved to another place; no uploads until that is done',
   away: 'the ledger has moved to another place: start Porter with the config of the new one; files can be fetched',
@@ -61,17 +61,17 @@ const STANDINGS: Readonly<Record<Standing, string>> = {
 };
 
 /** Says in the log when a move closes the ledger under us, or opens it. */
-function standingWatch({ ledger, log }: Pick<UploadDeps, 'ledger' | 'log'>): () => Promise<void> {
-  let known: Standing = 'open';
+function standingWatch({ ledger, log }: Pick<UploadServices, 'ledger' | 'log'>): () => Promise<void> {
+  let known: MigrationState = 'open';
   return async () => {
-    const standing = await ledger.standing();
+    const standing = await ledger.migrationState();
     if (standing !== known) log[standing === 'open' ? 'info' : 'error']({ standing }, STANDINGS[standing]);
     known = standing;
   };
 }
 
-async function beat(deps: UploadDeps): Promise<void> {
-  await deps.ledger.heartbeat({ id: deps.instance, host: processPlace, pid: process.pid, now: deps.clock() });
+async function beat(deps: UploadServices): Promise<void> {
+  await deps.ledger.heartbeat({ id: deps.instance, host: processHost, pid: process.pid, now: deps.clock() });
 }
 
 /** How often a task that is switched off is looked at again: a reload may have switched it on. */
@@ -85,7 +85,7 @@ interface Rhythm {
 
 /** Does the task again and again, whatever becomes of it, until it is stopped. */
 function repeat(
-  { log }: Pick<UploadDeps, 'log'>,
+  { log }: Pick<UploadServices, 'log'>,
   { first, period }: Rhythm,
   task: (signal: AbortSignal) => Promise<void>,
 ): { stop(): Promise<void> } {

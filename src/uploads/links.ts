@@ -1,6 +1,6 @@
-import type { Upload } from '../base/records.ts';
-import { endingFor } from '../policy/guess-type.ts';
-import { slug } from '../policy/names.ts';
+import type { Upload } from '../base/upload-records.ts';
+import { slug } from '../policy/file-names.ts';
+import { blobExtension } from '../policy/guess-media-type.ts';
 
 /**
  * Every URL is a base, a fixed word, an id and a slug: ASCII, in normal form, only `[A-Za-z0-9_.-/:]`, so that
@@ -19,18 +19,18 @@ export function getUrl(base: string, upload: Pick<Upload, 'id' | 'name'>): strin
 }
 
 /** The link by which a file is fetched. `base`: as `download_url`, without a slash at its end. */
-export type FileLink = (base: string, file: Pick<Upload, 'id' | 'name' | 'blob'>) => string;
+export type FileUrlBuilder = (base: string, file: Pick<Upload, 'id' | 'name' | 'blob'>) => string;
 
 /** Past Porter: for a web server that serves the folder of the blobs by itself. */
-export const blobUrl: FileLink = (base, { blob, name }) => `${base}/${blob}/${slug(name)}`;
+export const blobUrl: FileUrlBuilder = (base, { blob, name }) => `${base}/${blob}/${slug(name)}`;
 
 /** The link that the rules of the house ask for. */
 export function fileUrl(
-  { rules }: { readonly rules: () => { readonly fileLink?: FileLink } },
+  { rules }: { readonly rules: () => { readonly fileUrlBuilder?: FileUrlBuilder } },
   base: string,
-  file: Parameters<FileLink>[1],
+  file: Parameters<FileUrlBuilder>[1],
 ): string {
-  return (rules().fileLink ?? getUrl)(base, file);
+  return (rules().fileUrlBuilder ?? getUrl)(base, file);
 }
 
 const BLOB_PATH = /\/[0-9a-z]{2}\/([0-9a-z]{26})\.[0-9a-z]{1,10}(?:\/[^/]*)?$/;
@@ -44,11 +44,11 @@ const ID_AND_NAME = /^([0-9a-z]{26})(?:\/[^/]*)?$/;
 
 /** The id or token in a path below one of the prefixes; the name behind it is decoration. */
 export function idInPath(path: string, prefix: string): string | undefined {
-  return path.startsWith(prefix) ? idBelow(path.slice(prefix.length)) : undefined;
+  return path.startsWith(prefix) ? idInSubpath(path.slice(prefix.length)) : undefined;
 }
 
 /** The same for what follows the prefix. */
-export function idBelow(rest: string): string | undefined {
+export function idInSubpath(rest: string): string | undefined {
   return ID_AND_NAME.exec(rest)?.[1];
 }
 
@@ -57,5 +57,5 @@ export function idBelow(rest: string): string | undefined {
  * server serve the right type.
  */
 export function blobKey(id: string, name: string, type?: string): string {
-  return `${id.slice(-2)}/${id}.${endingFor(name, type)}`;
+  return `${id.slice(-2)}/${id}.${blobExtension(name, type)}`;
 }

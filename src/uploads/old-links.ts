@@ -1,12 +1,12 @@
 import { sha256Hex } from '../base/ids.ts';
-import type { Ledger, OldPath } from '../ledger/contract.ts';
+import type { Ledger, OldPath } from '../ledger/contract/ledger.ts';
 
 /** Finds the files of services that were taken over by the links that these services gave out. */
 export interface OldLinks {
   /** The locator of the file that a request's path would mean; undefined where no old link looks like that. */
-  locatorOf(path: string): Promise<string | undefined>;
+  findLocator(path: string): Promise<string | undefined>;
   /** The same without asking anybody, by what was known last. */
-  quickly(path: string): string | undefined;
+  cachedLocator(path: string): string | undefined;
 }
 
 /** Milliseconds for which the ledger's word on the paths is taken: an import beside us takes effect within them. */
@@ -14,7 +14,7 @@ const FRESH_MS = 1000;
 
 /** `prefixes`: paths, without a slash at their end, that may have been cut off what a request asks for. */
 export function createOldLinks(
-  { ledger }: { readonly ledger: Pick<Ledger, 'oldPaths'> },
+  { ledger }: { readonly ledger: Pick<Ledger, 'listOldPaths'> },
   prefixes: readonly string[] = [],
 ): OldLinks {
   let asked: Promise<readonly OldPath[]> | undefined;
@@ -24,7 +24,7 @@ export function createOldLinks(
     const now = performance.now();
     if (asked === undefined || now - askedAt >= FRESH_MS) {
       askedAt = now;
-      asked = ledger.oldPaths();
+      asked = ledger.listOldPaths();
       asked.then(
         (told) => {
           known = told;
@@ -38,8 +38,8 @@ export function createOldLinks(
     return asked;
   };
   return {
-    locatorOf: async (path) => oldLocator(await paths(), path, prefixes),
-    quickly: (path) => oldLocator(known, path, prefixes),
+    findLocator: async (path) => locatorForOldLink(await paths(), path, prefixes),
+    cachedLocator: (path) => locatorForOldLink(known, path, prefixes),
   };
 }
 
@@ -47,7 +47,7 @@ export function createOldLinks(
  * The locator of the file that a path means, as it stands in a request: percent-encoded in any way or not at
  * all. Of several old paths that it lies below the longest counts. Nothing is normalised.
  */
-export function oldLocator(
+export function locatorForOldLink(
   oldPaths: readonly OldPath[],
   path: string,
   prefixes: readonly string[] = [],
@@ -68,7 +68,7 @@ export function oldLocator(
  * How the file is found that a door, or the service before it, knows by what follows the door's path. Names that no
  * door would let in any more may have been let in by that service. Undefined for an encoded slash, which none had.
  */
-export function locatorBelow(namespace: string, below: string): string | undefined {
+export function locatorForSubpath(namespace: string, below: string): string | undefined {
   return /%2f/i.test(below) ? undefined : `${namespace}:${sha256Hex(decode(below))}`;
 }
 

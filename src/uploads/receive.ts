@@ -1,18 +1,18 @@
 import { Refusal } from '../base/errors.ts';
 import { randomId } from '../base/ids.ts';
-import type { Upload } from '../base/records.ts';
-import type { Claimed } from '../ledger/contract.ts';
-import { isVisible } from '../policy/retention.ts';
-import { checkArrival, fill } from './fill.ts';
-import { fullOr } from './full.ts';
-import type { Arrival, ReceiveDeps } from './incoming.ts';
-import { isSame } from './repeat.ts';
-import { claimSigned } from './signed.ts';
+import type { Upload } from '../base/upload-records.ts';
+import type { ClaimResult } from '../ledger/contract/ledger.ts';
+import { isDownloadable } from '../policy/retention.ts';
+import { claimSigned } from './claim-signed.ts';
+import { isSameBody } from './compare-bytes.ts';
+import { toStorageRefusal } from './storage-refusal.ts';
+import { checkDeclaredBody, storeBody } from './store-body.ts';
+import type { ReceiveServices, UploadRequest } from './upload-request.ts';
 
-export interface Receipt {
+export interface ReceiveResult {
   readonly upload: Upload;
   /** Were these bytes here before? */
-  readonly again: boolean;
+  readonly repeated: boolean;
 }
 
 /** A phone that changed networks leaves a connection that says nothing any more. */
@@ -23,7 +23,7 @@ const ATTEMPTS = 3;
  * Takes the bytes of a slot: resolves when they are stored, durable and can be fetched, else rejects
  * (`Refusal`, or a fault of ours) with nothing left of them; the slot can then be tried again in its time.
  */
-export async function receive(deps: ReceiveDeps, arrival: Arrival): Promise<Receipt> {
+export async function receiveUpload(deps: ReceiveServices, arrival: UploadRequest): Promise<ReceiveResult> {
   let upload: Upload | undefined;
   try {
     const token = randomId();
@@ -31,22 +31,22 @@ export async function receive(deps: ReceiveDeps, arrival: Arrival): Promise<Rece
     if (claimed.outcome !== 'unknown') upload = claimed.upload;
     return await settle(deps, claimed, token, arrival);
   } catch (failure) {
-    const refusal = fullOr(failure);
+    const refusal = toStorageRefusal(failure);
     if (refusal instanceof Refusal) noteRefusal(deps, refusal, upload, arrival);
-    else deps.meter.refused(upload?.door ?? arrival.door, 'internal');
+    else deps.metrics.requestRefused(upload?.endpoint ?? arrival.endpoint, 'internal');
     throw refusal;
   }
 }
 
 async function settle(
-  deps: ReceiveDeps,
-  claimed: Claimed,
+  deps: ReceiveServices,
+  claimed: ClaimResult,
   token: string,
-  arrival: Arrival,
-): Promise<Receipt> {
+  arrival: UploadRequest,
+): Promise<ReceiveResult> {
   switch (claimed.outcome) {
     case 'claimed':
-      return { upload: await fill(deps, claimed.upload, token, arrival), again: false };
+      return { upload: await storeBody(deps, claimed.upload, token, arrival), repeated: false };
     case 'stored':
       return repeat(deps, claimed.upload, arrival);
     case 'receiving':
@@ -57,22 +57,22 @@ async function settle(
 }
 
 function noteRefusal(
-  deps: ReceiveDeps,
+  deps: ReceiveServices,
   { code, message }: Refusal,
   upload: Upload | undefined,
-  { door, body }: Arrival,
+  { endpoint, body }: UploadRequest,
 ): void {
-  deps.meter.refused(upload?.door ?? door, code);
+  deps.metrics.requestRefused(upload?.endpoint ?? endpoint, code);
   if (upload === undefined) return;
   const { id, owner } = upload;
   deps.log.info(
-    { id, owner, door: upload.door, code, received: body.received },
+    { id, owner, endpoint: upload.endpoint, code, received: body.received },
     `upload refused: ${message}`,
   );
 }
 
 /** Where another attempt of this process stands in the way and has fallen silent or is just ending, waits for that. */
-async function claim(deps: ReceiveDeps, arrival: Arrival, token: string): Promise<Claimed> {
+async function claim(deps: ReceiveServices, arrival: UploadRequest, token: string): Promise<ClaimResult> {
   for (let attempt = 1; ; attempt += 1) {
     const claimed = await claimOnce(deps, arrival, token);
     if (claimed.outcome !== 'receiving' || attempt === ATTEMPTS) return claimed;
@@ -80,18 +80,22 @@ async function claim(deps: ReceiveDeps, arrival: Arrival, token: string): Promis
   }
 }
 
-function claimOnce(deps: ReceiveDeps, { signed, ...arrival }: Arrival, token: string): Promise<Claimed> {
+function claimOnce(
+  deps: ReceiveServices,
+  { signed, ...arrival }: UploadRequest,
+  token: string,
+): Promise<ClaimResult> {
   if (signed) return claimSigned(deps, { ...arrival, signed }, token);
   return deps.ledger.claim({ by: arrival.by, token, instance: deps.instance, now: deps.clock() });
 }
 
 /** Is the attempt that held this upload over? An attempt that is alive is left alone. */
-async function outlived(deps: ReceiveDeps, id: string): Promise<boolean> {
-  const older = deps.transfers.of(id);
+async function outlived(deps: ReceiveServices, id: string): Promise<boolean> {
+  const older = deps.transfers.get(id);
   if (!older) return false;
-  const { takeoverAfter = TAKEOVER_AFTER } = deps;
-  if (!older.body.complete) {
-    if (older.body.idleFor() < takeoverAfter) return false;
+  const { takeoverAfterMs = TAKEOVER_AFTER } = deps;
+  if (!older.body.isComplete) {
+    if (older.body.idleFor() < takeoverAfterMs) return false;
     older.body.abort(new Refusal('being_uploaded', { text: 'A newer attempt has taken over this upload.' }));
   }
   await older.ended;
@@ -99,22 +103,22 @@ async function outlived(deps: ReceiveDeps, id: string): Promise<boolean> {
 }
 
 /** The answer to the first attempt may have got lost: the same bytes again are fine for a while. */
-async function repeat(deps: ReceiveDeps, upload: Upload, arrival: Arrival): Promise<Receipt> {
+async function repeat(deps: ReceiveServices, upload: Upload, arrival: UploadRequest): Promise<ReceiveResult> {
   const now = deps.clock();
-  if (!isVisible(deps.rules().retention, upload, now)) throw new Refusal('removed');
+  if (!isDownloadable(deps.rules().retention, upload, now)) throw new Refusal('removed');
   if (now >= repeatEnd(upload, arrival)) throw new Refusal('already_there');
   if (arrival.size !== null && arrival.size !== upload.size) throw new Refusal('already_there');
-  checkArrival(deps, upload, arrival);
+  checkDeclaredBody(deps, upload, arrival);
   arrival.body.accept();
-  if (!(await isSame(deps, upload, arrival.body))) throw new Refusal('already_there');
-  return { upload, again: true };
+  if (!(await isSameBody(deps, upload, arrival.body))) throw new Refusal('already_there');
+  return { upload, repeated: true };
 }
 
-function repeatEnd({ storedAt, deadline }: Upload, { signed }: Arrival): number {
-  const repeatFor = signed?.repeatFor ?? null;
+function repeatEnd({ storedAt, deadline }: Upload, { signed }: UploadRequest): number {
+  const repeatFor = signed?.repeatForMs ?? null;
   return repeatFor === null || storedAt === null ? deadline : storedAt + repeatFor;
 }
 
-async function isRemoved({ ledger }: ReceiveDeps, by: Arrival['by']): Promise<boolean> {
+async function isRemoved({ ledger }: ReceiveServices, by: UploadRequest['by']): Promise<boolean> {
   return 'locator' in by && (await ledger.findRemoval(by.locator)) !== undefined;
 }

@@ -1,8 +1,8 @@
-import type { IncomingBody, Pace } from './incoming.ts';
+import type { MemoryBudget, UploadBody } from './upload-request.ts';
 
 /** An upload whose bytes flow through this process. */
 export interface Transfer {
-  readonly body: IncomingBody;
+  readonly body: UploadBody;
   /** Resolves when nothing of it is left to do: stored, or cleaned up after. */
   readonly ended: Promise<void>;
   end(): void;
@@ -10,17 +10,17 @@ export interface Transfer {
 
 /** All uploads that flow through this process now. They share one budget of memory. */
 export interface Transfers {
-  begin(id: string, body: IncomingBody): Transfer;
+  begin(id: string, body: UploadBody): Transfer;
   /** The transfer that fills this upload. */
-  of(id: string): Transfer | undefined;
-  readonly pace: Pace;
+  get(id: string): Transfer | undefined;
+  readonly memory: MemoryBudget;
   /** Uploads in flight and the bytes of them that have come. */
   inFlight(): { readonly uploads: number; readonly bytes: number };
 }
 
 export interface TransferOptions {
   /** Bytes that all transfers together may gather; twice that with what is just being written. */
-  readonly memory?: number;
+  readonly memoryBytes?: number;
 }
 
 const MEMORY = 8 * 1024 * 1024;
@@ -30,7 +30,7 @@ const LARGEST_BATCH = 1024 * 1024;
 /** More than any disk takes at a time, and few enough that what they hold is no matter. */
 const TURNS = 32;
 
-export function createTransfers({ memory = MEMORY }: TransferOptions = {}): Transfers {
+export function createTransfers({ memoryBytes = MEMORY }: TransferOptions = {}): Transfers {
   const active = new Set<Transfer>();
   const byId = new Map<string, Transfer>();
 
@@ -50,8 +50,8 @@ export function createTransfers({ memory = MEMORY }: TransferOptions = {}): Tran
       byId.set(id, transfer);
       return transfer;
     },
-    of: (id) => byId.get(id),
-    pace: createPace(memory, () => active.size),
+    get: (id) => byId.get(id),
+    memory: createPace(memoryBytes, () => active.size),
     inFlight() {
       let bytes = 0;
       for (const { body } of active) bytes += body.received;
@@ -61,13 +61,13 @@ export function createTransfers({ memory = MEMORY }: TransferOptions = {}): Tran
 }
 
 /** The fewer transfers there are, the more each gathers; when there are many, they take turns. */
-function createPace(memory: number, active: () => number): Pace {
+function createPace(memory: number, active: () => number): MemoryBudget {
   const line: (() => void)[] = [];
   let inside = 0;
   return {
     batchSize: () => Math.min(LARGEST_BATCH, Math.max(SMALLEST_BATCH, memory / (active() || 1))),
-    isCrowded: () => memory / active() < 2 * SMALLEST_BATCH,
-    enter(run) {
+    isOverBudget: () => memory / active() < 2 * SMALLEST_BATCH,
+    acquire(run) {
       if (inside >= TURNS) {
         line.push(run);
         return;
@@ -75,7 +75,7 @@ function createPace(memory: number, active: () => number): Pace {
       inside += 1;
       run();
     },
-    leave() {
+    release() {
       const next = line.shift();
       if (next) next();
       else inside -= 1;

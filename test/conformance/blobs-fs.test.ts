@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fsBlobs } from '../../src/blobs/fs.ts';
-import { blobsSuite } from './blobs.ts';
+import { openFsBlobs } from '../../src/blobs/fs/fs-blobs.ts';
+import { blobStoreSuite } from './blobs.ts';
 
 const settings = [
   ['a folder', { sync: true }],
@@ -11,9 +11,9 @@ const settings = [
 ] as const;
 
 for (const [name, options] of settings) {
-  blobsSuite(name, async () => {
+  blobStoreSuite(name, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'porter-blobs-'));
-    const blobs = fsBlobs({ root: join(folder, 'blobs'), ...options });
-    return { blobs, close: () => rm(folder, { recursive: true }) };
+    const store = openFsBlobs({ root: join(folder, 'blobs'), ...options });
+    return { store, close: () => rm(folder, { recursive: true }) };
   });
 }

@@ -5,10 +5,10 @@ import {
   ListMultipartUploadsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { openS3Blobs } from '../../src/blobs/s3.ts';
-import { needs } from '../real/peers.ts';
-import { type RunningS3, startS3 } from '../real/s3.ts';
-import { blobsSuite, keysOf, newKey } from './blobs.ts';
+import { openS3Blobs } from '../../src/blobs/s3/s3-blobs.ts';
+import { needs } from '../real/peers/peers.ts';
+import { type S3Server, startS3 } from '../real/peers/s3.ts';
+import { blobStoreSuite, listKeys, newBlobKey } from './blobs.ts';
 
 const MIB = 1024 * 1024;
 const settings = [
@@ -18,7 +18,7 @@ const settings = [
 ] as const;
 
 describe('the real S3', { skip: needs('ceph') }, () => {
-  let s3: RunningS3;
+  let s3: S3Server;
   before(async () => {
     s3 = await startS3();
     Object.assign(process.env, s3.env);
@@ -27,33 +27,33 @@ describe('the real S3', { skip: needs('ceph') }, () => {
 
   test('what broke off with its process is removed once nothing has come for long, and nothing else', async () => {
     const { endpoint, client } = s3;
-    const Bucket = await s3.newBucket();
+    const Bucket = await s3.createBucket();
     const place = { bucket: Bucket, prefix: '', endpoint, publicEndpoint: null, region: null };
     const blobs = await openS3Blobs({ ...place, pathStyle: true, create: false });
-    const parts = { Bucket, Key: newKey() };
+    const parts = { Bucket, Key: newBlobKey() };
     const { UploadId } = await client.send(new CreateMultipartUploadCommand(parts));
     await client.send(new UploadPartCommand({ ...parts, UploadId, PartNumber: 1, Body: 'a part' }));
     await client.send(new CreateMultipartUploadCommand({ Bucket, Key: 'of/somebody/else' }));
-    assert.deepEqual(await keysOf(blobs), [`${parts.Key}.part`]);
-    assert.equal(await blobs.tidy?.(Date.now() - 60_000), 0);
-    assert.equal(await blobs.tidy?.(Date.now() + 60_000), 1);
-    assert.deepEqual(await keysOf(blobs), []);
+    assert.deepEqual(await listKeys(blobs), [`${parts.Key}.part`]);
+    assert.equal(await blobs.removeAbandonedWrites?.(Date.now() - 60_000), 0);
+    assert.equal(await blobs.removeAbandonedWrites?.(Date.now() + 60_000), 1);
+    assert.deepEqual(await listKeys(blobs), []);
     const { Uploads } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
     assert.equal(Uploads?.length, 1);
     await blobs.close();
   });
 
   for (const [name, options] of settings) {
-    blobsSuite(name, async () => {
+    blobStoreSuite(name, async () => {
       const { endpoint, client } = s3;
-      const Bucket = await s3.newBucket();
+      const Bucket = await s3.createBucket();
       const place = { bucket: Bucket, prefix: 'some/files', endpoint, publicEndpoint: null, region: null };
-      const blobs = await openS3Blobs({ ...place, pathStyle: true, create: false, ...options });
+      const store = await openS3Blobs({ ...place, pathStyle: true, create: false, ...options });
       const close = async () => {
         const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
         assert.deepEqual(Uploads, []);
       };
-      return { blobs, close };
+      return { store, close };
     });
   }
 });

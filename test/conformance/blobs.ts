@@ -5,22 +5,22 @@ import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { randomId } from '../../src/base/ids.ts';
-import type { Blobs, OpenBlob } from '../../src/blobs/contract.ts';
+import type { BlobStore, OpenBlob } from '../../src/blobs/contract.ts';
 
-export interface OpenBlobs {
-  readonly blobs: Blobs;
+export interface TestBlobStore {
+  readonly store: BlobStore;
   close(): Promise<void>;
 }
 
 /** All that every back end of the blobs must do. `open` makes a new, empty store each time. */
-export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
+export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>): void {
   const withStore = async (t: TestContext) => {
-    const { blobs, close } = await open();
+    const { store, close } = await open();
     t.after(async () => {
-      await blobs.close();
+      await store.close();
       await close();
     });
-    return blobs;
+    return store;
   };
 
   describe(`blobs on ${name}`, () => {
@@ -30,10 +30,10 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
       const batches = fc.array(fc.array(chunk, { minLength: 1, maxLength: 5 }), { maxLength: 5 });
       await fc.assert(
         fc.asyncProperty(batches, async (parts) => {
-          const key = newKey();
+          const key = newBlobKey();
           const whole = Buffer.concat(parts.flat());
-          assert.equal(await blobs.put(key, each(parts)), whole.length);
-          assert.deepEqual(await readAll(blobs, key), whole);
+          assert.equal(await blobs.put(key, toBatches(parts)), whole.length);
+          assert.deepEqual(await readBlob(blobs, key), whole);
         }),
         { numRuns: 25 },
       );
@@ -43,24 +43,24 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
       const blobs = await withStore(t);
       const folder = await mkdtemp(join(tmpdir(), 'porter-file-'));
       t.after(() => rm(folder, { recursive: true }));
-      const key = newKey();
+      const key = newBlobKey();
       for (const bytes of ['first', 'second, and longer']) {
         const file = join(folder, bytes);
         await writeFile(file, bytes);
         // Whoever cannot take a file in says so, and gets its bytes.
-        const size = await blobs.adopt?.(key, file);
+        const size = await blobs.linkFile?.(key, file);
         if (size === undefined) {
           await blobs.remove([key]);
-          await blobs.put(key, each([[Buffer.from(bytes)]]));
+          await blobs.put(key, toBatches([[Buffer.from(bytes)]]));
         } else assert.equal(size, bytes.length);
         await rm(file);
-        assert.equal((await readAll(blobs, key)).toString(), bytes);
+        assert.equal((await readBlob(blobs, key)).toString(), bytes);
       }
     });
 
     test('a batch is not looked at any more once the next is asked for', async (t) => {
       const blobs = await withStore(t);
-      const key = newKey();
+      const key = newBlobKey();
       const memory = Buffer.alloc(100_000);
       async function* reusing() {
         for (let round = 1; round <= 8; round += 1) {
@@ -70,7 +70,7 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
         memory.fill(0);
       }
       assert.equal(await blobs.put(key, reusing()), 800_000);
-      const stored = await readAll(blobs, key);
+      const stored = await readBlob(blobs, key);
       for (let round = 1; round <= 8; round += 1) {
         assert.deepEqual(
           stored.subarray((round - 1) * 100_000, round * 100_000),
@@ -82,32 +82,32 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
     test('what says its size beforehand is stored like all else', async (t) => {
       const blobs = await withStore(t);
       for (const size of [1, 100_000, 20_000_000]) {
-        const key = newKey();
+        const key = newBlobKey();
         const whole = Buffer.from(Array.from({ length: 4096 }, (_, at) => (at * 13) & 255));
         const bytes = Buffer.alloc(size, whole);
         const cut = size >> 1;
         assert.equal(
-          await blobs.put(key, each([[bytes.subarray(0, cut)], [bytes.subarray(cut)]]), size),
+          await blobs.put(key, toBatches([[bytes.subarray(0, cut)], [bytes.subarray(cut)]]), size),
           size,
         );
         assert.equal(await blobs.size(key), size);
-        assert.ok((await readAll(blobs, key)).equals(bytes));
+        assert.ok((await readBlob(blobs, key)).equals(bytes));
       }
     });
 
     test('its size is known without reading it', async (t) => {
       const blobs = await withStore(t);
-      const key = newKey();
+      const key = newBlobKey();
       assert.equal(await blobs.size(key), undefined);
-      await blobs.put(key, each([[Buffer.alloc(1234)], [Buffer.alloc(6)]]));
+      await blobs.put(key, toBatches([[Buffer.alloc(1234)], [Buffer.alloc(6)]]));
       assert.equal(await blobs.size(key), 1240);
     });
 
     test('a part that is asked for first comes first, and the rest when it is wanted', async (t) => {
       const blobs = await withStore(t);
-      const key = newKey();
+      const key = newBlobKey();
       const whole = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 11) & 255));
-      await blobs.put(key, each([[whole]]));
+      await blobs.put(key, toBatches([[whole]]));
       const blob = await blobs.open(key, { start: 150_000, end: 199_999 });
       assert.ok(blob);
       assert.equal(blob.size, whole.length);
@@ -117,14 +117,14 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
       const beyond = await blobs.open(key, { start: 500_000, end: 500_001 });
       assert.equal(beyond?.size, whole.length);
       await beyond.close();
-      assert.equal(await blobs.open(newKey(), { start: 0, end: 1 }), undefined);
+      assert.equal(await blobs.open(newBlobKey(), { start: 0, end: 1 }), undefined);
     });
 
     test('any part of it can be read, and read again', async (t) => {
       const blobs = await withStore(t);
-      const key = newKey();
+      const key = newBlobKey();
       const whole = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7) & 255));
-      await blobs.put(key, each([[whole]]));
+      await blobs.put(key, toBatches([[whole]]));
       const blob = await mustOpen(blobs, key);
       assert.equal(blob.size, whole.length);
       for (const [start, end] of [
@@ -142,22 +142,22 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
 
     test('a reader that stops early leaves nothing behind', async (t) => {
       const blobs = await withStore(t);
-      const key = newKey();
-      await blobs.put(key, each([[Buffer.alloc(3_000_000, 1)]]));
+      const key = newBlobKey();
+      await blobs.put(key, toBatches([[Buffer.alloc(3_000_000, 1)]]));
       const blob = await mustOpen(blobs, key);
       for await (const chunk of blob.read(0, blob.size)) {
         assert.ok(chunk.length > 0);
         break;
       }
       await blob.close();
-      assert.equal((await readAll(blobs, key)).length, 3_000_000);
+      assert.equal((await readBlob(blobs, key)).length, 3_000_000);
     });
 
     test('a blob that is removed while it is read can be read to its end', async (t) => {
       const blobs = await withStore(t);
-      const key = newKey();
+      const key = newBlobKey();
       const whole = Buffer.alloc(3_000_000, 'abc');
-      await blobs.put(key, each([[whole]]));
+      await blobs.put(key, toBatches([[whole]]));
       const blob = await mustOpen(blobs, key);
       const parts: Buffer[] = [];
       for await (const chunk of blob.read(0, blob.size)) {
@@ -171,12 +171,12 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
 
     test('what is not there opens as nothing', async (t) => {
       const blobs = await withStore(t);
-      assert.equal(await blobs.open(newKey()), undefined);
+      assert.equal(await blobs.open(newBlobKey()), undefined);
     });
 
     test('a source that fails leaves nothing, and its own error comes back', async (t) => {
       const blobs = await withStore(t);
-      const key = newKey();
+      const key = newBlobKey();
       const broken = new Error('the sender is gone');
       async function* failing() {
         for (let round = 0; round < 10; round += 1) yield [Buffer.alloc(2_000_000)];
@@ -185,40 +185,40 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
       for (const size of [undefined, 20_000_001, 50_000_000]) {
         await assert.rejects(blobs.put(key, failing(), size), broken);
         assert.equal(await blobs.open(key), undefined);
-        assert.deepEqual(await keysOf(blobs), []);
+        assert.deepEqual(await listKeys(blobs), []);
       }
     });
 
     test('after a failure the same key can be put', async (t) => {
       const blobs = await withStore(t);
-      const key = newKey();
+      const key = newBlobKey();
       await assert.rejects(blobs.put(key, failingAtOnce()));
-      await blobs.put(key, each([[Buffer.from('second')]]));
-      assert.equal(String(await readAll(blobs, key)), 'second');
+      await blobs.put(key, toBatches([[Buffer.from('second')]]));
+      assert.equal(String(await readBlob(blobs, key)), 'second');
     });
 
     test('a put onto what an attempt before left replaces it whole', async (t) => {
       const blobs = await withStore(t);
-      const key = newKey();
-      await blobs.put(key, each([[Buffer.from('a longer text of an attempt that was killed')]]));
-      await blobs.put(key, each([[Buffer.from('short')]]));
-      assert.equal(String(await readAll(blobs, key)), 'short');
+      const key = newBlobKey();
+      await blobs.put(key, toBatches([[Buffer.from('a longer text of an attempt that was killed')]]));
+      await blobs.put(key, toBatches([[Buffer.from('short')]]));
+      assert.equal(String(await readBlob(blobs, key)), 'short');
     });
 
     test('removing is idempotent and takes many at once', async (t) => {
       const blobs = await withStore(t);
-      const keys = Array.from({ length: 40 }, newKey);
-      for (const key of keys) await blobs.put(key, each([[Buffer.from(key)]]));
-      await blobs.remove([...keys.slice(0, 39), newKey()]);
+      const keys = Array.from({ length: 40 }, newBlobKey);
+      for (const key of keys) await blobs.put(key, toBatches([[Buffer.from(key)]]));
+      await blobs.remove([...keys.slice(0, 39), newBlobKey()]);
       await blobs.remove(keys.slice(0, 39));
-      assert.deepEqual(await keysOf(blobs), keys.slice(39));
+      assert.deepEqual(await listKeys(blobs), keys.slice(39));
     });
 
     test('the list has every blob with its size and age', async (t) => {
       const blobs = await withStore(t);
       const before = Date.now() - 2000;
-      const key = newKey();
-      await blobs.put(key, each([[Buffer.alloc(1234)]]));
+      const key = newBlobKey();
+      await blobs.put(key, toBatches([[Buffer.alloc(1234)]]));
       const [only, ...others] = await Array.fromAsync(blobs.list());
       assert.deepEqual(others, []);
       assert.equal(only?.key, key);
@@ -227,14 +227,16 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
     });
 
     test('an empty store lists nothing', async (t) => {
-      assert.deepEqual(await keysOf(await withStore(t)), []);
+      assert.deepEqual(await listKeys(await withStore(t)), []);
     });
 
     test('many puts at once keep apart', async (t) => {
       const blobs = await withStore(t);
-      const keys = Array.from({ length: 50 }, newKey);
-      await Promise.all(keys.map((key) => blobs.put(key, each([[Buffer.from(key)], [Buffer.from('!')]]))));
-      for (const key of keys) assert.equal(String(await readAll(blobs, key)), `${key}!`);
+      const keys = Array.from({ length: 50 }, newBlobKey);
+      await Promise.all(
+        keys.map((key) => blobs.put(key, toBatches([[Buffer.from(key)], [Buffer.from('!')]]))),
+      );
+      for (const key of keys) assert.equal(String(await readBlob(blobs, key)), `${key}!`);
     });
 
     test('no key leads out of the store', async (t) => {
@@ -250,25 +252,25 @@ export function blobsSuite(name: string, open: () => Promise<OpenBlobs>): void {
         'ab/x\0.bin',
       ]) {
         await assert.rejects(blobs.open(key), { name: 'BlobFault' }, key);
-        await assert.rejects(blobs.put(key, each([[Buffer.from('x')]])), { name: 'BlobFault' }, key);
+        await assert.rejects(blobs.put(key, toBatches([[Buffer.from('x')]])), { name: 'BlobFault' }, key);
         await assert.rejects(blobs.remove([key]), { name: 'BlobFault' }, key);
       }
     });
 
     test('it says that it is ready', async (t) => {
       const blobs = await withStore(t);
-      await blobs.ready();
-      assert.deepEqual(await keysOf(blobs), []);
+      await blobs.checkWritable();
+      assert.deepEqual(await listKeys(blobs), []);
     });
   });
 }
 
-export function newKey(): string {
+export function newBlobKey(): string {
   const id = randomId();
   return `${id.slice(0, 2)}/${id}.bin`;
 }
 
-export async function* each(
+export async function* toBatches(
   batches: readonly (readonly Uint8Array[])[],
 ): AsyncGenerator<readonly Uint8Array[]> {
   yield* batches;
@@ -279,7 +281,7 @@ async function* failingAtOnce(): AsyncGenerator<readonly Uint8Array[]> {
   throw new Error('gone before the first byte');
 }
 
-async function mustOpen(blobs: Blobs, key: string): Promise<OpenBlob> {
+async function mustOpen(blobs: BlobStore, key: string): Promise<OpenBlob> {
   const blob = await blobs.open(key);
   assert.ok(blob);
   return blob;
@@ -291,7 +293,7 @@ async function readRange(blob: OpenBlob, start: number, end: number): Promise<Bu
   return Buffer.concat(parts);
 }
 
-export async function readAll(blobs: Blobs, key: string): Promise<Buffer> {
+export async function readBlob(blobs: BlobStore, key: string): Promise<Buffer> {
   const blob = await mustOpen(blobs, key);
   try {
     return await readRange(blob, 0, blob.size);
@@ -300,7 +302,7 @@ export async function readAll(blobs: Blobs, key: string): Promise<Buffer> {
   }
 }
 
-export async function keysOf(blobs: Blobs): Promise<string[]> {
+export async function listKeys(blobs: BlobStore): Promise<string[]> {
   const listed = await Array.fromAsync(blobs.list());
   return listed.map(({ key }) => key);
 }

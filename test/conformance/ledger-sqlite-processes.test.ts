@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import type { Ledger } from '../../src/ledger/contract.ts';
-import { openSqliteLedger } from '../../src/ledger/sqlite.ts';
-import { checkBooks, JULIET, reservation } from './ledger/fixture.ts';
+import type { Ledger } from '../../src/ledger/contract/ledger.ts';
+import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts';
+import { checkCounters, JULIET, reservation } from './ledger/fixture.ts';
 
-const CHILD = join(import.meta.dirname, 'ledger', 'child.ts');
+const CHILD = join(import.meta.dirname, 'ledger', 'child-process.ts');
 const start = (file: string, ...args: string[]) =>
   spawn(process.execPath, [CHILD, file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
 
@@ -49,7 +49,7 @@ describe('processes on one SQLite file', () => {
     await withLedger(async (ledger) => {
       const states = await Promise.all(ids.map(async (id) => (await ledger.find(id))?.state));
       assert.deepEqual(new Set(states), new Set(['stored']));
-      await checkBooks(ledger);
+      await checkCounters(ledger);
     });
   });
 
@@ -60,7 +60,7 @@ describe('processes on one SQLite file', () => {
       counts.reduce((sum, granted) => sum + granted, 0),
       100,
     );
-    await withLedger(checkBooks);
+    await withLedger(checkCounters);
   });
 
   test('a long sweep of one only delays the work of the other', async () => {
@@ -79,7 +79,7 @@ describe('processes on one SQLite file', () => {
       );
       await other.close();
       assert.equal((await ledger.usage(JULIET)).pendingUploads, 100);
-      await checkBooks(ledger);
+      await checkCounters(ledger);
     });
   });
 });

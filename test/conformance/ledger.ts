@@ -1,31 +1,31 @@
 import { describe } from 'node:test';
-import { adoptSuite } from './ledger/adopt.ts';
-import { carryingSuite } from './ledger/carrying.ts';
 import { claimSuite } from './ledger/claims.ts';
-import type { Open } from './ledger/fixture.ts';
-import { hashedSuite } from './ledger/hashed.ts';
+import { copySuite } from './ledger/copy.ts';
+import type { OpenTestLedger } from './ledger/fixture.ts';
+import { hashedOwnerSuite } from './ledger/hashed-owners.ts';
+import { idempotencySuite } from './ledger/idempotency.ts';
+import { importSuite } from './ledger/import.ts';
 import { messageRateSuite } from './ledger/message-rates.ts';
-import { onceSuite } from './ledger/once.ts';
 import { propertySuite } from './ledger/properties.ts';
 import { querySuite } from './ledger/queries.ts';
 import { queueSuite } from './ledger/queue.ts';
-import { removalSuite } from './ledger/removal.ts';
+import { removeSuite } from './ledger/remove.ts';
 import { reserveSuite } from './ledger/reserve.ts';
 
-export type { OpenLedger } from './ledger/fixture.ts';
+export type { TestLedger } from './ledger/fixture.ts';
 
 /** All that every back end of the ledger must do. `open` makes a new, empty ledger each time. */
-export function ledgerSuite(name: string, open: Open): void {
+export function ledgerSuite(name: string, open: OpenTestLedger): void {
   describe(`ledger on ${name}`, () => {
     reserveSuite(open);
     claimSuite(open);
-    removalSuite(open);
-    adoptSuite(open);
-    carryingSuite(open);
+    removeSuite(open);
+    importSuite(open);
+    copySuite(open);
     querySuite(open);
-    hashedSuite(open);
+    hashedOwnerSuite(open);
     queueSuite(open);
-    onceSuite(open);
+    idempotencySuite(open);
     messageRateSuite(open);
     propertySuite(open);
   });

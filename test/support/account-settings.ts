@@ -1,4 +1,4 @@
-import type { AccountSettings } from '../../src/xmpp/sessions/accounts.ts';
+import type { AccountSettings } from '../../src/xmpp/client/account-senders.ts';
 
 /** Accounts of a server on this port of this machine; patient, because machines that test are busy. */
 export function accountSettings(port: number, change: Partial<AccountSettings> = {}): AccountSettings {

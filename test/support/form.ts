@@ -1,5 +1,5 @@
 /** A form as browsers and curl send it. */
-export async function formOf(
+export async function encodeForm(
   fill: (form: FormData) => void,
 ): Promise<{ body: Buffer; headers: { 'Content-Type': string } }> {
   const form = new FormData();

@@ -1,7 +1,7 @@
 import { type IncomingHttpHeaders, type RequestOptions, request } from 'node:http';
 import { connect } from 'node:net';
 
-export interface Reply {
+export interface TestResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -9,12 +9,16 @@ export interface Reply {
   readonly bytes: Buffer;
 }
 
-export interface Call extends Omit<RequestOptions, 'host' | 'port'> {
+export interface TestRequest extends Omit<RequestOptions, 'host' | 'port'> {
   readonly body?: string | Buffer;
 }
 
 /** One request over a connection of its own. `at` is `{ port, host }` or `{ socketPath }`. */
-export function call(at: RequestOptions, path: string, options: Call = {}): Promise<Reply> {
+export function sendRequest(
+  at: RequestOptions,
+  path: string,
+  options: TestRequest = {},
+): Promise<TestResponse> {
   return new Promise((resolve, reject) => {
     const { body, ...rest } = options;
     const asked = request({ agent: false, ...at, path, ...rest }, (response) => {
@@ -33,7 +37,7 @@ export function call(at: RequestOptions, path: string, options: Call = {}): Prom
 }
 
 /** Sends bytes as they are and gives all that comes back until the other side hangs up. */
-export function talk(port: number, bytes: string): Promise<string> {
+export function sendRawBytes(port: number, bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
     let text = '';

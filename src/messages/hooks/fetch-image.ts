@@ -2,12 +2,18 @@ import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
 import { request as askHttp, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as askHttps } from 'node:https';
-import { reachOf } from '../../base/reach.ts';
-import { endingFor, typesByName } from '../../policy/guess-type.ts';
-import { essence } from '../../policy/media-type.ts';
-import { ImageFault, isLiteral, mayReach, type Trust, trustOf } from './image-hosts.ts';
+import { getNetworkScope } from '../../base/network-scope.ts';
+import { blobExtension, mediaTypesForName } from '../../policy/guess-media-type.ts';
+import { mediaTypeEssence } from '../../policy/media-type.ts';
+import {
+  type AddressTrust,
+  ImageError,
+  isAddressAllowed,
+  isIpLiteral,
+  matchImageHost,
+} from './image-hosts.ts';
 
-export interface ImageOrder {
+export interface ImageRequest {
   readonly url: string;
   /** `images_from` of the hook. */
   readonly hosts: readonly string[];
@@ -24,21 +30,21 @@ export interface FetchedImage {
 
 const MAX_REDIRECTS = 3;
 
-/** Fetches a picture from a host of the list; an `ImageFault` says why not. Each redirect is looked at like the first. */
-export async function fetchImage({ url, hosts, maxSize, signal }: ImageOrder): Promise<FetchedImage> {
+/** Fetches a picture from a host of the list; an `ImageError` says why not. Each redirect is looked at like the first. */
+export async function fetchImage({ url, hosts, maxSize, signal }: ImageRequest): Promise<FetchedImage> {
   let place = urlOf(url);
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
-    const response = await ask(place, trustOf(place, hosts), signal);
+    const response = await ask(place, matchImageHost(place, hosts), signal);
     const { location } = response.headers;
     if (!isRedirect(response) || location === undefined) return await read(response, place, maxSize);
     response.destroy();
     place = urlOf(location, place);
   }
-  throw new ImageFault('too many redirects');
+  throw new ImageError('too many redirects');
 }
 
 function urlOf(text: string, base?: URL): URL {
-  if (!URL.canParse(text, base?.href)) throw new ImageFault('that is no URL');
+  if (!URL.canParse(text, base?.href)) throw new ImageError('that is no URL');
   return new URL(text, base);
 }
 
@@ -47,10 +53,13 @@ function isRedirect({ statusCode = 0 }: IncomingMessage): boolean {
 }
 
 /** Asks the addresses that were looked at and no others: a second look-up could give other ones (DNS rebinding). */
-async function ask(url: URL, trust: Trust, signal: AbortSignal): Promise<IncomingMessage> {
-  const addresses = isLiteral(url.hostname) ? [] : await addressesOf(url.hostname, trust, signal);
-  if (addresses.length === 0 && !mayReach(trust, reachOf(url.hostname.replace(/^\[|\]$/g, '')))) {
-    throw new ImageFault(`${url.hostname} is no address to fetch from`);
+async function ask(url: URL, trust: AddressTrust, signal: AbortSignal): Promise<IncomingMessage> {
+  const addresses = isIpLiteral(url.hostname) ? [] : await addressesOf(url.hostname, trust, signal);
+  if (
+    addresses.length === 0 &&
+    !isAddressAllowed(trust, getNetworkScope(url.hostname.replace(/^\[|\]$/g, '')))
+  ) {
+    throw new ImageError(`${url.hostname} is no address to fetch from`);
   }
   const options: RequestOptions = {
     agent: false,
@@ -69,18 +78,18 @@ async function ask(url: URL, trust: Trust, signal: AbortSignal): Promise<Incomin
 function responseOf(request: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     request.on('response', resolve);
-    request.on('error', (error) => reject(new ImageFault(`it cannot be fetched: ${error.message}`)));
+    request.on('error', (error) => reject(new ImageError(`it cannot be fetched: ${error.message}`)));
     request.end();
   });
 }
 
 /** All addresses of a host; one that may not be reached spoils the rest, because it should not be among them. */
-async function addressesOf(host: string, trust: Trust, signal: AbortSignal): Promise<LookupAddress[]> {
+async function addressesOf(host: string, trust: AddressTrust, signal: AbortSignal): Promise<LookupAddress[]> {
   const addresses = await endWith(signal, lookup(host, { all: true })).catch((error: Error) => {
-    throw new ImageFault(`its host is not found: ${error.message}`);
+    throw new ImageError(`its host is not found: ${error.message}`);
   });
-  const forbidden = addresses.find(({ address }) => !mayReach(trust, reachOf(address)));
-  if (forbidden) throw new ImageFault(`${host} leads to ${forbidden.address}, an inner or special address`);
+  const forbidden = addresses.find(({ address }) => !isAddressAllowed(trust, getNetworkScope(address)));
+  if (forbidden) throw new ImageError(`${host} leads to ${forbidden.address}, an inner or special address`);
   return addresses;
 }
 
@@ -100,13 +109,13 @@ async function endWith<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
 async function read(response: IncomingMessage, place: URL, maxSize: number): Promise<FetchedImage> {
   try {
     const { statusCode, headers } = response;
-    const type = essence(headers['content-type'] ?? '');
-    if (statusCode !== 200) throw new ImageFault(`it was answered with ${statusCode}`);
+    const type = mediaTypeEssence(headers['content-type'] ?? '');
+    if (statusCode !== 200) throw new ImageError(`it was answered with ${statusCode}`);
     if (!type.startsWith('image/'))
-      throw new ImageFault(`it is ${type === '' ? 'of no type' : type} and no picture`);
+      throw new ImageError(`it is ${type === '' ? 'of no type' : type} and no picture`);
     if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-      throw new ImageFault('it came compressed');
-    if (Number(headers['content-length'] ?? 0) > maxSize) throw new ImageFault('it is too large');
+      throw new ImageError('it came compressed');
+    if (Number(headers['content-length'] ?? 0) > maxSize) throw new ImageError('it is too large');
     return { bytes: await take(response, maxSize), type, name: nameOf(place, type) };
   } finally {
     response.destroy();
@@ -119,14 +128,14 @@ async function take(response: IncomingMessage, maxSize: number): Promise<Buffer>
   try {
     for await (const chunk of response as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > maxSize) throw new ImageFault('it is too large');
+      if (size > maxSize) throw new ImageError('it is too large');
       chunks.push(chunk);
     }
   } catch (error) {
-    if (error instanceof ImageFault) throw error;
-    throw new ImageFault('it broke off', { cause: error });
+    if (error instanceof ImageError) throw error;
+    throw new ImageError('it broke off', { cause: error });
   }
-  if (size === 0) throw new ImageFault('it is empty');
+  if (size === 0) throw new ImageError('it is empty');
   return Buffer.concat(chunks);
 }
 
@@ -138,5 +147,5 @@ function nameOf({ pathname }: URL, type: string): string {
       .replace(/%[0-9a-f]{2}/gi, '_')
       .replace(/[^\w.-]/g, '_')
       .slice(-80) || 'image';
-  return typesByName(name).includes(type) ? name : `${name}.${endingFor('', type)}`;
+  return mediaTypesForName(name).includes(type) ? name : `${name}.${blobExtension('', type)}`;
 }

@@ -1,26 +1,26 @@
 import { isIP } from 'node:net';
-import type { Reach } from '../../base/reach.ts';
+import type { NetworkScope } from '../../base/network-scope.ts';
 
 /** Why a picture is not there; the message is for the log. */
-export class ImageFault extends Error {}
+export class ImageError extends Error {}
 
 /** Which addresses a URL may lead to: all but special ones, public ones, or the very one it names. */
-export type Trust = 'named' | 'matched' | 'literal';
+export type AddressTrust = 'named' | 'matched' | 'literal';
 
 /**
  * Is this URL on the list of a hook (`images_from`)? A host named in full may be an inner one, because the admin
  * wrote it; `*.domain` and `*` stand for names that others may choose, so they never lead inside.
  */
-export function trustOf(url: URL, hosts: readonly string[]): Trust {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new ImageFault('neither http nor https');
-  if (url.username !== '' || url.password !== '') throw new ImageFault('the URL holds a user or password');
+export function matchImageHost(url: URL, hosts: readonly string[]): AddressTrust {
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new ImageError('neither http nor https');
+  if (url.username !== '' || url.password !== '') throw new ImageError('the URL holds a user or password');
   const usual = url.protocol === 'https:' ? '443' : '80';
   const place = `${url.hostname}:${url.port === '' ? usual : url.port}`;
   const isListed = (entry: string) => fits(entry, url, place);
   const exact = hosts.filter((entry) => !entry.startsWith('*')).some(isListed);
-  if (exact) return isLiteral(url.hostname) ? 'literal' : 'named';
+  if (exact) return isIpLiteral(url.hostname) ? 'literal' : 'named';
   if (hosts.some(isListed)) return 'matched';
-  throw new ImageFault(`${place} is not in images_from`);
+  throw new ImageError(`${place} is not in images_from`);
 }
 
 /** An entry without a port means the usual ones. */
@@ -32,11 +32,11 @@ function fits(entry: string, url: URL, place: string): boolean {
   return host.startsWith('*.') ? url.hostname.endsWith(host.slice(1)) : url.hostname === host;
 }
 
-export function isLiteral(hostname: string): boolean {
+export function isIpLiteral(hostname: string): boolean {
   return isIP(hostname.replace(/^\[|\]$/g, '')) !== 0;
 }
 
-export function mayReach(trust: Trust, reach: Reach): boolean {
+export function isAddressAllowed(trust: AddressTrust, reach: NetworkScope): boolean {
   if (trust === 'literal') return true;
   return reach === 'public' || (trust === 'named' && reach === 'own');
 }

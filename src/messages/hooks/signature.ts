@@ -10,13 +10,17 @@ const HEADERS = [
   'x-grafana-alerting-signature',
 ] as const;
 
-export type Headers = Readonly<Record<string, string | readonly string[] | undefined>>;
+export type SignatureHeaders = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /**
  * Refuses with `signature_wrong` unless one of `texts` is signed with the secret. GitHub and Grafana sign the body;
  * Gitea and Forgejo the JSON, which of a form is only the field `payload`.
  */
-export function checkSignature(secret: string, headers: Headers, texts: readonly (Buffer | string)[]): void {
+export function verifyWebhookSignature(
+  secret: string,
+  headers: SignatureHeaders,
+  texts: readonly (Buffer | string)[],
+): void {
   const macs = HEADERS.flatMap((name) => macOf(headers[name]) ?? []);
   if (macs.length === 0) {
     throw new Refusal('signature_wrong', {
@@ -35,7 +39,7 @@ export function checkSignature(secret: string, headers: Headers, texts: readonly
   }
 }
 
-function macOf(header: Headers[string]): Buffer | undefined {
+function macOf(header: SignatureHeaders[string]): Buffer | undefined {
   const hex =
     typeof header === 'string' ? /^(?:sha256=)?([0-9a-f]{64})$/i.exec(header.trim())?.[1] : undefined;
   return hex === undefined ? undefined : Buffer.from(hex, 'hex');

@@ -8,7 +8,7 @@ const BLOCK = /^(?:>|```)/;
  * Foreign text as it is, for a message with styling (XEP-0393): what in it would open a span, a quote or a code block
  * gets an invisible character before it (§5.1.1, §6). Characters that style nothing stay untouched.
  */
-export function plain(text: string): string {
+export function escapeStyling(text: string): string {
   return text.split('\n').map(plainLine).join('\n');
 }
 
@@ -22,13 +22,13 @@ function plainLine(line: string): string {
 }
 
 /** Foreign text of one line in bold; as it is where bold would end inside it. */
-export function strong(line: string): string {
-  return line === '' || line.includes('*') ? plain(line) : `*${plain(line)}*`;
+export function bold(line: string): string {
+  return line === '' || line.includes('*') ? escapeStyling(line) : `*${escapeStyling(line)}*`;
 }
 
 /** Foreign text as a quote (§5.1.3). */
 export function quote(text: string): string {
-  return quoteStyled(plain(text));
+  return quoteStyled(escapeStyling(text));
 }
 
 /** The same for text that is styled already. */
@@ -40,7 +40,7 @@ export function quoteStyled(text: string): string {
 }
 
 /** Lines that are not empty, one below the other. */
-export function lines(...texts: readonly string[]): string {
+export function joinLines(...texts: readonly string[]): string {
   return texts.filter((text) => text !== '').join('\n');
 }
 

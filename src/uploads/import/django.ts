@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { filesBelow } from './folders.ts';
-import type { Source } from './found.ts';
-import { folderOrBelow, foundInTree } from './trees.ts';
+import { foundInTree, resolveSubfolder } from './link-trees.ts';
+import type { ImportSource } from './source.ts';
+import { walkFiles } from './walk-folder.ts';
 
 /** What `manage.py dumpdata xmpp_http_upload.upload` says of one upload. */
 interface DjangoRecord {
@@ -16,14 +16,14 @@ interface DjangoRecord {
  * django-xmpp-http-upload: `MEDIA_ROOT/http_upload/<hash>/<name>`; owner, type and true name are in its database,
  * of which `dumpdata` gives a copy whatever the engine.
  */
-export const django: Source = {
+export const django: ImportSource = {
   // Its own view, wherever the app was mounted, and MEDIA_URL, which is what it hands out unless told otherwise.
   basePaths: ['/share/', '/share/share/', '/http_upload/share/', '/media/http_upload/'],
-  door: 'external',
+  endpoint: 'external',
   takesRecords: true,
   async *files({ folder, records }) {
     const known = records === undefined ? new Map<string, DjangoRecord>() : await readRecords(records);
-    for await (const lying of filesBelow(await folderOrBelow(folder, 'http_upload'))) {
+    for await (const lying of walkFiles(await resolveSubfolder(folder, 'http_upload'))) {
       const [hash = '', name = ''] = lying.names;
       if (lying.names.length !== 2) continue;
       const record = known.get(`${hash}/${name}`) ?? known.get(hash);
@@ -31,7 +31,7 @@ export const django: Source = {
       else {
         const { jid: owner, type, uploaded } = record;
         const more = { owner, type, name: record.name, storedAt: uploaded ?? lying.modifiedAt };
-        yield foundInTree(lying, { ...more, path: `${hash}/${record.name}` });
+        yield foundInTree(lying, { ...more, linkPath: `${hash}/${record.name}` });
       }
     }
   },

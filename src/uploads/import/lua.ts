@@ -13,7 +13,7 @@ const LONGEST_ITEM = 1024 * 1024;
  * The tables in a list as Prosody's datamanager writes it: `item({…});`, one after the other. Text is taken as
  * UTF-8. An item that cannot be read is left out and told through `broken`. Memory does not grow with the file.
  */
-export async function* readItems(file: string, broken: (line: number) => void): AsyncGenerator<LuaTable> {
+export async function* readLuaItems(file: string, broken: (line: number) => void): AsyncGenerator<LuaTable> {
   // Byte by byte: escapes stand for bytes, which make characters only when they are together.
   const lines = createInterface({
     input: createReadStream(file, 'latin1'),
@@ -30,7 +30,7 @@ export async function* readItems(file: string, broken: (line: number) => void): 
     }
     item += `${line}\n`;
     if (!line.trimEnd().endsWith(');') && item.length < LONGEST_ITEM) continue;
-    const table = parseItem(item);
+    const table = parseLuaItem(item);
     if (table) yield table;
     else broken(number);
     item = '';
@@ -39,7 +39,7 @@ export async function* readItems(file: string, broken: (line: number) => void): 
 }
 
 /** One `item({…});`; undefined where it is anything else. */
-export function parseItem(text: string): LuaTable | undefined {
+export function parseLuaItem(text: string): LuaTable | undefined {
   try {
     const reader = new Reader(text);
     reader.expect('item');

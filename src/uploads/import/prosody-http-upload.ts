@@ -1,9 +1,9 @@
 import { basename, dirname, join } from 'node:path';
-import { entriesOf, filesBelow, isFolder } from './folders.ts';
-import type { Problem, Source } from './found.ts';
-import { readItems } from './lua.ts';
-import { decodeName, momentOf, textOf } from './prosody.ts';
-import { foundInTree } from './trees.ts';
+import { foundInTree } from './link-trees.ts';
+import { readLuaItems } from './lua.ts';
+import { decodeStoreName, luaText, luaTimestampMs } from './prosody.ts';
+import type { ImportProblem, ImportSource } from './source.ts';
+import { isFolder, listFolder, walkFiles } from './walk-folder.ts';
 
 const STORE = 'http_upload';
 const LIST = '.list';
@@ -12,15 +12,15 @@ const LIST = '.list';
  * Prosody's community module `mod_http_upload`: `<data>/http_upload/<slot>/<name>`, and who asked for which slot
  * in `<data>/<host>/http_upload/<user>.list`. The data folder, a host's folder and the store are all understood.
  */
-export const prosodyHttpUpload: Source = {
+export const prosodyHttpUpload: ImportSource = {
   basePaths: ['/upload/'],
-  door: 'external',
+  endpoint: 'external',
   async *files({ folder }) {
     const data = await dataFolder(folder);
-    const problems: Problem[] = [];
+    const problems: ImportProblem[] = [];
     const slots = await readSlots(data, problems);
     yield* problems;
-    for await (const lying of filesBelow(join(data, STORE))) {
+    for await (const lying of walkFiles(join(data, STORE))) {
       if (lying.names.length !== 2) continue;
       const slot = slots.get(lying.names[0] ?? '');
       yield foundInTree(lying, slot && { owner: slot.owner, storedAt: slot.when ?? lying.modifiedAt });
@@ -36,27 +36,27 @@ async function dataFolder(folder: string): Promise<string> {
 }
 
 async function hasLists(folder: string): Promise<boolean> {
-  for await (const { name, kind } of entriesOf(folder))
+  for await (const { name, kind } of listFolder(folder))
     if (kind === 'file' && name.endsWith(LIST)) return true;
   return false;
 }
 
 type Slots = ReadonlyMap<string, { owner: string; when: number | null }>;
 
-async function readSlots(data: string, problems: Problem[]): Promise<Slots> {
+async function readSlots(data: string, problems: ImportProblem[]): Promise<Slots> {
   const slots = new Map<string, { owner: string; when: number | null }>();
-  for await (const { name: host, kind } of entriesOf(data)) {
+  for await (const { name: host, kind } of listFolder(data)) {
     const folder = join(data, host, STORE);
     if (kind !== 'folder' || !(await isFolder(folder))) continue;
-    for await (const { name } of entriesOf(folder)) {
+    for await (const { name } of listFolder(folder)) {
       if (!name.endsWith(LIST)) continue;
       const list = join(folder, name);
-      const owner = `${decodeName(name.slice(0, -LIST.length))}@${decodeName(host)}`;
+      const owner = `${decodeStoreName(name.slice(0, -LIST.length))}@${decodeStoreName(host)}`;
       const broken = (line: number) =>
         problems.push({ file: list, problem: `the entry that ends at line ${line} cannot be read` });
-      for await (const item of readItems(list, broken)) {
-        const slot = textOf(item.get('dir'));
-        if (slot !== null) slots.set(slot, { owner, when: momentOf(item.get('time')) });
+      for await (const item of readLuaItems(list, broken)) {
+        const slot = luaText(item.get('dir'));
+        if (slot !== null) slots.set(slot, { owner, when: luaTimestampMs(item.get('time')) });
       }
     }
   }

@@ -14,7 +14,7 @@ export interface ArchiveRow {
 const PAGE = 1000;
 
 /** The `uploads` of one host in the SQLite file that Prosody's `storage = "sql"` keeps, the oldest first. */
-export function* readArchive(file: string, host: string): Generator<ArchiveRow> {
+export function* readProsodyArchive(file: string, host: string): Generator<ArchiveRow> {
   const db = new DatabaseSync(file, { readOnly: true });
   try {
     if (!db.prepare("select 1 from sqlite_master where name = 'prosodyarchive'").get()) return;

@@ -1,8 +1,8 @@
 import { basename, dirname, join } from 'node:path';
-import { entriesOf, isFolder, look } from './folders.ts';
-import type { FoundFile, Problem, Source } from './found.ts';
-import { type LuaTable, type LuaValue, readItems } from './lua.ts';
-import { readArchive } from './prosody-sqlite.ts';
+import { type LuaTable, type LuaValue, readLuaItems } from './lua.ts';
+import { readProsodyArchive } from './prosody-sqlite.ts';
+import type { FoundFile, ImportProblem, ImportSource } from './source.ts';
+import { isFolder, listFolder, statFile } from './walk-folder.ts';
 
 const STORE = 'http_file_share';
 
@@ -11,9 +11,9 @@ const STORE = 'http_file_share';
  * `<data>/<host>/uploads.list` or in `<data>/prosody.sqlite`. The data folder, a host's folder and the store itself
  * are all understood.
  */
-export const prosody: Source = {
+export const prosody: ImportSource = {
   basePaths: ['/file_share/'],
-  door: 'file_share',
+  endpoint: 'file_share',
   async *files({ folder }) {
     for (const host of await hostFolders(folder)) yield* filesOfHost(host);
   },
@@ -23,38 +23,38 @@ async function hostFolders(folder: string): Promise<string[]> {
   if (basename(folder) === STORE) return [dirname(folder)];
   if (await isFolder(join(folder, STORE))) return [folder];
   const hosts: string[] = [];
-  for await (const { name, kind } of entriesOf(folder)) {
+  for await (const { name, kind } of listFolder(folder)) {
     if (kind === 'folder' && (await isFolder(join(folder, name, STORE)))) hosts.push(join(folder, name));
   }
   return hosts.sort();
 }
 
-async function* filesOfHost(host: string): AsyncGenerator<FoundFile | Problem> {
+async function* filesOfHost(host: string): AsyncGenerator<FoundFile | ImportProblem> {
   const slots = new Set<string>();
   for await (const record of recordsOf(host)) {
     if ('problem' in record) {
       yield record;
       continue;
     }
-    const lying = await look(join(host, STORE, `${encodeName(record.slot)}.bin`));
+    const lying = await statFile(join(host, STORE, `${encodeStoreName(record.slot)}.bin`));
     // A slot that was never used, or a file that has expired.
     if (!lying || slots.has(record.slot)) continue;
     slots.add(record.slot);
     const { slot, name, type, owner, when } = record;
-    const { file, size, modifiedAt } = lying;
-    yield { path: `${slot}/${name}`, file, size, owner, name, type, storedAt: when ?? modifiedAt };
+    const { path: file, size, modifiedAt } = lying;
+    yield { linkPath: `${slot}/${name}`, file, size, owner, name, type, storedAt: when ?? modifiedAt };
   }
   yield* unnamed(host, slots);
 }
 
 /** Internal storage, and SQL where it is an SQLite file at its usual place. */
-async function* recordsOf(host: string): AsyncGenerator<SlotRecord | Problem> {
+async function* recordsOf(host: string): AsyncGenerator<SlotRecord | ImportProblem> {
   const list = join(host, 'uploads.list');
-  const problems: Problem[] = [];
+  const problems: ImportProblem[] = [];
   const broken = (line: number) =>
     problems.push({ file: list, problem: `the entry that ends at line ${line} cannot be read` });
-  if (await look(list)) {
-    for await (const item of readItems(list, broken)) {
+  if (await statFile(list)) {
+    for await (const item of readLuaItems(list, broken)) {
       yield* problems.splice(0);
       const record = readRecord(item);
       if (record) yield record;
@@ -62,19 +62,19 @@ async function* recordsOf(host: string): AsyncGenerator<SlotRecord | Problem> {
   }
   yield* problems;
   const database = join(dirname(host), 'prosody.sqlite');
-  if (!(await look(database))) return;
-  for (const row of readArchive(database, decodeName(basename(host)))) {
+  if (!(await statFile(database))) return;
+  for (const row of readProsodyArchive(database, decodeStoreName(basename(host)))) {
     const name = row.attributes.get('filename');
     if (name === undefined) continue;
     const type = row.attributes.get('content-type') || null;
-    yield { slot: row.key, name, type, owner: row.with || null, when: momentOf(row.when) };
+    yield { slot: row.key, name, type, owner: row.with || null, when: luaTimestampMs(row.when) };
   }
 }
 
 /** Files whose links nobody can tell: their names are in the records alone. */
-async function* unnamed(host: string, slots: ReadonlySet<string>): AsyncGenerator<Problem> {
-  for await (const { name } of entriesOf(join(host, STORE))) {
-    if (!name.endsWith('.bin') || slots.has(decodeName(name.slice(0, -'.bin'.length)))) continue;
+async function* unnamed(host: string, slots: ReadonlySet<string>): AsyncGenerator<ImportProblem> {
+  for await (const { name } of listFolder(join(host, STORE))) {
+    if (!name.endsWith('.bin') || slots.has(decodeStoreName(name.slice(0, -'.bin'.length)))) continue;
     yield {
       file: join(host, STORE, name),
       problem: 'no record names it, so its link is not known',
@@ -93,29 +93,29 @@ interface SlotRecord {
 function readRecord(item: LuaTable): SlotRecord | undefined {
   const attributes = item.get('attr');
   if (!(attributes instanceof Map)) return undefined;
-  const slot = textOf(item.get('key'));
-  const name = textOf(attributes.get('filename'));
+  const slot = luaText(item.get('key'));
+  const name = luaText(attributes.get('filename'));
   if (slot === null || name === null) return undefined;
-  const type = textOf(attributes.get('content-type'));
-  return { slot, name, type, owner: textOf(item.get('with')), when: momentOf(item.get('when')) };
+  const type = luaText(attributes.get('content-type'));
+  return { slot, name, type, owner: luaText(item.get('with')), when: luaTimestampMs(item.get('when')) };
 }
 
-export function textOf(value: LuaValue | undefined): string | null {
+export function luaText(value: LuaValue | undefined): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
 }
 
 /** Lua has seconds. */
-export function momentOf(value: LuaValue | undefined): number | null {
+export function luaTimestampMs(value: LuaValue | undefined): number | null {
   return typeof value === 'number' && value > 0 && value < 1e11 ? Math.floor(value * 1000) : null;
 }
 
 /** As datamanager names files: every byte but letters and digits as `%xx`. */
-export function encodeName(name: string): string {
+export function encodeStoreName(name: string): string {
   const bytes = Buffer.from(name).toString('latin1');
   return bytes.replace(/[^0-9A-Za-z]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
-export function decodeName(name: string): string {
+export function decodeStoreName(name: string): string {
   const bytes = name.replace(/%([0-9a-f]{2})/gi, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),
   );

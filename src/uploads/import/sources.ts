@@ -1,13 +1,13 @@
 import { django } from './django.ts';
-import type { Source } from './found.ts';
-import { metronome, sharePhp } from './hashed.ts';
+import { ejabberd, httpUploadComponent, prosodyFiler, tigase } from './link-trees.ts';
 import { prosody } from './prosody.ts';
 import { prosodyHttpUpload } from './prosody-http-upload.ts';
-import { ejabberd, httpUploadComponent, prosodyFiler, tigase } from './trees.ts';
+import { metronome, sharePhp } from './share-php.ts';
+import type { ImportSource } from './source.ts';
 import { xmppHttpUpload } from './xmpp-http-upload.ts';
 
 /** Every service whose files can be taken over, by the name that `porter import --from` takes. */
-export const sources = {
+export const importSources = {
   prosody,
   'prosody-http-upload': prosodyHttpUpload,
   ejabberd,
@@ -18,6 +18,6 @@ export const sources = {
   'share-php': sharePhp,
   metronome,
   tigase,
-} as const satisfies Record<string, Source>;
+} as const satisfies Record<string, ImportSource>;
 
-export type SourceName = keyof typeof sources;
+export type ImportSourceName = keyof typeof importSources;

@@ -1,26 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { datedId } from '../../../src/base/ids.ts';
-import type { Upload } from '../../../src/base/records.ts';
+import { timeOrderedId } from '../../../src/base/ids.ts';
+import type { Upload } from '../../../src/base/upload-records.ts';
 import {
   type Ledger,
   type Lifetimes,
   type Limits,
   type Reservation,
-  type Reserved,
+  type ReserveResult,
   unlimited,
-} from '../../../src/ledger/contract.ts';
+} from '../../../src/ledger/contract/ledger.ts';
 
 /** An empty ledger that the suite may fill. */
-export interface OpenLedger {
+export interface TestLedger {
   readonly ledger: Ledger;
   /** The same store once more, as another process would open it. The suite closes it. */
-  another(): Promise<Ledger>;
+  openAgain(): Promise<Ledger>;
   /** Closes the ledger and removes the store. */
   close(): Promise<void>;
 }
 
-export type Open = () => Promise<OpenLedger>;
+export type OpenTestLedger = () => Promise<TestLedger>;
 
 export const NOW = 1_800_000_000_000;
 export const SECOND = 1000;
@@ -45,7 +45,7 @@ type Wish = Partial<Omit<Reservation, 'limits' | 'upload'>> & {
 /** A reservation of 100 bytes by Juliet, without limits, but for what is wished otherwise. */
 export function reservation(wish: Wish = {}): Reservation {
   const now = wish.now ?? NOW;
-  const id = wish.upload?.id ?? datedId(now);
+  const id = wish.upload?.id ?? timeOrderedId(now);
   return {
     putKey: `key of ${id}`,
     evict: false,
@@ -57,7 +57,7 @@ export function reservation(wish: Wish = {}): Reservation {
       id,
       locator: id,
       owner: JULIET,
-      door: 'component',
+      endpoint: 'component',
       purpose: '',
       name: 'balcony.jpg',
       type: 'image/jpeg',
@@ -81,22 +81,22 @@ export async function issue(ledger: Ledger, wish: Wish = {}): Promise<string> {
 export async function store(ledger: Ledger, wish: Wish = {}): Promise<string> {
   const order = reservation(wish);
   assert.deepEqual(await ledger.reserve(order), { granted: true });
-  await fill(ledger, order.upload.id, { now: order.now, size: order.upload.size });
+  await storeSlot(ledger, order.upload.id, { now: order.now, size: order.upload.size });
   return order.upload.id;
 }
 
 /** Claims and stores a slot that was issued before. */
-export async function fill(
+export async function storeSlot(
   ledger: Ledger,
   id: string,
   { now = NOW, size = 100, instance = 'here' }: { now?: number; size?: number; instance?: string } = {},
 ): Promise<void> {
-  await hold(ledger, id, { now, instance });
+  await claimSlot(ledger, id, { now, instance });
   assert.equal(await ledger.commit({ id, token: `token of ${id}`, now, size }), true);
 }
 
 /** Claims a slot and leaves it in `receiving`. */
-export async function hold(
+export async function claimSlot(
   ledger: Ledger,
   id: string,
   { now = NOW, instance = 'here' }: { now?: number; instance?: string } = {},
@@ -108,7 +108,7 @@ export async function hold(
   return claimed.upload;
 }
 
-export type Refused = Exclude<Reserved, { granted: true } | { limit: 'locator' }>;
+export type Refused = Exclude<ReserveResult, { granted: true } | { limit: 'locator' }>;
 
 /** The refusal of a reservation that some limit must refuse. */
 export async function refused(ledger: Ledger, wish: Wish): Promise<Refused> {
@@ -118,10 +118,10 @@ export async function refused(ledger: Ledger, wish: Wish): Promise<Refused> {
 }
 
 /** A test with a ledger of its own. */
-export function onLedger(
-  open: Open,
+export function ledgerTest(
+  open: OpenTestLedger,
   says: string,
-  work: (ledger: Ledger, opened: OpenLedger) => Promise<void>,
+  work: (ledger: Ledger, opened: TestLedger) => Promise<void>,
 ): void {
   test(says, async () => {
     const opened = await open();
@@ -134,7 +134,7 @@ export function onLedger(
 }
 
 /** Every counter must say what its rows add up to. */
-export async function checkBooks(ledger: Ledger): Promise<void> {
+export async function checkCounters(ledger: Ledger): Promise<void> {
   const owners = await ledger.listOwners({ limit: 10_000 });
   for (const { owner } of owners) {
     assert.equal(await ledger.recount({ owner, repair: false }), false, `the books of ${owner} are wrong`);

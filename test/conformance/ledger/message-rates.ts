@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { Ledger, RateOrder } from '../../../src/ledger/contract.ts';
-import { HOUR, NOW, type Open, onLedger, ROMEO, SECOND } from './fixture.ts';
+import type { Ledger, MessageRateParams } from '../../../src/ledger/contract/ledger.ts';
+import { HOUR, ledgerTest, NOW, type OpenTestLedger, ROMEO, SECOND } from './fixture.ts';
 
-const charge = (ledger: Ledger, wish: Partial<RateOrder> = {}) =>
-  ledger.chargeRate({ key: 'k', period: HOUR, limit: 3, count: 1, now: NOW, ...wish });
+const charge = (ledger: Ledger, wish: Partial<MessageRateParams> = {}) =>
+  ledger.chargeMessageRate({ key: 'k', period: HOUR, limit: 3, count: 1, now: NOW, ...wish });
 const OK = { outcome: 'ok' };
 
-export function messageRateSuite(open: Open): void {
+export function messageRateSuite(open: OpenTestLedger): void {
   describe('the rate of messages', () => {
-    onLedger(open, 'is exact, however many processes charge at once', async (ledger, opened) => {
-      const other = await opened.another();
+    ledgerTest(open, 'is exact, however many processes charge at once', async (ledger, opened) => {
+      const other = await opened.openAgain();
       const asked = Array.from({ length: 12 }, (_, i) =>
         charge(i % 2 ? ledger : other, { limit: 5, now: NOW + i * 60 * SECOND }),
       );
@@ -20,7 +20,7 @@ export function messageRateSuite(open: Open): void {
       await other.close();
     });
 
-    onLedger(open, 'says when there is room, and there is', async (ledger) => {
+    ledgerTest(open, 'says when there is room, and there is', async (ledger) => {
       for (const now of [NOW, NOW + 10 * SECOND, NOW + HOUR / 2]) await charge(ledger, { now });
       const late = await charge(ledger, { now: NOW + HOUR - 1 });
       assert.deepEqual(late, { outcome: 'over', retryAt: NOW + HOUR + 10 * SECOND }, 'two share a bucket');
@@ -31,14 +31,14 @@ export function messageRateSuite(open: Open): void {
       assert.deepEqual(await charge(ledger, { now: NOW + HOUR + 10 * SECOND }), OK);
     });
 
-    onLedger(open, 'takes several at once or none of them', async (ledger) => {
+    ledgerTest(open, 'takes several at once or none of them', async (ledger) => {
       assert.deepEqual(await charge(ledger, { count: 2 }), OK);
       assert.deepEqual(await charge(ledger, { count: 2 }), { outcome: 'over', retryAt: NOW + HOUR });
       assert.deepEqual(await charge(ledger, { count: 4 }), { outcome: 'over', retryAt: null });
       assert.deepEqual(await charge(ledger), OK);
     });
 
-    onLedger(open, 'belongs to a key and a period', async (ledger) => {
+    ledgerTest(open, 'belongs to a key and a period', async (ledger) => {
       const full = { limit: 1 };
       assert.deepEqual(await charge(ledger, full), OK);
       assert.equal((await charge(ledger, full)).outcome, 'over');
@@ -46,7 +46,7 @@ export function messageRateSuite(open: Open): void {
       assert.deepEqual(await charge(ledger, { ...full, period: 2 * HOUR }), OK);
     });
 
-    onLedger(open, 'is swept when no period reaches it, and goes with its owner', async (ledger) => {
+    ledgerTest(open, 'is swept when no period reaches it, and goes with its owner', async (ledger) => {
       await charge(ledger);
       await charge(ledger, { key: 'l', now: NOW + HOUR });
       await charge(ledger, { key: ROMEO, limit: 1, now: NOW + HOUR });
@@ -89,12 +89,12 @@ async function checkStory(
   for (const { wait, count } of deeds) {
     now += wait;
     const order = { key, period, limit, count, now };
-    const answer = await ledger.chargeRate(order);
+    const answer = await ledger.chargeMessageRate(order);
     if (answer.outcome === 'ok') sent.push(...Array.from({ length: count }, () => now));
     else if (answer.retryAt === null) assert.ok(count > limit);
     else {
-      assert.deepEqual(await ledger.chargeRate({ ...order, now: answer.retryAt - 1 }), answer);
-      assert.deepEqual(await ledger.chargeRate({ ...order, now: answer.retryAt }), OK);
+      assert.deepEqual(await ledger.chargeMessageRate({ ...order, now: answer.retryAt - 1 }), answer);
+      assert.deepEqual(await ledger.chargeMessageRate({ ...order, now: answer.retryAt }), OK);
       now = answer.retryAt;
       sent.push(...Array.from({ length: count }, () => now));
     }

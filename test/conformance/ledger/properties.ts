@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { randomId } from '../../../src/base/ids.ts';
-import type { Ledger, Lifetimes, Limits, Reserved } from '../../../src/ledger/contract.ts';
-import { checkBooks, NOW, type Open, reservation, SECOND } from './fixture.ts';
+import type { Ledger, Lifetimes, Limits, ReserveResult } from '../../../src/ledger/contract/ledger.ts';
+import { checkCounters, NOW, type OpenTestLedger, reservation, SECOND } from './fixture.ts';
 
 /** Everything is small here, so that ends, limits and periods meet often. */
 const short: Lifetimes = {
@@ -133,7 +133,7 @@ class Story {
   }
 
   /** Asks for a slot at a moment that the caller chooses. */
-  async ask(bytes: number, purpose: string, at: number): Promise<Reserved> {
+  async ask(bytes: number, purpose: string, at: number): Promise<ReserveResult> {
     this.now = at;
     return await this.ledger.reserve(this.order(bytes, purpose, { deadline: at + SECOND, expiresAt: null }));
   }
@@ -145,19 +145,19 @@ const AGES = 10 * 365 * 86_400 * SECOND;
 async function checkPromise(story: Story, bytes: number, purpose: string): Promise<void> {
   const first = await story.ask(bytes, purpose, story.now);
   if (first.granted || first.limit === 'locator') return;
-  if (first.freesAt === null) {
+  if (first.retryAt === null) {
     const later = await story.ask(bytes, purpose, story.now + AGES);
     assert.equal(later.granted, false, 'waiting was said to be of no use');
     return;
   }
-  assert.ok(first.freesAt > story.now);
-  const early = await story.ask(bytes, purpose, first.freesAt - 1);
+  assert.ok(first.retryAt > story.now);
+  const early = await story.ask(bytes, purpose, first.retryAt - 1);
   assert.ok(!early.granted && early.limit !== 'locator', 'it was free before it was promised');
-  assert.equal(early.freesAt, first.freesAt);
-  assert.deepEqual(await story.ask(bytes, purpose, first.freesAt), { granted: true });
+  assert.equal(early.retryAt, first.retryAt);
+  assert.deepEqual(await story.ask(bytes, purpose, first.retryAt), { granted: true });
 }
 
-async function withLedger(open: Open, work: (ledger: Ledger) => Promise<void>): Promise<void> {
+async function withLedger(open: OpenTestLedger, work: (ledger: Ledger) => Promise<void>): Promise<void> {
   const opened = await open();
   try {
     await work(opened.ledger);
@@ -169,7 +169,7 @@ async function withLedger(open: Open, work: (ledger: Ledger) => Promise<void>): 
 const deeds = fc.array(deed, { minLength: 5, maxLength: 40 });
 const purpose = fc.constantFrom('', 'brief', 'kept', 'held');
 
-export function propertySuite(open: Open): void {
+export function propertySuite(open: OpenTestLedger): void {
   describe('whatever happens', () => {
     test('room is there when it was promised and not before', async () => {
       await withLedger(open, async (ledger) => {
@@ -232,7 +232,7 @@ export function propertySuite(open: Open): void {
           await checkWindows(life, limits);
         });
         await fc.assert(story, { numRuns: 100 });
-        await checkBooks(ledger);
+        await checkCounters(ledger);
       });
     });
   });

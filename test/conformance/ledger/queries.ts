@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import {
-  checkBooks,
-  hold,
+  checkCounters,
+  claimSlot,
   issue,
   JULIET,
+  ledgerTest,
   NOW,
-  type Open,
-  onLedger,
+  type OpenTestLedger,
   ROMEO,
   refused,
   reservation,
@@ -15,13 +15,13 @@ import {
   store,
 } from './fixture.ts';
 
-export function querySuite(open: Open): void {
+export function querySuite(open: OpenTestLedger): void {
   describe('looking', () => {
-    onLedger(open, 'lists uploads in pages, by owner and state, in either direction', async (ledger) => {
+    ledgerTest(open, 'lists uploads in pages, by owner and state, in either direction', async (ledger) => {
       const stored = await Promise.all([0, 1, 2].map(() => store(ledger)));
       const issued = await issue(ledger);
       const receiving = await issue(ledger, { upload: { owner: ROMEO } });
-      await hold(ledger, receiving);
+      await claimSlot(ledger, receiving);
       const ids = async (query: Parameters<typeof ledger.listUploads>[0]) =>
         (await ledger.listUploads(query)).map(({ id }) => id);
       const all = [...stored, issued, receiving].toSorted();
@@ -47,7 +47,7 @@ export function querySuite(open: Open): void {
       assert.deepEqual(one, await ledger.find(String(all[0])));
     });
 
-    onLedger(
+    ledgerTest(
       open,
       'lists all that an owner has in one order, whatever its purpose and state',
       async (ledger) => {
@@ -57,7 +57,7 @@ export function querySuite(open: Open): void {
           ids.push(await (i % 3 === 0 ? issue : store)(ledger, wish));
           await store(ledger, { upload: { owner: ROMEO, purpose }, now: NOW + i * SECOND });
         }
-        await hold(ledger, String(ids[0]));
+        await claimSlot(ledger, String(ids[0]));
         for (const newestFirst of [false, true]) {
           const listed: string[] = [];
           const more = async () => {
@@ -81,7 +81,7 @@ export function querySuite(open: Open): void {
       },
     );
 
-    onLedger(open, 'lists removals newest first, in pages, by owner and reason', async (ledger) => {
+    ledgerTest(open, 'lists removals newest first, in pages, by owner and reason', async (ledger) => {
       const ids: string[] = [];
       for (let i = 0; i < 6; i += 1) {
         const id = await store(ledger, { upload: { owner: i === 5 ? ROMEO : JULIET } });
@@ -119,7 +119,7 @@ export function querySuite(open: Open): void {
       assert.equal(none, undefined);
     });
 
-    onLedger(open, 'lists owners by name, in pages', async (ledger) => {
+    ledgerTest(open, 'lists owners by name, in pages', async (ledger) => {
       const names = ['ann', 'bob', 'cyd'].map((name) => `${name}@example.org`);
       for (const owner of names.toReversed()) await store(ledger, { upload: { owner } });
       const page = await ledger.listOwners({ limit: 2 });
@@ -142,7 +142,7 @@ export function querySuite(open: Open): void {
       );
     });
 
-    onLedger(open, 'sums up what is there', async (ledger) => {
+    ledgerTest(open, 'sums up what is there', async (ledger) => {
       await store(ledger);
       await issue(ledger, { upload: { size: 7, owner: ROMEO } });
       const gone = await store(ledger);
@@ -157,14 +157,14 @@ export function querySuite(open: Open): void {
       });
     });
 
-    onLedger(open, 'tells which ids are there, a thousand at a time', async (ledger) => {
+    ledgerTest(open, 'tells which ids are there, a thousand at a time', async (ledger) => {
       const ids = await Promise.all([0, 1, 2].map((i) => (i === 0 ? issue : store)(ledger)));
       const strangers = Array.from({ length: 997 }, (_, i) => `stranger${i}`);
-      assert.deepEqual((await ledger.known([...strangers, ...ids])).toSorted(), ids.toSorted());
-      assert.deepEqual(await ledger.known([]), []);
+      assert.deepEqual((await ledger.findExistingIds([...strangers, ...ids])).toSorted(), ids.toSorted());
+      assert.deepEqual(await ledger.findExistingIds([]), []);
     });
 
-    onLedger(open, 'knows nothing of what never was', async (ledger) => {
+    ledgerTest(open, 'knows nothing of what never was', async (ledger) => {
       assert.equal(await ledger.find('nothing'), undefined);
       assert.equal(await ledger.findByPutKey('nothing'), undefined);
       assert.equal(await ledger.findRemoval('nothing'), undefined);
@@ -173,9 +173,9 @@ export function querySuite(open: Open): void {
   repairSuite(open);
 }
 
-function repairSuite(open: Open): void {
+function repairSuite(open: OpenTestLedger): void {
   describe('repair', () => {
-    onLedger(open, 'sets the true size of a stored upload, in all books', async (ledger) => {
+    ledgerTest(open, 'sets the true size of a stored upload, in all books', async (ledger) => {
       const id = await store(ledger, { upload: { purpose: 'profile' } });
       const waiting = await issue(ledger);
       assert.equal(await ledger.correctSize({ id, size: 777 }), true);
@@ -185,10 +185,10 @@ function repairSuite(open: Open): void {
       assert.equal(await ledger.correctSize({ id: 'nobody', size: 1 }), false);
       const limits = { purposeBytes: 800 };
       assert.equal((await refused(ledger, { limits, upload: { purpose: 'profile' } })).used, 777);
-      await checkBooks(ledger);
+      await checkCounters(ledger);
     });
 
-    onLedger(open, 'finds nothing to repair in books that are right', async (ledger) => {
+    ledgerTest(open, 'finds nothing to repair in books that are right', async (ledger) => {
       await store(ledger);
       assert.equal(await ledger.recount({ owner: JULIET, repair: true }), false);
       assert.equal(await ledger.recount({ owner: 'nobody@example.org', repair: true }), false);
@@ -196,7 +196,7 @@ function repairSuite(open: Open): void {
   });
 
   describe('whole or not at all', () => {
-    onLedger(
+    ledgerTest(
       open,
       'a request that fails leaves nothing and touches no other at the same time',
       async (ledger) => {
@@ -213,26 +213,26 @@ function repairSuite(open: Open): void {
         );
         assert.equal(await ledger.find(twin.upload.id), undefined);
         assert.equal((await ledger.usage(JULIET)).pendingUploads, 3);
-        await checkBooks(ledger);
+        await checkCounters(ledger);
       },
     );
 
-    onLedger(open, 'a second opening sees what the first one has done', async (ledger, opened) => {
+    ledgerTest(open, 'a second opening sees what the first one has done', async (ledger, opened) => {
       const id = await store(ledger);
-      const other = await opened.another();
+      const other = await opened.openAgain();
       assert.deepEqual(await other.find(id), await ledger.find(id));
       await other.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW });
       assert.equal(await ledger.find(id), undefined);
       await other.close();
     });
 
-    onLedger(open, 'a closed ledger says so', async (_ledger, opened) => {
-      const other = await opened.another();
+    ledgerTest(open, 'a closed ledger says so', async (_ledger, opened) => {
+      const other = await opened.openAgain();
       const done = other.heartbeat({ id: 'x', host: 'h', pid: 1, now: NOW });
       await other.close();
       await done;
       await assert.rejects(other.stats(), { name: 'LedgerFault', kind: 'closed' });
-      await assert.rejects(other.buried([]), { name: 'LedgerFault', kind: 'closed' });
+      await assert.rejects(other.confirmDeleted([]), { name: 'LedgerFault', kind: 'closed' });
       await other.close();
     });
   });

@@ -2,30 +2,30 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { randomId } from '../../../src/base/ids.ts';
 import {
-  checkBooks,
+  checkCounters,
   DAY,
-  fill,
   HOUR,
   issue,
   JULIET,
+  ledgerTest,
   lifetimes,
   NOW,
-  type Open,
-  onLedger,
+  type OpenTestLedger,
   ROMEO,
   refused,
   reservation,
   SECOND,
   SLOT_TIME,
   store,
+  storeSlot,
 } from './fixture.ts';
 
 const kept = { ownerBytes: 1000 };
 const hourly = (bytes: number) => ({ bytesPer: { period: HOUR, bytes } });
 
-export function reserveSuite(open: Open): void {
+export function reserveSuite(open: OpenTestLedger): void {
   describe('reserve', () => {
-    onLedger(open, 'writes the slot as it was asked for', async (ledger) => {
+    ledgerTest(open, 'writes the slot as it was asked for', async (ledger) => {
       const order = reservation({
         upload: { purpose: 'profile', expiresAt: NOW + DAY, name: 'Ünïcode 🎭.png' },
       });
@@ -42,7 +42,7 @@ export function reserveSuite(open: Open): void {
       );
     });
 
-    onLedger(
+    ledgerTest(
       open,
       'lets exactly as many of many requests at once through as the quota holds',
       async (ledger) => {
@@ -57,23 +57,23 @@ export function reserveSuite(open: Open): void {
           pendingUploads: 100,
           pendingBytes: 10_000,
         });
-        await checkBooks(ledger);
+        await checkCounters(ledger);
       },
     );
 
-    onLedger(open, 'lets two processes together not have more than the quota', async (ledger, opened) => {
-      const other = await opened.another();
+    ledgerTest(open, 'lets two processes together not have more than the quota', async (ledger, opened) => {
+      const other = await opened.openAgain();
       const limits = { ownerBytes: 5000, globalBytes: 20_000 };
       const asked = Array.from({ length: 100 }, (_, i) =>
         (i % 2 === 0 ? ledger : other).reserve(reservation({ limits })),
       );
       const answers = await Promise.all(asked);
       assert.equal(answers.filter(({ granted }) => granted).length, 50);
-      await checkBooks(other);
+      await checkCounters(other);
       await other.close();
     });
 
-    onLedger(
+    ledgerTest(
       open,
       'counts both stored uploads and waiting slots, and fills a quota to its last byte',
       async (ledger) => {
@@ -85,7 +85,7 @@ export function reserveSuite(open: Open): void {
       },
     );
 
-    onLedger(open, 'keeps the quotas of owners and of purposes apart', async (ledger) => {
+    ledgerTest(open, 'keeps the quotas of owners and of purposes apart', async (ledger) => {
       const limits = { ownerBytes: 1000, purposeBytes: 200 };
       await store(ledger, { upload: { size: 200, purpose: 'profile' }, limits });
       const answer = await refused(ledger, { upload: { size: 1, purpose: 'profile' }, limits });
@@ -94,7 +94,7 @@ export function reserveSuite(open: Open): void {
         limit: 'purposeBytes',
         used: 200,
         allowed: 200,
-        freesAt: null,
+        retryAt: null,
       });
       await store(ledger, { upload: { size: 200, purpose: 'ephemeral' }, limits });
       await store(ledger, { upload: { size: 200 }, limits });
@@ -102,23 +102,23 @@ export function reserveSuite(open: Open): void {
       await store(ledger, { upload: { size: 200, owner: ROMEO, purpose: 'profile' }, limits });
     });
 
-    onLedger(open, 'holds the quota of all owners together', async (ledger) => {
+    ledgerTest(open, 'holds the quota of all owners together', async (ledger) => {
       const limits = { globalBytes: 1000 };
       await store(ledger, { upload: { size: 500 }, limits });
       await issue(ledger, { upload: { size: 400, owner: ROMEO }, limits });
-      const { freesAt, ...answer } = await refused(ledger, { upload: { size: 101 }, limits });
+      const { retryAt, ...answer } = await refused(ledger, { upload: { size: 101 }, limits });
       assert.deepEqual(answer, { granted: false, limit: 'globalBytes', used: 900, allowed: 1000 });
-      assert.equal(freesAt, NOW + SLOT_TIME, 'from then on the slot of Romeo is unused');
+      assert.equal(retryAt, NOW + SLOT_TIME, 'from then on the slot of Romeo is unused');
       await issue(ledger, { upload: { size: 400 }, limits, now: NOW + SLOT_TIME });
     });
 
-    onLedger(open, 'leaves nothing of a refused request, not even an owner', async (ledger) => {
+    ledgerTest(open, 'leaves nothing of a refused request, not even an owner', async (ledger) => {
       await refused(ledger, { upload: { size: 11 }, limits: { ownerBytes: 10 } });
       assert.deepEqual(await ledger.listOwners({ limit: 10 }), []);
       assert.equal((await ledger.stats()).owners, 0);
     });
 
-    onLedger(
+    ledgerTest(
       open,
       'says that waiting is of no use for a file larger than the limit itself',
       async (ledger) => {
@@ -129,12 +129,12 @@ export function reserveSuite(open: Open): void {
           hourly(99),
           { uploadsPer: { period: HOUR, uploads: 0 } },
         ]) {
-          assert.equal((await refused(ledger, { limits })).freesAt, null);
+          assert.equal((await refused(ledger, { limits })).retryAt, null);
         }
       },
     );
 
-    onLedger(open, 'names, of several limits in the way, the one that stays longest', async (ledger) => {
+    ledgerTest(open, 'names, of several limits in the way, the one that stays longest', async (ledger) => {
       const limits = { ...kept, ...hourly(1000) };
       await store(ledger, { upload: { size: 1000 }, limits });
       const answer = await refused(ledger, { limits, now: NOW + SECOND });
@@ -143,7 +143,7 @@ export function reserveSuite(open: Open): void {
         limit: 'ownerBytes',
         used: 1000,
         allowed: 1000,
-        freesAt: NOW + 30 * DAY,
+        retryAt: NOW + 30 * DAY,
       });
     });
     reserveRates(open);
@@ -153,9 +153,9 @@ export function reserveSuite(open: Open): void {
   });
 }
 
-function reserveRates(open: Open): void {
+function reserveRates(open: OpenTestLedger): void {
   describe('rates', () => {
-    onLedger(open, 'gives a single charge back exactly one period after it came', async (ledger) => {
+    ledgerTest(open, 'gives a single charge back exactly one period after it came', async (ledger) => {
       await store(ledger, { limits: hourly(100) });
       const answer = await refused(ledger, { limits: hourly(100), now: NOW + 1 });
       assert.deepEqual(answer, {
@@ -163,13 +163,13 @@ function reserveRates(open: Open): void {
         limit: 'bytesPer',
         used: 100,
         allowed: 100,
-        freesAt: NOW + HOUR,
+        retryAt: NOW + HOUR,
       });
       await refused(ledger, { limits: hourly(100), now: NOW + HOUR - 1 });
       await issue(ledger, { limits: hourly(100), now: NOW + HOUR });
     });
 
-    onLedger(open, 'counts uploads whatever their size', async (ledger) => {
+    ledgerTest(open, 'counts uploads whatever their size', async (ledger) => {
       const limits = { uploadsPer: { period: HOUR, uploads: 2 } };
       await store(ledger, { limits });
       await store(ledger, { limits, now: NOW + 10 * SECOND, upload: { size: 1 } });
@@ -179,35 +179,35 @@ function reserveRates(open: Open): void {
         limit: 'uploadsPer',
         used: 2,
         allowed: 2,
-        freesAt: NOW + 10 * SECOND + HOUR,
+        retryAt: NOW + 10 * SECOND + HOUR,
       });
     });
 
-    onLedger(open, 'does not give a charge back when the upload is deleted', async (ledger) => {
+    ledgerTest(open, 'does not give a charge back when the upload is deleted', async (ledger) => {
       const id = await store(ledger, { limits: { ...hourly(100), ...kept } });
       await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW });
       const { limit } = await refused(ledger, { limits: { ...hourly(100), ...kept }, now: NOW + 1 });
       assert.equal(limit, 'bytesPer');
     });
 
-    onLedger(open, 'keeps two limits with periods of their own', async (ledger) => {
+    ledgerTest(open, 'keeps two limits with periods of their own', async (ledger) => {
       const limits = { ...hourly(1000), uploadsPer: { period: 10 * SECOND, uploads: 1 } };
       await store(ledger, { limits });
       const answer = await refused(ledger, { limits, now: NOW + SECOND });
-      assert.deepEqual([answer.limit, answer.freesAt], ['uploadsPer', NOW + 10 * SECOND]);
+      assert.deepEqual([answer.limit, answer.retryAt], ['uploadsPer', NOW + 10 * SECOND]);
       await store(ledger, { limits, now: NOW + 10 * SECOND, upload: { size: 900 } });
       const later = await refused(ledger, { limits, now: NOW + 20 * SECOND, upload: { size: 101 } });
-      assert.deepEqual([later.limit, later.freesAt], ['bytesPer', NOW + 10 * SECOND + HOUR]);
+      assert.deepEqual([later.limit, later.retryAt], ['bytesPer', NOW + 10 * SECOND + HOUR]);
     });
 
-    onLedger(open, 'follows the true size of what was stored', async (ledger) => {
+    ledgerTest(open, 'follows the true size of what was stored', async (ledger) => {
       const id = await issue(ledger, { upload: { size: 100 }, limits: hourly(100) });
-      await fill(ledger, id, { size: 40 });
+      await storeSlot(ledger, id, { size: 40 });
       await issue(ledger, { upload: { size: 60 }, limits: hourly(100) });
       assert.equal((await refused(ledger, { upload: { size: 1 }, limits: hourly(100) })).used, 100);
     });
 
-    onLedger(open, 'is swept when no period reaches it any more', async (ledger) => {
+    ledgerTest(open, 'is swept when no period reaches it any more', async (ledger) => {
       await store(ledger, { limits: hourly(100) });
       const step = { kind: 'rates', limit: 10 } as const;
       assert.equal((await ledger.sweep({ ...step, now: NOW + HOUR - 1 })).count, 0);
@@ -218,143 +218,151 @@ function reserveRates(open: Open): void {
   });
 }
 
-function reserveReturns(open: Open): void {
+function reserveReturns(open: OpenTestLedger): void {
   describe('room that comes back', () => {
-    onLedger(
+    ledgerTest(
       open,
       'gives back all that a slot was charged, at its deadline, without a sweep',
       async (ledger) => {
         const limits = { ownerBytes: 100, purposeBytes: 100, globalBytes: 100, ...hourly(100) };
         const uploadsPer = { period: HOUR, uploads: 1 };
         const id = await issue(ledger, { limits: { ...limits, uploadsPer } });
-        const { freesAt } = await refused(ledger, { limits: { ...limits, uploadsPer }, now: NOW + 1 });
-        assert.equal(freesAt, NOW + SLOT_TIME);
+        const { retryAt } = await refused(ledger, { limits: { ...limits, uploadsPer }, now: NOW + 1 });
+        assert.equal(retryAt, NOW + SLOT_TIME);
         await refused(ledger, { limits: { ...limits, uploadsPer }, now: NOW + SLOT_TIME - 1 });
         await issue(ledger, { limits: { ...limits, uploadsPer }, now: NOW + SLOT_TIME });
         assert.equal((await ledger.findRemoval(id))?.reason, 'unused');
-        await checkBooks(ledger);
+        await checkCounters(ledger);
       },
     );
 
-    onLedger(open, 'frees what has outlived its purpose, at that moment, without a sweep', async (ledger) => {
-      const aged = await store(ledger, { upload: { size: 600, purpose: 'ephemeral' }, limits: kept });
-      await store(ledger, { upload: { size: 400, purpose: 'profile' }, limits: kept });
-      const { freesAt } = await refused(ledger, { limits: kept, now: NOW + DAY });
-      assert.equal(freesAt, NOW + 7 * DAY);
-      await issue(ledger, { limits: kept, now: NOW + 7 * DAY });
-      assert.deepEqual(
-        { ...(await ledger.findRemoval(aged)) },
-        {
-          locator: aged,
-          id: aged,
-          owner: JULIET,
-          door: 'component',
-          name: 'balcony.jpg',
-          size: 600,
-          stored: true,
-          createdAt: NOW,
-          removedAt: NOW + 7 * DAY,
-          reason: 'expired',
-          detail: 'older than 7 d (purpose ephemeral)',
-        },
-      );
-      assert.equal((await ledger.doomed(10)).length, 1);
-    });
+    ledgerTest(
+      open,
+      'frees what has outlived its purpose, at that moment, without a sweep',
+      async (ledger) => {
+        const aged = await store(ledger, { upload: { size: 600, purpose: 'ephemeral' }, limits: kept });
+        await store(ledger, { upload: { size: 400, purpose: 'profile' }, limits: kept });
+        const { retryAt } = await refused(ledger, { limits: kept, now: NOW + DAY });
+        assert.equal(retryAt, NOW + 7 * DAY);
+        await issue(ledger, { limits: kept, now: NOW + 7 * DAY });
+        assert.deepEqual(
+          { ...(await ledger.findRemoval(aged)) },
+          {
+            locator: aged,
+            id: aged,
+            owner: JULIET,
+            endpoint: 'component',
+            name: 'balcony.jpg',
+            size: 600,
+            stored: true,
+            createdAt: NOW,
+            removedAt: NOW + 7 * DAY,
+            reason: 'expired',
+            detail: 'older than 7 d (purpose ephemeral)',
+          },
+        );
+        assert.equal((await ledger.pendingDeletes(10)).length, 1);
+      },
+    );
 
-    onLedger(open, 'frees what named its own end, whichever end comes first', async (ledger) => {
+    ledgerTest(open, 'frees what named its own end, whichever end comes first', async (ledger) => {
       await store(ledger, { upload: { size: 500, expiresAt: NOW + HOUR }, limits: kept });
       await store(ledger, { upload: { size: 500, expiresAt: NOW + 99 * DAY }, limits: kept });
       const first = await refused(ledger, { upload: { size: 500 }, limits: kept });
-      assert.equal(first.freesAt, NOW + HOUR);
+      assert.equal(first.retryAt, NOW + HOUR);
       const both = await refused(ledger, { upload: { size: 501 }, limits: kept });
-      assert.equal(both.freesAt, NOW + 30 * DAY);
+      assert.equal(both.retryAt, NOW + 30 * DAY);
     });
 
-    onLedger(
+    ledgerTest(
       open,
       'promises and takes room by when files came, not by when their slots were made',
       async (ledger) => {
         const early = await issue(ledger, { upload: { size: 500 }, limits: kept });
         const quick = await store(ledger, { upload: { size: 500 }, limits: kept, now: NOW + SECOND });
-        await fill(ledger, early, { size: 500, now: NOW + 300 * SECOND });
-        const { freesAt } = await refused(ledger, { limits: kept, now: NOW + 400 * SECOND });
-        assert.equal(freesAt, NOW + SECOND + 30 * DAY);
+        await storeSlot(ledger, early, { size: 500, now: NOW + 300 * SECOND });
+        const { retryAt } = await refused(ledger, { limits: kept, now: NOW + 400 * SECOND });
+        assert.equal(retryAt, NOW + SECOND + 30 * DAY);
         await issue(ledger, { limits: kept, now: NOW + SECOND + 30 * DAY });
-        assert.deepEqual(await ledger.known([early, quick]), [early]);
+        assert.deepEqual(await ledger.findExistingIds([early, quick]), [early]);
       },
     );
 
-    onLedger(open, 'cannot promise anything for uploads that stay for ever', async (ledger) => {
+    ledgerTest(open, 'cannot promise anything for uploads that stay for ever', async (ledger) => {
       await store(ledger, { upload: { size: 950, purpose: 'profile' }, limits: kept });
       await store(ledger, { upload: { size: 50 }, limits: kept });
-      assert.equal((await refused(ledger, { upload: { size: 50 }, limits: kept })).freesAt, NOW + 30 * DAY);
-      assert.equal((await refused(ledger, { upload: { size: 51 }, limits: kept })).freesAt, null);
+      assert.equal((await refused(ledger, { upload: { size: 50 }, limits: kept })).retryAt, NOW + 30 * DAY);
+      assert.equal((await refused(ledger, { upload: { size: 51 }, limits: kept })).retryAt, null);
     });
   });
 }
 
-function reserveEvicts(open: Open): void {
+function reserveEvicts(open: OpenTestLedger): void {
   describe('evict', () => {
     const evicting = { limits: kept, evict: true };
 
-    onLedger(open, 'takes the oldest and no more than it needs', async (ledger) => {
+    ledgerTest(open, 'takes the oldest and no more than it needs', async (ledger) => {
       const ids = [];
       for (let i = 0; i < 4; i += 1) {
         ids.push(await store(ledger, { upload: { size: 250 }, limits: kept, now: NOW + i }));
       }
       await issue(ledger, { ...evicting, upload: { size: 300 }, now: NOW + 10 });
-      assert.deepEqual((await ledger.known(ids)).sort(), ids.slice(2).sort());
+      assert.deepEqual((await ledger.findExistingIds(ids)).sort(), ids.slice(2).sort());
       const removal = await ledger.findRemoval(String(ids[0]));
       assert.deepEqual([removal?.reason, removal?.stored], ['evicted', true]);
-      await checkBooks(ledger);
+      await checkCounters(ledger);
     });
 
-    onLedger(open, 'takes the oldest of all its purposes together', async (ledger) => {
+    ledgerTest(open, 'takes the oldest of all its purposes together', async (ledger) => {
       const ids = [];
       for (const [i, purpose] of ['ephemeral', '', 'ephemeral', ''].entries()) {
         const wish = { upload: { size: 250, purpose }, limits: kept, now: NOW + i * SECOND };
         ids.push(await store(ledger, wish));
       }
       await issue(ledger, { ...evicting, upload: { size: 300 }, now: NOW + 10 * SECOND });
-      assert.deepEqual((await ledger.known(ids)).sort(), ids.slice(2).sort());
+      assert.deepEqual((await ledger.findExistingIds(ids)).sort(), ids.slice(2).sort());
     });
 
-    onLedger(open, 'takes nothing for a file that would never fit', async (ledger) => {
+    ledgerTest(open, 'takes nothing for a file that would never fit', async (ledger) => {
       const id = await store(ledger, { upload: { size: 900 }, limits: kept });
       const answer = await refused(ledger, { ...evicting, upload: { size: 1001 } });
-      assert.equal(answer.freesAt, null);
-      assert.deepEqual(await ledger.known([id]), [id]);
+      assert.equal(answer.retryAt, null);
+      assert.deepEqual(await ledger.findExistingIds([id]), [id]);
     });
 
-    onLedger(open, 'never takes waiting slots, nor what its purpose keeps for ever', async (ledger) => {
+    ledgerTest(open, 'never takes waiting slots, nor what its purpose keeps for ever', async (ledger) => {
       await store(ledger, { upload: { size: 500, purpose: 'profile' }, limits: kept });
       await issue(ledger, { upload: { size: 300 }, limits: kept });
       const own = await store(ledger, { upload: { size: 200 }, limits: kept });
       const answer = await refused(ledger, { ...evicting, upload: { size: 201 } });
-      assert.equal(answer.freesAt, NOW + SLOT_TIME, 'then the waiting slot is over');
-      assert.deepEqual(await ledger.known([own]), [own], 'nothing goes where it would not be enough');
+      assert.equal(answer.retryAt, NOW + SLOT_TIME, 'then the waiting slot is over');
+      assert.deepEqual(
+        await ledger.findExistingIds([own]),
+        [own],
+        'nothing goes where it would not be enough',
+      );
       await issue(ledger, { ...evicting, upload: { size: 200 } });
-      assert.deepEqual(await ledger.known([own]), []);
+      assert.deepEqual(await ledger.findExistingIds([own]), []);
     });
 
-    onLedger(open, 'promises room for when what may not be taken has ended by itself', async (ledger) => {
+    ledgerTest(open, 'promises room for when what may not be taken has ended by itself', async (ledger) => {
       const held = { ...lifetimes, held: { maxAge: 9 * DAY, evictable: false } };
       const wish = { ...evicting, lifetimes: held };
       await store(ledger, { ...wish, upload: { size: 400, purpose: 'held' } });
       await store(ledger, { ...wish, upload: { size: 400, purpose: 'ephemeral' } });
-      const { freesAt } = await refused(ledger, { ...wish, upload: { size: 700 } });
-      assert.equal(freesAt, NOW + 9 * DAY, 'the end of the ephemeral one, at 7 days, brings nothing new');
+      const { retryAt } = await refused(ledger, { ...wish, upload: { size: 700 } });
+      assert.equal(retryAt, NOW + 9 * DAY, 'the end of the ephemeral one, at 7 days, brings nothing new');
     });
 
-    onLedger(open, 'takes nothing where another limit refuses all the same', async (ledger) => {
+    ledgerTest(open, 'takes nothing where another limit refuses all the same', async (ledger) => {
       const limits = { ...kept, ...hourly(1000) };
       const id = await store(ledger, { upload: { size: 1000 }, limits });
       const answer = await refused(ledger, { limits, evict: true, now: NOW + 1 });
       assert.equal(answer.limit, 'bytesPer');
-      assert.deepEqual(await ledger.known([id]), [id]);
+      assert.deepEqual(await ledger.findExistingIds([id]), [id]);
     });
 
-    onLedger(open, 'makes room under the limit of a purpose from that purpose alone', async (ledger) => {
+    ledgerTest(open, 'makes room under the limit of a purpose from that purpose alone', async (ledger) => {
       const limits = { ...kept, purposeBytes: 300 };
       const other = await store(ledger, { upload: { size: 300 }, limits });
       const old = await store(ledger, { upload: { size: 300, purpose: 'ephemeral' }, limits, now: NOW + 1 });
@@ -364,10 +372,10 @@ function reserveEvicts(open: Open): void {
         upload: { size: 300, purpose: 'ephemeral' },
         now: NOW + 2,
       });
-      assert.deepEqual(await ledger.known([other, old]), [other]);
+      assert.deepEqual(await ledger.findExistingIds([other, old]), [other]);
     });
 
-    onLedger(open, 'counts what it takes for the quota of all owners too', async (ledger) => {
+    ledgerTest(open, 'counts what it takes for the quota of all owners too', async (ledger) => {
       const limits = { ...kept, globalBytes: 1000 };
       await store(ledger, { upload: { size: 1000 }, limits });
       await issue(ledger, { limits, evict: true, upload: { size: 900 } });
@@ -376,17 +384,17 @@ function reserveEvicts(open: Open): void {
   });
 }
 
-function reserveLocators(open: Open): void {
+function reserveLocators(open: OpenTestLedger): void {
   describe('locators from outside', () => {
     const outside = (wish: Parameters<typeof reservation>[0] = {}) =>
       reservation({
         putKey: null,
         ...wish,
-        upload: { locator: 'external:abc', door: 'external', ...wish.upload },
+        upload: { locator: 'external:abc', endpoint: 'external', ...wish.upload },
       });
     const claim = { instance: 'here', token: 't' };
 
-    onLedger(open, 'are taken by one upload at a time', async (ledger) => {
+    ledgerTest(open, 'are taken by one upload at a time', async (ledger) => {
       const first = outside({ claim });
       assert.deepEqual(await ledger.reserve(first), { granted: true });
       const answer = await ledger.reserve(outside({ claim }));
@@ -398,14 +406,14 @@ function reserveLocators(open: Open): void {
       assert.equal((await ledger.usage(JULIET)).pendingUploads, 1);
     });
 
-    onLedger(open, 'are found by themselves and not by the id of their upload', async (ledger) => {
+    ledgerTest(open, 'are found by themselves and not by the id of their upload', async (ledger) => {
       const order = outside({ claim });
       await ledger.reserve(order);
       assert.equal((await ledger.find('external:abc'))?.id, order.upload.id);
       assert.equal(await ledger.find(order.upload.id), undefined);
     });
 
-    onLedger(open, 'are never filled again once their upload was removed', async (ledger) => {
+    ledgerTest(open, 'are never filled again once their upload was removed', async (ledger) => {
       const order = outside({ claim });
       await ledger.reserve(order);
       await ledger.commit({ id: order.upload.id, token: 't', now: NOW, size: 100 });
@@ -419,18 +427,18 @@ function reserveLocators(open: Open): void {
       );
     });
 
-    onLedger(open, 'can be tried again after a transfer that broke off', async (ledger) => {
+    ledgerTest(open, 'can be tried again after a transfer that broke off', async (ledger) => {
       const order = outside({ claim });
       await ledger.reserve(order);
       assert.equal(await ledger.release({ id: order.upload.id, token: 't', now: NOW }), true);
       assert.equal(await ledger.find('external:abc'), undefined);
-      assert.deepEqual(await ledger.doomed(9), [order.upload.blob]);
+      assert.deepEqual(await ledger.pendingDeletes(9), [order.upload.blob]);
       assert.deepEqual(await ledger.reserve(outside({ claim })), { granted: true });
       assert.equal((await ledger.usage(JULIET)).pendingUploads, 1);
-      await checkBooks(ledger);
+      await checkCounters(ledger);
     });
 
-    onLedger(
+    ledgerTest(
       open,
       'can be tried again when the process of the first PUT is gone for good',
       async (ledger) => {
@@ -441,7 +449,7 @@ function reserveLocators(open: Open): void {
       },
     );
 
-    onLedger(open, 'and ids cannot be had twice', async (ledger) => {
+    ledgerTest(open, 'and ids cannot be had twice', async (ledger) => {
       const id = await issue(ledger);
       const same = await ledger.reserve(reservation({ upload: { id } }));
       assert.ok(!same.granted && same.limit === 'locator');
@@ -450,7 +458,7 @@ function reserveLocators(open: Open): void {
       assert.equal(hidden.upload?.id, id);
     });
 
-    onLedger(open, 'tell the latest of several removals', async (ledger) => {
+    ledgerTest(open, 'tell the latest of several removals', async (ledger) => {
       for (const [i, detail] of ['first', 'second'].entries()) {
         const order = outside({ upload: { id: randomId() }, now: NOW + i });
         assert.deepEqual(await ledger.reserve(order), { granted: true });

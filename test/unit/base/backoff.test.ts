@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { backoff } from '../../../src/base/backoff.ts';
+import { backoffMs } from '../../../src/base/backoff.ts';
 
 describe('the wait before something is tried again', () => {
   test('is a second at first, doubles, and is never more than a minute', () => {
-    const waits = [0, 1, 2, 3, 4, 5, 6, 7, 1000].map((attempt) => backoff(attempt, 0));
+    const waits = [0, 1, 2, 3, 4, 5, 6, 7, 1000].map((attempt) => backoffMs(attempt, 0));
     assert.deepEqual(
       waits,
       [1, 2, 4, 8, 16, 32, 60, 60, 60].map((seconds) => seconds * 1000),
@@ -15,7 +15,7 @@ describe('the wait before something is tried again', () => {
   test('may grow as long as it is told', () => {
     const hour = 3_600_000;
     assert.deepEqual(
-      [backoff(9, 0, hour), backoff(12, 0, hour), backoff(9999, 0, hour)],
+      [backoffMs(9, 0, hour), backoffMs(12, 0, hour), backoffMs(9999, 0, hour)],
       [512_000, hour, hour],
     );
   });
@@ -23,11 +23,11 @@ describe('the wait before something is tried again', () => {
   test('differs by chance, by half of it at most', () => {
     fc.assert(
       fc.property(fc.nat(100), fc.double({ min: 0, max: 1, noNaN: true }), (attempt, chance) => {
-        const full = backoff(attempt, 0);
-        const wait = backoff(attempt, chance);
+        const full = backoffMs(attempt, 0);
+        const wait = backoffMs(attempt, chance);
         assert.ok(wait >= full / 2 && wait <= full);
       }),
     );
-    assert.notEqual(backoff(3, 0.2), backoff(3, 0.8));
+    assert.notEqual(backoffMs(3, 0.2), backoffMs(3, 0.8));
   });
 });

@@ -1,33 +1,33 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { parseStamp, stamp, systemClock } from '../../../src/base/clock.ts';
+import { formatDateTime, parseDateTime, systemClock } from '../../../src/base/clock.ts';
 
 describe('time', () => {
   test('is stamped in UTC to the second, as XEP-0082 has it', () => {
-    assert.equal(stamp(0), '1970-01-01T00:00:00Z');
-    assert.equal(stamp(Date.UTC(2027, 1, 3, 4, 5, 6)), '2027-02-03T04:05:06Z');
-    assert.equal(stamp(1), '1970-01-01T00:00:01Z');
+    assert.equal(formatDateTime(0), '1970-01-01T00:00:00Z');
+    assert.equal(formatDateTime(Date.UTC(2027, 1, 3, 4, 5, 6)), '2027-02-03T04:05:06Z');
+    assert.equal(formatDateTime(1), '1970-01-01T00:00:01Z');
   });
 
   test('is never promised too early, nor more than a second late', () => {
     fc.assert(
       fc.property(fc.nat(4_102_444_800_000), (ms) => {
-        const promised = Date.parse(stamp(ms));
+        const promised = Date.parse(formatDateTime(ms));
         assert.ok(promised >= ms && promised < ms + 1000);
-        assert.match(stamp(ms), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+        assert.match(formatDateTime(ms), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
       }),
     );
   });
 
   test('is read from any XEP-0082 date-time', () => {
-    assert.equal(parseStamp('1970-01-01T00:00:01Z'), 1000);
-    assert.equal(parseStamp('2027-02-03T04:05:06.789Z'), Date.UTC(2027, 1, 3, 4, 5, 6, 789));
-    assert.equal(parseStamp('2027-02-03T04:05:06+02:30'), Date.UTC(2027, 1, 3, 1, 35, 6));
-    assert.equal(parseStamp('2028-02-29T00:00:00Z'), Date.UTC(2028, 1, 29));
+    assert.equal(parseDateTime('1970-01-01T00:00:01Z'), 1000);
+    assert.equal(parseDateTime('2027-02-03T04:05:06.789Z'), Date.UTC(2027, 1, 3, 4, 5, 6, 789));
+    assert.equal(parseDateTime('2027-02-03T04:05:06+02:30'), Date.UTC(2027, 1, 3, 1, 35, 6));
+    assert.equal(parseDateTime('2028-02-29T00:00:00Z'), Date.UTC(2028, 1, 29));
     fc.assert(
       fc.property(fc.nat(4_102_444_800), (seconds) => {
-        assert.equal(parseStamp(stamp(seconds * 1000)), seconds * 1000);
+        assert.equal(parseDateTime(formatDateTime(seconds * 1000)), seconds * 1000);
       }),
     );
   });
@@ -42,9 +42,9 @@ describe('time', () => {
       '2027-13-01T00:00:00Z',
     ];
     for (const text of [...none, '2027-02-29T00:00:00Z', '2027-02-03T25:00:00Z', ' 2027-02-03T04:05:06Z']) {
-      assert.equal(parseStamp(text), undefined, text);
+      assert.equal(parseDateTime(text), undefined, text);
     }
-    fc.assert(fc.property(fc.string(), (text) => parseStamp(text) === undefined));
+    fc.assert(fc.property(fc.string(), (text) => parseDateTime(text) === undefined));
   });
 
   test('goes by whole milliseconds', () => assert.ok(Number.isSafeInteger(systemClock())));

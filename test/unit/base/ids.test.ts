@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { datedId, putKeyOf, randomId, sameSecret, sha256Hex } from '../../../src/base/ids.ts';
+import { randomId, secretsEqual, sha256Hex, timeOrderedId, toPutKey } from '../../../src/base/ids.ts';
 
 describe('ids', () => {
   test('fit a URL, a file name and a case-folding disk', () => {
@@ -20,10 +20,10 @@ describe('ids', () => {
 
 describe('dated ids', () => {
   const NOW = Date.UTC(2026, 10, 20);
-  const later = (seconds: number) => datedId(NOW + seconds * 1000);
+  const later = (seconds: number) => timeOrderedId(NOW + seconds * 1000);
 
   test('look like any other and are never the same twice', () => {
-    const ids = Array.from({ length: 5000 }, () => datedId(NOW));
+    const ids = Array.from({ length: 5000 }, () => timeOrderedId(NOW));
     assert.equal(new Set(ids).size, 5000);
     for (const id of ids) assert.match(id, /^[0-9a-hjkmnp-tv-z]{26}$/);
   });
@@ -34,19 +34,19 @@ describe('dated ids', () => {
   });
 
   test('have 19 random characters behind the second', () => {
-    const [one, other] = [datedId(NOW), datedId(NOW + 999)];
+    const [one, other] = [timeOrderedId(NOW), timeOrderedId(NOW + 999)];
     assert.equal(one.slice(0, 7), other.slice(0, 7));
     const places = Array.from(
       { length: 19 },
-      (_, i) => new Set(Array.from({ length: 500 }, () => datedId(NOW)[i + 7])),
+      (_, i) => new Set(Array.from({ length: 500 }, () => timeOrderedId(NOW)[i + 7])),
     );
     for (const letters of places) assert.ok(letters.size > 16);
   });
 
   test('are kept as a hash, where they are secret, in the same order', () => {
-    const token = datedId(NOW);
-    assert.equal(putKeyOf(token), token.slice(0, 7) + sha256Hex(token));
-    assert.ok(putKeyOf(later(0)) < putKeyOf(later(1)));
+    const token = timeOrderedId(NOW);
+    assert.equal(toPutKey(token), token.slice(0, 7) + sha256Hex(token));
+    assert.ok(toPutKey(later(0)) < toPutKey(later(1)));
   });
 });
 
@@ -56,8 +56,8 @@ describe('secrets', () => {
       fc.property(fc.string({ unit: 'binary' }), fc.string({ unit: 'binary' }), (one, other) => {
         // Lone surrogates are no text: as bytes they are all the same.
         fc.pre(one.isWellFormed() && other.isWellFormed());
-        assert.equal(sameSecret(one, other), one === other);
-        assert.ok(sameSecret(one, one));
+        assert.equal(secretsEqual(one, other), one === other);
+        assert.ok(secretsEqual(one, one));
       }),
     );
   });

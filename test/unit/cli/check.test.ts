@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { type } from './shell.ts';
+import { runCommand } from './run-command.ts';
 
 const GOOD = "access: [{jid: '@example.org$'}]\n";
 const BAD = 'workers: many\nacces: []\n';
@@ -22,7 +22,7 @@ after(() => rm(folder, { recursive: true }));
 
 describe('porter check', () => {
   test('says so where all is well', async () => {
-    assert.deepEqual(await type(folder, ['check', '-c', 'good.yml']), {
+    assert.deepEqual(await runCommand(folder, ['check', '-c', 'good.yml']), {
       code: 0,
       out: 'good.yml is fine.\n',
       err: '',
@@ -30,7 +30,7 @@ describe('porter check', () => {
   });
 
   test('lists every problem with its line and ends with 2', async () => {
-    const { code, out, err } = await type(folder, ['check', '-c', 'bad.yml']);
+    const { code, out, err } = await runCommand(folder, ['check', '-c', 'bad.yml']);
     assert.equal(code, 2);
     assert.equal(out, '');
     assert.deepEqual(err.split('\n'), [
@@ -42,7 +42,7 @@ describe('porter check', () => {
   });
 
   test('tells programs in JSON', async () => {
-    const bad = await type(folder, ['check', '--json', '-c', 'bad.yml']);
+    const bad = await runCommand(folder, ['check', '--json', '-c', 'bad.yml']);
     assert.equal(bad.code, 2);
     assert.deepEqual(JSON.parse(bad.out), {
       ok: false,
@@ -53,28 +53,28 @@ describe('porter check', () => {
       ],
       warnings: [],
     });
-    const good = await type(folder, ['check', '--json', '-c', 'good.yml']);
+    const good = await runCommand(folder, ['check', '--json', '-c', 'good.yml']);
     assert.equal(good.code, 0);
     assert.deepEqual(JSON.parse(good.out), { ok: true, file: 'good.yml', problems: [], warnings: [] });
   });
 
   test('warns, and that is no failure', async () => {
-    const { code, err } = await type(folder, ['check', '-c', 'warned.yml']);
+    const { code, err } = await runCommand(folder, ['check', '-c', 'warned.yml']);
     assert.equal(code, 0);
     assert.match(err, /^warning: No access rules: nobody may upload anything/);
   });
 
   test('goes by -c, then PORTER_CONFIG, then porter.yml in the current folder, then the defaults', async () => {
     const env = { PORTER_CONFIG: 'bad.yml' };
-    assert.match((await type(folder, ['check', '-c', 'good.yml'], env)).out, /good\.yml/);
-    assert.match((await type(folder, ['check'], env)).err, /bad\.yml/);
-    assert.match((await type(empty, ['check'])).out, /no config file/);
+    assert.match((await runCommand(folder, ['check', '-c', 'good.yml'], env)).out, /good\.yml/);
+    assert.match((await runCommand(folder, ['check'], env)).err, /bad\.yml/);
+    assert.match((await runCommand(empty, ['check'])).out, /no config file/);
     await writeFile(join(folder, 'porter.yml'), GOOD);
-    assert.match((await type(folder, ['check'])).out, /^porter\.yml is fine/);
+    assert.match((await runCommand(folder, ['check'])).out, /^porter\.yml is fine/);
   });
 
   test('finds a file that is not there', async () => {
-    const { code, err } = await type(empty, ['check', '-c', 'nope.yml']);
+    const { code, err } = await runCommand(empty, ['check', '-c', 'nope.yml']);
     assert.equal(code, 2);
     assert.match(err, /nope\.yml: cannot be read: there is no such file/);
   });
@@ -83,10 +83,10 @@ describe('porter check', () => {
     await writeFile(join(folder, 'no.pem'), 'no certificate');
     await writeFile(join(folder, 'tls.yml'), `${GOOD}tls: {cert: no.pem, key: no.pem}\n`);
     await writeFile(join(folder, 'gone.yml'), `${GOOD}tls: {cert: no.pem, key: gone.pem}\n`);
-    const unfit = await type(folder, ['check', '-c', 'tls.yml']);
+    const unfit = await runCommand(folder, ['check', '-c', 'tls.yml']);
     assert.equal(unfit.code, 2);
     assert.match(unfit.err, /tls\.yml:2: tls: certificate and key cannot be used together/);
-    const gone = await type(folder, ['check', '-c', 'gone.yml']);
+    const gone = await runCommand(folder, ['check', '-c', 'gone.yml']);
     assert.match(gone.err, /gone\.yml:2: tls\.key: cannot be read: there is no such file/);
   });
 });

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parse } from 'yaml';
-import { freshPlan, peers } from '../../../src/cli/init-plan.ts';
-import { serverSnippet } from '../../../src/cli/init-server.ts';
+import { createInitPlan, xmppServerKinds } from '../../../src/cli/lib/init-plan.ts';
+import { formatServerConfig } from '../../../src/cli/lib/init-server-config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { compileAccess } from '../../../src/policy/access.ts';
-import { type } from './shell.ts';
+import { compileAccessRules } from '../../../src/policy/access.ts';
+import { runCommand } from './run-command.ts';
 
 let root = '';
 before(async () => {
@@ -18,23 +18,27 @@ after(() => rm(root, { recursive: true }));
 const emptyFolder = () => mkdtemp(join(root, 'x-'));
 
 describe('porter init', () => {
-  for (const peer of peers) {
+  for (const peer of xmppServerKinds) {
     for (const domain of ['example.org', 'localhost', 'münchen.example', 'xn--mnchen-3ya.example']) {
       test(`for ${peer} on ${domain} writes a config that porter check is happy with`, async () => {
         const folder = await emptyFolder();
-        const made = await type(folder, ['init', '--for', peer, '--domain', domain]);
+        const made = await runCommand(folder, ['init', '--for', peer, '--domain', domain]);
         assert.equal(made.err, '');
         assert.equal(made.code, 0);
-        assert.deepEqual(await type(folder, ['check']), { code: 0, out: 'porter.yml is fine.\n', err: '' });
+        assert.deepEqual(await runCommand(folder, ['check']), {
+          code: 0,
+          out: 'porter.yml is fine.\n',
+          err: '',
+        });
       });
     }
   }
 
   test('lets the users of the domain upload, and nobody else', async () => {
     const folder = await emptyFolder();
-    await type(folder, ['init', '--domain', 'example.org']);
+    await runCommand(folder, ['init', '--domain', 'example.org']);
     const config = await loadConfig(join(folder, 'porter.yml'), {});
-    const access = compileAccess(config.access);
+    const access = compileAccessRules(config.access);
     assert.ok(access.decide('romeo@example.org').allowed);
     for (const stranger of ['romeo@exampleXorg', 'romeo@example.org.evil', 'romeo@sub.example.org']) {
       assert.ok(!access.decide(stranger).allowed, stranger);
@@ -44,7 +48,7 @@ describe('porter init', () => {
 
   test('works on this machine alone where no domain is given', async () => {
     const folder = await emptyFolder();
-    await type(folder, ['init', '--for', 'prosody']);
+    await runCommand(folder, ['init', '--for', 'prosody']);
     const config = await loadConfig(join(folder, 'porter.yml'), {});
     assert.equal(config.component[0]?.jid, 'upload.localhost');
     assert.equal(config.public_url, 'http://127.0.0.1:5050');
@@ -52,8 +56,8 @@ describe('porter init', () => {
 
   test('keeps its secret between the two servers: a fresh one each time, in a file of mode 600', async () => {
     const [one, other] = [await emptyFolder(), await emptyFolder()];
-    const printed = await type(one, ['init', '--for', 'prosody']);
-    await type(other, ['init', '--for', 'prosody']);
+    const printed = await runCommand(one, ['init', '--for', 'prosody']);
+    await runCommand(other, ['init', '--for', 'prosody']);
     const [first, second] = await Promise.all(
       [one, other].map(
         async (folder) => (await loadConfig(join(folder, 'porter.yml'), {})).component[0]?.secret,
@@ -69,11 +73,11 @@ describe('porter init', () => {
     const folder = await emptyFolder();
     const file = join(folder, 'porter.yml');
     await writeFile(file, 'mine');
-    const refused = await type(folder, ['init']);
+    const refused = await runCommand(folder, ['init']);
     assert.equal(refused.code, 2);
     assert.match(refused.err, /porter\.yml is there already; --force replaces it/);
     assert.equal(await readFile(file, 'utf8'), 'mine');
-    const forced = await type(folder, ['init', '--force']);
+    const forced = await runCommand(folder, ['init', '--force']);
     assert.equal(forced.code, 0);
     assert.match(forced.out, /The old one is porter\.yml\.bak/);
     assert.equal(await readFile(`${file}.bak`, 'utf8'), 'mine');
@@ -82,7 +86,7 @@ describe('porter init', () => {
 
   test('writes where -c says', async () => {
     const folder = await emptyFolder();
-    assert.match((await type(folder, ['init', '-c', 'other.yml'])).out, /^Wrote other\.yml/);
+    assert.match((await runCommand(folder, ['init', '-c', 'other.yml'])).out, /^Wrote other\.yml/);
     assert.ok((await stat(join(folder, 'other.yml'))).isFile());
   });
 
@@ -97,7 +101,7 @@ describe('porter init', () => {
       'example.org:5222',
       '',
     ]) {
-      const { code, err } = await type(folder, ['init', '--domain', domain]);
+      const { code, err } = await runCommand(folder, ['init', '--domain', domain]);
       assert.equal(code, 2, domain);
       assert.match(err, /--domain takes a domain such as example\.org/);
     }
@@ -105,7 +109,13 @@ describe('porter init', () => {
   });
 
   test('says what to do next', async () => {
-    const { out } = await type(await emptyFolder(), ['init', '--for', 'prosody', '--domain', 'example.org']);
+    const { out } = await runCommand(await emptyFolder(), [
+      'init',
+      '--for',
+      'prosody',
+      '--domain',
+      'example.org',
+    ]);
     assert.match(out, /Put this at the end of .*prosody\.cfg\.lua/);
     assert.match(out, /\d\. .*https:\/\/upload\.example\.org.*nginx/);
     assert.match(out, /\d\. porter check, then porter serve/);
@@ -113,8 +123,8 @@ describe('porter init', () => {
 });
 
 describe('the lines for ejabberd', () => {
-  const plan = freshPlan('ejabberd', 'example.org');
-  const lines = parse(serverSnippet(plan));
+  const plan = createInitPlan('ejabberd', 'example.org');
+  const lines = parse(formatServerConfig(plan));
 
   test('let the component in with the secret of porter.yml, from this machine only', () => {
     assert.deepEqual(lines.listen, [

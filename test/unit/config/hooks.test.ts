@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { fault, faults, read } from './read.ts';
+import { configProblemText, listConfigProblems, parseTestConfig } from './parse-test-config.ts';
 
 const HEAD = `public_url: https://upload.example.org
 component: {jid: upload.example.org, secret: a-secret-that-is-long}
@@ -11,27 +11,30 @@ const hook = (more: string) => `${HEAD}messages:
 
 describe('a hook in the config', () => {
   test('needs a name, a token, a sender and somebody to write to', () => {
-    const [one] = read(hook('')).messages?.hooks ?? [];
+    const [one] = parseTestConfig(hook('')).messages?.hooks ?? [];
     assert.deepEqual(one?.to, ['ops@example.org']);
     assert.equal(one?.type, 'chat');
     assert.equal(one?.format, 'auto');
     assert.deepEqual(one?.override, { to: [], username: true });
-    const missing = faults(`${HEAD}messages: {hooks: [{}]}`).join('\n');
+    const missing = listConfigProblems(`${HEAD}messages: {hooks: [{}]}`).join('\n');
     for (const key of ['name', 'token', 'from', 'to'])
       assert.match(missing, new RegExp(`hooks\\[0\\]\\.${key}: is missing`));
   });
 
   test('speaks from a component of ours and from nowhere else', () => {
     const text = hook('').replace('from: alerts@upload', 'from: alerts@elsewhere');
-    assert.match(fault(text), /hooks\[0\]\.from: must be at a component of ours: elsewhere\.example\.org/);
+    assert.match(
+      configProblemText(text),
+      /hooks\[0\]\.from: must be at a component of ours: elsewhere\.example\.org/,
+    );
     const token = `${HEAD}messages: {tokens: [{token: 0123456789abcdef, from: a@b.example.org}]}`;
-    assert.match(fault(token), /tokens\[0\]\.from: must be at a component of ours/);
+    assert.match(configProblemText(token), /tokens\[0\]\.from: must be at a component of ours/);
   });
 
   test('has a name and a token that no other has', () => {
     const twice = `${hook('')}\n${hook('').split('\n').at(-1)}`;
     assert.deepEqual(
-      faults(twice).map((line) => line.replace(/^[^ ]+ /, '')),
+      listConfigProblems(twice).map((line) => line.replace(/^[^ ]+ /, '')),
       [
         'messages.hooks[1].name: two hooks cannot both be alerts',
         'messages.hooks[1].token: another hook has this token too',
@@ -41,11 +44,11 @@ describe('a hook in the config', () => {
 
   test('has a template that can be read, or the start says what is wrong with it', () => {
     assert.match(
-      fault(hook('template: "{{#alerts}}{{status}}"')),
+      configProblemText(hook('template: "{{#alerts}}{{status}}"')),
       /no Mustache template: Unclosed section "alerts"/,
     );
-    assert.match(fault(hook('template: ""')), /expected a Mustache template/);
-    assert.equal(read(hook('template: "{{status}}"')).messages?.hooks[0]?.template, '{{status}}');
+    assert.match(configProblemText(hook('template: ""')), /expected a Mustache template/);
+    assert.equal(parseTestConfig(hook('template: "{{status}}"')).messages?.hooks[0]?.template, '{{status}}');
   });
 
   test('names hosts of pictures, with ports and stars where they make sense', () => {
@@ -57,21 +60,27 @@ describe('a hook in the config', () => {
       '"*.example.org"',
       '"*"',
     ]) {
-      assert.equal(read(hook(`images_from: ${host}`)).messages?.hooks[0]?.images_from.length, 1, host);
+      assert.equal(
+        parseTestConfig(hook(`images_from: ${host}`)).messages?.hooks[0]?.images_from.length,
+        1,
+        host,
+      );
     }
     for (const host of ['https://grafana', 'a/b', '"a.*"', '"a b"', '":80"', '""']) {
-      assert.match(fault(hook(`images_from: ${host}`)), /expected a host such as/, host);
+      assert.match(configProblemText(hook(`images_from: ${host}`)), /expected a host such as/, host);
     }
   });
 
   test('has no use for the name and the password of a room unless it writes to rooms', () => {
-    assert.match(fault(hook('nick: Bot')), /hooks\[0\]\.nick: only rooms/);
-    assert.match(fault(hook('room_password: x')), /hooks\[0\]\.room_password: only rooms/);
-    assert.equal(read(hook('type: groupchat, nick: Bot')).messages?.hooks[0]?.nick, 'Bot');
+    assert.match(configProblemText(hook('nick: Bot')), /hooks\[0\]\.nick: only rooms/);
+    assert.match(configProblemText(hook('room_password: x')), /hooks\[0\]\.room_password: only rooms/);
+    assert.equal(parseTestConfig(hook('type: groupchat, nick: Bot')).messages?.hooks[0]?.nick, 'Bot');
   });
 
   test('is warned of where its secrets are short, by its name and never with the secret', () => {
-    const { warnings } = read(hook('signature_secret: shorty').replace('0123456789abcdef', 'tiny'));
+    const { warnings } = parseTestConfig(
+      hook('signature_secret: shorty').replace('0123456789abcdef', 'tiny'),
+    );
     const told = warnings.filter((line) => line.includes('hook'));
     assert.equal(told.length, 2);
     assert.doesNotMatch(told.join(), /tiny|shorty/);

@@ -4,10 +4,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { EXAMPLE } from '../../../src/config/example.ts';
+import { ConfigError } from '../../../src/config/config-error.ts';
+import { EXAMPLE_CONFIG } from '../../../src/config/example-config.ts';
 import { defaultConfig, loadConfig } from '../../../src/config/load.ts';
-import { ConfigError } from '../../../src/config/problems.ts';
-import { read } from './read.ts';
+import { parseTestConfig } from './parse-test-config.ts';
 
 const MIB = 2 ** 20;
 const DAY = 86_400_000;
@@ -20,7 +20,7 @@ after(() => rm(folder, { recursive: true }));
 
 describe('a config file', () => {
   test('that says nothing gets every default, and all doors are closed', () => {
-    const config = read('');
+    const config = parseTestConfig('');
     assert.deepEqual(config.listen, [{ host: '127.0.0.1', port: 5050 }]);
     assert.deepEqual(config.trusted_proxies, ['127.0.0.0/8', '::1']);
     assert.deepEqual(config.component, []);
@@ -48,7 +48,7 @@ describe('a config file', () => {
   });
 
   test('gives what it says, in bytes and milliseconds', () => {
-    const config = read(`
+    const config = parseTestConfig(`
 public_url: https://upload.example.org/files/
 component: {jid: Upload.Example.org, secret: 0123456789abcdef}
 access:
@@ -94,33 +94,35 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
   });
 
   test('takes one or a list where it can be either', () => {
-    assert.deepEqual(read('listen: 8080').listen, [{ port: 8080 }]);
-    assert.deepEqual(read('listen: [8080, "[::1]:8081", "unix:run/p.sock"]').listen, [
+    assert.deepEqual(parseTestConfig('listen: 8080').listen, [{ port: 8080 }]);
+    assert.deepEqual(parseTestConfig('listen: [8080, "[::1]:8081", "unix:run/p.sock"]').listen, [
       { port: 8080 },
       { host: '::1', port: 8081 },
       { path: '/etc/porter/run/p.sock' },
     ]);
     const two = 'public_url: https://x\ncomponent: [{jid: a.x, secret: s}, {jid: b.x, secret: s}]';
     assert.deepEqual(
-      read(two).component.map((one) => one.jid),
+      parseTestConfig(two).component.map((one) => one.jid),
       ['a.x', 'b.x'],
     );
-    assert.deepEqual(read('external: {secret: [new, old]}').external?.secret, ['new', 'old']);
-    assert.deepEqual(read('external: {secret: only}').external?.secret, ['only']);
+    assert.deepEqual(parseTestConfig('external: {secret: [new, old]}').external?.secret, ['new', 'old']);
+    assert.deepEqual(parseTestConfig('external: {secret: only}').external?.secret, ['only']);
   });
 
   test('has its paths from its own folder, because that is where its author stands', () => {
-    const config = read('tls: {cert: c.pem, key: /abs/k.pem}\nstorage: {blobs: b, ledger: ../l.db}');
+    const config = parseTestConfig(
+      'tls: {cert: c.pem, key: /abs/k.pem}\nstorage: {blobs: b, ledger: ../l.db}',
+    );
     assert.deepEqual(config.tls, { cert: '/etc/porter/c.pem', key: '/abs/k.pem' });
     assert.deepEqual(config.storage.blobs, { kind: 'folder', path: '/etc/porter/b' });
     assert.deepEqual(config.storage.ledger, { kind: 'sqlite', path: '/etc/l.db' });
-    assert.deepEqual(read('').storage.blobs, { kind: 'folder', path: '/etc/porter/data/blobs' });
+    assert.deepEqual(parseTestConfig('').storage.blobs, { kind: 'folder', path: '/etc/porter/data/blobs' });
   });
 
   test('may keep bytes in a bucket and rows in PostgreSQL', () => {
     const blobs =
       's3://pictures/some/prefix/?endpoint=http://127.0.0.1:9000&region=eu&path_style=true&create=true';
-    const config = read(`storage: {blobs: '${blobs}', ledger: 'postgres://porter:pw@db/porter'}`);
+    const config = parseTestConfig(`storage: {blobs: '${blobs}', ledger: 'postgres://porter:pw@db/porter'}`);
     assert.deepEqual(config.storage.blobs, {
       kind: 's3',
       bucket: 'pictures',
@@ -133,19 +135,19 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
     });
     const url = 'postgres://porter:pw@db/porter';
     assert.deepEqual(config.storage.ledger, { kind: 'postgres', url, connections: 10 });
-    const { storage } = read(`storage: {ledger: '${url}?connections=40'}`);
+    const { storage } = parseTestConfig(`storage: {ledger: '${url}?connections=40'}`);
     assert.deepEqual(storage.ledger, { kind: 'postgres', url: `${url}?connections=40`, connections: 40 });
   });
 
   test('knows the line of every key', () => {
-    const { lines } = read("\naccess:\n  - jid: ['a',\n          'b']\n");
+    const { lines } = parseTestConfig("\naccess:\n  - jid: ['a',\n          'b']\n");
     assert.equal(lines.access, 2);
     assert.equal(lines['access[0].jid'], 3);
     assert.equal(lines['access[0].jid[1]'], 4);
   });
 
   test('cannot be changed by anyone who holds it', () => {
-    const config = read('access: [{jid: a}]') as unknown as {
+    const config = parseTestConfig('access: [{jid: a}]') as unknown as {
       access: { jid: string[] }[];
       slots: { timeout: number };
     };
@@ -156,7 +158,7 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
   });
 
   test('may use aliases for what is said twice', () => {
-    const config = read('access:\n  - &a {jid: a, max_file_size: 5}\n  - *a\n');
+    const config = parseTestConfig('access:\n  - &a {jid: a, max_file_size: 5}\n  - *a\n');
     assert.equal(config.access[1]?.max_file_size, 5);
   });
 
@@ -183,7 +185,7 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
 describe('the example of the reference page', () => {
   test('is a config that works', async () => {
     const file = join(folder, 'example.yml');
-    await writeFile(file, EXAMPLE);
+    await writeFile(file, EXAMPLE_CONFIG);
     await mkdir(join(folder, 'secrets'));
     await writeFile(join(folder, 'secrets/slot-api-token'), 'slot-api-token-of-the-example');
     await writeFile(join(folder, 'secrets/admin-token'), 'admin-token-of-the-example');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { fault, read } from './read.ts';
+import { configProblemText, parseTestConfig } from './parse-test-config.ts';
 
 const HASH = 'a'.repeat(64);
 const base = (messages: string) => `public_url: https://u.lit
@@ -11,14 +11,14 @@ const token = (text: string, from = 'a@upload.lit') => `{token: '${text}', from:
 
 describe('messages in the config', () => {
   test('need no tokens: accounts are enough', () => {
-    const { messages } = read(base('{}'));
+    const { messages } = parseTestConfig(base('{}'));
     assert.deepEqual(messages?.tokens, []);
     assert.equal(messages?.keep_trying, 86_400_000);
   });
 
   test('have tokens of our components only, each once, and hashes that are whole', () => {
     const good = `{tokens: [${token('0123456789abcdef')}, ${token(`sha256:${HASH}`)}]}`;
-    assert.equal(read(base(good)).messages?.tokens.length, 2);
+    assert.equal(parseTestConfig(base(good)).messages?.tokens.length, 2);
     const wrong: [string, RegExp][] = [
       [
         `{tokens: [${token('0123456789abcdef', 'a@other.lit')}]}`,
@@ -33,30 +33,41 @@ describe('messages in the config', () => {
         /tokens\[0\]\.token: behind sha256: there must be 64 hex digits/,
       ],
     ];
-    for (const [text, complaint] of wrong) assert.match(fault(base(text)), complaint);
+    for (const [text, complaint] of wrong) assert.match(configProblemText(base(text)), complaint);
   });
 
   test('go without TLS on this machine only', () => {
     for (const server of ['127.0.0.1:5222', 'localhost:5222', '"[::1]:5222"'])
-      assert.equal(read(base(`{require_tls: false, server: ${server}}`)).messages?.require_tls, false);
+      assert.equal(
+        parseTestConfig(base(`{require_tls: false, server: ${server}}`)).messages?.require_tls,
+        false,
+      );
     for (const server of ['', ', server: xmpp.example.org:5222'])
-      assert.match(fault(base(`{require_tls: false${server}}`)), /messages\.require_tls: can be false only/);
+      assert.match(
+        configProblemText(base(`{require_tls: false${server}}`)),
+        /messages\.require_tls: can be false only/,
+      );
   });
 
   test('are called back at a URL whose braces hold what is known, and that is never shown', () => {
     const good = 'https://u:pw@app.lit/{kind}/{type}?to={to}&from={from}';
-    assert.equal(read(base(`{callback_url: "${good}"}`)).messages?.callback_url, good);
-    const complaint = fault(base('{callback_url: "https://u:pw@app.lit/{knd}"}'));
+    assert.equal(parseTestConfig(base(`{callback_url: "${good}"}`)).messages?.callback_url, good);
+    const complaint = configProblemText(base('{callback_url: "https://u:pw@app.lit/{knd}"}'));
     assert.match(complaint, /callback_url: braces in it may hold kind, type, to, from and nothing else/);
     assert.doesNotMatch(complaint, /pw|app/);
   });
 
   test('name the port of clients where a server is misnamed', () => {
-    assert.match(fault(base('{server: xmpp.example.org}')), /server: expected host:port, such as .*:5222/);
+    assert.match(
+      configProblemText(base('{server: xmpp.example.org}')),
+      /server: expected host:port, such as .*:5222/,
+    );
   });
 
   test('never show a token in what is said of it', () => {
-    const text = fault(base(`{tokens: [${token('sha256:very-secret')}, ${token('sha256:very-secret')}]}`));
+    const text = configProblemText(
+      base(`{tokens: [${token('sha256:very-secret')}, ${token('sha256:very-secret')}]}`),
+    );
     assert.doesNotMatch(text, /very-secret/);
   });
 });

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { stringify } from 'yaml';
-import { editDistance, nearest } from '../../../src/config/hints.ts';
-import { schema } from '../../../src/config/schema.ts';
-import { allPaths, fileKeys, structureOf } from '../../../src/config/structure.ts';
-import { faults, read } from './read.ts';
+import { closestWord, editDistance } from '../../../src/config/key-hints.ts';
+import { configSchema } from '../../../src/config/schema/config-schema.ts';
+import { getStructure, listFileKeys, listKeyPaths } from '../../../src/config/schema/structure.ts';
+import { listConfigProblems, parseTestConfig } from './parse-test-config.ts';
 
 const word = fc.stringMatching(/^[a-z_]{1,12}$/);
 
@@ -31,8 +31,8 @@ describe('edit distance', () => {
 });
 
 describe('a key with one slip of the finger', () => {
-  const root = structureOf(schema);
-  const keys = root.form === 'section' ? fileKeys(root.keys) : [];
+  const root = getStructure(configSchema);
+  const keys = root.form === 'section' ? listFileKeys(root.keys) : [];
   const slip = fc
     .tuple(fc.constantFrom(...keys.filter((key) => key.length > 3)), fc.nat(), fc.nat(2))
     .map(([key, at, how]) => {
@@ -48,15 +48,15 @@ describe('a key with one slip of the finger', () => {
         fc.pre(!keys.includes(slipped));
         // Of two keys that are as near either may be named.
         const asNear = keys.filter((other) => editDistance(slipped, other) <= editDistance(slipped, key));
-        const named = nearest(slipped, keys);
+        const named = closestWord(slipped, keys);
         assert.ok(named !== undefined && asNear.includes(named), `${slipped}: ${named}`);
-        assert.match(faults(`${slipped}: 1`).join(), new RegExp(`did you mean ${named}\\?`));
+        assert.match(listConfigProblems(`${slipped}: 1`).join(), new RegExp(`did you mean ${named}\\?`));
       }),
     );
   });
 
   test('is told nothing where it is like nothing', () => {
-    assert.equal(nearest('xylophone', keys), undefined);
+    assert.equal(closestWord('xylophone', keys), undefined);
   });
 });
 
@@ -70,8 +70,8 @@ describe('sizes and periods in a file', () => {
     );
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 4000 }), unit, (count, [name, factor]) => {
-        assert.equal(read(`global_quota: ${count} ${name}`).global_quota, count * factor);
-        assert.equal(read(`global_quota: '${count}${name}'`).global_quota, count * factor);
+        assert.equal(parseTestConfig(`global_quota: ${count} ${name}`).global_quota, count * factor);
+        assert.equal(parseTestConfig(`global_quota: '${count}${name}'`).global_quota, count * factor);
       }),
     );
   });
@@ -81,8 +81,8 @@ describe('sizes and periods in a file', () => {
       fc.property(fc.nat(2_000_000), (seconds) => {
         const text = `slots: {timeout: ${seconds}s}`;
         const fits = seconds >= 1 && seconds <= 7 * 86_400;
-        assert.equal(faults(text).length, fits ? 0 : 1);
-        if (fits) assert.equal(read(text).slots.timeout, seconds * 1000);
+        assert.equal(listConfigProblems(text).length, fits ? 0 : 1);
+        if (fits) assert.equal(parseTestConfig(text).slots.timeout, seconds * 1000);
       }),
     );
   });
@@ -96,7 +96,9 @@ describe('the environment', () => {
     fc.assert(
       fc.property(text, (wanted) => {
         const escaped = wanted.split('${').join('$${');
-        const config = read(stringify({ external: { secret: escaped } }), { env: { A: 'no', b: 'no' } });
+        const config = parseTestConfig(stringify({ external: { secret: escaped } }), {
+          env: { A: 'no', b: 'no' },
+        });
         assert.deepEqual(config.external?.secret, [wanted]);
       }),
       { numRuns: 500 },
@@ -105,7 +107,9 @@ describe('the environment', () => {
 });
 
 describe('whatever a file holds', () => {
-  const names = [...new Set(allPaths(schema).flatMap((path) => path.replaceAll('[]', '').split('.')))];
+  const names = [
+    ...new Set(listKeyPaths(configSchema).flatMap((path) => path.replaceAll('[]', '').split('.'))),
+  ];
   const key = fc.oneof(
     { weight: 9, arbitrary: fc.constantFrom(...names) },
     { weight: 1, arbitrary: fc.string() },
@@ -126,7 +130,8 @@ describe('whatever a file holds', () => {
   test('it is read or refused with problems that have a line, and nothing else is thrown', () => {
     fc.assert(
       fc.property(fc.dictionary(key, tree, { maxKeys: 8 }), (value) => {
-        for (const line of faults(stringify(value))) assert.match(line, /^porter\.yml:[1-9]\d*: ./s);
+        for (const line of listConfigProblems(stringify(value)))
+          assert.match(line, /^porter\.yml:[1-9]\d*: ./s);
       }),
       { numRuns: 300 },
     );
@@ -139,7 +144,7 @@ describe('whatever a file holds', () => {
           unit: fc.constantFrom('a', ':', ' ', '\n', '-', '[', '{', '&', '*', '"', '\t', '?', '|', '!'),
         }),
         (text) => {
-          faults(text);
+          listConfigProblems(text);
         },
       ),
       { numRuns: 500 },

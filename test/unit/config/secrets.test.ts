@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { fault, faults, read } from './read.ts';
+import { configProblemText, listConfigProblems, parseTestConfig } from './parse-test-config.ts';
 
 let folder = '';
 before(async () => {
@@ -18,14 +18,17 @@ after(() => rm(folder, { recursive: true }));
 
 describe('a secret in a file', () => {
   test('is read from beside the config, or from anywhere', () => {
-    assert.equal(read('slot_api: {token_file: one}', { folder }).slot_api?.token, 'the-first-secret-of-all');
+    assert.equal(
+      parseTestConfig('slot_api: {token_file: one}', { folder }).slot_api?.token,
+      'the-first-secret-of-all',
+    );
     const absolute = `slot_api: {token_file: ${join(folder, 'two')}}`;
-    assert.equal(read(absolute).slot_api?.token, 'the-second-secret-of-all');
+    assert.equal(parseTestConfig(absolute).slot_api?.token, 'the-second-secret-of-all');
   });
 
   test('may be named by the environment, as systemd hands credentials over', () => {
     const text = `external: {secret_file: '$\{CREDENTIALS}/one'}`;
-    assert.deepEqual(read(text, { env: { CREDENTIALS: folder } }).external?.secret, [
+    assert.deepEqual(parseTestConfig(text, { env: { CREDENTIALS: folder } }).external?.secret, [
       'the-first-secret-of-all',
     ]);
   });
@@ -36,7 +39,7 @@ public_url: https://upload.example.org
 component: [{jid: a.example.org, secret_file: one}, {jid: b.example.org, secret: said-right-here-00}]
 external: {secret_file: [one, two], delete_secret_file: two}
 messages: {tokens: [{token_file: two, from: bot@a.example.org}]}`;
-    const config = read(text, { folder });
+    const config = parseTestConfig(text, { folder });
     assert.deepEqual(
       config.component.map((one) => one.secret),
       ['the-first-secret-of-all', 'said-right-here-00'],
@@ -48,28 +51,34 @@ messages: {tokens: [{token_file: two, from: bot@a.example.org}]}`;
 
   test('is not expanded: it may hold a dollar sign and a brace', async () => {
     await writeFile(join(folder, 'dollar'), `a-$\{HOME}-b`);
-    assert.equal(read('slot_api: {token_file: dollar}', { folder }).slot_api?.token, `a-$\{HOME}-b`);
+    assert.equal(
+      parseTestConfig('slot_api: {token_file: dollar}', { folder }).slot_api?.token,
+      `a-$\{HOME}-b`,
+    );
   });
 
   test('cannot be given a second time as it is', () => {
     assert.match(
-      fault('external:\n  secret: a\n  secret_file: one', { folder }),
+      configProblemText('external:\n  secret: a\n  secret_file: one', { folder }),
       /:3: external\.secret_file: secret is given too: only one of both may be$/,
     );
   });
 
   test('that cannot be read is told with its line, once', () => {
-    assert.deepEqual(faults('\nadmin:\n  token_file: nope', { folder }), [
+    assert.deepEqual(listConfigProblems('\nadmin:\n  token_file: nope', { folder }), [
       'porter.yml:3: admin.token_file: cannot read nope: there is no such file',
     ]);
-    assert.match(fault('admin: {token_file: empty}', { folder }), /empty is empty$/);
-    assert.match(fault('admin: {token_file: long}', { folder }), /a secret must be a single line$/);
-    assert.match(fault('admin: {token_file: .}', { folder }), /it is a folder$/);
-    assert.match(fault('admin: {token_file: 5}', { folder }), /expected the path of a file$/);
+    assert.match(configProblemText('admin: {token_file: empty}', { folder }), /empty is empty$/);
+    assert.match(
+      configProblemText('admin: {token_file: long}', { folder }),
+      /a secret must be a single line$/,
+    );
+    assert.match(configProblemText('admin: {token_file: .}', { folder }), /it is a folder$/);
+    assert.match(configProblemText('admin: {token_file: 5}', { folder }), /expected the path of a file$/);
   });
 
   test('is only for secrets', () => {
-    assert.match(fault('public_url_file: one', { folder }), /public_url_file: unknown key/);
+    assert.match(configProblemText('public_url_file: one', { folder }), /public_url_file: unknown key/);
   });
 });
 
@@ -79,7 +88,7 @@ describe('what is wrong with a config', () => {
   test('is told without any secret in it', () => {
     fc.assert(
       fc.property(anySecret, (secret) => {
-        const told = faults(`
+        const told = listConfigProblems(`
 component: {jid: 5, secret: [${secret}]}
 slot_api: {token: {a: ${secret}}, tokn: ${secret}}
 external: {secret: ["${secret}\\n${secret}"], delete_secret: "${secret}\\r"}

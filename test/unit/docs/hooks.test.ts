@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { formats } from '../../../src/messages/hooks/formats.ts';
-import { faults } from '../config/read.ts';
+import { hookFormats } from '../../../src/messages/hooks/formats/registry.ts';
+import { listConfigProblems } from '../config/parse-test-config.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/hooks.md'), 'utf8');
 const blocks = [...PAGE.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)]
@@ -24,12 +24,12 @@ describe('docs/hooks.md', () => {
       const text = whole(block)
         .replace('secret_file: component-secret', 'secret: a-secret-that-is-long')
         .replace(/token_file: (\S+)/g, 'token: $1-0123456789');
-      assert.deepEqual(faults(text), [], text);
+      assert.deepEqual(listConfigProblems(text), [], text);
     }
   });
 
   test('names every format', () => {
-    for (const name of Object.keys(formats))
+    for (const name of Object.keys(hookFormats))
       assert.match(PAGE, new RegExp(name.replace('-', '[- ]'), 'i'), name);
   });
 });

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { errorTable } from '../../../src/base/errors.ts';
-import { statusOf } from '../../../src/http/reply.ts';
-import { faults } from '../config/read.ts';
+import { statusFor } from '../../../src/http/common/error-response.ts';
+import { listConfigProblems } from '../config/parse-test-config.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/messages.md'), 'utf8');
 
@@ -15,7 +15,7 @@ describe('docs/messages.md', () => {
     const text = (blocks[0] ?? '')
       .replace('secret_file: component-secret', 'secret: a-secret-that-is-long')
       .replace('token_file: alerts-token', 'token: 0123456789abcdef');
-    assert.deepEqual(faults(text), []);
+    assert.deepEqual(listConfigProblems(text), []);
   });
 
   test('names every status that messages are refused with', () => {
@@ -43,7 +43,7 @@ describe('docs/messages.md', () => {
       'storage_full',
     ] as const satisfies (keyof typeof errorTable)[];
     for (const code of codes) {
-      assert.match(PAGE, new RegExp(`^\\| ${statusOf(code, 'messages')} \\|`, 'm'), code);
+      assert.match(PAGE, new RegExp(`^\\| ${statusFor(code, 'messages')} \\|`, 'm'), code);
     }
   });
 });

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { schema } from '../../../src/config/schema.ts';
-import { allPaths } from '../../../src/config/structure.ts';
-import { sources } from '../../../src/uploads/import/sources.ts';
+import { configSchema } from '../../../src/config/schema/config-schema.ts';
+import { listKeyPaths } from '../../../src/config/schema/structure.ts';
+import { importSources } from '../../../src/uploads/import/sources.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const page = readFileSync(join(ROOT, 'docs/migrating.md'), 'utf8');
@@ -92,7 +92,7 @@ describe('docs/migrating.md', () => {
   }
 
   test('names only options that there are', () => {
-    const known = new Set(allPaths(schema));
+    const known = new Set(listKeyPaths(configSchema));
     const here = page.matchAll(/^\|[^|]*\|([^|]*)\|/gm);
     const named = [...here].flatMap(([, cell]) => codesIn(cell));
     const paths = named
@@ -107,7 +107,7 @@ describe('docs/migrating.md', () => {
 
   test('names only sources that porter import knows, and all of those', () => {
     const after = [...page.matchAll(/--from ([a-z][a-z-]+)/g)].map(([, name = '']) => name);
-    assert.deepEqual([...new Set(after)].toSorted(), Object.keys(sources).toSorted());
+    assert.deepEqual([...new Set(after)].toSorted(), Object.keys(importSources).toSorted());
   });
 
   test('leads to files that are there', () => {

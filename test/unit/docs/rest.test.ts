@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { addressing, common } from '../../../src/messages/json/common.ts';
-import { iqFields } from '../../../src/messages/json/iq.ts';
-import { messageFields } from '../../../src/messages/json/message.ts';
-import { presenceFields } from '../../../src/messages/json/presence.ts';
+import { addressFields, commonFields } from '../../../src/stanza/json/common-fields.ts';
+import { iqFields } from '../../../src/stanza/json/iq-fields.ts';
+import { messageFields } from '../../../src/stanza/json/message-fields.ts';
+import { presenceFields } from '../../../src/stanza/json/presence-fields.ts';
 
 const page = readFileSync(join(import.meta.dirname, '../../../docs/rest.md'), 'utf8');
 const codes = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
@@ -23,7 +23,7 @@ function keysOf(kind: string): string[] {
 }
 
 describe('docs/rest.md', () => {
-  for (const key of ['kind', 'type', 'error', ...Object.keys({ ...addressing, ...common })]) {
+  for (const key of ['kind', 'type', 'error', ...Object.keys({ ...addressFields, ...commonFields })]) {
     test(`has the key ${key} of all kinds`, () => assert.ok(ofAll.includes(key)));
   }
 
@@ -33,7 +33,7 @@ describe('docs/rest.md', () => {
     iq: iqFields,
   })) {
     test(`has the keys of ${kind}, and no others`, () => {
-      const own = Object.keys(fields).filter((key) => !Object.hasOwn(common, key));
+      const own = Object.keys(fields).filter((key) => !Object.hasOwn(commonFields, key));
       assert.deepEqual(keysOf(kind).sort(), own.sort());
     });
   }

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
-import { chunks, inList } from '../../../src/ledger/database.ts';
-import { createLedger } from '../../../src/ledger/ledger.ts';
-import { SqliteDatabase } from '../../../src/ledger/sqlite-database.ts';
+import { chunks, inList } from '../../../src/ledger/sql/database.ts';
+import { createLedger } from '../../../src/ledger/sql/sql-ledger.ts';
+import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
 import { issue, JULIET, ROMEO, store } from '../../conformance/ledger/fixture.ts';
 
 describe('the SQL seam', () => {
@@ -16,19 +16,20 @@ describe('the SQL seam', () => {
     folder = await mkdtemp(join(tmpdir(), 'porter-ledger-'));
     db = new SqliteDatabase({ file: join(folder, 'porter.db'), sync: false });
     await db.migrate();
-    await db.tx((q) => q.query('create table notes (text text primary key)'));
+    await db.transaction((q) => q.query('create table notes (text text primary key)'));
   });
   after(async () => {
     await db.close();
     await rm(folder, { recursive: true });
   });
 
-  const note = (text: string) => db.tx((q) => q.query('insert into notes (text) values ($1)', [text]));
+  const note = (text: string) =>
+    db.transaction((q) => q.query('insert into notes (text) values ($1)', [text]));
   const notes = async () =>
     (await db.query<{ text: string }>('select text from notes order by text')).map(({ text }) => text);
 
   test('a transaction that fails takes only itself back', async () => {
-    const failing = db.tx(async (q) => {
+    const failing = db.transaction(async (q) => {
       await q.query('insert into notes (text) values ($1)', ['lost']);
       throw new Error('on purpose');
     });
@@ -41,13 +42,13 @@ describe('the SQL seam', () => {
   });
 
   test('where the commit fails, nothing of all that shares it has happened, and everybody is told', async () => {
-    await db.tx(async (q) => {
+    await db.transaction(async (q) => {
       await q.query('create table parents (id integer primary key)');
       await q.query(
         'create table children (id integer references parents (id) deferrable initially deferred)',
       );
     });
-    const orphan = db.tx((q) => q.query('insert into children (id) values (1)'));
+    const orphan = db.transaction((q) => q.query('insert into children (id) values (1)'));
     const answers = await Promise.allSettled([note('in vain'), orphan]);
     assert.deepEqual(
       answers.map(({ status }) => status),
@@ -60,7 +61,7 @@ describe('the SQL seam', () => {
 
   test('nobody sees what is not committed', async () => {
     let seen: string[] | undefined;
-    await db.tx(async (q) => {
+    await db.transaction(async (q) => {
       await q.query("insert into notes (text) values ('later')");
       seen = await notes();
     });
@@ -103,7 +104,7 @@ describe('the SQL seam', () => {
     await store(ledger, { upload: { owner, purpose: 'profile' } });
     await issue(ledger, { upload: { owner } });
     const right = await ledger.usage(owner);
-    await db.tx(async (q) => {
+    await db.transaction(async (q) => {
       await q.query('update owners set bytes = bytes + 5, pending_uploads = 3 where name = $1', [owner]);
       await q.query('update owner_purposes set bytes = 1');
     });

@@ -3,8 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { type Migration, migrate, readMigrations } from '../../../src/ledger/migrate.ts';
-import { SqliteConnection } from '../../../src/ledger/sqlite-connection.ts';
+import { type Migration, migrate, readMigrations } from '../../../src/ledger/sql/migrate.ts';
+import { SqliteConnection } from '../../../src/ledger/sqlite/connection.ts';
 
 const one: Migration = { version: 1, name: 'one', sql: '-- first; of two\ncreate table a (x text);\n' };
 const two: Migration = {

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { LedgerFault } from '../../../src/ledger/contract.ts';
-import { openSqliteLedger } from '../../../src/ledger/sqlite.ts';
-import { faultOf } from '../../../src/ledger/sqlite-fault.ts';
+import { LedgerError } from '../../../src/ledger/contract/ledger.ts';
+import { openSqliteLedger } from '../../../src/ledger/sqlite/open.ts';
+import { fromSqliteError } from '../../../src/ledger/sqlite/sqlite-error.ts';
 
 describe('opening the ledger', () => {
   let root = '';
@@ -86,11 +86,11 @@ describe('opening the ledger', () => {
 
   test('says that a file may not be written, where SQLite says so', () => {
     const native = Object.assign(new Error('attempt to write a readonly database'), { errcode: 8 });
-    const fault = faultOf(native);
-    assert.ok(fault instanceof LedgerFault);
+    const fault = fromSqliteError(native);
+    assert.ok(fault instanceof LedgerError);
     assert.deepEqual([fault.kind, fault.cause], ['denied', native]);
-    const full = faultOf(Object.assign(new Error('database or disk is full'), { errcode: 13 }));
-    assert.ok(full instanceof LedgerFault && full.kind === 'full');
-    assert.equal(faultOf(fault), fault);
+    const full = fromSqliteError(Object.assign(new Error('database or disk is full'), { errcode: 13 }));
+    assert.ok(full instanceof LedgerError && full.kind === 'full');
+    assert.equal(fromSqliteError(fault), fault);
   });
 });

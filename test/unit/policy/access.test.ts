@@ -1,14 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type AccessRule, compileAccess, jidsNamedBy, openRule } from '../../../src/policy/access.ts';
+import {
+  type AccessRule,
+  allowAllRule,
+  compileAccessRules,
+  jidsInRules,
+} from '../../../src/policy/access.ts';
 
 function rule(jid: string | string[], more: Partial<AccessRule> = {}): AccessRule {
-  return { ...openRule, jid: [jid].flat(), ...more };
+  return { ...allowAllRule, jid: [jid].flat(), ...more };
 }
 
 describe('access rules', () => {
   // The example of django-xmpp-http-upload's README.
-  const access = compileAccess([
+  const access = compileAccessRules([
     rule('^admin@jabber\\.at$'),
     rule('^blocked@jabber\\.at$', { deny: true }),
     rule(['@jabber\\.at$', '@jabber\\.zone$'], { max_file_size: 512 * 1024 }),
@@ -25,7 +30,7 @@ describe('access rules', () => {
   });
 
   test('nobody is let in where no rule matches', () => {
-    assert.deepEqual(compileAccess([]).decide('user@example.org'), { allowed: false, index: null });
+    assert.deepEqual(compileAccessRules([]).decide('user@example.org'), { allowed: false, index: null });
   });
 
   test('a decision is the same when asked again', () => {
@@ -39,7 +44,7 @@ describe('access rules', () => {
   });
 
   test('a pattern that would explode elsewhere stays linear', () => {
-    const nasty = compileAccess([rule('^(a+)+$'), rule('@example\\.org$')]);
+    const nasty = compileAccessRules([rule('^(a+)+$'), rule('@example\\.org$')]);
     assert.equal(nasty.decide(`${'a'.repeat(1000)}@example.org`).index, 1);
   });
 });
@@ -52,7 +57,7 @@ describe('rules that name one JID', () => {
       rule('^example\\.org$'),
     ];
     const named = ['admin@example.org', 'romeo@example.org', 'juliet-capulet@example.org', 'example.org'];
-    assert.deepEqual(jidsNamedBy(rules), named);
+    assert.deepEqual(jidsInRules(rules), named);
   });
 
   test('are told from patterns for many', () => {
@@ -66,7 +71,7 @@ describe('rules that name one JID', () => {
       '^\\w@c$',
       '^$',
     ]) {
-      assert.deepEqual(jidsNamedBy([rule(pattern)]), [], pattern);
+      assert.deepEqual(jidsInRules([rule(pattern)]), [], pattern);
     }
   });
 });

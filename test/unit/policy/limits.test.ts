@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AccessRule } from '../../../src/policy/access.ts';
-import { announcedMaxFileSize, limitsFor } from '../../../src/policy/limits.ts';
+import { announcedMaxFileSize, uploadLimitsFor } from '../../../src/policy/limits.ts';
 import type { Retention } from '../../../src/policy/retention.ts';
 
 const rule: AccessRule = {
@@ -24,7 +24,7 @@ const retention: Retention = {
 
 describe('limits of an upload', () => {
   test("come from the rule, the purpose and the service's quota together", () => {
-    const limits = limitsFor(rule, retention, 'profile', 9000);
+    const limits = uploadLimitsFor(rule, retention, 'profile', 9000);
     assert.equal(limits.maxFileSize, 200);
     assert.deepEqual(limits.quotas, {
       ownerBytes: 5000,
@@ -36,16 +36,16 @@ describe('limits of an upload', () => {
   });
 
   test('without a purpose only the rule counts', () => {
-    const limits = limitsFor(rule, retention, '', null);
+    const limits = uploadLimitsFor(rule, retention, '', null);
     assert.equal(limits.maxFileSize, 1000);
     assert.equal(limits.quotas.purposeBytes, null);
   });
 
   test('clients are told the largest file that could ever fit', () => {
     const generous = { ...rule, max_file_size: 10_000 };
-    assert.equal(announcedMaxFileSize(limitsFor(generous, retention, '', null)), 2000);
-    assert.equal(announcedMaxFileSize(limitsFor(generous, retention, '', 1500)), 1500);
+    assert.equal(announcedMaxFileSize(uploadLimitsFor(generous, retention, '', null)), 2000);
+    assert.equal(announcedMaxFileSize(uploadLimitsFor(generous, retention, '', 1500)), 1500);
     const unlimited = { ...rule, max_file_size: null, max_total_size: null, bytes_per: null };
-    assert.equal(announcedMaxFileSize(limitsFor(unlimited, retention, '', null)), null);
+    assert.equal(announcedMaxFileSize(uploadLimitsFor(unlimited, retention, '', null)), null);
   });
 });

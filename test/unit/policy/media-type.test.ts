@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import {
-  contradicts,
-  essence,
-  isOneOf,
   isShownInline,
-  readMediaType,
+  isTypeMismatch,
+  matchesMediaRange,
+  mediaTypeEssence,
+  parseMediaType,
 } from '../../../src/policy/media-type.ts';
 
 describe('media types', () => {
   test('are kept with their parameters', () => {
-    assert.equal(readMediaType(' text/plain; charset=utf-8 '), 'text/plain; charset=utf-8');
-    assert.equal(readMediaType('image/svg+xml'), 'image/svg+xml');
+    assert.equal(parseMediaType(' text/plain; charset=utf-8 '), 'text/plain; charset=utf-8');
+    assert.equal(parseMediaType('image/svg+xml'), 'image/svg+xml');
   });
 
   test('that are malformed are refused', () => {
@@ -26,40 +26,40 @@ describe('media types', () => {
       `text/${'x'.repeat(300)}`,
       'text/é',
     ]) {
-      assert.equal(readMediaType(text), undefined, JSON.stringify(text));
+      assert.equal(parseMediaType(text), undefined, JSON.stringify(text));
     }
   });
 
   test('never carry anything that could end a header', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
-        const type = readMediaType(`text/plain;${text}`);
+        const type = parseMediaType(`text/plain;${text}`);
         assert.ok(type === undefined || /^[\t -~]+$/.test(type));
       }),
     );
   });
 
   test('are compared without parameters and case', () => {
-    assert.equal(essence('Text/HTML ; charset=x'), 'text/html');
-    assert.equal(contradicts('IMAGE/png; a=b', 'image/png'), false);
-    assert.equal(contradicts('image/png', 'image/jpeg'), true);
+    assert.equal(mediaTypeEssence('Text/HTML ; charset=x'), 'text/html');
+    assert.equal(isTypeMismatch('IMAGE/png; a=b', 'image/png'), false);
+    assert.equal(isTypeMismatch('image/png', 'image/jpeg'), true);
   });
 
   test('a PUT without a type, or with an empty one, contradicts nothing', () => {
     for (const given of [null, '', '  ', ';charset=utf-8'])
-      assert.equal(contradicts(given, 'image/jpeg'), false);
+      assert.equal(isTypeMismatch(given, 'image/jpeg'), false);
   });
 
   test('a slot that named no type is contradicted by none', () => {
-    assert.equal(contradicts('image/png', 'application/octet-stream'), false);
+    assert.equal(isTypeMismatch('image/png', 'application/octet-stream'), false);
   });
 
   test('ranges take what lies below them', () => {
-    assert.equal(isOneOf('image/png', ['video/*', 'image/*']), true);
-    assert.equal(isOneOf('imagex/png', ['image/*']), false);
-    assert.equal(isOneOf('text/plain; charset=utf-8', ['text/plain']), true);
-    assert.equal(isOneOf('text/plain', ['*/*']), true);
-    assert.equal(isOneOf('text/plain', []), false);
+    assert.equal(matchesMediaRange('image/png', ['video/*', 'image/*']), true);
+    assert.equal(matchesMediaRange('imagex/png', ['image/*']), false);
+    assert.equal(matchesMediaRange('text/plain; charset=utf-8', ['text/plain']), true);
+    assert.equal(matchesMediaRange('text/plain', ['*/*']), true);
+    assert.equal(matchesMediaRange('text/plain', []), false);
   });
 
   test('nothing that can run a script is shown inline, whatever the config allows', () => {

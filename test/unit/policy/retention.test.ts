@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Upload } from '../../../src/base/records.ts';
+import type { Upload } from '../../../src/base/upload-records.ts';
 import {
-  endOf,
-  isVisible,
-  lifetimesOf,
-  maxAgeOf,
-  purposeOf,
+  choosePurpose,
+  expiryTime,
+  isDownloadable,
+  maxAgeFor,
   type Retention,
+  toLifetimes,
 } from '../../../src/policy/retention.ts';
 
 const DAY = 86_400_000;
@@ -24,7 +24,7 @@ function stored(more: Partial<Upload> = {}): Upload {
     id: 'i',
     locator: 'i',
     owner: 'user@example.org',
-    door: 'component',
+    endpoint: 'component',
     purpose: '',
     name: 'a.jpg',
     type: 'image/jpeg',
@@ -41,60 +41,63 @@ function stored(more: Partial<Upload> = {}): Upload {
 
 describe('how long uploads are kept', () => {
   test('a purpose has its own age, and without one the general age', () => {
-    assert.equal(maxAgeOf(retention, ''), 30 * DAY);
-    assert.equal(maxAgeOf(retention, 'ephemeral'), 7 * DAY);
-    assert.equal(maxAgeOf(retention, 'profile'), null);
-    assert.equal(maxAgeOf(retention, 'message'), 30 * DAY);
-    assert.equal(maxAgeOf(retention, 'no longer offered'), 30 * DAY);
+    assert.equal(maxAgeFor(retention, ''), 30 * DAY);
+    assert.equal(maxAgeFor(retention, 'ephemeral'), 7 * DAY);
+    assert.equal(maxAgeFor(retention, 'profile'), null);
+    assert.equal(maxAgeFor(retention, 'message'), 30 * DAY);
+    assert.equal(maxAgeFor(retention, 'no longer offered'), 30 * DAY);
   });
 
   test('an upload ends by its age or at the moment its request named, whichever is sooner', () => {
-    assert.equal(endOf(retention, stored()), 1500 + 30 * DAY);
-    assert.equal(endOf(retention, stored({ expiresAt: 5000 })), 5000);
-    assert.equal(endOf(retention, stored({ purpose: 'ephemeral', expiresAt: 100 * DAY })), 1500 + 7 * DAY);
-    assert.equal(endOf(retention, stored({ purpose: 'profile' })), null);
-    assert.equal(endOf(retention, stored({ purpose: 'profile', expiresAt: 9 })), 9);
+    assert.equal(expiryTime(retention, stored()), 1500 + 30 * DAY);
+    assert.equal(expiryTime(retention, stored({ expiresAt: 5000 })), 5000);
+    assert.equal(
+      expiryTime(retention, stored({ purpose: 'ephemeral', expiresAt: 100 * DAY })),
+      1500 + 7 * DAY,
+    );
+    assert.equal(expiryTime(retention, stored({ purpose: 'profile' })), null);
+    assert.equal(expiryTime(retention, stored({ purpose: 'profile', expiresAt: 9 })), 9);
   });
 
   test('it is seen from when it is stored until, not including, its end', () => {
     const upload = stored({ expiresAt: 5000 });
-    assert.equal(isVisible(retention, upload, 4999), true);
-    assert.equal(isVisible(retention, upload, 5000), false);
-    assert.equal(isVisible(retention, stored({ state: 'receiving', storedAt: null }), 1600), false);
-    assert.equal(isVisible(retention, stored({ purpose: 'profile' }), Number.MAX_SAFE_INTEGER), true);
+    assert.equal(isDownloadable(retention, upload, 4999), true);
+    assert.equal(isDownloadable(retention, upload, 5000), false);
+    assert.equal(isDownloadable(retention, stored({ state: 'receiving', storedAt: null }), 1600), false);
+    assert.equal(isDownloadable(retention, stored({ purpose: 'profile' }), Number.MAX_SAFE_INTEGER), true);
   });
 });
 
 describe('purposes', () => {
   test('what was asked for wins over the name', () => {
-    assert.equal(purposeOf(retention, 'story_1.jpg', 'message'), 'message');
+    assert.equal(choosePurpose(retention, 'story_1.jpg', 'message'), 'message');
   });
 
   test('the name tells the purpose of clients that cannot say it, where it is offered', () => {
-    assert.equal(purposeOf(retention, 'story_1.jpg', undefined), 'ephemeral');
-    assert.equal(purposeOf(retention, 'chat_1.jpg', undefined), 'message');
-    assert.equal(purposeOf(retention, 'blog_1.jpg', undefined), 'message');
-    assert.equal(purposeOf(retention, 'my story_1.jpg', undefined), 'message');
+    assert.equal(choosePurpose(retention, 'story_1.jpg', undefined), 'ephemeral');
+    assert.equal(choosePurpose(retention, 'chat_1.jpg', undefined), 'message');
+    assert.equal(choosePurpose(retention, 'blog_1.jpg', undefined), 'message');
+    assert.equal(choosePurpose(retention, 'my story_1.jpg', undefined), 'message');
   });
 
   test('without a purpose it is a message; where messages have no rules of their own, none', () => {
     const silent = { ...retention, purposes: { ephemeral: {} } };
-    assert.equal(purposeOf(retention, 'a.jpg', undefined), 'message');
-    assert.equal(purposeOf(silent, 'a.jpg', undefined), '');
-    assert.equal(purposeOf(silent, 'a.jpg', 'message'), '', 'asking for the default is always fine');
-    assert.equal(purposeOf(silent, 'story_1.jpg', 'message'), '', 'and wins over the name');
+    assert.equal(choosePurpose(retention, 'a.jpg', undefined), 'message');
+    assert.equal(choosePurpose(silent, 'a.jpg', undefined), '');
+    assert.equal(choosePurpose(silent, 'a.jpg', 'message'), '', 'asking for the default is always fine');
+    assert.equal(choosePurpose(silent, 'story_1.jpg', 'message'), '', 'and wins over the name');
     assert.equal(
-      purposeOf(silent, 'a.jpg', 'permanent'),
+      choosePurpose(silent, 'a.jpg', 'permanent'),
       'permanent',
       'which is refused for not being offered',
     );
   });
 
   test('what a purpose keeps for ever is never taken to make room', () => {
-    const lifetimes = lifetimesOf(retention);
+    const lifetimes = toLifetimes(retention);
     assert.deepEqual(lifetimes.profile, { maxAge: null, evictable: false });
     assert.deepEqual(lifetimes.ephemeral, { maxAge: 7 * DAY, evictable: true });
-    const forEver = lifetimesOf({ ...retention, max_age: null });
+    const forEver = toLifetimes({ ...retention, max_age: null });
     assert.deepEqual(forEver[''], { maxAge: null, evictable: true });
     assert.deepEqual(forEver.message, { maxAge: null, evictable: true }, 'an ordinary upload may be taken');
     assert.deepEqual(forEver.profile, { maxAge: null, evictable: false });

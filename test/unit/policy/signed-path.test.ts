@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { readSignedPath, type SignedPath, signedLocator } from '../../../src/policy/signed-path.ts';
+import { parseSignedPath, type SignedPath, signedLocator } from '../../../src/policy/signed-path.ts';
 import vectors from '../../fixtures/signed-links.json' with { type: 'json' };
 
 function read(raw: string): SignedPath {
-  const path = readSignedPath(raw);
+  const path = parseSignedPath(raw);
   assert.ok(typeof path === 'object', `${raw}: ${String(path)}`);
   return path;
 }
@@ -79,15 +79,15 @@ describe('the path of a signed link', () => {
       'u/a%u0041',
       'u/\u{20AC}',
     ]) {
-      assert.equal(readSignedPath(raw), 'malformed', JSON.stringify(raw));
+      assert.equal(parseSignedPath(raw), 'malformed', JSON.stringify(raw));
     }
   });
 
   test('is refused where it or its name is longer than any file system has it', () => {
     assert.equal(read(`u/${'x'.repeat(255)}`).name.length, 255);
-    assert.equal(readSignedPath(`u/${'x'.repeat(256)}`), 'too_long');
-    assert.equal(readSignedPath(`u/${encode('日'.repeat(86), 'upper')}`), 'too_long');
-    assert.equal(readSignedPath(`${'u/'.repeat(600)}x`), 'too_long');
+    assert.equal(parseSignedPath(`u/${'x'.repeat(256)}`), 'too_long');
+    assert.equal(parseSignedPath(`u/${encode('日'.repeat(86), 'upper')}`), 'too_long');
+    assert.equal(parseSignedPath(`${'u/'.repeat(600)}x`), 'too_long');
   });
 
   test('comes through decoding as exactly the bytes that were encoded', () => {
@@ -103,7 +103,7 @@ describe('the path of a signed link', () => {
             segments.flatMap((part, i) => (i === 0 ? [part] : [Buffer.from('/'), part])),
           );
           const raw = [...bytes].map((byte) => spell(byte, coin.next().value)).join('');
-          const path = readSignedPath(raw);
+          const path = parseSignedPath(raw);
           if (bytes.length === 0) assert.equal(path, 'malformed');
           else if (path !== 'too_long') assert.deepEqual([...(path as SignedPath).bytes], [...bytes]);
         },
@@ -114,7 +114,7 @@ describe('the path of a signed link', () => {
   test('never throws, and never lets a control byte or an empty path through', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (raw) => {
-        const path = readSignedPath(raw);
+        const path = parseSignedPath(raw);
         if (typeof path === 'string') return;
         assert.ok(path.bytes.length > 0 && path.bytes.every((byte) => byte >= 0x20 && byte !== 0x7f));
         assert.ok(path.name !== '' && !/[/\p{Cc}]/u.test(path.name));

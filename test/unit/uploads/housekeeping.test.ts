@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { LedgerFault } from '../../../src/ledger/contract.ts';
+import { LedgerError } from '../../../src/ledger/contract/ledger.ts';
 import { startHeartbeat } from '../../../src/uploads/housekeeping.ts';
-import { openHouse } from './house.ts';
+import { openTestServices } from '../../support/test-services.ts';
 
 describe('the start of the heartbeat', () => {
   for (const [what, kind, starts] of [
@@ -10,16 +10,16 @@ describe('the start of the heartbeat', () => {
     ['a broken ledger does', 'damaged', false],
   ] as const) {
     test(what, async (t) => {
-      const { deps } = await openHouse(t);
+      const { services } = await openTestServices(t);
       // A disk that is full at exactly this moment cannot be had on cue.
       const ledger = {
-        ...deps.ledger,
+        ...services.ledger,
         instances: async () => [],
         heartbeat: async () => {
-          throw new LedgerFault(kind, 'no');
+          throw new LedgerError(kind, 'no');
         },
       };
-      const start = startHeartbeat({ ...deps, ledger });
+      const start = startHeartbeat({ ...services, ledger });
       if (starts) await (await start).stop();
       else await assert.rejects(start, { kind });
     });

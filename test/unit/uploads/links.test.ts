@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { randomId } from '../../../src/base/ids.ts';
-import { typesByName } from '../../../src/policy/guess-type.ts';
+import { mediaTypesForName } from '../../../src/policy/guess-media-type.ts';
 import { blobKey, blobUrl, idInBlobPath } from '../../../src/uploads/links.ts';
 
 const ID = '5v1hq0cmvd0zjmf7w8h8k6f6ra';
@@ -37,7 +37,7 @@ describe('the key of a blob', () => {
     );
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), types, (name, type) => {
-        const served = typesByName(blobKey(ID, name, type));
+        const served = mediaTypesForName(blobKey(ID, name, type));
         assert.ok(served.includes(type) || served.includes('application/octet-stream'), String(served));
       }),
     );

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { Refusal } from '../../../../src/base/errors.ts';
-import { checkSignature } from '../../../../src/messages/hooks/signature.ts';
+import { verifyWebhookSignature } from '../../../../src/messages/hooks/signature.ts';
 
 const SECRET = "It's a Secret to Everybody";
 const BODY = Buffer.from('Hello, World!');
@@ -10,14 +10,14 @@ const mac = (text: string | Buffer, secret = SECRET) =>
   createHmac('sha256', secret).update(text).digest('hex');
 const refused = (headers: Record<string, string>, texts: readonly (string | Buffer)[] = [BODY]) =>
   assert.throws(
-    () => checkSignature(SECRET, headers, texts),
+    () => verifyWebhookSignature(SECRET, headers, texts),
     (error) => error instanceof Refusal && error.code === 'signature_wrong',
   );
 
 describe('a signed request', () => {
   test('is let in by the example of the documents of GitHub', () => {
     const signature = 'sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17';
-    checkSignature(SECRET, { 'x-hub-signature-256': signature }, [BODY]);
+    verifyWebhookSignature(SECRET, { 'x-hub-signature-256': signature }, [BODY]);
   });
 
   test('is let in by the headers of Gitea, Forgejo, Gogs and Grafana', () => {
@@ -27,12 +27,15 @@ describe('a signed request', () => {
       'x-gogs-signature',
       'x-grafana-alerting-signature',
     ]) {
-      checkSignature(SECRET, { [name]: mac(BODY) }, [BODY]);
+      verifyWebhookSignature(SECRET, { [name]: mac(BODY) }, [BODY]);
     }
   });
 
   test('of Gitea as a form is let in by its payload', () => {
-    checkSignature(SECRET, { 'x-gitea-signature': mac('{"a":1}') }, ['payload=%7B%22a%22%3A1%7D', '{"a":1}']);
+    verifyWebhookSignature(SECRET, { 'x-gitea-signature': mac('{"a":1}') }, [
+      'payload=%7B%22a%22%3A1%7D',
+      '{"a":1}',
+    ]);
   });
 
   test('is refused without a signature, with another one, or one of another kind', () => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
-import { type LuaTable, parseItem, readItems } from '../../../../src/uploads/import/lua.ts';
+import { type LuaTable, parseLuaItem, readLuaItems } from '../../../../src/uploads/import/lua.ts';
 
 /** A table as Prosody's util.serialization writes it: every byte that is not plain as `\ddd`. */
 function serialize(value: unknown): string {
@@ -36,7 +36,7 @@ async function read(t: TestContext, text: string) {
   await writeFile(join(folder, 'x.list'), text, 'latin1');
   const broken: number[] = [];
   const items = [];
-  for await (const item of readItems(join(folder, 'x.list'), (line) => broken.push(line)))
+  for await (const item of readLuaItems(join(folder, 'x.list'), (line) => broken.push(line)))
     items.push(plain(item));
   return { items, broken };
 }
@@ -51,7 +51,7 @@ describe("Prosody's lists", () => {
     });
     fc.assert(
       fc.property(entry, (value) => {
-        const table = parseItem(`item(${serialize(value)});\n`) ?? assert.fail();
+        const table = parseLuaItem(`item(${serialize(value)});\n`) ?? assert.fail();
         assert.deepEqual(plain(table), JSON.parse(JSON.stringify(value)));
       }),
     );
@@ -59,11 +59,12 @@ describe("Prosody's lists", () => {
 
   test('are read in every dialect that Prosody has written', () => {
     const table =
-      parseItem('item({ a = 1.5e3, ["b"] = nil; [7] = true, "x", "y"; c = {}; d = -3 });') ?? assert.fail();
+      parseLuaItem('item({ a = 1.5e3, ["b"] = nil; [7] = true, "x", "y"; c = {}; d = -3 });') ??
+      assert.fail();
     assert.deepEqual(plain(table), { a: 1500, b: null, 7: true, 1: 'x', 2: 'y', c: {}, d: -3 });
-    const escaped = parseItem('item({t="\\a\\b\\f\\n\\r\\t\\v\\"\\\'\\\\\\195\\169"});') ?? assert.fail();
+    const escaped = parseLuaItem('item({t="\\a\\b\\f\\n\\r\\t\\v\\"\\\'\\\\\\195\\169"});') ?? assert.fail();
     assert.equal(escaped.get('t'), '\x07\b\f\n\r\t\v"\'\\é');
-    assert.equal(parseItem('item({t="caf\xc3\xa9"});')?.get('t'), 'café', 'raw UTF-8, as older ones did');
+    assert.equal(parseLuaItem('item({t="caf\xc3\xa9"});')?.get('t'), 'café', 'raw UTF-8, as older ones did');
   });
 
   test('are never run, and nothing else is taken for one', () => {
@@ -82,7 +83,7 @@ describe("Prosody's lists", () => {
       `item(${'{'.repeat(5000)}`,
       '',
     ]) {
-      assert.equal(parseItem(text), undefined, text.slice(0, 60));
+      assert.equal(parseLuaItem(text), undefined, text.slice(0, 60));
     }
   });
 

@@ -1,0 +1,120 @@
+import * as fs from 'node:fs';
+import { BlobError, type BlobErrorKind } from '../contract.ts';
+
+/**
+ * The few system calls that a blob needs, on plain descriptors: each is one trip to the thread pool, and none
+ * leaves a handle to the garbage collector. Every failure is a `BlobFault`.
+ */
+
+const KINDS: Readonly<Record<string, BlobErrorKind>> = {
+  ENOSPC: 'full',
+  EDQUOT: 'full',
+  EFBIG: 'full',
+  EACCES: 'denied',
+  EPERM: 'denied',
+  EROFS: 'denied',
+  ENOENT: 'missing',
+  ENOTDIR: 'missing',
+  EEXIST: 'exists',
+};
+
+/** A native failure in our words; its message names the call, never a path. */
+export function toBlobError(cause: unknown): BlobError {
+  if (cause instanceof BlobError) return cause;
+  const { code = 'unknown', syscall = 'call' } = cause as NodeJS.ErrnoException;
+  return new BlobError(KINDS[code] ?? 'failed', `The blob store failed: ${code} at ${syscall}.`, cause);
+}
+
+export const isBlobError = (fault: unknown, kind: BlobErrorKind): boolean =>
+  fault instanceof BlobError && fault.kind === kind;
+
+type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
+
+function call<T>(start: (done: Done<T>) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    start((error, value) => {
+      if (error) reject(toBlobError(error));
+      else resolve(value);
+    });
+  });
+}
+
+const { O_WRONLY, O_CREAT, O_EXCL, O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+
+/** Fails with `exists` where something is there already. */
+export const createFile = (path: string) =>
+  call<number>((done) => fs.open(path, O_WRONLY | O_CREAT | O_EXCL, 0o666, done));
+export const openFile = (path: string) => call<number>((done) => fs.open(path, O_RDONLY | O_NOFOLLOW, done));
+/** What else a name may lead to (a pipe, a device) must not hold us up. */
+export const openRegularFile = async (path: string) => {
+  const fd = await call<number>((done) => fs.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, done));
+  const isFile = await fstat(fd).then(
+    (stats) => stats.isFile(),
+    () => false,
+  );
+  if (isFile) return fd;
+  await close(fd);
+  throw new BlobError('failed', 'That is no regular file.');
+};
+export const link = (from: string, to: string) =>
+  call<void>((done) => fs.link(from, to, (error) => done(error)));
+export const close = (fd: number) => call<void>((done) => fs.close(fd, (error) => done(error ?? null)));
+export const unlink = (path: string) => call<void>((done) => fs.unlink(path, (error) => done(error)));
+export const rename = (from: string, to: string) =>
+  call<void>((done) => fs.rename(from, to, (error) => done(error)));
+export const mkdir = (path: string) => call<void>((done) => fs.mkdir(path, (error) => done(error)));
+export const fstat = (fd: number) => call<fs.Stats>((done) => fs.fstat(fd, done));
+export const lstat = (path: string) => call<fs.Stats>((done) => fs.lstat(path, done));
+export const statfs = (path: string) => call<fs.StatsFs>((done) => fs.statfs(path, done));
+export const readdir = (path: string) =>
+  call<fs.Dirent[]>((done) => fs.readdir(path, { withFileTypes: true }, done));
+
+/** The bytes, and as much of the file's record as is needed to find them, are on disk. */
+export const fdatasync = (fd: number) => call<void>((done) => fs.fdatasync(fd, (error) => done(error)));
+
+/** What was created, renamed or removed in this folder is on disk. File systems that cannot are let off. */
+export async function fsyncFolder(folder: string): Promise<void> {
+  const fd = await call<number>((done) => fs.open(folder, O_RDONLY | O_DIRECTORY, done));
+  try {
+    await call<void>((done) => fs.fsync(fd, (error) => done(error?.code === 'EINVAL' ? null : error)));
+  } finally {
+    await close(fd);
+  }
+}
+
+/** Fills `target` from `position`; fails where the file ends before. */
+export async function readFully(fd: number, target: Buffer, position: number): Promise<void> {
+  let filled = 0;
+  while (filled < target.length) {
+    const count = await call<number>((done) =>
+      fs.read(fd, target, filled, target.length - filled, position + filled, done),
+    );
+    if (count === 0) throw new BlobError('failed', 'The blob is shorter than it was.');
+    filled += count;
+  }
+}
+
+/** Appends all chunks and returns their bytes. The system may take less than it was given at a time. */
+export async function appendAll(fd: number, chunks: readonly Uint8Array[]): Promise<number> {
+  let total = 0;
+  for (const chunk of chunks) total += chunk.length;
+  let left = total - (await writeSome(fd, chunks));
+  while (left > 0) left -= await writeSome(fd, after(chunks, total - left));
+  return total;
+}
+
+function writeSome(fd: number, chunks: readonly Uint8Array[]): Promise<number> {
+  const [only] = chunks;
+  if (chunks.length === 1 && only) return call<number>((done) => fs.write(fd, only, done));
+  return call<number>((done) => fs.writev(fd, chunks as Uint8Array[], done));
+}
+
+/** What is left of the chunks when their first `count` bytes are gone. */
+function after(chunks: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+  let left = count;
+  for (const [index, chunk] of chunks.entries()) {
+    if (left < chunk.length) return [chunk.subarray(left), ...chunks.slice(index + 1)];
+    left -= chunk.length;
+  }
+  return [];
+}

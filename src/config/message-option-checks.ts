@@ -1,0 +1,65 @@
+import type { ConfigOptions } from './schema/config-schema.ts';
+
+type Complain = (key: string, message: string) => void;
+
+/** What the options of messages say together with each other and with the components. */
+export function checkMessageOptions({ messages, component }: ConfigOptions, complain: Complain): void {
+  if (messages === null) return;
+  const isPorter = component.map(({ jid }) => jid);
+  for (const list of ['tokens', 'hooks'] as const) {
+    messages[list].forEach(({ from }, place) => {
+      const domain = from.slice(from.indexOf('@') + 1);
+      if (isPorter.includes(domain)) return;
+      complain(
+        `messages.${list}[${place}].from`,
+        `must be at a component of ours: ${domain} is not in \`component\``,
+      );
+    });
+  }
+  checkTokens(messages, complain);
+  checkHooks(messages.hooks, complain);
+  checkTls(messages, complain);
+}
+
+type Messages = NonNullable<ConfigOptions['messages']>;
+
+function checkTokens({ tokens, hooks }: Messages, complain: Complain): void {
+  for (const [list, entries] of Object.entries({ tokens, hooks })) {
+    entries.forEach(({ token }, place) => {
+      if (!/^sha256:/i.test(token) || /^sha256:[0-9a-f]{64}$/i.test(token)) return;
+      complain(`messages.${list}[${place}].token`, 'behind sha256: there must be 64 hex digits');
+    });
+  }
+  tokens.forEach(({ token }, place) => {
+    if (tokens.slice(0, place).some((other) => other.token === token))
+      complain(`messages.tokens[${place}].token`, 'another entry has this token too');
+  });
+}
+
+/** Passwords in the clear are for this machine only. */
+function checkTls({ require_tls, server }: Messages, complain: Complain): void {
+  if (require_tls || (server !== null && isThisMachine(server.host))) return;
+  complain(
+    'messages.require_tls',
+    'can be false only with a `server` on this machine, such as 127.0.0.1:5222',
+  );
+}
+
+function isThisMachine(host: string): boolean {
+  return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
+}
+
+function checkHooks(hooks: Messages['hooks'], complain: Complain): void {
+  hooks.forEach((hook, place) => {
+    const earlier = hooks.slice(0, place);
+    const at = (key: string) => `messages.hooks[${place}].${key}`;
+    if (earlier.some(({ name }) => name === hook.name))
+      complain(at('name'), `two hooks cannot both be ${hook.name}`);
+    if (earlier.some(({ token }) => token === hook.token))
+      complain(at('token'), 'another hook has this token too');
+    if (hook.type === 'groupchat') return;
+    if (hook.nick !== null) complain(at('nick'), 'only rooms have a use for it: add type: groupchat');
+    if (hook.room_password !== null)
+      complain(at('room_password'), 'only rooms have a use for it: add type: groupchat');
+  });
+}

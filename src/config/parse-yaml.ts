@@ -1,0 +1,152 @@
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type YAMLError,
+} from 'yaml';
+import type { ConfigProblem } from './config-error.ts';
+
+/** A file as plain values, and where each of them stands. */
+export interface YamlSource {
+  /** Objects, lists, strings, numbers, booleans. Keys without a value are left out. */
+  readonly value: unknown;
+  /** Lines from 1 by key path: `access[0].jid`; the whole file is `''`. */
+  readonly lines: Readonly<Record<string, number>>;
+  readonly problems: readonly ConfigProblem[];
+}
+
+/** Reads YAML 1.2. Never throws: what is wrong is in `problems`. */
+export function parseYaml(text: string): YamlSource {
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
+  const faults = [...document.errors, ...document.warnings];
+  if (faults.length > 0) {
+    const problems = faults.map((fault) => problemOf(fault, counter));
+    return { value: {}, lines: {}, problems };
+  }
+  return new Reading(document, counter).whole();
+}
+
+const WORDS: Partial<Record<YAMLError['code'], string>> = {
+  DUPLICATE_KEY: 'this key is given twice',
+  TAB_AS_INDENT: 'indented with a tab: YAML takes only spaces',
+  MULTIPLE_DOCS: 'a second document begins here (`---`): only one is read',
+};
+
+function problemOf(fault: YAMLError, counter: LineCounter): ConfigProblem {
+  const message = WORDS[fault.code] ?? `not valid YAML: ${fault.message}`;
+  return { line: counter.linePos(fault.pos[0]).line, key: '', message };
+}
+
+/** Generous for any config, and small enough that aliases of aliases cannot fill the memory. */
+const MAX_VALUES = 20_000;
+
+class Reading {
+  private readonly document: Document;
+  private readonly counter: LineCounter;
+  private readonly lines: Record<string, number> = Object.assign(Object.create(null), { '': 1 });
+  private readonly problems: ConfigProblem[] = [];
+  private values = 0;
+
+  constructor(document: Document, counter: LineCounter) {
+    this.document = document;
+    this.counter = counter;
+  }
+
+  whole(): YamlSource {
+    const contents = this.document.contents as Node | null;
+    const value = contents === null ? {} : (this.read(contents, '', []) ?? {});
+    return { value, lines: this.lines, problems: this.problems };
+  }
+
+  private read(node: unknown, key: string, above: readonly unknown[]): unknown {
+    this.values += 1;
+    if (this.values > MAX_VALUES) return this.complain(node, key, 'too large, or aliases that never end');
+    if (isAlias(node)) return this.readAlias(node, key, above);
+    if (isMap(node)) return this.readMap(node.items, key, [...above, node]);
+    if (isSeq(node)) return this.readList(node.items, key, [...above, node]);
+    return isScalar(node) ? node.value : undefined;
+  }
+
+  private readAlias(node: ReturnType<Document['createAlias']>, key: string, above: readonly unknown[]) {
+    const target = node.resolve(this.document);
+    if (!target) return this.complain(node, key, `nothing is named &${node.source}`);
+    if (above.includes(target)) return this.complain(node, key, `*${node.source} holds itself`);
+    return this.read(target, key, above);
+  }
+
+  private readMap(items: readonly unknown[], key: string, above: readonly unknown[]) {
+    const entries: [string, unknown][] = [];
+    for (const pair of items) {
+      if (!isPair(pair)) continue;
+      if (!isScalar(pair.key)) {
+        this.complain(pair.key, key, 'a key must be a word');
+        continue;
+      }
+      const name = String(pair.key.value);
+      const path = childKey(key, name);
+      this.mark(path, pair.key);
+      const value = this.read(pair.value, path, above);
+      if (value === null) this.complain(pair.key, path, 'has no value; give it one, or remove the line');
+      else if (value !== undefined) entries.push([name, value]);
+    }
+    return Object.fromEntries(entries);
+  }
+
+  private readList(items: readonly unknown[], key: string, above: readonly unknown[]) {
+    return items.map((item, place) => {
+      const path = childKey(key, place);
+      this.mark(path, item);
+      return this.read(item, path, above);
+    });
+  }
+
+  private mark(path: string, node: unknown): void {
+    this.lines[path] = this.lineOf(node);
+  }
+
+  private complain(node: unknown, key: string, message: string): undefined {
+    this.problems.push({ line: this.lineOf(node), key, message });
+    return undefined;
+  }
+
+  private lineOf(node: unknown): number {
+    const offset = (node as Partial<Node> | null)?.range?.[0];
+    return offset === undefined ? 1 : this.counter.linePos(offset).line;
+  }
+}
+
+/** The path of a key in a section, or of a place in a list. */
+export function childKey(path: string, child: string | number): string {
+  if (typeof child === 'number') return `${path}[${child}]`;
+  return path === '' ? child : `${path}.${child}`;
+}
+
+/** `['access', 0, 'jid']` as `access[0].jid`; places in lists that the file does not have are left out. */
+export function keyPath(value: unknown, path: readonly PropertyKey[]): string {
+  let here = value;
+  let text = '';
+  for (const segment of path) {
+    if (typeof segment === 'number' && !Array.isArray(here)) continue;
+    text = childKey(text, typeof segment === 'number' ? segment : String(segment));
+    here = (here as Record<PropertyKey, unknown> | undefined)?.[segment];
+  }
+  return text;
+}
+
+/** The line of a key, or of the nearest place above it that the file has. */
+export function findKeyLine(lines: Readonly<Record<string, number>>, key: string): number {
+  let path = key;
+  while (path !== '') {
+    const line = lines[path] ?? lines[`${path}_file`];
+    if (line !== undefined) return line;
+    path = path.slice(0, Math.max(path.lastIndexOf('.'), path.lastIndexOf('['), 0));
+  }
+  return lines[''] ?? 1;
+}

@@ -1,0 +1,213 @@
+import { isIPv6 } from 'node:net';
+import { InvalidValueError, valueType } from './value-types.ts';
+
+/** Where to listen, in the words of `net.Server.listen`. No `host` = every address of the machine. */
+export type ListenAddress = { readonly port: number; readonly host?: string } | { readonly path: string };
+
+export interface ServerAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export type BlobLocation =
+  | { readonly kind: 'folder'; readonly path: string }
+  | {
+      readonly kind: 's3';
+      readonly bucket: string;
+      /** Without slashes around it; empty for none. */
+      readonly prefix: string;
+      readonly endpoint: string | null;
+      /** By which clients reach the same store; null where it is the same. */
+      readonly public_endpoint: string | null;
+      readonly region: string | null;
+      readonly path_style: boolean;
+      readonly create: boolean;
+    };
+
+export type LedgerLocation =
+  | { readonly kind: 'sqlite'; readonly path: string }
+  | {
+      readonly kind: 'postgres';
+      readonly url: string;
+      /** How many connections a process opens at most. */
+      readonly connections: number;
+    };
+
+/** `127.0.0.1:5050`, `[::1]:5050`, `5050` or `unix:/run/porter.sock`. */
+export function listenAddress() {
+  const expected = 'host:port, [::1]:port, a port or unix:/path';
+  return valueType<ListenAddress>({ type: 'address' }, expected, (value) => {
+    if (typeof value === 'number' || (typeof value === 'string' && /^\d+$/.test(value))) {
+      return isPort(Number(value)) ? { port: Number(value) } : undefined;
+    }
+    if (typeof value !== 'string') return undefined;
+    if (value.startsWith('unix:')) return value.length > 5 ? { path: value.slice(5) } : undefined;
+    return readHostPort(value);
+  });
+}
+
+/** `127.0.0.1:5347` or `[::1]:5347`; `usual` is the port that a mistake is answered with. */
+export function serverAddress(usual: number) {
+  return valueType<ServerAddress>({ type: 'host:port' }, `host:port, such as 127.0.0.1:${usual}`, (value) => {
+    const found = typeof value === 'string' ? readHostPort(value) : undefined;
+    return found?.port === 0 ? undefined : found;
+  });
+}
+
+function readHostPort(text: string): ServerAddress | undefined {
+  const match = /^(?:\[([^\]]+)\]|([^\s:[\]/]+)):(\d{1,5})$/.exec(text);
+  if (!match) return undefined;
+  const [, ipv6, host = ipv6, port] = match;
+  if (ipv6 !== undefined && !isIPv6(ipv6)) return undefined;
+  return host !== undefined && isPort(Number(port)) ? { host, port: Number(port) } : undefined;
+}
+
+function isPort(port: number): boolean {
+  return Number.isInteger(port) && port >= 0 && port <= 65535;
+}
+
+/** An address under which others reach Porter, without a slash at the end. */
+export function baseUrl() {
+  return valueType({ type: 'URL' }, 'a URL such as https://upload.example.org', (value) => {
+    const url = typeof value === 'string' ? webUrl(value) : undefined;
+    if (!url) return undefined;
+    if (url.search !== '' || url.hash !== '')
+      throw new InvalidValueError('must end with the path: no ? and no #');
+    if (/[^A-Za-z0-9_.\-/]/.test(url.pathname)) {
+      throw new InvalidValueError(
+        'its path may only have letters, digits and . _ - /: some servers spoil anything else',
+      );
+    }
+    return url.href.replace(/\/+$/, '');
+  });
+}
+
+/** A URL that is called, query and all; it may hold credentials, and these names in braces. */
+export function callbackUrl(names: readonly string[]) {
+  return valueType({ type: 'URL', mayContainPassword: true }, 'a URL with http:// or https://', (value) => {
+    if (typeof value !== 'string' || !URL.canParse(value) || !/^https?:/i.test(value)) return undefined;
+    const braced = [...value.matchAll(/\{(\w*)\}/g)];
+    if (braced.every(([, name = '']) => names.includes(name))) return value;
+    throw new InvalidValueError(`braces in it may hold ${names.join(', ')} and nothing else`);
+  });
+}
+
+function webUrl(text: string): URL | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '')
+    throw new InvalidValueError('must not hold a user or password');
+  return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined;
+}
+
+/** The path of a door; with a slash at its end unless `bare`. */
+export function urlPath({ bare = false } = {}) {
+  return valueType({ type: 'path' }, 'a path such as /upload/', (value) => {
+    if (typeof value !== 'string' || !/^(?:\/[A-Za-z0-9_.-]+)*\/?$/.test(value)) return undefined;
+    if (!value.startsWith('/') || /\/\.{1,2}(?:\/|$)/.test(value)) return undefined;
+    const trimmed = value.replace(/\/$/, '');
+    return bare && trimmed !== '' ? trimmed : `${trimmed}/`;
+  });
+}
+
+/** What a web server is told before the key of a blob. */
+export function internalPrefix() {
+  return valueType({ type: 'path' }, 'a path such as /porter-blobs/', (value) => {
+    if (typeof value !== 'string' || !/^\/(?:[A-Za-z0-9_.~-]+\/?)*$/.test(value)) return undefined;
+    return value.endsWith('/') ? value : `${value}/`;
+  });
+}
+
+/** A folder, or `s3://bucket/prefix?endpoint=…&region=…&path_style=true&create=true`. */
+export function blobLocation() {
+  const expected = 'a folder, or s3://bucket/prefix?endpoint=…&region=…';
+  return valueType<BlobLocation>(
+    { type: 'folder or s3:// URL', mayContainPassword: true },
+    expected,
+    (value) => {
+      if (typeof value !== 'string' || value.trim() === '') return undefined;
+      if (/^s3:\/\//i.test(value)) return readS3(value);
+      return refuseOtherUrl(value) ? undefined : { kind: 'folder', path: value };
+    },
+  );
+}
+
+const S3_OPTIONS = ['endpoint', 'public_endpoint', 'region', 'path_style', 'create'];
+
+function readS3(text: string): BlobLocation | undefined {
+  if (!URL.canParse(text)) return undefined;
+  const url = new URL(text);
+  if (url.username !== '' || url.password !== '') {
+    throw new InvalidValueError(
+      'keys do not belong in the URL: give them by the standard AWS environment or profile',
+    );
+  }
+  const stranger = [...url.searchParams.keys()].find((name) => !S3_OPTIONS.includes(name));
+  if (stranger !== undefined)
+    throw new InvalidValueError(`s3:// knows ${S3_OPTIONS.join(', ')}, and not "${stranger}"`);
+  if (url.host === '') throw new InvalidValueError('names no bucket: s3://bucket/prefix');
+  return {
+    kind: 's3',
+    bucket: url.host,
+    prefix: readPrefix(url.pathname),
+    endpoint: readEndpoint(url, 'endpoint'),
+    public_endpoint: readEndpoint(url, 'public_endpoint'),
+    region: url.searchParams.get('region'),
+    path_style: readFlag(url, 'path_style'),
+    create: readFlag(url, 'create'),
+  };
+}
+
+function readEndpoint(url: URL, name: string): string | null {
+  const endpoint = url.searchParams.get(name);
+  if (endpoint !== null && !webUrl(endpoint))
+    throw new InvalidValueError(`${name} must be an http:// or https:// URL`);
+  return endpoint;
+}
+
+function readPrefix(path: string): string {
+  try {
+    return decodeURIComponent(path).replace(/^\/+|\/+$/g, '');
+  } catch {
+    throw new InvalidValueError('a percent sign in its path must be written as %25');
+  }
+}
+
+function readFlag(url: URL, name: string): boolean {
+  const value = url.searchParams.get(name) ?? 'false';
+  if (value !== 'true' && value !== 'false') throw new InvalidValueError(`${name} must be true or false`);
+  return value === 'true';
+}
+
+/** A file, or `postgres://…?connections=10`. */
+export function ledgerLocation() {
+  const expected = 'a file, or postgres://user@host/database';
+  return valueType<LedgerLocation>(
+    { type: 'file or postgres:// URL', mayContainPassword: true },
+    expected,
+    (value) => {
+      if (typeof value !== 'string' || value.trim() === '') return undefined;
+      if (/^postgres(?:ql)?:\/\//i.test(value)) {
+        return URL.canParse(value) ? readPostgres(value) : undefined;
+      }
+      return refuseOtherUrl(value) ? undefined : { kind: 'sqlite', path: value };
+    },
+  );
+}
+
+function readPostgres(text: string): LedgerLocation {
+  const url = new URL(text);
+  try {
+    decodeURIComponent(`${url.username}${url.password}${url.pathname}`);
+  } catch {
+    throw new InvalidValueError('a percent sign in its user, password or database must be written as %25');
+  }
+  const connections = url.searchParams.get('connections') ?? '10';
+  if (!/^[1-9]\d{0,2}$/.test(connections))
+    throw new InvalidValueError('connections must be a number from 1 to 999');
+  return { kind: 'postgres', url: text, connections: Number(connections) };
+}
+
+function refuseOtherUrl(text: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
+}

@@ -1,0 +1,208 @@
+import type { UploadState } from '../../base/upload-records.ts';
+import {
+  type CopiedRow,
+  type CopiedTable,
+  PRIMARY_KEYS,
+  type RowKey,
+  type RowRange,
+  rowKey,
+} from '../contract/copy.ts';
+import { chunks, inList, insertMany, type Queryable, type SqlValue } from '../sql/database.ts';
+import { addPendingDeletes, deleteUploads } from '../sql/remove.ts';
+
+interface Shape {
+  /** All columns but those of the key. */
+  readonly columns: readonly string[];
+  /** What a digest adds up: no row changes without one of them. */
+  readonly sums: readonly string[];
+  /** Columns of which no two rows have the same, beside the key. */
+  readonly unique?: readonly string[];
+}
+
+const COUNTERS = ['uploads', 'bytes', 'pending_uploads', 'pending_bytes'];
+const UPLOAD =
+  `locator put_key owner_id door purpose name type size state blob created_at deadline stored_at expires_at claim
+  instance claimed_at touched claimed_with rated`.split(/\s+/);
+const REMOVAL = 'owner_id door name size stored created_at reason detail tombstone'.split(' ');
+
+const SHAPES: Readonly<Record<CopiedTable, Shape>> = {
+  owners: {
+    columns: ['name', 'sha1', ...COUNTERS, 'last_upload_at'],
+    sums: [...COUNTERS, 'last_upload_at', 'length(name)'],
+    unique: ['name'],
+  },
+  owner_purposes: { columns: ['bytes', 'pending_bytes'], sums: ['bytes', 'pending_bytes'] },
+  uploads: {
+    columns: UPLOAD,
+    sums: 'size created_at deadline stored_at expires_at owner_id touched length(state)'.split(' '),
+    unique: ['locator', 'put_key'],
+  },
+  rates: { columns: ['last_at', 'ends_at', 'uploads', 'bytes'], sums: ['last_at', 'uploads', 'bytes'] },
+  removals: { columns: REMOVAL, sums: ['owner_id', 'created_at', 'size', 'length(name)', 'length(detail)'] },
+  old_paths: { columns: ['namespace'], sums: ['length(namespace)'] },
+  doomed: { columns: [], sums: ['length(blob)'] },
+  totals: { columns: ['owners', 'removals', ...COUNTERS], sums: ['owners', 'removals', ...COUNTERS] },
+  queues: { columns: ['waiting', 'last_id'], sums: ['waiting', 'last_id'] },
+  queued: { columns: ['owner', 'body', 'queued_at', 'give_up_at'], sums: ['queued_at', 'length(owner)'] },
+  lanes: { columns: ['head', 'attempts', 'ready_at', 'holder'], sums: ['head', 'attempts', 'ready_at'] },
+  requests: {
+    columns: ['digest', 'answer', 'instance', 'begun_at', 'expires_at'],
+    sums: ['begun_at', 'expires_at', 'length(answer)'],
+  },
+  message_rates: { columns: ['buckets', 'ends_at'], sums: ['ends_at', 'length(buckets)'] },
+};
+
+/** Processes stay behind: a claim of theirs is as old as can be, so that whoever comes next takes it over. */
+const EXPORTED: Readonly<Record<string, string>> = {
+  holder: 'null as holder',
+  claimed_at: 'case when claimed_at is null then null else 0 end as claimed_at',
+};
+
+/** All that a row has, its key first. */
+export const copiedColumns = (table: CopiedTable) => [...PRIMARY_KEYS[table], ...SHAPES[table].columns];
+const selectRows = (table: CopiedTable) =>
+  `select ${copiedColumns(table)
+    .map((column) => EXPORTED[column] ?? column)
+    .join(', ')} from ${table}`;
+
+const tuple = (items: readonly string[]) => (items.length === 1 ? items.join() : `(${items.join(', ')})`);
+
+/** ` where …`, or nothing; parameters start with `$1`. */
+function within({ table, after, upTo }: RowRange): { where: string; params: SqlValue[] } {
+  const params: SqlValue[] = [];
+  const compare = (operator: string, key: RowKey) =>
+    `${tuple(PRIMARY_KEYS[table])} ${operator} ${tuple(key.map((value) => `$${params.push(value)}`))}`;
+  const terms = [after && compare('>', after), upTo && compare('<=', upTo)].filter((term) => term !== null);
+  return { where: terms.length === 0 ? '' : ` where ${terms.join(' and ')}`, params };
+}
+
+/** See `CopyStore.findRangeEnd`. */
+export async function findRangeEnd(
+  q: Queryable,
+  order: Omit<RowRange, 'upTo'> & { readonly rows: number },
+): Promise<RowKey | null> {
+  const { table, after, rows } = order;
+  const { where, params } = within({ table, after, upTo: null });
+  const key = PRIMARY_KEYS[table].join(', ');
+  const [row] = await q.query<CopiedRow>(
+    `select ${key} from ${table}${where} order by ${key} limit 1 offset $${params.length + 1}`,
+    [...params, rows - 1],
+  );
+  return row ? rowKey(table, row) : null;
+}
+
+/** See `CopyStore.rangeDigest`. */
+export async function rangeDigest(q: Queryable, range: RowRange): Promise<string> {
+  const { where, params } = within(range);
+  const sums = SHAPES[range.table].sums.map((column) => `coalesce(cast(sum(${column}) as text), '')`);
+  const [row] = await q.query<{ digest: string }>(
+    `select ${['count(*)', ...sums].join(" || ':' || ")} as digest from ${range.table}${where}`,
+    params,
+  );
+  return row?.digest ?? '';
+}
+
+/** See `CopyStore.readRowRange`. */
+export async function readRowRange(q: Queryable, range: RowRange): Promise<CopiedRow[]> {
+  const { where, params } = within(range);
+  return await plain(
+    q.query(`${selectRows(range.table)}${where} order by ${PRIMARY_KEYS[range.table].join(', ')}`, params),
+  );
+}
+
+/** The engines' rows may be objects of their own kind. */
+async function plain(rows: Promise<CopiedRow[]>): Promise<CopiedRow[]> {
+  return (await rows).map((row) => ({ ...row }));
+}
+
+/** See `CopyStore.readRowsByKey`. */
+export async function readRowsByKey(
+  q: Queryable,
+  { table, keys }: { table: CopiedTable; keys: readonly RowKey[] },
+): Promise<CopiedRow[]> {
+  const found: CopiedRow[] = [];
+  for (const chunk of chunks(keys)) {
+    found.push(
+      ...(await plain(q.query(`${selectRows(table)} where ${oneOf(table, chunk.length)}`, chunk.flat()))),
+    );
+  }
+  return found;
+}
+
+/** A condition on the key, with parameters for so many keys. */
+function oneOf(table: CopiedTable, count: number): string {
+  const [first = '', ...more] = PRIMARY_KEYS[table];
+  if (more.length === 0) return `${first} in ${inList(count)}`;
+  const one = (at: number) =>
+    PRIMARY_KEYS[table].map((column, i) => `${column} = $${at + i + 1}`).join(' and ');
+  return Array.from({ length: count }, (_, i) => `(${one(i * PRIMARY_KEYS[table].length)})`).join(' or ');
+}
+
+/** See `CopyStore.upsertRows`. */
+export async function upsertRows(
+  q: Queryable,
+  { table, rows }: { table: CopiedTable; rows: readonly CopiedRow[] },
+): Promise<void> {
+  for (const column of SHAPES[table].unique ?? []) await makeWay(q, table, column, rows);
+  const columns = copiedColumns(table);
+  const sets = SHAPES[table].columns.map((column) => `${column} = excluded.${column}`).join(', ');
+  const tail = `on conflict (${PRIMARY_KEYS[table].join(', ')}) do ${sets === '' ? 'nothing' : `update set ${sets}`}`;
+  const values = rows.map((row) => columns.map((column) => row[column] ?? null));
+  await insertMany(q, { table, columns, tail }, values);
+}
+
+/** Takes out what has a name or link of these rows under another key: it is no more where they come from. */
+async function makeWay(
+  q: Queryable,
+  table: CopiedTable,
+  column: string,
+  rows: readonly CopiedRow[],
+): Promise<void> {
+  const [key = ''] = PRIMARY_KEYS[table];
+  const idOf = new Map(rows.map((row) => [row[column] ?? null, row[key]]));
+  idOf.delete(null);
+  for (const chunk of chunks([...idOf.keys()])) {
+    const there = await q.query<CopiedRow>(
+      `select ${key}, ${column} from ${table} where ${column} in ${inList(chunk.length)}`,
+      chunk,
+    );
+    const others = there.filter((row) => idOf.get(row[column] ?? null) !== row[key]);
+    await deleteRows(q, { table, keys: others.map((row) => rowKey(table, row)) });
+  }
+}
+
+/** See `CopyStore.deleteRows`. */
+export async function deleteRows(
+  q: Queryable,
+  { table, keys }: { table: CopiedTable; keys: readonly RowKey[] },
+): Promise<void> {
+  if (table === 'uploads') {
+    await addPendingDeletes(q, await deleteUploads(q, keys.map(String)));
+    return;
+  }
+  for (const chunk of chunks(keys)) {
+    await q.query(`delete from ${table} where ${oneOf(table, chunk.length)}`, chunk.flat());
+  }
+}
+
+/** See `Carrying.countRows`. */
+export async function countRows(
+  q: Queryable,
+  { table, state }: { table: CopiedTable; state?: UploadState },
+): Promise<number> {
+  const where = state === undefined ? '' : ' where state = $1';
+  const params = state === undefined ? [] : [state];
+  const [row] = await q.query<{ count: number }>(`select count(*) as count from ${table}${where}`, params);
+  return row?.count ?? 0;
+}
+
+/** See `CopyStore.findWrongCounters`. */
+export async function findWrongCounters(q: Queryable, range: Omit<RowRange, 'table'>): Promise<string[]> {
+  const { where, params } = within({ table: 'owners', ...range });
+  const rows = await q.query<{ name: string }>(
+    `select name from (select id, name, uploads, bytes from owners${where}) as part where (uploads, bytes) <> (
+       select count(*), coalesce(sum(size), 0) from uploads where owner_id = part.id and state = 'stored')`,
+    params,
+  );
+  return rows.map(({ name }) => name);
+}

@@ -1,0 +1,155 @@
+import type { ImportedUpload, ImportUploadsParams, OldPath } from '../contract/import.ts';
+import { chunks, inList, insertMany, type Queryable } from './database.ts';
+import {
+  adjustPurpose,
+  adjustTotals,
+  chargeStored,
+  deleteOwner,
+  type OwnerAccount,
+  totalsShard,
+} from './quota/accounts.ts';
+
+/** See `Ledger.importUploads`. Owners in one order for everybody, so that no two transactions wait for each other. */
+export async function insertImportedUploads(
+  q: Queryable,
+  { uploads }: ImportUploadsParams,
+  newId?: () => number,
+): Promise<string[]> {
+  const free = await notTaken(q, uploads);
+  const owners = Map.groupBy(free, ({ owner }) => owner);
+  const adopted: Booked[] = [];
+  for (const owner of [...owners.keys()].sort()) {
+    adopted.push(...(await adoptFor(q, owner, owners.get(owner) ?? [], newId)));
+  }
+  await chargeTotals(q, adopted);
+  return adopted.map(({ upload }) => upload.id);
+}
+
+interface Booked {
+  readonly ownerId: number;
+  readonly upload: ImportedUpload;
+}
+
+/** Without those whose locator or id is in use or was removed, and each locator once. */
+async function notTaken(q: Queryable, uploads: readonly ImportedUpload[]): Promise<ImportedUpload[]> {
+  const taken = new Set<string>();
+  for (const chunk of chunks(uploads)) {
+    const locators = chunk.map(({ locator }) => locator);
+    const list = inList(chunk.length);
+    const rows = await q.query<{ locator: string }>(
+      `select locator from uploads where locator in ${list}
+        union select locator from removals where locator in ${list} and reason <> 'unused'`,
+      locators,
+    );
+    const ids = await q.query<{ id: string }>(
+      `select id from uploads where id in ${list}`,
+      chunk.map(({ id }) => id),
+    );
+    for (const { locator } of rows) taken.add(locator);
+    for (const { id } of ids) taken.add(id);
+  }
+  return uploads.filter(({ id, locator }) => {
+    if (taken.has(locator) || taken.has(id)) return false;
+    taken.add(locator).add(id);
+    return true;
+  });
+}
+
+/** Charges first, which locks the owner's row, and gives back what another import has taken in meanwhile. */
+async function adoptFor(
+  q: Queryable,
+  owner: string,
+  uploads: readonly ImportedUpload[],
+  newId?: () => number,
+): Promise<Booked[]> {
+  const lastUploadAt = Math.max(...uploads.map(({ storedAt }) => storedAt));
+  const { account, isNew } = await chargeStored(q, owner, { ...sum(uploads), lastUploadAt }, newId);
+  const added = new Set(await addRows(q, account, uploads));
+  const adopted = uploads.filter(({ id }) => added.has(id));
+  if (adopted.length < uploads.length) {
+    const { uploads: count, bytes } = sum(uploads.filter(({ id }) => !added.has(id)));
+    await chargeStored(q, owner, { uploads: -count, bytes: -bytes, lastUploadAt: 0 }, newId);
+    if (isNew && adopted.length === 0) await deleteOwner(q, account.id);
+  }
+  for (const [purpose, some] of Map.groupBy(adopted, (upload) => upload.purpose)) {
+    await adjustPurpose(q, account.id, purpose, { bytes: sum(some).bytes, pendingBytes: 0 });
+  }
+  return adopted.map((upload) => ({ ownerId: account.id, upload }));
+}
+
+function sum(uploads: readonly ImportedUpload[]): { uploads: number; bytes: number } {
+  return { uploads: uploads.length, bytes: uploads.reduce((total, { size }) => total + size, 0) };
+}
+
+async function chargeTotals(q: Queryable, adopted: readonly Booked[]): Promise<void> {
+  const shards = [...Map.groupBy(adopted, ({ ownerId }) => totalsShard(ownerId))].sort(([a], [b]) => a - b);
+  for (const [shard, some] of shards) {
+    const delta = sum(some.map(({ upload }) => upload));
+    await adjustTotals(q, shard, { ...delta, pendingUploads: 0, pendingBytes: 0 });
+  }
+}
+
+const ROW = [
+  'id',
+  'locator',
+  'owner_id',
+  'door',
+  'purpose',
+  'name',
+  'type',
+  'size',
+  'state',
+  'blob',
+  'created_at',
+  'deadline',
+  'stored_at',
+  'expires_at',
+  'touched',
+  'claimed_with',
+  'rated',
+];
+
+/** The ids that are in now. */
+async function addRows(
+  q: Queryable,
+  { id: ownerId }: OwnerAccount,
+  uploads: readonly ImportedUpload[],
+): Promise<string[]> {
+  const rows = uploads.map((upload) => [
+    upload.id,
+    upload.locator,
+    ownerId,
+    'import',
+    upload.purpose,
+    upload.name,
+    upload.type,
+    upload.size,
+    'stored',
+    upload.blob,
+    upload.storedAt,
+    upload.storedAt,
+    upload.storedAt,
+    upload.expiresAt,
+    1,
+    0,
+    '',
+  ]);
+  const tail = 'on conflict do nothing returning id';
+  const added = await insertMany<{ id: string }>(q, { table: 'uploads', columns: ROW, tail }, rows);
+  return added.map(({ id }) => id);
+}
+
+/** See `Ledger.addOldPath`. */
+export async function insertOldPath(q: Queryable, { path, namespace }: OldPath): Promise<void> {
+  await q.query(
+    `insert into old_paths (path, namespace) values ($1, $2)
+      on conflict (path) do update set namespace = excluded.namespace`,
+    [path, namespace],
+  );
+}
+
+/** See `Ledger.listOldPaths`. */
+export async function queryOldPaths(q: Queryable): Promise<OldPath[]> {
+  const rows = await q.query<OldPath>('select path, namespace from old_paths order by path');
+  return rows.map(({ path, namespace }) => ({ path, namespace }));
+}

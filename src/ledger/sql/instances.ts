@@ -1,0 +1,34 @@
+import type { Instance } from '../contract/ledger.ts';
+import { chunks, inList, type Queryable } from './database.ts';
+
+/** Processes that have been silent for this long are not even remembered. */
+const FORGOTTEN_AFTER = 86_400_000;
+
+/** See `Ledger.heartbeat`. */
+export async function recordHeartbeat(q: Queryable, { id, host, pid, now }: Instance): Promise<void> {
+  await q.query(
+    `insert into instances (id, host, pid, seen_at) values ($1, $2, $3, $4)
+      on conflict (id) do update set host = excluded.host, pid = excluded.pid, seen_at = excluded.seen_at`,
+    [id, host, pid, now],
+  );
+  await q.query('delete from instances where seen_at <= $1', [now - FORGOTTEN_AFTER]);
+}
+
+/** See `Ledger.listInstances`. */
+export function queryInstances(q: Queryable, host: string): Promise<Pick<Instance, 'id' | 'pid'>[]> {
+  return q.query('select id, pid from instances where host = $1', [host]);
+}
+
+/** See `Ledger.removeInstances`. A claim without a process and of long ago is nobody's. */
+export async function deleteInstances(q: Queryable, ids: readonly string[]): Promise<void> {
+  for (const chunk of chunks(ids)) {
+    const these = inList(chunk.length);
+    await q.query(
+      `update uploads set claimed_at = 0 where state = 'receiving' and instance in ${these}`,
+      chunk,
+    );
+    await q.query(`update lanes set ready_at = 0, holder = null where holder in ${these}`, chunk);
+    await q.query(`delete from requests where answer is null and instance in ${these}`, chunk);
+    await q.query(`delete from instances where id in ${these}`, chunk);
+  }
+}

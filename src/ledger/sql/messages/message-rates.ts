@@ -1,0 +1,52 @@
+import type { MessageRateParams, MessageRateResult } from '../../contract/messages.ts';
+import type { Queryable } from '../database.ts';
+import { BUCKETS_PER_PERIOD, bucketStart, bucketWidth } from '../quota/upload-rates.ts';
+
+/** Start of the bucket, moment of the last charge in it, how many. In order of their starts. */
+type Bucket = readonly [start: number, last: number, count: number];
+
+/** See `MessageStore.chargeMessageRate`. The buckets of a limit lie in one row, which is also the lock under which they change. */
+export async function chargeMessageRate(q: Queryable, order: MessageRateParams): Promise<MessageRateResult> {
+  const { key, period, limit, count, now } = order;
+  if (count > limit) return { outcome: 'over', retryAt: null };
+  const width = bucketWidth(period);
+  const buckets = (await lock(q, key, width)).filter(([, last]) => last + period > now);
+  const freesAt = roomAt(buckets, period, limit - count, now);
+  if (freesAt > now) return { outcome: 'over', retryAt: freesAt };
+  await q.query('update message_rates set buckets = $3, ends_at = $4 where key = $1 and width = $2', [
+    key,
+    width,
+    JSON.stringify(add(buckets, [bucketStart(now, width), now, count])),
+    now + width * BUCKETS_PER_PERIOD,
+  ]);
+  return { outcome: 'ok' };
+}
+
+async function lock(q: Queryable, key: string, width: number): Promise<Bucket[]> {
+  const [row] = await q.query<{ buckets: string }>(
+    `insert into message_rates (key, width, buckets, ends_at) values ($1, $2, '[]', 0)
+      on conflict (key, width) do update set buckets = message_rates.buckets returning buckets`,
+    [key, width],
+  );
+  return JSON.parse(row?.buckets ?? '[]');
+}
+
+/** The moment from which no more than `room` is charged, `now` where that is so already. */
+function roomAt(buckets: readonly Bucket[], period: number, room: number, now: number): number {
+  let total = buckets.reduce((sum, [, , count]) => sum + count, 0);
+  let at = now;
+  for (const [, last, count] of buckets.toSorted(([, a], [, b]) => a - b)) {
+    if (total <= room) break;
+    total -= count;
+    at = last + period;
+  }
+  return at;
+}
+
+/** Clocks of several processes differ: the bucket need not be the last one. */
+function add(buckets: readonly Bucket[], [start, at, count]: Bucket): Bucket[] {
+  const same = buckets.find(([known]) => known === start);
+  const rest = buckets.filter((bucket) => bucket !== same);
+  const sum: Bucket = [start, Math.max(at, same?.[1] ?? at), count + (same?.[2] ?? 0)];
+  return [...rest, sum].toSorted(([a], [b]) => a - b);
+}

@@ -1,0 +1,70 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { LedgerError } from '../contract/ledger.ts';
+import type { Queryable } from './database.ts';
+
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** `migrations/` of the package; as far from `src/ledger` as from `dist/ledger`. */
+const FOLDER = fileURLToPath(new URL('../../../migrations/', import.meta.url));
+const FILE = /^(\d{4})_([a-z0-9_]+)\.sql$/;
+
+/** The numbered SQL files of this program, in order. They are never edited once released. */
+export async function readMigrations(folder: string = FOLDER): Promise<Migration[]> {
+  const names = (await readdir(folder)).sort();
+  const found = names.map((file) => ({ file, match: FILE.exec(file) })).filter(({ match }) => match !== null);
+  return await Promise.all(
+    found.map(async ({ file, match }) => ({
+      version: Number(match?.[1]),
+      name: match?.[2] ?? '',
+      sql: await readFile(`${folder}/${file}`, 'utf8'),
+    })),
+  );
+}
+
+/**
+ * Brings a database up to this program. The caller holds a lock on the whole schema, so that of two programs
+ * that start at once one migrates and the other finds it done. Rejects with `LedgerFault('newer')` where a later
+ * program has been here.
+ */
+export async function migrate(
+  q: Queryable,
+  migrations: readonly Migration[],
+  now: number = Date.now(),
+): Promise<void> {
+  await q.query(
+    'create table if not exists migrations (version integer primary key, name text not null, applied_at bigint not null)',
+  );
+  const rows = await q.query<{ version: number }>('select version from migrations');
+  const applied = new Set(rows.map(({ version }) => version));
+  checkVersion(Math.max(0, ...applied), migrations.at(-1)?.version ?? 0);
+  for (const { version, name, sql } of migrations.filter((one) => !applied.has(one.version))) {
+    for (const statement of statementsOf(sql)) await q.query(statement);
+    await q.query('insert into migrations (version, name, applied_at) values ($1, $2, $3)', [
+      version,
+      name,
+      now,
+    ]);
+  }
+}
+
+function checkVersion(found: number, ours: number): void {
+  if (found <= ours) return;
+  throw new LedgerError(
+    'newer',
+    `The ledger was written by a newer Porter: it is at migration ${found}, this program knows ${ours}. Start the newer program.`,
+  );
+}
+
+/** A statement ends with a semicolon at the end of a line; no line of ours has one otherwise. */
+function statementsOf(sql: string): string[] {
+  return sql
+    .replace(/^\s*--.*$/gm, '')
+    .split(/;\s*$/m)
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== '');
+}

@@ -1,0 +1,180 @@
+import { randomInt } from 'node:crypto';
+import { jidSha1, ownerFromSha1, sha1FromOwner } from '../../../base/owners.ts';
+import type { Queryable } from '../database.ts';
+
+/** What changes in an owner's books, and in everybody's. */
+export interface UsageDelta {
+  readonly uploads: number;
+  readonly bytes: number;
+  readonly pendingUploads: number;
+  readonly pendingBytes: number;
+}
+
+/** An owner while one of its quotas is being charged. */
+export interface OwnerAccount {
+  readonly id: number;
+  readonly bytes: number;
+  readonly pendingBytes: number;
+}
+
+const SHARDS = 16;
+
+/** Which row of `totals` an owner's changes go to. */
+export const totalsShard = (ownerId: number) => ownerId % SHARDS;
+
+/** Ids fit the 32-bit `integer` of either engine; a random one needs no queue of newcomers. */
+const ID_LIMIT = 2 ** 31;
+const newOwnerId = () => randomInt(1, ID_LIMIT);
+
+const ACCOUNT = 'id, bytes, pending_bytes as "pendingBytes"';
+
+export async function readAccount(q: Queryable, id: number): Promise<OwnerAccount> {
+  const [account] = await q.query<OwnerAccount>(`select ${ACCOUNT} from owners where id = $1`, [id]);
+  if (!account) throw new Error(`Owner ${id} has no row.`);
+  return account;
+}
+
+/**
+ * Charges one pending upload to an owner, who gets a row where it has none: one statement that also locks the
+ * row until the transaction ends. Tells whether the owner is new.
+ */
+export async function chargePending(
+  q: Queryable,
+  name: string,
+  size: number,
+  newId: () => number = newOwnerId,
+): Promise<{ account: OwnerAccount; isNew: boolean }> {
+  for (let isNew = false; ; ) {
+    const [account] = await q.query<OwnerAccount>(
+      `update owners set pending_uploads = pending_uploads + 1, pending_bytes = pending_bytes + $2
+        where name = $1 returning ${ACCOUNT}`,
+      [name, size],
+    );
+    if (account) return { account, isNew };
+    isNew = await addOwner(q, name, newId());
+  }
+}
+
+/** The same for uploads that are stored already. Counts may be negative, for what was charged too much. */
+export async function chargeStored(
+  q: Queryable,
+  name: string,
+  charge: { uploads: number; bytes: number; lastUploadAt: number },
+  newId: () => number = newOwnerId,
+): Promise<{ account: OwnerAccount; isNew: boolean }> {
+  for (let isNew = false; ; ) {
+    const [account] = await q.query<OwnerAccount>(
+      `update owners set uploads = uploads + $2, bytes = bytes + $3,
+         last_upload_at = case when coalesce(last_upload_at, 0) < $4 then $4 else last_upload_at end
+        where name = $1 returning ${ACCOUNT}`,
+      [name, charge.uploads, charge.bytes, charge.lastUploadAt],
+    );
+    if (account) return { account, isNew };
+    isNew = await addOwner(q, name, newId());
+  }
+}
+
+/** False where the id is somebody else's, where another transaction was quicker, or where the owner is found by its hash. */
+async function addOwner(q: Queryable, name: string, id: number): Promise<boolean> {
+  const sha1 = sha1FromOwner(name) ?? jidSha1(name);
+  if (sha1FromOwner(name) === undefined && (await nameHashed(q, name, sha1))) return false;
+  const added = await q.query(
+    'insert into owners (id, name, sha1) values ($1, $2, $3) on conflict do nothing returning id',
+    [id, name, sha1],
+  );
+  if (added.length === 0) return false;
+  await q.query('update totals set owners = owners + 1 where shard = $1', [totalsShard(id)]);
+  return true;
+}
+
+/** A JID that was known by its hash only, and now is met by its name: what it has and used so far stays its own. */
+async function nameHashed(q: Queryable, name: string, sha1: string): Promise<boolean> {
+  const named = await q.query('update owners set name = $1 where name = $2 returning id', [
+    name,
+    ownerFromSha1(sha1),
+  ]);
+  return named.length > 0;
+}
+
+/** The row of an owner whom nothing belongs to. */
+export async function deleteOwner(q: Queryable, id: number): Promise<void> {
+  await q.query('delete from rates where owner_id = $1', [id]);
+  await q.query('delete from owner_purposes where owner_id = $1', [id]);
+  await q.query('delete from owners where id = $1', [id]);
+  await q.query('update totals set owners = owners - 1 where shard = $1', [totalsShard(id)]);
+}
+
+export async function adjustOwner(q: Queryable, id: number, delta: UsageDelta): Promise<void> {
+  await q.query(
+    `update owners set uploads = uploads + $2, bytes = bytes + $3,
+       pending_uploads = pending_uploads + $4, pending_bytes = pending_bytes + $5 where id = $1`,
+    [id, delta.uploads, delta.bytes, delta.pendingUploads, delta.pendingBytes],
+  );
+}
+
+/** The books beside the owner's own row: its purpose, and everybody's totals. */
+export async function adjustPurposeAndTotals(
+  q: Queryable,
+  id: number,
+  purpose: string,
+  delta: UsageDelta,
+): Promise<void> {
+  await adjustPurpose(q, id, purpose, delta);
+  await adjustTotals(q, id, delta);
+}
+
+export async function adjustPurpose(
+  q: Queryable,
+  id: number,
+  purpose: string,
+  delta: Pick<UsageDelta, 'bytes' | 'pendingBytes'>,
+): Promise<void> {
+  if (purpose === '') return;
+  await q.query(
+    `insert into owner_purposes (owner_id, purpose, bytes, pending_bytes) values ($1, $2, $3, $4)
+      on conflict (owner_id, purpose) do update set bytes = owner_purposes.bytes + excluded.bytes,
+        pending_bytes = owner_purposes.pending_bytes + excluded.pending_bytes`,
+    [id, purpose, delta.bytes, delta.pendingBytes],
+  );
+}
+
+export async function adjustTotals(q: Queryable, id: number, delta: UsageDelta): Promise<void> {
+  await q.query(
+    `update totals set uploads = uploads + $2, bytes = bytes + $3,
+       pending_uploads = pending_uploads + $4, pending_bytes = pending_bytes + $5 where shard = $1`,
+    [totalsShard(id), delta.uploads, delta.bytes, delta.pendingUploads, delta.pendingBytes],
+  );
+}
+
+export async function adjustRemovalCount(q: Queryable, added: number): Promise<void> {
+  await q.query('update totals set removals = removals + $1 where shard = 0', [added]);
+}
+
+/** Bytes of all owners, pending ones included. Whoever asks waits for those who asked before, to the end of theirs. */
+export async function readGlobalBytes(q: Queryable): Promise<number> {
+  await q.query('update totals set owners = owners where shard = 0');
+  const [sum] = await q.query<{ bytes: number }>(
+    'select cast(sum(bytes + pending_bytes) as bigint) as bytes from totals',
+  );
+  return sum?.bytes ?? 0;
+}
+
+export interface PurposeBytes {
+  readonly purpose: string;
+  readonly bytes: number;
+  readonly pendingBytes: number;
+}
+
+/** An owner's bytes by purpose; `''` is what no named purpose has. */
+export async function readPurposeBytes(q: Queryable, account: OwnerAccount): Promise<PurposeBytes[]> {
+  const named = await q.query<PurposeBytes>(
+    `select purpose, bytes, pending_bytes as "pendingBytes" from owner_purposes where owner_id = $1`,
+    [account.id],
+  );
+  const sum = (key: 'bytes' | 'pendingBytes') => named.reduce((total, row) => total + row[key], 0);
+  const rest = {
+    bytes: account.bytes - sum('bytes'),
+    pendingBytes: account.pendingBytes - sum('pendingBytes'),
+  };
+  return [{ purpose: '', ...rest }, ...named];
+}

@@ -1,0 +1,46 @@
+import type { Reservation } from '../../contract/ledger.ts';
+import type { Queryable } from '../database.ts';
+import { oldestUploads } from '../oldest-uploads.ts';
+import { deleteUploads, recordRemovals } from '../remove.ts';
+import { type OwnerAccount, readPurposeBytes } from './accounts.ts';
+import { excessAmount, isEvictable, type QuotaViolation } from './violations.ts';
+
+export interface EvictionPlan {
+  readonly ids: readonly string[];
+  readonly bytes: number;
+}
+
+/** The oldest evictable uploads that have to go, and no more: of the purpose that is full, then of the owner. */
+export async function planEviction(
+  q: Queryable,
+  account: OwnerAccount,
+  r: Reservation,
+  obstacles: readonly QuotaViolation[],
+): Promise<EvictionPlan> {
+  const excess = (limit: 'purposeBytes' | 'ownerBytes') =>
+    obstacles.filter((obstacle) => obstacle.limit === limit).reduce((sum, one) => sum + excessAmount(one), 0);
+  const ids = new Set<string>();
+  let bytes = 0;
+  const choose = async (purposes: readonly string[], until: number) => {
+    if (bytes >= until) return;
+    for await (const { id, size } of oldestUploads(q, account.id, purposes)) {
+      if (ids.has(id)) continue;
+      ids.add(id);
+      bytes += size;
+      if (bytes >= until) return;
+    }
+  };
+  const purposes = (await readPurposeBytes(q, account)).map(({ purpose }) => purpose);
+  const takable = purposes.filter((purpose) => isEvictable(r, purpose));
+  await choose(
+    takable.filter((purpose) => purpose === r.upload.purpose),
+    excess('purposeBytes'),
+  );
+  await choose(takable, excess('ownerBytes'));
+  return { ids: [...ids], bytes };
+}
+
+export async function evictUploads(q: Queryable, { ids }: EvictionPlan, now: number): Promise<void> {
+  const rows = await deleteUploads(q, ids);
+  await recordRemovals(q, rows, { reason: 'evicted', detail: 'made room for a newer upload', now });
+}

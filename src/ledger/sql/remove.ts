@@ -1,0 +1,165 @@
+import type { RemovalReason, Upload, UploadState } from '../../base/upload-records.ts';
+import type { RemoveParams } from '../contract/ledger.ts';
+import { chunks, inList, insertMany, type Queryable } from './database.ts';
+import {
+  adjustOwner,
+  adjustPurpose,
+  adjustRemovalCount,
+  adjustTotals,
+  totalsShard,
+  type UsageDelta,
+} from './quota/accounts.ts';
+import { correctUploadRates } from './quota/upload-rates.ts';
+import { toUpload, type UploadRow } from './rows.ts';
+
+/** Why rows go, as their records will say. */
+export interface RemovalCause {
+  readonly reason: RemovalReason;
+  readonly detail: string;
+  readonly now: number;
+  /** Keep neither owner nor name. */
+  readonly anonymous?: boolean;
+}
+
+/** See `Ledger.remove`. */
+export async function removeUploadsById(q: Queryable, { ids, ...cause }: RemoveParams): Promise<Upload[]> {
+  const rows = await deleteUploads(q, ids);
+  const names = await ownerNames(q, rows);
+  await recordRemovals(q, rows, cause);
+  return rows.map((row) => toUpload(row, names.get(row.owner_id) ?? ''));
+}
+
+/** Deletes rows, only those that are still in `state` where one is given; the books are then to be settled. */
+export async function deleteUploads(
+  q: Queryable,
+  ids: readonly string[],
+  state?: UploadState,
+): Promise<UploadRow[]> {
+  const rows: UploadRow[] = [];
+  for (const chunk of chunks(ids)) {
+    const still = state === undefined ? '' : `and state = $${chunk.length + 1}`;
+    const sql = `delete from uploads where id in ${inList(chunk.length)} ${still} returning *`;
+    rows.push(...(await q.query<UploadRow>(sql, state === undefined ? chunk : [...chunk, state])));
+  }
+  return rows;
+}
+
+async function ownerNames(q: Queryable, rows: readonly UploadRow[]): Promise<Map<number, string>> {
+  const names = new Map<number, string>();
+  for (const chunk of chunks([...new Set(rows.map((row) => row.owner_id))])) {
+    const owners = await q.query<{ id: number; name: string }>(
+      `select id, name from owners where id in ${inList(chunk.length)}`,
+      chunk,
+    );
+    for (const { id, name } of owners) names.set(id, name);
+  }
+  return names;
+}
+
+/**
+ * Settles the books for rows that this transaction has just deleted: records, doomed blobs, counters, and what
+ * uploads that never came had been charged to their owner's rates.
+ *
+ * A blob is doomed only together with its row, never while a slot may still be filled: a key is used by one row
+ * and never again, so unlinking a doomed key can never hit the bytes of a later, successful PUT of the same
+ * slot. What a killed PUT left under the key of a slot that goes on is overwritten by the next PUT.
+ */
+export async function recordRemovals(
+  q: Queryable,
+  rows: readonly UploadRow[],
+  cause: RemovalCause,
+): Promise<void> {
+  if (rows.length === 0) return;
+  await keepRecords(q, rows, cause);
+  await addPendingDeletes(q, rows);
+  await giveBack(q, rows);
+}
+
+/** An upload that fills from outside: nothing is recorded, because its link may be used again. */
+export async function discardUpload(q: Queryable, row: UploadRow): Promise<void> {
+  await addPendingDeletes(q, [row]);
+  await giveBack(q, [row]);
+}
+
+const RECORD = [
+  'locator',
+  'removed_at',
+  'id',
+  'owner_id',
+  'door',
+  'name',
+  'size',
+  'stored',
+  'created_at',
+  'reason',
+  'detail',
+  'tombstone',
+];
+
+async function keepRecords(q: Queryable, rows: readonly UploadRow[], cause: RemovalCause): Promise<void> {
+  const { reason, detail, now, anonymous } = cause;
+  const records = rows.map((row) => [
+    row.locator ?? row.id,
+    now,
+    row.id,
+    anonymous ? null : row.owner_id,
+    row.door,
+    anonymous ? '' : row.name,
+    row.size,
+    row.state === 'stored' ? 1 : 0,
+    row.created_at,
+    reason,
+    detail,
+    isTombstone(row, reason) ? 1 : 0,
+  ]);
+  const tail = 'on conflict do nothing returning id';
+  const added = await insertMany(q, { table: 'removals', columns: RECORD, tail }, records);
+  await adjustRemovalCount(q, added.length);
+}
+
+/** Random ids never come back, but a signed link or another service's old link may. */
+function isTombstone(row: UploadRow, reason: RemovalReason): boolean {
+  return reason !== 'unused' && (row.locator !== null || row.door === 'import');
+}
+
+/** Their bytes are to go. */
+export async function addPendingDeletes(q: Queryable, rows: readonly UploadRow[]): Promise<void> {
+  const blobs = rows.filter((row) => row.touched === 1).map((row) => [row.blob]);
+  await insertMany(q, { table: 'doomed', columns: ['blob'], tail: 'on conflict do nothing' }, blobs);
+}
+
+async function giveBack(q: Queryable, rows: readonly UploadRow[]): Promise<void> {
+  for (const [ownerId, own] of group(rows, (row) => row.owner_id)) {
+    const delta = sum(own);
+    await adjustOwner(q, ownerId, delta);
+    for (const [purpose, some] of group(own, (row) => row.purpose)) {
+      await adjustPurpose(q, ownerId, purpose, sum(some));
+    }
+  }
+  // Shards in one order for everybody, so that no two transactions wait for each other.
+  const shards = [...group(rows, (row) => totalsShard(row.owner_id))].sort(([a], [b]) => a - b);
+  for (const [shard, some] of shards) await adjustTotals(q, shard, sum(some));
+  for (const row of rows) if (row.state !== 'stored') await correctUploadRates(q, row, -1, -row.size);
+}
+
+function group<K>(rows: readonly UploadRow[], key: (row: UploadRow) => K): Map<K, UploadRow[]> {
+  const groups = new Map<K, UploadRow[]>();
+  for (const row of rows) {
+    const some = groups.get(key(row));
+    if (some) some.push(row);
+    else groups.set(key(row), [row]);
+  }
+  return groups;
+}
+
+function sum(rows: readonly UploadRow[]): UsageDelta {
+  const stored = rows.filter(({ state }) => state === 'stored');
+  const pending = rows.filter(({ state }) => state !== 'stored');
+  const bytes = (some: readonly UploadRow[]) => some.reduce((total, { size }) => total + size, 0);
+  return {
+    uploads: -stored.length,
+    bytes: -bytes(stored),
+    pendingUploads: -pending.length,
+    pendingBytes: -bytes(pending),
+  };
+}

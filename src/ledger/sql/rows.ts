@@ -1,0 +1,90 @@
+import type { Endpoint, Removal, RemovalReason, Upload, UploadState } from '../../base/upload-records.ts';
+
+/** A row of `uploads` as the engines give it. */
+export interface UploadRow {
+  readonly id: string;
+  readonly locator: string | null;
+  readonly owner_id: number;
+  readonly door: Endpoint;
+  readonly purpose: string;
+  readonly name: string;
+  readonly type: string;
+  readonly size: number;
+  readonly state: UploadState;
+  readonly blob: string;
+  readonly created_at: number;
+  readonly deadline: number;
+  readonly stored_at: number | null;
+  readonly expires_at: number | null;
+  readonly claim: string | null;
+  readonly instance: string | null;
+  readonly claimed_at: number | null;
+  readonly touched: number;
+  readonly claimed_with: number;
+  readonly rated: string;
+}
+
+/** The same with its owner's name beside it. */
+export interface UploadRowWithOwner extends UploadRow {
+  readonly owner: string;
+}
+
+/** Begins every query that shows uploads. */
+export const SELECT_UPLOADS =
+  'select uploads.*, owners.name as owner from uploads join owners on owners.id = uploads.owner_id';
+
+/** `locator = $1`, where a slot of ours keeps none of its own. */
+export const WHERE_LOCATOR = '((uploads.id = $1 and uploads.locator is null) or uploads.locator = $1)';
+
+export function toUpload(row: UploadRow, owner: string): Upload {
+  return {
+    id: row.id,
+    locator: row.locator ?? row.id,
+    owner,
+    endpoint: row.door,
+    purpose: row.purpose,
+    name: row.name,
+    type: row.type,
+    size: row.size,
+    state: row.state,
+    blob: row.blob,
+    createdAt: row.created_at,
+    deadline: row.deadline,
+    storedAt: row.stored_at,
+    expiresAt: row.expires_at,
+  };
+}
+
+export interface RemovalRow {
+  readonly locator: string;
+  readonly id: string;
+  readonly owner: string | null;
+  readonly door: Endpoint;
+  readonly name: string;
+  readonly size: number;
+  readonly stored: number;
+  readonly created_at: number;
+  readonly removed_at: number;
+  readonly reason: RemovalReason;
+  readonly detail: string;
+}
+
+/** Begins every query that shows removals. */
+export const SELECT_REMOVALS =
+  'select removals.*, owners.name as owner from removals left join owners on owners.id = removals.owner_id';
+
+export function toRemoval(row: RemovalRow): Removal {
+  return {
+    locator: row.locator,
+    id: row.id,
+    owner: row.owner ?? '',
+    endpoint: row.door,
+    name: row.name,
+    size: row.size,
+    stored: row.stored === 1,
+    createdAt: row.created_at,
+    removedAt: row.removed_at,
+    reason: row.reason,
+    detail: row.detail,
+  };
+}

@@ -1,0 +1,147 @@
+import type { SweepResult, SweepStep } from '../contract/ledger.ts';
+import { abandonedClaimSql, resetToIssued } from './claims.ts';
+import type { Database, Queryable, SqlValue } from './database.ts';
+import {
+  removalCauses,
+  removeSelected,
+  type UploadSelection,
+  unusedSlots,
+  uploadsPastExpiry,
+  uploadsPastMaxAge,
+} from './expiry.ts';
+import { adjustRemovalCount } from './quota/accounts.ts';
+import { sweepSoftQuota } from './quota/soft-quota.ts';
+import { type RemovalCause, recordRemovals } from './remove.ts';
+import type { UploadRow } from './rows.ts';
+
+/** See `Ledger.sweep`. A dry run reads what is committed, beside all writers. */
+export async function runSweepStep(db: Database, step: SweepStep): Promise<SweepResult> {
+  if (step.dryRun) return await run(db, step);
+  return await db.transaction((q) => run(q, step));
+}
+
+async function run(q: Queryable, step: SweepStep): Promise<SweepResult> {
+  const { now, limit } = step;
+  switch (step.kind) {
+    case 'unused':
+      return await sweepUploads(q, step, unusedSlots(now), removalCauses.unused(now));
+    case 'expires_at':
+      return await sweepUploads(q, step, uploadsPastExpiry(now), removalCauses.ended(now));
+    case 'max_age': {
+      const cause: RemovalCause = { reason: 'expired', detail: step.detail, now };
+      return await sweepUploads(q, step, uploadsPastMaxAge(step.purpose, step.storedBefore), cause);
+    }
+    case 'dead_claims':
+      return await sweepDeadClaims(q, step);
+    case 'soft_quota':
+      return await sweepSoftQuota(q, step);
+    case 'records':
+      return await sweepRecords(q, step);
+    case 'rates':
+    case 'message_rates':
+    case 'requests':
+      return await sweepRows(q, step, { table: step.kind, ...ended[step.kind], params: [now], limit });
+  }
+}
+
+/** What is over by itself at a moment that stands in its row. */
+const ended = {
+  rates: { key: 'owner_id, width, start_at', where: 'ends_at <= $1' },
+  message_rates: { key: 'key, width', where: 'ends_at <= $1' },
+  requests: { key: 'owner, key', where: 'expires_at <= $1' },
+};
+
+async function sweepUploads(
+  q: Queryable,
+  { limit, dryRun }: SweepStep,
+  selection: UploadSelection,
+  cause: RemovalCause,
+): Promise<SweepResult> {
+  if (dryRun) return await countUploads(q, selection, limit);
+  return tally(await removeSelected(q, selection, limit, cause));
+}
+
+async function countUploads(q: Queryable, selection: UploadSelection, limit: number): Promise<SweepResult> {
+  const { where, order, params } = selection;
+  const [counted] = await q.query<SweepResult>(
+    `select count(*) as count, cast(coalesce(sum(size), 0) as bigint) as bytes from (
+       select size from uploads where ${where} order by ${order} limit $${params.length + 1}) as batch`,
+    [...params, limit],
+  );
+  return { count: counted?.count ?? 0, bytes: counted?.bytes ?? 0 };
+}
+
+/**
+ * Slots whose PUT died with its process can be tried again in the time they have left; those without any, and
+ * uploads that were only there because of their PUT, go.
+ */
+async function sweepDeadClaims(
+  q: Queryable,
+  step: SweepStep & { kind: 'dead_claims' },
+): Promise<SweepResult> {
+  const { now, limit, silentSince } = step;
+  const where = abandonedClaimSql('$1');
+  const selection: UploadSelection = {
+    state: 'receiving',
+    where,
+    order: 'claimed_at',
+    params: [silentSince],
+  };
+  if (step.dryRun) return await countUploads(q, selection, limit);
+  const rows = await q.query<UploadRow>(`select * from uploads where ${where} order by claimed_at limit $2`, [
+    silentSince,
+    limit,
+  ]);
+  const over: UploadRow[] = [];
+  let freed = 0;
+  for (const row of rows) {
+    const canWait = row.claimed_with === 0 && row.deadline > now;
+    if (canWait) freed += await resetToIssued(q, row);
+    else over.push(...(await drop(q, row)));
+  }
+  await recordRemovals(q, over, removalCauses.unused(now));
+  const { count, bytes } = tally(over);
+  return { count: count + freed, bytes };
+}
+
+async function drop(q: Queryable, row: UploadRow): Promise<UploadRow[]> {
+  return await q.query<UploadRow>(
+    "delete from uploads where id = $1 and claim = $2 and state = 'receiving' returning *",
+    [row.id, row.claim],
+  );
+}
+
+async function sweepRecords(q: Queryable, step: SweepStep & { kind: 'records' }): Promise<SweepResult> {
+  const swept = await sweepRows(q, step, {
+    table: 'removals',
+    key: 'locator, removed_at, id',
+    where: 'tombstone = 0 and removed_at <= $1',
+    params: [step.removedBefore],
+    limit: step.limit,
+  });
+  if (!step.dryRun) await adjustRemovalCount(q, -swept.count);
+  return swept;
+}
+
+async function sweepRows(
+  q: Queryable,
+  { dryRun }: SweepStep,
+  from: { table: string; key: string; where: string; params: SqlValue[]; limit: number },
+): Promise<SweepResult> {
+  const { table, key, where } = from;
+  const params = [...from.params, from.limit];
+  const batch = `select ${key} from ${table} where ${where} limit $${params.length}`;
+  if (dryRun) {
+    const [row] = await q.query<{ count: number }>(
+      `select count(*) as count from (${batch}) as batch`,
+      params,
+    );
+    return { count: row?.count ?? 0, bytes: 0 };
+  }
+  const gone = await q.query(`delete from ${table} where (${key}) in (${batch}) returning 1 as one`, params);
+  return { count: gone.length, bytes: 0 };
+}
+
+function tally(rows: readonly UploadRow[]): SweepResult {
+  return { count: rows.length, bytes: rows.reduce((sum, { size }) => sum + size, 0) };
+}

@@ -1,0 +1,165 @@
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { type Ledger, LedgerError } from '../contract/ledger.ts';
+import type { SqliteOptions } from './connection.ts';
+import {
+  deserializeError,
+  type LedgerMethod,
+  type ThreadCall,
+  type ThreadMethod,
+  type ThreadReply,
+  type ThreadRole,
+  threadRoleFor,
+} from './thread-protocol.ts';
+
+export type { SqliteOptions };
+
+/**
+ * Opens the ledger in an SQLite file, which is made, with its folder, where there is none, and brought up to this
+ * program. Several processes may have one file open.
+ * @throws LedgerFault where it cannot be opened, or is newer than this program.
+ */
+export async function openSqliteLedger(options: SqliteOptions): Promise<Ledger> {
+  await makeFolder(dirname(options.file));
+  const writer = new Thread(options);
+  try {
+    await writer.call('open');
+  } catch (fault) {
+    await writer.close();
+    throw fault;
+  }
+  return connect({ writer, reader: new Thread(options) });
+}
+
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? cause.code : cause;
+    throw new LedgerError('denied', `The folder of the ledger cannot be made (${code}).`, cause);
+  }
+}
+
+/** A ledger whose methods run in threads. Those that only look have one of their own and wait for no fsync. */
+function connect(threads: Record<ThreadRole, Thread>): Ledger {
+  const method = <M extends LedgerMethod>(name: M) => {
+    const thread = threads[threadRoleFor(name)];
+    // The other side runs this very method of a `Ledger`.
+    return ((argument?: unknown) => thread.call(name, argument)) as Ledger[M];
+  };
+  return {
+    reserve: method('reserve'),
+    claim: method('claim'),
+    commit: method('commit'),
+    release: method('release'),
+    find: method('find'),
+    findByPutKey: method('findByPutKey'),
+    findRemoval: method('findRemoval'),
+    remove: method('remove'),
+    forget: method('forget'),
+    sweep: method('sweep'),
+    pendingDeletes: method('pendingDeletes'),
+    confirmDeleted: method('confirmDeleted'),
+    importUploads: method('importUploads'),
+    addOldPath: method('addOldPath'),
+    listOldPaths: method('listOldPaths'),
+    heartbeat: method('heartbeat'),
+    listInstances: method('listInstances'),
+    removeInstances: method('removeInstances'),
+    usage: method('usage'),
+    findOwnerBySha1: method('findOwnerBySha1'),
+    listUploads: method('listUploads'),
+    listRemovals: method('listRemovals'),
+    listOwners: method('listOwners'),
+    stats: method('stats'),
+    findExistingIds: method('findExistingIds'),
+    correctSize: method('correctSize'),
+    recount: method('recount'),
+    enqueue: method('enqueue'),
+    takeDue: method('takeDue'),
+    removeQueued: method('removeQueued'),
+    postpone: method('postpone'),
+    queueLength: method('queueLength'),
+    hasQueued: method('hasQueued'),
+    nextDueAt: method('nextDueAt'),
+    beginRequest: method('beginRequest'),
+    finishRequest: method('finishRequest'),
+    dropRequest: method('dropRequest'),
+    chargeMessageRate: method('chargeMessageRate'),
+    migrationState: method('migrationState'),
+    setMigrationState: method('setMigrationState'),
+    findRangeEnd: method('findRangeEnd'),
+    rangeDigest: method('rangeDigest'),
+    readRowRange: method('readRowRange'),
+    readRowsByKey: method('readRowsByKey'),
+    upsertRows: method('upsertRows'),
+    deleteRows: method('deleteRows'),
+    countRows: method('countRows'),
+    findWrongCounters: method('findWrongCounters'),
+    async close() {
+      await Promise.all([threads.reader.close(), threads.writer.close()]);
+    },
+  };
+}
+
+interface Pending {
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
+}
+
+/** The same ending as this file: `.ts` in a checkout, `.js` in the package. */
+const WORKER = new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url);
+
+/** A worker thread with a ledger in it. All calls of one turn of the event loop travel together. */
+class Thread {
+  readonly #worker: Worker;
+  readonly #pending = new Map<number, Pending>();
+  #calls: ThreadCall[] = [];
+  #count = 0;
+  #fault: LedgerError | undefined;
+
+  constructor(options: SqliteOptions) {
+    this.#worker = new Worker(WORKER, { workerData: options, name: 'ledger' });
+    this.#worker.on('message', (answers: readonly ThreadReply[]) => this.#settle(answers));
+    this.#worker.on('error', (cause) =>
+      this.#fail(new LedgerError('failed', 'The ledger broke down.', cause)),
+    );
+    this.#worker.on('exit', () => this.#fail(new LedgerError('closed', 'The ledger is closed.')));
+  }
+
+  call(order: ThreadMethod, argument?: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#fault) return reject(this.#fault);
+      this.#count += 1;
+      this.#pending.set(this.#count, { resolve, reject });
+      if (this.#calls.push([this.#count, order, argument]) === 1) setImmediate(() => this.#post());
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#fault) return;
+    await this.call('close');
+    await this.#worker.terminate();
+  }
+
+  #post(): void {
+    this.#worker.postMessage(this.#calls);
+    this.#calls = [];
+  }
+
+  #settle(answers: readonly ThreadReply[]): void {
+    for (const [number, value, failure] of answers) {
+      const pending = this.#pending.get(number);
+      this.#pending.delete(number);
+      if (failure) pending?.reject(deserializeError(failure));
+      else pending?.resolve(value);
+    }
+  }
+
+  #fail(fault: LedgerError): void {
+    this.#fault ??= fault;
+    for (const { reject } of this.#pending.values()) reject(this.#fault);
+    this.#pending.clear();
+  }
+}

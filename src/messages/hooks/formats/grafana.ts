@@ -1,0 +1,75 @@
+import { type HookFormat, type HookMessage, MAX_IMAGES } from '../hook-message.ts';
+import {
+  entriesAt,
+  firstNonEmpty,
+  lineAt,
+  linkAt,
+  listAt,
+  requirePayloadObject,
+  textAt,
+  toOneLine,
+} from '../payload-fields.ts';
+import { bold, escapeStyling, joinLines } from '../styling.ts';
+import {
+  type Alert,
+  findSharedFields,
+  formatAlertCounts,
+  formatAlertList,
+  formatAnnotations,
+  formatGroupName,
+  formatLabels,
+  parseAlerts,
+} from './alerts.ts';
+
+/** Grafana's webhook contact point: unified alerting (8 and later), and the alerts of panels before. */
+export const parseGrafana: HookFormat = ({ payload }, { resolved }) => {
+  const group = requirePayloadObject(payload, 'Grafana');
+  if (!Array.isArray((group as { alerts?: unknown }).alerts)) return readLegacy(group, resolved);
+  const alerts = parseAlerts(group, resolved);
+  if (alerts.length === 0) return undefined;
+  const images = alerts.map(({ source }) => linkAt(source, 'imageURL')).filter((link) => link !== '');
+  return { text: textOf(group, alerts), images: [...new Set(images)].slice(0, MAX_IMAGES) };
+};
+
+/** Who has written a message template of their own in Grafana gets to see it. */
+function textOf(group: unknown, alerts: readonly Alert[]): string {
+  const message = textAt(group, 'message');
+  if (message !== '' && !/^\*\*(?:Firing|Resolved)\*\*/.test(message)) {
+    return joinLines(bold(lineAt(group, 'title')), escapeStyling(message));
+  }
+  const shared = findSharedFields(group, alerts);
+  const omitted = Number(lineAt(group, 'truncatedAlerts')) || 0;
+  return joinLines(
+    bold(`${formatAlertCounts(alerts)} ${formatGroupName(group)}`.trim()),
+    formatLabels(shared.labels),
+    ...formatAnnotations(shared.annotations),
+    formatAlertList(alerts, shared, extrasOf, omitted),
+  );
+}
+
+function extrasOf(alert: unknown): string[] {
+  const values = entriesAt(alert, 'values').map(([name, value]) => `${name}=${value}`);
+  const link = firstNonEmpty(
+    linkAt(alert, 'panelURL'),
+    linkAt(alert, 'dashboardURL'),
+    linkAt(alert, 'generatorURL'),
+  );
+  return [escapeStyling(toOneLine(values.join(' '))), link];
+}
+
+/** Up to Grafana 8: one rule of one panel. */
+function readLegacy(rule: unknown, resolved: 'show' | 'hide'): HookMessage | undefined {
+  if (resolved === 'hide' && lineAt(rule, 'state') === 'ok') return undefined;
+  const matches = listAt(rule, 'evalMatches').slice(0, 20);
+  const values = matches.map((match) => `${lineAt(match, 'metric')}: ${lineAt(match, 'value')}`);
+  const image = linkAt(rule, 'imageUrl');
+  return {
+    text: joinLines(
+      bold(firstNonEmpty(lineAt(rule, 'title'), lineAt(rule, 'ruleName'))),
+      escapeStyling(textAt(rule, 'message')),
+      ...values.map(escapeStyling),
+      linkAt(rule, 'ruleUrl'),
+    ),
+    images: image === '' ? [] : [image],
+  };
+}

@@ -1,0 +1,117 @@
+import { firstNonEmpty, lineAt, linkAt, listAt, textAt, valueAt } from '../payload-fields.ts';
+import { bold, escapeStyling, joinLines, quoteStyled } from '../styling.ts';
+import { mrkdwnToStyling } from './slack-text.ts';
+
+const MAX_BLOCKS = 50;
+/** Lists and quotes of rich text inside each other. */
+const MAX_DEPTH = 8;
+
+/** Block Kit, as far as text goes: what people cannot press in a message is left out. */
+export function formatBlocks(blocks: readonly unknown[]): string {
+  return joinLines(...blocks.slice(0, MAX_BLOCKS).map(blockText));
+}
+
+export function findBlockImages(blocks: readonly unknown[]): string[] {
+  return blocks
+    .slice(0, MAX_BLOCKS)
+    .flatMap((block) => [block, valueAt(block, 'accessory')])
+    .filter((block) => valueAt(block, 'type') === 'image')
+    .map((block) => linkAt(block, 'image_url'));
+}
+
+function blockText(block: unknown): string {
+  switch (valueAt(block, 'type')) {
+    case 'header':
+      return bold(lineAt(block, 'text', 'text'));
+    case 'section':
+      return joinLines(objectText(valueAt(block, 'text')), ...elements(block, 'fields').map(objectText));
+    case 'context':
+      return elements(block, 'elements').map(objectText).join(' ').trim();
+    case 'markdown':
+      return textAt(block, 'text');
+    case 'divider':
+      return '---';
+    case 'image':
+    case 'video':
+      return escapeStyling(firstNonEmpty(lineAt(block, 'title', 'text'), lineAt(block, 'alt_text')));
+    case 'actions':
+      return joinLines(...elements(block, 'elements').map(buttonText));
+    case 'rich_text':
+      return joinLines(...elements(block, 'elements').map((element) => richText(element, 0)));
+    default:
+      return '';
+  }
+}
+
+function elements(block: unknown, key: string): readonly unknown[] {
+  return listAt(block, key).slice(0, MAX_BLOCKS);
+}
+
+/** A text object; `plain_text` may have no styling. */
+function objectText(object: unknown): string {
+  if (valueAt(object, 'type') === 'image') return '';
+  const text = textAt(object, 'text');
+  return valueAt(object, 'type') === 'plain_text' ? escapeStyling(text) : mrkdwnToStyling(text);
+}
+
+/** A button that leads somewhere is a link. */
+function buttonText(button: unknown): string {
+  const link = linkAt(button, 'url');
+  return link === '' ? '' : `${escapeStyling(lineAt(button, 'text', 'text'))}: ${link}`;
+}
+
+function richText(element: unknown, depth: number): string {
+  if (depth > MAX_DEPTH) return '';
+  const inner = elements(element, 'elements');
+  const text = () => inner.map(richPart).join('');
+  switch (valueAt(element, 'type')) {
+    case 'rich_text_section':
+      return text();
+    case 'rich_text_quote':
+      return quoteStyled(text());
+    case 'rich_text_preformatted':
+      return `\`\`\`\n${inner.map((part) => String(valueAt(part, 'text') ?? valueAt(part, 'url') ?? '')).join('')}\n\`\`\``;
+    case 'rich_text_list': {
+      const ordered = valueAt(element, 'style') === 'ordered';
+      return inner
+        .map((item, place) => `${ordered ? `${place + 1}.` : '-'} ${richText(item, depth + 1)}`)
+        .join('\n');
+    }
+    default:
+      return '';
+  }
+}
+
+/** White space counts here: it stands between the parts. */
+function richPart(part: unknown): string {
+  const raw = valueAt(part, 'text');
+  const text = typeof raw === 'string' ? raw.slice(0, 8000) : '';
+  switch (valueAt(part, 'type')) {
+    case 'text':
+      return valueAt(part, 'style', 'bold') === true && text.trim() === text
+        ? bold(text)
+        : escapeStyling(text);
+    case 'link': {
+      const link = linkAt(part, 'url');
+      return text === '' || text === link ? link : `${escapeStyling(text)} (${link})`;
+    }
+    case 'emoji':
+      return emoji(lineAt(part, 'unicode')) || `:${lineAt(part, 'name')}:`;
+    case 'user':
+    case 'usergroup':
+      return `@${firstNonEmpty(lineAt(part, 'user_id'), lineAt(part, 'usergroup_id'))}`;
+    case 'channel':
+      return `#${lineAt(part, 'channel_id')}`;
+    case 'broadcast':
+      return `@${lineAt(part, 'range')}`;
+    default:
+      return escapeStyling(text);
+  }
+}
+
+/** `1f44b-1f3fb` */
+function emoji(codes: string): string {
+  if (!/^[0-9a-f]{2,6}(?:-[0-9a-f]{2,6}){0,10}$/i.test(codes)) return '';
+  const points = codes.split('-').map((code) => Number.parseInt(code, 16));
+  return points.every((point) => point <= 0x10ffff) ? String.fromCodePoint(...points) : '';
+}

@@ -1,0 +1,56 @@
+import type { HookFormat } from '../hook-message.ts';
+import {
+  firstNonEmpty,
+  lineAt,
+  linkAt,
+  requirePayloadObject,
+  textAt,
+  timeAt,
+  valueAt,
+} from '../payload-fields.ts';
+import { bold, escapeStyling, joinLines } from '../styling.ts';
+
+/** Of a heartbeat's `status`: 0 down, 1 up, 2 pending, 3 maintenance. */
+const UP = 1;
+
+/** Uptime Kuma's webhook: `msg` says it all, in the words of its own language; a test or a certificate has no more. */
+export const parseUptimeKuma: HookFormat = ({ payload }, { resolved }) => {
+  const call = requirePayloadObject(payload, 'Uptime Kuma');
+  if (resolved === 'hide' && valueAt(call, 'heartbeat', 'status') === UP) return undefined;
+  const message = textAt(call, 'msg');
+  const name = lineAt(call, 'monitor', 'name');
+  return {
+    text: joinLines(
+      name === '' ? escapeStyling(message) : withName(message, name),
+      escapeStyling(addressOf(valueAt(call, 'monitor'), message)),
+      escapeStyling(timeOf(valueAt(call, 'heartbeat'))),
+    ),
+    images: [],
+  };
+};
+
+/** `[name] [🔴 Down] why`, its name in bold. */
+function withName(message: string, name: string): string {
+  const prefix = `[${name}]`;
+  const rest = message.startsWith(prefix) ? message.slice(prefix.length) : ` ${message}`;
+  return `${bold(prefix)}${escapeStyling(rest)}`;
+}
+
+/** What it watches. A monitor without a URL has one that ends after `https://`. */
+function addressOf(monitor: unknown, message: string): string {
+  const host = lineAt(monitor, 'hostname');
+  const port = lineAt(monitor, 'port');
+  const address = firstNonEmpty(
+    linkAt(monitor, 'url'),
+    host === '' || port === '' ? host : `${host}:${port}`,
+  );
+  return message.includes(address) ? '' : address;
+}
+
+/** `time` is UTC; the local one says so itself. */
+function timeOf(heartbeat: unknown): string {
+  const local = lineAt(heartbeat, 'localDateTime');
+  if (local !== '') return `${local} ${lineAt(heartbeat, 'timezone')}`.trim();
+  const time = lineAt(heartbeat, 'time');
+  return timeAt({ time: `${time.replace(' ', 'T').replace(/Z?$/, 'Z')}` }, 'time');
+}

@@ -1,0 +1,86 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { ErrorCode } from '../base/errors.ts';
+import type { Endpoint, RemovalReason } from '../base/upload-records.ts';
+
+/** What the house counts; `/metrics` shows it (Prometheus). Durations in milliseconds, sizes in bytes. */
+export interface Metrics {
+  readonly registry: Registry;
+  slotGranted(endpoint: Endpoint, ms: number): void;
+  uploadStored(endpoint: Endpoint, bytes: number, ms: number): void;
+  downloadServed(bytes: number): void;
+  requestRefused(endpoint: Endpoint, code: ErrorCode): void;
+  /** One message, by its type: sent, waiting, or why not. */
+  messagePosted(type: string, outcome: 'sent' | 'queued' | 'given_up' | ErrorCode): void;
+  /** A stanza was handed to the callback; `failed` tries come again. */
+  callbackAttempted(outcome: 'taken' | 'failed' | 'given_up'): void;
+  uploadsRemoved(reason: RemovalReason, uploads: number, bytes: number): void;
+  sweepFinished(ms: number): void;
+  /** Is the component stream of this JID up? Null: it is not for this process to hold it. */
+  setStreamUp(jid: string, up: boolean | null): void;
+  /** By how many milliseconds the clock of this component's XMPP server is ahead of ours. */
+  setClockSkew(jid: string, ms: number): void;
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600];
+
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = (name: string, help: string, labelNames: string[] = []) =>
+    new Counter({ name: `porter_${name}`, help, labelNames, registers });
+  const histogram = (name: string, help: string, labelNames: string[] = []) =>
+    new Histogram({ name: `porter_${name}`, help, labelNames, buckets: SECONDS, registers });
+
+  const slots = histogram('slot_seconds', 'Time to grant a slot.', ['endpoint']);
+  const puts = histogram('put_seconds', 'Time from the claim of a PUT to its 201.', ['endpoint']);
+  const uploaded = counter('uploaded_bytes_total', 'Bytes of stored uploads.', ['endpoint']);
+  const downloads = counter('downloads_total', 'Answered downloads.');
+  const downloaded = counter('downloaded_bytes_total', 'Bytes of answered downloads.');
+  const refusals = counter('refusals_total', 'Refused requests by reason.', ['endpoint', 'reason']);
+  const messages = counter('messages_total', 'Messages by type and outcome.', ['type', 'outcome']);
+  const callbacks = counter('callbacks_total', 'Stanzas handed to the callback.', ['outcome']);
+  const removals = counter('removed_uploads_total', 'Removed slots and uploads by reason.', ['reason']);
+  const removedBytes = counter('removed_bytes_total', 'Bytes given back by removals.', ['reason']);
+  const sweeps = histogram('sweep_seconds', 'Time of a whole sweep.');
+  const skews = new Gauge({
+    name: 'porter_stream_clock_skew_seconds',
+    help: 'By how much the clock of the XMPP server is ahead of ours.',
+    labelNames: ['jid'],
+    aggregator: 'first',
+    registers,
+  });
+  const streams = new Gauge({
+    name: 'porter_stream_up',
+    help: 'Is the component stream up? 1 or 0; only where it is held.',
+    labelNames: ['jid'],
+    aggregator: 'max',
+    registers,
+  });
+
+  return {
+    registry,
+    slotGranted: (endpoint, ms) => slots.observe({ endpoint }, ms / 1000),
+    uploadStored(endpoint, bytes, ms) {
+      puts.observe({ endpoint }, ms / 1000);
+      uploaded.inc({ endpoint }, bytes);
+    },
+    downloadServed(bytes) {
+      downloads.inc();
+      downloaded.inc(bytes);
+    },
+    requestRefused: (endpoint, reason) => refusals.inc({ endpoint, reason }),
+    messagePosted: (type, outcome) => messages.inc({ type, outcome }),
+    callbackAttempted: (outcome) => callbacks.inc({ outcome }),
+    uploadsRemoved(reason, uploads, bytes) {
+      removals.inc({ reason }, uploads);
+      removedBytes.inc({ reason }, bytes);
+    },
+    sweepFinished: (ms) => sweeps.observe(ms / 1000),
+    setStreamUp(jid, up) {
+      if (up !== null) return streams.set({ jid }, up ? 1 : 0);
+      streams.remove({ jid });
+      skews.remove({ jid });
+    },
+    setClockSkew: (jid, ms) => skews.set({ jid }, ms / 1000),
+  };
+}

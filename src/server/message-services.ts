@@ -1,0 +1,25 @@
+import type { Config } from '../config/load.ts';
+import type { MessageServices } from '../messages/message-services.ts';
+import { createOutbox } from '../messages/queue/outbox.ts';
+import type { SendServices } from '../messages/send-messages.ts';
+import { toMessageRules } from './message-rules.ts';
+import { type Messaging, memoizeLast } from './messaging.ts';
+import type { Runtime } from './runtime.ts';
+
+/** What sends messages for whoever posts them; undefined where the config has no `messages`. */
+export function createMessageServices(
+  { config, services, transfers, settings }: Pick<Runtime, 'config' | 'services' | 'transfers' | 'settings'>,
+  voices: Messaging | undefined,
+): SendServices | undefined {
+  const { messages: first } = config;
+  if (first === null || voices === undefined) return undefined;
+  const rules = memoizeLast((now: Config) => toMessageRules(now, now.messages ?? first));
+  const { senders } = voices;
+  const sending: MessageServices = {
+    ...services,
+    transfers,
+    senders,
+    messageRules: () => rules(settings().config),
+  };
+  return { ...sending, outbox: createOutbox(sending) };
+}

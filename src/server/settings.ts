@@ -1,0 +1,78 @@
+import { createAddressMatcher } from '../base/addresses.ts';
+import { jidSha1 } from '../base/owners.ts';
+import type { Config } from '../config/load.ts';
+import type { HealthEndpointSettings } from '../http/listener/health-endpoints.ts';
+import type { ExternalEndpointSettings } from '../http/signed-links/external-endpoint.ts';
+import type { FileShareEndpointSettings } from '../http/signed-links/file-share-endpoint.ts';
+import type { SlotApiSettings } from '../http/slots/slot-api.ts';
+import type { OldPath } from '../ledger/contract/ledger.ts';
+import { compileAccessRules, jidsInRules } from '../policy/access.ts';
+import { blobUrl } from '../uploads/links.ts';
+import type { UploadRules } from '../uploads/services.ts';
+
+/** The rules of the house, out of the config. */
+export function toUploadRules(config: Config): UploadRules {
+  return {
+    access: compileAccessRules(config.access),
+    retention: config.retention,
+    globalQuota: config.global_quota,
+    slotTimeout: config.slots.timeout,
+    typeMismatch: config.uploads.type_mismatch,
+    ...(config.downloads.via === 'webserver' && { fileUrlBuilder: blobUrl }),
+    jidsBySha1: new Map(
+      [...(config.admin?.jids ?? []), ...jidsInRules(config.access)].map((jid) => [jidSha1(jid), jid]),
+    ),
+    signedPaths: signedPaths(config),
+  };
+}
+
+/** With and without the paths of the base URLs in front, as links are pasted. */
+function signedPaths({ external, file_share, public_url, download_url }: Config): OldPath[] {
+  const endpoints = { external: external?.path, file_share: file_share?.path };
+  const bases = ['', ...basePathsOf([public_url, download_url])];
+  return Object.entries(endpoints).flatMap(([namespace, path]) =>
+    path === undefined ? [] : bases.map((base) => ({ path: base + path, namespace })),
+  );
+}
+
+export type RuntimeSettings = ReturnType<typeof toRuntimeSettings>;
+
+/** What a reload replaces, worked out once per config. */
+export function toRuntimeSettings(config: Config) {
+  const trustedProxies = createAddressMatcher(config.trusted_proxies);
+  const probe: HealthEndpointSettings = {
+    metricsAllowFrom: createAddressMatcher(config.metrics.allow_from),
+    trustedProxies,
+  };
+  const slots: SlotApiSettings = {
+    allowFrom: createAddressMatcher(config.slot_api?.allow_from ?? []),
+    trustedProxies,
+    token: config.slot_api?.token,
+    publicUrl: config.public_url,
+    downloadUrl: config.download_url,
+  };
+  const data = {
+    idleTimeoutMs: config.uploads.idle_timeout,
+    inlineTypes: config.downloads.inline_types,
+    downloadHeaders: config.downloads.headers,
+  };
+  const external: ExternalEndpointSettings = {
+    secrets: config.external?.secret ?? [],
+    deleteSecret: config.external?.delete_secret ?? null,
+    maxFileSize: config.external?.max_file_size ?? 0,
+    maxTotalSize: config.external?.max_total_size ?? null,
+  };
+  const fileShare: FileShareEndpointSettings = { secrets: config.file_share?.secret ?? [] };
+  return { config, rules: toUploadRules(config), probe, slots, data, external, fileShare };
+}
+
+/** Who sends the files is settled at the start. */
+export function keepDeliverySettings({ downloads: { via, internal_prefix } }: Config, next: Config): Config {
+  return { ...next, downloads: { ...next.downloads, via, internal_prefix } };
+}
+
+/** Of base URLs, where they have one: a web server in front may cut it off. */
+export function basePathsOf(urls: readonly (string | null | undefined)[]): string[] {
+  const paths = urls.flatMap((url) => (url ? [new URL(url).pathname.replace(/\/+$/, '')] : []));
+  return paths.filter((path) => path !== '');
+}

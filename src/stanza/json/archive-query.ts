@@ -1,0 +1,38 @@
+import { isJsonObject, type Json, type JsonObject } from './fields.ts';
+
+const FILTERS = ['with', 'start', 'end', 'before-id', 'after-id', 'ids'];
+const PAGING = ['after', 'before', 'max'];
+
+/**
+ * A question to an archive in short (`{with, start, max, …}`) as the form and the page that XEP-0313 has for it. What
+ * has a form or a page already is left as it is.
+ */
+export function expandArchiveQuery(archive: Json): Json {
+  if (!isJsonObject(archive) || isJsonObject(archive.form)) return archive;
+  const fields = FILTERS.flatMap((name) => {
+    const values = valuesOf(name, archive[name] ?? null);
+    return values.length === 0 ? [] : [{ var: name, values }];
+  });
+  const page = pick(archive, PAGING);
+  return {
+    ...archive,
+    ...(fields.length > 0 && { form: { type: 'submit', fields: [formType, ...fields] } }),
+    ...(Object.keys(page).length > 0 && { page }),
+  };
+}
+
+const formType = { var: 'FORM_TYPE', type: 'hidden', values: ['urn:xmpp:mam:2'] };
+
+function valuesOf(name: string, given: Json): readonly Json[] {
+  if (given === null || given === '') return [];
+  if (Array.isArray(given)) return given;
+  return name === 'ids' && typeof given === 'string' ? given.split(',').filter(Boolean) : [given];
+}
+
+function pick(from: JsonObject, names: readonly string[]): JsonObject {
+  const entries = names.flatMap((name): [string, Json][] => {
+    const value = Object.hasOwn(from, name) ? from[name] : undefined;
+    return value === undefined || value === null ? [] : [[name, value]];
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,101 @@
+import type { Element } from '@xmpp/xml';
+import { createFilledForm, DATA_FORM_NAMESPACE, parseFilledForm } from './data-forms.ts';
+import {
+  addChild,
+  attribute,
+  type Field,
+  type FieldTable,
+  findChild,
+  findChildren,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  objectList,
+  readFields,
+  requireJsonList,
+  requireJsonObject,
+  requireJsonText,
+  writeFields,
+} from './fields.ts';
+
+const INFO = 'http://jabber.org/protocol/disco#info';
+const ITEMS = 'http://jabber.org/protocol/disco#items';
+
+const identity: FieldTable = {
+  category: attribute('category'),
+  type: attribute('type'),
+  name: attribute('name'),
+};
+const item: FieldTable = { jid: attribute('jid'), node: attribute('node'), name: attribute('name') };
+
+/** XEP-0030: a question is `true` or the node it asks for, an answer an object. */
+export const discoInfoField: Field = {
+  read(iq) {
+    const query = findChild(iq, 'query', INFO);
+    if (query === undefined || query.getChildElements().length === 0)
+      return query && (query.attrs.node ?? true);
+    return {
+      ...readFields({ node: attribute('node') }, query),
+      identities: findChildren(query, 'identity').map((child) => readFields(identity, child)),
+      features: findChildren(query, 'feature').flatMap(({ attrs }) => attrs.var ?? []),
+      ...extensionsOf(query),
+    };
+  },
+  write(iq, value, key) {
+    const query = addChild(iq, 'query', INFO);
+    if (!isJsonObject(value)) return writeNode(query, value, key);
+    writeFields(
+      { node: attribute('node'), identities: objectList('identity', undefined, identity) },
+      query,
+      value,
+      `${key}.`,
+    );
+    for (const feature of requireJsonList(value.features ?? [], `${key}.features`)) {
+      addChild(query, 'feature').attrs.var = requireJsonText(feature, `${key}.features`);
+    }
+    writeExtensions(
+      query,
+      requireJsonObject(value.extensions ?? {}, `${key}.extensions`),
+      `${key}.extensions`,
+    );
+  },
+};
+
+/** The same for what there is at an entity. */
+export const discoItemsField: Field = {
+  read(iq) {
+    const query = findChild(iq, 'query', ITEMS);
+    if (query === undefined || query.getChildElements().length === 0)
+      return query && (query.attrs.node ?? true);
+    return findChildren(query, 'item').map((child) => readFields(item, child));
+  },
+  write(iq, value, key) {
+    const query = addChild(iq, 'query', ITEMS);
+    if (isJsonObject(value)) return writeFields({ node: attribute('node') }, query, value, `${key}.`);
+    if (!Array.isArray(value)) return writeNode(query, value, key);
+    const whole = value.map((one) => (typeof one === 'string' ? { jid: one } : one));
+    objectList('item', undefined, item).write(query, whole, key);
+  },
+};
+
+function writeNode(query: Element, value: Json, key: string): void {
+  if (value !== true && value !== '') query.attrs.node = requireJsonText(value, key);
+}
+
+/** XEP-0128, by the name that each form gives itself. */
+function extensionsOf(query: Element): { extensions?: JsonObject } {
+  const forms = findChildren(query, 'x', DATA_FORM_NAMESPACE).flatMap((form): [string, Json][] => {
+    const { FORM_TYPE: named, ...data } = parseFilledForm(form);
+    const name = Array.isArray(named) ? named[0] : named;
+    return typeof name === 'string' ? [[name, data]] : [];
+  });
+  return forms.length === 0 ? {} : { extensions: Object.fromEntries(forms) };
+}
+
+function writeExtensions(query: Element, extensions: JsonObject, key: string): void {
+  for (const [name, data] of Object.entries(extensions)) {
+    query.append(
+      createFilledForm({ FORM_TYPE: name, ...requireJsonObject(data, `${key}.${name}`) }, 'result', key),
+    );
+  }
+}

@@ -1,0 +1,76 @@
+import type { Element } from '@xmpp/xml';
+import {
+  addChild,
+  appendText,
+  type Field,
+  findChild,
+  isJsonObject,
+  type Json,
+  requireJsonText,
+} from './fields.ts';
+
+const CONDITIONS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+/** RFC 6120 §8.3.3. */
+const KNOWN = [
+  'bad-request',
+  'conflict',
+  'feature-not-implemented',
+  'forbidden',
+  'gone',
+  'internal-server-error',
+  'item-not-found',
+  'jid-malformed',
+  'not-acceptable',
+  'not-allowed',
+  'not-authorized',
+  'payment-required',
+  'policy-violation',
+  'recipient-unavailable',
+  'redirect',
+  'registration-required',
+  'remote-server-not-found',
+  'remote-server-timeout',
+  'resource-constraint',
+  'service-unavailable',
+  'subscription-required',
+  'undefined-condition',
+  'unexpected-request',
+];
+const TYPES = ['auth', 'cancel', 'continue', 'modify', 'wait'];
+
+/** What went wrong (RFC 6120 §8.3); only of stanzas of type `error`. */
+export const errorField: Field = {
+  read(stanza) {
+    const element = stanza.attrs.type === 'error' ? findChild(stanza, 'error') : undefined;
+    if (element === undefined) return undefined;
+    const text = findChild(element, 'text', CONDITIONS)?.getText();
+    const { type, by } = element.attrs;
+    return {
+      ...(type !== undefined && { type }),
+      condition: conditionOf(element),
+      ...(text !== undefined && { text }),
+      ...(by !== undefined && { by }),
+    };
+  },
+  write(stanza, value, key) {
+    const { type, condition, text, by } = isJsonObject(value) ? value : { text: value };
+    const element = addChild(stanza, 'error');
+    element.attrs.type = oneOf(TYPES, type) ?? 'cancel';
+    if (by !== undefined && by !== null) element.attrs.by = requireJsonText(by, `${key}.by`);
+    addChild(element, oneOf(KNOWN, condition) ?? 'undefined-condition', CONDITIONS);
+    if (text !== undefined && text !== null && text !== true)
+      appendText(addChild(element, 'text', CONDITIONS), requireJsonText(text, `${key}.text`));
+  },
+};
+
+function conditionOf(element: Element): string {
+  const names = element
+    .getChildElements()
+    .filter((child) => child.getNS() === CONDITIONS)
+    .map((child) => child.getName());
+  return names.find((name) => name !== 'text') ?? 'undefined-condition';
+}
+
+function oneOf(names: readonly string[], given: Json | undefined): string | undefined {
+  return names.find((name) => name === given);
+}

@@ -1,0 +1,289 @@
+import xml, { type Element } from '@xmpp/xml';
+import { Refusal } from '../../base/errors.ts';
+import { MAX_STANZA_DEPTH, normalizedNamespace } from '../canonical.ts';
+import { toXmlText } from '../xml-text.ts';
+
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+/** One key of an object and the place in an element that says the same. */
+export interface Field {
+  /** Undefined where the element says nothing of it. */
+  read(element: Element): Json | undefined;
+  /** Puts a value into the element. `key` names it to whoever gave a wrong one (`bad_request`). */
+  write(element: Element, value: Json, key: string): void;
+  /** Is `null` a value like any other here? Elsewhere it says that there is none. */
+  readonly acceptsNull?: true;
+}
+
+export type FieldTable = Readonly<Record<string, Field>>;
+
+/** A table that may name itself, as a forwarded message does. */
+type Later = FieldTable | (() => FieldTable);
+
+export function readFields(fields: FieldTable, element: Element): JsonObject {
+  const entries = Object.entries(fields).flatMap(([key, field]): [string, Json][] => {
+    const value = field.read(element);
+    return value === undefined ? [] : [[key, value]];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Keys that no field knows are dropped, and so is `null`. */
+export function writeFields(fields: FieldTable, element: Element, object: JsonObject, path = ''): void {
+  for (const [key, field] of Object.entries(fields)) {
+    const value = Object.hasOwn(object, key) ? object[key] : undefined;
+    if (value !== undefined && (value !== null || field.acceptsNull)) field.write(element, value, path + key);
+  }
+}
+
+/** How a single value is written as text, and read out of it. */
+interface Scalar {
+  read(text: string): Json | undefined;
+  /** Undefined where the value is of another kind. */
+  write(value: Json): string | undefined;
+  readonly kind: string;
+}
+
+const anyText: Scalar = {
+  read: (text) => text,
+  write: (value) => (typeof value === 'string' || typeof value === 'number' ? String(value) : undefined),
+  kind: 'text',
+};
+
+const wholeNumber: Scalar = {
+  read: (text) => (/^\s*[+-]?\d{1,15}\s*$/.test(text) ? Number(text) : undefined),
+  write(value) {
+    const number = typeof value === 'string' ? wholeNumber.read(value) : value;
+    return typeof number === 'number' && Number.isSafeInteger(number) ? String(number) : undefined;
+  },
+  kind: 'a whole number',
+};
+
+const anyNumber: Scalar = {
+  read: (text) => (text.trim() !== '' && Number.isFinite(Number(text)) ? Number(text) : undefined),
+  write(value) {
+    const number = typeof value === 'string' ? anyNumber.read(value) : value;
+    return typeof number === 'number' ? String(number) : undefined;
+  },
+  kind: 'a number',
+};
+
+const yesOrNo: Scalar = {
+  read: (text) => text !== 'false' && text !== '0',
+  write(value) {
+    if (value === true || value === '1' || value === 'true') return 'true';
+    return value === false || value === '0' || value === 'false' ? 'false' : undefined;
+  },
+  kind: 'true or false',
+};
+
+export const SCALARS = { anyText, wholeNumber, anyNumber, yesOrNo } as const;
+
+function scalarText(scalar: Scalar, value: Json, key: string): string {
+  const text = scalar.write(value);
+  if (text === undefined) throw invalidValue(key, `must be ${scalar.kind}`);
+  return toXmlText(text);
+}
+
+export function attribute(name: string, scalar: Scalar = anyText): Field {
+  return {
+    read(element) {
+      const text = element.attrs[name];
+      return text === undefined ? undefined : scalar.read(text);
+    },
+    write(element, value, key) {
+      element.attrs[name] = scalarText(scalar, value, key);
+    },
+  };
+}
+
+/** What stands in the element itself. */
+export function elementText(): Field {
+  return {
+    read: (element) => element.getText() || undefined,
+    write: (element, value, key) => appendText(element, scalarText(anyText, value, key)),
+  };
+}
+
+/** What stands in a child. A namespace left out is that of the element around. */
+export function textChild(name: string, namespace?: string, scalar: Scalar = anyText): Field {
+  return {
+    read(element) {
+      const child = findChild(element, name, namespace);
+      return child && scalar.read(child.getText());
+    },
+    write(element, value, key) {
+      appendText(addChild(element, name, namespace), scalarText(scalar, value, key));
+    },
+  };
+}
+
+/** A child that is there or not. */
+export function flagChild(name: string, namespace?: string): Field {
+  return {
+    read: (element) => (findChild(element, name, namespace) ? true : undefined),
+    write(element, value, key) {
+      // A form writes `true` as an empty field.
+      if (value === '' || scalarText(yesOrNo, value, key) === 'true') addChild(element, name, namespace);
+    },
+  };
+}
+
+/** One attribute of a child, which says nothing else. */
+export function childAttribute(name: string, namespace: string, attributeName: string): Field {
+  return {
+    read: (element) => findChild(element, name, namespace)?.attrs[attributeName],
+    write(element, value, key) {
+      addChild(element, name, namespace).attrs[attributeName] = scalarText(anyText, value, key);
+    },
+  };
+}
+
+/** A child whose name is the value. */
+export function choiceChild(namespace: string, names: readonly string[]): Field {
+  return {
+    read: (element) => names.find((name) => findChild(element, name, namespace)),
+    write(element, value, key) {
+      const name = names.find((one) => one === value);
+      if (name === undefined) throw invalidValue(key, `must be one of ${names.join(', ')}`);
+      addChild(element, name, namespace);
+    },
+  };
+}
+
+/** A child with several things to say. A plain text means the `plain` one of them. */
+export function objectChild(
+  name: string,
+  namespace: string | undefined,
+  fields: Later,
+  plain?: string,
+): Field {
+  return {
+    read(element) {
+      const child = findChild(element, name, namespace);
+      return child && readFields(tableOf(fields), child);
+    },
+    write(element, value, key) {
+      const child = addChild(element, name, namespace);
+      const given = plain !== undefined && typeof value === 'string' ? { [plain]: value } : value;
+      writeFields(tableOf(fields), child, requireJsonObject(given, key), `${key}.`);
+    },
+  };
+}
+
+/** Children of one name, each an object. */
+export function objectList(name: string, namespace: string | undefined, fields: Later): Field {
+  return {
+    read(element) {
+      const found = findChildren(element, name, namespace);
+      return found.length === 0 ? undefined : found.map((child) => readFields(tableOf(fields), child));
+    },
+    write(element, value, key) {
+      for (const [place, item] of requireJsonList(value, key).entries()) {
+        const at = `${key}[${place}]`;
+        writeFields(
+          tableOf(fields),
+          addChild(element, name, namespace),
+          requireJsonObject(item, at),
+          `${at}.`,
+        );
+      }
+    },
+  };
+}
+
+/** Children of one name, each a text. */
+export function textList(name: string): Field {
+  return {
+    read(element) {
+      const found = findChildren(element, name);
+      return found.length === 0 ? undefined : found.map((child) => child.getText());
+    },
+    write(element, value, key) {
+      for (const [place, item] of requireJsonList(value, key).entries()) {
+        appendText(addChild(element, name), scalarText(anyText, item, `${key}[${place}]`));
+      }
+    },
+  };
+}
+
+/** A child that is nothing but the list of what stands in it. */
+export function wrappedList(name: string, namespace: string, item: string, fields: FieldTable): Field {
+  const inner = objectList(item, undefined, fields);
+  return {
+    read(element) {
+      const child = findChild(element, name, namespace);
+      return child && (inner.read(child) ?? []);
+    },
+    write(element, value, key) {
+      // `GET` has only objects to give: an empty one is an empty list.
+      const list = isJsonObject(value) && Object.keys(value).length === 0 ? [] : value;
+      inner.write(addChild(element, name, namespace), list, key);
+    },
+  };
+}
+
+export function findChildren(element: Element, name: string, namespace?: string): Element[] {
+  const wanted = namespace ?? normalizedNamespace(element);
+  return element
+    .getChildElements()
+    .filter(
+      (child) =>
+        child.getName() === name && (normalizedNamespace(child) === wanted || child.getNS() === wanted),
+    );
+}
+
+export function findChild(element: Element, name: string, namespace?: string): Element | undefined {
+  return findChildren(element, name, namespace)[0];
+}
+
+export function addChild(element: Element, name: string, namespace?: string): Element {
+  const child = xml(name, namespace === undefined ? {} : { xmlns: namespace });
+  element.append(child);
+  return child;
+}
+
+export function appendText(element: Element, content: string): void {
+  if (content !== '') element.append(content);
+}
+
+export function isJsonObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function requireJsonObject(value: Json, key: string): JsonObject {
+  if (!isJsonObject(value)) throw invalidValue(key, 'must be an object');
+  return value;
+}
+
+export function requireJsonList(value: Json, key: string): readonly Json[] {
+  if (!Array.isArray(value)) throw invalidValue(key, 'must be a list');
+  return value;
+}
+
+export function requireJsonText(value: Json, key: string): string {
+  return scalarText(anyText, value, key);
+}
+
+/** More than `MAX_DEPTH` objects and lists within each other: what writes them is recursive. */
+export function isTooDeep(value: Json): boolean {
+  const waiting: [Json, number][] = [[value, 1]];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const [one, depth] = next;
+    if (typeof one !== 'object' || one === null) continue;
+    if (depth > MAX_STANZA_DEPTH) return true;
+    for (const inner of Object.values(one)) waiting.push([inner, depth + 1]);
+  }
+  return false;
+}
+
+export function invalidValue(key: string, fault: string): Refusal {
+  return new Refusal('bad_request', { text: `"${key}" ${fault}.` });
+}
+
+function tableOf(fields: Later): FieldTable {
+  return typeof fields === 'function' ? fields() : fields;
+}

@@ -1,0 +1,82 @@
+import xml, { type Element } from '@xmpp/xml';
+import { Refusal } from '../base/errors.ts';
+import { NotWellFormedError, parseElement } from './parse.ts';
+
+/** RFC 6121 §5.2.2, without `error`. */
+export const MESSAGE_TYPES = ['chat', 'normal', 'headline', 'groupchat'] as const;
+export type MessageType = (typeof MESSAGE_TYPES)[number];
+
+/** What is written to somebody; the texts are free of what XML forbids. */
+export interface OutgoingMessage {
+  readonly type: MessageType;
+  readonly body?: string | undefined;
+  readonly subject?: string | undefined;
+  readonly thread?: string | undefined;
+  /** RFC 5646 tag of its language. */
+  readonly lang?: string | undefined;
+  /** As `parseXhtmlIm` gives it. Left out to rooms: many drop such messages without a word. */
+  readonly html?: Element | undefined;
+  readonly file?: SharedFile | undefined;
+}
+
+/** A stored file, as its recipient sees it. */
+export interface SharedFile {
+  readonly url: string;
+  readonly name: string;
+  readonly type: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Base64 SHA-256 of its bytes, where it is known. */
+  readonly sha256?: string | undefined;
+}
+
+/** One message; its `from` is set by the speaker. Of a letter with a link the body is the link and nothing else. */
+export function buildMessage(letter: OutgoingMessage, to: string, id: string): Element {
+  const { type, subject, thread, lang, html, file } = letter;
+  const body = file?.url ?? letter.body;
+  const attributes = { type, to, id, ...(lang !== undefined && { 'xml:lang': lang }) };
+  return xml(
+    'message',
+    attributes,
+    ...(subject === undefined ? [] : [xml('subject', {}, subject)]),
+    ...(body === undefined ? [] : [xml('body', {}, body)]),
+    ...(thread === undefined ? [] : [xml('thread', {}, thread)]),
+    ...(html === undefined || type === 'groupchat' ? [] : [html]),
+    ...(file === undefined ? [] : linkElements(file)),
+  );
+}
+
+/**
+ * How clients know that the body is a file: XEP-0066 §3, and for those that can more, XEP-0447 with the metadata
+ * of XEP-0446; XEP-0428 says that the body only repeats it.
+ */
+function linkElements({ url, name, type, size, sha256 }: SharedFile): Element[] {
+  const disposition = /^(?:image|video|audio)\//.test(type) ? 'inline' : 'attachment';
+  const file = xml(
+    'file',
+    'urn:xmpp:file:metadata:0',
+    xml('media-type', {}, type),
+    xml('name', {}, name),
+    xml('size', {}, String(size)),
+    ...(sha256 === undefined ? [] : [xml('hash', { xmlns: 'urn:xmpp:hashes:2', algo: 'sha-256' }, sha256)]),
+  );
+  const source = xml('url-data', { xmlns: 'http://jabber.org/protocol/url-data', target: url });
+  return [
+    xml('x', 'jabber:x:oob', xml('url', {}, url)),
+    xml('file-sharing', { xmlns: 'urn:xmpp:sfs:0', disposition }, file, xml('sources', {}, source)),
+    xml('fallback', { xmlns: 'urn:xmpp:fallback:0', for: 'urn:xmpp:sfs:0' }, xml('body', {})),
+  ];
+}
+
+const XHTML = 'http://www.w3.org/1999/xhtml';
+
+/** XHTML-IM (XEP-0071) out of what stands inside its body; `bad_request` where that is not well-formed. */
+export function parseXhtmlIm(fragment: string): Element {
+  try {
+    const body = parseElement(`<body xmlns='${XHTML}'>${fragment}</body>`);
+    return xml('html', 'http://jabber.org/protocol/xhtml-im', body);
+  } catch (error) {
+    if (!(error instanceof NotWellFormedError)) throw error;
+    throw new Refusal('bad_request', { text: `The html is not well-formed. ${error.message}`, cause: error });
+  }
+}

@@ -1,0 +1,103 @@
+import { formatDateTime } from '../base/clock.ts';
+import { Refusal } from '../base/errors.ts';
+import { formatPeriod, formatSize } from '../base/units.ts';
+import type { Upload } from '../base/upload-records.ts';
+import type { LimitName, Limits, Reservation, ReserveResult } from '../ledger/contract/ledger.ts';
+import type { AccessRule } from '../policy/access.ts';
+import type { UploadLimits } from '../policy/limits.ts';
+import { matchesMediaRange } from '../policy/media-type.ts';
+import { toLifetimes } from '../policy/retention.ts';
+import type { UploadServices } from './services.ts';
+import { toStorageRefusal } from './storage-refusal.ts';
+
+/** An upload that its rule has let in, and what bounds it. */
+export interface ReserveRequest {
+  readonly upload: Reservation['upload'];
+  readonly rule: AccessRule;
+  readonly limits: UploadLimits;
+  readonly putKey: string | null;
+  /** Set where the PUT is here already. */
+  readonly claim?: Reservation['claim'];
+  readonly now: number;
+}
+
+/** Whatever is at a link already, or was. */
+export type LocatorTaken = Extract<ReserveResult, { limit: 'locator' }>;
+
+/**
+ * Charges an upload to its owner's quotas and writes its row, or refuses with the reason (`Refusal`). Where its
+ * link is in use or was, it says by what.
+ */
+export async function reserveUpload(
+  deps: UploadServices,
+  order: ReserveRequest,
+): Promise<LocatorTaken | undefined> {
+  const { upload, rule, limits, putKey, claim, now } = order;
+  checkSize(upload.size, limits);
+  checkType(upload.type, rule);
+  const reserved = await deps.ledger
+    .reserve({
+      upload,
+      putKey,
+      limits: limits.quotas,
+      evict: rule.when_full === 'evict',
+      lifetimes: toLifetimes(deps.rules().retention),
+      now,
+      ...(claim && { claim }),
+    })
+    .catch((failure: unknown) => {
+      throw toStorageRefusal(failure);
+    });
+  if (reserved.granted) return undefined;
+  if (reserved.limit === 'locator') return reserved;
+  throw overQuota(reserved, upload, limits.quotas, now);
+}
+
+function checkSize(size: number, { maxFileSize: max }: UploadLimits): void {
+  if (max === null || size <= max) return;
+  throw new Refusal('file_too_large', {
+    text: `The file is too large: ${formatSize(size)}. The maximum file size is ${max} bytes (${formatSize(max)}).`,
+    maxFileSize: max,
+  });
+}
+
+function checkType(type: string, rule: AccessRule): void {
+  if (rule.allowed_types === null || matchesMediaRange(type, rule.allowed_types)) return;
+  throw new Refusal('type_not_allowed', {
+    text: `Files of type ${type} may not be uploaded here, only ${rule.allowed_types.join(', ')}.`,
+  });
+}
+
+type OverQuota = Exclude<ReserveResult, { granted: true } | LocatorTaken>;
+
+/** Says what is used, what the limit is and when it frees (FIELD 0.9). */
+function overQuota(
+  { limit, used, allowed, retryAt }: OverQuota,
+  { size }: Pick<Upload, 'size'>,
+  limits: Limits,
+  now: number,
+): Refusal {
+  const when = retryAt === null ? hopeless(limit, size, allowed) : promise(retryAt, now);
+  const needs = `this file needs ${formatSize(size)}`;
+  const of = `${formatSize(used)} of ${formatSize(allowed)}`;
+  const texts: Record<typeof limit, string> = {
+    ownerBytes: `Your storage is full: ${of} used, ${needs}.`,
+    purposeBytes: `Your storage for this purpose is full: ${of} used, ${needs}.`,
+    bytesPer: `You have uploaded ${of} in ${formatPeriod(limits.bytesPer?.period ?? 0)}; ${needs}.`,
+    uploadsPer: `You have uploaded ${used} of ${allowed} files in ${formatPeriod(limits.uploadsPer?.period ?? 0)}.`,
+    globalBytes: `This upload service is full: ${needs}.`,
+  };
+  return new Refusal(limit === 'globalBytes' ? 'service_full' : 'quota_exceeded', {
+    text: `${texts[limit]} ${when}`,
+    ...(retryAt !== null && { retryAt: retryAt }),
+  });
+}
+
+function promise(retryAt: number, now: number): string {
+  return `There is room again in ${formatPeriod(Math.max(retryAt - now, 1000))}, at ${formatDateTime(retryAt)}.`;
+}
+
+function hopeless(limit: LimitName, size: number, allowed: number): string {
+  if (limit !== 'uploadsPer' && size > allowed) return 'A file of this size never fits.';
+  return 'Waiting does not help: delete some files.';
+}

@@ -1,0 +1,327 @@
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import type { Ledger, SweepStep } from '../../../src/ledger/contract/ledger.ts';
+import {
+  checkCounters,
+  claimSlot,
+  DAY,
+  HOUR,
+  issue,
+  JULIET,
+  ledgerTest,
+  lifetimes,
+  NOW,
+  type OpenTestLedger,
+  ROMEO,
+  reservation,
+  SECOND,
+  SLOT_TIME,
+  store,
+  storeSlot,
+} from './fixture.ts';
+
+export function removeSuite(open: OpenTestLedger): void {
+  describe('remove', () => {
+    ledgerTest(
+      open,
+      'takes uploads in any state, tells which, and passes unknown ids over',
+      async (ledger) => {
+        const stored = await store(ledger, { upload: { purpose: 'profile' } });
+        const issued = await issue(ledger);
+        const receiving = await issue(ledger, { upload: { owner: ROMEO } });
+        await claimSlot(ledger, receiving);
+        const before = await Promise.all([stored, issued, receiving].map((id) => ledger.find(id)));
+        const order = { reason: 'deleted', detail: 'deleted by admin@example.org', now: NOW + 1 } as const;
+        const removed = await ledger.remove({ ...order, ids: [stored, 'nobody', issued, receiving] });
+        const byId = (a: { id: string } | undefined, b: { id: string } | undefined) =>
+          String(a?.id).localeCompare(String(b?.id));
+        assert.deepEqual(removed.toSorted(byId), before.toSorted(byId));
+        assert.equal(await ledger.find(stored), undefined);
+        assert.equal(await ledger.findByPutKey(`key of ${issued}`), undefined);
+        assert.deepEqual(await ledger.findRemoval(stored), {
+          locator: stored,
+          id: stored,
+          owner: JULIET,
+          endpoint: 'component',
+          name: 'balcony.jpg',
+          size: 100,
+          stored: true,
+          createdAt: NOW,
+          removedAt: NOW + 1,
+          reason: 'deleted',
+          detail: 'deleted by admin@example.org',
+        });
+        assert.equal((await ledger.findRemoval(receiving))?.stored, false);
+        assert.deepEqual(await ledger.remove({ ...order, ids: [stored] }), []);
+        await checkCounters(ledger);
+      },
+    );
+
+    ledgerTest(open, 'dooms the blobs that may have bytes, until they are buried', async (ledger) => {
+      const stored = await store(ledger);
+      const issued = await issue(ledger);
+      const tried = await issue(ledger);
+      await claimSlot(ledger, tried);
+      await ledger.release({ id: tried, token: `token of ${tried}`, now: NOW });
+      assert.deepEqual(await ledger.pendingDeletes(9), []);
+      await ledger.remove({ ids: [stored, issued, tried], reason: 'deleted', detail: '', now: NOW });
+      const blobs = [stored, tried].map((id) => `${id.slice(0, 2)}/${id}.jpg`);
+      assert.deepEqual((await ledger.pendingDeletes(9)).toSorted(), blobs.toSorted());
+      assert.equal((await ledger.pendingDeletes(1)).length, 1);
+      await ledger.confirmDeleted(blobs.slice(0, 1));
+      assert.deepEqual(await ledger.pendingDeletes(9), blobs.slice(1));
+      await ledger.confirmDeleted(blobs);
+      assert.deepEqual(await ledger.pendingDeletes(9), []);
+    });
+
+    ledgerTest(open, 'takes a thousand at once', async (ledger) => {
+      const ids = await Promise.all(Array.from({ length: 1000 }, () => store(ledger)));
+      const removed = await ledger.remove({ ids, reason: 'deleted', detail: '', now: NOW });
+      assert.equal(removed.length, 1000);
+      assert.equal((await ledger.pendingDeletes(2000)).length, 1000);
+      await checkCounters(ledger);
+    });
+  });
+  forgetSuite(open);
+  sweepSuite(open);
+}
+
+function forgetSuite(open: OpenTestLedger): void {
+  describe('forget', () => {
+    ledgerTest(open, 'goes in steps and leaves neither owner nor name', async (ledger) => {
+      const limits = { bytesPer: { period: HOUR, bytes: 10_000 } };
+      const deleted = await store(ledger, { limits });
+      const detail = `deleted by ${JULIET}`;
+      await ledger.remove({ ids: [deleted], reason: 'deleted', detail, now: NOW });
+      const ids = await Promise.all(
+        [0, 1, 2, 3, 4].map((i) =>
+          (i < 3 ? store : issue)(ledger, { limits, upload: { purpose: 'profile' } }),
+        ),
+      );
+      const other = await store(ledger, { upload: { owner: ROMEO } });
+      const order = { owner: JULIET, limit: 2, now: NOW + 1 };
+      const steps = [];
+      do steps.push(await ledger.forget(order));
+      while (steps.at(-1)?.left !== 0 && steps.length < 9);
+      assert.equal(
+        steps.reduce((sum, { removed }) => sum + removed, 0),
+        5,
+      );
+      assert.deepEqual(await ledger.findExistingIds(ids), []);
+      assert.deepEqual(
+        (await ledger.listOwners({ limit: 9 })).map(({ owner }) => owner),
+        [ROMEO],
+      );
+      assert.deepEqual(await ledger.usage(JULIET), {
+        uploads: 0,
+        bytes: 0,
+        pendingUploads: 0,
+        pendingBytes: 0,
+      });
+      const records = await ledger.listRemovals({ limit: 99 });
+      assert.equal(records.length, 6);
+      assert.doesNotMatch(JSON.stringify(records), /juliet|balcony/);
+      assert.deepEqual([(await ledger.findRemoval(String(ids[0])))?.reason, other.length], ['forgotten', 26]);
+      assert.equal((await ledger.pendingDeletes(9)).length, 4);
+      await checkCounters(ledger);
+    });
+
+    ledgerTest(open, 'has nothing to do for somebody unknown', async (ledger) => {
+      assert.deepEqual(await ledger.forget({ owner: ROMEO, limit: 9, now: NOW }), { removed: 0, left: 0 });
+    });
+
+    ledgerTest(open, 'lets the owner come back as a new one', async (ledger) => {
+      await store(ledger, { upload: { size: 100 } });
+      await ledger.forget({ owner: JULIET, limit: 9, now: NOW });
+      await store(ledger, { limits: { ownerBytes: 100, uploadsPer: { period: HOUR, uploads: 1 } } });
+      await checkCounters(ledger);
+    });
+  });
+}
+
+/** Steps until one says that it is done; returns what each took. */
+async function sweepAll(ledger: Ledger, step: SweepStep): Promise<number[]> {
+  const counts: number[] = [];
+  do counts.push((await ledger.sweep(step)).count);
+  while ((counts.at(-1) ?? 0) >= step.limit && counts.length < 99);
+  return counts;
+}
+
+const dead = {
+  kind: 'dead_claims',
+  silentSince: NOW + 60 * SECOND,
+  now: NOW + 120 * SECOND,
+  limit: 9,
+} as const;
+
+function sweepSuite(open: OpenTestLedger): void {
+  describe('sweep', () => {
+    ledgerTest(open, 'gives unused slots back, in batches', async (ledger) => {
+      const ids = await Promise.all(Array.from({ length: 25 }, () => issue(ledger)));
+      const kept = await issue(ledger, { now: NOW + 1 });
+      const step = { kind: 'unused', limit: 10, now: NOW + SLOT_TIME } as const;
+      assert.deepEqual(await ledger.sweep({ ...step, limit: 1e6, dryRun: true }), { count: 25, bytes: 2500 });
+      assert.equal((await ledger.findExistingIds(ids)).length, 25, 'a dry run changes nothing');
+      assert.deepEqual(await sweepAll(ledger, step), [10, 10, 5]);
+      assert.deepEqual(await ledger.findExistingIds([...ids, kept]), [kept]);
+      assert.equal((await ledger.findRemoval(String(ids[0])))?.reason, 'unused');
+      assert.deepEqual(await ledger.pendingDeletes(9), [], 'nothing ever lay under their keys');
+      await checkCounters(ledger);
+    });
+
+    ledgerTest(open, 'removes what is older than its purpose allows, and nothing else', async (ledger) => {
+      const old = await store(ledger);
+      const young = await store(ledger, { now: NOW + 1 });
+      const other = await store(ledger, { upload: { purpose: 'profile' } });
+      const step = { kind: 'max_age', purpose: '', storedBefore: NOW, detail: 'older than 30 d' } as const;
+      const order = { ...step, limit: 10, now: NOW + 30 * DAY };
+      assert.deepEqual(await ledger.sweep({ ...order, dryRun: true }), { count: 1, bytes: 100 });
+      assert.deepEqual(await ledger.sweep(order), { count: 1, bytes: 100 });
+      assert.deepEqual(
+        (await ledger.findExistingIds([old, young, other])).toSorted(),
+        [young, other].toSorted(),
+      );
+      const removal = await ledger.findRemoval(old);
+      assert.deepEqual([removal?.reason, removal?.detail], ['expired', 'older than 30 d']);
+      assert.equal((await ledger.pendingDeletes(9)).length, 1);
+    });
+
+    ledgerTest(open, 'removes what named its own end', async (ledger) => {
+      const ended = await store(ledger, { upload: { expiresAt: NOW + HOUR, purpose: 'profile' } });
+      await store(ledger, { upload: { expiresAt: NOW + HOUR + 1 } });
+      await store(ledger);
+      const step = { kind: 'expires_at', limit: 10, now: NOW + HOUR } as const;
+      assert.deepEqual(await ledger.sweep({ ...step, dryRun: true }), { count: 1, bytes: 100 });
+      assert.deepEqual(await ledger.sweep(step), { count: 1, bytes: 100 });
+      assert.equal((await ledger.findRemoval(ended))?.reason, 'expired');
+      await checkCounters(ledger);
+    });
+
+    ledgerTest(
+      open,
+      'gives slots of dead processes a second chance without losing their bytes',
+      async (ledger) => {
+        const id = await issue(ledger);
+        const { blob } = await claimSlot(ledger, id, { instance: 'dead' });
+        assert.deepEqual(await ledger.sweep({ ...dead, dryRun: true }), { count: 1, bytes: 100 });
+        assert.deepEqual(await ledger.sweep(dead), { count: 1, bytes: 0 });
+        assert.equal((await ledger.find(id))?.state, 'issued');
+        assert.deepEqual(await ledger.pendingDeletes(9), [], 'the next PUT writes under the same key');
+        await storeSlot(ledger, id, { now: dead.now });
+        assert.deepEqual(await ledger.pendingDeletes(9), []);
+        await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: dead.now });
+        assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
+      },
+    );
+
+    ledgerTest(open, 'dooms what a dead process left of a slot that nobody tries again', async (ledger) => {
+      const id = await issue(ledger);
+      const { blob } = await claimSlot(ledger, id, { instance: 'dead' });
+      await ledger.sweep(dead);
+      await ledger.sweep({ kind: 'unused', limit: 9, now: NOW + SLOT_TIME });
+      assert.deepEqual(await ledger.findExistingIds([id]), []);
+      assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
+    });
+
+    ledgerTest(open, 'removes dead claims past their deadline or reserved by their PUT', async (ledger) => {
+      const late = await issue(ledger);
+      await claimSlot(ledger, late, { instance: 'dead' });
+      const put = reservation({
+        putKey: null,
+        claim: { instance: 'dead', token: 't' },
+        upload: { locator: 'external:abc', endpoint: 'external', deadline: NOW + 10 * DAY },
+      });
+      await ledger.reserve(put);
+      const step = { ...dead, silentSince: NOW + HOUR, now: NOW + 2 * HOUR };
+      assert.deepEqual(await ledger.sweep(step), { count: 2, bytes: 200 });
+      assert.deepEqual(await ledger.findExistingIds([late, put.upload.id]), []);
+      assert.equal((await ledger.pendingDeletes(9)).length, 2);
+      assert.equal((await ledger.findRemoval(late))?.reason, 'unused');
+      await checkCounters(ledger);
+    });
+
+    ledgerTest(open, 'leaves the claims of processes that live', async (ledger) => {
+      await ledger.heartbeat({ id: 'alive', host: 'h', pid: 2, now: NOW + 61 * SECOND });
+      for (const instance of ['alive', 'new']) {
+        await claimSlot(ledger, await issue(ledger), {
+          instance,
+          now: NOW + (instance === 'new' ? 61 : 0) * SECOND,
+        });
+      }
+      assert.deepEqual(await ledger.sweep(dead), { count: 0, bytes: 0 });
+    });
+
+    softQuota(open);
+
+    ledgerTest(
+      open,
+      'drops old records of slots, but keeps those of links that could come again',
+      async (ledger) => {
+        const slot = await store(ledger);
+        const link = await store(ledger, { upload: { locator: 'external:abc', endpoint: 'external' } });
+        const recent = await store(ledger);
+        await ledger.remove({ ids: [slot, link], reason: 'deleted', detail: '', now: NOW });
+        await ledger.remove({ ids: [recent], reason: 'deleted', detail: '', now: NOW + 1 });
+        const step = { kind: 'records', removedBefore: NOW, limit: 10, now: NOW + DAY } as const;
+        assert.equal((await ledger.sweep({ ...step, dryRun: true })).count, 1);
+        assert.equal((await ledger.sweep(step)).count, 1);
+        assert.equal(await ledger.findRemoval(slot), undefined);
+        assert.equal((await ledger.findRemoval('external:abc'))?.reason, 'deleted');
+        assert.equal((await ledger.stats()).removals, 2);
+      },
+    );
+  });
+}
+
+function softQuota(open: OpenTestLedger): void {
+  const step = {
+    kind: 'soft_quota',
+    bytes: 250,
+    lifetimes,
+    detail: 'soft',
+    limit: 100,
+    now: NOW + DAY,
+  } as const;
+
+  ledgerTest(open, 'takes the oldest of owners above the soft quota', async (ledger) => {
+    const ids = [];
+    for (let i = 0; i < 5; i += 1) ids.push(await store(ledger, { now: NOW + i }));
+    // Exactly the quota is not above it.
+    await Promise.all([100, 150].map((size) => store(ledger, { upload: { owner: ROMEO, size } })));
+    assert.deepEqual(await ledger.sweep({ ...step, dryRun: true }), { count: 3, bytes: 300 });
+    assert.deepEqual(await ledger.sweep(step), { count: 3, bytes: 300 });
+    assert.deepEqual((await ledger.findExistingIds(ids)).toSorted(), ids.slice(3).toSorted());
+    assert.equal((await ledger.usage(ROMEO)).uploads, 2);
+    assert.equal((await ledger.findRemoval(String(ids[0])))?.reason, 'soft_quota');
+    assert.deepEqual(await ledger.sweep(step), { count: 0, bytes: 0 });
+    await checkCounters(ledger);
+  });
+
+  ledgerTest(open, 'never takes for the soft quota what its purpose keeps for ever', async (ledger) => {
+    const kept = await store(ledger, { upload: { size: 900, purpose: 'profile' } });
+    const old = await store(ledger, { upload: { size: 50 }, now: NOW + 1 });
+    assert.deepEqual(await ledger.sweep(step), { count: 1, bytes: 50 });
+    assert.deepEqual(await ledger.findExistingIds([kept, old]), [kept]);
+    assert.deepEqual(await ledger.sweep(step), { count: 0, bytes: 0 });
+  });
+
+  ledgerTest(open, 'spares names that many people share', async (ledger) => {
+    for (const owner of ['external', 'import:metronome']) {
+      for (let i = 0; i < 3; i += 1) await store(ledger, { upload: { owner } });
+    }
+    assert.deepEqual(await ledger.sweep(step), { count: 0, bytes: 0 });
+    await Promise.all([0, 1, 2].map(() => store(ledger)));
+    assert.deepEqual(await ledger.sweep(step), { count: 1, bytes: 100 });
+  });
+
+  ledgerTest(open, 'comes to everybody above the soft quota, batch by batch', async (ledger) => {
+    const owners = Array.from({ length: 120 }, (_, i) => `user${i}@example.org`);
+    for (const owner of owners) {
+      await Promise.all([0, 1, 2].map(() => store(ledger, { upload: { owner } })));
+    }
+    const counts = await sweepAll(ledger, { ...step, limit: 50 });
+    assert.deepEqual(counts, [50, 50, 20]);
+    const usages = await ledger.listOwners({ limit: 200 });
+    assert.deepEqual(new Set(usages.map(({ bytes }) => bytes)), new Set([200]));
+  });
+}

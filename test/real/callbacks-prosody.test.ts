@@ -1,4 +1,0 @@
-import { callbacksThrough } from './callbacks-through.ts';
-import { startProsody } from './prosody.ts';
-
-callbacksThrough('prosody', startProsody);

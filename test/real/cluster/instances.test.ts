@@ -1,0 +1,197 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { needs } from '../peers/peers.ts';
+import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
+import { startS3 } from '../peers/s3.ts';
+import { httpRequest } from '../support/http-client.ts';
+import { type PorterProcess, runPorter } from '../support/porter-process.ts';
+import { getSlot, type Slot, sendSlotRequest, uploadFile } from '../support/slots.ts';
+import {
+  type Instances,
+  type LoadBalancedInstances,
+  loadBalancers,
+  startInstances,
+  startLoadBalanced,
+} from './start-instances.ts';
+import { assertAllReadable, readLog, startUploadTraffic } from './worker-log.ts';
+
+describe('several instances at one PostgreSQL and one folder', { skip: needs('postgresql') }, () => {
+  let postgres: PostgresServer;
+  before(async () => {
+    postgres = await startPostgres();
+  });
+  after(() => postgres.remove());
+
+  async function two(
+    t: TestContext,
+    config: object = {},
+  ): Promise<[PorterProcess, PorterProcess, Instances]> {
+    const instances = await startInstances({ ledger: await postgres.createSchema(), config });
+    t.after(() => instances.remove());
+    const [one, other] = instances.all;
+    assert.ok(one && other);
+    return [one, other, instances];
+  }
+
+  /** The same link at another instance, as a balancer may send it. */
+  const at = ({ url }: PorterProcess, link: string) => new URL(new URL(link).pathname, url).href;
+
+  test('a slot that one has granted is filled at another, and read at both', async (t) => {
+    const [one, other] = await two(t);
+    const body = randomBytes(100_000);
+    const slot = await getSlot(one, { size: body.length });
+    assert.equal((await httpRequest(at(other, slot.put), { method: 'PUT', body })).status, 201);
+    for (const porter of [one, other]) assert.ok((await httpRequest(at(porter, slot.get))).body.equals(body));
+  });
+
+  test('quotas are exact over all of them', async (t) => {
+    const [one, other] = await two(t, { access: [{ jid: '.*', max_total_size: 10_000 }] });
+    const asked = Array.from({ length: 40 }, (_, i) => sendSlotRequest(i % 2 ? one : other, { size: 1000 }));
+    const granted = (await Promise.all(asked)).filter(({ status }) => status === 200);
+    assert.equal(granted.length, 10);
+  });
+
+  test('of two PUTs with different bytes to two of them at once, one wins', async (t) => {
+    const [one, other] = await two(t);
+    const bodies = [Buffer.alloc(200_000, 'a'), Buffer.alloc(200_000, 'b')] as const;
+    for (let round = 0; round < 10; round += 1) {
+      const slot = await getSlot(one, { size: 200_000 });
+      const put = (porter: PorterProcess, body: Buffer) =>
+        httpRequest(at(porter, slot.put), { method: 'PUT', body });
+      const answers = await Promise.all([put(one, bodies[0]), put(other, bodies[1])]);
+      assert.deepEqual(answers.map(({ status }) => status).sort(), [201, 409]);
+      const winner = bodies[answers.findIndex(({ status }) => status === 201)];
+      assert.ok(winner?.equals((await httpRequest(at(other, slot.get))).body));
+    }
+  });
+
+  test('what is removed at one, no other serves a second later', async (t) => {
+    const [one, other] = await two(t);
+    const get = await uploadFile(one, Buffer.from('a little more than a little is by much too much'));
+    assert.equal((await httpRequest(at(other, get))).status, 200);
+    const [upload] = JSON.parse((await one.runCommand('uploads', '--json')).stdout) as { id: string }[];
+    assert.equal((await one.runCommand('delete', upload?.id ?? '')).code, 0);
+    await sleep(1000);
+    for (const porter of [one, other]) assert.equal((await httpRequest(at(porter, get))).status, 404);
+  });
+
+  test('they sweep one at a time, whoever does it', async (t) => {
+    const [one, other] = await two(t, { retention: { sweep_every: '1s', max_age: '1s' } });
+    await uploadFile(one, Buffer.from('brief as the lightning'));
+    const sweeps = () =>
+      [one, other].flatMap(
+        ({ program }) => readLog(program).filter(({ msg }) => msg === 'sweep done') as unknown as Swept[],
+      );
+    await one.program.waitFor('several sweeps', () => sweeps().length >= 4, 90);
+    const spans = sweeps().map(({ time, ms }) => [time - ms, time] as const);
+    const sorted = spans.sort(([a], [b]) => a - b);
+    // Logged a little after the end, and rounded.
+    for (const [i, [start]] of sorted.entries()) assert.ok(start + 5 >= (sorted[i - 1]?.[1] ?? 0));
+    assert.equal(
+      sweeps().reduce((sum, { expired }) => sum + expired, 0),
+      1,
+    );
+  });
+
+  test('a kill of one, and of PostgreSQL, amid uploads loses none that was answered', async (t) => {
+    const [one, other, instances] = await two(t);
+    const body = randomBytes(100_000);
+    const traffic = startUploadTraffic([one.url, other.url], body);
+    try {
+      await traffic.waitForMore(20);
+      await one.stop('SIGKILL');
+      await traffic.waitForMore(20);
+      await instances.restart(0);
+      await traffic.waitForMore(20);
+      await postgres.kill();
+      await postgres.start();
+      await traffic.waitForMore(20);
+    } finally {
+      await traffic.stop();
+    }
+    await assertAllReadable(traffic.stored, body);
+    const { code, stdout, stderr } = await other.runCommand('fsck');
+    assert.equal(code, 0, stdout + stderr);
+    for (const porter of instances.all) assert.equal((await httpRequest(`${porter.url}/readyz`)).status, 200);
+  });
+
+  for (const [name, kind] of Object.entries(loadBalancers)) {
+    describe(`behind ${name}`, { skip: needs(name as keyof typeof loadBalancers) }, () => {
+      let balanced: LoadBalancedInstances;
+      before(async () => {
+        balanced = await startLoadBalanced(kind, { ledger: await postgres.createSchema() });
+      });
+      after(() => balanced?.remove());
+
+      /** Instances that have stored something. */
+      const storing = () =>
+        balanced.all.filter(({ program }) => readLog(program).some(({ msg }) => msg === 'upload stored'));
+
+      test('uploads and downloads are spread, and a kill of one amid them loses none', async () => {
+        const { url, ca } = balanced;
+        const body = randomBytes(300_000);
+        const traffic = startUploadTraffic([url], body, ca);
+        try {
+          await traffic.waitForMore(30);
+          assert.equal(storing().length, 2);
+          await balanced.all[0]?.stop('SIGKILL');
+          await traffic.waitForMore(30);
+          await balanced.restart(0);
+          await traffic.waitForMore(30);
+        } finally {
+          await traffic.stop();
+        }
+        await assertAllReadable(traffic.stored, body, ca);
+      });
+
+      test('a refusal comes through, and the answers name the address of the balancer', async () => {
+        const { url, ca } = balanced;
+        const slot: Slot = await getSlot({ url }, { size: 5, ca });
+        assert.ok(slot.put.startsWith(`${url}/`) && slot.get.startsWith(`${url}/`));
+        const wrong = await httpRequest(slot.put, { method: 'PUT', body: 'too much of a good thing', ca });
+        assert.equal(wrong.status, 400);
+        assert.equal((await httpRequest(slot.put, { method: 'PUT', body: 'alone', ca })).status, 201);
+        const part = await httpRequest(slot.get, { headers: { Range: 'bytes=1-2' }, ca });
+        assert.deepEqual([part.status, part.text], [206, 'lo']);
+      });
+    });
+  }
+});
+
+describe('several instances at one PostgreSQL and one bucket', { skip: needs('postgresql', 'ceph') }, () => {
+  test('share files, and lose nothing that was answered when one is killed', async (t) => {
+    const [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
+    t.after(() => Promise.all([postgres.remove(), s3.remove()]));
+    const blobs = s3.blobsUrl(await s3.createBucket());
+    const instances = await startInstances({ ledger: await postgres.createSchema(), blobs, env: s3.env });
+    t.after(() => instances.remove());
+    const urls = instances.all.map(({ url }) => url);
+    const body = randomBytes(100_000);
+    const traffic = startUploadTraffic(urls, body);
+    try {
+      await traffic.waitForMore(20);
+      await instances.all[0]?.stop('SIGKILL');
+      await traffic.waitForMore(20);
+      await instances.restart(0);
+      await traffic.waitForMore(20);
+    } finally {
+      await traffic.stop();
+    }
+    for (const url of urls) {
+      const here = traffic.stored.map((link) => new URL(new URL(link).pathname, url).href);
+      await assertAllReadable(here, body);
+    }
+    const cwd = instances.all[1]?.folder ?? '';
+    const { code, stdout, stderr } = await runPorter(['fsck', '-c', 'porter.yml'], { cwd, env: s3.env });
+    assert.equal(code, 0, stdout + stderr);
+  });
+});
+
+interface Swept {
+  /** When it ended, and how long it took, ms. */
+  readonly time: number;
+  readonly ms: number;
+  readonly expired: number;
+}

@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { readdir, rm } from 'node:fs/promises';
+import { after, before, describe, test } from 'node:test';
+import { httpRequest } from '../support/http-client.ts';
+import {
+  createTemporaryFolder,
+  type PorterProcess,
+  runPorter,
+  startPorter,
+} from '../support/porter-process.ts';
+import { getSlot, openSlotConfig } from '../support/slots.ts';
+
+const BODY = randomBytes(10_000);
+
+const startHouse = () => startPorter({ config: { ...openSlotConfig, public_url: 'http://127.0.0.1:5050' } });
+
+/** Links have the public name; the server of these tests is elsewhere. */
+function here({ url }: PorterProcess, link: string): string {
+  return link.replace('http://127.0.0.1:5050', url);
+}
+
+async function storeFor(porter: PorterProcess, jid: string, name = 'picture.jpg'): Promise<string> {
+  const { put, get } = await getSlot(porter, { jid, name, size: BODY.length, type: 'image/jpeg' });
+  assert.equal((await httpRequest(here(porter, put), { method: 'PUT', body: BODY })).status, 201);
+  return here(porter, get);
+}
+
+async function json(porter: PorterProcess, ...args: readonly string[]) {
+  const { code, stdout, stderr } = await porter.runCommand(...args, '--json');
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout);
+}
+
+/** The server may remember a file for a second. */
+function gone({ program }: PorterProcess, link: string): Promise<void> {
+  return program.waitFor('a 404', async () => (await httpRequest(link)).status === 404, 2);
+}
+
+describe('commands beside a running server', { concurrency: true }, () => {
+  let porter: PorterProcess;
+  before(async () => {
+    porter = await startHouse();
+  });
+  after(() => porter.remove());
+
+  test('uploads lists what is there, with links that work', async () => {
+    const get = await storeFor(porter, 'ulla@example.org', 'zwölf Äpfel.jpg');
+    const [upload, ...others] = await json(porter, 'uploads', '--jid', 'ulla@example.org');
+    assert.deepEqual(others, []);
+    assert.deepEqual(
+      [upload.state, upload.owner, upload.name, upload.size, upload.type],
+      ['uploaded', 'ulla@example.org', 'zwölf Äpfel.jpg', BODY.length, 'image/jpeg'],
+    );
+    assert.equal(here(porter, upload.link), get);
+    await getSlot(porter, { jid: 'ulla@example.org', size: 5 });
+    const pending = await json(porter, 'uploads', '--jid', 'ulla@example.org', '--state', 'pending');
+    assert.equal(pending.length, 1);
+  });
+
+  test('delete removes by id and by link, for the running server too', async () => {
+    const [byId, byLink] = [
+      await storeFor(porter, 'dora@example.org'),
+      await storeFor(porter, 'dora@example.org'),
+    ];
+    const listed = (await json(porter, 'uploads', '--jid', 'dora@example.org')) as {
+      id: string;
+      link: string;
+    }[];
+    const id = listed.find(({ link }) => here(porter, link) === byId)?.id ?? '';
+    assert.equal((await httpRequest(byId)).status, 200);
+    assert.deepEqual((await json(porter, 'delete', id)).removed, [id]);
+    await gone(porter, byId);
+    assert.equal((await httpRequest(byLink)).status, 200);
+    assert.equal((await porter.runCommand('delete', byLink)).code, 0);
+    await gone(porter, byLink);
+    const twice = await porter.runCommand('delete', byLink);
+    assert.equal(twice.code, 1);
+    assert.match(twice.stderr, /No such upload/);
+  });
+
+  test('why tells what became of a deleted file, and which rule decides for a JID', async () => {
+    const get = await storeFor(porter, 'will@example.org', 'lost.jpg');
+    assert.equal((await porter.runCommand('delete', get)).code, 0);
+    const file = await porter.runCommand('why', get);
+    assert.equal(file.code, 0);
+    assert.match(file.stdout, /lost\.jpg[\s\S]*deleted/);
+    const person = await porter.runCommand('why', 'will@example.org');
+    assert.match(person.stdout, /may upload: access rule 1/);
+    assert.equal((await porter.runCommand('why', 'https://upload.example.org/files/nothing/x')).code, 1);
+  });
+
+  test('forget removes all of a JID and its name from the records', async () => {
+    const links = [await storeFor(porter, 'fred@example.org'), await storeFor(porter, 'fred@example.org')];
+    const other = await storeFor(porter, 'fredrika@example.org');
+    assert.deepEqual(await json(porter, 'forget', 'fred@example.org'), {
+      owner: 'fred@example.org',
+      removed: 2,
+    });
+    for (const link of links) await gone(porter, link);
+    assert.equal((await httpRequest(other)).status, 200);
+    const users = (await json(porter, 'users')) as { owner: string }[];
+    assert.ok(!users.some(({ owner }) => owner === 'fred@example.org'));
+    const story = await porter.runCommand('why', links[0] ?? '', '--json');
+    assert.doesNotMatch(story.stdout, /fred@example/);
+  });
+});
+
+describe('commands that look at everything, beside a running server', () => {
+  let porter: PorterProcess;
+  before(async () => {
+    porter = await startHouse();
+  });
+  after(() => porter.remove());
+
+  test('users and stats count them', async () => {
+    await storeFor(porter, 'stan@example.org');
+    await storeFor(porter, 'stan@example.org');
+    const users = (await json(porter, 'users')) as { owner: string; uploads: number; bytes: number }[];
+    const stan = users.find(({ owner }) => owner === 'stan@example.org');
+    assert.deepEqual([stan?.uploads, stan?.bytes], [2, 2 * BODY.length]);
+    const stats = await json(porter, 'stats');
+    const sum = users.reduce((total, { bytes }) => total + bytes, 0);
+    assert.deepEqual([stats.bytes, stats.owners], [sum, users.length]);
+  });
+
+  test('cleanup first says what would go, then lets it go', async () => {
+    const get = await storeFor(porter, 'carl@example.org');
+    const dry = await json(porter, 'cleanup', '--dry-run', '--max-age', '0s');
+    assert.ok(dry.expired >= 1);
+    assert.equal((await httpRequest(get)).status, 200);
+    const swept = await json(porter, 'cleanup', '--max-age', '0s');
+    assert.ok(swept.expired >= 1);
+    await gone(porter, get);
+    assert.deepEqual(await json(porter, 'uploads', '--state', 'uploaded'), []);
+  });
+
+  test('fsck finds a file whose bytes are gone, and mends it', async () => {
+    await storeFor(porter, 'fay@example.org');
+    assert.equal((await porter.runCommand('fsck')).code, 0);
+    await rm(`${porter.folder}/data/blobs`, { recursive: true });
+    const found = await porter.runCommand('fsck', '--json');
+    assert.equal(found.code, 1);
+    assert.ok(JSON.parse(found.stdout).list.some(({ kind }: { kind: string }) => kind === 'missing'));
+    assert.equal((await porter.runCommand('fsck', '--repair')).code, 0);
+    assert.equal((await porter.runCommand('fsck')).code, 0);
+    const get = await storeFor(porter, 'fay@example.org');
+    assert.ok((await httpRequest(get)).body.equals(BODY));
+  });
+});
+
+test('a command that only looks makes no new house where there is none', async () => {
+  const folder = await createTemporaryFolder();
+  const { code, stderr } = await runPorter(['stats'], { cwd: folder });
+  assert.equal(code, 1);
+  assert.match(stderr, /no ledger yet/);
+  assert.deepEqual(await readdir(folder), []);
+});
+
+test('wrong usage ends with 2 and says what there is', async () => {
+  const folder = await createTemporaryFolder();
+  for (const args of [
+    ['uploads', '--state', 'lost'],
+    ['forget', 'not a jid@'],
+    ['delete'],
+    ['cleanup', '--max-age', 'soon'],
+    ['nonsense'],
+  ]) {
+    const { code, stderr } = await runPorter(args, { cwd: folder });
+    assert.equal(code, 2, `${args.join(' ')}: ${stderr}`);
+    assert.notEqual(stderr, '');
+  }
+});

@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { needs } from '../peers/peers.ts';
+import { startProsody } from '../peers/prosody.ts';
+import { createTemporaryFolder, runPorter, startPorter } from '../support/porter-process.ts';
+import { freePort } from '../support/ports.ts';
+import { Program } from '../support/program.ts';
+import { assertFindings, runDoctor } from '../support/run-doctor.ts';
+
+const MAIN = join(import.meta.dirname, '../../../src/main.ts');
+const access = [{ jid: '.*', max_file_size: '2 MB' }];
+
+/** A `porter.yml` in a new folder, for a doctor without a server. */
+async function withConfig(
+  config: Record<string, unknown>,
+  work: (file: string, folder: string) => Promise<void>,
+) {
+  const folder = await createTemporaryFolder();
+  const file = join(folder, 'porter.yml');
+  try {
+    await writeFile(file, JSON.stringify(config));
+    await work(file, folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+describe('porter doctor, in the house', { concurrency: 4 }, () => {
+  test('finds that no server runs, and tries out what needs none', async () => {
+    const port = await freePort();
+    await withConfig({ listen: `127.0.0.1:${port}`, access }, async (file) => {
+      const diagnosis = await runDoctor(file);
+      assertFindings(diagnosis, 'fail', {
+        stores: /no ledger yet/,
+        server: /Nobody answers.*is porter serve running/,
+      });
+      assert.equal(diagnosis.code, 1);
+    });
+  });
+
+  test('ends with 2 where the config has a fault, and names its line', async () => {
+    await withConfig({ acess: access }, async (file) => {
+      const { code, output } = await runDoctor(file);
+      assert.equal(code, 2);
+      assert.match(output, /porter\.yml:1.*acess/);
+    });
+  });
+
+  test('finds a folder that the running server cannot write to', async () => {
+    // Not even root can write there.
+    const porter = await startPorter({ config: { storage: { blobs: '/sys/kernel' }, access } });
+    try {
+      const diagnosis = await runDoctor(join(porter.folder, 'porter.yml'));
+      const { checks, texts } = failures(diagnosis.findings);
+      assert.ok(checks.includes('blobs') && checks.includes('server: blobs'), diagnosis.output);
+      assert.match(texts, /must belong to the user that runs Porter/);
+      assert.doesNotMatch(texts, /\/sys/);
+    } finally {
+      await porter.remove();
+    }
+  });
+
+  test('says that nobody may upload, and that clients need an address', async () => {
+    const porter = await startPorter({ config: { slot_api: {} } });
+    try {
+      const diagnosis = await runDoctor(join(porter.folder, 'porter.yml'));
+      assertFindings(diagnosis, 'fail', {});
+      assertFindings(diagnosis, 'warn', { config: /nobody may upload/, public_url: /--url/ });
+      assert.equal(diagnosis.code, 0);
+    } finally {
+      await porter.remove();
+    }
+  });
+
+  test('works through a Unix socket', async () => {
+    const folder = await createTemporaryFolder();
+    const porter = await startPorter({ folder, config: { access } });
+    try {
+      const socket = join(folder, 'porter.sock');
+      await porter.writeConfig({ listen: [`unix:${socket}`, `127.0.0.1:${porter.port}`], access });
+      await porter.stop();
+      const again = await startPorter({
+        folder,
+        port: porter.port,
+        config: { listen: [`unix:${socket}`, `127.0.0.1:${porter.port}`], access },
+      });
+      const diagnosis = await runDoctor(join(folder, 'porter.yml'));
+      await again.remove();
+      assertFindings(diagnosis, 'fail', {});
+    } finally {
+      await porter.remove();
+    }
+  });
+
+  test('leaves no file, no slot and no name behind, also where it is interrupted', async () => {
+    const porter = await startPorter({ config: { access } });
+    try {
+      const file = join(porter.folder, 'porter.yml');
+      assert.equal((await runDoctor(file)).code, 0);
+      const doctor = new Program(process.execPath, [MAIN, 'doctor', '-c', file]);
+      await doctor.waitFor('its first upload', () => doctor.stdout.includes('upload: '));
+      await doctor.stop('SIGINT');
+      const { stdout } = await porter.runCommand('stats', '--json');
+      const { uploads, pendingUploads, owners } = JSON.parse(stdout) as Record<string, number>;
+      assert.deepEqual({ uploads, pendingUploads, owners }, { uploads: 0, pendingUploads: 0, owners: 0 });
+      assert.deepEqual(globSync('data/blobs/*/*', { cwd: porter.folder }), []);
+    } finally {
+      await porter.remove();
+    }
+  });
+
+  test('prints a line for each finding to people', async () => {
+    const porter = await startPorter({ config: { access } });
+    try {
+      const { code, stdout } = await porter.runCommand('doctor');
+      assert.equal(code, 0);
+      assert.match(stdout, /^ok {4}ledger: It answers/m);
+      assert.match(stdout, /^WARN {2}public_url: /m);
+      assert.match(stdout, /All well, with 1 to look at\.\n$/);
+    } finally {
+      await porter.remove();
+    }
+  });
+});
+
+function failures(findings: readonly { check: string; state: string; text: string }[]) {
+  const failed = findings.filter(({ state }) => state === 'fail');
+  return { checks: failed.map(({ check }) => check), texts: failed.map(({ text }) => text).join('\n') };
+}
+
+/** Ten minutes ahead, for all that it tells of the time. */
+const FAST_CLOCK = `
+modules_enabled = { "disco", "roster", "saslauth", "ping", "time" }
+do
+  local datetime = require "util.datetime"
+  local tell = datetime.datetime
+  datetime.datetime = function (time) return tell((time or os.time()) + 600) end
+end
+`;
+
+describe('porter doctor, beside a real Prosody', { skip: needs('prosody') }, () => {
+  const good = { jid: 'upload.localhost', secret: 'a-secret-that-both-know' };
+  const server = (port: number) => ({ server: `127.0.0.1:${port}` });
+
+  test('finds a wrong secret and a component that the server does not know, and lets a good one pass', async () => {
+    const other = { jid: 'files.localhost', secret: 'a-secret-that-nobody-knows' };
+    const prosody = await startProsody({ components: [good, { ...other, secret: 'what-it-really-is' }] });
+    const at = server(prosody.componentPort);
+    const unknown = { jid: 'nowhere.localhost', secret: 'what-does-it-matter' };
+    const porter = await startPorter({
+      config: {
+        access,
+        public_url: 'http://localhost',
+        component: [good, other, unknown].map((one) => ({ ...one, ...at })),
+      },
+    });
+    try {
+      await porter.program.waitFor('its stream', () =>
+        porter.program.output.includes('component stream is up'),
+      );
+      const diagnosis = await runDoctor(join(porter.folder, 'porter.yml'), ['--url', porter.url]);
+      assertFindings(diagnosis, 'fail', {
+        'component files.localhost': /refuses the secret of files\.localhost: component\.secret must be/,
+        'component nowhere.localhost': /knows no component nowhere\.localhost: add Component/,
+      });
+      const passed = diagnosis.findings.find(({ check }) => check === 'component upload.localhost');
+      assert.equal(passed?.state, 'ok', diagnosis.output);
+    } finally {
+      await porter.remove();
+      await prosody.stop();
+    }
+  });
+
+  test('logs in by itself where no server runs', async () => {
+    const prosody = await startProsody({ components: [good] });
+    const port = await freePort();
+    const component = { ...good, ...server(prosody.componentPort) };
+    try {
+      await withConfig(
+        { listen: `127.0.0.1:${port}`, access, public_url: 'http://localhost', component },
+        async (file) => {
+          const { findings, output: told } = await runDoctor(file);
+          const passed = findings.find(({ check }) => check === 'component upload.localhost');
+          assert.deepEqual([passed?.state, passed?.text], ['ok', 'The XMPP server lets it in.'], told);
+        },
+      );
+    } finally {
+      await prosody.stop();
+    }
+  });
+
+  test('finds that nothing takes components where the config says', async () => {
+    const [port, nobody] = [await freePort(), await freePort()];
+    const component = { ...good, ...server(nobody) };
+    await withConfig(
+      { listen: `127.0.0.1:${port}`, access, public_url: 'http://localhost', component },
+      async (file) => {
+        const { findings, output: told } = await runDoctor(file);
+        const found = findings.find(({ check }) => check === 'component upload.localhost');
+        assert.equal(found?.state, 'fail');
+        assert.match(found?.text ?? '', /Nothing listens at 127\.0\.0\.1/, told);
+      },
+    );
+  });
+
+  for (const [how, running] of [
+    ['through the running server', true],
+    ['by itself', false],
+  ] as const) {
+    test(`finds a clock that is ten minutes ahead, ${how}`, async () => {
+      const prosody = await startProsody({ components: [good], global: FAST_CLOCK });
+      const component = { ...good, ...server(prosody.componentPort) };
+      const config = { access, public_url: 'http://localhost', component };
+      const porter = await startPorter({ config });
+      try {
+        if (running) {
+          await porter.program.waitFor('its stream', () =>
+            porter.program.output.includes('component stream is up'),
+          );
+        } else await porter.stop();
+        const { findings, output: told } = await runDoctor(join(porter.folder, 'porter.yml'), [
+          '--url',
+          porter.url,
+        ]);
+        const found = findings.find(({ check }) => check === 'clock of the XMPP server (upload.localhost)');
+        assert.equal(found?.state, 'fail', told);
+        assert.match(found?.text ?? '', /(?:10 min|9 min 59 s).* ahead of this machine's/, told);
+      } finally {
+        await porter.remove();
+        await prosody.stop();
+      }
+    });
+  }
+});
+
+test('porter doctor --help shows an example', async () => {
+  const { code, stdout } = await runPorter(['doctor', '--help']);
+  assert.equal(code, 0);
+  assert.match(stdout, /porter doctor -c/);
+});

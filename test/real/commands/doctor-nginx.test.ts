@@ -1,0 +1,270 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { createSelfSigned } from '../../support/self-signed-certificate.ts';
+import { startNginx } from '../peers/nginx.ts';
+import { needs } from '../peers/peers.ts';
+import { replaceInSnippet, type WebServer } from '../peers/web-server.ts';
+import { type PorterProcess, startPorter } from '../support/porter-process.ts';
+import { freePorts } from '../support/ports.ts';
+import { assertFindings, runDoctor } from '../support/run-doctor.ts';
+
+const SNIPPET = join(import.meta.dirname, '../../../contrib/nginx/porter.conf');
+const LETSENCRYPT = '/etc/letsencrypt/live/upload.example.org';
+const DAY = 86_400_000;
+
+/** What an admin gets wrong in the snippet of ours. */
+interface Fault {
+  /** Replaced in the snippet, besides what every server of the test needs. */
+  readonly changes?: Readonly<Record<string, string>>;
+  readonly certificate?: 'good' | 'other' | 'expired' | 'ending' | 'unknown';
+  /** In porter.yml, where it is not that of all. */
+  readonly config?: Readonly<Record<string, unknown>>;
+  readonly scheme?: 'http' | 'https';
+  readonly args?: readonly string[];
+  /** What doctor finds wrong, by name, with words that say what to do; nothing else. */
+  readonly fails?: Readonly<Record<string, RegExp>>;
+  readonly warns?: Readonly<Record<string, RegExp>>;
+}
+
+/** Doors whose links an XMPP server makes. */
+const SIGNED = {
+  external: { secret: 'a-secret-of-prosody' },
+  file_share: { secret: 'another-secret-of-prosody' },
+};
+
+const PROXY = 'proxy_set_header Connection        "";';
+
+const faults: Readonly<Record<string, Fault>> = {
+  'nothing where nothing is wrong': {},
+  'a body limit of 1 MB': {
+    changes: { 'client_max_body_size 0;': '' },
+    fails: { 'body limit': /\(413\).*client_max_body_size 0/ },
+  },
+  'a body limit above what was tried with bytes': {
+    changes: { 'client_max_body_size 0;': 'client_max_body_size 20m;' },
+    fails: { 'body limit': /100 MiB \(413\)/ },
+  },
+  'request buffering': {
+    changes: { 'proxy_request_buffering off;': 'proxy_request_buffering on;' },
+    fails: { 'request buffering': /proxy_request_buffering off/ },
+  },
+  'a Content-Type that is dropped': {
+    changes: { [PROXY]: `${PROXY}\nproxy_set_header Content-Type "";` },
+    fails: { 'Content-Type': /takes it away/ },
+  },
+  'a missing X-Forwarded-Proto': {
+    changes: { 'proxy_set_header X-Forwarded-Proto $scheme;': '' },
+    warns: {
+      'X-Forwarded-Proto': /Clients come by https, but Porter hears http.*X-Forwarded-Proto \$scheme/,
+    },
+  },
+  'a missing X-Forwarded-Proto that spoils links, because public_url is not set': {
+    changes: { 'proxy_set_header X-Forwarded-Proto $scheme;': '' },
+    config: { public_url: undefined },
+    args: ['--url', 'PUBLIC'],
+    fails: { 'X-Forwarded-Proto': /Links would begin with http\./ },
+  },
+  'a name that is not passed on, where public_url is not set': {
+    changes: {
+      'proxy_set_header Host              $host;': '',
+      'proxy_set_header X-Forwarded-Host  $host;': '',
+    },
+    config: { public_url: undefined },
+    args: ['--url', 'PUBLIC'],
+    fails: { Host: /Links would name 127\.0\.0\.1.*instead of localhost/ },
+  },
+  'a web server on another port than public_url says': {
+    config: { public_url: 'https://localhost:NOBODY' },
+    fails: { public_url: /Nothing listens at localhost:\d+: is it the right port/ },
+  },
+  'a web server that passes requests on to a wrong port': {
+    changes: { 'proxy_pass http://127.0.0.1:': 'proxy_pass http://127.0.0.1:1; # ' },
+    fails: { 'way to Porter (public_url)': /answers 503: it does not reach Porter.*proxy_pass/ },
+  },
+  'another program at public_url': {
+    changes: { 'location / {': 'location / { return 404 "nothing here"; } location /nowhere/ {' },
+    fails: { 'way to Porter (public_url)': /\(status 404\), but it is not this Porter/ },
+  },
+  'a certificate for another name': {
+    certificate: 'other',
+    fails: { 'certificate of public_url': /not for localhost, but for files\.example/ },
+  },
+  'a certificate that ran out': {
+    certificate: 'expired',
+    fails: { 'certificate of public_url': /ran out on/ },
+  },
+  'a certificate that nobody trusts': {
+    certificate: 'unknown',
+    fails: { 'certificate of public_url': /self-signed/ },
+  },
+  'plain http where public_url says https': {
+    changes: { ' ssl;': ';' },
+    fails: { 'https of public_url': /takes plain http where https is meant/ },
+  },
+  'https where public_url says http': {
+    scheme: 'http',
+    fails: { 'way to Porter (public_url)': /begins with http: write https/ },
+  },
+  'http that is sent on to https': {
+    changes: { ' ssl;': ';', 'location / {': 'location / { return 301 https://$host$request_uri;' },
+    scheme: 'http',
+    fails: { 'way to Porter (public_url)': /sends http on to https/ },
+  },
+  'a slot API that is open to strangers, because X-Forwarded-For is missing': {
+    changes: { 'proxy_set_header X-Forwarded-For   $proxy_add_x_forwarded_for;': '' },
+    fails: { 'slot API': /open to strangers/, 'X-Forwarded-For': /takes 127\.0\.0\.1 for the client/ },
+    warns: { metrics: /Everybody can read them/ },
+  },
+  'a query that is dropped': {
+    changes: { 'location / {': 'location / { set $args "";' },
+    config: SIGNED,
+    fails: { query: /the signatures of links/ },
+  },
+  'an Authorization that is dropped': {
+    changes: { [PROXY]: `${PROXY}\nproxy_set_header Authorization "";` },
+    config: SIGNED,
+    fails: { Authorization: /with it tokens and passwords/ },
+  },
+  'signed links that are not passed on': {
+    changes: { 'location / {': 'location /upload/ { return 404; } location / {' },
+    config: SIGNED,
+    fails: { 'door external': /the web server must pass \/upload\/ on/ },
+  },
+  'messages that are not passed on': {
+    changes: { 'location / {': 'location /msg/ { return 404; } location / {' },
+    warns: { 'messages at /msg/': /answered 404.*must pass \/msg\/ on/ },
+  },
+  'a certificate that is about to run out': {
+    certificate: 'ending',
+    warns: { 'certificate of public_url': /runs out in [45] days/ },
+  },
+  'compressed downloads': {
+    changes: { [PROXY]: `${PROXY}\ngzip on; gzip_types text/plain; gzip_proxied any;` },
+    fails: {
+      compression: /compresses files \(gzip\)/,
+      'header etag': /arrives as W\//,
+      'header accept-ranges': /does not arrive/,
+      HEAD: /length none/,
+    },
+  },
+  'ranges that are taken away': {
+    changes: { [PROXY]: `${PROXY}\nproxy_set_header Range "";\nproxy_force_ranges off;` },
+    fails: { Range: /200 with 1600000 bytes/ },
+  },
+  'safe headers that are taken away': {
+    changes: { [PROXY]: `${PROXY}\nproxy_hide_header X-Content-Type-Options;` },
+    fails: { 'header x-content-type-options': /browsers may run what strangers upload/ },
+  },
+  'CORS that is added a second time': {
+    changes: { [PROXY]: `${PROXY}\nadd_header Access-Control-Allow-Origin * always;` },
+    fails: {
+      'header access-control-allow-origin': /arrives as \*, \*/,
+      'CORS on errors': /Access-Control-Allow-Origin \*, \*/,
+    },
+  },
+  "the web server's own page in the place of an error": {
+    changes: { [PROXY]: `${PROXY}\nproxy_intercept_errors on; error_page 404 /none;` },
+    fails: { 'missing files': /gives 404 with \d+ bytes/ },
+  },
+  'preflights that the web server answers itself': {
+    changes: { 'location / {': 'if ($request_method = OPTIONS) { return 405; } location / {' },
+    fails: { preflight: /405/ },
+  },
+  'a disk with less room than is asked for': {
+    args: ['--min-free', '8000 TiB'],
+    fails: { 'disk space for blobs': /nearly full/, 'disk space for the ledger': /nearly full/ },
+  },
+  'downloads from elsewhere that lead nowhere': {
+    config: { download_url: 'http://localhost:NOBODY' },
+    fails: { download: /broke off: ECONNREFUSED/, 'missing files': /broke off/, removal: /broke off/ },
+  },
+};
+
+describe('porter doctor, through a real nginx', { skip: needs('nginx'), concurrency: 4 }, () => {
+  const names = Object.keys(faults);
+  let folder = '';
+  let porter: PorterProcess;
+  let nginx: WebServer;
+  let ports: number[] = [];
+  let nobody = 0;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'porter-doctor-'));
+    [nobody = 0, ...ports] = await freePorts(names.length + 1);
+    porter = await startPorter({ config: SETTINGS });
+    await writeCertificates(folder);
+    const snippet = await readFile(SNIPPET, 'utf8');
+    const servers = names.map((name, place) => serverWith(faults[name] ?? {}, ports[place] ?? 0, snippet));
+    nginx = await startNginx(ports[0] ?? 0, servers.join('\n'));
+  });
+  after(async () => {
+    await nginx?.stop();
+    await porter?.remove();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  function serverWith({ changes = {}, certificate = 'good' }: Fault, port: number, snippet: string): string {
+    const fitted = replaceInSnippet(snippet, {
+      '127.0.0.1:5050': `127.0.0.1:${porter.port}`,
+      [`${LETSENCRYPT}/fullchain.pem`]: join(folder, `${certificate}.crt`),
+      [`${LETSENCRYPT}/privkey.pem`]: join(folder, `${certificate}.key`),
+      'server_name upload.example.org;': 'server_name localhost;',
+      'listen 443 ssl;': `listen 127.0.0.1:${port} ssl;`,
+      'listen [::]:443 ssl;': '',
+      '$host;': '$http_host;',
+    });
+    const own = Object.entries(changes).map(([from, to]) => [from.replace('$host;', '$http_host;'), to]);
+    return replaceInSnippet(fitted, Object.fromEntries(own) as Record<string, string>);
+  }
+
+  async function consultOn(name: string, fault: Fault) {
+    const place = names.indexOf(name);
+    const url = `${fault.scheme ?? 'https'}://localhost:${ports[place]}`;
+    const config = JSON.stringify({
+      listen: `127.0.0.1:${porter.port}`,
+      ...SETTINGS,
+      public_url: url,
+      ...fault.config,
+    });
+    const file = join(porter.folder, `doctor-${place}.yml`);
+    await writeFile(file, config.replaceAll('NOBODY', String(nobody)));
+    const args = (fault.args ?? []).map((arg) => arg.replace('PUBLIC', url));
+    return runDoctor(file, args, { NODE_EXTRA_CA_CERTS: join(folder, 'trusted.crt') });
+  }
+
+  for (const [name, fault] of Object.entries(faults)) {
+    test(`finds ${name}`, async () => {
+      const diagnosis = await consultOn(name, fault);
+      assertFindings(diagnosis, 'fail', fault.fails ?? {});
+      assertFindings(diagnosis, 'warn', fault.warns ?? {});
+      assert.equal(diagnosis.code, fault.fails === undefined ? 0 : 1, diagnosis.output);
+    });
+  }
+});
+
+const SETTINGS = {
+  ...SIGNED,
+  slot_api: {},
+  access: [{ jid: '.*', max_file_size: '100 MiB' }],
+  messages: {},
+};
+
+async function writeCertificates(folder: string): Promise<void> {
+  const certificates = {
+    good: createSelfSigned(['localhost']),
+    other: createSelfSigned(['files.example']),
+    // The first name is who made it: trust goes by that.
+    expired: createSelfSigned(['expired.example', 'localhost'], Date.now() - DAY),
+    ending: createSelfSigned(['ending.example', 'localhost'], Date.now() + 5 * DAY),
+    unknown: createSelfSigned(['unknown.example', 'localhost']),
+  };
+  const trusted = ['good', 'other', 'expired', 'ending'] as const;
+  for (const [name, { cert, key }] of Object.entries(certificates)) {
+    await writeFile(join(folder, `${name}.crt`), cert);
+    await writeFile(join(folder, `${name}.key`), key);
+  }
+  await writeFile(join(folder, 'trusted.crt'), trusted.map((name) => certificates[name].cert).join(''));
+}

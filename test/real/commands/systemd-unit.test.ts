@@ -1,0 +1,12 @@
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { needs } from '../peers/peers.ts';
+import { runProgram } from '../support/program.ts';
+
+const UNIT = join(import.meta.dirname, '../../../contrib/systemd/porter.service');
+
+test('systemd finds nothing to say about the unit', { skip: needs('systemd') }, async () => {
+  const { code, stdout, stderr } = await runProgram('systemd-analyze', ['verify', UNIT]);
+  assert.deepEqual([code, stdout, stderr], [0, '', '']);
+});

@@ -1,0 +1,4 @@
+import { startProsody } from '../peers/prosody.ts';
+import { testCallbacks } from './callbacks-suite.ts';
+
+testCallbacks('prosody', startProsody);

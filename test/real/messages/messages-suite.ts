@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { encodeForm } from '../../support/form.ts';
+import { needs, type PeerName } from '../peers/peers.ts';
+import type { SlixmppClient } from '../peers/slixmpp.ts';
+import type { XmppServer, XmppServerOptions } from '../peers/xmpp-server.ts';
+import { type HttpResponse, httpRequest } from '../support/http-client.ts';
+import { type PorterProcess, runPorter, startPorter } from '../support/porter-process.ts';
+import { freePort } from '../support/ports.ts';
+import { createXmppTestbed, PASSWORD, type XmppTestbed } from '../support/xmpp-testbed.ts';
+
+const BOT = 'bot.localhost';
+const SECRET = 'a secret of twenty characters';
+const TOKEN = 'a-token-of-twenty-three';
+const ALERTS = `alerts@${BOT}`;
+const ROOM = 'lounge@conference.localhost';
+const PATIENCE = 90;
+
+interface Heard {
+  readonly from: string;
+  readonly resource: string;
+  readonly body: string;
+  readonly url: string;
+}
+
+/** Messages from scripts through any XMPP server that has rooms, to a real client. */
+export function testMessages(
+  name: PeerName,
+  startServer: (options: XmppServerOptions) => Promise<XmppServer>,
+): void {
+  describe(`messages through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
+    let stage: XmppTestbed;
+    let server: XmppServer;
+    let porter: PorterProcess;
+    let juliet: SlixmppClient;
+
+    const start = (place: { folder?: string; port: number }) =>
+      startPorter({
+        ...place,
+        env: { NODE_EXTRA_CA_CERTS: stage.certificate.cert },
+        config: {
+          public_url: `http://127.0.0.1:${place.port}`,
+          component: { jid: BOT, secret: SECRET, server: `127.0.0.1:${server.componentPort}` },
+          access: [{ jid: 'localhost$', max_file_size: '1 MiB' }],
+          messages: {
+            server: `localhost:${server.clientPort}`,
+            answer_timeout: '60s',
+            bounce_wait: '10s',
+            tokens: [
+              { token: TOKEN, from: ALERTS, to: ['@localhost$', '@conference\\.localhost$'], queue: true },
+            ],
+          },
+        },
+      });
+    const isReady = async () => (await httpRequest(`${porter.url}/readyz`)).status === 200;
+
+    before(async () => {
+      stage = await createXmppTestbed();
+      server = await startServer({ components: [{ jid: BOT, secret: SECRET }], tls: stage.certificate });
+      for (const user of ['romeo', 'juliet']) await server.register(user, PASSWORD);
+      porter = await start({ port: await freePort() });
+      await porter.program.waitFor('the stream', isReady, PATIENCE);
+      juliet = await stage.login(server, 'juliet');
+    });
+
+    after(async () => {
+      await juliet?.logout();
+      await porter?.remove();
+      await server?.stop();
+      await stage?.remove();
+    });
+
+    const ROMEO = `Basic ${btoa(`romeo@localhost:${PASSWORD}`)}`;
+    const BEARER = `Bearer ${TOKEN}`;
+    const post = (
+      path: string,
+      body: string | Buffer,
+      headers: Record<string, string>,
+    ): Promise<HttpResponse> =>
+      httpRequest(`${porter.url}/msg/${path}`, {
+        method: 'POST',
+        body,
+        headers: { 'Content-Type': 'text/plain', ...headers },
+      });
+    const heard = () => juliet.run<Heard & { error?: never }>('receive', { seconds: PATIENCE });
+
+    test('come from an account that exists nowhere but on the server', async () => {
+      const text = 'Wherefore art thou? <&> "\'  \u{1f339}\n2nd line';
+      const sent = await post('juliet?wait=0', text, { Authorization: ROMEO });
+      assert.equal(sent.status, 201, sent.text);
+      const { from, body } = await heard();
+      assert.deepEqual([from, body], ['romeo@localhost', text]);
+      const wrong = await post('juliet', 'x', { Authorization: `Basic ${btoa('romeo@localhost:no')}` });
+      assert.equal(wrong.status, 401);
+      assert.match(String(wrong.headers['www-authenticate']), /^Basic realm=/);
+    });
+
+    test('bring a picture along, and its link has the right bytes', async () => {
+      const picture = randomBytes(500_000);
+      const { body, headers } = await encodeForm((form) => {
+        form.append('file', new File([picture], 'Früh.png', { type: 'image/png' }));
+        form.append('to', 'juliet@localhost');
+        form.append('body', 'Look!');
+      });
+      const sent = await post('?wait=0', body, {
+        ...headers,
+        Authorization: BEARER,
+        Accept: 'application/json',
+      });
+      assert.equal(sent.status, 201, sent.text);
+      const text = await heard();
+      assert.deepEqual([text.from, text.body], [ALERTS, 'Look!']);
+      const link = await heard();
+      assert.equal(link.url, link.body, 'clients show what XEP-0066 says');
+      const file = await httpRequest(link.url);
+      assert.equal(file.headers['content-type'], 'image/png');
+      assert.ok(file.body.equals(picture));
+      const answer = JSON.parse(sent.text) as { messages: { link?: string }[] };
+      assert.equal(answer.messages[1]?.link, link.url);
+    });
+
+    test('with a file that is too large are not sent at all', async () => {
+      const { body, headers } = await encodeForm((form) => {
+        form.append('body', 'Nobody reads this.');
+        form.append('file', new File([new Uint8Array(2_000_000)], 'large.bin'));
+      });
+      const refused = await post('juliet', body, { ...headers, Authorization: ROMEO });
+      assert.equal(refused.status, 413, refused.text);
+      await post('juliet?wait=0', 'after it', { Authorization: ROMEO });
+      assert.equal((await heard()).body, 'after it');
+    });
+
+    test('to somebody who does not exist are told to have come back', async () => {
+      const bounced = await post('nobody@localhost', 'x', {
+        Authorization: BEARER,
+        Accept: 'application/json',
+      });
+      assert.equal(bounced.status, 502, bounced.text);
+      assert.equal(JSON.parse(bounced.text).code, 'bounced');
+      assert.match(JSON.parse(bounced.text).condition, /^[a-z-]+$/);
+    });
+
+    test('go into rooms, from HTTP and from the shell', async () => {
+      await juliet.run('join', { room: ROOM, nick: 'juliet' });
+      const form = new URLSearchParams({ to: ROOM, type: 'groupchat', nick: 'Bot', body: 'From HTTP' });
+      const sent = await post('', String(form), {
+        Authorization: BEARER,
+        'Content-Type': 'application/x-www-form-urlencoded',
+      });
+      assert.equal(sent.status, 201, sent.text);
+      const { from, resource, body } = await heard();
+      assert.deepEqual([from, resource, body], [ROOM, 'Bot', 'From HTTP']);
+      await writeFile(join(porter.folder, 'chart.png'), randomBytes(1000));
+      const shell = await runPorter(
+        ['send', ROOM, '--type', 'groupchat', '--nick', 'Bot', '-m', 'From the shell', '-f', 'chart.png'],
+        { cwd: porter.folder },
+      );
+      assert.equal(shell.code, 0, shell.stderr);
+      assert.equal((await heard()).body, 'From the shell');
+      const link = await heard();
+      assert.equal((await httpRequest(link.url)).body.length, 1000);
+      assert.match(shell.stdout, new RegExp(`${ROOM}: sent\\n${ROOM}: sent ${link.url}\\n`));
+    });
+
+    test('wait in their order while server and Porter are killed', async () => {
+      await juliet.logout();
+      await server.kill();
+      const send = async (text: string) => {
+        const { status } = await post('juliet@localhost?wait=0', text, {
+          Authorization: BEARER,
+          'Idempotency-Key': text,
+        });
+        // What was under way when the server died is unknown once; its key keeps the answer.
+        return status;
+      };
+      await porter.program.waitFor('the end of the stream', async () => !(await isReady()), PATIENCE);
+      const texts = ['one', 'two', 'three'];
+      for (const text of texts) assert.equal(await send(text), 202, text);
+      const account = await post('juliet', 'x', { Authorization: ROMEO });
+      assert.equal(account.status, 503, 'who does not queue is told at once');
+      await porter.stop('SIGKILL');
+      await server.start();
+      juliet = await stage.login(server, 'juliet');
+      porter = await start({ folder: porter.folder, port: porter.port });
+      const { messages } = await juliet.run<{ messages: [string, string][]; error?: never }>('collect', {
+        count: 3,
+      });
+      assert.deepEqual(
+        messages,
+        texts.map((text) => [ALERTS, text]),
+      );
+      assert.equal(await send('one'), 202, 'a retry after all of this is not sent again');
+      await porter.program.waitFor(
+        'an empty queue',
+        async () => {
+          const { text } = await httpRequest(`${porter.url}/metrics`);
+          return /^porter_queued\{queue="outbox"\} 0$/m.test(text);
+        },
+        PATIENCE,
+      );
+    });
+  });
+}

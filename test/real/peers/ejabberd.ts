@@ -1,0 +1,137 @@
+import { globSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { parse, stringify } from 'yaml';
+import { httpRequest } from '../support/http-client.ts';
+import { freePorts, startServerProgram } from '../support/ports.ts';
+import type { Program } from '../support/program.ts';
+import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
+
+export interface EjabberdOptions extends XmppServerOptions {
+  /** Further entries of `modules`, as YAML (or JSON) of two spaces' indent. */
+  readonly modules?: string;
+  /** Further entries of `listen`, likewise. */
+  readonly listeners?: string;
+  readonly logLevel?: 'info' | 'warning';
+}
+
+export type Ejabberd = XmppServer;
+
+interface Layout extends EjabberdOptions {
+  readonly domain: string;
+  readonly clientPort: number;
+  readonly componentPort: number;
+  /** Accounts are registered over HTTP: a second Erlang for each would take a second. */
+  readonly apiPort: number;
+}
+
+/** ejabberd; ready within a second or two. */
+export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejabberd> {
+  const folder = await mkdtemp(join(tmpdir(), 'porter-ejabberd-'));
+  const [clientPort = 0, freeComponentPort = 0, apiPort = 0] = await freePorts(3);
+  const { componentPort = freeComponentPort } = options;
+  const layout: Layout = {
+    ...options,
+    domain: options.domain ?? 'localhost',
+    clientPort,
+    componentPort,
+    apiPort,
+  };
+  await mkdir(join(folder, 'logs'));
+  await writeFile(join(folder, 'ejabberd.yml'), withLines(writeConfig(layout), layout));
+  await writeFile(join(folder, 'inetrc'), '{lookup, ["file", "native"]}.\n');
+
+  const launch = () => startErlangNode(folder, [clientPort, componentPort, apiPort]);
+  let program = await launch();
+  const earlier: string[] = [];
+  return {
+    domain: layout.domain,
+    clientPort,
+    componentPort,
+    async register(user, password) {
+      const body = JSON.stringify({ user, host: layout.domain, password });
+      const headers = { 'Content-Type': 'application/json' };
+      const answer = await httpRequest(`http://127.0.0.1:${apiPort}/api/register`, {
+        method: 'POST',
+        headers,
+        body,
+      });
+      if (answer.status !== 200) throw new Error(`ejabberd register: ${answer.status} ${answer.text}`);
+    },
+    async kill() {
+      await program.stop('SIGKILL');
+      earlier.push(program.output);
+    },
+    async start() {
+      program = await launch();
+    },
+    log: () => [...earlier, program.output].join(''),
+    async stop() {
+      await program.stop('SIGKILL');
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** As `ejabberdctl foreground` does it, but without a name in the network, so that nothing stays behind. */
+export function startErlangNode(folder: string, ports: readonly number[]): Promise<Program> {
+  const [module = ''] = globSync('/usr/lib/*/ejabberd-*');
+  const args = ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'];
+  return startServerProgram(ports, 'erl', args, {
+    cwd: folder,
+    env: {
+      ERL_LIBS: dirname(module),
+      ERL_INETRC: join(folder, 'inetrc'),
+      ERL_CRASH_DUMP: join(folder, 'crash.dump'),
+      EJABBERD_CONFIG_PATH: join(folder, 'ejabberd.yml'),
+      EJABBERD_LOG_PATH: join(folder, 'logs', 'ejabberd.log'),
+    },
+  });
+}
+
+interface Config {
+  readonly listen: readonly { readonly port: number }[];
+  readonly modules: Readonly<Record<string, unknown>>;
+}
+
+/** Merges the lines as an admin would: one `listen`, one `modules`. They take the component port for themselves. */
+function withLines(text: string, { initSnippet, componentPort }: Layout): string {
+  if (initSnippet === undefined) return text;
+  const [own, added] = [parse(text) as Config, parse(initSnippet) as Config];
+  const others = own.listen.filter(({ port }) => port !== componentPort);
+  return stringify({
+    ...own,
+    listen: [...others, ...added.listen],
+    modules: { ...own.modules, ...added.modules },
+  });
+}
+
+function writeConfig(layout: Layout): string {
+  const { domain, components = [], tls, modules = '', listeners = '', logLevel = 'info' } = layout;
+  const hosts = components.map(({ jid, secret }) => `      "${jid}": {password: "${secret}"}`);
+  const extra = components.map(({ jid }) => `"${jid}"`).join(', ');
+  const c2s = tls ? 'starttls_required: true' : 'starttls: false';
+  return `
+hosts: ["${domain}"]
+loglevel: ${logLevel}
+${tls ? `certfiles: ["${tls.cert}", "${tls.key}"]` : ''}
+listen:
+  - {port: ${layout.clientPort}, ip: "127.0.0.1", module: ejabberd_c2s, ${c2s}}
+  - {port: ${layout.apiPort}, ip: "127.0.0.1", module: ejabberd_http, request_handlers: {/api: mod_http_api}}
+${listeners}
+  - port: ${layout.componentPort}
+    ip: "127.0.0.1"
+    module: ejabberd_service
+    access: all
+    hosts:
+${hosts.length === 0 ? '      "none.invalid": {password: "none"}' : hosts.join('\n')}
+api_permissions:
+  tests: {from: [mod_http_api], who: all, what: [register]}
+modules:
+  mod_disco: {extra_domains: [${extra}]}
+  mod_roster: {}
+  mod_ping: {}
+${modules}
+`;
+}

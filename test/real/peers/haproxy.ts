@@ -1,0 +1,12 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createServerFolder, startWebServer, type WebServer } from './web-server.ts';
+
+/** HAProxy with this config, one of whose frontends listens on `port`. */
+export async function startHaproxy(port: number, text: string): Promise<WebServer> {
+  const folder = await createServerFolder('haproxy');
+  const config = join(folder, 'haproxy.cfg');
+  await writeFile(config, text);
+  const args = ['-db', '-f', config];
+  return startWebServer({ command: 'haproxy', args, check: [...args, '-c'], folder, port });
+}

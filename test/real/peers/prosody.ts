@@ -1,0 +1,107 @@
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts, startServerProgram } from '../support/ports.ts';
+import { runProgram } from '../support/program.ts';
+import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
+
+export interface ProsodyOptions extends XmppServerOptions {
+  /** Put before the first host: settings of the whole server. */
+  readonly global?: string;
+  /** Put at the end of the config as it is. */
+  readonly extra?: string;
+  readonly logLevel?: 'info' | 'warn';
+}
+
+/** For `extra`: rooms that are open as soon as somebody joins. */
+export const OPEN_ROOMS = 'Component "conference.localhost" "muc"\n  muc_room_locking = false\n';
+
+export interface Prosody extends XmppServer {
+  /** Before any of them logs in: as `register`, but in no time. */
+  registerMany(users: readonly string[], password: string): Promise<void>;
+}
+
+/** Prosody; ready within a tenth of a second. */
+export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
+  const folder = await mkdtemp(join(tmpdir(), 'porter-prosody-'));
+  const [clientPort = 0, freeComponentPort = 0] = await freePorts(2);
+  const { componentPort = freeComponentPort } = options;
+  const domain = options.domain ?? 'localhost';
+  const config = join(folder, 'prosody.cfg.lua');
+  await mkdir(join(folder, 'data'));
+  await chmod(folder, 0o755);
+  await writeFile(config, writeConfig(folder, { ...options, domain, clientPort, componentPort }));
+
+  // It opens the other port only where it has components of others.
+  const isForComponents = (options.components?.length ?? 0) > 0 || options.initSnippet !== undefined;
+  const ports = isForComponents ? [clientPort, componentPort] : [clientPort];
+  const launch = () => startServerProgram(ports, 'prosody', ['-F', '--config', config]);
+  let program = await launch();
+  const earlier: string[] = [];
+  return {
+    domain,
+    clientPort,
+    componentPort,
+    async register(user, password) {
+      const args = ['--config', config, 'register', user, domain, password];
+      const { code, stdout, stderr } = await runProgram('prosodyctl', args);
+      if (code !== 0) throw new Error(`prosodyctl register: ${stdout}${stderr}`);
+    },
+    async registerMany(users, password) {
+      const accounts = join(folder, 'data', domain, 'accounts');
+      await mkdir(accounts, { recursive: true });
+      // What its own `register` writes for plain names of letters and digits.
+      const account = `return { ["password"] = "${password}"; };\n`;
+      for (const user of users) await writeFile(join(accounts, `${user}.dat`), account);
+    },
+    async kill() {
+      await program.stop('SIGKILL');
+      earlier.push(program.output);
+    },
+    async start() {
+      program = await launch();
+    },
+    log: () => [...earlier, program.output].join(''),
+    async stop() {
+      await program.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Layout extends ProsodyOptions {
+  readonly domain: string;
+  readonly clientPort: number;
+  readonly componentPort: number;
+}
+
+function writeConfig(folder: string, layout: Layout): string {
+  const { domain, components = [], tls } = layout;
+  const items = components.map(({ jid }) => `{ "${jid}", "HTTP File Upload" }`).join(', ');
+  const sections = components.map(
+    ({ jid, secret }) => `Component "${jid}"\n  component_secret = "${secret}"`,
+  );
+  return `
+run_as_root = true
+pidfile = "${folder}/prosody.pid"
+data_path = "${folder}/data"
+plugin_paths = { "/usr/lib/prosody/modules" }
+interfaces = { "127.0.0.1" }
+c2s_ports = { ${layout.clientPort} }
+component_ports = { ${layout.componentPort} }
+component_interfaces = { "127.0.0.1" }
+modules_enabled = { "disco", "roster", "saslauth", "tls", "ping", "carbons" }
+modules_disabled = { "s2s" }
+authentication = "internal_plain"
+c2s_require_encryption = ${tls !== undefined}
+allow_unencrypted_plain_auth = true
+log = { { levels = { min = "${layout.logLevel ?? 'info'}" }, to = "console" } }
+${tls ? `ssl = { certificate = "${tls.cert}", key = "${tls.key}" }` : ''}
+${layout.global ?? ''}
+VirtualHost "${domain}"
+  ${items === '' ? '' : `disco_items = { ${items} }`}
+${sections.join('\n')}
+${layout.initSnippet ?? ''}
+${layout.extra ?? ''}
+`;
+}

@@ -1,0 +1,73 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sendFileWithGo, startGoListener } from '../peers/go-sendxmpp.ts';
+import { type Account, SlixmppClient } from '../peers/slixmpp.ts';
+import type { XmppServer } from '../peers/xmpp-server.ts';
+import { type CertificateFiles, writeCertificate } from './certificate-files.ts';
+import { createTemporaryFolder } from './porter-process.ts';
+
+/** Where real people meet over a real XMPP server: a folder, and a certificate for localhost that all of them believe. */
+export interface XmppTestbed {
+  readonly folder: string;
+  readonly certificate: CertificateFiles;
+  /** The certificate to believe, PEM. */
+  readonly ca: string;
+  /** A file of its own with this name; its path. */
+  createFile(name: string, content: string): Promise<string>;
+  account(server: XmppServer, user: string): Account;
+  login(server: XmppServer, user: string): Promise<SlixmppClient>;
+  remove(): Promise<void>;
+}
+
+/** Of every account of a stage. */
+export const PASSWORD = 'pw';
+
+export async function createXmppTestbed(): Promise<XmppTestbed> {
+  const folder = await createTemporaryFolder();
+  const certificate = await writeCertificate(folder, ['localhost']);
+  const account = ({ clientPort }: XmppServer, user: string): Account => ({
+    jid: `${user}@localhost`,
+    password: PASSWORD,
+    port: clientPort,
+    ca: certificate.cert,
+  });
+  return {
+    folder,
+    certificate,
+    ca: await readFile(certificate.cert, 'utf8'),
+    account,
+    async createFile(name, content) {
+      const path = join(folder, name);
+      await writeFile(path, content);
+      return path;
+    },
+    login: (server, user) => SlixmppClient.login(account(server, user)),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+/**
+ * Romeo's go-sendxmpp uploads a file and sends its link to Juliet's; the link that hers shows. `romeo` is another
+ * client of his.
+ */
+export async function sendFileBetweenGoClients(
+  { account, certificate: { cert } }: XmppTestbed,
+  server: XmppServer,
+  romeo: SlixmppClient,
+  path: string,
+): Promise<string> {
+  const juliet = startGoListener(account(server, 'juliet'), cert);
+  try {
+    // It says nothing of its login; a message that it shows does.
+    await juliet.waitFor('login', async () => {
+      await romeo.run('send', { to: 'juliet@localhost', body: 'are you there?' });
+      return juliet.stdout.includes('are you there?');
+    });
+    const sent = await sendFileWithGo(account(server, 'romeo'), 'juliet@localhost', path, cert);
+    if (sent.code !== 0) throw new Error(sent.stdout + sent.stderr);
+    await juliet.waitFor('the link', () => /https:\S+/.test(juliet.stdout));
+    return /https:\S+/.exec(juliet.stdout)?.[0] ?? '';
+  } finally {
+    await juliet.stop('SIGKILL');
+  }
+}

@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { glob, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { httpRequest, openRequest, readResponse } from '../support/http-client.ts';
+import { createTemporaryFolder, type PorterProcess, startPorter } from '../support/porter-process.ts';
+import { getSlot, openSlotConfig, sendSlotRequest, uploadFile } from '../support/slots.ts';
+import { mountTmpfs, needsMount, type TmpfsMount } from '../support/tmpfs.ts';
+
+const MB = 1_000_000;
+
+/** With the blobs on a disk of `megabytes`, and the ledger too where it is asked for. */
+async function withSmallDisk(
+  megabytes: number,
+  work: (porter: PorterProcess, disk: TmpfsMount) => Promise<void>,
+  ledger = './porter.db',
+): Promise<void> {
+  const folder = await createTemporaryFolder();
+  const disk = await mountTmpfs(join(folder, 'disk'), megabytes);
+  try {
+    const storage = { blobs: './disk/blobs', ledger };
+    const porter = await startPorter({ folder, config: { ...openSlotConfig, storage } });
+    await work(porter, disk).finally(() => porter.stop());
+  } finally {
+    await disk.remove();
+    await rm(folder, { recursive: true });
+  }
+}
+
+async function bytesBelow(folder: string): Promise<number> {
+  let sum = 0;
+  for await (const file of glob('**', { cwd: folder })) {
+    const found = await stat(join(folder, file));
+    if (found.isFile()) sum += found.size;
+  }
+  return sum;
+}
+
+describe('a disk', { skip: needsMount() }, () => {
+  test('that is full: 507 in words, nothing of it left, and the slot works once there is room', () =>
+    withSmallDisk(8, async (porter, disk) => {
+      const small = randomBytes(3 * MB);
+      const first = await uploadFile(porter, small);
+      const big = randomBytes(6 * MB);
+      const slot = await getSlot(porter, { size: big.length });
+      const refused = await httpRequest(slot.put, { method: 'PUT', body: big });
+      assert.equal(refused.status, 507);
+      assert.match(refused.text, /^[^\n/]+\n?$/);
+      assert.equal((await httpRequest(slot.get)).status, 404);
+      assert.equal(await bytesBelow(disk.path), small.length);
+      assert.ok((await httpRequest(first)).body.equals(small));
+      const fsck = await porter.runCommand('fsck');
+      assert.equal(fsck.code, 0, fsck.stdout);
+
+      assert.equal((await porter.runCommand('delete', first)).code, 0);
+      assert.equal((await httpRequest(slot.put, { method: 'PUT', body: big })).status, 201);
+      assert.ok((await httpRequest(slot.get)).body.equals(big));
+    }));
+
+  test('that is full to the last byte, the ledger on it: slots are refused with 507, until there is room', () =>
+    withSmallDisk(
+      4,
+      async (porter, disk) => {
+        const body = randomBytes(100_000);
+        const get = await uploadFile(porter, body);
+        const filler = join(disk.path, 'filler');
+        await assert.rejects(writeFile(filler, Buffer.alloc(5 * MB)), { code: 'ENOSPC' });
+        const refused = await sendSlotRequest(porter, { size: body.length });
+        assert.deepEqual([refused.status, refused.text], [507, 'There is no space left.\n']);
+        assert.ok((await httpRequest(get)).body.equals(body));
+        await rm(filler);
+        await uploadFile(porter, body);
+      },
+      './disk/porter.db',
+    ));
+
+  test('that can no longer be written: /readyz says so, files are still served, and it comes back by itself', () =>
+    withSmallDisk(8, async (porter, disk) => {
+      const body = randomBytes(100_000);
+      const get = await uploadFile(porter, body);
+      assert.equal((await httpRequest(`${porter.url}/readyz`)).status, 200);
+      await disk.makeReadOnly();
+      const ready = () => httpRequest(`${porter.url}/readyz`);
+      await porter.program.waitFor('503', async () => (await ready()).status === 503);
+      const { reasons } = JSON.parse((await ready()).text);
+      assert.deepEqual(
+        reasons.map(({ part }: { part: string }) => part),
+        ['blobs'],
+      );
+      assert.doesNotMatch(JSON.stringify(reasons), /porter-test/);
+      assert.ok((await httpRequest(get)).body.equals(body));
+      const slot = await getSlot(porter, { size: body.length });
+      const refused = await httpRequest(slot.put, { method: 'PUT', body });
+      assert.equal(refused.status, 500);
+      assert.match(
+        (await httpRequest(`${porter.url}/metrics`)).text,
+        /^porter_refusals_total\{endpoint="slot_api",reason="internal"\} 1$/m,
+      );
+      assert.doesNotMatch(refused.text, /porter-test/);
+      await disk.makeWritable();
+      await porter.program.waitFor('200', async () => (await ready()).status === 200);
+      assert.equal((await httpRequest(slot.put, { method: 'PUT', body })).status, 201);
+    }));
+});
+
+test('an upload of a gigabyte takes no more memory than a small one', {
+  skip: process.platform === 'linux' ? false : 'needs /proc',
+}, async () => {
+  const porter = await startPorter({ config: openSlotConfig });
+  try {
+    await uploadFile(porter, randomBytes(100_000));
+    const chunk = randomBytes(MB);
+    const size = 1000 * MB;
+    const slot = await getSlot(porter, { size });
+    const request = openRequest(slot.put, { method: 'PUT', headers: { 'Content-Length': size } });
+    const answered = readResponse(request);
+    for (let sent = 0; sent < size; sent += MB) {
+      if (!request.write(chunk)) await once(request, 'drain');
+    }
+    request.end();
+    assert.equal((await answered).status, 201);
+    assert.ok((await peakMemory(porter)) < 200 * MB, `${await peakMemory(porter)} bytes at the most`);
+    const end = await httpRequest(slot.get, { headers: { Range: 'bytes=-1000000' } });
+    assert.ok(end.body.equals(chunk));
+  } finally {
+    await porter.remove();
+  }
+});
+
+/** The most memory that the process ever had resident, bytes. */
+async function peakMemory({ program }: PorterProcess): Promise<number> {
+  const status = await readFile(`/proc/${program.pid}/status`, 'utf8');
+  return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;
+}

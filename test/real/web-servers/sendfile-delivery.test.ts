@@ -1,0 +1,463 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { startApache } from '../peers/apache.ts';
+import { startLighttpd } from '../peers/lighttpd.ts';
+import { startNginx } from '../peers/nginx.ts';
+import { needs, type PeerName } from '../peers/peers.ts';
+import { replaceInSnippet, type WebServer } from '../peers/web-server.ts';
+import { type CertificateFiles, writeCertificate } from '../support/certificate-files.ts';
+import { httpRequest, openRequest } from '../support/http-client.ts';
+import { createTemporaryFolder, type PorterProcess, startPorter } from '../support/porter-process.ts';
+import { freePorts } from '../support/ports.ts';
+import { assertFindings, runDoctor } from '../support/run-doctor.ts';
+
+const CONTRIB = join(import.meta.dirname, '../../../contrib');
+const HOST = 'localhost';
+/** More than all buffers between a stopped Porter and a reader hold. */
+const LARGE = 60_000_000;
+
+interface Place {
+  readonly port: number;
+  /** A second one, where files have a name of their own. */
+  readonly filesPort: number;
+  readonly porterPort: number;
+  readonly blobs: string;
+  readonly certificate: CertificateFiles;
+}
+
+interface Mode {
+  readonly name: string;
+  readonly peers: readonly PeerName[];
+  settings(place: Place): Record<string, unknown>;
+  start(place: Place): Promise<WebServer>;
+  /** Does Porter decide about each download? Else the web server serves what lies there. */
+  readonly asksPorter: boolean;
+}
+
+const snippet = (file: string) => readFile(join(CONTRIB, file), 'utf8');
+const letsEncrypt = (host: string, { certificate: { cert, key } }: Place) => ({
+  [`/etc/letsencrypt/live/${host}/fullchain.pem`]: cert,
+  [`/etc/letsencrypt/live/${host}/privkey.pem`]: key,
+});
+const BLOBS = '/var/lib/porter/data/blobs';
+
+async function nginxFront(place: Place, more = ''): Promise<string> {
+  const front = replaceInSnippet(await snippet('nginx/porter.conf'), {
+    ...letsEncrypt('upload.example.org', place),
+    'server_name upload.example.org': `server_name ${HOST}`,
+    '127.0.0.1:5050': `127.0.0.1:${place.porterPort}`,
+    'listen 443 ssl;': `listen 127.0.0.1:${place.port} ssl;`,
+    'listen [::]:443 ssl;': '',
+  });
+  const end = front.lastIndexOf('}');
+  return `${front.slice(0, end)}${more}${front.slice(end)}`;
+}
+
+const accelRedirect: Mode = {
+  name: 'x-accel-redirect by nginx',
+  peers: ['nginx'],
+  settings: () => ({ downloads: { via: 'x-accel-redirect' } }),
+  async start(place) {
+    const inner = replaceInSnippet(await snippet('nginx/x-accel-redirect.conf'), { [BLOBS]: place.blobs });
+    return startNginx(place.port, await nginxFront(place, inner));
+  },
+  asksPorter: true,
+};
+
+const apacheSendfile: Mode = {
+  name: 'x-sendfile by Apache',
+  peers: ['apache', 'xsendfile'],
+  settings: () => ({ downloads: { via: 'x-sendfile' } }),
+  async start(place) {
+    const front = replaceInSnippet(await snippet('apache/porter.conf'), {
+      ...letsEncrypt('upload.example.org', place),
+      'ServerName upload.example.org': `ServerName ${HOST}`,
+      '127.0.0.1:5050': `127.0.0.1:${place.porterPort}`,
+      '*:443': `*:${place.port}`,
+    });
+    const inner = replaceInSnippet(await snippet('apache/x-sendfile.conf'), { [BLOBS]: place.blobs });
+    const module = 'LoadModule xsendfile_module /usr/lib/apache2/modules/mod_xsendfile.so';
+    return startApache(
+      place.port,
+      `${module}\n${front.replace('</VirtualHost>', `${inner}\n</VirtualHost>`)}`,
+    );
+  },
+  asksPorter: true,
+};
+
+const lighttpdSendfile: Mode = {
+  name: 'x-sendfile by lighttpd',
+  peers: ['lighttpd'],
+  settings: () => ({ downloads: { via: 'x-sendfile' } }),
+  async start(place) {
+    const front = replaceInSnippet(await snippet('lighttpd/porter.conf'), {
+      ...letsEncrypt('upload.example.org', place),
+      [`"${BLOBS}"`]: `"${place.blobs}"`,
+      '=> 5050': `=> ${place.porterPort}`,
+      '":443"': `"127.0.0.1:${place.port}"`,
+    });
+    return startLighttpd(place.port, front);
+  },
+  asksPorter: true,
+};
+
+const webserver: Mode = {
+  name: 'webserver, by nginx alone',
+  peers: ['nginx'],
+  settings: ({ filesPort }) => ({
+    download_url: `https://${HOST}:${filesPort}`,
+    downloads: { via: 'webserver' },
+  }),
+  async start(place) {
+    const files = replaceInSnippet(await snippet('nginx/webserver.conf'), {
+      ...letsEncrypt('files.example.org', place),
+      'server_name files.example.org': `server_name ${HOST}`,
+      'listen 443 ssl;': `listen 127.0.0.1:${place.filesPort} ssl;`,
+      'listen [::]:443 ssl;': '',
+      [BLOBS]: place.blobs,
+    });
+    return startNginx(place.port, (await nginxFront(place)) + files);
+  },
+  asksPorter: false,
+};
+
+/** A Porter and the web server before it. */
+class Site {
+  readonly porter: PorterProcess;
+  readonly ca: string;
+  readonly place: Place;
+  private readonly server: WebServer;
+
+  private constructor(porter: PorterProcess, server: WebServer, place: Place, ca: string) {
+    this.porter = porter;
+    this.server = server;
+    this.place = place;
+    this.ca = ca;
+  }
+
+  static async start(mode: Mode): Promise<Site> {
+    const folder = await createTemporaryFolder();
+    const [port = 0, filesPort = 0, porterPort = 0] = await freePorts(3);
+    const blobs = join(folder, 'data/blobs');
+    const certificate = await writeCertificate(folder, [HOST]);
+    const place = { port, filesPort, porterPort, blobs, certificate };
+    // Web servers read it under their own account.
+    await mkdir(blobs, { recursive: true });
+    await chmod(folder, 0o755);
+    const config = {
+      public_url: `https://${HOST}:${port}`,
+      slot_api: {},
+      access: [{ jid: '.*', max_file_size: '100 MB' }],
+      ...mode.settings(place),
+    };
+    const porter = await startPorter({ folder, port: porterPort, config });
+    try {
+      const ca = await readFile(certificate.cert, 'utf8');
+      return new Site(porter, await mode.start(place), place, ca);
+    } catch (error) {
+      await porter.remove();
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.server.stop();
+    await this.porter.remove();
+    await rm(this.porter.folder, { recursive: true, force: true });
+  }
+
+  ask(url: string, headers: Record<string, string> = {}, method = 'GET') {
+    return httpRequest(url, { ca: this.ca, headers, method });
+  }
+
+  /** Its download link. */
+  async upload(body: Buffer, name: string, type: string): Promise<string> {
+    const query = new URLSearchParams({
+      jid: 'romeo@example.org',
+      name,
+      size: String(body.length),
+      content_type: type,
+    });
+    const slot = await httpRequest(`${this.porter.url}/slot/?${query}`);
+    assert.equal(slot.status, 200, slot.text);
+    const [put = '', get = ''] = slot.text.split('\n');
+    const stored = await httpRequest(put, { ca: this.ca, method: 'PUT', body });
+    assert.equal(stored.status, 201, stored.text);
+    return get;
+  }
+}
+
+describe('downloads by a web server', { concurrency: true }, () => {
+  for (const mode of [accelRedirect, apacheSendfile, lighttpdSendfile, webserver]) {
+    describe(mode.name, { skip: needs(...mode.peers), concurrency: true }, () => {
+      let site: Site;
+      before(async () => {
+        site = await Site.start(mode);
+      });
+      after(() => site?.stop());
+
+      suite(() => site);
+      if (mode.asksPorter) decidesByPorter(() => site);
+      else servesAlone(() => site);
+    });
+  }
+});
+
+/** What a client may rely on, whoever sends the bytes (CONTRACT §3). */
+function suite(site: () => Site): void {
+  test('a file comes back byte for byte, with all that belongs to it, each header once', async () => {
+    const body = randomBytes(200_000);
+    const get = await site().upload(body, 'Très cool.jpg', 'image/jpeg');
+    const { status, headers, body: got } = await site().ask(get, { 'Accept-Encoding': 'gzip, br' });
+    assert.equal(status, 200);
+    assert.ok(got.equals(body));
+    assert.equal(headers['content-type'], 'image/jpeg');
+    assert.equal(headers['content-length'], '200000');
+    assert.equal(headers['content-encoding'], undefined);
+    assert.match(headers['content-disposition'] ?? '', /^inline; filename="Tres[ _]cool\.jpg"/);
+    assert.match(headers.etag ?? '', /^"[^"]+"$/);
+    assert.ok(!Number.isNaN(Date.parse(headers['last-modified'] ?? '')));
+    assert.equal(headers['accept-ranges'], 'bytes');
+    assert.match(headers['cache-control'] ?? '', /^public, immutable, max-age=\d+$/);
+    assert.equal(headers['x-content-type-options'], 'nosniff');
+    assert.equal(headers['content-security-policy'], "default-src 'none'; frame-ancestors 'none'; sandbox");
+    assert.equal(headers['cross-origin-resource-policy'], 'cross-origin');
+    assert.equal(headers['access-control-allow-origin'], '*');
+    assert.match(headers['access-control-expose-headers'] ?? '', /Content-Disposition/);
+  });
+
+  test('what could run in a browser is saved and never shown', async () => {
+    const page = Buffer.from('<script>alert(1)</script>');
+    for (const [name, type] of [
+      ['page.html', 'text/html'],
+      ['drawing.svg', 'image/svg+xml'],
+    ] as const) {
+      const { headers } = await site().ask(await site().upload(page, name, type));
+      assert.equal(headers['content-type'], type);
+      assert.match(headers['content-disposition'] ?? '', /^attachment/);
+      assert.equal(headers['x-content-type-options'], 'nosniff');
+    }
+  });
+
+  test('a name whose ending says another type does not change the type', async () => {
+    const { headers } = await site().ask(
+      await site().upload(Buffer.from('PNG'), 'picture.html', 'image/png'),
+    );
+    assert.equal(headers['content-type'], 'image/png');
+  });
+
+  test('ranges of every form work', async () => {
+    const body = randomBytes(100_000);
+    const get = await site().upload(body, 'video.mp4', 'video/mp4');
+    for (const [range, start, end] of [
+      ['bytes=0-', 0, 100_000],
+      ['bytes=100-149', 100, 150],
+      ['bytes=-500', 99_500, 100_000],
+      ['bytes=99990-200000', 99_990, 100_000],
+    ] as const) {
+      const part = await site().ask(get, { Range: range });
+      assert.equal(part.status, 206, range);
+      assert.equal(part.headers['content-range'], `bytes ${start}-${end - 1}/100000`);
+      assert.ok(part.body.equals(body.subarray(start, end)), range);
+      assert.equal(part.headers['content-type'], 'video/mp4');
+      assert.equal(part.headers['access-control-allow-origin'], '*');
+    }
+    const many = await site().ask(get, { Range: 'bytes=0-1,50000-50001' });
+    // Many at once are an extra that nobody needs: lighttpd has it.
+    assert.ok(many.body.length === 100_000 || /^multipart/.test(many.headers['content-type'] ?? ''));
+  });
+
+  test('validators are honoured: If-None-Match, If-Modified-Since, If-Range, If-Match', async () => {
+    const body = randomBytes(1000);
+    const get = await site().upload(body, 'a.png', 'image/png');
+    const { etag = '', 'last-modified': modified = '' } = (await site().ask(get)).headers;
+    assert.equal((await site().ask(get, { 'If-None-Match': etag })).status, 304);
+    assert.equal((await site().ask(get, { 'If-None-Match': '"other"' })).status, 200);
+    assert.equal((await site().ask(get, { 'If-Modified-Since': modified })).status, 304);
+    assert.equal((await site().ask(get, { 'If-Match': etag })).status, 200);
+    assert.equal((await site().ask(get, { 'If-Match': '"other"' })).status, 412);
+    for (const [validator, status] of [
+      [etag, 206],
+      ['"other"', 200],
+    ] as const) {
+      const { status: got } = await site().ask(get, { Range: 'bytes=5-9', 'If-Range': validator });
+      assert.equal(got, status, validator);
+    }
+  });
+
+  test('HEAD says the exact length and has no body', async () => {
+    const get = await site().upload(Buffer.alloc(50_000, 'x'), 'notes.txt', 'text/plain');
+    const { status, headers, body } = await site().ask(get, { 'Accept-Encoding': 'gzip' }, 'HEAD');
+    assert.deepEqual([status, headers['content-length'], body.length], [200, '50000', 0]);
+    assert.match(headers['content-disposition'] ?? '', /^inline/);
+  });
+
+  test('what is not there is a 404 with nothing in it, and web clients may see that', async () => {
+    const get = await site().upload(Buffer.from('here'), 'a.txt', 'text/plain');
+    const [, id = ''] = /([0-9a-z]{26})/.exec(get) ?? [];
+    const { status, headers, body } = await site().ask(get.replaceAll(id, id.replace(/.{5}$/, '00000')));
+    assert.deepEqual([status, body.length], [404, 0]);
+    assert.equal(headers['access-control-allow-origin'], '*');
+  });
+
+  test('a preflight passes', async () => {
+    const get = await site().upload(Buffer.from('here'), 'a.txt', 'text/plain');
+    const { status, headers } = await site().ask(get, { 'Access-Control-Request-Method': 'GET' }, 'OPTIONS');
+    assert.ok(status === 200 || status === 204, String(status));
+    assert.match(headers['access-control-allow-headers'] ?? '', /Range/);
+  });
+
+  test('a removed file is gone, and porter delete takes the link', async () => {
+    const get = await site().upload(Buffer.from('secret'), 'a.txt', 'text/plain');
+    const { code, stderr } = await site().porter.runCommand('delete', get);
+    assert.equal(code, 0, stderr);
+    await site().porter.program.waitFor(
+      'the end of the file',
+      async () => (await site().ask(get)).status === 404,
+    );
+  });
+
+  test('porter doctor has nothing to say against it', async () => {
+    const diagnosis = await runDoctor(join(site().porter.folder, 'porter.yml'), [], {
+      NODE_EXTRA_CA_CERTS: site().place.certificate.cert,
+    });
+    assertFindings(diagnosis, 'fail', {});
+    assertFindings(diagnosis, 'warn', {});
+  });
+}
+
+function decidesByPorter(site: () => Site): void {
+  test('the bytes do not pass Porter: it may stand still while they flow', async () => {
+    const get = await site().upload(Buffer.alloc(LARGE, 'x'), 'large.bin', 'application/octet-stream');
+    const request = openRequest(get, { ca: site().ca });
+    request.end();
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    site().porter.program.signal('SIGSTOP');
+    try {
+      let size = 0;
+      for await (const chunk of response) size += (chunk as Buffer).length;
+      assert.equal(size, LARGE);
+    } finally {
+      site().porter.program.signal('SIGCONT');
+    }
+  });
+
+  test('the validator is that of Porter, so that a change of who sends does not make files new', async () => {
+    const get = await site().upload(Buffer.from('x'), 'a.png', 'image/png');
+    const [, id] = /([0-9a-z]{26})/.exec(get) ?? [];
+    const { headers } = await site().ask(get);
+    assert.equal(headers.etag, `"${id}"`);
+    assert.match(headers['content-disposition'] ?? '', /filename\*=UTF-8''a\.png$/);
+  });
+
+  test('no answer names a path of the disk, and nobody can ask for the folder', async () => {
+    const get = await site().upload(Buffer.from('x'), 'a.png', 'image/png');
+    const [, id = ''] = /([0-9a-z]{26})/.exec(get) ?? [];
+    const { headers } = await site().ask(get);
+    assert.ok(!JSON.stringify(headers).includes(site().porter.folder));
+    assert.deepEqual(
+      Object.keys(headers).filter((name) => /^x-(?:accel|sendfile)/.test(name)),
+      [],
+    );
+    const base = new URL(get).origin;
+    for (const path of [`/porter-blobs/${id.slice(-2)}/${id}.png`, `/${id.slice(-2)}/${id}.png`]) {
+      assert.equal((await site().ask(`${base}${path}`)).status, 404);
+    }
+  });
+}
+
+describe('a folder that the web server may not read', () => {
+  test('is named by porter doctor', { skip: needs(...apacheSendfile.peers) || notRoot() }, async () => {
+    const site = await Site.start(apacheSendfile);
+    try {
+      await chmod(site.place.blobs, 0o700);
+      const diagnosis = await runDoctor(join(site.porter.folder, 'porter.yml'), [], {
+        NODE_EXTRA_CA_CERTS: site.place.certificate.cert,
+      });
+      assertFindings(diagnosis, 'fail', { download: /must be able to read the folder of storage\.blobs/ });
+    } finally {
+      await site.stop();
+    }
+  });
+});
+
+/** Only as root does Apache work under another account than Porter. */
+function notRoot(): string | false {
+  return process.getuid?.() === 0 ? false : 'needs root';
+}
+
+function servesAlone(site: () => Site): void {
+  test('links point at download_url, and the file flows while Porter is down', async () => {
+    const get = await site().upload(Buffer.from('here'), 'Très cool.txt', 'text/plain');
+    assert.ok(get.startsWith(`https://${HOST}:${site().place.filesPort}/`), get);
+    assert.match(get, /\/Tres_cool\.txt$/);
+    site().porter.program.signal('SIGSTOP');
+    try {
+      assert.equal((await site().ask(get)).text, 'here');
+    } finally {
+      site().porter.program.signal('SIGCONT');
+    }
+  });
+
+  test('Porter itself refuses to serve the file, with nothing in the answer', async () => {
+    const get = await site().upload(Buffer.from('here'), 'a.txt', 'text/plain');
+    const [, id = ''] = /([0-9a-z]{26})/.exec(get) ?? [];
+    for (const method of ['GET', 'HEAD']) {
+      const { status, body } = await httpRequest(`${site().porter.url}/files/${id}/a.txt`, { method });
+      assert.deepEqual([status, body.length], [404, 0]);
+    }
+  });
+
+  test('nothing can be seen of an upload before its last byte', async () => {
+    const size = 3_000_000;
+    const query = new URLSearchParams({ jid: 'romeo@example.org', name: 'a.bin', size: String(size) });
+    const [put = '', get = ''] = (await httpRequest(`${site().porter.url}/slot/?${query}`)).text.split('\n');
+    const request = openRequest(put, { method: 'PUT', ca: site().ca, headers: { 'Content-Length': size } });
+    request.write(Buffer.alloc(size - 1));
+    const key = new URL(get).pathname.split('/').slice(1, 3).join('/');
+    const part = join(site().place.blobs, `${key}.part`);
+    await site().porter.program.waitFor('the first bytes on disk', () =>
+      readFile(part).then(
+        (bytes) => bytes.length > 0,
+        () => false,
+      ),
+    );
+    assert.equal((await site().ask(get)).status, 404);
+    assert.equal((await site().ask(new URL(`/${key}.part`, get).href)).status, 404);
+    const stored = once(request, 'response');
+    request.end(Buffer.alloc(1));
+    await stored;
+    assert.equal((await site().ask(get)).body.length, size);
+  });
+
+  test('no path leads out of the folder of the blobs', async () => {
+    const { origin } = new URL(await site().upload(Buffer.from('here'), 'a.txt', 'text/plain'));
+    for (const path of [
+      '/porter.db',
+      '/..%2fporter.db',
+      '/%2e%2e/porter.db',
+      '/aa/%2e%2e/%2e%2e/porter.db',
+      '/aa/..%2f..%2fporter.yml',
+      '/aa%2f%2e%2e%2f%2e%2e%2fporter.yml',
+      '/aa/00000000000000000000000000.txt%00/a.txt',
+      '/',
+      '/aa/',
+    ]) {
+      const { status, text } = await site().ask(`${origin}${path}`);
+      assert.ok(status === 404 || status === 400, `${path}: ${status}`);
+      assert.doesNotMatch(text, /listen|SQLite/, path);
+    }
+  });
+
+  test('porter uploads shows the same link', async () => {
+    const get = await site().upload(Buffer.from('here'), 'shown.txt', 'text/plain');
+    const { stdout } = await site().porter.runCommand('uploads', '--json');
+    const links = (JSON.parse(stdout) as { link: string }[]).map(({ link }) => link);
+    assert.ok(links.includes(get));
+  });
+}

@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { allowAllRule } from '../../../src/policy/access.ts';
+import {
+  type ComponentServices,
+  type Components,
+  startComponents,
+} from '../../../src/xmpp/component/components.ts';
+import { createGrantingServices, uploadRules } from '../../support/granting-services.ts';
+import { startEjabberd } from '../peers/ejabberd.ts';
+import { needs } from '../peers/peers.ts';
+import { startProsody } from '../peers/prosody.ts';
+import type { XmppServer } from '../peers/xmpp-server.ts';
+
+const JID = 'upload.localhost';
+const SECRET = 'a secret of twenty characters';
+const components = [{ jid: JID, secret: SECRET }];
+
+interface Attempt {
+  readonly jid?: string;
+  readonly secret?: string;
+  readonly port?: number;
+}
+
+/** What each says of its own accord, found by trying. */
+const servers = [
+  {
+    name: 'prosody',
+    start: () => startProsody({ components }),
+    unknown: /knows no component other\.localhost: add Component/,
+    clientPort: /see that 127\.0\.0\.1:\d+ is where it takes components/,
+  },
+  {
+    name: 'ejabberd',
+    start: () => startEjabberd({ components }),
+    unknown: /under "other\.localhost" among the hosts of an ejabberd_service/,
+    clientPort: /takes clients or servers, not components/,
+  },
+] as const;
+
+for (const { name, start, unknown, clientPort } of servers) {
+  describe(`the component stream to ${name}`, { skip: needs(name) }, () => {
+    let server: XmppServer;
+    before(async () => {
+      server = await start();
+    });
+    after(() => server?.stop());
+
+    async function withDoor(
+      { jid = JID, secret = SECRET, port = server.componentPort }: Attempt,
+      timing: ComponentServices['timing'],
+      work: (endpoint: Components) => Promise<void>,
+    ): Promise<void> {
+      const { deps } = createGrantingServices(uploadRules([allowAllRule]));
+      const urls = { publicUrl: 'https://upload.localhost', downloadUrl: 'https://upload.localhost' };
+      const settings = { jid, secret, server: { host: '127.0.0.1', port }, name: 'HTTP File Upload' };
+      const endpoint = startComponents({ ...deps, ...urls, ...(timing && { timing }) }, [settings]);
+      try {
+        await work(endpoint);
+      } finally {
+        await endpoint.stop();
+      }
+    }
+
+    /** What an admin reads after the first try. */
+    async function faultOf(attempt: Attempt): Promise<string> {
+      const tried = Promise.withResolvers<void>();
+      const wait = (_ms: number, signal: AbortSignal) => {
+        tried.resolve();
+        return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      };
+      let fault = '';
+      await withDoor(attempt, { wait }, async (endpoint) => {
+        await tried.promise;
+        fault = endpoint.status()[0]?.lastError ?? '';
+      });
+      return fault;
+    }
+
+    async function untilUp(endpoint: Components): Promise<void> {
+      while (!endpoint.status()[0]?.up) await sleep(10);
+    }
+
+    test('stays up in silence: the server passes on what we ask ourselves', async () => {
+      await withDoor({}, { keepalive: { pingAfterMs: 20, pingTimeoutMs: 300 } }, async (endpoint) => {
+        await untilUp(endpoint);
+        const since = endpoint.status()[0]?.since;
+        await sleep(1000);
+        assert.deepEqual(endpoint.status(), [{ jid: JID, up: true, since, lastError: null }]);
+      });
+    });
+
+    test('says so when the secret is wrong', async () => {
+      assert.match(await faultOf({ secret: 'wrong' }), /refuses the secret of upload\.localhost/);
+    });
+
+    test('says so when the server knows no such component', async () => {
+      assert.match(await faultOf({ jid: 'other.localhost' }), unknown);
+    });
+
+    test('says so when the port is that of the clients', async () => {
+      assert.match(await faultOf({ port: server.clientPort }), clientPort);
+    });
+
+    // ejabberd takes both, and deals the stanzas to them in turn.
+    if (name === 'prosody') {
+      test('says so when another program is connected as it', async () => {
+        await withDoor({}, undefined, async (endpoint) => {
+          await untilUp(endpoint);
+          assert.match(await faultOf({}), /another program is connected .* as upload\.localhost/);
+          assert.equal(endpoint.status()[0]?.up, true);
+        });
+      });
+    }
+  });
+}

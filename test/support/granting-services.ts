@@ -1,0 +1,45 @@
+import { createLog } from '../../src/base/log.ts';
+import type { BlobStore } from '../../src/blobs/contract.ts';
+import type { Ledger, Reservation, ReserveResult } from '../../src/ledger/contract/ledger.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
+import { type AccessRule, compileAccessRules } from '../../src/policy/access.ts';
+import type { UploadRules, UploadServices } from '../../src/uploads/services.ts';
+
+/** Rules that keep everything for ever and let the given rules decide who may upload. */
+export function uploadRules(access: readonly AccessRule[], more: Partial<UploadRules> = {}): UploadRules {
+  return {
+    access: compileAccessRules(access),
+    retention: { max_age: null, soft_quota: 0, purposes: {}, name_prefixes: {} },
+    globalQuota: null,
+    slotTimeout: 360_000,
+    typeMismatch: 'refuse',
+    ...more,
+  };
+}
+
+/**
+ * What the doors need in order to grant slots, over a ledger that only remembers what was reserved: for tests
+ * of what a door says. `outcome` decides what the ledger answers.
+ */
+export function createGrantingServices(
+  rules: UploadRules,
+  outcome: (reservation: Reservation) => ReserveResult | Promise<ReserveResult> = () => ({ granted: true }),
+): { deps: UploadServices; reserved: Reservation[] } {
+  const reserved: Reservation[] = [];
+  const ledger: Pick<Ledger, 'reserve'> = {
+    async reserve(reservation) {
+      reserved.push(reservation);
+      return outcome(reservation);
+    },
+  };
+  const deps: UploadServices = {
+    ledger: ledger as Ledger,
+    blobs: {} as BlobStore,
+    rules: () => rules,
+    clock: Date.now,
+    log: createLog({ level: 'silent', format: 'json' }),
+    metrics: createMetrics(),
+    instance: 'test',
+  };
+  return { deps, reserved };
+}

@@ -1,0 +1,89 @@
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+
+/** A self-made certificate and its key, PEM, for any of the names (DNS names and IPv4 addresses). */
+export interface TestCertificate {
+  readonly cert: string;
+  readonly key: string;
+}
+
+const DAY = 86_400_000;
+
+/** X.509 v3 on P-256, put together by hand so that no test needs a program for it. */
+export function createSelfSigned(
+  names: readonly string[],
+  notAfter = Date.now() + 30 * DAY,
+): TestCertificate {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const body = seq(
+    der(0xa0, VERSION_3),
+    serial(),
+    ECDSA_SHA256,
+    subject(names[0] ?? 'localhost'),
+    seq(time(notAfter - 60 * DAY), time(notAfter)),
+    subject(names[0] ?? 'localhost'),
+    publicKey.export({ type: 'spki', format: 'der' }),
+    der(0xa3, seq(altNames(names), isCa(), keyId(publicKey))),
+  );
+  const signature = bits(sign('sha256', body, privateKey));
+  return {
+    cert: pem('CERTIFICATE', seq(body, ECDSA_SHA256, signature)),
+    key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
+  };
+}
+
+function der(tag: number, ...parts: readonly Buffer[]): Buffer {
+  const content = Buffer.concat(parts);
+  const { length } = content;
+  const size =
+    length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...size]), content]);
+}
+
+const seq = (...parts: readonly Buffer[]) => der(0x30, ...parts);
+const bits = (content: Buffer) => der(0x03, Buffer.from([0]), content);
+const octets = (content: Buffer) => der(0x04, content);
+const oid = (hex: string) => der(0x06, Buffer.from(hex, 'hex'));
+const VERSION_3 = der(0x02, Buffer.from([2]));
+const TRUE = der(0x01, Buffer.from([0xff]));
+const ECDSA_SHA256 = seq(oid('2a8648ce3d040302'));
+
+/** 63 random bits: positive, and never with a byte too many. */
+function serial(): Buffer {
+  const content = randomBytes(8);
+  content[0] = ((content[0] ?? 0) & 0x7f) | 0x40;
+  return der(0x02, content);
+}
+
+/** UTCTime, right until 2049. */
+function time(ms: number): Buffer {
+  return der(0x17, Buffer.from(`${new Date(ms).toISOString().slice(2, 19).replace(/[-:T]/g, '')}Z`));
+}
+
+function subject(name: string): Buffer {
+  return seq(der(0x31, seq(oid('550403'), der(0x0c, Buffer.from(name)))));
+}
+
+function altNames(names: readonly string[]): Buffer {
+  const entries = names.map((name) =>
+    /^\d+(?:\.\d+){3}$/.test(name)
+      ? der(0x87, Buffer.from(name.split('.').map(Number)))
+      : der(0x82, Buffer.from(name)),
+  );
+  return seq(oid('551d11'), octets(seq(...entries)));
+}
+
+function isCa(): Buffer {
+  return seq(oid('551d13'), TRUE, octets(seq(TRUE)));
+}
+
+function keyId(key: KeyObject): Buffer {
+  const digest = createHash('sha1')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest();
+  return seq(oid('551d0e'), octets(octets(digest)));
+}
+
+function pem(label: string, content: Buffer): string {
+  const lines = content.toString('base64').match(/.{1,64}/g) ?? [];
+  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
+}

@@ -1,0 +1,105 @@
+import { pino } from 'pino';
+import type { Logger } from '../../src/base/log.ts';
+import type { Reservation, ReserveResult } from '../../src/ledger/contract/ledger.ts';
+import { allowAllRule } from '../../src/policy/access.ts';
+import type { UploadRules } from '../../src/uploads/services.ts';
+import {
+  type ComponentServices,
+  type Components,
+  startComponents,
+} from '../../src/xmpp/component/components.ts';
+import { FakeComponentServer, type FakeComponentStream } from './fake-component-server.ts';
+import { createGrantingServices, uploadRules } from './granting-services.ts';
+
+export const JID = 'upload.montague.tld';
+export const SECRET = 'nightingale';
+export const PUBLIC_URL = 'https://upload.montague.tld';
+export const DOWNLOAD_URL = 'https://download.montague.tld';
+
+export interface TestComponentOptions {
+  readonly rules?: UploadRules;
+  readonly onReserve?: (reservation: Reservation) => ReserveResult | Promise<ReserveResult>;
+  readonly server?: FakeComponentServer;
+  readonly secret?: string;
+  /** One component where nothing else is said. */
+  readonly jids?: readonly string[];
+  readonly timing?: ComponentServices['timing'];
+  readonly onStanza?: ComponentServices['onStanza'];
+  readonly sender?: ComponentServices['componentSenders'];
+  /** Milliseconds since 1970. */
+  readonly now?: number;
+}
+
+/** Door 1 against a server of ours; nothing of it touches a disk. */
+export interface TestComponent {
+  readonly server: FakeComponentServer;
+  readonly components: Components;
+  readonly reservations: readonly Reservation[];
+  /** Every line of the log. */
+  readonly logLines: readonly string[];
+  stop(): Promise<void>;
+}
+
+export async function startTestComponent(options: TestComponentOptions = {}): Promise<TestComponent> {
+  const server = options.server ?? (await FakeComponentServer.listen({ secret: SECRET }));
+  const { deps, reserved: reservations } = createGrantingServices(
+    options.rules ?? uploadRules([allowAllRule]),
+    options.onReserve,
+  );
+  const logLines: string[] = [];
+  const components = startComponents(
+    {
+      ...deps,
+      ...(options.now !== undefined && { clock: () => options.now ?? 0 }),
+      log: logTo(logLines),
+      publicUrl: PUBLIC_URL,
+      downloadUrl: DOWNLOAD_URL,
+      ...(options.timing && { timing: options.timing }),
+      ...(options.onStanza && { onStanza: options.onStanza }),
+      componentSenders: options.sender,
+    },
+    (options.jids ?? [JID]).map((jid) => ({
+      jid,
+      secret: options.secret ?? SECRET,
+      server: { host: '127.0.0.1', port: server.port },
+      name: 'HTTP File Upload',
+    })),
+  );
+  return {
+    server,
+    components,
+    reservations,
+    logLines,
+    async stop() {
+      await components.stop();
+      await server.stop();
+    },
+  };
+}
+
+function logTo(lines: string[]): Logger {
+  return pino({ level: 'debug' }, { write: (line: string) => void lines.push(line) });
+}
+
+export async function withTestComponent(
+  options: TestComponentOptions,
+  work: (session: FakeComponentStream, test: TestComponent) => Promise<void>,
+): Promise<void> {
+  const test = await startTestComponent(options);
+  try {
+    await work(await test.server.nextStream(), test);
+  } finally {
+    await test.stop();
+  }
+}
+
+/** An iq as a server passes it on. */
+export function iq(
+  child: string,
+  { type = 'get', from = 'romeo@montague.tld/garden', to = JID } = {},
+): string {
+  return `<iq from='${from}' id='step_03' to='${to}' type='${type}'>${child}</iq>`;
+}
+
+export const slotRequest = (attributes: string, children = '', ns = 'urn:xmpp:http:upload:0') =>
+  `<request xmlns='${ns}' ${attributes}>${children}</request>`;

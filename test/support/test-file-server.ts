@@ -1,0 +1,127 @@
+import type { TestContext } from 'node:test';
+import type { BlobStore } from '../../src/blobs/contract.ts';
+import type { FileEndpoint } from '../../src/http/files/file-endpoint.ts';
+import { createFileServer, type FileServer } from '../../src/http/files/file-server.ts';
+import type { FileServerServices, FileServerSettings } from '../../src/http/files/file-server-services.ts';
+import type { TlsFiles } from '../../src/http/listener/certificate.ts';
+import { HttpServer } from '../../src/http/listener/http-server.ts';
+import type { Ledger } from '../../src/ledger/contract/ledger.ts';
+import { createFileCache, type FileCache } from '../../src/uploads/file-cache.ts';
+import type { GrantedSlot, SlotRequest } from '../../src/uploads/grant-slot.ts';
+import { getUrl, putUrl } from '../../src/uploads/links.ts';
+import { createTransfers } from '../../src/uploads/transfers.ts';
+import { sendRequest, type TestResponse } from './http.ts';
+import { openTestServices, type TestServices } from './test-services.ts';
+
+export interface TestFileServerOptions {
+  readonly settings?: Partial<FileServerSettings>;
+  /** Stands between the data plane and the real store: to fail on cue, or to look on. */
+  readonly blobs?: (real: BlobStore) => BlobStore;
+  readonly ledger?: (real: Ledger) => Ledger;
+  readonly takeoverAfter?: number;
+  readonly tls?: TlsFiles;
+  /** Doors besides those of our own slots. */
+  readonly endpoints?: (deps: TestServices['services']) => readonly FileEndpoint[];
+  /** Who sends the bytes of files, where it is not Porter. */
+  readonly delivery?: FileServerServices['delivery'];
+  /** Milliseconds for which a look-up is trusted. */
+  readonly cacheTrustMs?: number;
+}
+
+/** A slot with the paths of its two links. */
+export interface TestSlot extends GrantedSlot {
+  readonly putPath: string;
+  readonly getPath: string;
+}
+
+/** The real data plane on a real socket, over real stores. */
+export interface TestFileServer extends TestServices {
+  readonly port: number;
+  readonly dataPlane: FileServer;
+  readonly server: HttpServer;
+  readonly fileCache: FileCache;
+  changeSettings(change: Partial<FileServerSettings>): void;
+  grantSlot(request?: Partial<SlotRequest>): Promise<TestSlot>;
+  /** A stored file of these bytes. */
+  storeFile(body: string | Buffer, request?: Partial<SlotRequest>): Promise<TestSlot>;
+  put(grantSlot: TestSlot, body: string | Buffer, headers?: Record<string, string>): Promise<TestResponse>;
+  get(path: string, headers?: Record<string, string>, method?: string): Promise<TestResponse>;
+}
+
+export async function startTestFileServer(
+  t: TestContext,
+  options: TestFileServerOptions = {},
+): Promise<TestFileServer> {
+  const house = await openTestServices(t);
+  const { cacheTrustMs, takeoverAfter: takeoverAfterMs } = options;
+  const fileCache = createFileCache({ ...(cacheTrustMs !== undefined && { ttlMs: cacheTrustMs }) });
+  let settings: FileServerSettings = {
+    idleTimeoutMs: 60_000,
+    inlineTypes: ['image/*', 'video/*', 'audio/*', 'text/plain'],
+    downloadHeaders: {},
+    ...options.settings,
+  };
+  const deps: FileServerServices = {
+    ...house.services,
+    ledger: options.ledger?.(house.services.ledger) ?? house.services.ledger,
+    blobs: options.blobs?.(house.services.blobs) ?? house.services.blobs,
+    settings: () => settings,
+    transfers: createTransfers(),
+    fileCache,
+    onRemoved: (removed) => {
+      for (const { locator } of removed) fileCache.invalidate(locator);
+    },
+    endpoints: options.endpoints?.(house.services) ?? [],
+    delivery: options.delivery,
+    ...(takeoverAfterMs !== undefined && { takeoverAfterMs }),
+  };
+  const plane = createFileServer(deps);
+  const server = new HttpServer(
+    {
+      log: house.services.log,
+      dataPlane: plane,
+      route: (_request, response) => response.writeHead(404).end(),
+    },
+    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [], tls: options.tls },
+  );
+  await server.start();
+  t.after(() => server.stop({ graceMs: 0 }));
+  const [address] = server.addresses;
+  const port = address && 'port' in address ? address.port : 0;
+  const at = { host: '127.0.0.1', port };
+
+  const grantSlot = async (request: Partial<SlotRequest> = {}): Promise<TestSlot> => {
+    const granted = await house.requestSlot(request);
+    return {
+      ...granted,
+      putPath: putUrl('', granted.token, granted.name),
+      getPath: getUrl('', granted),
+    };
+  };
+  const put: TestFileServer['put'] = ({ putPath }, body, headers = {}) =>
+    sendRequest(at, putPath, {
+      method: 'PUT',
+      headers: { 'Content-Length': String(Buffer.byteLength(body)), ...headers },
+      body,
+    });
+
+  return {
+    ...house,
+    port,
+    dataPlane: plane,
+    server,
+    fileCache,
+    changeSettings(change) {
+      settings = { ...settings, ...change };
+    },
+    grantSlot,
+    put,
+    async storeFile(body, request = {}) {
+      const granted = await grantSlot({ size: Buffer.byteLength(body), ...request });
+      const { status } = await put(granted, body);
+      if (status !== 201) throw new Error(`PUT: ${status}`);
+      return granted;
+    },
+    get: (path, headers = {}, method = 'GET') => sendRequest(at, path, { method, headers }),
+  };
+}

@@ -1,0 +1,136 @@
+import type { TestContext } from 'node:test';
+import type { Element } from '@xmpp/xml';
+import { createAddressMatcher } from '../../src/base/addresses.ts';
+import { Refusal } from '../../src/base/errors.ts';
+import { parseBareJid } from '../../src/base/jid.ts';
+import { createFileServer } from '../../src/http/files/file-server.ts';
+import { type MessageEndpointServices, messageEndpoint } from '../../src/http/messages/message-endpoint.ts';
+import type {
+  AccountLogin,
+  DeliveryOptions,
+  MessageSender,
+  MessageSenders,
+} from '../../src/messages/delivery/message-sender.ts';
+import type { MessageRules, TokenRule } from '../../src/messages/message-services.ts';
+import { createOutbox } from '../../src/messages/queue/outbox.ts';
+import { createFileCache } from '../../src/uploads/file-cache.ts';
+import { createTransfers } from '../../src/uploads/transfers.ts';
+import type { TestRequest, TestResponse } from './http.ts';
+import { serveEndpoints } from './serve-endpoints.ts';
+import { access, openTestServices, type TestServices } from './test-services.ts';
+
+export const ROMEO = 'romeo@example.org';
+export const PASSWORD = 'pa:ss wörd';
+export const TOKEN = 'a-token-of-some-length';
+export const ALERTS = 'alerts@upload.example.org';
+
+export const basic = (jid = ROMEO, password = PASSWORD) =>
+  `Basic ${Buffer.from(`${jid}:${password}`).toString('base64')}`;
+export const bearer = (token = TOKEN) => `Bearer ${token}`;
+
+export const alerts: TokenRule = {
+  token: TOKEN,
+  from: ALERTS,
+  to: ['@example\\.org$'],
+  messages_per: null,
+  queue: false,
+};
+
+/** One message that a speaker was given. */
+export interface DeliveredMessage {
+  readonly from: string;
+  readonly message: Element;
+  readonly options: DeliveryOptions;
+}
+
+/** The door of messages on a real socket, over real stores, with speakers that only write down what they hear. */
+export interface TestMessageServer extends TestServices {
+  readonly port: number;
+  readonly endpointDeps: MessageEndpointServices;
+  readonly delivered: readonly DeliveredMessage[];
+  readonly logins: readonly AccountLogin[];
+  /** What becomes of the next messages; it may throw. */
+  onDeliver(work: (delivered: DeliveredMessage) => void | Promise<void>): void;
+  changeRules(change: Partial<MessageRules>): void;
+  /** `POST /msg/…` as Romeo, unless the headers say otherwise. */
+  post(path: string, body: string | Buffer, headers?: Record<string, string>): Promise<TestResponse>;
+  request(path: string, options?: TestRequest): Promise<TestResponse>;
+}
+
+export async function startTestMessageServer(
+  t: TestContext,
+  idleTimeoutMs = 60_000,
+): Promise<TestMessageServer> {
+  const house = await openTestServices(t);
+  house.setRules({ access: access({ jid: ['example\\.org$'] }) });
+  let rules: MessageRules = {
+    tokens: [alerts],
+    components: [],
+    maxSize: 10_000,
+    bounceWait: 500,
+    answerTimeout: 1000,
+    maxWaiting: 100,
+    keepTrying: 60_000,
+    downloadUrl: null,
+  };
+  const delivered: DeliveredMessage[] = [];
+  const logins: AccountLogin[] = [];
+  let work: (one: DeliveredMessage) => void | Promise<void> = () => undefined;
+  const speakerOf = (jid: string): MessageSender => ({
+    jid,
+    async deliver(message, options) {
+      const one = { from: jid, message, options };
+      delivered.push(one);
+      await work(one);
+    },
+    sendIq: () => Promise.reject(new Error('nobody asks')),
+    sendStanza: () => Promise.reject(new Error('nobody sends')),
+  });
+  const senders: MessageSenders = {
+    async openAccountSender(login) {
+      logins.push(login);
+      if (parseBareJid(login.jid) !== ROMEO || login.password !== PASSWORD)
+        throw new Refusal('credentials_wrong');
+      return speakerOf(`${ROMEO}/porter`);
+    },
+    componentSender: speakerOf,
+  };
+  const deps = { ...house.services, transfers: createTransfers(), senders, messageRules: () => rules };
+  const settings = { trustedProxies: createAddressMatcher([]), idleTimeoutMs: idleTimeoutMs };
+  const endpointDeps: MessageEndpointServices = {
+    ...deps,
+    outbox: createOutbox(deps),
+    settings: () => settings,
+  };
+  const data = createFileServer({
+    ...deps,
+    fileCache: createFileCache(),
+    settings: () => ({ idleTimeoutMs, inlineTypes: ['image/*'], downloadHeaders: {} }),
+  });
+  const { port, request } = await serveEndpoints(t, deps, [messageEndpoint(endpointDeps, '/msg/')], data);
+  return {
+    ...house,
+    port,
+    endpointDeps,
+    delivered,
+    logins,
+    onDeliver(next) {
+      work = next;
+    },
+    changeRules(change) {
+      rules = { ...rules, ...change };
+    },
+    request,
+    post: (path, body, headers = {}) =>
+      request(path, {
+        method: 'POST',
+        headers: {
+          Authorization: basic(),
+          'Content-Type': 'text/plain',
+          'Content-Length': String(Buffer.byteLength(body)),
+          ...headers,
+        },
+        body,
+      }),
+  };
+}

@@ -1,0 +1,120 @@
+import type { TestContext } from 'node:test';
+import type { Element } from '@xmpp/xml';
+import { createAddressMatcher } from '../../src/base/addresses.ts';
+import { Refusal } from '../../src/base/errors.ts';
+import { restEndpoint } from '../../src/http/rest/rest-endpoint.ts';
+import type { Ledger } from '../../src/ledger/contract/ledger.ts';
+import type {
+  AccountLogin,
+  DeliveryOptions,
+  MessageSender,
+  MessageSenders,
+} from '../../src/messages/delivery/message-sender.ts';
+import type { MessageRules, TokenRule } from '../../src/messages/message-services.ts';
+import { createRoomNicks } from '../../src/messages/rest/room-nicks.ts';
+import { createTransfers } from '../../src/uploads/transfers.ts';
+import { createLoginThrottle } from '../../src/xmpp/client/login-throttle.ts';
+import { createGrantingServices, uploadRules } from './granting-services.ts';
+import type { TestRequest, TestResponse } from './http.ts';
+import { serveEndpoints } from './serve-endpoints.ts';
+
+/** What went over XMPP, as it would have stood on the wire. */
+export interface SentStanza {
+  readonly method: 'deliver' | 'ask' | 'send';
+  readonly sender: string;
+  readonly stanza: string;
+  readonly options?: DeliveryOptions;
+  readonly timeout?: number;
+}
+
+export interface TestRestServer {
+  request(path: string, options?: TestRequest): Promise<TestResponse>;
+  readonly sentStanzas: SentStanza[];
+  readonly logins: AccountLogin[];
+  readonly port: number;
+}
+
+export interface TestRestServerOptions {
+  readonly rules?: Partial<MessageRules>;
+  /** What the server answers to an iq; messages that come before it go to `hear`. */
+  readonly onIq?: (iq: Element, hear: (message: Element) => boolean) => Element | Promise<Element>;
+  /** What becomes of every stanza that is no iq. */
+  readonly onSend?: () => Promise<void>;
+  /** Messages that a token may still send. */
+  readonly messagesLeft?: number;
+}
+
+export const PASSWORD = 'wherefore:art thou';
+export const ROMEO = `Basic ${btoa(`romeo@example.org:${PASSWORD}`)}`;
+export const COMPONENT = `Basic ${btoa('upload.example.org:component secret')}`;
+export const TOKEN: TokenRule = {
+  token: 'tok-1',
+  from: 'alerts@upload.example.org',
+  to: ['^[^@]+@example\\.org$', '^example\\.org$'],
+  messages_per: null,
+  queue: false,
+};
+
+/** The door `/rest` on a real HTTP server, over a double of the XMPP side that does and notes what the script says. */
+export async function startTestRestServer(
+  t: { after: TestContext['after'] },
+  script: TestRestServerOptions = {},
+): Promise<TestRestServer> {
+  const sentStanzas: SentStanza[] = [];
+  const logins: AccountLogin[] = [];
+  const speaker = (jid: string): MessageSender => ({
+    jid,
+    async deliver(stanza, options) {
+      sentStanzas.push({ method: 'deliver', sender: jid, stanza: stanza.toString(), options });
+      await script.onSend?.();
+    },
+    async sendIq(iq, timeout, takes = () => false) {
+      sentStanzas.push({ method: 'ask', sender: jid, stanza: iq.toString(), timeout });
+      if (script.onIq === undefined) throw new Refusal('no_answer');
+      return script.onIq(iq, takes);
+    },
+    async sendStanza(stanza) {
+      sentStanzas.push({ method: 'send', sender: jid, stanza: stanza.toString() });
+      await script.onSend?.();
+    },
+  });
+  const senders: MessageSenders = {
+    async openAccountSender(login) {
+      logins.push(login);
+      if (login.password === 'again')
+        throw new Refusal('too_many_attempts', { retryAt: Date.now() + 60_000 });
+      if (login.password !== PASSWORD) throw new Refusal('credentials_wrong');
+      return speaker(`${login.jid}/porter`);
+    },
+    componentSender: (jid) => speaker(jid),
+  };
+  const { deps } = createGrantingServices(uploadRules([]));
+  const left = script.messagesLeft ?? 1000;
+  const ledger: Pick<Ledger, 'chargeMessageRate'> = {
+    chargeMessageRate: async () =>
+      sentStanzas.length < left ? { outcome: 'ok' } : { outcome: 'over', retryAt: Date.now() + 1000 },
+  };
+  const rules = {
+    tokens: [TOKEN],
+    components: [{ jid: 'upload.example.org', secret: 'component secret' }],
+    maxSize: 192 * 1024,
+    bounceWait: 500,
+    answerTimeout: 15_000,
+    ...script.rules,
+  } as MessageRules;
+  const endpoint = restEndpoint(
+    {
+      ...deps,
+      ledger: ledger as Ledger,
+      transfers: createTransfers(),
+      senders,
+      messageRules: () => rules,
+      roomNicks: createRoomNicks(),
+      secretGuard: createLoginThrottle(Date.now),
+      trustedProxies: () => createAddressMatcher([]),
+    },
+    '/rest',
+  );
+  const { port, request } = await serveEndpoints(t, deps, [endpoint]);
+  return { request: request, sentStanzas, logins, port };
+}

@@ -1,0 +1,108 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { toPutKey } from '../../src/base/ids.ts';
+import { createLog } from '../../src/base/log.ts';
+import { openFsBlobs } from '../../src/blobs/fs/fs-blobs.ts';
+import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
+import { type AccessRule, allowAllRule, compileAccessRules } from '../../src/policy/access.ts';
+import type { Retention } from '../../src/policy/retention.ts';
+import { type GrantedSlot, grantSlot, type SlotRequest } from '../../src/uploads/grant-slot.ts';
+import type { UploadRules, UploadServices } from '../../src/uploads/services.ts';
+
+export const MINUTE = 60_000;
+export const DAY = 24 * 60 * MINUTE;
+
+export interface TestServices {
+  readonly services: UploadServices;
+  /** Where the ledger and the blobs are. */
+  readonly folder: string;
+  /** Moves the clock. */
+  advance(ms: number): void;
+  /** Replaces some of the rules. */
+  setRules(change: Partial<UploadRules>): void;
+  requestSlot(request?: Partial<SlotRequest>): Promise<GrantedSlot>;
+  /** A slot and its file, stored. */
+  upload(request?: Partial<SlotRequest>): Promise<GrantedSlot>;
+  close(): Promise<void>;
+}
+
+export function access(rule: Partial<AccessRule> = {}): UploadRules['access'] {
+  return compileAccessRules([{ ...allowAllRule, jid: ['@example\\.org$'], ...rule }]);
+}
+
+export const retention: Retention = {
+  max_age: 30 * DAY,
+  soft_quota: 0,
+  purposes: { message: {}, profile: { max_age: null }, ephemeral: { max_age: 7 * DAY } },
+  name_prefixes: { story_: 'ephemeral' },
+};
+
+/** Real stores in a temporary folder, and a clock of our own. */
+export async function openTestServices(t: TestContext): Promise<TestServices> {
+  const folder = await mkdtemp(join(tmpdir(), 'porter-house-'));
+  const ledger = await openSqliteLedger({ file: join(folder, 'porter.db'), sync: false });
+  const blobs = openFsBlobs({ root: join(folder, 'blobs'), sync: false });
+  let now = Date.UTC(2026, 0, 1);
+  let rules: UploadRules = {
+    access: access(),
+    retention,
+    globalQuota: null,
+    slotTimeout: 6 * MINUTE,
+    typeMismatch: 'refuse',
+  };
+  const services: UploadServices = {
+    ledger,
+    blobs,
+    rules: () => rules,
+    clock: () => now,
+    log: createLog({ level: 'silent', format: 'json' }),
+    metrics: createMetrics(),
+    instance: 'test',
+  };
+  const requestSlot = (request: Partial<SlotRequest> = {}) =>
+    grantSlot(services, {
+      endpoint: 'component',
+      jid: 'romeo@example.org/garden',
+      name: 'a.jpg',
+      size: 100,
+      type: 'image/jpeg',
+      ...request,
+    });
+  const house: TestServices = {
+    services,
+    folder,
+    advance(ms) {
+      now += ms;
+    },
+    setRules(change) {
+      rules = { ...rules, ...change };
+    },
+    requestSlot,
+    async upload(request) {
+      const slot = await requestSlot(request);
+      await fill(services, slot);
+      return slot;
+    },
+    async close() {
+      await ledger.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+  t.after(() => house.close());
+  return house;
+}
+
+async function fill({ ledger, blobs, clock }: UploadServices, slot: GrantedSlot): Promise<void> {
+  const order = { token: 'claim', instance: 'test', now: clock() };
+  const claimed = await ledger.claim({ ...order, by: { putKey: toPutKey(slot.token) } });
+  if (claimed.outcome !== 'claimed') throw new Error(claimed.outcome);
+  await blobs.put(claimed.upload.blob, one(Buffer.alloc(slot.size, 'x')));
+  await ledger.commit({ id: slot.id, token: 'claim', now: clock(), size: slot.size });
+}
+
+async function* one(chunk: Buffer): AsyncGenerator<Buffer[]> {
+  yield [chunk];
+}

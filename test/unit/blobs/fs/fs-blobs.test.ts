@@ -1,0 +1,108 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { openFsBlobs } from '../../../../src/blobs/fs/fs-blobs.ts';
+import { toBlobError } from '../../../../src/blobs/fs/syscalls.ts';
+import { listKeys, newBlobKey, readBlob, toBatches } from '../../../conformance/blobs.ts';
+
+async function tempFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'porter-fs-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+describe('blobs in a folder', () => {
+  test('lie where a web server finds them: two characters, then the key', async (t) => {
+    const root = await tempFolder(t);
+    const key = newBlobKey();
+    await openFsBlobs({ root, sync: false }).put(key, toBatches([[Buffer.from('x')]]));
+    assert.deepEqual(await readdir(root), [key.slice(0, 2)]);
+    assert.deepEqual(await readdir(join(root, key.slice(0, 2))), [key.slice(3)]);
+  });
+
+  test('leave files of others alone: neither listed nor followed', async (t) => {
+    const root = await tempFolder(t);
+    const key = newBlobKey();
+    await mkdir(dirname(join(root, key)), { recursive: true });
+    await writeFile(join(root, 'README'), 'mine');
+    await writeFile(join(dirname(join(root, key)), 'Not Ours.txt'), 'mine');
+    await writeFile(join(root, 'secret'), 'not for you');
+    await symlink(join(root, 'secret'), join(root, key));
+    const blobs = openFsBlobs({ root, sync: false });
+    assert.deepEqual(await listKeys(blobs), []);
+    await assert.rejects(blobs.open(key), { name: 'BlobFault' });
+  });
+
+  test('that are meant for a web server are never seen before they are whole', async (t) => {
+    const root = await tempFolder(t);
+    const blobs = openFsBlobs({ root, sync: false, atomic: true });
+    const key = newBlobKey();
+    async function* looking() {
+      yield [Buffer.from('first')];
+      assert.equal(await blobs.open(key), undefined);
+      assert.deepEqual(await listKeys(blobs), [`${key}.part`]);
+      yield [Buffer.from(' second')];
+    }
+    await blobs.put(key, looking());
+    assert.deepEqual(await listKeys(blobs), [key]);
+    assert.equal(String(await readBlob(blobs, key)), 'first second');
+  });
+
+  test('leave no part behind when their key is removed', async (t) => {
+    const root = await tempFolder(t);
+    const blobs = openFsBlobs({ root, sync: false, atomic: true });
+    const key = newBlobKey();
+    await mkdir(dirname(join(root, key)), { recursive: true });
+    await writeFile(join(root, `${key}.part`), 'left by a killed process');
+    await blobs.remove([key]);
+    assert.deepEqual(await listKeys(blobs), []);
+  });
+
+  test('of a newer attempt survive the clean-up of an older one that was given up', async (t) => {
+    const root = await tempFolder(t);
+    const blobs = openFsBlobs({ root, sync: false });
+    const key = newBlobKey();
+    async function* overtaken() {
+      yield [Buffer.from('old')];
+      await blobs.put(key, toBatches([[Buffer.from('new')]]));
+      throw new Error('the old attempt wakes up and fails');
+    }
+    await assert.rejects(blobs.put(key, overtaken()), /wakes up/);
+    assert.equal(String(await readBlob(blobs, key)), 'new');
+  });
+
+  test('tell how much room is left', async (t) => {
+    const space = await openFsBlobs({ root: await tempFolder(t), sync: false }).space();
+    assert.ok(space && space.free > 0 && space.total >= space.free);
+  });
+
+  test('are not ready when their folder is gone, and say so without naming it', async (t) => {
+    const root = join(await tempFolder(t), 'blobs');
+    const blobs = openFsBlobs({ root, sync: false });
+    await rm(root, { recursive: true });
+    await assert.rejects(blobs.checkWritable(), (fault: Error) => {
+      assert.equal(fault.name, 'BlobFault');
+      assert.ok(!fault.message.includes(root));
+      return true;
+    });
+    await assert.rejects(blobs.put(newBlobKey(), toBatches([[Buffer.from('x')]])), { kind: 'missing' });
+  });
+
+  test('translate what the system says into what a door can answer', () => {
+    const kindOf = (code: string) =>
+      toBlobError(Object.assign(new Error('secret path'), { code, syscall: 'write' })).kind;
+    for (const code of ['ENOSPC', 'EDQUOT', 'EFBIG']) assert.equal(kindOf(code), 'full');
+    for (const code of ['EACCES', 'EPERM', 'EROFS']) assert.equal(kindOf(code), 'denied');
+    assert.equal(kindOf('ENOENT'), 'missing');
+    assert.equal(kindOf('EIO'), 'failed');
+  });
+
+  test('of one folder share their trips to the disk and all get through', async (t) => {
+    const blobs = openFsBlobs({ root: await tempFolder(t), sync: true, maxConcurrentSyncs: 1 });
+    const keys = Array.from({ length: 60 }, () => `zz/${newBlobKey().slice(3)}`);
+    await Promise.all(keys.map((key) => blobs.put(key, toBatches([[Buffer.from(key)]]))));
+    assert.deepEqual((await listKeys(blobs)).toSorted(), keys.toSorted());
+  });
+});

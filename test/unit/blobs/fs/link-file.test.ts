@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { chmod, chown, link, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { openFsBlobs } from '../../../../src/blobs/fs/fs-blobs.ts';
+
+const KEY = 'ab/abcdef.jpg';
+const isRoot = process.getuid?.() === 0;
+
+async function open(t: TestContext, options: { atomic?: boolean; sync?: boolean } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'porter-adopt-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const root = join(folder, 'blobs');
+  const blobs = openFsBlobs({ root, sync: false, ...options });
+  const source = join(folder, 'source');
+  await writeFile(source, 'the bytes');
+  const adopt = (key = KEY) => blobs.linkFile?.(key, source);
+  return { folder, root, blobs, source, adopt };
+}
+
+describe('a file that the store takes in', () => {
+  test('is not copied, and stays when its other name goes', async (t) => {
+    const { root, blobs, source, adopt } = await open(t, { sync: true });
+    assert.equal(await adopt(), 9);
+    assert.equal((await stat(join(root, KEY))).ino, (await stat(source)).ino);
+    await rm(source);
+    const blob = (await blobs.open(KEY)) ?? assert.fail();
+    const bytes = await Array.fromAsync(blob.read(0, blob.size));
+    await blob.close();
+    assert.equal(Buffer.concat(bytes).toString(), 'the bytes');
+  });
+
+  test('takes the place of what a killed import left under its key', async (t) => {
+    const { root, adopt } = await open(t);
+    await mkdir(join(root, 'ab'));
+    await writeFile(join(root, KEY), 'the by');
+    assert.equal(await adopt(), 9);
+    assert.equal(await readFile(join(root, KEY), 'utf8'), 'the bytes');
+    assert.equal(await adopt(), 9, 'and once more');
+  });
+
+  test('is left to its other owner when it is removed here', async (t) => {
+    const { blobs, source, adopt } = await open(t);
+    await adopt();
+    await blobs.remove([KEY]);
+    assert.equal(await readFile(source, 'utf8'), 'the bytes');
+    assert.equal(await blobs.open(KEY), undefined);
+  });
+
+  test('is copied where the reader of the store could not read it', {
+    skip: !isRoot && 'needs root',
+  }, async (t) => {
+    const { root, source, adopt } = await open(t);
+    await chmod(source, 0o640);
+    assert.equal(await adopt(), 9, 'its own user can');
+    await chown(source, 1234, 1234);
+    assert.equal(await adopt('ab/another.jpg'), undefined);
+    await assert.rejects(stat(join(root, 'ab/another.jpg')), { code: 'ENOENT' });
+    await chmod(source, 0o644);
+    assert.equal(await adopt('ab/another.jpg'), 9, 'everybody can');
+  });
+
+  test('is copied where a web server reads the store and may not read it', async (t) => {
+    const { source, adopt } = await open(t, { atomic: true });
+    await chmod(source, 0o640);
+    assert.equal(await adopt(), undefined);
+    await chmod(source, 0o644);
+    assert.equal(await adopt(), 9);
+  });
+
+  test('is no symbolic link, no folder and nothing that is not there', async (t) => {
+    const { folder, blobs, source } = await open(t);
+    await symlink(source, join(folder, 'symbolic'));
+    await link(source, join(folder, 'hard'));
+    assert.equal(await blobs.linkFile?.(KEY, join(folder, 'hard')), 9);
+    for (const name of ['symbolic', 'nothing', '.']) {
+      await assert.rejects(async () => blobs.linkFile?.('ab/other.jpg', join(folder, name)), {
+        name: 'BlobFault',
+      });
+    }
+    await assert.rejects(async () => blobs.linkFile?.('../outside', source), { name: 'BlobFault' });
+  });
+});

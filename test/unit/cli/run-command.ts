@@ -1,0 +1,44 @@
+import { Writable } from 'node:stream';
+import type { CommandContext, OutputStream } from '../../../src/cli/lib/command-context.ts';
+import { runCommandLine } from '../../../src/cli/program.ts';
+
+/** A stream that keeps what is written. */
+export class CapturedOutput extends Writable {
+  readonly isTTY: boolean;
+  readonly columns = 100;
+  private readonly chunks: Buffer[] = [];
+
+  constructor(isTTY = false) {
+    super();
+    this.isTTY = isTTY;
+  }
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.chunks.push(chunk);
+    done();
+  }
+
+  get text(): string {
+    return Buffer.concat(this.chunks).toString();
+  }
+}
+
+export interface CapturedContext extends CommandContext {
+  readonly stdout: OutputStream & CapturedOutput;
+  readonly stderr: OutputStream & CapturedOutput;
+}
+
+export function createCapturedContext(
+  cwd = '/nonexistent',
+  env: CommandContext['env'] = {},
+  isTTY = false,
+): CapturedContext {
+  return { stdout: new CapturedOutput(isTTY), stderr: new CapturedOutput(isTTY), env, cwd };
+}
+
+/** One command line in a folder, as if typed there. */
+export async function runCommand(folder: string, args: readonly string[], env: CommandContext['env'] = {}) {
+  const shell = createCapturedContext(folder, env);
+  const code = await runCommandLine(args, shell);
+  return { code, out: shell.stdout.text, err: shell.stderr.text };
+}

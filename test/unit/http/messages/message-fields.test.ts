@@ -1,0 +1,65 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { Refusal } from '../../../../src/base/errors.ts';
+import {
+  parseForm,
+  parseFormOrText,
+  parseJsonFields,
+  parseMessage,
+} from '../../../../src/http/messages/message-fields.ts';
+
+const NONE = new Map<string, string[]>();
+const text = fc.string({ unit: 'binary', minLength: 1 }).map((one) => one.toWellFormed());
+const message = fc.record(
+  { to: text, body: text, subject: text, thread: text, nick: text },
+  { requiredKeys: ['body'] },
+);
+
+/** A fault in what was sent is a `Refusal`; anything else would be 500. */
+function refusesOnly(work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    assert.ok(error instanceof Refusal, String(error));
+  }
+}
+
+describe('the fields of a message', () => {
+  test('say the same as a form and as JSON', () => {
+    fc.assert(
+      fc.property(message, (fields) => {
+        const form = parseMessage(parseForm(String(new URLSearchParams(fields))), NONE, 'somebody');
+        const json = parseMessage(parseJsonFields(JSON.stringify(fields)), NONE, 'somebody');
+        assert.deepEqual(form, json);
+        assert.deepEqual(form.to, [fields.to ?? 'somebody']);
+      }),
+    );
+  });
+
+  test('are read or refused, whatever they are', () => {
+    fc.assert(
+      fc.property(fc.json(), (given) => refusesOnly(() => parseMessage(parseJsonFields(given), NONE, ''))),
+    );
+    fc.assert(fc.property(fc.string(), (given) => refusesOnly(() => parseJsonFields(given))));
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (body, query) =>
+        refusesOnly(() => parseMessage(parseFormOrText(body), parseForm(query), '')),
+      ),
+    );
+  });
+
+  test('of the body count before those of the query, and of repeated ones the first', () => {
+    const body = parseForm('body=a&body=b&subject=');
+    const read = parseMessage(body, parseForm('body=c&subject=S&type=normal&password=p'), 'x');
+    assert.equal(read.message.body, 'a');
+    assert.equal(read.message.subject, 'S');
+    assert.equal(read.message.type, 'normal');
+    const room = parseMessage(parseForm('type=groupchat'), parseForm('password=p'), 'x').room;
+    assert.equal(room?.password, undefined, 'a password has no place in a URL');
+  });
+
+  test('are the text itself where a form has no =', () => {
+    assert.deepEqual(parseFormOrText('100% full & hot').get('body'), ['100% full & hot']);
+  });
+});

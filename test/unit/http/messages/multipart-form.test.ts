@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { describe, test } from 'node:test';
+import fc from 'fast-check';
+import { Refusal } from '../../../../src/base/errors.ts';
+import { type MultipartOptions, readMultipart } from '../../../../src/http/messages/multipart-form.ts';
+import { createTransfers } from '../../../../src/uploads/transfers.ts';
+import { encodeForm } from '../../../support/form.ts';
+
+const { memory } = createTransfers();
+const OPTIONS: MultipartOptions = {
+  maxTextBytes: 10_000,
+  fileLimits: () => ({ file: null, total: null }),
+  idleTimeoutMs: 60_000,
+  memoryBudget: memory,
+};
+
+/** The same bytes, cut at these places. */
+function pieces(bytes: Buffer, cuts: readonly number[]): Buffer[] {
+  const places = [...new Set(cuts.map((cut) => cut % bytes.length))].sort((a, b) => a - b);
+  return [0, ...places].map((from, at) => Buffer.from(bytes.subarray(from, places[at])));
+}
+
+async function bytesOf(file: {
+  open(): ReturnType<Awaited<ReturnType<typeof readMultipart>>['files'][0]['open']>;
+}) {
+  const chunks: Buffer[] = [];
+  for await (const batch of file.open().batches(memory, () => undefined))
+    for (const chunk of batch) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks);
+}
+
+describe('a form', () => {
+  test('comes through whole, wherever the network cuts it', async () => {
+    const boundaryLike = fc.constantFrom('\r\n--', '--', '\r', '\n', 'a', '\0', 'é');
+    const content = fc.array(fc.oneof(boundaryLike, fc.string({ maxLength: 30_000 })), { maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(content, { minLength: 1, maxLength: 3 }),
+        fc.array(fc.nat(), { maxLength: 20 }),
+        async (contents, cuts) => {
+          const files = contents.map((parts) => Buffer.from(`x${parts.join('')}`));
+          const { body, headers } = await encodeForm((form) => {
+            form.append('body', 'grüß');
+            for (const [n, bytes] of files.entries())
+              form.append('file', new File([new Uint8Array(bytes)], `${n}.txt`));
+          });
+          const stream = Readable.from(pieces(body, cuts), { objectMode: false });
+          const form = await readMultipart(stream, headers['Content-Type'], OPTIONS);
+          try {
+            assert.deepEqual(form.fields.get('body'), ['grüß']);
+            assert.equal(form.files.length, files.length);
+            for (const [n, file] of form.files.entries()) {
+              const expected = files[n] ?? Buffer.alloc(0);
+              assert.equal(file.size, expected.length);
+              assert.equal(file.sha256, createHash('sha256').update(expected).digest('base64'));
+              assert.ok((await bytesOf(file)).equals(expected));
+            }
+          } finally {
+            await form.discard();
+          }
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('that is cut off anywhere is refused and nothing else', async () => {
+    const { body, headers } = await encodeForm((form) => {
+      form.append('body', 'text');
+      form.append('file', new File([new Uint8Array(70_000)], 'a.bin'));
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.nat({ max: body.length - 8 }), async (length) => {
+        const stream = Readable.from([body.subarray(0, length)], { objectMode: false });
+        await assert.rejects(
+          readMultipart(stream, headers['Content-Type'], OPTIONS),
+          (error) => error instanceof Refusal && error.code === 'bad_request',
+        );
+      }),
+      { numRuns: 60 },
+    );
+  });
+});

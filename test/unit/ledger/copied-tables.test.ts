@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { COPIED_TABLES } from '../../../src/ledger/contract/copy.ts';
+import { copiedColumns } from '../../../src/ledger/copy/copy-rows.ts';
+import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
+
+/** What belongs to a place: its schema, its standing, and the processes that work there. */
+const STAYING = ['instances', 'migrations', 'standings'];
+
+test('a move leaves out no table and no column that a migration has made', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'porter-ledger-'));
+  const db = new SqliteDatabase({ file: join(folder, 'porter.db'), sync: false });
+  t.after(async () => {
+    await db.close();
+    await rm(folder, { recursive: true });
+  });
+  await db.migrate();
+  const tables = await db.query<{ name: string }>("select name from sqlite_master where type = 'table'");
+  const names = tables.map(({ name }) => name).filter((name) => !name.startsWith('sqlite_'));
+  assert.deepEqual(names.toSorted(), [...COPIED_TABLES, ...STAYING].toSorted());
+  for (const table of COPIED_TABLES) {
+    const columns = await db.query<{ name: string }>(`pragma table_info(${table})`);
+    assert.deepEqual(copiedColumns(table).toSorted(), columns.map(({ name }) => name).toSorted(), table);
+  }
+});

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type ErrorCode, Refusal } from '../../../src/base/errors.ts';
+import { sha256Hex } from '../../../src/base/ids.ts';
+import {
+  authenticateClient,
+  checkRecipientAllowed,
+  createTokenFinder,
+} from '../../../src/messages/authenticate.ts';
+import type {
+  AccountLogin,
+  MessageSender,
+  MessageSenders,
+} from '../../../src/messages/delivery/message-sender.ts';
+import type { MessageRules, TokenRule } from '../../../src/messages/message-services.ts';
+
+const speakerOf = (jid: string) => ({ jid }) as MessageSender;
+
+function house(tokens: readonly TokenRule[]) {
+  const logins: AccountLogin[] = [];
+  const senders: MessageSenders = {
+    async openAccountSender(login) {
+      logins.push(login);
+      return speakerOf(`${login.jid}/porter`);
+    },
+    componentSender: speakerOf,
+  };
+  return { logins, deps: { senders, messageRules: () => ({ tokens }) as MessageRules } };
+}
+
+const rule = (token: string, to: string[] = ['.*']): TokenRule => ({
+  token,
+  from: 'alerts@upload.lit',
+  to,
+  messages_per: null,
+  queue: false,
+});
+
+const refusal = (code: ErrorCode) => (error: unknown) => error instanceof Refusal && error.code === code;
+
+describe('a sender', () => {
+  test('is known by its token, plain or hashed in the config', async () => {
+    const { deps } = house([rule('first-token'), rule(`sha256:${sha256Hex('second-token').toUpperCase()}`)]);
+    for (const token of ['first-token', 'second-token']) {
+      const sender = await authenticateClient(deps, { kind: 'bearer', token }, '192.0.2.1');
+      assert.equal(sender.jid, 'alerts@upload.lit');
+      assert.equal(sender.sender.jid, 'alerts@upload.lit');
+    }
+  });
+
+  test('does not get in with the hash itself, nor with nothing', async () => {
+    const hash = sha256Hex('second-token');
+    const { deps } = house([rule(`sha256:${hash}`)]);
+    for (const token of [hash, `sha256:${hash}`, '', 'other'])
+      await assert.rejects(
+        authenticateClient(deps, { kind: 'bearer', token }, '192.0.2.1'),
+        refusal('credentials_wrong'),
+      );
+  });
+
+  test('with an account logs in, and owns its files under the bare JID', async () => {
+    const { deps, logins } = house([]);
+    const sender = await authenticateClient(
+      deps,
+      { kind: 'basic', jid: 'Romeo@Montague.lit/phone', password: 'p' },
+      '192.0.2.1',
+    );
+    assert.equal(sender.jid, 'romeo@montague.lit');
+    assert.equal(sender.token, null);
+    assert.equal(logins[0]?.address, '192.0.2.1');
+  });
+
+  test('whose name is no account is not even tried', async () => {
+    const { deps, logins } = house([]);
+    for (const jid of ['romeo', '', '@montague.lit', 'a b@montague.lit'])
+      await assert.rejects(
+        authenticateClient(deps, { kind: 'basic', jid, password: 'p' }, '192.0.2.1'),
+        refusal('credentials_wrong'),
+      );
+    assert.deepEqual(logins, []);
+  });
+
+  test('may write to whom its token says, by the bare and folded JID', () => {
+    const token = rule('a', ['@capulet\\.lit$', '^room@']);
+    for (const to of ['juliet@capulet.lit', 'Juliet@Capulet.LIT/balcony', 'room@muc.lit'])
+      assert.doesNotThrow(() => checkRecipientAllowed({ token }, to), to);
+    for (const to of ['romeo@montague.lit', 'romeo@montague.lit/@capulet.lit', 'capulet.lit', 'no jid@'])
+      assert.throws(() => checkRecipientAllowed({ token }, to), refusal('recipient_refused'), to);
+    assert.doesNotThrow(() => checkRecipientAllowed({ token: null }, 'romeo@montague.lit'));
+  });
+});
+
+test('a token is found among others only where it is whole', () => {
+  const find = createTokenFinder([{ token: 'abc' }, { token: 'abcd' }]);
+  assert.equal(find('abcd')?.token, 'abcd');
+  assert.equal(find('abcde'), undefined);
+});

@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import { sha256Hex } from '../../../../src/base/ids.ts';
+import { jidSha1 } from '../../../../src/base/owners.ts';
+import { BlobError } from '../../../../src/blobs/contract.ts';
+import { type ImportOptions, importUploads } from '../../../../src/uploads/import/import-uploads.ts';
+import { createOwnerLookup } from '../../../../src/uploads/import/owner-lookup.ts';
+import type { ImportProblem } from '../../../../src/uploads/import/source.ts';
+import { type ImportSourceName, importSources } from '../../../../src/uploads/import/sources.ts';
+import type { UploadServices } from '../../../../src/uploads/services.ts';
+import { DAY, openTestServices } from '../../../support/test-services.ts';
+
+const JULIET = 'juliet@example.org';
+
+async function open(t: TestContext, from: ImportSourceName, jids: readonly string[] = [JULIET]) {
+  const house = await openTestServices(t);
+  const folder = await mkdtemp(join(tmpdir(), 'porter-old-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  const now = house.services.clock() / 1000 - 60;
+  const keep = async (path: string, bytes = 'bytes', then = now) => {
+    const file = join(folder, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, bytes);
+    await utimes(file, then, then);
+  };
+  const problems: ImportProblem[] = [];
+  const owners = await createOwnerLookup(jids);
+  const bring = (change: Partial<ImportOptions> = {}, deps: UploadServices = house.services) =>
+    importUploads(deps, {
+      source: importSources[from],
+      folder,
+      owners,
+      basePaths: ['/upload/'],
+      namespace: 'external',
+      fallbackOwner: `import:${from}`,
+      expireAfterMs: null,
+      dryRun: false,
+      onProblem: (problem) => problems.push(problem),
+      ...change,
+    });
+  const rows = () => house.services.ledger.listUploads({ limit: 1000 });
+  const find = (path: string) => house.services.ledger.find(`external:${sha256Hex(path)}`);
+  return { house, folder, keep, bring, rows, find, problems, now };
+}
+
+describe('an imported file', () => {
+  test('keeps a name that can be shown, and is found by the one it had', async (t) => {
+    const { keep, bring, find } = await open(t, 'prosody-filer');
+    const long = `${'ü'.repeat(120)}.jpg`;
+    const names = {
+      'tab\there.txt': 'tab_here.txt',
+      'two\nlines.png': 'two_lines.png',
+      '...': '...',
+      ' ': 'file',
+    };
+    for (const name of [...Object.keys(names), long]) await keep(`id/${name}`);
+    assert.equal((await bring()).imported, 5);
+    for (const [name, shown] of Object.entries(names)) assert.equal((await find(`id/${name}`))?.name, shown);
+    assert.equal((await find(`id/${long}`))?.name, long);
+  });
+
+  test('has the type that its name says where nobody noted one, and no type that could break a header', async (t) => {
+    const { keep, bring, find } = await open(t, 'xmpp-http-upload');
+    await keep('a/x.png.data');
+    await keep('a/y.png.data');
+    await keep('a/y.png.meta', JSON.stringify({ headers: { 'Content-Type': 'image/png\r\nX-Evil: 1' } }));
+    await keep('a/z.png.data');
+    await keep('a/z.png.meta', '{"headers": nonsense');
+    await keep('a/png.data');
+    await bring();
+    const types = await Promise.all(['x.png', 'y.png', 'z.png', 'png'].map((name) => find(`a/${name}`)));
+    assert.deepEqual(
+      types.map((upload) => upload?.type),
+      ['image/png', 'image/png', 'image/png', 'application/octet-stream'],
+    );
+  });
+
+  test('belongs to whom the folder means: by hash, by local part, or to a key that stays the same', async (t) => {
+    const { keep, bring, find } = await open(t, 'ejabberd', [
+      JULIET,
+      'ann@a.example',
+      'ann@b.example',
+      'b c@x.example',
+    ]);
+    const paths: Record<string, string> = {
+      [`${jidSha1(JULIET)}/r/a.txt`]: JULIET,
+      [`${jidSha1(JULIET).toUpperCase()}/r/b.txt`]: JULIET,
+      [`${'ab'.repeat(20)}/r/c.txt`]: `sha1:${'ab'.repeat(20)}`,
+      'juliet/r/d.txt': JULIET,
+      'ann/r/e.txt': 'node:ann',
+      'nobody/r/f.txt': 'node:nobody',
+      'deeper/than/usual/g.txt': 'import:ejabberd',
+    };
+    for (const path of Object.keys(paths)) await keep(path);
+    await bring();
+    for (const [path, owner] of Object.entries(paths)) assert.equal((await find(path))?.owner, owner, path);
+    assert.equal((await bring()).already, 7);
+  });
+
+  test('is charged to its owner beyond any quota', async (t) => {
+    const { house, keep, bring } = await open(t, 'ejabberd');
+    await keep(`${jidSha1(JULIET)}/r/a.txt`, 'x'.repeat(5000));
+    await bring();
+    const { uploads, bytes } = await house.services.ledger.usage(JULIET);
+    assert.deepEqual([uploads, bytes], [1, 5000]);
+    house.setRules({ globalQuota: 1000 });
+    await assert.rejects(house.requestSlot(), { code: 'service_full' });
+  });
+
+  test('keeps its time, but is never from the future, and ends when it is told to', async (t) => {
+    const { house, keep, bring, find, now } = await open(t, 'prosody-filer');
+    await keep('a/past', 'x', now - 3600);
+    await keep('a/future', 'x', now + 3600);
+    await bring({ expireAfterMs: 2 * DAY });
+    const past = await find('a/past');
+    assert.deepEqual([past?.storedAt, past?.expiresAt], [(now - 3600) * 1000, (now - 3600) * 1000 + 2 * DAY]);
+    assert.equal((await find('a/future'))?.storedAt, house.services.clock());
+  });
+
+  test('has the purpose that its name tells', async (t) => {
+    const { keep, bring, find } = await open(t, 'prosody-filer');
+    await keep('a/story_of.jpg');
+    await keep('a/photo.jpg');
+    await bring();
+    assert.deepEqual(
+      [(await find('a/story_of.jpg'))?.purpose, (await find('a/photo.jpg'))?.purpose],
+      ['ephemeral', 'message'],
+    );
+  });
+
+  test('is left out when retention has no place for it any more', async (t) => {
+    const { keep, bring, rows, now } = await open(t, 'prosody-filer');
+    await keep('a/old', 'x', now - 31 * 86_400);
+    await keep('a/young', 'x', now - 29 * 86_400);
+    const { expired, imported } = await bring();
+    assert.deepEqual([expired, imported, (await rows()).length], [1, 1, 1]);
+  });
+});
+
+describe('the bytes of an import', () => {
+  test('are copied whole where the store cannot link', async (t) => {
+    const { house, keep, bring, find } = await open(t, 'prosody-filer');
+    const large = Buffer.alloc(3 * 1024 * 1024 + 17, 'large').toString();
+    await keep('a/large.bin', large);
+    await keep('a/empty.bin', '');
+    const { linkFile: _, ...blobs } = house.services.blobs;
+    const report = await bring({}, { ...house.services, blobs });
+    assert.deepEqual([report.imported, report.linked, report.importedBytes], [2, 0, large.length]);
+    const upload = (await find('a/large.bin')) ?? assert.fail();
+    const blob = (await house.services.blobs.open(upload.blob)) ?? assert.fail();
+    const chunks = await Array.fromAsync(blob.read(0, blob.size), (chunk) => Buffer.from(chunk));
+    await blob.close();
+    assert.equal(Buffer.concat(chunks).toString(), large);
+  });
+
+  test('stop the import where the store is full, with nothing half told of', async (t) => {
+    const { house, keep, bring, rows } = await open(t, 'prosody-filer');
+    for (let i = 0; i < 20; i += 1) await keep(`a/${i}`);
+    const { linkFile: _, ...blobs } = house.services.blobs;
+    let left = 5;
+    const put: typeof blobs.put = async (key, batches) => {
+      left -= 1;
+      if (left < 0) throw new BlobError('full', 'No space is left.');
+      return blobs.put(key, batches);
+    };
+    await assert.rejects(bring({}, { ...house.services, blobs: { ...blobs, put } }), { kind: 'full' });
+    assert.deepEqual(await rows(), []);
+    assert.equal((await bring()).imported, 20);
+  });
+
+  test('are told of one by one where they cannot be read, and the rest comes', async (t) => {
+    const { house, keep, bring, problems } = await open(t, 'prosody-filer');
+    await keep('a/gone');
+    await keep('a/here');
+    const linkFile = async (key: string, file: string) => {
+      if (file.endsWith('gone')) await rm(file);
+      return house.services.blobs.linkFile?.(key, file);
+    };
+    const report = await bring({}, { ...house.services, blobs: { ...house.services.blobs, linkFile } });
+    assert.deepEqual([report.imported, report.problems], [1, 1]);
+    assert.deepEqual(
+      problems.map(({ problem }) => problem),
+      ['it is gone'],
+    );
+  });
+
+  test('come by the hundred, in order of the folder, and a signal ends it between two batches', async (t) => {
+    const { keep, bring, rows } = await open(t, 'prosody-filer');
+    for (let i = 0; i < 250; i += 1) await keep(`a/${i}`);
+    const stopping = new AbortController();
+    const first = await bring({ signal: stopping.signal, onProgress: () => stopping.abort() });
+    assert.equal(first.imported, 100);
+    assert.equal((await rows()).length, 100);
+    assert.equal((await bring()).imported, 150);
+  });
+});
+
+describe('another service', () => {
+  test('keeps its own files, however often they are imported and removed here', async (t) => {
+    const { house, folder, keep, bring, rows } = await open(t, 'prosody-filer');
+    await keep('a/b.txt', 'bytes');
+    await bring();
+    await house.services.blobs.remove((await rows()).map(({ blob }) => blob));
+    assert.equal((await stat(join(folder, 'a/b.txt'))).size, 5);
+    assert.deepEqual(await readdir(folder), ['a']);
+  });
+
+  test('of Prosody has records in any order, twice, and of files that are gone', async (t) => {
+    const { keep, bring, rows, problems, now } = await open(t, 'prosody');
+    const item = (key: string, name: string, more = '') =>
+      `item({\n\t["attr"] = {\n\t\t["filename"] = "${name}";\n\t\t["size"] = "5";\n\t};\n\t["key"] = "${key}";\n${more}});\n`;
+    const items = [
+      item(
+        '-Dd5e3KUITZVu49MHw1-Xh5p',
+        'a b.jpg',
+        '\t["when"] = 1767139200;\n\t["with"] = "Juliet@Example.ORG";\n',
+      ),
+      item('gone', 'gone.jpg'),
+      item('-Dd5e3KUITZVu49MHw1-Xh5p', 'twin.jpg'),
+      item('nobody', 'x.txt'),
+      'item({\n\t["key"] = "no attributes";\n});\n',
+    ];
+    await keep('up%2eexample%2eorg/uploads.list', items.join(''));
+    await keep('up%2eexample%2eorg/http_file_share/%2dDd5e3KUITZVu49MHw1%2dXh5p.bin');
+    await keep('up%2eexample%2eorg/http_file_share/nobody.bin');
+    await keep('up%2eexample%2eorg/http_file_share/unknown.bin');
+    await keep('up%2eexample%2eorg/http_file_share/half.bin~');
+    await keep('example%2eorg/accounts/juliet.dat');
+    const report = await bring({ namespace: 'file_share' });
+    assert.deepEqual([report.imported, report.problems], [2, 1]);
+    assert.deepEqual(
+      (await rows()).map(({ name, owner, storedAt }) => [name, owner, storedAt]).toSorted(),
+      [
+        ['a b.jpg', JULIET, 1767139200000],
+        ['x.txt', 'import:prosody', now * 1000],
+      ].toSorted(),
+    );
+    assert.match(problems[0]?.file ?? '', /unknown\.bin$/);
+  });
+});

@@ -1,0 +1,436 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { BlobStore, OpenBlob } from '../../../src/blobs/contract.ts';
+import type { TestResponse } from '../../support/http.ts';
+import { RawConnection, waitUntil } from '../../support/raw-connection.ts';
+import { startTestFileServer, type TestFileServer, type TestSlot } from '../../support/test-file-server.ts';
+import { DAY } from '../../support/test-services.ts';
+
+const BODY = 'The quick brown fox jumps over the lazy dog.';
+/** Larger than what is kept in memory. */
+const LARGE = Buffer.alloc(3_000_000, BODY);
+
+function assertNotFound(reply: TestResponse): void {
+  assert.equal(reply.status, 404);
+  assert.equal(reply.body, '');
+  assert.equal(reply.headers['content-length'], '0');
+  assert.equal(reply.headers['access-control-allow-origin'], '*');
+}
+
+describe('a file', () => {
+  test('has all the headers that make it safe and cachable', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(BODY);
+    const { headers, status, body } = await house.get(slot.getPath);
+    assert.equal(status, 200);
+    assert.equal(body, BODY);
+    const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...own } = headers;
+    assert.deepEqual(own, {
+      'content-length': String(BODY.length),
+      'content-type': 'image/jpeg',
+      'content-disposition': `inline; filename="a.jpg"; filename*=UTF-8''a.jpg`,
+      'accept-ranges': 'bytes',
+      etag: `"${slot.id}"`,
+      'last-modified': 'Thu, 01 Jan 2026 00:00:00 GMT',
+      'cache-control': `public, immutable, max-age=${30 * 86_400}`,
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+      'cross-origin-resource-policy': 'cross-origin',
+      'access-control-allow-origin': '*',
+      'access-control-allow-methods': 'OPTIONS, HEAD, GET, PUT',
+      'access-control-allow-headers': 'Authorization, Content-Type, Range',
+      'access-control-expose-headers': 'Content-Length, Content-Range, Content-Disposition',
+    });
+  });
+
+  test('looks the same to HEAD, but for the body, hot or not, small or large', async (t) => {
+    const house = await startTestFileServer(t);
+    for (const bytes of [BODY, LARGE]) {
+      const slot = await house.storeFile(bytes);
+      for (let round = 0; round < 2; round += 1) {
+        const head = await house.get(slot.getPath, { Range: 'bytes=0-1' }, 'HEAD');
+        const get = await house.get(slot.getPath);
+        assert.equal(head.status, 200);
+        assert.equal(head.body, '');
+        assert.equal(get.bytes.length, bytes.length);
+        const undated = ({ date: _date, ...rest }: TestResponse['headers']) => rest;
+        assert.deepEqual(undated(head.headers), undated(get.headers));
+      }
+    }
+  });
+
+  test('is 404 with an empty body where it is unknown, not stored yet, deleted or expired', async (t) => {
+    const house = await startTestFileServer(t);
+    for (const path of [
+      '/files/',
+      '/files/x',
+      `/files/${'0'.repeat(26)}/a.jpg`,
+      '/files/../etc/passwd',
+      '/files/%00',
+    ]) {
+      assertNotFound(await house.get(path));
+      assertNotFound(await house.get(path, {}, 'HEAD'));
+    }
+    assertNotFound(await house.get((await house.grantSlot()).getPath));
+
+    const file = await house.storeFile(BODY);
+    assert.equal((await house.get(file.getPath)).status, 200);
+    house.advance(30 * DAY);
+    assertNotFound(await house.get(file.getPath));
+  });
+
+  test('that was removed here is refused at once, though it was hot', async (t) => {
+    const house = await startTestFileServer(t, { cacheTrustMs: 60_000 });
+    const slot = await house.storeFile(BODY);
+    assert.equal((await house.get(slot.getPath)).status, 200);
+    await removeFrom(house, slot);
+    house.fileCache.invalidate(slot.id);
+    assertNotFound(await house.get(slot.getPath));
+  });
+
+  test('that another process removed is refused as soon as its trust is over', async (t) => {
+    const house = await startTestFileServer(t, { cacheTrustMs: 0 });
+    const slot = await house.storeFile(BODY);
+    assert.equal((await house.get(slot.getPath)).status, 200);
+    await removeFrom(house, slot);
+    assertNotFound(await house.get(slot.getPath));
+  });
+
+  test('is known to the ledger once, not once a request', async (t) => {
+    let asked = 0;
+    const house = await startTestFileServer(t, {
+      cacheTrustMs: 60_000,
+      ledger: (real) => ({
+        ...real,
+        find(locator) {
+          asked += 1;
+          return real.find(locator);
+        },
+      }),
+    });
+    const slot = await house.storeFile(BODY);
+    await Promise.all(Array.from({ length: 20 }, () => house.get(slot.getPath)));
+    await house.get(slot.getPath);
+    assert.equal(asked, 1);
+  });
+
+  test('whose bytes are lost is 404, not an error page that gets saved', async (t) => {
+    const house = await startTestFileServer(t);
+    for (const bytes of [BODY, LARGE]) {
+      const slot = await house.storeFile(bytes);
+      const row = await house.services.ledger.find(slot.id);
+      await house.services.blobs.remove([row?.blob ?? '']);
+      assertNotFound(await house.get(slot.getPath));
+    }
+  });
+
+  test('is an empty 500 while the ledger is down', async (t) => {
+    const house = await startTestFileServer(t, {
+      ledger: (real) => ({ ...real, find: () => Promise.reject(new Error('down')) }),
+    });
+    const { status, body, headers } = await house.get(`/files/${'0'.repeat(26)}/a.jpg`);
+    assert.deepEqual([status, body, headers['content-length']], [500, '', '0']);
+  });
+
+  test('is never compressed', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(LARGE);
+    const { headers, bytes } = await house.get(slot.getPath, { 'Accept-Encoding': 'gzip, br' });
+    assert.equal(headers['content-encoding'], undefined);
+    assert.ok(bytes.equals(LARGE));
+  });
+
+  test('is shown inline only where it cannot run anything', async (t) => {
+    const house = await startTestFileServer(t);
+    const dispositions: [string, RegExp][] = [
+      ['image/png', /^inline/],
+      ['video/mp4', /^inline/],
+      ['text/plain; charset=utf-8', /^inline/],
+      ['image/svg+xml', /^attachment/],
+      ['text/html', /^attachment/],
+      ['application/xml', /^attachment/],
+      ['application/pdf', /^attachment/],
+      ['application/octet-stream', /^attachment/],
+    ];
+    for (const [type, expected] of dispositions) {
+      const slot = await house.storeFile(BODY, { type });
+      const { headers } = await house.get(slot.getPath);
+      assert.equal(headers['content-type'], type);
+      assert.match(headers['content-disposition'] ?? '', expected, type);
+    }
+  });
+
+  test('keeps its real name, whatever it is, and none breaks out of the header', async (t) => {
+    const house = await startTestFileServer(t);
+    for (const name of [
+      'Übung 1.pdf',
+      'a"b.jpg',
+      'a\\b;c=d.txt',
+      "it's (1) 100%.jpg",
+      '日本語.png',
+      '😀.gif',
+    ]) {
+      const slot = await house.storeFile(BODY, { name });
+      const value = (await house.get(slot.getPath)).headers['content-disposition'] ?? '';
+      const encoded = /; filename\*=UTF-8''([!#$&+.^_`|~0-9A-Za-z%-]+)$/.exec(value)?.[1] ?? '';
+      assert.equal(decodeURIComponent(encoded), name);
+      assert.match(value, /^(inline|attachment); filename="[ !#$&-[\]-~]*"; filename\*=/);
+    }
+  });
+
+  test('has the extra headers of the config, which replace ours of the same name, and a reload counts', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(BODY);
+    await house.get(slot.getPath);
+    house.changeSettings({ downloadHeaders: { 'X-Robots-Tag': 'noindex', 'cache-control': 'no-store' } });
+    const { headers } = await house.get(slot.getPath);
+    assert.equal(headers['x-robots-tag'], 'noindex');
+    assert.equal(headers['cache-control'], 'no-store');
+    house.changeSettings({ downloadHeaders: {}, inlineTypes: [] });
+    const after = (await house.get(slot.getPath)).headers;
+    assert.equal(after['x-robots-tag'], undefined);
+    assert.match(after['content-disposition'] ?? '', /^attachment/);
+  });
+
+  test('counts down to its end in Cache-Control, and lasts a year in caches where it has none', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(BODY);
+    const forEver = await house.storeFile(BODY, { purpose: 'profile' });
+    house.advance(29 * DAY);
+    assert.equal(
+      (await house.get(slot.getPath)).headers['cache-control'],
+      'public, immutable, max-age=86400',
+    );
+    assert.equal(
+      (await house.get(forEver.getPath)).headers['cache-control'],
+      'public, immutable, max-age=31536000',
+    );
+  });
+
+  test('is 405 to methods that would change it', async (t) => {
+    const house = await startTestFileServer(t);
+    const { getPath } = await house.storeFile(BODY);
+    for (const method of ['PUT', 'POST', 'DELETE']) {
+      const { status, headers } = await house.get(getPath, {}, method);
+      assert.equal(status, 405);
+      assert.equal(headers.allow, 'OPTIONS, HEAD, GET');
+    }
+  });
+});
+
+describe('a range', () => {
+  test('of any form is answered with just that part, small file or large, hot or not', async (t) => {
+    const house = await startTestFileServer(t);
+    for (const bytes of [Buffer.from(BODY), LARGE]) {
+      const slot = await house.storeFile(bytes);
+      const { length } = bytes;
+      const cases: [string, number, number][] = [
+        ['bytes=0-', 0, length],
+        ['bytes=0-0', 0, 1],
+        ['bytes=5-9', 5, 10],
+        ['bytes=7-', 7, length],
+        ['bytes=-4', length - 4, length],
+        [`bytes=-${length * 2}`, 0, length],
+        [`bytes=2-${length * 9}`, 2, length],
+        [`bytes=${length - 1}-`, length - 1, length],
+      ];
+      for (const [Range, start, end] of cases) {
+        const reply = await house.get(slot.getPath, { Range });
+        assert.equal(reply.status, 206, Range);
+        assert.equal(reply.headers['content-range'], `bytes ${start}-${end - 1}/${length}`);
+        assert.equal(reply.headers['content-length'], String(end - start));
+        assert.equal(reply.headers['content-type'], 'image/jpeg');
+        assert.ok(reply.bytes.equals(bytes.subarray(start, end)), Range);
+      }
+    }
+  });
+
+  test('outside the file is 416 with its size and no body', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(BODY);
+    for (const Range of [`bytes=${BODY.length}-`, 'bytes=99999999999999999999-', 'bytes=-0']) {
+      const reply = await house.get(slot.getPath, { Range });
+      assert.equal(reply.status, 416, Range);
+      assert.equal(reply.headers['content-range'], `bytes */${BODY.length}`);
+      assert.deepEqual([reply.body, reply.headers['content-length']], ['', '0']);
+    }
+  });
+
+  test('that is malformed, of another unit or one of many gets the whole file', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(BODY);
+    for (const Range of [
+      'bytes=',
+      'bytes=-',
+      'bytes=5-2',
+      'bytes=0-1,3-4',
+      'lines=0-1',
+      'bytes 0-1',
+      'bytes=a-b',
+    ]) {
+      const reply = await house.get(slot.getPath, { Range });
+      assert.deepEqual([reply.status, reply.body], [200, BODY], Range);
+    }
+  });
+
+  test('counts only where If-Range names this very file', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(BODY);
+    const status = async (ifRange: string) =>
+      (await house.get(slot.getPath, { Range: 'bytes=1-2', 'If-Range': ifRange })).status;
+    assert.equal(await status(`"${slot.id}"`), 206);
+    assert.equal(await status('Thu, 01 Jan 2026 00:00:00 GMT'), 206);
+    assert.equal(await status('"another"'), 200);
+    assert.equal(await status(`W/"${slot.id}"`), 200);
+    assert.equal(await status('Thu, 01 Jan 2026 00:00:01 GMT'), 200);
+    assert.equal(await status('rubbish'), 200);
+  });
+});
+
+describe('a client that has the file already', () => {
+  test('gets 304 without a body, with what its cache wants to know', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(BODY);
+    for (const headers of [
+      { 'If-None-Match': `"${slot.id}"` },
+      { 'If-None-Match': `W/"${slot.id}"` },
+      { 'If-None-Match': `"other", W/"x,y" , "${slot.id}"` },
+      { 'If-None-Match': '*' },
+      { 'If-Modified-Since': 'Thu, 01 Jan 2026 00:00:00 GMT' },
+      { 'If-None-Match': `"${slot.id}"`, Range: 'bytes=0-1' },
+    ]) {
+      for (const method of ['GET', 'HEAD']) {
+        const reply = await house.get(slot.getPath, headers as Record<string, string>, method);
+        assert.equal(reply.status, 304, JSON.stringify(headers));
+        assert.equal(reply.body, '');
+        assert.equal(reply.headers.etag, `"${slot.id}"`);
+        assert.match(reply.headers['cache-control'] ?? '', /max-age=/);
+      }
+    }
+  });
+
+  test('gets the file where it has another or an older one', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(BODY);
+    for (const headers of [
+      { 'If-None-Match': '"other"' },
+      { 'If-Modified-Since': 'Wed, 31 Dec 2025 23:59:59 GMT' },
+      { 'If-Modified-Since': 'not a date' },
+      { 'If-None-Match': '"other"', 'If-Modified-Since': 'Thu, 01 Jan 2026 00:00:00 GMT' },
+      { 'If-Match': `"${slot.id}"` },
+      { 'If-Unmodified-Since': 'Thu, 01 Jan 2026 00:00:00 GMT' },
+    ]) {
+      const reply = await house.get(slot.getPath, headers as Record<string, string>);
+      assert.equal(reply.status, 200, JSON.stringify(headers));
+    }
+  });
+
+  test('gets 412 without a body where it insists on another one', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(BODY);
+    for (const headers of [
+      { 'If-Match': '"other"' },
+      { 'If-Match': `W/"${slot.id}"` },
+      { 'If-Unmodified-Since': 'Wed, 31 Dec 2025 23:59:59 GMT' },
+    ]) {
+      const reply = await house.get(slot.getPath, headers as Record<string, string>);
+      assert.deepEqual([reply.status, reply.body], [412, ''], JSON.stringify(headers));
+    }
+  });
+});
+
+describe('a download', () => {
+  test('of a client that goes away closes its file', async (t) => {
+    let open = 0;
+    const house = await startTestFileServer(t, { blobs: (real) => counting(real, (by) => (open += by)) });
+    const slot = await house.storeFile(Buffer.alloc(30_000_000));
+    for (let round = 0; round < 5; round += 1) {
+      const wire = await RawConnection.open(t, house.port);
+      wire.send(`GET ${slot.getPath} HTTP/1.1\r\nHost: h\r\n\r\n`);
+      await wire.waitFor('\r\n\r\n');
+      assert.equal(open, 1);
+      wire.reset();
+      await waitUntil(() => open === 0);
+    }
+    assert.equal(house.dataPlane.transfersInFlight(), 0);
+  });
+
+  test('of a client that stops reading ends when its time is up', async (t) => {
+    let open = 0;
+    const house = await startTestFileServer(t, {
+      settings: { idleTimeoutMs: 100 },
+      blobs: (real) => counting(real, (by) => (open += by)),
+    });
+    const slot = await house.storeFile(Buffer.alloc(60_000_000));
+    const wire = await RawConnection.open(t, house.port);
+    wire.socket.pause();
+    wire.send(`GET ${slot.getPath} HTTP/1.1\r\nHost: h\r\n\r\n`);
+    await waitUntil(() => open === 1);
+    await waitUntil(() => open === 0);
+  });
+
+  test('whose store fails in the middle is cut, so that nobody takes the part for the whole', async (t) => {
+    const house = await startTestFileServer(t, { blobs: failingAfterFirstChunk });
+    const slot = await house.storeFile(LARGE);
+    const wire = await RawConnection.open(t, house.port);
+    wire.send(`GET ${slot.getPath} HTTP/1.1\r\nHost: h\r\n\r\n`);
+    const text = await wire.waitForClose();
+    assert.match(text, /^HTTP\/1\.1 200 /);
+    assert.ok(text.length < LARGE.length);
+  });
+
+  test('is waited for when the server stops', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(Buffer.alloc(30_000_000));
+    const wire = await RawConnection.open(t, house.port);
+    wire.socket.pause();
+    wire.send(`GET ${slot.getPath} HTTP/1.1\r\nHost: h\r\n\r\n`);
+    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    let closed = false;
+    const closing = house.dataPlane.close().then(() => {
+      closed = true;
+    });
+    assert.equal(closed, false);
+    wire.socket.resume();
+    await closing;
+    assert.equal(house.dataPlane.transfersInFlight(), 0);
+  });
+});
+
+async function removeFrom(house: TestFileServer, slot: TestSlot): Promise<void> {
+  const order = { reason: 'deleted', detail: '', now: house.services.clock() } as const;
+  await house.services.ledger.remove({ ids: [slot.id], ...order });
+}
+
+/** Tells of every blob that is opened (+1) and closed (-1). */
+function counting(real: BlobStore, changed: (by: number) => void): BlobStore {
+  return {
+    ...real,
+    async open(key) {
+      const blob = await real.open(key);
+      if (!blob) return undefined;
+      changed(+1);
+      const close = async () => {
+        await blob.close();
+        changed(-1);
+      };
+      return { ...blob, close };
+    },
+  };
+}
+
+function failingAfterFirstChunk(real: BlobStore): BlobStore {
+  async function* cut(blob: OpenBlob, start: number, end: number) {
+    for await (const chunk of blob.read(start, end)) {
+      yield chunk;
+      throw new Error('the disk is gone');
+    }
+  }
+  return {
+    ...real,
+    async open(key) {
+      const blob = await real.open(key);
+      return blob && { ...blob, read: (start, end) => cut(blob, start, end) };
+    },
+  };
+}

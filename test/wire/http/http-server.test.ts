@@ -1,0 +1,336 @@
+import assert from 'node:assert/strict';
+import { link, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { Agent, request, type ServerResponse } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, type TestContext, test } from 'node:test';
+import type { TLSSocket } from 'node:tls';
+import { createLog } from '../../../src/base/log.ts';
+import { getClientInfo } from '../../../src/http/common/client-info.ts';
+import { TlsError } from '../../../src/http/listener/certificate.ts';
+import {
+  type DataPlane,
+  HttpServer,
+  type HttpServerSettings,
+} from '../../../src/http/listener/http-server.ts';
+import { type ListenAddress, ListenError } from '../../../src/http/listener/listen.ts';
+import { sendRawBytes, sendRequest } from '../../support/http.ts';
+import { createSelfSigned } from '../../support/self-signed-certificate.ts';
+
+const log = createLog({ level: 'silent', format: 'json' });
+const LOCAL: ListenAddress = { host: '127.0.0.1', port: 0 };
+
+interface Started {
+  readonly server: HttpServer;
+  readonly port: number;
+}
+
+/** A server whose data plane is a double: it answers with its own words, or holds the response for the test. */
+async function start(
+  t: TestContext,
+  settings: Partial<HttpServerSettings> = {},
+  data: Partial<DataPlane> = {},
+): Promise<Started> {
+  const endpoint: DataPlane = {
+    owns: (path) => path.startsWith('/put/'),
+    handle: (request, response) => response.end(`data ${request.url}`),
+    handleContinue: (_request, response) => response.writeHead(413).end('data refuses'),
+    ...data,
+  };
+  const server = new HttpServer(
+    {
+      log,
+      dataPlane: endpoint,
+      route: (request, response) => {
+        const { address, protocol } = getClientInfo(request, () => false);
+        request.resume().on('end', () => response.end(`route ${request.url} ${address} ${protocol}`));
+      },
+    },
+    { listen: [LOCAL], baseUrls: [], ...settings },
+  );
+  await server.start();
+  t.after(() => server.stop({ graceMs: 0 }));
+  return { server, port: portOf(server) };
+}
+
+function portOf(server: HttpServer): number {
+  const [address] = server.addresses;
+  return address !== undefined && 'port' in address ? address.port : 0;
+}
+
+async function tempFolder(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'porter-server-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+describe('the server', () => {
+  test('gives the data plane its paths and the router the rest, with and without the base path', async (t) => {
+    const { port } = await start(t, { baseUrls: ['https://example.org/share'] });
+    const at = { host: '127.0.0.1', port };
+    assert.equal((await sendRequest(at, '/put/x?y')).body, 'data /put/x?y');
+    assert.equal((await sendRequest(at, '/share/put/x')).body, 'data /put/x');
+    assert.equal((await sendRequest(at, '/share/slot/?a')).body, 'route /slot/?a 127.0.0.1 http');
+    assert.equal((await sendRequest(at, '/')).body, 'route / 127.0.0.1 http');
+  });
+
+  test('listens on several addresses at once', async (t) => {
+    const { server } = await start(t, { listen: [LOCAL, LOCAL] });
+    for (const address of server.addresses) {
+      assert.ok('port' in address);
+      assert.equal(
+        (await sendRequest({ host: '127.0.0.1', port: address.port }, '/put/x')).body,
+        'data /put/x',
+      );
+    }
+  });
+
+  test('says which address it could not have, and then listens on none', async (t) => {
+    const { port } = await start(t);
+    const { port: free } = await start(t);
+    const second = new HttpServer(
+      { log, dataPlane: { owns: () => false, handle: () => 0, handleContinue: () => 0 }, route: () => 0 },
+      { listen: [LOCAL, { host: '127.0.0.1', port }], baseUrls: [] },
+    );
+    await assert.rejects(second.start(), (error: Error) => {
+      assert.ok(error instanceof ListenError);
+      assert.match(error.message, new RegExp(`127\\.0\\.0\\.1:${port}: another program`));
+      return true;
+    });
+    assert.notEqual(free, port);
+  });
+
+  test('lets the door say whether 100 Continue comes, and says it for the rest', async (t) => {
+    const { port } = await start(t);
+    const ask = (path: string) =>
+      sendRawBytes(
+        port,
+        `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n`,
+      );
+    const refused = await ask('/put/x');
+    assert.match(refused, /^HTTP\/1\.1 413 [\s\S]*data refuses/);
+    assert.match(await ask('/slot/'), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK/);
+  });
+
+  test('answers what is no HTTP with a bare 400 and hangs up', async (t) => {
+    const { port } = await start(t);
+    for (const bytes of [
+      'nonsense\r\n\r\n',
+      '\x16\x03\x01\x02\x00\x01',
+      'GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n',
+    ]) {
+      assert.match(
+        await sendRawBytes(port, bytes),
+        /^HTTP\/1\.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n$/,
+      );
+    }
+  });
+
+  test('answers headers above 16 KiB with 431', async (t) => {
+    const { port } = await start(t);
+    const long = `GET /put/x HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`;
+    assert.match(await sendRawBytes(port, long), /^HTTP\/1\.1 431 /);
+  });
+
+  test('hangs up on who never finishes the headers, while others are served', async (t) => {
+    const { port } = await start(t, { headersTimeoutMs: 50 });
+    const slow = sendRawBytes(port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
+    assert.equal((await sendRequest({ host: '127.0.0.1', port }, '/put/x')).body, 'data /put/x');
+    assert.match(await slow, /^HTTP\/1\.1 408 /);
+  });
+});
+
+describe('a Unix socket', () => {
+  test('is open to owner and group only, and gone when the server stops', async (t) => {
+    const path = join(await tempFolder(t), 'porter.sock');
+    const { server } = await start(t, { listen: [{ path }] });
+    assert.equal((await stat(path)).mode & 0o777, 0o660);
+    assert.equal((await sendRequest({ socketPath: path }, '/x')).body, 'route /x unix http');
+    await server.stop({ graceMs: 0 });
+    await assert.rejects(stat(path), { code: 'ENOENT' });
+  });
+
+  test('that a dead process left behind is taken over', async (t) => {
+    const path = join(await tempFolder(t), 'porter.sock');
+    await leaveSocketBehind(path);
+    const { server } = await start(t, { listen: [{ path }] });
+    assert.deepEqual(server.addresses, [{ path }]);
+    assert.equal((await sendRequest({ socketPath: path }, '/put/x')).status, 200);
+  });
+
+  test('that another process answers on, and a file that is no socket, are left alone', async (t) => {
+    const folder = await tempFolder(t);
+    const path = join(folder, 'porter.sock');
+    await start(t, { listen: [{ path }] });
+    await assert.rejects(start(t, { listen: [{ path }] }), /another program listens there/);
+    assert.equal((await sendRequest({ socketPath: path }, '/put/x')).status, 200);
+    const file = join(folder, 'precious');
+    await writeFile(file, 'precious');
+    await assert.rejects(start(t, { listen: [{ path: file }] }), /no socket/);
+    assert.equal((await stat(file)).size, 8);
+  });
+});
+
+/** What a `kill -9` leaves: Node unlinks the socket of a server it closes, so it is moved away meanwhile. */
+async function leaveSocketBehind(path: string): Promise<void> {
+  const dead = createServer();
+  await new Promise<void>((done) => dead.listen(`${path}.dead`, done));
+  await link(`${path}.dead`, path);
+  await new Promise((done) => dead.close(done));
+}
+
+describe('TLS', () => {
+  async function certified(t: TestContext) {
+    const folder = await tempFolder(t);
+    const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+    const write = async ({ cert, key }: { cert: string; key: string }) => {
+      await writeFile(files.cert, cert);
+      await writeFile(files.key, key);
+    };
+    return { files, write };
+  }
+
+  /** The serial number of the certificate that a new connection sees, and the answer's body. */
+  function ask(port: number, options = {}): Promise<{ serial: string; body: string }> {
+    return new Promise((resolve, reject) => {
+      const asked = tlsRequest({
+        port,
+        host: '127.0.0.1',
+        path: '/x',
+        agent: false,
+        rejectUnauthorized: false,
+        ...options,
+      });
+      asked.on('error', reject);
+      asked.on('response', (response) => {
+        const serial = (response.socket as TLSSocket).getPeerCertificate().serialNumber;
+        response.setEncoding('utf8').on('data', (body: string) => resolve({ serial, body }));
+      });
+      asked.end();
+    });
+  }
+
+  test('serves on its own, and knows whom it serves', async (t) => {
+    const { files, write } = await certified(t);
+    const certificate = createSelfSigned(['localhost', '127.0.0.1']);
+    await write(certificate);
+    const { port } = await start(t, { tls: files });
+    const { body } = await ask(port, { rejectUnauthorized: true, ca: certificate.cert });
+    assert.equal(body, 'route /x 127.0.0.1 https');
+  });
+
+  test('takes nothing older than 1.2', async (t) => {
+    const { files, write } = await certified(t);
+    await write(createSelfSigned(['localhost']));
+    const { port } = await start(t, { tls: files });
+    const old = { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' };
+    await assert.rejects(ask(port, old));
+    await ask(port, { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
+  });
+
+  test('takes a new certificate without a restart', async (t) => {
+    const { files, write } = await certified(t);
+    await write(createSelfSigned(['localhost']));
+    const { server, port } = await start(t, { tls: files });
+    const before = await ask(port);
+    await write(createSelfSigned(['localhost']));
+    await server.reloadCertificate();
+    assert.notEqual((await ask(port)).serial, before.serial);
+  });
+
+  test('keeps the old certificate where the new one is no good, and says why', async (t) => {
+    const { files, write } = await certified(t);
+    await write(createSelfSigned(['localhost']));
+    const { server, port } = await start(t, { tls: files });
+    const before = await ask(port);
+    const other = createSelfSigned(['localhost']);
+    const faults: readonly [() => Promise<void>, RegExp][] = [
+      [
+        () => write({ cert: other.cert, key: createSelfSigned(['localhost']).key }),
+        /not the key of the certificate/,
+      ],
+      [() => write({ cert: 'nonsense', key: other.key }), /PEM/],
+      [() => write({ cert: other.cert, key: '' }), /PEM|certificate cannot be used/],
+      [() => rm(files.key), /tls\.key cannot be read: there is no such file/],
+    ];
+    for (const [spoil, why] of faults) {
+      await spoil();
+      await assert.rejects(server.reloadCertificate(), (error: Error) => {
+        assert.ok(error instanceof TlsError);
+        assert.match(error.message, why);
+        assert.doesNotMatch(error.message, /porter-server-/, 'names no path');
+        return true;
+      });
+      assert.equal((await ask(port)).serial, before.serial);
+    }
+  });
+
+  test('with a certificate that is no good does not start', async (t) => {
+    const { files } = await certified(t);
+    await assert.rejects(start(t, { tls: files }), TlsError);
+  });
+});
+
+describe('stopping', () => {
+  /** A transfer in flight: its response, held open by the data plane. */
+  async function transfer(t: TestContext, settings: Partial<HttpServerSettings> = {}) {
+    const held = Promise.withResolvers<ServerResponse>();
+    const started = await start(t, settings, {
+      handle: (_request, response) => {
+        response.writeHead(200, { 'Content-Length': '10' }).write('12345');
+        held.resolve(response);
+      },
+    });
+    const agent = new Agent({ keepAlive: true });
+    t.after(() => agent.destroy());
+    const asked = request({ host: '127.0.0.1', port: started.port, path: '/put/x', agent });
+    asked.end();
+    const body = new Promise<string>((resolve, reject) => {
+      let text = '';
+      asked.on('error', reject);
+      asked.on('response', (response) => {
+        response.setEncoding('utf8').on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.on('error', reject);
+        response.on('end', () => resolve(text));
+      });
+    });
+    return { ...started, response: await held.promise, body };
+  }
+
+  test('lets a transfer in flight finish, takes nothing new, and closes idle connections at once', async (t) => {
+    const { server, port, response, body } = await transfer(t);
+    const idle = await opened(port, '');
+    const halfway = await opened(port, 'GET / HTTP/1.1\r\nHost: ');
+    const stopped = server.stop({ graceMs: 60_000 });
+    await Promise.all([idle.closed, halfway.closed]);
+    await assert.rejects(sendRequest({ host: '127.0.0.1', port }, '/put/y'), { code: 'ECONNREFUSED' });
+    response.end('67890');
+    assert.equal(await body, '1234567890');
+    await stopped;
+  });
+
+  test('cuts what is not done when the time is up', async (t) => {
+    const { server, body } = await transfer(t);
+    const cut = assert.rejects(body);
+    await server.stop({ graceMs: 10 });
+    await cut;
+  });
+
+  test('twice is no error', async (t) => {
+    const { server } = await start(t);
+    await Promise.all([server.stop({ graceMs: 10 }), server.stop({ graceMs: 10 })]);
+  });
+});
+
+/** A connection on which some bytes were sent, and nothing more will be. */
+async function opened(port: number, bytes: string): Promise<{ closed: Promise<void> }> {
+  const socket = connect(port, '127.0.0.1');
+  const closed = new Promise<void>((done) => socket.on('error', () => undefined).on('close', () => done()));
+  await new Promise((done) => socket.on('connect', () => socket.write(bytes, done)));
+  socket.resume();
+  return { closed };
+}

@@ -1,0 +1,198 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { describe, test } from 'node:test';
+import { RawConnection, waitUntil } from '../../support/raw-connection.ts';
+import { startTestFileServer, type TestFileServer, type TestSlot } from '../../support/test-file-server.ts';
+import { MINUTE } from '../../support/test-services.ts';
+
+const SIZE = 200_000;
+const BODY = Buffer.alloc(SIZE, 'abc');
+
+const head = (slot: TestSlot) =>
+  `PUT ${slot.putPath} HTTP/1.1\r\nHost: h\r\nContent-Length: ${slot.size}\r\n\r\n`;
+
+async function begin(
+  house: TestFileServer,
+  t: Parameters<typeof RawConnection.open>[0],
+  slot: TestSlot,
+  bytes = 1000,
+) {
+  const wire = await RawConnection.open(t, house.port);
+  wire.send(head(slot));
+  wire.send(BODY.subarray(0, bytes));
+  return wire;
+}
+
+async function blobsOf({ services }: TestFileServer): Promise<string[]> {
+  const listed = await Array.fromAsync(services.blobs.list());
+  return listed.map(({ key }) => key);
+}
+
+const stateOf = async ({ services }: TestFileServer, slot: TestSlot) =>
+  (await services.ledger.find(slot.id))?.state;
+const idle = (house: TestFileServer) => waitUntil(() => house.dataPlane.transfersInFlight() === 0);
+
+describe('an upload that breaks off', () => {
+  test('leaves nothing behind, and its slot can be tried again', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.grantSlot({ size: SIZE });
+    for (const bytes of [0, 1, 1000, SIZE - 1]) {
+      const wire = await begin(house, t, slot, bytes);
+      await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+      wire.reset();
+      await idle(house);
+      assert.deepEqual(await blobsOf(house), []);
+      assert.equal(await stateOf(house, slot), 'issued');
+    }
+    assert.equal((await house.put(slot, BODY)).status, 201);
+    assert.ok((await house.get(slot.getPath)).bytes.equals(BODY));
+  });
+
+  test('because its sender says goodbye in the middle leaves nothing either', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.grantSlot({ size: SIZE });
+    const wire = await begin(house, t, slot);
+    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    wire.socket.end();
+    await wire.waitForClose();
+    await idle(house);
+    assert.deepEqual(await blobsOf(house), []);
+    assert.equal((await house.put(slot, BODY)).status, 201);
+  });
+
+  test('a thousand times leaves no file, no handle and, when the slots are over, no charge', async (t) => {
+    const house = await startTestFileServer(t);
+    const handles = () => readdirSync('/proc/self/fd').length;
+    // What is opened once and kept, by the ledger for one, is open before the count.
+    await house.storeFile(BODY).then((slot) => house.get(slot.getPath));
+    const before = handles();
+    for (let round = 0; round < 20; round += 1) {
+      const slots = await Promise.all(Array.from({ length: 50 }, () => house.grantSlot({ size: SIZE })));
+      const wires = await Promise.all(slots.map((slot, at) => begin(house, t, slot, at * 3999)));
+      await waitUntil(() => house.dataPlane.transfersInFlight() > 0);
+      for (const wire of wires) wire.reset();
+      await Promise.all(wires.map((wire) => wire.waitForClose()));
+    }
+    await idle(house);
+    await waitUntil(() => handles() <= before);
+    assert.equal((await blobsOf(house)).length, 1);
+    const { ledger, clock } = house.services;
+    house.advance(6 * MINUTE);
+    assert.equal((await ledger.sweep({ kind: 'unused', limit: 2000, now: clock() })).count, 1000);
+    assert.deepEqual(await ledger.usage('romeo@example.org'), {
+      uploads: 1,
+      bytes: SIZE,
+      pendingUploads: 0,
+      pendingBytes: 0,
+    });
+  });
+
+  test('because its sender falls silent is answered 408 and given up', async (t) => {
+    const house = await startTestFileServer(t, { settings: { idleTimeoutMs: 50 } });
+    const slot = await house.grantSlot({ size: SIZE });
+    const wire = await begin(house, t, slot);
+    assert.match(await wire.waitFor('Try again.\n'), /^HTTP\/1\.1 408 /);
+    await idle(house);
+    assert.deepEqual(await blobsOf(house), []);
+    house.changeSettings({ idleTimeoutMs: 60_000 });
+    assert.equal((await house.put(slot, BODY)).status, 201);
+  });
+
+  test('is not one that is slow: only silence counts', async (t) => {
+    const house = await startTestFileServer(t, { settings: { idleTimeoutMs: 1000 } });
+    const slot = await house.grantSlot({ size: 60 });
+    const wire = await RawConnection.open(t, house.port);
+    wire.send(head(slot));
+    for (let byte = 0; byte < 60; byte += 1) {
+      wire.send('z');
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+    assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 201 /);
+  });
+});
+
+describe('two uploads to one slot at once', () => {
+  test('with different bytes: exactly one is stored, whole', async (t) => {
+    const house = await startTestFileServer(t);
+    for (let round = 0; round < 5; round += 1) {
+      const slot = await house.grantSlot({ size: SIZE });
+      const bodies = Array.from({ length: 8 }, (_, at) => Buffer.alloc(SIZE, `${at}`));
+      const replies = await Promise.all(bodies.map((body) => house.put(slot, body)));
+      const won = replies.findIndex(({ status }) => status === 201);
+      assert.deepEqual(replies.map(({ status }) => status).toSorted(), [
+        201,
+        ...Array.from({ length: 7 }, () => 409),
+      ]);
+      assert.ok((await house.get(slot.getPath)).bytes.equals(bodies[won] ?? Buffer.alloc(0)));
+    }
+  });
+
+  test('the second is 409 while the first is alive', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.grantSlot({ size: SIZE });
+    const first = await begin(house, t, slot);
+    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    assert.equal((await house.put(slot, BODY)).status, 409);
+    first.send(BODY.subarray(1000));
+    await first.waitFor('201 Created');
+  });
+
+  test('the second takes over from a first that has fallen silent, as phones leave them', async (t) => {
+    const house = await startTestFileServer(t, { takeoverAfter: 0 });
+    const slot = await house.grantSlot({ size: SIZE });
+    const first = await begin(house, t, slot);
+    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    assert.equal((await house.put(slot, BODY)).status, 201);
+    assert.match(await first.waitFor('\r\n\r\n'), /^HTTP\/1\.1 409 /);
+    assert.ok((await house.get(slot.getPath)).bytes.equals(BODY));
+    assert.equal((await blobsOf(house)).length, 1);
+  });
+
+  test('the second, the same again while the first is being made durable, is 201 as well', async (t) => {
+    const { promise: durable, resolve: makeDurable } = Promise.withResolvers<void>();
+    const house = await startTestFileServer(t, {
+      blobs: (real) => ({
+        ...real,
+        async put(key, batches) {
+          const size = await real.put(key, batches);
+          await durable;
+          return size;
+        },
+      }),
+    });
+    const slot = await house.grantSlot({ size: SIZE });
+    const first = house.put(slot, BODY);
+    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    const second = house.put(slot, BODY);
+    await waitUntil(() => house.dataPlane.transfersInFlight() === 2);
+    makeDurable();
+    assert.deepEqual([(await first).status, (await second).status], [201, 201]);
+  });
+});
+
+describe('a server that stops', () => {
+  test('takes no new uploads but lets those in flight end', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.grantSlot({ size: SIZE });
+    const wire = await begin(house, t, slot);
+    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    const closing = house.dataPlane.close();
+    const late = await house.put(await house.grantSlot({ size: SIZE }), BODY);
+    assert.equal(late.status, 503);
+    assert.equal(late.headers['retry-after'], '5');
+    wire.send(BODY.subarray(1000));
+    await wire.waitFor('201 Created');
+    await closing;
+    assert.equal(await stateOf(house, slot), 'stored');
+  });
+
+  test('and can wait no longer leaves nothing half done', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.grantSlot({ size: SIZE });
+    await begin(house, t, slot);
+    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    await Promise.all([house.dataPlane.close(), house.server.stop({ graceMs: 0 })]);
+    assert.deepEqual(await blobsOf(house), []);
+    assert.equal(await stateOf(house, slot), 'issued');
+  });
+});

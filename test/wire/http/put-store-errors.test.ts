@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { BlobError, type BlobStore } from '../../../src/blobs/contract.ts';
+import { type Ledger, LedgerError } from '../../../src/ledger/contract/ledger.ts';
+import { RawConnection, waitUntil } from '../../support/raw-connection.ts';
+import { startTestFileServer, type TestFileServer, type TestSlot } from '../../support/test-file-server.ts';
+
+const BODY = 'x'.repeat(100);
+
+/** Fails as often as it is told to. */
+function cue() {
+  let left = 0;
+  return {
+    fail: (times: number) => {
+      left = times;
+    },
+    check(fault: Error): void {
+      if (left === 0) return;
+      left -= 1;
+      throw fault;
+    },
+  };
+}
+
+/** A real store whose `put` fails on cue, after it has taken some bytes. */
+function faultyPut(real: BlobStore, failing: ReturnType<typeof cue>, fault: Error): BlobStore {
+  async function* cut(batches: AsyncIterable<readonly Uint8Array[]>) {
+    for await (const batch of batches) {
+      yield batch;
+      failing.check(fault);
+    }
+  }
+  return { ...real, put: (key, batches) => real.put(key, cut(batches)) };
+}
+
+async function assertNothingLeft(house: TestFileServer, slot: TestSlot): Promise<void> {
+  assert.deepEqual(await Array.fromAsync(house.services.blobs.list()), []);
+  assert.equal((await house.services.ledger.find(slot.id))?.state, 'issued');
+  assert.equal((await house.get(slot.getPath)).status, 404);
+}
+
+describe('an upload', () => {
+  test('onto a full disk is 507, leaves nothing, and goes through when there is room again', async (t) => {
+    const disk = cue();
+    const full = new BlobError('full', 'ENOSPC at write', new Error('/var/lib/secret/path'));
+    const house = await startTestFileServer(t, { blobs: (real) => faultyPut(real, disk, full) });
+    const slot = await house.grantSlot();
+    disk.fail(1);
+    const reply = await house.put(slot, BODY);
+    assert.equal(reply.status, 507);
+    assert.match(reply.body, /no space/i);
+    assert.equal(reply.headers['access-control-allow-origin'], '*');
+    await assertNothingLeft(house, slot);
+    assert.equal((await house.put(slot, BODY)).status, 201);
+  });
+
+  test('that meets a full disk early says so at once, not when the last byte has come', async (t) => {
+    const disk = cue();
+    const full = new BlobError('full', 'ENOSPC at write');
+    const house = await startTestFileServer(t, { blobs: (real) => faultyPut(real, disk, full) });
+    const slot = await house.grantSlot({ size: 50_000_000 });
+    disk.fail(1);
+    const wire = await RawConnection.open(t, house.port);
+    wire.send(`PUT ${slot.putPath} HTTP/1.1\r\nHost: h\r\nContent-Length: ${slot.size}\r\n\r\n`);
+    wire.send(Buffer.alloc(4_000_000));
+    assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 507 /);
+  });
+
+  test('whose bytes cannot be made durable is 500 with an id and no inside story, and never half stored', async (t) => {
+    const disk = cue();
+    const broken = new BlobError('failed', 'EIO at fdatasync', new Error('/var/lib/secret/path'));
+    const house = await startTestFileServer(t, {
+      blobs: (real) => ({
+        ...real,
+        async put(key, batches) {
+          const size = await real.put(key, batches);
+          try {
+            disk.check(broken);
+          } catch (fault) {
+            await real.remove([key]);
+            throw fault;
+          }
+          return size;
+        },
+      }),
+    });
+    const slot = await house.grantSlot();
+    disk.fail(1);
+    const reply = await house.put(slot, BODY);
+    assert.equal(reply.status, 500);
+    assert.match(reply.body, /under [0-9a-z]{10}\.\n$/);
+    assert.ok(!/EIO|secret|fdatasync/.test(reply.body));
+    await assertNothingLeft(house, slot);
+    assert.equal((await house.put(slot, BODY)).status, 201);
+  });
+
+  test('for which the ledger has no room is 507', async (t) => {
+    const full = new LedgerError('full', 'no space');
+    const house = await withLedger(t, () => ({ claim: () => Promise.reject(full) }));
+    assert.equal((await house.put(await house.grantSlot(), BODY)).status, 507);
+  });
+
+  test('whose commit fails is taken back whole', async (t) => {
+    const ledger = cue();
+    const house = await withLedger(t, (real) => ({
+      async commit(order) {
+        ledger.check(new LedgerError('failed', 'down'));
+        return real.commit(order);
+      },
+    }));
+    const slot = await house.grantSlot();
+    ledger.fail(1);
+    assert.equal((await house.put(slot, BODY)).status, 500);
+    await assertNothingLeft(house, slot);
+    assert.equal((await house.put(slot, BODY)).status, 201);
+  });
+
+  test('whose commit happened though its answer got lost is 201', async (t) => {
+    const house = await withLedger(t, (real) => ({
+      async commit(order) {
+        await real.commit(order);
+        throw new LedgerError('failed', 'the connection broke');
+      },
+    }));
+    const slot = await house.grantSlot();
+    assert.equal((await house.put(slot, BODY)).status, 201);
+    assert.equal((await house.get(slot.getPath)).body, BODY);
+  });
+
+  test('of which nobody can say whether it was committed keeps its bytes, and the claim is given back later', async (t) => {
+    const ledger = cue();
+    const check = async () => ledger.check(new LedgerError('failed', 'down'));
+    const house = await withLedger(t, (real) => ({
+      commit: (order) => check().then(() => real.commit(order)),
+      find: (locator) => check().then(() => real.find(locator)),
+      release: (order) => check().then(() => real.release(order)),
+    }));
+    const slot = await house.grantSlot();
+    ledger.fail(3);
+    assert.equal((await house.put(slot, BODY)).status, 500);
+    assert.equal((await Array.fromAsync(house.services.blobs.list())).length, 1);
+    await waitUntil(async () => (await house.services.ledger.find(slot.id))?.state === 'issued');
+    assert.equal((await house.put(slot, BODY)).status, 201);
+    assert.equal((await house.get(slot.getPath)).body, BODY);
+  });
+
+  test('whose slot is removed while its bytes come is refused, and the bytes go', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.grantSlot();
+    const wire = await RawConnection.open(t, house.port);
+    wire.send(`PUT ${slot.putPath} HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nx`);
+    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    await waitUntil(async () => (await house.services.ledger.find(slot.id))?.state === 'receiving');
+    const order = { reason: 'deleted', detail: '', now: house.services.clock() } as const;
+    await house.services.ledger.remove({ ids: [slot.id], ...order });
+    wire.send('x'.repeat(99));
+    assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 403 /);
+    await waitUntil(() => house.dataPlane.transfersInFlight() === 0);
+    assert.deepEqual(await Array.fromAsync(house.services.blobs.list()), []);
+  });
+
+  test('again of a file whose bytes are lost is an honest 500', async (t) => {
+    const house = await startTestFileServer(t);
+    const slot = await house.storeFile(BODY);
+    const row = await house.services.ledger.find(slot.id);
+    await house.services.blobs.remove([row?.blob ?? '']);
+    assert.equal((await house.put(slot, BODY)).status, 500);
+  });
+});
+
+function withLedger(
+  t: Parameters<typeof startTestFileServer>[0],
+  change: (real: Ledger) => Partial<Ledger>,
+): Promise<TestFileServer> {
+  return startTestFileServer(t, { ledger: (real) => ({ ...real, ...change(real) }) });
+}

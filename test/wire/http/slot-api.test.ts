@@ -1,0 +1,386 @@
+import assert from 'node:assert/strict';
+import { describe, type TestContext, test } from 'node:test';
+import fc from 'fast-check';
+import { createAddressMatcher } from '../../../src/base/addresses.ts';
+import { toPutKey } from '../../../src/base/ids.ts';
+import { HttpServer } from '../../../src/http/listener/http-server.ts';
+import { createRouter } from '../../../src/http/listener/router.ts';
+import { type SlotApiSettings, slotApiEndpoint } from '../../../src/http/slots/slot-api.ts';
+import type { Reservation, ReserveResult } from '../../../src/ledger/contract/ledger.ts';
+import type { AccessRule } from '../../../src/policy/access.ts';
+import { allowAllRule } from '../../../src/policy/access.ts';
+import { createGrantingServices, uploadRules } from '../../support/granting-services.ts';
+import { sendRequest, type TestRequest } from '../../support/http.ts';
+
+const LOOPBACK = createAddressMatcher(['127.0.0.0/8', '::1']);
+const BASE = 'https://upload.example.org';
+const RULES: readonly AccessRule[] = [
+  { ...allowAllRule, jid: ['^admin@example\\.org$'] },
+  { ...allowAllRule, jid: ['@example\\.org$'], max_file_size: 1000, allowed_types: ['image/*'] },
+  { ...allowAllRule, jid: ['.*'], deny: true },
+];
+
+/** As ejabberd 23.01 asks (FIELD 5.4), for a user of ours. */
+const EJABBERD =
+  'jid=admin%40example.org&name=tr%C3%A8s%20cool%2B1%262.jpg&size=23456&content_type=image/svg%2Bxml%3B%20charset%3Dutf-8';
+
+interface Started {
+  ask(path: string, options?: TestRequest): ReturnType<typeof sendRequest>;
+  readonly reserved: Reservation[];
+  readonly port: number;
+}
+
+async function start(
+  t: { after: TestContext['after'] },
+  settings: Partial<SlotApiSettings> = {},
+  outcome?: (reservation: Reservation) => ReserveResult,
+): Promise<Started> {
+  const { deps, reserved } = createGrantingServices(uploadRules(RULES), outcome);
+  const current: SlotApiSettings = {
+    allowFrom: LOOPBACK,
+    trustedProxies: LOOPBACK,
+    publicUrl: BASE,
+    ...settings,
+  };
+  const app = await createRouter(deps, [slotApiEndpoint({ ...deps, settings: () => current }, '/slot/')]);
+  const nothing = { owns: () => false, handle: () => undefined, handleContinue: () => undefined };
+  const server = new HttpServer(
+    { log: deps.log, dataPlane: nothing, route: app.routing },
+    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [current.publicUrl, current.downloadUrl] },
+  );
+  await server.start();
+  t.after(async () => {
+    await server.stop({ graceMs: 0 });
+    await app.close();
+  });
+  const [address] = server.addresses;
+  const port = address !== undefined && 'port' in address ? address.port : 0;
+  return { ask: (path, options) => sendRequest({ host: '127.0.0.1', port }, path, options), reserved, port };
+}
+
+describe('a slot over HTTP', () => {
+  test('is answered to ejabberd as two URLs with a line feed between and nothing else', async (t) => {
+    const { ask, reserved } = await start(t);
+    const reply = await ask(`/slot/?${EJABBERD}`);
+    assert.equal(reply.status, 200);
+    assert.match(reply.headers['content-type'] ?? '', /^text\/plain/);
+    assert.equal(reply.headers['content-length'], String(reply.body.length));
+    assert.equal(reply.headers['transfer-encoding'], undefined);
+    const [put = '', get = '', ...rest] = reply.body.split('\n');
+    assert.deepEqual(rest, []);
+    assert.match(put, /^https:\/\/upload\.example\.org\/put\/[0-9a-z]{26}\/tres_cool_1_2\.jpg$/);
+    assert.match(get, /^https:\/\/upload\.example\.org\/files\/[0-9a-z]{26}\/tres_cool_1_2\.jpg$/);
+    const [slot] = reserved;
+    assert.ok(slot);
+    const { owner, name, size, type, endpoint } = slot.upload;
+    assert.deepEqual(
+      { owner, name, size, type, endpoint: endpoint },
+      {
+        owner: 'admin@example.org',
+        name: 'très cool+1&2.jpg',
+        size: 23456,
+        type: 'image/svg+xml; charset=utf-8',
+        endpoint: 'slot_api',
+      },
+    );
+  });
+
+  test('gives a GET link that does not tell the way to upload', async (t) => {
+    const { ask, reserved } = await start(t);
+    const { body } = await ask(`/slot/?${EJABBERD}`);
+    const [put = '', get = ''] = body.split('\n').map((url) => url.split('/')[4]);
+    assert.notEqual(put, get);
+    assert.equal(reserved[0]?.putKey, toPutKey(put));
+    assert.equal(reserved[0]?.upload.locator, get);
+  });
+
+  test('comes with and without a slash at the end, as JSON and as XML, by parameter or Accept', async (t) => {
+    const { ask } = await start(t);
+    const query = 'jid=admin@example.org&name=a.jpg&size=5';
+    const url = '(https://upload\\.example\\.org/[^"\']+)';
+    for (const [path, accept, type, form] of [
+      [
+        `/slot/?${query}&output=application/json`,
+        undefined,
+        'application/json',
+        `^{"put":"${url}","get":"${url}"}$`,
+      ],
+      [`/slot?${query}`, 'application/json', 'application/json', `^{"put":"${url}","get":"${url}"}$`],
+      [
+        `/slot?${query}&output=application/xml`,
+        undefined,
+        'application/xml',
+        `^<slot xmlns='urn:xmpp:http:upload:0'><put url='${url}'/><get url='${url}'/></slot>$`,
+      ],
+      [`/slot/?${query}&output=text/plain`, 'application/json', 'text/plain', `^${url}\n${url}$`],
+    ] as const) {
+      const reply = await ask(path, { headers: accept === undefined ? {} : { accept } });
+      assert.equal(reply.status, 200, path);
+      assert.ok(reply.headers['content-type']?.startsWith(type), path);
+      assert.equal(reply.headers['content-length'], String(Buffer.byteLength(reply.body)));
+      assert.match(reply.body, new RegExp(form));
+    }
+  });
+
+  test('is taken as POST: form, JSON, or a query without a body', async (t) => {
+    const { ask, reserved } = await start(t);
+    const form = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };
+    const json = { 'content-type': 'application/json' };
+    const calls: readonly [string, TestRequest][] = [
+      ['/slot/', { headers: form, body: 'jid=admin%40example.org&name=tr%C3%A8s+cool.jpg&size=5&type=a/b' }],
+      [
+        '/slot',
+        { headers: json, body: '{"jid":"admin@example.org","name":"très cool.jpg","size":5,"type":"a/b"}' },
+      ],
+      [
+        '/slot/',
+        { headers: json, body: '{"jid":"admin@example.org","name":"très cool.jpg","size":"5","type":"a/b"}' },
+      ],
+      ['/slot/?jid=admin@example.org&name=tr%C3%A8s%20cool.jpg&size=5&type=a/b', {}],
+      [
+        '/slot/?jid=x&size=9&type=a/b',
+        { headers: form, body: 'jid=admin@example.org&name=très cool.jpg&size=5' },
+      ],
+    ];
+    for (const [path, options] of calls) {
+      const reply = await ask(path, { method: 'POST', ...options });
+      assert.equal(reply.status, 200, reply.body);
+    }
+    const { length } = reserved;
+    assert.equal(length, calls.length);
+    for (const { upload } of reserved) {
+      assert.deepEqual([upload.name, upload.size, upload.type], ['très cool.jpg', 5, 'a/b']);
+    }
+  });
+
+  test('has files fetched from download_url where that is another', async (t) => {
+    const { ask } = await start(t, { downloadUrl: 'https://files.example.org/f' });
+    const { body } = await ask('/slot/?jid=admin@example.org&name=a.jpg&size=5');
+    assert.match(
+      body,
+      /^https:\/\/upload\.example\.org\/put\/.*\nhttps:\/\/files\.example\.org\/f\/files\/.*$/,
+    );
+  });
+
+  test('has the host that was asked where public_url is not set, also behind a proxy', async (t) => {
+    const { ask, port } = await start(t, { publicUrl: null });
+    const query = '/slot/?jid=admin@example.org&name=a.jpg&size=5';
+    const direct = await ask(query);
+    assert.ok(direct.body.startsWith(`http://127.0.0.1:${port}/put/`), direct.body);
+    const headers = {
+      'x-forwarded-proto': 'https',
+      'x-forwarded-host': 'Up.Example.Org',
+      'x-forwarded-for': '127.0.0.9',
+    };
+    const proxied = await ask(query, { headers });
+    assert.match(proxied.body, /^https:\/\/up\.example\.org\/put\//);
+    const odd = await ask(query, { headers: { host: 'a b"' } });
+    assert.equal(odd.status, 400);
+    assert.match(odd.body, /set public_url/);
+  });
+
+  test('has URLs that no server can spoil by encoding them again, whatever the name', async (t) => {
+    const { ask } = await start(t);
+    const names = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 });
+    await fc.assert(
+      fc.asyncProperty(names, fc.nat({ max: 1e12 }), async (name, size) => {
+        const query = new URLSearchParams({ jid: 'admin@example.org', name, size: String(size) });
+        const reply = await ask(`/slot/?${query}`);
+        if (reply.status === 200) {
+          for (const url of reply.body.split('\n')) assert.match(url, /^https:\/\/[A-Za-z0-9_.\-/:]+$/);
+          assert.equal(reply.body.split('\n').length, 2);
+        } else {
+          assert.equal(reply.status, 400, `${reply.status} for ${JSON.stringify(name)}`);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
+
+describe('the size a user may upload', () => {
+  test('is the max_file_size of the rule, 0 for none', async (t) => {
+    const { ask } = await start(t);
+    for (const [path, body] of [
+      ['/slot/max_size/?jid=romeo@example.org', '1000'],
+      ['/slot/max_size?jid=romeo@example.org&output=application/json', '{"max_size":1000}'],
+      ['/slot/max_size/?jid=admin@example.org', '0'],
+      [
+        '/slot/max_size/?jid=admin@example.org&output=application/xml',
+        "<max-file-size xmlns='urn:xmpp:http:upload:0'>0</max-file-size>",
+      ],
+    ] as const) {
+      const reply = await ask(path);
+      assert.deepEqual([reply.status, reply.body], [200, body]);
+      assert.equal(reply.headers['content-length'], String(body.length));
+    }
+    assert.equal((await ask('/slot/max_size/')).status, 400);
+    assert.equal((await ask('/slot/max_size/?jid=mallory@evil.example')).status, 403);
+  });
+});
+
+describe('a refused slot', () => {
+  const RETRY = {
+    granted: false,
+    limit: 'uploadsPer',
+    used: 3,
+    allowed: 3,
+    retryAt: Date.now() + 60_000,
+  } as const;
+  const FOREVER = { granted: false, limit: 'ownerBytes', used: 9, allowed: 9, retryAt: null } as const;
+  const romeo = 'jid=romeo@example.org&type=image/png';
+
+  test('says which parameter is wrong and why', async (t) => {
+    const { ask, reserved } = await start(t);
+    for (const [query, message] of [
+      ['', /"jid" is missing/],
+      ['name=a.jpg&size=5', /"jid" is missing/],
+      [`${romeo}&size=5`, /"name" is missing/],
+      [`${romeo}&name=&size=5`, /"name" is empty/],
+      [`${romeo}&name=a.jpg`, /"size" is missing/],
+      [`${romeo}&name=a.jpg&size=`, /"size" is empty/],
+      [`${romeo}&name=a.jpg&size=0`, /"size" must be a whole number/],
+      [`${romeo}&name=a.jpg&size=-5`, /"size" must be a whole number/],
+      [`${romeo}&name=a.jpg&size=5.5`, /"size" must be a whole number/],
+      [`${romeo}&name=a.jpg&size=ten`, /"size" must be a whole number/],
+      [`${romeo}&name=a.jpg&size=5&output=text/html`, /"output" must be one of text\/plain/],
+      [`${romeo}&name=a/b.jpg&size=5`, /name/],
+      ['jid=@&name=a.jpg&size=5', /JID/],
+      ['jid=romeo@example.org&name=a.jpg&size=5&type=nonsense', /type\/subtype/],
+    ] as const) {
+      const reply = await ask(`/slot/?${query}`);
+      assert.equal(reply.status, 400, query);
+      assert.match(reply.body, message);
+      assert.equal(reply.headers['content-length'], String(Buffer.byteLength(reply.body)));
+      assert.doesNotMatch(reply.body.trimEnd(), /\n/);
+    }
+    assert.deepEqual(reserved, []);
+  });
+
+  test('is 403 for who may not upload, 413 for too much, 402 for quotas', async (t) => {
+    let outcome: ReserveResult = RETRY;
+    const { ask } = await start(t, {}, () => outcome);
+    const status = async (query: string) => (await ask(`/slot/?${query}`)).status;
+    assert.equal(await status('jid=mallory@evil.example&name=a.jpg&size=5'), 403);
+    assert.equal(await status('jid=romeo@example.org&name=a.pdf&size=5&type=application/pdf'), 403);
+    assert.equal(await status(`${romeo}&name=a.jpg&size=1001`), 413);
+    assert.equal(await status(`${romeo}&name=${'a'.repeat(256)}&size=5`), 413);
+    const waits = await ask(`/slot/?${romeo}&name=a.jpg&size=1000`);
+    assert.equal(waits.status, 402);
+    assert.ok(Number(waits.headers['retry-after']) > 0 && Number(waits.headers['retry-after']) <= 60);
+    outcome = FOREVER;
+    const full = await ask(`/slot/?${romeo}&name=a.jpg&size=1000`);
+    assert.equal(full.status, 402);
+    assert.equal(full.headers['retry-after'], undefined);
+  });
+
+  test('is problem+json for who asks for JSON', async (t) => {
+    const { ask } = await start(t);
+    const reply = await ask('/slot/?jid=mallory@evil.example&name=a.jpg&size=5', {
+      headers: { accept: 'application/json' },
+    });
+    assert.match(reply.headers['content-type'] ?? '', /^application\/problem\+json/);
+    assert.equal(JSON.parse(reply.body).status, 403);
+  });
+
+  test('is 400 for bodies that are no form and no JSON object', async (t) => {
+    const { ask } = await start(t);
+    for (const [type, body] of [
+      ['application/json', '{'],
+      ['application/json', ''],
+      ['application/json', '[1]'],
+      ['application/json', '"jid"'],
+      ['application/json', '{"jid":"admin@example.org","name":"a","size":1,"__proto__":{"x":1}}'],
+      ['application/json', '{"jid":["a",2],"name":{},"size":[]}'],
+      ['text/plain', 'jid=admin@example.org'],
+      ['multipart/form-data; boundary=x', '--x--'],
+      ['application/x-www-form-urlencoded', `name=${'x'.repeat(20_000)}`],
+    ] as const) {
+      const reply = await ask('/slot/', { method: 'POST', headers: { 'content-type': type }, body });
+      assert.equal(reply.status, 400, `${type} ${body.slice(0, 40)}`);
+      assert.ok(reply.body.length > 10);
+    }
+  });
+
+  test('is 405 with what is allowed for other methods', async (t) => {
+    const { ask } = await start(t);
+    for (const method of ['HEAD', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
+      const reply = await ask(`/slot/?${EJABBERD}`, { method });
+      assert.equal(reply.status, 405, method);
+      assert.equal(reply.headers.allow, 'GET, POST');
+    }
+  });
+
+  test('leaves nothing in the body for a path that is not there', async (t) => {
+    const { ask } = await start(t);
+    const reply = await ask('/nothing/here');
+    assert.deepEqual([reply.status, reply.body, reply.headers['content-length']], [404, '', '0']);
+    assert.equal((await ask('/slot/sometoken/?jid=a')).status, 404, 'no token is set');
+  });
+
+  test('of a fault of ours says only under which number the log has it', async (t) => {
+    const { ask } = await start(t, {}, () => {
+      throw new Error('no such table in /var/lib/porter.db');
+    });
+    const reply = await ask('/slot/?jid=admin@example.org&name=a.jpg&size=5');
+    assert.equal(reply.status, 500);
+    assert.doesNotMatch(reply.body, /table|var/);
+  });
+});
+
+describe('who may ask for slots', () => {
+  const path = '?jid=admin@example.org&name=a.jpg&size=5';
+
+  test('is decided by the real client, not by the proxy in front of it', async (t) => {
+    const { ask } = await start(t);
+    const from = async (address: string) =>
+      (await ask(`/slot/${path}`, { headers: { 'x-forwarded-for': address } })).status;
+    assert.equal(await from('127.0.0.5'), 200);
+    assert.equal(await from('192.0.2.66'), 403);
+    assert.equal(await from('127.0.0.1, 192.0.2.66'), 403);
+    assert.equal(await from('nonsense'), 403);
+  });
+
+  test('is not decided by headers of strangers', async (t) => {
+    const nobody = createAddressMatcher([]);
+    const { ask } = await start(t, {
+      allowFrom: createAddressMatcher(['10.0.0.0/8']),
+      trustedProxies: nobody,
+    });
+    const reply = await ask(`/slot/${path}`, { headers: { 'x-forwarded-for': '10.0.0.1' } });
+    assert.equal(reply.status, 403);
+    assert.match(reply.body, /127\.0\.0\.1 .*allow_from/);
+  });
+
+  test('needs the token where one is set, in the path or as Bearer, from loopback too', async (t) => {
+    const { ask } = await start(t, { token: 's3cret-Token' });
+    const bearer = (token: string) => ({ headers: { authorization: token } });
+    const max = '?jid=admin@example.org';
+    for (const [url, options, status] of [
+      [`/slot/${path}`, {}, 403],
+      [`/slot/s3cret-Token/${path}`, {}, 200],
+      [`/slot/s3cret-Token${path}`, {}, 200],
+      [`/slot/wrong/${path}`, {}, 403],
+      [`/slot/s3cret-token/${path}`, {}, 403],
+      [`/slot/${path}`, bearer('Bearer s3cret-Token'), 200],
+      [`/slot/${path}`, bearer('bearer  s3cret-Token'), 200],
+      [`/slot/${path}`, bearer('Bearer wrong'), 403],
+      [`/slot/${path}`, bearer('Basic s3cret-Token'), 403],
+      [`/slot/wrong/${path}`, bearer('Bearer s3cret-Token'), 403],
+      [`/slot/max_size/${max}`, {}, 403],
+      [`/slot/s3cret-Token/max_size/${max}`, {}, 200],
+      [`/slot/max_size/${max}`, bearer('Bearer s3cret-Token'), 200],
+    ] as const) {
+      const reply = await ask(url, options);
+      assert.equal(reply.status, status, `${url} ${JSON.stringify(options)}`);
+      assert.doesNotMatch(reply.body, /s3cret/);
+    }
+  });
+
+  test('needs both, the token and an address from the list', async (t) => {
+    const { ask } = await start(t, { token: 's3cret', allowFrom: createAddressMatcher(['192.0.2.0/24']) });
+    assert.equal((await ask(`/slot/s3cret/${path}`)).status, 403);
+    const headers = { 'x-forwarded-for': '192.0.2.1' };
+    assert.equal((await ask(`/slot/s3cret/${path}`, { headers })).status, 200);
+  });
+});

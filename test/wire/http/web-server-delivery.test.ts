@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createAddressMatcher } from '../../../src/base/addresses.ts';
+import { withEchoEndpoint } from '../../../src/http/files/echo-endpoint.ts';
+import {
+  createWebServerDelivery,
+  type DeliverySettings,
+  withoutSlotDownloads,
+} from '../../../src/http/files/web-server-delivery.ts';
+import { HttpServer } from '../../../src/http/listener/http-server.ts';
+import { putUrl } from '../../../src/uploads/links.ts';
+import { createProbeUploads } from '../../../src/uploads/probe-uploads.ts';
+import { sendRequest } from '../../support/http.ts';
+import { startTestFileServer } from '../../support/test-file-server.ts';
+
+const LOOPBACK = createAddressMatcher(['127.0.0.0/8']);
+const NOBODY = createAddressMatcher([]);
+const THROUGH = { 'X-Forwarded-For': '192.0.2.1' };
+
+const settings: DeliverySettings = {
+  via: 'x-sendfile',
+  prefix: null,
+  blobFolder: '/srv/some folder/100%',
+  trustedProxies: () => LOOPBACK,
+};
+
+describe('files that a web server sends', () => {
+  test('are named to it below the folder of the blobs, encoded, with an empty body', async (t) => {
+    const house = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
+    const file = await house.storeFile('bytes', { name: 'a.png', type: 'image/png' });
+    const { status, headers, body } = await house.get(file.getPath, THROUGH);
+    assert.deepEqual([status, body, headers['content-length']], [200, '', '0']);
+    assert.equal(headers['x-sendfile'], `/srv/some%20folder/100%25/${file.blob}`);
+    assert.equal(headers['content-type'], 'image/png');
+    assert.equal(headers.etag, `"${file.id}"`);
+    assert.equal(headers['accept-ranges'], 'bytes');
+  });
+
+  test('are named to nginx below its location, without the Accept-Ranges that it would double', async (t) => {
+    const delivery = createWebServerDelivery({ ...settings, via: 'x-accel-redirect' });
+    const house = await startTestFileServer(t, { delivery });
+    const file = await house.storeFile('bytes');
+    const { headers } = await house.get(file.getPath, { ...THROUGH, Range: 'bytes=1-2' });
+    assert.equal(headers['x-accel-redirect'], `/porter-blobs/${file.blob}`);
+    assert.equal(headers['accept-ranges'], undefined);
+    assert.match(headers['content-disposition'] ?? '', /filename/);
+  });
+
+  test('are named below what the config says', async (t) => {
+    const delivery = createWebServerDelivery({ ...settings, via: 'x-accel-redirect', prefix: '/inside/' });
+    const house = await startTestFileServer(t, { delivery });
+    const file = await house.storeFile('bytes');
+    const { headers } = await house.get(file.getPath, THROUGH);
+    assert.equal(headers['x-accel-redirect'], `/inside/${file.blob}`);
+  });
+
+  test('come from Porter for whoever came past the web server, who learns nothing of the disk', async (t) => {
+    const house = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
+    const file = await house.storeFile('bytes');
+    const { headers, body } = await house.get(file.getPath);
+    assert.deepEqual([headers['x-sendfile'], body], [undefined, 'bytes']);
+  });
+
+  test('come from Porter for a stranger who claims to be a web server', async (t) => {
+    const delivery = createWebServerDelivery({ ...settings, trustedProxies: () => NOBODY });
+    const house = await startTestFileServer(t, { delivery });
+    const file = await house.storeFile('bytes');
+    const { headers, body } = await house.get(file.getPath, THROUGH);
+    assert.deepEqual([headers['x-sendfile'], body], [undefined, 'bytes']);
+  });
+
+  test('come from Porter where a web server might read the request in another way', async (t) => {
+    const house = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
+    const file = await house.storeFile('bytes');
+    for (const [headers, status] of [
+      [{ Range: 'bytes=0-0,2-2' }, 200],
+      [{ Range: 'bytes=3-1' }, 200],
+      [{ Range: 'bytes=0-1', 'If-Range': '"other"' }, 200],
+      [{ 'If-Match': `"${file.id}"` }, 200],
+      [{ Range: 'bytes=9-' }, 416],
+      [{ 'If-None-Match': `"${file.id}"` }, 304],
+    ] as const) {
+      const reply = await house.get(file.getPath, { ...THROUGH, ...headers });
+      assert.equal(reply.status, status, JSON.stringify(headers));
+      assert.equal(reply.headers['x-sendfile'], undefined, JSON.stringify(headers));
+    }
+    const head = await house.get(file.getPath, THROUGH, 'HEAD');
+    assert.deepEqual([head.headers['content-length'], head.headers['x-sendfile']], ['5', undefined]);
+  });
+
+  test('are gone for the web server too once they are removed', async (t) => {
+    const house = await startTestFileServer(t, {
+      delivery: createWebServerDelivery(settings),
+      cacheTrustMs: 0,
+    });
+    const file = await house.storeFile('bytes');
+    await house.services.ledger.remove({ ids: [file.id], reason: 'deleted', detail: '', now: Date.now() });
+    const { status, headers } = await house.get(file.getPath, THROUGH);
+    assert.deepEqual([status, headers['x-sendfile']], [404, undefined]);
+  });
+});
+
+describe('the data plane', () => {
+  test('serves no files of slots where a web server does it alone, and takes uploads all the same', async (t) => {
+    const house = await startTestFileServer(t);
+    const at = await listen(t, house, (plane) => withoutSlotDownloads(plane));
+    const slot = await house.grantSlot({ size: 5 });
+    const put = await sendRequest(at, slot.putPath, {
+      method: 'PUT',
+      headers: { 'Content-Length': '5' },
+      body: 'bytes',
+    });
+    assert.equal(put.status, 201);
+    for (const method of ['GET', 'HEAD']) {
+      const { status, headers, body } = await sendRequest(at, slot.getPath, { method });
+      assert.deepEqual([status, headers['content-length'], body], [404, '0', '']);
+    }
+    assert.equal((await sendRequest(at, slot.getPath, { method: 'OPTIONS' })).status, 200);
+  });
+
+  test('shows the doctor how its request arrived, and nobody else', async (t) => {
+    const house = await startTestFileServer(t);
+    const deps = { ledger: house.services.ledger, trustedProxies: () => LOOPBACK };
+    const at = await listen(t, house, (plane) => withEchoEndpoint(deps, plane));
+    const checkup = createProbeUploads(house.services);
+    const { token } = await checkup.requestSlot({ name: 'a.txt', size: 1, type: 'text/plain' });
+    const headers = {
+      ...THROUGH,
+      'X-Forwarded-Proto': 'https',
+      'X-Forwarded-Host': 'up.example',
+      'Content-Type': 'image/x',
+      Authorization: 'Bearer x',
+    };
+    const shown = await sendRequest(at, `${putUrl('', token, 'a.txt')}?v=1`, { headers });
+    assert.deepEqual(JSON.parse(shown.body), {
+      address: '192.0.2.1',
+      protocol: 'https',
+      host: 'up.example',
+      contentType: 'image/x',
+      authorization: 'Bearer x',
+      query: 'v=1',
+    });
+
+    const slot = await house.grantSlot({ jid: 'romeo@example.org' });
+    const other = await sendRequest(at, slot.putPath, { headers });
+    assert.deepEqual([other.status, other.body], [405, '']);
+    const unknown = await sendRequest(at, putUrl('', '0'.repeat(26), 'a.txt'), { headers });
+    assert.deepEqual([unknown.status, unknown.body], [405, '']);
+
+    await checkup.close();
+    assert.equal((await sendRequest(at, putUrl('', token, 'a.txt'), { headers })).status, 405);
+    assert.deepEqual(
+      (await house.services.ledger.listOwners({ limit: 10 })).map(({ owner }) => owner),
+      ['romeo@example.org'],
+    );
+  });
+});
+
+type House = Awaited<ReturnType<typeof startTestFileServer>>;
+
+async function listen(
+  t: Parameters<typeof startTestFileServer>[0],
+  { services, dataPlane }: House,
+  wrap: (plane: House['dataPlane']) => ReturnType<typeof withoutSlotDownloads>,
+) {
+  const server = new HttpServer(
+    {
+      log: services.log,
+      dataPlane: wrap(dataPlane),
+      route: (_request, response) => response.writeHead(404).end(),
+    },
+    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [] },
+  );
+  await server.start();
+  t.after(() => server.stop({ graceMs: 0 }));
+  const [address] = server.addresses;
+  return { host: '127.0.0.1', port: address && 'port' in address ? address.port : 0 };
+}

@@ -1,0 +1,389 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, type TestContext, test } from 'node:test';
+import { Refusal } from '../../../src/base/errors.ts';
+import { sha256Hex } from '../../../src/base/ids.ts';
+import { messageEndpoint } from '../../../src/http/messages/message-endpoint.ts';
+import { webhookEndpoint } from '../../../src/http/webhooks/webhook-endpoint.ts';
+import { compileHooks, type HookRule } from '../../../src/messages/hooks/handle-hook.ts';
+import { createImageFetcher } from '../../../src/messages/hooks/image-fetcher.ts';
+import { createPartialDeliveries } from '../../../src/messages/hooks/partial-deliveries.ts';
+import { encodeForm } from '../../support/form.ts';
+import { serveEndpoints } from '../../support/serve-endpoints.ts';
+import { startTestMessageServer } from '../../support/test-message-server.ts';
+import { access } from '../../support/test-services.ts';
+import { sample } from '../../unit/messages/hooks/format-sample.ts';
+
+const TOKEN = 'a-hook-of-some-length';
+const PATH = `/msg/hooks/${TOKEN}`;
+const OPS = 'ops@conference.example.org';
+const JSON_TYPE = { 'Content-Type': 'application/json' };
+
+const room: HookRule = {
+  name: 'alerts',
+  token: TOKEN,
+  from: 'alerts@upload.example.org',
+  messages_per: null,
+  queue: false,
+  to: [OPS],
+  type: 'groupchat',
+  nick: 'Alerts',
+  room_password: 'sesame',
+  format: 'auto',
+  resolved: 'show',
+  template: null,
+  fields: { title: null, text: null, link: null, image: null, username: null },
+  signature_secret: null,
+  override: { to: [], username: true },
+  images_from: [],
+  max_image_size: 1000,
+};
+
+async function openHooks(t: TestContext, ...rules: readonly Partial<HookRule>[]) {
+  const house = await startTestMessageServer(t);
+  const compiled = compileHooks(rules.map((rule) => ({ ...room, ...rule })));
+  const endpoint = {
+    ...house.endpointDeps,
+    imageFetcher: createImageFetcher(),
+    partialDeliveries: createPartialDeliveries(house.services.clock),
+    hooks: () => compiled,
+  };
+  const { request } = await serveEndpoints(t, endpoint, [
+    messageEndpoint(endpoint, '/msg/'),
+    webhookEndpoint(endpoint, '/msg/'),
+  ]);
+  const ask = (
+    path: string,
+    body: string | Buffer | object,
+    headers: Record<string, string> = {},
+    method = 'POST',
+  ) => {
+    const isJson = !(typeof body === 'string' || body instanceof Buffer);
+    const bytes = isJson ? JSON.stringify(body) : body;
+    const type: Record<string, string> = isJson ? JSON_TYPE : {};
+    return request(path, { method, headers: { ...type, ...headers }, body: bytes });
+  };
+  const bodies = () => house.delivered.map(({ message }) => message.getChild('body')?.getText());
+  const recipients = () => house.delivered.map(({ message }) => message.attrs.to);
+  return { ...house, ask, bodies, recipients };
+}
+
+describe('a hook', () => {
+  test('brings what a program posts to its room, under its own name there', async (t) => {
+    const { ask, delivered, bodies } = await openHooks(t, {});
+    const reply = await ask(PATH, sample('alertmanager-one'));
+    assert.equal(reply.status, 201);
+    assert.match(bodies()[0] ?? '', /^\*\[FIRING\] InstanceDown\*\nweb1 is down\n/);
+    const [one] = delivered;
+    assert.equal(one?.from, 'alerts@upload.example.org');
+    assert.equal(one?.message.attrs.to, OPS);
+    assert.equal(one?.message.attrs.type, 'groupchat');
+    assert.deepEqual(one?.options.room, { nick: 'Alerts', password: 'sesame' });
+  });
+
+  test('tells the ids of its messages to who asks, and writes to all its recipients', async (t) => {
+    const { ask, recipients } = await openHooks(t, {
+      type: 'chat',
+      to: ['romeo@example.org', 'juliet@example.org'],
+    });
+    const reply = await ask(PATH, { text: 'x' }, { Accept: 'application/json' });
+    assert.deepEqual(
+      JSON.parse(reply.body).messages.map(({ to }: { to: string }) => to),
+      recipients(),
+    );
+    assert.equal(recipients().length, 2);
+  });
+
+  test('is opened by its token in the path or as bearer, plain or hashed in the config, and by no other', async (t) => {
+    const hashed = { token: `sha256:${sha256Hex('another-token-of-length')}`, name: 'hashed' };
+    const { ask, delivered } = await openHooks(t, {}, hashed);
+    const good = [
+      () => ask(PATH, { text: 'x' }),
+      () => ask(`${PATH}/`, { text: 'x' }),
+      () => ask('/msg/hooks/', { text: 'x' }, { Authorization: `Bearer ${TOKEN}` }),
+      () => ask('/msg/hooks/another-token-of-length', { text: 'x' }),
+      () => ask(PATH, { text: 'x' }, {}, 'PUT'),
+    ];
+    for (const one of good) assert.equal((await one()).status, 201);
+    for (const path of ['/msg/hooks/', '/msg/hooks/nonsense', `/msg/hooks/${hashed.token}`, '/msg/hooks/%']) {
+      const reply = await ask(path, { text: 'x' });
+      assert.equal(reply.status, path.endsWith('%') ? 400 : 401, path);
+    }
+    assert.equal((await ask(PATH, '', {}, 'GET')).status, 405);
+    const options = await ask(PATH, '', {}, 'OPTIONS');
+    assert.equal(options.status, 200);
+    assert.match(options.headers['access-control-allow-methods'] ?? '', /POST/);
+    assert.equal(delivered.length, good.length);
+  });
+
+  test('reads nothing of a large body before it knows the token, and no more than it must after', async (t) => {
+    const { ask, delivered } = await openHooks(t, {});
+    const large = Buffer.alloc(3 * 1024 * 1024, 'x');
+    assert.equal((await ask('/msg/hooks/wrong', large)).status, 401);
+    assert.equal((await ask(PATH, large)).status, 413);
+    assert.equal(delivered.length, 0);
+  });
+
+  test('takes JSON, forms and text, whatever the Content-Type says', async (t) => {
+    const { ask, bodies } = await openHooks(t, { format: 'generic' });
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const kuma = await encodeForm((data) => data.set('data', JSON.stringify({ text: 'six' })));
+    const calls: [string | Buffer | object, Record<string, string>][] = [
+      [{ text: 'one' }, {}],
+      ['two', {}],
+      ['text=three', form],
+      ['{"text": "four"}', form],
+      [`payload=${encodeURIComponent('{"text":"five"}')}`, form],
+      [kuma.body, kuma.headers],
+      ['{"text": "seven"}', { 'Content-Type': 'text/plain' }],
+      ['{"text": "eight"}', { 'Content-Type': 'application/vnd.x+json; charset=utf-8' }],
+      ['{not json', {}],
+      // As `curl -d` sends it.
+      ['Hello, room', form],
+    ];
+    for (const [body, headers] of calls)
+      assert.equal((await ask(PATH, body, headers)).status, 201, String(body));
+    assert.deepEqual(bodies(), [
+      'one',
+      'two',
+      'three',
+      'four',
+      'five',
+      'six',
+      'seven',
+      'eight',
+      '{not json',
+      'Hello, room',
+    ]);
+    assert.equal((await ask(PATH, '{', JSON_TYPE)).status, 400);
+    assert.equal((await ask(PATH, 'x', { 'Content-Type': 'image/png' })).status, 415);
+    assert.equal((await ask(PATH, Buffer.from([0xff]), {})).status, 400);
+    assert.equal((await ask(PATH, 'x', { 'Content-Type': 'multipart/form-data; boundary=y' })).status, 400);
+    assert.equal((await ask(PATH, {})).status, 422);
+  });
+
+  test('answers Slack’s form as Slack does: 200 and ok', async (t) => {
+    const { ask, bodies } = await openHooks(t, { format: 'slack' });
+    const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
+    const body = `payload=${encodeURIComponent(JSON.stringify({ text: 'hi <https://a.example|there>', username: 'bot' }))}`;
+    for (const reply of [await ask(PATH, body, form), await ask(PATH, 'text=hi&username=bot', form)]) {
+      assert.equal(reply.status, 200);
+      assert.equal(reply.body, 'ok');
+    }
+    assert.deepEqual(bodies(), ['*bot:* hi there (https://a.example)', '*bot:* hi']);
+    assert.equal((await ask(PATH, {})).status, 422);
+  });
+
+  test('serves Matterbridge: a room below the token, a name of its own', async (t) => {
+    const { ask, recipients, bodies } = await openHooks(t, {
+      override: { to: ['^balcony@'], username: true },
+    });
+    const reply = await ask(`${PATH}/balcony`, sample('matterbridge'));
+    assert.equal(reply.status, 200);
+    assert.deepEqual(recipients(), ['balcony@conference.example.org']);
+    assert.deepEqual(bodies(), ['*<romeo>* hello from the other side']);
+  });
+
+  test('lets a request choose only those that it may choose', async (t) => {
+    const { ask, recipients } = await openHooks(t, {
+      override: { to: ['@conference\\.example\\.net$'], username: false },
+    });
+    const allowed = 'x@conference.example.net';
+    assert.equal((await ask(`${PATH}/${allowed}`, { text: 'x' })).status, 201);
+    assert.equal((await ask(`${PATH}?to=${allowed}`, { text: 'x' })).status, 201);
+    assert.equal((await ask(`${PATH}/ops`, { text: 'x' })).status, 201);
+    assert.equal((await ask(PATH, { text: 'x', username: 'me', channel: allowed })).status, 200);
+    assert.equal((await ask(PATH, { text: 'x', username: 'me', channel: '#general' })).status, 200);
+    assert.deepEqual(recipients(), [allowed, allowed, OPS, allowed, OPS]);
+    for (const path of [
+      `${PATH}/other`,
+      `${PATH}/opsx@conference.example.org`,
+      `${PATH}?to=juliet@example.org`,
+    ]) {
+      assert.equal((await ask(path, { text: 'x' })).status, 403, path);
+    }
+    assert.equal(recipients().length, 5);
+  });
+
+  test('knows the event by its header, and a signature by its secret', async (t) => {
+    const { ask, bodies, delivered } = await openHooks(t, { signature_secret: 'a-secret-of-the-forge' });
+    const body = JSON.stringify(sample('gitea-create'));
+    const signature = createHmac('sha256', 'a-secret-of-the-forge').update(body).digest('hex');
+    const headers = { ...JSON_TYPE, 'X-Gitea-Event': 'delete' };
+    const signed = await ask(PATH, body, { ...headers, 'X-Gitea-Signature': signature });
+    assert.equal(signed.status, 201);
+    const hub = await ask(PATH, body, { ...headers, 'X-Hub-Signature-256': `sha256=${signature}` });
+    assert.equal(hub.status, 201);
+    assert.equal(bodies()[0], '*[juliet/porter]* juliet deleted tag v1.0');
+    assert.equal((await ask(PATH, body, headers)).status, 403);
+    assert.equal((await ask(PATH, `${body} `, { ...headers, 'X-Gitea-Signature': signature })).status, 403);
+    assert.equal(delivered.length, 2);
+  });
+
+  test('says the truth: what bounced did, and 204 where there was nothing to tell', async (t) => {
+    const { ask, onDeliver, delivered } = await openHooks(t, { resolved: 'hide' });
+    const quiet = await ask(PATH, sample('alertmanager-resolved'));
+    assert.equal(quiet.status, 204);
+    assert.equal(delivered.length, 0);
+    onDeliver(() => {
+      throw new Refusal('bounced', { text: 'The room is closed.', condition: 'forbidden' });
+    });
+    const bounced = await ask(PATH, { text: 'x', username: 'me' });
+    assert.equal(bounced.status, 502);
+    assert.match(bounced.body, /The room is closed/);
+    onDeliver(() => {
+      throw new Refusal('unavailable');
+    });
+    assert.equal((await ask(PATH, { text: 'x' })).status, 503);
+    const version = await ask(PATH, { ...sample('alertmanager-one'), version: '3' });
+    assert.equal(version.status, 501);
+  });
+
+  test('that is tried again after it reached only some goes to the others, until all have it', async (t) => {
+    const [romeo, juliet, nurse] = ['romeo@example.org', 'juliet@example.org', 'nurse@example.org'];
+    const { ask, onDeliver, recipients, advance } = await openHooks(t, {
+      type: 'chat',
+      to: [romeo, juliet, nurse],
+    });
+    const gone = new Set<string | undefined>([juliet, nurse]);
+    onDeliver(({ message }) => {
+      if (gone.has(message.attrs.to)) throw new Refusal('bounced');
+    });
+    const statuses = async (...texts: string[]) => {
+      const found: number[] = [];
+      for (const text of texts) found.push((await ask(PATH, { text })).status);
+      return found;
+    };
+    assert.deepEqual(await statuses('a', 'a'), [502, 502]);
+    assert.deepEqual(recipients(), [romeo, juliet, nurse, juliet, nurse]);
+    gone.delete(juliet);
+    assert.deepEqual(await statuses('a', 'a'), [502, 502]);
+    assert.deepEqual(recipients().slice(5), [juliet, nurse, nurse]);
+    gone.delete(nurse);
+    assert.deepEqual(await statuses('a'), [201]);
+    assert.deepEqual(recipients().slice(8), [nurse]);
+    assert.deepEqual(await statuses('a', 'b'), [201, 201]);
+    assert.deepEqual(recipients().slice(9), [romeo, juliet, nurse, romeo, juliet, nurse]);
+    gone.add(nurse);
+    assert.deepEqual(await statuses('c'), [502]);
+    advance(16 * 60_000);
+    assert.deepEqual(await statuses('c'), [502]);
+    assert.equal(recipients().length, 21);
+  });
+
+  test('keeps messages of a hook with queue while the server is gone', async (t) => {
+    const { ask, onDeliver } = await openHooks(t, { queue: true });
+    onDeliver(() => {
+      throw new Refusal('unavailable');
+    });
+    assert.equal((await ask(PATH, { text: 'x' })).status, 202);
+  });
+
+  test('has a rate of its own', async (t) => {
+    const { ask } = await openHooks(
+      t,
+      { messages_per: { period: 60_000, messages: 2 } },
+      { token: 'second-hook', name: 'b' },
+    );
+    assert.equal((await ask(PATH, { text: 'x' })).status, 201);
+    assert.equal((await ask(PATH, { text: 'x' })).status, 201);
+    const reply = await ask(PATH, { text: 'x' });
+    assert.equal(reply.status, 429);
+    assert.ok(reply.headers['retry-after']);
+    assert.equal((await ask('/msg/hooks/second-hook', { text: 'x' })).status, 201);
+  });
+
+  test('speaks in the words of its template, which the payload cannot style', async (t) => {
+    const template =
+      '{{#alerts}}{{status}}: {{labels.instance}} {{annotations.summary}}\n{{/alerts}}{{{porter.text}}}';
+    const { ask, bodies } = await openHooks(t, { template });
+    await ask(PATH, {
+      version: '4',
+      receiver: 'x',
+      alerts: [{ status: 'firing', labels: { instance: '*a*' } }],
+    });
+    assert.equal(bodies()[0], 'firing: \u2060*a* \n*[FIRING]*\ninstance=*a*'.replace('=*a*', '=*a*'));
+    const muted = await openHooks(t, { template: '{{#loud}}{{text}}{{/loud}}' });
+    assert.equal((await muted.ask(PATH, { text: 'x' })).status, 204);
+    assert.equal((await muted.ask(PATH, { loud: true, text: '<&>' })).status, 201);
+    assert.deepEqual(muted.bodies(), ['<&>']);
+    const own = await openHooks(t, { template: '{{#a}}{{b}}{{/a}}' });
+    assert.equal((await own.ask(PATH, { a: [{ b: 1 }, { b: 2 }] })).status, 201);
+    assert.deepEqual(own.bodies(), ['12']);
+  });
+
+  test('cuts what is too long for a message, and tells the rest', async (t) => {
+    const { ask, bodies } = await openHooks(t, {});
+    assert.equal((await ask(PATH, '😀'.repeat(50_000))).status, 201);
+    const [text = ''] = bodies();
+    assert.ok(text.length <= 16_000 && text.endsWith('…') && text.isWellFormed());
+  });
+});
+
+describe('a picture that is posted to a hook', () => {
+  const PNG = Buffer.from('89504e470d0a1a0a', 'hex');
+
+  async function openGrafana(t: TestContext) {
+    const asked: string[] = [];
+    const server = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      if (request.url !== '/graph.png') response.writeHead(404).end();
+      else response.setHeader('Content-Type', 'image/png').end(PNG);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    t.after(() => server.close());
+    return { asked, host: `localhost:${(server.address() as AddressInfo).port}` };
+  }
+
+  const grafana = (imageURL: string) => {
+    const [alert] = sample('grafana-one').alerts as object[];
+    return { ...sample('grafana-one'), alerts: [{ ...alert, imageURL }] };
+  };
+
+  test('is fetched, stored as a file of the hook, and sent behind the text', async (t) => {
+    const { host } = await openGrafana(t);
+    const { ask, bodies, delivered, services, setRules } = await openHooks(t, { images_from: [host] });
+    setRules({ access: access({ jid: ['^alerts@upload\\.example\\.org$'] }) });
+    const reply = await ask(PATH, grafana(`http://${host}/graph.png`));
+    assert.equal(reply.status, 201);
+    const [text, link] = bodies();
+    assert.match(text ?? '', /High memory usage/);
+    assert.match(link ?? '', /\/files\/[0-9a-z]{26}\/graph\.png$/);
+    assert.equal(delivered[1]?.message.getChild('x', 'jabber:x:oob')?.getChild('url')?.getText(), link);
+    const [upload] = await services.ledger.listUploads({ owner: room.from, limit: 10 });
+    assert.equal(upload?.type, 'image/png');
+    assert.equal(upload?.size, PNG.length);
+  });
+
+  test('that cannot be had leaves the text alone', async (t) => {
+    const { host, asked } = await openGrafana(t);
+    const { ask, bodies, setRules } = await openHooks(t, { images_from: [host], max_image_size: 1024 });
+    setRules({ access: access({ jid: ['^nobody@'] }) });
+    for (const url of [
+      `http://${host}/gone.png`,
+      'http://elsewhere.example.org/x.png',
+      'http://169.254.169.254/',
+    ]) {
+      assert.equal((await ask(PATH, grafana(url))).status, 201, url);
+    }
+    const refused = await ask(PATH, grafana(`http://${host}/graph.png`));
+    assert.equal(refused.status, 201, 'nobody may upload as this hook');
+    assert.equal(bodies().length, 4);
+    assert.deepEqual(asked, ['/gone.png', '/graph.png']);
+  });
+
+  test('is not even looked for where the hook names no host, or the text came back', async (t) => {
+    const { host, asked } = await openGrafana(t);
+    const none = await openHooks(t, {});
+    await none.ask(PATH, grafana(`http://${host}/graph.png`));
+    assert.equal(none.bodies().length, 1);
+    const bounced = await openHooks(t, { images_from: [host] });
+    bounced.onDeliver(() => {
+      throw new Refusal('bounced');
+    });
+    assert.equal((await bounced.ask(PATH, grafana(`http://${host}/graph.png`))).status, 502);
+    assert.deepEqual(asked, []);
+  });
+});

@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Element } from '@xmpp/xml';
+import { description, version } from '../../../src/base/version.ts';
+import { allowAllRule } from '../../../src/policy/access.ts';
+import type { FakeComponentStream } from '../../support/fake-component-server.ts';
+import { uploadRules } from '../../support/granting-services.ts';
+import { iq, slotRequest, startTestComponent, type TestComponent } from '../../support/test-component.ts';
+
+const DISCO_INFO = 'http://jabber.org/protocol/disco#info';
+const DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
+const UPLOAD = 'urn:xmpp:http:upload:0';
+const LEGACY = 'urn:xmpp:http:upload';
+const PURPOSE = 'urn:xmpp:http:upload:purpose:0';
+const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+
+const rules = uploadRules(
+  [
+    { ...allowAllRule, jid: ['^large@'], max_file_size: 5 * 2 ** 30 },
+    { ...allowAllRule, jid: ['^small@'], max_file_size: 20_000 },
+    { ...allowAllRule, jid: ['^full@'], max_file_size: 20_000, max_total_size: 10_000 },
+    { ...allowAllRule, jid: ['^unlimited@'] },
+  ],
+  {
+    retention: {
+      max_age: null,
+      soft_quota: 0,
+      purposes: { profile: {}, permanent: {} },
+      name_prefixes: {},
+    },
+  },
+);
+
+const info = (from: string) => iq(`<query xmlns='${DISCO_INFO}'/>`, { from: `${from}@montague.tld/garden` });
+
+/** Variable and value of every field of every form, in order. */
+function formsIn(answer: Element): (string | undefined)[][][] {
+  const forms = answer.getChild('query', DISCO_INFO)?.getChildren('x', 'jabber:x:data') ?? [];
+  return forms.map((form) =>
+    form.getChildren('field').map(({ attrs, ...field }) => {
+      const value = field.children
+        .filter((child) => typeof child !== 'string')
+        .map((child) => child.getText());
+      return [attrs.var, attrs.type, ...value];
+    }),
+  );
+}
+
+describe('the component', () => {
+  let endpoint: TestComponent;
+  let server: FakeComponentStream;
+  before(async () => {
+    endpoint = await startTestComponent({ rules });
+    server = await endpoint.server.nextStream();
+  });
+  after(() => endpoint.stop());
+
+  const featuresOf = async (stanza: string) => {
+    const query = (await server.request(stanza)).getChild('query', DISCO_INFO);
+    return query?.getChildren('feature').map(({ attrs }) => attrs.var) ?? [];
+  };
+
+  test('is a file store with the configured name', async () => {
+    const answer = await server.request(info('small'));
+    const [identity, ...more] = answer.getChild('query', DISCO_INFO)?.getChildren('identity') ?? [];
+    assert.deepEqual(identity?.attrs, { category: 'store', type: 'file', name: 'HTTP File Upload' });
+    assert.deepEqual(more, []);
+  });
+
+  test('offers uploads in both namespaces, and the purposes that have rules, no other', async () => {
+    const features = await featuresOf(info('small'));
+    for (const feature of [
+      UPLOAD,
+      LEGACY,
+      DISCO_INFO,
+      DISCO_ITEMS,
+      'urn:xmpp:ping',
+      'jabber:iq:version',
+      'vcard-temp',
+    ]) {
+      assert.ok(features.includes(feature), feature);
+    }
+    assert.deepEqual(
+      features.filter((feature) => feature?.startsWith(PURPOSE)),
+      [`${PURPOSE}#profile`, `${PURPOSE}#permanent`],
+    );
+  });
+
+  test('has the upload form first, its hidden FORM_TYPE first, and one for the old namespace', async () => {
+    const form = (ns: string) => [
+      ['FORM_TYPE', 'hidden', ns],
+      ['max-file-size', undefined, '20000'],
+    ];
+    assert.deepEqual(formsIn(await server.request(info('small'))), [form(UPLOAD), form(LEGACY)]);
+  });
+
+  test('always tells the largest file for the JID that asks, and without a limit a number that old clients can read', async () => {
+    const size = async (user: string) => formsIn(await server.request(info(user)))[0]?.[1]?.[2];
+    assert.equal(await size('small'), '20000');
+    assert.equal(await size('full'), '10000', 'never more than the quota could hold');
+    assert.equal(await size('unlimited'), '2147483647');
+    assert.equal(await size('large'), String(5 * 2 ** 30), 'what an admin allows can be used');
+    assert.equal(await size('denied'), '2147483647', 'who may not upload hears of it when trying');
+  });
+
+  test('has no items and no nodes', async () => {
+    const items = await server.request(iq(`<query xmlns='${DISCO_ITEMS}'/>`));
+    assert.equal(items.attrs.type, 'result');
+    assert.deepEqual(items.getChild('query', DISCO_ITEMS)?.children, []);
+    for (const ns of [DISCO_INFO, DISCO_ITEMS]) {
+      const answer = await server.request(iq(`<query xmlns='${ns}' node='commands'/>`));
+      assert.ok(answer.getChild('error')?.getChild('item-not-found', STANZAS), answer.toString());
+    }
+  });
+
+  test('answers a ping, and tells its version and vCard', async () => {
+    const ping = await server.request(iq("<ping xmlns='urn:xmpp:ping'/>"));
+    assert.deepEqual([ping.attrs.type, ping.attrs.id, ping.children], ['result', 'step_03', []]);
+    const told = (await server.request(iq("<query xmlns='jabber:iq:version'/>"))).getChild(
+      'query',
+      'jabber:iq:version',
+    );
+    assert.equal(
+      told?.toString(),
+      `<query xmlns="jabber:iq:version"><name>Porter</name><version>${version}</version></query>`,
+    );
+    const card = (await server.request(iq("<vCard xmlns='vcard-temp'/>"))).getChild('vCard', 'vcard-temp');
+    assert.equal(card?.getChild('FN')?.getText(), 'HTTP File Upload');
+    assert.equal(card?.getChild('DESC')?.getText(), `Porter: ${description}`);
+  });
+
+  const errors: readonly (readonly [string, string, string, string])[] = [
+    ['an unknown request', iq("<query xmlns='jabber:iq:last'/>"), 'cancel', 'service-unavailable'],
+    ['a request of no namespace', iq('<query/>'), 'cancel', 'service-unavailable'],
+    ['a name of the language itself', iq("<constructor xmlns='x'/>"), 'cancel', 'service-unavailable'],
+    [
+      'a set where only get makes sense',
+      iq("<ping xmlns='urn:xmpp:ping'/>", { type: 'set' }),
+      'cancel',
+      'service-unavailable',
+    ],
+    ['an empty iq', iq(''), 'modify', 'bad-request'],
+    [
+      'an iq of two requests',
+      iq("<ping xmlns='urn:xmpp:ping'/><ping xmlns='urn:xmpp:ping'/>"),
+      'modify',
+      'bad-request',
+    ],
+    [
+      'a request to somebody at the component',
+      iq(slotRequest("filename='a' size='1'"), { to: 'juliet@upload.montague.tld' }),
+      'cancel',
+      'item-not-found',
+    ],
+  ];
+  for (const [what, stanza, type, condition] of errors) {
+    test(`answers ${what} with ${condition} and a text`, async () => {
+      const answer = await server.request(stanza);
+      const error = answer.getChild('error');
+      assert.equal(answer.attrs.id, 'step_03');
+      assert.equal(error?.attrs.type, type);
+      assert.ok(error?.getChild(condition, STANZAS), answer.toString());
+      assert.match(error?.getChild('text', STANZAS)?.getText() ?? '', /\.$/);
+    });
+  }
+
+  test('tells people who write to it that nobody reads it, and says nothing else to nobody', async () => {
+    const from = "from='romeo@montague.tld/x' to='upload.montague.tld'";
+    server.write(
+      [
+        `<presence ${from} type='subscribe'/>`,
+        `<presence ${from}/>`,
+        `<message ${from} type='error'><body>bounced</body></message>`,
+        `<message ${from} type='headline'><body>news</body></message>`,
+        `<message ${from} type='groupchat'><body>hello all</body></message>`,
+        `<message ${from} type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`,
+        `<iq ${from} type='result' id='r'/>`,
+        `<iq ${from} type='error' id='e'/>`,
+        "<iq type='get' id='nobody'><ping xmlns='urn:xmpp:ping'/></iq>",
+      ].join(''),
+    );
+    const answer = await server.request(`<message ${from} id='m1' type='chat'><body>hello</body></message>`);
+    assert.equal(answer.name, 'message');
+    assert.deepEqual(answer.attrs, {
+      type: 'error',
+      from: 'upload.montague.tld',
+      to: 'romeo@montague.tld/x',
+      id: 'm1',
+    });
+    assert.match(answer.toString(), /Nobody reads messages here/);
+    assert.doesNotMatch(answer.toString(), /hello/);
+  });
+});

@@ -1,0 +1,404 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import fc from 'fast-check';
+import type { ReserveResult } from '../../../src/ledger/contract/ledger.ts';
+import { allowAllRule } from '../../../src/policy/access.ts';
+import { checkFileName } from '../../../src/policy/file-names.ts';
+import type { FakeComponentStream } from '../../support/fake-component-server.ts';
+import { uploadRules } from '../../support/granting-services.ts';
+import {
+  DOWNLOAD_URL,
+  iq,
+  PUBLIC_URL,
+  slotRequest,
+  startTestComponent,
+  type TestComponent,
+  withTestComponent,
+} from '../../support/test-component.ts';
+
+const UPLOAD = 'urn:xmpp:http:upload:0';
+const LEGACY = 'urn:xmpp:http:upload';
+const PURPOSE = 'urn:xmpp:http:upload:purpose:0';
+const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+const HOUR = 3_600_000;
+/** Somebody without limits. */
+const FAR = 'x@far.example/r';
+const NOW = Date.UTC(2026, 5, 1, 12);
+
+const PUT = new RegExp(`^${PUBLIC_URL}/put/[0-9a-z]{26}/[A-Za-z0-9_.-]+$`);
+const GET = new RegExp(`^${DOWNLOAD_URL}/files/[0-9a-z]{26}/[A-Za-z0-9_.-]+$`);
+
+const rules = uploadRules(
+  [
+    { ...allowAllRule, jid: ['@montague\\.tld$'], max_file_size: 20_000, allowed_types: ['image/*'] },
+    { ...allowAllRule, jid: ['^gateway\\.example$', '@gateway\\.example$', '@far\\.example$'] },
+  ],
+  {
+    retention: {
+      max_age: 30 * 24 * HOUR,
+      soft_quota: 0,
+      purposes: { profile: { max_age: null }, ephemeral: { max_age: 7 * 24 * HOUR } },
+      name_prefixes: { story_: 'ephemeral' },
+    },
+  },
+);
+
+/** The error in an answer, in the order in which it stands there. */
+function errorIn(stanza: string): string {
+  return /<error .*<\/error>/.exec(stanza)?.[0] ?? stanza;
+}
+
+const error = (type: string, condition: string, text: string, detail = '') =>
+  `<error type="${type}"><${condition} xmlns="${STANZAS}"/>` +
+  `<text xmlns="${STANZAS}" xml:lang="en">${text}</text>${detail}</error>`;
+
+describe('a slot request', () => {
+  let endpoint: TestComponent;
+  let server: FakeComponentStream;
+  let outcome: ReserveResult = { granted: true };
+  before(async () => {
+    endpoint = await startTestComponent({ rules, onReserve: () => outcome, now: NOW });
+    server = await endpoint.server.nextStream();
+  });
+  after(() => endpoint.stop());
+
+  const ask = async (stanza: string) => (await server.request(stanza)).toString();
+  const last = () => endpoint.reservations.at(-1)?.upload;
+
+  test('is answered with two URLs as XEP-0363 has it, and without headers', async () => {
+    const answer = await server.request(
+      iq(slotRequest("filename='très cool.jpg' size='20000' content-type='image/jpeg'")),
+    );
+    const slot = answer.getChild('slot', UPLOAD);
+    assert.deepEqual(
+      { ...answer.attrs, type: answer.attrs.type },
+      { type: 'result', from: 'upload.montague.tld', to: 'romeo@montague.tld/garden', id: 'step_03' },
+    );
+    assert.match(slot?.getChild('put')?.attrs.url ?? '', PUT);
+    assert.match(slot?.getChild('get')?.attrs.url ?? '', GET);
+    assert.deepEqual(
+      slot?.getChildElements().map((child) => [child.name, child.children.length]),
+      [
+        ['put', 0],
+        ['get', 0],
+      ],
+    );
+    assert.equal(last()?.owner, 'romeo@montague.tld');
+    assert.equal(last()?.name, 'très cool.jpg');
+    assert.equal(last()?.size, 20_000);
+    assert.equal(last()?.type, 'image/jpeg');
+    assert.equal(last()?.endpoint, 'component');
+  });
+
+  test('of the old namespace is answered in it, with the URLs as text', async () => {
+    const children =
+      '<filename>my_juliet.png</filename><size>20000</size><content-type>image/png</content-type>';
+    const answer = await server.request(iq(slotRequest('', children, LEGACY)));
+    const slot = answer.getChild('slot', LEGACY);
+    assert.match(slot?.getChild('put')?.getText() ?? '', PUT);
+    assert.match(slot?.getChild('get')?.getText() ?? '', GET);
+    assert.deepEqual(slot?.getChild('put')?.attrs, {});
+  });
+
+  test('may give any field as attribute or as child element, in either namespace', async () => {
+    const asAttribute = {
+      filename: "filename='a.png'",
+      size: "size='7'",
+      'content-type': "content-type='image/png'",
+    };
+    const asChild = {
+      filename: '<filename>a.png</filename>',
+      size: '<size> 7\n</size>',
+      'content-type': '<content-type>image/png</content-type>',
+    };
+    const fields = ['filename', 'size', 'content-type'] as const;
+    for (const ns of [UPLOAD, LEGACY]) {
+      for (let mix = 0; mix < 8; mix += 1) {
+        const isChild = (index: number) => (mix & (1 << index)) !== 0;
+        const attributes = fields.filter((_, i) => !isChild(i)).map((name) => asAttribute[name]);
+        const children = fields.filter((_, i) => isChild(i)).map((name) => asChild[name]);
+        const answer = await server.request(iq(slotRequest(attributes.join(' '), children.join(''), ns)));
+        assert.ok(answer.getChild('slot', ns), answer.toString());
+        assert.deepEqual([last()?.name, last()?.size, last()?.type], ['a.png', 7, 'image/png']);
+      }
+    }
+  });
+
+  test('without a content type is taken for application/octet-stream', async () => {
+    await server.request(iq(slotRequest("filename='a' size='1' content-type=''"), { from: FAR }));
+    assert.equal(last()?.type, 'application/octet-stream');
+    await server.request(iq(slotRequest("filename='a' size='1'"), { from: FAR }));
+    assert.equal(last()?.type, 'application/octet-stream');
+  });
+
+  test('keeps any name whole, wherever TCP cuts its bytes', async () => {
+    const names = fc.string({ unit: 'grapheme', maxLength: 40 }).filter((name) => {
+      return (
+        checkFileName(name) === 'fine' && !/[\p{Cc}\p{Cn}\uFFFE\uFFFF]/u.test(name) && name.trim() === name
+      );
+    });
+    const escaped = (text: string) => text.replace(/[&<>'"]/g, (char) => `&#${char.charCodeAt(0)};`);
+    await fc.assert(
+      fc.asyncProperty(names, fc.nat(), fc.boolean(), async (name, cut, child) => {
+        const parts = child
+          ? slotRequest("size='7'", `<filename>${escaped(name)}</filename>`)
+          : slotRequest(`filename='${escaped(name)}' size='7'`);
+        const bytes = Buffer.from(iq(parts, { from: FAR }));
+        const at = cut % bytes.length;
+        server.write(bytes.subarray(0, at));
+        await new Promise(setImmediate);
+        server.write(bytes.subarray(at));
+        assert.equal((await server.nextStanza()).attrs.type, 'result');
+        assert.equal(last()?.name, name);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  test('keeps a name whole whose characters are cut between two TCP chunks', async () => {
+    const bytes = Buffer.from(iq(slotRequest("filename='日本語 😀.pdf' size='7'"), { from: FAR }));
+    const middle = bytes.indexOf('😀') + 2;
+    server.write(bytes.subarray(0, middle));
+    // Long enough for the first half to arrive alone.
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    server.write(bytes.subarray(middle));
+    await server.nextStanza();
+    assert.equal(last()?.name, '日本語 😀.pdf');
+  });
+
+  test('is taken from gateways, their users and people of other servers where a rule allows them', async () => {
+    for (const from of ['gateway.example', '+49123@gateway.example/x', 'someone@far.example/phone']) {
+      const answer = await server.request(iq(slotRequest("filename='a.bin' size='5'"), { from }));
+      assert.equal(answer.attrs.type, 'result', answer.toString());
+      assert.equal(last()?.owner, from.split('/')[0]);
+      assert.equal(answer.attrs.to, from);
+    }
+  });
+
+  test('that is refused is echoed beside the error', async () => {
+    const answer = await ask(iq(slotRequest("filename='a.jpg' size='20001' content-type='image/jpeg'")));
+    assert.equal(
+      answer,
+      `<iq type="error" from="upload.montague.tld" to="romeo@montague.tld/garden" id="step_03">` +
+        `<request xmlns="${UPLOAD}" filename="a.jpg" size="20001" content-type="image/jpeg"/>` +
+        error(
+          'modify',
+          'not-acceptable',
+          'The file is too large: 19.5 KiB. The maximum file size is 20000 bytes (19.5 KiB).',
+          `<file-too-large xmlns="${UPLOAD}"><max-file-size>20000</max-file-size></file-too-large>`,
+        ) +
+        '</iq>',
+    );
+  });
+
+  test('of the old namespace hears of its limits in the old namespace', async () => {
+    const children = '<filename>a.jpg</filename><size>20001</size>';
+    const answer = await ask(iq(slotRequest('', children, LEGACY)));
+    assert.match(
+      answer,
+      new RegExp(`<file-too-large xmlns="${LEGACY}"><max-file-size>20000</max-file-size>`),
+    );
+    assert.ok(answer.includes(`<request xmlns="${LEGACY}">${children}</request>`));
+  });
+
+  test('over a quota is told to wait, what is used, what the limit is and when it frees', async () => {
+    outcome = { granted: false, limit: 'ownerBytes', used: 900, allowed: 1000, retryAt: NOW + 2 * HOUR };
+    const asked = slotRequest("filename='a.jpg' size='200' content-type='image/jpeg'");
+    assert.equal(
+      errorIn(await ask(iq(asked))),
+      error(
+        'wait',
+        'resource-constraint',
+        'Your storage is full: 900 bytes of 1000 bytes used, this file needs 200 bytes. ' +
+          'There is room again in 2 h, at 2026-06-01T14:00:00Z.',
+        `<retry xmlns="${UPLOAD}" stamp="2026-06-01T14:00:00Z"/>`,
+      ),
+    );
+    const legacy = await ask(iq(asked.replace(UPLOAD, LEGACY)));
+    assert.ok(legacy.includes(`<retry xmlns="${LEGACY}" stamp="2026-06-01T14:00:00Z"/>`));
+    outcome = { ...outcome, limit: 'globalBytes', retryAt: null };
+    assert.equal(
+      errorIn(await ask(iq(asked))),
+      error(
+        'wait',
+        'resource-constraint',
+        'This upload service is full: this file needs 200 bytes. Waiting does not help: delete some files.',
+      ),
+    );
+    outcome = { granted: true };
+  });
+
+  const refusals: readonly (readonly [string, string, string])[] = [
+    [
+      'whose size is 0',
+      slotRequest("filename='a.jpg' size='0'"),
+      error('modify', 'bad-request', 'The size must be a whole number of bytes above 0.'),
+    ],
+    ...['-1', '1e3', '0x10', '1.5', '+7', '٣', ''].map(
+      (size) =>
+        [
+          `whose size is "${size}"`,
+          slotRequest(`filename='a.jpg' size='${size}'`),
+          error('modify', 'bad-request', 'The size must be a whole number of bytes, in digits.'),
+        ] as const,
+    ),
+    [
+      'whose size no computer counts exactly',
+      slotRequest("filename='a.jpg' size='9007199254740993'"),
+      error('modify', 'bad-request', 'The size must be a whole number of bytes above 0.'),
+    ],
+    [
+      'without a size',
+      slotRequest("filename='a.jpg'"),
+      error('modify', 'bad-request', 'The request has no size.'),
+    ],
+    [
+      'without a name',
+      slotRequest("size='1'"),
+      error('modify', 'bad-request', 'The request names no file: filename is missing.'),
+    ],
+    [
+      'with an empty name',
+      slotRequest("filename='' size='1'"),
+      error('modify', 'bad-request', 'The file needs a name.'),
+    ],
+    [
+      'whose name is a path',
+      slotRequest("filename='../etc/passwd' size='1'"),
+      error('modify', 'bad-request', 'A file name has no "/", no control characters and at most 255 bytes.'),
+    ],
+    [
+      'whose name has more than 255 bytes',
+      slotRequest(`filename='${'ü'.repeat(128)}' size='1'`),
+      error('modify', 'not-acceptable', 'The file name is too long: at most 255 bytes.'),
+    ],
+    [
+      'whose type is none',
+      slotRequest("filename='a' size='1' content-type='picture'"),
+      error('modify', 'bad-request', 'The content type is not of the form type/subtype.'),
+    ],
+    [
+      'for a purpose that is not offered',
+      slotRequest("filename='a.jpg' size='1'", `<permanent xmlns='${PURPOSE}'/>`),
+      error('cancel', 'feature-not-implemented', 'Uploads for the purpose "permanent" are not offered here.'),
+    ],
+    [
+      'for a purpose that nobody knows',
+      slotRequest("filename='a.jpg' size='1'", `<toString xmlns='${PURPOSE}'/>`),
+      error('cancel', 'feature-not-implemented', 'Uploads for the purpose "toString" are not offered here.'),
+    ],
+    [
+      'for two purposes',
+      slotRequest(
+        "filename='a.jpg' size='1'",
+        `<profile xmlns='${PURPOSE}'/><ephemeral xmlns='${PURPOSE}'/>`,
+      ),
+      error('modify', 'bad-request', 'A request has one purpose at most.'),
+    ],
+    ...['tomorrow', '2026-06-02', '2026-02-30T00:00:00Z', '2026-06-02T00:00:00'].map(
+      (before) =>
+        [
+          `that is to expire before "${before}"`,
+          slotRequest(
+            "filename='a.jpg' size='1'",
+            `<ephemeral xmlns='${PURPOSE}' expire-before='${before}'/>`,
+          ),
+          error('modify', 'bad-request', 'expire-before must be a time such as 2030-01-31T12:00:00Z.'),
+        ] as const,
+    ),
+    [
+      'that is to expire before now',
+      slotRequest(
+        "filename='a.jpg' size='1'",
+        `<ephemeral xmlns='${PURPOSE}' expire-before='2026-06-01T12:00:00Z'/>`,
+      ),
+      error('modify', 'bad-request', 'expire-before lies in the past.'),
+    ],
+  ];
+  for (const [what, stanza, expected] of refusals) {
+    test(`${what} is refused with a text that helps`, async () => {
+      const before = endpoint.reservations.length;
+      assert.equal(errorIn(await ask(iq(stanza, { from: FAR }))), expected);
+      assert.equal(endpoint.reservations.length, before, 'and reserves nothing');
+    });
+  }
+
+  test('for a file of a type that is not allowed is told which ones are', async () => {
+    const attributes = "filename='a.exe' size='1' content-type='application/x-msdownload'";
+    assert.equal(
+      errorIn(await ask(iq(slotRequest(attributes)))),
+      error(
+        'modify',
+        'not-acceptable',
+        'Files of type application/x-msdownload may not be uploaded here, only image/*.',
+      ),
+    );
+  });
+
+  test('of somebody who may not upload is forbidden', async () => {
+    const answer = await ask(iq(slotRequest("filename='a.jpg' size='1'"), { from: 'tybalt@capulet.lit/x' }));
+    assert.equal(
+      errorIn(answer),
+      error('auth', 'forbidden', 'tybalt@capulet.lit may not upload files here.'),
+    );
+  });
+
+  test('may name its purpose, or have it told by the name of the file', async () => {
+    const purposeOf = async (attributes: string, child = '') => {
+      await server.request(iq(slotRequest(attributes, child), { from: FAR }));
+      return last()?.purpose;
+    };
+    assert.equal(await purposeOf("filename='a.jpg' size='1'", `<profile xmlns='${PURPOSE}'/>`), 'profile');
+    assert.equal(await purposeOf("filename='story_a.jpg' size='1'"), 'ephemeral');
+    assert.equal(await purposeOf("filename='story_a.jpg' size='1'", `<message xmlns='${PURPOSE}'/>`), '');
+    assert.equal(await purposeOf("filename='a.jpg' size='1'", "<other xmlns='urn:example'/>"), '');
+  });
+
+  test('may say before when it is to expire', async () => {
+    const expiry = async (before: string) => {
+      const purpose = `<ephemeral xmlns='${PURPOSE}' ${before}/>`;
+      await server.request(iq(slotRequest("filename='a.jpg' size='1'", purpose), { from: FAR }));
+      return last()?.expiresAt;
+    };
+    assert.equal(await expiry("expire-before='2026-06-01T15:00:00Z'"), NOW + 3 * HOUR);
+    assert.equal(await expiry("expire-before='2026-06-01T17:00:00.500+02:00'"), NOW + 3 * HOUR + 500);
+    assert.equal(await expiry(''), null);
+  });
+
+  test('that meets a fault of ours gets an error with a number, and the log has the story', async () => {
+    await withTestComponent(
+      {
+        onReserve: () => {
+          throw new Error('disk /var/lib/porter is on fire');
+        },
+      },
+      async (session, test) => {
+        const answer = (await session.request(iq(slotRequest("filename='a' size='1'")))).toString();
+        assert.match(answer, /type="error"/);
+        const incident = /the log has the story \(([0-9a-z]{8})\)/.exec(answer)?.[1] ?? 'none';
+        assert.match(errorIn(answer), /^<error type="cancel"><internal-server-error /);
+        assert.doesNotMatch(answer, /porter is on fire|\/var/);
+        assert.ok(test.logLines.some((line) => line.includes(incident) && line.includes('on fire')));
+      },
+    );
+  });
+
+  test('that waits for a slow ledger stops nobody else, and a thousand may wait at most', async () => {
+    const slow = Promise.withResolvers<ReserveResult>();
+    await withTestComponent({ onReserve: () => slow.promise }, async (session) => {
+      session.write(iq(slotRequest("filename='a' size='1'")).repeat(1000));
+      const ping = await session.request(iq("<ping xmlns='urn:xmpp:ping'/>"));
+      assert.equal(ping.attrs.type, 'result');
+      const refused = (await session.request(iq(slotRequest("filename='a' size='1'")))).toString();
+      assert.equal(
+        errorIn(refused),
+        error('wait', 'resource-constraint', 'Too many requests at the same moment. Try again soon.'),
+      );
+      slow.resolve({ granted: true });
+      for (let count = 0; count < 1000; count += 1) {
+        assert.equal((await session.nextStanza()).attrs.type, 'result');
+      }
+      assert.equal((await session.request(iq(slotRequest("filename='a' size='1'")))).attrs.type, 'result');
+    });
+  });
+});
