@@ -1,6 +1,7 @@
+import type { JsonValue } from '../base/json.ts';
 import type { Logger } from '../base/log.ts';
 import type { LeaderTasks } from './leadership.ts';
-import { type JsonValue, type Relay, RelayError, type RelayHandler } from './relay.ts';
+import { type Relay, RelayError, type RelayHandler } from './relay.ts';
 import { withRelayTimeout } from './relay-timeout.ts';
 
 /** Questions that one process works on at a time; more is a flood. */

@@ -1,11 +1,4 @@
-/** What travels between processes. */
-export type JsonValue =
-  | null
-  | boolean
-  | number
-  | string
-  | readonly JsonValue[]
-  | { readonly [key: string]: JsonValue };
+import type { JsonValue } from '../base/json.ts';
 
 /**
  * `unavailable`: no process leads, or it does not serve this topic. `late`: no answer in time, whatever became of

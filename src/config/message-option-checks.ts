@@ -1,3 +1,4 @@
+import { isLoopbackHost } from '../base/addresses.ts';
 import type { ConfigOptions } from './schema/config-schema.ts';
 
 type Complain = (key: string, message: string) => void;
@@ -38,15 +39,11 @@ function checkTokens({ tokens, hooks }: Messages, complain: Complain): void {
 
 /** Passwords in the clear are for this machine only. */
 function checkTls({ require_tls, server }: Messages, complain: Complain): void {
-  if (require_tls || (server !== null && isThisMachine(server.host))) return;
+  if (require_tls || (server !== null && isLoopbackHost(server.host))) return;
   complain(
     'messages.require_tls',
     'can be false only with a `server` on this machine, such as 127.0.0.1:5222',
   );
-}
-
-function isThisMachine(host: string): boolean {
-  return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|::1)$/i.test(host);
 }
 
 function checkHooks(hooks: Messages['hooks'], complain: Complain): void {

@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { isLoopbackHost } from '../base/addresses.ts';
 import type { ConfigProblem } from './config-error.ts';
 import { checkMessageOptions } from './message-option-checks.ts';
 import { findKeyLine } from './parse-yaml.ts';
@@ -187,14 +188,10 @@ function urlWarnings({ public_url, download_url }: ConfigOptions): string[] {
     ['public_url', public_url],
     ['download_url', download_url],
   ].flatMap(([key, url]) =>
-    url?.startsWith('http:') && !isLoopback(new URL(url).hostname)
+    url?.startsWith('http:') && !isLoopbackHost(new URL(url).hostname)
       ? [`${key} is http: clients send files and their links in the clear, and many refuse to.`]
       : [],
   );
-}
-
-function isLoopback(hostname: string): boolean {
-  return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname);
 }
 
 function slotApiWarnings({ slot_api }: ConfigOptions): string[] {

@@ -1,4 +1,4 @@
-import { createAddressMatcher } from '../base/addresses.ts';
+import { createAddressMatcher, isLoopbackHost } from '../base/addresses.ts';
 import type { Config } from '../config/load.ts';
 import type { EchoedRequest } from '../http/files/echo-endpoint.ts';
 import { putUrl } from '../uploads/links.ts';
@@ -33,7 +33,7 @@ export async function resolvePublicEndpoint(
 }
 
 function judgePlain(notes: DoctorReport, option: string, { hostname, host }: URL): void {
-  if (/^localhost$|\.localhost$|^127\.|^\[::1\]$/.test(hostname)) return;
+  if (isLoopbackHost(hostname)) return;
   notes.fail(
     `https of ${option}`,
     `${option} is http://${host}: clients refuse to send files in the clear. Use https.`,

@@ -1,5 +1,6 @@
+import type { JsonValue } from '../base/json.ts';
 import type { LeaderTasks } from '../cluster/leadership.ts';
-import type { JsonValue, Relay } from '../cluster/relay.ts';
+import type { Relay } from '../cluster/relay.ts';
 import type { SendServices } from '../messages/send-messages.ts';
 import { type SweepSchedule, startSweepSchedule } from '../uploads/housekeeping.ts';
 import type { ComponentSenders } from '../xmpp/component/component-senders.ts';

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
+import { memoizeLast } from '../base/async.ts';
 import type { Config } from '../config/load.ts';
 import type { AddressMatcher } from '../http/common/client-info.ts';
 import { messageEndpoint } from '../http/messages/message-endpoint.ts';
@@ -10,7 +11,6 @@ import { createPartialDeliveries } from '../messages/hooks/partial-deliveries.ts
 import { createRoomNicks } from '../messages/rest/room-nicks.ts';
 import type { SendServices } from '../messages/send-messages.ts';
 import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
-import { memoizeLast } from './messaging.ts';
 import type { Runtime } from './runtime.ts';
 
 /** `/msg/`, `hooks/` below it, and `/rest`, where the config has `messages`; a reload may bring the first hook. */

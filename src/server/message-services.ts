@@ -1,9 +1,10 @@
+import { memoizeLast } from '../base/async.ts';
 import type { Config } from '../config/load.ts';
 import type { MessageServices } from '../messages/message-services.ts';
 import { createOutbox } from '../messages/queue/outbox.ts';
 import type { SendServices } from '../messages/send-messages.ts';
 import { toMessageRules } from './message-rules.ts';
-import { type Messaging, memoizeLast } from './messaging.ts';
+import type { Messaging } from './messaging.ts';
 import type { Runtime } from './runtime.ts';
 
 /** What sends messages for whoever posts them; undefined where the config has no `messages`. */

@@ -1,3 +1,4 @@
+import { memoizeLast } from '../base/async.ts';
 import type { Relay } from '../cluster/relay.ts';
 import type { Config } from '../config/load.ts';
 import { createJidMatcher } from '../messages/authenticate.ts';
@@ -63,14 +64,5 @@ function accountSettings(messages: Messages): AccountSettings {
     roomIdle: messages.room_idle,
     mayLogIn: createJidMatcher(messages.accounts),
     sessions: messages.sessions,
-  };
-}
-
-/** A reload brings another object. */
-export function memoizeLast<K extends object, V>(make: (key: K) => V): (key: K) => V {
-  let last: { readonly key: K; readonly value: V } | undefined;
-  return (key) => {
-    if (last?.key !== key) last = { key, value: make(key) };
-    return last.value;
   };
 }

@@ -1,8 +1,8 @@
+import type { ListenAddress } from '../base/addresses.ts';
 import type { Logger } from '../base/log.ts';
 import type { WorkerClient } from '../cluster/workers/worker-client.ts';
 import { assertSupportedFeatures, supportedFeatures } from '../config/features.ts';
 import type { Config } from '../config/load.ts';
-import type { ListenAddress } from '../http/listener/listen.ts';
 import { releaseClaimsOfDeadProcesses } from '../uploads/dead-processes.ts';
 import { type Heartbeat, startHeartbeat } from '../uploads/housekeeping.ts';
 import { joinCluster } from './cluster-membership.ts';

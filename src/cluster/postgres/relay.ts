@@ -1,6 +1,7 @@
 import { randomId } from '../../base/ids.ts';
+import type { JsonValue } from '../../base/json.ts';
 import type { Logger } from '../../base/log.ts';
-import { type JsonValue, type Relay, RelayError, type RelayErrorKind } from '../relay.ts';
+import { type Relay, RelayError, type RelayErrorKind } from '../relay.ts';
 import { noLeaderError, type RelayHandlers } from '../relay-handlers.ts';
 import { withRelayTimeout } from '../relay-timeout.ts';
 import type { ClusterConnection } from './connection.ts';

@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
+import type { JsonValue } from '../../base/json.ts';
 import type { Leadership } from '../leadership.ts';
-import { type JsonValue, type Relay, RelayError } from '../relay.ts';
+import { type Relay, RelayError } from '../relay.ts';
 import { createIpcChannel, type IpcChannel } from './ipc-channel.ts';
 
 /** How long the supervisor may take for what it knows by heart. */

@@ -1,8 +1,6 @@
 import { isIPv6 } from 'node:net';
+import type { ListenAddress } from '../../base/addresses.ts';
 import { InvalidValueError, valueType } from './value-types.ts';
-
-/** Where to listen, in the words of `net.Server.listen`. No `host` = every address of the machine. */
-export type ListenAddress = { readonly port: number; readonly host?: string } | { readonly path: string };
 
 export interface ServerAddress {
   readonly host: string;

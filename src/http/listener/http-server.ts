@@ -7,11 +7,12 @@ import {
 } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsListener } from 'node:https';
 import type { Socket } from 'node:net';
+import type { ListenAddress } from '../../base/addresses.ts';
 import type { Logger } from '../../base/log.ts';
 import { recordConnection } from '../common/client-info.ts';
 import { createTargetNormalizer, pathOfTarget } from '../common/request-target.ts';
 import { loadCertificate, type TlsFiles } from './certificate.ts';
-import { formatListenAddress, type ListenAddress, listen } from './listen.ts';
+import { formatListenAddress, listen } from './listen.ts';
 import { isReplaced, ReplayedSocket, reparseWithEncodedTarget } from './non-ascii-target.ts';
 
 /** Requests that never see a framework: the data plane. */

@@ -1,8 +1,6 @@
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, type ListenOptions, type Server } from 'node:net';
-
-/** As the option `listen` has it. No host: every address of the machine. */
-export type ListenAddress = { readonly port: number; readonly host?: string } | { readonly path: string };
+import type { ListenAddress } from '../../base/addresses.ts';
 
 /** An address that cannot be listened on, in words for an admin. */
 export class ListenError extends Error {

@@ -1,6 +1,6 @@
 import type { Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
-import type { Json, JsonObject } from '../../stanza/json/fields.ts';
+import type { JsonObject, JsonValue } from '../../base/json.ts';
 import { stanzaFromJson } from '../../stanza/json/mapping.ts';
 import { parseUrlencodedForm } from '../../stanza/json/urlencoded-form.ts';
 import { parseStanza } from '../../stanza/parse-stanza.ts';
@@ -31,7 +31,7 @@ export function parseStanzaRequest({ path, contentType, body }: StanzaRequest): 
     case 'application/xmpp+xml':
       return amendXml(parseStanza(decodeUtf8(body)), path);
     case 'application/json':
-      return stanzaFromJson(amend(parseJsonText(decodeUtf8(body)) as Json, path));
+      return stanzaFromJson(amend(parseJsonText(decodeUtf8(body)) as JsonValue, path));
     case 'application/x-www-form-urlencoded':
       return readForm(decodeUtf8(body), path);
     case 'text/plain':
@@ -81,7 +81,7 @@ function placeOf(path: string): Place {
 }
 
 /** The path wins over the body. `iq/NAME/…` makes of the body what the key NAME has. */
-function amend(given: Json, path: string | undefined): Json {
+function amend(given: JsonValue, path: string | undefined): JsonValue {
   if (path === undefined) return given;
   const { kind, type, ...to } = placeOf(path);
   if (kind !== 'iq' || type === 'get' || type === 'set') {

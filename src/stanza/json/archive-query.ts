@@ -1,4 +1,5 @@
-import { isJsonObject, type Json, type JsonObject } from './fields.ts';
+import type { JsonObject, JsonValue } from '../../base/json.ts';
+import { isJsonObject } from './fields.ts';
 
 const FILTERS = ['with', 'start', 'end', 'before-id', 'after-id', 'ids'];
 const PAGING = ['after', 'before', 'max'];
@@ -7,7 +8,7 @@ const PAGING = ['after', 'before', 'max'];
  * A question to an archive in short (`{with, start, max, …}`) as the form and the page that XEP-0313 has for it. What
  * has a form or a page already is left as it is.
  */
-export function expandArchiveQuery(archive: Json): Json {
+export function expandArchiveQuery(archive: JsonValue): JsonValue {
   if (!isJsonObject(archive) || isJsonObject(archive.form)) return archive;
   const fields = FILTERS.flatMap((name) => {
     const values = valuesOf(name, archive[name] ?? null);
@@ -23,14 +24,14 @@ export function expandArchiveQuery(archive: Json): Json {
 
 const formType = { var: 'FORM_TYPE', type: 'hidden', values: ['urn:xmpp:mam:2'] };
 
-function valuesOf(name: string, given: Json): readonly Json[] {
+function valuesOf(name: string, given: JsonValue): readonly JsonValue[] {
   if (given === null || given === '') return [];
   if (Array.isArray(given)) return given;
   return name === 'ids' && typeof given === 'string' ? given.split(',').filter(Boolean) : [given];
 }
 
 function pick(from: JsonObject, names: readonly string[]): JsonObject {
-  const entries = names.flatMap((name): [string, Json][] => {
+  const entries = names.flatMap((name): [string, JsonValue][] => {
     const value = Object.hasOwn(from, name) ? from[name] : undefined;
     return value === undefined || value === null ? [] : [[name, value]];
   });

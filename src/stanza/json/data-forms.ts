@@ -1,4 +1,5 @@
 import xml, { type Element } from '@xmpp/xml';
+import type { JsonObject, JsonValue } from '../../base/json.ts';
 import { toXmlText } from '../xml-text.ts';
 import {
   addChild,
@@ -11,8 +12,6 @@ import {
   flagChild,
   invalidValue,
   isJsonObject,
-  type Json,
-  type JsonObject,
   objectChild,
   objectList,
   requireJsonObject,
@@ -100,7 +99,7 @@ export function createFilledForm(data: JsonObject, type: 'submit' | 'result', ke
   return form;
 }
 
-function fieldType(given: Json): string {
+function fieldType(given: JsonValue): string {
   if (Array.isArray(given)) return 'list-multi';
   if (typeof given === 'boolean') return 'boolean';
   return typeof given === 'string' && given.includes('\n') ? 'text-multi' : 'text-single';
@@ -108,14 +107,14 @@ function fieldType(given: Json): string {
 
 /** `{var: value}`: a list where the type says so or nothing does, null for no value. */
 export function parseFilledForm(form: Element): JsonObject {
-  const entries = findChildren(form, 'field').flatMap((field): [string, Json][] => {
+  const entries = findChildren(form, 'field').flatMap((field): [string, JsonValue][] => {
     const { var: name, type } = field.attrs;
     return name === undefined ? [] : [[name, readAnswer(field, type)]];
   });
   return Object.fromEntries(entries);
 }
 
-function readAnswer(field: Element, type: string | undefined): Json {
+function readAnswer(field: Element, type: string | undefined): JsonValue {
   const found = findChildren(field, 'value').map((child) => child.getText());
   if (type === undefined || CHOICES.includes(type) || LISTS.includes(type)) return found;
   if (type === 'text-multi') return found.join('\n');
@@ -123,7 +122,7 @@ function readAnswer(field: Element, type: string | undefined): Json {
   return found[0] ?? null;
 }
 
-function writeValues(field: Element, given: Json, key: string): void {
+function writeValues(field: Element, given: JsonValue, key: string): void {
   if (isJsonObject(given) || typeof given === 'boolean')
     throw invalidValue(key, 'must be text or a list of texts');
   for (const one of Array.isArray(given) ? given : linesOf(field, given)) {
@@ -132,7 +131,7 @@ function writeValues(field: Element, given: Json, key: string): void {
 }
 
 /** XEP-0004 §3.3: a value for each line. */
-function linesOf(field: Element, given: Json): readonly Json[] {
+function linesOf(field: Element, given: JsonValue): readonly JsonValue[] {
   return field.attrs.type === 'text-multi' && typeof given === 'string' ? given.split('\n') : [given];
 }
 

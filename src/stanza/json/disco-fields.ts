@@ -1,4 +1,5 @@
 import type { Element } from '@xmpp/xml';
+import type { JsonObject, JsonValue } from '../../base/json.ts';
 import { createFilledForm, DATA_FORM_NAMESPACE, parseFilledForm } from './data-forms.ts';
 import {
   addChild,
@@ -8,8 +9,6 @@ import {
   findChild,
   findChildren,
   isJsonObject,
-  type Json,
-  type JsonObject,
   objectList,
   readFields,
   requireJsonList,
@@ -78,13 +77,13 @@ export const discoItemsField: Field = {
   },
 };
 
-function writeNode(query: Element, value: Json, key: string): void {
+function writeNode(query: Element, value: JsonValue, key: string): void {
   if (value !== true && value !== '') query.attrs.node = requireJsonText(value, key);
 }
 
 /** XEP-0128, by the name that each form gives itself. */
 function extensionsOf(query: Element): { extensions?: JsonObject } {
-  const forms = findChildren(query, 'x', DATA_FORM_NAMESPACE).flatMap((form): [string, Json][] => {
+  const forms = findChildren(query, 'x', DATA_FORM_NAMESPACE).flatMap((form): [string, JsonValue][] => {
     const { FORM_TYPE: named, ...data } = parseFilledForm(form);
     const name = Array.isArray(named) ? named[0] : named;
     return typeof name === 'string' ? [[name, data]] : [];

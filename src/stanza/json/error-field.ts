@@ -1,13 +1,6 @@
 import type { Element } from '@xmpp/xml';
-import {
-  addChild,
-  appendText,
-  type Field,
-  findChild,
-  isJsonObject,
-  type Json,
-  requireJsonText,
-} from './fields.ts';
+import type { JsonValue } from '../../base/json.ts';
+import { addChild, appendText, type Field, findChild, isJsonObject, requireJsonText } from './fields.ts';
 
 const CONDITIONS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 /** RFC 6120 §8.3.3. */
@@ -71,6 +64,6 @@ function conditionOf(element: Element): string {
   return names.find((name) => name !== 'text') ?? 'undefined-condition';
 }
 
-function oneOf(names: readonly string[], given: Json | undefined): string | undefined {
+function oneOf(names: readonly string[], given: JsonValue | undefined): string | undefined {
   return names.find((name) => name === given);
 }

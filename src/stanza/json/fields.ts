@@ -1,19 +1,15 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
+import type { JsonObject, JsonValue } from '../../base/json.ts';
 import { MAX_STANZA_DEPTH, normalizedNamespace } from '../canonical.ts';
 import { toXmlText } from '../xml-text.ts';
-
-export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
-export interface JsonObject {
-  readonly [key: string]: Json;
-}
 
 /** One key of an object and the place in an element that says the same. */
 export interface Field {
   /** Undefined where the element says nothing of it. */
-  read(element: Element): Json | undefined;
+  read(element: Element): JsonValue | undefined;
   /** Puts a value into the element. `key` names it to whoever gave a wrong one (`bad_request`). */
-  write(element: Element, value: Json, key: string): void;
+  write(element: Element, value: JsonValue, key: string): void;
   /** Is `null` a value like any other here? Elsewhere it says that there is none. */
   readonly acceptsNull?: true;
 }
@@ -24,7 +20,7 @@ export type FieldTable = Readonly<Record<string, Field>>;
 type Later = FieldTable | (() => FieldTable);
 
 export function readFields(fields: FieldTable, element: Element): JsonObject {
-  const entries = Object.entries(fields).flatMap(([key, field]): [string, Json][] => {
+  const entries = Object.entries(fields).flatMap(([key, field]): [string, JsonValue][] => {
     const value = field.read(element);
     return value === undefined ? [] : [[key, value]];
   });
@@ -41,9 +37,9 @@ export function writeFields(fields: FieldTable, element: Element, object: JsonOb
 
 /** How a single value is written as text, and read out of it. */
 interface Scalar {
-  read(text: string): Json | undefined;
+  read(text: string): JsonValue | undefined;
   /** Undefined where the value is of another kind. */
-  write(value: Json): string | undefined;
+  write(value: JsonValue): string | undefined;
   readonly kind: string;
 }
 
@@ -82,7 +78,7 @@ const yesOrNo: Scalar = {
 
 export const SCALARS = { anyText, wholeNumber, anyNumber, yesOrNo } as const;
 
-function scalarText(scalar: Scalar, value: Json, key: string): string {
+function scalarText(scalar: Scalar, value: JsonValue, key: string): string {
   const text = scalar.write(value);
   if (text === undefined) throw invalidValue(key, `must be ${scalar.kind}`);
   return toXmlText(text);
@@ -250,27 +246,27 @@ export function appendText(element: Element, content: string): void {
   if (content !== '') element.append(content);
 }
 
-export function isJsonObject(value: Json | undefined): value is JsonObject {
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-export function requireJsonObject(value: Json, key: string): JsonObject {
+export function requireJsonObject(value: JsonValue, key: string): JsonObject {
   if (!isJsonObject(value)) throw invalidValue(key, 'must be an object');
   return value;
 }
 
-export function requireJsonList(value: Json, key: string): readonly Json[] {
+export function requireJsonList(value: JsonValue, key: string): readonly JsonValue[] {
   if (!Array.isArray(value)) throw invalidValue(key, 'must be a list');
   return value;
 }
 
-export function requireJsonText(value: Json, key: string): string {
+export function requireJsonText(value: JsonValue, key: string): string {
   return scalarText(anyText, value, key);
 }
 
 /** More than `MAX_DEPTH` objects and lists within each other: what writes them is recursive. */
-export function isTooDeep(value: Json): boolean {
-  const waiting: [Json, number][] = [[value, 1]];
+export function isTooDeep(value: JsonValue): boolean {
+  const waiting: [JsonValue, number][] = [[value, 1]];
   for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
     const [one, depth] = next;
     if (typeof one !== 'object' || one === null) continue;

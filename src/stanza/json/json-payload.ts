@@ -1,3 +1,4 @@
+import type { JsonValue } from '../../base/json.ts';
 import { toXmlText } from '../xml-text.ts';
 import {
   addChild,
@@ -7,7 +8,6 @@ import {
   findChild,
   invalidValue,
   isTooDeep,
-  type Json,
   objectChild,
 } from './fields.ts';
 
@@ -21,7 +21,7 @@ const data: Field = {
   read(payload) {
     const text = (findChild(payload, 'json', JSON_CONTAINER) ?? payload).getText();
     try {
-      const value = JSON.parse(text) as Json;
+      const value = JSON.parse(text) as JsonValue;
       return isTooDeep(value) ? undefined : value;
     } catch {
       return undefined;

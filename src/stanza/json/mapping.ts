@@ -1,19 +1,12 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import { formatBareJid, parseJid } from '../../base/jid.ts';
+import type { JsonObject, JsonValue } from '../../base/json.ts';
 import { MAX_STANZA_DEPTH, toCanonical } from '../canonical.ts';
 import { expandArchiveQuery } from './archive-query.ts';
 import { addressFields } from './common-fields.ts';
 import { errorField } from './error-field.ts';
-import {
-  type FieldTable,
-  isJsonObject,
-  isTooDeep,
-  type Json,
-  type JsonObject,
-  readFields,
-  writeFields,
-} from './fields.ts';
+import { type FieldTable, isJsonObject, isTooDeep, readFields, writeFields } from './fields.ts';
 import { iqFields } from './iq-fields.ts';
 import { messageFields } from './message-fields.ts';
 import { presenceFields } from './presence-fields.ts';
@@ -54,7 +47,7 @@ export function stanzaToJson(stanza: Element): JsonStanza {
  * Refuses with `bad_request` what is no object, of no kind, or has a value that its key cannot have.
  */
 export function stanzaFromJson(object: unknown): Element {
-  const given = object as Json;
+  const given = object as JsonValue;
   if (!isJsonObject(given) || Object.keys(given).length === 0)
     throw notAStanza('It must be an object with keys.');
   if (isTooDeep(given)) throw notAStanza(`It is nested more than ${MAX_STANZA_DEPTH} deep.`);
@@ -82,7 +75,7 @@ function contentOf(kind: StanzaKind, type: string | undefined, given: JsonObject
 }
 
 /** As every server would write it; what is no JID is left as it is. */
-function folded(jid: Json): Json {
+function folded(jid: JsonValue): JsonValue {
   const parsed = typeof jid === 'string' ? parseJid(jid) : undefined;
   if (parsed === undefined) return jid;
   return parsed.resource === '' ? formatBareJid(parsed) : `${formatBareJid(parsed)}/${parsed.resource}`;

@@ -1,4 +1,4 @@
-import type { JsonObject } from './fields.ts';
+import type { JsonObject } from '../../base/json.ts';
 
 export const STANZA_KINDS = ['message', 'presence', 'iq'] as const;
 export type StanzaKind = (typeof STANZA_KINDS)[number];

@@ -1,4 +1,4 @@
-import type { JsonObject } from './fields.ts';
+import type { JsonObject } from '../../base/json.ts';
 
 /** What of a stanza fits into a form: texts, numbers, and `true` as an empty field. */
 export function toUrlencodedForm(stanza: JsonObject): string {

@@ -1,9 +1,9 @@
+import { createSemaphore } from '../../base/async.ts';
 import type { Clock } from '../../base/clock.ts';
 import { createConcurrencyLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
 import { formatBareJid, type Jid, parseJid } from '../../base/jid.ts';
 import type { Logger } from '../../base/log.ts';
-import { createSemaphore } from '../../base/semaphore.ts';
 import type { AccountLogin, MessageSender } from '../../messages/delivery/message-sender.ts';
 import { type LoginSettings, logIn } from './login.ts';
 import { isCredentialsRefusal, toLoginRefusal } from './login-errors.ts';

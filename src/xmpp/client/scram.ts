@@ -1,6 +1,6 @@
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
-import { createSemaphore } from '../../base/semaphore.ts';
+import { createSemaphore } from '../../base/async.ts';
 
 export type ScramDigest = 'sha1' | 'sha256';
 

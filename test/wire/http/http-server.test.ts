@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import type { TLSSocket } from 'node:tls';
+import type { ListenAddress } from '../../../src/base/addresses.ts';
 import { createLog } from '../../../src/base/log.ts';
 import { getClientInfo } from '../../../src/http/common/client-info.ts';
 import { TlsError } from '../../../src/http/listener/certificate.ts';
@@ -15,7 +16,7 @@ import {
   HttpServer,
   type HttpServerSettings,
 } from '../../../src/http/listener/http-server.ts';
-import { type ListenAddress, ListenError } from '../../../src/http/listener/listen.ts';
+import { ListenError } from '../../../src/http/listener/listen.ts';
 import { sendRawBytes, sendRequest } from '../../support/http.ts';
 import { createSelfSigned } from '../../support/self-signed-certificate.ts';
 

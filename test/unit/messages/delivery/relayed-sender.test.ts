@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../../../src/base/errors.ts';
-import { type JsonValue, type Relay, RelayError, type RelayHandler } from '../../../../src/cluster/relay.ts';
+import type { JsonValue } from '../../../../src/base/json.ts';
+import { type Relay, RelayError, type RelayHandler } from '../../../../src/cluster/relay.ts';
 import type { MessageSender } from '../../../../src/messages/delivery/message-sender.ts';
 import {
   createRelayedSender,

@@ -1,4 +1,4 @@
-import type { JsonObject } from '../../../../src/stanza/json/fields.ts';
+import type { JsonObject } from '../../../../src/base/json.ts';
 
 /** A key, its JSON, and its XML within a stanza (as the XEP has it). */
 export interface Example {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import type { Json, JsonObject } from '../../../../src/stanza/json/fields.ts';
+import type { JsonObject, JsonValue } from '../../../../src/base/json.ts';
 import { stanzaFromJson, stanzaToJson } from '../../../../src/stanza/json/mapping.ts';
 import { parseUrlencodedForm, toUrlencodedForm } from '../../../../src/stanza/json/urlencoded-form.ts';
 import { parseStanza } from '../../../../src/stanza/parse-stanza.ts';
@@ -49,7 +49,7 @@ const dataform = fc.record({ ...head, fields: fc.array(field, { maxLength: 3 }) 
 const valuesForm = record({ ...head, fields: list(record({ var: word, type: word, values: list(text) })) });
 
 /** JSON as it comes out of a parser: no negative zero. */
-const anyJson = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as Json);
+const anyJson = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as JsonValue);
 const rsm = record({ after: text, before: text, count, first: text, index: count, last: text, max: count });
 
 const common = {

@@ -1,0 +1,84 @@
+/** Runs work with a limit on how many pieces run at a time. Waiting work starts in the order in which it came. */
+export type Semaphore = <T>(work: () => Promise<T>) => Promise<T>;
+
+export function createSemaphore(limit: number): Semaphore {
+  const waiting: (() => void)[] = [];
+  let running = 0;
+  return async (work) => {
+    if (running < limit) running += 1;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      // The next piece of work takes over this place, so `running` stays as it is.
+      if (next) next();
+      else running -= 1;
+    }
+  };
+}
+
+/** Resolves after `ms` milliseconds, or as soon as the signal aborts. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (signal?.aborted) return Promise.resolve();
+  const done = () => {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', done);
+    resolve();
+  };
+  const timer = setTimeout(done, ms);
+  signal?.addEventListener('abort', done, { once: true });
+  return promise;
+}
+
+/** Settles as `work` does, or rejects with `createError()` after `ms` milliseconds. The work itself is not stopped. */
+export async function withTimeout<T>(work: Promise<T>, ms: number, createError: () => Error): Promise<T> {
+  const timeout = Promise.withResolvers<never>();
+  const timer = setTimeout(() => timeout.reject(createError()), ms);
+  try {
+    return await Promise.race([work, timeout.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Settles as `work` does, or rejects with the signal's reason once it aborts. The work itself is not stopped. */
+export async function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason);
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/**
+ * Shares one result among all callers: `load` runs once at a time, and its result (or error) stays valid for `ms`
+ * milliseconds after it settled.
+ */
+export function memoizeFor<T>(ms: number, load: () => Promise<T>): () => Promise<T> {
+  let result: Promise<T> | undefined;
+  let validUntil = 0;
+  return () => {
+    if (result === undefined || performance.now() >= validUntil) {
+      validUntil = Number.POSITIVE_INFINITY;
+      result = load().finally(() => {
+        validUntil = performance.now() + ms;
+      });
+    }
+    return result;
+  };
+}
+
+/** Keeps the value for the last key, compared by identity. For values that depend on the current config object. */
+export function memoizeLast<K extends object, V>(create: (key: K) => V): (key: K) => V {
+  let last: { readonly key: K; readonly value: V } | undefined;
+  return (key) => {
+    if (last?.key !== key) last = { key, value: create(key) };
+    return last.value;
+  };
+}
