@@ -75,8 +75,8 @@ async function fillUploads(engine: Engine, history: History, from: number, count
     `with recursive ${series(from, count)}, made as materialized (
        select i, ${at} as at, substr('${second}' || ${engine.hex(32)}, 1, 26) as id, ${engine.hex(64)} as hash,
          ${engine.oneOf(owners)} as owner_id from n)
-     insert into uploads (id, locator, put_key, owner_id, door, purpose, name, type, size, state, blob,
-         created_at, deadline, stored_at, expires_at, touched, claimed_with, rated)
+     insert into uploads (id, locator, put_key, owner_id, endpoint, purpose, name, type, size, state, blob,
+         created_at, deadline, stored_at, expires_at, may_have_bytes, reserved_by_put, rate_buckets)
        select id, case when i % 10 = 5 then 'external:' || hash end, case when i % 10 <> 5 then substr(id, 1, 7) || hash end,
          owner_id, case when i % 10 = 5 then 'external' else 'component' end,
          case when i % 10 = 1 then 'profile' else '' end, 'picture.jpg', 'image/jpeg', 100000, 'stored',
@@ -94,7 +94,7 @@ async function fillRemovals(engine: Engine, { uploads, owners, now }: History): 
       `with recursive ${series(from, Math.min(BATCH, count - from))}, made as materialized (
          select i, ${at} as at, substr('${second}' || ${engine.hex(32)}, 1, 26) as id,
            ${engine.oneOf(owners)} as owner_id from n)
-       insert into removals (locator, removed_at, id, owner_id, door, name, size, stored, created_at, reason,
+       insert into removals (locator, removed_at, id, owner_id, endpoint, name, size, was_stored, created_at, reason,
            detail, tombstone)
          select case when i % 10 = 5 then 'external:' else '' end || id, at, id, owner_id,
            case when i % 10 = 5 then 'external' else 'component' end, 'picture.jpg', 100000, 1, at, 'deleted',

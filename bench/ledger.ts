@@ -69,8 +69,8 @@ async function grow(file: string, rows: number): Promise<void> {
 }
 
 const COLUMNS =
-  `id put_key owner_id door purpose name type size state blob created_at deadline stored_at touched
-  claimed_with rated`.split(/\s+/);
+  `id put_key owner_id endpoint purpose name type size state blob created_at deadline stored_at may_have_bytes
+  reserved_by_put rate_buckets`.split(/\s+/);
 
 async function insertStored(
   q: Queryable,

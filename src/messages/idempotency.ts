@@ -37,14 +37,14 @@ export async function runIdempotent<T>(
     now,
     expiresAt: now + KEPT_MS,
   });
-  if (begun.outcome === 'done') return JSON.parse(begun.answer) as T;
-  if (begun.outcome === 'other') throw new Refusal('key_reused');
+  if (begun.outcome === 'done') return JSON.parse(begun.response) as T;
+  if (begun.outcome === 'key_reused') throw new Refusal('key_reused');
   if (begun.outcome === 'running') throw new Refusal('key_in_use');
   let final = false;
   try {
     const settled = await work();
     final = settled.isFinal;
-    if (final) await deps.ledger.finishRequest({ owner, key, answer: JSON.stringify(settled.answer) });
+    if (final) await deps.ledger.finishRequest({ owner, key, response: JSON.stringify(settled.answer) });
     return settled.answer;
   } finally {
     if (!final) await deps.ledger.dropRequest({ owner, key });

@@ -56,8 +56,9 @@ export function startSweepSchedule(
 const STANDINGS: Readonly<Record<MigrationState, string>> = {
   open: 'the ledger is open again',
   closing: 'the ledger is being moved to another place; no uploads until that is done',
-  away: 'the ledger has moved to another place: start Porter with the config of the new one; files can be fetched',
-  arriving: 'the ledger is still being moved to this place; no uploads before porter move --finish',
+  moved:
+    'the ledger has moved to another place: start Porter with the config of the new one; files can be fetched',
+  importing: 'the ledger is still being moved to this place; no uploads before porter move --finish',
 };
 
 /** Says in the log when a move closes the ledger under us, or opens it. */

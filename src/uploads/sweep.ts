@@ -103,9 +103,9 @@ function tasks(deps: UploadServices, options: SweepOptions): Task[] {
     ...ageTasks(retention, now),
     ...softQuotaTasks(retention),
     ...recordTasks(options.keepRecords, now),
-    { step: { kind: 'rates' }, tally: null, reason: null },
+    { step: { kind: 'upload_rates' }, tally: null, reason: null },
     { step: { kind: 'message_rates' }, tally: null, reason: null },
-    { step: { kind: 'requests' }, tally: null, reason: null },
+    { step: { kind: 'idempotency_keys' }, tally: null, reason: null },
   ];
 }
 

@@ -3,25 +3,25 @@ import type { SqlValue } from '../sql/database.ts';
 
 /**
  * What a ledger may be used for while it is carried to another place. `closing`: only what is under way may end;
- * `away`: it was carried off, and takes nothing any more; `arriving`: it takes nothing but what the move brings.
- * Looking is always allowed. Whatever else is tried ends with `LedgerFault('moved')`.
+ * `moved`: it was carried off, and takes nothing any more; `importing`: it takes nothing but what the move brings.
+ * Looking is always allowed. Whatever else is tried ends with `LedgerError('moved')`.
  */
-export type MigrationState = 'open' | 'closing' | 'away' | 'arriving';
+export type MigrationState = 'open' | 'closing' | 'moved' | 'importing';
 
 /** What travels, in this order: owners come before what is theirs. */
 export const COPIED_TABLES = [
   'owners',
   'owner_purposes',
   'uploads',
-  'rates',
+  'upload_rates',
   'removals',
   'old_paths',
-  'doomed',
+  'pending_deletes',
   'totals',
   'queues',
-  'queued',
-  'lanes',
-  'requests',
+  'queue_items',
+  'queue_keys',
+  'idempotency_keys',
   'message_rates',
 ] as const;
 export type CopiedTable = (typeof COPIED_TABLES)[number];
@@ -53,9 +53,9 @@ export interface CopyStore {
     readonly table: CopiedTable;
     readonly keys: readonly RowKey[];
   }): Promise<CopiedRow[]>;
-  /** Only while `arriving`: puts rows in, whatever was there before; what holds a link of theirs goes. */
+  /** Only while `importing`: puts rows in, whatever was there before; what holds a link of theirs goes. */
   upsertRows(order: { readonly table: CopiedTable; readonly rows: readonly CopiedRow[] }): Promise<void>;
-  /** Only while `arriving`: takes rows out without a record; blobs of uploads become doomed. */
+  /** Only while `importing`: takes rows out without a record; blobs of uploads become doomed. */
   deleteRows(order: { readonly table: CopiedTable; readonly keys: readonly RowKey[] }): Promise<void>;
   /** All rows of a table, or the uploads in a state; not by counters, so it takes as long as there are many. */
   countRows(order: { readonly table: CopiedTable; readonly state?: UploadState }): Promise<number>;
@@ -68,15 +68,15 @@ export const PRIMARY_KEYS: Readonly<Record<CopiedTable, readonly string[]>> = {
   owners: ['id'],
   owner_purposes: ['owner_id', 'purpose'],
   uploads: ['id'],
-  rates: ['owner_id', 'width', 'start_at'],
+  upload_rates: ['owner_id', 'width', 'start_at'],
   removals: ['locator', 'removed_at', 'id'],
   old_paths: ['path'],
-  doomed: ['blob'],
+  pending_deletes: ['blob'],
   totals: ['shard'],
   queues: ['queue'],
-  queued: ['queue', 'lane', 'id'],
-  lanes: ['queue', 'lane'],
-  requests: ['owner', 'key'],
+  queue_items: ['queue', 'queue_key', 'id'],
+  queue_keys: ['queue', 'queue_key'],
+  idempotency_keys: ['owner', 'key'],
   message_rates: ['key', 'width'],
 };
 

@@ -17,7 +17,7 @@ export class LedgerError extends Error {
 
   constructor(kind: LedgerErrorKind, message: string, cause?: unknown) {
     super(message, { cause });
-    this.name = 'LedgerFault';
+    this.name = 'LedgerError';
     this.kind = kind;
   }
 }

@@ -44,7 +44,7 @@ export interface Ledger extends MessageStore, CopyStore {
   /** Removes uploads whatever their state; unknown ids are passed over. Their blobs become doomed. */
   remove(order: RemoveParams): Promise<Upload[]>;
   /** Removes up to `limit` uploads of an owner and blanks its records; at 0 left the owner itself is gone. */
-  forget(order: { owner: string; limit: number; now: number }): Promise<{ removed: number; left: number }>;
+  forget(params: ForgetParams): Promise<ForgetResult>;
 
   /** One bounded step of a sweep. */
   sweep(step: SweepStep): Promise<SweepResult>;
@@ -210,6 +210,17 @@ export interface RemoveParams {
   readonly now: number;
 }
 
+export interface ForgetParams {
+  readonly owner: string;
+  readonly limit: number;
+  readonly now: number;
+}
+
+export interface ForgetResult {
+  readonly removed: number;
+  readonly left: number;
+}
+
 /** `dryRun` counts what a step would take and changes nothing. */
 export type SweepStep = { readonly limit: number; readonly now: number; readonly dryRun?: boolean } & (
   | { /** Slots whose deadline passed without a PUT. */ readonly kind: 'unused' }
@@ -235,8 +246,8 @@ export type SweepStep = { readonly limit: number; readonly now: number; readonly
       readonly kind: 'records';
       readonly removedBefore: number;
     }
-  | { /** Rate counters that no period reaches any more. */ readonly kind: 'rates' | 'message_rates' }
-  | { /** Answers kept for repeated requests, past their time. */ readonly kind: 'requests' }
+  | { /** Rate counters that no period reaches any more. */ readonly kind: 'upload_rates' | 'message_rates' }
+  | { /** Answers kept for repeated requests, past their time. */ readonly kind: 'idempotency_keys' }
 );
 
 export interface SweepResult {

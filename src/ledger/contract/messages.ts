@@ -1,55 +1,52 @@
-/**
- * The ledger's part in messages: what waits to be sent, what was asked once, how much was sent lately. All that
- * `Ledger` says of its methods holds for these; `due`, `settle`, `postpone`, `beginRequest`, `dropRequest` and `chargeMessageRate` are among
- * those that a power cut may undo.
- */
+/** Queues, idempotency keys and message rates. */
 export interface MessageStore {
-  /** Puts something at the end of its lane, or says that `limit` things wait in the queue already. */
-  enqueue(order: EnqueueParams): Promise<EnqueueResult>;
+  /** Appends an item to its queue. Returns `full` if the queue holds `limit` items already. */
+  enqueue(item: EnqueueParams): Promise<EnqueueResult>;
   /**
-   * Takes the first of each lane whose time has come, at most `limit`: until `until` nobody else gets them, nor what
-   * is behind them. Whoever takes something must settle or postpone it by then; if its process dies, another gets
-   * it again, so all that waits is handed over at least once.
+   * Takes the first item of each queue key that is due, at most `limit` items. No process gets a taken item, or a later
+   * item with its key, before `takenUntil`. The caller must call `removeQueued` or `postpone` by then; otherwise, and if its
+   * process ends, the item is handed out again. So each item is handed out at least once.
    */
-  takeDue(order: TakeDueParams): Promise<QueuedItem[]>;
-  /** It is done with, one way or the other: the next of its lane may go. */
-  removeQueued(place: QueuedItemRef): Promise<void>;
-  /** Back to the head of its lane until `at`; `counts` where it was a try. Nothing where another has it by now. */
-  postpone(order: PostponeParams): Promise<void>;
-  /** How much waits in a queue, what is being sent included. */
+  takeDue(params: TakeDueParams): Promise<QueuedItem[]>;
+  /** Removes an item after it was sent or given up, so that the next item with its key becomes due. */
+  removeQueued(item: QueuedItemRef): Promise<void>;
+  /** Makes a taken item due again at `retryAt`, as the first of its key. Does nothing if another process holds it. */
+  postpone(params: PostponeParams): Promise<void>;
+  /** Returns how many items a queue holds, taken items included. */
   queueLength(queue: QueueName): Promise<number>;
-  /** Is anything in this lane? Whatever comes after must wait behind it. */
-  hasQueued(queueKey: { queue: QueueName; queueKey: string }): Promise<boolean>;
-  /** The next moment at which something is due, or may be again; null where nothing waits. */
+  /** Returns whether a queue holds items with this key. New messages with the key must then be queued behind them. */
+  hasQueued(key: Pick<QueuedItemRef, 'queue' | 'queueKey'>): Promise<boolean>;
+  /** Returns the time at which the next item is due, or null if the queue is empty. */
   nextDueAt(queue: QueueName): Promise<number | null>;
 
   /**
-   * Of several requests of an owner with one key exactly one gets `new`. What a process left unfinished that died
-   * or was silent for long is `new` again, though it may have been done.
+   * Starts a request with an idempotency key. Of several requests of an owner with one key, exactly one gets `new`.
+   * A request is `new` again if its process ended or sent no heartbeat for `HEARTBEAT_TIMEOUT_MS` before it finished, although
+   * its work may have been done.
    */
-  beginRequest(order: BeginRequestParams): Promise<BeginRequestResult>;
-  /** What a repetition of the request gets from now on, until it expires. */
-  finishRequest(order: { owner: string; key: string; answer: string }): Promise<void>;
-  /** It came to nothing: the next with this key is `new`. */
-  dropRequest(order: { owner: string; key: string }): Promise<void>;
+  beginRequest(params: BeginRequestParams): Promise<BeginRequestResult>;
+  /** Stores the response that repetitions of the request get until it expires. */
+  finishRequest(params: FinishRequestParams): Promise<void>;
+  /** Deletes a request that failed before it had an effect, so that the next one with this key is `new`. */
+  dropRequest(key: RequestKey): Promise<void>;
 
-  /** Charges `count` to a sliding period, or says when it fits. Exact, however many processes charge. */
-  chargeMessageRate(order: MessageRateParams): Promise<MessageRateResult>;
+  /** Charges `count` messages to a sliding period. The limit is exact for any number of processes. */
+  chargeMessageRate(params: MessageRateParams): Promise<MessageRateResult>;
 }
 
-/** `outbox`: to the XMPP server. `callback`: to the address where stanzas are posted. */
+/** `outbox`: messages for the XMPP server. `callback`: stanzas for the callback URL. */
 export type QueueName = 'outbox' | 'callback';
 
 export interface EnqueueParams {
   readonly queue: QueueName;
-  /** Things of one lane go in the order in which they came; lanes don't wait for each other. */
+  /** Items with one key are handed out strictly in order. Items with different keys do not wait for each other. */
   readonly queueKey: string;
-  /** The bare JID it belongs to; `forget` takes it along. */
+  /** Bare JID that the item belongs to. `forget` deletes the items of an owner. */
   readonly owner: string;
   readonly body: string;
   readonly now: number;
   readonly giveUpAt: number;
-  /** How much may wait in the queue. */
+  /** Maximum number of items in the queue. */
   readonly limit: number;
 }
 
@@ -57,11 +54,11 @@ export type EnqueueResult =
   | { readonly outcome: 'queued'; readonly id: number }
   | { readonly outcome: 'full' };
 
-/** Where something waits. */
+/** Identifies an item. */
 export interface QueuedItemRef {
   readonly queue: QueueName;
   readonly queueKey: string;
-  /** Grows with each thing that comes into the queue. */
+  /** Grows with each item of the queue. */
   readonly id: number;
 }
 
@@ -70,7 +67,7 @@ export interface QueuedItem extends QueuedItemRef {
   readonly body: string;
   readonly queuedAt: number;
   readonly giveUpAt: number;
-  /** Tries that failed. */
+  /** Number of failed attempts. */
   readonly attempts: number;
 }
 
@@ -78,7 +75,7 @@ export interface TakeDueParams {
   readonly queue: QueueName;
   readonly now: number;
   readonly limit: number;
-  /** The process that takes them, as in its heartbeats. */
+  /** Id of the process that takes the items, as in its heartbeats. */
   readonly instance: string;
   readonly takenUntil: number;
 }
@@ -89,11 +86,15 @@ export interface PostponeParams extends QueuedItemRef {
   readonly countsAsAttempt: boolean;
 }
 
-export interface BeginRequestParams {
+export interface RequestKey {
   readonly owner: string;
   readonly key: string;
-  /** Of what is asked: another request must not have the answer of this one. */
+}
+
+export interface BeginRequestParams extends RequestKey {
+  /** Digest of the request. A different request with the same key gets `key_reused`. */
   readonly digest: string;
+  /** Id of the process that runs the request, as in its heartbeats. */
   readonly instance: string;
   readonly now: number;
   readonly expiresAt: number;
@@ -101,16 +102,20 @@ export interface BeginRequestParams {
 
 export type BeginRequestResult =
   | { readonly outcome: 'new' }
-  | { readonly outcome: 'done'; readonly answer: string }
-  /** The first of them is under way. */
+  | { readonly outcome: 'done'; readonly response: string }
+  /** The first request with this key is still running. */
   | { readonly outcome: 'running' }
-  /** The key belongs to another request. */
-  | { readonly outcome: 'other' };
+  /** The key belongs to a different request. */
+  | { readonly outcome: 'key_reused' };
+
+export interface FinishRequestParams extends RequestKey {
+  readonly response: string;
+}
 
 export interface MessageRateParams {
-  /** Whose allowance it is; an owner's own goes when it is forgotten. */
+  /** Name of the counter. `forget` deletes the counters that are named after the owner. */
   readonly key: string;
-  /** Milliseconds that the limit looks back. */
+  /** Length of the sliding period in milliseconds. */
   readonly period: number;
   readonly limit: number;
   readonly count: number;
@@ -119,5 +124,5 @@ export interface MessageRateParams {
 
 export type MessageRateResult =
   | { readonly outcome: 'ok' }
-  /** From `retryAt` on it fits, if nothing else comes; null where it is more than the limit by itself. */
+  /** `retryAt`: when the messages fit if no others are charged; null if `count` alone exceeds the limit. */
   | { readonly outcome: 'over'; readonly retryAt: number | null };

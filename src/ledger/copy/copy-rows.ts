@@ -21,9 +21,9 @@ interface Shape {
 
 const COUNTERS = ['uploads', 'bytes', 'pending_uploads', 'pending_bytes'];
 const UPLOAD =
-  `locator put_key owner_id door purpose name type size state blob created_at deadline stored_at expires_at claim
-  instance claimed_at touched claimed_with rated`.split(/\s+/);
-const REMOVAL = 'owner_id door name size stored created_at reason detail tombstone'.split(' ');
+  `locator put_key owner_id endpoint purpose name type size state blob created_at deadline stored_at expires_at claim_token
+  instance claimed_at may_have_bytes reserved_by_put rate_buckets`.split(/\s+/);
+const REMOVAL = 'owner_id endpoint name size was_stored created_at reason detail tombstone'.split(' ');
 
 const SHAPES: Readonly<Record<CopiedTable, Shape>> = {
   owners: {
@@ -34,27 +34,36 @@ const SHAPES: Readonly<Record<CopiedTable, Shape>> = {
   owner_purposes: { columns: ['bytes', 'pending_bytes'], sums: ['bytes', 'pending_bytes'] },
   uploads: {
     columns: UPLOAD,
-    sums: 'size created_at deadline stored_at expires_at owner_id touched length(state)'.split(' '),
+    sums: 'size created_at deadline stored_at expires_at owner_id may_have_bytes length(state)'.split(' '),
     unique: ['locator', 'put_key'],
   },
-  rates: { columns: ['last_at', 'ends_at', 'uploads', 'bytes'], sums: ['last_at', 'uploads', 'bytes'] },
+  upload_rates: {
+    columns: ['last_at', 'ends_at', 'uploads', 'bytes'],
+    sums: ['last_at', 'uploads', 'bytes'],
+  },
   removals: { columns: REMOVAL, sums: ['owner_id', 'created_at', 'size', 'length(name)', 'length(detail)'] },
   old_paths: { columns: ['namespace'], sums: ['length(namespace)'] },
-  doomed: { columns: [], sums: ['length(blob)'] },
+  pending_deletes: { columns: [], sums: ['length(blob)'] },
   totals: { columns: ['owners', 'removals', ...COUNTERS], sums: ['owners', 'removals', ...COUNTERS] },
-  queues: { columns: ['waiting', 'last_id'], sums: ['waiting', 'last_id'] },
-  queued: { columns: ['owner', 'body', 'queued_at', 'give_up_at'], sums: ['queued_at', 'length(owner)'] },
-  lanes: { columns: ['head', 'attempts', 'ready_at', 'holder'], sums: ['head', 'attempts', 'ready_at'] },
-  requests: {
-    columns: ['digest', 'answer', 'instance', 'begun_at', 'expires_at'],
-    sums: ['begun_at', 'expires_at', 'length(answer)'],
+  queues: { columns: ['item_count', 'last_id'], sums: ['item_count', 'last_id'] },
+  queue_items: {
+    columns: ['owner', 'body', 'queued_at', 'give_up_at'],
+    sums: ['queued_at', 'length(owner)'],
+  },
+  queue_keys: {
+    columns: ['first_id', 'attempts', 'ready_at', 'taken_by'],
+    sums: ['first_id', 'attempts', 'ready_at'],
+  },
+  idempotency_keys: {
+    columns: ['request_digest', 'response', 'instance', 'started_at', 'expires_at'],
+    sums: ['started_at', 'expires_at', 'length(response)'],
   },
   message_rates: { columns: ['buckets', 'ends_at'], sums: ['ends_at', 'length(buckets)'] },
 };
 
 /** Processes stay behind: a claim of theirs is as old as can be, so that whoever comes next takes it over. */
 const EXPORTED: Readonly<Record<string, string>> = {
-  holder: 'null as holder',
+  taken_by: 'null as taken_by',
   claimed_at: 'case when claimed_at is null then null else 0 end as claimed_at',
 };
 

@@ -12,7 +12,7 @@ export const pgTypes: pg.CustomTypesConfig = {
   getTypeParser: (oid, format) => (oid === INT8 ? parseSafeInteger : pg.types.getTypeParser(oid, format)),
 };
 
-/** @throws LedgerFault for a number beyond 2^53, which none of ours can be. */
+/** @throws LedgerError for a number beyond 2^53, which none of ours can be. */
 export function parseSafeInteger(text: string): number {
   const number = Number(text);
   if (Number.isSafeInteger(number)) return number;
@@ -60,7 +60,7 @@ export class PostgresConnection implements Queryable {
     if (admits === 'always') return;
     // Several statements have several answers, which the types of the driver don't say.
     const { rows } = [answers].flat().at(-1) as pg.QueryResult;
-    const refusal = migrationStateError(rows[0]?.standing ?? 'open', admits);
+    const refusal = migrationStateError(rows[0]?.state ?? 'open', admits);
     if (refusal) throw refusal;
   }
 

@@ -54,7 +54,7 @@ export class PostgresDatabase implements Database {
     this.#pool.on('error', () => {});
   }
 
-  /** Brings the schema up to date, while nobody else does. @throws LedgerFault */
+  /** Brings the schema up to date, while nobody else does. @throws LedgerError */
   async migrate(): Promise<void> {
     const migrations = await readMigrations();
     await this.transaction(

@@ -5,7 +5,7 @@ import { PostgresDatabase, type PostgresOptions } from './database.ts';
 /**
  * Opens the ledger in a PostgreSQL database, which is brought up to this program. Any number of processes and
  * machines may have one open.
- * @throws LedgerFault where it cannot be opened, or is newer than this program.
+ * @throws LedgerError where it cannot be opened, or is newer than this program.
  */
 export async function openPostgresLedger(
   options: Omit<PostgresOptions, 'statementTimeoutMs'>,

@@ -42,7 +42,7 @@ async function look(q: Queryable, by: ClaimParams['by']): Promise<UploadRowWithO
 async function hold(q: Queryable, id: string, order: ClaimParams): Promise<boolean> {
   const { token, instance, now } = order;
   const held = await q.query(
-    `update uploads set state = 'receiving', claim = $2, instance = $3, claimed_at = $4, touched = 1
+    `update uploads set state = 'receiving', claim_token = $2, instance = $3, claimed_at = $4, may_have_bytes = 1
       where id = $1 and (state = 'issued' or (${abandonedClaimSql('$5')})) returning id`,
     [id, token, instance, now, now - HEARTBEAT_TIMEOUT_MS],
   );
@@ -61,7 +61,7 @@ async function held(
   { id, token }: { id: string; token: string },
 ): Promise<UploadRow | undefined> {
   const [row] = await q.query<UploadRow>(
-    "select * from uploads where id = $1 and claim = $2 and state = 'receiving'",
+    "select * from uploads where id = $1 and claim_token = $2 and state = 'receiving'",
     [id, token],
   );
   return row;
@@ -73,8 +73,8 @@ export async function commitUpload(q: Queryable, order: CommitParams): Promise<b
   if (!row) return false;
   const { size, now } = order;
   const stored = await q.query(
-    `update uploads set state = 'stored', stored_at = $3, size = $4, claim = null, instance = null,
-       claimed_at = null where id = $1 and claim = $2 and state = 'receiving' returning id`,
+    `update uploads set state = 'stored', stored_at = $3, size = $4, claim_token = null, instance = null,
+       claimed_at = null where id = $1 and claim_token = $2 and state = 'receiving' returning id`,
     [order.id, order.token, now, size],
   );
   if (stored.length === 0) return false;
@@ -93,9 +93,9 @@ export async function commitUpload(q: Queryable, order: CommitParams): Promise<b
 export async function releaseSlotClaim(q: Queryable, order: ReleaseParams): Promise<boolean> {
   const row = await held(q, order);
   if (!row) return false;
-  if (row.claimed_with === 0) return (await resetToIssued(q, row)) === 1;
+  if (row.reserved_by_put === 0) return (await resetToIssued(q, row)) === 1;
   const gone = await q.query(
-    "delete from uploads where id = $1 and claim = $2 and state = 'receiving' returning id",
+    "delete from uploads where id = $1 and claim_token = $2 and state = 'receiving' returning id",
     [order.id, order.token],
   );
   if (gone.length === 1) await discardUpload(q, row);
@@ -105,9 +105,9 @@ export async function releaseSlotClaim(q: Queryable, order: ReleaseParams): Prom
 /** receiving -> issued. How many rows it was: one, or none where the claim is another's by now. */
 export async function resetToIssued(q: Queryable, row: UploadRow): Promise<number> {
   const rows = await q.query(
-    `update uploads set state = 'issued', claim = null, instance = null, claimed_at = null
-      where id = $1 and claim = $2 and state = 'receiving' returning id`,
-    [row.id, row.claim],
+    `update uploads set state = 'issued', claim_token = null, instance = null, claimed_at = null
+      where id = $1 and claim_token = $2 and state = 'receiving' returning id`,
+    [row.id, row.claim_token],
   );
   return rows.length;
 }

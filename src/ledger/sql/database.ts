@@ -14,13 +14,13 @@ export type Durability = 'durable' | 'lazy';
 
 /**
  * Under which standing of the ledger (see `MigrationState`) work may be done; under others it ends with
- * `LedgerFault('moved')`. `ending`: it only ends what was begun before.
+ * `LedgerError('moved')`. `open_or_closing`: it only ends what was begun before.
  */
-export type AllowedIn = 'open' | 'ending' | 'arriving' | 'always';
+export type AllowedIn = 'open' | 'open_or_closing' | 'importing' | 'always';
 
 /**
  * The narrow seam under the ledger. A bare `query` sees what was committed last and waits for no writer.
- * Failures are `LedgerFault`s.
+ * Failures are `LedgerError`s.
  */
 export interface Database extends Queryable {
   /** All of `work` or nothing of it; resolves once it is durable. `work` may run again where an engine asks for it. */

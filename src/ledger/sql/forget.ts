@@ -1,42 +1,48 @@
+import type { ForgetParams, ForgetResult } from '../contract/ledger.ts';
+import type { QueuedItemRef } from '../contract/messages.ts';
 import type { Queryable } from './database.ts';
-import { forgetMessages } from './forget-messages.ts';
+import { removeQueuedItem } from './messages/queue.ts';
 import { deleteOwner } from './quota/accounts.ts';
 import { recordRemovals } from './remove.ts';
 import type { UploadRow } from './rows.ts';
 
-interface Order {
-  readonly owner: string;
-  readonly limit: number;
-  readonly now: number;
-}
-
-/** See `Ledger.forget`. `left` counts uploads, and one more each while records still bear the owner's name and while messages of it wait. */
-export async function forgetOwnerRows(
-  q: Queryable,
-  order: Order,
-): Promise<{ removed: number; left: number }> {
-  const { owner, limit, now } = order;
-  // An update, because it locks the row: nobody charges an owner who is about to go.
+/** Implements `AdminStore.forget`. */
+export async function forgetOwnerRows(q: Queryable, params: ForgetParams): Promise<ForgetResult> {
+  const { owner, limit, now } = params;
+  // An update, because it locks the row: no other transaction can charge the owner meanwhile.
   const [row] = await q.query<{ id: number }>('update owners set name = name where name = $1 returning id', [
     owner,
   ]);
-  const post = await forgetMessages(q, owner, limit);
-  if (!row) return { removed: 0, left: post };
-  const gone = await q.query<UploadRow>(
+  const queuedLeft = await forgetMessages(q, owner, limit);
+  if (!row) return { removed: 0, left: queuedLeft };
+  const removed = await q.query<UploadRow>(
     `delete from uploads where id in (
        select id from uploads where owner_id = $1 and state = 'stored' union all
        select id from uploads where owner_id = $1 and state <> 'stored' limit $2) returning *`,
     [row.id, limit],
   );
-  await recordRemovals(q, gone, { reason: 'forgotten', detail: '', now, anonymous: true });
-  await blankRecords(q, row.id, owner, Math.max(1, limit - gone.length));
-  const left = await leftOf(q, row.id);
+  await recordRemovals(q, removed, { reason: 'forgotten', detail: '', now, anonymous: true });
+  await anonymizeRemovals(q, row.id, owner, Math.max(1, limit - removed.length));
+  const left = await countLeft(q, row.id);
   if (left === 0) await deleteOwner(q, row.id);
-  return { removed: gone.length, left: left + post };
+  return { removed: removed.length, left: left + queuedLeft };
 }
 
-/** The detail of a record may name the owner too (`deleted by …`). */
-async function blankRecords(q: Queryable, id: number, owner: string, limit: number): Promise<void> {
+/** Removes up to `limit` queued items of an owner, and its idempotency keys and message rates. Returns 1 if items are left, else 0. */
+async function forgetMessages(q: Queryable, owner: string, limit: number): Promise<number> {
+  const items = await q.query<QueuedItemRef>(
+    'select queue, queue_key as "queueKey", id from queue_items where owner = $1 limit $2',
+    [owner, limit],
+  );
+  for (const item of items) await removeQueuedItem(q, item);
+  await q.query('delete from idempotency_keys where owner = $1', [owner]);
+  await q.query('delete from message_rates where key = $1', [owner]);
+  const more = await q.query('select 1 as one from queue_items where owner = $1 limit 1', [owner]);
+  return more.length;
+}
+
+/** Removes the owner's name from the detail too (`deleted by …`). */
+async function anonymizeRemovals(q: Queryable, id: number, owner: string, limit: number): Promise<void> {
   await q.query(
     `update removals set owner_id = null, name = '', detail = replace(detail, $3, '')
       where (locator, removed_at, id) in (
@@ -45,11 +51,12 @@ async function blankRecords(q: Queryable, id: number, owner: string, limit: numb
   );
 }
 
-async function leftOf(q: Queryable, id: number): Promise<number> {
+/** Returns the number of uploads, plus 1 if removal records of the owner are left. */
+async function countLeft(q: Queryable, id: number): Promise<number> {
   const [uploads] = await q.query<{ count: number }>(
     'select uploads + pending_uploads as count from owners where id = $1',
     [id],
   );
-  const records = await q.query('select 1 as one from removals where owner_id = $1 limit 1', [id]);
-  return (uploads?.count ?? 0) + records.length;
+  const removals = await q.query('select 1 as one from removals where owner_id = $1 limit 1', [id]);
+  return (uploads?.count ?? 0) + removals.length;
 }

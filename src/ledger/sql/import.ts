@@ -93,7 +93,7 @@ const ROW = [
   'id',
   'locator',
   'owner_id',
-  'door',
+  'endpoint',
   'purpose',
   'name',
   'type',
@@ -104,9 +104,9 @@ const ROW = [
   'deadline',
   'stored_at',
   'expires_at',
-  'touched',
-  'claimed_with',
-  'rated',
+  'may_have_bytes',
+  'reserved_by_put',
+  'rate_buckets',
 ];
 
 /** The ids that are in now. */

@@ -27,8 +27,8 @@ export async function deleteInstances(q: Queryable, ids: readonly string[]): Pro
       `update uploads set claimed_at = 0 where state = 'receiving' and instance in ${these}`,
       chunk,
     );
-    await q.query(`update lanes set ready_at = 0, holder = null where holder in ${these}`, chunk);
-    await q.query(`delete from requests where answer is null and instance in ${these}`, chunk);
+    await q.query(`update queue_keys set ready_at = 0, taken_by = null where taken_by in ${these}`, chunk);
+    await q.query(`delete from idempotency_keys where response is null and instance in ${these}`, chunk);
     await q.query(`delete from instances where id in ${these}`, chunk);
   }
 }

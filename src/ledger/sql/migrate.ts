@@ -28,7 +28,7 @@ export async function readMigrations(folder: string = FOLDER): Promise<Migration
 
 /**
  * Brings a database up to this program. The caller holds a lock on the whole schema, so that of two programs
- * that start at once one migrates and the other finds it done. Rejects with `LedgerFault('newer')` where a later
+ * that start at once one migrates and the other finds it done. Rejects with `LedgerError('newer')` where a later
  * program has been here.
  */
 export async function migrate(

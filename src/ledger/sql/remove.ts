@@ -86,10 +86,10 @@ const RECORD = [
   'removed_at',
   'id',
   'owner_id',
-  'door',
+  'endpoint',
   'name',
   'size',
-  'stored',
+  'was_stored',
   'created_at',
   'reason',
   'detail',
@@ -103,7 +103,7 @@ async function keepRecords(q: Queryable, rows: readonly UploadRow[], cause: Remo
     now,
     row.id,
     anonymous ? null : row.owner_id,
-    row.door,
+    row.endpoint,
     anonymous ? '' : row.name,
     row.size,
     row.state === 'stored' ? 1 : 0,
@@ -119,13 +119,13 @@ async function keepRecords(q: Queryable, rows: readonly UploadRow[], cause: Remo
 
 /** Random ids never come back, but a signed link or another service's old link may. */
 function isTombstone(row: UploadRow, reason: RemovalReason): boolean {
-  return reason !== 'unused' && (row.locator !== null || row.door === 'import');
+  return reason !== 'unused' && (row.locator !== null || row.endpoint === 'import');
 }
 
 /** Their bytes are to go. */
 export async function addPendingDeletes(q: Queryable, rows: readonly UploadRow[]): Promise<void> {
-  const blobs = rows.filter((row) => row.touched === 1).map((row) => [row.blob]);
-  await insertMany(q, { table: 'doomed', columns: ['blob'], tail: 'on conflict do nothing' }, blobs);
+  const blobs = rows.filter((row) => row.may_have_bytes === 1).map((row) => [row.blob]);
+  await insertMany(q, { table: 'pending_deletes', columns: ['blob'], tail: 'on conflict do nothing' }, blobs);
 }
 
 async function giveBack(q: Queryable, rows: readonly UploadRow[]): Promise<void> {

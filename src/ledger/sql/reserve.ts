@@ -124,10 +124,10 @@ async function refusal(
 async function addRow(q: Queryable, account: OwnerAccount, r: Reservation): Promise<void> {
   const { upload, claim = null, now } = r;
   const { id, locator, size, purpose } = upload;
-  const rated = bucketWidthsFor(r.limits);
+  const rate_buckets = bucketWidthsFor(r.limits);
   await q.query(
-    `insert into uploads (id, locator, put_key, owner_id, door, purpose, name, type, size, state, blob,
-       created_at, deadline, stored_at, expires_at, claim, instance, claimed_at, touched, claimed_with, rated)
+    `insert into uploads (id, locator, put_key, owner_id, endpoint, purpose, name, type, size, state, blob,
+       created_at, deadline, stored_at, expires_at, claim_token, instance, claimed_at, may_have_bytes, reserved_by_put, rate_buckets)
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, null, $14, $15, $16, $17, $18, $18, $19)`,
     [
       id,
@@ -148,10 +148,10 @@ async function addRow(q: Queryable, account: OwnerAccount, r: Reservation): Prom
       claim?.instance ?? null,
       claim ? now : null,
       claim ? 1 : 0,
-      rated,
+      rate_buckets,
     ],
   );
-  await chargeUploadRates(q, { owner_id: account.id, created_at: now, size, rated });
+  await chargeUploadRates(q, { owner_id: account.id, created_at: now, size, rate_buckets });
   await adjustPurposeAndTotals(q, account.id, purpose, {
     uploads: 0,
     bytes: 0,

@@ -5,7 +5,7 @@ export interface UploadRow {
   readonly id: string;
   readonly locator: string | null;
   readonly owner_id: number;
-  readonly door: Endpoint;
+  readonly endpoint: Endpoint;
   readonly purpose: string;
   readonly name: string;
   readonly type: string;
@@ -16,12 +16,12 @@ export interface UploadRow {
   readonly deadline: number;
   readonly stored_at: number | null;
   readonly expires_at: number | null;
-  readonly claim: string | null;
+  readonly claim_token: string | null;
   readonly instance: string | null;
   readonly claimed_at: number | null;
-  readonly touched: number;
-  readonly claimed_with: number;
-  readonly rated: string;
+  readonly may_have_bytes: number;
+  readonly reserved_by_put: number;
+  readonly rate_buckets: string;
 }
 
 /** The same with its owner's name beside it. */
@@ -41,7 +41,7 @@ export function toUpload(row: UploadRow, owner: string): Upload {
     id: row.id,
     locator: row.locator ?? row.id,
     owner,
-    endpoint: row.door,
+    endpoint: row.endpoint,
     purpose: row.purpose,
     name: row.name,
     type: row.type,
@@ -59,10 +59,10 @@ export interface RemovalRow {
   readonly locator: string;
   readonly id: string;
   readonly owner: string | null;
-  readonly door: Endpoint;
+  readonly endpoint: Endpoint;
   readonly name: string;
   readonly size: number;
-  readonly stored: number;
+  readonly was_stored: number;
   readonly created_at: number;
   readonly removed_at: number;
   readonly reason: RemovalReason;
@@ -78,10 +78,10 @@ export function toRemoval(row: RemovalRow): Removal {
     locator: row.locator,
     id: row.id,
     owner: row.owner ?? '',
-    endpoint: row.door,
+    endpoint: row.endpoint,
     name: row.name,
     size: row.size,
-    stored: row.stored === 1,
+    stored: row.was_stored === 1,
     createdAt: row.created_at,
     removedAt: row.removed_at,
     reason: row.reason,

@@ -55,8 +55,8 @@ export function createLedger(db: Database, options: LedgerOptions = {}): Ledger 
   return {
     reserve: (reservation) => db.transaction((q) => reserveSlot(q, reservation, options.newOwnerId), 'lazy'),
     claim: (order) => db.transaction((q) => claimSlot(q, order), 'lazy'),
-    commit: (order) => db.transaction((q) => commitUpload(q, order), 'durable', 'ending'),
-    release: (order) => db.transaction((q) => releaseSlotClaim(q, order), 'lazy', 'ending'),
+    commit: (order) => db.transaction((q) => commitUpload(q, order), 'durable', 'open_or_closing'),
+    release: (order) => db.transaction((q) => releaseSlotClaim(q, order), 'lazy', 'open_or_closing'),
 
     find: (locator) => queryUpload(db, locator),
     findByPutKey: (putKey) => queryUploadByPutKey(db, putKey),
@@ -88,13 +88,13 @@ export function createLedger(db: Database, options: LedgerOptions = {}): Ledger 
 
     enqueue: (order) => db.transaction((q) => enqueueItem(q, order)),
     takeDue: (order) => takeDueItems(db, order),
-    removeQueued: (place) => db.transaction((q) => removeQueuedItem(q, place), 'lazy', 'ending'),
+    removeQueued: (place) => db.transaction((q) => removeQueuedItem(q, place), 'lazy', 'open_or_closing'),
     postpone: (order) => db.transaction((q) => postponeItem(q, order), 'lazy'),
     queueLength: (queue) => queryQueueLength(db, queue),
     hasQueued: (lane) => hasQueuedItem(db, lane),
     nextDueAt: (queue) => queryNextDueAt(db, queue),
     beginRequest: (order) => db.transaction((q) => beginRequest(q, order), 'lazy'),
-    finishRequest: (order) => db.transaction((q) => finishRequest(q, order), 'durable', 'ending'),
+    finishRequest: (order) => db.transaction((q) => finishRequest(q, order), 'durable', 'open_or_closing'),
     dropRequest: (order) => db.transaction((q) => dropRequest(q, order), 'lazy'),
     chargeMessageRate: (order) => db.transaction((q) => chargeMessageRate(q, order), 'lazy'),
 
@@ -104,8 +104,8 @@ export function createLedger(db: Database, options: LedgerOptions = {}): Ledger 
     rangeDigest: (range) => rangeDigest(db, range),
     readRowRange: (range) => readRowRange(db, range),
     readRowsByKey: (order) => readRowsByKey(db, order),
-    upsertRows: (order) => db.transaction((q) => upsertRows(q, order), 'durable', 'arriving'),
-    deleteRows: (order) => db.transaction((q) => deleteRows(q, order), 'durable', 'arriving'),
+    upsertRows: (order) => db.transaction((q) => upsertRows(q, order), 'durable', 'importing'),
+    deleteRows: (order) => db.transaction((q) => deleteRows(q, order), 'durable', 'importing'),
     countRows: (order) => countRows(db, order),
     findWrongCounters: (range) => findWrongCounters(db, range),
 

@@ -37,18 +37,18 @@ async function run(q: Queryable, step: SweepStep): Promise<SweepResult> {
       return await sweepSoftQuota(q, step);
     case 'records':
       return await sweepRecords(q, step);
-    case 'rates':
+    case 'upload_rates':
     case 'message_rates':
-    case 'requests':
+    case 'idempotency_keys':
       return await sweepRows(q, step, { table: step.kind, ...ended[step.kind], params: [now], limit });
   }
 }
 
 /** What is over by itself at a moment that stands in its row. */
 const ended = {
-  rates: { key: 'owner_id, width, start_at', where: 'ends_at <= $1' },
+  upload_rates: { key: 'owner_id, width, start_at', where: 'ends_at <= $1' },
   message_rates: { key: 'key, width', where: 'ends_at <= $1' },
-  requests: { key: 'owner, key', where: 'expires_at <= $1' },
+  idempotency_keys: { key: 'owner, key', where: 'expires_at <= $1' },
 };
 
 async function sweepUploads(
@@ -95,7 +95,7 @@ async function sweepDeadClaims(
   const over: UploadRow[] = [];
   let freed = 0;
   for (const row of rows) {
-    const canWait = row.claimed_with === 0 && row.deadline > now;
+    const canWait = row.reserved_by_put === 0 && row.deadline > now;
     if (canWait) freed += await resetToIssued(q, row);
     else over.push(...(await drop(q, row)));
   }
@@ -106,8 +106,8 @@ async function sweepDeadClaims(
 
 async function drop(q: Queryable, row: UploadRow): Promise<UploadRow[]> {
   return await q.query<UploadRow>(
-    "delete from uploads where id = $1 and claim = $2 and state = 'receiving' returning *",
-    [row.id, row.claim],
+    "delete from uploads where id = $1 and claim_token = $2 and state = 'receiving' returning *",
+    [row.id, row.claim_token],
   );
 }
 

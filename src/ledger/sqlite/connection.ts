@@ -29,7 +29,7 @@ export class SqliteConnection implements Queryable {
   #flushes: boolean;
   #patient = true;
 
-  /** @throws LedgerFault */
+  /** @throws LedgerError */
   constructor({ file, sync }: SqliteOptions) {
     this.#sync = sync;
     this.#flushes = sync;

@@ -33,7 +33,7 @@ export class SqliteDatabase implements Database {
     this.#options = options;
   }
 
-  /** Brings the schema up to date. @throws LedgerFault */
+  /** Brings the schema up to date. @throws LedgerError */
   async migrate(): Promise<void> {
     const migrations = await readMigrations();
     await this.transaction((q) => migrate(q, migrations), 'durable', 'always');

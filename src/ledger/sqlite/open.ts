@@ -18,7 +18,7 @@ export type { SqliteOptions };
 /**
  * Opens the ledger in an SQLite file, which is made, with its folder, where there is none, and brought up to this
  * program. Several processes may have one file open.
- * @throws LedgerFault where it cannot be opened, or is newer than this program.
+ * @throws LedgerError where it cannot be opened, or is newer than this program.
  */
 export async function openSqliteLedger(options: SqliteOptions): Promise<Ledger> {
   await makeFolder(dirname(options.file));

@@ -54,7 +54,7 @@ export async function finishMigration(
   try {
     await source.ledger.setMigrationState('closing');
     await endOfTransfers(deps, options.drainTimeoutMs);
-    await source.ledger.setMigrationState('away');
+    await source.ledger.setMigrationState('moved');
     await pass(deps, report, true);
     await verifyOwnerCounters(deps);
     deps.signal.throwIfAborted();
@@ -73,7 +73,7 @@ export async function cancelMigration({
 }: Pick<MigrationContext, 'source' | 'target'>): Promise<void> {
   const [here, there] = [await source.ledger.migrationState(), await target.ledger.migrationState()];
   if (here === 'open') return;
-  if (here === 'arriving' || there === 'open') {
+  if (here === 'importing' || there === 'open') {
     throw new MigrationError(
       'The move is finished: the new place may have files of its own by now. To go back, move from there to here.',
     );

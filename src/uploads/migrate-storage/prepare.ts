@@ -45,7 +45,7 @@ export interface MigrationReport {
 /** A move that cannot go on; the message says why and what to do. */
 export class MigrationError extends Error {}
 
-const MUST_BE_EMPTY: readonly CopiedTable[] = ['owners', 'uploads', 'removals', 'old_paths', 'queued'];
+const MUST_BE_EMPTY: readonly CopiedTable[] = ['owners', 'uploads', 'removals', 'old_paths', 'queue_items'];
 
 /**
  * Makes the new place ready to be filled: an empty one, one that a move was filling, or one that everything has
@@ -56,13 +56,13 @@ export async function prepareTarget({
   target,
 }: Pick<MigrationContext, 'source' | 'target'>): Promise<'ready' | 'done'> {
   const [here, there] = [await source.ledger.migrationState(), await target.ledger.migrationState()];
-  if (here === 'arriving') {
+  if (here === 'importing') {
     throw new MigrationError('The place to leave is itself still being filled: finish that move first.');
   }
-  if (there === 'open' && here === 'away') return 'done';
+  if (there === 'open' && here === 'moved') return 'done';
   if (there === 'closing') throw new MigrationError('A move away from the new place is under way.');
   if (there === 'open') await refuseOccupied(target);
-  if (there !== 'arriving') await target.ledger.setMigrationState('arriving');
+  if (there !== 'importing') await target.ledger.setMigrationState('importing');
   return 'ready';
 }
 

@@ -96,7 +96,7 @@ async function dropOthers(
   rows: readonly CopiedRow[],
 ): Promise<number> {
   // Blobs become doomed in the new place too, and are buried there.
-  if (rows.length === 0 || table === 'doomed') return 0;
+  if (rows.length === 0 || table === 'pending_deletes') return 0;
   const keys = rows.map((row) => rowKey(table, row));
   const known = await source.ledger.readRowsByKey({ table, keys });
   const here = new Set(known.map((row) => named(rowKey(table, row))));
@@ -108,7 +108,7 @@ async function dropOthers(
 /** What the new place has too many, wherever it puts them in its order. */
 async function evenOut(deps: MigrationContext, table: CopiedTable): Promise<number> {
   const { source, target } = deps;
-  if (table === 'doomed') return 0;
+  if (table === 'pending_deletes') return 0;
   const counts = () => Promise.all([source.ledger.countRows({ table }), target.ledger.countRows({ table })]);
   const [here, there] = await counts();
   if (here === there) return 0;

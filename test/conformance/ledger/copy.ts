@@ -44,7 +44,7 @@ const digestOf = async (ledger: Ledger) => {
 };
 
 async function carryAll(from: Ledger, to: Ledger): Promise<void> {
-  await to.setMigrationState('arriving');
+  await to.setMigrationState('importing');
   for (const table of COPIED_TABLES) await to.upsertRows({ table, rows: await rowsOf(from, table) });
   await to.setMigrationState('open');
 }
@@ -145,7 +145,7 @@ export function copySuite(open: OpenTestLedger): void {
       const [owner] = await rowsOf(to, 'owners');
       const upload = reservation({ putKey: null, upload: { locator: LINK, owner: ROMEO } });
       await to.reserve({ ...upload, claim: { instance: 'here', token: 't' } });
-      await to.setMigrationState('arriving');
+      await to.setMigrationState('importing');
       await to.deleteRows({ table: 'uploads', keys: [[old]] });
       assert.equal(await to.find(old), undefined);
       assert.equal((await to.pendingDeletes(9)).length, 1);
@@ -161,7 +161,7 @@ export function copySuite(open: OpenTestLedger): void {
       await live(ledger);
       const all = { after: null, upTo: null };
       assert.deepEqual(await ledger.findWrongCounters(all), []);
-      await ledger.setMigrationState('arriving');
+      await ledger.setMigrationState('importing');
       const [row] = await ledger.readRowsByKey({
         table: 'owners',
         keys: (await rowsOf(ledger, 'owners')).map(({ id }) => [id ?? 0]),
@@ -196,7 +196,7 @@ export function copySuite(open: OpenTestLedger): void {
         const file = await store(ledger);
         const held = await issue(ledger);
         await claimSlot(ledger, held);
-        await ledger.setMigrationState('away');
+        await ledger.setMigrationState('moved');
         const order = { id: held, token: `token of ${held}`, now: NOW, size: 100 };
         await assert.rejects(ledger.commit(order), moved);
         await assert.rejects(ledger.sweep({ kind: 'unused', limit: 9, now: NOW + HOUR }), moved);
@@ -224,7 +224,7 @@ export function copySuite(open: OpenTestLedger): void {
           }
         });
         while (granted < 20) await ledger.migrationState();
-        await ledger.setMigrationState('away');
+        await ledger.setMigrationState('moved');
         const { pendingUploads } = await ledger.stats();
         await Promise.all(busy);
         assert.equal((await ledger.stats()).pendingUploads, pendingUploads);

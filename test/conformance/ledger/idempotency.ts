@@ -27,8 +27,8 @@ export function idempotencySuite(open: OpenTestLedger): void {
 
     ledgerTest(open, 'is answered as the first time from then on, until it expires', async (ledger) => {
       await begin(ledger);
-      await ledger.finishRequest({ ...mine, answer: '{"ids":["ä"]}' });
-      const done = { outcome: 'done', answer: '{"ids":["ä"]}' };
+      await ledger.finishRequest({ ...mine, response: '{"ids":["ä"]}' });
+      const done = { outcome: 'done', response: '{"ids":["ä"]}' };
       assert.deepEqual(await begin(ledger), done);
       assert.deepEqual(await begin(ledger, { now: NOW + DAY - 1 }), done);
       assert.deepEqual(await begin(ledger, { now: NOW + DAY, expiresAt: NOW + 2 * DAY }), NEW);
@@ -37,19 +37,19 @@ export function idempotencySuite(open: OpenTestLedger): void {
 
     ledgerTest(open, 'shares its key with no other request, but with those of others', async (ledger) => {
       await begin(ledger);
-      assert.deepEqual(await begin(ledger, { digest: 'else' }), { outcome: 'other' });
+      assert.deepEqual(await begin(ledger, { digest: 'else' }), { outcome: 'key_reused' });
       assert.deepEqual(await begin(ledger, { owner: JULIET, digest: 'else' }), NEW);
       assert.deepEqual(await begin(ledger, { key: 'l' }), NEW);
-      await ledger.finishRequest({ ...mine, answer: '' });
-      assert.deepEqual(await begin(ledger, { digest: 'else' }), { outcome: 'other' });
-      assert.deepEqual(await begin(ledger), { outcome: 'done', answer: '' });
+      await ledger.finishRequest({ ...mine, response: '' });
+      assert.deepEqual(await begin(ledger, { digest: 'else' }), { outcome: 'key_reused' });
+      assert.deepEqual(await begin(ledger), { outcome: 'done', response: '' });
     });
 
     ledgerTest(open, 'can be done again where it came to nothing', async (ledger) => {
       await begin(ledger);
       await ledger.dropRequest(mine);
       assert.deepEqual(await begin(ledger, { digest: 'else' }), NEW);
-      await ledger.finishRequest({ ...mine, answer: 'sent' });
+      await ledger.finishRequest({ ...mine, response: 'sent' });
       await ledger.dropRequest(mine);
       assert.equal((await begin(ledger, { digest: 'else' })).outcome, 'done', 'what is done stays done');
     });
@@ -69,7 +69,7 @@ export function idempotencySuite(open: OpenTestLedger): void {
     ledgerTest(open, 'is swept once its time is over, and goes with its owner', async (ledger) => {
       for (const key of ['1', '2', '3']) await begin(ledger, { key });
       await begin(ledger, { key: 'later', expiresAt: NOW + 2 * DAY });
-      const step = { kind: 'requests', limit: 2, now: NOW + DAY } as const;
+      const step = { kind: 'idempotency_keys', limit: 2, now: NOW + DAY } as const;
       assert.equal((await ledger.sweep({ ...step, limit: 9, dryRun: true })).count, 3);
       assert.deepEqual([(await ledger.sweep(step)).count, (await ledger.sweep(step)).count], [2, 1]);
       assert.deepEqual(await begin(ledger, { key: 'later' }), RUNNING);

@@ -48,7 +48,7 @@ const deed = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      does: fc.constantFrom('unused', 'expires_at', 'max_age', 'soft_quota', 'dead_claims', 'rates'),
+      does: fc.constantFrom('unused', 'expires_at', 'max_age', 'soft_quota', 'dead_claims', 'upload_rates'),
     }),
   },
   {
@@ -124,7 +124,8 @@ class Story {
   async sweep(kind: string): Promise<void> {
     const { ledger, now } = this;
     const step = { limit: 3, now, detail: 'swept' };
-    if (kind === 'unused' || kind === 'expires_at' || kind === 'rates') await ledger.sweep({ ...step, kind });
+    if (kind === 'unused' || kind === 'expires_at' || kind === 'upload_rates')
+      await ledger.sweep({ ...step, kind });
     if (kind === 'dead_claims') await ledger.sweep({ ...step, kind, silentSince: now - 30 * SECOND });
     if (kind === 'soft_quota') await ledger.sweep({ ...step, kind, bytes: 90, lifetimes: short });
     if (kind === 'max_age') {

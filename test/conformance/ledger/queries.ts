@@ -231,8 +231,8 @@ function repairSuite(open: OpenTestLedger): void {
       const done = other.heartbeat({ id: 'x', host: 'h', pid: 1, now: NOW });
       await other.close();
       await done;
-      await assert.rejects(other.stats(), { name: 'LedgerFault', kind: 'closed' });
-      await assert.rejects(other.confirmDeleted([]), { name: 'LedgerFault', kind: 'closed' });
+      await assert.rejects(other.stats(), { name: 'LedgerError', kind: 'closed' });
+      await assert.rejects(other.confirmDeleted([]), { name: 'LedgerError', kind: 'closed' });
       await other.close();
     });
   });

@@ -23,7 +23,7 @@ async function put(ledger: Ledger, body: string, wish: Partial<EnqueueParams> = 
 
 const take = (
   ledger: Ledger,
-  wish: { now?: number; limit?: number; instance?: string; until?: number } = {},
+  wish: { now?: number; limit?: number; instance?: string; takenUntil?: number } = {},
 ) => ledger.takeDue({ queue: 'callback', now: NOW, limit: 9, instance: 'here', takenUntil: UNTIL, ...wish });
 
 const bodies = (taken: readonly QueuedItem[]) => taken.map(({ body }) => body).toSorted();
@@ -109,7 +109,7 @@ export function queueSuite(open: OpenTestLedger): void {
       await take(ledger, { instance: 'gone' });
       assert.equal(await ledger.nextDueAt('callback'), UNTIL);
       assert.deepEqual(await take(ledger, { now: UNTIL - 1 }), []);
-      const [again] = await take(ledger, { now: UNTIL, until: UNTIL + SECOND });
+      const [again] = await take(ledger, { now: UNTIL, takenUntil: UNTIL + SECOND });
       assert.equal(again?.body, 'first');
       if (again) await ledger.postpone({ ...again, instance: 'gone', retryAt: NOW, countsAsAttempt: true });
       assert.deepEqual(await take(ledger, { now: UNTIL }), [], 'who is late says nothing about it');
@@ -208,7 +208,7 @@ class Story {
     const ready = [...this.lanes.values()].flatMap(([first]) =>
       first && first.heldUntil <= this.now ? [first] : [],
     );
-    const taken = await take(this.ledger, { now: this.now, until });
+    const taken = await take(this.ledger, { now: this.now, takenUntil: until });
     assert.deepEqual(bodies(taken), ready.map(({ body }) => body).toSorted());
     for (const first of ready) first.heldUntil = until;
     const again = new Set(taken.map(({ id }) => id));

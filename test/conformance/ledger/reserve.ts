@@ -209,7 +209,7 @@ function reserveRates(open: OpenTestLedger): void {
 
     ledgerTest(open, 'is swept when no period reaches it any more', async (ledger) => {
       await store(ledger, { limits: hourly(100) });
-      const step = { kind: 'rates', limit: 10 } as const;
+      const step = { kind: 'upload_rates', limit: 10 } as const;
       assert.equal((await ledger.sweep({ ...step, now: NOW + HOUR - 1 })).count, 0);
       assert.equal((await ledger.sweep({ ...step, now: NOW + 2 * HOUR, dryRun: true })).count, 1);
       assert.equal((await ledger.sweep({ ...step, now: NOW + 2 * HOUR })).count, 1);

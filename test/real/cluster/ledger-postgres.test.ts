@@ -45,7 +45,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     const url = await server.createSchema();
     await (await open(url)).close();
     await server.query(url, "insert into migrations values (9001, 'from_the_future', 0)");
-    await assert.rejects(open(url), { name: 'LedgerFault', kind: 'newer', message: /migration 9001/ });
+    await assert.rejects(open(url), { name: 'LedgerError', kind: 'newer', message: /migration 9001/ });
   });
 
   test('a wrong password is said, without the password', async () => {
@@ -175,7 +175,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
         await cutOff(url, q);
       });
       await assert.rejects(cut, {
-        name: 'LedgerFault',
+        name: 'LedgerError',
         kind: 'failed',
         message: /in the middle of a commit/,
       });
@@ -209,7 +209,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
         throw new Error('art thou');
       });
       await assert.rejects(failing, /art thou/);
-      await assert.rejects(database.query('select no_such_column from words'), { name: 'LedgerFault' });
+      await assert.rejects(database.query('select no_such_column from words'), { name: 'LedgerError' });
       assert.deepEqual(await database.query('select word from words'), []);
     } finally {
       await database.close();

@@ -76,7 +76,7 @@ describe('the SQL seam', () => {
 
   test('a failure of the engine comes as a fault with its cause', async () => {
     await assert.rejects(db.query('select nonsense'), (fault: Error) => {
-      assert.equal(fault.name, 'LedgerFault');
+      assert.equal(fault.name, 'LedgerError');
       assert.ok(fault.cause instanceof Error);
       return true;
     });

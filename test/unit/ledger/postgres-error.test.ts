@@ -46,6 +46,6 @@ describe('what PostgreSQL says', () => {
 
   test('is no number that JavaScript would round', () => {
     assert.equal(parseSafeInteger('9007199254740991'), Number.MAX_SAFE_INTEGER);
-    assert.throws(() => parseSafeInteger('9007199254740993'), { name: 'LedgerFault', kind: 'damaged' });
+    assert.throws(() => parseSafeInteger('9007199254740993'), { name: 'LedgerError', kind: 'damaged' });
   });
 });

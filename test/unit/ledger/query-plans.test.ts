@@ -23,7 +23,7 @@ import {
 
 /** Tables that grow with history. `recount` alone may read all rows of one owner, and sorts them by purpose. */
 const SCANS =
-  /SCAN (uploads|owners|owner_purposes|removals|rates|queued|lanes|requests|message_rates)(?! USING)/;
+  /SCAN (uploads|owners|owner_purposes|removals|upload_rates|queue_items|queue_keys|idempotency_keys|message_rates)(?! USING)/;
 /** Stretches that are merged end at the limit each. */
 const MERGED = /SCAN part\d+\nUSE TEMP B-TREE FOR ORDER BY/g;
 const RECOUNT = /group by purpose/;
@@ -96,9 +96,9 @@ describe('the costs of the ledger', () => {
         'max_age',
         'soft_quota',
         'records',
-        'rates',
+        'upload_rates',
         'message_rates',
-        'requests',
+        'idempotency_keys',
       ] as const;
       for (const kind of kinds) {
         await store(ledger, { upload: { expiresAt: NOW + 1 } });
@@ -129,7 +129,7 @@ describe('the costs of the ledger', () => {
     for (let i = 0; i < 2; i += 1) {
       await ledger.beginRequest({ ...once, digest: 'd', expiresAt: NOW + DAY, ...later });
     }
-    await ledger.finishRequest({ ...once, answer: '' });
+    await ledger.finishRequest({ ...once, response: '' });
     await ledger.dropRequest(once);
     await ledger.chargeMessageRate({ key: 'k', period: HOUR, limit: 9, count: 1, now: NOW });
   }

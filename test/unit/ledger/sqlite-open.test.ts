@@ -52,7 +52,7 @@ describe('opening the ledger', () => {
     db.exec("insert into migrations values (9001, 'from_the_future', 0)");
     db.close();
     await assert.rejects(open(), {
-      name: 'LedgerFault',
+      name: 'LedgerError',
       kind: 'newer',
       message: /written by a newer Porter: it is at migration 9001, this program knows \d+\./,
     });
@@ -68,7 +68,7 @@ describe('opening the ledger', () => {
   test('says that a folder cannot be made, without naming it', async () => {
     await writeFile(join(folder, 'not-a-folder'), '');
     await assert.rejects(open(join(folder, 'not-a-folder', 'porter.db')), (fault: Error) => {
-      assert.equal(fault.name, 'LedgerFault');
+      assert.equal(fault.name, 'LedgerError');
       assert.match(fault.message, /folder of the ledger cannot be made/);
       assert.ok(!fault.message.includes(folder));
       return true;

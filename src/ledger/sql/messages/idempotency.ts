@@ -1,64 +1,68 @@
 import { HEARTBEAT_TIMEOUT_MS } from '../../contract/ledger.ts';
-import type { BeginRequestParams, BeginRequestResult } from '../../contract/messages.ts';
+import type {
+  BeginRequestParams,
+  BeginRequestResult,
+  FinishRequestParams,
+  RequestKey,
+} from '../../contract/messages.ts';
 import type { Queryable } from '../database.ts';
 
-/** Begun by a process that has shown no life since: neither a heartbeat nor this very request. */
-const ABANDONED = `requests.answer is null and requests.begun_at <= $7 and not exists (
-  select 1 from instances where instances.id = requests.instance and instances.seen_at > $7)`;
+/** True for a running request whose process stopped sending heartbeats, and that started before `$7` itself. */
+const IS_ABANDONED = `idempotency_keys.response is null and idempotency_keys.started_at <= $7 and not exists (
+  select 1 from instances where instances.id = idempotency_keys.instance and instances.seen_at > $7)`;
 
-/** See `MessageStore.beginRequest`. */
-export async function beginRequest(q: Queryable, order: BeginRequestParams): Promise<BeginRequestResult> {
+/** Implements `MessageStore.beginRequest`. */
+export async function beginRequest(q: Queryable, params: BeginRequestParams): Promise<BeginRequestResult> {
   for (;;) {
-    if (await begin(q, order)) return { outcome: 'new' };
-    const found = await look(q, order);
-    // Dropped in between: then it is new.
-    if (found !== undefined) return found;
+    if (await insertOrTakeOver(q, params)) return { outcome: 'new' };
+    const earlier = await findEarlier(q, params);
+    // The earlier request may have been dropped between the two statements. Then this one is new.
+    if (earlier !== undefined) return earlier;
   }
 }
 
-async function begin(q: Queryable, order: BeginRequestParams): Promise<boolean> {
-  const { owner, key, digest, instance, now, expiresAt } = order;
-  const begun = await q.query(
-    `insert into requests (owner, key, digest, answer, instance, begun_at, expires_at)
+async function insertOrTakeOver(q: Queryable, params: BeginRequestParams): Promise<boolean> {
+  const { owner, key, digest, instance, now, expiresAt } = params;
+  const written = await q.query(
+    `insert into idempotency_keys (owner, key, request_digest, response, instance, started_at, expires_at)
       values ($1, $2, $3, null, $4, $5, $6)
-      on conflict (owner, key) do update set digest = excluded.digest, answer = null,
-        instance = excluded.instance, begun_at = excluded.begun_at, expires_at = excluded.expires_at
-      where requests.expires_at <= excluded.begun_at or (${ABANDONED})
+      on conflict (owner, key) do update set request_digest = excluded.request_digest, response = null,
+        instance = excluded.instance, started_at = excluded.started_at, expires_at = excluded.expires_at
+      where idempotency_keys.expires_at <= excluded.started_at or (${IS_ABANDONED})
       returning 1 as one`,
     [owner, key, digest, instance, now, expiresAt, now - HEARTBEAT_TIMEOUT_MS],
   );
-  return begun.length > 0;
+  return written.length > 0;
 }
 
-async function look(
+async function findEarlier(
   q: Queryable,
   { owner, key, digest }: BeginRequestParams,
 ): Promise<BeginRequestResult | undefined> {
-  const [row] = await q.query<{ digest: string; answer: string | null }>(
-    'select digest, answer from requests where owner = $1 and key = $2',
+  const [row] = await q.query<{ request_digest: string; response: string | null }>(
+    'select request_digest, response from idempotency_keys where owner = $1 and key = $2',
     [owner, key],
   );
   if (row === undefined) return undefined;
-  if (row.digest !== digest) return { outcome: 'other' };
-  return row.answer === null ? { outcome: 'running' } : { outcome: 'done', answer: row.answer };
+  if (row.request_digest !== digest) return { outcome: 'key_reused' };
+  return row.response === null ? { outcome: 'running' } : { outcome: 'done', response: row.response };
 }
 
-/** See `MessageStore.finishRequest`. */
+/** Implements `MessageStore.finishRequest`. */
 export async function finishRequest(
   q: Queryable,
-  { owner, key, answer }: { owner: string; key: string; answer: string },
+  { owner, key, response }: FinishRequestParams,
 ): Promise<void> {
-  await q.query('update requests set answer = $3 where owner = $1 and key = $2 and answer is null', [
-    owner,
-    key,
-    answer,
-  ]);
+  await q.query(
+    'update idempotency_keys set response = $3 where owner = $1 and key = $2 and response is null',
+    [owner, key, response],
+  );
 }
 
-/** See `MessageStore.dropRequest`. */
-export async function dropRequest(
-  q: Queryable,
-  { owner, key }: { owner: string; key: string },
-): Promise<void> {
-  await q.query('delete from requests where owner = $1 and key = $2 and answer is null', [owner, key]);
+/** Implements `MessageStore.dropRequest`. */
+export async function dropRequest(q: Queryable, { owner, key }: RequestKey): Promise<void> {
+  await q.query('delete from idempotency_keys where owner = $1 and key = $2 and response is null', [
+    owner,
+    key,
+  ]);
 }

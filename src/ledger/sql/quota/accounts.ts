@@ -98,7 +98,7 @@ async function nameHashed(q: Queryable, name: string, sha1: string): Promise<boo
 
 /** The row of an owner whom nothing belongs to. */
 export async function deleteOwner(q: Queryable, id: number): Promise<void> {
-  await q.query('delete from rates where owner_id = $1', [id]);
+  await q.query('delete from upload_rates where owner_id = $1', [id]);
   await q.query('delete from owner_purposes where owner_id = $1', [id]);
   await q.query('delete from owners where id = $1', [id]);
   await q.query('update totals set owners = owners - 1 where shard = $1', [totalsShard(id)]);

@@ -13,7 +13,7 @@ export const BUCKETS_PER_PERIOD = 64;
 const SLOTS_LOOKED_AT = 4096;
 
 export type UploadRateLimit = 'bytesPer' | 'uploadsPer';
-type Charged = Pick<UploadRow, 'owner_id' | 'created_at' | 'size' | 'rated'>;
+type Charged = Pick<UploadRow, 'owner_id' | 'created_at' | 'size' | 'rate_buckets'>;
 
 interface Bucket {
   readonly start_at: number;
@@ -37,14 +37,14 @@ const widthsOf = (rated: string) => (rated === '' ? [] : rated.split(',').map(Nu
 
 export async function chargeUploadRates(q: Queryable, row: Charged): Promise<void> {
   const { owner_id, created_at, size } = row;
-  for (const width of widthsOf(row.rated)) {
+  for (const width of widthsOf(row.rate_buckets)) {
     await q.query(
-      `insert into rates (owner_id, width, start_at, last_at, ends_at, uploads, bytes)
+      `insert into upload_rates (owner_id, width, start_at, last_at, ends_at, uploads, bytes)
         values ($1, $2, $3, $4, $5, 1, $6)
         on conflict (owner_id, width, start_at) do update set
-          last_at = case when excluded.last_at > rates.last_at then excluded.last_at else rates.last_at end,
-          ends_at = case when excluded.ends_at > rates.ends_at then excluded.ends_at else rates.ends_at end,
-          uploads = rates.uploads + 1, bytes = rates.bytes + excluded.bytes`,
+          last_at = case when excluded.last_at > upload_rates.last_at then excluded.last_at else upload_rates.last_at end,
+          ends_at = case when excluded.ends_at > upload_rates.ends_at then excluded.ends_at else upload_rates.ends_at end,
+          uploads = upload_rates.uploads + 1, bytes = upload_rates.bytes + excluded.bytes`,
       [
         owner_id,
         width,
@@ -64,9 +64,9 @@ export async function correctUploadRates(
   uploads: number,
   bytes: number,
 ): Promise<void> {
-  for (const width of widthsOf(row.rated)) {
+  for (const width of widthsOf(row.rate_buckets)) {
     await q.query(
-      `update rates set uploads = case when uploads + $4 > 0 then uploads + $4 else 0 end,
+      `update upload_rates set uploads = case when uploads + $4 > 0 then uploads + $4 else 0 end,
          bytes = case when bytes + $5 > 0 then bytes + $5 else 0 end
         where owner_id = $1 and width = $2 and start_at = $3`,
       [row.owner_id, width, bucketStart(row.created_at, width), uploads, bytes],
@@ -84,7 +84,7 @@ export async function spentInPeriod(
 ): Promise<number> {
   const width = bucketWidth(period);
   const [sum] = await q.query<{ spent: number }>(
-    `select cast(coalesce(sum(${columnOf(limit)}), 0) as bigint) as spent from rates
+    `select cast(coalesce(sum(${columnOf(limit)}), 0) as bigint) as spent from upload_rates
       where owner_id = $1 and width = $2 and start_at > $3 and last_at > $4`,
     [ownerId, width, now - period - width, now - period],
   );
@@ -112,7 +112,7 @@ export async function forecastRate(
     amount: bucket[column],
   }));
   const unused = (await waitingSlots(q, ownerId))
-    .filter(({ rated }) => widthsOf(rated).includes(width))
+    .filter(({ rate_buckets }) => widthsOf(rate_buckets).includes(width))
     .map((slot) => ({
       at: slot.deadline,
       start: bucketStart(slot.created_at, width),
@@ -132,7 +132,7 @@ export async function forecastRate(
 async function liveBuckets(q: Queryable, ownerId: number, period: number, now: number): Promise<Bucket[]> {
   const width = bucketWidth(period);
   return await q.query<Bucket>(
-    `select start_at, last_at, uploads, bytes from rates
+    `select start_at, last_at, uploads, bytes from upload_rates
       where owner_id = $1 and width = $2 and start_at > $3 and last_at > $4`,
     [ownerId, width, now - period - width, now - period],
   );
@@ -140,7 +140,7 @@ async function liveBuckets(q: Queryable, ownerId: number, period: number, now: n
 
 async function waitingSlots(q: Queryable, ownerId: number) {
   return await q.query<Charged & { deadline: number }>(
-    `select created_at, deadline, size, rated from uploads
+    `select created_at, deadline, size, rate_buckets from uploads
       where state = 'issued' and owner_id = $1 order by deadline limit $2`,
     [ownerId, SLOTS_LOOKED_AT],
   );
