@@ -1,43 +1,76 @@
-import type { WorkerProcess } from '../cluster/workers/worker-process.ts';
-import { aggregateMetrics, type MetricsSnapshot, retainCounters } from './aggregate.ts';
+import {
+  AggregatorRegistry,
+  type MetricObjectWithValues,
+  type MetricValue,
+  type Registry,
+} from 'prom-client';
 
-const SNAPSHOT_MS = 2_000;
+/** The metrics of one process, as `Registry.getMetricsAsJSON` returns them. */
+export type MetricsSnapshot = MetricObjectWithValues<MetricValue<string>>[];
 
-/** What all workers count, those that have died included. */
-export interface WorkerMetrics {
-  /** One text for all who ask at the same moment. A worker that does not answer counts as it last did. */
-  render(): Promise<string>;
-  /** Takes over what a worker had counted that is no more. */
-  retain(worker: WorkerProcess): Promise<void>;
+/** A worker process that can be asked for its metrics. */
+export interface MetricsSource {
+  /** The snapshot of the last successful `fetchMetrics`. */
+  readonly lastMetrics: MetricsSnapshot;
+  /** Asks the worker and updates `lastMetrics`. Rejects if the worker is too busy to answer or about to end. */
+  fetchMetrics(): Promise<void>;
 }
 
-export function createWorkerMetrics(workers: () => readonly WorkerProcess[]): WorkerMetrics {
-  let kept: MetricsSnapshot = [];
-  let asked: Promise<string> | undefined;
+/** The metrics of all workers. Counters of workers that have exited stay included. */
+export interface WorkerMetrics {
+  /**
+   * Returns the sum as Prometheus text. Concurrent calls share one result. A worker that does not answer counts with
+   * its last snapshot.
+   */
+  render(): Promise<string>;
+  /** Keeps the counters of a worker that has exited. */
+  retain(worker: MetricsSource): Promise<void>;
+}
 
-  async function look(worker: WorkerProcess): Promise<MetricsSnapshot> {
-    try {
-      worker.lastMetrics = (await worker.channel.request('snapshot', null, SNAPSHOT_MS)) as MetricsSnapshot;
-    } catch {
-      // Busy or about to end.
-    }
+export function createWorkerMetrics(workers: () => readonly MetricsSource[]): WorkerMetrics {
+  let retained: MetricsSnapshot = [];
+  let rendering: Promise<string> | undefined;
+
+  async function fetchSnapshot(worker: MetricsSource): Promise<MetricsSnapshot> {
+    await worker.fetchMetrics().catch(() => {});
     return worker.lastMetrics;
   }
 
-  async function addAll(): Promise<string> {
-    const snapshots = await Promise.all(workers().map(look));
-    return await aggregateMetrics([...snapshots, kept]);
+  async function renderAll(): Promise<string> {
+    const snapshots = await Promise.all(workers().map(fetchSnapshot));
+    return await aggregateMetrics([...snapshots, retained]);
   }
 
   return {
     render() {
-      asked ??= addAll().finally(() => {
-        asked = undefined;
+      rendering ??= renderAll().finally(() => {
+        rendering = undefined;
       });
-      return asked;
+      return rendering;
     },
     async retain({ lastMetrics }) {
-      kept = await retainCounters(kept, lastMetrics);
+      retained = await retainCounters(retained, lastMetrics);
     },
   };
+}
+
+/** Metric types that only grow. Their sums must not shrink when a process exits. */
+const MONOTONIC_TYPES = new Set(['counter', 'histogram']);
+
+/** Combines the metrics of many processes into one text, by the aggregator that each metric names. */
+export async function aggregateMetrics(snapshots: readonly MetricsSnapshot[]): Promise<string> {
+  return await aggregate(snapshots).metrics();
+}
+
+/** Adds the counters and histograms of an exited process to the retained ones. Gauges are dropped. */
+export async function retainCounters(
+  retained: MetricsSnapshot,
+  last: MetricsSnapshot,
+): Promise<MetricsSnapshot> {
+  const monotonic = last.filter(({ type }) => MONOTONIC_TYPES.has(String(type)));
+  return (await aggregate([retained, monotonic]).getMetricsAsJSON()) as MetricsSnapshot;
+}
+
+function aggregate(snapshots: readonly MetricsSnapshot[]): Registry {
+  return AggregatorRegistry.aggregate([...snapshots]) as Registry;
 }

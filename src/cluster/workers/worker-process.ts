@@ -1,31 +1,31 @@
 import cluster from 'node:cluster';
-import type { MetricsSnapshot } from '../../metrics/aggregate.ts';
+import type { MetricsSnapshot, MetricsSource } from '../../metrics/worker-metrics.ts';
 import { createIpcChannel, type IpcChannel } from './ipc-channel.ts';
+
+const METRICS_TIMEOUT_MS = 2_000;
 
 export interface WorkerExit {
   readonly code: number | null;
   readonly signal: string | null;
 }
 
-/** A worker as its supervisor sees it, from its start to its end. */
-export interface WorkerProcess {
+/** A worker as its supervisor sees it, from its start to its exit. */
+export interface WorkerProcess extends MetricsSource {
   readonly number: number;
   readonly pid: number | undefined;
   readonly channel: IpcChannel;
-  /** Does it serve, as it has said? */
+  /** Set once the worker has reported that it serves. */
   ready: boolean;
-  /** Which config it works with. */
+  /** The config that the worker uses. */
   config: unknown;
-  /** What it had counted when it was last asked. */
-  lastMetrics: MetricsSnapshot;
   readonly exited: Promise<WorkerExit>;
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts this very program once more; it finds out by itself that it is a worker. */
+/** Starts this program again as a worker. The child finds its number in `PORTER_WORKER`. */
 export function startWorkerProcess(number: number): WorkerProcess {
   const child = cluster.fork({ PORTER_WORKER: String(number) });
-  // What one that has died is told is lost; its end is heard of in another way.
+  // Messages to a dead worker fail in the callback; `exit` reports the death.
   const channel = createIpcChannel((message) => void child.send(message, () => {}));
   child.on('message', (message: unknown) => channel.receive(message));
   child.on('error', () => {});
@@ -35,13 +35,19 @@ export function startWorkerProcess(number: number): WorkerProcess {
       resolve({ code, signal });
     });
   });
+  let lastMetrics: MetricsSnapshot = [];
   return {
     number,
     pid: child.process.pid,
     channel,
     ready: false,
     config: undefined,
-    lastMetrics: [],
+    get lastMetrics() {
+      return lastMetrics;
+    },
+    async fetchMetrics() {
+      lastMetrics = (await channel.request('snapshot', null, METRICS_TIMEOUT_MS)) as MetricsSnapshot;
+    },
     exited,
     kill: (signal) => void child.process.kill(signal),
   };

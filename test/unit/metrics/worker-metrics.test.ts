@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { aggregateMetrics, type MetricsSnapshot, retainCounters } from '../../../src/metrics/aggregate.ts';
 import { addGauges } from '../../../src/metrics/gauges.ts';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
+import {
+  aggregateMetrics,
+  type MetricsSnapshot,
+  retainCounters,
+} from '../../../src/metrics/worker-metrics.ts';
 
 const JID = 'upload.example.org';
 
