@@ -3,14 +3,14 @@
  *
  * A blob is written once and never changed. Nothing that a failed `put` wrote is left behind. Whether a blob
  * may be seen is the ledger's business: a store may show bytes under their key before they are whole.
- * Native failures become `BlobFault`s at this edge, with the cause kept.
+ * Native failures become `BlobError`s at this edge, with the cause kept.
  */
 export interface BlobStore {
   /**
    * Writes a blob from batches of chunks as they come. A batch belongs to the store until it asks for the next
    * (a store that needs it longer copies it); the source gathers the next one meanwhile.
    * Resolves with the bytes written once they are durable (with `sync`), rejects with the source's own error
-   * where that fails, else with a `BlobFault`. `size`, where it is given, is what the source has promised: bytes.
+   * where that fails, else with a `BlobError`. `size`, where it is given, is what the source has promised: bytes.
    */
   put(key: string, batches: AsyncIterable<readonly Uint8Array[]>, size?: number): Promise<number>;
 
@@ -48,7 +48,7 @@ export interface BlobStore {
   /** Room that is left, or undefined where a store has no such notion. */
   space(): Promise<{ readonly free: number; readonly total: number } | undefined>;
 
-  /** Rejects with a `BlobFault` where the store cannot take writes now. */
+  /** Rejects with a `BlobError` where the store cannot take writes now. */
   checkWritable(): Promise<void>;
 
   close(): Promise<void>;
@@ -90,7 +90,7 @@ export class BlobError extends Error {
 
   constructor(kind: BlobErrorKind, message: string, cause?: unknown) {
     super(message, { cause });
-    this.name = 'BlobFault';
+    this.name = 'BlobError';
     this.kind = kind;
   }
 }

@@ -5,7 +5,7 @@ const KEY = /^[0-9a-z]{2}\/[0-9a-z]{1,64}(?:\.[0-9a-z]{1,10}){1,2}$/;
 /** Everything else that lies in a store is not ours, and is left alone. */
 export const isBlobKey = (text: string): boolean => KEY.test(text);
 
-/** The key itself. No key leads out of the store. @throws BlobFault */
+/** The key itself. No key leads out of the store. @throws BlobError */
 export function checkedBlobKey(key: string): string {
   if (!isBlobKey(key)) throw new BlobError('failed', 'That is not the key of a blob.');
   return key;

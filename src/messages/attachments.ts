@@ -5,7 +5,8 @@ import { grantSlot } from '../uploads/grant-slot.ts';
 import { fileUrl } from '../uploads/links.ts';
 import { receiveUpload } from '../uploads/receive.ts';
 import { removeUploads } from '../uploads/remove.ts';
-import type { ReceiveServices, UploadBody } from '../uploads/upload-request.ts';
+import type { UploadServices } from '../uploads/services.ts';
+import type { UploadBody } from '../uploads/upload-request.ts';
 
 /** A file that has come whole and is to be sent along. */
 export interface Attachment {
@@ -30,7 +31,7 @@ export interface StoredAttachment {
  * none. `linkBase` is where their links point, without a slash at its end.
  */
 export async function storeAttachments(
-  deps: ReceiveServices,
+  deps: UploadServices,
   owner: string,
   files: readonly Attachment[],
   linkBase: string,
@@ -47,13 +48,13 @@ export async function storeAttachments(
 }
 
 /** Removes what was stored for a message that nobody got. */
-export async function discardAttachments(deps: ReceiveServices, ids: readonly string[]): Promise<void> {
+export async function discardAttachments(deps: UploadServices, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
   await removeUploads(deps, { ids, reason: 'deleted', detail: 'its message was not sent' });
 }
 
 async function store(
-  deps: ReceiveServices,
+  deps: UploadServices,
   owner: string,
   { name, type, size, sha256, open }: Attachment,
   linkBase: string,

@@ -1,4 +1,4 @@
-import type { ReceiveServices } from '../uploads/upload-request.ts';
+import type { UploadServices } from '../uploads/services.ts';
 import type { MessageSenders } from './delivery/message-sender.ts';
 
 /** How many messages in a time. Periods in milliseconds. */
@@ -42,7 +42,7 @@ export interface MessageRules {
 }
 
 /** What every use case of messages works with; built once by `app`. Files go the way of all uploads. */
-export interface MessageServices extends ReceiveServices {
+export interface MessageServices extends UploadServices {
   readonly senders: MessageSenders;
   readonly messageRules: () => MessageRules;
 }

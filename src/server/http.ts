@@ -19,17 +19,13 @@ import { fileShareEndpoint } from '../http/signed-links/file-share-endpoint.ts';
 import { slotApiEndpoint } from '../http/slots/slot-api.ts';
 import type { SendServices } from '../messages/send-messages.ts';
 import { addGauges } from '../metrics/gauges.ts';
-import type { FileCache } from '../uploads/file-cache.ts';
 import { createOldLinks } from '../uploads/old-links.ts';
 import type { UploadServices } from '../uploads/services.ts';
-import type { Transfers } from '../uploads/transfers.ts';
 import { createMessageEndpoints } from './message-endpoints.ts';
 import { basePathsOf, type RuntimeSettings } from './settings.ts';
 
 export interface HttpServices {
   readonly services: UploadServices;
-  readonly fileCache: FileCache;
-  readonly transfers: Transfers;
   /** As of the last reload. */
   readonly settings: () => RuntimeSettings;
   readonly readiness: () => Promise<Readiness>;
@@ -47,14 +43,12 @@ export interface HttpEndpoints {
 }
 
 export async function openHttp(config: Config, parts: HttpServices): Promise<HttpEndpoints> {
-  const { services, fileCache, settings: current, workerClient } = parts;
+  const { services, settings: current, workerClient } = parts;
   const { ledger, log, metrics } = services;
   const trustedProxies = () => current().slots.trustedProxies;
   const data = createFileServer({
     ...services,
     settings: () => current().data,
-    transfers: parts.transfers,
-    fileCache,
     endpoints: signedDoors(config, current),
     delivery: deliveryOf(config, trustedProxies),
     presignedLinks: linksOf(config, services),

@@ -9,7 +9,7 @@ import type { Runtime } from './runtime.ts';
 
 /** What sends messages for whoever posts them; undefined where the config has no `messages`. */
 export function createMessageServices(
-  { config, services, transfers, settings }: Pick<Runtime, 'config' | 'services' | 'transfers' | 'settings'>,
+  { config, services, settings }: Pick<Runtime, 'config' | 'services' | 'settings'>,
   voices: Messaging | undefined,
 ): SendServices | undefined {
   const { messages: first } = config;
@@ -18,7 +18,6 @@ export function createMessageServices(
   const { senders } = voices;
   const sending: MessageServices = {
     ...services,
-    transfers,
     senders,
     messageRules: () => rules(settings().config),
   };

@@ -3,9 +3,9 @@ import { randomId } from '../base/ids.ts';
 import { createLog, type Logger } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
 import { createMetrics } from '../metrics/metrics.ts';
-import { createFileCache, type FileCache } from '../uploads/file-cache.ts';
+import { createFileCache } from '../uploads/file-cache.ts';
 import type { UploadServices } from '../uploads/services.ts';
-import { createTransfers, type Transfers } from '../uploads/transfers.ts';
+import { createTransfers } from '../uploads/transfers.ts';
 import { type RuntimeSettings, toRuntimeSettings } from './settings.ts';
 import { openStores } from './stores.ts';
 
@@ -15,8 +15,6 @@ export interface Runtime {
   readonly config: Config;
   readonly log: Logger;
   readonly services: UploadServices;
-  readonly fileCache: FileCache;
-  readonly transfers: Transfers;
   /** As of the last reload. */
   readonly settings: () => RuntimeSettings;
   replaceSettings(settings: RuntimeSettings): void;
@@ -27,7 +25,6 @@ export interface Runtime {
 export async function openRuntime(config: Config, log: Logger): Promise<Runtime> {
   const stores = await openStores(config);
   let current = toRuntimeSettings(config);
-  const fileCache = createFileCache();
   const services: UploadServices = {
     ...stores,
     rules: () => current.rules,
@@ -35,16 +32,13 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
     log,
     metrics: createMetrics(),
     instance: randomId(),
-    onRemoved: (removed) => {
-      for (const { locator } of removed) fileCache.invalidate(locator);
-    },
+    transfers: createTransfers(),
+    fileCache: createFileCache(),
   };
   return {
     config,
     log,
     services,
-    fileCache,
-    transfers: createTransfers(),
     settings: () => current,
     replaceSettings(settings) {
       current = settings;

@@ -11,33 +11,7 @@ import { blobKey } from './links.ts';
 import { reserveUpload } from './reserve.ts';
 import type { UploadServices } from './services.ts';
 import { checkDeclaredBody } from './store-body.ts';
-import type { UploadRequest } from './upload-request.ts';
-
-/**
- * Who uploads, as far as the XMPP server tells: a JID; the hex SHA-1 of one, whose access rule and quotas hold
- * if anybody here knows the JID; or nobody in particular.
- */
-export type Uploader = { readonly jid: string } | { readonly sha1: string } | 'nobody';
-
-/** An upload that an XMPP server has granted: nothing is known of it here before its PUT. */
-export interface SignedUpload {
-  readonly locator: string;
-  readonly uploader: Uploader;
-  readonly name: string;
-  /** Bytes. */
-  readonly size: number;
-  /** What is served. */
-  readonly type: string;
-  /** What the door itself allows one file, in bytes, and one user whom nobody knows; null = any. */
-  readonly maxFileSize: number | null;
-  readonly maxTotalSize: number | null;
-  /** The PUT must start before it; ms since 1970. */
-  readonly deadline: number;
-  /** Milliseconds after it was stored for which the same bytes may come again; null = until the deadline. */
-  readonly repeatForMs: number | null;
-  /** When the file should go, ms since 1970; null = as `retention` says. */
-  readonly expiresAt: number | null;
-}
+import type { SignedUpload, UploadRequest } from './upload-request.ts';
 
 interface Admitted {
   readonly owner: string;
@@ -100,7 +74,7 @@ async function describe(
 
 async function ownerOf(deps: UploadServices, signed: SignedUpload): Promise<Admitted> {
   const { uploader, maxFileSize } = signed;
-  if (uploader === 'nobody') return { owner: ANONYMOUS_OWNER, rule: anonymousRule(maxFileSize, null) };
+  if (uploader === 'anonymous') return { owner: ANONYMOUS_OWNER, rule: anonymousRule(maxFileSize, null) };
   const jid = 'jid' in uploader ? uploader.jid : await jidOf(deps, uploader.sha1);
   if (jid !== undefined) {
     const { owner, rule } = authorizeUploader(deps, jid);

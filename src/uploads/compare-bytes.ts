@@ -1,7 +1,6 @@
 import type { Upload } from '../base/upload-records.ts';
 import { BlobError } from '../blobs/contract.ts';
 import type { UploadServices } from './services.ts';
-import type { Transfers } from './transfers.ts';
 import type { UploadBody } from './upload-request.ts';
 
 /**
@@ -9,7 +8,7 @@ import type { UploadBody } from './upload-request.ts';
  * nobody pays for a checksum of every upload.
  */
 export async function isSameBody(
-  deps: UploadServices & { readonly transfers: Transfers },
+  deps: Pick<UploadServices, 'blobs' | 'transfers'>,
   upload: Upload,
   body: UploadBody,
 ): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { Upload } from '../base/upload-records.ts';
 import type { OpenBlob, PresignOptions } from '../blobs/contract.ts';
 import { isDownloadable } from '../policy/retention.ts';
-import { type CachedFile, type FileCache, MAX_CACHED_BODY } from './file-cache.ts';
+import { type CachedFile, MAX_CACHED_BODY } from './file-cache.ts';
 import type { UploadServices } from './services.ts';
 
 export type { OpenBlob, PresignOptions };
@@ -10,10 +10,6 @@ export type { OpenBlob, PresignOptions };
 export interface FileRange {
   readonly start: number;
   readonly end: number;
-}
-
-export interface DownloadServices extends UploadServices {
-  readonly fileCache: FileCache;
 }
 
 /** Finds files by locator and opens their bytes. */
@@ -29,7 +25,7 @@ export interface Downloads {
   open(file: CachedFile, part?: FileRange): Promise<Buffer | OpenBlob | undefined>;
 }
 
-export function createDownloads(deps: DownloadServices): Downloads {
+export function createDownloads(deps: UploadServices): Downloads {
   const { ledger, blobs, fileCache, clock, log, rules } = deps;
   const lookUps = new Map<string, Promise<CachedFile | undefined>>();
 
@@ -74,7 +70,7 @@ export function createDownloads(deps: DownloadServices): Downloads {
   };
 }
 
-async function readWhole(deps: DownloadServices, upload: Upload, blob: OpenBlob): Promise<Buffer> {
+async function readWhole(deps: UploadServices, upload: Upload, blob: OpenBlob): Promise<Buffer> {
   try {
     const chunks: Uint8Array[] = [];
     for await (const chunk of blob.read(0, blob.size)) chunks.push(chunk);

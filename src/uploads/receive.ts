@@ -5,9 +5,10 @@ import type { ClaimResult } from '../ledger/contract/ledger.ts';
 import { isDownloadable } from '../policy/retention.ts';
 import { claimSigned } from './claim-signed.ts';
 import { isSameBody } from './compare-bytes.ts';
+import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
 import { checkDeclaredBody, storeBody } from './store-body.ts';
-import type { ReceiveServices, UploadRequest } from './upload-request.ts';
+import type { UploadRequest } from './upload-request.ts';
 
 export interface ReceiveResult {
   readonly upload: Upload;
@@ -23,7 +24,7 @@ const ATTEMPTS = 3;
  * Takes the bytes of a slot: resolves when they are stored, durable and can be fetched, else rejects
  * (`Refusal`, or a fault of ours) with nothing left of them; the slot can then be tried again in its time.
  */
-export async function receiveUpload(deps: ReceiveServices, arrival: UploadRequest): Promise<ReceiveResult> {
+export async function receiveUpload(deps: UploadServices, arrival: UploadRequest): Promise<ReceiveResult> {
   let upload: Upload | undefined;
   try {
     const token = randomId();
@@ -39,7 +40,7 @@ export async function receiveUpload(deps: ReceiveServices, arrival: UploadReques
 }
 
 async function settle(
-  deps: ReceiveServices,
+  deps: UploadServices,
   claimed: ClaimResult,
   token: string,
   arrival: UploadRequest,
@@ -57,7 +58,7 @@ async function settle(
 }
 
 function noteRefusal(
-  deps: ReceiveServices,
+  deps: UploadServices,
   { code, message }: Refusal,
   upload: Upload | undefined,
   { endpoint, body }: UploadRequest,
@@ -72,7 +73,7 @@ function noteRefusal(
 }
 
 /** Where another attempt of this process stands in the way and has fallen silent or is just ending, waits for that. */
-async function claim(deps: ReceiveServices, arrival: UploadRequest, token: string): Promise<ClaimResult> {
+async function claim(deps: UploadServices, arrival: UploadRequest, token: string): Promise<ClaimResult> {
   for (let attempt = 1; ; attempt += 1) {
     const claimed = await claimOnce(deps, arrival, token);
     if (claimed.outcome !== 'receiving' || attempt === ATTEMPTS) return claimed;
@@ -81,7 +82,7 @@ async function claim(deps: ReceiveServices, arrival: UploadRequest, token: strin
 }
 
 function claimOnce(
-  deps: ReceiveServices,
+  deps: UploadServices,
   { signed, ...arrival }: UploadRequest,
   token: string,
 ): Promise<ClaimResult> {
@@ -90,7 +91,7 @@ function claimOnce(
 }
 
 /** Is the attempt that held this upload over? An attempt that is alive is left alone. */
-async function outlived(deps: ReceiveServices, id: string): Promise<boolean> {
+async function outlived(deps: UploadServices, id: string): Promise<boolean> {
   const older = deps.transfers.get(id);
   if (!older) return false;
   const { takeoverAfterMs = TAKEOVER_AFTER } = deps;
@@ -103,7 +104,7 @@ async function outlived(deps: ReceiveServices, id: string): Promise<boolean> {
 }
 
 /** The answer to the first attempt may have got lost: the same bytes again are fine for a while. */
-async function repeat(deps: ReceiveServices, upload: Upload, arrival: UploadRequest): Promise<ReceiveResult> {
+async function repeat(deps: UploadServices, upload: Upload, arrival: UploadRequest): Promise<ReceiveResult> {
   const now = deps.clock();
   if (!isDownloadable(deps.rules().retention, upload, now)) throw new Refusal('removed');
   if (now >= repeatEnd(upload, arrival)) throw new Refusal('already_there');
@@ -119,6 +120,6 @@ function repeatEnd({ storedAt, deadline }: Upload, { signed }: UploadRequest): n
   return repeatFor === null || storedAt === null ? deadline : storedAt + repeatFor;
 }
 
-async function isRemoved({ ledger }: ReceiveServices, by: UploadRequest['by']): Promise<boolean> {
+async function isRemoved({ ledger }: UploadServices, by: UploadRequest['by']): Promise<boolean> {
   return 'locator' in by && (await ledger.findRemoval(by.locator)) !== undefined;
 }

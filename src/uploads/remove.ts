@@ -19,7 +19,7 @@ export async function removeUploads(deps: UploadServices, order: RemovalRequest)
   const removed = await deps.ledger.remove({ ...order, now: deps.clock() }).catch((failure: unknown) => {
     throw toStorageRefusal(failure);
   });
-  deps.onRemoved?.(removed);
+  for (const { locator } of removed) deps.fileCache.invalidate(locator);
   for (const upload of removed) {
     deps.log.info(
       { id: upload.id, owner: upload.owner, reason: order.reason, detail: order.detail },

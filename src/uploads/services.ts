@@ -1,31 +1,32 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import type { Upload } from '../base/upload-records.ts';
 import type { BlobStore } from '../blobs/contract.ts';
 import type { Ledger, OldPath } from '../ledger/contract/ledger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { AccessPolicy } from '../policy/access.ts';
 import type { Retention } from '../policy/retention.ts';
+import type { FileCache } from './file-cache.ts';
 import type { FileUrlBuilder } from './links.ts';
+import type { Transfers } from './transfers.ts';
 
-/** The rules of the house as they are at this moment; a reload replaces them whole. */
+/** The configured rules for uploads. A reload replaces the whole object. */
 export interface UploadRules {
   readonly access: AccessPolicy;
   readonly retention: Retention;
   /** Bytes of all owners together; null = no limit. */
   readonly globalQuota: number | null;
-  /** Milliseconds within which a slot's PUT must start. */
+  /** Milliseconds after which a slot can no longer be used. */
   readonly slotTimeout: number;
   readonly typeMismatch: 'refuse' | 'accept';
-  /** How files are fetched; from Porter where nothing else is said. */
+  /** Builds download links; by default `getUrl`, which points at Porter itself. */
   readonly fileUrlBuilder?: FileUrlBuilder;
-  /** JIDs that the config names, by the hex SHA-1 by which ejabberd's links know them. */
+  /** JIDs named in the config, by their hex SHA-1, which is all that ejabberd's links contain. */
   readonly jidsBySha1?: ReadonlyMap<string, string>;
-  /** Where links begin that XMPP servers make, as `oldPaths` of the ledger has those of earlier services. */
+  /** Paths at which links signed by XMPP servers begin; complements `Ledger.oldPaths`. */
   readonly signedPaths?: readonly OldPath[];
 }
 
-/** What every use case of uploads works with; built once by `server/start.ts` and by the commands. */
+/** The services that the upload use cases share. A function takes those it uses: `Pick<UploadServices, …>`. */
 export interface UploadServices {
   readonly ledger: Ledger;
   readonly blobs: BlobStore;
@@ -33,8 +34,11 @@ export interface UploadServices {
   readonly clock: Clock;
   readonly log: Logger;
   readonly metrics: Metrics;
-  /** Names this process in claims and heartbeats. */
+  /** Identifies this process in claims and heartbeats. */
   readonly instance: string;
-  /** Told of what was just removed on purpose, so that no memory of this process serves it any more. */
-  readonly onRemoved?: (removed: readonly Upload[]) => void;
+  /** Uploads in progress in this process; all endpoints share their memory budget. */
+  readonly transfers: Transfers;
+  readonly fileCache: FileCache;
+  /** Milliseconds without data after which a newer attempt replaces an older one; default 3000. */
+  readonly takeoverAfterMs?: number;
 }

@@ -3,7 +3,7 @@ import type { Upload } from '../base/upload-records.ts';
 import { isTypeMismatch } from '../policy/media-type.ts';
 import { releaseClaim } from './release-claim.ts';
 import type { UploadServices } from './services.ts';
-import type { ReceiveServices, SizeCheck, UploadRequest } from './upload-request.ts';
+import type { SizeCheck, UploadRequest } from './upload-request.ts';
 
 /** Does what the sender says fit the slot? `Refusal` where not, before a byte of the body is asked for. */
 export function checkDeclaredBody(
@@ -30,7 +30,7 @@ function sizeMismatch(upload: Pick<Upload, 'size'>, size: number | string): Refu
  * bytes are gone first and then the claim.
  */
 export async function storeBody(
-  deps: ReceiveServices,
+  deps: UploadServices,
   upload: Upload,
   token: string,
   arrival: UploadRequest,
@@ -58,7 +58,7 @@ export async function storeBody(
 }
 
 /** Checks, then bytes. A failed `put` leaves nothing behind. */
-function takeBytes(deps: ReceiveServices, upload: Upload, arrival: UploadRequest): Promise<number> {
+function takeBytes(deps: UploadServices, upload: Upload, arrival: UploadRequest): Promise<number> {
   checkDeclaredBody(deps, upload, arrival);
   arrival.body.accept();
   const batches = arrival.body.batches(deps.transfers.memory, exactSize(upload));
@@ -77,7 +77,7 @@ export function exactSize(upload: Upload): SizeCheck {
  * The moment from which the file can be fetched. Where the ledger fails in the middle of it, it is asked what it
  * has done; where it cannot say, bytes that may be somebody's file are left alone (fsck finds them).
  */
-async function commit(deps: ReceiveServices, upload: Upload, token: string, size: number): Promise<Upload> {
+async function commit(deps: UploadServices, upload: Upload, token: string, size: number): Promise<Upload> {
   const now = deps.clock();
   const stored: Upload = { ...upload, state: 'stored', size, storedAt: now };
   let fault: unknown;

@@ -1,63 +1,80 @@
 import type { Endpoint } from '../base/upload-records.ts';
 import type { ClaimParams } from '../ledger/contract/ledger.ts';
-import type { SignedUpload } from './claim-signed.ts';
-import type { UploadServices } from './services.ts';
-import type { Transfers } from './transfers.ts';
 
-export interface ReceiveServices extends UploadServices {
-  /** `createTransfers()`, one for the process: uploads of all doors share its memory. */
-  readonly transfers: Transfers;
-  /** Milliseconds of silence after which a newer attempt at the same upload takes the place of an older one. */
-  readonly takeoverAfterMs?: number;
-}
-
-/** Somebody fills a slot: how it is found, and what its sender says of the bytes. */
+/** A request that uploads a file: how its slot is found, and what the sender declares about the body. */
 export interface UploadRequest {
   readonly by: ClaimParams['by'];
-  /** Where it came in; a slot that is found counts at its own door. */
+  /** Where the request came in. Metrics and logs use the slot's own endpoint once the slot is known. */
   readonly endpoint: Endpoint;
-  /** Bytes; null where the sender does not know yet. */
+  /** Bytes; null if the sender does not know yet. */
   readonly size: number | null;
-  /** Null or empty where none was said. */
+  /** Null or empty if the sender declares none. */
   readonly type: string | null;
   readonly body: UploadBody;
-  /** Where an XMPP server has granted the upload, and `by` is its locator: the PUT reserves it too. */
+  /** Set if an XMPP server granted the upload. Then `by` is its locator, and this request also reserves it. */
   readonly signed?: SignedUpload;
 }
 
-/** How bodies flow, so that all of them together keep to their memory. */
+/** Limits the memory that all bodies in progress hold together. */
 export interface MemoryBudget {
-  /** Bytes that one body gathers before it hands them over. */
+  /** Bytes that one body collects before it hands them over. */
   batchSize(): number;
-  /** Are there so many that each hands over what it has only when it is its turn? */
+  /** True if there are so many bodies that each needs a turn (`acquire`) before it hands a batch over. */
   isOverBudget(): boolean;
-  /** Calls `run` when it is the caller's turn, in the order of asking; every turn is ended by one `leave`. */
+  /** Calls `run` when the caller's turn comes, first come, first served. Every turn ends with one `release`. */
   acquire(run: () => void): void;
   release(): void;
 }
 
-/** Looks at the count of bytes as they come and once at their end; an error ends the body. */
+/** Called with the byte count after each chunk and once at the end. A returned error ends the body. */
 export type SizeCheck = (received: number, ended: boolean) => Error | undefined;
 
 /**
- * The bytes of an upload as they come in, whatever brings them. The use cases pull; the carrier (a request, a
- * part of a form) holds its sender back meanwhile.
+ * The bytes of an upload as they arrive. The use cases pull; the carrier (an HTTP request or a part of a form)
+ * holds its sender back meanwhile.
  */
 export interface UploadBody {
-  /** All checks have passed: the sender, if it waits for that, may go on. Called at most once. */
+  /** Reports that all checks have passed. Sends `100 Continue` if the sender waits for it. Called at most once. */
   accept(): void;
   /**
-   * The bytes in batches of about `batchSize` bytes, the last one smaller; called at most once. A batch is the
-   * caller's until it asks for the next, which is gathered meanwhile. Fails with a `Refusal` where the sender breaks off or
-   * stands still, with the error of the check, or with the reason given to `abort`.
+   * Yields the bytes in batches of about `batchSize` bytes, the last one smaller. Called at most once. A batch
+   * belongs to the caller until it asks for the next one, which is collected meanwhile. Fails with a `Refusal` if
+   * the sender disconnects or stalls, with the error of the check, or with the reason passed to `abort`.
    */
-  batches(pace: MemoryBudget, check: SizeCheck): AsyncIterable<readonly Uint8Array[]>;
+  batches(budget: MemoryBudget, check: SizeCheck): AsyncIterable<readonly Uint8Array[]>;
   /** Ends the body: `batches` fails with this reason. */
   abort(reason: Error): void;
-  /** Bytes that have come so far. */
+  /** Bytes received so far. */
   readonly received: number;
-  /** Has the last byte come? */
+  /** True once the last byte has arrived. */
   readonly isComplete: boolean;
-  /** Milliseconds for which the sender has been silent; 0 while it is being held back. */
+  /** Milliseconds since the sender last sent anything; 0 while it is being held back. */
   idleFor(): number;
+}
+
+/**
+ * The uploader as far as the XMPP server names it: a JID; the hex SHA-1 of a JID, whose access rule and quotas
+ * apply if Porter knows the JID; or anonymous.
+ */
+export type Uploader = { readonly jid: string } | { readonly sha1: string } | 'anonymous';
+
+/** An upload granted by an XMPP server. Porter learns about it only with its PUT. */
+export interface SignedUpload {
+  readonly locator: string;
+  readonly uploader: Uploader;
+  readonly name: string;
+  /** Bytes. */
+  readonly size: number;
+  /** The media type to serve the file with. */
+  readonly type: string;
+  /** The endpoint's limit for one file, in bytes; null = any size. */
+  readonly maxFileSize: number | null;
+  /** The endpoint's limit for all files of a user whose JID is unknown, in bytes; null = any size. */
+  readonly maxTotalSize: number | null;
+  /** The PUT must start before this time; ms since 1970. */
+  readonly deadline: number;
+  /** Milliseconds after storing during which the same bytes may be sent again; null = until the deadline. */
+  readonly repeatForMs: number | null;
+  /** When the file expires, ms since 1970; null = as `retention` says. */
+  readonly expiresAt: number | null;
 }

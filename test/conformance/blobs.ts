@@ -251,9 +251,9 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
         'ab/.bin',
         'ab/x\0.bin',
       ]) {
-        await assert.rejects(blobs.open(key), { name: 'BlobFault' }, key);
-        await assert.rejects(blobs.put(key, toBatches([[Buffer.from('x')]])), { name: 'BlobFault' }, key);
-        await assert.rejects(blobs.remove([key]), { name: 'BlobFault' }, key);
+        await assert.rejects(blobs.open(key), { name: 'BlobError' }, key);
+        await assert.rejects(blobs.put(key, toBatches([[Buffer.from('x')]])), { name: 'BlobError' }, key);
+        await assert.rejects(blobs.remove([key]), { name: 'BlobError' }, key);
       }
     });
 

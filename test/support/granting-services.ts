@@ -3,7 +3,9 @@ import type { BlobStore } from '../../src/blobs/contract.ts';
 import type { Ledger, Reservation, ReserveResult } from '../../src/ledger/contract/ledger.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { type AccessRule, compileAccessRules } from '../../src/policy/access.ts';
+import { createFileCache } from '../../src/uploads/file-cache.ts';
 import type { UploadRules, UploadServices } from '../../src/uploads/services.ts';
+import { createTransfers } from '../../src/uploads/transfers.ts';
 
 /** Rules that keep everything for ever and let the given rules decide who may upload. */
 export function uploadRules(access: readonly AccessRule[], more: Partial<UploadRules> = {}): UploadRules {
@@ -40,6 +42,8 @@ export function createGrantingServices(
     log: createLog({ level: 'silent', format: 'json' }),
     metrics: createMetrics(),
     instance: 'test',
+    transfers: createTransfers(),
+    fileCache: createFileCache(),
   };
   return { deps, reserved };
 }

@@ -9,7 +9,6 @@ import type { Ledger } from '../../src/ledger/contract/ledger.ts';
 import { createFileCache, type FileCache } from '../../src/uploads/file-cache.ts';
 import type { GrantedSlot, SlotRequest } from '../../src/uploads/grant-slot.ts';
 import { getUrl, putUrl } from '../../src/uploads/links.ts';
-import { createTransfers } from '../../src/uploads/transfers.ts';
 import { sendRequest, type TestResponse } from './http.ts';
 import { openTestServices, type TestServices } from './test-services.ts';
 
@@ -66,11 +65,7 @@ export async function startTestFileServer(
     ledger: options.ledger?.(house.services.ledger) ?? house.services.ledger,
     blobs: options.blobs?.(house.services.blobs) ?? house.services.blobs,
     settings: () => settings,
-    transfers: createTransfers(),
     fileCache,
-    onRemoved: (removed) => {
-      for (const { locator } of removed) fileCache.invalidate(locator);
-    },
     endpoints: options.endpoints?.(house.services) ?? [],
     delivery: options.delivery,
     ...(takeoverAfterMs !== undefined && { takeoverAfterMs }),

@@ -13,8 +13,6 @@ import type {
 } from '../../src/messages/delivery/message-sender.ts';
 import type { MessageRules, TokenRule } from '../../src/messages/message-services.ts';
 import { createOutbox } from '../../src/messages/queue/outbox.ts';
-import { createFileCache } from '../../src/uploads/file-cache.ts';
-import { createTransfers } from '../../src/uploads/transfers.ts';
 import type { TestRequest, TestResponse } from './http.ts';
 import { serveEndpoints } from './serve-endpoints.ts';
 import { access, openTestServices, type TestServices } from './test-services.ts';
@@ -95,7 +93,7 @@ export async function startTestMessageServer(
     },
     componentSender: speakerOf,
   };
-  const deps = { ...house.services, transfers: createTransfers(), senders, messageRules: () => rules };
+  const deps = { ...house.services, senders, messageRules: () => rules };
   const settings = { trustedProxies: createAddressMatcher([]), idleTimeoutMs: idleTimeoutMs };
   const endpointDeps: MessageEndpointServices = {
     ...deps,
@@ -104,7 +102,6 @@ export async function startTestMessageServer(
   };
   const data = createFileServer({
     ...deps,
-    fileCache: createFileCache(),
     settings: () => ({ idleTimeoutMs, inlineTypes: ['image/*'], downloadHeaders: {} }),
   });
   const { port, request } = await serveEndpoints(t, deps, [messageEndpoint(endpointDeps, '/msg/')], data);

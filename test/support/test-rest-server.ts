@@ -12,7 +12,6 @@ import type {
 } from '../../src/messages/delivery/message-sender.ts';
 import type { MessageRules, TokenRule } from '../../src/messages/message-services.ts';
 import { createRoomNicks } from '../../src/messages/rest/room-nicks.ts';
-import { createTransfers } from '../../src/uploads/transfers.ts';
 import { createLoginThrottle } from '../../src/xmpp/client/login-throttle.ts';
 import { createGrantingServices, uploadRules } from './granting-services.ts';
 import type { TestRequest, TestResponse } from './http.ts';
@@ -106,7 +105,6 @@ export async function startTestRestServer(
     {
       ...deps,
       ledger: ledger as Ledger,
-      transfers: createTransfers(),
       senders,
       messageRules: () => rules,
       roomNicks: createRoomNicks(),

@@ -9,8 +9,10 @@ import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { type AccessRule, allowAllRule, compileAccessRules } from '../../src/policy/access.ts';
 import type { Retention } from '../../src/policy/retention.ts';
+import { createFileCache } from '../../src/uploads/file-cache.ts';
 import { type GrantedSlot, grantSlot, type SlotRequest } from '../../src/uploads/grant-slot.ts';
 import type { UploadRules, UploadServices } from '../../src/uploads/services.ts';
+import { createTransfers } from '../../src/uploads/transfers.ts';
 
 export const MINUTE = 60_000;
 export const DAY = 24 * 60 * MINUTE;
@@ -61,6 +63,8 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
     log: createLog({ level: 'silent', format: 'json' }),
     metrics: createMetrics(),
     instance: 'test',
+    transfers: createTransfers(),
+    fileCache: createFileCache(),
   };
   const requestSlot = (request: Partial<SlotRequest> = {}) =>
     grantSlot(services, {

@@ -3,7 +3,7 @@ import { BlobError, type BlobErrorKind } from '../contract.ts';
 
 /**
  * The few system calls that a blob needs, on plain descriptors: each is one trip to the thread pool, and none
- * leaves a handle to the garbage collector. Every failure is a `BlobFault`.
+ * leaves a handle to the garbage collector. Every failure is a `BlobError`.
  */
 
 const KINDS: Readonly<Record<string, BlobErrorKind>> = {

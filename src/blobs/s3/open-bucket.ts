@@ -3,7 +3,7 @@ import { BlobError, type BlobErrorKind } from '../contract.ts';
 import type { S3Clients, S3Location } from './client.ts';
 import { parseSdkError, toS3BlobError } from './s3-error.ts';
 
-/** Looks whether the bucket can be used; makes it first where that is wanted. @throws BlobFault in words for an admin */
+/** Looks whether the bucket can be used; makes it first where that is wanted. @throws BlobError in words for an admin */
 export async function openBucket(clients: S3Clients, place: S3Location, create: boolean): Promise<void> {
   try {
     await look(clients, place).catch(async (cause) => {

@@ -30,7 +30,7 @@ const PROVEN_FOR = 60_000;
 
 /**
  * Blobs as objects `prefix/ab/<id>.<ext>` of a bucket. Objects with other names are not ours and are left alone.
- * @throws BlobFault where the bucket cannot be used, in words for an admin
+ * @throws BlobError where the bucket cannot be used, in words for an admin
  */
 export async function openS3Blobs(options: S3BlobsOptions): Promise<BlobStore> {
   const { bucket, prefix, create, partSizeBytes = 8 * MIB, writeMemoryBytes = 64 * MIB } = options;

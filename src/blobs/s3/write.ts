@@ -21,7 +21,7 @@ const MIB = 1024 * 1024;
 
 /**
  * Writes an object and resolves with its bytes. Parts are gathered in memory, and sent when they are whole, as long as
- * there is room; beyond it, where the size is known, bytes flow through as they come. @throws BlobFault
+ * there is room; beyond it, where the size is known, bytes flow through as they come. @throws BlobError
  */
 export async function writeObject(
   deps: S3WriteOptions,

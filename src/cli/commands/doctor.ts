@@ -15,7 +15,9 @@ import { runChecks } from '../../doctor/run-checks.ts';
 import { createMetrics } from '../../metrics/metrics.ts';
 import { toUploadRules } from '../../server/settings.ts';
 import { openStores, type Stores } from '../../server/stores.ts';
+import { createFileCache } from '../../uploads/file-cache.ts';
 import type { UploadServices } from '../../uploads/services.ts';
+import { createTransfers } from '../../uploads/transfers.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, formatErrorMessage } from '../lib/command-error.ts';
 import { findConfigFile, loadCommandConfig } from '../lib/config-file.ts';
@@ -92,6 +94,8 @@ function depsOf(stores: Stores, config: Config): UploadServices {
     log,
     metrics: createMetrics(),
     instance: randomId(),
+    transfers: createTransfers(),
+    fileCache: createFileCache(),
   };
 }
 

@@ -7,7 +7,9 @@ import type { Config } from '../../config/load.ts';
 import { createMetrics } from '../../metrics/metrics.ts';
 import { toUploadRules } from '../../server/settings.ts';
 import { openStores } from '../../server/stores.ts';
+import { createFileCache } from '../../uploads/file-cache.ts';
 import type { UploadServices } from '../../uploads/services.ts';
+import { createTransfers } from '../../uploads/transfers.ts';
 import type { CommandContext } from './command-context.ts';
 import { CommandError } from './command-error.ts';
 import { loadCommandConfig } from './config-file.ts';
@@ -25,7 +27,8 @@ export async function withRuntime(
   const rules = toUploadRules(config);
   try {
     const deps = { ...stores, rules: () => rules, clock: systemClock, log, metrics: createMetrics() };
-    await work({ ...deps, instance: randomId() }, config);
+    const caches = { transfers: createTransfers(), fileCache: createFileCache() };
+    await work({ ...deps, ...caches, instance: randomId() }, config);
   } finally {
     await stores.close();
   }

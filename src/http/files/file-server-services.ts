@@ -1,5 +1,4 @@
-import type { FileCache } from '../../uploads/file-cache.ts';
-import type { ReceiveServices } from '../../uploads/upload-request.ts';
+import type { UploadServices } from '../../uploads/services.ts';
 import type { FileEndpoint } from './file-endpoint.ts';
 import type { PresignedLinks } from './presigned-links.ts';
 import type { WebServerDelivery } from './web-server-delivery.ts';
@@ -14,11 +13,9 @@ export interface FileServerSettings {
   readonly downloadHeaders: Readonly<Record<string, string>>;
 }
 
-export interface FileServerServices extends ReceiveServices {
+export interface FileServerServices extends UploadServices {
   /** Asked at every request; the same object as long as nothing has changed. */
   readonly settings: () => FileServerSettings;
-  /** `createFileCache()`, one for the process: tell it of every removal (`forget`). */
-  readonly fileCache: FileCache;
   /** Who sends the bytes of files, where it is not Porter. */
   readonly delivery?: WebServerDelivery | undefined;
   /** Where files can be fetched from their store, past Porter. */

@@ -3,9 +3,9 @@ import { Refusal } from '../../base/errors.ts';
 import { mediaTypesForName } from '../../policy/guess-media-type.ts';
 import { parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import { parseSignedPath, type SignedPath, signedLocator } from '../../policy/signed-path.ts';
-import type { SignedUpload, Uploader } from '../../uploads/claim-signed.ts';
 import { locatorForSubpath } from '../../uploads/old-links.ts';
 import type { UploadServices } from '../../uploads/services.ts';
+import type { SignedUpload, Uploader } from '../../uploads/upload-request.ts';
 import {
   contentTypeOrNull,
   type EndpointTarget,
@@ -102,7 +102,7 @@ function servedType(signed: string, own: string | null, name: string): string {
 /** ejabberd's links begin with the hash of the user's JID (FIELD 5.5). */
 function uploaderIn({ segments }: SignedPath): Uploader {
   const [first = ''] = segments;
-  return segments.length === 3 && /^[0-9a-f]{40}$/i.test(first) ? { sha1: first.toLowerCase() } : 'nobody';
+  return segments.length === 3 && /^[0-9a-f]{40}$/i.test(first) ? { sha1: first.toLowerCase() } : 'anonymous';
 }
 
 /** The path of a PUT or DELETE; what can't be one was signed by nobody. */

@@ -3,9 +3,9 @@ import { Refusal } from '../../base/errors.ts';
 import { parseBareJid } from '../../base/jid.ts';
 import { parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import { parseSignedPath, signedLocator } from '../../policy/signed-path.ts';
-import type { SignedUpload } from '../../uploads/claim-signed.ts';
 import { locatorForSubpath } from '../../uploads/old-links.ts';
 import type { UploadServices } from '../../uploads/services.ts';
+import type { SignedUpload } from '../../uploads/upload-request.ts';
 import { parseBearerToken } from '../common/authorization.ts';
 import {
   contentLengthOrNull,

@@ -72,23 +72,23 @@ describe('a sweep', () => {
     const house = await openTestServices(t);
     const old = await house.upload();
     house.advance(30 * DAY);
-    const tidied: number[] = [];
-    const tidy = async (before: number) => {
-      tidied.push(before);
-      if (tidied.length === 1) throw new BlobError('denied', 'S3 refuses.');
+    const cutoffs: number[] = [];
+    const removeAbandonedWrites = async (before: number) => {
+      cutoffs.push(before);
+      if (cutoffs.length === 1) throw new BlobError('denied', 'S3 refuses.');
       return 1;
     };
-    const deps = { ...house.services, blobs: { ...house.services.blobs, tidy } };
-    await assert.rejects(runSweep(deps, KEEP), { name: 'BlobFault', kind: 'denied' });
+    const deps = { ...house.services, blobs: { ...house.services.blobs, removeAbandonedWrites } };
+    await assert.rejects(runSweep(deps, KEEP), { name: 'BlobError', kind: 'denied' });
     assert.equal((await deps.ledger.findRemoval(old.id))?.reason, 'expired');
     assert.equal(await blobCount(house), 0);
     const swept = await deps.metrics.registry.getSingleMetricAsString('porter_sweep_seconds');
     assert.match(swept, /^porter_sweep_seconds_count 1$/m);
     house.advance(DAY);
     await runSweep(deps, KEEP);
-    assert.deepEqual(tidied, [house.services.clock() - 2 * DAY, house.services.clock() - DAY]);
+    assert.deepEqual(cutoffs, [house.services.clock() - 2 * DAY, house.services.clock() - DAY]);
     await runSweep(deps, { ...KEEP, dryRun: true });
-    assert.equal(tidied.length, 2, 'a trial run changes nothing');
+    assert.equal(cutoffs.length, 2, 'a trial run changes nothing');
   });
 
   test('leaves each owner what the soft quota says, the oldest going first', async (t) => {

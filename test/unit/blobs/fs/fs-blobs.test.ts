@@ -32,7 +32,7 @@ describe('blobs in a folder', () => {
     await symlink(join(root, 'secret'), join(root, key));
     const blobs = openFsBlobs({ root, sync: false });
     assert.deepEqual(await listKeys(blobs), []);
-    await assert.rejects(blobs.open(key), { name: 'BlobFault' });
+    await assert.rejects(blobs.open(key), { name: 'BlobError' });
   });
 
   test('that are meant for a web server are never seen before they are whole', async (t) => {
@@ -83,7 +83,7 @@ describe('blobs in a folder', () => {
     const blobs = openFsBlobs({ root, sync: false });
     await rm(root, { recursive: true });
     await assert.rejects(blobs.checkWritable(), (fault: Error) => {
-      assert.equal(fault.name, 'BlobFault');
+      assert.equal(fault.name, 'BlobError');
       assert.ok(!fault.message.includes(root));
       return true;
     });

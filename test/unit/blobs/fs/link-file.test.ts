@@ -76,9 +76,9 @@ describe('a file that the store takes in', () => {
     assert.equal(await blobs.linkFile?.(KEY, join(folder, 'hard')), 9);
     for (const name of ['symbolic', 'nothing', '.']) {
       await assert.rejects(async () => blobs.linkFile?.('ab/other.jpg', join(folder, name)), {
-        name: 'BlobFault',
+        name: 'BlobError',
       });
     }
-    await assert.rejects(async () => blobs.linkFile?.('../outside', source), { name: 'BlobFault' });
+    await assert.rejects(async () => blobs.linkFile?.('../outside', source), { name: 'BlobError' });
   });
 });

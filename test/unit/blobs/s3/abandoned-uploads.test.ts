@@ -82,7 +82,7 @@ describe('writes to S3 that broke off', () => {
       const { tidy, left } = await withUnfinished(t, writes, (what) =>
         refuses && what === failing ? [403, 'AccessDenied'] : undefined,
       );
-      await assert.rejects(async () => tidy(), { name: 'BlobFault' }, failing);
+      await assert.rejects(async () => tidy(), { name: 'BlobError' }, failing);
       assert.equal(left().length, 5, failing);
       refuses = false;
       assert.equal(await tidy(), 3, failing);

@@ -59,9 +59,9 @@ describe('blobs on an S3 that misbehaves', () => {
   test('a bucket that is gone does not look like a file that is gone', async (t) => {
     const s3 = await startFakeS3(t, (_, response) => response.writeHead(404).end());
     const blobs = await s3.open();
-    await assert.rejects(blobs.size(KEY), { name: 'BlobFault' });
+    await assert.rejects(blobs.size(KEY), { name: 'BlobError' });
     const other = await startFakeS3(t, (_, response) => sendS3Error(response, 404, 'NoSuchBucket'));
-    await assert.rejects((await other.open()).open(KEY), { name: 'BlobFault', kind: 'missing' });
+    await assert.rejects((await other.open()).open(KEY), { name: 'BlobError', kind: 'missing' });
   });
 
   test('a write whose answer was lost counts as done where its very bytes lie there', async (t) => {
@@ -88,7 +88,7 @@ describe('blobs on an S3 that misbehaves', () => {
     });
     const blobs = await s3.open({ writeMemoryBytes: 0 });
     await assert.rejects(blobs.put(KEY, inOne(Buffer.from('hello')), 5), {
-      name: 'BlobFault',
+      name: 'BlobError',
       kind: 'failed',
     });
   });
@@ -100,7 +100,7 @@ describe('blobs on an S3 that misbehaves', () => {
       yield [Buffer.alloc(1000)];
       await new Promise(() => {});
     }
-    await assert.rejects(blobs.put(KEY, endless(), 5000), { name: 'BlobFault', kind: 'full' });
+    await assert.rejects(blobs.put(KEY, endless(), 5000), { name: 'BlobError', kind: 'full' });
   });
 
   test('a source that says another size than it has stores nothing', async (t) => {
@@ -115,7 +115,7 @@ describe('blobs on an S3 that misbehaves', () => {
           });
         });
         const blobs = await s3.open({ writeMemoryBytes });
-        await assert.rejects(blobs.put(KEY, inOne(Buffer.from('hello')), size), { name: 'BlobFault' });
+        await assert.rejects(blobs.put(KEY, inOne(Buffer.from('hello')), size), { name: 'BlobError' });
         assert.equal(isWhole, false);
       }
     }
