@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { type HttpResponse, httpRequest } from '../test/real/support/http-client.ts';
+import { type HttpResponse, httpRequest } from '../test/support/http.ts';
 import { FILE_TYPE, type FileServer } from './servers/file-server.ts';
 
 const SIZE = 10_240;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { httpRequest } from '../../test/real/support/http-client.ts';
+import { httpRequest } from '../../test/support/http.ts';
 import type { BenchEnvironment } from '../environment.ts';
 import type { FileServer } from '../servers/file-server.ts';
 

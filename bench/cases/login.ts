@@ -1,5 +1,5 @@
 import { randomId } from '../../src/base/ids.ts';
-import { httpRequest } from '../../test/real/support/http-client.ts';
+import { httpRequest } from '../../test/support/http.ts';
 import type { BenchEnvironment } from '../environment.ts';
 import { MessageCounter } from '../load/inbox.ts';
 import { type Candidate, measureRounds, toCandidate } from '../rounds.ts';

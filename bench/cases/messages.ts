@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { httpRequest } from '../../test/real/support/http-client.ts';
+import { httpRequest } from '../../test/support/http.ts';
 import type { BenchEnvironment } from '../environment.ts';
 import { MessageCounter } from '../load/inbox.ts';
 import { wrk } from '../load/wrk.ts';

@@ -1,8 +1,8 @@
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startErlangNode } from '../../test/real/peers/ejabberd.ts';
-import { httpRequest } from '../../test/real/support/http-client.ts';
 import { freePorts } from '../../test/real/support/ports.ts';
+import { httpRequest } from '../../test/support/http.ts';
 import type { FileServer } from './file-server.ts';
 import {
   COMPONENT,

@@ -4,8 +4,8 @@ import { Refusal } from '../../src/base/errors.ts';
 import type { MessageSender } from '../../src/messages/delivery/message-sender.ts';
 import { type ComponentSenders, createComponentSenders } from '../../src/xmpp/component/component-senders.ts';
 import type { FakeComponentStream } from './fake-component-server.ts';
-import { waitUntil } from './raw-connection.ts';
 import { JID, type TestComponent, type TestComponentOptions, withTestComponent } from './test-component.ts';
+import { waitUntil } from './wait-until.ts';
 
 export const ALERTS = `alerts@${JID}`;
 export const JULIET = 'juliet@montague.tld';

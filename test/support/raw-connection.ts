@@ -61,14 +61,3 @@ export class RawConnection {
     });
   }
 }
-
-const PATIENCE = 60_000;
-
-/** Waits for something that comes by itself; a test that waits in vain fails with what it waited for. */
-export async function waitUntil(condition: () => boolean | Promise<boolean>): Promise<void> {
-  const end = performance.now() + PATIENCE;
-  while (!(await condition())) {
-    if (performance.now() > end) assert.fail(`this never came true: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}

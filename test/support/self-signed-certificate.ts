@@ -1,14 +1,38 @@
 import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 
-/** A self-made certificate and its key, PEM, for any of the names (DNS names and IPv4 addresses). */
+/** A self-signed certificate and its private key, PEM. */
 export interface TestCertificate {
   readonly cert: string;
   readonly key: string;
 }
 
+/** Paths of PEM files. */
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** Writes a self-signed certificate for these domains and 127.0.0.1 into a folder. */
+export async function writeCertificate(
+  folder: string,
+  domains: readonly string[],
+): Promise<CertificateFiles> {
+  const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+  const { cert, key } = createSelfSigned([...domains, '127.0.0.1']);
+  // Servers read the files under another user id.
+  await writeFile(files.cert, cert, { mode: 0o644 });
+  await writeFile(files.key, key, { mode: 0o644 });
+  return files;
+}
+
 const DAY = 86_400_000;
 
-/** X.509 v3 on P-256, put together by hand so that no test needs a program for it. */
+/**
+ * Creates a certificate for DNS names and IPv4 addresses: X.509 v3 on P-256, encoded by hand so that tests need no
+ * openssl.
+ */
 export function createSelfSigned(
   names: readonly string[],
   notAfter = Date.now() + 30 * DAY,
@@ -47,14 +71,14 @@ const VERSION_3 = der(0x02, Buffer.from([2]));
 const TRUE = der(0x01, Buffer.from([0xff]));
 const ECDSA_SHA256 = seq(oid('2a8648ce3d040302'));
 
-/** 63 random bits: positive, and never with a byte too many. */
+/** 63 random bits: a positive integer in its shortest DER encoding. */
 function serial(): Buffer {
   const content = randomBytes(8);
   content[0] = ((content[0] ?? 0) & 0x7f) | 0x40;
   return der(0x02, content);
 }
 
-/** UTCTime, right until 2049. */
+/** UTCTime, valid until 2049. */
 function time(ms: number): Buffer {
   return der(0x17, Buffer.from(`${new Date(ms).toISOString().slice(2, 19).replace(/[-:T]/g, '')}Z`));
 }

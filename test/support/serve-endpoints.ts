@@ -2,11 +2,11 @@ import type { TestContext } from 'node:test';
 import type { FastifyPluginAsync } from 'fastify';
 import { type DataPlane, HttpServer } from '../../src/http/listener/http-server.ts';
 import { createRouter, type RouterServices } from '../../src/http/listener/router.ts';
-import { sendRequest, type TestRequest, type TestResponse } from './http.ts';
+import { type HttpResponse, sendRequest, type TestRequest } from './http.ts';
 
 export interface ServedEndpoints {
   readonly port: number;
-  request(path: string, options?: TestRequest): Promise<TestResponse>;
+  request(path: string, options?: TestRequest): Promise<HttpResponse>;
 }
 
 const noFiles = { owns: () => false, handle: () => undefined, handleContinue: () => undefined };

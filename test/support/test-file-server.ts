@@ -9,7 +9,7 @@ import type { Ledger } from '../../src/ledger/contract/ledger.ts';
 import { createFileCache, type FileCache } from '../../src/uploads/file-cache.ts';
 import type { GrantedSlot, SlotRequest } from '../../src/uploads/grant-slot.ts';
 import { getUrl, putUrl } from '../../src/uploads/links.ts';
-import { sendRequest, type TestResponse } from './http.ts';
+import { type HttpResponse, sendRequest } from './http.ts';
 import { openTestServices, type TestServices } from './test-services.ts';
 
 export interface TestFileServerOptions {
@@ -43,8 +43,8 @@ export interface TestFileServer extends TestServices {
   grantSlot(request?: Partial<SlotRequest>): Promise<TestSlot>;
   /** A stored file of these bytes. */
   storeFile(body: string | Buffer, request?: Partial<SlotRequest>): Promise<TestSlot>;
-  put(grantSlot: TestSlot, body: string | Buffer, headers?: Record<string, string>): Promise<TestResponse>;
-  get(path: string, headers?: Record<string, string>, method?: string): Promise<TestResponse>;
+  put(grantSlot: TestSlot, body: string | Buffer, headers?: Record<string, string>): Promise<HttpResponse>;
+  get(path: string, headers?: Record<string, string>, method?: string): Promise<HttpResponse>;
 }
 
 export async function startTestFileServer(

@@ -13,7 +13,7 @@ import type {
 } from '../../src/messages/delivery/message-sender.ts';
 import type { MessageRules, TokenRule } from '../../src/messages/message-services.ts';
 import { createOutbox } from '../../src/messages/queue/outbox.ts';
-import type { TestRequest, TestResponse } from './http.ts';
+import type { HttpResponse, TestRequest } from './http.ts';
 import { serveEndpoints } from './serve-endpoints.ts';
 import { access, openTestServices, type TestServices } from './test-services.ts';
 
@@ -51,8 +51,8 @@ export interface TestMessageServer extends TestServices {
   onDeliver(work: (delivered: DeliveredMessage) => void | Promise<void>): void;
   changeRules(change: Partial<MessageRules>): void;
   /** `POST /msg/…` as Romeo, unless the headers say otherwise. */
-  post(path: string, body: string | Buffer, headers?: Record<string, string>): Promise<TestResponse>;
-  request(path: string, options?: TestRequest): Promise<TestResponse>;
+  post(path: string, body: string | Buffer, headers?: Record<string, string>): Promise<HttpResponse>;
+  request(path: string, options?: TestRequest): Promise<HttpResponse>;
 }
 
 export async function startTestMessageServer(

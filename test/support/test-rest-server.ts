@@ -14,7 +14,7 @@ import type { MessageRules, TokenRule } from '../../src/messages/message-service
 import { createRoomNicks } from '../../src/messages/rest/room-nicks.ts';
 import { createLoginThrottle } from '../../src/xmpp/client/login-throttle.ts';
 import { createGrantingServices, uploadRules } from './granting-services.ts';
-import type { TestRequest, TestResponse } from './http.ts';
+import type { HttpResponse, TestRequest } from './http.ts';
 import { serveEndpoints } from './serve-endpoints.ts';
 
 /** What went over XMPP, as it would have stood on the wire. */
@@ -27,7 +27,7 @@ export interface SentStanza {
 }
 
 export interface TestRestServer {
-  request(path: string, options?: TestRequest): Promise<TestResponse>;
+  request(path: string, options?: TestRequest): Promise<HttpResponse>;
   readonly sentStanzas: SentStanza[];
   readonly logins: AccountLogin[];
   readonly port: number;

@@ -6,7 +6,7 @@ import {
   externalEndpoint,
 } from '../../src/http/signed-links/external-endpoint.ts';
 import { fileShareEndpoint } from '../../src/http/signed-links/file-share-endpoint.ts';
-import { sendRequest, type TestRequest, type TestResponse } from './http.ts';
+import { type HttpResponse, sendRequest, type TestRequest } from './http.ts';
 import { startTestFileServer, type TestFileServer, type TestFileServerOptions } from './test-file-server.ts';
 
 export const SECRET = 'secret string';
@@ -49,24 +49,24 @@ export function jwt(claims: object, secret = SECRET): string {
 export interface TestSignedLinksServer extends TestFileServer {
   /** Seconds since 1970, by the clock of the house. */
   readonly now: () => number;
-  request(path: string, options?: TestRequest): Promise<TestResponse>;
+  request(path: string, options?: TestRequest): Promise<HttpResponse>;
   changeExternal(change: Partial<ExternalEndpointSettings>): void;
   /** PUT through the HMAC door with a signature `v`. */
-  putV(path: string, body: string | Buffer, headers?: Record<string, string>): Promise<TestResponse>;
+  putV(path: string, body: string | Buffer, headers?: Record<string, string>): Promise<HttpResponse>;
   /** PUT through the HMAC door with a signature `v2` of this type. */
   putV2(
     path: string,
     body: string | Buffer,
     signed: string,
     headers?: Record<string, string>,
-  ): Promise<TestResponse>;
+  ): Promise<HttpResponse>;
   /** PUT through the JWT door; the claims fit the body unless they are given. */
   putFileShare(
     path: string,
     body: string | Buffer,
     claims?: Claims,
     headers?: Record<string, string>,
-  ): Promise<TestResponse>;
+  ): Promise<HttpResponse>;
   /** A token whose claims fit a link. */
   token(path: string, size: number, claims?: Claims): string;
   changeFileShareSecrets(secrets: readonly string[]): void;

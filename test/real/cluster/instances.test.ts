@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { httpRequest } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
 import { startS3 } from '../peers/s3.ts';
-import { httpRequest } from '../support/http-client.ts';
 import { type PorterProcess, runPorter } from '../support/porter-process.ts';
 import { getSlot, type Slot, sendSlotRequest, uploadFile } from '../support/slots.ts';
 import {
@@ -15,7 +15,8 @@ import {
   startInstances,
   startLoadBalanced,
 } from './start-instances.ts';
-import { assertAllReadable, readLog, startUploadTraffic } from './worker-log.ts';
+import { assertAllReadable, startUploadTraffic } from './upload-traffic.ts';
+import { readLog } from './worker-log.ts';
 
 describe('several instances at one PostgreSQL and one folder', { skip: needs('postgresql') }, () => {
   let postgres: PostgresServer;

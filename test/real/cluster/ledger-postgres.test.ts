@@ -8,9 +8,9 @@ import type { Queryable } from '../../../src/ledger/sql/database.ts';
 import { reserveSlot } from '../../../src/ledger/sql/reserve.ts';
 import { createLedger } from '../../../src/ledger/sql/sql-ledger.ts';
 import { checkCounters, issue, JULIET, NOW, reservation, store } from '../../conformance/ledger/fixture.ts';
+import { httpRequest } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
-import { httpRequest } from '../support/http-client.ts';
 import { startPorter } from '../support/porter-process.ts';
 import { getSlot, openSlotConfig, uploadFile as upload } from '../support/slots.ts';
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { httpRequest } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';
 import { OPEN_ROOMS, startProsody } from '../peers/prosody.ts';
 import type { SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer } from '../peers/xmpp-server.ts';
-import { httpRequest } from '../support/http-client.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePort } from '../support/ports.ts';
 import { createXmppTestbed, PASSWORD, type XmppTestbed } from '../support/xmpp-testbed.ts';

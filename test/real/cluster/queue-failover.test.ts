@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { CallbackReceiver, type ReceivedRequest } from '../../support/callback-receiver.ts';
+import { httpRequest } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
 import { startProsody } from '../peers/prosody.ts';
 import type { XmppServer } from '../peers/xmpp-server.ts';
-import { httpRequest } from '../support/http-client.ts';
 import type { PorterProcess } from '../support/porter-process.ts';
 import { createXmppTestbed, PASSWORD, type XmppTestbed } from '../support/xmpp-testbed.ts';
 import { startInstances } from './start-instances.ts';

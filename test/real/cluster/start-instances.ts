@@ -1,15 +1,14 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CONTRIB } from '../../support/paths.ts';
+import { type CertificateFiles, writeCertificate } from '../../support/self-signed-certificate.ts';
 import { startHaproxy } from '../peers/haproxy.ts';
 import { startNginx } from '../peers/nginx.ts';
 import { replaceInSnippet, type WebServer } from '../peers/web-server.ts';
-import { type CertificateFiles, writeCertificate } from '../support/certificate-files.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePort, freePorts } from '../support/ports.ts';
 import { openSlotConfig } from '../support/slots.ts';
-
-const CONTRIB = join(import.meta.dirname, '../../../contrib');
 
 /** Several instances of Porter at one ledger and one place of blobs. */
 export interface Instances {

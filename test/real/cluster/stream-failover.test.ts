@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { httpRequest } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
 import { startProsody } from '../peers/prosody.ts';
 import { SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer } from '../peers/xmpp-server.ts';
-import { httpRequest } from '../support/http-client.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import type { Slot } from '../support/slots.ts';
 import { startInstances } from './start-instances.ts';

@@ -6,10 +6,10 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { httpRequest } from '../../support/http.ts';
+import { writeCertificate } from '../../support/self-signed-certificate.ts';
 import { needs } from '../peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
-import { writeCertificate } from '../support/certificate-files.ts';
-import { httpRequest } from '../support/http-client.ts';
 import {
   createTemporaryFolder,
   type PorterOptions,
@@ -18,14 +18,8 @@ import {
   startPorter,
 } from '../support/porter-process.ts';
 import { getSlot, openSlotConfig, startPut, uploadFile, waitForTransfers } from '../support/slots.ts';
-import {
-  assertAllReadable,
-  killWorker,
-  leaderPid,
-  readLog,
-  servingWorkers,
-  startUploadTraffic,
-} from './worker-log.ts';
+import { assertAllReadable, startUploadTraffic } from './upload-traffic.ts';
+import { killWorker, leaderPid, readLog, servingWorkers } from './worker-log.ts';
 
 const house = { ...openSlotConfig, workers: 2 };
 

@@ -3,6 +3,7 @@ import { globSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { MAIN } from '../../support/paths.ts';
 import { needs } from '../peers/peers.ts';
 import { startProsody } from '../peers/prosody.ts';
 import { createTemporaryFolder, runPorter, startPorter } from '../support/porter-process.ts';
@@ -10,7 +11,6 @@ import { freePort } from '../support/ports.ts';
 import { Program } from '../support/program.ts';
 import { assertFindings, runDoctor } from '../support/run-doctor.ts';
 
-const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 const access = [{ jid: '.*', max_file_size: '2 MB' }];
 
 /** A `porter.yml` in a new folder, for a doctor without a server. */

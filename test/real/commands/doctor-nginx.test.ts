@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { CONTRIB } from '../../support/paths.ts';
 import { createSelfSigned } from '../../support/self-signed-certificate.ts';
 import { startNginx } from '../peers/nginx.ts';
 import { needs } from '../peers/peers.ts';
@@ -11,7 +12,7 @@ import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePorts } from '../support/ports.ts';
 import { assertFindings, runDoctor } from '../support/run-doctor.ts';
 
-const SNIPPET = join(import.meta.dirname, '../../../contrib/nginx/porter.conf');
+const SNIPPET = join(CONTRIB, 'nginx/porter.conf');
 const LETSENCRYPT = '/etc/letsencrypt/live/upload.example.org';
 const DAY = 86_400_000;
 

@@ -3,12 +3,11 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { MAIN } from '../../support/paths.ts';
 import { needs } from '../peers/peers.ts';
 import { createTemporaryFolder, runPorter } from '../support/porter-process.ts';
 import { arePortsOpen } from '../support/ports.ts';
 import { Program, runProgram } from '../support/program.ts';
-
-const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 
 function isFree(port: number): Promise<boolean> {
   return new Promise((resolve) => {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { httpRequest } from '../../support/http.ts';
 import { startEjabberd } from '../peers/ejabberd.ts';
 import { needs } from '../peers/peers.ts';
 import { startProsody } from '../peers/prosody.ts';
 import { type DiscoInfo, SlixmppClient } from '../peers/slixmpp.ts';
-import { httpRequest } from '../support/http-client.ts';
 import { createTemporaryFolder, runPorter, startPorter } from '../support/porter-process.ts';
 import { freePort } from '../support/ports.ts';
 

@@ -3,8 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { httpRequest } from '../../support/http.ts';
+import { MAIN } from '../../support/paths.ts';
 import { DELETE_SECRET, SECRET, signDelete, signV } from '../../support/test-signed-links-server.ts';
-import { httpRequest } from '../support/http-client.ts';
 import {
   createTemporaryFolder,
   type PorterProcess,
@@ -13,8 +14,6 @@ import {
 } from '../support/porter-process.ts';
 import { Program } from '../support/program.ts';
 import { getSlot, openSlotConfig, type Slot, sendSlotRequest } from '../support/slots.ts';
-
-const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 
 /** Where ledger and blobs are, as in a config. */
 export interface StorageConfig {

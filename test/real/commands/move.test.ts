@@ -3,10 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { globSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { after, before, describe, type TestContext, test } from 'node:test';
+import { httpRequest } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
 import { type S3Server, startS3 } from '../peers/s3.ts';
-import { httpRequest } from '../support/http-client.ts';
 import { getSlot, sendSlotRequest, startPut, uploadFile, waitForTransfers } from '../support/slots.ts';
 import {
   assertDeletedStayDeleted,

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { CONTRIB } from '../../support/paths.ts';
 import { needs } from '../peers/peers.ts';
 import { runProgram } from '../support/program.ts';
 
-const UNIT = join(import.meta.dirname, '../../../contrib/systemd/porter.service');
+const UNIT = join(CONTRIB, 'systemd/porter.service');
 
 test('systemd finds nothing to say about the unit', { skip: needs('systemd') }, async () => {
   const { code, stdout, stderr } = await runProgram('systemd-analyze', ['verify', UNIT]);

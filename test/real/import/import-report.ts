@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { httpRequest } from '../support/http-client.ts';
+import { httpRequest } from '../../support/http.ts';
 import type { PorterProcess } from '../support/porter-process.ts';
 import type { OldFile } from './old-services.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
-import { httpRequest } from '../support/http-client.ts';
+import { httpRequest } from '../../support/http.ts';
 import { createTemporaryFolder, type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { assertFilesServed, type ImportReport, runJsonCommand, type UploadRow } from './import-report.ts';
 import { type OldFile, oldServices } from './old-services.ts';

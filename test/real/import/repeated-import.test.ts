@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import { mkdir, readdir, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { httpRequest } from '../support/http-client.ts';
+import { httpRequest } from '../../support/http.ts';
+import { MAIN } from '../../support/paths.ts';
 import { createTemporaryFolder, runPorter, startPorter } from '../support/porter-process.ts';
 import { Program } from '../support/program.ts';
 import { type ImportReport, runJsonCommand, type UploadRow } from './import-report.ts';
 
-const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 /** Enough to be killed in the middle of. */
 const MANY = 1500;
 

@@ -3,7 +3,7 @@ import { createHmac } from 'node:crypto';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { httpRequest } from '../support/http-client.ts';
+import { httpRequest } from '../../support/http.ts';
 import { createTemporaryFolder, startPorter } from '../support/porter-process.ts';
 import { type ImportReport, runJsonCommand } from './import-report.ts';
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { type HttpResponse, httpRequest } from '../../support/http.ts';
 import { needs, type PeerName } from '../peers/peers.ts';
 import type { SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer, XmppServerOptions } from '../peers/xmpp-server.ts';
-import { type HttpResponse, httpRequest } from '../support/http-client.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePort } from '../support/ports.ts';
 import { createXmppTestbed, PASSWORD, type XmppTestbed } from '../support/xmpp-testbed.ts';

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { httpRequest } from '../support/http-client.ts';
+import { httpRequest } from '../../support/http.ts';
 import { freePorts, startServerProgram } from '../support/ports.ts';
 import type { Program } from '../support/program.ts';
 import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';

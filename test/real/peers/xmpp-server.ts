@@ -1,4 +1,4 @@
-import type { CertificateFiles } from '../support/certificate-files.ts';
+import type { CertificateFiles } from '../../support/self-signed-certificate.ts';
 
 export interface ComponentEntry {
   readonly jid: string;

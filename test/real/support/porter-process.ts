@@ -1,12 +1,11 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { CertificateFiles } from './certificate-files.ts';
-import { httpRequest } from './http-client.ts';
+import { httpRequest } from '../../support/http.ts';
+import { MAIN } from '../../support/paths.ts';
+import type { CertificateFiles } from '../../support/self-signed-certificate.ts';
 import { freePort } from './ports.ts';
 import { Program, type ProgramExit, type ProgramOptions, runProgram } from './program.ts';
-
-const MAIN = join(import.meta.dirname, '../../../src/main.ts');
 
 type Settings = Readonly<Record<string, unknown>>;
 

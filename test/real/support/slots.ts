@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { type HttpResponse, httpRequest, openRequest, readResponse } from './http-client.ts';
+import { type HttpResponse, httpRequest, openRequest, readResponse } from '../../support/http.ts';
 import type { PorterProcess } from './porter-process.ts';
 
 /** Lets everybody of this machine ask for slots, without limits. */

@@ -1,9 +1,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type CertificateFiles, writeCertificate } from '../../support/self-signed-certificate.ts';
 import { sendFileWithGo, startGoListener } from '../peers/go-sendxmpp.ts';
 import { type Account, SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer } from '../peers/xmpp-server.ts';
-import { type CertificateFiles, writeCertificate } from './certificate-files.ts';
 import { createTemporaryFolder } from './porter-process.ts';
 
 /** Where real people meet over a real XMPP server: a folder, and a certificate for localhost that all of them believe. */

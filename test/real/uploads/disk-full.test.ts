@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { glob, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { httpRequest, openRequest, readResponse } from '../support/http-client.ts';
+import { httpRequest, openRequest, readResponse } from '../../support/http.ts';
 import { createTemporaryFolder, type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { getSlot, openSlotConfig, sendSlotRequest, uploadFile } from '../support/slots.ts';
 import { mountTmpfs, needsMount, type TmpfsMount } from '../support/tmpfs.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type HttpResponse, httpRequest } from '../support/http-client.ts';
+import { type HttpResponse, httpRequest } from '../../support/http.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { getSlot, sendSlotRequest, uploadFile } from '../support/slots.ts';
 

@@ -4,7 +4,7 @@ import { glob, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
-import { httpRequest } from '../support/http-client.ts';
+import { httpRequest } from '../../support/http.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { getSlot, openSlotConfig, startPut, uploadFile, waitForTransfers } from '../support/slots.ts';
 

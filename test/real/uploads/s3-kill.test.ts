@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
+import { httpRequest } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';
 import { startS3 } from '../peers/s3.ts';
-import { httpRequest } from '../support/http-client.ts';
 import { startPorter } from '../support/porter-process.ts';
 import { getSlot, openSlotConfig } from '../support/slots.ts';
 

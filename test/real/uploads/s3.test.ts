@@ -11,9 +11,9 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { httpRequest } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';
 import { type S3Server, startS3 } from '../peers/s3.ts';
-import { httpRequest } from '../support/http-client.ts';
 import {
   createTemporaryFolder,
   type PorterProcess,

@@ -1,5 +1,5 @@
+import type { CertificateFiles } from '../../support/self-signed-certificate.ts';
 import { startEjabberd } from '../peers/ejabberd.ts';
-import type { CertificateFiles } from '../support/certificate-files.ts';
 import { SECRET, testSignedLinks } from './signed-links-suite.ts';
 
 const start = (options: (base: string) => object) => (baseUrl: string, tls: CertificateFiles) =>

@@ -1,5 +1,5 @@
+import type { CertificateFiles } from '../../support/self-signed-certificate.ts';
 import { startProsody } from '../peers/prosody.ts';
-import type { CertificateFiles } from '../support/certificate-files.ts';
 import { type LinkSigner, SECRET, testSignedLinks } from './signed-links-suite.ts';
 
 /** Modules that could serve over HTTP themselves are not to. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { httpRequest } from '../../support/http.ts';
 import { signV, UUID } from '../../support/test-signed-links-server.ts';
-import { httpRequest } from '../support/http-client.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 
 const [OLD, NEW] = ['the old secret of theirs', 'the new secret of theirs'];

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { request as requestHttps } from 'node:https';
 import { after, before, describe, test } from 'node:test';
 import vectors from '../../fixtures/signed-links.json' with { type: 'json' };
+import { type HttpResponse, httpRequest, readResponse } from '../../support/http.ts';
+import type { CertificateFiles } from '../../support/self-signed-certificate.ts';
 import { needs, type PeerName } from '../peers/peers.ts';
 import type { SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer } from '../peers/xmpp-server.ts';
-import type { CertificateFiles } from '../support/certificate-files.ts';
-import { type HttpResponse, httpRequest, readResponse } from '../support/http-client.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePort } from '../support/ports.ts';
 import {

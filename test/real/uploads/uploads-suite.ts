@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { httpRequest } from '../../support/http.ts';
 import { needs, type PeerName } from '../peers/peers.ts';
 import { startProfanity } from '../peers/profanity.ts';
 import type { DiscoInfo, SlixmppClient, StanzaErrorInfo } from '../peers/slixmpp.ts';
 import type { XmppServer, XmppServerOptions } from '../peers/xmpp-server.ts';
-import { httpRequest } from '../support/http-client.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePort } from '../support/ports.ts';
 import {

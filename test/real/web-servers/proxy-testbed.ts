@@ -2,21 +2,16 @@ import assert from 'node:assert/strict';
 import { glob, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { type HttpRequestOptions, type HttpResponse, httpRequest, openRequest } from '../../support/http.ts';
+import { CONTRIB } from '../../support/paths.ts';
+import { type CertificateFiles, writeCertificate } from '../../support/self-signed-certificate.ts';
 import { startApache } from '../peers/apache.ts';
 import { startCaddy } from '../peers/caddy.ts';
 import { startNginx } from '../peers/nginx.ts';
 import { replaceInSnippet, type WebServer } from '../peers/web-server.ts';
-import { type CertificateFiles, writeCertificate } from '../support/certificate-files.ts';
-import {
-  type HttpRequestOptions,
-  type HttpResponse,
-  httpRequest,
-  openRequest,
-} from '../support/http-client.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePort } from '../support/ports.ts';
 
-const CONTRIB = join(import.meta.dirname, '../../../contrib');
 export const HOST = 'upload.example.org';
 /** Any other address of the loopback is a stranger. */
 const NEAR = ['127.0.0.1/32'];

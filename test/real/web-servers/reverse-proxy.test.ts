@@ -3,11 +3,11 @@ import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { type HttpRequestOptions, type HttpResponse, httpRequest } from '../../support/http.ts';
+import { type CertificateFiles, writeCertificate } from '../../support/self-signed-certificate.ts';
 import { startNginx } from '../peers/nginx.ts';
 import { needs } from '../peers/peers.ts';
 import type { WebServer } from '../peers/web-server.ts';
-import { type CertificateFiles, writeCertificate } from '../support/certificate-files.ts';
-import { type HttpRequestOptions, type HttpResponse, httpRequest } from '../support/http-client.ts';
 import { createTemporaryFolder, type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePorts } from '../support/ports.ts';
 

@@ -5,18 +5,18 @@ import { chmod, mkdir, readFile, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { httpRequest, openRequest } from '../../support/http.ts';
+import { CONTRIB } from '../../support/paths.ts';
+import { type CertificateFiles, writeCertificate } from '../../support/self-signed-certificate.ts';
 import { startApache } from '../peers/apache.ts';
 import { startLighttpd } from '../peers/lighttpd.ts';
 import { startNginx } from '../peers/nginx.ts';
 import { needs, type PeerName } from '../peers/peers.ts';
 import { replaceInSnippet, type WebServer } from '../peers/web-server.ts';
-import { type CertificateFiles, writeCertificate } from '../support/certificate-files.ts';
-import { httpRequest, openRequest } from '../support/http-client.ts';
 import { createTemporaryFolder, type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePorts } from '../support/ports.ts';
 import { assertFindings, runDoctor } from '../support/run-doctor.ts';
 
-const CONTRIB = join(import.meta.dirname, '../../../contrib');
 const HOST = 'localhost';
 /** More than all buffers between a stopped Porter and a reader hold. */
 const LARGE = 60_000_000;

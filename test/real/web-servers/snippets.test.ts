@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type HttpResponse, readResponse } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';
-import { type HttpResponse, readResponse } from '../support/http-client.ts';
 import { runProgram } from '../support/program.ts';
 import { HOST, MB, nginxKind, ProxyTestbed, UNTRUSTED_ADDRESS, webServerKinds } from './proxy-testbed.ts';
 

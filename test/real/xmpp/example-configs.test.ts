@@ -3,17 +3,17 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { httpRequest } from '../../support/http.ts';
+import { CONTRIB } from '../../support/paths.ts';
+import { writeCertificate } from '../../support/self-signed-certificate.ts';
 import { startErlangNode } from '../peers/ejabberd.ts';
 import { needs } from '../peers/peers.ts';
 import { type DiscoInfo, SlixmppClient } from '../peers/slixmpp.ts';
 import { createServerFolder, replaceInSnippet } from '../peers/web-server.ts';
-import { writeCertificate } from '../support/certificate-files.ts';
-import { httpRequest } from '../support/http-client.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePorts, startServerProgram } from '../support/ports.ts';
 import { type Program, runProgram } from '../support/program.ts';
 
-const CONTRIB = join(import.meta.dirname, '../../../contrib');
 const ACCOUNT = { jid: 'juliet@example.org', password: 'pw' };
 
 /** An XMPP server that runs with a file of ours. */

@@ -16,7 +16,7 @@ import { type Components, startComponents } from '../../../src/xmpp/component/co
 import { accountSettings } from '../../support/account-settings.ts';
 import { expectRefusal } from '../../support/component-sender.ts';
 import { createGrantingServices, uploadRules } from '../../support/granting-services.ts';
-import { waitUntil } from '../../support/raw-connection.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 import { needs, type PeerName } from '../peers/peers.ts';
 import type { SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer, XmppServerOptions } from '../peers/xmpp-server.ts';

@@ -27,7 +27,7 @@ describe('an upload whose path and size are signed (v)', () => {
     const house = await startTestSignedLinksServer(t);
     const reply = await house.putV(`${UUID}/très cool (1)+.jpg`, BODY, { 'Content-Type': 'image/jpeg' });
     assert.equal(reply.status, 201);
-    assert.equal(reply.body, '');
+    assert.equal(reply.text, '');
     assert.equal(reply.headers['access-control-allow-origin'], '*');
     for (const name of [
       'tr%C3%A8s%20cool%20%281%29%2B.jpg',
@@ -36,7 +36,7 @@ describe('an upload whose path and size are signed (v)', () => {
     ]) {
       const got = await house.request(`/upload/${UUID}/${name}`);
       assert.equal(got.status, 200, name);
-      assert.equal(got.body, BODY);
+      assert.equal(got.text, BODY);
       assert.equal(got.headers['content-type'], 'image/jpeg');
       assert.match(
         String(got.headers['content-disposition']),
@@ -93,7 +93,7 @@ describe('an upload whose path and size are signed (v)', () => {
         body: BODY,
       });
       assert.equal(reply.status, 403, target);
-      assert.match(reply.body, /^[^\n]+\n$/);
+      assert.match(reply.text, /^[^\n]+\n$/);
       assert.equal(reply.headers['access-control-allow-origin'], '*');
     }
     assert.equal((await house.services.ledger.stats()).owners, 0);
@@ -160,7 +160,7 @@ describe('an upload whose path and size are signed (v)', () => {
     house.advance(1);
     assert.equal((await house.putV(PATH, BODY)).status, 409);
     assert.equal((await house.putV(PATH, `${BODY}x`)).status, 409, 'signed for another size');
-    assert.equal((await house.request(`/upload/${PATH}`)).body, BODY);
+    assert.equal((await house.request(`/upload/${PATH}`)).text, BODY);
     assert.equal((await house.services.ledger.stats()).uploads, 1);
   });
 
@@ -182,7 +182,7 @@ describe('an upload whose path and size are signed (v)', () => {
   test('of two at once exactly one gets 201', async (t) => {
     const house = await startTestSignedLinksServer(t);
     const replies = await Promise.all([BODY, OTHER, BODY, OTHER].map((body) => house.putV(PATH, body)));
-    const stored = (await house.request(`/upload/${PATH}`)).body;
+    const stored = (await house.request(`/upload/${PATH}`)).text;
     const winners = replies.filter(({ status }) => status === 201).length;
     assert.ok(winners >= 1 && winners <= 2, 'the same bytes again may come after it');
     assert.ok(replies.every(({ status }) => status === 201 || status === 409));
@@ -219,7 +219,7 @@ describe('an upload whose path and size are signed (v)', () => {
       assert.equal((await house.putV(PATH, BODY)).status, 409);
       house.advance(wait * MINUTE);
       assert.equal((await house.putV(PATH, BODY)).status, 201);
-      assert.equal((await house.request(`/upload/${PATH}`)).body, BODY);
+      assert.equal((await house.request(`/upload/${PATH}`)).text, BODY);
       assert.equal((await ledger.stats()).pendingUploads, 0);
     });
   }
@@ -229,7 +229,7 @@ describe('an upload whose path and size are signed (v)', () => {
     house.changeExternal({ maxFileSize: 99 });
     const reply = await house.putV(PATH, BODY);
     assert.equal(reply.status, 413);
-    assert.match(reply.body, /maximum file size is 99 bytes/);
+    assert.match(reply.text, /maximum file size is 99 bytes/);
   });
 
   test('over the quota of the whole service is 507 with the moment that frees it', async (t) => {
@@ -238,7 +238,7 @@ describe('an upload whose path and size are signed (v)', () => {
     assert.equal((await house.putV(PATH, BODY)).status, 201);
     const reply = await house.putV(`${UUID}/b`, BODY);
     assert.equal(reply.status, 507);
-    assert.match(reply.body, /service is full/);
+    assert.match(reply.text, /service is full/);
     assert.ok(Number(reply.headers['retry-after']) > 0);
     assert.equal((await house.services.ledger.stats()).pendingBytes, 0);
   });
@@ -360,7 +360,7 @@ describe("ejabberd's links, which begin with the hash of a JID", () => {
     assert.equal((await house.putV(path, BODY)).status, 201);
     const reply = await house.putV(ejabberdPath(JULIET, 'b.jpg'), BODY);
     assert.equal(reply.status, 507);
-    assert.match(reply.body, /storage is full/);
+    assert.match(reply.text, /storage is full/);
     assert.equal((await house.putV(ejabberdPath('romeo@example.org', 'b.jpg'), BODY)).status, 201);
   });
 
@@ -382,7 +382,7 @@ describe("ejabberd's links, which begin with the hash of a JID", () => {
     });
     const reply = await house.putV(path, BODY);
     assert.equal(reply.status, 403);
-    assert.match(reply.body, /juliet@example\.org may not upload/);
+    assert.match(reply.text, /juliet@example\.org may not upload/);
   });
 
   test('go on counting when the JID becomes known later', async (t) => {

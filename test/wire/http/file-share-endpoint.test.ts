@@ -26,11 +26,11 @@ describe("an upload with a token of Prosody's mod_http_file_share", () => {
       { 'Content-Type': 'image/jpeg' },
     );
     assert.equal(reply.status, 201);
-    assert.equal(reply.body, '');
+    assert.equal(reply.text, '');
     for (const name of ['Foto%20(1)+%C3%BC.jpg', 'Foto%20%281%29%2b%c3%bc.jpg']) {
       const got = await house.request(`/file_share/${SLOT}/${name}`);
       assert.equal(got.status, 200);
-      assert.equal(got.body, BODY);
+      assert.equal(got.text, BODY);
       assert.equal(got.headers['content-type'], 'image/jpeg');
       assert.match(
         String(got.headers['content-disposition']),
@@ -57,7 +57,7 @@ describe("an upload with a token of Prosody's mod_http_file_share", () => {
       const reply = await house.request(`/file_share/${PATH}`, { method: 'PUT', headers, body: BODY });
       assert.equal(reply.status, 401, String(authorization));
       assert.equal(reply.headers['www-authenticate'], 'Bearer');
-      assert.match(reply.body, /^[^\n]+\n$/);
+      assert.match(reply.text, /^[^\n]+\n$/);
       assert.equal(reply.headers['access-control-allow-origin'], '*');
     }
   });
@@ -136,7 +136,7 @@ describe("an upload with a token of Prosody's mod_http_file_share", () => {
     assert.equal((await house.services.ledger.usage(JULIET)).pendingBytes, 100);
     open.send(`3c\r\n${BODY.slice(40)}\r\n0\r\n\r\n`);
     assert.match(await open.waitFor('\r\n\r\n'), /^HTTP\/1\.1 201 /);
-    assert.equal((await house.request(`/file_share/${PATH}`)).body, BODY);
+    assert.equal((await house.request(`/file_share/${PATH}`)).text, BODY);
 
     const short = await send(`${SLOT}/short.jpg`, [BODY.slice(0, 99)]);
     short.send('0\r\n\r\n');
@@ -196,7 +196,7 @@ describe('a user whom the token names', () => {
     const house = await startTestSignedLinksServer(t);
     const reply = await house.putFileShare(PATH, BODY, { sub: 'eve@elsewhere.net' });
     assert.equal(reply.status, 403);
-    assert.match(reply.body, /eve@elsewhere\.net may not upload/);
+    assert.match(reply.text, /eve@elsewhere\.net may not upload/);
     house.setRules({ access: access({ allowed_types: ['video/*'] }) });
     assert.equal((await house.putFileShare(PATH, BODY)).status, 403);
   });
@@ -208,7 +208,7 @@ describe('a user whom the token names', () => {
     assert.equal((await house.putFileShare(PATH, BODY)).status, 201);
     const reply = await house.putFileShare(`${SLOT}/b.jpg`, BODY);
     assert.equal(reply.status, 507);
-    assert.match(reply.body, /100 bytes of 150 bytes used/);
+    assert.match(reply.text, /100 bytes of 150 bytes used/);
     assert.ok(Number(reply.headers['retry-after']) > 0);
     assert.equal((await house.services.ledger.usage(JULIET)).pendingBytes, 0);
   });

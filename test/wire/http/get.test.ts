@@ -1,18 +1,19 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { BlobStore, OpenBlob } from '../../../src/blobs/contract.ts';
-import type { TestResponse } from '../../support/http.ts';
-import { RawConnection, waitUntil } from '../../support/raw-connection.ts';
+import type { HttpResponse } from '../../support/http.ts';
+import { RawConnection } from '../../support/raw-connection.ts';
 import { startTestFileServer, type TestFileServer, type TestSlot } from '../../support/test-file-server.ts';
 import { DAY } from '../../support/test-services.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const BODY = 'The quick brown fox jumps over the lazy dog.';
 /** Larger than what is kept in memory. */
 const LARGE = Buffer.alloc(3_000_000, BODY);
 
-function assertNotFound(reply: TestResponse): void {
+function assertNotFound(reply: HttpResponse): void {
   assert.equal(reply.status, 404);
-  assert.equal(reply.body, '');
+  assert.equal(reply.text, '');
   assert.equal(reply.headers['content-length'], '0');
   assert.equal(reply.headers['access-control-allow-origin'], '*');
 }
@@ -21,9 +22,9 @@ describe('a file', () => {
   test('has all the headers that make it safe and cachable', async (t) => {
     const house = await startTestFileServer(t);
     const slot = await house.storeFile(BODY);
-    const { headers, status, body } = await house.get(slot.getPath);
+    const { headers, status, text } = await house.get(slot.getPath);
     assert.equal(status, 200);
-    assert.equal(body, BODY);
+    assert.equal(text, BODY);
     const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...own } = headers;
     assert.deepEqual(own, {
       'content-length': String(BODY.length),
@@ -51,9 +52,9 @@ describe('a file', () => {
         const head = await house.get(slot.getPath, { Range: 'bytes=0-1' }, 'HEAD');
         const get = await house.get(slot.getPath);
         assert.equal(head.status, 200);
-        assert.equal(head.body, '');
-        assert.equal(get.bytes.length, bytes.length);
-        const undated = ({ date: _date, ...rest }: TestResponse['headers']) => rest;
+        assert.equal(head.text, '');
+        assert.equal(get.body.length, bytes.length);
+        const undated = ({ date: _date, ...rest }: HttpResponse['headers']) => rest;
         assert.deepEqual(undated(head.headers), undated(get.headers));
       }
     }
@@ -128,14 +129,14 @@ describe('a file', () => {
     const house = await startTestFileServer(t, {
       ledger: (real) => ({ ...real, find: () => Promise.reject(new Error('down')) }),
     });
-    const { status, body, headers } = await house.get(`/files/${'0'.repeat(26)}/a.jpg`);
-    assert.deepEqual([status, body, headers['content-length']], [500, '', '0']);
+    const { status, text, headers } = await house.get(`/files/${'0'.repeat(26)}/a.jpg`);
+    assert.deepEqual([status, text, headers['content-length']], [500, '', '0']);
   });
 
   test('is never compressed', async (t) => {
     const house = await startTestFileServer(t);
     const slot = await house.storeFile(LARGE);
-    const { headers, bytes } = await house.get(slot.getPath, { 'Accept-Encoding': 'gzip, br' });
+    const { headers, body: bytes } = await house.get(slot.getPath, { 'Accept-Encoding': 'gzip, br' });
     assert.equal(headers['content-encoding'], undefined);
     assert.ok(bytes.equals(LARGE));
   });
@@ -240,7 +241,7 @@ describe('a range', () => {
         assert.equal(reply.headers['content-range'], `bytes ${start}-${end - 1}/${length}`);
         assert.equal(reply.headers['content-length'], String(end - start));
         assert.equal(reply.headers['content-type'], 'image/jpeg');
-        assert.ok(reply.bytes.equals(bytes.subarray(start, end)), Range);
+        assert.ok(reply.body.equals(bytes.subarray(start, end)), Range);
       }
     }
   });
@@ -252,7 +253,7 @@ describe('a range', () => {
       const reply = await house.get(slot.getPath, { Range });
       assert.equal(reply.status, 416, Range);
       assert.equal(reply.headers['content-range'], `bytes */${BODY.length}`);
-      assert.deepEqual([reply.body, reply.headers['content-length']], ['', '0']);
+      assert.deepEqual([reply.text, reply.headers['content-length']], ['', '0']);
     }
   });
 
@@ -269,7 +270,7 @@ describe('a range', () => {
       'bytes=a-b',
     ]) {
       const reply = await house.get(slot.getPath, { Range });
-      assert.deepEqual([reply.status, reply.body], [200, BODY], Range);
+      assert.deepEqual([reply.status, reply.text], [200, BODY], Range);
     }
   });
 
@@ -302,7 +303,7 @@ describe('a client that has the file already', () => {
       for (const method of ['GET', 'HEAD']) {
         const reply = await house.get(slot.getPath, headers as Record<string, string>, method);
         assert.equal(reply.status, 304, JSON.stringify(headers));
-        assert.equal(reply.body, '');
+        assert.equal(reply.text, '');
         assert.equal(reply.headers.etag, `"${slot.id}"`);
         assert.match(reply.headers['cache-control'] ?? '', /max-age=/);
       }
@@ -334,7 +335,7 @@ describe('a client that has the file already', () => {
       { 'If-Unmodified-Since': 'Wed, 31 Dec 2025 23:59:59 GMT' },
     ]) {
       const reply = await house.get(slot.getPath, headers as Record<string, string>);
-      assert.deepEqual([reply.status, reply.body], [412, ''], JSON.stringify(headers));
+      assert.deepEqual([reply.status, reply.text], [412, ''], JSON.stringify(headers));
     }
   });
 });

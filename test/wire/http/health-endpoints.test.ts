@@ -76,7 +76,7 @@ describe('the probes', () => {
     const reply = await ask('/readyz');
     assert.equal(reply.status, 503);
     assert.match(reply.headers['content-type'] ?? '', /^application\/json/);
-    assert.deepEqual(JSON.parse(reply.body), {
+    assert.deepEqual(JSON.parse(reply.text), {
       ready: false,
       reasons: [{ part: 'ledger', reason: 'The ledger does not answer.' }],
     });
@@ -86,7 +86,7 @@ describe('the probes', () => {
     const ask = await start(t);
     assert.equal((await ask('/readyz')).status, 200);
     const head = await ask('/healthz', { method: 'HEAD' });
-    assert.deepEqual([head.status, head.body], [200, '']);
+    assert.deepEqual([head.status, head.text], [200, '']);
   });
 });
 
@@ -104,7 +104,7 @@ describe('the metrics', () => {
     const reply = await (await start(t, { metrics }))('/metrics');
     assert.equal(reply.status, 200);
     assert.match(reply.headers['content-type'] ?? '', /^text\/plain; version=0\.0\.4/);
-    const samples = readMetrics(reply.body);
+    const samples = readMetrics(reply.text);
     assert.equal(samples.get('porter_stored_uploads'), 3);
     assert.equal(samples.get('porter_stored_bytes'), 4096);
     assert.equal(samples.get('porter_pending_uploads'), 2);
@@ -131,7 +131,7 @@ describe('the metrics', () => {
     const replies = await Promise.all(Array.from({ length: 20 }, () => ask('/metrics')));
     for (const reply of replies) {
       assert.equal(reply.status, 200);
-      assert.equal(readMetrics(reply.body).has('porter_stored_bytes'), false);
+      assert.equal(readMetrics(reply.text).has('porter_stored_bytes'), false);
     }
     assert.equal(asked, 1);
   });
@@ -148,16 +148,16 @@ describe('the metrics', () => {
 describe('the front door', () => {
   test('says what this is, keeps robots out, and has an empty 404 for all else', async (t) => {
     const ask = await start(t);
-    assert.match((await ask('/')).body, /Porter 1\.2\.3/);
-    assert.match((await ask('/robots.txt')).body, /Disallow: \//);
+    assert.match((await ask('/')).text, /Porter 1\.2\.3/);
+    assert.match((await ask('/robots.txt')).text, /Disallow: \//);
     for (const path of ['/favicon.ico', '/nothing', '/%zz', '/files', '/../etc/passwd', '/healthz/x']) {
       const reply = await ask(path);
-      assert.equal(reply.body, path === '/%zz' ? reply.body : '', path);
+      assert.equal(reply.text, path === '/%zz' ? reply.text : '', path);
       assert.equal(reply.status, path === '/%zz' ? 400 : 404, path);
     }
     const post = await ask('/nothing', { method: 'POST' });
     assert.equal(post.status, 404);
-    assert.match(post.body, /Nothing is here/);
+    assert.match(post.text, /Nothing is here/);
   });
 
   test('does not say what software answers', async (t) => {

@@ -71,10 +71,10 @@ describe('the server', () => {
   test('gives the data plane its paths and the router the rest, with and without the base path', async (t) => {
     const { port } = await start(t, { baseUrls: ['https://example.org/share'] });
     const at = { host: '127.0.0.1', port };
-    assert.equal((await sendRequest(at, '/put/x?y')).body, 'data /put/x?y');
-    assert.equal((await sendRequest(at, '/share/put/x')).body, 'data /put/x');
-    assert.equal((await sendRequest(at, '/share/slot/?a')).body, 'route /slot/?a 127.0.0.1 http');
-    assert.equal((await sendRequest(at, '/')).body, 'route / 127.0.0.1 http');
+    assert.equal((await sendRequest(at, '/put/x?y')).text, 'data /put/x?y');
+    assert.equal((await sendRequest(at, '/share/put/x')).text, 'data /put/x');
+    assert.equal((await sendRequest(at, '/share/slot/?a')).text, 'route /slot/?a 127.0.0.1 http');
+    assert.equal((await sendRequest(at, '/')).text, 'route / 127.0.0.1 http');
   });
 
   test('listens on several addresses at once', async (t) => {
@@ -82,7 +82,7 @@ describe('the server', () => {
     for (const address of server.addresses) {
       assert.ok('port' in address);
       assert.equal(
-        (await sendRequest({ host: '127.0.0.1', port: address.port }, '/put/x')).body,
+        (await sendRequest({ host: '127.0.0.1', port: address.port }, '/put/x')).text,
         'data /put/x',
       );
     }
@@ -138,7 +138,7 @@ describe('the server', () => {
   test('hangs up on who never finishes the headers, while others are served', async (t) => {
     const { port } = await start(t, { headersTimeoutMs: 50 });
     const slow = sendRawBytes(port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
-    assert.equal((await sendRequest({ host: '127.0.0.1', port }, '/put/x')).body, 'data /put/x');
+    assert.equal((await sendRequest({ host: '127.0.0.1', port }, '/put/x')).text, 'data /put/x');
     assert.match(await slow, /^HTTP\/1\.1 408 /);
   });
 });
@@ -148,7 +148,7 @@ describe('a Unix socket', () => {
     const path = join(await tempFolder(t), 'porter.sock');
     const { server } = await start(t, { listen: [{ path }] });
     assert.equal((await stat(path)).mode & 0o777, 0o660);
-    assert.equal((await sendRequest({ socketPath: path }, '/x')).body, 'route /x unix http');
+    assert.equal((await sendRequest({ socketPath: path }, '/x')).text, 'route /x unix http');
     await server.stop({ graceMs: 0 });
     await assert.rejects(stat(path), { code: 'ENOENT' });
   });

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { describe, test } from 'node:test';
-import { RawConnection, waitUntil } from '../../support/raw-connection.ts';
+import { RawConnection } from '../../support/raw-connection.ts';
 import { startTestFileServer, type TestFileServer, type TestSlot } from '../../support/test-file-server.ts';
 import { MINUTE } from '../../support/test-services.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const SIZE = 200_000;
 const BODY = Buffer.alloc(SIZE, 'abc');
@@ -45,7 +46,7 @@ describe('an upload that breaks off', () => {
       assert.equal(await stateOf(house, slot), 'issued');
     }
     assert.equal((await house.put(slot, BODY)).status, 201);
-    assert.ok((await house.get(slot.getPath)).bytes.equals(BODY));
+    assert.ok((await house.get(slot.getPath)).body.equals(BODY));
   });
 
   test('because its sender says goodbye in the middle leaves nothing either', async (t) => {
@@ -123,7 +124,7 @@ describe('two uploads to one slot at once', () => {
         201,
         ...Array.from({ length: 7 }, () => 409),
       ]);
-      assert.ok((await house.get(slot.getPath)).bytes.equals(bodies[won] ?? Buffer.alloc(0)));
+      assert.ok((await house.get(slot.getPath)).body.equals(bodies[won] ?? Buffer.alloc(0)));
     }
   });
 
@@ -144,7 +145,7 @@ describe('two uploads to one slot at once', () => {
     await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
     assert.equal((await house.put(slot, BODY)).status, 201);
     assert.match(await first.waitFor('\r\n\r\n'), /^HTTP\/1\.1 409 /);
-    assert.ok((await house.get(slot.getPath)).bytes.equals(BODY));
+    assert.ok((await house.get(slot.getPath)).body.equals(BODY));
     assert.equal((await blobsOf(house)).length, 1);
   });
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { BlobError, type BlobStore } from '../../../src/blobs/contract.ts';
 import { type Ledger, LedgerError } from '../../../src/ledger/contract/ledger.ts';
-import { RawConnection, waitUntil } from '../../support/raw-connection.ts';
+import { RawConnection } from '../../support/raw-connection.ts';
 import { startTestFileServer, type TestFileServer, type TestSlot } from '../../support/test-file-server.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const BODY = 'x'.repeat(100);
 
@@ -48,7 +49,7 @@ describe('an upload', () => {
     disk.fail(1);
     const reply = await house.put(slot, BODY);
     assert.equal(reply.status, 507);
-    assert.match(reply.body, /no space/i);
+    assert.match(reply.text, /no space/i);
     assert.equal(reply.headers['access-control-allow-origin'], '*');
     await assertNothingLeft(house, slot);
     assert.equal((await house.put(slot, BODY)).status, 201);
@@ -88,8 +89,8 @@ describe('an upload', () => {
     disk.fail(1);
     const reply = await house.put(slot, BODY);
     assert.equal(reply.status, 500);
-    assert.match(reply.body, /under [0-9a-z]{10}\.\n$/);
-    assert.ok(!/EIO|secret|fdatasync/.test(reply.body));
+    assert.match(reply.text, /under [0-9a-z]{10}\.\n$/);
+    assert.ok(!/EIO|secret|fdatasync/.test(reply.text));
     await assertNothingLeft(house, slot);
     assert.equal((await house.put(slot, BODY)).status, 201);
   });
@@ -124,7 +125,7 @@ describe('an upload', () => {
     }));
     const slot = await house.grantSlot();
     assert.equal((await house.put(slot, BODY)).status, 201);
-    assert.equal((await house.get(slot.getPath)).body, BODY);
+    assert.equal((await house.get(slot.getPath)).text, BODY);
   });
 
   test('of which nobody can say whether it was committed keeps its bytes, and the claim is given back later', async (t) => {
@@ -141,7 +142,7 @@ describe('an upload', () => {
     assert.equal((await Array.fromAsync(house.services.blobs.list())).length, 1);
     await waitUntil(async () => (await house.services.ledger.find(slot.id))?.state === 'issued');
     assert.equal((await house.put(slot, BODY)).status, 201);
-    assert.equal((await house.get(slot.getPath)).body, BODY);
+    assert.equal((await house.get(slot.getPath)).text, BODY);
   });
 
   test('whose slot is removed while its bytes come is refused, and the bytes go', async (t) => {

@@ -17,10 +17,10 @@ describe('an upload', () => {
     const slot = await house.grantSlot();
     const reply = await house.put(slot, BODY, { 'Content-Type': 'image/jpeg' });
     assert.equal(reply.status, 201);
-    assert.equal(reply.body, '');
+    assert.equal(reply.text, '');
     assert.equal(reply.headers['content-length'], '0');
     assert.equal(reply.headers['access-control-allow-origin'], '*');
-    assert.equal((await house.get(slot.getPath)).body, BODY);
+    assert.equal((await house.get(slot.getPath)).text, BODY);
   });
 
   test('is counted and logged without its token', async (t) => {
@@ -42,7 +42,7 @@ describe('an upload', () => {
     ]) {
       const reply = await house.put({ ...slot, putPath }, BODY);
       assert.equal(reply.status, 403, putPath);
-      assert.match(reply.body, /^[^\n]+\n$/, 'one line that a person can read');
+      assert.match(reply.text, /^[^\n]+\n$/, 'one line that a person can read');
     }
     house.advance(6 * MINUTE);
     assert.equal((await house.put(slot, BODY)).status, 403);
@@ -87,7 +87,7 @@ describe('an upload', () => {
     const slot = await house.grantSlot();
     const reply = await house.put(slot, BODY, { 'Content-Type': 'text/html' });
     assert.equal(reply.status, 400);
-    assert.match(reply.body, /text\/html.*image\/jpeg/);
+    assert.match(reply.text, /text\/html.*image\/jpeg/);
     house.setRules({ typeMismatch: 'accept' });
     assert.equal((await house.put(slot, BODY, { 'Content-Type': 'text/html' })).status, 201);
     assert.equal((await house.get(slot.getPath)).headers['content-type'], 'image/jpeg');
@@ -109,7 +109,7 @@ describe('an upload', () => {
     for (let attempt = 0; attempt < 3; attempt += 1) assert.equal((await house.put(slot, BODY)).status, 201);
     house.advance(6 * MINUTE);
     assert.equal((await house.put(slot, BODY)).status, 409);
-    assert.equal((await house.get(slot.getPath)).body, BODY);
+    assert.equal((await house.get(slot.getPath)).text, BODY);
   });
 
   test('again with other bytes or another length is 409, and the first stays', async (t) => {
@@ -118,7 +118,7 @@ describe('an upload', () => {
     assert.equal((await house.put(slot, BODY)).status, 201);
     assert.equal((await house.put(slot, OTHER)).status, 409);
     assert.equal((await house.put(slot, `${BODY}x`)).status, 409);
-    assert.equal((await house.get(slot.getPath)).body, BODY);
+    assert.equal((await house.get(slot.getPath)).text, BODY);
   });
 
   test('again of a large file is compared as it flows: 409 comes at the first other byte', async (t) => {
@@ -200,7 +200,7 @@ describe('an upload', () => {
       await new Promise((resolve) => setTimeout(resolve, 3));
     }
     await wire.waitFor('201 Created');
-    assert.equal((await house.get(slot.getPath)).body, 'z'.repeat(20));
+    assert.equal((await house.get(slot.getPath)).text, 'z'.repeat(20));
   });
 
   test('of many megabytes arrives byte for byte', async (t) => {
@@ -208,7 +208,7 @@ describe('an upload', () => {
     const whole = Buffer.from(Array.from({ length: 1 << 20 }, (_, at) => (at * 31 + (at >> 8)) & 255));
     const body = Buffer.concat(Array.from({ length: 12 }, () => whole));
     const slot = await house.storeFile(body);
-    assert.ok((await house.get(slot.getPath)).bytes.equals(body));
+    assert.ok((await house.get(slot.getPath)).body.equals(body));
   });
 
   test('among hundreds arrives byte for byte, though all have to take turns', async (t) => {
@@ -221,7 +221,7 @@ describe('an upload', () => {
     for (const [at, wire] of wires.entries()) wire.send(bodies[at] as Buffer);
     await Promise.all(wires.map((wire) => wire.waitFor('201 Created')));
     for (const [at, slot] of slots.entries()) {
-      assert.ok((await house.get(slot.getPath)).bytes.equals(bodies[at] as Buffer), `upload ${at}`);
+      assert.ok((await house.get(slot.getPath)).body.equals(bodies[at] as Buffer), `upload ${at}`);
     }
   });
 });
@@ -234,7 +234,7 @@ describe('errors of an upload', () => {
       Accept: 'application/problem+json',
     });
     assert.equal(reply.headers['content-type'], 'application/problem+json');
-    const problem = JSON.parse(reply.body);
+    const problem = JSON.parse(reply.text);
     assert.equal(problem.status, 400);
     assert.equal(problem.code, 'type_mismatch');
     assert.equal(problem.title, 'Bad Request');
@@ -262,7 +262,7 @@ describe('errors of an upload', () => {
       assert.equal(reply.headers.allow, 'OPTIONS, PUT');
     }
     const get = await house.get(putPath);
-    assert.deepEqual([get.status, get.body, get.headers['content-length']], [405, '', '0']);
+    assert.deepEqual([get.status, get.text, get.headers['content-length']], [405, '', '0']);
   });
 });
 
@@ -270,9 +270,9 @@ describe('a preflight', () => {
   test('needs no authorisation and allows what clients send', async (t) => {
     const house = await startTestFileServer(t);
     for (const path of [`/put/${'0'.repeat(26)}/a.jpg`, `/files/${'0'.repeat(26)}/a.jpg`]) {
-      const { status, headers, body } = await house.get(path, { Origin: 'https://chat.example' }, 'OPTIONS');
+      const { status, headers, text } = await house.get(path, { Origin: 'https://chat.example' }, 'OPTIONS');
       assert.equal(status, 200);
-      assert.equal(body, '');
+      assert.equal(text, '');
       assert.equal(headers['content-length'], '0');
       assert.equal(headers['access-control-allow-origin'], '*');
       assert.equal(headers['access-control-allow-methods'], 'OPTIONS, HEAD, GET, PUT');

@@ -64,9 +64,9 @@ describe('a slot over HTTP', () => {
     const reply = await ask(`/slot/?${EJABBERD}`);
     assert.equal(reply.status, 200);
     assert.match(reply.headers['content-type'] ?? '', /^text\/plain/);
-    assert.equal(reply.headers['content-length'], String(reply.body.length));
+    assert.equal(reply.headers['content-length'], String(reply.text.length));
     assert.equal(reply.headers['transfer-encoding'], undefined);
-    const [put = '', get = '', ...rest] = reply.body.split('\n');
+    const [put = '', get = '', ...rest] = reply.text.split('\n');
     assert.deepEqual(rest, []);
     assert.match(put, /^https:\/\/upload\.example\.org\/put\/[0-9a-z]{26}\/tres_cool_1_2\.jpg$/);
     assert.match(get, /^https:\/\/upload\.example\.org\/files\/[0-9a-z]{26}\/tres_cool_1_2\.jpg$/);
@@ -87,8 +87,8 @@ describe('a slot over HTTP', () => {
 
   test('gives a GET link that does not tell the way to upload', async (t) => {
     const { ask, reserved } = await start(t);
-    const { body } = await ask(`/slot/?${EJABBERD}`);
-    const [put = '', get = ''] = body.split('\n').map((url) => url.split('/')[4]);
+    const { text } = await ask(`/slot/?${EJABBERD}`);
+    const [put = '', get = ''] = text.split('\n').map((url) => url.split('/')[4]);
     assert.notEqual(put, get);
     assert.equal(reserved[0]?.putKey, toPutKey(put));
     assert.equal(reserved[0]?.upload.locator, get);
@@ -117,8 +117,8 @@ describe('a slot over HTTP', () => {
       const reply = await ask(path, { headers: accept === undefined ? {} : { accept } });
       assert.equal(reply.status, 200, path);
       assert.ok(reply.headers['content-type']?.startsWith(type), path);
-      assert.equal(reply.headers['content-length'], String(Buffer.byteLength(reply.body)));
-      assert.match(reply.body, new RegExp(form));
+      assert.equal(reply.headers['content-length'], String(Buffer.byteLength(reply.text)));
+      assert.match(reply.text, new RegExp(form));
     }
   });
 
@@ -144,7 +144,7 @@ describe('a slot over HTTP', () => {
     ];
     for (const [path, options] of calls) {
       const reply = await ask(path, { method: 'POST', ...options });
-      assert.equal(reply.status, 200, reply.body);
+      assert.equal(reply.status, 200, reply.text);
     }
     const { length } = reserved;
     assert.equal(length, calls.length);
@@ -155,9 +155,9 @@ describe('a slot over HTTP', () => {
 
   test('has files fetched from download_url where that is another', async (t) => {
     const { ask } = await start(t, { downloadUrl: 'https://files.example.org/f' });
-    const { body } = await ask('/slot/?jid=admin@example.org&name=a.jpg&size=5');
+    const { text } = await ask('/slot/?jid=admin@example.org&name=a.jpg&size=5');
     assert.match(
-      body,
+      text,
       /^https:\/\/upload\.example\.org\/put\/.*\nhttps:\/\/files\.example\.org\/f\/files\/.*$/,
     );
   });
@@ -166,17 +166,17 @@ describe('a slot over HTTP', () => {
     const { ask, port } = await start(t, { publicUrl: null });
     const query = '/slot/?jid=admin@example.org&name=a.jpg&size=5';
     const direct = await ask(query);
-    assert.ok(direct.body.startsWith(`http://127.0.0.1:${port}/put/`), direct.body);
+    assert.ok(direct.text.startsWith(`http://127.0.0.1:${port}/put/`), direct.text);
     const headers = {
       'x-forwarded-proto': 'https',
       'x-forwarded-host': 'Up.Example.Org',
       'x-forwarded-for': '127.0.0.9',
     };
     const proxied = await ask(query, { headers });
-    assert.match(proxied.body, /^https:\/\/up\.example\.org\/put\//);
+    assert.match(proxied.text, /^https:\/\/up\.example\.org\/put\//);
     const odd = await ask(query, { headers: { host: 'a b"' } });
     assert.equal(odd.status, 400);
-    assert.match(odd.body, /set public_url/);
+    assert.match(odd.text, /set public_url/);
   });
 
   test('has URLs that no server can spoil by encoding them again, whatever the name', async (t) => {
@@ -187,8 +187,8 @@ describe('a slot over HTTP', () => {
         const query = new URLSearchParams({ jid: 'admin@example.org', name, size: String(size) });
         const reply = await ask(`/slot/?${query}`);
         if (reply.status === 200) {
-          for (const url of reply.body.split('\n')) assert.match(url, /^https:\/\/[A-Za-z0-9_.\-/:]+$/);
-          assert.equal(reply.body.split('\n').length, 2);
+          for (const url of reply.text.split('\n')) assert.match(url, /^https:\/\/[A-Za-z0-9_.\-/:]+$/);
+          assert.equal(reply.text.split('\n').length, 2);
         } else {
           assert.equal(reply.status, 400, `${reply.status} for ${JSON.stringify(name)}`);
         }
@@ -211,7 +211,7 @@ describe('the size a user may upload', () => {
       ],
     ] as const) {
       const reply = await ask(path);
-      assert.deepEqual([reply.status, reply.body], [200, body]);
+      assert.deepEqual([reply.status, reply.text], [200, body]);
       assert.equal(reply.headers['content-length'], String(body.length));
     }
     assert.equal((await ask('/slot/max_size/')).status, 400);
@@ -250,9 +250,9 @@ describe('a refused slot', () => {
     ] as const) {
       const reply = await ask(`/slot/?${query}`);
       assert.equal(reply.status, 400, query);
-      assert.match(reply.body, message);
-      assert.equal(reply.headers['content-length'], String(Buffer.byteLength(reply.body)));
-      assert.doesNotMatch(reply.body.trimEnd(), /\n/);
+      assert.match(reply.text, message);
+      assert.equal(reply.headers['content-length'], String(Buffer.byteLength(reply.text)));
+      assert.doesNotMatch(reply.text.trimEnd(), /\n/);
     }
     assert.deepEqual(reserved, []);
   });
@@ -280,7 +280,7 @@ describe('a refused slot', () => {
       headers: { accept: 'application/json' },
     });
     assert.match(reply.headers['content-type'] ?? '', /^application\/problem\+json/);
-    assert.equal(JSON.parse(reply.body).status, 403);
+    assert.equal(JSON.parse(reply.text).status, 403);
   });
 
   test('is 400 for bodies that are no form and no JSON object', async (t) => {
@@ -298,7 +298,7 @@ describe('a refused slot', () => {
     ] as const) {
       const reply = await ask('/slot/', { method: 'POST', headers: { 'content-type': type }, body });
       assert.equal(reply.status, 400, `${type} ${body.slice(0, 40)}`);
-      assert.ok(reply.body.length > 10);
+      assert.ok(reply.text.length > 10);
     }
   });
 
@@ -314,7 +314,7 @@ describe('a refused slot', () => {
   test('leaves nothing in the body for a path that is not there', async (t) => {
     const { ask } = await start(t);
     const reply = await ask('/nothing/here');
-    assert.deepEqual([reply.status, reply.body, reply.headers['content-length']], [404, '', '0']);
+    assert.deepEqual([reply.status, reply.text, reply.headers['content-length']], [404, '', '0']);
     assert.equal((await ask('/slot/sometoken/?jid=a')).status, 404, 'no token is set');
   });
 
@@ -324,7 +324,7 @@ describe('a refused slot', () => {
     });
     const reply = await ask('/slot/?jid=admin@example.org&name=a.jpg&size=5');
     assert.equal(reply.status, 500);
-    assert.doesNotMatch(reply.body, /table|var/);
+    assert.doesNotMatch(reply.text, /table|var/);
   });
 });
 
@@ -349,7 +349,7 @@ describe('who may ask for slots', () => {
     });
     const reply = await ask(`/slot/${path}`, { headers: { 'x-forwarded-for': '10.0.0.1' } });
     assert.equal(reply.status, 403);
-    assert.match(reply.body, /127\.0\.0\.1 .*allow_from/);
+    assert.match(reply.text, /127\.0\.0\.1 .*allow_from/);
   });
 
   test('needs the token where one is set, in the path or as Bearer, from loopback too', async (t) => {
@@ -373,7 +373,7 @@ describe('who may ask for slots', () => {
     ] as const) {
       const reply = await ask(url, options);
       assert.equal(reply.status, status, `${url} ${JSON.stringify(options)}`);
-      assert.doesNotMatch(reply.body, /s3cret/);
+      assert.doesNotMatch(reply.text, /s3cret/);
     }
   });
 

@@ -28,8 +28,8 @@ describe('files that a web server sends', () => {
   test('are named to it below the folder of the blobs, encoded, with an empty body', async (t) => {
     const house = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
     const file = await house.storeFile('bytes', { name: 'a.png', type: 'image/png' });
-    const { status, headers, body } = await house.get(file.getPath, THROUGH);
-    assert.deepEqual([status, body, headers['content-length']], [200, '', '0']);
+    const { status, headers, text } = await house.get(file.getPath, THROUGH);
+    assert.deepEqual([status, text, headers['content-length']], [200, '', '0']);
     assert.equal(headers['x-sendfile'], `/srv/some%20folder/100%25/${file.blob}`);
     assert.equal(headers['content-type'], 'image/png');
     assert.equal(headers.etag, `"${file.id}"`);
@@ -57,16 +57,16 @@ describe('files that a web server sends', () => {
   test('come from Porter for whoever came past the web server, who learns nothing of the disk', async (t) => {
     const house = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
     const file = await house.storeFile('bytes');
-    const { headers, body } = await house.get(file.getPath);
-    assert.deepEqual([headers['x-sendfile'], body], [undefined, 'bytes']);
+    const { headers, text } = await house.get(file.getPath);
+    assert.deepEqual([headers['x-sendfile'], text], [undefined, 'bytes']);
   });
 
   test('come from Porter for a stranger who claims to be a web server', async (t) => {
     const delivery = createWebServerDelivery({ ...settings, trustedProxies: () => NOBODY });
     const house = await startTestFileServer(t, { delivery });
     const file = await house.storeFile('bytes');
-    const { headers, body } = await house.get(file.getPath, THROUGH);
-    assert.deepEqual([headers['x-sendfile'], body], [undefined, 'bytes']);
+    const { headers, text } = await house.get(file.getPath, THROUGH);
+    assert.deepEqual([headers['x-sendfile'], text], [undefined, 'bytes']);
   });
 
   test('come from Porter where a web server might read the request in another way', async (t) => {
@@ -112,8 +112,8 @@ describe('the data plane', () => {
     });
     assert.equal(put.status, 201);
     for (const method of ['GET', 'HEAD']) {
-      const { status, headers, body } = await sendRequest(at, slot.getPath, { method });
-      assert.deepEqual([status, headers['content-length'], body], [404, '0', '']);
+      const { status, headers, text } = await sendRequest(at, slot.getPath, { method });
+      assert.deepEqual([status, headers['content-length'], text], [404, '0', '']);
     }
     assert.equal((await sendRequest(at, slot.getPath, { method: 'OPTIONS' })).status, 200);
   });
@@ -132,7 +132,7 @@ describe('the data plane', () => {
       Authorization: 'Bearer x',
     };
     const shown = await sendRequest(at, `${putUrl('', token, 'a.txt')}?v=1`, { headers });
-    assert.deepEqual(JSON.parse(shown.body), {
+    assert.deepEqual(JSON.parse(shown.text), {
       address: '192.0.2.1',
       protocol: 'https',
       host: 'up.example',
@@ -143,9 +143,9 @@ describe('the data plane', () => {
 
     const slot = await house.grantSlot({ jid: 'romeo@example.org' });
     const other = await sendRequest(at, slot.putPath, { headers });
-    assert.deepEqual([other.status, other.body], [405, '']);
+    assert.deepEqual([other.status, other.text], [405, '']);
     const unknown = await sendRequest(at, putUrl('', '0'.repeat(26), 'a.txt'), { headers });
-    assert.deepEqual([unknown.status, unknown.body], [405, '']);
+    assert.deepEqual([unknown.status, unknown.text], [405, '']);
 
     await checkup.close();
     assert.equal((await sendRequest(at, putUrl('', token, 'a.txt'), { headers })).status, 405);

@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { Refusal } from '../../../src/base/errors.ts';
-import { encodeForm } from '../../support/form.ts';
-import { RawConnection, waitUntil } from '../../support/raw-connection.ts';
+import { encodeForm } from '../../support/http.ts';
+import { RawConnection } from '../../support/raw-connection.ts';
 import { ROMEO, startTestMessageServer, type TestMessageServer } from '../../support/test-message-server.ts';
 import { access } from '../../support/test-services.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const JULIET = 'juliet@example.org';
 const PICTURE = Buffer.alloc(300_000, 'picture');
@@ -54,17 +55,17 @@ describe('a form with files', () => {
       },
       { Accept: 'application/json' },
     );
-    assert.equal(reply.status, 201, reply.body);
+    assert.equal(reply.status, 201, reply.text);
     const [text, first = '', second = ''] = bodies(house);
     assert.equal(text, 'Look!');
-    const { messages } = JSON.parse(reply.body);
+    const { messages } = JSON.parse(reply.text);
     assert.deepEqual(
       messages.map(({ link }: { link?: string }) => link),
       [undefined, first, second],
     );
     const fetched = await house.request(new URL(first).pathname);
     assert.equal(fetched.status, 200);
-    assert.ok(fetched.bytes.equals(PICTURE));
+    assert.ok(fetched.body.equals(PICTURE));
     assert.equal(fetched.headers['content-type'], 'image/png');
     const rows = await uploads(house);
     assert.deepEqual(rows.map(({ owner, endpoint, state, name }) => [owner, endpoint, state, name]).sort(), [
@@ -88,7 +89,7 @@ describe('a form with files', () => {
       },
       { path: '/msg/' },
     );
-    assert.equal(reply.status, 201, reply.body);
+    assert.equal(reply.status, 201, reply.text);
     assert.deepEqual(
       house.delivered.map(({ message }) => [message.attrs.to, message.getChild('subject')?.getText()]),
       [
@@ -129,7 +130,7 @@ describe('a form with a file that is refused', () => {
     t: TestContext,
     rule: Parameters<typeof access>[0],
     fill: (form: FormData) => void,
-  ): Promise<{ status: number; body: string }> {
+  ): Promise<{ status: number; text: string }> {
     const house = await startTestMessageServer(t);
     house.setRules({ access: access(rule) });
     const reply = await postForm(house, (form) => {
@@ -149,7 +150,7 @@ describe('a form with a file that is refused', () => {
       file(form, 'large.png', Buffer.alloc(5_000_000));
     });
     assert.equal(reply.status, 413);
-    assert.match(reply.body, /1000 bytes/);
+    assert.match(reply.text, /1000 bytes/);
   });
 
   test('by the quota is 413, and the files before it are removed again', async (t) => {
@@ -237,7 +238,7 @@ describe('a form that does not come whole', () => {
     const headers = { 'Content-Type': 'multipart/form-data; boundary=b' };
     for (const body of [`${PART}abc`, 'nonsense', '', '--b\r\n', `${PART}abc\r\n--b\r\n`]) {
       const reply = await house.post('/msg/juliet', body, headers);
-      assert.equal(reply.status, 400, `${JSON.stringify(body)} ${reply.body}`);
+      assert.equal(reply.status, 400, `${JSON.stringify(body)} ${reply.text}`);
     }
     assert.deepEqual(house.delivered, []);
   });
@@ -267,7 +268,7 @@ describe('files of a message that is not sent', () => {
     const first = await send();
     const again = await send();
     assert.equal(again.status, 201);
-    assert.equal(again.body, first.body);
+    assert.equal(again.text, first.text);
     assert.equal((await uploads(house)).length, 1);
     const other = await postForm(house, (form) => file(form, 'a.txt', 'b'), { 'Idempotency-Key': 'k' });
     assert.equal(other.status, 422);

@@ -10,7 +10,7 @@ import { webhookEndpoint } from '../../../src/http/webhooks/webhook-endpoint.ts'
 import { compileHooks, type HookRule } from '../../../src/messages/hooks/handle-hook.ts';
 import { createImageFetcher } from '../../../src/messages/hooks/image-fetcher.ts';
 import { createPartialDeliveries } from '../../../src/messages/hooks/partial-deliveries.ts';
-import { encodeForm } from '../../support/form.ts';
+import { encodeForm } from '../../support/http.ts';
 import { serveEndpoints } from '../../support/serve-endpoints.ts';
 import { startTestMessageServer } from '../../support/test-message-server.ts';
 import { access } from '../../support/test-services.ts';
@@ -90,7 +90,7 @@ describe('a hook', () => {
     });
     const reply = await ask(PATH, { text: 'x' }, { Accept: 'application/json' });
     assert.deepEqual(
-      JSON.parse(reply.body).messages.map(({ to }: { to: string }) => to),
+      JSON.parse(reply.text).messages.map(({ to }: { to: string }) => to),
       recipients(),
     );
     assert.equal(recipients().length, 2);
@@ -170,7 +170,7 @@ describe('a hook', () => {
     const body = `payload=${encodeURIComponent(JSON.stringify({ text: 'hi <https://a.example|there>', username: 'bot' }))}`;
     for (const reply of [await ask(PATH, body, form), await ask(PATH, 'text=hi&username=bot', form)]) {
       assert.equal(reply.status, 200);
-      assert.equal(reply.body, 'ok');
+      assert.equal(reply.text, 'ok');
     }
     assert.deepEqual(bodies(), ['*bot:* hi there (https://a.example)', '*bot:* hi']);
     assert.equal((await ask(PATH, {})).status, 422);
@@ -232,7 +232,7 @@ describe('a hook', () => {
     });
     const bounced = await ask(PATH, { text: 'x', username: 'me' });
     assert.equal(bounced.status, 502);
-    assert.match(bounced.body, /The room is closed/);
+    assert.match(bounced.text, /The room is closed/);
     onDeliver(() => {
       throw new Refusal('unavailable');
     });

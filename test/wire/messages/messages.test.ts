@@ -19,7 +19,7 @@ describe('POST /msg/', () => {
     const house = await startTestMessageServer(t);
     const reply = await house.post(`/msg/${JULIET}`, 'Server has crashed!');
     assert.equal(reply.status, 201);
-    assert.equal(reply.body, '');
+    assert.equal(reply.text, '');
     assert.equal(reply.headers['content-length'], '0');
     const [{ message, options, from } = assert.fail()] = house.delivered;
     assert.equal(from, `${ROMEO}/porter`);
@@ -84,7 +84,7 @@ describe('POST /msg/', () => {
     );
     const latin = await house.post('/msg/juliet', Buffer.from('Gr\xfc\xdfe', 'latin1'));
     assert.equal(latin.status, 400);
-    assert.match(latin.body, /not valid utf-8/);
+    assert.match(latin.text, /not valid utf-8/);
   });
 
   test('writes to many, in a list or in repeated fields, to each once', async (t) => {
@@ -95,7 +95,7 @@ describe('POST /msg/', () => {
       { ...JSON_TYPE, Accept: 'application/json' },
     );
     assert.equal(reply.status, 201);
-    const { id, messages } = JSON.parse(reply.body);
+    const { id, messages } = JSON.parse(reply.text);
     assert.deepEqual(
       messages.map(({ to, state }: Record<string, string>) => [to, state]),
       [
@@ -172,8 +172,8 @@ describe('a request that is wrong', () => {
     ];
     for (const [status, path, body, headers] of cases) {
       const reply = await house.post(path, body, headers);
-      assert.equal(reply.status, status, `${path} ${body.slice(0, 40)} ${reply.body}`);
-      assert.match(reply.body, /^[^\n]+\n$/);
+      assert.equal(reply.status, status, `${path} ${body.slice(0, 40)} ${reply.text}`);
+      assert.match(reply.text, /^[^\n]+\n$/);
       assert.equal(reply.headers['access-control-allow-origin'], '*');
     }
     assert.deepEqual(house.delivered, []);
@@ -183,7 +183,7 @@ describe('a request that is wrong', () => {
     const house = await startTestMessageServer(t);
     const reply = await house.post('/msg/', 'x', { Accept: 'application/json' });
     assert.match(reply.headers['content-type'] ?? '', /^application\/problem\+json/);
-    assert.equal(JSON.parse(reply.body).code, 'recipient_missing');
+    assert.equal(JSON.parse(reply.text).code, 'recipient_missing');
   });
 
   test('gets its answer even while most of its body is still to come', async (t) => {
@@ -242,7 +242,7 @@ describe('who sends', () => {
     assert.equal((await house.post('/msg/', mixed, { ...headers, ...JSON_TYPE })).status, 403);
     const short = await house.post('/msg/juliet', 'x', headers);
     assert.equal(short.status, 422);
-    assert.match(short.body, /whole JIDs/);
+    assert.match(short.text, /whole JIDs/);
     assert.equal(house.delivered.length, 1, 'of several recipients all must be allowed');
   });
 
@@ -286,7 +286,7 @@ describe('what becomes of a message', () => {
       });
       const reply = await house.post('/msg/juliet', 'x', { Accept: 'application/json' });
       assert.equal(reply.status, status);
-      const problem = JSON.parse(reply.body);
+      const problem = JSON.parse(reply.text);
       assert.equal(problem.code, code);
       assert.equal(problem.condition, 'item-not-found');
       assert.equal(problem.messages[0].state, 'failed');
@@ -305,7 +305,7 @@ describe('what becomes of a message', () => {
       JSON_TYPE,
     );
     assert.equal(reply.status, 502, 'never a 201 that is not true');
-    assert.equal(reply.body, `${JULIET}: sent\ntybalt@example.org: Tybalt is dead.\n`);
+    assert.equal(reply.text, `${JULIET}: sent\ntybalt@example.org: Tybalt is dead.\n`);
   });
 
   test('that breaks something of ours is 500, and the log has it', async (t) => {
@@ -315,7 +315,7 @@ describe('what becomes of a message', () => {
     });
     const reply = await house.post('/msg/juliet', 'x');
     assert.equal(reply.status, 500);
-    assert.doesNotMatch(reply.body, /a bug/);
+    assert.doesNotMatch(reply.text, /a bug/);
   });
 });
 
@@ -328,7 +328,7 @@ describe('an Idempotency-Key', () => {
     const first = await house.post('/msg/juliet', 'x', { ...key('"k1"'), ...accept });
     const again = await house.post('/msg/juliet', 'x', { ...key('k1'), ...accept });
     assert.equal(again.status, 201);
-    assert.equal(again.body, first.body);
+    assert.equal(again.text, first.text);
     const asJson = await house.post('/msg/', JSON.stringify({ to: 'juliet', body: 'x' }), {
       ...JSON_TYPE,
       ...key('k1'),
@@ -401,7 +401,7 @@ describe('messages of a token with queue', () => {
     });
     const first = await house.post(`/msg/${JULIET}`, 'one', { ...headers, Accept: 'application/json' });
     assert.equal(first.status, 202);
-    assert.equal(JSON.parse(first.body).messages[0].state, 'queued');
+    assert.equal(JSON.parse(first.text).messages[0].state, 'queued');
     house.onDeliver(() => undefined);
     assert.equal((await house.post(`/msg/${JULIET}`, 'two', headers)).status, 202);
     assert.equal((await house.post('/msg/nurse@example.org', 'three', headers)).status, 201);

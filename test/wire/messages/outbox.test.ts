@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, type TestContext, test } from 'node:test';
 import { Refusal } from '../../../src/base/errors.ts';
-import { waitUntil } from '../../support/raw-connection.ts';
 import { alerts, bearer, startTestMessageServer } from '../../support/test-message-server.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const JULIET = 'juliet@example.org';
 

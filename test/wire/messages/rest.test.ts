@@ -96,7 +96,7 @@ describe('a stanza over HTTP', () => {
     test(`goes out and is answered 202 with nothing: ${what}`, async (t) => {
       const { request, sentStanzas } = await startTestRestServer(t);
       const reply = await request(path, post(headers, body));
-      assert.deepEqual([reply.status, reply.body, reply.headers['content-length']], [202, '', '0']);
+      assert.deepEqual([reply.status, reply.text, reply.headers['content-length']], [202, '', '0']);
       assert.deepEqual(
         sentStanzas.map((one) => [one.method, withoutId(one.stanza)]),
         [['deliver', stanza]],
@@ -159,7 +159,7 @@ describe('a stanza over HTTP', () => {
       post(JSON_TYPE, '{"to":"no@example.org","id":"7","type":"chat","body":"x"}'),
     );
     assert.equal(reply.status, 200);
-    assert.deepEqual(JSON.parse(reply.body), {
+    assert.deepEqual(JSON.parse(reply.text), {
       kind: 'message',
       type: 'error',
       to: 'romeo@example.org/porter',
@@ -236,9 +236,9 @@ describe('a question over HTTP', () => {
       const { request, sentStanzas } = await startTestRestServer(t, { onIq: answer('<iq type="result"/>') });
       const headers = body === undefined ? { authorization: ROMEO, accept: 'application/json' } : JSON_TYPE;
       const reply = await request(path, { method, headers, ...(body !== undefined && { body }) });
-      assert.equal(reply.status, 200, reply.body);
+      assert.equal(reply.status, 200, reply.text);
       assert.match(reply.headers['content-type'] ?? '', /^application\/json/);
-      const { id, ...rest } = JSON.parse(reply.body);
+      const { id, ...rest } = JSON.parse(reply.text);
       assert.deepEqual(rest, {
         kind: 'iq',
         type: 'result',
@@ -287,8 +287,8 @@ describe('a question over HTTP', () => {
       const headers = { authorization: ROMEO, ...(accept !== undefined && { accept }) };
       const reply = await request('/rest/version/example.org', { headers });
       assert.equal(reply.headers['content-type']?.split(';')[0], expected);
-      assert.match(reply.body, body);
-      assert.equal(reply.headers['content-length'], String(reply.bytes.length));
+      assert.match(reply.text, body);
+      assert.equal(reply.headers['content-length'], String(reply.body.length));
     }
     const json = { ...JSON_TYPE };
     const reply = await request('/rest', post(json, '{"to":"example.org","version":{}}'));
@@ -303,7 +303,7 @@ describe('a question over HTTP', () => {
       headers: { authorization: ROMEO, accept: 'application/json' },
     });
     assert.equal(reply.status, 200);
-    const { type, error: told } = JSON.parse(reply.body);
+    const { type, error: told } = JSON.parse(reply.text);
     assert.deepEqual([type, told], ['error', { type: 'cancel', condition: 'service-unavailable' }]);
   });
 
@@ -314,7 +314,7 @@ describe('a question over HTTP', () => {
       const headers = { authorization: ROMEO, 'prosody-rest-timeout': timeout, accept: 'application/json' };
       const reply = await request('/rest/ping/example.org', { headers });
       assert.equal(reply.status, 504);
-      assert.equal(JSON.parse(reply.body).error.condition, 'remote-server-timeout');
+      assert.equal(JSON.parse(reply.text).error.condition, 'remote-server-timeout');
     }
     assert.deepEqual(
       sentStanzas.map(({ timeout }) => timeout),
@@ -342,7 +342,7 @@ describe('a question over HTTP', () => {
     });
     const headers = { authorization: ROMEO, accept: 'application/json' };
     const reply = await request('/rest/archive/?with=juliet@example.org&max=5&before=', { headers });
-    const { xmpp } = JSON.parse(reply.body);
+    const { xmpp } = JSON.parse(reply.text);
     assert.deepEqual(
       xmpp.map((one: Record<string, unknown>) => [
         one.kind,
@@ -359,7 +359,7 @@ describe('a question over HTTP', () => {
       /^<iq from="[^"]*" type="set"[^>]*><query xmlns="urn:xmpp:mam:2" queryid="\w{26}"><x /,
     );
     const asXml = await request('/rest/archive/', { headers: { authorization: ROMEO } });
-    assert.match(asXml.body, /^<xmpp><message .*<\/message><iq .*<\/iq><\/xmpp>$/);
+    assert.match(asXml.text, /^<xmpp><message .*<\/message><iq .*<\/iq><\/xmpp>$/);
   });
 });
 
@@ -368,7 +368,7 @@ describe('echo', () => {
     const { request, sentStanzas } = await startTestRestServer(t);
     const given = '{"kind":"message","type":"chat","to":"Juliet@example.org","id":"1","body":"Hi","wat":1}';
     const reply = await request('/rest/echo', post(JSON_TYPE, given));
-    assert.deepEqual(JSON.parse(reply.body), {
+    assert.deepEqual(JSON.parse(reply.text), {
       kind: 'message',
       type: 'chat',
       to: 'juliet@example.org',
@@ -377,7 +377,7 @@ describe('echo', () => {
       body: 'Hi',
     });
     const asXml = await request('/rest/echo', post({ ...JSON_TYPE, accept: 'application/xmpp+xml' }, given));
-    assert.match(asXml.body, /^<message .*><body>Hi<\/body><\/message>$/);
+    assert.match(asXml.text, /^<message .*><body>Hi<\/body><\/message>$/);
     assert.deepEqual(sentStanzas, []);
   });
 });
@@ -407,7 +407,7 @@ describe('who sends', () => {
     test(`gets 403 and no challenge for ${what}`, async (t) => {
       const { request, sentStanzas } = await startTestRestServer(t);
       const reply = await request('/rest', post({ ...JSON_TYPE, authorization }, body));
-      assert.equal(reply.status, 403, reply.body);
+      assert.equal(reply.status, 403, reply.text);
       assert.equal(reply.headers['www-authenticate'], undefined);
       assert.deepEqual(sentStanzas, []);
     });
@@ -480,7 +480,7 @@ describe('who sends', () => {
         ...(from !== undefined && { from }),
       });
       const reply = await request('/rest', post({ ...JSON_TYPE, authorization }, given));
-      assert.equal(reply.status, status, reply.body);
+      assert.equal(reply.status, status, reply.text);
       assert.deepEqual(
         sentStanzas.map((one) => one.sender),
         by === undefined ? [] : [by],
@@ -629,8 +629,8 @@ describe('a stanza that cannot be sent', () => {
     test(`is answered ${status}, ${condition}: ${what}`, async (t) => {
       const { request, sentStanzas } = await startTestRestServer(t);
       const reply = await request(path, post({ ...headers, accept }, body));
-      assert.equal(reply.status, status, reply.body);
-      const { type, error, code } = JSON.parse(reply.body);
+      assert.equal(reply.status, status, reply.text);
+      const { type, error, code } = JSON.parse(reply.text);
       assert.deepEqual([type, error.condition, code], ['error', condition, status]);
       assert.ok(error.type !== undefined && error.text.length > 10);
       assert.deepEqual(sentStanzas, []);
@@ -680,8 +680,8 @@ describe('a stanza that cannot be sent', () => {
       const reply = await request('/rest', { method: 'POST', headers });
       assert.equal(reply.status, 415);
       assert.equal(reply.headers['content-type']?.split(';')[0], type);
-      assert.match(reply.body, body);
-      assert.equal(reply.headers['content-length'], String(reply.bytes.length));
+      assert.match(reply.text, body);
+      assert.equal(reply.headers['content-length'], String(reply.body.length));
     }
   });
 });

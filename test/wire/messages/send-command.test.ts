@@ -66,7 +66,7 @@ describe('porter send', () => {
     assert.equal(err, 'Sending: 195.3 KiB of 195.3 KiB\n');
     const link = delivered[0]?.message.getChild('body')?.getText() ?? '';
     assert.equal(out, `${JULIET}: sent ${link}\n`);
-    assert.equal((await request(new URL(link).pathname)).bytes.length, 200_000);
+    assert.equal((await request(new URL(link).pathname)).body.length, 200_000);
   });
 
   test('sends to rooms', async (t) => {

@@ -14,7 +14,7 @@ import {
   sasl,
   starttls,
 } from '../../support/fake-c2s-server.ts';
-import { waitUntil } from '../../support/raw-connection.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 type Script = (visitor: FakeC2sConnection) => Promise<void>;
 const LOGIN = { jid: 'romeo@localhost', password: 'secret', address: '192.0.2.1' };

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { Refusal } from '../../../../src/base/errors.ts';
 import { type MultipartOptions, readMultipart } from '../../../../src/http/messages/multipart-form.ts';
 import { createTransfers } from '../../../../src/uploads/transfers.ts';
-import { encodeForm } from '../../../support/form.ts';
+import { encodeForm } from '../../../support/http.ts';
 
 const { memory } = createTransfers();
 const OPTIONS: MultipartOptions = {

@@ -5,7 +5,7 @@ import { Refusal } from '../../../../src/base/errors.ts';
 import { createPasswordMatcher } from '../../../../src/xmpp/client/password-matcher.ts';
 import type { AccountSession } from '../../../../src/xmpp/client/session.ts';
 import { createSessionPool } from '../../../../src/xmpp/client/session-pool.ts';
-import { waitUntil } from '../../../support/raw-connection.ts';
+import { waitUntil } from '../../../support/wait-until.ts';
 
 /** A session that nobody has logged in to; what it is asked to send waits for the test. */
 function fakeSession(jid: string) {
