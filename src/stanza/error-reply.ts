@@ -3,14 +3,14 @@ import { formatDateTime } from '../base/clock.ts';
 import { errorRow, type Refusal } from '../base/errors.ts';
 import { LEGACY_UPLOAD, STANZA_ERRORS, UPLOAD } from './namespaces.ts';
 
-/** Only these two namespaces know `file-too-large` and `retry`. */
+/** `file-too-large` and `retry` are defined in these two namespaces only. */
 function uploadNamespace(request: Element | undefined): string {
   return request?.getNS() === LEGACY_UPLOAD ? LEGACY_UPLOAD : UPLOAD;
 }
 
 /**
- * The `<error/>` of a refusal (XEP-0363 §5, RFC 6120 §8.3), always with a text. What is particular to uploads
- * is in the namespace of the request that it answers.
+ * Returns the `<error/>` of a refusal (RFC 6120 §8.3), always with a text. Details of uploads (XEP-0363 §5) use the
+ * namespace of the request.
  */
 function errorElement(refusal: Refusal, request: Element | undefined): Element {
   const { stanza, element } = errorRow(refusal.code);
@@ -40,7 +40,7 @@ function detailElement(
   return retryAt === undefined ? undefined : xml(name, { xmlns, stamp: formatDateTime(retryAt) });
 }
 
-/** Answers a stanza with an error; of an iq what it asked is echoed, as in the examples of the XEP. */
+/** Returns the error reply to a stanza. The reply to an iq repeats its payload, as in the examples of XEP-0363 §5. */
 export function errorReply(stanza: Element, refusal: Refusal): Element {
   const { from, to, id } = stanza.attrs;
   const [request] = stanza.name === 'iq' ? stanza.getChildElements() : [];
@@ -50,4 +50,14 @@ export function errorReply(stanza: Element, refusal: Refusal): Element {
     { type: 'error', from: to, to: from, id },
     ...(request ? [request, error] : [error]),
   );
+}
+
+/**
+ * Returns true for a chat or normal message with a body. Its sender expects that somebody reads it, so it is answered
+ * with an error if it is not delivered.
+ */
+export function isPersonalMessage(stanza: Element): boolean {
+  const { type = 'normal' } = stanza.attrs;
+  if (stanza.name !== 'message' || (type !== 'chat' && type !== 'normal')) return false;
+  return stanza.getChild('body') !== undefined;
 }

@@ -1,4 +1,4 @@
-/** XEP-0363, and its time before version 0.3. Clients mix the two (FIELD 0.10). */
+/** XEP-0363; the second one is from before its version 0.3. Clients mix them (docs/protocols.md, "Slot requests"). */
 export const UPLOAD = 'urn:xmpp:http:upload:0';
 export const LEGACY_UPLOAD = 'urn:xmpp:http:upload';
 /** XEP-0363 1.2.0 §7. */

@@ -3,21 +3,21 @@ import { type Clock, parseDateTime } from '../../base/clock.ts';
 import { TIME } from '../../stanza/namespaces.ts';
 import type { ComponentConnection } from './connection.ts';
 
-/** Compares the clock of the XMPP server with ours (XEP-0202). */
+/** Compares the clock of the XMPP server with the local clock (XEP-0202). */
 export interface ClockSkewProbe {
-  /** Was this stanza the answer to our question? */
+  /** Takes the answer to a time query. Returns false for every other stanza. */
   handle(stanza: Element): boolean;
-  /** Asks now and then until the connection ends. Keeps no process alive. */
+  /** Sends a time query now and every ten minutes until the connection ends. Does not keep the process alive. */
   start(connection: Pick<ComponentConnection, 'send' | 'ended'>): void;
 }
 
-const EVERY_MS = 10 * 60_000;
-const ID = 'clock';
+const QUERY_INTERVAL_MS = 10 * 60_000;
+const QUERY_ID = 'clock';
 
 /**
- * `report` gets the milliseconds by which the server's clock is ahead of ours, for the moment halfway between
- * question and answer; servers tell whole seconds. It is never called where a server does not know the question,
- * nor where the component's name does not lie below the server's.
+ * `report` gets the milliseconds by which the server's clock is ahead. The comparison assumes that the server read its
+ * clock halfway between query and answer; servers answer in whole seconds. `report` is not called if the server does
+ * not support XEP-0202, or if the component's domain is not a subdomain of the server's.
  */
 export function createClockSkewProbe(
   jid: string,
@@ -25,30 +25,30 @@ export function createClockSkewProbe(
   report: (skewMs: number) => void,
 ): ClockSkewProbe {
   const server = jid.slice(jid.indexOf('.') + 1);
-  let askedAt = 0;
+  let sentAt = 0;
 
-  async function ask(connection: Pick<ComponentConnection, 'send'>): Promise<void> {
-    askedAt = clock();
-    const question = xml('iq', { type: 'get', from: jid, to: server, id: ID }, xml('time', TIME));
-    await connection.send(question).catch(() => {
-      // The connection has ended; the next one asks again.
+  async function sendQuery(connection: Pick<ComponentConnection, 'send'>): Promise<void> {
+    sentAt = clock();
+    const query = xml('iq', { type: 'get', from: jid, to: server, id: QUERY_ID }, xml('time', TIME));
+    await connection.send(query).catch(() => {
+      // The connection has ended. The next connection sends its own query.
     });
   }
 
   return {
     handle(stanza) {
       const { id, from, type } = stanza.attrs;
-      if (stanza.name !== 'iq' || id !== ID || from !== server || (type !== 'result' && type !== 'error'))
-        return false;
-      const now = clock();
-      const theirs = parseDateTime(stanza.getChild('time', TIME)?.getChild('utc')?.getText() ?? '');
-      if (theirs !== undefined) report(theirs - (askedAt + now) / 2);
+      if (stanza.name !== 'iq' || id !== QUERY_ID || from !== server) return false;
+      if (type !== 'result' && type !== 'error') return false;
+      const receivedAt = clock();
+      const serverTime = parseDateTime(stanza.getChild('time', TIME)?.getChild('utc')?.getText() ?? '');
+      if (serverTime !== undefined) report(serverTime - (sentAt + receivedAt) / 2);
       return true;
     },
     start(connection) {
       if (server === jid) return;
-      void ask(connection);
-      const timer = setInterval(() => void ask(connection), EVERY_MS).unref();
+      void sendQuery(connection);
+      const timer = setInterval(() => void sendQuery(connection), QUERY_INTERVAL_MS).unref();
       void connection.ended.then(() => clearInterval(timer));
     },
   };

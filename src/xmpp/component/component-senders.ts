@@ -3,83 +3,85 @@ import { Refusal } from '../../base/errors.ts';
 import { formatBareJid, parseJid } from '../../base/jid.ts';
 import type { MessageSender } from '../../messages/delivery/message-sender.ts';
 import { createStanzaChannel, type StanzaChannel } from '../../messages/delivery/stanza-channel.ts';
-import { createStreamSender, type StreamSender } from '../../messages/delivery/stream-sender.ts';
+import {
+  createStreamSender,
+  type StreamSender,
+  type StreamSenderOptions,
+} from '../../messages/delivery/stream-sender.ts';
+import { wrapSender } from '../../messages/delivery/wrap-sender.ts';
 import { PING } from '../../stanza/namespaces.ts';
 import type { ComponentConnection } from './connection.ts';
 
-/** Milliseconds, as of the last reload. */
-export interface ComponentSenderTimeouts {
-  readonly answerTimeout: () => number;
-  readonly roomIdle: () => number;
-}
+/** In milliseconds; read anew for each operation, because a reload may change them. */
+export type DeliveryTimeouts = Pick<StreamSenderOptions, 'answerTimeout' | 'roomIdle'>;
 
-/** What is said by the addresses at our components; outlives the streams, which come and go. */
+/** Senders for the addresses at the components. They outlive the component streams, which may reconnect. */
 export interface ComponentSenders {
   /** See `MessageSenders.componentSender`. */
   senderFor(jid: string): MessageSender;
-  /** The stream of a component is up. */
+  /** Uses this connection for the addresses of the component until it ends. */
   attachStream(component: string, connection: Pick<ComponentConnection, 'write' | 'ended'>): void;
-  /** Was this stanza for something that waits here? Any stream may bring it. */
+  /** Takes answers and bounces that a sender waits for, from any stream. Returns false for every other stanza. */
   handle(stanza: Element): boolean;
-  /** Goes out of all rooms, while the streams are still up. */
+  /** Leaves all rooms. Call it while the streams are still up. */
   leaveRooms(): void;
 }
 
-/** One stream, and the addresses that speak on it. */
-interface Line {
+interface AttachedStream {
   readonly channel: StanzaChannel;
-  /** By JID; only those for which something waits. */
-  readonly speaking: Map<string, StreamSender>;
+  /** By JID; a sender is removed when it is idle. */
+  readonly senders: Map<string, StreamSender>;
 }
 
-/** `components` = their JIDs. */
+/** From this number of senders on, each new operation first removes the idle ones. */
+const MAX_IDLE_SENDERS = 1_000;
+
+/** `components` are the JIDs of the configured components. */
 export function createComponentSenders(
-  times: ComponentSenderTimeouts,
+  timeouts: DeliveryTimeouts,
   components: readonly string[],
 ): ComponentSenders {
-  /** By the JID of the component; missing while its stream is down. */
-  const lines = new Map<string, Line>();
+  /** By the JID of the component; absent while its stream is down. */
+  const streams = new Map<string, AttachedStream>();
 
-  function during<T>(
+  async function runWithSender<T>(
     component: string,
     jid: string,
-    work: (speaker: MessageSender) => Promise<T>,
+    operation: (sender: MessageSender) => Promise<T>,
   ): Promise<T> {
-    const line = lines.get(component);
-    if (line === undefined) return Promise.reject(new Refusal('unavailable', { text: DOWN }));
-    const { channel, speaking } = line;
-    if (speaking.size >= MANY) forgetIdle(speaking);
-    const isPorter = speaking.get(jid) ?? createStreamSender({ channel, ...times }, jid, { from: true });
-    speaking.set(jid, isPorter);
-    return work(isPorter.sender).finally(() => {
-      if (isPorter.isIdle && speaking.get(jid) === isPorter) speaking.delete(jid);
-    });
+    const stream = streams.get(component);
+    if (stream === undefined) {
+      throw new Refusal('unavailable', { text: 'The XMPP server is not connected. Try again soon.' });
+    }
+    const { channel, senders } = stream;
+    if (senders.size >= MAX_IDLE_SENDERS) removeIdle(senders);
+    const sender = senders.get(jid) ?? createStreamSender({ channel, ...timeouts }, jid, { from: true });
+    senders.set(jid, sender);
+    try {
+      return await operation(sender.sender);
+    } finally {
+      if (sender.isIdle && senders.get(jid) === sender) senders.delete(jid);
+    }
   }
 
   /**
-   * To the component itself: every server passes that on, and when it is back, what was before it has been taken. It
-   * is back as an answer where ejabberd dealt it to another program that takes the same component.
+   * Channels ping the component itself, because every server routes that ping back. If another program is connected as
+   * the same component, ejabberd may give the ping to that program, and its answer arrives here instead.
    */
-  function isOurPing({ name, attrs: { from, to, id = '' } }: Element): boolean {
+  function handlePing({ name, attrs: { from, to, id = '' } }: Element): boolean {
     if (name !== 'iq' || from !== to) return false;
-    return lines.get(to ?? '')?.channel.handlePong(id) ?? false;
+    return streams.get(to ?? '')?.channel.handlePong(id) ?? false;
   }
 
   return {
     senderFor(jid) {
       const parsed = parseJid(jid);
       if (parsed === undefined || !components.includes(parsed.domain)) {
-        throw new Refusal('bad_request', { text: `${jid} is no address at a component of this server.` });
+        throw new Refusal('bad_request', { text: `${jid} is not an address at a component of this server.` });
       }
       const { domain, resource } = parsed;
-      const own = resource === '' ? formatBareJid(parsed) : `${formatBareJid(parsed)}/${resource}`;
-      return {
-        jid: own,
-        deliver: (message, options) => during(domain, own, (speaker) => speaker.deliver(message, options)),
-        sendIq: (iq, timeoutMs, takes) =>
-          during(domain, own, (speaker) => speaker.sendIq(iq, timeoutMs, takes)),
-        sendStanza: (stanza) => during(domain, own, (speaker) => speaker.sendStanza(stanza)),
-      };
+      const normalized = resource === '' ? formatBareJid(parsed) : `${formatBareJid(parsed)}/${resource}`;
+      return wrapSender(normalized, (operation) => runWithSender(domain, normalized, operation));
     },
     attachStream(component, connection) {
       const channel = createStanzaChannel(
@@ -87,35 +89,35 @@ export function createComponentSenders(
           write: (text) => connection.write(text),
           formatPing: (id) =>
             xml('iq', { type: 'get', from: component, to: component, id }, xml('ping', PING)).toString(),
-          // Whether the stream is dead is for its keepalive to find out.
+          // The keepalive of the stream decides whether the connection is dead.
           onPingTimeout: () => undefined,
         },
-        times.answerTimeout,
+        timeouts.answerTimeout,
       );
-      const line: Line = { channel, speaking: new Map() };
-      lines.set(component, line);
+      const stream: AttachedStream = { channel, senders: new Map() };
+      streams.set(component, stream);
       void connection.ended.then(() => {
-        if (lines.get(component) === line) lines.delete(component);
-        for (const one of line.speaking.values()) one.handleDisconnect();
+        if (streams.get(component) === stream) streams.delete(component);
+        for (const sender of stream.senders.values()) sender.handleDisconnect();
         channel.handleDisconnect();
       });
     },
     handle(stanza) {
-      if (isOurPing(stanza)) return true;
+      if (handlePing(stanza)) return true;
       const { to = '' } = stanza.attrs;
-      for (const { speaking } of lines.values()) if (speaking.get(to)?.handleStanza(stanza)) return true;
+      for (const { senders } of streams.values()) {
+        if (senders.get(to)?.handleStanza(stanza)) return true;
+      }
       return false;
     },
     leaveRooms() {
-      for (const { speaking } of lines.values()) for (const one of speaking.values()) one.leaveRooms();
+      for (const { senders } of streams.values()) {
+        for (const sender of senders.values()) sender.leaveRooms();
+      }
     },
   };
 }
 
-/** Their last room was left some time ago. */
-function forgetIdle(speaking: Map<string, StreamSender>): void {
-  for (const [jid, one] of speaking) if (one.isIdle) speaking.delete(jid);
+function removeIdle(senders: Map<string, StreamSender>): void {
+  for (const [jid, sender] of senders) if (sender.isIdle) senders.delete(jid);
 }
-
-const MANY = 1_000;
-const DOWN = 'The XMPP server is not connected. Try again soon.';

@@ -1,7 +1,8 @@
 import type { Element } from '@xmpp/xml';
+import { withTimeout } from '../../base/async.ts';
 import { createConcurrencyLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
-import { errorReply } from '../../stanza/error-reply.ts';
+import { errorReply, isPersonalMessage } from '../../stanza/error-reply.ts';
 import type { StanzaHandler } from '../../stanza/stanza-handler.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { ComponentSenders } from './component-senders.ts';
@@ -9,100 +10,109 @@ import type { ComponentConnection, ComponentConnectionOptions, StanzaListener } 
 import type { IqServices } from './iq-request.ts';
 import { answerIq, hasRoute, recordRefusal } from './iq-router.ts';
 import {
+  ComponentStream,
   type ComponentStreamOptions,
   type ComponentStreamStatus,
-  startComponentStream,
 } from './reconnecting-stream.ts';
 
 /** One entry of `component` in the config. */
 export interface ComponentSettings extends ComponentConnectionOptions {
+  /** Display name of the upload service. */
   readonly name: string;
 }
 
-export interface ComponentServices extends UploadServices {
-  /** Without a slash at the end. */
+export type ComponentServices = UploadServices & {
+  /** Base URL of PUT links, without a trailing slash. */
   readonly publicUrl: string;
-  /** Where files are fetched, without a slash at the end. */
+  /** Base URL of GET links, without a trailing slash. */
   readonly downloadUrl: string;
-  /** Gets what nothing else has a use for, as the last before it is answered that nobody reads. */
+  /** Fallback for stanzas that neither `componentSenders` nor an iq route handles. */
   readonly onStanza?: StanzaHandler;
-  /** Hears first what comes, and speaks on the streams. */
+  /** Gets every stanza first, and sends on the component streams. */
   readonly componentSenders?: ComponentSenders | undefined;
-  /** Ask the XMPP servers for their time, and count how far it is from ours? */
+  /** Queries the time of the XMPP servers and exports the difference as a metric. */
   readonly measureClockSkew?: boolean;
-  /** For tests: how time passes for the streams. */
+  /** For tests: replaces timers of the streams. */
   readonly timing?: Pick<ComponentStreamOptions, 'wait' | 'random' | 'keepalive'>;
-}
+};
 
 export interface Components {
   status(): readonly ComponentStreamStatus[];
   /**
-   * Answers what is in progress, says goodbye, and leaves nothing that keeps the process alive. `atOnce`: another
-   * process is about to take its place, so no answer is waited for.
+   * Waits for the answers in progress, then closes the streams. `atOnce` skips the wait, because another process takes
+   * over the streams. Nothing keeps the process alive afterwards.
    */
-  stop(how?: { readonly atOnce: boolean }): Promise<void>;
+  stop(options?: { readonly atOnce: boolean }): Promise<void>;
 }
 
-/** Slot requests that may wait for the ledger at one time; a server that sends more has gone wild. */
-const MAX_SLOTS_IN_PROGRESS = 1000;
-/** Answers that are not there by then are not waited for. */
-const LAST_ANSWERS_MS = 5_000;
+/** Slot requests that may wait for the ledger at the same time. Further ones are refused with `busy`. */
+const MAX_SLOT_REQUESTS = 1000;
+/** `stop` waits this long for the answers in progress. */
+const STOP_TIMEOUT_MS = 5_000;
 
-/** Door 1: a stream for each component JID. Returns at once; streams come up as their servers do. */
+/**
+ * Opens a stream for each configured component and answers its stanzas. Returns at once: Porter serves files whether or
+ * not the XMPP server is up.
+ */
 export function startComponents(
-  deps: ComponentServices,
+  services: ComponentServices,
   components: readonly ComponentSettings[],
 ): Components {
-  const serviceNames = new Map(components.map(({ jid, name }) => [jid, name]));
-  const routeDeps: IqServices = {
-    ...deps,
-    serviceNames,
-    limitSlotRequests: createConcurrencyLimit(MAX_SLOTS_IN_PROGRESS),
+  const iqServices: IqServices = {
+    ...services,
+    serviceNames: new Map(components.map(({ jid, name }) => [jid, name])),
+    limitSlotRequests: createConcurrencyLimit(MAX_SLOT_REQUESTS),
   };
-  const endpoints = components.map((settings) => startComponent(deps, routeDeps, settings));
+  const started = components.map((settings) => startComponent(services, iqServices, settings));
   return {
-    status: () => endpoints.map((endpoint) => endpoint.stream.status()),
+    status: () => started.map(({ stream }) => stream.status),
     async stop({ atOnce } = { atOnce: false }) {
-      deps.componentSenders?.leaveRooms();
-      await Promise.all(endpoints.map((endpoint) => endpoint.stop(atOnce)));
+      services.componentSenders?.leaveRooms();
+      await Promise.all(started.map((component) => component.stop(atOnce)));
     },
   };
 }
 
-function startComponent(deps: ComponentServices, routeDeps: IqServices, settings: ComponentSettings) {
+function startComponent(services: ComponentServices, iqServices: IqServices, settings: ComponentSettings) {
+  const { clock, log, metrics, componentSenders, measureClockSkew, timing } = services;
   const { jid } = settings;
-  const inProgress = new Set<Promise<void>>();
+  const answersInProgress = new Set<Promise<void>>();
 
   const onStanza: StanzaListener = (stanza, send) => {
-    if (deps.componentSenders?.handle(stanza)) return;
-    const work = answerStanza(routeDeps, deps.onStanza, stanza, send).catch((error: unknown) =>
-      deps.log.info({ jid, err: error }, 'an answer could not be sent'),
+    if (componentSenders?.handle(stanza)) return;
+    const answer = answerStanza(iqServices, services.onStanza, stanza, send).catch((error: unknown) =>
+      log.info({ jid, reason: String(error) }, 'could not send an answer: the component stream has ended'),
     );
-    inProgress.add(work);
-    void work.finally(() => inProgress.delete(work));
+    answersInProgress.add(answer);
+    void answer.finally(() => answersInProgress.delete(answer));
   };
 
-  deps.metrics.setStreamUp(jid, false);
-  const stream = startComponentStream({ clock: deps.clock, log: deps.log, ...deps.timing }, settings, {
+  metrics.setStreamUp(jid, false);
+  const stream = new ComponentStream({ clock, log, ...timing }, settings, {
     onStanza,
-    onStatusChange: ({ up }) => deps.metrics.setStreamUp(jid, up),
-    onConnection: (connection) => deps.componentSenders?.attachStream(jid, connection),
-    ...(deps.measureClockSkew && { onClockSkew: (ms: number) => deps.metrics.setClockSkew(jid, ms) }),
+    onStatusChange: ({ up }) => metrics.setStreamUp(jid, up),
+    onConnection: (connection) => componentSenders?.attachStream(jid, connection),
+    ...(measureClockSkew && { onClockSkew: (ms: number) => metrics.setClockSkew(jid, ms) }),
   });
 
   return {
     stream,
     async stop(atOnce: boolean) {
-      if (!atOnce) await within(LAST_ANSWERS_MS, Promise.all(inProgress));
+      if (!atOnce) {
+        const answers = Promise.all(answersInProgress);
+        await withTimeout(answers, STOP_TIMEOUT_MS, () => new Error('answers are late')).catch(() => {
+          // The remaining answers are abandoned.
+        });
+      }
       await stream.stop();
-      deps.metrics.setStreamUp(jid, null);
+      metrics.setStreamUp(jid, null);
     },
   };
 }
 
-/** Slot requests and their like first: whatever else there is to do with stanzas costs them nothing. */
+/** Routes come before `onStanza`, so that slot requests do not wait for other uses of stanzas. */
 async function answerStanza(
-  deps: IqServices,
+  services: IqServices,
   onStanza: StanzaHandler | undefined,
   stanza: Element,
   send: ComponentConnection['send'],
@@ -110,31 +120,20 @@ async function answerStanza(
   const { type, from } = stanza.attrs;
   const isIq = stanza.name === 'iq';
   if (from === undefined || (isIq && (type === 'error' || type === 'result'))) return;
-  if (isIq && (onStanza === undefined || hasRoute(deps, stanza))) return send(await answerIq(deps, stanza));
+  if (isIq && (onStanza === undefined || hasRoute(services, stanza))) {
+    return send(await answerIq(services, stanza));
+  }
   try {
     if (onStanza !== undefined && (await onStanza(stanza))) return;
   } catch (error) {
-    if (isIq || isWrittenByHand(stanza)) await send(errorReply(stanza, recordRefusal(deps, error)));
+    if (isIq || isPersonalMessage(stanza)) await send(errorReply(stanza, recordRefusal(services, error)));
     return;
   }
-  if (isIq) await send(await answerIq(deps, stanza));
-  else if (isWrittenByHand(stanza)) await send(errorReply(stanza, nobodyReads()));
+  if (isIq) await send(await answerIq(services, stanza));
+  else if (isPersonalMessage(stanza)) await send(errorReply(stanza, messageNotRead()));
 }
 
-function isWrittenByHand(message: Element): boolean {
-  const { type = 'normal' } = message.attrs;
-  if (message.name !== 'message') return false;
-  return (type === 'chat' || type === 'normal') && message.getChild('body') !== undefined;
-}
-
-function nobodyReads(): Refusal {
-  const text = 'Nobody reads messages here: this is a service for file uploads.';
+function messageNotRead(): Refusal {
+  const text = 'Messages to this address are not read: it is a service for file uploads.';
   return new Refusal('not_understood', { text });
-}
-
-async function within(ms: number, work: Promise<unknown>): Promise<void> {
-  const late = Promise.withResolvers<void>();
-  const timer = setTimeout(late.resolve, ms);
-  await Promise.race([work, late.promise]);
-  clearTimeout(timer);
 }

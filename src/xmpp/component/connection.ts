@@ -3,137 +3,136 @@ import { Component } from '@xmpp/component-core';
 import type { Element } from '@xmpp/xml';
 
 export interface ComponentConnectionOptions {
-  /** Of the component. */
+  /** JID of the component. */
   readonly jid: string;
   readonly secret: string;
   readonly server: { readonly host: string; readonly port: number };
 }
 
-/** Gets a stanza and the way back on the stream that brought it. Must not throw. */
+/** Gets each stanza and the function that answers on the stream that brought it. Must not throw. */
 export type StanzaListener = (stanza: Element, send: ComponentConnection['send']) => void;
 
-/** One stream to the XMPP server, from its handshake to its end. */
+/** One component stream (XEP-0114) after its handshake. */
 export interface ComponentConnection {
-  /** Rejects where the stream is gone. */
+  /** Rejects if the stream has ended. */
   send(element: Element): Promise<void>;
-  /** Writes at once; throws where the stream is gone. */
+  /** Writes synchronously. Throws if the stream has ended. */
   write(text: string): void;
-  /** Changes whenever the server says anything at all. */
+  /** Number of chunks received so far: unchanged while the server is silent. */
   receivedCount(): number;
-  /** Resolves when the stream has ended, with the reason where it was no polite end. */
+  /** Resolves when the stream has ended: with the error, or with undefined after an orderly close. */
   readonly ended: Promise<unknown>;
-  /** Says goodbye and resolves once the socket is closed. */
+  /** Closes the stream and resolves once the socket is closed. */
   close(): Promise<void>;
-  /** Drops the connection for a reason of ours. */
+  /** Closes the socket at once; `ended` resolves with this reason. */
   destroy(reason: Error): void;
 }
 
-/** A busy server may take its time; one that is silent for so long is no server. */
-const HANDSHAKE_MS = 10_000;
+/** For each step: TCP connect, stream header, handshake. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** Connects and authenticates; rejects with what the server, or the system, had against it. */
+/** Connects and authenticates. Rejects with the socket error or with the stream error of the server. */
 export async function openComponentConnection(
-  target: ComponentConnectionOptions,
+  options: ComponentConnectionOptions,
   onStanza: StanzaListener,
   signal: AbortSignal,
 ): Promise<ComponentConnection> {
-  const entity = new GuardedComponent({ service: serviceOf(target), domain: target.jid });
-  let fault: unknown;
+  const entity = new GuardedComponent({ service: serviceUrl(options), domain: options.jid });
+  let firstError: unknown;
   entity.on('error', (error: unknown) => {
-    fault ??= error;
+    firstError ??= error;
   });
   const ended = new Promise<unknown>((resolve) => {
     entity.once('disconnect', () => {
-      resolve(fault);
-      // Whatever waits for an answer inside the library must not wait for its time limit.
+      resolve(firstError);
+      // Rejects the promises inside the library that would otherwise wait for their timeout.
       entity.emit('error', new Error('the connection has ended'));
     });
   });
-  // The server has said its last word.
-  entity.on('close', () => entity.leave());
+  // The server has sent its closing tag.
+  entity.on('close', () => entity.endStream());
   const send = (element: Element) => entity.send(element);
   entity.on('stanza', (stanza: Element) => onStanza(stanza, send));
-  const drop = (reason: Error) => {
-    fault ??= reason;
+  const destroy = (reason: Error) => {
+    firstError ??= reason;
     entity.socket?.destroy();
   };
-  const abort = () => drop(new Error('stopped'));
+  const abort = () => destroy(new Error('stopped'));
   signal.addEventListener('abort', abort, { once: true });
   try {
-    await Promise.race([shakeHands(entity, target, drop), ended.then(failed)]);
+    await Promise.race([performHandshake(entity, options, destroy), ended.then(throwEndReason)]);
   } catch (error) {
-    drop(error as Error);
-    throw fault ?? error;
+    destroy(error as Error);
+    throw firstError ?? error;
   } finally {
     signal.removeEventListener('abort', abort);
   }
   return {
     send,
-    write: (text) => entity.say(text),
-    receivedCount: () => entity.heard,
+    write: (text) => entity.writeText(text),
+    receivedCount: () => entity.receivedCount,
     ended,
     async close() {
-      entity.leave();
+      entity.endStream();
       await ended;
     },
-    destroy: drop,
+    destroy,
   };
 }
 
-function failed(fault: unknown): never {
-  throw fault ?? new Error('the server closed the connection');
+function throwEndReason(error: unknown): never {
+  throw error ?? new Error('the server closed the connection');
 }
 
-function serviceOf({ server: { host, port } }: ComponentConnectionOptions): string {
+function serviceUrl({ server: { host, port } }: ComponentConnectionOptions): string {
   return `xmpp://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
-async function shakeHands(
+async function performHandshake(
   entity: GuardedComponent,
-  target: ComponentConnectionOptions,
-  drop: (reason: Error) => void,
+  options: ComponentConnectionOptions,
+  destroy: (reason: Error) => void,
 ): Promise<void> {
-  const timer = setTimeout(() => drop(new Error('no answer')), HANDSHAKE_MS);
+  const timer = setTimeout(() => destroy(new Error('no answer')), HANDSHAKE_TIMEOUT_MS);
   try {
-    const connected = entity.connect(serviceOf(target));
-    // The library decodes every chunk by itself; this keeps characters whole that two TCP chunks share.
+    const connected = entity.connect(serviceUrl(options));
+    // The library decodes each chunk separately, which would break a character that spans two TCP chunks.
     entity.socket?.setEncoding('utf8').setNoDelay(true);
     await connected;
-    const header = await entity.open({ domain: target.jid });
-    await entity.authenticate(header.attrs.id ?? '', target.secret);
+    const header = await entity.open({ domain: options.jid });
+    await entity.authenticate(header.attrs.id ?? '', options.secret);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** xmpp.js's component, made safe against what would throw into the event loop or leave timers behind. */
+/** Component of xmpp.js without its unhandled errors in the event loop and its timers that outlive the stream. */
 class GuardedComponent extends Component {
-  heard = 0;
-  override timeout = HANDSHAKE_MS;
+  receivedCount = 0;
+  override timeout = HANDSHAKE_TIMEOUT_MS;
 
-  /** Ends the stream: the closing tag, everything that is written before it, then the socket. */
-  leave(): void {
+  /** Writes the closing tag behind everything that is queued, then closes the socket. */
+  endStream(): void {
     if (this.socket?.writable) this.socket.write('</stream:stream>');
     this.socket?.destroySoon();
   }
 
-  /** Answers that are ready at the same moment leave in one write. */
+  /** Stanzas that are sent in the same tick leave in one write. */
   override send(element: Element): Promise<void> {
-    if (this.socket) gather(this.socket);
+    if (this.socket) corkForThisTick(this.socket);
     return super.send(element);
   }
 
-  /** Without waiting until it has left. */
-  say(text: string): void {
+  writeText(text: string): void {
     const { socket } = this;
     if (!socket?.writable) throw new Error('the connection has ended');
-    gather(socket);
+    corkForThisTick(socket);
     socket.write(text);
   }
 
   protected override _onData(data: Buffer | string): void {
-    this.heard += 1;
-    // After the server's closing tag there is no parser any more, though white space may still come.
+    this.receivedCount += 1;
+    // After the server's closing tag the library has no parser, but white space may still arrive.
     if (this.parser === null) return;
     try {
       super._onData(data);
@@ -142,18 +141,18 @@ class GuardedComponent extends Component {
     }
   }
 
-  /** The library's own waits for answers that may never come, on timers that outlive the stream. */
+  /** The library would wait for answers that may never come, on timers that outlive the stream. */
   protected override async _end(): Promise<void> {
-    this.leave();
+    this.endStream();
   }
 
-  /** No component protocol knows this; the next try goes where the config says. */
+  /** XEP-0114 has no redirects: the next attempt connects to the configured server again. */
   protected override async _onSeeOtherHost(error: Error): Promise<void> {
     this.emit('error', error);
   }
 }
 
-function gather(socket: Socket): void {
+function corkForThisTick(socket: Socket): void {
   if (socket.writableCorked > 0) return;
   socket.cork();
   process.nextTick(() => socket.uncork());

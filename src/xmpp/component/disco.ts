@@ -15,40 +15,41 @@ import { announcedMaxSizeFor } from '../../uploads/grant-slot.ts';
 import type { IqRequest, IqServices } from './iq-request.ts';
 
 /**
- * The field is always there, because clients want it; this is what old ones can still read as a number. Said where there
- * is no limit, or nothing may be uploaded. A larger limit that an admin has set is said as it is.
+ * Announced if no limit applies, or if the requester may not upload: clients expect the field, and old ones read it as a
+ * signed 32-bit number. A larger limit that the admin has set is announced unchanged.
  */
-const LARGEST_SAFE = 2 ** 31 - 1;
+const MAX_INT32 = 2 ** 31 - 1;
 
 const FEATURES = [UPLOAD, LEGACY_UPLOAD, DISCO_INFO, DISCO_ITEMS, PING, VERSION, VCARD];
 
-/** How clients find out that there is an upload service, and how large a file may be (FIELD 0.10, 2.1). */
-export function discoInfoReply(deps: IqServices, { payload, from, serviceName }: IqRequest): Element {
-  refuseNode(payload);
-  const purposes = Object.keys(deps.rules().retention.purposes).map((purpose) => `${PURPOSE}#${purpose}`);
-  const size = announcedMaxSizeFor(deps, from) ?? LARGEST_SAFE;
+/** Announces the upload service, its purposes and the requester's file size limit (XEP-0363 §3, XEP-0030 §3.1). */
+export function discoInfoReply(services: IqServices, { payload, from, serviceName }: IqRequest): Element {
+  rejectNode(payload);
+  const purposes = Object.keys(services.rules().retention.purposes).map((purpose) => `${PURPOSE}#${purpose}`);
+  const size = announcedMaxSizeFor(services, from) ?? MAX_INT32;
   return xml(
     'query',
     DISCO_INFO,
     xml('identity', { category: 'store', type: 'file', name: serviceName }),
     ...[...FEATURES, ...purposes].map((feature) => xml('feature', { var: feature })),
-    // Some clients look at the first form only; those of the old namespace look for a form of theirs.
+    // Some clients read the first form only; clients of the old namespace look for the second.
     uploadForm(UPLOAD, size),
     uploadForm(LEGACY_UPLOAD, size),
   );
 }
 
-export function discoItemsReply(_deps: IqServices, { payload }: IqRequest): Element {
-  refuseNode(payload);
+export function discoItemsReply(_services: IqServices, { payload }: IqRequest): Element {
+  rejectNode(payload);
   return xml('query', DISCO_ITEMS);
 }
 
-function refuseNode(element: Element): void {
-  if (element.attrs.node !== undefined)
-    throw new Refusal('not_found', { text: 'There is no such node here.' });
+function rejectNode(query: Element): void {
+  if (query.attrs.node !== undefined) {
+    throw new Refusal('not_found', { text: 'This service has no such disco node.' });
+  }
 }
 
-/** XEP-0128; `FORM_TYPE` has to be first and hidden. */
+/** A service discovery extension form (XEP-0128): `FORM_TYPE` comes first and is hidden. */
 function uploadForm(xmlns: string, maxFileSize: number): Element {
   return xml(
     'x',

@@ -2,21 +2,23 @@ import type { Element } from '@xmpp/xml';
 import type { ConcurrencyLimit } from '../../base/concurrency-limit.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 
-/** What every answer is made from, whichever stream its question came by. */
-export interface IqServices extends UploadServices {
-  /** What clients show as the name of the service, by the JID of the component. */
+/** Shared by the iq handlers of all component streams. */
+export type IqServices = UploadServices & {
+  /** Display name of the service by the JID of the component. */
   readonly serviceNames: ReadonlyMap<string, string>;
+  /** Base URL of PUT links, without a trailing slash. */
   readonly publicUrl: string;
+  /** Base URL of GET links, without a trailing slash. */
   readonly downloadUrl: string;
-  /** Bounds the slot requests in progress; everything else is answered at once. */
+  /** Bounds the slot requests in progress. Other requests need no I/O and have no limit. */
   readonly limitSlotRequests: ConcurrencyLimit;
-}
+};
 
 export interface IqRequest {
-  /** The one child of the iq: what is asked. */
+  /** The only child element of the iq. */
   readonly payload: Element;
-  /** Full JID of the person or thing that asks, as the server vouches for it. */
+  /** Full JID of the requester, as stamped by the server. */
   readonly from: string;
-  /** Of the component that is asked. */
+  /** Display name of the component that the iq is addressed to. */
   readonly serviceName: string;
 }

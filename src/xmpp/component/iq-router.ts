@@ -2,6 +2,7 @@ import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
 import { parseJid } from '../../base/jid.ts';
+import { description, version } from '../../base/version.ts';
 import { errorReply } from '../../stanza/error-reply.ts';
 import {
   DISCO_INFO,
@@ -12,82 +13,90 @@ import {
   VCARD,
   VERSION,
 } from '../../stanza/namespaces.ts';
-import { softwareVersionQuery, vcardReply } from './about.ts';
 import { discoInfoReply, discoItemsReply } from './disco.ts';
 import type { IqRequest, IqServices } from './iq-request.ts';
 import { answerSlotRequest } from './slot-request.ts';
 
-/** An element goes into the result; without one the result is empty. Refuses by throwing a `Refusal`. */
-type Route = (deps: IqServices, request: IqRequest) => Promise<Element> | Element | undefined;
+/** Returns the payload of the result, or undefined for an empty result. Throws a `Refusal` for an error. */
+type IqHandler = (services: IqServices, request: IqRequest) => Promise<Element> | Element | undefined;
 
-/** By type, namespace and name of what is asked. */
-const routes: Readonly<Record<string, Route>> = {
+/** By type of the iq, namespace and name of its payload. */
+const handlers: Readonly<Record<string, IqHandler>> = {
   [`get ${UPLOAD} request`]: answerSlotRequest,
   [`get ${LEGACY_UPLOAD} request`]: answerSlotRequest,
   [`get ${DISCO_INFO} query`]: discoInfoReply,
   [`get ${DISCO_ITEMS} query`]: discoItemsReply,
   [`get ${PING} ping`]: () => undefined,
-  [`get ${VERSION} query`]: softwareVersionQuery,
+  [`get ${VERSION} query`]: softwareVersionReply,
   [`get ${VCARD} vCard`]: vcardReply,
 };
 
-/** Answers any iq of type get or set; never rejects. */
-export async function answerIq(deps: IqServices, iq: Element): Promise<Element> {
+/** Returns the answer to an iq of type get or set: a result or an error. Never rejects. */
+export async function answerIq(services: IqServices, iq: Element): Promise<Element> {
   const [payload, ...more] = iq.getChildElements();
   try {
     if (payload === undefined || more.length > 0) {
       throw new Refusal('bad_request', { text: 'An iq has exactly one child element.' });
     }
     const { from = '', to = '', id } = iq.attrs;
-    const serviceName = nameOf(deps, to);
-    const result = await findRoute(iq, payload)(deps, { payload, from, serviceName });
+    const serviceName = findServiceName(services, to);
+    if (serviceName === undefined) {
+      throw new Refusal('not_found', { text: 'There is no such address at this service.' });
+    }
+    const handler = findHandler(iq, payload);
+    if (handler === undefined) throw new Refusal('not_understood');
+    const result = await handler(services, { payload, from, serviceName });
     return xml('iq', { type: 'result', from: to, to: from, id }, ...(result ? [result] : []));
   } catch (error) {
-    return errorReply(iq, recordRefusal(deps, error));
+    return errorReply(iq, recordRefusal(services, error));
   }
 }
 
 /**
- * Any of our components may be asked on any stream: ejabberd takes all hosts of one listener for the same
- * program, and deals what it has for them to all of its streams in turn.
+ * Returns the name of the component at `to`, or undefined for every other address. Any component may be addressed on
+ * any stream: ejabberd treats all hosts of one listener as one program and distributes their stanzas over all of its
+ * streams (docs/protocols.md, "ejabberd").
  */
-function nameOf(deps: IqServices, to: string): string {
-  const name = nameAt(deps, to);
-  if (name === undefined) throw new Refusal('not_found', { text: 'Nobody is here.' });
-  return name;
-}
-
-function nameAt({ serviceNames }: IqServices, to: string): string | undefined {
+function findServiceName({ serviceNames }: Pick<IqServices, 'serviceNames'>, to: string): string | undefined {
   const jid = parseJid(to);
   return jid?.local === '' ? serviceNames.get(jid.domain) : undefined;
 }
 
-function findRoute(iq: Element, element: Element): Route {
-  const route = routeOf(iq, element);
-  if (route === undefined) throw new Refusal('not_understood');
-  return route;
+function findHandler(iq: Element, payload: Element): IqHandler | undefined {
+  const key = `${iq.attrs.type} ${payload.getNS()} ${payload.getName()}`;
+  return Object.hasOwn(handlers, key) ? handlers[key] : undefined;
 }
 
-function routeOf(iq: Element, element: Element): Route | undefined {
-  const key = `${iq.attrs.type} ${element.getNS()} ${element.getName()}`;
-  return Object.hasOwn(routes, key) ? routes[key] : undefined;
+/** Returns true if `answerIq` handles this iq to a component. A malformed iq counts as handled. */
+export function hasRoute(services: Pick<IqServices, 'serviceNames'>, iq: Element): boolean {
+  const [payload, ...more] = iq.getChildElements();
+  if (payload === undefined || more.length > 0) return true;
+  return findServiceName(services, iq.attrs.to ?? '') !== undefined && findHandler(iq, payload) !== undefined;
 }
 
-/** Is this for a component itself, and something that it answers? Where there is no telling what is asked, it is. */
-export function hasRoute(deps: IqServices, iq: Element): boolean {
-  const [element, ...more] = iq.getChildElements();
-  if (element === undefined || more.length > 0) return true;
-  return nameAt(deps, iq.attrs.to ?? '') !== undefined && routeOf(iq, element) !== undefined;
-}
-
-/** A refusal is counted; anything else that was thrown is a bug, whose story stays in the log. */
-export function recordRefusal(deps: IqServices, error: unknown): Refusal {
+/** Counts a refusal and returns it. Any other error is logged under an id, and the returned refusal has that id only. */
+export function recordRefusal(
+  { metrics, log }: Pick<IqServices, 'metrics' | 'log'>,
+  error: unknown,
+): Refusal {
   if (error instanceof Refusal) {
-    deps.metrics.requestRefused('component', error.code);
+    metrics.requestRefused('component', error.code);
     return error;
   }
   const incident = randomId().slice(0, 8);
-  deps.log.error({ err: error, incident }, 'a stanza could not be answered');
-  deps.metrics.requestRefused('component', 'internal');
-  return new Refusal('internal', { text: `Something went wrong here; the log has the story (${incident}).` });
+  log.error({ err: error, incident }, 'internal error while answering a stanza');
+  metrics.requestRefused('component', 'internal');
+  return new Refusal('internal', {
+    text: `Internal error ${incident}. The log has details under this id.`,
+  });
+}
+
+/** XEP-0092. */
+function softwareVersionReply(): Element {
+  return xml('query', VERSION, xml('name', {}, 'Porter'), xml('version', {}, version));
+}
+
+/** XEP-0054. Clients show it in their service lists. */
+function vcardReply(_services: IqServices, { serviceName }: IqRequest): Element {
+  return xml('vCard', VCARD, xml('FN', {}, serviceName), xml('DESC', {}, `Porter: ${description}`));
 }

@@ -1,42 +1,49 @@
-import xml from '@xmpp/xml';
+import xml, { type Element } from '@xmpp/xml';
 import { PING } from '../../stanza/namespaces.ts';
 import type { ComponentConnection } from './connection.ts';
 
 export interface KeepaliveOptions {
-  /** Milliseconds of silence after which the server is asked for a sign of life. */
+  /** Silence in milliseconds after which a ping is sent. */
   readonly pingAfterMs: number;
-  /** Milliseconds that it has for one. */
+  /** Milliseconds that the server has to send anything after a ping. */
   readonly pingTimeoutMs: number;
 }
 
 /**
- * Finds out that a connection is dead although nothing closed it (a server without power, a firewall that
- * forgot). The ping goes to the component itself: the server has to pass it on, and every server can. Ends
- * with the connection, and keeps no process alive.
+ * Destroys a connection that is dead although no side closed it, for example after a power loss or because a firewall
+ * dropped its state. The ping (XEP-0199) is addressed to the component itself: every server has to route it back. Ends
+ * with the connection and does not keep the process alive.
  */
-export function startKeepalive(connection: ComponentConnection, jid: string, times: KeepaliveOptions): void {
-  let heard = connection.receivedCount();
+export function startKeepalive(
+  connection: ComponentConnection,
+  jid: string,
+  { pingAfterMs, pingTimeoutMs }: KeepaliveOptions,
+): void {
+  let lastCount = connection.receivedCount();
   let timer: NodeJS.Timeout;
-  const listen = () => {
-    timer = setTimeout(ask, times.pingAfterMs).unref();
+  const waitForSilence = () => {
+    timer = setTimeout(pingIfSilent, pingAfterMs).unref();
   };
-  const ask = () => {
-    if (connection.receivedCount() !== heard) {
-      heard = connection.receivedCount();
-      return listen();
+  const pingIfSilent = () => {
+    if (connection.receivedCount() !== lastCount) {
+      lastCount = connection.receivedCount();
+      return waitForSilence();
     }
     connection.send(selfPing(jid)).catch((error: unknown) => connection.destroy(error as Error));
-    // If this process itself stood still, what came meanwhile is heard first.
-    timer = setTimeout(() => setImmediate(judge), times.pingTimeoutMs).unref();
+    // If this process itself was suspended, the event loop first reads what has arrived meanwhile.
+    timer = setTimeout(() => setImmediate(checkAnswer), pingTimeoutMs).unref();
   };
-  const judge = () => {
-    if (connection.receivedCount() === heard) connection.destroy(new Error('the server has fallen silent'));
-    else listen();
+  const checkAnswer = () => {
+    if (connection.receivedCount() === lastCount) {
+      connection.destroy(new Error('the server does not answer pings'));
+    } else {
+      waitForSilence();
+    }
   };
-  listen();
+  waitForSilence();
   void connection.ended.then(() => clearTimeout(timer));
 }
 
-function selfPing(jid: string) {
+function selfPing(jid: string): Element {
   return xml('iq', { type: 'get', from: jid, to: jid, id: 'keepalive' }, xml('ping', PING));
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../../base/async.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
@@ -15,16 +15,16 @@ import { type KeepaliveOptions, startKeepalive } from './keepalive.ts';
 export interface ComponentStreamStatus {
   readonly jid: string;
   readonly up: boolean;
-  /** Since when, ms since 1970. */
+  /** Time of the last change of `up`, in ms since 1970. */
   readonly since: number;
-  /** In an admin's words; null while it is up. */
+  /** Cause and remedy for the admin; null while the stream is up. */
   readonly lastError: string | null;
 }
 
 export interface ComponentStreamOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** Resolves after so many milliseconds, or as soon as the signal says so. */
+  /** Resolves after `ms` milliseconds, or earlier when the signal is aborted. */
   readonly wait?: (ms: number, signal: AbortSignal) => Promise<void>;
   /** 0 to 1. */
   readonly random?: () => number;
@@ -34,88 +34,106 @@ export interface ComponentStreamOptions {
 export interface ComponentStreamEvents {
   readonly onStanza: StanzaListener;
   readonly onStatusChange: (status: ComponentStreamStatus) => void;
-  /** Gets each connection once its handshake is through. */
+  /** Gets each connection after its handshake. */
   readonly onConnection?: (connection: ComponentConnection) => void;
-  /** Gets the milliseconds by which the server's clock is ahead of ours, now and then; without it nobody asks. */
+  /** Gets the milliseconds by which the server's clock is ahead. Without it the clock is not queried. */
   readonly onClockSkew?: (skewMs: number) => void;
 }
 
-/** A component's stream that comes back for ever. */
-export interface ComponentStream {
-  status(): ComponentStreamStatus;
-  /** Says goodbye to the server; afterwards nothing of it is left. */
-  stop(): Promise<void>;
-}
+const DEFAULT_KEEPALIVE: KeepaliveOptions = { pingAfterMs: 60_000, pingTimeoutMs: 30_000 };
+/** A stream that was up for this long resets the backoff. */
+const STABLE_MS = 30_000;
 
-const KEEPALIVE: KeepaliveOptions = { pingAfterMs: 60_000, pingTimeoutMs: 30_000 };
-/** A stream that lived for so long was a good one: the next try comes soon. */
-const STEADY_MS = 30_000;
+/**
+ * A component stream that reconnects until it is stopped. It starts to connect when it is created.
+ *
+ * | state        | `status`                     | next state                                                |
+ * |--------------|------------------------------|-----------------------------------------------------------|
+ * | connecting   | down, last error             | up after the handshake; waiting if connecting fails       |
+ * | up           | up                           | waiting when the connection ends                          |
+ * | waiting      | down, cause and remedy       | connecting after the backoff (1 s doubling to 60 s)       |
+ * | stopped      | down, 'stopped'              | none; entered from every state by `stop()`                |
+ */
+export class ComponentStream {
+  readonly #options: ComponentStreamOptions;
+  readonly #connectionOptions: ComponentConnectionOptions;
+  readonly #events: ComponentStreamEvents;
+  readonly #stopping = new AbortController();
+  readonly #finished: Promise<void>;
+  #connection: ComponentConnection | undefined;
+  #status: ComponentStreamStatus;
 
-/** Starts connecting and returns at once: Porter serves files whether or not the XMPP server is there. */
-export function startComponentStream(
-  deps: ComponentStreamOptions,
-  target: ComponentConnectionOptions,
-  events: ComponentStreamEvents,
-): ComponentStream {
-  const { clock, log, wait = waitFor, random = Math.random } = deps;
-  const { jid } = target;
-  const stopping = new AbortController();
-  let connection: ComponentConnection | undefined;
-  let status: ComponentStreamStatus = { jid, up: false, since: clock(), lastError: 'not connected yet' };
-
-  function change(lastError: string | null): void {
-    const up = lastError === null;
-    status = { jid, up, since: up === status.up ? status.since : clock(), lastError };
-    events.onStatusChange(status);
+  constructor(
+    options: ComponentStreamOptions,
+    connectionOptions: ComponentConnectionOptions,
+    events: ComponentStreamEvents,
+  ) {
+    this.#options = options;
+    this.#connectionOptions = connectionOptions;
+    this.#events = events;
+    const { jid } = connectionOptions;
+    this.#status = { jid, up: false, since: options.clock(), lastError: 'not connected yet' };
+    this.#finished = this.#run();
   }
 
-  /** One connection from its first try to its end; resolves with what ended it. */
-  async function live(): Promise<unknown> {
-    const watch = events.onClockSkew && createClockSkewProbe(jid, clock, events.onClockSkew);
-    const onStanza: StanzaListener = (stanza, send) => {
-      if (!watch?.handle(stanza)) events.onStanza(stanza, send);
+  get status(): ComponentStreamStatus {
+    return this.#status;
+  }
+
+  /** Closes the stream. After it resolves, no timer and no socket is left. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#connection?.close();
+    await this.#finished;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log, wait = sleep, random = Math.random } = this.#options;
+    const { signal } = this.#stopping;
+    for (let attempt = 0; !signal.aborted; attempt += 1) {
+      const error = await this.#connectUntilEnd();
+      if (signal.aborted) break;
+      const { up, since, jid } = this.#status;
+      if (up && clock() - since >= STABLE_MS) attempt = 0;
+      const retryInMs = backoffMs(attempt, random());
+      const lastError = describeConnectionError(error, this.#connectionOptions);
+      this.#setStatus(lastError);
+      log.warn({ jid, retryInMs }, `component stream is down: ${lastError}`);
+      await wait(retryInMs, signal);
+    }
+    this.#setStatus('stopped');
+  }
+
+  /** Resolves when the connection has failed or ended, with the reason. */
+  async #connectUntilEnd(): Promise<unknown> {
+    const { clock, log, keepalive = DEFAULT_KEEPALIVE } = this.#options;
+    const { jid } = this.#connectionOptions;
+    const { onClockSkew, onConnection, onStanza } = this.#events;
+    const clockProbe = onClockSkew && createClockSkewProbe(jid, clock, onClockSkew);
+    const listener: StanzaListener = (stanza, send) => {
+      if (!clockProbe?.handle(stanza)) onStanza(stanza, send);
     };
+    let connection: ComponentConnection;
     try {
-      connection = await openComponentConnection(target, onStanza, stopping.signal);
-    } catch (fault) {
-      return fault;
+      connection = await openComponentConnection(this.#connectionOptions, listener, this.#stopping.signal);
+    } catch (error) {
+      return error;
     }
-    watch?.start(connection);
-    startKeepalive(connection, jid, deps.keepalive ?? KEEPALIVE);
-    change(null);
-    events.onConnection?.(connection);
+    this.#connection = connection;
+    clockProbe?.start(connection);
+    startKeepalive(connection, jid, keepalive);
+    this.#setStatus(null);
+    onConnection?.(connection);
     log.info({ jid }, 'component stream is up');
-    const fault = await connection.ended;
-    connection = undefined;
-    return fault;
+    const reason = await connection.ended;
+    this.#connection = undefined;
+    return reason;
   }
 
-  async function liveForEver(): Promise<void> {
-    for (let attempt = 0; !stopping.signal.aborted; attempt += 1) {
-      const fault = await live();
-      if (stopping.signal.aborted) break;
-      if (status.up && clock() - status.since >= STEADY_MS) attempt = 0;
-      const ms = backoffMs(attempt, random());
-      change(describeConnectionError(fault, target));
-      log.warn({ jid, retryInMs: ms }, `component stream is down: ${status.lastError}`);
-      await wait(ms, stopping.signal);
-    }
-    change('stopped');
+  #setStatus(lastError: string | null): void {
+    const { jid, up: wasUp, since } = this.#status;
+    const up = lastError === null;
+    this.#status = { jid, up, since: up === wasUp ? since : this.#options.clock(), lastError };
+    this.#events.onStatusChange(this.#status);
   }
-
-  const running = liveForEver();
-  return {
-    status: () => status,
-    async stop() {
-      stopping.abort();
-      await connection?.close();
-      await running;
-    },
-  };
-}
-
-async function waitFor(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {
-    // Stopped: there is nothing more to wait for.
-  });
 }

@@ -6,51 +6,58 @@ import { grantSlot, type SlotRequest } from '../../uploads/grant-slot.ts';
 import { fileUrl, putUrl } from '../../uploads/links.ts';
 import type { IqRequest, IqServices } from './iq-request.ts';
 
-/** XEP-0363 §4: the right to upload one file. */
-export async function answerSlotRequest(deps: IqServices, { payload, from }: IqRequest): Promise<Element> {
+/** Grants a slot (XEP-0363 §4): returns the URLs for one PUT and for the GETs after it. */
+export async function answerSlotRequest(
+  services: IqServices,
+  { payload, from }: IqRequest,
+): Promise<Element> {
   const request: SlotRequest = { endpoint: 'component', jid: from, ...parseSlotRequest(payload) };
-  const slot = await deps.limitSlotRequests(() => grantSlot(deps, request));
-  const put = putUrl(deps.publicUrl, slot.token, slot.name);
-  return slotElement(payload.getNS() ?? '', put, fileUrl(deps, deps.downloadUrl, slot));
+  const slot = await services.limitSlotRequests(() => grantSlot(services, request));
+  const put = putUrl(services.publicUrl, slot.token, slot.name);
+  return slotElement(payload.getNS() ?? '', put, fileUrl(services, services.downloadUrl, slot));
 }
 
-/** Before its version 0.3 the XEP had the URLs as text. */
+/** The old namespace (XEP-0363 before version 0.3) carries the URLs as text. */
 function slotElement(xmlns: string, put: string, get: string): Element {
   if (xmlns === LEGACY_UPLOAD) return xml('slot', xmlns, xml('put', {}, put), xml('get', {}, get));
   return xml('slot', xmlns, xml('put', { url: put }), xml('get', { url: get }));
 }
 
-/** Takes attributes and child elements in either namespace, because clients mix them (FIELD 2.4.8). */
+/**
+ * Accepts each field as an attribute or as a child element, in either namespace, because clients mix the two forms
+ * (docs/protocols.md, "Slot requests").
+ */
 export function parseSlotRequest(request: Element): Omit<SlotRequest, 'endpoint' | 'jid'> {
-  const name = field(request, 'filename');
-  const size = field(request, 'size')?.trim();
-  if (name === undefined) throw bad('The request names no file: filename is missing.');
-  if (size === undefined) throw bad('The request has no size.');
-  if (!/^\d+$/.test(size)) throw bad('The size must be a whole number of bytes, in digits.');
+  const name = readField(request, 'filename');
+  const size = readField(request, 'size')?.trim();
+  if (name === undefined) throw badRequest('The slot request has no filename.');
+  if (size === undefined) throw badRequest('The slot request has no size.');
+  if (!/^\d+$/.test(size)) throw badRequest('The size must be a whole number of bytes, in digits.');
   return {
     name,
     size: Number(size),
-    type: field(request, 'content-type') ?? null,
+    type: readField(request, 'content-type') ?? null,
     ...readPurpose(request),
   };
 }
 
-function field(request: Element, name: string): string | undefined {
+function readField(request: Element, name: string): string | undefined {
   return request.attrs[name] ?? request.getChild(name)?.getText();
 }
 
+/** XEP-0363 §7. */
 function readPurpose(request: Element): Pick<SlotRequest, 'purpose' | 'expiresAt'> {
   const [purpose, ...more] = request.getChildElements().filter((child) => child.getNS() === PURPOSE);
   if (purpose === undefined) return {};
-  if (more.length > 0) throw bad('A request has one purpose at most.');
+  if (more.length > 0) throw badRequest('A slot request has at most one purpose.');
   const name = purpose.getName();
-  const before = purpose.attrs['expire-before'];
-  if (name !== 'ephemeral' || before === undefined) return { purpose: name };
-  const expiresAt = parseDateTime(before);
-  if (expiresAt === undefined) throw bad('expire-before must be a time such as 2030-01-31T12:00:00Z.');
+  const expireBefore = purpose.attrs['expire-before'];
+  if (name !== 'ephemeral' || expireBefore === undefined) return { purpose: name };
+  const expiresAt = parseDateTime(expireBefore);
+  if (expiresAt === undefined) throw badRequest('expire-before must be a time such as 2030-01-31T12:00:00Z.');
   return { purpose: name, expiresAt };
 }
 
-function bad(text: string): Refusal {
+function badRequest(text: string): Refusal {
   return new Refusal('bad_request', { text });
 }

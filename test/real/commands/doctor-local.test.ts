@@ -164,7 +164,7 @@ describe('porter doctor, beside a real Prosody', { skip: needs('prosody') }, () 
       const diagnosis = await runDoctor(join(porter.folder, 'porter.yml'), ['--url', porter.url]);
       assertFindings(diagnosis, 'fail', {
         'component files.localhost': /refuses the secret of files\.localhost: component\.secret must be/,
-        'component nowhere.localhost': /knows no component nowhere\.localhost: add Component/,
+        'component nowhere.localhost': /does not know the component nowhere\.localhost: add Component/,
       });
       const passed = diagnosis.findings.find(({ check }) => check === 'component upload.localhost');
       assert.equal(passed?.state, 'ok', diagnosis.output);

@@ -28,14 +28,14 @@ const servers = [
   {
     name: 'prosody',
     start: () => startProsody({ components }),
-    unknown: /knows no component other\.localhost: add Component/,
-    clientPort: /see that 127\.0\.0\.1:\d+ is where it takes components/,
+    unknown: /does not know the component other\.localhost: add Component/,
+    clientPort: /see that 127\.0\.0\.1:\d+ is the port for components/,
   },
   {
     name: 'ejabberd',
     start: () => startEjabberd({ components }),
-    unknown: /under "other\.localhost" among the hosts of an ejabberd_service/,
-    clientPort: /takes clients or servers, not components/,
+    unknown: /of "other\.localhost" among the hosts of an ejabberd_service/,
+    clientPort: /port for clients or servers, not for components/,
   },
 ] as const;
 
@@ -105,10 +105,10 @@ for (const { name, start, unknown, clientPort } of servers) {
 
     // ejabberd takes both, and deals the stanzas to them in turn.
     if (name === 'prosody') {
-      test('says so when another program is connected as it', async () => {
+      test('reports another program with the same JID', async () => {
         await withDoor({}, undefined, async (endpoint) => {
           await untilUp(endpoint);
-          assert.match(await faultOf({}), /another program is connected .* as upload\.localhost/);
+          assert.match(await faultOf({}), /another program is already connected .* as upload\.localhost/);
           assert.equal(endpoint.status()[0]?.up, true);
         });
       });

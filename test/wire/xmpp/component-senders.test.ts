@@ -11,20 +11,20 @@ import {
 } from '../../support/component-sender.ts';
 import { iq, JID, slotRequest } from '../../support/test-component.ts';
 
-const AT_ONCE = { bounceWait: 0 };
-const LONG = { bounceWait: 600_000 };
+const NO_BOUNCE_WAIT = { bounceWait: 0 };
+const LONG_BOUNCE_WAIT = { bounceWait: 600_000 };
 
 /** XML 1.0 §2.2. */
-function isForXml(code: number): boolean {
+function isXmlCharacter(code: number): boolean {
   if (code < 0x20) return [0x9, 0xa, 0xd].includes(code);
   return code <= 0xd7ff || (code >= 0xe000 && code !== 0xfffe && code !== 0xffff);
 }
 
 describe('a message from an address at the component', () => {
-  test('is sent once the server has passed back the ping behind it, and not before', async () => {
+  test('counts as sent only when the server has routed back the ping behind it', async () => {
     await withComponentSender({}, async (alerts, server) => {
       let isSent = false;
-      const sending = alerts.deliver(chatMessage(JULIET, 'hello', { id: 'm1' }), AT_ONCE).then(() => {
+      const sending = alerts.deliver(chatMessage(JULIET, 'hello', { id: 'm1' }), NO_BOUNCE_WAIT).then(() => {
         isSent = true;
       });
       const message = await server.nextStanza();
@@ -36,9 +36,9 @@ describe('a message from an address at the component', () => {
     });
   });
 
-  test('is sent too where another program at the same component has answered the ping', async () => {
+  test('counts as sent if another program at the same component has answered the ping', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const sending = alerts.deliver(chatMessage(JULIET, 'hello'), AT_ONCE);
+      const sending = alerts.deliver(chatMessage(JULIET, 'hello'), NO_BOUNCE_WAIT);
       await server.nextStanza();
       const { attrs } = await server.nextPing();
       server.send(xml('iq', { ...attrs, type: 'result' }));
@@ -46,24 +46,24 @@ describe('a message from an address at the component', () => {
     });
   });
 
-  test('gets an id where it has none, and keeps what else it has', async () => {
+  test('gets an id and the sender, and keeps all other content', async () => {
     await withComponentSender({}, async (alerts, server) => {
       const message = xml('message', { to: JULIET, from: 'eve@evil.example', xmlns: 'jabber:client' });
       message.append(xml('body', { 'xml:lang': 'de' }, 'Grüße & <Küsse>'));
-      const sending = alerts.deliver(message, AT_ONCE);
-      const seen = await server.nextStanza();
-      assert.match(seen.attrs.id ?? '', /./);
-      assert.equal(seen.attrs.from, ALERTS);
-      assert.equal(seen.getChild('body')?.getText(), 'Grüße & <Küsse>');
+      const sending = alerts.deliver(message, NO_BOUNCE_WAIT);
+      const received = await server.nextStanza();
+      assert.match(received.attrs.id ?? '', /./);
+      assert.equal(received.attrs.from, ALERTS);
+      assert.equal(received.getChild('body')?.getText(), 'Grüße & <Küsse>');
       await server.answerNextPing();
       await sending;
     });
   });
 
-  test('is one of many that share a ping, and they arrive in their order', async () => {
+  test('shares one ping with the other messages of the same moment, in order', async () => {
     await withComponentSender({}, async (alerts, server) => {
       const numbers = Array.from({ length: 100 }, (_, n) => String(n));
-      const sending = Promise.all(numbers.map((n) => alerts.deliver(chatMessage(JULIET, n), AT_ONCE)));
+      const sending = Promise.all(numbers.map((n) => alerts.deliver(chatMessage(JULIET, n), NO_BOUNCE_WAIT)));
       const bodies: (string | undefined)[] = [];
       for (const _ of numbers) bodies.push((await server.session.nextStanza()).getChild('body')?.getText());
       assert.deepEqual(bodies, numbers);
@@ -72,9 +72,9 @@ describe('a message from an address at the component', () => {
     });
   });
 
-  test('that comes back is refused with the condition, and in words', async () => {
+  test('that bounces is refused with the condition and a readable reason', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const sending = expectRefusal(alerts.deliver(chatMessage(JULIET, 'hello'), LONG));
+      const sending = expectRefusal(alerts.deliver(chatMessage(JULIET, 'hello'), LONG_BOUNCE_WAIT));
       server.bounce(await server.nextStanza(), 'service-unavailable', 'No such\nuser.');
       const refusal = await sending;
       assert.equal(refusal.code, 'bounced');
@@ -83,9 +83,9 @@ describe('a message from an address at the component', () => {
     });
   });
 
-  test('that comes back after it was taken is refused too, while somebody listens', async () => {
+  test('that bounces within the bounce wait is refused although the server took it', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const sending = expectRefusal(alerts.deliver(chatMessage(JULIET, 'hello'), LONG));
+      const sending = expectRefusal(alerts.deliver(chatMessage(JULIET, 'hello'), LONG_BOUNCE_WAIT));
       const message = await server.nextStanza();
       await server.answerNextPing();
       server.bounce(message, 'recipient-unavailable', '', `${JULIET}/balcony`);
@@ -93,9 +93,9 @@ describe('a message from an address at the component', () => {
     });
   });
 
-  test('is not brought back by anybody but its recipient', async () => {
+  test('is not affected by an error from an address other than the recipient', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const sending = alerts.deliver(chatMessage(JULIET, 'hello', { id: 'm1' }), AT_ONCE);
+      const sending = alerts.deliver(chatMessage(JULIET, 'hello', { id: 'm1' }), NO_BOUNCE_WAIT);
       const message = await server.nextStanza();
       server.bounce(message, 'forbidden', '', 'eve@evil.example');
       await server.answerNextPing();
@@ -103,11 +103,11 @@ describe('a message from an address at the component', () => {
     });
   });
 
-  test('to one of two recipients under one id comes back to the right one', async () => {
+  test('with an id that two recipients share gets the bounce of its own recipient only', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const first = alerts.deliver(chatMessage(JULIET, 'hello', { id: 'm1' }), AT_ONCE);
+      const first = alerts.deliver(chatMessage(JULIET, 'hello', { id: 'm1' }), NO_BOUNCE_WAIT);
       const second = expectRefusal(
-        alerts.deliver(chatMessage('nurse@montague.tld', 'hello', { id: 'm1' }), LONG),
+        alerts.deliver(chatMessage('nurse@montague.tld', 'hello', { id: 'm1' }), LONG_BOUNCE_WAIT),
       );
       await server.nextStanza();
       server.bounce(await server.nextStanza(), 'item-not-found');
@@ -117,19 +117,21 @@ describe('a message from an address at the component', () => {
     });
   });
 
-  test('never brings a character onto the stream that XML forbids', async () => {
+  test('never writes a character that XML forbids', async () => {
     await withComponentSender({}, async (alerts, server) => {
       const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 30 });
-      const rude = fc.oneof(
+      const invalid = fc.oneof(
         text,
         fc.constantFrom('\0', '\u0008', '\u001b[31m', '\ud800', '\udfff', '\ufffe', '\uffff'),
       );
       await fc.assert(
-        fc.asyncProperty(rude, rude, async (body, id) => {
-          const sending = alerts.deliver(chatMessage(JULIET, body, { id }), AT_ONCE);
-          const seen = await server.nextStanza();
-          const wrong = [...seen.toString()].filter((character) => !isForXml(character.codePointAt(0) ?? 0));
-          assert.deepEqual(wrong, []);
+        fc.asyncProperty(invalid, invalid, async (body, id) => {
+          const sending = alerts.deliver(chatMessage(JULIET, body, { id }), NO_BOUNCE_WAIT);
+          const received = await server.nextStanza();
+          const forbidden = [...received.toString()].filter(
+            (character) => !isXmlCharacter(character.codePointAt(0) ?? 0),
+          );
+          assert.deepEqual(forbidden, []);
           await server.answerNextPing();
           await sending;
         }),
@@ -140,9 +142,9 @@ describe('a message from an address at the component', () => {
 });
 
 describe('an address at the component', () => {
-  test('gets the answer to its question, under the id that it gave', async () => {
+  test('gets the answer to its iq under the id that it chose', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const asking = alerts.sendIq(
+      const response = alerts.sendIq(
         xml('iq', { type: 'get', to: JULIET, id: 'mine' }, xml('query', 'a:b')),
         60_000,
       );
@@ -151,32 +153,32 @@ describe('an address at the component', () => {
       server.send(
         xml('iq', { type: 'result', from: JULIET, to: ALERTS, id: attrs.id }, xml('query', 'a:b', 'yes')),
       );
-      const answer = await asking;
+      const answer = await response;
       assert.equal(answer.attrs.id, 'mine');
       assert.equal(answer.getChild('query')?.getText(), 'yes');
     });
   });
 
-  test('gets an error as an answer too', async () => {
+  test('gets an iq error as the answer', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const asking = alerts.sendIq(xml('iq', { type: 'set', to: JULIET }, xml('query', 'a:b')), 60_000);
+      const response = alerts.sendIq(xml('iq', { type: 'set', to: JULIET }, xml('query', 'a:b')), 60_000);
       server.bounce(await server.nextStanza(), 'forbidden');
-      assert.equal((await asking).attrs.type, 'error');
+      assert.equal((await response).attrs.type, 'error');
     });
   });
 
-  test('waits for an answer no longer than it says', async () => {
+  test('waits for an answer no longer than its timeout', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const asking = expectRefusal(
+      const response = expectRefusal(
         alerts.sendIq(xml('iq', { type: 'get', to: JULIET }, xml('query', 'a:b')), 50),
       );
       await server.nextStanza();
       await server.answerNextPing();
-      assert.equal((await asking).code, 'no_answer');
+      assert.equal((await response).code, 'no_answer');
     });
   });
 
-  test('sees the messages that belong to an answer, and nobody else does', async () => {
+  test('gets the messages that belong to an answer, and the stanza handler does not', async () => {
     const others: string[] = [];
     const onStanza = (stanza: { attrs: { id?: string | undefined } }) => {
       others.push(stanza.attrs.id ?? '');
@@ -186,8 +188,8 @@ describe('an address at the component', () => {
       {},
       async (alerts, server) => {
         const pages: string[] = [];
-        const question = xml('iq', { type: 'set', to: JULIET }, xml('query', 'urn:xmpp:mam:2'));
-        const asking = alerts.sendIq(question, 60_000, (message) => {
+        const query = xml('iq', { type: 'set', to: JULIET }, xml('query', 'urn:xmpp:mam:2'));
+        const response = alerts.sendIq(query, 60_000, (message) => {
           const isPage = message.getChild('result', 'urn:xmpp:mam:2') !== undefined;
           if (isPage) pages.push(message.attrs.id ?? '');
           return isPage;
@@ -197,7 +199,7 @@ describe('an address at the component', () => {
           xml('message', { from: JULIET, to: ALERTS, id }, xml('result', 'urn:xmpp:mam:2'));
         server.send(page('1'), chatMessage(ALERTS, 'hello', { id: 'other', from: JULIET }), page('2'));
         server.send(xml('iq', { type: 'result', from: JULIET, to: ALERTS, id: attrs.id }));
-        await asking;
+        await response;
         assert.deepEqual(pages, ['1', '2']);
         assert.deepEqual(others, ['other']);
       },
@@ -205,17 +207,17 @@ describe('an address at the component', () => {
     );
   });
 
-  test('is at a component of ours, or there is no such speaker', async () => {
-    await withComponentSender({}, async (_alerts, _server, speech) => {
-      assert.throws(() => speech.senderFor('alerts@elsewhere.example'), /no address at a component/);
-      assert.throws(() => speech.senderFor('@@'), /no address at a component/);
-      assert.equal(speech.senderFor(`Alerts@${JID.toUpperCase()}/x`).jid, `${ALERTS}/x`);
+  test('must belong to a configured component', async () => {
+    await withComponentSender({}, async (_alerts, _server, senders) => {
+      assert.throws(() => senders.senderFor('alerts@elsewhere.example'), /not an address at a component/);
+      assert.throws(() => senders.senderFor('@@'), /not an address at a component/);
+      assert.equal(senders.senderFor(`Alerts@${JID.toUpperCase()}/x`).jid, `${ALERTS}/x`);
     });
   });
 
-  test('speaks while slots are asked for on the same stream', async () => {
+  test('sends while the same stream serves slot requests', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const sending = alerts.deliver(chatMessage(JULIET, 'hello'), AT_ONCE);
+      const sending = alerts.deliver(chatMessage(JULIET, 'hello'), NO_BOUNCE_WAIT);
       await server.nextStanza();
       const ping = await server.nextPing();
       const slot = await server.session.request(iq(slotRequest("filename='a.jpg' size='23456'")));
@@ -227,39 +229,41 @@ describe('an address at the component', () => {
 });
 
 describe('while the stream is down', () => {
-  test('nothing is sent, and that is said at once', async () => {
+  test('a message is refused at once', async () => {
     await withComponentSender({}, async (alerts, server) => {
       server.session.destroy();
       await server.session.closed;
       for (;;) {
-        const refusal = await expectRefusal(alerts.deliver(chatMessage(JULIET, 'hello'), LONG));
-        // What left before the end was noticed may have been taken.
+        const refusal = await expectRefusal(alerts.deliver(chatMessage(JULIET, 'hello'), LONG_BOUNCE_WAIT));
+        // A message that left before the disconnect was noticed may have been delivered.
         if (refusal.code === 'unavailable') break;
         assert.equal(refusal.code, 'no_answer');
       }
     });
   });
 
-  test('what was written before, and not taken, is said to have no answer', async () => {
+  test('messages and iqs that were written but not confirmed are refused with no_answer', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const sending = expectRefusal(alerts.deliver(chatMessage(JULIET, 'hello'), LONG));
-      const asking = expectRefusal(
+      const sending = expectRefusal(alerts.deliver(chatMessage(JULIET, 'hello'), LONG_BOUNCE_WAIT));
+      const response = expectRefusal(
         alerts.sendIq(xml('iq', { type: 'get', to: JULIET }, xml('query', 'a:b')), 600_000),
       );
       await server.nextStanza();
       server.session.destroy();
       assert.equal((await sending).code, 'no_answer');
-      assert.equal((await asking).code, 'no_answer');
+      assert.equal((await response).code, 'no_answer');
     });
   });
 });
 
-describe('a server that is slow', () => {
-  test('gets no more than it can take; the rest waits, and is refused as not sent', async () => {
+describe('a slow server', () => {
+  test('gets a bounded amount; the other messages wait and are refused with busy', async () => {
     await withComponentSender({ answerTimeout: 300 }, async (alerts, server) => {
       const long = 'x'.repeat(20_000);
       const codes = await Promise.all(
-        [1, 2, 3, 4, 5].map((n) => expectRefusal(alerts.deliver(chatMessage(JULIET, `${n} ${long}`), LONG))),
+        [1, 2, 3, 4, 5].map((n) =>
+          expectRefusal(alerts.deliver(chatMessage(JULIET, `${n} ${long}`), LONG_BOUNCE_WAIT)),
+        ),
       );
       assert.deepEqual(
         codes.map(({ code }) => code),

@@ -31,9 +31,10 @@ const rules = uploadRules(
   },
 );
 
-const info = (from: string) => iq(`<query xmlns='${DISCO_INFO}'/>`, { from: `${from}@montague.tld/garden` });
+const infoQuery = (from: string) =>
+  iq(`<query xmlns='${DISCO_INFO}'/>`, { from: `${from}@montague.tld/garden` });
 
-/** Variable and value of every field of every form, in order. */
+/** [variable, type, values] of every field of every form, in order. */
 function formsIn(answer: Element): (string | undefined)[][][] {
   const forms = answer.getChild('query', DISCO_INFO)?.getChildren('x', 'jabber:x:data') ?? [];
   return forms.map((form) =>
@@ -46,29 +47,29 @@ function formsIn(answer: Element): (string | undefined)[][][] {
   );
 }
 
-describe('the component', () => {
-  let endpoint: TestComponent;
+describe('service discovery of the component', () => {
+  let component: TestComponent;
   let server: FakeComponentStream;
   before(async () => {
-    endpoint = await startTestComponent({ rules });
-    server = await endpoint.server.nextStream();
+    component = await startTestComponent({ rules });
+    server = await component.server.nextStream();
   });
-  after(() => endpoint.stop());
+  after(() => component.stop());
 
   const featuresOf = async (stanza: string) => {
     const query = (await server.request(stanza)).getChild('query', DISCO_INFO);
     return query?.getChildren('feature').map(({ attrs }) => attrs.var) ?? [];
   };
 
-  test('is a file store with the configured name', async () => {
-    const answer = await server.request(info('small'));
+  test('announces the identity store/file with the configured name', async () => {
+    const answer = await server.request(infoQuery('small'));
     const [identity, ...more] = answer.getChild('query', DISCO_INFO)?.getChildren('identity') ?? [];
     assert.deepEqual(identity?.attrs, { category: 'store', type: 'file', name: 'HTTP File Upload' });
     assert.deepEqual(more, []);
   });
 
-  test('offers uploads in both namespaces, and the purposes that have rules, no other', async () => {
-    const features = await featuresOf(info('small'));
+  test('announces uploads in both namespaces and exactly the configured purposes', async () => {
+    const features = await featuresOf(infoQuery('small'));
     for (const feature of [
       UPLOAD,
       LEGACY,
@@ -86,24 +87,24 @@ describe('the component', () => {
     );
   });
 
-  test('has the upload form first, its hidden FORM_TYPE first, and one for the old namespace', async () => {
+  test('has the upload form first, with its hidden FORM_TYPE first, then the form of the old namespace', async () => {
     const form = (ns: string) => [
       ['FORM_TYPE', 'hidden', ns],
       ['max-file-size', undefined, '20000'],
     ];
-    assert.deepEqual(formsIn(await server.request(info('small'))), [form(UPLOAD), form(LEGACY)]);
+    assert.deepEqual(formsIn(await server.request(infoQuery('small'))), [form(UPLOAD), form(LEGACY)]);
   });
 
-  test('always tells the largest file for the JID that asks, and without a limit a number that old clients can read', async () => {
-    const size = async (user: string) => formsIn(await server.request(info(user)))[0]?.[1]?.[2];
+  test('announces the limit of the requester, or the largest 32-bit integer if there is none', async () => {
+    const size = async (user: string) => formsIn(await server.request(infoQuery(user)))[0]?.[1]?.[2];
     assert.equal(await size('small'), '20000');
-    assert.equal(await size('full'), '10000', 'never more than the quota could hold');
+    assert.equal(await size('full'), '10000', 'at most the quota');
     assert.equal(await size('unlimited'), '2147483647');
-    assert.equal(await size('large'), String(5 * 2 ** 30), 'what an admin allows can be used');
-    assert.equal(await size('denied'), '2147483647', 'who may not upload hears of it when trying');
+    assert.equal(await size('large'), String(5 * 2 ** 30), 'a configured limit is announced unchanged');
+    assert.equal(await size('denied'), '2147483647', 'a denied user gets the refusal with the slot request');
   });
 
-  test('has no items and no nodes', async () => {
+  test('has no items, and refuses nodes with item-not-found', async () => {
     const items = await server.request(iq(`<query xmlns='${DISCO_ITEMS}'/>`));
     assert.equal(items.attrs.type, 'result');
     assert.deepEqual(items.getChild('query', DISCO_ITEMS)?.children, []);
@@ -113,15 +114,15 @@ describe('the component', () => {
     }
   });
 
-  test('answers a ping, and tells its version and vCard', async () => {
+  test('answers pings, version queries and vCard requests', async () => {
     const ping = await server.request(iq("<ping xmlns='urn:xmpp:ping'/>"));
     assert.deepEqual([ping.attrs.type, ping.attrs.id, ping.children], ['result', 'step_03', []]);
-    const told = (await server.request(iq("<query xmlns='jabber:iq:version'/>"))).getChild(
+    const versionReply = (await server.request(iq("<query xmlns='jabber:iq:version'/>"))).getChild(
       'query',
       'jabber:iq:version',
     );
     assert.equal(
-      told?.toString(),
+      versionReply?.toString(),
       `<query xmlns="jabber:iq:version"><name>Porter</name><version>${version}</version></query>`,
     );
     const card = (await server.request(iq("<vCard xmlns='vcard-temp'/>"))).getChild('vCard', 'vcard-temp');
@@ -132,7 +133,12 @@ describe('the component', () => {
   const errors: readonly (readonly [string, string, string, string])[] = [
     ['an unknown request', iq("<query xmlns='jabber:iq:last'/>"), 'cancel', 'service-unavailable'],
     ['a request of no namespace', iq('<query/>'), 'cancel', 'service-unavailable'],
-    ['a name of the language itself', iq("<constructor xmlns='x'/>"), 'cancel', 'service-unavailable'],
+    [
+      'a name that is also a property of JavaScript objects',
+      iq("<constructor xmlns='x'/>"),
+      'cancel',
+      'service-unavailable',
+    ],
     [
       'a set where only get makes sense',
       iq("<ping xmlns='urn:xmpp:ping'/>", { type: 'set' }),
@@ -147,14 +153,14 @@ describe('the component', () => {
       'bad-request',
     ],
     [
-      'a request to somebody at the component',
+      'a request to an address with a local part',
       iq(slotRequest("filename='a' size='1'"), { to: 'juliet@upload.montague.tld' }),
       'cancel',
       'item-not-found',
     ],
   ];
-  for (const [what, stanza, type, condition] of errors) {
-    test(`answers ${what} with ${condition} and a text`, async () => {
+  for (const [request, stanza, type, condition] of errors) {
+    test(`answers ${request} with ${condition} and a text`, async () => {
       const answer = await server.request(stanza);
       const error = answer.getChild('error');
       assert.equal(answer.attrs.id, 'step_03');
@@ -164,7 +170,7 @@ describe('the component', () => {
     });
   }
 
-  test('tells people who write to it that nobody reads it, and says nothing else to nobody', async () => {
+  test('answers personal messages with an error, and no other message, presence or response', async () => {
     const from = "from='romeo@montague.tld/x' to='upload.montague.tld'";
     server.write(
       [
@@ -176,7 +182,7 @@ describe('the component', () => {
         `<message ${from} type='chat'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>`,
         `<iq ${from} type='result' id='r'/>`,
         `<iq ${from} type='error' id='e'/>`,
-        "<iq type='get' id='nobody'><ping xmlns='urn:xmpp:ping'/></iq>",
+        "<iq type='get' id='no-sender'><ping xmlns='urn:xmpp:ping'/></iq>",
       ].join(''),
     );
     const answer = await server.request(`<message ${from} id='m1' type='chat'><body>hello</body></message>`);
@@ -187,7 +193,7 @@ describe('the component', () => {
       to: 'romeo@montague.tld/x',
       id: 'm1',
     });
-    assert.match(answer.toString(), /Nobody reads messages here/);
+    assert.match(answer.toString(), /Messages to this address are not read/);
     assert.doesNotMatch(answer.toString(), /hello/);
   });
 });

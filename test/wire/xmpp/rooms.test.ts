@@ -19,31 +19,31 @@ const MUC = 'http://jabber.org/protocol/muc';
 const JOIN = { bounceWait: 0, room: {} };
 const as = (nick: string, password?: string) => ({ bounceWait: 0, room: { nick, password } });
 
-/** Says one thing in the room, so that the speaker is inside under this name. */
-async function settle(alerts: MessageSender, server: StreamPeer, nick = 'alerts'): Promise<void> {
-  const saying = alerts.deliver(roomMessage('first'), as(nick));
+/** Sends one message to the room, so that the sender has joined it under this nickname. */
+async function joinRoom(alerts: MessageSender, server: StreamPeer, nick = 'alerts'): Promise<void> {
+  const delivery = alerts.deliver(roomMessage('first'), as(nick));
   assert.equal((await server.nextStanza()).attrs.to, `${ROOM}/${nick}`);
   server.send(occupantPresence(nick, ALERTS, ['110']));
   server.send(reflectedMessage(await server.nextStanza(), nick));
-  await saying;
+  await delivery;
 }
 
-/** As `withComponentSender`, with the speaker in the room already. */
-function inside(
+/** Like `withComponentSender`, with a sender that has already joined the room. */
+function withJoinedSender(
   work: (alerts: MessageSender, server: StreamPeer) => Promise<void>,
   times: SenderTimeouts = {},
 ) {
   return withComponentSender(times, async (alerts, server) => {
-    await settle(alerts, server);
+    await joinRoom(alerts, server);
     await work(alerts, server);
   });
 }
 
 describe('a message to a room', () => {
-  test('is written once the room is joined, without what was said before, and sent when the room sends it back', async () => {
+  test('is written after joining without history, and counts as sent when the room reflects it', async () => {
     await withComponentSender({}, async (alerts, server) => {
       let isSent = false;
-      const saying = alerts.deliver(roomMessage('hello'), as('Porter', 'sesame')).then(() => {
+      const delivery = alerts.deliver(roomMessage('hello'), as('Porter', 'sesame')).then(() => {
         isSent = true;
       });
       const join = await server.nextStanza();
@@ -61,88 +61,88 @@ describe('a message to a room', () => {
       await server.answerNextPing();
       assert.equal(isSent, false);
       server.send(reflectedMessage(message, 'Porter'));
-      await saying;
+      await delivery;
     });
   });
 
-  test('comes from the name before the @ where no other is given', async () => {
+  test('uses the local part of the sender as the default nickname', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const saying = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
+      const delivery = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
       const join = await server.nextStanza();
       assert.equal(join.attrs.to, `${ROOM}/alerts`);
       server.bounce(join, 'forbidden');
-      assert.match((await saying).message, /banned/);
+      assert.match((await delivery).message, /banned/);
     });
   });
 
-  test('is known again by its id, by its origin-id, or by its words', async () => {
-    await inside(async (alerts, server) => {
-      const noOrigin = (message: Element) =>
+  test('is recognised by its id, by its origin-id or by its body', async () => {
+    await withJoinedSender(async (alerts, server) => {
+      const withoutOriginId = (message: Element) =>
         message.children.filter((child) => !String(child).includes('origin-id'));
-      for (const how of ['id', 'origin', 'words']) {
-        const saying = alerts.deliver(roomMessage(`by ${how}`), JOIN);
+      for (const key of ['id', 'origin', 'body']) {
+        const delivery = alerts.deliver(roomMessage(`by ${key}`), JOIN);
         const message = await server.nextStanza();
-        const back = reflectedMessage(message, 'alerts', how === 'id' ? {} : { id: 'of-the-room' });
-        if (how !== 'origin') back.children = noOrigin(message);
-        server.send(back);
-        await saying;
+        const reflected = reflectedMessage(message, 'alerts', key === 'id' ? {} : { id: 'id-of-the-room' });
+        if (key !== 'origin') reflected.children = withoutOriginId(message);
+        server.send(reflected);
+        await delivery;
       }
     });
   });
 
-  test('is not taken for sent because somebody else says the same', async () => {
-    await inside(async (alerts, server) => {
+  test('does not count as sent when another occupant sends the same text', async () => {
+    await withJoinedSender(async (alerts, server) => {
       let isSent = false;
-      const saying = alerts.deliver(roomMessage('hello', 'm1'), JOIN).then(() => {
+      const delivery = alerts.deliver(roomMessage('hello', 'm1'), JOIN).then(() => {
         isSent = true;
       });
       const message = await server.nextStanza();
       server.send(reflectedMessage(message, 'eve'));
       await server.answerNextPing();
-      // A later question is answered only after what was said before it was heard.
-      const asking = alerts.sendIq(xml('iq', { type: 'get', to: ROOM }, xml('query', 'a:b')), 60_000);
-      const question = await server.nextStanza();
-      server.send(xml('iq', { type: 'result', from: ROOM, to: ALERTS, id: question.attrs.id }));
-      await asking;
+      // The answer to a later iq arrives after all earlier stanzas were handled.
+      const response = alerts.sendIq(xml('iq', { type: 'get', to: ROOM }, xml('query', 'a:b')), 60_000);
+      const query = await server.nextStanza();
+      server.send(xml('iq', { type: 'result', from: ROOM, to: ALERTS, id: query.attrs.id }));
+      await response;
       assert.equal(isSent, false);
       server.send(reflectedMessage(message, 'alerts'));
-      await saying;
+      await delivery;
     });
   });
 
-  test('is one of many that share one coming, in their order', async () => {
+  test('shares one join with the other messages, in order', async () => {
     await withComponentSender({}, async (alerts, server) => {
       const bodies = Array.from({ length: 50 }, (_, n) => `${n}`);
-      const saying = Promise.all(bodies.map((body) => alerts.deliver(roomMessage(body), JOIN)));
+      const delivery = Promise.all(bodies.map((body) => alerts.deliver(roomMessage(body), JOIN)));
       assert.equal((await server.nextStanza()).name, 'presence');
       server.send(occupantPresence('alerts', ALERTS, ['110']));
-      const seen: Element[] = [];
-      for (const _ of bodies) seen.push(await server.nextStanza());
+      const received: Element[] = [];
+      for (const _ of bodies) received.push(await server.nextStanza());
       assert.deepEqual(
-        seen.map((message) => message.getChild('body')?.getText()),
+        received.map((message) => message.getChild('body')?.getText()),
         bodies,
       );
-      server.send(...seen.map((message) => reflectedMessage(message, 'alerts')));
-      await saying;
+      server.send(...received.map((message) => reflectedMessage(message, 'alerts')));
+      await delivery;
     });
   });
 
-  test('comes back in words where the room does not want it', async () => {
-    await inside(async (alerts, server) => {
-      const saying = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
+  test('that the room rejects is refused with a readable reason', async () => {
+    await withJoinedSender(async (alerts, server) => {
+      const delivery = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
       server.bounce(await server.nextStanza(), 'forbidden', 'Visitors are silent here.');
-      const refusal = await saying;
+      const refusal = await delivery;
       assert.equal(refusal.condition, 'forbidden');
       assert.match(refusal.message, /no voice in this room \(Visitors are silent here\)/);
     });
   });
 
-  test('that the room never sends back has no answer', async () => {
+  test('that the room does not reflect is refused with no_answer', async () => {
     await withComponentSender({ answerTimeout: 200 }, async (alerts, server) => {
-      const saying = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
+      const delivery = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
       await server.session.nextStanza();
       server.send(occupantPresence('alerts', ALERTS, ['110']));
-      assert.equal((await saying).code, 'no_answer');
+      assert.equal((await delivery).code, 'no_answer');
     });
   });
 });
@@ -155,30 +155,30 @@ describe('a room', () => {
     ['service-unavailable', /full/],
     ['not-allowed', /no such room/],
   ] as const;
-  for (const [condition, words] of refusals) {
-    test(`that refuses with ${condition} refuses all that wait for it, at once`, async () => {
+  for (const [condition, reason] of refusals) {
+    test(`that refuses the join with ${condition} refuses all waiting messages at once`, async () => {
       await withComponentSender({}, async (alerts, server) => {
-        const saying = Promise.all(
+        const delivery = Promise.all(
           [1, 2, 3].map((n) => expectRefusal(alerts.deliver(roomMessage(`${n}`), JOIN))),
         );
         server.bounce(await server.nextStanza(), condition, '', ROOM);
-        for (const refusal of await saying) {
+        for (const refusal of await delivery) {
           assert.deepEqual([refusal.code, refusal.condition], ['bounced', condition]);
-          assert.match(refusal.message, words);
+          assert.match(refusal.message, reason);
         }
       });
     });
   }
 
-  test('where the name is taken is joined under another one', async () => {
+  test('is joined under another nickname if the first one is taken', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const saying = alerts.deliver(roomMessage('hello'), as('Porter'));
+      const delivery = alerts.deliver(roomMessage('hello'), as('Porter'));
       server.bounce(await server.nextStanza(), 'conflict');
       assert.equal((await server.nextStanza()).attrs.to, `${ROOM}/Porter-2`);
       server.send(occupantPresence('Porter-2', ALERTS, ['110']));
       server.send(reflectedMessage(await server.nextStanza(), 'Porter-2'));
-      await saying;
-      // It stays for the next message.
+      await delivery;
+      // The next message uses the same occupant.
       const again = alerts.deliver(roomMessage('again'), as('Porter'));
       const message = await server.nextStanza();
       assert.equal(message.name, 'message');
@@ -187,38 +187,38 @@ describe('a room', () => {
     });
   });
 
-  test('where every name is taken refuses', async () => {
+  test('refuses the message if every tried nickname is taken', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const saying = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
+      const delivery = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
       for (let n = 0; n < 5; n += 1) server.bounce(await server.nextStanza(), 'conflict');
-      assert.equal((await saying).condition, 'conflict');
+      assert.equal((await delivery).condition, 'conflict');
     });
   });
 
-  test('that gives another name is believed', async () => {
+  test('may assign another nickname', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const saying = alerts.deliver(roomMessage('hello'), JOIN);
+      const delivery = alerts.deliver(roomMessage('hello'), JOIN);
       await server.nextStanza();
       server.send(occupantPresence('guest-7', ALERTS, ['110', '210']));
       server.send(reflectedMessage(await server.nextStanza(), 'guest-7'));
-      await saying;
+      await delivery;
     });
   });
 
-  test('that was made by our coming is left again, for nobody reads there', async () => {
+  test('that the join created is left again, because it has no other occupants', async () => {
     await withComponentSender({}, async (alerts, server) => {
-      const saying = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
+      const delivery = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
       await server.nextStanza();
       server.send(occupantPresence('alerts', ALERTS, ['110', '201']));
       const leave = await server.nextStanza();
       assert.deepEqual([leave.name, leave.attrs.type], ['presence', 'unavailable']);
-      assert.equal((await saying).condition, 'item-not-found');
+      assert.equal((await delivery).condition, 'item-not-found');
     });
   });
 
-  test('is spoken to under another name after a change of names', async () => {
-    await inside(async (alerts, server) => {
-      const saying = alerts.deliver(roomMessage('hello'), as('Grafana'));
+  test('gets the message under the new nickname after a nickname change', async () => {
+    await withJoinedSender(async (alerts, server) => {
+      const delivery = alerts.deliver(roomMessage('hello'), as('Grafana'));
       const change = await server.nextStanza();
       assert.equal(change.attrs.to, `${ROOM}/Grafana`);
       assert.equal(change.getChild('x', MUC), undefined);
@@ -227,57 +227,57 @@ describe('a room', () => {
         occupantPresence('Grafana', ALERTS, ['110']),
       );
       server.send(reflectedMessage(await server.nextStanza(), 'Grafana'));
-      await saying;
+      await delivery;
     });
   });
 
-  test('that forbids another name hears it from the old one', async () => {
-    await inside(async (alerts, server) => {
-      const saying = alerts.deliver(roomMessage('hello'), as('Grafana'));
+  test('gets the message under the old nickname if it forbids the change', async () => {
+    await withJoinedSender(async (alerts, server) => {
+      const delivery = alerts.deliver(roomMessage('hello'), as('Grafana'));
       server.bounce(await server.nextStanza(), 'not-acceptable');
       server.send(reflectedMessage(await server.nextStanza(), 'alerts'));
-      await saying;
+      await delivery;
     });
   });
 
-  test('is joined again after it has put us out', async () => {
-    await inside(async (alerts, server) => {
+  test('is joined again after a kick', async () => {
+    await withJoinedSender(async (alerts, server) => {
       server.send(occupantPresence('alerts', ALERTS, ['110', '307'], 'unavailable'));
-      const saying = alerts.deliver(roomMessage('hello'), JOIN);
+      const delivery = alerts.deliver(roomMessage('hello'), JOIN);
       const first = await server.nextStanza();
-      // The message may have crossed the news.
+      // The message may have been written before the kick arrived.
       if (first.name === 'message') server.bounce(first, 'not-acceptable');
       const join = first.name === 'presence' ? first : await server.nextStanza();
       assert.equal(join.name, 'presence');
       server.send(occupantPresence('alerts', ALERTS, ['110']));
       server.send(reflectedMessage(await server.nextStanza(), 'alerts'));
-      await saying;
+      await delivery;
     });
   });
 
-  test('that has forgotten us is joined again, and the message is said once more', async () => {
-    await inside(async (alerts, server) => {
-      const saying = alerts.deliver(roomMessage('hello'), JOIN);
+  test('that lost its occupants is joined again, and the message is repeated', async () => {
+    await withJoinedSender(async (alerts, server) => {
+      const delivery = alerts.deliver(roomMessage('hello'), JOIN);
       server.bounce(await server.nextStanza(), 'not-acceptable');
       assert.equal((await server.nextStanza()).name, 'presence');
       server.send(occupantPresence('alerts', ALERTS, ['110']));
       server.send(reflectedMessage(await server.nextStanza(), 'alerts'));
-      await saying;
+      await delivery;
     });
   });
 
-  test('that forgets us time and again refuses the message', async () => {
-    await inside(async (alerts, server) => {
-      const saying = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
+  test('that loses its occupants twice refuses the message', async () => {
+    await withJoinedSender(async (alerts, server) => {
+      const delivery = expectRefusal(alerts.deliver(roomMessage('hello'), JOIN));
       server.bounce(await server.nextStanza(), 'not-acceptable');
       await server.nextStanza();
       server.send(occupantPresence('alerts', ALERTS, ['110']));
       server.bounce(await server.nextStanza(), 'not-acceptable');
-      assert.equal((await saying).condition, 'not-acceptable');
+      assert.equal((await delivery).condition, 'not-acceptable');
     });
   });
 
-  test('that does not answer lets the message fail, and is joined anew for the next one', async () => {
+  test('that does not answer fails the message and is joined again for the next one', async () => {
     await withComponentSender({ answerTimeout: 200 }, async (alerts, server) => {
       assert.equal((await expectRefusal(alerts.deliver(roomMessage('hello'), JOIN))).code, 'no_answer');
       assert.equal((await server.session.nextStanza()).name, 'presence');
@@ -285,8 +285,8 @@ describe('a room', () => {
     });
   });
 
-  test('is left when nobody has said anything for a while', async () => {
-    await inside(
+  test('is left after the idle time', async () => {
+    await withJoinedSender(
       async (_alerts, server) => {
         const leave = await server.nextStanza();
         assert.deepEqual([leave.attrs.type, leave.attrs.to], ['unavailable', `${ROOM}/alerts`]);
@@ -295,24 +295,24 @@ describe('a room', () => {
     );
   });
 
-  test('is left when the component goes', async () => {
-    await withComponentSender({}, async (alerts, server, _speech, { components }) => {
-      await settle(alerts, server);
+  test('is left when the component stops', async () => {
+    await withComponentSender({}, async (alerts, server, _senders, { components }) => {
+      await joinRoom(alerts, server);
       const [leave] = await Promise.all([server.nextStanza(), components.stop()]);
       assert.deepEqual([leave.attrs.type, leave.attrs.to], ['unavailable', `${ROOM}/alerts`]);
     });
   });
 
-  test('may say what it likes: nobody is told', async () => {
-    const told: string[] = [];
+  test('does not pass messages of its occupants to the stanza handler', async () => {
+    const handled: string[] = [];
     const onStanza = (stanza: Element) => {
-      told.push(stanza.attrs.id ?? '');
+      handled.push(stanza.attrs.id ?? '');
       return true;
     };
     await withComponentSender(
       {},
       async (alerts, server) => {
-        await settle(alerts, server);
+        await joinRoom(alerts, server);
         server.send(
           occupantPresence('eve', ALERTS, []),
           reflectedMessage(chatMessage(ALERTS, 'hello', { type: 'groupchat', id: 'of-eve' }), 'eve', {
@@ -320,11 +320,11 @@ describe('a room', () => {
           }),
           chatMessage(ALERTS, 'hello', { from: 'eve@evil.example', id: 'direct' }),
         );
-        const asking = alerts.sendIq(xml('iq', { type: 'get', to: ROOM }, xml('query', 'a:b')), 60_000);
-        const question = await server.nextStanza();
-        server.send(xml('iq', { type: 'result', from: ROOM, to: ALERTS, id: question.attrs.id }));
-        await asking;
-        assert.deepEqual(told, ['direct']);
+        const response = alerts.sendIq(xml('iq', { type: 'get', to: ROOM }, xml('query', 'a:b')), 60_000);
+        const query = await server.nextStanza();
+        server.send(xml('iq', { type: 'result', from: ROOM, to: ALERTS, id: query.attrs.id }));
+        await response;
+        assert.deepEqual(handled, ['direct']);
       },
       { onStanza },
     );

@@ -21,8 +21,8 @@ const LEGACY = 'urn:xmpp:http:upload';
 const PURPOSE = 'urn:xmpp:http:upload:purpose:0';
 const STANZAS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 const HOUR = 3_600_000;
-/** Somebody without limits. */
-const FAR = 'x@far.example/r';
+/** A user without limits. */
+const UNLIMITED_USER = 'x@far.example/r';
 const NOW = Date.UTC(2026, 5, 1, 12);
 
 const PUT = new RegExp(`^${PUBLIC_URL}/put/[0-9a-z]{26}/[A-Za-z0-9_.-]+$`);
@@ -43,7 +43,7 @@ const rules = uploadRules(
   },
 );
 
-/** The error in an answer, in the order in which it stands there. */
+/** Returns the serialized error of an answer. */
 function errorIn(stanza: string): string {
   return /<error .*<\/error>/.exec(stanza)?.[0] ?? stanza;
 }
@@ -53,19 +53,19 @@ const error = (type: string, condition: string, text: string, detail = '') =>
   `<text xmlns="${STANZAS}" xml:lang="en">${text}</text>${detail}</error>`;
 
 describe('a slot request', () => {
-  let endpoint: TestComponent;
+  let component: TestComponent;
   let server: FakeComponentStream;
   let outcome: ReserveResult = { granted: true };
   before(async () => {
-    endpoint = await startTestComponent({ rules, onReserve: () => outcome, now: NOW });
-    server = await endpoint.server.nextStream();
+    component = await startTestComponent({ rules, onReserve: () => outcome, now: NOW });
+    server = await component.server.nextStream();
   });
-  after(() => endpoint.stop());
+  after(() => component.stop());
 
   const ask = async (stanza: string) => (await server.request(stanza)).toString();
-  const last = () => endpoint.reservations.at(-1)?.upload;
+  const last = () => component.reservations.at(-1)?.upload;
 
-  test('is answered with two URLs as XEP-0363 has it, and without headers', async () => {
+  test('is answered with two URLs in the form of XEP-0363, without headers', async () => {
     const answer = await server.request(
       iq(slotRequest("filename='très cool.jpg' size='20000' content-type='image/jpeg'")),
     );
@@ -90,7 +90,7 @@ describe('a slot request', () => {
     assert.equal(last()?.endpoint, 'component');
   });
 
-  test('of the old namespace is answered in it, with the URLs as text', async () => {
+  test('in the old namespace is answered in that namespace, with the URLs as text', async () => {
     const children =
       '<filename>my_juliet.png</filename><size>20000</size><content-type>image/png</content-type>';
     const answer = await server.request(iq(slotRequest('', children, LEGACY)));
@@ -100,7 +100,7 @@ describe('a slot request', () => {
     assert.deepEqual(slot?.getChild('put')?.attrs, {});
   });
 
-  test('may give any field as attribute or as child element, in either namespace', async () => {
+  test('may have each field as attribute or child element, in either namespace', async () => {
     const asAttribute = {
       filename: "filename='a.png'",
       size: "size='7'",
@@ -124,14 +124,14 @@ describe('a slot request', () => {
     }
   });
 
-  test('without a content type is taken for application/octet-stream', async () => {
-    await server.request(iq(slotRequest("filename='a' size='1' content-type=''"), { from: FAR }));
+  test('without a content type is treated as application/octet-stream', async () => {
+    await server.request(iq(slotRequest("filename='a' size='1' content-type=''"), { from: UNLIMITED_USER }));
     assert.equal(last()?.type, 'application/octet-stream');
-    await server.request(iq(slotRequest("filename='a' size='1'"), { from: FAR }));
+    await server.request(iq(slotRequest("filename='a' size='1'"), { from: UNLIMITED_USER }));
     assert.equal(last()?.type, 'application/octet-stream');
   });
 
-  test('keeps any name whole, wherever TCP cuts its bytes', async () => {
+  test('keeps every file name intact, however TCP splits its bytes', async () => {
     const names = fc.string({ unit: 'grapheme', maxLength: 40 }).filter((name) => {
       return (
         checkFileName(name) === 'fine' && !/[\p{Cc}\p{Cn}\uFFFE\uFFFF]/u.test(name) && name.trim() === name
@@ -143,7 +143,7 @@ describe('a slot request', () => {
         const parts = child
           ? slotRequest("size='7'", `<filename>${escaped(name)}</filename>`)
           : slotRequest(`filename='${escaped(name)}' size='7'`);
-        const bytes = Buffer.from(iq(parts, { from: FAR }));
+        const bytes = Buffer.from(iq(parts, { from: UNLIMITED_USER }));
         const at = cut % bytes.length;
         server.write(bytes.subarray(0, at));
         await new Promise(setImmediate);
@@ -155,8 +155,8 @@ describe('a slot request', () => {
     );
   });
 
-  test('keeps a name whole whose characters are cut between two TCP chunks', async () => {
-    const bytes = Buffer.from(iq(slotRequest("filename='日本語 😀.pdf' size='7'"), { from: FAR }));
+  test('keeps a file name intact if a TCP chunk ends inside a character', async () => {
+    const bytes = Buffer.from(iq(slotRequest("filename='日本語 😀.pdf' size='7'"), { from: UNLIMITED_USER }));
     const middle = bytes.indexOf('😀') + 2;
     server.write(bytes.subarray(0, middle));
     // Long enough for the first half to arrive alone.
@@ -166,7 +166,7 @@ describe('a slot request', () => {
     assert.equal(last()?.name, '日本語 😀.pdf');
   });
 
-  test('is taken from gateways, their users and people of other servers where a rule allows them', async () => {
+  test('is granted to gateways, their users and users of other servers if a rule allows them', async () => {
     for (const from of ['gateway.example', '+49123@gateway.example/x', 'someone@far.example/phone']) {
       const answer = await server.request(iq(slotRequest("filename='a.bin' size='5'"), { from }));
       assert.equal(answer.attrs.type, 'result', answer.toString());
@@ -175,7 +175,7 @@ describe('a slot request', () => {
     }
   });
 
-  test('that is refused is echoed beside the error', async () => {
+  test('is repeated beside the error if it is refused', async () => {
     const answer = await ask(iq(slotRequest("filename='a.jpg' size='20001' content-type='image/jpeg'")));
     assert.equal(
       answer,
@@ -191,7 +191,7 @@ describe('a slot request', () => {
     );
   });
 
-  test('of the old namespace hears of its limits in the old namespace', async () => {
+  test('in the old namespace gets its limits in that namespace', async () => {
     const children = '<filename>a.jpg</filename><size>20001</size>';
     const answer = await ask(iq(slotRequest('', children, LEGACY)));
     assert.match(
@@ -201,11 +201,11 @@ describe('a slot request', () => {
     assert.ok(answer.includes(`<request xmlns="${LEGACY}">${children}</request>`));
   });
 
-  test('over a quota is told to wait, what is used, what the limit is and when it frees', async () => {
+  test('over a quota is answered with usage, limit and the time to retry', async () => {
     outcome = { granted: false, limit: 'ownerBytes', used: 900, allowed: 1000, retryAt: NOW + 2 * HOUR };
-    const asked = slotRequest("filename='a.jpg' size='200' content-type='image/jpeg'");
+    const request = slotRequest("filename='a.jpg' size='200' content-type='image/jpeg'");
     assert.equal(
-      errorIn(await ask(iq(asked))),
+      errorIn(await ask(iq(request))),
       error(
         'wait',
         'resource-constraint',
@@ -214,11 +214,11 @@ describe('a slot request', () => {
         `<retry xmlns="${UPLOAD}" stamp="2026-06-01T14:00:00Z"/>`,
       ),
     );
-    const legacy = await ask(iq(asked.replace(UPLOAD, LEGACY)));
+    const legacy = await ask(iq(request.replace(UPLOAD, LEGACY)));
     assert.ok(legacy.includes(`<retry xmlns="${LEGACY}" stamp="2026-06-01T14:00:00Z"/>`));
     outcome = { ...outcome, limit: 'globalBytes', retryAt: null };
     assert.equal(
-      errorIn(await ask(iq(asked))),
+      errorIn(await ask(iq(request))),
       error(
         'wait',
         'resource-constraint',
@@ -243,19 +243,19 @@ describe('a slot request', () => {
         ] as const,
     ),
     [
-      'whose size no computer counts exactly',
+      'whose size exceeds the safe integers',
       slotRequest("filename='a.jpg' size='9007199254740993'"),
       error('modify', 'bad-request', 'The size must be a whole number of bytes above 0.'),
     ],
     [
       'without a size',
       slotRequest("filename='a.jpg'"),
-      error('modify', 'bad-request', 'The request has no size.'),
+      error('modify', 'bad-request', 'The slot request has no size.'),
     ],
     [
       'without a name',
       slotRequest("size='1'"),
-      error('modify', 'bad-request', 'The request names no file: filename is missing.'),
+      error('modify', 'bad-request', 'The slot request has no filename.'),
     ],
     [
       'with an empty name',
@@ -273,7 +273,7 @@ describe('a slot request', () => {
       error('modify', 'not-acceptable', 'The file name is too long: at most 255 bytes.'),
     ],
     [
-      'whose type is none',
+      'whose content type is malformed',
       slotRequest("filename='a' size='1' content-type='picture'"),
       error('modify', 'bad-request', 'The content type is not of the form type/subtype.'),
     ],
@@ -283,7 +283,7 @@ describe('a slot request', () => {
       error('cancel', 'feature-not-implemented', 'Uploads for the purpose "permanent" are not offered here.'),
     ],
     [
-      'for a purpose that nobody knows',
+      'for a purpose named like a property of JavaScript objects',
       slotRequest("filename='a.jpg' size='1'", `<toString xmlns='${PURPOSE}'/>`),
       error('cancel', 'feature-not-implemented', 'Uploads for the purpose "toString" are not offered here.'),
     ],
@@ -293,7 +293,7 @@ describe('a slot request', () => {
         "filename='a.jpg' size='1'",
         `<profile xmlns='${PURPOSE}'/><ephemeral xmlns='${PURPOSE}'/>`,
       ),
-      error('modify', 'bad-request', 'A request has one purpose at most.'),
+      error('modify', 'bad-request', 'A slot request has at most one purpose.'),
     ],
     ...['tomorrow', '2026-06-02', '2026-02-30T00:00:00Z', '2026-06-02T00:00:00'].map(
       (before) =>
@@ -315,15 +315,15 @@ describe('a slot request', () => {
       error('modify', 'bad-request', 'expire-before lies in the past.'),
     ],
   ];
-  for (const [what, stanza, expected] of refusals) {
-    test(`${what} is refused with a text that helps`, async () => {
-      const before = endpoint.reservations.length;
-      assert.equal(errorIn(await ask(iq(stanza, { from: FAR }))), expected);
-      assert.equal(endpoint.reservations.length, before, 'and reserves nothing');
+  for (const [description, stanza, expected] of refusals) {
+    test(`${description} is refused with the reason`, async () => {
+      const before = component.reservations.length;
+      assert.equal(errorIn(await ask(iq(stanza, { from: UNLIMITED_USER }))), expected);
+      assert.equal(component.reservations.length, before, 'nothing is reserved');
     });
   }
 
-  test('for a file of a type that is not allowed is told which ones are', async () => {
+  test('for a forbidden content type is answered with the allowed ones', async () => {
     const attributes = "filename='a.exe' size='1' content-type='application/x-msdownload'";
     assert.equal(
       errorIn(await ask(iq(slotRequest(attributes)))),
@@ -335,7 +335,7 @@ describe('a slot request', () => {
     );
   });
 
-  test('of somebody who may not upload is forbidden', async () => {
+  test('of a user without permission is forbidden', async () => {
     const answer = await ask(iq(slotRequest("filename='a.jpg' size='1'"), { from: 'tybalt@capulet.lit/x' }));
     assert.equal(
       errorIn(answer),
@@ -343,9 +343,9 @@ describe('a slot request', () => {
     );
   });
 
-  test('may name its purpose, or have it told by the name of the file', async () => {
+  test('gets its purpose from its child element or from the file name prefix', async () => {
     const purposeOf = async (attributes: string, child = '') => {
-      await server.request(iq(slotRequest(attributes, child), { from: FAR }));
+      await server.request(iq(slotRequest(attributes, child), { from: UNLIMITED_USER }));
       return last()?.purpose;
     };
     assert.equal(await purposeOf("filename='a.jpg' size='1'", `<profile xmlns='${PURPOSE}'/>`), 'profile');
@@ -354,10 +354,10 @@ describe('a slot request', () => {
     assert.equal(await purposeOf("filename='a.jpg' size='1'", "<other xmlns='urn:example'/>"), '');
   });
 
-  test('may say before when it is to expire', async () => {
+  test('may limit the life of the file with expire-before', async () => {
     const expiry = async (before: string) => {
       const purpose = `<ephemeral xmlns='${PURPOSE}' ${before}/>`;
-      await server.request(iq(slotRequest("filename='a.jpg' size='1'", purpose), { from: FAR }));
+      await server.request(iq(slotRequest("filename='a.jpg' size='1'", purpose), { from: UNLIMITED_USER }));
       return last()?.expiresAt;
     };
     assert.equal(await expiry("expire-before='2026-06-01T15:00:00Z'"), NOW + 3 * HOUR);
@@ -365,7 +365,7 @@ describe('a slot request', () => {
     assert.equal(await expiry(''), null);
   });
 
-  test('that meets a fault of ours gets an error with a number, and the log has the story', async () => {
+  test('that fails internally is answered with an error id, and the log has the cause under this id', async () => {
     await withTestComponent(
       {
         onReserve: () => {
@@ -375,7 +375,7 @@ describe('a slot request', () => {
       async (session, test) => {
         const answer = (await session.request(iq(slotRequest("filename='a' size='1'")))).toString();
         assert.match(answer, /type="error"/);
-        const incident = /the log has the story \(([0-9a-z]{8})\)/.exec(answer)?.[1] ?? 'none';
+        const incident = /Internal error ([0-9a-z]{8})\. The log has details/.exec(answer)?.[1] ?? 'none';
         assert.match(errorIn(answer), /^<error type="cancel"><internal-server-error /);
         assert.doesNotMatch(answer, /porter is on fire|\/var/);
         assert.ok(test.logLines.some((line) => line.includes(incident) && line.includes('on fire')));
@@ -383,7 +383,7 @@ describe('a slot request', () => {
     );
   });
 
-  test('that waits for a slow ledger stops nobody else, and a thousand may wait at most', async () => {
+  test('that waits for the ledger does not delay other stanzas, and at most 1000 may wait', async () => {
     const slow = Promise.withResolvers<ReserveResult>();
     await withTestComponent({ onReserve: () => slow.promise }, async (session) => {
       session.write(iq(slotRequest("filename='a' size='1'")).repeat(1000));

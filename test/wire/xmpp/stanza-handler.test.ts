@@ -5,13 +5,13 @@ import { Refusal } from '../../../src/base/errors.ts';
 import { iq, JID, slotRequest, withTestComponent } from '../../support/test-component.ts';
 
 const PING = iq("<ping xmlns='urn:xmpp:ping'/>");
-const STRANGE = iq("<query xmlns='urn:example:strange'/>");
+const UNKNOWN_IQ = iq("<query xmlns='urn:example:strange'/>");
 const ROMEO = "from='romeo@montague.tld/garden'";
-const letter = (id: string, to = JID) =>
+const personalMessage = (id: string, to = JID) =>
   `<message ${ROMEO} to='${to}' id='${id}' type='chat'><body>hello</body></message>`;
 
-/** Takes all that has one of these ids. */
-function takerOf(...ids: readonly string[]) {
+/** A handler that takes the stanzas with these ids and records all that it gets. */
+function createHandler(...ids: readonly string[]) {
   const offered: Element[] = [];
   const onStanza = async (stanza: Element) => {
     offered.push(stanza);
@@ -20,11 +20,11 @@ function takerOf(...ids: readonly string[]) {
   return { onStanza, seen: () => offered.map(({ name, attrs }) => `${name} ${attrs.id ?? attrs.type}`) };
 }
 
-describe('stanzas that nothing of the component has a use for', () => {
-  test('go to who takes them, and are then not answered', async () => {
-    const { onStanza, seen } = takerOf('m1', 'm2', 'step_03');
+describe('a stanza that no route of the component handles', () => {
+  test('is passed to the handler, and gets no answer if the handler takes it', async () => {
+    const { onStanza, seen } = createHandler('m1', 'm2', 'step_03');
     await withTestComponent({ onStanza }, async (session) => {
-      session.write(letter('m1') + letter('m2', `alerts@${JID}`) + STRANGE);
+      session.write(personalMessage('m1') + personalMessage('m2', `alerts@${JID}`) + UNKNOWN_IQ);
       session.write(`<presence ${ROMEO} to='${JID}' type='subscribe'/>`);
       session.write(`<message ${ROMEO} to='${JID}' id='e1' type='error'><error type='cancel'/></message>`);
       const answer = await session.request(PING);
@@ -39,15 +39,18 @@ describe('stanzas that nothing of the component has a use for', () => {
     });
   });
 
-  test('are answered as before where nobody takes them', async () => {
-    await withTestComponent({ onStanza: takerOf().onStanza }, async (session) => {
-      assert.match((await session.request(letter('m1'))).toString(), /Nobody reads messages here/);
-      assert.match((await session.request(STRANGE)).toString(), /service-unavailable/);
+  test('is answered with an error if the handler does not take it', async () => {
+    await withTestComponent({ onStanza: createHandler().onStanza }, async (session) => {
+      assert.match(
+        (await session.request(personalMessage('m1'))).toString(),
+        /Messages to this address are not read/,
+      );
+      assert.match((await session.request(UNKNOWN_IQ)).toString(), /service-unavailable/);
     });
   });
 
-  test('go to who takes them for any address at the component', async () => {
-    const { onStanza, seen } = takerOf('step_03');
+  test('is passed to the handler for every address at the component', async () => {
+    const { onStanza, seen } = createHandler('step_03');
     await withTestComponent({ onStanza }, async (session) => {
       session.write(iq("<ping xmlns='urn:xmpp:ping'/>", { to: `alerts@${JID}` }));
       await session.request(PING);
@@ -55,19 +58,19 @@ describe('stanzas that nothing of the component has a use for', () => {
     });
   });
 
-  test('come back with the error of who refuses them', async () => {
+  test('is answered with the refusal that the handler throws', async () => {
     const onStanza = () => {
-      throw new Refusal('queue_full', { text: 'No room.' });
+      throw new Refusal('queue_full', { text: 'The queue is full.' });
     };
     await withTestComponent({ onStanza }, async (session) => {
-      const answer = await session.request(letter('m1'));
+      const answer = await session.request(personalMessage('m1'));
       assert.equal(answer.attrs.type, 'error');
-      assert.match(answer.toString(), /<resource-constraint .*No room\./);
+      assert.match(answer.toString(), /<resource-constraint .*The queue is full\./);
     });
   });
 
-  test('are not slot requests, nor answers to questions', async () => {
-    const { onStanza, seen } = takerOf();
+  test('is never a slot request or an iq result', async () => {
+    const { onStanza, seen } = createHandler();
     await withTestComponent({ onStanza }, async (session) => {
       session.write(`<iq ${ROMEO} to='${JID}' id='r1' type='result'/>`);
       await session.request(iq(slotRequest("filename='a.jpg' size='23456'")));

@@ -1,4 +1,4 @@
-/** Starts a component on the port that is its argument, stops it after a moment, and has to end by itself. */
+/** Connects a component to the port in its argument and stops it. Exits with 1 if anything keeps the process alive. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { allowAllRule } from '../../../src/policy/access.ts';
 import { startComponents } from '../../../src/xmpp/component/components.ts';
@@ -7,11 +7,11 @@ import { JID, SECRET } from '../../support/test-component.ts';
 
 const { deps } = createGrantingServices(uploadRules([allowAllRule]));
 const server = { host: '127.0.0.1', port: Number(process.argv[2]) };
-const endpoint = startComponents(
+const components = startComponents(
   { ...deps, publicUrl: 'https://x.example', downloadUrl: 'https://x.example' },
   [{ jid: JID, secret: SECRET, server, name: 'HTTP File Upload' }],
 );
 await sleep(200);
-await endpoint.stop();
-// A process that is kept alive by something ends by this, with another code.
+await components.stop();
+// Runs only if something else keeps the process alive, because the timer is unreferenced.
 setTimeout(() => process.exit(1), 1500).unref();

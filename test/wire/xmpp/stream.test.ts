@@ -17,8 +17,8 @@ import {
 
 const PING = iq("<ping xmlns='urn:xmpp:ping'/>");
 
-/** Time that passes at once, and tells how much it was. */
-function hastily(): { readonly waits: number[]; readonly timing: TestComponentOptions['timing'] } {
+/** Timers that fire at once and record their delays. */
+function immediateTimers(): { readonly waits: number[]; readonly timing: TestComponentOptions['timing'] } {
   const waits: number[] = [];
   const wait = async (ms: number) => {
     waits.push(ms);
@@ -26,59 +26,59 @@ function hastily(): { readonly waits: number[]; readonly timing: TestComponentOp
   return { waits, timing: { wait, random: () => 0 } };
 }
 
-/** Time that stands still when a stream is down, until the test lets it go on. */
-function stoppedTime() {
+/** Keeps a stream in its backoff until the test calls `proceed`. */
+function controlledBackoff() {
   const waits: number[] = [];
-  let arrived = Promise.withResolvers<void>();
-  let go = Promise.withResolvers<void>();
+  let entered = Promise.withResolvers<void>();
+  let released = Promise.withResolvers<void>();
   const wait = (ms: number, signal: AbortSignal) => {
     waits.push(ms);
-    arrived.resolve();
-    signal.addEventListener('abort', () => go.resolve());
-    return go.promise;
+    entered.resolve();
+    signal.addEventListener('abort', () => released.resolve());
+    return released.promise;
   };
   return {
     waits,
     timing: { wait, random: () => 0 },
-    /** Resolves when a stream is down and waits. */
+    /** Resolves when a stream is down and in its backoff. */
     async untilDown(): Promise<void> {
-      await arrived.promise;
-      arrived = Promise.withResolvers();
+      await entered.promise;
+      entered = Promise.withResolvers();
     },
-    goOn(): void {
-      const last = go;
-      go = Promise.withResolvers();
-      last.resolve();
+    proceed(): void {
+      const current = released;
+      released = Promise.withResolvers();
+      current.resolve();
     },
   };
 }
 
-/** Starts a door that does not get in, lets it try a few times, and looks at what it says. */
+/** Starts a component whose first connection fails and calls `check` during the backoff. */
 async function whileDown(
   server: FakeComponentServer,
   options: TestComponentOptions,
-  look: (test: TestComponent, time: ReturnType<typeof stoppedTime>) => Promise<void>,
+  check: (test: TestComponent, backoff: ReturnType<typeof controlledBackoff>) => Promise<void>,
 ): Promise<void> {
-  const time = stoppedTime();
-  const endpoint = await startTestComponent({ server, timing: time.timing, ...options });
+  const backoff = controlledBackoff();
+  const component = await startTestComponent({ server, timing: backoff.timing, ...options });
   try {
-    await time.untilDown();
-    await look(endpoint, time);
+    await backoff.untilDown();
+    await check(component, backoff);
   } finally {
-    await endpoint.stop();
+    await component.stop();
   }
 }
 
 describe('the component stream', () => {
-  test('is up once the server has taken the handshake, and says since when', async () => {
+  test('reports the time since which it is up', async () => {
     await withTestComponent({ now: 5000 }, async (session, { components }) => {
       await session.request(PING);
       assert.deepEqual(components.status(), [{ jid: JID, up: true, since: 5000, lastError: null }]);
     });
   });
 
-  test('comes back after every drop', async () => {
-    const { timing } = hastily();
+  test('reconnects after every kind of disconnect', async () => {
+    const { timing } = immediateTimers();
     await withTestComponent({ timing }, async (first, { server }) => {
       first.destroy();
       const second = await server.nextStream();
@@ -92,21 +92,21 @@ describe('the component stream', () => {
     });
   });
 
-  test('takes a wrong secret for something that an admin will mend: waits longer each time, and gets in then', async () => {
+  test('retries with a growing delay after a wrong secret, and connects once the secret is right', async () => {
     const server = await FakeComponentServer.listen({ secret: 'another' });
-    await whileDown(server, {}, async ({ components, logLines }, time) => {
+    await whileDown(server, {}, async ({ components, logLines }, backoff) => {
       for (let attempt = 0; attempt < 7; attempt += 1) {
-        time.goOn();
-        await time.untilDown();
+        backoff.proceed();
+        await backoff.untilDown();
       }
-      assert.deepEqual(time.waits, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
+      assert.deepEqual(backoff.waits, [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]);
       const [status] = components.status();
       assert.equal(status?.up, false);
       assert.match(status?.lastError ?? '', /refuses the secret of upload\.montague\.tld.*component_secret/);
       assert.match(logLines.at(-1) ?? '', /refuses the secret/);
-      assert.ok(!logLines.join('').includes(SECRET), 'and the secret stays out of the log');
+      assert.ok(!logLines.join('').includes(SECRET), 'the secret is not logged');
       server.options.secret = SECRET;
-      time.goOn();
+      backoff.proceed();
       const session = await server.nextStream();
       assert.equal((await session.request(PING)).attrs.type, 'result');
       assert.equal(components.status()[0]?.lastError, null);
@@ -116,60 +116,64 @@ describe('the component stream', () => {
   const conditions: readonly (readonly [string, RegExp])[] = [
     [
       'host-unknown',
-      /knows no component upload\.montague\.tld: add Component "upload\.montague\.tld" to Prosody/,
+      /does not know the component upload\.montague\.tld: add Component "upload\.montague\.tld" to Prosody/,
     ],
-    ['conflict', /another program is connected .* as upload\.montague\.tld/],
-    ['invalid-namespace', /takes clients or servers, not components/],
+    ['conflict', /another program is already connected .* as upload\.montague\.tld/],
+    ['invalid-namespace', /port for clients or servers, not for components/],
     ['policy-violation', /ended the stream of upload\.montague\.tld: policy-violation/],
   ];
-  for (const [condition, words] of conditions) {
-    test(`says what to do about ${condition}, and tries again`, async () => {
+  for (const [condition, advice] of conditions) {
+    test(`reports the remedy for ${condition} and retries`, async () => {
       const server = await FakeComponentServer.listen({ secret: SECRET, streamError: condition });
-      await whileDown(server, {}, async ({ components }, time) => {
-        assert.match(components.status()[0]?.lastError ?? '', words);
+      await whileDown(server, {}, async ({ components }, backoff) => {
+        assert.match(components.status()[0]?.lastError ?? '', advice);
         server.options.streamError = undefined;
-        time.goOn();
+        backoff.proceed();
         assert.equal((await (await server.nextStream()).request(PING)).attrs.type, 'result');
       });
     });
   }
 
-  test('says so when nothing listens there, and gets in when something does', async () => {
+  test('reports a closed port, and connects once the server listens', async () => {
     const gone = await FakeComponentServer.listen({ secret: SECRET });
     const { port } = gone;
     await gone.stop();
-    const time = stoppedTime();
-    const never = await FakeComponentServer.listen({ secret: SECRET });
+    const backoff = controlledBackoff();
+    const other = await FakeComponentServer.listen({ secret: SECRET });
     const test = await startTestComponent({
-      server: Object.create(gone, { port: { value: port }, stop: { value: () => never.stop() } }),
-      timing: time.timing,
+      server: Object.create(gone, { port: { value: port }, stop: { value: () => other.stop() } }),
+      timing: backoff.timing,
     });
-    await time.untilDown();
+    await backoff.untilDown();
     assert.match(
       test.components.status()[0]?.lastError ?? '',
-      /^nothing listens at 127\.0\.0\.1:\d+: is the XMPP server running/,
+      /^nothing listens at 127\.0\.0\.1:\d+: check that the XMPP server is running/,
     );
     const late = await FakeComponentServer.listen({ secret: SECRET }, port);
-    time.goOn();
+    backoff.proceed();
     assert.equal((await (await late.nextStream()).request(PING)).attrs.type, 'result');
     await test.stop();
     await late.stop();
   });
 
-  test('asks a silent server for a sign of life, and gives up on one that is dead', async () => {
-    const { timing } = hastily();
+  test('pings a silent server and reconnects if it does not answer', async () => {
+    const { timing } = immediateTimers();
     const keepalive = { pingAfterMs: 20, pingTimeoutMs: 20 };
     await withTestComponent({ timing: { ...timing, keepalive } }, async (dead, { server, logLines }) => {
       const ping = await dead.nextStanza();
-      assert.equal(ping.attrs.to, JID, 'to itself, which every server can pass on');
+      assert.equal(
+        ping.attrs.to,
+        JID,
+        'addressed to the component itself, so that every server routes it back',
+      );
       assert.ok(ping.getChild('ping', 'urn:xmpp:ping'));
       const next = await server.nextStream();
-      assert.ok(logLines.some((line) => line.includes('has fallen silent')));
+      assert.ok(logLines.some((line) => line.includes('does not answer pings')));
       await next.nextStanza();
     });
   });
 
-  test('keeps a server that answers', async () => {
+  test('keeps the connection while the server answers pings', async () => {
     const keepalive = { pingAfterMs: 15, pingTimeoutMs: 150 };
     await withTestComponent({ timing: { keepalive } }, async (session, { server }) => {
       for (let count = 0; count < 4; count += 1) {
@@ -180,8 +184,8 @@ describe('the component stream', () => {
     });
   });
 
-  test('survives a server that speaks no XML, or goes on after its last word', async () => {
-    const { timing } = hastily();
+  test('reconnects after malformed XML or data behind the closing tag', async () => {
+    const { timing } = immediateTimers();
     const noise = ['<iq><x></iq>', '<iq a="&nonsense;"/>', '<iq>&#xFFFF;</iq>', '</stream:stream> \n '];
     await withTestComponent({ timing }, async (first, { server }) => {
       let session = first;
@@ -194,14 +198,14 @@ describe('the component stream', () => {
     });
   });
 
-  test('takes a stanza in the same breath as the end of the handshake', async () => {
+  test('handles a stanza that arrives in one packet with the end of the handshake', async () => {
     const server = await FakeComponentServer.listen({ secret: SECRET, sentWithHandshake: PING });
     await withTestComponent({ server }, async (session) => {
       assert.equal((await session.nextStanza()).attrs.type, 'result');
     });
   });
 
-  test('says goodbye when stopped, after the answers that are in progress', async () => {
+  test('closes the stream on stop, after the answers in progress', async () => {
     const slow = Promise.withResolvers<{ granted: true }>();
     const test = await startTestComponent({ onReserve: () => slow.promise });
     const session = await test.server.nextStream();
@@ -217,16 +221,16 @@ describe('the component stream', () => {
       [test.components.status()[0]?.up, test.components.status()[0]?.lastError],
       [false, 'stopped'],
     );
-    assert.equal(test.server.connections, 1, 'and does not come back');
+    assert.equal(test.server.connections, 1, 'does not reconnect');
     await test.server.stop();
   });
 
-  for (const mood of ['up', 'refused', 'mute'] as const) {
-    test(`leaves nothing behind that keeps the process alive (${mood})`, async () => {
+  for (const state of ['up', 'refused', 'silent'] as const) {
+    test(`leaves nothing that keeps the process alive after stop (${state})`, async () => {
       const server = await FakeComponentServer.listen({
         secret: SECRET,
-        silent: mood === 'mute',
-        streamError: mood === 'refused' ? 'not-authorized' : undefined,
+        silent: state === 'silent',
+        streamError: state === 'refused' ? 'not-authorized' : undefined,
       });
       const child = spawn(
         process.execPath,
@@ -236,14 +240,14 @@ describe('the component stream', () => {
         },
       );
       const [code] = await once(child, 'exit');
-      assert.equal(code, 0, 'it ended by itself, and not because it was late');
+      assert.equal(code, 0, 'the process ends by itself');
       await server.stop();
     });
   }
 });
 
 describe('several component JIDs', () => {
-  test('are answered for on any of their streams, because ejabberd deals its stanzas to all', async () => {
+  test('are answered on every stream, because ejabberd distributes stanzas over all of them', async () => {
     const jids = ['upload.montague.tld', 'upload.capulet.lit'];
     const test = await startTestComponent({ jids });
     for (const session of [await test.server.nextStream(), await test.server.nextStream()]) {
@@ -251,15 +255,13 @@ describe('several component JIDs', () => {
         const answer = await session.request(iq(slotRequest("filename='a' size='1'"), { to }));
         assert.deepEqual([answer.attrs.type, answer.attrs.from], ['result', to]);
       }
-      const stranger = await session.request(
-        iq("<ping xmlns='urn:xmpp:ping'/>", { to: 'upload.escalus.lit' }),
-      );
-      assert.equal(stranger.attrs.type, 'error');
+      const other = await session.request(iq("<ping xmlns='urn:xmpp:ping'/>", { to: 'upload.escalus.lit' }));
+      assert.equal(other.attrs.type, 'error');
     }
     await test.stop();
   });
 
-  test('have a stream each, and are asked by their own names', async () => {
+  test('have one stream each, with answers from the addressed JID', async () => {
     const jids = ['upload.montague.tld', 'upload.capulet.lit'];
     const test = await startTestComponent({ jids });
     const sessions = [await test.server.nextStream(), await test.server.nextStream()];
