@@ -1,5 +1,5 @@
--- A small Prosody with Porter beside it. The last section is what `porter init --for prosody --domain example.org`
--- prints, there with a fresh secret. Porter's side of it, in porter.yml:
+-- A small Prosody with Porter beside it. `porter init --for prosody --domain example.org` prints the last section,
+-- with a new secret. In porter.yml:
 --   public_url: https://upload.example.org
 --   component: {jid: upload.example.org, secret: "change me", server: 127.0.0.1:5347}
 
@@ -7,7 +7,7 @@ modules_enabled = {
     "disco", "roster", "saslauth", "tls", "dialback",
     "carbons", "csi_simple", "mam", "smacks",
     "blocklist", "bookmarks", "pep", "ping", "vcard4", "vcard_legacy",
-    -- neither http_file_share nor http_upload: Porter does that
+    -- without http_file_share and http_upload: Porter replaces them
 }
 authentication = "internal_hashed"
 c2s_require_encryption = true
