@@ -1,14 +1,19 @@
 import type { UploadState } from '../../base/upload-records.ts';
-import type { SqlValue } from '../sql/database.ts';
 
 /**
- * What a ledger may be used for while it is carried to another place. `closing`: only what is under way may end;
- * `moved`: it was carried off, and takes nothing any more; `importing`: it takes nothing but what the move brings.
- * Looking is always allowed. Whatever else is tried ends with `LedgerError('moved')`.
+ * Which methods a ledger allows while `porter move` copies it to another one. Reads are always allowed. Other methods are
+ * rejected with `LedgerError('moved')`.
+ *
+ * | state | allowed writes | next state |
+ * |---|---|---|
+ * | `open` | all but those of the copy | `closing` (source), `importing` (target) |
+ * | `closing` | those that finish earlier work: commit, release, … | `moved`, or `open` if the move is cancelled |
+ * | `moved` | none; another ledger has replaced this one | |
+ * | `importing` | those of the copy | `open` |
  */
 export type MigrationState = 'open' | 'closing' | 'moved' | 'importing';
 
-/** What travels, in this order: owners come before what is theirs. */
+/** The tables that are copied, in this order. Owners come before the rows that refer to them. */
 export const COPIED_TABLES = [
   'owners',
   'owner_purposes',
@@ -26,44 +31,46 @@ export const COPIED_TABLES = [
 ] as const;
 export type CopiedTable = (typeof COPIED_TABLES)[number];
 
-/** A row as it is, columns by name. Whoever carries it looks at nothing but `state`, `blob` and `size` of uploads. */
-export type CopiedRow = Readonly<Record<string, SqlValue>>;
-/** The values of a row's key columns. */
-export type RowKey = readonly SqlValue[];
+/** A row by column name. The copy itself reads only `state`, `blob` and `size` of uploads. */
+export type CopiedRow = Readonly<Record<string, string | number | null>>;
+/** The values of a row's primary key columns. */
+export type RowKey = readonly (string | number | null)[];
 
-/** Rows behind one key, up to and with another; null = from the start, to the end. */
+/** Rows with a key greater than `after` and up to `upTo`; null = unlimited. */
 export interface RowRange {
   readonly table: CopiedTable;
   readonly after: RowKey | null;
   readonly upTo: RowKey | null;
 }
 
-/** The part of a ledger that moves it. Rows go by as they are, at most some thousand at a time. */
+/** Copies a ledger to another one. Rows are copied unchanged, a few thousand at a time. */
 export interface CopyStore {
   migrationState(): Promise<MigrationState>;
-  /** Resolves once nothing is under way any more that the new standing does not allow. */
+  /** Resolves after all running transactions that the new state does not allow have ended. */
   setMigrationState(migrationState: MigrationState): Promise<void>;
-  /** The key so many rows behind another, in the order of this ledger; null where fewer are left. */
-  findRangeEnd(order: Omit<RowRange, 'upTo'> & { readonly rows: number }): Promise<RowKey | null>;
-  /** Two ledgers with the same rows in a range say the same: their number, and the sums of all that can change. */
+  /** Returns the key of the row that is `rows` rows after `after`, or null if fewer rows are left. */
+  findRangeEnd(range: Omit<RowRange, 'upTo'> & { readonly rows: number }): Promise<RowKey | null>;
+  /** Returns the row count and the sums of all columns that can change. Equal in two ledgers with equal rows. */
   rangeDigest(range: RowRange): Promise<string>;
   readRowRange(range: RowRange): Promise<CopiedRow[]>;
-  /** Those of the given rows' keys that are here, with what they have here. */
-  readRowsByKey(order: {
-    readonly table: CopiedTable;
-    readonly keys: readonly RowKey[];
-  }): Promise<CopiedRow[]>;
-  /** Only while `importing`: puts rows in, whatever was there before; what holds a link of theirs goes. */
-  upsertRows(order: { readonly table: CopiedTable; readonly rows: readonly CopiedRow[] }): Promise<void>;
-  /** Only while `importing`: takes rows out without a record; blobs of uploads become doomed. */
-  deleteRows(order: { readonly table: CopiedTable; readonly keys: readonly RowKey[] }): Promise<void>;
-  /** All rows of a table, or the uploads in a state; not by counters, so it takes as long as there are many. */
-  countRows(order: { readonly table: CopiedTable; readonly state?: UploadState }): Promise<number>;
-  /** Owners, by id, whose counters do not say what their uploads add up to: of those in a range of `owners`. */
+  /** Returns the rows that exist among these keys. */
+  readRowsByKey(rows: KeyedRows): Promise<CopiedRow[]>;
+  /** Inserts or replaces rows, and deletes other rows with the same unique values. Only in state `importing`. */
+  upsertRows(rows: { readonly table: CopiedTable; readonly rows: readonly CopiedRow[] }): Promise<void>;
+  /** Deletes rows without removal records; blobs of uploads become pending deletes. Only in state `importing`. */
+  deleteRows(rows: KeyedRows): Promise<void>;
+  /** Counts all rows of a table, or the uploads of one state. Reads every row. */
+  countRows(params: { readonly table: CopiedTable; readonly state?: UploadState }): Promise<number>;
+  /** Returns the names of owners whose counters differ from the sum of their uploads, for a range of `owners`. */
   findWrongCounters(range: Omit<RowRange, 'table'>): Promise<string[]>;
 }
 
-/** What names a row of a table. */
+export interface KeyedRows {
+  readonly table: CopiedTable;
+  readonly keys: readonly RowKey[];
+}
+
+/** The primary key columns of each table. */
 export const PRIMARY_KEYS: Readonly<Record<CopiedTable, readonly string[]>> = {
   owners: ['id'],
   owner_purposes: ['owner_id', 'purpose'],

@@ -1,3 +1,15 @@
+/**
+ * | kind | cause |
+ * |---|---|
+ * | `full` | The disk or the database server has no space. |
+ * | `denied` | The user of this process may not open, read or write the database. |
+ * | `busy` | Other transactions or programs hold the database for too long. |
+ * | `newer` | A newer version of Porter has migrated the schema. |
+ * | `moved` | The ledger's `MigrationState` does not allow this method. |
+ * | `damaged` | The file or its content is not valid. |
+ * | `closed` | `close` was called. |
+ * | `failed` | Any other failure. |
+ */
 export type LedgerErrorKind =
   | 'full'
   | 'denied'
@@ -8,10 +20,7 @@ export type LedgerErrorKind =
   | 'closed'
   | 'failed';
 
-/**
- * A ledger's failure, in our words; the cause is the engine's own. `newer`: a later program has written it; `moved`: its
- * `MigrationState` does not allow what was asked.
- */
+/** A failure of the ledger. `cause` is the error of the engine or the driver. */
 export class LedgerError extends Error {
   readonly kind: LedgerErrorKind;
 

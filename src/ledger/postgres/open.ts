@@ -1,5 +1,5 @@
 import type { Ledger } from '../contract/ledger.ts';
-import { createLedger } from '../sql/sql-ledger.ts';
+import { createLedger } from '../sql/methods.ts';
 import { PostgresDatabase, type PostgresOptions } from './database.ts';
 
 /**

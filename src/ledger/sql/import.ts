@@ -1,4 +1,4 @@
-import type { ImportedUpload, ImportUploadsParams, OldPath } from '../contract/import.ts';
+import type { ImportedUpload, ImportUploadsParams, OldPath } from '../contract/admin.ts';
 import { chunks, inList, insertMany, type Queryable } from './database.ts';
 import {
   adjustPurpose,

@@ -2,16 +2,9 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Ledger, LedgerError } from '../contract/ledger.ts';
+import { createLedgerFrom, methods } from '../sql/methods.ts';
 import type { SqliteOptions } from './connection.ts';
-import {
-  deserializeError,
-  type LedgerMethod,
-  type ThreadCall,
-  type ThreadMethod,
-  type ThreadReply,
-  type ThreadRole,
-  threadRoleFor,
-} from './thread-protocol.ts';
+import { deserializeError, type ThreadCall, type ThreadMethod, type ThreadReply } from './thread-protocol.ts';
 
 export type { SqliteOptions };
 
@@ -41,66 +34,14 @@ async function makeFolder(folder: string): Promise<void> {
   }
 }
 
-/** A ledger whose methods run in threads. Those that only look have one of their own and wait for no fsync. */
-function connect(threads: Record<ThreadRole, Thread>): Ledger {
-  const method = <M extends LedgerMethod>(name: M) => {
-    const thread = threads[threadRoleFor(name)];
-    // The other side runs this very method of a `Ledger`.
-    return ((argument?: unknown) => thread.call(name, argument)) as Ledger[M];
-  };
-  return {
-    reserve: method('reserve'),
-    claim: method('claim'),
-    commit: method('commit'),
-    release: method('release'),
-    find: method('find'),
-    findByPutKey: method('findByPutKey'),
-    findRemoval: method('findRemoval'),
-    remove: method('remove'),
-    forget: method('forget'),
-    sweep: method('sweep'),
-    pendingDeletes: method('pendingDeletes'),
-    confirmDeleted: method('confirmDeleted'),
-    importUploads: method('importUploads'),
-    addOldPath: method('addOldPath'),
-    listOldPaths: method('listOldPaths'),
-    heartbeat: method('heartbeat'),
-    listInstances: method('listInstances'),
-    removeInstances: method('removeInstances'),
-    usage: method('usage'),
-    findOwnerBySha1: method('findOwnerBySha1'),
-    listUploads: method('listUploads'),
-    listRemovals: method('listRemovals'),
-    listOwners: method('listOwners'),
-    stats: method('stats'),
-    findExistingIds: method('findExistingIds'),
-    correctSize: method('correctSize'),
-    recount: method('recount'),
-    enqueue: method('enqueue'),
-    takeDue: method('takeDue'),
-    removeQueued: method('removeQueued'),
-    postpone: method('postpone'),
-    queueLength: method('queueLength'),
-    hasQueued: method('hasQueued'),
-    nextDueAt: method('nextDueAt'),
-    beginRequest: method('beginRequest'),
-    finishRequest: method('finishRequest'),
-    dropRequest: method('dropRequest'),
-    chargeMessageRate: method('chargeMessageRate'),
-    migrationState: method('migrationState'),
-    setMigrationState: method('setMigrationState'),
-    findRangeEnd: method('findRangeEnd'),
-    rangeDigest: method('rangeDigest'),
-    readRowRange: method('readRowRange'),
-    readRowsByKey: method('readRowsByKey'),
-    upsertRows: method('upsertRows'),
-    deleteRows: method('deleteRows'),
-    countRows: method('countRows'),
-    findWrongCounters: method('findWrongCounters'),
-    async close() {
+/** A ledger whose methods run in two threads. Reads have their own thread, so that they never wait for an fsync. */
+function connect(threads: Record<'reader' | 'writer', Thread>): Ledger {
+  return createLedgerFrom(
+    (method, argument) => threads[methods[method].thread].call(method, argument),
+    async () => {
       await Promise.all([threads.reader.close(), threads.writer.close()]);
     },
-  };
+  );
 }
 
 interface Pending {

@@ -1,8 +1,8 @@
-import { type Ledger, LedgerError, type LedgerErrorKind } from '../contract/ledger.ts';
+import { LedgerError, type LedgerErrorKind } from '../contract/ledger.ts';
+import type { LedgerMethod } from '../sql/methods.ts';
 
 /** What travels between a ledger's threads. Every call has a number, and so has its answer. */
 
-export type LedgerMethod = Exclude<keyof Ledger, 'close'>;
 /** `open` brings the schema up to date. */
 export type ThreadMethod = LedgerMethod | 'open' | 'close';
 export type ThreadCall = readonly [number: number, order: ThreadMethod, argument: unknown];
@@ -17,38 +17,6 @@ export interface SerializedError {
   readonly stack: string | undefined;
   readonly cause: string | undefined;
 }
-
-/** What a thread is there for. */
-export type ThreadRole = 'writer' | 'reader';
-
-/** Methods that only look; they never wait for a writer. */
-const READS: ReadonlySet<LedgerMethod> = new Set<LedgerMethod>([
-  'find',
-  'findByPutKey',
-  'findRemoval',
-  'pendingDeletes',
-  'listOldPaths',
-  'listInstances',
-  'usage',
-  'findOwnerBySha1',
-  'listUploads',
-  'listRemovals',
-  'listOwners',
-  'stats',
-  'findExistingIds',
-  'queueLength',
-  'hasQueued',
-  'nextDueAt',
-  'migrationState',
-  'findRangeEnd',
-  'rangeDigest',
-  'readRowRange',
-  'readRowsByKey',
-  'countRows',
-  'findWrongCounters',
-]);
-
-export const threadRoleFor = (method: LedgerMethod): ThreadRole => (READS.has(method) ? 'reader' : 'writer');
 
 export function serializeError(error: unknown): SerializedError {
   const { message, stack, cause } = error instanceof Error ? error : new Error(String(error));

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { createLedger } from '../sql/sql-ledger.ts';
+import { createLedger } from '../sql/methods.ts';
 import type { SqliteOptions } from './connection.ts';
 import { SqliteDatabase } from './database.ts';
 import { serializeError, type ThreadCall, type ThreadReply } from './thread-protocol.ts';

@@ -6,7 +6,7 @@ import { PostgresDatabase } from '../../../src/ledger/postgres/database.ts';
 import { openPostgresLedger } from '../../../src/ledger/postgres/open.ts';
 import type { Queryable } from '../../../src/ledger/sql/database.ts';
 import { reserveSlot } from '../../../src/ledger/sql/reserve.ts';
-import { createLedger } from '../../../src/ledger/sql/sql-ledger.ts';
+import { createLedger } from '../../../src/ledger/sql/methods.ts';
 import { checkCounters, issue, JULIET, NOW, reservation, store } from '../../conformance/ledger/fixture.ts';
 import { httpRequest } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';

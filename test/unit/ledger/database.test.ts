@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import { chunks, inList } from '../../../src/ledger/sql/database.ts';
-import { createLedger } from '../../../src/ledger/sql/sql-ledger.ts';
+import { createLedger } from '../../../src/ledger/sql/methods.ts';
 import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
 import { issue, JULIET, ROMEO, store } from '../../conformance/ledger/fixture.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import type { SweepStep } from '../../../src/ledger/contract/ledger.ts';
 import type { Queryable, SqlValue } from '../../../src/ledger/sql/database.ts';
-import { createLedger } from '../../../src/ledger/sql/sql-ledger.ts';
+import { createLedger } from '../../../src/ledger/sql/methods.ts';
 import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
 import {
   claimSlot,

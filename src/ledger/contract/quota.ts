@@ -1,0 +1,67 @@
+/** Usage counters of owners. */
+export interface QuotaStore {
+  usage(owner: string): Promise<Usage>;
+  stats(): Promise<LedgerStats>;
+  /** Lists owners by name. `after` is the last name of the previous page. */
+  listOwners(query: OwnerQuery): Promise<OwnerUsage[]>;
+  /** Sets the size of a stored upload, and corrects the counters. Used by `porter fsck`. */
+  correctSize(params: { readonly id: string; readonly size: number }): Promise<boolean>;
+  /** Counts the uploads of an owner, and corrects its counters if `repair` is set. Returns true if they were wrong. */
+  recount(params: { readonly owner: string; readonly repair: boolean }): Promise<boolean>;
+}
+
+/** The quotas of an owner. null = no limit. Periods are milliseconds. */
+export interface Limits {
+  /** All bytes of the owner, including slots that wait for their PUT. */
+  readonly ownerBytes: number | null;
+  /** The owner's bytes under the purpose of this upload. */
+  readonly purposeBytes: number | null;
+  readonly bytesPer: { readonly period: number; readonly bytes: number } | null;
+  readonly uploadsPer: { readonly period: number; readonly uploads: number } | null;
+  /** Bytes of all owners together. */
+  readonly globalBytes: number | null;
+}
+
+export type LimitName = keyof Limits;
+
+export const unlimited: Limits = {
+  ownerBytes: null,
+  purposeBytes: null,
+  bytesPer: null,
+  uploadsPer: null,
+  globalBytes: null,
+};
+
+/** Retention by purpose (`''` = no purpose given). Used to forecast when space becomes free. */
+export type Lifetimes = Readonly<Record<string, Lifetime>>;
+
+export interface Lifetime {
+  /** Milliseconds from `storedAt`; null = unlimited. */
+  readonly maxAge: number | null;
+  /** Whether the soft quota and `when_full: evict` may remove the upload earlier. */
+  readonly evictable: boolean;
+}
+
+export interface Usage {
+  /** Stored uploads. */
+  readonly uploads: number;
+  readonly bytes: number;
+  /** Slots that wait for their PUT or are receiving it. */
+  readonly pendingUploads: number;
+  readonly pendingBytes: number;
+}
+
+export interface OwnerUsage extends Usage {
+  readonly owner: string;
+  readonly lastUploadAt: number | null;
+}
+
+export interface LedgerStats extends Usage {
+  readonly owners: number;
+  readonly removals: number;
+}
+
+export interface OwnerQuery {
+  readonly after?: string;
+  readonly limit: number;
+}

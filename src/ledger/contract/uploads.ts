@@ -1,0 +1,166 @@
+import type { Removal, RemovalReason, Upload } from '../../base/upload-records.ts';
+import type { Lifetimes, LimitName, Limits } from './quota.ts';
+
+/**
+ * Slots and the uploads that they become.
+ *
+ * ```
+ *            claim             commit
+ *   issued ─────────▶ receiving ──────▶ stored
+ *      ▲                  │
+ *      └──── release ─────┘            remove, forget and sweep delete rows of any state
+ * ```
+ */
+export interface UploadStore {
+  /** Charges the owner's quotas and inserts the slot, or returns the limit that it exceeds. */
+  reserve(reservation: Reservation): Promise<ReserveResult>;
+
+  /** Changes issued → receiving, for one PUT at a time. */
+  claim(params: ClaimParams): Promise<ClaimResult>;
+  /**
+   * Changes receiving → stored. Returns false, and stores nothing, if another PUT has taken the claim over or the row was
+   * removed. If the row is still there, its blob belongs to the other PUT.
+   */
+  commit(params: CommitParams): Promise<boolean>;
+  /**
+   * Changes receiving → issued, so that the PUT can be repeated until the slot's deadline. Deletes an upload that was
+   * reserved together with its claim, and refunds its quota. Returns false if another PUT has taken the claim over.
+   */
+  release(params: ReleaseParams): Promise<boolean>;
+
+  /** Finds an upload of any state by its locator. */
+  find(locator: string): Promise<Upload | undefined>;
+  /** Finds an upload by the hash of its PUT token. */
+  findByPutKey(putKey: string): Promise<Upload | undefined>;
+  /** Finds the record of a removed upload; the latest, if a locator was used more than once. */
+  findRemoval(locator: string): Promise<Removal | undefined>;
+
+  /** Removes uploads of any state, and returns them. Ignores unknown ids. Their blobs become pending deletes. */
+  remove(params: RemoveParams): Promise<Upload[]>;
+  /** Runs one bounded step of a sweep. */
+  sweep(step: SweepStep): Promise<SweepResult>;
+  /** Returns keys of blobs that remain to be deleted, because their uploads were removed. */
+  pendingDeletes(limit: number): Promise<string[]>;
+  /** Drops these keys from the pending deletes after their blobs were deleted. */
+  confirmDeleted(blobs: readonly string[]): Promise<void>;
+}
+
+export interface Reservation {
+  /** The id begins with the second of `now` (`timeOrderedId`), so that the oldest uploads of an owner are found by id. */
+  readonly upload: Pick<
+    Upload,
+    | 'id'
+    | 'locator'
+    | 'owner'
+    | 'endpoint'
+    | 'purpose'
+    | 'name'
+    | 'type'
+    | 'size'
+    | 'blob'
+    | 'deadline'
+    | 'expiresAt'
+  >;
+  /** Hash of the PUT token; null if the PUT is found by its locator. */
+  readonly putKey: string | null;
+  readonly limits: Limits;
+  /** Whether the owner's oldest evictable uploads are removed to make room under `ownerBytes` and `purposeBytes`. */
+  readonly evict: boolean;
+  readonly lifetimes: Lifetimes;
+  readonly now: number;
+  /** Reserves and claims in one transaction, for endpoints that learn of an upload by its PUT. */
+  readonly claim?: { readonly instance: string; readonly token: string };
+}
+
+export type ReserveResult =
+  | { readonly granted: true }
+  | {
+      readonly granted: false;
+      readonly limit: LimitName;
+      /** Current usage under this limit (bytes, or uploads for `uploadsPer`), without this reservation. */
+      readonly used: number;
+      readonly allowed: number;
+      /** When the same reservation fits if nothing else is reserved; null if it will never fit by waiting. */
+      readonly retryAt: number | null;
+    }
+  /** The locator is in use or was removed. Only for endpoints whose clients choose the locator. */
+  | {
+      readonly granted: false;
+      readonly limit: 'locator';
+      readonly upload?: Upload;
+      readonly removal?: Removal;
+    };
+
+export interface ClaimParams {
+  readonly by: { readonly putKey: string } | { readonly locator: string };
+  /** Random token that identifies this claim in `commit` and `release`. */
+  readonly token: string;
+  /** Id of the process that holds the claim, as in its heartbeats. */
+  readonly instance: string;
+  readonly now: number;
+}
+
+export type ClaimResult =
+  | { readonly outcome: 'claimed'; readonly upload: Upload }
+  /** Stored before. A PUT that repeats the same bytes gets 201 until the slot's deadline. */
+  | { readonly outcome: 'stored'; readonly upload: Upload }
+  /** Another PUT holds the claim. */
+  | { readonly outcome: 'receiving'; readonly upload: Upload }
+  /** The slot does not exist, or its deadline has passed. */
+  | { readonly outcome: 'unknown' };
+
+export interface CommitParams {
+  readonly id: string;
+  readonly token: string;
+  readonly now: number;
+  /** Received size. The charge is corrected if it differs from the reserved size. */
+  readonly size: number;
+}
+
+export interface ReleaseParams {
+  readonly id: string;
+  readonly token: string;
+  readonly now: number;
+}
+
+export interface RemoveParams {
+  readonly ids: readonly string[];
+  readonly reason: RemovalReason;
+  readonly detail: string;
+  readonly now: number;
+}
+
+/** `dryRun` counts what a step would remove and changes nothing. */
+export type SweepStep = { readonly limit: number; readonly now: number; readonly dryRun?: boolean } & (
+  | { /** Slots whose deadline passed without a PUT. */ readonly kind: 'unused' }
+  | {
+      /** Claims of processes that sent no heartbeat since `silentSince`. */ readonly kind: 'dead_claims';
+      readonly silentSince: number;
+    }
+  | {
+      /** Uploads of one purpose that were stored at `storedBefore` or earlier. */ readonly kind: 'max_age';
+      readonly purpose: string;
+      readonly storedBefore: number;
+      readonly detail: string;
+    }
+  | { /** Uploads whose own `expiresAt` has passed. */ readonly kind: 'expires_at' }
+  | {
+      /** The oldest evictable uploads of owners above `bytes`. */ readonly kind: 'soft_quota';
+      readonly bytes: number;
+      readonly lifetimes: Lifetimes;
+      readonly detail: string;
+    }
+  | {
+      /** Removal records up to `removedBefore`, without those whose locator must not be used again. */
+      readonly kind: 'records';
+      readonly removedBefore: number;
+    }
+  | { /** Rate counters that no period reaches any more. */ readonly kind: 'upload_rates' | 'message_rates' }
+  | { /** Expired idempotency keys. */ readonly kind: 'idempotency_keys' }
+);
+
+export interface SweepResult {
+  /** Below `limit`: the step is finished. */
+  readonly count: number;
+  readonly bytes: number;
+}

@@ -1,0 +1,177 @@
+import type { Ledger } from '../contract/ledger.ts';
+import {
+  countRows,
+  deleteRows,
+  findRangeEnd,
+  findWrongCounters,
+  rangeDigest,
+  readRowRange,
+  readRowsByKey,
+  upsertRows,
+} from '../copy/copy-rows.ts';
+import { claimSlot, commitUpload, releaseSlotClaim } from './claims.ts';
+import type { AllowedIn, Database, Durability, Queryable } from './database.ts';
+import { forgetOwnerRows } from './forget.ts';
+import { insertImportedUploads, insertOldPath, queryOldPaths } from './import.ts';
+import { deleteInstances, queryInstances, recordHeartbeat } from './instances.ts';
+import { beginRequest, dropRequest, finishRequest } from './messages/idempotency.ts';
+import { chargeMessageRate } from './messages/message-rates.ts';
+import {
+  enqueueItem,
+  hasQueuedItem,
+  postponeItem,
+  queryNextDueAt,
+  queryQueueLength,
+  removeQueuedItem,
+  takeDueItems,
+} from './messages/queue.ts';
+import { readMigrationState, writeMigrationState } from './migration-state.ts';
+import {
+  clearPendingDeletes,
+  queryExistingIds,
+  queryOwnerBySha1,
+  queryOwners,
+  queryPendingDeletes,
+  queryRemoval,
+  queryRemovals,
+  queryStats,
+  queryUpload,
+  queryUploadByPutKey,
+  queryUploads,
+  queryUsage,
+} from './queries.ts';
+import { removeUploadsById } from './remove.ts';
+import { correctUploadSize, recountOwner } from './repair.ts';
+import { reserveSlot } from './reserve.ts';
+import { runSweepStep } from './sweep.ts';
+
+export type LedgerMethod = Exclude<keyof Ledger, 'close'>;
+
+/** Makes ids of new owners, 1 to 2^31 - 1. Called again if the id is taken. */
+export type NewOwnerId = () => number;
+
+interface MethodDefinition<Argument, Result> {
+  /** The SQLite thread that runs the method. Readers do not wait for writers or their fsync. */
+  readonly thread: 'reader' | 'writer';
+  run(db: Database, argument: Argument, newOwnerId?: NewOwnerId): Promise<Result>;
+}
+
+type LedgerMethods = {
+  readonly [M in LedgerMethod]: MethodDefinition<Parameters<Ledger[M]>[0], Awaited<ReturnType<Ledger[M]>>>;
+};
+
+/** Reads committed rows, without a transaction. */
+function read<Argument, Result>(
+  run: (q: Queryable, argument: Argument) => Promise<Result>,
+): MethodDefinition<Argument, Result> {
+  return { thread: 'reader', run };
+}
+
+/** Runs in one transaction. `allowedIn`: the migration states in which the method is allowed. */
+function write<Argument, Result>(
+  durability: Durability,
+  allowedIn: AllowedIn | ((argument: Argument) => AllowedIn),
+  work: (q: Queryable, argument: Argument, newOwnerId?: NewOwnerId) => Promise<Result>,
+): MethodDefinition<Argument, Result> {
+  return {
+    thread: 'writer',
+    run(db, argument, newOwnerId) {
+      const states = typeof allowedIn === 'function' ? allowedIn(argument) : allowedIn;
+      return db.transaction((q) => work(q, argument, newOwnerId), durability, states);
+    },
+  };
+}
+
+/** Starts its transactions itself. */
+function custom<Argument, Result>(
+  run: (db: Database, argument: Argument) => Promise<Result>,
+): MethodDefinition<Argument, Result> {
+  return { thread: 'writer', run };
+}
+
+/**
+ * Every method of the ledger: whether it reads or writes, its durability, the migration states that allow it, and its
+ * implementation. `createLedger` and the proxy of the SQLite threads are made from this table. To add a method, declare it
+ * in an interface of `contract/`, and add a line here.
+ */
+export const methods: LedgerMethods = {
+  // UploadStore
+  reserve: write('lazy', 'open', reserveSlot),
+  claim: write('lazy', 'open', claimSlot),
+  commit: write('durable', 'open_or_closing', commitUpload),
+  release: write('lazy', 'open_or_closing', releaseSlotClaim),
+  find: read(queryUpload),
+  findByPutKey: read(queryUploadByPutKey),
+  findRemoval: read(queryRemoval),
+  remove: write('durable', 'open', removeUploadsById),
+  sweep: custom(runSweepStep),
+  pendingDeletes: read(queryPendingDeletes),
+  confirmDeleted: write('durable', 'always', clearPendingDeletes),
+
+  // QuotaStore
+  usage: read(queryUsage),
+  stats: read(queryStats),
+  listOwners: read(queryOwners),
+  correctSize: write('durable', 'open', correctUploadSize),
+  recount: write('durable', ({ repair }) => (repair ? 'open' : 'always'), recountOwner),
+
+  // MessageStore
+  enqueue: write('durable', 'open', enqueueItem),
+  takeDue: custom(takeDueItems),
+  removeQueued: write('lazy', 'open_or_closing', removeQueuedItem),
+  postpone: write('lazy', 'open', postponeItem),
+  queueLength: read(queryQueueLength),
+  hasQueued: read(hasQueuedItem),
+  nextDueAt: read(queryNextDueAt),
+  beginRequest: write('lazy', 'open', beginRequest),
+  finishRequest: write('durable', 'open_or_closing', finishRequest),
+  dropRequest: write('lazy', 'open', dropRequest),
+  chargeMessageRate: write('lazy', 'open', chargeMessageRate),
+
+  // ProcessStore
+  heartbeat: write('lazy', 'always', recordHeartbeat),
+  listInstances: read(queryInstances),
+  removeInstances: write('lazy', 'always', deleteInstances),
+
+  // AdminStore
+  listUploads: read(queryUploads),
+  listRemovals: read(queryRemovals),
+  findOwnerBySha1: read(queryOwnerBySha1),
+  forget: write('durable', 'open', forgetOwnerRows),
+  importUploads: write('durable', 'open', insertImportedUploads),
+  addOldPath: write('durable', 'open', insertOldPath),
+  listOldPaths: read(queryOldPaths),
+  findExistingIds: read(queryExistingIds),
+
+  // CopyStore
+  migrationState: read(readMigrationState),
+  setMigrationState: custom((db, state) => db.exclusive((q) => writeMigrationState(q, state))),
+  findRangeEnd: read(findRangeEnd),
+  rangeDigest: read(rangeDigest),
+  readRowRange: read(readRowRange),
+  readRowsByKey: read(readRowsByKey),
+  upsertRows: write('durable', 'importing', upsertRows),
+  deleteRows: write('durable', 'importing', deleteRows),
+  countRows: read(countRows),
+  findWrongCounters: read(findWrongCounters),
+};
+
+/** Makes a ledger whose methods all go through `call`. */
+export function createLedgerFrom(
+  call: (method: LedgerMethod, argument: unknown) => Promise<unknown>,
+  close: () => Promise<void>,
+): Ledger {
+  const names = Object.keys(methods) as LedgerMethod[];
+  const entries = names.map((name) => [name, (argument?: unknown) => call(name, argument)]);
+  // The keys of `methods` are the methods of a ledger, and `call` runs the method of this name.
+  return { ...Object.fromEntries(entries), close } as Ledger;
+}
+
+/** Implements the ledger over the SQL of either engine. */
+export function createLedger(db: Database, options: { readonly newOwnerId?: NewOwnerId } = {}): Ledger {
+  const call = (name: LedgerMethod, argument: unknown) => {
+    const method = methods[name] as MethodDefinition<unknown, unknown>;
+    return method.run(db, argument, options.newOwnerId);
+  };
+  return createLedgerFrom(call, () => db.close());
+}
