@@ -1,6 +1,6 @@
 import type { AccountSettings } from '../../src/xmpp/client/account-senders.ts';
 
-/** Accounts of a server on this port of this machine; patient, because machines that test are busy. */
+/** Settings for accounts of a server on this local port, with timeouts that suit a busy test machine. */
 export function accountSettings(port: number, change: Partial<AccountSettings> = {}): AccountSettings {
   return {
     server: { host: '127.0.0.1', port },

@@ -16,14 +16,14 @@ export interface ReceiverResponse {
   readonly body?: string | Buffer;
 }
 
-/** An HTTP server that keeps what it is sent and answers as it is told; OPTIONS with 200 and nothing. */
+/** An HTTP server that records its requests and answers POST as the test says. It answers OPTIONS with 200 and no body. */
 export class CallbackReceiver {
   readonly received: ReceivedRequest[] = [];
-  /** Of POSTs. A promise keeps the sender waiting. */
+  /** Answers a POST; the sender waits until a returned promise resolves. */
   respond: (request: ReceivedRequest) => ReceiverResponse | Promise<ReceiverResponse> = () => ({
     status: 202,
   });
-  /** In the `Accept` of what it answers to OPTIONS. */
+  /** The `Accept` header of the answer to OPTIONS. */
   acceptHeader = '';
   #server: Server | undefined;
   #port = 0;
@@ -47,7 +47,7 @@ export class CallbackReceiver {
     return this.received.filter(({ method }) => method === 'POST');
   }
 
-  /** At the port it had before. */
+  /** Listens again, on the same port. */
   async start(): Promise<void> {
     const server = createServer(async (request, response) => {
       const { method = '', url: path = '', headers } = request;
@@ -57,8 +57,8 @@ export class CallbackReceiver {
         response.writeHead(200, this.acceptHeader === '' ? {} : { Accept: this.acceptHeader }).end();
         return;
       }
-      const { status, headers: isPorter = {}, body = '' } = await this.respond(received);
-      response.writeHead(status, isPorter).end(body);
+      const { status, headers: responseHeaders = {}, body = '' } = await this.respond(received);
+      response.writeHead(status, responseHeaders).end(body);
     });
     server.listen(this.#port, '127.0.0.1');
     await once(server, 'listening');

@@ -16,7 +16,7 @@ export interface SenderTimeouts {
   readonly roomIdle?: number;
 }
 
-/** An address at the component speaks, and the test says every word of the server. */
+/** Runs `work` with a message sender of the component, while the test plays the XMPP server. */
 export async function withComponentSender(
   times: SenderTimeouts,
   work: (
@@ -37,7 +37,7 @@ export async function withComponentSender(
   });
 }
 
-/** The server's side of a stream, with pings apart from what is said. */
+/** The server's side of a component stream; separates pings from other stanzas. */
 export class StreamPeer {
   readonly session: FakeComponentStream;
 
@@ -45,7 +45,7 @@ export class StreamPeer {
     this.session = session;
   }
 
-  /** The next stanza that is no ping; pings before it are passed back, as a server does. */
+  /** Resolves with the next stanza except pings; reflects the pings before it, as a server does. */
   async nextStanza(): Promise<Element> {
     for (;;) {
       const stanza = await this.session.nextStanza();
@@ -54,14 +54,14 @@ export class StreamPeer {
     }
   }
 
-  /** The next stanza, which has to be a ping. */
+  /** Resolves with the next stanza; fails if it is not a ping. */
   async nextPing(): Promise<Element> {
     const stanza = await this.session.nextStanza();
     assert.ok(isPing(stanza), stanza.toString());
     return stanza;
   }
 
-  /** Passes the next ping back, so that all before it has been taken. */
+  /** Reflects the next ping, which confirms all stanzas before it. */
   async answerNextPing(): Promise<void> {
     this.send(await this.nextPing());
   }
@@ -70,7 +70,7 @@ export class StreamPeer {
     this.session.write(stanzas.map(String).join(''));
   }
 
-  /** Sends a stanza back with an error, as RFC 6120 §8.3 has it. */
+  /** Returns a stanza with an error (RFC 6120, section 8.3). */
   bounce({ name, attrs }: Element, condition: string, text = '', from = attrs.to): void {
     const words = text && xml('text', STANZAS, text);
     const error = xml('error', { type: 'cancel' }, xml(condition, STANZAS), ...(words ? [words] : []));
@@ -93,13 +93,13 @@ export function chatMessage(to: string, body: string, attributes: Record<string,
 export const roomMessage = (body: string, id?: string) =>
   chatMessage(ROOM, body, { type: 'groupchat', ...(id !== undefined && { id }) });
 
-/** A room's presence of one who is in it. */
+/** The presence of an occupant, as the room sends it (XEP-0045). */
 export function occupantPresence(nick: string, to: string, codes: readonly string[], type?: string): Element {
   const marks = codes.map((code) => xml('status', { code }));
   return xml('presence', { from: `${ROOM}/${nick}`, to, type }, xml('x', MUC_USER, ...marks));
 }
 
-/** A room's copy of a message, as every occupant gets it. */
+/** The copy of a message that the room sends to every occupant. */
 export function reflectedMessage(
   message: Element,
   nick: string,
@@ -115,10 +115,10 @@ export function reflectedMessage(
   return copy;
 }
 
-/** Resolves with the refusal of what must not resolve. */
+/** Resolves with the `Refusal` that `work` rejects with; fails if it resolves. */
 export async function expectRefusal(work: Promise<unknown>): Promise<Refusal> {
   const outcome = await work.then(
-    () => 'it was not refused',
+    () => 'expected a Refusal, but the promise resolved',
     (error: unknown) => error,
   );
   if (outcome instanceof Refusal) return outcome;

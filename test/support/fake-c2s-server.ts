@@ -16,22 +16,22 @@ export const mechanisms = (...names: readonly string[]) =>
 export const sasl = (name: string, content = '') => `<${name} xmlns='${SASL}'>${content}</${name}>`;
 export const starttls = TLS;
 
-/** The server's half of a client stream, word by word as the test has it. */
+/** The server side of a client stream (RFC 6120). The test scripts every element that it sends. */
 export class FakeC2sServer {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
 
-  private constructor(work: (visitor: FakeC2sConnection) => Promise<void>) {
+  private constructor(script: (client: FakeC2sConnection) => Promise<void>) {
     this.server = createServer((socket) => {
       this.sockets.add(socket);
       socket.on('error', () => undefined);
-      // A visitor that hangs up in the middle is what many tests are about.
-      work(new FakeC2sConnection(socket)).catch(() => undefined);
+      // Many tests close the connection in the middle of the script.
+      script(new FakeC2sConnection(socket)).catch(() => undefined);
     });
   }
 
-  static async listen(work: (visitor: FakeC2sConnection) => Promise<void>): Promise<FakeC2sServer> {
-    const server = new FakeC2sServer(work);
+  static async listen(script: (client: FakeC2sConnection) => Promise<void>): Promise<FakeC2sServer> {
+    const server = new FakeC2sServer(script);
     server.server.listen(0, '127.0.0.1');
     await once(server.server, 'listening');
     return server;
@@ -48,54 +48,54 @@ export class FakeC2sServer {
   }
 }
 
-/** One client that came. */
+/** One connection from a client. */
 export class FakeC2sConnection {
   private socket: Socket;
-  private said: Element[] = [];
+  private received: Element[] = [];
   private wake: () => void = () => undefined;
 
   constructor(socket: Socket) {
     this.socket = socket;
   }
 
-  /** Waits for a stream header and answers it. */
-  async openStream(...words: readonly string[]): Promise<void> {
+  /** Waits for a stream header and answers it; `elements` follow the answer in the same write. */
+  async openStream(...elements: readonly string[]): Promise<void> {
     const parser = new xml.Parser();
     const opened = new Promise((resolve) => parser.once('start', resolve));
     parser.on('element', (element: Element) => {
-      this.said.push(element);
+      this.received.push(element);
       this.wake();
     });
     this.socket.removeAllListeners('data').on('data', (data: Buffer) => parser.write(data.toString()));
     await opened;
-    this.write(HEADER + words.join(''));
+    this.write(HEADER + elements.join(''));
   }
 
-  write(words: string): void {
-    this.socket.write(words);
+  write(text: string): void {
+    this.socket.write(text);
   }
 
   async nextElement(): Promise<Element> {
-    while (this.said.length === 0) {
+    while (this.received.length === 0) {
       await new Promise<void>((resolve) => {
         this.wake = resolve;
       });
     }
-    return this.said.shift() as Element;
+    return this.received.shift() as Element;
   }
 
-  /** Answers STARTTLS, with these words in the clear behind the answer. */
-  async acceptStartTls(alsoInTheClear = ''): Promise<void> {
+  /** Answers STARTTLS and continues with TLS; `plaintext` is sent unencrypted behind the answer. */
+  async acceptStartTls(plaintext = ''): Promise<void> {
     await this.nextElement();
     this.socket.removeAllListeners('data');
-    this.write(`<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>${alsoInTheClear}`);
+    this.write(`<proceed xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>${plaintext}`);
     const secureContext = createSecureContext(createSelfSigned(['localhost']));
     const socket = new TLSSocket(this.socket, { isServer: true, secureContext });
     socket.on('error', () => undefined);
     this.socket = socket;
   }
 
-  /** Lets it in by PLAIN, and gives it its resource. */
+  /** Accepts a login with SASL PLAIN and binds the resource `x`. */
   async acceptPlainLogin(): Promise<void> {
     await this.openStream(features(mechanisms('PLAIN')));
     await this.nextElement();

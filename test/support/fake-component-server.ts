@@ -7,29 +7,29 @@ const STREAM = 'http://etherx.jabber.org/streams';
 const ID = 'a-stream-id';
 
 export interface FakeComponentServerOptions {
-  /** What it takes as the secret. */
+  /** The secret that it accepts. */
   secret: string;
-  /** A stream error condition instead of an answer to the handshake. */
+  /** The stream error condition to send instead of accepting the handshake. */
   streamError?: string | undefined;
-  /** Sent together with the answer to the handshake. */
+  /** Sent in the same write as the answer to the handshake. */
   sentWithHandshake?: string;
-  /** Takes connections and never says a word. */
+  /** Accepts connections and never sends anything. */
   silent?: boolean;
 }
 
-/** The server's half of XEP-0114, as far as a test wants it, so that every byte on the wire is known. */
+/** The server side of XEP-0114. The test controls every byte on the wire. */
 export class FakeComponentServer {
   readonly options: FakeComponentServerOptions;
   /** Connections so far. */
   connections = 0;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
-  private readonly arrived: FakeComponentStream[] = [];
-  private readonly awaited: ((nextStream: FakeComponentStream) => void)[] = [];
+  private readonly streams: FakeComponentStream[] = [];
+  private readonly waiting: ((nextStream: FakeComponentStream) => void)[] = [];
 
   private constructor(options: FakeComponentServerOptions) {
     this.options = options;
-    this.server = createServer((socket) => this.welcome(socket));
+    this.server = createServer((socket) => this.accept(socket));
   }
 
   static async listen(options: FakeComponentServerOptions, port = 0): Promise<FakeComponentServer> {
@@ -43,11 +43,11 @@ export class FakeComponentServer {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** The next stream that is through with its handshake. */
+  /** Resolves with the next stream whose handshake succeeded. */
   nextStream(): Promise<FakeComponentStream> {
-    const session = this.arrived.shift();
-    if (session) return Promise.resolve(session);
-    return new Promise((resolve) => this.awaited.push(resolve));
+    const stream = this.streams.shift();
+    if (stream) return Promise.resolve(stream);
+    return new Promise((resolve) => this.waiting.push(resolve));
   }
 
   async stop(): Promise<void> {
@@ -56,93 +56,93 @@ export class FakeComponentServer {
     await once(this.server, 'close');
   }
 
-  private welcome(socket: Socket): void {
+  private accept(socket: Socket): void {
     this.connections += 1;
     this.sockets.add(socket);
     socket.on('close', () => this.sockets.delete(socket));
-    // Dropped by the other side in the middle of a test: what matters is that it comes back.
+    // Components are stopped in the middle of tests.
     socket.on('error', () => socket.destroy());
     if (this.options.silent) return;
-    const session = new FakeComponentStream(socket);
+    const stream = new FakeComponentStream(socket);
     const expected = createHash('sha1').update(`${ID}${this.options.secret}`).digest('hex');
-    session.onHandshake = (digest) => {
-      const refusal = this.options.streamError ?? (digest === expected ? undefined : 'not-authorized');
-      if (refusal === undefined) this.accept(session);
-      else session.end(refusal);
+    stream.onHandshake = (digest) => {
+      const condition = this.options.streamError ?? (digest === expected ? undefined : 'not-authorized');
+      if (condition === undefined) this.acceptHandshake(stream);
+      else stream.end(condition);
     };
   }
 
-  private accept(nextStream: FakeComponentStream): void {
-    nextStream.write(`<handshake/>${this.options.sentWithHandshake ?? ''}`);
-    const take = this.awaited.shift();
-    if (take) take(nextStream);
-    else this.arrived.push(nextStream);
+  private acceptHandshake(stream: FakeComponentStream): void {
+    stream.write(`<handshake/>${this.options.sentWithHandshake ?? ''}`);
+    const resolve = this.waiting.shift();
+    if (resolve) resolve(stream);
+    else this.streams.push(stream);
   }
 }
 
-/** One stream, seen from the server. */
+/** One stream, from the server's side. */
 export class FakeComponentStream {
   onHandshake: (digest: string) => void = () => undefined;
   readonly closed: Promise<unknown>;
-  /** Of the component. */
+  /** The JID of the component. */
   jid = '';
-  /** Did the component say goodbye? */
+  /** Whether the component closed its stream with `</stream:stream>`. */
   endedStream = false;
   private readonly socket: Socket;
-  private readonly said: Element[] = [];
-  private readonly awaited: ((element: Element) => void)[] = [];
+  private readonly received: Element[] = [];
+  private readonly waiting: ((element: Element) => void)[] = [];
 
   constructor(socket: Socket) {
     this.socket = socket;
     this.closed = once(socket, 'close');
     const parser = new xml.Parser();
-    parser.on('start', (header: Element) => this.greet(header));
-    parser.on('element', (element: Element) => this.hear(element));
+    parser.on('start', (header: Element) => this.answerHeader(header));
+    parser.on('element', (element: Element) => this.receive(element));
     parser.on('end', () => {
       this.endedStream = true;
     });
     socket.setEncoding('utf8').on('data', (text: string) => parser.write(text));
   }
 
-  /** Bytes as they are; each call is a TCP segment of its own as far as the system lets it. */
+  /** Writes raw bytes; each call is a separate TCP segment if the system allows it. */
   write(data: string | Buffer): void {
     this.socket.setNoDelay(true).write(data);
   }
 
-  /** The next stanza of the component. */
+  /** Resolves with the next stanza of the component. */
   nextStanza(): Promise<Element> {
-    const element = this.said.shift();
+    const element = this.received.shift();
     if (element) return Promise.resolve(element);
-    return new Promise((resolve) => this.awaited.push(resolve));
+    return new Promise((resolve) => this.waiting.push(resolve));
   }
 
-  /** Sends one stanza and waits for one. */
+  /** Sends one stanza and resolves with the next one received. */
   async request(stanza: string): Promise<Element> {
     this.write(stanza);
     return this.nextStanza();
   }
 
-  /** Ends the stream, with a stream error where one is named. */
+  /** Ends the stream, with a stream error if a condition is given. */
   end(condition?: string): void {
     const error = `<${condition} xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>`;
     this.socket.end(`${condition ? `<stream:error>${error}</stream:error>` : ''}</stream:stream>`);
   }
 
-  /** As if the cable were cut, but noticed. */
+  /** Closes the TCP connection without closing the stream. */
   destroy(): void {
     this.socket.destroy();
   }
 
-  private greet(header: Element): void {
+  private answerHeader(header: Element): void {
     this.jid = header.attrs.to ?? '';
-    const isPorter = `xmlns:stream='${STREAM}' xmlns='jabber:component:accept' id='${ID}' from='${this.jid}'`;
-    this.write(`<?xml version='1.0'?><stream:stream ${isPorter}>`);
+    const attributes = `xmlns:stream='${STREAM}' xmlns='jabber:component:accept' id='${ID}' from='${this.jid}'`;
+    this.write(`<?xml version='1.0'?><stream:stream ${attributes}>`);
   }
 
-  private hear(element: Element): void {
-    const take = element.name === 'handshake' ? undefined : this.awaited.shift();
+  private receive(element: Element): void {
+    const resolve = element.name === 'handshake' ? undefined : this.waiting.shift();
     if (element.name === 'handshake') this.onHandshake(element.getText());
-    else if (take) take(element);
-    else this.said.push(element);
+    else if (resolve) resolve(element);
+    else this.received.push(element);
   }
 }

@@ -7,7 +7,7 @@ import { createFileCache } from '../../src/uploads/file-cache.ts';
 import type { UploadRules, UploadServices } from '../../src/uploads/services.ts';
 import { createTransfers } from '../../src/uploads/transfers.ts';
 
-/** Rules that keep everything for ever and let the given rules decide who may upload. */
+/** Upload rules without limits on retention, with these access rules. */
 export function uploadRules(access: readonly AccessRule[], more: Partial<UploadRules> = {}): UploadRules {
   return {
     access: compileAccessRules(access),
@@ -20,8 +20,8 @@ export function uploadRules(access: readonly AccessRule[], more: Partial<UploadR
 }
 
 /**
- * What the doors need in order to grant slots, over a ledger that only remembers what was reserved: for tests
- * of what a door says. `outcome` decides what the ledger answers.
+ * Services that grant slots without storing anything: the ledger only records reservations. `outcome` decides how the
+ * ledger answers.
  */
 export function createGrantingServices(
   rules: UploadRules,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 
-/** A connection on which a test says each byte itself and sees each byte that comes back. */
+/** A TCP connection on which a test writes and reads raw bytes. */
 export class RawConnection {
   readonly socket: Socket;
   text = '';
@@ -16,7 +16,7 @@ export class RawConnection {
       this.text += chunk;
       this.#wake();
     });
-    // A connection that is cut is what many tests are about; `closed` tells of it.
+    // Many tests reset the connection; `waitForClose` reports it.
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#closed = true;
@@ -35,17 +35,17 @@ export class RawConnection {
     this.socket.write(bytes);
   }
 
-  /** Resolves with all text so far when it has what is looked for; fails when the other side hangs up before. */
+  /** Resolves with all text so far once it contains `wanted`; fails if the other side closes before. */
   async waitFor(wanted: string | RegExp): Promise<string> {
     const found = () => (typeof wanted === 'string' ? this.text.includes(wanted) : wanted.test(this.text));
     while (!found()) {
-      assert.ok(!this.#closed, `the connection ended before ${wanted}; it said: ${this.text}`);
+      assert.ok(!this.#closed, `The connection closed before ${wanted} arrived. Received: ${this.text}`);
       await this.#change();
     }
     return this.text;
   }
 
-  /** Resolves with all text when the other side has hung up. */
+  /** Resolves with all text once the other side has closed the connection. */
   async waitForClose(): Promise<string> {
     while (!this.#closed) await this.#change();
     return this.text;

@@ -11,7 +11,7 @@ export interface ServedEndpoints {
 
 const noFiles = { owns: () => false, handle: () => undefined, handleContinue: () => undefined };
 
-/** Doors behind the real server on a free port, until the test ends; `data` = where there are files too. */
+/** Serves endpoints on a free port until the test ends; `data` adds the file endpoints. */
 export async function serveEndpoints(
   t: Pick<TestContext, 'after'>,
   deps: RouterServices,

@@ -21,7 +21,7 @@ export interface TestComponentOptions {
   readonly onReserve?: (reservation: Reservation) => ReserveResult | Promise<ReserveResult>;
   readonly server?: FakeComponentServer;
   readonly secret?: string;
-  /** One component where nothing else is said. */
+  /** Default: one component, `JID`. */
   readonly jids?: readonly string[];
   readonly timing?: ComponentServices['timing'];
   readonly onStanza?: ComponentServices['onStanza'];
@@ -30,12 +30,12 @@ export interface TestComponentOptions {
   readonly now?: number;
 }
 
-/** Door 1 against a server of ours; nothing of it touches a disk. */
+/** The component endpoint, connected to a fake XMPP server, with a ledger that only records reservations. */
 export interface TestComponent {
   readonly server: FakeComponentServer;
   readonly components: Components;
   readonly reservations: readonly Reservation[];
-  /** Every line of the log. */
+  /** All log lines, as JSON. */
   readonly logLines: readonly string[];
   stop(): Promise<void>;
 }
@@ -93,7 +93,7 @@ export async function withTestComponent(
   }
 }
 
-/** An iq as a server passes it on. */
+/** An iq as an XMPP server delivers it to the component. */
 export function iq(
   child: string,
   { type = 'get', from = 'romeo@montague.tld/garden', to = JID } = {},

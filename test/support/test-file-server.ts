@@ -14,16 +14,16 @@ import { openTestServices, type TestServices } from './test-services.ts';
 
 export interface TestFileServerOptions {
   readonly settings?: Partial<FileServerSettings>;
-  /** Stands between the data plane and the real store: to fail on cue, or to look on. */
+  /** Wraps the real store, to inject errors or to observe calls. */
   readonly blobs?: (real: BlobStore) => BlobStore;
   readonly ledger?: (real: Ledger) => Ledger;
   readonly takeoverAfter?: number;
   readonly tls?: TlsFiles;
-  /** Doors besides those of our own slots. */
+  /** Endpoints besides the one for Porter's slots. */
   readonly endpoints?: (deps: TestServices['services']) => readonly FileEndpoint[];
-  /** Who sends the bytes of files, where it is not Porter. */
+  /** How files are delivered if Porter does not send the bytes. */
   readonly delivery?: FileServerServices['delivery'];
-  /** Milliseconds for which a look-up is trusted. */
+  /** How long a cached lookup is used, milliseconds. */
   readonly cacheTrustMs?: number;
 }
 
@@ -33,7 +33,7 @@ export interface TestSlot extends GrantedSlot {
   readonly getPath: string;
 }
 
-/** The real data plane on a real socket, over real stores. */
+/** The file endpoints on a real socket, with real stores. */
 export interface TestFileServer extends TestServices {
   readonly port: number;
   readonly dataPlane: FileServer;
@@ -41,7 +41,7 @@ export interface TestFileServer extends TestServices {
   readonly fileCache: FileCache;
   changeSettings(change: Partial<FileServerSettings>): void;
   grantSlot(request?: Partial<SlotRequest>): Promise<TestSlot>;
-  /** A stored file of these bytes. */
+  /** Uploads a file with these bytes. */
   storeFile(body: string | Buffer, request?: Partial<SlotRequest>): Promise<TestSlot>;
   put(grantSlot: TestSlot, body: string | Buffer, headers?: Record<string, string>): Promise<HttpResponse>;
   get(path: string, headers?: Record<string, string>, method?: string): Promise<HttpResponse>;
@@ -51,7 +51,7 @@ export async function startTestFileServer(
   t: TestContext,
   options: TestFileServerOptions = {},
 ): Promise<TestFileServer> {
-  const house = await openTestServices(t);
+  const stores = await openTestServices(t);
   const { cacheTrustMs, takeoverAfter: takeoverAfterMs } = options;
   const fileCache = createFileCache({ ...(cacheTrustMs !== undefined && { ttlMs: cacheTrustMs }) });
   let settings: FileServerSettings = {
@@ -61,19 +61,19 @@ export async function startTestFileServer(
     ...options.settings,
   };
   const deps: FileServerServices = {
-    ...house.services,
-    ledger: options.ledger?.(house.services.ledger) ?? house.services.ledger,
-    blobs: options.blobs?.(house.services.blobs) ?? house.services.blobs,
+    ...stores.services,
+    ledger: options.ledger?.(stores.services.ledger) ?? stores.services.ledger,
+    blobs: options.blobs?.(stores.services.blobs) ?? stores.services.blobs,
     settings: () => settings,
     fileCache,
-    endpoints: options.endpoints?.(house.services) ?? [],
+    endpoints: options.endpoints?.(stores.services) ?? [],
     delivery: options.delivery,
     ...(takeoverAfterMs !== undefined && { takeoverAfterMs }),
   };
   const plane = createFileServer(deps);
   const server = new HttpServer(
     {
-      log: house.services.log,
+      log: stores.services.log,
       dataPlane: plane,
       route: (_request, response) => response.writeHead(404).end(),
     },
@@ -86,7 +86,7 @@ export async function startTestFileServer(
   const at = { host: '127.0.0.1', port };
 
   const grantSlot = async (request: Partial<SlotRequest> = {}): Promise<TestSlot> => {
-    const granted = await house.requestSlot(request);
+    const granted = await stores.requestSlot(request);
     return {
       ...granted,
       putPath: putUrl('', granted.token, granted.name),
@@ -101,7 +101,7 @@ export async function startTestFileServer(
     });
 
   return {
-    ...house,
+    ...stores,
     port,
     dataPlane: plane,
     server,

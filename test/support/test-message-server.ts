@@ -34,20 +34,20 @@ export const alerts: TokenRule = {
   queue: false,
 };
 
-/** One message that a speaker was given. */
+/** One message that a sender was asked to deliver. */
 export interface DeliveredMessage {
   readonly from: string;
   readonly message: Element;
   readonly options: DeliveryOptions;
 }
 
-/** The door of messages on a real socket, over real stores, with speakers that only write down what they hear. */
+/** The `/msg` endpoint on a real socket, with real stores and fake message senders that record all messages. */
 export interface TestMessageServer extends TestServices {
   readonly port: number;
   readonly endpointDeps: MessageEndpointServices;
   readonly delivered: readonly DeliveredMessage[];
   readonly logins: readonly AccountLogin[];
-  /** What becomes of the next messages; it may throw. */
+  /** Called for each message; an error that it throws fails the delivery. */
   onDeliver(work: (delivered: DeliveredMessage) => void | Promise<void>): void;
   changeRules(change: Partial<MessageRules>): void;
   /** `POST /msg/…` as Romeo, unless the headers say otherwise. */
@@ -59,8 +59,8 @@ export async function startTestMessageServer(
   t: TestContext,
   idleTimeoutMs = 60_000,
 ): Promise<TestMessageServer> {
-  const house = await openTestServices(t);
-  house.setRules({ access: access({ jid: ['example\\.org$'] }) });
+  const stores = await openTestServices(t);
+  stores.setRules({ access: access({ jid: ['example\\.org$'] }) });
   let rules: MessageRules = {
     tokens: [alerts],
     components: [],
@@ -74,27 +74,27 @@ export async function startTestMessageServer(
   const delivered: DeliveredMessage[] = [];
   const logins: AccountLogin[] = [];
   let work: (one: DeliveredMessage) => void | Promise<void> = () => undefined;
-  const speakerOf = (jid: string): MessageSender => ({
+  const senderFor = (jid: string): MessageSender => ({
     jid,
     async deliver(message, options) {
       const one = { from: jid, message, options };
       delivered.push(one);
       await work(one);
     },
-    sendIq: () => Promise.reject(new Error('nobody asks')),
-    sendStanza: () => Promise.reject(new Error('nobody sends')),
+    sendIq: () => Promise.reject(new Error('unexpected iq')),
+    sendStanza: () => Promise.reject(new Error('unexpected stanza')),
   });
   const senders: MessageSenders = {
     async openAccountSender(login) {
       logins.push(login);
       if (parseBareJid(login.jid) !== ROMEO || login.password !== PASSWORD)
         throw new Refusal('credentials_wrong');
-      return speakerOf(`${ROMEO}/porter`);
+      return senderFor(`${ROMEO}/porter`);
     },
-    componentSender: speakerOf,
+    componentSender: senderFor,
   };
-  const deps = { ...house.services, senders, messageRules: () => rules };
-  const settings = { trustedProxies: createAddressMatcher([]), idleTimeoutMs: idleTimeoutMs };
+  const deps = { ...stores.services, senders, messageRules: () => rules };
+  const settings = { trustedProxies: createAddressMatcher([]), idleTimeoutMs };
   const endpointDeps: MessageEndpointServices = {
     ...deps,
     outbox: createOutbox(deps),
@@ -106,7 +106,7 @@ export async function startTestMessageServer(
   });
   const { port, request } = await serveEndpoints(t, deps, [messageEndpoint(endpointDeps, '/msg/')], data);
   return {
-    ...house,
+    ...stores,
     port,
     endpointDeps,
     delivered,

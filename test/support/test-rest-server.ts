@@ -17,7 +17,7 @@ import { createGrantingServices, uploadRules } from './granting-services.ts';
 import type { HttpResponse, TestRequest } from './http.ts';
 import { serveEndpoints } from './serve-endpoints.ts';
 
-/** What went over XMPP, as it would have stood on the wire. */
+/** One call to a message sender, with its stanza as XML. */
 export interface SentStanza {
   readonly method: 'deliver' | 'ask' | 'send';
   readonly sender: string;
@@ -35,11 +35,11 @@ export interface TestRestServer {
 
 export interface TestRestServerOptions {
   readonly rules?: Partial<MessageRules>;
-  /** What the server answers to an iq; messages that come before it go to `hear`. */
+  /** Returns the server's answer to an iq; pass messages that precede the answer to `hear`. */
   readonly onIq?: (iq: Element, hear: (message: Element) => boolean) => Element | Promise<Element>;
-  /** What becomes of every stanza that is no iq. */
+  /** Called for every stanza except iqs; an error that it throws fails the delivery. */
   readonly onSend?: () => Promise<void>;
-  /** Messages that a token may still send. */
+  /** How many messages the token may still send. */
   readonly messagesLeft?: number;
 }
 
@@ -54,27 +54,27 @@ export const TOKEN: TokenRule = {
   queue: false,
 };
 
-/** The door `/rest` on a real HTTP server, over a double of the XMPP side that does and notes what the script says. */
+/** The `/rest` endpoint on a real HTTP server, with fake message senders that record all stanzas. */
 export async function startTestRestServer(
   t: { after: TestContext['after'] },
-  script: TestRestServerOptions = {},
+  options: TestRestServerOptions = {},
 ): Promise<TestRestServer> {
   const sentStanzas: SentStanza[] = [];
   const logins: AccountLogin[] = [];
-  const speaker = (jid: string): MessageSender => ({
+  const createSender = (jid: string): MessageSender => ({
     jid,
-    async deliver(stanza, options) {
-      sentStanzas.push({ method: 'deliver', sender: jid, stanza: stanza.toString(), options });
-      await script.onSend?.();
+    async deliver(stanza, delivery) {
+      sentStanzas.push({ method: 'deliver', sender: jid, stanza: stanza.toString(), options: delivery });
+      await options.onSend?.();
     },
-    async sendIq(iq, timeout, takes = () => false) {
+    async sendIq(iq, timeout, onMessage = () => false) {
       sentStanzas.push({ method: 'ask', sender: jid, stanza: iq.toString(), timeout });
-      if (script.onIq === undefined) throw new Refusal('no_answer');
-      return script.onIq(iq, takes);
+      if (options.onIq === undefined) throw new Refusal('no_answer');
+      return options.onIq(iq, onMessage);
     },
     async sendStanza(stanza) {
       sentStanzas.push({ method: 'send', sender: jid, stanza: stanza.toString() });
-      await script.onSend?.();
+      await options.onSend?.();
     },
   });
   const senders: MessageSenders = {
@@ -83,12 +83,12 @@ export async function startTestRestServer(
       if (login.password === 'again')
         throw new Refusal('too_many_attempts', { retryAt: Date.now() + 60_000 });
       if (login.password !== PASSWORD) throw new Refusal('credentials_wrong');
-      return speaker(`${login.jid}/porter`);
+      return createSender(`${login.jid}/porter`);
     },
-    componentSender: (jid) => speaker(jid),
+    componentSender: (jid) => createSender(jid),
   };
   const { deps } = createGrantingServices(uploadRules([]));
-  const left = script.messagesLeft ?? 1000;
+  const left = options.messagesLeft ?? 1000;
   const ledger: Pick<Ledger, 'chargeMessageRate'> = {
     chargeMessageRate: async () =>
       sentStanzas.length < left ? { outcome: 'ok' } : { outcome: 'over', retryAt: Date.now() + 1000 },
@@ -99,7 +99,7 @@ export async function startTestRestServer(
     maxSize: 192 * 1024,
     bounceWait: 500,
     answerTimeout: 15_000,
-    ...script.rules,
+    ...options.rules,
   } as MessageRules;
   const endpoint = restEndpoint(
     {
@@ -114,5 +114,5 @@ export async function startTestRestServer(
     '/rest',
   );
   const { port, request } = await serveEndpoints(t, deps, [endpoint]);
-  return { request: request, sentStanzas, logins, port };
+  return { request, sentStanzas, logins, port };
 }

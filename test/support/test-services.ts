@@ -42,9 +42,9 @@ export const retention: Retention = {
   name_prefixes: { story_: 'ephemeral' },
 };
 
-/** Real stores in a temporary folder, and a clock of our own. */
+/** Upload services with real stores in a temporary folder and a clock that the test controls. */
 export async function openTestServices(t: TestContext): Promise<TestServices> {
-  const folder = await mkdtemp(join(tmpdir(), 'porter-house-'));
+  const folder = await mkdtemp(join(tmpdir(), 'porter-services-'));
   const ledger = await openSqliteLedger({ file: join(folder, 'porter.db'), sync: false });
   const blobs = openFsBlobs({ root: join(folder, 'blobs'), sync: false });
   let now = Date.UTC(2026, 0, 1);
@@ -75,7 +75,7 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
       type: 'image/jpeg',
       ...request,
     });
-  const house: TestServices = {
+  const opened: TestServices = {
     services,
     folder,
     advance(ms) {
@@ -95,8 +95,8 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
       await rm(folder, { recursive: true, force: true });
     },
   };
-  t.after(() => house.close());
-  return house;
+  t.after(() => opened.close());
+  return opened;
 }
 
 async function fill({ ledger, blobs, clock }: UploadServices, slot: GrantedSlot): Promise<void> {

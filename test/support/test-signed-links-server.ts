@@ -21,10 +21,10 @@ export const signV2 = (path: string, size: number, type: string, secret?: string
   hmac(`${path}\0${size}\0${type}`, secret);
 export const signDelete = (path: string, secret?: string) => hmac(`${path}\0${DELETE_SECRET}`, secret);
 
-/** `path` as it stands in a link, with every byte encoded that may be. */
+/** Percent-encodes every segment of `path`, as in a link. */
 export const encodePath = (path: string) => path.split('/').map(encodeURIComponent).join('/');
 
-/** Below ejabberd's links. */
+/** The path of a link as ejabberd's mod_http_upload makes it. */
 export const ejabberdPath = (jid: string, name: string, random = 'A1b2C3d4') =>
   `${jidSha1(jid)}/${random}/${name}`;
 
@@ -45,29 +45,29 @@ export function jwt(claims: object, secret = SECRET): string {
   return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`;
 }
 
-/** Both doors whose links XMPP servers sign, on a real socket and over real stores. */
+/** Both endpoints for links signed by XMPP servers, on a real socket with real stores. */
 export interface TestSignedLinksServer extends TestFileServer {
-  /** Seconds since 1970, by the clock of the house. */
+  /** Seconds since 1970, by the test's clock. */
   readonly now: () => number;
   request(path: string, options?: TestRequest): Promise<HttpResponse>;
   changeExternal(change: Partial<ExternalEndpointSettings>): void;
-  /** PUT through the HMAC door with a signature `v`. */
+  /** PUT to the HMAC endpoint with a signature `v`. */
   putV(path: string, body: string | Buffer, headers?: Record<string, string>): Promise<HttpResponse>;
-  /** PUT through the HMAC door with a signature `v2` of this type. */
+  /** PUT to the HMAC endpoint with a signature `v2` for the content type `signed`. */
   putV2(
     path: string,
     body: string | Buffer,
     signed: string,
     headers?: Record<string, string>,
   ): Promise<HttpResponse>;
-  /** PUT through the JWT door; the claims fit the body unless they are given. */
+  /** PUT to the JWT endpoint; the claims match the body unless given. */
   putFileShare(
     path: string,
     body: string | Buffer,
     claims?: Claims,
     headers?: Record<string, string>,
   ): Promise<HttpResponse>;
-  /** A token whose claims fit a link. */
+  /** Returns a token whose claims match a link. */
   token(path: string, size: number, claims?: Claims): string;
   changeFileShareSecrets(secrets: readonly string[]): void;
 }
@@ -83,7 +83,7 @@ export async function startTestSignedLinksServer(
     maxTotalSize: null,
   };
   let secrets: readonly string[] = [SECRET];
-  const house = await startTestFileServer(t, {
+  const server = await startTestFileServer(t, {
     ...options,
     endpoints: ({ clock }) => [
       externalEndpoint({ clock, settings: () => external }, '/upload/'),
@@ -91,14 +91,14 @@ export async function startTestSignedLinksServer(
     ],
   });
   const request = (path: string, more?: TestRequest) =>
-    sendRequest({ host: '127.0.0.1', port: house.port }, path, more);
+    sendRequest({ host: '127.0.0.1', port: server.port }, path, more);
   const put = (path: string, body: string | Buffer, headers: Record<string, string>) =>
     request(path, {
       method: 'PUT',
       headers: { 'Content-Length': String(Buffer.byteLength(body)), ...headers },
       body,
     });
-  const now = () => house.services.clock() / 1000;
+  const now = () => server.services.clock() / 1000;
   const token = (path: string, size: number, claims: Claims = {}) => {
     const [slot = '', filename = ''] = path.split('/');
     const type = 'image/jpeg';
@@ -114,7 +114,7 @@ export async function startTestSignedLinksServer(
     });
   };
   return {
-    ...house,
+    ...server,
     now,
     request,
     token,
