@@ -5,19 +5,19 @@ import { grantSlot } from '../uploads/grant-slot.ts';
 import { fileUrl } from '../uploads/links.ts';
 import { receiveUpload } from '../uploads/receive.ts';
 import { removeUploads } from '../uploads/remove.ts';
-import type { UploadServices } from '../uploads/services.ts';
 import type { UploadBody } from '../uploads/upload-request.ts';
+import type { MessageServices } from './message-services.ts';
 
-/** A file that has come whole and is to be sent along. */
+/** A complete file that is sent with a message. */
 export interface Attachment {
   readonly name: string;
-  /** Null where nobody knows. */
+  /** Media type; null if unknown. */
   readonly type: string | null;
   /** Bytes. */
   readonly size: number;
   /** Base64 SHA-256. */
   readonly sha256: string;
-  /** Its bytes, once. */
+  /** Returns the bytes. Called at most once. */
   open(): UploadBody;
 }
 
@@ -27,11 +27,11 @@ export interface StoredAttachment {
 }
 
 /**
- * Stores files as uploads of their sender, under the same rules as all uploads; all of them, or with a `Refusal`
- * none. `linkBase` is where their links point, without a slash at its end.
+ * Stores all files as uploads of `owner`, under the rules of every upload. If one is refused, removes the others and
+ * throws the `Refusal`. `linkBase` is the base URL of their links, without a trailing slash.
  */
 export async function storeAttachments(
-  deps: UploadServices,
+  services: MessageServices,
   owner: string,
   files: readonly Attachment[],
   linkBase: string,
@@ -39,31 +39,35 @@ export async function storeAttachments(
   const granted: string[] = [];
   const stored: StoredAttachment[] = [];
   try {
-    for (const file of files) stored.push(await store(deps, owner, file, linkBase, granted));
+    for (const file of files) stored.push(await store(services, owner, file, linkBase, granted));
     return stored;
   } catch (error) {
-    await discardAttachments(deps, granted);
+    await discardAttachments(services, granted);
     throw error;
   }
 }
 
-/** Removes what was stored for a message that nobody got. */
-export async function discardAttachments(deps: UploadServices, ids: readonly string[]): Promise<void> {
+/** Removes the attachments of a message that was not sent. */
+export async function discardAttachments(services: MessageServices, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
-  await removeUploads(deps, { ids, reason: 'deleted', detail: 'its message was not sent' });
+  await removeUploads(services, { ids, reason: 'deleted', detail: 'its message was not sent' });
 }
 
+/** Appends the id to `granted` before the upload starts, so that a failed upload is removed too. */
 async function store(
-  deps: UploadServices,
+  services: MessageServices,
   owner: string,
   { name, type, size, sha256, open }: Attachment,
   linkBase: string,
   granted: string[],
 ): Promise<StoredAttachment> {
-  if (size === 0) throw new Refusal('bad_request', { text: 'A file is empty.' });
-  const slot = await grantSlot(deps, { endpoint: 'messages', jid: owner, name, size, type });
+  if (size === 0) throw new Refusal('bad_request', { text: 'An attached file is empty.' });
+  const slot = await grantSlot(services, { endpoint: 'messages', jid: owner, name, size, type });
   granted.push(slot.id);
   const by = { putKey: toPutKey(slot.token) };
-  await receiveUpload(deps, { by, endpoint: 'messages', size, type: slot.type, body: open() });
-  return { id: slot.id, file: { url: fileUrl(deps, linkBase, slot), name, type: slot.type, size, sha256 } };
+  await receiveUpload(services, { by, endpoint: 'messages', size, type: slot.type, body: open() });
+  return {
+    id: slot.id,
+    file: { url: fileUrl(services, linkBase, slot), name, type: slot.type, size, sha256 },
+  };
 }

@@ -4,43 +4,44 @@ import { Refusal } from '../base/errors.ts';
 import { sha256Hex } from '../base/ids.ts';
 import { formatBareJid, parseBareJid, parseJid } from '../base/jid.ts';
 import type { MessageSender } from './delivery/message-sender.ts';
-import type { MessageServices, TokenRule } from './message-services.ts';
+import type { TokenRule } from './message-rules.ts';
+import type { MessageServices } from './message-services.ts';
 
-/** What somebody shows to be let in. */
+/** Credentials of an HTTP request. */
 export type Credentials =
   | { readonly kind: 'basic'; readonly jid: string; readonly password: string }
   | { readonly kind: 'bearer'; readonly token: string };
 
-/** Somebody who may send, and how. */
+/** An authenticated HTTP client that may send messages. */
 export interface ApiClient {
-  /** Bare: who is charged for files. */
+  /** Bare JID. Files are charged to it. */
   readonly jid: string;
   readonly sender: MessageSender;
-  /** Null for the account itself. */
+  /** Null if the client logged in with an XMPP account. */
   readonly token: TokenRule | null;
 }
 
 /**
- * Lets a sender in: an account by logging in to its server, a token by the config. `address` is who asks, as
- * `Login.address` has it. Refusals: `credentials_wrong` and those of `MessageSenders.openAccountSender`.
+ * Authenticates an account by a login to its XMPP server, and a token by the config. `address` is the client's address,
+ * as in `AccountLogin.address`. Refusals: `credentials_wrong` and those of `MessageSenders.openAccountSender`.
  */
 export async function authenticateClient(
-  deps: Pick<MessageServices, 'senders' | 'messageRules'>,
+  { senders, messageRules }: Pick<MessageServices, 'senders' | 'messageRules'>,
   credentials: Credentials,
   address: string,
 ): Promise<ApiClient> {
   if (credentials.kind === 'bearer') {
-    const token = finderOf(deps.messageRules().tokens)(credentials.token);
-    if (token === undefined) throw new Refusal('credentials_wrong', { text: 'That is no token of ours.' });
-    return createTokenClient(deps, token);
+    const token = tokenFinderFor(messageRules().tokens)(credentials.token);
+    if (token === undefined) throw new Refusal('credentials_wrong', { text: 'The token is unknown.' });
+    return createTokenClient({ senders }, token);
   }
   const jid = parseJid(credentials.jid);
   if (jid === undefined || jid.local === '') {
     throw new Refusal('credentials_wrong', {
-      text: 'The user must be a whole JID, such as romeo@example.org.',
+      text: 'The user name must be a full account address, such as romeo@example.org.',
     });
   }
-  const sender = await deps.senders.openAccountSender({ ...credentials, address });
+  const sender = await senders.openAccountSender({ ...credentials, address });
   return { jid: formatBareJid(jid), sender, token: null };
 }
 
@@ -51,16 +52,16 @@ export function createTokenClient(
   return { jid: token.from, sender: senders.componentSender(token.from), token };
 }
 
-/** Refuses with `recipient_refused` where the sender's token does not let it write to this JID. */
+/** Throws `recipient_refused` if the client's token does not allow this recipient. */
 export function checkRecipientAllowed({ token }: Pick<ApiClient, 'token'>, to: string): void {
   if (token === null) return;
   const bare = parseBareJid(to);
-  if (bare === undefined || !matcherOf(token.to)(bare)) {
+  if (bare === undefined || !jidMatcherFor(token.to)(bare)) {
     throw new Refusal('recipient_refused', { text: `This token may not write to ${to}.` });
   }
 }
 
-/** Counts messages against the rate of the sender's token; `too_many_messages` where they are more than it may send. */
+/** Counts messages against the rate of the client's token. Throws `too_many_messages` if the rate is exceeded. */
 export async function chargeMessages(
   { ledger, clock }: Pick<MessageServices, 'ledger' | 'clock'>,
   { token }: Pick<ApiClient, 'token'>,
@@ -69,52 +70,54 @@ export async function chargeMessages(
   if (!token?.messages_per) return;
   const { period, messages: limit } = token.messages_per;
   const key = `token:${hashToken(token.token)}`;
-  const charged = await ledger.chargeMessageRate({ key, period, limit, count, now: clock() });
-  if (charged.outcome === 'ok') return;
-  const { retryAt } = charged;
+  const charge = await ledger.chargeMessageRate({ key, period, limit, count, now: clock() });
+  if (charge.outcome === 'ok') return;
+  const { retryAt } = charge;
   if (retryAt !== null) throw new Refusal('too_many_messages', { retryAt });
   throw new Refusal('too_many_messages', {
-    text: `This token may send ${limit} messages at one time at most.`,
+    text: `This token may send at most ${limit} messages in one request.`,
   });
 }
 
-/** Finds the entry whose token is given, in a time that depends on none of them. */
+/** Returns a function that finds the entry of a token. Its run time does not depend on the tokens. */
 export function createTokenFinder<T extends { readonly token: string }>(
   entries: readonly T[],
-): (given: string) => T | undefined {
+): (token: string) => T | undefined {
   const digests = entries.map(({ token }) => Buffer.from(hashToken(token), 'hex'));
-  return (given) => {
-    const digest = Buffer.from(sha256Hex(given), 'hex');
+  return (token) => {
+    const given = Buffer.from(sha256Hex(token), 'hex');
     let found: T | undefined;
-    for (const [place, own] of digests.entries()) if (timingSafeEqual(own, digest)) found = entries[place];
+    for (const [index, digest] of digests.entries()) {
+      if (timingSafeEqual(digest, given)) found = entries[index];
+    }
     return found;
   };
 }
 
 const HASHED = /^sha256:([0-9a-f]{64})$/i;
 
-/** Hex SHA-256 of a token of the config, whichever way it is written there. */
+/** Returns the hex SHA-256 of a token of the config, which may be written as `sha256:HEX`. */
 export function hashToken(token: string): string {
   return HASHED.exec(token)?.[1]?.toLowerCase() ?? sha256Hex(token);
 }
 
-/** Says whether a bare JID matches one of the patterns; in linear time, whoever chose the JID. */
+/** Returns a function that matches a bare JID against RE2 patterns. It runs in linear time, whatever the JID is. */
 export function createJidMatcher(patterns: readonly string[]): (bare: string) => boolean {
   const compiled = patterns.map((pattern) => RE2JS.compile(pattern));
   return (bare) => compiled.some((pattern) => pattern.matcher(bare).find());
 }
 
-const finderOf = oncePerList(createTokenFinder<TokenRule>);
-const matcherOf = oncePerList(createJidMatcher);
+const tokenFinderFor = memoizePerList(createTokenFinder<TokenRule>);
+const jidMatcherFor = memoizePerList(createJidMatcher);
 
-/** The lists are those of the config: a reload brings new ones. */
-function oncePerList<T, R>(make: (list: readonly T[]) => R): (list: readonly T[]) => R {
-  const made = new WeakMap<readonly T[], R>();
+/** Each list belongs to one state of the config; a reload brings new lists, and the old ones are collected. */
+function memoizePerList<T, R>(create: (list: readonly T[]) => R): (list: readonly T[]) => R {
+  const results = new WeakMap<readonly T[], R>();
   return (list) => {
-    const known = made.get(list);
+    const known = results.get(list);
     if (known !== undefined) return known;
-    const result = make(list);
-    made.set(list, result);
+    const result = create(list);
+    results.set(list, result);
     return result;
   };
 }

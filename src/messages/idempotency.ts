@@ -1,52 +1,46 @@
 import { Refusal } from '../base/errors.ts';
 import type { MessageServices } from './message-services.ts';
 
-/** A request that its sender named, so that it can be repeated without harm. */
+/** A request with an idempotency key, which makes repetitions safe. */
 export interface IdempotentRequest {
-  /** Whose keys they are: two senders may choose the same key. */
+  /** Scope of the key: two owners may use the same key. */
   readonly owner: string;
   readonly key: string;
-  /** Of all that is asked for. */
+  /** Digest of the whole request. */
   readonly digest: string;
 }
 
-/** What a request came to; `final` where a repetition must get it again instead of being tried again. */
+/** `isFinal` is true if a repetition must get this answer instead of a new attempt. `answer` is plain data. */
 export interface IdempotentResult<T> {
   readonly answer: T;
   readonly isFinal: boolean;
 }
 
-const KEPT_MS = 24 * 3600 * 1000;
+const RETENTION_MS = 24 * 3600 * 1000;
 
 /**
- * Does work once for each key (draft-ietf-httpapi-idempotency-key-header). A repetition gets the first answer;
- * `key_reused` where it asks for something else, `key_in_use` while the first is under way. Work that throws, or
- * whose answer is not final, leaves the key free. `T` is plain data.
+ * Does the work once per key (draft-ietf-httpapi-idempotency-key-header) and returns the stored answer to repetitions.
+ * Throws `key_reused` if the same key comes with another request, and `key_in_use` while the first one is running.
+ * The key stays free if the work throws or its result is not final.
  */
 export async function runIdempotent<T>(
-  deps: Pick<MessageServices, 'ledger' | 'clock' | 'instance'>,
+  { ledger, clock, instance }: Pick<MessageServices, 'ledger' | 'clock' | 'instance'>,
   { owner, key, digest }: IdempotentRequest,
   work: () => Promise<IdempotentResult<T>>,
 ): Promise<T> {
-  const now = deps.clock();
-  const begun = await deps.ledger.beginRequest({
-    owner,
-    key,
-    digest,
-    instance: deps.instance,
-    now,
-    expiresAt: now + KEPT_MS,
-  });
-  if (begun.outcome === 'done') return JSON.parse(begun.response) as T;
-  if (begun.outcome === 'key_reused') throw new Refusal('key_reused');
-  if (begun.outcome === 'running') throw new Refusal('key_in_use');
-  let final = false;
+  const now = clock();
+  const expiresAt = now + RETENTION_MS;
+  const request = await ledger.beginRequest({ owner, key, digest, instance, now, expiresAt });
+  if (request.outcome === 'done') return JSON.parse(request.response) as T;
+  if (request.outcome === 'key_reused') throw new Refusal('key_reused');
+  if (request.outcome === 'running') throw new Refusal('key_in_use');
+  let isFinal = false;
   try {
-    const settled = await work();
-    final = settled.isFinal;
-    if (final) await deps.ledger.finishRequest({ owner, key, response: JSON.stringify(settled.answer) });
-    return settled.answer;
+    const result = await work();
+    isFinal = result.isFinal;
+    if (isFinal) await ledger.finishRequest({ owner, key, response: JSON.stringify(result.answer) });
+    return result.answer;
   } finally {
-    if (!final) await deps.ledger.dropRequest({ owner, key });
+    if (!isFinal) await ledger.dropRequest({ owner, key });
   }
 }

@@ -5,159 +5,163 @@ import { type Attachment, discardAttachments, storeAttachments } from './attachm
 import { type ApiClient, chargeMessages, checkRecipientAllowed } from './authenticate.ts';
 import type { RoomOptions } from './delivery/message-sender.ts';
 import type { MessageServices } from './message-services.ts';
-import type { Outbox } from './queue/outbox.ts';
 import { parseRecipients } from './recipients.ts';
 
-export interface SendServices extends MessageServices {
-  readonly outbox: Outbox;
-}
-
-/** One letter to one or many, with files. */
+/** One message to one or several recipients, with files. */
 export interface SendRequest {
-  /** As the sender wrote them (`parseRecipients`). */
+  /** Recipients as the client wrote them; see `parseRecipients`. */
   readonly to: readonly string[];
   readonly message: Omit<OutgoingMessage, 'file'>;
-  /** For `groupchat`. */
+  /** Only for `groupchat`. */
   readonly room?: RoomOptions | undefined;
   readonly files: readonly Attachment[];
-  /** Milliseconds to wait for a bounce, if other than `messages.bounce_wait`. */
+  /** Milliseconds to wait for a bounce. Overrides `messages.bounce_wait`. */
   readonly bounceWait?: number | undefined;
-  /** Where links to files point if the config does not say it, without a slash at its end; asked only then. */
+  /** Returns the base URL of links, without a trailing slash. Called only if the config has no download URL. */
   readonly linkBase: () => string;
 }
 
-/** What became of one message. */
+/** The result of one message stanza. */
 export interface MessageResult {
   readonly to: string;
-  /** The stanza's. */
+  /** Id of the stanza. */
   readonly id: string;
   readonly state: 'sent' | 'queued' | 'failed';
-  /** Of the file that it brings. */
+  /** Link to the file that the message carries. */
   readonly fileUrl?: string | undefined;
-  /** Why it failed. */
+  /** Set if `state` is `failed`. */
   readonly refusal?: Refusal | undefined;
 }
 
 /**
- * Sends the text first, then a message for each file, to every recipient. Rejects (`Refusal`) where nothing was
- * even tried: a recipient that is not allowed, a rate, a file that may not be stored. What became of each message
- * else stands in the result. Files of which nobody heard are removed again.
+ * Sends the text first, then one message per file, to every recipient. Failures of single messages are part of the
+ * result. Throws a `Refusal` if nothing was sent: a recipient is not allowed, the rate is exceeded, or a file cannot be
+ * stored. Removes the stored files if no message can have arrived.
  */
 export async function sendMessages(
-  deps: SendServices,
-  sender: ApiClient,
-  dispatch: SendRequest,
+  services: MessageServices,
+  client: ApiClient,
+  request: SendRequest,
 ): Promise<MessageResult[]> {
-  const { message, files } = dispatch;
-  const recipients = parseRecipients(sender, dispatch.to, message.type);
-  for (const to of recipients) checkRecipientAllowed(sender, to);
+  const { message, files } = request;
+  const recipients = parseRecipients(client, request.to, message.type);
+  for (const to of recipients) checkRecipientAllowed(client, to);
   const hasText = message.body !== undefined && message.body !== '';
   if (!hasText && files.length === 0) throw new Refusal('body_missing');
-  await chargeMessages(deps, sender, recipients.length * (files.length + (hasText ? 1 : 0)));
-  const linkBase = files.length === 0 ? '' : (deps.messageRules().downloadUrl ?? dispatch.linkBase());
-  const stored = await storeAttachments(deps, sender.jid, files, linkBase);
-  const letters = lettersOf(
+  await chargeMessages(services, client, recipients.length * (files.length + (hasText ? 1 : 0)));
+  const linkBase = files.length === 0 ? '' : (services.messageRules().downloadUrl ?? request.linkBase());
+  const stored = await storeAttachments(services, client.jid, files, linkBase);
+  const messages = splitMessage(
     message,
     hasText,
     stored.map(({ file }) => file),
   );
-  const posted = await Promise.all(recipients.map((to) => post(deps, sender, to, letters, dispatch)));
-  const all = posted.flat();
-  if (!all.some(mayHaveArrived))
+  const perRecipient = await Promise.all(
+    recipients.map((to) => sendToRecipient(services, client, to, messages, request)),
+  );
+  const results = perRecipient.flat();
+  if (!results.some(mayHaveArrived)) {
     await discardAttachments(
-      deps,
+      services,
       stored.map(({ id }) => id),
     );
-  return all;
+  }
+  return results;
 }
 
-/** Only what surely did not arrive may be sent again. */
+/** Returns false only if the message certainly did not arrive. Such a message can be sent again. */
 export function mayHaveArrived({ state, refusal }: MessageResult): boolean {
-  return state !== 'failed' || refusal === undefined || UNSURE.includes(refusal.code);
+  return state !== 'failed' || refusal === undefined || UNCERTAIN.includes(refusal.code);
 }
 
+/** Refusals after which the stanza was certainly not written to the stream. */
 const UNSENT: readonly ErrorCode[] = ['unavailable', 'busy'];
-const UNSURE: readonly ErrorCode[] = ['no_answer', 'internal'];
+const UNCERTAIN: readonly ErrorCode[] = ['no_answer', 'internal'];
 
-function lettersOf(
-  letter: SendRequest['message'],
+/** One message for the text and one for each file. The first of them carries the subject. */
+function splitMessage(
+  message: SendRequest['message'],
   hasText: boolean,
-  links: readonly OutgoingMessage['file'][],
+  files: readonly OutgoingMessage['file'][],
 ): OutgoingMessage[] {
-  const { subject, html: _, body: __, ...shared } = letter;
-  const notes = links.map((link, place) =>
-    place === 0 && !hasText ? { subject, ...shared, link } : { ...shared, link },
+  const { subject, html: _, body: __, ...shared } = message;
+  const fileMessages = files.map((file, index) =>
+    index === 0 && !hasText ? { subject, ...shared, file } : { ...shared, file },
   );
-  return hasText ? [letter, ...notes] : notes;
+  return hasText ? [message, ...fileMessages] : fileMessages;
 }
 
-/** All messages to one recipient, given to the stream at once so that they stay together and in order. */
-async function post(
-  deps: SendServices,
-  sender: ApiClient,
+/** Writes all messages of a recipient to the stream at once, so that they stay together and in order. */
+async function sendToRecipient(
+  services: MessageServices,
+  { jid, sender, token }: ApiClient,
   to: string,
-  letters: readonly OutgoingMessage[],
-  dispatch: SendRequest,
+  messages: readonly OutgoingMessage[],
+  request: SendRequest,
 ): Promise<MessageResult[]> {
-  const queues = sender.token?.queue === true;
-  const mustWait = queues && (await deps.outbox.hasPending(sender.jid, to));
+  const { outbox, messageRules } = services;
+  const canQueue = token?.queue === true;
+  const mustQueue = canQueue && (await outbox.hasPending(jid, to));
+  const { room, bounceWait = messageRules().bounceWait } = request;
   return Promise.all(
-    letters.map(async (letter) => {
+    messages.map(async (message) => {
       const id = randomId();
-      const message = () => buildMessage(letter, to, id);
-      const { room } = dispatch;
-      const wait = () => deps.outbox.add({ from: sender.jid, to, message: message(), room });
-      const bounceWait = dispatch.bounceWait ?? deps.messageRules().bounceWait;
-      const deliver = () => sender.sender.deliver(message(), { bounceWait, room });
-      const outcome = await (mustWait ? enqueue(wait) : attempt(deliver, queues ? wait : undefined));
-      const posted: MessageResult = { to, id, ...toldOf(deps, outcome), fileUrl: letter.file?.url };
-      note(deps, sender, posted, letter);
-      return posted;
+      const stanza = () => buildMessage(message, to, id);
+      const addToOutbox = () => outbox.add({ from: jid, to, message: stanza(), room });
+      const deliver = () => sender.deliver(stanza(), { bounceWait, room });
+      const outcome = await (mustQueue
+        ? enqueue(addToOutbox)
+        : attemptDelivery(deliver, canQueue ? addToOutbox : undefined));
+      const result: MessageResult = { to, id, ...toState(services, outcome), fileUrl: message.file?.url };
+      recordResult(services, jid, result, message);
+      return result;
     }),
   );
 }
 
 type Outcome = 'sent' | 'queued' | { readonly failure: unknown };
 
-async function enqueue(wait: () => Promise<void>): Promise<Outcome> {
-  return wait().then(
+async function enqueue(addToOutbox: () => Promise<void>): Promise<Outcome> {
+  return addToOutbox().then(
     () => 'queued',
     (failure: unknown) => ({ failure }),
   );
 }
 
-/** Where the stream is down, or its server far behind, and the sender's messages may wait, it waits. */
-async function attempt(
+/** Queues the message if it was not written: the stream is down, or the server is far behind. */
+async function attemptDelivery(
   deliver: () => Promise<void>,
-  wait: (() => Promise<void>) | undefined,
+  addToOutbox: (() => Promise<void>) | undefined,
 ): Promise<Outcome> {
   try {
     await deliver();
     return 'sent';
   } catch (failure) {
     const isUnsent = failure instanceof Refusal && UNSENT.includes(failure.code);
-    return isUnsent && wait ? enqueue(wait) : { failure };
+    return isUnsent && addToOutbox ? enqueue(addToOutbox) : { failure };
   }
 }
 
-function toldOf(deps: SendServices, outcome: Outcome): Pick<MessageResult, 'state' | 'refusal'> {
+function toState(
+  { log }: Pick<MessageServices, 'log'>,
+  outcome: Outcome,
+): Pick<MessageResult, 'state' | 'refusal'> {
   if (typeof outcome === 'string') return { state: outcome };
   const { failure } = outcome;
   if (failure instanceof Refusal) return { state: 'failed', refusal: failure };
-  deps.log.error({ err: failure }, 'internal error');
+  log.error({ err: failure }, 'Sending a message failed with an internal error');
   return { state: 'failed', refusal: new Refusal('internal', { cause: failure }) };
 }
 
-/** Who wrote to whom and whether it came through; never what. */
-function note(
-  deps: SendServices,
-  sender: ApiClient,
+/** Logs sender, recipient and result of a message, never its content. */
+function recordResult(
+  { log, metrics }: Pick<MessageServices, 'log' | 'metrics'>,
+  from: string,
   { to, id, state, refusal }: MessageResult,
-  { type, file: link }: OutgoingMessage,
+  { type, file }: OutgoingMessage,
 ): void {
-  deps.metrics.messagePosted(type, refusal?.code ?? (state === 'queued' ? 'queued' : 'sent'));
-  const facts = { from: sender.jid, to, id, type, file: link !== undefined };
-  if (refusal)
-    deps.log.info({ ...facts, code: refusal.code, condition: refusal.condition }, 'message not sent');
-  else deps.log.info(facts, `message ${state}`);
+  metrics.messagePosted(type, refusal?.code ?? (state === 'queued' ? 'queued' : 'sent'));
+  const fields = { from, to, id, type, file: file !== undefined };
+  if (refusal) log.info({ ...fields, code: refusal.code, condition: refusal.condition }, 'message not sent');
+  else log.info(fields, `message ${state}`);
 }

@@ -17,7 +17,7 @@ import { createRouter } from '../http/listener/router.ts';
 import { externalEndpoint } from '../http/signed-links/external-endpoint.ts';
 import { fileShareEndpoint } from '../http/signed-links/file-share-endpoint.ts';
 import { slotApiEndpoint } from '../http/slots/slot-api.ts';
-import type { SendServices } from '../messages/send-messages.ts';
+import type { MessageServices } from '../messages/message-services.ts';
 import { addGauges } from '../metrics/gauges.ts';
 import { createOldLinks } from '../uploads/old-links.ts';
 import type { UploadServices } from '../uploads/services.ts';
@@ -30,7 +30,7 @@ export interface HttpServices {
   readonly settings: () => RuntimeSettings;
   readonly readiness: () => Promise<Readiness>;
   /** Undefined where the config has no `messages`. */
-  readonly messageServices: SendServices | undefined;
+  readonly messageServices: MessageServices | undefined;
   /** Of a process that is one of several workers. */
   readonly workerClient?: WorkerClient | undefined;
 }

@@ -1,7 +1,7 @@
 import type { JsonValue } from '../base/json.ts';
 import type { LeaderTasks } from '../cluster/leadership.ts';
 import type { Relay } from '../cluster/relay.ts';
-import type { SendServices } from '../messages/send-messages.ts';
+import type { MessageServices } from '../messages/message-services.ts';
 import { type SweepSchedule, startSweepSchedule } from '../uploads/housekeeping.ts';
 import type { ComponentSenders } from '../xmpp/component/component-senders.ts';
 import { type Components, startComponents } from '../xmpp/component/components.ts';
@@ -20,7 +20,7 @@ export function createLeaderTasks(
   relay: Relay,
   sweeping: Sweeper,
   voices: Pick<Messaging, 'componentSenders' | 'senders' | 'setLeading'> | undefined,
-  posting: Pick<SendServices, 'outbox'> | undefined,
+  posting: Pick<MessageServices, 'outbox'> | undefined,
 ): LeaderTasks {
   const { services, config, settings } = house;
   let sweeps: SweepSchedule | undefined;
@@ -62,7 +62,10 @@ export function createLeaderTasks(
 }
 
 /** What waited goes out as soon as a stream is up. */
-function wakingSpeech(speech: ComponentSenders, { outbox }: Pick<SendServices, 'outbox'>): ComponentSenders {
+function wakingSpeech(
+  speech: ComponentSenders,
+  { outbox }: Pick<MessageServices, 'outbox'>,
+): ComponentSenders {
   return {
     ...speech,
     attachStream(component, connection) {

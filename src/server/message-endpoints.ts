@@ -8,15 +8,15 @@ import { webhookEndpoint } from '../http/webhooks/webhook-endpoint.ts';
 import { compileHooks } from '../messages/hooks/handle-hook.ts';
 import { createImageFetcher } from '../messages/hooks/image-fetcher.ts';
 import { createPartialDeliveries } from '../messages/hooks/partial-deliveries.ts';
+import type { MessageServices } from '../messages/message-services.ts';
 import { createRoomNicks } from '../messages/rest/room-nicks.ts';
-import type { SendServices } from '../messages/send-messages.ts';
 import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
 import type { Runtime } from './runtime.ts';
 
 /** `/msg/`, `hooks/` below it, and `/rest`, where the config has `messages`; a reload may bring the first hook. */
 export function createMessageEndpoints(
   { messages }: Config,
-  posting: SendServices | undefined,
+  posting: MessageServices | undefined,
   current: Runtime['settings'],
   trustedProxies: () => AddressMatcher,
 ): FastifyPluginAsync[] {

@@ -1,5 +1,5 @@
 import type { Config } from '../config/load.ts';
-import type { MessageRules } from '../messages/message-services.ts';
+import type { MessageRules } from '../messages/message-rules.ts';
 
 /** The rules of messages, out of the config. */
 export function toMessageRules(config: Config, messages: NonNullable<Config['messages']>): MessageRules {

@@ -1,16 +1,16 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../base/errors.ts';
 
-/** The namespaces that a stanza's own element may have (RFC 6120 §4.8, XEP-0114 §3); on any stream it is left out. */
+/** Namespaces of the stanza element itself (RFC 6120 §4.8, XEP-0114 §3). They are implied by the stream. */
 const STANZA_NAMESPACES = ['jabber:client', 'jabber:component:accept', 'jabber:server'];
 const XML_PREFIX = 'xml:';
-/** XML Namespaces §3: nothing may be bound to these two, and a reader ends the stream over it. */
+/** Namespaces that no prefix may be bound to (XML Namespaces §3). A peer would end the stream. */
 const RESERVED = ['http://www.w3.org/XML/1998/namespace', 'http://www.w3.org/2000/xmlns/'];
 
-/** Deeper than any stanza that means something; what walks over a stanza is recursive. */
+/** Deeper than any useful stanza. The limit protects recursive functions from a stack overflow. */
 export const MAX_STANZA_DEPTH = 64;
 
-/** More than `MAX_DEPTH` elements within each other. */
+/** The stanza is nested deeper than `MAX_STANZA_DEPTH`. */
 export class StanzaTooDeepError extends Refusal {
   constructor() {
     super('bad_request', { text: `Elements are nested more than ${MAX_STANZA_DEPTH} deep.` });
@@ -18,20 +18,20 @@ export class StanzaTooDeepError extends Refusal {
 }
 
 /**
- * A copy that means the same wherever it is put into a stream: no element has a prefix, `xmlns` stands where the
- * namespace changes, and an attribute with a prefix brings its declaration along. A stanza's own namespace is left
+ * Returns a copy that has the same meaning on every stream: no element has a prefix, `xmlns` is set where the namespace
+ * changes, and each attribute with a prefix comes with its declaration. The namespace of the stanza itself is left
  * out. Throws `StanzaTooDeepError`.
  */
 export function toCanonical(element: Element): Element {
   return copy(element, stanzaNamespace(element), 1);
 }
 
-/** The same for what stands inside an element of this namespace. */
+/** Like `toCanonical`, for an element inside a parent of this namespace. */
 export function toCanonicalWithin(element: Element, namespace: string): Element {
   return copy(element, namespace, 1);
 }
 
-/** A stanza's namespace in one name, so that it is the same on every stream. */
+/** Returns undefined for all namespaces of stanzas, so that the result does not depend on the stream. */
 export function normalizedNamespace(element: Element): string | undefined {
   const namespace = element.getNS();
   return namespace === undefined || STANZA_NAMESPACES.includes(namespace) ? undefined : namespace;
@@ -42,11 +42,11 @@ function stanzaNamespace(element: Element): string | undefined {
   return normalizedNamespace(element) === undefined ? namespace : undefined;
 }
 
-function copy(element: Element, around: string | undefined, depth: number): Element {
+function copy(element: Element, parentNamespace: string | undefined, depth: number): Element {
   if (depth > MAX_STANZA_DEPTH) throw new StanzaTooDeepError();
   const namespace = element.getNS();
-  const changed = namespace !== around && namespace !== undefined && !RESERVED.includes(namespace);
-  const result = xml(element.getName(), changed ? { xmlns: namespace } : {});
+  const isChanged = namespace !== parentNamespace && namespace !== undefined && !RESERVED.includes(namespace);
+  const result = xml(element.getName(), isChanged ? { xmlns: namespace } : {});
   copyAttributes(element, result);
   for (const child of element.children) {
     result.append(typeof child === 'string' ? child : copy(child, namespace, depth + 1));
@@ -64,9 +64,9 @@ function copyAttributes(from: Element, to: Element): void {
       continue;
     }
     const prefix = name.slice(0, colon);
-    const namespace = boundTo(from, prefix);
+    const namespace = resolvePrefix(from, prefix);
     const expanded = `${namespace} ${name.slice(colon + 1)}`;
-    // Two prefixes for one namespace would make of two attributes the same one twice.
+    // Two prefixes of one namespace would otherwise give the same attribute twice.
     if (namespace === undefined || namespace === '' || seen.has(expanded)) continue;
     if (RESERVED.includes(namespace)) continue;
     seen.add(expanded);
@@ -75,9 +75,9 @@ function copyAttributes(from: Element, to: Element): void {
   }
 }
 
-function boundTo(element: Element, prefix: string): string | undefined {
-  for (let at: Element | null = element; at !== null; at = at.parent) {
-    const namespace = at.attrs[`xmlns:${prefix}`];
+function resolvePrefix(element: Element, prefix: string): string | undefined {
+  for (let current: Element | null = element; current !== null; current = current.parent) {
+    const namespace = current.attrs[`xmlns:${prefix}`];
     if (namespace !== undefined) return namespace;
   }
   return undefined;

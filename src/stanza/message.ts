@@ -6,31 +6,31 @@ import { NotWellFormedError, parseElement } from './parse.ts';
 export const MESSAGE_TYPES = ['chat', 'normal', 'headline', 'groupchat'] as const;
 export type MessageType = (typeof MESSAGE_TYPES)[number];
 
-/** What is written to somebody; the texts are free of what XML forbids. */
+/** A message to one recipient. The texts contain no characters that XML forbids. */
 export interface OutgoingMessage {
   readonly type: MessageType;
   readonly body?: string | undefined;
   readonly subject?: string | undefined;
   readonly thread?: string | undefined;
-  /** RFC 5646 tag of its language. */
+  /** Language tag (RFC 5646). */
   readonly lang?: string | undefined;
-  /** As `parseXhtmlIm` gives it. Left out to rooms: many drop such messages without a word. */
+  /** Result of `parseXhtmlIm`. Omitted in messages to rooms, because many rooms drop them silently. */
   readonly html?: Element | undefined;
   readonly file?: SharedFile | undefined;
 }
 
-/** A stored file, as its recipient sees it. */
+/** A stored file as its recipient sees it. */
 export interface SharedFile {
   readonly url: string;
   readonly name: string;
   readonly type: string;
   /** Bytes. */
   readonly size: number;
-  /** Base64 SHA-256 of its bytes, where it is known. */
+  /** Base64 SHA-256 of the bytes; undefined if unknown. */
   readonly sha256?: string | undefined;
 }
 
-/** One message; its `from` is set by the speaker. Of a letter with a link the body is the link and nothing else. */
+/** Builds the stanza without `from`, which the sender adds. If there is a file, the body is its URL alone. */
 export function buildMessage(letter: OutgoingMessage, to: string, id: string): Element {
   const { type, subject, thread, lang, html, file } = letter;
   const body = file?.url ?? letter.body;
@@ -47,8 +47,8 @@ export function buildMessage(letter: OutgoingMessage, to: string, id: string): E
 }
 
 /**
- * How clients know that the body is a file: XEP-0066 §3, and for those that can more, XEP-0447 with the metadata
- * of XEP-0446; XEP-0428 says that the body only repeats it.
+ * Marks the body as the link of a file: XEP-0066 §3 for all clients, and XEP-0447 with the metadata of XEP-0446 for
+ * newer ones. XEP-0428 marks the body as their fallback.
  */
 function linkElements({ url, name, type, size, sha256 }: SharedFile): Element[] {
   const disposition = /^(?:image|video|audio)\//.test(type) ? 'inline' : 'attachment';
@@ -70,13 +70,16 @@ function linkElements({ url, name, type, size, sha256 }: SharedFile): Element[] 
 
 const XHTML = 'http://www.w3.org/1999/xhtml';
 
-/** XHTML-IM (XEP-0071) out of what stands inside its body; `bad_request` where that is not well-formed. */
+/** Parses the content of an XHTML-IM body (XEP-0071). Refuses with `bad_request` if it is not well-formed. */
 export function parseXhtmlIm(fragment: string): Element {
   try {
     const body = parseElement(`<body xmlns='${XHTML}'>${fragment}</body>`);
     return xml('html', 'http://jabber.org/protocol/xhtml-im', body);
   } catch (error) {
     if (!(error instanceof NotWellFormedError)) throw error;
-    throw new Refusal('bad_request', { text: `The html is not well-formed. ${error.message}`, cause: error });
+    throw new Refusal('bad_request', {
+      text: `The field html is not well-formed. ${error.message}`,
+      cause: error,
+    });
   }
 }

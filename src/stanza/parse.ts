@@ -1,92 +1,106 @@
 import xml, { type Element } from '@xmpp/xml';
+import { Refusal } from '../base/errors.ts';
 import { MAX_STANZA_DEPTH, toCanonical } from './canonical.ts';
 import { FORBIDDEN_XML_CHARACTER } from './xml-text.ts';
 
-/** Text that is no XML, or not the one element that was asked for; the message says where it goes wrong. */
+/** The text is not exactly one well-formed XML element. The message says what is wrong. */
 export class NotWellFormedError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
-    this.name = 'NotWellFormed';
+    this.name = 'NotWellFormedError';
   }
 }
 
 const NAME = /^(?:([\p{L}_][\p{L}\p{N}\p{M}_.-]*):)?[\p{L}_][\p{L}\p{N}\p{M}_.-]*$/u;
 
 /**
- * Reads one element out of text that strangers wrote, as RFC 6120 §11.1 has XML: no processing instructions, no
- * comments, no document type, no entities of one's own. What it gives is `canonical`: it can be written into a
- * stream as it is.
+ * Parses one element from untrusted text with the restrictions of RFC 6120 §11.1: no processing instructions, comments,
+ * document type or custom entities. The result is canonical and can be written to a stream unchanged. Throws
+ * `NotWellFormedError`.
  */
 export function parseElement(text: string): Element {
-  const forbidden = /<(?:\?|!(?!\[CDATA\[))/.exec(text);
-  if (forbidden)
-    throw new NotWellFormedError('Comments, processing instructions and DOCTYPE have no place here.');
-  if (FORBIDDEN_XML_CHARACTER.test(text))
-    throw new NotWellFormedError('There is a character that XML does not allow.');
-  const element = read(text.trim());
+  if (/<(?:\?|!(?!\[CDATA\[))/.test(text)) {
+    throw new NotWellFormedError('Comments, processing instructions and DOCTYPE are not allowed.');
+  }
+  if (FORBIDDEN_XML_CHARACTER.test(text)) {
+    throw new NotWellFormedError('The text contains a character that XML does not allow.');
+  }
+  const element = parse(text.trim());
   checkNames(element);
   return toCanonical(element);
 }
 
-/**
- * Where no quote or tag follows, the reader looks for one from every character anew, which takes it seconds. With
- * these at the end it always finds one, and what is left of them tells that nothing else stood there.
- */
-const STOP = `"'`;
+/** Parses a body of `application/xmpp+xml`. Does not check which element it is. Refuses with `bad_request`. */
+export function parseStanza(text: string): Element {
+  try {
+    return parseElement(text);
+  } catch (error) {
+    if (!(error instanceof NotWellFormedError)) throw error;
+    throw new Refusal('bad_request', { text: `Invalid stanza: ${error.message}`, cause: error });
+  }
+}
 
-function read(text: string): Element {
+/**
+ * The parser searches for the next quote or tag from every character, which takes seconds in a text without one. This
+ * suffix ends each search. If it is the last child of the root afterwards, nothing else followed the element.
+ */
+const SUFFIX = `"'`;
+
+function parse(text: string): Element {
   const parser = new xml.Parser();
   let root: Element | undefined;
-  let ended = false;
-  const refuseMore = () => {
-    if (ended) throw new NotWellFormedError('There is something behind the end of the element.');
+  let isEnded = false;
+  const refuseTrailing = () => {
+    if (isEnded) throw new NotWellFormedError('There is content after the end of the element.');
   };
   parser.on('start', (element: Element) => {
     root = element;
   });
   parser.on('element', (element: Element) => {
-    refuseMore();
+    refuseTrailing();
     root?.append(element);
   });
   parser.on('end', () => {
-    refuseMore();
-    ended = true;
+    refuseTrailing();
+    isEnded = true;
   });
   parser.on('error', (error: Error) => {
     throw new NotWellFormedError(error.message, error);
   });
   try {
-    parser.write(`${text}${STOP}<`);
+    parser.write(`${text}${SUFFIX}<`);
   } catch (error) {
     if (error instanceof NotWellFormedError) throw error;
-    throw new NotWellFormedError(error instanceof Error ? error.message : 'That is no XML.', error);
+    throw new NotWellFormedError(error instanceof Error ? error.message : 'This is not XML.', error);
   }
-  if (!ended || root?.children.pop() !== STOP || !text.startsWith('<')) {
-    throw new NotWellFormedError('An element is not closed, or there is none.');
+  if (!isEnded || root?.children.pop() !== SUFFIX || !text.startsWith('<')) {
+    throw new NotWellFormedError('An element is not closed, or there is no element.');
   }
   return root;
 }
 
-/** The reader takes names that no other reader would; one of them on a stream ends it. */
+/** Rejects names that this parser accepts but others do not. One of them on a stream ends the stream. */
 function checkNames(root: Element): void {
-  const waiting: [Element, ReadonlySet<string>, number][] = [[root, new Set(['xml']), 1]];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const [element, above, depth] = next;
-    if (depth > MAX_STANZA_DEPTH)
+  const pending: [Element, ReadonlySet<string>, number][] = [[root, new Set(['xml']), 1]];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const [element, inherited, depth] = next;
+    if (depth > MAX_STANZA_DEPTH) {
       throw new NotWellFormedError(`Elements are nested more than ${MAX_STANZA_DEPTH} deep.`);
+    }
     const declared = Object.keys(element.attrs).filter((name) => name.startsWith('xmlns:'));
-    const known =
-      declared.length === 0 ? above : new Set([...above, ...declared.map((name) => name.slice(6))]);
-    for (const name of [element.name, ...Object.keys(element.attrs)]) checkName(name, known);
-    for (const child of element.getChildElements()) waiting.push([child, known, depth + 1]);
+    const prefixes =
+      declared.length === 0 ? inherited : new Set([...inherited, ...declared.map((name) => name.slice(6))]);
+    for (const name of [element.name, ...Object.keys(element.attrs)]) checkName(name, prefixes);
+    for (const child of element.getChildElements()) pending.push([child, prefixes, depth + 1]);
   }
 }
 
-function checkName(name: string, known: ReadonlySet<string>): void {
+function checkName(name: string, prefixes: ReadonlySet<string>): void {
   const match = NAME.exec(name);
-  if (!match) throw new NotWellFormedError(`"${name.slice(0, 40)}" is no name of an element or attribute.`);
+  const shown = name.slice(0, 40);
+  if (!match) throw new NotWellFormedError(`"${shown}" is not a valid name of an element or attribute.`);
   const prefix = match[1];
-  if (prefix !== undefined && prefix !== 'xmlns' && !known.has(prefix)) {
-    throw new NotWellFormedError(`The prefix of ${name.slice(0, 40)} is not declared.`);
+  if (prefix !== undefined && prefix !== 'xmlns' && !prefixes.has(prefix)) {
+    throw new NotWellFormedError(`The namespace prefix of ${shown} is not declared.`);
   }
 }

@@ -1,8 +1,8 @@
-/** What XML 1.0 §2.2 does not allow, lone halves of surrogate pairs included: one of them on a stream ends it. */
+/** Characters that XML 1.0 §2.2 forbids, including unpaired surrogates. One of them on a stream ends the stream. */
 export const FORBIDDEN_XML_CHARACTER = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/u;
-const EACH = new RegExp(FORBIDDEN_XML_CHARACTER.source, 'gu');
+const EACH_FORBIDDEN = new RegExp(FORBIDDEN_XML_CHARACTER.source, 'gu');
 
-/** A text as XML can carry it: forbidden characters become U+FFFD, so that one sees that something was there. */
+/** Returns the text as XML can carry it: line ends become LF, forbidden characters U+FFFD. */
 export function toXmlText(text: string): string {
-  return text.replace(/\r\n?/g, '\n').replace(EACH, '\u{fffd}');
+  return text.replace(/\r\n?/g, '\n').replace(EACH_FORBIDDEN, '\u{fffd}');
 }

@@ -11,7 +11,7 @@ import type {
   MessageSender,
   MessageSenders,
 } from '../../src/messages/delivery/message-sender.ts';
-import type { MessageRules, TokenRule } from '../../src/messages/message-services.ts';
+import type { MessageRules, TokenRule } from '../../src/messages/message-rules.ts';
 import { createOutbox } from '../../src/messages/queue/outbox.ts';
 import type { HttpResponse, TestRequest } from './http.ts';
 import { serveEndpoints } from './serve-endpoints.ts';

@@ -10,7 +10,7 @@ import type {
   MessageSender,
   MessageSenders,
 } from '../../src/messages/delivery/message-sender.ts';
-import type { MessageRules, TokenRule } from '../../src/messages/message-services.ts';
+import type { MessageRules, TokenRule } from '../../src/messages/message-rules.ts';
 import { createRoomNicks } from '../../src/messages/rest/room-nicks.ts';
 import { createLoginThrottle } from '../../src/xmpp/client/login-throttle.ts';
 import { createGrantingServices, uploadRules } from './granting-services.ts';

@@ -3,7 +3,8 @@ import { Refusal } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/ids.ts';
 import { type ApiClient, authenticateClient, hashToken } from '../../messages/authenticate.ts';
 import { runIdempotent } from '../../messages/idempotency.ts';
-import { type SendRequest, type SendServices, sendMessages } from '../../messages/send-messages.ts';
+import type { MessageServices } from '../../messages/message-services.ts';
+import { type SendRequest, sendMessages } from '../../messages/send-messages.ts';
 import { uploadBoundsFor } from '../../uploads/size-limits.ts';
 import { requireCredentials } from '../common/authorization.ts';
 import { type AddressMatcher, type ClientInfo, getClientInfo } from '../common/client-info.ts';
@@ -31,9 +32,9 @@ export interface MessageEndpointSettings {
   readonly idleTimeoutMs: number;
 }
 
-export interface MessageEndpointServices extends SendServices {
+export type MessageEndpointServices = MessageServices & {
   readonly settings: () => MessageEndpointSettings;
-}
+};
 
 const ALLOW = 'OPTIONS, POST';
 

@@ -17,10 +17,10 @@ import { restErrorResponse } from './rest-errors.ts';
 import { parseIqQuery, parseStanzaRequest, STANZA_REQUEST_TYPES } from './stanza-request.ts';
 import { chooseStanzaMediaType, formatStanzas } from './stanza-response.ts';
 
-export interface RestEndpointServices extends RestServices {
+export type RestEndpointServices = RestServices & {
   /** `trusted_proxies`. */
   readonly trustedProxies: () => AddressMatcher;
-}
+};
 
 const METHODS = ['GET', 'POST', 'OPTIONS'];
 const ALLOW = METHODS.join(', ');

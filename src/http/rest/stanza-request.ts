@@ -3,7 +3,7 @@ import { Refusal } from '../../base/errors.ts';
 import type { JsonObject, JsonValue } from '../../base/json.ts';
 import { stanzaFromJson } from '../../stanza/json/mapping.ts';
 import { parseUrlencodedForm } from '../../stanza/json/urlencoded-form.ts';
-import { parseStanza } from '../../stanza/parse-stanza.ts';
+import { parseStanza } from '../../stanza/parse.ts';
 import { decodeUtf8, parseJsonText } from '../common/decode-body.ts';
 
 /** What a request says, read from its path or its body. */

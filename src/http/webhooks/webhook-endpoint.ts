@@ -29,10 +29,10 @@ import {
 } from '../messages/message-response.ts';
 import { parseWebhookBody } from './webhook-body.ts';
 
-export interface WebhookEndpointServices extends HookServices {
+export type WebhookEndpointServices = HookServices & {
   readonly settings: () => MessageEndpointSettings;
   readonly hooks: () => HookRegistry;
-}
+};
 
 /** Programs post with one of these; Grafana lets its user choose. */
 const METHODS = ['POST', 'PUT'];

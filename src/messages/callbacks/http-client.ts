@@ -1,7 +1,7 @@
-/** A request to somebody else's HTTP server. */
+/** A request to an HTTP server that the admin configured. */
 export interface HttpClientRequest {
   readonly method: 'POST' | 'OPTIONS';
-  /** May hold a user and a password. */
+  /** May contain a user name and a password. */
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | undefined;
@@ -10,20 +10,20 @@ export interface HttpClientRequest {
 export interface HttpClientResponse {
   readonly status: number;
   header(name: string): string | null;
-  /** Null where it is longer than allowed, or no UTF-8. */
+  /** Null if the body is longer than allowed or not UTF-8. */
   readonly body: string | null;
 }
 
-/** Resolves with whatever was answered, redirects included; rejects where no whole answer came. */
+/** Resolves with every response, redirects included. Rejects if no complete response arrives. */
 export type HttpClient = (
   request: HttpClientRequest,
   limits: { readonly maxBytes: number; readonly signal: AbortSignal },
 ) => Promise<HttpClientResponse>;
 
-/** Connections are kept open for the next call. */
+/** Reuses connections. Does not follow redirects. */
 export const httpClient: HttpClient = async ({ method, url, headers, body }, { maxBytes, signal }) => {
-  const { plain, authorization } = withoutUser(url);
-  const response = await fetch(plain, {
+  const { target, authorization } = splitCredentials(url);
+  const response = await fetch(target, {
     method,
     headers: { ...headers, ...authorization },
     redirect: 'manual',
@@ -34,15 +34,15 @@ export const httpClient: HttpClient = async ({ method, url, headers, body }, { m
   return { status: response.status, header: (name) => response.headers.get(name), body: text };
 };
 
-/** `fetch` refuses URLs with a user in them. */
-function withoutUser(url: URL): { plain: URL; authorization: Record<string, string> } {
+/** `fetch` rejects URLs that contain credentials, so they become a header. */
+function splitCredentials(url: URL): { target: URL; authorization: Record<string, string> } {
   const { username, password } = url;
-  if (username === '' && password === '') return { plain: url, authorization: {} };
-  const plain = new URL(url);
-  plain.username = '';
-  plain.password = '';
-  const both = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
-  return { plain, authorization: { Authorization: `Basic ${Buffer.from(both).toString('base64')}` } };
+  if (username === '' && password === '') return { target: url, authorization: {} };
+  const target = new URL(url);
+  target.username = '';
+  target.password = '';
+  const credentials = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { target, authorization: { Authorization: `Basic ${Buffer.from(credentials).toString('base64')}` } };
 }
 
 async function readBounded(response: Response, maxBytes: number): Promise<string | null> {
@@ -50,7 +50,7 @@ async function readBounded(response: Response, maxBytes: number): Promise<string
   let size = 0;
   for await (const chunk of response.body ?? []) {
     size += chunk.length;
-    // Leaving the loop ends the connection.
+    // Leaving the loop closes the connection.
     if (size > maxBytes) return null;
     chunks.push(chunk);
   }
@@ -61,11 +61,11 @@ async function readBounded(response: Response, maxBytes: number): Promise<string
   }
 }
 
-/** Why a call came to nothing, in one word and without its URL, which may hold secrets. */
+/** Returns the reason of a failed call as one word, for the log. Omits the URL, because it may contain secrets. */
 export function networkErrorReason(error: unknown): string {
-  for (let at = error; at instanceof Error; at = at.cause) {
-    if ('code' in at && typeof at.code === 'string') return at.code;
-    if (at.cause === undefined) return at.name;
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if ('code' in current && typeof current.code === 'string') return current.code;
+    if (current.cause === undefined) return current.name;
   }
   return 'failed';
 }

@@ -2,27 +2,27 @@ import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
 import { parseBareJid } from '../../base/jid.ts';
+import { createErrorElement } from '../../stanza/error-reply.ts';
 import { stanzaFromJson } from '../../stanza/json/mapping.ts';
-import { parseStanza } from '../../stanza/parse-stanza.ts';
+import { parseStanza } from '../../stanza/parse.ts';
 import { toXmlText } from '../../stanza/xml-text.ts';
 import type { HttpClientResponse } from './http-client.ts';
 
-const STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 /** XEP-0184. */
 const RECEIPTS = 'urn:xmpp:receipts';
 
-/** What an answer means for the stanza that it answers. */
+/** The meaning of an HTTP response for the stanza that was posted. */
 export interface CallbackResult {
-  /** May it be tried again? `reply` is then for the case that it is not. */
+  /** True if the stanza may be posted again. `reply` is then sent only if it is not. */
   readonly mayRetry: boolean;
-  /** The receiver's own wish, milliseconds since 1970. */
+  /** The receiver's `Retry-After`, in milliseconds since 1970. */
   readonly retryAt?: number | undefined;
-  /** What goes back; undefined = nothing. */
+  /** The stanza that is sent back; undefined for none. */
   readonly reply: Element | undefined;
 }
 
-/** Conditions and types by status: XEP-0086 with what RFC 6120 §8.3.3 has made of it since. */
-const errors: Readonly<Record<number, readonly [type: string, condition: string]>> = {
+/** Error type and condition by HTTP status, from XEP-0086 with the updates of RFC 6120 §8.3.3. */
+const ERRORS: Readonly<Record<number, readonly [type: string, condition: string]>> = {
   400: ['modify', 'bad-request'],
   401: ['auth', 'not-authorized'],
   402: ['auth', 'not-authorized'],
@@ -42,90 +42,94 @@ const errors: Readonly<Record<number, readonly [type: string, condition: string]
   504: ['wait', 'remote-server-timeout'],
 };
 
-/** Another time may do better: every fault of the receiver but "I never will". */
-const AGAIN = new Set([408, 425, 429]);
-const NEVER = new Set([501, 505]);
-const isAgain = (status: number) => AGAIN.has(status) || (status >= 500 && !NEVER.has(status));
+/** A later attempt may succeed: all server errors but "not implemented" and "HTTP version not supported". */
+const RETRIED = new Set([408, 425, 429]);
+const NOT_RETRIED = new Set([501, 505]);
+const isRetried = (status: number) => RETRIED.has(status) || (status >= 500 && !NOT_RETRIED.has(status));
 
-const LONGEST_TEXT = 500;
+const MAX_TEXT_LENGTH = 500;
 
-/** What goes back to the sender of `stanza`, and whether to ask again first. */
-export function interpretResponse(stanza: Element, answer: HttpClientResponse, now: number): CallbackResult {
-  const { status } = answer;
+/** Returns the reply to the sender of `stanza`, and whether to post the stanza again first. */
+export function interpretResponse(
+  stanza: Element,
+  response: HttpClientResponse,
+  now: number,
+): CallbackResult {
+  const { status } = response;
   if (status === 202 || status === 204) return final(acknowledgement(stanza));
-  const reply = replyIn(stanza, answer);
-  if (reply !== undefined) return final(mayAnswer(stanza) ? reply : undefined);
+  const reply = replyFromBody(stanza, response);
+  if (reply !== undefined) return final(mayReply(stanza) ? reply : undefined);
   if (status >= 200 && status < 300) return final(acknowledgement(stanza));
-  const error = errorReply(stanza, errorOf(status), textOf(answer));
-  if (!isAgain(status)) return final(error);
-  return { mayRetry: true, retryAt: retryAfter(answer, now), reply: error };
+  const error = createErrorReply(stanza, errorForStatus(status), errorText(response));
+  if (!isRetried(status)) return final(error);
+  return { mayRetry: true, retryAt: parseRetryAfter(response, now), reply: error };
 }
 
-/** No answer came. */
+/** The result if no response arrived. */
 export function unreachableResult(stanza: Element): CallbackResult {
-  const reply = errorReply(stanza, ['wait', 'recipient-unavailable'], 'Nobody takes it there now.');
-  return { mayRetry: true, reply };
+  const text = 'The service behind this address is not reachable now.';
+  return { mayRetry: true, reply: createErrorReply(stanza, ['wait', 'recipient-unavailable'], text) };
 }
 
 const final = (reply: Element | undefined): CallbackResult => ({ mayRetry: false, reply });
 
-/** Answers and errors are never answered (RFC 6120 §8.3.1). */
-const mayAnswer = ({ attrs: { type } }: Element) => type !== 'error' && type !== 'result';
+/** Results and errors are never answered (RFC 6120 §8.3.1). */
+const mayReply = ({ attrs: { type } }: Element) => type !== 'error' && type !== 'result';
 
-/** Rooms drop members who answer with errors, and nobody waits for those of headlines (RFC 6121 §8.5.2.1.1). */
-const UNCOMPLAINED = new Set(['message groupchat', 'message headline', 'presence unavailable']);
-const mayComplain = (stanza: Element) =>
-  mayAnswer(stanza) && !UNCOMPLAINED.has(`${stanza.name} ${stanza.attrs.type}`);
+/** Rooms remove occupants that answer with errors, and errors to headlines are discarded (RFC 6121 §8.5.2.1.1). */
+const WITHOUT_ERRORS = new Set(['message groupchat', 'message headline', 'presence unavailable']);
+const mayReplyWithError = (stanza: Element) =>
+  mayReply(stanza) && !WITHOUT_ERRORS.has(`${stanza.name} ${stanza.attrs.type}`);
 
-/** Back to the sender, with nothing else of what it sent. */
-const back = ({ attrs: { from, to } }: Element) => ({ from: to, to: from });
+const swapAddresses = ({ attrs: { from, to } }: Element) => ({ from: to, to: from });
 
-/** All is well: an iq always has an answer, and a message the receipt it asked for (XEP-0184 §5.4). */
+/** The reply to a success: an iq result, or the receipt that a message requested (XEP-0184 §5.4). */
 function acknowledgement(stanza: Element): Element | undefined {
   const { id, type } = stanza.attrs;
-  if (!mayAnswer(stanza)) return undefined;
-  if (stanza.name === 'iq') return xml('iq', { ...back(stanza), type: 'result', id });
-  const asks = stanza.getChild('request', RECEIPTS) !== undefined && id !== undefined;
-  if (stanza.name !== 'message' || type === 'groupchat' || !asks) return undefined;
+  if (!mayReply(stanza)) return undefined;
+  if (stanza.name === 'iq') return xml('iq', { ...swapAddresses(stanza), type: 'result', id });
+  const requestsReceipt = stanza.getChild('request', RECEIPTS) !== undefined && id !== undefined;
+  if (stanza.name !== 'message' || type === 'groupchat' || !requestsReceipt) return undefined;
   const received = xml('received', { xmlns: RECEIPTS, id });
-  return xml('message', { ...back(stanza), type, id: randomId() }, received);
+  return xml('message', { ...swapAddresses(stanza), type, id: randomId() }, received);
 }
 
-/** A stanza of the same kind in the answer's body, addressed to the sender. */
-function replyIn(stanza: Element, answer: HttpClientResponse): Element | undefined {
-  const given = bodyOf(stanza, answer);
+/** The stanza in the response body, addressed to the sender. Undefined if there is none of the same kind. */
+function replyFromBody(stanza: Element, response: HttpClientResponse): Element | undefined {
+  const given = parseBody(stanza, response);
   if (given === undefined || given.name !== stanza.name) return undefined;
   const { type, id, 'xml:lang': lang } = given.attrs;
-  const attributes = { ...back(stanza), ...(lang !== undefined && { 'xml:lang': lang }) };
+  const attributes = { ...swapAddresses(stanza), ...(lang !== undefined && { 'xml:lang': lang }) };
   const children = given.children;
   if (type === 'error') {
     return xml(stanza.name, { ...attributes, type, id: stanza.attrs.id }, ...children);
   }
-  if (stanza.name === 'iq')
+  if (stanza.name === 'iq') {
     return xml('iq', { ...attributes, type: 'result', id: stanza.attrs.id }, ...children);
-  // Nothing in it is no message; a presence may be all in its type.
+  }
+  // A message without content is ignored. A presence may consist of its type alone.
   if (stanza.name === 'message' && given.getChildElements().length === 0) return undefined;
   const to = type === 'groupchat' ? parseBareJid(attributes.to ?? '') : attributes.to;
   return xml(stanza.name, { ...attributes, to, type, id: id ?? randomId() }, ...children);
 }
 
-/** Texts and bare JSON count as replies only where all went well: errors have such bodies too, and mean none. */
-function bodyOf(stanza: Element, answer: HttpClientResponse): Element | undefined {
-  const { body, status } = answer;
-  const wentWell = status >= 200 && status < 300;
+/** Plain text and JSON without `kind` are replies only after a success, because error pages have such bodies too. */
+function parseBody(stanza: Element, response: HttpClientResponse): Element | undefined {
+  const { body, status } = response;
+  const isSuccess = status >= 200 && status < 300;
   if (body === null || body.trim() === '') return undefined;
   try {
-    switch (mediaTypeOf(answer)) {
+    switch (mediaType(response)) {
       case 'application/xmpp+xml':
         return parseStanza(body);
       case 'application/json': {
         const object = JSON.parse(body);
-        return wentWell || typeof object?.kind === 'string' ? stanzaFromJson(object) : undefined;
+        return isSuccess || typeof object?.kind === 'string' ? stanzaFromJson(object) : undefined;
       }
       case 'application/x-www-form-urlencoded':
-        return wentWell ? stanzaFromJson(Object.fromEntries(new URLSearchParams(body))) : undefined;
+        return isSuccess ? stanzaFromJson(Object.fromEntries(new URLSearchParams(body))) : undefined;
       case 'text/plain':
-        if (!wentWell || stanza.name !== 'message') return undefined;
+        if (!isSuccess || stanza.name !== 'message') return undefined;
         return xml('message', { type: 'chat' }, xml('body', {}, toXmlText(body)));
       default:
         return undefined;
@@ -136,44 +140,39 @@ function bodyOf(stanza: Element, answer: HttpClientResponse): Element | undefine
   }
 }
 
-const mediaTypeOf = (answer: HttpClientResponse) =>
-  answer.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
+const mediaType = (response: HttpClientResponse) =>
+  response.header('content-type')?.split(';')[0]?.trim().toLowerCase() ?? '';
 
-function errorOf(status: number): readonly [string, string] {
-  const known = errors[status];
+function errorForStatus(status: number): readonly [string, string] {
+  const known = ERRORS[status];
   if (known) return known;
   if (status >= 500) return ['cancel', 'internal-server-error'];
   return status >= 400 ? ['modify', 'bad-request'] : ['cancel', 'undefined-condition'];
 }
 
-/** Pages that proxies make of errors are for nobody's eyes here. */
-function textOf(answer: HttpClientResponse): string {
-  const text = mediaTypeOf(answer) === 'text/plain' ? (answer.body ?? '').trim() : '';
-  const cut = text.slice(0, LONGEST_TEXT).toWellFormed();
-  return cut === '' ? `It was answered ${answer.status} there.` : toXmlText(cut);
+/** Uses plain text only: HTML error pages of proxies are not meant for the sender. */
+function errorText(response: HttpClientResponse): string {
+  const text = mediaType(response) === 'text/plain' ? (response.body ?? '').trim() : '';
+  const cut = text.slice(0, MAX_TEXT_LENGTH).toWellFormed();
+  return cut === '' ? `The service answered with HTTP status ${response.status}.` : toXmlText(cut);
 }
 
-function errorReply(
+function createErrorReply(
   stanza: Element,
   [type, condition]: readonly [string, string],
   text: string,
 ): Element | undefined {
-  if (!mayComplain(stanza)) return undefined;
+  if (!mayReplyWithError(stanza)) return undefined;
   return xml(
     stanza.name,
-    { ...back(stanza), type: 'error', id: stanza.attrs.id },
-    xml(
-      'error',
-      { type },
-      xml(condition, STANZA_ERRORS),
-      xml('text', { xmlns: STANZA_ERRORS, 'xml:lang': 'en' }, text),
-    ),
+    { ...swapAddresses(stanza), type: 'error', id: stanza.attrs.id },
+    createErrorElement(type, condition, text),
   );
 }
 
 /** RFC 9110 §10.2.3: seconds or a date. */
-function retryAfter(answer: HttpClientResponse, now: number): number | undefined {
-  const value = answer.header('retry-after') ?? '';
+function parseRetryAfter(response: HttpClientResponse, now: number): number | undefined {
+  const value = response.header('retry-after') ?? '';
   if (/^\d{1,9}$/.test(value)) return now + Number(value) * 1000;
   const date = Date.parse(value);
   return Number.isNaN(date) ? undefined : date;

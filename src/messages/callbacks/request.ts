@@ -1,28 +1,28 @@
 import { createHmac } from 'node:crypto';
 import type { Element } from '@xmpp/xml';
 import { stanzaToJson } from '../../stanza/json/mapping.ts';
+import type { StanzaKind } from '../../stanza/json/stanza-kind.ts';
 import type { HttpClientRequest } from './http-client.ts';
 
-export type StanzaKind = 'message' | 'presence' | 'iq';
 export type StanzaFormat = 'json' | 'xml';
 
-/** `messages.callback_url` and `messages.callback`, as of the last reload. Times in milliseconds. */
+/** `messages.callback_url` and `messages.callback` of the current config. Times in milliseconds. */
 export interface CallbackRules {
-  /** May hold `{kind}`, `{type}`, `{to}` and `{from}`. */
+  /** May contain the placeholders `{kind}`, `{type}`, `{to}` and `{from}`. */
   readonly url: string;
-  /** Where the receiver does not say what it takes. */
+  /** Used if the receiver does not announce a format. */
   readonly format: StanzaFormat;
-  /** Signs requests; null = they are not signed. */
+  /** Key that signs requests. Null if they are not signed. */
   readonly secret: string | null;
   readonly stanzas: readonly StanzaKind[];
   readonly timeout: number;
   readonly keepTrying: number;
   readonly maxWaiting: number;
-  /** The longest answer that is read, bytes. */
+  /** Maximum size of a response body, in bytes. */
   readonly maxSize: number;
 }
 
-/** What the placeholders of the URL stand for. */
+/** Values of the placeholders in the callback URL. */
 export interface UrlPlaceholders {
   readonly kind: string;
   readonly type: string;
@@ -37,7 +37,7 @@ export const STANZA_MEDIA_TYPES: Readonly<Record<StanzaFormat, string>> = {
 
 const ACCEPT = 'application/xmpp+xml, application/json, application/x-www-form-urlencoded, text/plain';
 
-/** RFC 6121 §5.2.2 and §4.7.1: what a stanza is without a type. */
+/** The type of a stanza without a `type` attribute: RFC 6121 §5.2.2 (message) and §4.7.1 (presence). */
 const DEFAULT_TYPES: Readonly<Record<string, string>> = { message: 'normal', presence: 'available' };
 
 export function urlPlaceholders({ name, attrs }: Element): UrlPlaceholders {
@@ -49,7 +49,7 @@ export function urlPlaceholders({ name, attrs }: Element): UrlPlaceholders {
   };
 }
 
-/** One try to hand over a stanza; `delivery` stays the same from try to try. */
+/** Creates the request that delivers a stanza. `delivery` is an id that stays the same in all attempts. */
 export function createStanzaRequest(
   rules: CallbackRules,
   { stanza, format, delivery, now }: { stanza: Element; format: StanzaFormat; delivery: string; now: number },
@@ -58,50 +58,57 @@ export function createStanzaRequest(
   const lang = stanza.attrs['xml:lang'];
   return {
     method: 'POST',
-    url: urlFor(rules, urlPlaceholders(stanza)),
+    url: fillPlaceholders(rules, urlPlaceholders(stanza)),
     headers: {
       'Content-Type': STANZA_MEDIA_TYPES[format],
       ...(lang !== undefined && /^[A-Za-z0-9-]+$/.test(lang) && { 'Content-Language': lang }),
       Accept: ACCEPT,
       'User-Agent': 'Porter',
       'X-Porter-Delivery': delivery,
-      ...signature(rules, body, now),
+      ...signatureHeaders(rules, body, now),
     },
     body,
   };
 }
 
-/** Asks the receiver in which form it wants stanzas; `host` is our component. */
-export function createFormatRequest(rules: CallbackRules, host: string, now: number): HttpClientRequest {
+/** Creates the request that asks the receiver for its preferred format. */
+export function createFormatRequest(
+  rules: CallbackRules,
+  componentJid: string,
+  now: number,
+): HttpClientRequest {
+  const placeholders = { kind: 'meta', type: 'info', to: componentJid, from: componentJid };
   return {
     method: 'OPTIONS',
-    url: urlFor(rules, { kind: 'meta', type: 'info', to: host, from: host }),
-    headers: { Accept: ACCEPT, 'User-Agent': 'Porter', ...signature(rules, '', now) },
+    url: fillPlaceholders(rules, placeholders),
+    headers: { Accept: ACCEPT, 'User-Agent': 'Porter', ...signatureHeaders(rules, '', now) },
   };
 }
 
-/** The form that an `Accept` names first; undefined where it names none of ours. */
+/** Returns the first supported format of an `Accept` header, or undefined if it lists none. */
 export function parseAcceptedFormat(accept: string): StanzaFormat | undefined {
-  const places = (['json', 'xml'] as const)
-    .map((format) => ({ format, at: accept.toLowerCase().indexOf(STANZA_MEDIA_TYPES[format]) }))
-    .filter(({ at }) => at >= 0);
-  return places.toSorted((a, b) => a.at - b.at)[0]?.format;
+  const positions = (['json', 'xml'] as const)
+    .map((format) => ({ format, index: accept.toLowerCase().indexOf(STANZA_MEDIA_TYPES[format]) }))
+    .filter(({ index }) => index >= 0);
+  return positions.toSorted((a, b) => a.index - b.index)[0]?.format;
 }
 
-function urlFor({ url }: CallbackRules, subject: UrlPlaceholders): URL {
+function fillPlaceholders({ url }: CallbackRules, placeholders: UrlPlaceholders): URL {
   const filled = url.replace(/\{(kind|type|to|from)\}/g, (_, key: keyof UrlPlaceholders) =>
-    encodeURIComponent(subject[key].toWellFormed()),
+    encodeURIComponent(placeholders[key].toWellFormed()),
   );
-  // The URL itself may hold secrets, and an error of its own would name it.
-  if (!URL.canParse(filled)) throw new Error('With its placeholders filled in, callback_url is no URL.');
+  // Checked first, because the error of `new URL` contains the URL, which may contain secrets.
+  if (!URL.canParse(filled)) {
+    throw new Error('messages.callback_url is not a valid URL after its placeholders are replaced.');
+  }
   return new URL(filled);
 }
 
 /**
- * The moment is signed with the body, so that a receiver can refuse what is old. The second header is what GitHub
- * made the custom (WebSub §7 has its form): many receivers can check it as they are.
+ * The signed text includes the time, so that a receiver can reject old requests. The second header has the form of
+ * GitHub's webhooks (also WebSub §7), which many receivers can already verify.
  */
-function signature({ secret }: CallbackRules, body: string, now: number): Record<string, string> {
+function signatureHeaders({ secret }: CallbackRules, body: string, now: number): Record<string, string> {
   if (secret === null) return {};
   const seconds = Math.floor(now / 1000);
   const hmac = (text: string) => createHmac('sha256', secret).update(text).digest('hex');

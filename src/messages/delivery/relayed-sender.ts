@@ -2,7 +2,7 @@ import type { Element } from '@xmpp/xml';
 import { type ErrorCode, Refusal } from '../../base/errors.ts';
 import type { JsonValue } from '../../base/json.ts';
 import { type Relay, RelayError } from '../../cluster/relay.ts';
-import { parseStanza } from '../../stanza/parse-stanza.ts';
+import { parseStanza } from '../../stanza/parse.ts';
 import { collectArchiveResults } from './archive-results.ts';
 import type { DeliveryOptions, MessageSender } from './message-sender.ts';
 

@@ -3,8 +3,9 @@ import { sha256Hex } from '../../base/ids.ts';
 import { parseBareJid } from '../../base/jid.ts';
 import type { MessageType } from '../../stanza/message.ts';
 import { type ApiClient, createJidMatcher, createTokenClient, createTokenFinder } from '../authenticate.ts';
-import type { MessageRate, TokenRule } from '../message-services.ts';
-import { type MessageResult, mayHaveArrived, type SendServices, sendMessages } from '../send-messages.ts';
+import type { MessageRate, TokenRule } from '../message-rules.ts';
+import type { MessageServices } from '../message-services.ts';
+import { type MessageResult, mayHaveArrived, sendMessages } from '../send-messages.ts';
 import { detectFormat, type HookFormatName, hookFormats } from './formats/registry.ts';
 import type { FieldPaths, HookMessage, WebhookEvent } from './hook-message.ts';
 import { type ImageFetcher, imageErrorText } from './image-fetcher.ts';
@@ -60,10 +61,10 @@ function compile(rule: HookRule): Hook {
   return { rule, token: { token, from, messages_per, queue, to }, allowsRecipient: createJidMatcher(to) };
 }
 
-export interface HookServices extends SendServices {
+export type HookServices = MessageServices & {
   readonly imageFetcher: ImageFetcher;
   readonly partialDeliveries: PartialDeliveries;
-}
+};
 
 export interface HookRequest {
   readonly event: WebhookEvent;

@@ -1,29 +1,29 @@
-/** Lets work of one line go one after the other, in the order of the calls; lines don't wait for each other. */
+/** Runs the work of one key strictly in the order of the calls. Different keys do not wait for each other. */
 export interface KeyedQueue {
-  run<T>(line: string, work: () => Promise<T>): Promise<T>;
-  /** Is something of this line waiting or under way? */
-  isBusy(line: string): boolean;
-  /** How much is, in all lines. */
+  run<T>(key: string, work: () => Promise<T>): Promise<T>;
+  /** Returns true if work of this key is waiting or running. */
+  isBusy(key: string): boolean;
+  /** Number of waiting and running pieces of work, over all keys. */
   readonly size: number;
 }
 
 export function createKeyedQueue(): KeyedQueue {
-  const ends = new Map<string, Promise<unknown>>();
+  const tails = new Map<string, Promise<unknown>>();
   let size = 0;
   return {
-    run(line, work) {
+    run(key, work) {
       size += 1;
-      const before = ends.get(line) ?? Promise.resolve();
-      const done = before.then(work, work);
-      ends.set(line, done);
-      const clear = () => {
+      const previous = tails.get(key) ?? Promise.resolve();
+      const done = previous.then(work, work);
+      tails.set(key, done);
+      const remove = () => {
         size -= 1;
-        if (ends.get(line) === done) ends.delete(line);
+        if (tails.get(key) === done) tails.delete(key);
       };
-      done.then(clear, clear);
+      done.then(remove, remove);
       return done;
     },
-    isBusy: (line) => ends.has(line),
+    isBusy: (key) => tails.has(key),
     get size() {
       return size;
     },

@@ -1,13 +1,21 @@
 import type { Element } from '@xmpp/xml';
+import { raceAbort } from '../../base/async.ts';
 import { Refusal } from '../../base/errors.ts';
-import type { QueuedItem } from '../../ledger/contract/ledger.ts';
-import { parseStanza } from '../../stanza/parse-stanza.ts';
-import type { RoomOptions } from '../delivery/message-sender.ts';
-import type { MessageServices } from '../message-services.ts';
+import type { Ledger, QueuedItem } from '../../ledger/contract/ledger.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
+import { parseStanza } from '../../stanza/parse.ts';
+import type { MessageSenders, RoomOptions } from '../delivery/message-sender.ts';
+import type { MessageRules } from '../message-rules.ts';
 import { createKeyedQueue } from './keyed-queue.ts';
-import { type AttemptResult, type QueueHandler, type QueueRunner, startQueueRunner } from './queue-runner.ts';
+import {
+  type AttemptResult,
+  type QueueHandler,
+  type QueueRunner,
+  type QueueServices,
+  startQueueRunner,
+} from './queue-runner.ts';
 
-/** A message that is to wait for the XMPP server. */
+/** A message that is queued until the XMPP server is reachable. */
 export interface OutboxMessage {
   /** The sender's bare JID. */
   readonly from: string;
@@ -16,64 +24,72 @@ export interface OutboxMessage {
   readonly room?: RoomOptions | undefined;
 }
 
-/** Where messages of tokens with `queue` wait while the XMPP server is gone. One for the process. */
+/** Keeps messages of tokens with `queue` while the XMPP server is unreachable. One per process. */
 export interface Outbox {
-  /** Does something wait for this recipient that must not be overtaken? */
+  /** Returns true if earlier messages to this recipient are queued. A new one must then be queued too. */
   hasPending(from: string, to: string): Promise<boolean>;
-  /** Puts a message behind all that waits for its recipient; safe once it resolves. Refuses with `queue_full`. */
-  add(order: OutboxMessage): Promise<void>;
-  /** Starts to send what waits; while this process leads. */
+  /** Queues a message. It is durable when the promise resolves. Refuses with `queue_full`. */
+  add(message: OutboxMessage): Promise<void>;
+  /** Starts to send queued messages. Called when this process begins to lead. */
   start(): void;
-  /** The XMPP server is back. */
+  /** Sends at once, because the XMPP server is reachable again. */
   resume(): void;
-  /** What is under way may end for so many milliseconds; what waits goes on waiting. */
+  /** Stops sending. Messages being sent have `graceMs` to finish; all others stay queued. */
   stop(graceMs?: number): Promise<void>;
 }
 
-/** What the ledger keeps of a message. */
-interface Kept {
+export type OutboxServices = QueueServices & {
+  readonly ledger: Pick<Ledger, 'enqueue' | 'hasQueued'>;
+  readonly metrics: Pick<Metrics, 'messagePosted'>;
+  readonly senders: Pick<MessageSenders, 'componentSender'>;
+  readonly messageRules: () => MessageRules;
+};
+
+/** JSON body of a queued item. */
+interface StoredMessage {
   readonly from: string;
   readonly to: string;
   readonly stanza: string;
   readonly room?: RoomOptions | undefined;
 }
 
-const AT_ONCE = 64;
-/** Joining a room and sending each wait for an answer. */
-const ANSWERS = 3;
+const CONCURRENCY = 64;
+/** An attempt waits for up to so many answers: joining a room and sending need several. */
+const ANSWERS_PER_ATTEMPT = 3;
 
-export function createOutbox(deps: MessageServices): Outbox {
-  /** What is just being written down: the ledger does not know of it yet. */
-  const arriving = createKeyedQueue();
-  const work = outboxWork(deps);
+export function createOutbox(services: OutboxServices): Outbox {
+  const { ledger, clock, messageRules } = services;
+  /** Messages that are being written and are not visible in the ledger yet. */
+  const writes = createKeyedQueue();
+  const handler = createOutboxHandler(services);
   let runner: QueueRunner | undefined;
 
   async function write({ from, to, message, room }: OutboxMessage): Promise<void> {
-    const { maxWaiting, keepTrying } = deps.messageRules();
-    const now = deps.clock();
-    const kept: Kept = { from, to, stanza: message.toString(), ...(room && { room }) };
-    const added = await deps.ledger.enqueue({
+    const { maxWaiting, keepTrying } = messageRules();
+    const now = clock();
+    const stored: StoredMessage = { from, to, stanza: message.toString(), ...(room && { room }) };
+    const result = await ledger.enqueue({
       queue: 'outbox',
-      queueKey: laneOf(from, to),
+      queueKey: toQueueKey(from, to),
       owner: from,
-      body: JSON.stringify(kept),
+      body: JSON.stringify(stored),
       now,
       giveUpAt: now + keepTrying,
       limit: maxWaiting,
     });
-    if (added.outcome === 'full') throw new Refusal('queue_full');
+    if (result.outcome === 'full') throw new Refusal('queue_full');
     runner?.wake();
   }
 
   return {
     async hasPending(from, to) {
-      const queueKey = laneOf(from, to);
-      if (arriving.isBusy(queueKey)) return true;
-      return (await deps.ledger.hasQueued({ queue: 'outbox', queueKey })) || arriving.isBusy(queueKey);
+      const queueKey = toQueueKey(from, to);
+      if (writes.isBusy(queueKey)) return true;
+      return (await ledger.hasQueued({ queue: 'outbox', queueKey })) || writes.isBusy(queueKey);
     },
-    add: (order) => arriving.run(laneOf(order.from, order.to), () => write(order)),
+    add: (message) => writes.run(toQueueKey(message.from, message.to), () => write(message)),
     start() {
-      runner = startQueueRunner(deps, work);
+      runner = startQueueRunner(services, handler);
     },
     resume: () => runner?.resume(),
     async stop(graceMs) {
@@ -83,64 +99,59 @@ export function createOutbox(deps: MessageServices): Outbox {
   };
 }
 
-/** Messages of one sender to one recipient go in order; no JID has a line feed. */
-function laneOf(from: string, to: string): string {
+/** Messages of one sender to one recipient stay in order. A JID contains no line feed. */
+function toQueueKey(from: string, to: string): string {
   return `${from}\n${to}`;
 }
 
 /**
- * Sends what waits. A stream that broke in the middle leaves it open whether the server has got the message: it goes
- * again with the same id, rather twice than never.
+ * Sends queued messages. If the stream breaks during an attempt, it is unknown whether the server got the message. It is
+ * then sent again with the same id: a duplicate is better than a loss.
  */
-function outboxWork(deps: MessageServices): QueueHandler {
-  const attemptTimeout = () => ANSWERS * deps.messageRules().answerTimeout;
+function createOutboxHandler(services: OutboxServices): QueueHandler {
+  const { senders, messageRules } = services;
+  const attemptTimeout = () => ANSWERS_PER_ATTEMPT * messageRules().answerTimeout;
 
   async function attempt(item: QueuedItem, signal: AbortSignal): Promise<AttemptResult> {
-    const kept = JSON.parse(item.body) as Kept;
-    const message = parseStanza(kept.stanza);
+    const stored = JSON.parse(item.body) as StoredMessage;
+    const message = parseStanza(stored.stanza);
     try {
-      const speaker = deps.senders.componentSender(kept.from);
-      // Nobody waits to hear of a bounce, and the next in line should not either.
-      await orAborted(speaker.deliver(message, { bounceWait: 0, room: kept.room }), signal);
-      note(deps, kept, message, 'sent');
+      const sender = senders.componentSender(stored.from);
+      // The client has its answer already, so a bounce would only delay the next message.
+      await raceAbort(sender.deliver(message, { bounceWait: 0, room: stored.room }), signal);
+      recordResult(services, stored, message, 'sent');
       return { outcome: 'done' };
     } catch (error) {
+      if (error === signal.reason) return { outcome: 'failed' };
       if (!(error instanceof Refusal)) throw error;
-      if (error.code === 'unavailable') return { outcome: 'not_now' };
+      if (error.code === 'unavailable') return { outcome: 'paused' };
       if (error.code !== 'bounced' && error.code !== 'server_refused') return { outcome: 'failed' };
-      note(deps, kept, message, error);
+      recordResult(services, stored, message, error);
       return { outcome: 'done' };
     }
   }
 
   async function giveUp(item: QueuedItem): Promise<void> {
-    const kept = JSON.parse(item.body) as Kept;
-    note(deps, kept, parseStanza(kept.stanza), 'given_up');
+    const stored = JSON.parse(item.body) as StoredMessage;
+    recordResult(services, stored, parseStanza(stored.stanza), 'given_up');
   }
 
-  return { queue: 'outbox', concurrency: AT_ONCE, attemptTimeout, attempt, giveUp };
+  return { queue: 'outbox', concurrency: CONCURRENCY, attemptTimeout, attempt, giveUp };
 }
 
-function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(new Refusal('no_answer'));
-  signal.addEventListener('abort', stop, { once: true });
-  return Promise.race([work, aborted]).finally(() => signal.removeEventListener('abort', stop));
-}
-
-/** Nobody waits for the answer any more: the log and the counters are all there is. */
-function note(
-  deps: MessageServices,
-  { from, to }: Kept,
+/** The client has its answer already, so the result only goes to the log and the metrics. */
+function recordResult(
+  { log, metrics }: Pick<OutboxServices, 'log' | 'metrics'>,
+  { from, to }: StoredMessage,
   message: Element,
-  came: 'sent' | 'given_up' | Refusal,
+  result: 'sent' | 'given_up' | Refusal,
 ): void {
   const { id, type = 'normal' } = message.attrs;
-  const facts = { from, to, id, type };
-  if (came instanceof Refusal) {
-    const { code, condition } = came;
-    deps.log.warn({ ...facts, code, condition }, 'a message that waited was not sent');
-  } else if (came === 'given_up') deps.log.warn(facts, 'a message was given up: it waited too long');
-  else deps.log.info(facts, 'message sent after waiting');
-  deps.metrics.messagePosted(type, came instanceof Refusal ? came.code : came);
+  const fields = { from, to, id, type };
+  if (result instanceof Refusal) {
+    const { code, condition } = result;
+    log.warn({ ...fields, code, condition }, 'queued message not sent: the recipient or server refused it');
+  } else if (result === 'given_up') log.warn(fields, 'queued message dropped: it waited too long');
+  else log.info(fields, 'queued message sent');
+  metrics.messagePosted(type, result instanceof Refusal ? result.code : result);
 }

@@ -1,6 +1,6 @@
 import { Refusal } from '../../base/errors.ts';
 
-/** A stanza that is readable but not to be sent; `condition` as mod_rest has it for this fault. */
+/** The refusal of a readable stanza that may not be sent. `condition` is the one that Prosody's mod_rest uses. */
 export function invalidStanza(condition: string, text: string): Refusal {
   return new Refusal('stanza_unfit', { condition, text });
 }

@@ -6,83 +6,86 @@ import type { MessageSender } from '../delivery/message-sender.ts';
 import type { MessageServices } from '../message-services.ts';
 import { invalidStanza } from './invalid-stanza.ts';
 
-/** Somebody who may send stanzas, and from which addresses. */
+/** An authenticated client that may send stanzas. */
 export interface RestClient extends ApiClient {
-  /** Everything at this JID: of a domain all its users, of a bare JID all its resources. */
+  /** The client may send from every JID in this scope: all users of a domain, all resources of a bare JID. */
   readonly addressScope: Jid;
 }
 
-/** Slows who guesses at the secret of a component, as the passwords of accounts are guarded by `MessageSenders.openAccountSender`. */
+/** Slows guesses of component secrets. Guesses of passwords are slowed by `MessageSenders.openAccountSender`. */
 export interface SecretGuard {
-  /** Does `work`, or refuses with `too_many_attempts`; `isGuess` says whether what it threw was a wrong secret. */
+  /** Runs `work` or throws `too_many_attempts`. `isGuess` returns true if the error of `work` is a wrong secret. */
   attempt<T>(
-    tried: { readonly account: string; readonly address: string },
+    login: { readonly account: string; readonly address: string },
     work: () => Promise<T>,
-    isGuess: (fault: unknown) => boolean,
+    isGuess: (error: unknown) => boolean,
   ): Promise<T>;
 }
 
-export interface RestAuthServices extends Pick<MessageServices, 'senders' | 'messageRules'> {
+export type RestAuthServices = Pick<MessageServices, 'senders' | 'messageRules'> & {
   readonly secretGuard: SecretGuard;
-}
+};
 
-/** As `identify`, and a component of ours by its JID and secret. */
+/** Authenticates like `authenticateClient`, and also a configured component by its JID and secret. */
 export async function authenticateRestClient(
-  deps: RestAuthServices,
+  services: RestAuthServices,
   credentials: Credentials,
   address: string,
 ): Promise<RestClient> {
-  const sender =
-    (await componentSender(deps, credentials, address)) ??
-    (await authenticateClient(deps, credentials, address));
-  const addressScope = parseJid(sender.jid);
-  if (addressScope === undefined) throw new Error(`no JID: ${sender.jid}`);
-  return { ...sender, addressScope };
+  const client =
+    (await authenticateComponent(services, credentials, address)) ??
+    (await authenticateClient(services, credentials, address));
+  const addressScope = parseJid(client.jid);
+  if (addressScope === undefined) throw new Error(`The client has an invalid JID: ${client.jid}`);
+  return { ...client, addressScope };
 }
 
-async function componentSender(
+async function authenticateComponent(
   { messageRules, senders, secretGuard }: RestAuthServices,
   credentials: Credentials,
   address: string,
 ): Promise<ApiClient | undefined> {
   if (credentials.kind !== 'basic') return undefined;
   const jid = parseJid(credentials.jid);
-  const component = messageRules().components.find((one) => jid && one.jid === formatBareJid(jid));
+  const component = messageRules().components.find((entry) => jid && entry.jid === formatBareJid(jid));
   if (component === undefined || jid?.resource !== '') return undefined;
   const { jid: account, secret } = component;
   const compare = async () => {
     if (!secretsEqual(credentials.password, secret)) throw new Refusal('credentials_wrong');
   };
-  await secretGuard.attempt({ account, address }, compare, (fault) => fault instanceof Refusal);
+  await secretGuard.attempt({ account, address }, compare, (error) => error instanceof Refusal);
   return { jid: account, sender: senders.componentSender(account), token: null };
 }
 
 /**
- * Who sends what is from this address; undefined = the sender as such. A session has one address of its own, which its
- * stanzas leave from whatever resource is asked for. Refusals: `stanza_unfit`, `sender_refused`.
+ * Returns the sender for the `from` of a stanza. Without one it is the sender of the client. An account always sends from
+ * the address of its session. Refusals: `stanza_unfit`, `sender_refused`.
  */
 export function senderForAddress(
   { senders }: Pick<RestAuthServices, 'senders'>,
-  sender: RestClient,
+  client: RestClient,
   from: string | undefined,
 ): MessageSender {
-  if (from === undefined) return sender.sender;
+  if (from === undefined) return client.sender;
   const jid = parseJid(from);
-  if (jid === undefined) throw invalidStanza('invalid-from', `${from} is no JID to send from.`);
-  if (!lies(jid, sender.addressScope)) {
+  if (jid === undefined) throw invalidStanza('invalid-from', `from: ${from} is not a valid JID.`);
+  const { addressScope } = client;
+  if (!isWithin(jid, addressScope)) {
     throw new Refusal('sender_refused', {
-      text: `You are ${formatBareJid(sender.addressScope)}: you may not send from ${from}.`,
+      text: `You are logged in as ${formatBareJid(addressScope)} and may not send from ${from}.`,
     });
   }
-  const isAccount = sender.token === null && sender.addressScope.local !== '';
-  if (isAccount) return sender.sender;
-  return senders.componentSender(
-    jid.resource === '' ? formatBareJid(jid) : `${formatBareJid(jid)}/${jid.resource}`,
-  );
+  if (isAccount(client)) return client.sender;
+  const bare = formatBareJid(jid);
+  return senders.componentSender(jid.resource === '' ? bare : `${bare}/${jid.resource}`);
 }
 
-function lies(jid: Jid, within: Jid): boolean {
-  const { local, domain, resource } = within;
+/** Returns true if the client has an account on its server. All other clients send through a component. */
+export function isAccount({ token, addressScope }: RestClient): boolean {
+  return token === null && addressScope.local !== '';
+}
+
+function isWithin(jid: Jid, { local, domain, resource }: Jid): boolean {
   if (jid.domain !== domain) return false;
   return (local === '' || jid.local === local) && (resource === '' || jid.resource === resource);
 }

@@ -1,32 +1,32 @@
 import type { Element } from '@xmpp/xml';
+import { LRUCache } from 'lru-cache';
 import { formatBareJid, parseJid } from '../../base/jid.ts';
 
 const MUC = 'http://jabber.org/protocol/muc';
-const MAX_KEPT = 10_000;
+const MAX_ENTRIES = 10_000;
 
-/** Under which names senders have entered rooms by presence of their own, so that what they say there keeps to it. */
+/** The nicks under which senders joined rooms by presence, so that their later messages use the same nick. */
 export interface RoomNicks {
+  /** Remembers a join or a change of nick, and forgets the nick after the sender left the room. */
   recordPresence(sender: string, presence: Element): void;
   getNick(sender: string, room: string): string | undefined;
 }
 
-/** Of the last ten thousand. */
+/** Keeps the most recent entries only. */
 export function createRoomNicks(): RoomNicks {
-  const nicks = new Map<string, string>();
+  const nicks = new LRUCache<string, string>({ max: MAX_ENTRIES });
   return {
     recordPresence(sender, { attrs: { to = '', type }, ...presence }) {
       const jid = parseJid(to);
       if (jid === undefined || jid.resource === '') return;
-      const key = keyOf(sender, formatBareJid(jid));
+      const key = toKey(sender, formatBareJid(jid));
       const isKnown = nicks.delete(key);
-      const enters = presence.children.some((child) => typeof child !== 'string' && child.is('x', MUC));
-      if (type !== undefined || !(isKnown || enters)) return;
-      nicks.set(key, jid.resource);
-      const [oldest] = nicks.keys();
-      if (nicks.size > MAX_KEPT && oldest !== undefined) nicks.delete(oldest);
+      const isJoin = presence.children.some((child) => typeof child !== 'string' && child.is('x', MUC));
+      if (type === undefined && (isKnown || isJoin)) nicks.set(key, jid.resource);
     },
-    getNick: (sender, room) => nicks.get(keyOf(sender, room)),
+    // Reading does not count as use: only presence keeps an entry.
+    getNick: (sender, room) => nicks.peek(toKey(sender, room)),
   };
 }
 
-const keyOf = (sender: string, room: string) => `${sender} ${room}`;
+const toKey = (sender: string, room: string) => `${sender} ${room}`;

@@ -5,8 +5,8 @@ const FILTERS = ['with', 'start', 'end', 'before-id', 'after-id', 'ids'];
 const PAGING = ['after', 'before', 'max'];
 
 /**
- * A question to an archive in short (`{with, start, max, …}`) as the form and the page that XEP-0313 has for it. What
- * has a form or a page already is left as it is.
+ * Expands a short archive query (`{with, start, max, …}`) to the data form and result set of XEP-0313. A query that
+ * has a form already is returned unchanged.
  */
 export function expandArchiveQuery(archive: JsonValue): JsonValue {
   if (!isJsonObject(archive) || isJsonObject(archive.form)) return archive;

@@ -11,7 +11,7 @@ import {
 } from './fields.ts';
 import { jsonPayloadField } from './json-payload.ts';
 
-/** A page of a result set (XEP-0059). Requests have the index as a child, answers at the first id. */
+/** A page of a result set (XEP-0059). The index is a child in requests, and an attribute of `first` in answers. */
 const rsmIndex: Field = {
   read(set) {
     const inRequest = textChild('index', undefined, SCALARS.wholeNumber).read(set);
@@ -38,7 +38,7 @@ export const resultSetField = objectChild('set', 'http://jabber.org/protocol/rsm
 /** XEP-0203. */
 export const delayField = childAttribute('delay', 'urn:xmpp:delay', 'stamp');
 
-/** The attributes of every stanza but its type. */
+/** The attributes of every stanza, except its type. */
 export const addressFields: FieldTable = {
   to: attribute('to'),
   from: attribute('from'),
@@ -46,7 +46,7 @@ export const addressFields: FieldTable = {
   lang: attribute('xml:lang'),
 };
 
-/** What any kind of stanza may carry. */
+/** Fields of all kinds of stanzas. */
 export const commonFields: FieldTable = {
   delay: delayField,
   // XEP-0172.

@@ -1,5 +1,6 @@
 import xml, { type Element } from '@xmpp/xml';
 import type { JsonObject, JsonValue } from '../../base/json.ts';
+import { DATA_FORM } from '../namespaces.ts';
 import { toXmlText } from '../xml-text.ts';
 import {
   addChild,
@@ -20,13 +21,12 @@ import {
   textList,
 } from './fields.ts';
 
-export const DATA_FORM_NAMESPACE = 'jabber:x:data';
 const LISTS = ['jid-multi', 'list-multi'];
 const CHOICES = ['list-single', 'list-multi'];
 
 const option: FieldTable = { label: attribute('label'), value: textChild('value') };
 
-const describing: FieldTable = {
+const description: FieldTable = {
   var: attribute('var'),
   type: attribute('type'),
   label: attribute('label'),
@@ -34,7 +34,7 @@ const describing: FieldTable = {
   required: flagChild('required'),
 };
 
-/** Text, or a list where the type or the number of values says so; lines of `text-multi` are one text. */
+/** A text, or a list if the type or the number of values requires it. The lines of `text-multi` are one text. */
 const value: Field = {
   read(field) {
     const found = findChildren(field, 'value').map((child) => child.getText());
@@ -46,7 +46,7 @@ const value: Field = {
   write: writeValues,
 };
 
-/** Only what may be chosen from has options. */
+/** Only fields of a list type have options. */
 const options: Field = {
   ...objectList('option', undefined, option),
   read(field) {
@@ -62,33 +62,33 @@ const heading: FieldTable = {
   instructions: textChild('instructions'),
 };
 
-/** XEP-0004, with all that a form can say. */
-export const dataFormField = objectChild('x', DATA_FORM_NAMESPACE, {
+/** A complete data form (XEP-0004). */
+export const dataFormField = objectChild('x', DATA_FORM, {
   ...heading,
-  fields: always(objectList('field', undefined, { ...describing, value, options })),
+  fields: alwaysPresent(objectList('field', undefined, { ...description, value, options })),
 });
 
-/** The same with every field's values in a list, as mod_rest has it within `archive`. */
-export const dataFormWithValuesField = objectChild('x', DATA_FORM_NAMESPACE, {
+/** A data form with all values of a field in a list, as in the key `archive` of Prosody's mod_rest. */
+export const dataFormWithValuesField = objectChild('x', DATA_FORM, {
   ...heading,
   fields: objectList('field', undefined, {
-    ...describing,
+    ...description,
     values: textList('value'),
     value: { read: () => undefined, write: writeValues },
     options: objectList('option', undefined, option),
   }),
 });
 
-/** Answers to a form as `{var: value or [values]}`. Only written: what comes is read as `dataform`. */
+/** A submitted form as `{var: value or [values]}`. Write-only: forms are read as `dataform`. */
 export const formDataField: Field = {
   read: () => undefined,
   write: (element, given, key) =>
     element.append(createFilledForm(requireJsonObject(given, key), 'submit', key)),
 };
 
-/** The type of a field tells how its value is to be read again. */
+/** Sets the type of each field, so that the reader can restore its value. */
 export function createFilledForm(data: JsonObject, type: 'submit' | 'result', key: string): Element {
-  const form = xml('x', { xmlns: DATA_FORM_NAMESPACE, type });
+  const form = xml('x', { xmlns: DATA_FORM, type });
   for (const [name, given] of Object.entries(data)) {
     const field = addChild(form, 'field');
     field.attrs.var = toXmlText(name);
@@ -105,16 +105,16 @@ function fieldType(given: JsonValue): string {
   return typeof given === 'string' && given.includes('\n') ? 'text-multi' : 'text-single';
 }
 
-/** `{var: value}`: a list where the type says so or nothing does, null for no value. */
+/** Returns `{var: value}`. A value is a list for list types and for fields without a type, and null if empty. */
 export function parseFilledForm(form: Element): JsonObject {
   const entries = findChildren(form, 'field').flatMap((field): [string, JsonValue][] => {
     const { var: name, type } = field.attrs;
-    return name === undefined ? [] : [[name, readAnswer(field, type)]];
+    return name === undefined ? [] : [[name, parseFieldValue(field, type)]];
   });
   return Object.fromEntries(entries);
 }
 
-function readAnswer(field: Element, type: string | undefined): JsonValue {
+function parseFieldValue(field: Element, type: string | undefined): JsonValue {
   const found = findChildren(field, 'value').map((child) => child.getText());
   if (type === undefined || CHOICES.includes(type) || LISTS.includes(type)) return found;
   if (type === 'text-multi') return found.join('\n');
@@ -125,21 +125,21 @@ function readAnswer(field: Element, type: string | undefined): JsonValue {
 function writeValues(field: Element, given: JsonValue, key: string): void {
   if (isJsonObject(given) || typeof given === 'boolean')
     throw invalidValue(key, 'must be text or a list of texts');
-  for (const one of Array.isArray(given) ? given : linesOf(field, given)) {
-    appendText(addChild(field, 'value'), requireJsonText(one, key));
+  for (const value of Array.isArray(given) ? given : splitLines(field, given)) {
+    appendText(addChild(field, 'value'), requireJsonText(value, key));
   }
 }
 
-/** XEP-0004 §3.3: a value for each line. */
-function linesOf(field: Element, given: JsonValue): readonly JsonValue[] {
+/** One value per line (XEP-0004 §3.3). */
+function splitLines(field: Element, given: JsonValue): readonly JsonValue[] {
   return field.attrs.type === 'text-multi' && typeof given === 'string' ? given.split('\n') : [given];
 }
 
-/** A list that is there even where it is empty. */
-function always(field: Field): Field {
+/** A list that is present even if it is empty. */
+function alwaysPresent(field: Field): Field {
   return { ...field, read: (element) => field.read(element) ?? [] };
 }
 
 export function findDataForm(element: Element): Element | undefined {
-  return findChild(element, 'x', DATA_FORM_NAMESPACE);
+  return findChild(element, 'x', DATA_FORM);
 }

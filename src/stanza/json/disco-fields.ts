@@ -1,6 +1,7 @@
 import type { Element } from '@xmpp/xml';
 import type { JsonObject, JsonValue } from '../../base/json.ts';
-import { createFilledForm, DATA_FORM_NAMESPACE, parseFilledForm } from './data-forms.ts';
+import { DATA_FORM, DISCO_INFO, DISCO_ITEMS } from '../namespaces.ts';
+import { createFilledForm, parseFilledForm } from './data-forms.ts';
 import {
   addChild,
   attribute,
@@ -17,9 +18,6 @@ import {
   writeFields,
 } from './fields.ts';
 
-const INFO = 'http://jabber.org/protocol/disco#info';
-const ITEMS = 'http://jabber.org/protocol/disco#items';
-
 const identity: FieldTable = {
   category: attribute('category'),
   type: attribute('type'),
@@ -27,10 +25,10 @@ const identity: FieldTable = {
 };
 const item: FieldTable = { jid: attribute('jid'), node: attribute('node'), name: attribute('name') };
 
-/** XEP-0030: a question is `true` or the node it asks for, an answer an object. */
+/** disco#info of XEP-0030. A query is `true` or the node that it asks for; an answer is an object. */
 export const discoInfoField: Field = {
   read(iq) {
-    const query = findChild(iq, 'query', INFO);
+    const query = findChild(iq, 'query', DISCO_INFO);
     if (query === undefined || query.getChildElements().length === 0)
       return query && (query.attrs.node ?? true);
     return {
@@ -41,7 +39,7 @@ export const discoInfoField: Field = {
     };
   },
   write(iq, value, key) {
-    const query = addChild(iq, 'query', INFO);
+    const query = addChild(iq, 'query', DISCO_INFO);
     if (!isJsonObject(value)) return writeNode(query, value, key);
     writeFields(
       { node: attribute('node'), identities: objectList('identity', undefined, identity) },
@@ -60,20 +58,20 @@ export const discoInfoField: Field = {
   },
 };
 
-/** The same for what there is at an entity. */
+/** disco#items of XEP-0030. */
 export const discoItemsField: Field = {
   read(iq) {
-    const query = findChild(iq, 'query', ITEMS);
+    const query = findChild(iq, 'query', DISCO_ITEMS);
     if (query === undefined || query.getChildElements().length === 0)
       return query && (query.attrs.node ?? true);
     return findChildren(query, 'item').map((child) => readFields(item, child));
   },
   write(iq, value, key) {
-    const query = addChild(iq, 'query', ITEMS);
+    const query = addChild(iq, 'query', DISCO_ITEMS);
     if (isJsonObject(value)) return writeFields({ node: attribute('node') }, query, value, `${key}.`);
     if (!Array.isArray(value)) return writeNode(query, value, key);
-    const whole = value.map((one) => (typeof one === 'string' ? { jid: one } : one));
-    objectList('item', undefined, item).write(query, whole, key);
+    const entries = value.map((entry) => (typeof entry === 'string' ? { jid: entry } : entry));
+    objectList('item', undefined, item).write(query, entries, key);
   },
 };
 
@@ -81,11 +79,11 @@ function writeNode(query: Element, value: JsonValue, key: string): void {
   if (value !== true && value !== '') query.attrs.node = requireJsonText(value, key);
 }
 
-/** XEP-0128, by the name that each form gives itself. */
+/** Extended information (XEP-0128) by the FORM_TYPE of each form. */
 function extensionsOf(query: Element): { extensions?: JsonObject } {
-  const forms = findChildren(query, 'x', DATA_FORM_NAMESPACE).flatMap((form): [string, JsonValue][] => {
-    const { FORM_TYPE: named, ...data } = parseFilledForm(form);
-    const name = Array.isArray(named) ? named[0] : named;
+  const forms = findChildren(query, 'x', DATA_FORM).flatMap((form): [string, JsonValue][] => {
+    const { FORM_TYPE: formType, ...data } = parseFilledForm(form);
+    const name = Array.isArray(formType) ? formType[0] : formType;
     return typeof name === 'string' ? [[name, data]] : [];
   });
   return forms.length === 0 ? {} : { extensions: Object.fromEntries(forms) };

@@ -1,10 +1,10 @@
 import type { Element } from '@xmpp/xml';
 import type { JsonValue } from '../../base/json.ts';
+import { STANZA_ERRORS } from '../namespaces.ts';
 import { addChild, appendText, type Field, findChild, isJsonObject, requireJsonText } from './fields.ts';
 
-const CONDITIONS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
 /** RFC 6120 §8.3.3. */
-const KNOWN = [
+const CONDITIONS = [
   'bad-request',
   'conflict',
   'feature-not-implemented',
@@ -31,16 +31,16 @@ const KNOWN = [
 ];
 const TYPES = ['auth', 'cancel', 'continue', 'modify', 'wait'];
 
-/** What went wrong (RFC 6120 §8.3); only of stanzas of type `error`. */
+/** The error of a stanza of type `error` (RFC 6120 §8.3). */
 export const errorField: Field = {
   read(stanza) {
     const element = stanza.attrs.type === 'error' ? findChild(stanza, 'error') : undefined;
     if (element === undefined) return undefined;
-    const text = findChild(element, 'text', CONDITIONS)?.getText();
+    const text = findChild(element, 'text', STANZA_ERRORS)?.getText();
     const { type, by } = element.attrs;
     return {
       ...(type !== undefined && { type }),
-      condition: conditionOf(element),
+      condition: findCondition(element),
       ...(text !== undefined && { text }),
       ...(by !== undefined && { by }),
     };
@@ -50,16 +50,16 @@ export const errorField: Field = {
     const element = addChild(stanza, 'error');
     element.attrs.type = oneOf(TYPES, type) ?? 'cancel';
     if (by !== undefined && by !== null) element.attrs.by = requireJsonText(by, `${key}.by`);
-    addChild(element, oneOf(KNOWN, condition) ?? 'undefined-condition', CONDITIONS);
+    addChild(element, oneOf(CONDITIONS, condition) ?? 'undefined-condition', STANZA_ERRORS);
     if (text !== undefined && text !== null && text !== true)
-      appendText(addChild(element, 'text', CONDITIONS), requireJsonText(text, `${key}.text`));
+      appendText(addChild(element, 'text', STANZA_ERRORS), requireJsonText(text, `${key}.text`));
   },
 };
 
-function conditionOf(element: Element): string {
+function findCondition(element: Element): string {
   const names = element
     .getChildElements()
-    .filter((child) => child.getNS() === CONDITIONS)
+    .filter((child) => child.getNS() === STANZA_ERRORS)
     .map((child) => child.getName());
   return names.find((name) => name !== 'text') ?? 'undefined-condition';
 }

@@ -4,20 +4,20 @@ import type { JsonObject, JsonValue } from '../../base/json.ts';
 import { MAX_STANZA_DEPTH, normalizedNamespace } from '../canonical.ts';
 import { toXmlText } from '../xml-text.ts';
 
-/** One key of an object and the place in an element that says the same. */
+/** Maps one key of a JSON object to a part of an XML element. */
 export interface Field {
-  /** Undefined where the element says nothing of it. */
+  /** Returns undefined if the element does not contain the part. */
   read(element: Element): JsonValue | undefined;
-  /** Puts a value into the element. `key` names it to whoever gave a wrong one (`bad_request`). */
+  /** Adds the value to the element. `key` names the value in the refusal (`bad_request`) if it is invalid. */
   write(element: Element, value: JsonValue, key: string): void;
-  /** Is `null` a value like any other here? Elsewhere it says that there is none. */
+  /** Set if `null` is a value. All other fields treat `null` as absent. */
   readonly acceptsNull?: true;
 }
 
 export type FieldTable = Readonly<Record<string, Field>>;
 
-/** A table that may name itself, as a forwarded message does. */
-type Later = FieldTable | (() => FieldTable);
+/** A table, or a function for a table that refers to itself, such as that of a forwarded message. */
+type LazyFieldTable = FieldTable | (() => FieldTable);
 
 export function readFields(fields: FieldTable, element: Element): JsonObject {
   const entries = Object.entries(fields).flatMap(([key, field]): [string, JsonValue][] => {
@@ -27,7 +27,7 @@ export function readFields(fields: FieldTable, element: Element): JsonObject {
   return Object.fromEntries(entries);
 }
 
-/** Keys that no field knows are dropped, and so is `null`. */
+/** Ignores unknown keys and `null`. */
 export function writeFields(fields: FieldTable, element: Element, object: JsonObject, path = ''): void {
   for (const [key, field] of Object.entries(fields)) {
     const value = Object.hasOwn(object, key) ? object[key] : undefined;
@@ -35,10 +35,10 @@ export function writeFields(fields: FieldTable, element: Element, object: JsonOb
   }
 }
 
-/** How a single value is written as text, and read out of it. */
+/** Converts a single JSON value to text and back. */
 interface Scalar {
   read(text: string): JsonValue | undefined;
-  /** Undefined where the value is of another kind. */
+  /** Returns undefined if the value has another type. */
   write(value: JsonValue): string | undefined;
   readonly kind: string;
 }
@@ -96,7 +96,7 @@ export function attribute(name: string, scalar: Scalar = anyText): Field {
   };
 }
 
-/** What stands in the element itself. */
+/** The text of the element itself. */
 export function elementText(): Field {
   return {
     read: (element) => element.getText() || undefined,
@@ -104,7 +104,7 @@ export function elementText(): Field {
   };
 }
 
-/** What stands in a child. A namespace left out is that of the element around. */
+/** The text of a child. The default namespace is that of the parent. */
 export function textChild(name: string, namespace?: string, scalar: Scalar = anyText): Field {
   return {
     read(element) {
@@ -117,18 +117,18 @@ export function textChild(name: string, namespace?: string, scalar: Scalar = any
   };
 }
 
-/** A child that is there or not. */
+/** An empty child: present for true, absent for false. */
 export function flagChild(name: string, namespace?: string): Field {
   return {
     read: (element) => (findChild(element, name, namespace) ? true : undefined),
     write(element, value, key) {
-      // A form writes `true` as an empty field.
+      // In a form, `true` is an empty field.
       if (value === '' || scalarText(yesOrNo, value, key) === 'true') addChild(element, name, namespace);
     },
   };
 }
 
-/** One attribute of a child, which says nothing else. */
+/** One attribute of a child that has no other content. */
 export function childAttribute(name: string, namespace: string, attributeName: string): Field {
   return {
     read: (element) => findChild(element, name, namespace)?.attrs[attributeName],
@@ -138,7 +138,7 @@ export function childAttribute(name: string, namespace: string, attributeName: s
   };
 }
 
-/** A child whose name is the value. */
+/** A child whose element name is the value. */
 export function choiceChild(namespace: string, names: readonly string[]): Field {
   return {
     read: (element) => names.find((name) => findChild(element, name, namespace)),
@@ -150,38 +150,38 @@ export function choiceChild(namespace: string, names: readonly string[]): Field 
   };
 }
 
-/** A child with several things to say. A plain text means the `plain` one of them. */
+/** A child that is an object. A plain text sets the field `shorthand`. */
 export function objectChild(
   name: string,
   namespace: string | undefined,
-  fields: Later,
-  plain?: string,
+  fields: LazyFieldTable,
+  shorthand?: string,
 ): Field {
   return {
     read(element) {
       const child = findChild(element, name, namespace);
-      return child && readFields(tableOf(fields), child);
+      return child && readFields(resolveTable(fields), child);
     },
     write(element, value, key) {
       const child = addChild(element, name, namespace);
-      const given = plain !== undefined && typeof value === 'string' ? { [plain]: value } : value;
-      writeFields(tableOf(fields), child, requireJsonObject(given, key), `${key}.`);
+      const given = shorthand !== undefined && typeof value === 'string' ? { [shorthand]: value } : value;
+      writeFields(resolveTable(fields), child, requireJsonObject(given, key), `${key}.`);
     },
   };
 }
 
 /** Children of one name, each an object. */
-export function objectList(name: string, namespace: string | undefined, fields: Later): Field {
+export function objectList(name: string, namespace: string | undefined, fields: LazyFieldTable): Field {
   return {
     read(element) {
       const found = findChildren(element, name, namespace);
-      return found.length === 0 ? undefined : found.map((child) => readFields(tableOf(fields), child));
+      return found.length === 0 ? undefined : found.map((child) => readFields(resolveTable(fields), child));
     },
     write(element, value, key) {
-      for (const [place, item] of requireJsonList(value, key).entries()) {
-        const at = `${key}[${place}]`;
+      for (const [index, item] of requireJsonList(value, key).entries()) {
+        const at = `${key}[${index}]`;
         writeFields(
-          tableOf(fields),
+          resolveTable(fields),
           addChild(element, name, namespace),
           requireJsonObject(item, at),
           `${at}.`,
@@ -191,7 +191,7 @@ export function objectList(name: string, namespace: string | undefined, fields: 
   };
 }
 
-/** Children of one name, each a text. */
+/** Children of one name, each with text. */
 export function textList(name: string): Field {
   return {
     read(element) {
@@ -199,14 +199,14 @@ export function textList(name: string): Field {
       return found.length === 0 ? undefined : found.map((child) => child.getText());
     },
     write(element, value, key) {
-      for (const [place, item] of requireJsonList(value, key).entries()) {
-        appendText(addChild(element, name), scalarText(anyText, item, `${key}[${place}]`));
+      for (const [index, item] of requireJsonList(value, key).entries()) {
+        appendText(addChild(element, name), scalarText(anyText, item, `${key}[${index}]`));
       }
     },
   };
 }
 
-/** A child that is nothing but the list of what stands in it. */
+/** A child that only wraps a list of items. */
 export function wrappedList(name: string, namespace: string, item: string, fields: FieldTable): Field {
   const inner = objectList(item, undefined, fields);
   return {
@@ -215,7 +215,7 @@ export function wrappedList(name: string, namespace: string, item: string, field
       return child && (inner.read(child) ?? []);
     },
     write(element, value, key) {
-      // `GET` has only objects to give: an empty one is an empty list.
+      // In a GET request only an empty object can stand for an empty list.
       const list = isJsonObject(value) && Object.keys(value).length === 0 ? [] : value;
       inner.write(addChild(element, name, namespace), list, key);
     },
@@ -223,12 +223,12 @@ export function wrappedList(name: string, namespace: string, item: string, field
 }
 
 export function findChildren(element: Element, name: string, namespace?: string): Element[] {
-  const wanted = namespace ?? normalizedNamespace(element);
+  const expected = namespace ?? normalizedNamespace(element);
   return element
     .getChildElements()
     .filter(
       (child) =>
-        child.getName() === name && (normalizedNamespace(child) === wanted || child.getNS() === wanted),
+        child.getName() === name && (normalizedNamespace(child) === expected || child.getNS() === expected),
     );
 }
 
@@ -264,22 +264,22 @@ export function requireJsonText(value: JsonValue, key: string): string {
   return scalarText(anyText, value, key);
 }
 
-/** More than `MAX_DEPTH` objects and lists within each other: what writes them is recursive. */
+/** Returns true if objects and lists are nested deeper than `MAX_STANZA_DEPTH`. Writing them is recursive. */
 export function isTooDeep(value: JsonValue): boolean {
-  const waiting: [JsonValue, number][] = [[value, 1]];
-  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-    const [one, depth] = next;
-    if (typeof one !== 'object' || one === null) continue;
+  const pending: [JsonValue, number][] = [[value, 1]];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    const [current, depth] = next;
+    if (typeof current !== 'object' || current === null) continue;
     if (depth > MAX_STANZA_DEPTH) return true;
-    for (const inner of Object.values(one)) waiting.push([inner, depth + 1]);
+    for (const inner of Object.values(current)) pending.push([inner, depth + 1]);
   }
   return false;
 }
 
-export function invalidValue(key: string, fault: string): Refusal {
-  return new Refusal('bad_request', { text: `"${key}" ${fault}.` });
+export function invalidValue(key: string, problem: string): Refusal {
+  return new Refusal('bad_request', { text: `"${key}" ${problem}.` });
 }
 
-function tableOf(fields: Later): FieldTable {
+function resolveTable(fields: LazyFieldTable): FieldTable {
   return typeof fields === 'function' ? fields() : fields;
 }

@@ -6,7 +6,7 @@ import { addChild, type Field, findChild, invalidValue, requireJsonText } from '
 const XHTML_IM = 'http://jabber.org/protocol/xhtml-im';
 const XHTML = 'http://www.w3.org/1999/xhtml';
 
-/** XEP-0071: the whole `<body>…</body>` as text, without its namespace. */
+/** XHTML-IM (XEP-0071): the whole `<body>…</body>` as text, without its namespace. */
 export const htmlField: Field = {
   read(message) {
     const element = findChild(message, 'html', XHTML_IM);
@@ -14,11 +14,11 @@ export const htmlField: Field = {
     return body && toCanonicalWithin(body, XHTML).toString();
   },
   write(message, value, key) {
-    addChild(message, 'html', XHTML_IM).append(readBody(requireJsonText(value, key), key));
+    addChild(message, 'html', XHTML_IM).append(parseBody(requireJsonText(value, key), key));
   },
 };
 
-function readBody(given: string, key: string): Element {
+function parseBody(given: string, key: string): Element {
   const [body, ...more] = parse(given, key).children;
   if (body === undefined || typeof body === 'string' || more.length > 0 || !body.is('body', XHTML)) {
     throw invalidValue(key, 'must be one <body>…</body>');

@@ -53,7 +53,7 @@ const service: FieldTable = {
 
 const url: FieldTable = { url: attribute('url') };
 
-/** The keys of an iq beside its addresses. */
+/** The keys of an iq, except its addresses. */
 export const iqFields: FieldTable = {
   // XEP-0199.
   ping: flagChild('ping', 'urn:xmpp:ping'),
@@ -108,7 +108,7 @@ export const iqFields: FieldTable = {
       headers: objectList('header', undefined, { name: attribute('name'), value: elementText() }),
     }),
   }),
-  // XEP-0313; the short way to ask is opened up in `archive.ts`.
+  // XEP-0313. `archive-query.ts` expands the short form of a query.
   archive: objectChild('query', MAM, {
     queryid: attribute('queryid'),
     form: dataFormWithValuesField,

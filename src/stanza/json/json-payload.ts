@@ -14,8 +14,8 @@ import {
 const JSON_CONTAINER = 'urn:xmpp:json:0';
 
 /**
- * XEP-0335 within XEP-0432; some write the JSON right into the payload. What is no JSON, or nested
- * without end, is left out.
+ * A JSON container (XEP-0335) inside a JSON message (XEP-0432). Some clients write the JSON into the payload itself.
+ * Invalid and too deeply nested JSON is ignored.
  */
 const data: Field = {
   read(payload) {
@@ -35,7 +35,7 @@ const data: Field = {
 
 const payload = objectChild('payload', 'urn:xmpp:json-msg:0', { datatype: attribute('datatype'), data });
 
-/** Any JSON for a program at the other end (XEP-0432). */
+/** Any JSON value for a program that receives the message (XEP-0432). */
 export const jsonPayloadField: Field = {
   read: payload.read,
   write(element, value, key) {

@@ -12,7 +12,7 @@ import { messageFields } from './message-fields.ts';
 import { presenceFields } from './presence-fields.ts';
 import { inferKindAndType, STANZA_KINDS, type StanzaKind } from './stanza-kind.ts';
 
-/** A stanza as JSON, in the keys of Prosody's mod_rest (docs/rest.md has all of them). */
+/** A stanza as JSON, with the keys of Prosody's mod_rest (docs/rest.md lists them). */
 export type JsonStanza = JsonObject;
 
 const FIELDS: Readonly<Record<StanzaKind, FieldTable>> = {
@@ -22,65 +22,65 @@ const FIELDS: Readonly<Record<StanzaKind, FieldTable>> = {
 };
 
 /**
- * A stanza as an object; several in an `<xmpp/>` as `{xmpp: […]}`. What no key stands for is left out. Refuses with
- * `bad_request` what is no stanza or nested beyond all measure.
+ * Returns a stanza as an object, and several stanzas in an `<xmpp/>` as `{xmpp: […]}`. Parts without a key are left
+ * out. Refuses with `bad_request` if it is not a stanza or is nested too deeply.
  */
 export function stanzaToJson(stanza: Element): JsonStanza {
   if (stanza.getName() === 'xmpp') return { xmpp: stanza.getChildElements().map(stanzaToJson) };
-  const kind = STANZA_KINDS.find((one) => one === stanza.getName());
-  if (kind === undefined) throw notAStanza(`<${stanza.getName()}/> is neither message, presence nor iq.`);
-  const whole = toCanonical(stanza);
-  const { to, from, ...rest } = readFields(addressFields, whole);
-  const type = whole.attrs.type ?? (kind === 'presence' ? 'available' : undefined);
+  const kind = STANZA_KINDS.find((name) => name === stanza.getName());
+  if (kind === undefined) throw invalidStanzaJson(`<${stanza.getName()}/> is not a message, presence or iq.`);
+  const copy = toCanonical(stanza);
+  const { to, from, ...rest } = readFields(addressFields, copy);
+  const type = copy.attrs.type ?? (kind === 'presence' ? 'available' : undefined);
   return {
     kind,
     ...(type !== undefined && { type }),
-    ...(to !== undefined && { to: folded(to) }),
-    ...(from !== undefined && { from: folded(from) }),
+    ...(to !== undefined && { to: normalizeJid(to) }),
+    ...(from !== undefined && { from: normalizeJid(from) }),
     ...rest,
-    ...readFields(FIELDS[kind], whole),
+    ...readFields(FIELDS[kind], copy),
   };
 }
 
 /**
- * The stanza that an object means. Keys that nobody knows are dropped, and `from` counts only where there is a `to`.
- * Refuses with `bad_request` what is no object, of no kind, or has a value that its key cannot have.
+ * Returns the stanza of an object. Ignores unknown keys, and `from` if there is no `to`. Refuses with `bad_request` if it
+ * is not an object, its kind is unknown, or a value is invalid.
  */
 export function stanzaFromJson(object: unknown): Element {
   const given = object as JsonValue;
   if (!isJsonObject(given) || Object.keys(given).length === 0)
-    throw notAStanza('It must be an object with keys.');
-  if (isTooDeep(given)) throw notAStanza(`It is nested more than ${MAX_STANZA_DEPTH} deep.`);
-  const { kind: named, type } = inferKindAndType(given);
-  const kind = STANZA_KINDS.find((one) => one === named);
-  if (kind === undefined) throw notAStanza('"kind" must be message, presence or iq.');
-  const stanza = xml(kind, typeOf(given, type));
+    throw invalidStanzaJson('it must be an object with keys.');
+  if (isTooDeep(given)) throw invalidStanzaJson(`it is nested more than ${MAX_STANZA_DEPTH} deep.`);
+  const { kind: givenKind, type } = inferKindAndType(given);
+  const kind = STANZA_KINDS.find((name) => name === givenKind);
+  if (kind === undefined) throw invalidStanzaJson('"kind" must be message, presence or iq.');
+  const stanza = xml(kind, typeAttribute(given, type));
   const { from, ...others } = given;
   writeFields(addressFields, stanza, typeof given.to === 'string' ? given : others);
-  writeFields(FIELDS[kind], stanza, contentOf(kind, type, given));
+  writeFields(FIELDS[kind], stanza, selectContent(kind, type, given));
   return stanza;
 }
 
-function typeOf(given: JsonObject, type: string | undefined): { type?: string } {
+function typeAttribute(given: JsonObject, type: string | undefined): { type?: string } {
   if (isJsonObject(given.error)) return { type: 'error' };
   return type === undefined ? {} : { type };
 }
 
-function contentOf(kind: StanzaKind, type: string | undefined, given: JsonObject): JsonObject {
-  const { error: wrong, ...content } = given;
-  if (isJsonObject(wrong)) return given;
+function selectContent(kind: StanzaKind, type: string | undefined, given: JsonObject): JsonObject {
+  const { error, ...content } = given;
+  if (isJsonObject(error)) return given;
   if (type === 'error') return { ...content, error: { text: given.body ?? null } };
   if (kind !== 'iq' || type !== 'set' || given.archive === undefined) return content;
   return { ...content, archive: expandArchiveQuery(given.archive) };
 }
 
-/** As every server would write it; what is no JID is left as it is. */
-function folded(jid: JsonValue): JsonValue {
+/** Returns the JID in normal form, or any other value unchanged. */
+function normalizeJid(jid: JsonValue): JsonValue {
   const parsed = typeof jid === 'string' ? parseJid(jid) : undefined;
   if (parsed === undefined) return jid;
   return parsed.resource === '' ? formatBareJid(parsed) : `${formatBareJid(parsed)}/${parsed.resource}`;
 }
 
-function notAStanza(text: string): Refusal {
-  return new Refusal('bad_request', { text: `The stanza cannot be read. ${text}` });
+function invalidStanzaJson(text: string): Refusal {
+  return new Refusal('bad_request', { text: `Invalid stanza: ${text}` });
 }

@@ -27,7 +27,7 @@ const forwarded: FieldTable = {
   message: objectChild('message', 'jabber:client', () => forwardedMessage),
 };
 
-/** XEP-0066. The second name of `oob`, for those who have nothing but the URL. */
+/** XEP-0066. A short form of `oob` that has only the URL. */
 const oobUrl: Field = {
   read(message) {
     const oob = findChild(message, 'x', OOB);
@@ -39,7 +39,7 @@ const oobUrl: Field = {
   },
 };
 
-/** The keys of a message beside its addresses. */
+/** The keys of a message, except its addresses. */
 export const messageFields: FieldTable = {
   body: textChild('body'),
   subject: textChild('subject'),
@@ -87,7 +87,7 @@ export const messageFields: FieldTable = {
     begin: attribute('begin', SCALARS.wholeNumber),
     end: attribute('end', SCALARS.wholeNumber),
   }),
-  // XEP-0313, one of the results.
+  // XEP-0313: one result.
   archive: objectChild('result', MAM, {
     id: attribute('id'),
     queryid: attribute('queryid'),
@@ -96,7 +96,7 @@ export const messageFields: FieldTable = {
   ...commonFields,
 };
 
-/** A message within another keeps its addresses. */
+/** A forwarded message, with its addresses. */
 const forwardedMessage: FieldTable = {
   type: attribute('type'),
   to: attribute('to'),

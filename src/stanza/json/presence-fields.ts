@@ -12,7 +12,7 @@ import {
 } from './fields.ts';
 
 const MUC = 'http://jabber.org/protocol/muc';
-const SHOWN = ['away', 'chat', 'dnd', 'xa'];
+const SHOW_VALUES = ['away', 'chat', 'dnd', 'xa'];
 
 /** Joining a room (XEP-0045 §7.2). */
 const muc = objectChild('x', MUC, {
@@ -25,12 +25,12 @@ const muc = objectChild('x', MUC, {
   password: textChild('password'),
 });
 
-/** The short way to say `muc: {}`; only written. */
+/** A short form of `muc: {}`. Write-only. */
 const join: Field = {
   read: () => undefined,
   write(presence, value) {
-    const wanted = value === true || value === 'true' || value === '';
-    if (wanted && !findChild(presence, 'x', MUC)) muc.write(presence, {}, 'muc');
+    const isSet = value === true || value === 'true' || value === '';
+    if (isSet && !findChild(presence, 'x', MUC)) muc.write(presence, {}, 'muc');
   },
 };
 
@@ -38,12 +38,13 @@ const join: Field = {
 const show: Field = {
   ...textChild('show'),
   write(presence, value, key) {
-    if (!SHOWN.some((one) => one === value)) throw invalidValue(key, `must be one of ${SHOWN.join(', ')}`);
+    if (!SHOW_VALUES.some((name) => name === value))
+      throw invalidValue(key, `must be one of ${SHOW_VALUES.join(', ')}`);
     textChild('show').write(presence, value, key);
   },
 };
 
-/** The keys of a presence beside its addresses. */
+/** The keys of a presence, except its addresses. */
 export const presenceFields: FieldTable = {
   show,
   status: textChild('status'),

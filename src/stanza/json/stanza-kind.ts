@@ -1,5 +1,4 @@
 import type { JsonObject } from '../../base/json.ts';
-
 export const STANZA_KINDS = ['message', 'presence', 'iq'] as const;
 export type StanzaKind = (typeof STANZA_KINDS)[number];
 
@@ -38,25 +37,25 @@ const KIND_BY_KEY: Readonly<Record<string, StanzaKind>> = {
   archive: 'iq',
 };
 
-/** These are never asked with `get`. */
-const SETS = ['command', 'archive'];
+/** Queries that are always of type `set`. */
+const SET_QUERIES = ['command', 'archive'];
 
 export interface KindAndType {
-  /** As it was given: maybe none that there is. */
+  /** As given; possibly not a valid kind. */
   readonly kind: string;
   readonly type: string | undefined;
 }
 
-/** What kind of stanza an object means, where it does not say so itself. `available` is no type on the wire. */
+/** Infers kind and type from the keys if the object does not state them. `available` becomes no type attribute. */
 export function inferKindAndType(object: JsonObject): KindAndType {
   const has = (key: string) => Object.hasOwn(object, key) && ![null, false].includes(object[key] as null);
-  const implied = SETS.some(has) ? 'set' : undefined;
+  const implied = SET_QUERIES.some(has) ? 'set' : undefined;
   const given = typeof object.type === 'string' ? object.type : implied;
   const key = Object.keys(KIND_BY_KEY).find(has);
   const kind =
     (typeof object.kind === 'string' ? object.kind : undefined) ??
-    lookUp(KIND_BY_TYPE, given) ??
-    lookUp(KIND_BY_KEY, key) ??
+    getOwn(KIND_BY_TYPE, given) ??
+    getOwn(KIND_BY_KEY, key) ??
     'message';
   return { kind, type: typeFor(kind, given) };
 }
@@ -66,7 +65,7 @@ function typeFor(kind: string, given: string | undefined): string | undefined {
   return kind === 'iq' ? (given ?? 'get') : given;
 }
 
-function lookUp(
+function getOwn(
   table: Readonly<Record<string, StanzaKind>>,
   key: string | undefined,
 ): StanzaKind | undefined {

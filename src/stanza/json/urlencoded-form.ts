@@ -1,6 +1,5 @@
 import type { JsonObject } from '../../base/json.ts';
-
-/** What of a stanza fits into a form: texts, numbers, and `true` as an empty field. */
+/** Returns the parts of a stanza that a form can hold: texts, numbers, and `true` as an empty field. */
 export function toUrlencodedForm(stanza: JsonObject): string {
   const form = new URLSearchParams();
   for (const [key, value] of Object.entries(stanza)) {
@@ -10,7 +9,7 @@ export function toUrlencodedForm(stanza: JsonObject): string {
   return form.toString();
 }
 
-/** The fields of a form, of several with one name the last; undefined where it has not one `=` and so is no form. */
+/** Returns the fields of a form, of duplicates the last. Returns undefined if there is no `=`: it is not a form. */
 export function parseUrlencodedForm(text: string): JsonObject | undefined {
   if (!text.includes('=')) return undefined;
   return Object.fromEntries(new URLSearchParams(text));

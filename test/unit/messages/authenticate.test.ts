@@ -12,7 +12,7 @@ import type {
   MessageSender,
   MessageSenders,
 } from '../../../src/messages/delivery/message-sender.ts';
-import type { MessageRules, TokenRule } from '../../../src/messages/message-services.ts';
+import type { MessageRules, TokenRule } from '../../../src/messages/message-rules.ts';
 
 const speakerOf = (jid: string) => ({ jid }) as MessageSender;
 

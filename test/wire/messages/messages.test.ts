@@ -242,7 +242,7 @@ describe('who sends', () => {
     assert.equal((await house.post('/msg/', mixed, { ...headers, ...JSON_TYPE })).status, 403);
     const short = await house.post('/msg/juliet', 'x', headers);
     assert.equal(short.status, 422);
-    assert.match(short.text, /whole JIDs/);
+    assert.match(short.text, /by its full address/);
     assert.equal(house.delivered.length, 1, 'of several recipients all must be allowed');
   });
 

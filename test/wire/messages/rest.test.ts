@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import xml from '@xmpp/xml';
 import { Refusal } from '../../../src/base/errors.ts';
-import { parseStanza } from '../../../src/stanza/parse-stanza.ts';
+import { parseStanza } from '../../../src/stanza/parse.ts';
 import { COMPONENT, ROMEO, startTestRestServer, TOKEN } from '../../support/test-rest-server.ts';
 
 const JSON_TYPE = { authorization: ROMEO, 'content-type': 'application/json' };

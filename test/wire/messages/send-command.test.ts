@@ -94,7 +94,7 @@ describe('porter send', () => {
     assert.equal(bounced.err, 'porter: There is no such user.\n');
     const stranger = await send([JULIET, '-m', 'x'], { PORTER_TOKEN: 'wrong' });
     assert.equal(stranger.code, 1);
-    assert.match(stranger.err, /no token of ours/);
+    assert.match(stranger.err, /The token is unknown/);
     const gone = await send([JULIET, '-m', 'x', '--url', 'http://127.0.0.1:9']);
     assert.equal(gone.code, 1);
     assert.match(gone.err, /cannot be reached at http:\/\/127\.0\.0\.1:9/);

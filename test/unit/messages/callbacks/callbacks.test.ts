@@ -12,7 +12,7 @@ import { openSqliteLedger } from '../../../../src/ledger/sqlite/open.ts';
 import { type Callbacks, createCallbacks } from '../../../../src/messages/callbacks/callbacks.ts';
 import { httpClient } from '../../../../src/messages/callbacks/http-client.ts';
 import type { CallbackRules } from '../../../../src/messages/callbacks/request.ts';
-import { parseStanza } from '../../../../src/stanza/parse-stanza.ts';
+import { parseStanza } from '../../../../src/stanza/parse.ts';
 import { CallbackReceiver } from '../../../support/callback-receiver.ts';
 
 const HOUR = 3_600_000;
@@ -168,7 +168,7 @@ describe('callbacks', () => {
       of('j'),
       numbers.map((i) => `j${i}`),
     );
-    assert.equal(logged.filter((line) => line.includes('they wait')).length, 1);
+    assert.equal(logged.filter((line) => line.includes('they stay queued')).length, 1);
     assert.doesNotMatch(logged.join(), /nightingale/);
   });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { interpretResponse, unreachableResult } from '../../../../src/messages/callbacks/reply.ts';
-import { parseStanza } from '../../../../src/stanza/parse-stanza.ts';
+import { parseStanza } from '../../../../src/stanza/parse.ts';
 
 const NOW = 1_800_000_000_000;
 const FROM = 'romeo@example.org/garden';

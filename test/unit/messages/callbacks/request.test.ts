@@ -6,7 +6,7 @@ import {
   createStanzaRequest,
   parseAcceptedFormat,
 } from '../../../../src/messages/callbacks/request.ts';
-import { parseStanza } from '../../../../src/stanza/parse-stanza.ts';
+import { parseStanza } from '../../../../src/stanza/parse.ts';
 
 const rules: CallbackRules = {
   url: 'https://example.org/in/{kind}/{type}?to={to}&from={from}',

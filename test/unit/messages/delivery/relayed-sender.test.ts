@@ -9,7 +9,7 @@ import {
   createRelayedSender,
   serveRelayedSenders,
 } from '../../../../src/messages/delivery/relayed-sender.ts';
-import { parseStanza } from '../../../../src/stanza/parse-stanza.ts';
+import { parseStanza } from '../../../../src/stanza/parse.ts';
 
 const JID = 'alerts@upload.example.org';
 

@@ -205,7 +205,7 @@ describe('a queue that is worked off', () => {
     const runner = run({
       async attempt({ attempts }) {
         knocks += 1;
-        if (!open) return { outcome: 'not_now' };
+        if (!open) return { outcome: 'paused' };
         counted.push(attempts);
         return DONE;
       },

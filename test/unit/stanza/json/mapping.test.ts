@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import xml from '@xmpp/xml';
 import { Refusal } from '../../../../src/base/errors.ts';
 import { stanzaFromJson, stanzaToJson } from '../../../../src/stanza/json/mapping.ts';
-import { parseStanza } from '../../../../src/stanza/parse-stanza.ts';
+import { parseStanza } from '../../../../src/stanza/parse.ts';
 import * as examples from './examples.ts';
 
 const HEAD = { message: 'chat', presence: 'unavailable', iq: 'result' } as const;

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { JsonObject, JsonValue } from '../../../../src/base/json.ts';
 import { stanzaFromJson, stanzaToJson } from '../../../../src/stanza/json/mapping.ts';
 import { parseUrlencodedForm, toUrlencodedForm } from '../../../../src/stanza/json/urlencoded-form.ts';
-import { parseStanza } from '../../../../src/stanza/parse-stanza.ts';
+import { parseStanza } from '../../../../src/stanza/parse.ts';
 
 /** What XML can hold and does not change on its way: a carriage return becomes a line feed (XML 1.0 §2.11). */
 const text = fc
