@@ -58,3 +58,13 @@ export function errorReply(stanza: Element, refusal: Refusal): Element {
     ...(request ? [request, error] : [error]),
   );
 }
+
+/**
+ * Returns true for a chat or normal message with a body. Its sender expects a reader, so it is answered
+ * with an error if it is not delivered.
+ */
+export function isPersonalMessage(stanza: Element): boolean {
+  const { type = 'normal' } = stanza.attrs;
+  if (stanza.name !== 'message' || (type !== 'chat' && type !== 'normal')) return false;
+  return stanza.getChild('body') !== undefined;
+}
