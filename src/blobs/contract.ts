@@ -25,7 +25,7 @@ export interface BlobStore {
    * A blob for reading, or undefined where there is none. What is being read stays readable to its end if the blob is
    * removed meanwhile. `first`: what will be read first, where not all of it; a store far away asks for no more.
    */
-  open(key: string, first?: { readonly start: number; readonly end: number }): Promise<OpenBlob | undefined>;
+  open(key: string, first?: ByteRange): Promise<OpenBlob | undefined>;
 
   /** Bytes of a blob, or undefined where there is none. */
   size(key: string): Promise<number | undefined>;
@@ -52,6 +52,12 @@ export interface BlobStore {
   checkWritable(): Promise<void>;
 
   close(): Promise<void>;
+}
+
+/** Bytes from `start` up to, but not including, `end`. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface OpenBlob {

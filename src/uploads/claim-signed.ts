@@ -10,26 +10,22 @@ import { authorizeUploader } from './grant-slot.ts';
 import { blobKey } from './links.ts';
 import { reserveUpload } from './reserve.ts';
 import type { UploadServices } from './services.ts';
-import { checkDeclaredBody } from './store-body.ts';
-import type { SignedUpload, UploadRequest } from './upload-request.ts';
+import { checkDeclaredBody, type SignedUpload, type UploadRequest } from './upload-request.ts';
 
-interface Admitted {
-  readonly owner: string;
-  readonly rule: AccessRule;
-}
-
-/** Reserves and claims a signed upload in one, or says who has its link. */
+/**
+ * Reserves and claims an upload that an XMPP server has granted, in one transaction. Returns the existing upload if its
+ * link is already in use. Throws a `Refusal` if the rules, the quotas or an earlier removal forbid the upload.
+ */
 export async function claimSigned(
-  deps: UploadServices,
-  { signed, ...arrival }: UploadRequest & { readonly signed: SignedUpload },
+  services: SigningServices,
+  { signed, ...request }: UploadRequest & { readonly signed: SignedUpload },
   token: string,
 ): Promise<ClaimResult> {
-  checkDeclaredBody(deps, signed, arrival);
-  const { instance } = deps;
-  const now = deps.clock();
-  const upload = await describe(deps, signed, arrival.endpoint, now);
-  const { rule, limits, ...row } = upload;
-  const taken = await reserveUpload(deps, {
+  const { ledger, instance, clock, rules } = services;
+  checkDeclaredBody(rules(), signed, request);
+  const now = clock();
+  const { rule, limits, ...row } = await buildUpload(services, signed, request.endpoint, now);
+  const existing = await reserveUpload(services, {
     upload: row,
     rule,
     limits,
@@ -37,31 +33,33 @@ export async function claimSigned(
     claim: { instance, token },
     now,
   });
-  if (!taken)
+  if (!existing)
     return { outcome: 'claimed', upload: { ...row, state: 'receiving', createdAt: now, storedAt: null } };
-  if (taken.upload === undefined) throw new Refusal('removed');
-  if (taken.upload.state === 'stored') return { outcome: 'stored', upload: taken.upload };
-  // Held by another PUT, or by one whose process is no more.
-  const claimed = await deps.ledger.claim({ by: { locator: signed.locator }, token, instance, now });
-  return claimed.outcome === 'unknown' ? { outcome: 'receiving', upload: taken.upload } : claimed;
+  if (existing.upload === undefined) throw new Refusal('removed');
+  if (existing.upload.state === 'stored') return { outcome: 'stored', upload: existing.upload };
+  // Another PUT holds the claim. If its process has died, this claim succeeds.
+  const claimed = await ledger.claim({ by: { locator: signed.locator }, token, instance, now });
+  return claimed.outcome === 'unknown' ? { outcome: 'receiving', upload: existing.upload } : claimed;
 }
 
-type Described = Omit<Upload, 'state' | 'createdAt' | 'storedAt'> & {
+type SigningServices = Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'log' | 'instance'>;
+
+type UploadWithRule = Omit<Upload, 'state' | 'createdAt' | 'storedAt'> & {
   readonly rule: AccessRule;
   readonly limits: UploadLimits;
 };
 
-async function describe(
-  deps: UploadServices,
+async function buildUpload(
+  services: SigningServices,
   signed: SignedUpload,
   endpoint: Endpoint,
   now: number,
-): Promise<Described> {
+): Promise<UploadWithRule> {
   const { locator, name, size, type, deadline, expiresAt } = signed;
-  // The server promised the file a life that is over already.
+  // The signed expiry has passed already.
   if (expiresAt !== null && expiresAt <= now) throw new Refusal('slot_unknown');
-  const { owner, rule } = await ownerOf(deps, signed);
-  const { retention, globalQuota } = deps.rules();
+  const { owner, rule } = await resolveOwner(services, signed);
+  const { retention, globalQuota } = services.rules();
   const purpose = choosePurpose(retention, name, undefined);
   const limits = uploadLimitsFor(rule, retention, purpose, globalQuota);
   const id = timeOrderedId(now);
@@ -72,20 +70,23 @@ async function describe(
   };
 }
 
-async function ownerOf(deps: UploadServices, signed: SignedUpload): Promise<Admitted> {
+async function resolveOwner(
+  services: SigningServices,
+  signed: SignedUpload,
+): Promise<{ owner: string; rule: AccessRule }> {
   const { uploader, maxFileSize } = signed;
   if (uploader === 'anonymous') return { owner: ANONYMOUS_OWNER, rule: anonymousRule(maxFileSize, null) };
-  const jid = 'jid' in uploader ? uploader.jid : await jidOf(deps, uploader.sha1);
+  const jid = 'jid' in uploader ? uploader.jid : await findJid(services, uploader.sha1);
   if (jid !== undefined) {
-    const { owner, rule } = authorizeUploader(deps, jid);
+    const { owner, rule } = authorizeUploader(services, jid);
     return { owner, rule: { ...rule, max_file_size: smaller(rule.max_file_size, maxFileSize) } };
   }
   const owner = 'sha1' in uploader ? ownerFromSha1(uploader.sha1) : ANONYMOUS_OWNER;
   return { owner, rule: anonymousRule(maxFileSize, signed.maxTotalSize) };
 }
 
-/** The JID behind a hash, where the config names it or the ledger has met it. */
-async function jidOf({ ledger, rules }: UploadServices, sha1: string): Promise<string | undefined> {
+/** Returns the JID with this SHA-1 if the config or the ledger has it. */
+async function findJid({ ledger, rules }: SigningServices, sha1: string): Promise<string | undefined> {
   return rules().jidsBySha1?.get(sha1) ?? (await ledger.findOwnerBySha1(sha1));
 }
 

@@ -1,27 +1,33 @@
+import { LRUCache } from 'lru-cache';
 import type { Upload } from '../base/upload-records.ts';
 
-/** A stored upload that was asked for lately. */
+/** A stored upload that was requested recently. */
 export interface CachedFile {
   readonly upload: Upload;
-  /** `performance.now()` up to which the ledger's word is taken without asking again. */
+  /** Until this `performance.now()`, the entry is used without asking the ledger again. */
   readonly freshUntil: number;
-  /** Its bytes, where they are few. */
+  /** The content of a small file. */
   readonly body: Buffer | undefined;
-  /** What a door has worked out from the upload and wants to find again; lasts as long as the upload is the same. */
+  /** Response headers that the endpoint has computed from the upload. Kept as long as the upload stays the same. */
   headers: unknown;
 }
 
-/** Files that are asked for again and again, bounded in number and bytes; the least recently asked goes first. */
+/**
+ * Caches requested files, bounded in number and bytes. The least recently used entries go first.
+ *
+ * Another process may remove a file at any time, so an entry is fresh for a second only. A removal in this process
+ * takes effect at once (`invalidate`), even if a lookup of the same file is under way.
+ */
 export interface FileCache {
-  /** Where the ledger's word on it is still fresh. */
+  /** Returns the entry if it is fresh. */
   get(locator: string): CachedFile | undefined;
-  /** The ledger is about to be asked. Every look-up is ended. */
+  /** Call before asking the ledger. Every lookup ends with `endLookup`. */
   beginLookup(locator: string): PendingLookup;
-  /** What the ledger said. Kept, unless the file was forgotten since the look-up began. */
-  endLookup(lookUp: PendingLookup, upload: Upload | undefined): CachedFile | undefined;
-  /** Keeps the bytes of a file that is hot, where they are few enough. */
+  /** Returns the entry for the upload, and caches it unless the file was invalidated since the lookup began. */
+  endLookup(lookup: PendingLookup, upload: Upload | undefined): CachedFile | undefined;
+  /** Adds the content of a cached file if it is small enough. */
   setBody(upload: Upload, body: Buffer): void;
-  /** Call it for every removal in this process: from now on its GETs ask the ledger. */
+  /** Call after each removal in this process. The next request asks the ledger. */
   invalidate(locator: string): void;
 }
 
@@ -33,79 +39,65 @@ export interface PendingLookup {
 
 export interface FileCacheOptions {
   readonly maxFiles?: number;
-  /** Bytes of all bodies together. */
+  /** Bytes of all cached bodies together. */
   readonly maxBytes?: number;
-  /** Milliseconds for which the ledger's word is taken: within them another process's removal takes effect. */
+  /** Milliseconds for which an entry is fresh, from the start of its lookup. */
   readonly ttlMs?: number;
 }
 
-/** Bodies up to this many bytes are kept. */
+/** The largest body that is cached, in bytes. */
 export const MAX_CACHED_BODY = 64 * 1024;
 
 export function createFileCache(options: FileCacheOptions = {}): FileCache {
   const { maxFiles = 10_000, maxBytes = 32 * 1024 * 1024, ttlMs = 1000 } = options;
-  const files = new Map<string, CachedFile>();
-  const lookUps = new Map<string, Set<PendingLookup>>();
-  let bytes = 0;
-
-  function drop(locator: string): void {
-    bytes -= files.get(locator)?.body?.length ?? 0;
-    files.delete(locator);
-  }
-
-  function keep(file: CachedFile): CachedFile {
-    drop(file.upload.locator);
-    files.set(file.upload.locator, file);
-    bytes += file.body?.length ?? 0;
-    for (const oldest of files.keys()) {
-      if (files.size <= maxFiles && bytes <= maxBytes) break;
-      drop(oldest);
-    }
-    return file;
-  }
+  const files = new LRUCache<string, CachedFile>({
+    max: maxFiles,
+    maxSize: maxBytes,
+    sizeCalculation: ({ body }) => body?.length || 1,
+  });
+  const lookups = new Map<string, Set<PendingLookup>>();
 
   return {
     get(locator) {
       const file = files.get(locator);
-      if (file === undefined || performance.now() >= file.freshUntil) return undefined;
-      files.delete(locator);
-      files.set(locator, file);
-      return file;
+      return file === undefined || performance.now() >= file.freshUntil ? undefined : file;
     },
     beginLookup(locator) {
-      const lookUp = { locator, startedAt: performance.now(), invalidated: false };
-      const others = lookUps.get(locator);
-      if (others) others.add(lookUp);
-      else lookUps.set(locator, new Set([lookUp]));
-      return lookUp;
+      const lookup = { locator, startedAt: performance.now(), invalidated: false };
+      const others = lookups.get(locator);
+      if (others) others.add(lookup);
+      else lookups.set(locator, new Set([lookup]));
+      return lookup;
     },
-    endLookup(lookUp, upload) {
-      const { locator, startedAt, invalidated } = lookUp;
-      const others = lookUps.get(locator);
-      others?.delete(lookUp);
-      if (others?.size === 0) lookUps.delete(locator);
+    endLookup(lookup, upload) {
+      const { locator, startedAt, invalidated } = lookup;
+      const others = lookups.get(locator);
+      others?.delete(lookup);
+      if (others?.size === 0) lookups.delete(locator);
       if (upload?.state !== 'stored') {
-        drop(locator);
+        files.delete(locator);
         return undefined;
       }
-      const known = files.get(locator);
+      const known = files.peek(locator);
       const body = known?.upload.id === upload.id ? known.body : undefined;
-      const headers = known && isSame(known.upload, upload) ? known.headers : undefined;
+      const headers = known && isSameUpload(known.upload, upload) ? known.headers : undefined;
       const file: CachedFile = { upload, freshUntil: startedAt + ttlMs, body, headers };
-      return invalidated ? file : keep(file);
+      if (!invalidated) files.set(locator, file);
+      return file;
     },
     setBody({ id, locator }, body) {
-      const file = files.get(locator);
-      if (file?.upload.id === id && !file.body && body.length <= MAX_CACHED_BODY) keep({ ...file, body });
+      const file = files.peek(locator);
+      if (file?.upload.id === id && !file.body && body.length <= MAX_CACHED_BODY)
+        files.set(locator, { ...file, body });
     },
     invalidate(locator) {
-      drop(locator);
-      for (const lookUp of lookUps.get(locator) ?? []) lookUp.invalidated = true;
+      files.delete(locator);
+      for (const lookup of lookups.get(locator) ?? []) lookup.invalidated = true;
     },
   };
 }
 
-function isSame(one: Upload, other: Upload): boolean {
+function isSameUpload(one: Upload, other: Upload): boolean {
   return (
     one.id === other.id &&
     one.size === other.size &&

@@ -6,28 +6,28 @@ import type { AccessRule } from '../policy/access.ts';
 import { checkFileName, MAX_NAME_BYTES } from '../policy/file-names.ts';
 import { announcedMaxFileSize, uploadLimitsFor } from '../policy/limits.ts';
 import { parseMediaType, UNKNOWN_TYPE } from '../policy/media-type.ts';
-import { choosePurpose, isPurposeOffered } from '../policy/retention.ts';
+import { choosePurpose, isPurposeOffered, type Retention } from '../policy/retention.ts';
 import { blobKey } from './links.ts';
 import { reserveUpload } from './reserve.ts';
 import type { UploadServices } from './services.ts';
 
-/** What somebody wants to upload, read by a door out of a stanza or a query. */
+/** A request for a slot, as an endpoint has parsed it from a stanza or a query. */
 export interface SlotRequest {
   readonly endpoint: Endpoint;
-  /** Full or bare JID of the person who asks. */
+  /** Full or bare JID of the requester. */
   readonly jid: string;
   readonly name: string;
   /** Bytes. */
   readonly size: number;
-  /** Null or empty where none was said. */
+  /** Null or empty if the request names none. */
   readonly type: string | null;
-  /** XEP-0363 purpose, where one was asked for. */
+  /** Purpose of the file (XEP-0363 1.2.0), if the request names one. */
   readonly purpose?: string | undefined;
-  /** `expire-before` of the request, ms since 1970. */
+  /** `expire-before` of the request (XEP-0363 1.2.0), ms since 1970. */
   readonly expiresAt?: number | undefined;
 }
 
-/** The right to PUT once. The token is known to nobody else, the ledger included. */
+/** The right to PUT one file once. The ledger stores only a hash of the token. */
 export interface GrantedSlot {
   readonly id: string;
   readonly token: string;
@@ -36,20 +36,22 @@ export interface GrantedSlot {
   readonly type: string;
   readonly owner: string;
   readonly blob: string;
-  /** The PUT must start before it, ms since 1970. */
+  /** The PUT must start before this time; ms since 1970. */
   readonly deadline: number;
 }
 
-/** Grants a slot and charges its owner's quotas, or refuses with the reason (`Refusal`). */
-export async function grantSlot(deps: UploadServices, request: SlotRequest): Promise<GrantedSlot> {
+type GrantServices = Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'log' | 'metrics'>;
+
+/** Grants a slot and charges it to the owner's quotas. Throws a `Refusal` if a rule or a quota forbids it. */
+export async function grantSlot(services: GrantServices, request: SlotRequest): Promise<GrantedSlot> {
   const start = performance.now();
-  const { retention, slotTimeout, globalQuota } = deps.rules();
-  const { owner, rule } = authorizeUploader(deps, request.jid);
-  const file = readFile(request);
-  const purpose = readPurpose(deps, request);
+  const { retention, slotTimeout, globalQuota } = services.rules();
+  const { owner, rule } = authorizeUploader(services, request.jid);
+  const file = parseFile(request);
+  const purpose = parsePurpose(retention, request);
   const limits = uploadLimitsFor(rule, retention, purpose, globalQuota);
 
-  const now = deps.clock();
+  const now = services.clock();
   const id = timeOrderedId(now);
   const token = timeOrderedId(now);
   const expiresAt = request.expiresAt ?? null;
@@ -58,32 +60,26 @@ export async function grantSlot(deps: UploadServices, request: SlotRequest): Pro
   }
   const blob = blobKey(id, file.name, file.type);
   const slot = { id, owner, ...file, blob, deadline: now + slotTimeout };
-  const upload = {
-    ...slot,
-    locator: id,
-    endpoint: request.endpoint,
-    purpose,
-    expiresAt,
-  };
-  const taken = await reserveUpload(deps, { upload, rule, limits, putKey: toPutKey(token), now });
-  if (taken) throw new Error(`the random id ${id} is in use`);
-  deps.metrics.slotGranted(request.endpoint, performance.now() - start);
+  const upload = { ...slot, locator: id, endpoint: request.endpoint, purpose, expiresAt };
+  const existing = await reserveUpload(services, { upload, rule, limits, putKey: toPutKey(token), now });
+  if (existing) throw new Error(`the random id ${id} is already in use`);
+  services.metrics.slotGranted(request.endpoint, performance.now() - start);
   return { ...slot, token };
 }
 
-/** The largest file, in bytes, that this JID may upload, by its rule's `max_file_size`; null = any size. */
-export function maxFileSizeFor(deps: UploadServices, jid: string): number | null {
-  const { rule } = authorizeUploader(deps, jid);
-  const { retention } = deps.rules();
+/** Returns the largest file, in bytes, that the rule of this JID allows (`max_file_size`); null = any size. */
+export function maxFileSizeFor(services: Pick<UploadServices, 'rules' | 'log'>, jid: string): number | null {
+  const { rule } = authorizeUploader(services, jid);
+  const { retention } = services.rules();
   return uploadLimitsFor(rule, retention, choosePurpose(retention, '', undefined), null).maxFileSize;
 }
 
 /**
- * The same, but never more than its quotas could ever hold: what clients are told before they ask for a slot.
- * Null for those who may not upload too: they hear of it when they try.
+ * Returns the size limit that clients see before they request a slot (XEP-0363 section 4): the file size limit, but at
+ * most what the quotas could ever hold. Null = any size, also for JIDs that may not upload: their slot requests fail.
  */
-export function announcedMaxSizeFor(deps: UploadServices, jid: string): number | null {
-  const { access, retention, globalQuota } = deps.rules();
+export function announcedMaxSizeFor({ rules }: Pick<UploadServices, 'rules'>, jid: string): number | null {
+  const { access, retention, globalQuota } = rules();
   const decision = access.decide(parseBareJid(jid) ?? '');
   if (!decision.allowed) return null;
   return announcedMaxFileSize(
@@ -91,23 +87,44 @@ export function announcedMaxSizeFor(deps: UploadServices, jid: string): number |
   );
 }
 
-/** The owner's name in the ledger and the rule that lets it upload. */
-export function authorizeUploader(deps: UploadServices, jid: string): { owner: string; rule: AccessRule } {
+/** Bytes; null = any. */
+export interface UploadBounds {
+  readonly file: number | null;
+  /** All files together. */
+  readonly total: number | null;
+}
+
+/** Returns the most that this JID could ever upload, regardless of what is stored. Throws `denied` if it may not upload. */
+export function uploadBoundsFor(services: Pick<UploadServices, 'rules' | 'log'>, jid: string): UploadBounds {
+  const { rule } = authorizeUploader(services, jid);
+  const { retention, globalQuota } = services.rules();
+  const limits = uploadLimitsFor(rule, retention, choosePurpose(retention, '', undefined), globalQuota);
+  return {
+    file: announcedMaxFileSize(limits),
+    total: announcedMaxFileSize({ ...limits, maxFileSize: null }),
+  };
+}
+
+/** Returns the bare JID as the owner, and the access rule that permits it. Throws `denied` if none does. */
+export function authorizeUploader(
+  { rules, log }: Pick<UploadServices, 'rules' | 'log'>,
+  jid: string,
+): { owner: string; rule: AccessRule } {
   const owner = parseBareJid(jid);
-  if (owner === undefined) throw new Refusal('bad_request', { text: 'That is not a JID.' });
-  const decision = deps.rules().access.decide(owner);
+  if (owner === undefined) throw new Refusal('bad_request', { text: 'Invalid JID.' });
+  const decision = rules().access.decide(owner);
   if (decision.allowed) return { owner, rule: decision.rule };
   const rule = decision.index === null ? 'no access rule matches' : `access rule ${decision.index + 1}`;
-  deps.log.info({ owner, rule }, 'upload denied');
+  log.info({ owner, rule }, 'upload denied');
   throw new Refusal('denied', { text: `${owner} may not upload files here.` });
 }
 
-function readFile(request: SlotRequest): { name: string; size: number; type: string } {
+function parseFile(request: SlotRequest): { name: string; size: number; type: string } {
   const { name, size } = request;
-  const verdict = checkFileName(name);
-  if (verdict === 'too_long') throw new Refusal('name_too_long');
-  if (verdict === 'empty') throw new Refusal('bad_request', { text: 'The file needs a name.' });
-  if (verdict === 'malformed') {
+  const problem = checkFileName(name);
+  if (problem === 'too_long') throw new Refusal('name_too_long');
+  if (problem === 'empty') throw new Refusal('bad_request', { text: 'The file needs a name.' });
+  if (problem === 'malformed') {
     throw new Refusal('bad_request', {
       text: `A file name has no "/", no control characters and at most ${MAX_NAME_BYTES} bytes.`,
     });
@@ -122,8 +139,7 @@ function readFile(request: SlotRequest): { name: string; size: number; type: str
   return { name, size, type };
 }
 
-function readPurpose(deps: UploadServices, request: SlotRequest): string {
-  const { retention } = deps.rules();
+function parsePurpose(retention: Retention, request: SlotRequest): string {
   const purpose = choosePurpose(retention, request.name, request.purpose);
   if (purpose === '' || isPurposeOffered(retention, purpose)) return purpose;
   throw new Refusal('purpose_not_offered', {

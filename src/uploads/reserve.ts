@@ -10,43 +10,43 @@ import { toLifetimes } from '../policy/retention.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
 
-/** An upload that its rule has let in, and what bounds it. */
+/** An upload that an access rule permits, with its limits. */
 export interface ReserveRequest {
   readonly upload: Reservation['upload'];
   readonly rule: AccessRule;
   readonly limits: UploadLimits;
   readonly putKey: string | null;
-  /** Set where the PUT is here already. */
+  /** Set if the PUT has already arrived: reserves and claims in one transaction. */
   readonly claim?: Reservation['claim'];
   readonly now: number;
 }
 
-/** Whatever is at a link already, or was. */
+/** The upload that has, or had, the same locator. */
 export type LocatorTaken = Extract<ReserveResult, { limit: 'locator' }>;
 
 /**
- * Charges an upload to its owner's quotas and writes its row, or refuses with the reason (`Refusal`). Where its
- * link is in use or was, it says by what.
+ * Charges an upload to its owner's quotas and writes its row. Throws a `Refusal` if a rule or a quota forbids it. Returns
+ * the conflicting upload if the locator is or was in use, else undefined.
  */
 export async function reserveUpload(
-  deps: UploadServices,
-  order: ReserveRequest,
+  { ledger, rules }: Pick<UploadServices, 'ledger' | 'rules'>,
+  request: ReserveRequest,
 ): Promise<LocatorTaken | undefined> {
-  const { upload, rule, limits, putKey, claim, now } = order;
+  const { upload, rule, limits, putKey, claim, now } = request;
   checkSize(upload.size, limits);
   checkType(upload.type, rule);
-  const reserved = await deps.ledger
+  const reserved = await ledger
     .reserve({
       upload,
       putKey,
       limits: limits.quotas,
       evict: rule.when_full === 'evict',
-      lifetimes: toLifetimes(deps.rules().retention),
+      lifetimes: toLifetimes(rules().retention),
       now,
       ...(claim && { claim }),
     })
-    .catch((failure: unknown) => {
-      throw toStorageRefusal(failure);
+    .catch((error: unknown) => {
+      throw toStorageRefusal(error);
     });
   if (reserved.granted) return undefined;
   if (reserved.limit === 'locator') return reserved;
@@ -70,14 +70,14 @@ function checkType(type: string, rule: AccessRule): void {
 
 type OverQuota = Exclude<ReserveResult, { granted: true } | LocatorTaken>;
 
-/** Says what is used, what the limit is and when it frees (FIELD 0.9). */
+/** The text names the usage, the limit and when space frees up; see docs/protocols.md, "Quota errors". */
 function overQuota(
   { limit, used, allowed, retryAt }: OverQuota,
   { size }: Pick<Upload, 'size'>,
   limits: Limits,
   now: number,
 ): Refusal {
-  const when = retryAt === null ? hopeless(limit, size, allowed) : promise(retryAt, now);
+  const when = retryAt === null ? formatRemedy(limit, size, allowed) : formatRetry(retryAt, now);
   const needs = `this file needs ${formatSize(size)}`;
   const of = `${formatSize(used)} of ${formatSize(allowed)}`;
   const texts: Record<typeof limit, string> = {
@@ -89,15 +89,15 @@ function overQuota(
   };
   return new Refusal(limit === 'globalBytes' ? 'service_full' : 'quota_exceeded', {
     text: `${texts[limit]} ${when}`,
-    ...(retryAt !== null && { retryAt: retryAt }),
+    ...(retryAt !== null && { retryAt }),
   });
 }
 
-function promise(retryAt: number, now: number): string {
+function formatRetry(retryAt: number, now: number): string {
   return `There is room again in ${formatPeriod(Math.max(retryAt - now, 1000))}, at ${formatDateTime(retryAt)}.`;
 }
 
-function hopeless(limit: LimitName, size: number, allowed: number): string {
+function formatRemedy(limit: LimitName, size: number, allowed: number): string {
   if (limit !== 'uploadsPer' && size > allowed) return 'A file of this size never fits.';
   return 'Waiting does not help: delete some files.';
 }

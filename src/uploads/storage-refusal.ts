@@ -3,13 +3,13 @@ import { BlobError } from '../blobs/contract.ts';
 import { LedgerError } from '../ledger/contract/ledger.ts';
 
 /**
- * What a store cannot do now, whichever store it is: a full disk, or a ledger that is being carried to another place. A
- * refusal in words where it is one of these, else the failure itself.
+ * Turns the store errors that an end user can act on into a `Refusal`: a full disk, and a ledger that `porter move` has
+ * closed. Returns every other error as it is.
  */
-export function toStorageRefusal(failure: unknown): unknown {
-  if (!(failure instanceof BlobError || failure instanceof LedgerError)) return failure;
-  if (failure.kind === 'full') return new Refusal('storage_full', { cause: failure });
-  if (failure.kind !== 'moved') return failure;
+export function toStorageRefusal(error: unknown): unknown {
+  if (!(error instanceof BlobError || error instanceof LedgerError)) return error;
+  if (error.kind === 'full') return new Refusal('storage_full', { cause: error });
+  if (error.kind !== 'moved') return error;
   const text = 'The files are moving to another place. Try again in a few minutes.';
-  return new Refusal('unavailable', { text, cause: failure });
+  return new Refusal('unavailable', { text, cause: error });
 }

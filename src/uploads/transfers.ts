@@ -1,36 +1,36 @@
 import type { MemoryBudget, UploadBody } from './upload-request.ts';
 
-/** An upload whose bytes flow through this process. */
+/** An upload whose body this process is receiving. */
 export interface Transfer {
   readonly body: UploadBody;
-  /** Resolves when nothing of it is left to do: stored, or cleaned up after. */
+  /** Resolves once the upload is stored, or cleaned up after a failure. */
   readonly ended: Promise<void>;
   end(): void;
 }
 
-/** All uploads that flow through this process now. They share one budget of memory. */
+/** The uploads that this process is receiving. They share one memory budget. */
 export interface Transfers {
   begin(id: string, body: UploadBody): Transfer;
-  /** The transfer that fills this upload. */
+  /** Returns the transfer that writes this upload. */
   get(id: string): Transfer | undefined;
   readonly memory: MemoryBudget;
-  /** Uploads in flight and the bytes of them that have come. */
+  /** Returns the number of uploads in progress and the bytes received for them. */
   inFlight(): { readonly uploads: number; readonly bytes: number };
 }
 
 export interface TransferOptions {
-  /** Bytes that all transfers together may gather; twice that with what is just being written. */
+  /** Bytes that all transfers together may collect. The batches being written can add as much again. */
   readonly memoryBytes?: number;
 }
 
-const MEMORY = 8 * 1024 * 1024;
-/** Below this a write costs more than its bytes; above the other nothing is gained. */
+const DEFAULT_MEMORY = 8 * 1024 * 1024;
+/** Smaller batches cost more per write than their bytes do; larger ones gain nothing. */
 const SMALLEST_BATCH = 32 * 1024;
 const LARGEST_BATCH = 1024 * 1024;
-/** More than any disk takes at a time, and few enough that what they hold is no matter. */
-const TURNS = 32;
+/** Turns at a time: more than a disk writes in parallel, and few enough that their memory does not matter. */
+const MAX_TURNS = 32;
 
-export function createTransfers({ memoryBytes = MEMORY }: TransferOptions = {}): Transfers {
+export function createTransfers({ memoryBytes = DEFAULT_MEMORY }: TransferOptions = {}): Transfers {
   const active = new Set<Transfer>();
   const byId = new Map<string, Transfer>();
 
@@ -51,7 +51,7 @@ export function createTransfers({ memoryBytes = MEMORY }: TransferOptions = {}):
       return transfer;
     },
     get: (id) => byId.get(id),
-    memory: createPace(memoryBytes, () => active.size),
+    memory: createMemoryBudget(memoryBytes, () => active.size),
     inFlight() {
       let bytes = 0;
       for (const { body } of active) bytes += body.received;
@@ -60,25 +60,26 @@ export function createTransfers({ memoryBytes = MEMORY }: TransferOptions = {}):
   };
 }
 
-/** The fewer transfers there are, the more each gathers; when there are many, they take turns. */
-function createPace(memory: number, active: () => number): MemoryBudget {
-  const line: (() => void)[] = [];
-  let inside = 0;
+/** Gives each transfer an equal share. Once shares get too small, transfers take turns. */
+function createMemoryBudget(memory: number, countActive: () => number): MemoryBudget {
+  const waiting: (() => void)[] = [];
+  let turns = 0;
   return {
-    batchSize: () => Math.min(LARGEST_BATCH, Math.max(SMALLEST_BATCH, memory / (active() || 1))),
-    isOverBudget: () => memory / active() < 2 * SMALLEST_BATCH,
+    batchSize: () => Math.min(LARGEST_BATCH, Math.max(SMALLEST_BATCH, memory / (countActive() || 1))),
+    isOverBudget: () => memory / countActive() < 2 * SMALLEST_BATCH,
     acquire(run) {
-      if (inside >= TURNS) {
-        line.push(run);
+      if (turns >= MAX_TURNS) {
+        waiting.push(run);
         return;
       }
-      inside += 1;
+      turns += 1;
       run();
     },
     release() {
-      const next = line.shift();
+      const next = waiting.shift();
+      // The next transfer takes over this turn, so `turns` stays as it is.
       if (next) next();
-      else inside -= 1;
+      else turns -= 1;
     },
   };
 }

@@ -1,5 +1,7 @@
-import type { Endpoint } from '../base/upload-records.ts';
+import { Refusal } from '../base/errors.ts';
+import type { Endpoint, Upload } from '../base/upload-records.ts';
 import type { ClaimParams } from '../ledger/contract/ledger.ts';
+import { isTypeMismatch } from '../policy/media-type.ts';
 
 /** A request that uploads a file: how its slot is found, and what the sender declares about the body. */
 export interface UploadRequest {
@@ -77,4 +79,34 @@ export interface SignedUpload {
   readonly repeatForMs: number | null;
   /** When the file expires, ms since 1970; null = as `retention` says. */
   readonly expiresAt: number | null;
+}
+
+type SizeAndType = Pick<Upload, 'size' | 'type'>;
+
+/** Throws a `Refusal` if the declared size or type does not fit the slot. Called before the body is read. */
+export function checkDeclaredBody(
+  { typeMismatch }: { readonly typeMismatch: 'refuse' | 'accept' },
+  slot: SizeAndType,
+  declared: Pick<UploadRequest, 'size' | 'type'>,
+): void {
+  if (declared.size !== null && declared.size !== slot.size) throw sizeMismatch(slot, declared.size);
+  if (typeMismatch === 'refuse' && isTypeMismatch(declared.type, slot.type)) {
+    throw new Refusal('type_mismatch', {
+      text: `The Content-Type is ${declared.type}; the slot was requested for ${slot.type}.`,
+    });
+  }
+}
+
+/** Requires exactly the bytes of the slot. Ends the body at the first byte too many, or at its end if too short. */
+export function exactSize(slot: Pick<Upload, 'size'>): SizeCheck {
+  return (received, ended) => {
+    if (received > slot.size) return sizeMismatch(slot, `more than ${slot.size}`);
+    return ended && received < slot.size ? sizeMismatch(slot, received) : undefined;
+  };
+}
+
+function sizeMismatch(slot: Pick<Upload, 'size'>, size: number | string): Refusal {
+  return new Refusal('size_mismatch', {
+    text: `The body has ${size} bytes; the slot was requested for ${slot.size}.`,
+  });
 }

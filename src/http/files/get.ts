@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Downloads, OpenBlob } from '../../uploads/downloads.ts';
+import type { ByteRange, Downloads, OpenBlob } from '../../uploads/downloads.ts';
 import type { CachedFile } from '../../uploads/file-cache.ts';
 import { CORS_HEADER_LIST } from '../common/cors.ts';
 import { errorResponse } from '../common/error-response.ts';
@@ -8,7 +8,7 @@ import { evaluateConditions, isRangeApplicable } from './conditional-request.ts'
 import { cacheControl, type FileHeaders, fileHeadersFor } from './file-headers.ts';
 import type { FileServerServices } from './file-server-services.ts';
 import type { PresignedLinks } from './presigned-links.ts';
-import { type ByteRange, parseRange } from './range-header.ts';
+import { parseRange } from './range-header.ts';
 import { sendBlob } from './send-blob.ts';
 import type { DeliveryHeaders } from './web-server-delivery.ts';
 

@@ -1,6 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import type { OpenBlob } from '../../uploads/downloads.ts';
-import type { ByteRange } from './range-header.ts';
+import type { ByteRange, OpenBlob } from '../../uploads/downloads.ts';
 
 /**
  * Sends bytes of an open blob and ends the response. A chunk is given back to the store when the socket has taken

@@ -5,7 +5,7 @@ import { type ApiClient, authenticateClient, hashToken } from '../../messages/au
 import { runIdempotent } from '../../messages/idempotency.ts';
 import type { MessageServices } from '../../messages/message-services.ts';
 import { type SendRequest, sendMessages } from '../../messages/send-messages.ts';
-import { uploadBoundsFor } from '../../uploads/size-limits.ts';
+import { uploadBoundsFor } from '../../uploads/grant-slot.ts';
 import { requireCredentials } from '../common/authorization.ts';
 import { type AddressMatcher, type ClientInfo, getClientInfo } from '../common/client-info.ts';
 import { MESSAGE_CORS_HEADERS, optionsHeaders } from '../common/cors.ts';
