@@ -17,6 +17,9 @@ export interface StreamSenderOptions {
   readonly roomIdle: () => number;
 }
 
+/** Functions, because a reload may change the values. */
+export type DeliveryTimeouts = Pick<StreamSenderOptions, 'answerTimeout' | 'roomIdle'>;
+
 /** A speaker on a stream that is up, and what the stream tells it. */
 export interface StreamSender {
   readonly sender: MessageSender;

@@ -10,91 +10,102 @@ import { isCredentialsRefusal, toLoginRefusal } from './login-errors.ts';
 import { createLoginThrottle } from './login-throttle.ts';
 import { createPasswordMatcher, type PasswordMatcher } from './password-matcher.ts';
 import { createSystemDnsResolver, type DnsResolver } from './server-addresses.ts';
-import { startAccountSession } from './session.ts';
-import { createSessionPool } from './session-pool.ts';
+import { type AccountSession, startAccountSession } from './session.ts';
+import { SessionPool } from './session-pool.ts';
 
-/** `messages` of the config, as far as accounts go. Times in milliseconds. */
-export interface AccountSettings extends LoginSettings {
-  /** May this account (bare JID) log in here at all? */
+/** The part of `messages` in the config that concerns accounts. Times in milliseconds. */
+export type AccountSettings = LoginSettings & {
+  /** Returns true if this account (bare JID) may log in through Porter. */
   readonly mayLogIn: (account: string) => boolean;
   readonly sessions: { readonly max: number; readonly idle: number };
   readonly roomIdle: number;
-}
+};
 
 export interface AccountSendersOptions {
   readonly clock: Clock;
   readonly log: Logger;
-  /** As of the last reload. */
+  /** Returns the settings as of the last reload. */
   readonly settings: () => AccountSettings;
-  /** For tests: another name service than that of this machine. */
+  /** For tests; the default is the resolver of this machine. */
   readonly dns?: DnsResolver;
 }
 
-/** People and programs that speak through their own XMPP accounts. */
+/** Senders that use sessions of XMPP accounts. */
 export interface AccountSenders {
   /** See `MessageSenders.openAccountSender`. */
   senderFor(login: AccountLogin): Promise<MessageSender>;
-  /** Sessions that are open. */
+  /** Number of open sessions. */
   readonly openSessions: number;
   stop(): Promise<void>;
 }
 
-const MAX_LOGINS_AT_ONCE = 200;
-const MAX_LOGINS_WAITING = 2_000;
+const MAX_PARALLEL_LOGINS = 200;
+/** Running and waiting logins together. Further ones are refused with `busy`. */
+const MAX_PENDING_LOGINS = 2_000;
 
-interface Joining {
-  readonly opens: PasswordMatcher;
-  readonly speaker: Promise<MessageSender>;
+interface PendingLogin {
+  readonly matchesPassword: PasswordMatcher;
+  readonly sender: Promise<MessageSender>;
 }
 
-export function createAccountSenders(deps: AccountSendersOptions): AccountSenders {
-  const { settings, log, dns = createSystemDnsResolver() } = deps;
-  const throttle = createLoginThrottle(deps.clock);
-  const gate = createConcurrencyLimit(MAX_LOGINS_WAITING);
-  const inTurn = createSemaphore(MAX_LOGINS_AT_ONCE);
-  const pool = createSessionPool(() => ({
+export function createAccountSenders({
+  clock,
+  log,
+  settings,
+  dns = createSystemDnsResolver(),
+}: AccountSendersOptions): AccountSenders {
+  const throttle = createLoginThrottle(clock);
+  const limitPendingLogins = createConcurrencyLimit(MAX_PENDING_LOGINS);
+  const limitParallelLogins = createSemaphore(MAX_PARALLEL_LOGINS);
+  const pool = new SessionPool(() => ({
     ...settings().sessions,
     acquireTimeoutMs: settings().answerTimeout,
   }));
-  /** Logins under way, by account and resource. */
-  const joining = new Map<string, Set<Joining>>();
-  const times = {
+  /** By account and resource. */
+  const pendingLogins = new Map<string, Set<PendingLogin>>();
+  const timeouts = {
     answerTimeout: () => settings().answerTimeout,
     roomIdle: () => settings().roomIdle,
   };
 
-  async function openSession(jid: Jid, password: string) {
+  async function openSession(jid: Jid, password: string): Promise<AccountSession> {
     try {
-      return startAccountSession(times, await logIn(dns, settings(), jid, password));
-    } catch (fault) {
-      const refusal = toLoginRefusal(fault, jid.domain);
-      if (!isCredentialsRefusal(refusal)) {
-        // Where nobody named the server, it is a stranger's as likely as ours.
-        const level = settings().server ? 'warn' : 'info';
-        log[level]({ domain: jid.domain, err: refusal.cause ?? fault }, `no login: ${refusal.message}`);
-      }
+      return startAccountSession(timeouts, await logIn(dns, settings(), jid, password));
+    } catch (error) {
+      const refusal = toLoginRefusal(error, jid.domain);
+      if (!isCredentialsRefusal(refusal)) logFailure(jid.domain, refusal, error);
       throw refusal;
     }
   }
 
-  function enter(jid: Jid, { password, address }: AccountLogin): Promise<MessageSender> {
-    const tried = { account: formatBareJid(jid), address };
-    const open = () => pool.add(keyOf(jid), password, () => openSession(jid, password));
-    return gate(() => throttle.attempt(tried, () => inTurn(open), isGuessed));
+  /** Without `messages.server`, users choose the domain: then a failure is not a problem of this installation. */
+  function logFailure(domain: string, refusal: Refusal, error: unknown): void {
+    const level = settings().server ? 'warn' : 'info';
+    const cause = refusal.cause ?? error;
+    log[level]({ domain, cause: String(cause) }, `account login failed: ${refusal.message}`);
   }
 
-  /** Who comes with the same password while the first is logging in waits for the same session. */
-  async function share(jid: Jid, login: AccountLogin): Promise<MessageSender> {
-    const key = keyOf(jid);
-    const others = joining.get(key) ?? new Set();
-    for (const { opens, speaker } of others) if (opens(login.password)) return speaker;
-    const isPorter = { opens: createPasswordMatcher(login.password), speaker: enter(jid, login) };
-    joining.set(key, others.add(isPorter));
+  function logInThrottled(jid: Jid, { password, address }: AccountLogin): Promise<MessageSender> {
+    const attempt = { account: formatBareJid(jid), address };
+    const open = () => pool.add(poolKey(jid), password, () => openSession(jid, password));
+    return limitPendingLogins(() =>
+      throttle.attempt(attempt, () => limitParallelLogins(open), isWrongPassword),
+    );
+  }
+
+  /** Requests with the same password share one login. */
+  async function joinPendingLogin(jid: Jid, login: AccountLogin): Promise<MessageSender> {
+    const key = poolKey(jid);
+    const pending = pendingLogins.get(key) ?? new Set();
+    for (const { matchesPassword, sender } of pending) if (matchesPassword(login.password)) return sender;
+    const matchesPassword = createPasswordMatcher(login.password);
+    const started = { matchesPassword, sender: logInThrottled(jid, login) };
+    pendingLogins.set(key, pending.add(started));
     try {
-      return await isPorter.speaker;
+      return await started.sender;
     } finally {
-      others.delete(isPorter);
-      if (others.size === 0 && joining.get(key) === others) joining.delete(key);
+      pending.delete(started);
+      if (pending.size === 0 && pendingLogins.get(key) === pending) pendingLogins.delete(key);
     }
   }
 
@@ -103,9 +114,11 @@ export function createAccountSenders(deps: AccountSendersOptions): AccountSender
       const jid = parseJid(login.jid);
       if (jid === undefined || jid.local === '') throw new Refusal('credentials_wrong');
       const account = formatBareJid(jid);
-      if (!settings().mayLogIn(account)) throw new Refusal('credentials_wrong', { text: NOT_HERE });
+      if (!settings().mayLogIn(account)) {
+        throw new Refusal('credentials_wrong', { text: 'This account may not log in here.' });
+      }
       throttle.assertNotLocked({ account, address: login.address });
-      return (await pool.find(keyOf(jid), login.password)) ?? share(jid, login);
+      return (await pool.find(poolKey(jid), login.password)) ?? joinPendingLogin(jid, login);
     },
     get openSessions() {
       return pool.size;
@@ -114,12 +127,10 @@ export function createAccountSenders(deps: AccountSendersOptions): AccountSender
   };
 }
 
-const NOT_HERE = 'This account may not log in here.';
-
-function isGuessed(fault: unknown): boolean {
-  return fault instanceof Refusal && isCredentialsRefusal(fault);
+function isWrongPassword(error: unknown): boolean {
+  return error instanceof Refusal && isCredentialsRefusal(error);
 }
 
-function keyOf(jid: Jid): string {
+function poolKey(jid: Jid): string {
   return `${formatBareJid(jid)}/${jid.resource}`;
 }

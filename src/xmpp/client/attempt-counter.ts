@@ -1,74 +1,59 @@
-/** How many wrong passwords are forgiven at once, and how fast one of them is forgotten (milliseconds). */
+import { LRUCache } from 'lru-cache';
+
 export interface AttemptLimit {
+  /** Failures that are allowed in a row. */
   readonly maxFailures: number;
+  /** Milliseconds after which one failure is forgotten. */
   readonly decayMs: number;
 }
 
-/** Counts failures by key; each is forgotten with time. Bounded: of too many keys the one untouched for longest goes. */
-export interface AttemptCounter {
-  /** Until when this key may try nothing, ms since 1970; undefined where it may. */
-  lockedUntil(key: string, now: number): number | undefined;
-  /** Are all tries that are left under way? */
-  isExhausted(key: string, now: number): boolean;
-  /** A try begins. */
-  begin(key: string, now: number): void;
-  /** It has ended; a failure counts. */
-  end(key: string, now: number, failed: boolean): void;
+interface Failures {
+  /** Number of failures at the time `at`; fractional, because failures decay continuously. */
+  readonly level: number;
+  /** In ms since 1970. */
+  readonly at: number;
 }
 
-interface Bucket {
-  /** Failures at the time `at`, some of them forgotten in part. */
-  level: number;
-  at: number;
-  underWay: number;
-}
+/**
+ * Counts failed attempts by key (a leaky bucket). Bounded: beyond `maxKeys` keys the least recently used one is
+ * forgotten. All times are in ms since 1970.
+ */
+export class AttemptCounter {
+  readonly #limit: AttemptLimit;
+  readonly #failures: LRUCache<string, Failures>;
+  readonly #inProgress = new Map<string, number>();
 
-export function createAttemptCounter(
-  { maxFailures, decayMs }: AttemptLimit,
-  maxKeys: number,
-): AttemptCounter {
-  /** The one touched last at the end. */
-  const buckets = new Map<string, Bucket>();
-
-  function levelOf(key: string, now: number): number {
-    const bucket = buckets.get(key);
-    return bucket ? Math.max(0, bucket.level - (now - bucket.at) / decayMs) : 0;
+  constructor(limit: AttemptLimit, maxKeys: number) {
+    this.#limit = limit;
+    this.#failures = new LRUCache({ max: maxKeys });
   }
 
-  function touch(key: string, now: number): Bucket {
-    const bucket = buckets.get(key) ?? { level: 0, at: now, underWay: 0 };
-    bucket.level = levelOf(key, now);
-    bucket.at = now;
-    buckets.delete(key);
-    buckets.set(key, bucket);
-    if (buckets.size > maxKeys) forgetOne();
-    return bucket;
+  /** Returns the time until which attempts are refused, or undefined if they are allowed. */
+  lockedUntil(key: string, now: number): number | undefined {
+    const excess = this.#levelAt(key, now) - (this.#limit.maxFailures - 1);
+    return excess > 0 ? Math.ceil(now + excess * this.#limit.decayMs) : undefined;
   }
 
-  function forgetOne(): void {
-    for (const [key, { underWay }] of buckets) {
-      if (underWay > 0) continue;
-      buckets.delete(key);
-      return;
-    }
+  /** Returns true if the attempts in progress would reach the limit if all of them failed. */
+  isExhausted(key: string, now: number): boolean {
+    return this.#levelAt(key, now) + (this.#inProgress.get(key) ?? 0) > this.#limit.maxFailures - 1;
   }
 
-  return {
-    lockedUntil(key, now) {
-      const over = levelOf(key, now) - (maxFailures - 1);
-      return over > 0 ? Math.ceil(now + over * decayMs) : undefined;
-    },
-    isExhausted(key, now) {
-      return levelOf(key, now) + (buckets.get(key)?.underWay ?? 0) > maxFailures - 1;
-    },
-    begin(key, now) {
-      touch(key, now).underWay += 1;
-    },
-    end(key, now, failed) {
-      const bucket = touch(key, now);
-      bucket.underWay = Math.max(0, bucket.underWay - 1);
-      if (failed) bucket.level += 1;
-      if (bucket.level === 0 && bucket.underWay === 0) buckets.delete(key);
-    },
-  };
+  begin(key: string): void {
+    this.#inProgress.set(key, (this.#inProgress.get(key) ?? 0) + 1);
+  }
+
+  end(key: string, now: number, failed: boolean): void {
+    const inProgress = (this.#inProgress.get(key) ?? 0) - 1;
+    if (inProgress > 0) this.#inProgress.set(key, inProgress);
+    else this.#inProgress.delete(key);
+    const level = this.#levelAt(key, now) + (failed ? 1 : 0);
+    if (level > 0) this.#failures.set(key, { level, at: now });
+    else this.#failures.delete(key);
+  }
+
+  #levelAt(key: string, now: number): number {
+    const failures = this.#failures.get(key);
+    return failures ? Math.max(0, failures.level - (now - failures.at) / this.#limit.decayMs) : 0;
+  }
 }

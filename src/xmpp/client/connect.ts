@@ -5,21 +5,20 @@ import { domainToASCII } from 'node:url';
 import type { XmppServerAddress } from './server-addresses.ts';
 import { XmlStream } from './xml-stream.ts';
 
-/** How a stream to a place is kept from being read and forged. */
 export interface TlsPolicy {
-  /** No password goes over a stream without TLS. */
+  /** No password is sent without TLS. */
   readonly isTlsRequired: boolean;
-  /** TLS is believed only with a certificate for the domain. */
+  /** TLS needs a trusted certificate for the domain. */
   readonly isCertificateChecked: boolean;
 }
 
-/** A server of this machine may be trusted as it is; that is for the admin to say, who does by `require_tls: false`. */
-export function tlsPolicyFor(place: XmppServerAddress, requireTls: boolean): TlsPolicy {
-  const isTrusted = place.isLoopback && !requireTls;
+/** TLS is optional only on the loopback interface, and only if the config says `require_tls: false`. */
+export function tlsPolicyFor(address: XmppServerAddress, requireTls: boolean): TlsPolicy {
+  const isTrusted = address.isLoopback && !requireTls;
   return { isTlsRequired: !isTrusted, isCertificateChecked: !isTrusted };
 }
 
-/** The certificate has to be for the domain of the JID (RFC 6120 §13.7.2), wherever SRV records led. */
+/** The certificate must be for the domain of the JID, also if an SRV record led to another host (RFC 6120 §13.7.2). */
 export function tlsOptions(domain: string, { isCertificateChecked }: TlsPolicy): ConnectionOptions {
   const host = domainToASCII(domain) || domain;
   return {
@@ -30,21 +29,24 @@ export function tlsOptions(domain: string, { isCertificateChecked }: TlsPolicy):
   };
 }
 
-/** Connects to one place; rejects with what the system, or TLS, had against it. Whoever aborts it ends the stream too. */
+/**
+ * Connects to one address, with direct TLS if it uses that. Rejects with the system or TLS error. The signal also ends the
+ * stream after it is connected.
+ */
 export async function connectToServer(
-  place: XmppServerAddress,
+  { address, port, usesDirectTls }: XmppServerAddress,
   domain: string,
-  safety: TlsPolicy,
-  connectTimeout: number,
+  policy: TlsPolicy,
+  timeoutMs: number,
   signal: AbortSignal,
 ): Promise<XmlStream> {
-  const where = { host: place.address, port: place.port };
-  const socket = place.usesDirectTls
-    ? connectTls({ ...tlsOptions(domain, safety), ...where, ALPNProtocols: ['xmpp-client'] })
-    : connect(where);
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(connectTimeout)]);
+  const target = { host: address, port };
+  const socket = usesDirectTls
+    ? connectTls({ ...tlsOptions(domain, policy), ...target, ALPNProtocols: ['xmpp-client'] })
+    : connect(target);
+  const abortOrTimeout = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
   try {
-    await once(socket, place.usesDirectTls ? 'secureConnect' : 'connect', { signal: limit });
+    await once(socket, usesDirectTls ? 'secureConnect' : 'connect', { signal: abortOrTimeout });
   } catch (error) {
     socket.on('error', () => undefined).destroy();
     throw error;

@@ -5,95 +5,100 @@ import { ScramError } from './scram.ts';
 import { NoServerFoundError } from './server-addresses.ts';
 import { StreamError } from './xml-stream.ts';
 
-/** What a login that failed means to who asked for it. Names no address of the inside. */
-export function toLoginRefusal(fault: unknown, domain: string): Refusal {
-  if (fault instanceof Refusal) return fault;
-  if (fault instanceof SaslError) return saslRefusal(fault, domain);
-  if (fault instanceof StreamError) return streamRefusal(fault, domain);
-  if (fault instanceof NoServerFoundError) return placeRefusal(fault, domain);
-  if (fault instanceof LoginTimeoutError || timedOut(fault)) {
-    return new Refusal('no_answer', { cause: fault, text: `The XMPP server of ${domain} does not answer.` });
+/** Returns the refusal for the user whose login failed. Its text names no internal address. */
+export function toLoginRefusal(error: unknown, domain: string): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof SaslError) return fromSaslError(error, domain);
+  if (error instanceof StreamError) return fromStreamError(error, domain);
+  if (error instanceof NoServerFoundError) return fromNoServerFound(error, domain);
+  if (error instanceof BindError) return serverRefused(error, domain, 'refuses a session', error.condition);
+  if (error instanceof TlsUnavailableError) {
+    return serverRefused(error, domain, 'offers no TLS, and passwords are not sent without it');
   }
-  if (fault instanceof BindError) return refused(fault, domain, 'lets nobody in now', fault.condition);
-  if (fault instanceof TlsUnavailableError)
-    return refused(fault, domain, 'has no TLS, and passwords are not sent without');
-  if (fault instanceof ScramError)
-    return refused(fault, domain, `does not log in as it should: ${fault.message}`);
-  const tls = tlsWords(fault);
-  if (tls !== undefined) return refused(fault, domain, tls);
-  return new Refusal('unavailable', {
-    cause: fault,
-    text: `The XMPP server of ${domain} cannot be reached.`,
-  });
+  if (error instanceof ScramError) {
+    return serverRefused(error, domain, `failed the SCRAM authentication: ${error.message}`);
+  }
+  if (error instanceof LoginTimeoutError || isTimeout(error)) {
+    const text = `The XMPP server of ${domain} does not answer.`;
+    return new Refusal('no_answer', { cause: error, text });
+  }
+  const tlsProblem = describeTlsError(error);
+  if (tlsProblem !== undefined) return serverRefused(error, domain, tlsProblem);
+  const text = `The XMPP server of ${domain} cannot be reached.`;
+  return new Refusal('unavailable', { cause: error, text });
 }
 
-/** Did the server look at the password, or at the name, and not like it? Only that is counted as guessing. */
+/** Returns true if the server rejected the name or the password. Only such failures count as guesses. */
 export function isCredentialsRefusal(refusal: Refusal): boolean {
   return refusal.code === 'credentials_wrong';
 }
 
-function saslRefusal(fault: SaslError, domain: string): Refusal {
-  switch (fault.condition) {
+function fromSaslError(error: SaslError, domain: string): Refusal {
+  switch (error.condition) {
     case 'not-authorized':
     case 'invalid-authzid':
     case 'malformed-request':
-      return new Refusal('credentials_wrong', { cause: fault });
+      return new Refusal('credentials_wrong', { cause: error });
     case 'account-disabled':
     case 'credentials-expired':
       return new Refusal('credentials_wrong', {
-        cause: fault,
-        text: `The XMPP server of ${domain} has closed this account.`,
+        cause: error,
+        text: `The XMPP server of ${domain} has disabled this account or its password.`,
       });
     case 'temporary-auth-failure':
       return new Refusal('unavailable', {
-        cause: fault,
+        cause: error,
         text: `The XMPP server of ${domain} cannot check passwords now.`,
       });
     case 'no-mechanism':
-      return refused(fault, domain, `offers no way to log in that Porter knows: ${fault.message}`);
+      return serverRefused(
+        error,
+        domain,
+        `offers no login mechanism that Porter supports (SCRAM-SHA-256, SCRAM-SHA-1, PLAIN): ${error.message}`,
+      );
     default:
-      return refused(fault, domain, 'does not log accounts in', fault.condition);
+      return serverRefused(error, domain, 'refuses the login', error.condition);
   }
 }
 
-function streamRefusal(fault: StreamError, domain: string): Refusal {
-  if (fault.condition === 'host-unknown' || fault.condition === 'host-gone') {
-    const text = `The XMPP server here has no accounts at ${domain}.`;
-    return new Refusal('credentials_wrong', { cause: fault, text });
+function fromStreamError(error: StreamError, domain: string): Refusal {
+  if (error.condition === 'host-unknown' || error.condition === 'host-gone') {
+    const text = `This XMPP server does not serve accounts at ${domain}.`;
+    return new Refusal('credentials_wrong', { cause: error, text });
   }
-  return refused(fault, domain, 'ended the login', fault.condition);
+  return serverRefused(error, domain, 'ended the login', error.condition);
 }
 
-function placeRefusal(fault: NoServerFoundError, domain: string): Refusal {
-  return fault.isUnknownDomain
-    ? new Refusal('credentials_wrong', { cause: fault, text: `No XMPP server is known for ${domain}.` })
+function fromNoServerFound(error: NoServerFoundError, domain: string): Refusal {
+  return error.isUnknownDomain
+    ? new Refusal('credentials_wrong', { cause: error, text: `No XMPP server was found for ${domain}.` })
     : new Refusal('server_refused', {
-        cause: fault,
-        text: `The XMPP server of ${domain} lies on an inner network, where it must be named in the config (messages.server).`,
+        cause: error,
+        text: `The XMPP server of ${domain} is on a private network: the admin must set messages.server in the config.`,
       });
 }
 
-function refused(cause: unknown, domain: string, what: string, condition?: string): Refusal {
-  const text = `The XMPP server of ${domain} ${what}${condition ? ` (${condition})` : ''}.`;
+/** `problem` is the predicate of "The XMPP server of … <problem>". */
+function serverRefused(cause: unknown, domain: string, problem: string, condition?: string): Refusal {
+  const text = `The XMPP server of ${domain} ${problem}${condition ? ` (${condition})` : ''}.`;
   return new Refusal('server_refused', { cause, text, ...(condition !== undefined && { condition }) });
 }
 
-function codeOf(fault: unknown): string {
-  return String((fault as { code?: unknown } | undefined)?.code ?? '');
+function errorCode(error: unknown): string {
+  return String((error as { code?: unknown } | undefined)?.code ?? '');
 }
 
-function timedOut(fault: unknown): boolean {
-  const isOurs = fault instanceof Error && (fault.name === 'AbortError' || fault.name === 'TimeoutError');
-  return isOurs || codeOf(fault) === 'ETIMEDOUT';
+function isTimeout(error: unknown): boolean {
+  const isAborted = error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError');
+  return isAborted || errorCode(error) === 'ETIMEDOUT';
 }
 
-/** By the codes of OpenSSL and of Node. */
-function tlsWords(fault: unknown): string | undefined {
-  const code = codeOf(fault);
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'shows a certificate for another name';
-  if (code === 'CERT_HAS_EXPIRED') return 'shows a certificate that has expired';
-  if (/SELF_SIGNED|UNABLE_TO|CERT_/.test(code))
-    return `shows a certificate that nobody vouches for (${code})`;
-  if (/^ERR_SSL_|^EPROTO$/.test(code)) return `does not speak TLS as it should (${code})`;
+/** By the error codes of OpenSSL and Node. Returns undefined for any other error. */
+function describeTlsError(error: unknown): string | undefined {
+  const code = errorCode(error);
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'presents a certificate for another name';
+  if (code === 'CERT_HAS_EXPIRED') return 'presents an expired certificate';
+  if (/SELF_SIGNED|UNABLE_TO|CERT_/.test(code)) return `presents an untrusted certificate (${code})`;
+  if (/^ERR_SSL_|^EPROTO$/.test(code)) return `failed the TLS handshake (${code})`;
   return undefined;
 }

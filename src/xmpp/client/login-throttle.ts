@@ -1,115 +1,118 @@
 import { isIPv6 } from 'node:net';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../base/clock.ts';
 import { Refusal } from '../../base/errors.ts';
-import { createAttemptCounter } from './attempt-counter.ts';
+import { AttemptCounter } from './attempt-counter.ts';
 
-/** Who tries to log in, and as whom (bare JID). */
 export interface LoginAttempt {
+  /** Bare JID. */
   readonly account: string;
+  /** IP address of the client. */
   readonly address: string;
 }
 
-/** Slows the guessing of passwords. */
+/** Limits password guessing. */
 export interface LoginThrottle {
-  /** Refuses with `too_many_attempts` where no password of this account is looked at from this address now. */
-  assertNotLocked(tried: LoginAttempt): void;
-  /** Does `login` when a try is left; `isGuess` says whether what it threw was a wrong password. Refuses as `admit`. */
-  attempt<T>(tried: LoginAttempt, login: () => Promise<T>, isGuess: (fault: unknown) => boolean): Promise<T>;
+  /** Throws the refusal `too_many_attempts` if this account may not log in from this address now. */
+  assertNotLocked(attempt: LoginAttempt): void;
+  /**
+   * Runs `login` once fewer attempts are in progress than failures are allowed. `isWrongPassword` tells whether its error
+   * counts as a failure. Refuses like `assertNotLocked`.
+   */
+  attempt<T>(
+    attempt: LoginAttempt,
+    login: () => Promise<T>,
+    isWrongPassword: (error: unknown) => boolean,
+  ): Promise<T>;
 }
 
-const MINUTE = 60_000;
-/** One person's mistakes: an old password in a script, say. */
-const PAIR = { maxFailures: 5, decayMs: MINUTE };
-/** Everybody who guesses at one account. */
-const ACCOUNT = { maxFailures: 20, decayMs: MINUTE };
-/** Everybody behind one address. */
-const ADDRESS = { maxFailures: 30, decayMs: MINUTE / 4 };
+const MINUTE_MS = 60_000;
+/** One account from one address, for example a script with an old password. */
+const PAIR_LIMIT = { maxFailures: 5, decayMs: MINUTE_MS };
+/** One account from all addresses. */
+const ACCOUNT_LIMIT = { maxFailures: 20, decayMs: MINUTE_MS };
+/** All accounts from one address. */
+const ADDRESS_LIMIT = { maxFailures: 30, decayMs: MINUTE_MS / 4 };
 const MAX_KEYS = 20_000;
 
 /**
- * A wrong password counts against the account from this address, against the account from everywhere, and against the
- * address; a right one counts nothing. Where an account has logged in from an address before, only the first of the
- * three can stop it there: neither strangers who guess at the account from elsewhere nor neighbours behind the same
- * address lock its owner out. While something is locked no password is looked at, right or wrong.
+ * A wrong password counts three times: for the account from this address, for the account, and for the address. After a
+ * successful login from an address, only the first count can lock the account there: the owner is not locked out by
+ * guesses from elsewhere or by other users behind the same address. While a login is locked, its password is not
+ * checked, so a guesser does not learn whether it is right.
  */
 export function createLoginThrottle(clock: Clock): LoginThrottle {
-  const pairs = createAttemptCounter(PAIR, MAX_KEYS);
-  const accounts = createAttemptCounter(ACCOUNT, MAX_KEYS);
-  const addresses = createAttemptCounter(ADDRESS, MAX_KEYS);
-  const known = new Set<string>();
-  let settled = Promise.withResolvers<void>();
+  const pairs = new AttemptCounter(PAIR_LIMIT, MAX_KEYS);
+  const accounts = new AttemptCounter(ACCOUNT_LIMIT, MAX_KEYS);
+  const addresses = new AttemptCounter(ADDRESS_LIMIT, MAX_KEYS);
+  /** Pairs of address and account with a successful login. */
+  const trustedPairs = new LRUCache<string, true>({ max: MAX_KEYS });
+  let anAttemptEnded = Promise.withResolvers<void>();
 
-  function keysOf({ account, address }: LoginAttempt) {
-    const from = networkOf(address);
-    const pair = `${from} ${account}`;
-    const all = [
+  function countersFor({ account, address }: LoginAttempt) {
+    const network = networkOf(address);
+    const pair = `${network} ${account}`;
+    const counted = [
       [pairs, pair],
       [accounts, account],
-      [addresses, from],
+      [addresses, network],
     ] as const;
-    return { pair, all, guarding: known.has(pair) ? all.slice(0, 1) : all };
+    return { pair, counted, limiting: trustedPairs.has(pair) ? counted.slice(0, 1) : counted };
   }
 
-  function admit(tried: LoginAttempt): void {
+  function assertNotLocked(attempt: LoginAttempt): void {
     const now = clock();
-    const locks = keysOf(tried).guarding.map(([buckets, key]) => buckets.lockedUntil(key, now) ?? 0);
-    const retryAt = Math.max(...locks);
+    const { limiting } = countersFor(attempt);
+    const retryAt = Math.max(...limiting.map(([counter, key]) => counter.lockedUntil(key, now) ?? 0));
     if (retryAt > 0) throw new Refusal('too_many_attempts', { retryAt });
   }
 
-  /** Many right passwords at once are no guesses, but who knows before they are tried? They wait for each other. */
-  async function beginTry(tried: LoginAttempt): Promise<void> {
+  /** Parallel logins wait for each other while all of them together could exceed the limit, right passwords included. */
+  async function reserve(attempt: LoginAttempt): Promise<void> {
     for (;;) {
-      admit(tried);
+      assertNotLocked(attempt);
       const now = clock();
-      const { guarding, all } = keysOf(tried);
-      if (!guarding.some(([buckets, key]) => buckets.isExhausted(key, now))) {
-        for (const [buckets, key] of all) buckets.begin(key, now);
+      const { limiting, counted } = countersFor(attempt);
+      if (!limiting.some(([counter, key]) => counter.isExhausted(key, now))) {
+        for (const [counter, key] of counted) counter.begin(key);
         return;
       }
-      await settled.promise;
+      await anAttemptEnded.promise;
     }
   }
 
-  function remember(pair: string): void {
-    known.delete(pair);
-    known.add(pair);
-    const [oldest] = known;
-    if (known.size > MAX_KEYS && oldest !== undefined) known.delete(oldest);
-  }
-
   return {
-    assertNotLocked: admit,
-    async attempt(tried, login, isGuess) {
-      await beginTry(tried);
-      const { all, pair } = keysOf(tried);
+    assertNotLocked,
+    async attempt(attempt, login, isWrongPassword) {
+      await reserve(attempt);
+      const { counted, pair } = countersFor(attempt);
       let failed = false;
       try {
         const result = await login();
-        remember(pair);
+        trustedPairs.set(pair, true);
         return result;
-      } catch (fault) {
-        failed = isGuess(fault);
-        throw fault;
+      } catch (error) {
+        failed = isWrongPassword(error);
+        throw error;
       } finally {
-        for (const [buckets, key] of all) buckets.end(key, clock(), failed);
-        settled.resolve();
-        settled = Promise.withResolvers();
+        for (const [counter, key] of counted) counter.end(key, clock(), failed);
+        anAttemptEnded.resolve();
+        anAttemptEnded = Promise.withResolvers();
       }
     },
   };
 }
 
-/** IPv6 gives everybody a whole /64 to try from. */
+/** Returns the IPv4 address, or the /64 network of an IPv6 address, because one subscriber usually has a whole /64. */
 function networkOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  if (!isIPv6(plain)) return plain;
-  // What `::` stands for is as long as the rest leaves it.
-  const [head = '', tail] = (plain.split('%')[0] ?? '').split('::');
+  const unmapped = address.replace(/^::ffff:(?=\d+\.)/i, '');
+  if (!isIPv6(unmapped)) return unmapped;
+  const [head = '', tail] = (unmapped.split('%')[0] ?? '').split('::');
   const groups = head === '' ? [] : head.split(':');
   const after = tail ? tail.split(':') : [];
+  // `::` stands for as many zero groups as are missing from eight.
   const zeros = tail === undefined ? 0 : 8 - groups.length - after.length;
-  const whole = [...groups, ...Array<string>(Math.max(0, zeros)).fill('0'), ...after];
-  const numbers = whole.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
-  return `${numbers.join(':')}::/64`;
+  const all = [...groups, ...Array<string>(Math.max(0, zeros)).fill('0'), ...after];
+  const network = all.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${network.join(':')}::/64`;
 }

@@ -1,9 +1,9 @@
 import xml, { type Element } from '@xmpp/xml';
+import { raceAbort } from '../../base/async.ts';
 import { randomId } from '../../base/ids.ts';
 import type { Jid } from '../../base/jid.ts';
 import { connectToServer, type TlsPolicy, tlsOptions, tlsPolicyFor } from './connect.ts';
-import { authenticate, type SaslCredentials, SaslError } from './sasl.ts';
-import { preparePassword } from './saslprep.ts';
+import { authenticate, preparePassword, type SaslCredentials, SaslError } from './sasl.ts';
 import {
   type DnsResolver,
   NoServerFoundError,
@@ -13,28 +13,28 @@ import {
 } from './server-addresses.ts';
 import type { XmlStream } from './xml-stream.ts';
 
-/** `messages` of the config, as far as logging in goes. */
+/** The part of `messages` in the config that concerns logins. */
 export interface LoginSettings {
   /** Null = found by the domain of the account. */
   readonly server: { readonly host: string; readonly port: number } | null;
-  /** The server named there speaks TLS from the first byte. */
+  /** `server` uses TLS from the first byte (XEP-0368). */
   readonly directTls: boolean;
   readonly requireTls: boolean;
-  /** Milliseconds for the whole of it. */
+  /** Milliseconds for the whole login. */
   readonly answerTimeout: number;
 }
 
-/** An account's stream after its login. */
+/** The stream of an account after its login. */
 export interface BoundStream {
   readonly stream: XmlStream;
-  /** Full, as the server has bound it. */
+  /** Full JID, as bound by the server. */
   readonly jid: string;
 }
 
-/** The server gives no TLS, and the password is not sent without. */
+/** The server does not offer TLS, and the password is not sent without it. */
 export class TlsUnavailableError extends Error {}
 
-/** The server has let us in and then refused the resource (RFC 6120 §7.6.2). */
+/** The server accepted the password but refused the resource (RFC 6120 §7.6.2). */
 export class BindError extends Error {
   readonly condition: string;
 
@@ -45,131 +45,123 @@ export class BindError extends Error {
   }
 }
 
+/** The login took longer than `answerTimeout`. */
+export class LoginTimeoutError extends Error {}
+
 const TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 const BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
 const SESSION = 'urn:ietf:params:xml:ns:xmpp-session';
-const CONNECT_MS = 5_000;
+const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Logs an account in (RFC 6120 §4 to §7). Rejects with whatever stood in the way; `faults.ts` knows what it means. */
+/** Logs an account in (RFC 6120 §4 to §7). `login-errors.ts` maps the errors to refusals. */
 export async function logIn(
-  names: DnsResolver,
+  dns: DnsResolver,
   settings: LoginSettings,
   jid: Jid,
   password: string,
 ): Promise<BoundStream> {
   const prepared = preparePassword(password);
   if (prepared === undefined || password.includes('\0')) throw new SaslError('not-authorized');
-  const user = { name: jid.local, password: prepared, rawPassword: password };
-  const giveUp = new AbortController();
+  const credentials = { name: jid.local, password: prepared, rawPassword: password };
+  const timeout = new AbortController();
   const timer = setTimeout(
-    () => giveUp.abort(new LoginTimeoutError('no answer in time')),
+    () => timeout.abort(new LoginTimeoutError('no answer in time')),
     settings.answerTimeout,
   );
   try {
-    const work = connectAndLogIn(names, settings, jid, user, giveUp.signal);
-    return await Promise.race([work, aborted(giveUp.signal)]);
+    return await raceAbort(openBoundStream(dns, settings, jid, credentials, timeout.signal), timeout.signal);
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** The time for the login is over. */
-export class LoginTimeoutError extends Error {}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
-}
-
-async function connectAndLogIn(
-  names: DnsResolver,
+async function openBoundStream(
+  dns: DnsResolver,
   settings: LoginSettings,
   jid: Jid,
-  user: SaslCredentials,
+  credentials: SaslCredentials,
   signal: AbortSignal,
 ): Promise<BoundStream> {
-  const { server, directTls } = settings;
-  const places = server
-    ? await resolveConfiguredServer(names, server, directTls)
-    : await resolveDomain(names, jid.domain);
-  const { stream, place } = await connectToOne(places, jid.domain, settings, signal);
+  const { server, directTls, requireTls } = settings;
+  const addresses = server
+    ? await resolveConfiguredServer(dns, server, directTls)
+    : await resolveDomain(dns, jid.domain);
+  const { stream, address } = await connectToFirst(addresses, jid.domain, requireTls, signal);
   try {
-    const bound = await negotiate(stream, place, tlsPolicyFor(place, settings.requireTls), jid, user);
-    return { stream, jid: bound };
+    const boundJid = await negotiate(stream, address, tlsPolicyFor(address, requireTls), jid, credentials);
+    return { stream, jid: boundJid };
   } catch (error) {
     stream.destroy(error);
     throw error;
   }
 }
 
-/** The first place that takes the connection; one after the other, because most domains have one. */
-async function connectToOne(
-  places: readonly XmppServerAddress[],
+/** Connects to the first reachable address. Tries them one after the other, because most domains have one server. */
+async function connectToFirst(
+  addresses: readonly XmppServerAddress[],
   domain: string,
-  { requireTls }: LoginSettings,
+  requireTls: boolean,
   signal: AbortSignal,
-): Promise<{ stream: XmlStream; place: XmppServerAddress }> {
-  let fault: unknown = new NoServerFoundError(`no XMPP server is known for ${domain}`, {
+): Promise<{ stream: XmlStream; address: XmppServerAddress }> {
+  let lastError: unknown = new NoServerFoundError(`no XMPP server is known for ${domain}`, {
     isUnknownDomain: true,
   });
-  for (const place of places) {
+  for (const address of addresses) {
     try {
-      const stream = await connectToServer(
-        place,
-        domain,
-        tlsPolicyFor(place, requireTls),
-        CONNECT_MS,
-        signal,
-      );
-      return { stream, place };
+      const policy = tlsPolicyFor(address, requireTls);
+      const stream = await connectToServer(address, domain, policy, CONNECT_TIMEOUT_MS, signal);
+      return { stream, address };
     } catch (error) {
       signal.throwIfAborted();
-      fault = error;
+      lastError = error;
     }
   }
-  throw fault;
+  throw lastError;
 }
 
+/** Starts TLS, authenticates and binds a resource. Returns the full JID. */
 async function negotiate(
   stream: XmlStream,
-  place: XmppServerAddress,
-  safety: TlsPolicy,
+  address: XmppServerAddress,
+  policy: TlsPolicy,
   jid: Jid,
-  user: SaslCredentials,
+  credentials: SaslCredentials,
 ): Promise<string> {
   let features = await stream.open(jid.domain);
-  let isSecret = place.usesDirectTls;
-  if (!isSecret && features.getChild('starttls', TLS)) {
-    features = await startTls(stream, jid.domain, safety);
-    isSecret = true;
+  let isEncrypted = address.usesDirectTls;
+  if (!isEncrypted && features.getChild('starttls', TLS)) {
+    features = await startTls(stream, jid.domain, policy);
+    isEncrypted = true;
   }
-  if (!isSecret && safety.isTlsRequired) throw new TlsUnavailableError('the server does not offer TLS');
-  await authenticate(stream, features, user, isSecret || !safety.isTlsRequired);
+  if (!isEncrypted && policy.isTlsRequired) throw new TlsUnavailableError('the server does not offer TLS');
+  await authenticate(stream, features, credentials, isEncrypted || !policy.isTlsRequired);
   return bind(stream, await stream.open(jid.domain), jid.resource);
 }
 
-async function startTls(stream: XmlStream, domain: string, safety: TlsPolicy): Promise<Element> {
+async function startTls(stream: XmlStream, domain: string, policy: TlsPolicy): Promise<Element> {
   stream.write(xml('starttls', TLS).toString());
   const answer = await stream.next();
-  if (!answer.is('proceed', TLS)) throw new TlsUnavailableError('the server offers TLS and then refuses it');
-  await stream.upgradeToTls(tlsOptions(domain, safety));
+  if (!answer.is('proceed', TLS))
+    throw new TlsUnavailableError('the server offers TLS but refuses to start it');
+  await stream.upgradeToTls(tlsOptions(domain, policy));
   return stream.open(domain);
 }
 
-async function bind(stream: XmlStream, features: Element, wished: string): Promise<string> {
-  const resource = wished === '' ? `porter-${randomId().slice(0, 10)}` : wished;
-  const answer = await ask(stream, xml('bind', BIND, xml('resource', {}, resource)));
+async function bind(stream: XmlStream, features: Element, requestedResource: string): Promise<string> {
+  const resource = requestedResource === '' ? `porter-${randomId().slice(0, 10)}` : requestedResource;
+  const answer = await setIq(stream, xml('bind', BIND, xml('resource', {}, resource)));
   if (answer.attrs.type !== 'result') throw new BindError(answer);
   const jid = answer.getChild('bind', BIND)?.getChild('jid')?.getText();
   if (!jid) throw new BindError(answer);
-  // Asked for by servers of RFC 3921; those of today call it optional, or do not offer it.
+  // Servers of RFC 3921 require this request; newer ones mark it as optional or do not offer it.
   const session = features.getChild('session', SESSION);
-  if (session && !session.getChild('optional')) await ask(stream, xml('session', SESSION));
+  if (session && !session.getChild('optional')) await setIq(stream, xml('session', SESSION));
   return jid;
 }
 
-async function ask(stream: XmlStream, element: Element): Promise<Element> {
+async function setIq(stream: XmlStream, payload: Element): Promise<Element> {
   const id = randomId();
-  stream.write(xml('iq', { type: 'set', id }, element).toString());
+  stream.write(xml('iq', { type: 'set', id }, payload).toString());
   for (;;) {
     const answer = await stream.next();
     if (answer.name === 'iq' && answer.attrs.id === id) return answer;

@@ -1,15 +1,15 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** Says whether a password is the one that it was made with, which it does not keep. */
-export type PasswordMatcher = (given: string) => boolean;
+/** Returns true for the password that it was created with. Keeps a keyed hash instead of the password. */
+export type PasswordMatcher = (candidate: string) => boolean;
 
 /**
- * A fast keyed hash, not a slow one: it lives in memory only, beside the requests that bring the password itself, and a
- * slow one would cost every request what logging in costs. The key is of this lock alone.
+ * Uses a fast keyed hash on purpose. The hash exists only in memory, beside requests that carry the password itself; a
+ * slow hash would make each request as expensive as a login. Each matcher has a random key.
  */
 export function createPasswordMatcher(password: string): PasswordMatcher {
   const key = randomBytes(32);
-  const digestOf = (text: string) => createHmac('sha256', key).update(text).digest();
-  const expected = digestOf(password);
-  return (given) => timingSafeEqual(digestOf(given), expected);
+  const hash = (text: string) => createHmac('sha256', key).update(text).digest();
+  const expected = hash(password);
+  return (candidate) => timingSafeEqual(hash(candidate), expected);
 }

@@ -4,7 +4,7 @@ import type { XmlStream } from './xml-stream.ts';
 
 const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
 
-/** The server would not let us in: `condition` as RFC 6120 §6.5 has it, or `no-mechanism` where we speak none of its. */
+/** The login failed. `condition` is the one of RFC 6120 §6.5, or `no-mechanism` if no offered mechanism is supported. */
 export class SaslError extends Error {
   readonly condition: string;
 
@@ -14,78 +14,95 @@ export class SaslError extends Error {
   }
 }
 
-/** The best first. A server that was taken over could offer only the last one, so TLS decides whether that one is used. */
-const SCRAMS: readonly (readonly [string, ScramDigest])[] = [
+/** Strongest first. */
+const SCRAM_MECHANISMS: readonly (readonly [string, ScramDigest])[] = [
   ['SCRAM-SHA-256', 'sha256'],
   ['SCRAM-SHA-1', 'sha1'],
 ];
 
-/** What somebody logs in with. */
 export interface SaslCredentials extends ScramCredentials {
-  /** As it was given: the server prepares it itself where it gets it whole. */
+  /** The password without SASLprep, for PLAIN: the server prepares it itself. */
   readonly rawPassword: string;
 }
 
 /**
- * Authenticates on a stream with these features. `mayShow` = the password may go over it as it is (RFC 4616).
- * Rejects with a `SaslError`, a `ScramError` or what befell the stream.
+ * Authenticates on a stream with these features. `isPlainAllowed` permits the mechanism PLAIN (RFC 4616), which sends the
+ * password itself. Rejects with a `SaslError`, a `ScramError` or the error of the stream.
  */
 export async function authenticate(
   stream: XmlStream,
   features: Element,
-  user: SaslCredentials,
-  mayShow: boolean,
+  credentials: SaslCredentials,
+  isPlainAllowed: boolean,
 ): Promise<void> {
   const offered = features.getChild('mechanisms', SASL)?.getChildElements() ?? [];
   const names = new Set(offered.map((mechanism) => mechanism.getText().trim().toUpperCase()));
-  for (const [name, digest] of SCRAMS) {
-    if (names.has(name)) return scram(stream, name, digest, user);
+  for (const [name, digest] of SCRAM_MECHANISMS) {
+    if (names.has(name)) return authenticateScram(stream, name, digest, credentials);
   }
-  if (names.has('PLAIN') && mayShow) return plain(stream, user);
-  throw new SaslError('no-mechanism', `the server offers ${[...names].join(', ') || 'nothing'}`);
+  if (names.has('PLAIN') && isPlainAllowed) return authenticatePlain(stream, credentials);
+  throw new SaslError('no-mechanism', `the server offers ${[...names].join(', ') || 'none'}`);
 }
 
-async function scram(
+async function authenticateScram(
   stream: XmlStream,
   name: string,
   digest: ScramDigest,
-  user: ScramCredentials,
+  credentials: ScramCredentials,
 ): Promise<void> {
-  const client = createScramClient(digest, user);
-  say(stream, 'auth', client.clientFirst, name);
-  say(stream, 'response', await client.respond(decode(await hear(stream, 'challenge'))));
+  const client = createScramClient(digest, credentials);
+  write(stream, 'auth', client.clientFirst, name);
+  write(stream, 'response', await client.respond(decode(await expect(stream, 'challenge'))));
   const last = await stream.next();
   if (last.is('success', SASL)) return client.verifyServerFinal(decode(last));
-  // Some servers send their proof as one more challenge.
-  if (!last.is('challenge', SASL)) throw faultOf(last);
+  // Some servers send their signature as one more challenge instead of with the success.
+  if (!last.is('challenge', SASL)) throw toError(last);
   client.verifyServerFinal(decode(last));
-  say(stream, 'response', '');
-  await hear(stream, 'success');
+  write(stream, 'response', '');
+  await expect(stream, 'success');
 }
 
-async function plain(stream: XmlStream, { name, rawPassword }: SaslCredentials): Promise<void> {
-  say(stream, 'auth', `\0${name}\0${rawPassword}`, 'PLAIN');
-  await hear(stream, 'success');
+async function authenticatePlain(stream: XmlStream, { name, rawPassword }: SaslCredentials): Promise<void> {
+  write(stream, 'auth', `\0${name}\0${rawPassword}`, 'PLAIN');
+  await expect(stream, 'success');
 }
 
-function say(stream: XmlStream, name: 'auth' | 'response', text: string, mechanism?: string): void {
+function write(stream: XmlStream, name: 'auth' | 'response', text: string, mechanism?: string): void {
   const content = Buffer.from(text).toString('base64');
   stream.write(xml(name, { xmlns: SASL, mechanism }, content).toString());
 }
 
-async function hear(stream: XmlStream, name: 'challenge' | 'success'): Promise<Element> {
+async function expect(stream: XmlStream, name: 'challenge' | 'success'): Promise<Element> {
   const element = await stream.next();
-  if (!element.is(name, SASL)) throw faultOf(element);
+  if (!element.is(name, SASL)) throw toError(element);
   return element;
 }
 
-function faultOf(element: Element): Error {
-  if (!element.is('failure', SASL))
-    return new ScramError(`the server said <${element.getName()}/> in between`);
+function toError(element: Element): Error {
+  if (!element.is('failure', SASL)) {
+    return new ScramError(`the server sent an unexpected <${element.getName()}/>`);
+  }
   const [condition] = element.getChildElements();
   return new SaslError(condition?.getName() ?? 'not-authorized', element.getChild('text')?.getText());
 }
 
 function decode(element: Element): string {
   return Buffer.from(element.getText(), 'base64').toString();
+}
+
+// RFC 3454 tables B.1 (mapped to nothing) and C.1.2 (non-ASCII spaces).
+const MAPPED_TO_NOTHING =
+  /\u034f|[\u180b-\u180d\ufe00-\ufe0f]|[\u00ad\u1806\u200b\u2060\ufeff]|\u200c|\u200d/g;
+const MAPPED_TO_SPACE = /[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]/g;
+// RFC 3454 tables C.2 to C.8: control, private use, surrogate and non-character code points.
+const PROHIBITED = /[\p{Cc}\p{Co}\p{Cs}\p{Noncharacter_Code_Point}\u2028\u2029\ufffc\ufffd]/u;
+
+/**
+ * Returns a password after SASLprep (RFC 4013): mapping, NFKC and the check for prohibited characters. Returns undefined
+ * for a prohibited or empty password. The rules on bidirectional text and unassigned code points are left to the server,
+ * which applies them itself.
+ */
+export function preparePassword(password: string): string | undefined {
+  const prepared = password.replace(MAPPED_TO_SPACE, ' ').replace(MAPPED_TO_NOTHING, '').normalize('NFKC');
+  return prepared === '' || PROHIBITED.test(prepared) ? undefined : prepared;
 }

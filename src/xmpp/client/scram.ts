@@ -6,80 +6,85 @@ export type ScramDigest = 'sha1' | 'sha256';
 
 export interface ScramCredentials {
   readonly name: string;
-  /** As `preparePassword` gives it. */
+  /** After SASLprep, see `preparePassword`. */
   readonly password: string;
 }
 
-/** One side of SCRAM (RFC 5802; with SHA-256 RFC 7677), the client's, without channel binding. */
+/** The client side of SCRAM (RFC 5802; RFC 7677 for SHA-256) without channel binding. */
 export interface ScramClient {
   readonly clientFirst: string;
-  /** The answer to the server's first message. Throws where that is none, or asks for too little or too much work. */
+  /** Returns the client-final message. Throws a `ScramError` if the server-first message is invalid. */
   respond(serverFirst: string): Promise<string>;
-  /** Throws unless the server has proven that it knows the password too. */
+  /** Throws a `ScramError` unless the server has proven that it knows the password. */
   verifyServerFinal(serverFinal: string): void;
 }
 
-/** The server did not keep to the protocol, or does not know the password itself. */
+/** The server violates the protocol or does not know the password. */
 export class ScramError extends Error {}
 
-/** RFC 5802 §5.1 has no less. */
-const FEWEST_ROUNDS = 4096;
-/** A third of a second of one core. Servers that we have no reason to trust say how much work there is to do. */
-const MOST_ROUNDS = 1_000_000;
-const NO_BINDING = 'n,,';
+/** RFC 5802 §5.1. */
+const MIN_ITERATIONS = 4096;
+/** A third of a second on one core. The server, which may be hostile, chooses the count. */
+const MAX_ITERATIONS = 1_000_000;
+/** GS2 header: no channel binding, no authorization identity. */
+const GS2_HEADER = 'n,,';
 
-const derive = promisify(pbkdf2);
-/** The pool of threads serves the disk too: logins never fill it. */
-const inTurn = createSemaphore(2);
+const deriveKey = promisify(pbkdf2);
+/** Libuv has four threads by default. Logins leave two of them for disk I/O. */
+const limitDerivations = createSemaphore(2);
 
 export function createScramClient(
   digest: ScramDigest,
-  user: ScramCredentials,
-  nonce = newNonce(),
+  { name, password }: ScramCredentials,
+  clientNonce = randomBytes(24).toString('base64'),
 ): ScramClient {
-  const bare = `n=${user.name.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=${nonce}`;
-  let expected: Buffer | undefined;
+  const clientFirstBare = `n=${name.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=${clientNonce}`;
+  let serverSignature: Buffer | undefined;
   return {
-    clientFirst: NO_BINDING + bare,
+    clientFirst: GS2_HEADER + clientFirstBare,
     async respond(serverFirst) {
-      const { salt, rounds, nonce: both } = readServerFirst(serverFirst, nonce);
-      const length = createHash(digest).update('').digest().length;
-      const salted = await inTurn(() => derive(user.password, salt, rounds, length, digest));
-      const clientKey = mac(digest, salted, 'Client Key');
-      const withoutProof = `c=${Buffer.from(NO_BINDING).toString('base64')},r=${both}`;
-      const signed = `${bare},${serverFirst},${withoutProof}`;
-      const signature = mac(digest, createHash(digest).update(clientKey).digest(), signed);
-      expected = mac(digest, mac(digest, salted, 'Server Key'), signed);
-      const proof = clientKey.map((byte, place) => byte ^ (signature[place] ?? 0));
-      return `${withoutProof},p=${Buffer.from(proof).toString('base64')}`;
+      const { salt, iterations, nonce } = parseServerFirst(serverFirst, clientNonce);
+      const keyLength = createHash(digest).update('').digest().length;
+      const saltedPassword = await limitDerivations(() =>
+        deriveKey(password, salt, iterations, keyLength, digest),
+      );
+      const clientKey = hmac(digest, saltedPassword, 'Client Key');
+      const storedKey = createHash(digest).update(clientKey).digest();
+      const clientFinalWithoutProof = `c=${Buffer.from(GS2_HEADER).toString('base64')},r=${nonce}`;
+      const authMessage = `${clientFirstBare},${serverFirst},${clientFinalWithoutProof}`;
+      const clientSignature = hmac(digest, storedKey, authMessage);
+      serverSignature = hmac(digest, hmac(digest, saltedPassword, 'Server Key'), authMessage);
+      const proof = clientKey.map((byte, index) => byte ^ (clientSignature[index] ?? 0));
+      return `${clientFinalWithoutProof},p=${Buffer.from(proof).toString('base64')}`;
     },
     verifyServerFinal(serverFinal) {
-      const [, given = ''] = /^v=([A-Za-z0-9+/=]+)(?:,|$)/.exec(serverFinal) ?? [];
-      const proof = Buffer.from(given, 'base64');
-      if (expected === undefined || proof.length !== expected.length || !timingSafeEqual(proof, expected)) {
-        throw new ScramError('the server has not proven that it knows the password');
-      }
+      const [, verifier = ''] = /^v=([A-Za-z0-9+/=]+)(?:,|$)/.exec(serverFinal) ?? [];
+      const received = Buffer.from(verifier, 'base64');
+      const isProven =
+        serverSignature !== undefined &&
+        serverSignature.length === received.length &&
+        timingSafeEqual(serverSignature, received);
+      if (!isProven) throw new ScramError('the server has not proven that it knows the password');
     },
   };
 }
 
-function newNonce(): string {
-  return randomBytes(24).toString('base64');
-}
-
-function mac(digest: ScramDigest, key: Uint8Array, text: string): Buffer {
+function hmac(digest: ScramDigest, key: Uint8Array, text: string): Buffer {
   return createHmac(digest, key).update(text).digest();
 }
 
-function readServerFirst(message: string, isPorter: string) {
+function parseServerFirst(message: string, clientNonce: string) {
   const match = /^r=([\x21-\x2b\x2d-\x7e]+),s=([A-Za-z0-9+/=]+),i=([1-9]\d{0,9})(?:,|$)/.exec(message);
-  if (!match) throw new ScramError('the server does not speak SCRAM as RFC 5802 has it');
-  const [, nonce = '', salt = '', i = ''] = match;
-  const rounds = Number(i);
-  if (!nonce.startsWith(isPorter) || nonce === isPorter)
-    throw new ScramError('the server has changed the nonce');
-  if (rounds < FEWEST_ROUNDS || rounds > MOST_ROUNDS) {
-    throw new ScramError(`the server asks for ${rounds} rounds: not from ${FEWEST_ROUNDS} to ${MOST_ROUNDS}`);
+  if (!match) throw new ScramError('the first SCRAM message of the server is malformed');
+  const [, nonce = '', salt = '', iterationCount = ''] = match;
+  const iterations = Number(iterationCount);
+  if (!nonce.startsWith(clientNonce) || nonce === clientNonce) {
+    throw new ScramError('the server did not extend the nonce of the client');
   }
-  return { nonce, salt: Buffer.from(salt, 'base64'), rounds };
+  if (iterations < MIN_ITERATIONS || iterations > MAX_ITERATIONS) {
+    throw new ScramError(
+      `the server asks for ${iterations} iterations, but ${MIN_ITERATIONS} to ${MAX_ITERATIONS} are allowed`,
+    );
+  }
+  return { nonce, salt: Buffer.from(salt, 'base64'), iterations };
 }

@@ -4,34 +4,34 @@ import { domainToASCII } from 'node:url';
 import { createAddressMatcher } from '../../base/addresses.ts';
 import { getNetworkScope } from '../../base/network-scope.ts';
 
-/** Where a server for clients may be reached. */
+/** A socket address at which an XMPP server accepts clients. */
 export interface XmppServerAddress {
   readonly address: string;
   readonly port: number;
   /** TLS from the first byte (XEP-0368). */
   readonly usesDirectTls: boolean;
-  /** The address is of this machine. */
   readonly isLoopback: boolean;
 }
 
-interface Service {
+interface SrvRecord {
   readonly name: string;
   readonly port: number;
   readonly priority: number;
   readonly weight: number;
 }
 
-/** The name service, as far as this needs it. */
+type Target = Pick<SrvRecord, 'name' | 'port'> & { readonly usesDirectTls: boolean };
+
 export interface DnsResolver {
-  /** SRV records; empty where there are none. */
-  resolveSrv(name: string): Promise<readonly Service[]>;
-  /** Rejects where the host is not known. */
+  /** Returns an empty array if there are no SRV records. */
+  resolveSrv(name: string): Promise<readonly SrvRecord[]>;
+  /** Rejects if the host is unknown. */
   resolveAddresses(host: string): Promise<readonly string[]>;
 }
 
-/** No places, with the reason in an admin's words. */
+/** No address may be used. The message is for the admin. */
 export class NoServerFoundError extends Error {
-  /** The domain itself is not known. */
+  /** True if the domain has no XMPP server; false if its server is on a private network. */
   readonly isUnknownDomain: boolean;
 
   constructor(message: string, { isUnknownDomain }: { isUnknownDomain: boolean }) {
@@ -41,13 +41,14 @@ export class NoServerFoundError extends Error {
 }
 
 const CLIENT_PORT = 5222;
-const MOST_PLACES = 8;
-const isLocal = createAddressMatcher(['127.0.0.0/8', '::1']);
-/** The name service of this machine; gives up after some seconds. */
+const MAX_ADDRESSES = 8;
+const isLoopbackAddress = createAddressMatcher(['127.0.0.0/8', '::1']);
+
+/** The resolver of this machine. SRV queries give up after four seconds. */
 export function createSystemDnsResolver(): DnsResolver {
   const resolver = new Resolver({ timeout: 2_000, tries: 2 });
   return {
-    // Where this fails for other reasons, the address itself will tell.
+    // If DNS itself fails, the lookup of the host address fails too and reports it.
     resolveSrv: (name) => resolver.resolveSrv(name).catch(() => []),
     async resolveAddresses(host) {
       return (await lookupHost(host, { all: true })).map(({ address }) => address);
@@ -55,87 +56,93 @@ export function createSystemDnsResolver(): DnsResolver {
   };
 }
 
-/** The places of the server that the config names. */
+/** Returns the addresses of the server that the config names. They may be on a private network. */
 export async function resolveConfiguredServer(
-  names: DnsResolver,
+  dns: DnsResolver,
   { host, port }: { readonly host: string; readonly port: number },
   usesDirectTls: boolean,
 ): Promise<XmppServerAddress[]> {
-  const addresses = isIP(host) ? [host] : await names.resolveAddresses(host);
-  return addresses.map((address) => ({ address, port, usesDirectTls, isLoopback: isLocal(address) }));
+  const addresses = isIP(host) ? [host] : await dns.resolveAddresses(host);
+  return addresses.map((address) => toServerAddress(address, { port, usesDirectTls }));
 }
 
-/** The places of a domain (RFC 6120 §3.2, XEP-0368), the first to be tried first. Rejects with `NoServerFoundError`. */
+/**
+ * Returns the public addresses of a domain's server in the order of preference (RFC 6120 §3.2, XEP-0368), at most eight.
+ * Rejects with a `NoServerFoundError`.
+ */
 export async function resolveDomain(
-  names: DnsResolver,
+  dns: DnsResolver,
   domain: string,
   random = Math.random,
 ): Promise<XmppServerAddress[]> {
   const host = domainToASCII(domain);
-  if (host === '' || isIP(domain.replace(/^\[|\]$/g, ''))) throw noPlace(`${domain} is no domain`, true);
-  const [plain, direct] = await Promise.all([
-    names.resolveSrv(`_xmpp-client._tcp.${host}`),
-    names.resolveSrv(`_xmpps-client._tcp.${host}`),
+  if (host === '' || isIP(domain.replace(/^\[|\]$/g, ''))) {
+    throw new NoServerFoundError(`${domain} is not a domain name`, { isUnknownDomain: true });
+  }
+  const [startTls, directTls] = await Promise.all([
+    dns.resolveSrv(`_xmpp-client._tcp.${host}`),
+    dns.resolveSrv(`_xmpps-client._tcp.${host}`),
   ]);
-  const services = inOrder(
+  const records = sortSrvRecords(
     [
-      ...plain.map((service) => ({ ...service, usesDirectTls: false })),
-      ...direct.map((service) => ({ ...service, usesDirectTls: true })),
+      ...startTls.map((record) => ({ ...record, usesDirectTls: false })),
+      ...directTls.map((record) => ({ ...record, usesDirectTls: true })),
     ],
     random,
   );
-  const offered = services.filter(({ name }) => name !== '' && name !== '.');
-  if (services.length > 0 && offered.length === 0) throw noPlace(`${domain} has no server for clients`, true);
-  if (offered.length > 0) return outside(domain, await addressesOf(names, offered));
-  const fallback = { name: host, port: CLIENT_PORT, usesDirectTls: false };
-  return outside(domain, await addressesOf(names, [fallback]));
-}
-
-type Offered = Pick<Service, 'name' | 'port'> & { readonly usesDirectTls: boolean };
-
-async function addressesOf(names: DnsResolver, services: readonly Offered[]): Promise<XmppServerAddress[]> {
-  const places: XmppServerAddress[] = [];
-  for (const { name, port, usesDirectTls } of services) {
-    if (places.length >= MOST_PLACES) break;
-    const addresses = await names.resolveAddresses(name).catch(() => []);
-    places.push(
-      ...addresses.map((address) => ({ address, port, usesDirectTls, isLoopback: isLocal(address) })),
-    );
+  // The target "." means that the service is not available (RFC 2782).
+  const targets = records.filter(({ name }) => name !== '' && name !== '.');
+  if (records.length > 0 && targets.length === 0) {
+    throw new NoServerFoundError(`${domain} has no XMPP server for clients`, { isUnknownDomain: true });
   }
-  return places.slice(0, MOST_PLACES);
+  const fallback = { name: host, port: CLIENT_PORT, usesDirectTls: false };
+  return publicOnly(domain, await resolveTargets(dns, targets.length > 0 ? targets : [fallback]));
 }
 
-function outside(domain: string, places: readonly XmppServerAddress[]): XmppServerAddress[] {
-  if (places.length === 0) throw noPlace(`no XMPP server is known for ${domain}`, true);
-  // Whoever owns a domain could point it at what is behind our walls.
-  const fit = places.filter(({ address }) => getNetworkScope(address) === 'public');
-  if (fit.length > 0) return fit;
-  throw noPlace(
-    `${domain} lies on this machine or its network (${places[0]?.address}): name its server in messages.server`,
-    false,
+async function resolveTargets(dns: DnsResolver, targets: readonly Target[]): Promise<XmppServerAddress[]> {
+  const resolved: XmppServerAddress[] = [];
+  for (const target of targets) {
+    if (resolved.length >= MAX_ADDRESSES) break;
+    const addresses = await dns.resolveAddresses(target.name).catch(() => []);
+    resolved.push(...addresses.map((address) => toServerAddress(address, target)));
+  }
+  return resolved.slice(0, MAX_ADDRESSES);
+}
+
+function toServerAddress(address: string, { port, usesDirectTls }: Omit<Target, 'name'>): XmppServerAddress {
+  return { address, port, usesDirectTls, isLoopback: isLoopbackAddress(address) };
+}
+
+/** Users choose the domain, and its owner could point it at a private network of this installation. */
+function publicOnly(domain: string, addresses: readonly XmppServerAddress[]): XmppServerAddress[] {
+  const [first] = addresses;
+  if (first === undefined) {
+    throw new NoServerFoundError(`no XMPP server is known for ${domain}`, { isUnknownDomain: true });
+  }
+  const publicAddresses = addresses.filter(({ address }) => getNetworkScope(address) === 'public');
+  if (publicAddresses.length > 0) return publicAddresses;
+  throw new NoServerFoundError(
+    `${domain} resolves to this machine or a private network (${first.address}): set messages.server`,
+    { isUnknownDomain: false },
   );
 }
 
-function noPlace(message: string, isUnknownDomain: boolean): NoServerFoundError {
-  return new NoServerFoundError(message, { isUnknownDomain });
-}
-
-/** RFC 2782: by priority, and among equals by a draw that weighs them. */
-function inOrder<T extends Service>(services: readonly T[], random: () => number): T[] {
-  const left = [...services].sort((a, b) => a.priority - b.priority || a.weight - b.weight);
-  const ordered: T[] = [];
-  while (left.length > 0) {
-    const equal = left.filter(({ priority }) => priority === left[0]?.priority);
-    const total = equal.reduce((sum, { weight }) => sum + weight, 0);
-    let drawn = random() * total;
-    const chosen = equal.find(({ weight }) => {
-      drawn -= weight;
-      return drawn < 0;
+/** Sorts by priority; records of equal priority are in a random order weighted by `weight` (RFC 2782). */
+function sortSrvRecords<T extends SrvRecord>(records: readonly T[], random: () => number): T[] {
+  const remaining = [...records].sort((a, b) => a.priority - b.priority || a.weight - b.weight);
+  const sorted: T[] = [];
+  while (remaining.length > 0) {
+    const candidates = remaining.filter(({ priority }) => priority === remaining[0]?.priority);
+    const totalWeight = candidates.reduce((sum, { weight }) => sum + weight, 0);
+    let position = random() * totalWeight;
+    const drawn = candidates.find(({ weight }) => {
+      position -= weight;
+      return position < 0;
     });
-    const next = chosen ?? equal[0];
+    const next = drawn ?? candidates[0];
     if (next === undefined) break;
-    ordered.push(next);
-    left.splice(left.indexOf(next), 1);
+    sorted.push(next);
+    remaining.splice(remaining.indexOf(next), 1);
   }
-  return ordered;
+  return sorted;
 }

@@ -1,156 +1,181 @@
+import { sleep } from '../../base/async.ts';
 import { Refusal } from '../../base/errors.ts';
 import type { MessageSender } from '../../messages/delivery/message-sender.ts';
+import { wrapSender } from '../../messages/delivery/wrap-sender.ts';
 import { createPasswordMatcher, type PasswordMatcher } from './password-matcher.ts';
 import type { AccountSession } from './session.ts';
 
 /** `messages.sessions` of the config. */
 export interface SessionPoolSettings {
+  /** Sessions that may be open at the same time. */
   readonly max: number;
-  /** Milliseconds. */
+  /** Milliseconds after which an unused session is closed. */
   readonly idle: number;
-  /** Milliseconds that a login waits for a place. */
+  /** Milliseconds that a login waits while the pool is full. */
   readonly acquireTimeoutMs: number;
 }
 
-/** Sessions that are kept open, each for one account (or one resource of it). */
-export interface SessionPool {
-  /** The speaker of the open session of `key` whose password this is; undefined where there is none. */
-  find(key: string, password: string): Promise<MessageSender | undefined>;
-  /** Logs in and keeps the session, in place of one that was there. Refuses with `busy` where no place comes free. */
-  add(key: string, password: string, login: () => Promise<AccountSession>): Promise<MessageSender>;
-  readonly size: number;
-  close(): Promise<void>;
-}
-
-interface Kept {
+interface PooledSession {
+  readonly key: string;
   readonly session: AccountSession;
-  readonly opens: PasswordMatcher;
-  readonly since: number;
-  /** Deliveries and questions under way. */
+  readonly matchesPassword: PasswordMatcher;
+  readonly openedAt: number;
+  /** Operations in progress. */
   active: number;
   usedAt: number;
-  timer: NodeJS.Timeout | undefined;
+  idleTimer: NodeJS.Timeout | undefined;
   isRetired: boolean;
 }
 
-/** Who got a speaker has so long to say the first word before the session may be closed for another one. */
-const GRACE = 1_000;
-const LOOK_AGAIN = 100;
-/** The password may have changed since: servers mostly close the sessions then, but need not. */
-const LONGEST = 3_600_000;
+/** A session is not closed within this time after its last use, so that its caller can start an operation. */
+const MIN_IDLE_MS = 1_000;
+const FULL_POOL_POLL_MS = 100;
+/**
+ * A session older than this is not reused, because the password may have changed since. Most servers close the sessions
+ * of the account then, but they do not have to.
+ */
+const MAX_AGE_MS = 3_600_000;
 
-export function createSessionPool(settings: () => SessionPoolSettings): SessionPool {
-  const kept = new Map<string, Kept>();
-  /** All that hold a place: also those that have been replaced and are still at work. */
-  const open = new Set<Kept>();
-  let loggingIn = 0;
+/**
+ * Open sessions, at most one per key (account and resource) that new operations can use.
+ *
+ * | state   | `#byKey` | `#open` | entered by                                    | left by                              |
+ * |---------|----------|---------|-----------------------------------------------|--------------------------------------|
+ * | usable  | yes      | yes     | `add`                                         | all transitions below                |
+ * | retired | no       | yes     | `add` of the same key while it is in use      | its last operation ends: closed      |
+ * | closed  | no       | no      | idle, too old, evicted, or its stream ended   | none                                 |
+ *
+ * Sessions in `#open` and logins in progress count against `max`.
+ */
+export class SessionPool {
+  readonly #settings: () => SessionPoolSettings;
+  readonly #byKey = new Map<string, PooledSession>();
+  readonly #open = new Set<PooledSession>();
+  #loginsInProgress = 0;
 
-  function keep(key: string, session: AccountSession, opens: PasswordMatcher): Kept {
+  constructor(settings: () => SessionPoolSettings) {
+    this.#settings = settings;
+  }
+
+  /** Number of open sessions. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Returns the sender of the session of `key`, or undefined if no session is open with this password. */
+  async find(key: string, password: string): Promise<MessageSender | undefined> {
+    const pooled = this.#byKey.get(key);
+    if (!pooled?.matchesPassword(password)) return undefined;
+    pooled.usedAt = performance.now();
+    if (pooled.active === 0 && performance.now() - pooled.openedAt > MAX_AGE_MS) {
+      this.#remove(pooled);
+      return undefined;
+    }
+    return (await pooled.session.isAlive()) ? this.#senderOf(pooled) : undefined;
+  }
+
+  /**
+   * Logs in and keeps the session, which replaces an earlier one of the same key. Refuses with `busy` if the pool stays
+   * full of sessions in use.
+   */
+  async add(key: string, password: string, login: () => Promise<AccountSession>): Promise<MessageSender> {
+    await this.#waitForCapacity();
+    try {
+      return this.#senderOf(this.#keep(key, await login(), createPasswordMatcher(password)));
+    } finally {
+      this.#loginsInProgress -= 1;
+    }
+  }
+
+  async close(): Promise<void> {
+    const sessions = [...this.#open].map(({ session }) => session);
+    this.#byKey.clear();
+    await Promise.all(sessions.map((session) => session.close()));
+  }
+
+  #keep(key: string, session: AccountSession, matchesPassword: PasswordMatcher): PooledSession {
     const now = performance.now();
-    const entry: Kept = {
+    const pooled: PooledSession = {
+      key,
       session,
-      opens,
-      since: now,
+      matchesPassword,
+      openedAt: now,
       active: 0,
       usedAt: now,
-      timer: undefined,
+      idleTimer: undefined,
       isRetired: false,
     };
-    const former = kept.get(key);
-    kept.set(key, entry);
-    open.add(entry);
-    if (former) retire(former);
+    const previous = this.#byKey.get(key);
+    this.#byKey.set(key, pooled);
+    this.#open.add(pooled);
+    if (previous) retire(previous);
     void session.ended.then(() => {
-      clearTimeout(entry.timer);
-      open.delete(entry);
-      if (kept.get(key) === entry) kept.delete(key);
+      clearTimeout(pooled.idleTimer);
+      this.#forget(pooled);
     });
-    watchIdle(key, entry);
-    return entry;
+    this.#closeWhenIdle(pooled);
+    return pooled;
   }
 
-  function retire(entry: Kept): void {
-    entry.isRetired = true;
-    if (entry.active === 0) void entry.session.close();
+  #forget(pooled: PooledSession): void {
+    if (this.#byKey.get(pooled.key) === pooled) this.#byKey.delete(pooled.key);
+    this.#open.delete(pooled);
   }
 
-  function drop(key: string, entry: Kept): void {
-    if (kept.get(key) === entry) kept.delete(key);
-    open.delete(entry);
-    retire(entry);
+  #remove(pooled: PooledSession): void {
+    this.#forget(pooled);
+    retire(pooled);
   }
 
-  function watchIdle(key: string, entry: Kept): void {
-    const left = entry.usedAt + settings().idle - performance.now();
-    const isUsed = entry.active > 0 || entry.session.joinedRooms > 0;
-    if (left <= 0 && !isUsed) drop(key, entry);
-    else entry.timer = setTimeout(() => watchIdle(key, entry), Math.max(left, GRACE)).unref();
+  #closeWhenIdle(pooled: PooledSession): void {
+    const remainingMs = pooled.usedAt + this.#settings().idle - performance.now();
+    const isInUse = pooled.active > 0 || pooled.session.joinedRooms > 0;
+    if (remainingMs <= 0 && !isInUse) {
+      this.#remove(pooled);
+      return;
+    }
+    const checkInMs = Math.max(remainingMs, MIN_IDLE_MS);
+    pooled.idleTimer = setTimeout(() => this.#closeWhenIdle(pooled), checkInMs).unref();
   }
 
-  function closeOldest(): boolean {
+  async #waitForCapacity(): Promise<void> {
+    const deadline = performance.now() + this.#settings().acquireTimeoutMs;
+    while (this.#open.size + this.#loginsInProgress >= this.#settings().max && !this.#evictUnused()) {
+      if (performance.now() > deadline) throw new Refusal('busy');
+      await sleep(FULL_POOL_POLL_MS);
+    }
+    this.#loginsInProgress += 1;
+  }
+
+  /** Closes the session that has been unused for longest. Returns false if all of them are in use. */
+  #evictUnused(): boolean {
     const now = performance.now();
-    const unused = [...kept].filter(([, { active, usedAt }]) => active === 0 && now - usedAt >= GRACE);
-    const [oldest] = unused.sort(([, a], [, b]) => a.usedAt - b.usedAt);
-    if (oldest) drop(...oldest);
+    const unused = [...this.#byKey.values()].filter(
+      ({ active, usedAt }) => active === 0 && now - usedAt >= MIN_IDLE_MS,
+    );
+    const [oldest] = unused.sort((a, b) => a.usedAt - b.usedAt);
+    if (oldest) this.#remove(oldest);
     return oldest !== undefined;
   }
 
-  async function takePlace(): Promise<void> {
-    const end = performance.now() + settings().acquireTimeoutMs;
-    while (open.size + loggingIn >= settings().max && !closeOldest()) {
-      if (performance.now() > end) throw new Refusal('busy');
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN));
-    }
-    loggingIn += 1;
-  }
-
-  /** Counts what is under way, so that no session is closed in the middle of it. */
-  function counted(entry: Kept): MessageSender {
-    const { sender } = entry.session;
-    const during = async <T>(work: () => Promise<T>): Promise<T> => {
-      entry.active += 1;
+  /** Counts the operations in progress, so that no session is closed while one runs. */
+  #senderOf(pooled: PooledSession): MessageSender {
+    const { sender } = pooled.session;
+    return wrapSender(sender.jid, async (operation) => {
+      pooled.active += 1;
       try {
-        return await work();
+        return await operation(sender);
       } finally {
-        entry.active -= 1;
-        entry.usedAt = performance.now();
-        if (entry.isRetired && entry.active === 0) void entry.session.close();
+        pooled.active -= 1;
+        pooled.usedAt = performance.now();
+        if (pooled.isRetired && pooled.active === 0) void pooled.session.close();
       }
-    };
-    return {
-      jid: sender.jid,
-      deliver: (message, options) => during(() => sender.deliver(message, options)),
-      sendIq: (iq, timeoutMs, takes) => during(() => sender.sendIq(iq, timeoutMs, takes)),
-      sendStanza: (stanza) => during(() => sender.sendStanza(stanza)),
-    };
+    });
   }
+}
 
-  return {
-    async find(key, password) {
-      const entry = kept.get(key);
-      if (!entry?.opens(password)) return undefined;
-      entry.usedAt = performance.now();
-      if (entry.active === 0 && performance.now() - entry.since > LONGEST) {
-        drop(key, entry);
-        return undefined;
-      }
-      return (await entry.session.isAlive()) ? counted(entry) : undefined;
-    },
-    async add(key, password, login) {
-      await takePlace();
-      try {
-        return counted(keep(key, await login(), createPasswordMatcher(password)));
-      } finally {
-        loggingIn -= 1;
-      }
-    },
-    get size() {
-      return open.size;
-    },
-    async close() {
-      const sessions = [...open].map(({ session }) => session);
-      kept.clear();
-      await Promise.all(sessions.map((session) => session.close()));
-    },
-  };
+/** Closes the session now, or at the end of its last operation. */
+function retire(pooled: PooledSession): void {
+  pooled.isRetired = true;
+  if (pooled.active === 0) void pooled.session.close();
 }

@@ -3,37 +3,31 @@ import { Refusal } from '../../base/errors.ts';
 import { parseJid } from '../../base/jid.ts';
 import type { MessageSender } from '../../messages/delivery/message-sender.ts';
 import { createStanzaChannel } from '../../messages/delivery/stanza-channel.ts';
-import { createStreamSender } from '../../messages/delivery/stream-sender.ts';
-import { errorReply } from '../../stanza/error-reply.ts';
+import { createStreamSender, type DeliveryTimeouts } from '../../messages/delivery/stream-sender.ts';
+import { errorReply, isPersonalMessage } from '../../stanza/error-reply.ts';
 import { DISCO_INFO, PING } from '../../stanza/namespaces.ts';
 import type { BoundStream } from './login.ts';
 
-/** Milliseconds. */
-export interface AccountSessionTimeouts {
-  readonly answerTimeout: () => number;
-  readonly roomIdle: () => number;
-}
-
-/** An account that is logged in. It sends no presence, so that nobody's messages are drawn to it. */
+/** An account that is logged in. It sends no presence, so that the server routes no messages of the account to it. */
 export interface AccountSession {
   readonly sender: MessageSender;
   readonly isOpen: boolean;
-  /** Rooms that it is in. */
+  /** Number of joined rooms. */
   readonly joinedRooms: number;
-  /** Resolves when the stream is gone. */
+  /** Resolves when the stream has ended. */
   readonly ended: Promise<unknown>;
-  /** Is the server still there? Only asked where it has been silent for long. */
+  /** Returns false if the stream has ended or the server is dead. Pings a server that was silent for a minute. */
   isAlive(): Promise<boolean>;
-  /** Leaves its rooms, says goodbye, and resolves when the stream is gone. */
+  /** Leaves the rooms and closes the stream. Resolves when the stream has ended. */
   close(): Promise<void>;
 }
 
-/** Networks forget a connection that was silent for longer, and tell nobody. */
-const LONG_SILENCE = 60_000;
-const SIGN_OF_LIFE = 5_000;
+/** After a longer silence a firewall may have dropped the connection without notice. */
+const PING_AFTER_SILENCE_MS = 60_000;
+const PING_TIMEOUT_MS = 5_000;
 
 export function startAccountSession(
-  times: AccountSessionTimeouts,
+  timeouts: DeliveryTimeouts,
   { stream, jid }: BoundStream,
 ): AccountSession {
   const domain = parseJid(jid)?.domain ?? jid;
@@ -41,48 +35,48 @@ export function startAccountSession(
     {
       write: (text) => stream.write(text),
       formatPing: (id) => pingElement(domain, id).toString(),
-      onPingTimeout: () => stream.destroy(new Error('the server has fallen silent')),
+      onPingTimeout: () => stream.destroy(new Error('the server does not answer pings')),
     },
-    times.answerTimeout,
+    timeouts.answerTimeout,
   );
-  const speaking = createStreamSender({ channel, ...times }, jid, { from: false });
+  const streamSender = createStreamSender({ channel, ...timeouts }, jid, { from: false });
   const reply = (element: Element) => void channel.send(element.toString()).catch(() => undefined);
 
   stream.listen((stanza) => {
     const { type, id = '' } = stanza.attrs;
-    const isAnswer = stanza.name === 'iq' && (type === 'result' || type === 'error');
-    if (isAnswer && channel.handlePong(id)) return;
-    if (speaking.handleStanza(stanza) || isAnswer) return;
-    if (stanza.name === 'iq') reply(answerTo(stanza));
-    else if (isMeantForPeople(stanza)) reply(errorReply(stanza, notRead()));
+    const isResponse = stanza.name === 'iq' && (type === 'result' || type === 'error');
+    if (isResponse && channel.handlePong(id)) return;
+    if (streamSender.handleStanza(stanza) || isResponse) return;
+    if (stanza.name === 'iq') reply(answerIqRequest(stanza));
+    else if (stanza.attrs.from !== undefined && isPersonalMessage(stanza)) reply(messageNotReadReply(stanza));
   });
   void stream.ended.then(() => {
-    speaking.handleDisconnect();
+    streamSender.handleDisconnect();
     channel.handleDisconnect();
   });
 
   return {
-    sender: speaking.sender,
+    sender: streamSender.sender,
     ended: stream.ended,
     get isOpen() {
       return stream.isOpen;
     },
     get joinedRooms() {
-      return speaking.roomCount;
+      return streamSender.roomCount;
     },
     async isAlive() {
       if (!stream.isOpen) return false;
-      if (performance.now() - stream.lastReceivedAt < LONG_SILENCE) return true;
+      if (performance.now() - stream.lastReceivedAt < PING_AFTER_SILENCE_MS) return true;
       try {
-        await speaking.sender.sendIq(pingElement(domain, ''), SIGN_OF_LIFE);
+        await streamSender.sender.sendIq(pingElement(domain, ''), PING_TIMEOUT_MS);
         return true;
-      } catch (fault) {
-        stream.destroy(fault);
+      } catch (error) {
+        stream.destroy(error);
         return false;
       }
     },
     async close() {
-      speaking.leaveRooms();
+      streamSender.leaveRooms();
       await stream.close();
     },
   };
@@ -92,13 +86,13 @@ function pingElement(to: string, id: string): Element {
   return xml('iq', { type: 'get', to, id }, xml('ping', PING));
 }
 
-/** What any client can be asked; nothing of it says more than that somebody is here. */
-function answerTo(iq: Element): Element {
+/** Answers pings and disco#info like any client. The answers reveal nothing but that the session exists. */
+function answerIqRequest(iq: Element): Element {
   const { from, id } = iq.attrs;
-  const [question] = iq.getChildElements();
+  const [payload] = iq.getChildElements();
   const result = (...children: Element[]) => xml('iq', { type: 'result', to: from, id }, ...children);
-  if (question?.is('ping', PING)) return result();
-  if (question?.is('query', DISCO_INFO) && question.attrs.node === undefined) return result(discoInfo());
+  if (payload?.is('ping', PING)) return result();
+  if (payload?.is('query', DISCO_INFO) && payload.attrs.node === undefined) return result(discoInfo());
   const reply = errorReply(iq, new Refusal('not_understood'));
   reply.attrs.from = undefined;
   return reply;
@@ -114,14 +108,8 @@ function discoInfo(): Element {
   );
 }
 
-/** An answer to this very session instead of to its account: its writer has to know that nobody saw it. */
-function isMeantForPeople(stanza: Element): boolean {
-  const { type = 'normal', from } = stanza.attrs;
-  if (stanza.name !== 'message' || from === undefined) return false;
-  return (type === 'chat' || type === 'normal') && stanza.getChild('body') !== undefined;
-}
-
-function notRead(): Refusal {
-  const text = 'This was sent by a program that reads no answers. Write to the address without the resource.';
-  return new Refusal('not_understood', { text });
+/** For replies to the full JID of this session. The account itself can still be reached at its bare JID. */
+function messageNotReadReply(message: Element): Element {
+  const text = 'This program does not read replies. Write to the address without the resource.';
+  return errorReply(message, new Refusal('not_understood', { text }));
 }

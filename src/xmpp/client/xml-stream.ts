@@ -4,34 +4,43 @@ import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import xml, { type Element } from '@xmpp/xml';
 
 const STREAMS = 'http://etherx.jabber.org/streams';
-/** Characters of one element, when the stream is set up. Servers pass on no longer ones. */
-const LONGEST_ELEMENT = 4 * 1024 * 1024;
-/** Before; whoever asks to log in chooses the server, and a hostile one could send without end. */
-const LONGEST_BEFORE = 64 * 1024;
-/** Elements that come before anybody listens. */
-const MOST_UNHEARD = 100;
-const GOODBYE_MS = 2_000;
+/** Characters of one element after the login. Servers accept and forward smaller stanzas only. */
+const MAX_ELEMENT_LENGTH = 4 * 1024 * 1024;
+/** Characters of one element during the login: users choose the server, so it may be hostile. */
+const MAX_LOGIN_ELEMENT_LENGTH = 64 * 1024;
+/** Elements that may be queued before they are read by `next`. */
+const MAX_QUEUED_ELEMENTS = 100;
+const CLOSE_TIMEOUT_MS = 2_000;
 
-/** A client's XML stream (RFC 6120 §4) on a socket that it owns. While it is set up elements are fetched one by one. */
+/**
+ * A client's XML stream (RFC 6120 §4). It owns its socket.
+ *
+ * | phase  | entered by                                | elements of the server                          |
+ * |--------|-------------------------------------------|-------------------------------------------------|
+ * | login  | constructor; `open` restarts the stream   | queued; read one by one with `next`             |
+ * | active | `listen`                                  | passed to the listener as they arrive           |
+ * | ended  | closing tag, error, `close` or `destroy`  | none; `ended` resolves when the socket is closed |
+ */
 export class XmlStream {
-  /** Resolves when the socket is closed, with what was wrong where something was. */
+  /** Resolves when the socket is closed: with the error, or with undefined after an orderly close. */
   readonly ended: Promise<unknown>;
-  /** When the server last said anything, as `performance.now()` has it. */
+  /** Time of the last received data, on the clock of `performance.now()`. */
   lastReceivedAt = performance.now();
   #socket: Socket;
-  #fault: unknown;
-  #end: (fault: unknown) => void;
+  #firstError: unknown;
+  #resolveEnded: (error: unknown) => void;
   #decoder = new TextDecoder('utf-8', { fatal: true });
   #parser: InstanceType<typeof xml.Parser> | undefined;
-  #length = 0;
-  #unheard: Element[] = [];
+  /** Characters since the last complete element. */
+  #elementLength = 0;
+  #queue: Element[] = [];
   #listener: ((element: Element) => void) | undefined;
-  #wake: () => void = () => undefined;
+  #wakeReader: () => void = () => undefined;
 
   constructor(socket: Socket) {
     const { promise, resolve } = Promise.withResolvers<unknown>();
     this.ended = promise;
-    this.#end = resolve;
+    this.#resolveEnded = resolve;
     this.#socket = socket;
     this.#attach(socket);
   }
@@ -40,40 +49,40 @@ export class XmlStream {
     return this.#socket.writable;
   }
 
-  /** Opens a stream, or another one on the same socket, and resolves with the features that the server offers. */
+  /** Opens the stream, or restarts it on the same socket (RFC 6120 §4.3.3). Returns the stream features. */
   async open(domain: string): Promise<Element> {
     this.#decoder = new TextDecoder('utf-8', { fatal: true });
-    this.#unheard = [];
-    this.#length = 0;
-    this.#parser = this.#newParser();
+    this.#queue = [];
+    this.#elementLength = 0;
+    this.#parser = this.#createParser();
     const attrs = { to: domain, version: '1.0', xmlns: 'jabber:client', 'xmlns:stream': STREAMS };
     this.write(`<?xml version='1.0'?>${xml('stream:stream', attrs).toString().slice(0, -2)}>`);
     const features = await this.next();
-    if (!features.is('features', STREAMS)) throw new Error('the server offers no features');
+    if (!features.is('features', STREAMS)) throw new Error('the server sent no stream features');
     return features;
   }
 
-  /** The next element; rejects with a `StreamError` where the server ends the stream. */
+  /** Returns the next element. Rejects with a `StreamError` if the server ends the stream with one. */
   async next(): Promise<Element> {
-    while (this.#unheard.length === 0) {
-      if (!this.isOpen) throw this.#fault ?? new Error('the server closed the connection');
+    while (this.#queue.length === 0) {
+      if (!this.isOpen) throw this.#firstError ?? new Error('the server closed the connection');
       await new Promise<void>((resolve) => {
-        this.#wake = resolve;
+        this.#wakeReader = resolve;
       });
     }
-    return this.#unheard.shift() as Element;
+    return this.#queue.shift() as Element;
   }
 
-  /** From now on elements go here as they come. */
+  /** Passes the queued elements and all later ones to the listener. */
   listen(listener: (element: Element) => void): void {
     this.#listener = listener;
-    for (const element of this.#unheard.splice(0)) listener(element);
+    for (const element of this.#queue.splice(0)) listener(element);
   }
 
-  /** What is written at the same moment leaves together. Throws where the stream is gone. */
+  /** Texts that are written in the same tick leave in one packet. Throws if the stream has ended. */
   write(text: string): void {
     const socket = this.#socket;
-    if (!socket.writable) throw new Error('the stream is gone');
+    if (!socket.writable) throw new Error('the stream has ended');
     if (socket.writableCorked === 0) {
       socket.cork();
       process.nextTick(() => socket.uncork());
@@ -81,49 +90,50 @@ export class XmlStream {
     socket.write(text);
   }
 
-  /** Goes on under TLS; what the server said before in the clear is forgotten. */
+  /** Starts TLS on the socket. Data that the server has sent unencrypted is discarded or, if complete, an error. */
   async upgradeToTls(options: ConnectionOptions): Promise<void> {
-    if (this.#unheard.length > 0) throw new Error('the server spoke before TLS began');
-    const plain = this.#socket;
-    // Its errors come out of the TLS socket.
-    plain.removeAllListeners('data').removeAllListeners('close');
+    if (this.#queue.length > 0) throw new Error('the server sent data before TLS started');
+    const plainSocket = this.#socket;
+    // The TLS socket reports the errors of the plain one.
+    plainSocket.removeAllListeners('data').removeAllListeners('close');
     this.#parser = undefined;
-    const socket = connectTls({ ...options, socket: plain });
-    this.#socket = socket;
-    this.#attach(socket);
-    // An error would otherwise come as an event that nobody awaits here.
-    await Promise.race([once(socket, 'secureConnect'), this.ended.then(gone)]);
+    const tlsSocket = connectTls({ ...options, socket: plainSocket });
+    this.#socket = tlsSocket;
+    this.#attach(tlsSocket);
+    // `once` does not reject if the socket closes without an error.
+    await Promise.race([once(tlsSocket, 'secureConnect'), this.ended.then(throwEndReason)]);
   }
 
-  /** Says goodbye; resolves once the socket is closed. */
+  /** Sends the closing tag. Resolves once the socket is closed, after two seconds at the latest. */
   async close(): Promise<void> {
     if (this.isOpen) this.#socket.end('</stream:stream>');
-    const timer = setTimeout(() => this.#socket.destroy(), GOODBYE_MS);
+    const timer = setTimeout(() => this.#socket.destroy(), CLOSE_TIMEOUT_MS);
     await this.ended;
     clearTimeout(timer);
   }
 
-  destroy(fault: unknown): void {
-    this.#fault ??= fault;
+  /** Closes the socket at once. `next` and `ended` report this reason unless there was an earlier error. */
+  destroy(reason: unknown): void {
+    this.#firstError ??= reason;
     this.#socket.destroy();
-    this.#wake();
+    this.#wakeReader();
   }
 
   #attach(socket: Socket): void {
     socket.setNoDelay(true).setKeepAlive(true, 60_000);
-    socket.on('data', (data: Buffer) => this.#hear(data));
+    socket.on('data', (data: Buffer) => this.#receive(data));
     socket.on('error', (error) => {
-      this.#fault ??= error;
+      this.#firstError ??= error;
     });
     socket.on('close', () => {
-      this.#end(this.#fault);
-      this.#wake();
+      this.#resolveEnded(this.#firstError);
+      this.#wakeReader();
     });
   }
 
-  #newParser() {
+  #createParser() {
     const parser = new xml.Parser();
-    parser.on('element', (element: Element) => this.#take(element));
+    parser.on('element', (element: Element) => this.#handleElement(element));
     parser.on('error', (error: Error) => this.destroy(error));
     parser.on('end', () => {
       this.#parser = undefined;
@@ -132,34 +142,37 @@ export class XmlStream {
     return parser;
   }
 
-  #hear(data: Buffer): void {
+  #receive(data: Buffer): void {
     this.lastReceivedAt = performance.now();
     try {
       const text = this.#decoder.decode(data, { stream: true });
-      this.#length += text.length;
+      this.#elementLength += text.length;
       this.#parser?.write(text);
-      if (this.#length > (this.#listener ? LONGEST_ELEMENT : LONGEST_BEFORE))
-        throw new Error('the server sends an element without end');
+      if (this.#elementLength > (this.#listener ? MAX_ELEMENT_LENGTH : MAX_LOGIN_ELEMENT_LENGTH)) {
+        throw new Error('the server sent an element that is too long');
+      }
     } catch (error) {
       this.destroy(error);
     }
   }
 
-  #take(element: Element): void {
-    this.#length = 0;
+  #handleElement(element: Element): void {
+    this.#elementLength = 0;
     if (element.is('error', STREAMS)) this.destroy(new StreamError(element));
     else if (this.#listener) this.#listener(element);
-    else this.#keep(element);
+    else this.#enqueue(element);
   }
 
-  #keep(element: Element): void {
-    this.#unheard.push(element);
-    if (this.#unheard.length > MOST_UNHEARD) this.destroy(new Error('the server speaks without being asked'));
-    this.#wake();
+  #enqueue(element: Element): void {
+    this.#queue.push(element);
+    if (this.#queue.length > MAX_QUEUED_ELEMENTS) {
+      this.destroy(new Error('the server sent too many elements during the login'));
+    }
+    this.#wakeReader();
   }
 }
 
-/** A stream error (RFC 6120 §4.9). */
+/** A stream error of the server (RFC 6120 §4.9). */
 export class StreamError extends Error {
   readonly condition: string;
 
@@ -171,6 +184,6 @@ export class StreamError extends Error {
   }
 }
 
-function gone(fault: unknown): never {
-  throw fault ?? new Error('the server closed the connection');
+function throwEndReason(error: unknown): never {
+  throw error ?? new Error('the server closed the connection');
 }

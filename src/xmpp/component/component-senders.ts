@@ -5,15 +5,12 @@ import type { MessageSender } from '../../messages/delivery/message-sender.ts';
 import { createStanzaChannel, type StanzaChannel } from '../../messages/delivery/stanza-channel.ts';
 import {
   createStreamSender,
+  type DeliveryTimeouts,
   type StreamSender,
-  type StreamSenderOptions,
 } from '../../messages/delivery/stream-sender.ts';
 import { wrapSender } from '../../messages/delivery/wrap-sender.ts';
 import { PING } from '../../stanza/namespaces.ts';
 import type { ComponentConnection } from './connection.ts';
-
-/** In milliseconds; read anew for each operation, because a reload may change them. */
-export type DeliveryTimeouts = Pick<StreamSenderOptions, 'answerTimeout' | 'roomIdle'>;
 
 /** Senders for the addresses at the components. They outlive the component streams, which may reconnect. */
 export interface ComponentSenders {

@@ -7,13 +7,13 @@ import {
   resolveDomain,
 } from '../../../../src/xmpp/client/server-addresses.ts';
 
-interface World {
+interface DnsZone {
   readonly srv?: Readonly<Record<string, readonly (readonly [string, number, number, number])[]>>;
   readonly hosts?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** SRV as [target, port, priority, weight]. */
-function names({ srv = {}, hosts = {} }: World): DnsResolver {
+function fakeDns({ srv = {}, hosts = {} }: DnsZone): DnsResolver {
   return {
     async resolveSrv(name) {
       return (srv[name] ?? []).map(([target, port, priority, weight]) => ({
@@ -31,21 +31,21 @@ function names({ srv = {}, hosts = {} }: World): DnsResolver {
   };
 }
 
-const show = (places: Awaited<ReturnType<typeof resolveDomain>>) =>
-  places.map(({ address, port, usesDirectTls }) => `${usesDirectTls ? 'tls' : 'tcp'} ${address}:${port}`);
+const format = (addresses: Awaited<ReturnType<typeof resolveDomain>>) =>
+  addresses.map(({ address, port, usesDirectTls }) => `${usesDirectTls ? 'tls' : 'tcp'} ${address}:${port}`);
 
-const PLAIN = '_xmpp-client._tcp.example.org';
-const DIRECT = '_xmpps-client._tcp.example.org';
+const STARTTLS_SRV = '_xmpp-client._tcp.example.org';
+const DIRECT_TLS_SRV = '_xmpps-client._tcp.example.org';
 
-describe('the server of a domain', () => {
-  test('is where its SRV records say, by priority, those for direct TLS among them', async () => {
-    const world = {
+describe('the addresses of a domain', () => {
+  test('follow both kinds of SRV records by priority', async () => {
+    const zone = {
       srv: {
-        [PLAIN]: [
+        [STARTTLS_SRV]: [
           ['b.example.org', 5222, 20, 0],
           ['a.example.org', 5222, 10, 0],
         ],
-        [DIRECT]: [['c.example.org', 443, 15, 0]],
+        [DIRECT_TLS_SRV]: [['c.example.org', 443, 15, 0]],
       },
       hosts: {
         'a.example.org': ['1.2.3.1', '2a00::1'],
@@ -53,7 +53,7 @@ describe('the server of a domain', () => {
         'c.example.org': ['1.2.3.3'],
       },
     } as const;
-    assert.deepEqual(show(await resolveDomain(names(world), 'example.org')), [
+    assert.deepEqual(format(await resolveDomain(fakeDns(zone), 'example.org')), [
       'tcp 1.2.3.1:5222',
       'tcp 2a00::1:5222',
       'tls 1.2.3.3:443',
@@ -61,10 +61,10 @@ describe('the server of a domain', () => {
     ]);
   });
 
-  test('among equals is drawn by weight', async () => {
-    const world = {
+  test('are chosen by weight among equal priorities', async () => {
+    const zone = {
       srv: {
-        [PLAIN]: [
+        [STARTTLS_SRV]: [
           ['a.example.org', 1, 10, 1],
           ['b.example.org', 2, 10, 9],
         ],
@@ -72,31 +72,31 @@ describe('the server of a domain', () => {
       hosts: { 'a.example.org': ['1.2.3.1'], 'b.example.org': ['1.2.3.2'] },
     } as const;
     const first = async (draw: number) =>
-      show(await resolveDomain(names(world), 'example.org', () => draw))[0];
+      format(await resolveDomain(fakeDns(zone), 'example.org', () => draw))[0];
     assert.equal(await first(0.05), 'tcp 1.2.3.1:1');
     assert.equal(await first(0.5), 'tcp 1.2.3.2:2');
   });
 
-  test('is its own address and port 5222 where there are no SRV records', async () => {
-    const world = { hosts: { 'example.org': ['1.2.3.7'] } };
-    assert.deepEqual(show(await resolveDomain(names(world), 'example.org')), ['tcp 1.2.3.7:5222']);
+  test('are those of the domain itself with port 5222 if there are no SRV records', async () => {
+    const zone = { hosts: { 'example.org': ['1.2.3.7'] } };
+    assert.deepEqual(format(await resolveDomain(fakeDns(zone), 'example.org')), ['tcp 1.2.3.7:5222']);
   });
 
-  test('of an international name is asked for as the name service has it', async () => {
-    const world = { hosts: { 'xn--bcher-kva.example': ['1.2.3.8'] } };
-    assert.deepEqual(show(await resolveDomain(names(world), 'bücher.example')), ['tcp 1.2.3.8:5222']);
+  test('of an internationalized domain are queried in ASCII form', async () => {
+    const zone = { hosts: { 'xn--bcher-kva.example': ['1.2.3.8'] } };
+    assert.deepEqual(format(await resolveDomain(fakeDns(zone), 'bücher.example')), ['tcp 1.2.3.8:5222']);
   });
 
-  test('is none where the domain says so, or is not known', async () => {
-    const none = names({ srv: { [PLAIN]: [['', 0, 0, 0]] }, hosts: { 'example.org': ['1.2.3.1'] } });
+  test('do not exist if the domain opts out with SRV or is unknown', async () => {
+    const none = fakeDns({ srv: { [STARTTLS_SRV]: [['', 0, 0, 0]] }, hosts: { 'example.org': ['1.2.3.1'] } });
     const unknown = (error: unknown) => error instanceof NoServerFoundError && error.isUnknownDomain;
     await assert.rejects(resolveDomain(none, 'example.org'), unknown);
-    await assert.rejects(resolveDomain(names({}), 'example.org'), unknown);
-    await assert.rejects(resolveDomain(names({}), '1.2.3.1'), unknown);
+    await assert.rejects(resolveDomain(fakeDns({}), 'example.org'), unknown);
+    await assert.rejects(resolveDomain(fakeDns({}), '1.2.3.1'), unknown);
   });
 
-  test('is never behind our own walls, where only its owner says that it is', async () => {
-    for (const inner of [
+  test('are never on a private network', async () => {
+    for (const privateAddress of [
       '127.0.0.1',
       '10.0.0.5',
       '192.168.1.1',
@@ -105,21 +105,21 @@ describe('the server of a domain', () => {
       'fd00::1',
       '::ffff:10.0.0.1',
     ]) {
-      const world = names({ hosts: { 'example.org': [inner] } });
-      await assert.rejects(resolveDomain(world, 'example.org'), /messages\.server/, inner);
+      const zone = fakeDns({ hosts: { 'example.org': [privateAddress] } });
+      await assert.rejects(resolveDomain(zone, 'example.org'), /messages\.server/, privateAddress);
     }
-    const both = names({ hosts: { 'example.org': ['10.0.0.5', '1.2.3.1'] } });
-    assert.deepEqual(show(await resolveDomain(both, 'example.org')), ['tcp 1.2.3.1:5222']);
+    const both = fakeDns({ hosts: { 'example.org': ['10.0.0.5', '1.2.3.1'] } });
+    assert.deepEqual(format(await resolveDomain(both, 'example.org')), ['tcp 1.2.3.1:5222']);
   });
 });
 
-describe('a server that the config names', () => {
-  test('may be on this machine, and that is known', async () => {
-    const world = names({ hosts: { localhost: ['::1', '127.0.0.1'], 'xmpp.lan': ['192.168.1.2'] } });
-    const at = async (host: string) =>
-      (await resolveConfiguredServer(world, { host, port: 5222 }, false)).map((place) => place.isLoopback);
-    assert.deepEqual(await at('localhost'), [true, true]);
-    assert.deepEqual(await at('127.0.0.1'), [true]);
-    assert.deepEqual(await at('xmpp.lan'), [false]);
+describe('a server from the config', () => {
+  test('may be on the loopback interface, and is marked so', async () => {
+    const zone = fakeDns({ hosts: { localhost: ['::1', '127.0.0.1'], 'xmpp.lan': ['192.168.1.2'] } });
+    const loopbackFlags = async (host: string) =>
+      (await resolveConfiguredServer(zone, { host, port: 5222 }, false)).map((server) => server.isLoopback);
+    assert.deepEqual(await loopbackFlags('localhost'), [true, true]);
+    assert.deepEqual(await loopbackFlags('127.0.0.1'), [true]);
+    assert.deepEqual(await loopbackFlags('xmpp.lan'), [false]);
   });
 });

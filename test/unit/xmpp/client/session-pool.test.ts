@@ -4,10 +4,10 @@ import xml from '@xmpp/xml';
 import { Refusal } from '../../../../src/base/errors.ts';
 import { createPasswordMatcher } from '../../../../src/xmpp/client/password-matcher.ts';
 import type { AccountSession } from '../../../../src/xmpp/client/session.ts';
-import { createSessionPool } from '../../../../src/xmpp/client/session-pool.ts';
+import { SessionPool } from '../../../../src/xmpp/client/session-pool.ts';
 import { waitUntil } from '../../../support/wait-until.ts';
 
-/** A session that nobody has logged in to; what it is asked to send waits for the test. */
+/** A session without a server. Its operations wait until the test calls `finish`. */
 function fakeSession(jid: string) {
   const { promise: ended, resolve: end } = Promise.withResolvers<unknown>();
   const sending = Promise.withResolvers<void>();
@@ -35,9 +35,9 @@ function fakeSession(jid: string) {
 
 const MESSAGE = xml('message');
 
-describe('the pool of sessions', () => {
-  test('gives a session to the password that opened it, and to no other', async () => {
-    const pool = createSessionPool(() => ({ max: 5, idle: 60_000, acquireTimeoutMs: 1_000 }));
+describe('the session pool', () => {
+  test('shares a session only with the password that opened it', async () => {
+    const pool = new SessionPool(() => ({ max: 5, idle: 60_000, acquireTimeoutMs: 1_000 }));
     await pool.add('romeo/', 'secret', async () => fakeSession('romeo@x/1').session);
     assert.equal((await pool.find('romeo/', 'secret'))?.jid, 'romeo@x/1');
     for (const wrong of ['', 'secret ', 'Secret', 'secre']) {
@@ -47,11 +47,11 @@ describe('the pool of sessions', () => {
     await pool.close();
   });
 
-  test('ends the session that was replaced when its last word is out', async () => {
-    const pool = createSessionPool(() => ({ max: 5, idle: 60_000, acquireTimeoutMs: 1_000 }));
+  test('closes a replaced session after its last operation', async () => {
+    const pool = new SessionPool(() => ({ max: 5, idle: 60_000, acquireTimeoutMs: 1_000 }));
     const old = fakeSession('romeo@x/1');
-    const speaker = await pool.add('romeo/', 'old', async () => old.session);
-    const sending = speaker.sendStanza(MESSAGE);
+    const sender = await pool.add('romeo/', 'old', async () => old.session);
+    const sending = sender.sendStanza(MESSAGE);
     await pool.add('romeo/', 'new', async () => fakeSession('romeo@x/2').session);
     assert.equal(await pool.find('romeo/', 'old'), undefined);
     assert.equal(old.session.isOpen, true);
@@ -61,8 +61,8 @@ describe('the pool of sessions', () => {
     await pool.close();
   });
 
-  test('closes no session in the middle of its work: the next one waits, and is refused in the end', async () => {
-    const pool = createSessionPool(() => ({ max: 1, idle: 60_000, acquireTimeoutMs: 200 }));
+  test('never closes a session in use: further logins wait and are refused with busy', async () => {
+    const pool = new SessionPool(() => ({ max: 1, idle: 60_000, acquireTimeoutMs: 200 }));
     const busy = fakeSession('romeo@x/1');
     const sending = (await pool.add('romeo/', 'secret', async () => busy.session)).sendStanza(MESSAGE);
     const late = pool.add('juliet/', 'secret', async () => fakeSession('juliet@x/1').session);
@@ -73,8 +73,8 @@ describe('the pool of sessions', () => {
     await pool.close();
   });
 
-  test('makes room by closing the one that was unused for longest', async () => {
-    const pool = createSessionPool(() => ({ max: 2, idle: 60_000, acquireTimeoutMs: 30_000 }));
+  test('closes the session that was unused for longest if it is full', async () => {
+    const pool = new SessionPool(() => ({ max: 2, idle: 60_000, acquireTimeoutMs: 30_000 }));
     const [first, second] = [fakeSession('romeo@x/1'), fakeSession('juliet@x/1')];
     await pool.add('romeo/', 'secret', async () => first.session);
     await pool.add('juliet/', 'secret', async () => second.session);
@@ -85,8 +85,8 @@ describe('the pool of sessions', () => {
     await pool.close();
   });
 
-  test('gives the place of a failed login back', async () => {
-    const pool = createSessionPool(() => ({ max: 1, idle: 60_000, acquireTimeoutMs: 1_000 }));
+  test('frees the capacity of a failed login', async () => {
+    const pool = new SessionPool(() => ({ max: 1, idle: 60_000, acquireTimeoutMs: 1_000 }));
     await assert.rejects(pool.add('romeo/', 'x', () => Promise.reject(new Error('no'))));
     await pool.add('romeo/', 'secret', async () => fakeSession('romeo@x/1').session);
     await pool.close();
@@ -94,11 +94,11 @@ describe('the pool of sessions', () => {
   });
 });
 
-describe('what is kept of a password', () => {
-  test('opens for it and for nothing else', () => {
-    const lock = createPasswordMatcher('secret');
-    assert.ok(lock('secret'));
-    assert.ok(!lock('secreT'));
+describe('a password matcher', () => {
+  test('accepts exactly its password', () => {
+    const matches = createPasswordMatcher('secret');
+    assert.ok(matches('secret'));
+    assert.ok(!matches('secreT'));
     assert.ok(createPasswordMatcher('pässwörd 🌹')('pässwörd 🌹'));
   });
 });
