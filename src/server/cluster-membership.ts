@@ -1,54 +1,53 @@
 import type { Logger } from '../base/log.ts';
-import type { Leadership } from '../cluster/leadership.ts';
+import { createSoleLeadership, type Leadership } from '../cluster/leadership.ts';
 import type { Relay } from '../cluster/relay.ts';
 import { createLocalRelay, createRelayHandlers } from '../cluster/relay-handlers.ts';
-import { createSoleLeadership } from '../cluster/sole-leader.ts';
 import type { WorkerClient } from '../cluster/workers/worker-client.ts';
 import type { Config } from '../config/load.ts';
 
-/** The place of this process among all that share its ledger. */
+/** The membership of this process among all processes that share its ledger. */
 export interface ClusterMembership {
   readonly relay: Relay;
-  /** Stands for the lead by `inner`'s rules; `beside` adds what goes along with it. */
-  readonly createLeadership: (beside: (inner: Leadership) => Leadership) => Leadership;
-  /** Leaves, after everything that asks others. */
+  /** Creates the leadership of this process. `extend` adds work to that of the instance. */
+  readonly createLeadership: (extend: (instance: Leadership) => Leadership) => Leadership;
+  /** Closes the connection to other instances. Call it after everything that uses the relay has stopped. */
   leave(): Promise<void>;
 }
 
-/** Among the workers of one machine, among the instances at one PostgreSQL, both, or alone. */
+/** Joins the workers of this machine, the instances at the same PostgreSQL database, both, or none. */
 export async function joinCluster(
   config: Config,
   log: Logger,
-  desk: WorkerClient | undefined,
+  workerClient: WorkerClient | undefined,
 ): Promise<ClusterMembership> {
-  const { leadership, relay, close } = await seatAmongInstances(config, log);
+  const { leadership, relay, close } = await joinInstances(config, log);
   return {
-    relay: desk?.wrapRelay(relay) ?? relay,
-    createLeadership: (beside) => desk?.wrapLeadership(beside(leadership)) ?? beside(leadership),
+    relay: workerClient?.wrapRelay(relay) ?? relay,
+    createLeadership: (extend) => workerClient?.wrapLeadership(extend(leadership)) ?? extend(leadership),
     leave: close,
   };
 }
 
-interface Place {
+interface InstanceMembership {
   readonly leadership: Leadership;
   readonly relay: Relay;
   close(): Promise<void>;
 }
 
-async function seatAmongInstances({ storage }: Config, log: Logger): Promise<Place> {
+async function joinInstances({ storage }: Config, log: Logger): Promise<InstanceMembership> {
   const handlers = createRelayHandlers(log);
-  const during = ({ start, stop }: Leadership): Leadership => ({
-    start: (duties) => start(handlers.activeDuring(duties)),
-    stop,
+  const answering = (leadership: Leadership): Leadership => ({
+    start: (tasks) => leadership.start(handlers.activeDuring(tasks)),
+    stop: () => leadership.stop(),
   });
   if (storage.ledger.kind !== 'postgres') {
     return {
-      leadership: during(createSoleLeadership()),
+      leadership: answering(createSoleLeadership()),
       relay: createLocalRelay(handlers),
       close: async () => {},
     };
   }
   const { createPostgresLeader } = await import('../cluster/postgres/leader.ts');
   const leader = createPostgresLeader({ url: storage.ledger.url, log, handlers });
-  return { leadership: during(leader), relay: leader.relay, close: leader.close };
+  return { leadership: answering(leader), relay: leader.relay, close: () => leader.close() };
 }

@@ -1,6 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify';
-import { systemClock } from '../base/clock.ts';
+import { memoizeLast } from '../base/async.ts';
+import type { Clock } from '../base/clock.ts';
 import { version } from '../base/version.ts';
+import type { Relay } from '../cluster/relay.ts';
 import type { WorkerClient } from '../cluster/workers/worker-client.ts';
 import type { Config } from '../config/load.ts';
 import type { AddressMatcher } from '../http/common/client-info.ts';
@@ -12,114 +14,188 @@ import { createPresignedLinks, type PresignedLinks } from '../http/files/presign
 import { createWebServerDelivery, withoutSlotDownloads } from '../http/files/web-server-delivery.ts';
 import { healthEndpoints } from '../http/listener/health-endpoints.ts';
 import { HttpServer } from '../http/listener/http-server.ts';
-import type { Readiness } from '../http/listener/readiness.ts';
+import { createReadiness, type Readiness, type ReadinessCheck } from '../http/listener/readiness.ts';
 import { createRouter } from '../http/listener/router.ts';
+import { messageEndpoint } from '../http/messages/message-endpoint.ts';
+import { restEndpoint } from '../http/rest/rest-endpoint.ts';
 import { externalEndpoint } from '../http/signed-links/external-endpoint.ts';
 import { fileShareEndpoint } from '../http/signed-links/file-share-endpoint.ts';
 import { slotApiEndpoint } from '../http/slots/slot-api.ts';
+import { webhookEndpoint } from '../http/webhooks/webhook-endpoint.ts';
+import { compileHooks } from '../messages/hooks/handle-hook.ts';
+import { createImageFetcher } from '../messages/hooks/image-fetcher.ts';
+import { createPartialDeliveries } from '../messages/hooks/partial-deliveries.ts';
 import type { MessageServices } from '../messages/message-services.ts';
+import { createRoomNicks } from '../messages/rest/room-nicks.ts';
 import { addGauges } from '../metrics/gauges.ts';
 import { createOldLinks } from '../uploads/old-links.ts';
 import type { UploadServices } from '../uploads/services.ts';
-import { createMessageEndpoints } from './message-endpoints.ts';
-import { basePathsOf, type RuntimeSettings } from './settings.ts';
+import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
+import { fetchStreamStatuses } from './leader-tasks.ts';
+import type { Runtime } from './runtime.ts';
+import { basePathsOf } from './settings.ts';
 
-export interface HttpServices {
-  readonly services: UploadServices;
-  /** As of the last reload. */
-  readonly settings: () => RuntimeSettings;
-  readonly readiness: () => Promise<Readiness>;
-  /** Undefined where the config has no `messages`. */
+export interface HttpDependencies {
+  readonly relay: Relay;
+  /** Undefined if the config has no `messages` section. */
   readonly messageServices: MessageServices | undefined;
-  /** Of a process that is one of several workers. */
+  /** Set in a process that is one of several workers. */
   readonly workerClient?: WorkerClient | undefined;
 }
 
-/** Every door that speaks HTTP, behind one server that does not listen yet. */
+/** All HTTP endpoints behind one server. */
 export interface HttpEndpoints {
+  /** Listens after `start()`. */
   readonly server: HttpServer;
-  /** Takes no new work; what is in flight has `graceMs` to end. */
+  /** Stops accepting work and gives running transfers `graceMs` milliseconds to finish. */
   stop(graceMs: number): Promise<void>;
 }
 
-export async function openHttp(config: Config, parts: HttpServices): Promise<HttpEndpoints> {
-  const { services, settings: current, workerClient } = parts;
-  const { ledger, log, metrics } = services;
-  const trustedProxies = () => current().slots.trustedProxies;
-  const data = createFileServer({
+export async function openHttp(runtime: Runtime, dependencies: HttpDependencies): Promise<HttpEndpoints> {
+  const { config, services, settings } = runtime;
+  const { relay, messageServices, workerClient } = dependencies;
+  const { ledger, log, metrics, clock } = services;
+  const trustedProxies = () => settings().slots.trustedProxies;
+  const fileServer = createFileServer({
     ...services,
-    settings: () => current().data,
-    endpoints: signedDoors(config, current),
-    delivery: deliveryOf(config, trustedProxies),
-    presignedLinks: linksOf(config, services),
+    settings: () => settings().data,
+    endpoints: createSignedEndpoints(config, clock, settings),
+    delivery: createDelivery(config, trustedProxies),
+    presignedLinks: createS3Links(config, services),
   });
   const baseUrls = [config.public_url, config.download_url];
-  const links = createOldLinks(services, basePathsOf(baseUrls));
-  const oldLinks = createOldLinkHandler(links, data);
-  const routes = await createRouter({ log, clock: systemClock, oldLinks }, [
+  const oldLinks = createOldLinks(services, basePathsOf(baseUrls));
+  const router = await createRouter({ log, clock, oldLinks: createOldLinkHandler(oldLinks, fileServer) }, [
     healthEndpoints(
       {
-        metrics: metrics,
+        metrics,
         allProcessesMetrics: workerClient?.fetchMetrics,
-        readiness: parts.readiness,
+        readiness: createServerReadiness(services, config, relay),
         version,
-        settings: () => current().probe,
+        settings: () => settings().probe,
       },
       config.metrics.path,
     ),
-    ...slotApiOf(config, { ...services, settings: () => current().slots }),
-    ...createMessageEndpoints(config, parts.messageServices, current, trustedProxies),
+    ...(config.slot_api
+      ? [slotApiEndpoint({ ...services, settings: () => settings().slots }, config.slot_api.path)]
+      : []),
+    ...createMessageEndpoints(config, messageServices, settings, trustedProxies),
   ]);
-  const files = config.downloads.via === 'webserver' ? withoutSlotDownloads(data) : data;
+  const slotFiles = config.downloads.via === 'webserver' ? withoutSlotDownloads(fileServer) : fileServer;
   const server = new HttpServer(
     {
       log,
-      dataPlane: withEchoEndpoint({ ledger, trustedProxies }, files),
-      route: withCachedOldLinks(links, data, (request, response) => routes.routing(request, response)),
+      dataPlane: withEchoEndpoint({ ledger, trustedProxies }, slotFiles),
+      route: withCachedOldLinks(oldLinks, fileServer, (request, response) =>
+        router.routing(request, response),
+      ),
     },
     { listen: config.listen, tls: config.tls, shared: workerClient !== undefined, baseUrls },
   );
   addGauges(metrics.registry, {
     totals: () => ledger.stats(),
     queues: { outbox: () => ledger.queueLength('outbox'), callback: () => ledger.queueLength('callback') },
-    transfers: () => data.transfersInFlight(),
+    transfers: () => fileServer.transfersInFlight(),
     version,
   });
   workerClient?.handle('snapshot', () => metrics.registry.getMetricsAsJSON());
   return {
     server,
     async stop(graceMs) {
-      await Promise.all([server.stop({ graceMs }), data.close()]);
-      await routes.close();
+      await Promise.all([server.stop({ graceMs }), fileServer.close()]);
+      await router.close();
     },
   };
 }
 
-/** The doors whose links the XMPP server signs. */
-function signedDoors({ external, file_share }: Config, current: () => RuntimeSettings): FileEndpoint[] {
-  const clock = systemClock;
+/** Creates the endpoints for links that the XMPP server signs. */
+function createSignedEndpoints(
+  { external, file_share }: Config,
+  clock: Clock,
+  settings: Runtime['settings'],
+): FileEndpoint[] {
   return [
-    ...(external ? [externalEndpoint({ clock, settings: () => current().external }, external.path)] : []),
+    ...(external ? [externalEndpoint({ clock, settings: () => settings().external }, external.path)] : []),
     ...(file_share
-      ? [fileShareEndpoint({ clock, settings: () => current().fileShare }, file_share.path)]
+      ? [fileShareEndpoint({ clock, settings: () => settings().fileShare }, file_share.path)]
       : []),
   ];
 }
 
-function deliveryOf({ downloads, storage: { blobs } }: Config, trustedProxies: () => AddressMatcher) {
+function createDelivery({ downloads, storage: { blobs } }: Config, trustedProxies: () => AddressMatcher) {
   const blobFolder = blobs.kind === 'folder' ? blobs.path : undefined;
   const { via, internal_prefix: prefix } = downloads;
   return createWebServerDelivery({ via, prefix, blobFolder, trustedProxies });
 }
 
-function linksOf(
+function createS3Links(
   { downloads: { via } }: Config,
-  { blobs, clock }: UploadServices,
+  { blobs, clock }: Pick<UploadServices, 'blobs' | 'clock'>,
 ): PresignedLinks | undefined {
   const link = blobs.presignUrl?.bind(blobs);
   return via === 'presigned' && link ? createPresignedLinks({ link, clock }) : undefined;
 }
 
-function slotApiOf(config: Config, deps: Parameters<typeof slotApiEndpoint>[0]): FastifyPluginAsync[] {
-  return config.slot_api ? [slotApiEndpoint(deps, config.slot_api.path)] : [];
+/** Creates `/msg/`, its `hooks/` and `/rest`. A reload may add the first hook, so `hooks/` exists without any. */
+function createMessageEndpoints(
+  { messages }: Config,
+  messageServices: MessageServices | undefined,
+  settings: Runtime['settings'],
+  trustedProxies: () => AddressMatcher,
+): FastifyPluginAsync[] {
+  if (messages === null || messageServices === undefined) return [];
+  const { clock } = messageServices;
+  const requestSettings = () => ({
+    trustedProxies: trustedProxies(),
+    idleTimeoutMs: settings().data.idleTimeoutMs,
+  });
+  const compiledHooks = memoizeLast(compileHooks);
+  return [
+    messageEndpoint({ ...messageServices, settings: requestSettings }, messages.path),
+    webhookEndpoint(
+      {
+        ...messageServices,
+        settings: requestSettings,
+        hooks: () => compiledHooks(settings().config.messages?.hooks ?? messages.hooks),
+        imageFetcher: createImageFetcher(),
+        partialDeliveries: createPartialDeliveries(clock),
+      },
+      messages.path,
+    ),
+    restEndpoint(
+      {
+        ...messageServices,
+        roomNicks: createRoomNicks(),
+        secretGuard: createLoginThrottle(clock),
+        trustedProxies,
+      },
+      messages.rest_path,
+    ),
+  ];
+}
+
+/** Creates the checks of `/readyz`: the stores, and each component stream, in whichever process it is connected. */
+function createServerReadiness(
+  { ledger, blobs, log }: Pick<UploadServices, 'ledger' | 'blobs' | 'log'>,
+  { component }: Config,
+  relay: Relay,
+): () => Promise<Readiness> {
+  const checkStream = async (jid: string) => {
+    const status = (await fetchStreamStatuses(relay)).find((stream) => stream.jid === jid);
+    if (!status?.up) throw new Error(status?.lastError ?? 'not connected yet');
+  };
+  const checks: ReadinessCheck[] = [
+    {
+      part: 'ledger',
+      failureText: 'The ledger does not answer.',
+      check: async () => void (await ledger.findExistingIds([''])),
+    },
+    { part: 'blobs', failureText: 'The blobs cannot be written.', check: () => blobs.checkWritable() },
+    ...component.map(({ jid }) => ({
+      part: jid,
+      failureText: 'The component stream is down.',
+      check: () => checkStream(jid),
+    })),
+  ];
+  return createReadiness(log, checks);
 }

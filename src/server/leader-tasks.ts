@@ -1,58 +1,67 @@
+import { parseJid } from '../base/jid.ts';
 import type { JsonValue } from '../base/json.ts';
 import type { LeaderTasks } from '../cluster/leadership.ts';
 import type { Relay } from '../cluster/relay.ts';
+import type { Config } from '../config/load.ts';
+import { type Callbacks, createCallbacks } from '../messages/callbacks/callbacks.ts';
+import { httpClient } from '../messages/callbacks/http-client.ts';
+import type { CallbackRules } from '../messages/callbacks/request.ts';
 import type { MessageServices } from '../messages/message-services.ts';
 import { type SweepSchedule, startSweepSchedule } from '../uploads/housekeeping.ts';
 import type { ComponentSenders } from '../xmpp/component/component-senders.ts';
 import { type Components, startComponents } from '../xmpp/component/components.ts';
 import type { ComponentStreamStatus } from '../xmpp/component/reconnecting-stream.ts';
-import { createServerCallbacks } from './callbacks.ts';
 import type { Messaging } from './messaging.ts';
 import type { Runtime } from './runtime.ts';
 import type { Sweeper } from './sweeper.ts';
 
-const STREAMS = 'streams';
-const STREAMS_MS = 1_500;
+const STREAMS_TOPIC = 'streams';
+const STREAMS_TIMEOUT_MS = 1_500;
 
-/** What one process does for all that share its ledger: the component streams, and the rhythm of the sweeps. */
+export interface LeaderTaskServices {
+  readonly relay: Relay;
+  readonly sweeper: Pick<Sweeper, 'run'>;
+  readonly messaging: Pick<Messaging, 'componentSenders' | 'senders' | 'setLeading'> | undefined;
+  readonly messageServices: Pick<MessageServices, 'outbox'> | undefined;
+}
+
+/** Creates the work of the leading process: component streams, sweep schedule, callbacks and outbox. */
 export function createLeaderTasks(
-  house: Runtime,
-  relay: Relay,
-  sweeping: Sweeper,
-  voices: Pick<Messaging, 'componentSenders' | 'senders' | 'setLeading'> | undefined,
-  posting: Pick<MessageServices, 'outbox'> | undefined,
+  runtime: Runtime,
+  { relay, sweeper, messaging, messageServices }: LeaderTaskServices,
 ): LeaderTasks {
-  const { services, config, settings } = house;
+  const { services, config, settings } = runtime;
   let sweeps: SweepSchedule | undefined;
   let components: Components | undefined;
   const streams = () => components?.status() ?? [];
-  const callbacks = voices && createServerCallbacks(house, voices.senders, streams);
-  relay.handle(STREAMS, () => streams().map((status) => ({ ...status })));
+  const callbacks = messaging && createServerCallbacks(runtime, messaging, streams);
+  relay.handle(STREAMS_TOPIC, () => streams().map((status) => ({ ...status })));
   return {
     async startLeading() {
       const sweepIntervalMs = () => settings().config.retention.sweep_every ?? 0;
-      sweeps = startSweepSchedule(services, { sweepIntervalMs }, sweeping.run);
+      sweeps = startSweepSchedule(services, { sweepIntervalMs }, sweeper.run);
       const publicUrl = config.public_url ?? '';
       const urls = { publicUrl, downloadUrl: config.download_url ?? publicUrl };
       components = startComponents(
         {
           ...services,
           ...urls,
-          componentSenders: voices && posting && wakingSpeech(voices.componentSenders, posting),
+          componentSenders:
+            messaging && messageServices && resumingOutbox(messaging.componentSenders, messageServices),
           ...(callbacks && { onStanza: callbacks.onStanza }),
           measureClockSkew: true,
         },
         config.component,
       );
-      voices?.setLeading(true);
+      messaging?.setLeading(true);
       callbacks?.start();
-      posting?.outbox.start();
+      messageServices?.outbox.start();
     },
     async stopLeading(lost) {
-      // Its last answers need the streams.
-      const grace = lost ? 0 : undefined;
-      await Promise.all([callbacks?.stop(grace), posting?.outbox.stop(grace)]);
-      voices?.setLeading(false);
+      // Callbacks and outbox send their last stanzas over the streams, so they stop first.
+      const graceMs = lost ? 0 : undefined;
+      await Promise.all([callbacks?.stop(graceMs), messageServices?.outbox.stop(graceMs)]);
+      messaging?.setLeading(false);
       await components?.stop({ atOnce: lost });
       components = undefined;
       await sweeps?.stop();
@@ -61,23 +70,54 @@ export function createLeaderTasks(
   };
 }
 
-/** What waited goes out as soon as a stream is up. */
-function wakingSpeech(
-  speech: ComponentSenders,
+/** Sends the queued messages as soon as a stream is connected. */
+function resumingOutbox(
+  senders: ComponentSenders,
   { outbox }: Pick<MessageServices, 'outbox'>,
 ): ComponentSenders {
   return {
-    ...speech,
+    ...senders,
     attachStream(component, connection) {
-      speech.attachStream(component, connection);
+      senders.attachStream(component, connection);
       outbox.resume();
     },
   };
 }
 
-/** The streams of the process that leads, asked from any. @throws RelayFault */
+/** Creates the callbacks. They accept no stanzas while the config has no `messages.callback_url`. */
+function createServerCallbacks(
+  { services, config, settings }: Runtime,
+  { senders }: Pick<Messaging, 'senders'>,
+  streams: () => readonly ComponentStreamStatus[],
+): Callbacks {
+  return createCallbacks({
+    ...services,
+    senders,
+    isConnected: (to) => streams().some(({ jid, up }) => up && jid === parseJid(to)?.domain),
+    rules: () => toCallbackRules(settings().config),
+    httpClient,
+    componentJid: config.component[0]?.jid ?? '',
+  });
+}
+
+function toCallbackRules({ messages }: Config): CallbackRules | null {
+  if (messages === null || messages.callback_url === null) return null;
+  const { format, secret, stanzas, timeout, keep_trying, max_waiting } = messages.callback;
+  return {
+    url: messages.callback_url,
+    format,
+    secret,
+    stanzas,
+    timeout,
+    keepTrying: keep_trying,
+    maxWaiting: max_waiting,
+    maxSize: messages.max_size,
+  };
+}
+
+/** Fetches the component streams of the leading process, from any process. Throws `RelayError`. */
 export async function fetchStreamStatuses(relay: Relay): Promise<readonly ComponentStreamStatus[]> {
-  const answer: JsonValue = await relay.request(STREAMS, null, STREAMS_MS);
-  // What `createLeaderTasks` of the same program has sent.
-  return answer as unknown as readonly ComponentStreamStatus[];
+  const statuses: JsonValue = await relay.request(STREAMS_TOPIC, null, STREAMS_TIMEOUT_MS);
+  // The handler in `createLeaderTasks` has sent them, from the same version of the program.
+  return statuses as unknown as readonly ComponentStreamStatus[];
 }

@@ -4,58 +4,58 @@ import type { Config } from '../config/load.ts';
 import { createJidMatcher } from '../messages/authenticate.ts';
 import type { MessageSenders } from '../messages/delivery/message-sender.ts';
 import { createRelayedSender, serveRelayedSenders } from '../messages/delivery/relayed-sender.ts';
+import type { MessageRules } from '../messages/message-rules.ts';
+import type { MessageServices } from '../messages/message-services.ts';
+import { createOutbox } from '../messages/queue/outbox.ts';
 import { type AccountSettings, createAccountSenders } from '../xmpp/client/account-senders.ts';
 import { type ComponentSenders, createComponentSenders } from '../xmpp/component/component-senders.ts';
 import type { Runtime } from './runtime.ts';
 
-/** What speaks XMPP in this process. */
+type MessageOptions = NonNullable<Config['messages']>;
+
+/** The XMPP senders of this process. */
 export interface Messaging {
   readonly senders: MessageSenders;
-  /** For the streams of the components, where this process holds them. */
+  /** The senders on the component streams of this process; used while it leads. */
   readonly componentSenders: ComponentSenders;
-  /** Does this process hold the streams now? Else it speaks through the one that does. */
-  setLeading(leads: boolean): void;
+  /** Selects between the streams of this process and a relay to the leading process. */
+  setLeading(isLeading: boolean): void;
   /** Closes the sessions of accounts. */
   stop(): Promise<void>;
 }
 
-type Messages = NonNullable<Config['messages']>;
-
-/** Undefined where the config has no `messages`. */
-export function openMessaging(
-  { config, services, settings: current }: Runtime,
-  relay: Relay,
-): Messaging | undefined {
-  const { messages: first } = config;
-  if (first === null) return undefined;
-  const messages = () => current().config.messages ?? first;
-  const settings = memoizeLast(accountSettings);
-  const accounts = createAccountSenders({ ...services, settings: () => settings(messages()) });
+/** Returns undefined if the config has no `messages` section. */
+export function openMessaging({ config, services, settings }: Runtime, relay: Relay): Messaging | undefined {
+  const { messages: initial } = config;
+  if (initial === null) return undefined;
+  const options = () => settings().config.messages ?? initial;
+  const accountSettings = memoizeLast(toAccountSettings);
+  const accounts = createAccountSenders({ ...services, settings: () => accountSettings(options()) });
   const times = {
-    answerTimeout: () => messages().answer_timeout,
-    roomIdle: () => messages().room_idle,
+    answerTimeout: () => options().answer_timeout,
+    roomIdle: () => options().room_idle,
   };
   const componentSenders = createComponentSenders(
     times,
     config.component.map(({ jid }) => jid),
   );
-  let isLeader = false;
+  let leads = false;
   serveRelayedSenders(relay, (jid) => componentSenders.senderFor(jid));
   return {
     senders: {
       openAccountSender: (login) => accounts.senderFor(login),
       componentSender: (jid) =>
-        isLeader ? componentSenders.senderFor(jid) : createRelayedSender(relay, jid, times.answerTimeout),
+        leads ? componentSenders.senderFor(jid) : createRelayedSender(relay, jid, times.answerTimeout),
     },
     componentSenders,
-    setLeading(leads) {
-      isLeader = leads;
+    setLeading(isLeading) {
+      leads = isLeading;
     },
     stop: () => accounts.stop(),
   };
 }
 
-function accountSettings(messages: Messages): AccountSettings {
+function toAccountSettings(messages: MessageOptions): AccountSettings {
   return {
     server: messages.server,
     directTls: messages.direct_tls,
@@ -64,5 +64,35 @@ function accountSettings(messages: Messages): AccountSettings {
     roomIdle: messages.room_idle,
     mayLogIn: createJidMatcher(messages.accounts),
     sessions: messages.sessions,
+  };
+}
+
+/** Creates the services of the message endpoints. The leader tasks start the outbox. */
+export function createMessageServices(
+  { config, services, settings }: Pick<Runtime, 'config' | 'services' | 'settings'>,
+  { senders }: Messaging,
+): MessageServices {
+  const rules = memoizeLast((current: Config) =>
+    toMessageRules(current, current.messages ?? config.messages),
+  );
+  const messageServices = {
+    ...services,
+    senders,
+    messageRules: () => rules(settings().config),
+  };
+  return { ...messageServices, outbox: createOutbox(messageServices) };
+}
+
+function toMessageRules(config: Config, messages: Config['messages']): MessageRules {
+  if (messages === null) throw new Error('The config has no messages section.');
+  return {
+    tokens: messages.tokens,
+    components: config.component,
+    maxSize: messages.max_size,
+    bounceWait: messages.bounce_wait,
+    answerTimeout: messages.answer_timeout,
+    maxWaiting: messages.max_waiting,
+    keepTrying: messages.keep_trying,
+    downloadUrl: config.download_url ?? config.public_url ?? null,
   };
 }

@@ -9,25 +9,27 @@ import { createTransfers } from '../uploads/transfers.ts';
 import { type RuntimeSettings, toRuntimeSettings } from './settings.ts';
 import { openStores } from './stores.ts';
 
-/** What every part of a running server stands on. */
+/** The open stores and shared services of one process: a server, a command or the doctor. */
 export interface Runtime {
-  /** As at the start; what a reload changes is in `current`. */
+  /** The config at the start. Options that a reload changes are in `settings()`. */
   readonly config: Config;
   readonly log: Logger;
   readonly services: UploadServices;
-  /** As of the last reload. */
+  /** The settings of the last reload. */
   readonly settings: () => RuntimeSettings;
   replaceSettings(settings: RuntimeSettings): void;
+  /** Closes the stores. */
   close(): Promise<void>;
 }
 
-/** Opens the stores and puts around them what all use cases share. */
+/** Opens the stores that the config names. Rejects if one of them cannot be opened. */
 export async function openRuntime(config: Config, log: Logger): Promise<Runtime> {
-  const stores = await openStores(config);
-  let current = toRuntimeSettings(config);
+  const { ledger, blobs, close } = await openStores(config);
+  let settings = toRuntimeSettings(config);
   const services: UploadServices = {
-    ...stores,
-    rules: () => current.rules,
+    ledger,
+    blobs,
+    rules: () => settings.rules,
     clock: systemClock,
     log,
     metrics: createMetrics(),
@@ -39,21 +41,21 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
     config,
     log,
     services,
-    settings: () => current,
-    replaceSettings(settings) {
-      current = settings;
+    settings: () => settings,
+    replaceSettings(next) {
+      settings = next;
     },
-    close: () => stores.close(),
+    close,
   };
 }
 
-/** What a worker writes is marked with its number. */
+/** Creates the log of a server. Lines of a worker carry its number. */
 export function createServerLog(config: Config, worker?: number): Logger {
-  const log = createLog({ level: config.log.level, format: formatOf(config) });
+  const log = createLog({ level: config.log.level, format: logFormat(config) });
   return worker === undefined ? log : log.child({ worker });
 }
 
-function formatOf({ log }: Config): 'json' | 'pretty' {
+function logFormat({ log }: Config): 'json' | 'pretty' {
   if (log.format !== 'auto') return log.format;
   return process.stdout.isTTY ? 'pretty' : 'json';
 }

@@ -10,7 +10,7 @@ import { compileAccessRules, jidsInRules } from '../policy/access.ts';
 import { blobUrl } from '../uploads/links.ts';
 import type { UploadRules } from '../uploads/services.ts';
 
-/** The rules of the house, out of the config. */
+/** Derives the upload rules from the config. */
 export function toUploadRules(config: Config): UploadRules {
   return {
     access: compileAccessRules(config.access),
@@ -26,7 +26,7 @@ export function toUploadRules(config: Config): UploadRules {
   };
 }
 
-/** With and without the paths of the base URLs in front, as links are pasted. */
+/** The paths of signed links, with and without the paths of the base URLs in front: users paste both forms. */
 function signedPaths({ external, file_share, public_url, download_url }: Config): OldPath[] {
   const endpoints = { external: external?.path, file_share: file_share?.path };
   const bases = ['', ...basePathsOf([public_url, download_url])];
@@ -37,7 +37,7 @@ function signedPaths({ external, file_share, public_url, download_url }: Config)
 
 export type RuntimeSettings = ReturnType<typeof toRuntimeSettings>;
 
-/** What a reload replaces, worked out once per config. */
+/** Derives the settings that a reload replaces. Called once per config. */
 export function toRuntimeSettings(config: Config) {
   const trustedProxies = createAddressMatcher(config.trusted_proxies);
   const probe: HealthEndpointSettings = {
@@ -66,12 +66,12 @@ export function toRuntimeSettings(config: Config) {
   return { config, rules: toUploadRules(config), probe, slots, data, external, fileShare };
 }
 
-/** Who sends the files is settled at the start. */
+/** Copies the options that decide who sends the files: a restart is needed to change them. */
 export function keepDeliverySettings({ downloads: { via, internal_prefix } }: Config, next: Config): Config {
   return { ...next, downloads: { ...next.downloads, via, internal_prefix } };
 }
 
-/** Of base URLs, where they have one: a web server in front may cut it off. */
+/** Returns the non-empty paths of base URLs, without a slash at the end. A reverse proxy may remove them. */
 export function basePathsOf(urls: readonly (string | null | undefined)[]): string[] {
   const paths = urls.flatMap((url) => (url ? [new URL(url).pathname.replace(/\/+$/, '')] : []));
   return paths.filter((path) => path !== '');

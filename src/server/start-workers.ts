@@ -5,14 +5,14 @@ import type { Config } from '../config/load.ts';
 import { removeStaleSockets } from '../http/listener/listen.ts';
 import { createServerLog } from './runtime.ts';
 
-/** Workers that serve together, and the log of who keeps them running. */
+/** Several workers that serve together, and the log of their supervisor. */
 export interface SupervisedServer extends Omit<Supervisor, 'reload'> {
   readonly log: Logger;
-  /** As `App.reload`, for all workers or none. */
+  /** As `PorterServer.reload`, for all workers or none. */
   reload(config: Config): Promise<void>;
 }
 
-/** Starts `workers` processes; an exit code where that is not possible, for which one of them has given the reason. */
+/** Starts `workers` processes. Returns an exit code if one could not start; that worker has logged the reason. */
 export async function startSupervisedServer(config: Config): Promise<SupervisedServer | number> {
   assertSupportedFeatures(config, supportedFeatures);
   const log = createServerLog(config);
@@ -20,7 +20,9 @@ export async function startSupervisedServer(config: Config): Promise<SupervisedS
   const supervisor = await startSupervisor({ log, workers: config.workers, config });
   if (typeof supervisor === 'number') return supervisor;
   return {
-    ...supervisor,
+    gaveUp: supervisor.gaveUp,
+    kill: () => supervisor.kill(),
+    stop: (limitMs) => supervisor.stop(limitMs),
     log,
     async reload(next) {
       await supervisor.reload(next);

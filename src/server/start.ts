@@ -8,57 +8,56 @@ import { type Heartbeat, startHeartbeat } from '../uploads/housekeeping.ts';
 import { joinCluster } from './cluster-membership.ts';
 import { openHttp } from './http.ts';
 import { createLeaderTasks } from './leader-tasks.ts';
-import { createMessageServices } from './message-services.ts';
-import { openMessaging } from './messaging.ts';
-import { createServerReadiness } from './readiness.ts';
+import { createMessageServices, openMessaging } from './messaging.ts';
 import { createServerLog, openRuntime } from './runtime.ts';
 import { keepDeliverySettings, toRuntimeSettings } from './settings.ts';
 import { createSweeper } from './sweeper.ts';
 
+const STOP_GRACE_MS = 30_000;
+
 /** A running server. */
 export interface PorterServer {
-  /** Where it really listens: port 0 of the config has become one. */
+  /** The actual addresses: port 0 of the config is replaced by the assigned port. */
   readonly addresses: readonly ListenAddress[];
   readonly log: Logger;
-  /** Takes over what can change while running; throws, with the old settings kept, where the new are no good. */
+  /** Applies the options that can change at run time. Rejects and keeps the old settings if the new ones are invalid. */
   reload(config: Config): Promise<void>;
-  /** Takes no new work, lets transfers in flight end for up to `graceMs`, then closes everything. */
+  /** Stops accepting work, gives running transfers up to `graceMs` milliseconds to finish, then closes everything. */
   stop(graceMs?: number): Promise<void>;
 }
 
 /**
- * Starts everything that the config asks for: stores, use cases, doors, in this order; what fails ends all before it.
- * `desk`: this process is one of several workers.
+ * Starts stores, use cases and endpoints, in this order. If one fails, stops all that has started and rejects.
+ * `workerClient`: the connection to the supervisor, if this process is one of several workers.
  */
 export async function startServer(config: Config, workerClient?: WorkerClient): Promise<PorterServer> {
   assertSupportedFeatures(config, supportedFeatures);
   const log = createServerLog(config, workerClient?.number);
-  const house = await openRuntime(config, log);
-  const { services } = house;
-  const { relay, leave, ...seat } = await joinCluster(config, log, workerClient);
-  const sweeping = createSweeper(house);
-  const voices = openMessaging(house, relay);
-  const messageServices = createMessageServices(house, voices);
-  const leadership = seat.createLeadership(sweeping.withSweepJobs);
-  const readiness = createServerReadiness(services, config, relay);
-  const http = await openHttp(config, { ...house, readiness, messageServices, workerClient });
+  const runtime = await openRuntime(config, log);
+  const { services } = runtime;
+  const { relay, createLeadership, leave } = await joinCluster(config, log, workerClient);
+  const sweeper = createSweeper(runtime);
+  const messaging = openMessaging(runtime, relay);
+  const messageServices = messaging && createMessageServices(runtime, messaging);
+  const leadership = createLeadership(sweeper.withSweepJobs);
+  const http = await openHttp(runtime, { relay, messageServices, workerClient });
   let heartbeat: Heartbeat | undefined;
 
-  const stop = async (graceMs = 30_000) => {
+  const stop = async (graceMs = STOP_GRACE_MS) => {
     await leadership.stop();
     await http.stop(graceMs);
-    await voices?.stop();
+    await messaging?.stop();
     await heartbeat?.stop();
     await leave();
-    await house.close();
+    await runtime.close();
   };
   try {
-    // No claim before the heartbeat that keeps it.
+    // Claims are valid only while the heartbeat runs, so it starts before the first PUT can arrive.
     heartbeat = await startHeartbeat(services);
-    workerClient?.handle('buried', () => releaseClaimsOfDeadProcesses(services));
+    workerClient?.handle('releaseClaims', () => releaseClaimsOfDeadProcesses(services));
     await http.server.start();
-    // Asked for slots only once their links work.
-    await leadership.start(createLeaderTasks(house, relay, sweeping, voices, messageServices));
+    // Slots are granted once their links work, so the component connects after HTTP listens.
+    await leadership.start(createLeaderTasks(runtime, { relay, sweeper, messaging, messageServices }));
     return {
       addresses: http.server.addresses,
       log,
@@ -66,7 +65,7 @@ export async function startServer(config: Config, workerClient?: WorkerClient): 
         assertSupportedFeatures(next, supportedFeatures);
         const settings = toRuntimeSettings(keepDeliverySettings(config, next));
         await http.server.reloadCertificate(next.tls);
-        house.replaceSettings(settings);
+        runtime.replaceSettings(settings);
         log.level = next.log.level;
       },
       stop,

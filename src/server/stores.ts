@@ -10,12 +10,12 @@ export interface Stores {
   close(): Promise<void>;
 }
 
-/** The one place that knows back ends by name. */
+/** Opens the stores that the config names. The only file that imports a back end. */
 export async function openStores({ storage, downloads }: Config): Promise<Stores> {
   const ledger = await openLedger(storage);
-  const blobs = await openBlobs(storage, downloads).catch(async (fault) => {
+  const blobs = await openBlobs(storage, downloads).catch(async (error) => {
     await ledger.close();
-    throw fault;
+    throw error;
   });
   return {
     ledger,
@@ -31,17 +31,17 @@ async function openBlobs(
   { blobs, sync }: Config['storage'],
   { via }: Config['downloads'],
 ): Promise<BlobStore> {
-  // A web server that reads the folder by itself must never see half a file.
+  // With `webserver`, another program reads the folder and must never see a partial file.
   if (blobs.kind === 'folder') return openFsBlobs({ root: blobs.path, sync, atomic: via === 'webserver' });
-  const { path_style: pathStyle, public_endpoint: publicEndpoint, ...place } = blobs;
-  // As large as the rest of Porter: loaded only where somebody has asked for it.
+  const { path_style: pathStyle, public_endpoint: publicEndpoint, ...location } = blobs;
+  // The AWS SDK is as large as the rest of Porter, so it is loaded only if needed.
   const { openS3Blobs } = await import('../blobs/s3/s3-blobs.ts');
-  return await openS3Blobs({ ...place, pathStyle, publicEndpoint });
+  return await openS3Blobs({ ...location, pathStyle, publicEndpoint });
 }
 
 async function openLedger({ ledger, sync }: Config['storage']): Promise<Ledger> {
   if (ledger.kind === 'sqlite') return await openSqliteLedger({ file: ledger.path, sync });
-  // Its client is loaded only where somebody has asked for it.
+  // The PostgreSQL client is loaded only if needed.
   const { openPostgresLedger } = await import('../ledger/postgres/open.ts');
   return await openPostgresLedger({ ...ledger, sync });
 }

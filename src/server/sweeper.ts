@@ -3,31 +3,35 @@ import type { SweepJobs } from '../cluster/postgres/sweep-jobs.ts';
 import { runSweep } from '../uploads/sweep.ts';
 import type { Runtime } from './runtime.ts';
 
-/** Who does the sweeps that the leading process asks for. */
+/** Runs the sweeps that the leading process schedules. */
 export interface Sweeper {
   run(signal: AbortSignal): Promise<void>;
-  /** Takes part in the sweeps for as long as this process stands for the lead. */
+  /** Returns a leadership that also accepts sweep jobs between its start and its stop. */
   withSweepJobs(leadership: Leadership): Leadership;
 }
 
-/** With PostgreSQL any instance, one at a time; with SQLite the leading process itself. */
+/**
+ * With PostgreSQL a sweep becomes a job that any instance may run, one at a time. With SQLite the leading process runs
+ * it itself.
+ */
 export function createSweeper({ config, services, settings }: Runtime): Sweeper {
-  const here = async (signal: AbortSignal) => {
+  const sweepHere = async (signal: AbortSignal) => {
     await runSweep(services, { keepRecords: settings().config.retention.keep_records, signal });
   };
   const { ledger } = config.storage;
-  if (ledger.kind !== 'postgres') return { run: here, withSweepJobs: (leadership) => leadership };
+  if (ledger.kind !== 'postgres') return { run: sweepHere, withSweepJobs: (leadership) => leadership };
   let jobs: SweepJobs | undefined;
-  const join = async () => {
+  const startJobs = async () => {
+    // pg-boss is loaded only if the ledger is in PostgreSQL.
     const { startSweepJobs } = await import('../cluster/postgres/sweep-jobs.ts');
-    jobs = await startSweepJobs({ url: ledger.url, log: services.log }, here);
+    jobs = await startSweepJobs({ url: ledger.url, log: services.log }, sweepHere);
   };
   return {
     run: async () => await jobs?.enqueue(),
-    withSweepJobs: ({ start, stop: resign }) => ({
-      start: async (duties) => void (await Promise.all([join(), start(duties)])),
+    withSweepJobs: (leadership) => ({
+      start: async (tasks) => void (await Promise.all([startJobs(), leadership.start(tasks)])),
       async stop() {
-        await resign();
+        await leadership.stop();
         await jobs?.stop();
       },
     }),

@@ -1,6 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { systemClock } from '../../base/clock.ts';
-import { randomId } from '../../base/ids.ts';
 import { createLog } from '../../base/log.ts';
 import { parseSize } from '../../base/units.ts';
 import { assertSupportedFeatures, supportedFeatures } from '../../config/features.ts';
@@ -12,12 +11,7 @@ import {
   type FindingState,
 } from '../../doctor/report.ts';
 import { runChecks } from '../../doctor/run-checks.ts';
-import { createMetrics } from '../../metrics/metrics.ts';
-import { toUploadRules } from '../../server/settings.ts';
-import { openStores, type Stores } from '../../server/stores.ts';
-import { createFileCache } from '../../uploads/file-cache.ts';
-import type { UploadServices } from '../../uploads/services.ts';
-import { createTransfers } from '../../uploads/transfers.ts';
+import { openRuntime, type Runtime } from '../../server/runtime.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, formatErrorMessage } from '../lib/command-error.ts';
 import { findConfigFile, loadCommandConfig } from '../lib/config-file.ts';
@@ -61,42 +55,27 @@ function noteConfig(notes: DoctorReport, file: string | undefined, config: Confi
 }
 
 async function examineHouse(notes: DoctorReport, config: Config, { url, minFree }: Options): Promise<void> {
-  const stores = await openOrNote(notes, config);
+  const runtime = await openOrNote(notes, config);
   const interrupted = new AbortController();
   const interrupt = () => interrupted.abort();
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   try {
-    const services = stores && depsOf(stores, config);
+    const services = runtime?.services;
     await runChecks(notes, { config, services, url, minFree, now: systemClock, signal: interrupted.signal });
   } finally {
     process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
-    await stores?.close();
+    await runtime?.close();
   }
 }
 
-async function openOrNote(notes: DoctorReport, config: Config): Promise<Stores | undefined> {
+async function openOrNote(notes: DoctorReport, config: Config): Promise<Runtime | undefined> {
   try {
     requireExistingLedger(config);
-    return await openStores(config);
+    return await openRuntime(config, createLog({ level: 'silent', format: 'json' }));
   } catch (fault) {
     notes.fail('stores', `They cannot be opened: ${formatErrorMessage(fault, '')}`);
     return undefined;
   }
-}
-
-function depsOf(stores: Stores, config: Config): UploadServices {
-  const rules = toUploadRules(config);
-  const log = createLog({ level: 'silent', format: 'json' });
-  return {
-    ...stores,
-    rules: () => rules,
-    clock: systemClock,
-    log,
-    metrics: createMetrics(),
-    instance: randomId(),
-    transfers: createTransfers(),
-    fileCache: createFileCache(),
-  };
 }
 
 const SIGNS: Record<FindingState, string> = { ok: 'ok  ', warn: 'WARN', fail: 'FAIL', skip: '-   ' };

@@ -1,15 +1,9 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { systemClock } from '../../base/clock.ts';
-import { randomId } from '../../base/ids.ts';
 import { createLog } from '../../base/log.ts';
 import type { Config } from '../../config/load.ts';
-import { createMetrics } from '../../metrics/metrics.ts';
-import { toUploadRules } from '../../server/settings.ts';
-import { openStores } from '../../server/stores.ts';
-import { createFileCache } from '../../uploads/file-cache.ts';
+import { openRuntime } from '../../server/runtime.ts';
 import type { UploadServices } from '../../uploads/services.ts';
-import { createTransfers } from '../../uploads/transfers.ts';
 import type { CommandContext } from './command-context.ts';
 import { CommandError } from './command-error.ts';
 import { loadCommandConfig } from './config-file.ts';
@@ -18,19 +12,16 @@ import { loadCommandConfig } from './config-file.ts';
 export async function withRuntime(
   shell: CommandContext,
   command: Command,
-  work: (deps: UploadServices, config: Config) => Promise<void>,
+  work: (services: UploadServices, config: Config) => Promise<void>,
 ): Promise<void> {
   const config = await loadCommandConfig(shell, command);
   requireExistingLedger(config);
   const log = createLog({ level: 'warn', format: 'pretty', destination: 2 });
-  const stores = await openStores(config);
-  const rules = toUploadRules(config);
+  const runtime = await openRuntime(config, log);
   try {
-    const deps = { ...stores, rules: () => rules, clock: systemClock, log, metrics: createMetrics() };
-    const caches = { transfers: createTransfers(), fileCache: createFileCache() };
-    await work({ ...deps, ...caches, instance: randomId() }, config);
+    await work(runtime.services, config);
   } finally {
-    await stores.close();
+    await runtime.close();
   }
 }
 

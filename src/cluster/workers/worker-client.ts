@@ -17,7 +17,7 @@ export interface WorkerClient {
   /** This worker serves. */
   reportReady(): Promise<void>;
   /** What the supervisor may ask for; its answers are the results. */
-  handle(verb: 'reload' | 'buried' | 'snapshot', handler: (payload: unknown) => unknown): void;
+  handle(verb: 'reload' | 'releaseClaims' | 'snapshot', handler: (payload: unknown) => unknown): void;
   /** The metrics of all workers as one text. */
   fetchMetrics(): Promise<string>;
   /** Leads by `inner` from the moment at which the supervisor appoints this worker. */

@@ -99,7 +99,7 @@ export function createWorkerPool(log: Logger, config: unknown): WorkerPool {
       else log.error(about, 'a worker died; another takes its place');
       appoint();
       const [next] = serving();
-      if (next !== undefined) await order(next, 'buried', null);
+      if (next !== undefined) await order(next, 'releaseClaims', null);
     },
     async reload(next) {
       const [first, ...others] = serving();
