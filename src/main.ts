@@ -1,12 +1,26 @@
 #!/usr/bin/env node
-import './cli/lib/v8-heap.ts';
-import './cli/lib/thread-pool.ts';
+import { setFlagsFromString } from 'node:v8';
 
-// Loaded after it: reading all the code is what lets the heap grow first.
+/*
+ * Process-wide settings. They must be in place before any other code is loaded, because V8 sizes its heap and libuv its
+ * thread pool at first use; therefore everything else is loaded with `import()` below.
+ */
+
+// By default V8 lets 64 MiB of short-lived objects pile up before it collects them. With these two settings the server
+// stays below 200 MB during 500 parallel uploads and is not slower (measured: `npm run bench -- memory get-small`).
+setFlagsFromString('--semi-space-growth-factor=1');
+// Percent by which the old generation may grow before a collection.
+setFlagsFromString('--heap-growing-percent=25');
+
+// The threads wait for disks more than they compute. With `storage.sync: true` on ext4, 16 threads store 10 KB files
+// 1.4 times as fast as Node's default of 4, because more fsyncs share one commit of the file system
+// (measured: `npm run bench -- put-small`).
+process.env.UV_THREADPOOL_SIZE ??= '16';
+
 const { runCommandLine } = await import('./cli/program.ts');
 const { createProcessContext } = await import('./cli/lib/command-context.ts');
 
-// `porter uploads | head`: a reader that has seen enough is no failure.
+// The reader of a pipe may close it early (`porter uploads | head`). That is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(0);

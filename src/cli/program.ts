@@ -20,7 +20,7 @@ import type { CommandContext } from './lib/command-context.ts';
 import { reportCommandError } from './lib/command-error.ts';
 
 /** One command: a file beside this one that exports such a function. */
-export type AddCommand = (program: Command, shell: CommandContext) => void;
+export type AddCommand = (program: Command, context: CommandContext) => void;
 
 /** In the order of `porter --help`. */
 const commands: readonly AddCommand[] = [
@@ -43,16 +43,16 @@ const commands: readonly AddCommand[] = [
 ];
 
 /** Runs one command line (without `node` and the script) and returns its exit code. Never throws. */
-export async function runCommandLine(args: readonly string[], shell: CommandContext): Promise<number> {
+export async function runCommandLine(args: readonly string[], context: CommandContext): Promise<number> {
   try {
-    await createProgram(shell).parseAsync(args, { from: 'user' });
+    await createProgram(context).parseAsync(args, { from: 'user' });
     return 0;
   } catch (error) {
-    return reportCommandError(shell, error);
+    return reportCommandError(context, error);
   }
 }
 
-export function createProgram(shell: CommandContext): Command {
+export function createProgram(context: CommandContext): Command {
   const program = new Command('porter')
     .description(description)
     .version(version, '-V, --version', 'print the version')
@@ -61,14 +61,14 @@ export function createProgram(shell: CommandContext): Command {
     .option('-c, --config <file>', 'config file (default: PORTER_CONFIG, or porter.yml if it is there)')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
-      writeOut: (text) => shell.stdout.write(text),
-      writeErr: (text) => shell.stderr.write(text),
-      getOutHelpWidth: () => shell.stdout.columns ?? 80,
-      getErrHelpWidth: () => shell.stderr.columns ?? 80,
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
+      getOutHelpWidth: () => context.stdout.columns ?? 80,
+      getErrHelpWidth: () => context.stderr.columns ?? 80,
     })
     .showHelpAfterError('(porter --help lists what there is)')
     .exitOverride()
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage or config.');
-  for (const add of commands) add(program, shell);
+  for (const add of commands) add(program, context);
   return program;
 }

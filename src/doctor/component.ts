@@ -6,19 +6,19 @@ import { describeConnectionError } from '../xmpp/component/connection-errors.ts'
 import type { DoctorReport } from './report.ts';
 import { type RunningServer, readStreamMetrics } from './running-server.ts';
 
-const LOGIN_MS = 12_000;
-/** A server that knows the question answers within a moment. */
-const TIME_MS = 2_000;
-/** Servers tell whole seconds, and answers take their time. */
-const NOTICEABLE_MS = 5_000;
-const HARMFUL_MS = 30_000;
+const LOGIN_TIMEOUT_MS = 12_000;
+/** A server with XEP-0202 answers at once. */
+const TIME_TIMEOUT_MS = 2_000;
+/** XEP-0202 answers of common servers have whole seconds, and the answer takes some time. */
+const NOTICEABLE_SKEW_MS = 5_000;
+const HARMFUL_SKEW_MS = 30_000;
 
 /**
- * Is every component let in? Where the running server holds the stream, its word counts: a second login would
- * only be refused. Elsewhere we log in ourselves and hear the reason.
+ * Checks that the XMPP server accepts every component. If the running server is connected, its metrics are used: the
+ * XMPP server would refuse a second login. Otherwise the doctor logs in itself to get the error.
  */
 export async function checkComponents(
-  notes: DoctorReport,
+  report: DoctorReport,
   config: Config,
   server: RunningServer | undefined,
   now: () => number,
@@ -27,67 +27,65 @@ export async function checkComponents(
   for (const component of config.component) {
     const { jid } = component;
     const check = `component ${jid}`;
-    const numbers = streams?.get(jid);
-    if (streams && !numbers) {
-      notes.fail(check, 'The running server was started without it: restart it.');
+    const stream = streams?.get(jid);
+    if (streams && !stream) {
+      report.fail(check, 'The running server does not have this component in its config. Restart it.');
     } else if (server && !server.disconnectedComponents.has(jid)) {
-      notes.ok(check, 'The running server is connected to the XMPP server.');
-      reportClockSkew(
-        notes,
-        jid,
-        numbers?.skewSeconds === undefined ? undefined : numbers.skewSeconds * 1000,
-      );
+      report.ok(check, 'The running server is connected to the XMPP server.');
+      const skew = stream?.skewSeconds;
+      reportClockSkew(report, jid, skew === undefined ? undefined : skew * 1000);
     } else {
-      await logIn(notes, check, component, server !== undefined, now);
+      await checkLogin(report, check, component, server !== undefined, now);
     }
   }
 }
 
-async function logIn(
-  notes: DoctorReport,
+async function checkLogin(
+  report: DoctorReport,
   check: string,
-  target: ComponentConnectionOptions,
+  component: ComponentConnectionOptions,
   serverRuns: boolean,
   now: () => number,
 ): Promise<void> {
-  const answered = Promise.withResolvers<number | undefined>();
-  const watch = createClockSkewProbe(target.jid, now, answered.resolve);
+  const skew = Promise.withResolvers<number | undefined>();
+  const skewProbe = createClockSkewProbe(component.jid, now, skew.resolve);
   try {
-    const connection = await openComponentConnection(target, watch.handle, AbortSignal.timeout(LOGIN_MS));
-    watch.start(connection);
-    const late = setTimeout(() => answered.resolve(undefined), TIME_MS);
-    const skew = await answered.promise;
-    clearTimeout(late);
+    const signal = AbortSignal.timeout(LOGIN_TIMEOUT_MS);
+    const connection = await openComponentConnection(component, skewProbe.handle, signal);
+    skewProbe.start(connection);
+    const timer = setTimeout(() => skew.resolve(undefined), TIME_TIMEOUT_MS);
+    const skewMs = await skew.promise;
+    clearTimeout(timer);
     await connection.close();
-    const also = serverRuns
+    const note = serverRuns
       ? ' The running server was not connected a moment ago; it tries again within a minute.'
       : '';
-    notes.ok(check, `The XMPP server lets it in.${also}`);
-    reportClockSkew(notes, target.jid, skew);
-  } catch (fault) {
-    const advice = describeConnectionError(fault, target);
-    notes.fail(check, `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`);
+    report.ok(check, `The XMPP server accepts the login.${note}`);
+    reportClockSkew(report, component.jid, skewMs);
+  } catch (error) {
+    const advice = describeConnectionError(error, component);
+    report.fail(check, `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`);
   }
 }
 
-/** `skewMs`: by how much the XMPP server is ahead; undefined where it does not say. */
-export function reportClockSkew(notes: DoctorReport, jid: string, skewMs: number | undefined): void {
+/** `skewMs`: milliseconds by which the XMPP server's clock is ahead; undefined if it does not answer XEP-0202. */
+export function reportClockSkew(report: DoctorReport, jid: string, skewMs: number | undefined): void {
   const check = `clock of the XMPP server (${jid})`;
   if (skewMs === undefined) {
-    notes.skip(
+    report.skip(
       check,
-      'Not compared: the server does not tell the time (XEP-0202; mod_time in Prosody and ejabberd).',
+      'Not compared: the server does not answer time requests (XEP-0202). Enable mod_time in Prosody or ejabberd.',
     );
     return;
   }
-  const off = Math.abs(skewMs);
-  if (off <= NOTICEABLE_MS) {
-    notes.ok(check, 'It goes with ours.');
+  const absoluteMs = Math.abs(skewMs);
+  if (absoluteMs <= NOTICEABLE_SKEW_MS) {
+    report.ok(check, "It agrees with this machine's clock.");
     return;
   }
   const text =
-    `It is ${formatPeriod(off)} ${skewMs > 0 ? 'ahead of' : 'behind'} this machine's: tokens and slots end too ` +
-    'early or too late. Let both machines keep time (chrony, systemd-timesyncd).';
-  if (off > HARMFUL_MS) notes.fail(check, text);
-  else notes.warn(check, text);
+    `It is ${formatPeriod(absoluteMs)} ${skewMs > 0 ? 'ahead of' : 'behind'} this machine's clock: tokens and slots ` +
+    'expire too early or too late. Synchronise both clocks (chrony, systemd-timesyncd).';
+  if (absoluteMs > HARMFUL_SKEW_MS) report.fail(check, text);
+  else report.warn(check, text);
 }

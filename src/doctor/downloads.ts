@@ -1,221 +1,248 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../base/async.ts';
 import { formatPeriod } from '../base/units.ts';
 import type { Config } from '../config/load.ts';
 import type { ProbeUploads } from '../uploads/probe-uploads.ts';
-import { type ProbeResponse, type ProbeTarget, sendProbe } from './probe-client.ts';
+import { formatProbeResponse, type ProbeResponse, type ProbeTarget, sendProbe } from './probe-client.ts';
 import type { DoctorReport } from './report.ts';
-import { formatProbeResponse, type StoredProbeFile } from './uploads.ts';
+import type { StoredProbeFile } from './uploads.ts';
 
-/** As browsers and phones send it. */
+/** The header that browsers and mobile clients send. */
 export const COMPRESSION_HEADERS = { 'Accept-Encoding': 'gzip, deflate, br, zstd' };
-const GONE_WITHIN_MS = 4_000;
-/** For a moment the running server takes the ledger's last word on a file that was just asked for. */
-const REMEMBERED_MS = 1_200;
-const LOOK_EVERY_MS = 200;
+const REMOVAL_TIMEOUT_MS = 4_000;
+/** The running server caches file records for up to one second. */
+const CACHE_MS = 1_200;
+const POLL_MS = 200;
 
-const READS_ADVICE =
-  'The web server must be able to read the folder of storage.blobs (a group that both are in, and UMask=0027 for ' +
-  'Porter), and must know of it: contrib/ has the lines for each value of downloads.via.';
+const SENDFILE_ADVICE =
+  'The web server must be able to read the folder of storage.blobs (a common group, and UMask=0027 for Porter), and ' +
+  'must be configured to serve it: contrib/ has the lines for each value of downloads.via.';
 
-/** What a client needs of GET and HEAD, at the link that it gets. `path` is that link below the way's base. */
+/** Checks GET and HEAD of a stored file. `path` is its download link below the base URL of the target. */
 export async function checkDownload(
-  notes: DoctorReport,
+  report: DoctorReport,
   config: Config,
-  way: ProbeTarget,
+  target: ProbeTarget,
   path: string,
   { bytes, slot }: StoredProbeFile,
 ): Promise<void> {
-  const reply = await sendProbe(way, path, { headers: COMPRESSION_HEADERS });
-  if (reply.status !== 200) {
+  const response = await sendProbe(target, path, { headers: COMPRESSION_HEADERS });
+  if (response.status !== 200) {
     const { via } = config.downloads;
-    const advice = via === 'self' ? '' : ` ${READS_ADVICE}`;
-    notes.fail('download', `The link of a stored file was answered ${formatProbeResponse(reply)}.${advice}`);
+    const advice = via === 'self' ? '' : ` ${SENDFILE_ADVICE}`;
+    report.fail(
+      'download',
+      `The download link of a stored file was answered with ${formatProbeResponse(response)}.${advice}`,
+    );
     return;
   }
-  reportCompression(notes, reply, bytes.length);
-  if (reply.headers['content-encoding'] === undefined) reportContent(notes, reply, bytes);
-  reportServedType(notes, reply, slot.type);
-  judgeHeaders(notes, reply);
-  await checkHead(notes, way, path, bytes.length);
-  await checkRange(notes, way, path, bytes);
+  reportCompression(report, response, bytes.length);
+  if (response.headers['content-encoding'] === undefined) reportContent(report, response, bytes);
+  reportServedType(report, response, slot.type);
+  reportHeaders(report, response);
+  await checkHead(report, target, path, bytes.length);
+  await checkRange(report, target, path, bytes);
 }
 
-export function reportCompression(notes: DoctorReport, { headers }: ProbeResponse, size: number): void {
+export function reportCompression(report: DoctorReport, { headers }: ProbeResponse, size: number): void {
   const encoding = headers['content-encoding'];
   const length = headers['content-length'];
   if (encoding !== undefined) {
-    notes.fail(
+    report.fail(
       'compression',
-      `The web server compresses files (${encoding}), so that their length is lost: no progress, no previews, no ` +
-        'resuming. In nginx: gzip off; for these paths.',
+      `The web server compresses files (${encoding}), which removes their length: clients show no progress and no ` +
+        'preview, and cannot resume. In nginx: gzip off; for these paths.',
     );
   } else if (length !== String(size)) {
-    notes.fail(
+    report.fail(
       'Content-Length',
-      `It is ${length ?? 'not there'} where ${size} was sent: the web server must keep it.`,
+      `It is ${length ?? 'missing'} instead of ${size}. The web server must not change it.`,
     );
-  } else notes.ok('Content-Length', 'It arrives, and nothing is compressed.');
+  } else report.ok('Content-Length', 'It is correct, and files are not compressed.');
 }
 
-export function reportContent(notes: DoctorReport, { body }: ProbeResponse, bytes: Buffer): void {
-  if (body.equals(bytes)) notes.ok('download', 'The file comes back byte for byte.');
-  else notes.fail('download', `Other bytes come back than were sent (${body.length} of ${bytes.length}).`);
+export function reportContent(report: DoctorReport, { body }: ProbeResponse, bytes: Buffer): void {
+  if (body.equals(bytes)) report.ok('download', 'The file is returned unchanged.');
+  else
+    report.fail(
+      'download',
+      `The returned file differs from the uploaded one (${body.length} of ${bytes.length} bytes). Check whether the web server changes responses.`,
+    );
 }
 
-export function reportServedType(notes: DoctorReport, { headers }: ProbeResponse, type: string): void {
+export function reportServedType(report: DoctorReport, { headers }: ProbeResponse, type: string): void {
   const served = headers['content-type']?.split(';', 1)[0]?.trim().toLowerCase();
-  if (served === type) notes.ok('served type', `${type}, as it was uploaded.`);
-  else notes.fail('served type', `A file of type ${type} is served as ${served ?? 'nothing'}.`);
+  if (served === type) report.ok('served type', `${type}, as uploaded.`);
+  else
+    report.fail(
+      'served type',
+      `A file of type ${type} is served as ${served ?? 'no type'}. The web server must not change Content-Type.`,
+    );
 }
 
-type HeaderRule = readonly [name: string, fits: RegExp, without: string];
+type HeaderRule = readonly [name: string, expected: RegExp, consequence: string];
 
-/** What must be there, and what it costs where it is not. A header that comes twice fits none of these. */
+/** Required headers, and the consequence if one is wrong. A header that arrives twice matches none of these. */
 const HEADERS: readonly HeaderRule[] = [
-  ['x-content-type-options', /^nosniff$/i, 'browsers may run what strangers upload'],
-  ['content-security-policy', /sandbox/, 'browsers may run what strangers upload'],
-  ['content-disposition', /^(?:inline|attachment)/, 'files lose their names'],
+  ['x-content-type-options', /^nosniff$/i, 'browsers may run uploaded scripts'],
+  ['content-security-policy', /sandbox/, 'browsers may run uploaded scripts'],
+  ['content-disposition', /^(?:inline|attachment)/, 'file names are lost'],
   ['access-control-allow-origin', /^\*$/, 'web clients cannot read files'],
-  ['etag', /^"/, 'broken downloads begin anew'],
-  ['accept-ranges', /^bytes$/, 'broken downloads begin anew'],
-  ['cache-control', /max-age=/, 'files are fetched again and again'],
+  ['etag', /^"/, 'interrupted downloads restart from the beginning'],
+  ['accept-ranges', /^bytes$/, 'interrupted downloads restart from the beginning'],
+  ['cache-control', /max-age=/, 'clients download files repeatedly'],
 ];
 
-function judgeHeaders(notes: DoctorReport, { headers }: ProbeResponse): void {
-  const wrong = HEADERS.filter(([name, fits]) => !fits.test(String(headers[name] ?? '')));
-  if (wrong.length === 0) notes.ok('headers', 'All that Porter sets arrive.');
-  for (const [name, , without] of wrong) {
+function reportHeaders(report: DoctorReport, { headers }: ProbeResponse): void {
+  const wrong = HEADERS.filter(([name, expected]) => !expected.test(String(headers[name] ?? '')));
+  if (wrong.length === 0) report.ok('headers', 'All headers of Porter arrive.');
+  for (const [name, , consequence] of wrong) {
     const value = headers[name];
-    const what = value === undefined ? 'does not arrive' : `arrives as ${String(value)}`;
-    notes.fail(`header ${name}`, `It ${what}: ${without}. The web server must leave Porter's headers alone.`);
+    const observation = value === undefined ? 'does not arrive' : `arrives as ${String(value)}`;
+    report.fail(
+      `header ${name}`,
+      `It ${observation}: ${consequence}. The web server must not change the headers of Porter.`,
+    );
   }
 }
 
 export async function checkHead(
-  notes: DoctorReport,
-  way: ProbeTarget,
+  report: DoctorReport,
+  target: ProbeTarget,
   path: string,
   size: number,
 ): Promise<void> {
-  const { status, headers } = await sendProbe(way, path, { method: 'HEAD', headers: COMPRESSION_HEADERS });
+  const { status, headers } = await sendProbe(target, path, { method: 'HEAD', headers: COMPRESSION_HEADERS });
   if (status === 200 && headers['content-length'] === String(size))
-    notes.ok('HEAD', 'It tells the exact length.');
+    report.ok('HEAD', 'It returns the exact length.');
   else {
     const length = headers['content-length'] ?? 'none';
-    notes.fail(
+    report.fail(
       'HEAD',
-      `It says ${status} and the length ${length} for ${size} bytes: clients show no preview.`,
+      `It returns status ${status} and length ${length} for a file of ${size} bytes: clients show no preview. The web server must forward HEAD unchanged.`,
     );
   }
 }
 
 export async function checkRange(
-  notes: DoctorReport,
-  way: ProbeTarget,
+  report: DoctorReport,
+  target: ProbeTarget,
   path: string,
   bytes: Buffer,
 ): Promise<void> {
-  const { status, headers, body } = await sendProbe(way, path, { headers: { Range: 'bytes=100-299' } });
-  const place = `bytes 100-299/${bytes.length}`;
-  if (status === 206 && headers['content-range'] === place && body.equals(bytes.subarray(100, 300))) {
-    notes.ok('Range', 'Parts of files can be fetched.');
+  const { status, headers, body } = await sendProbe(target, path, { headers: { Range: 'bytes=100-299' } });
+  const contentRange = `bytes 100-299/${bytes.length}`;
+  if (status === 206 && headers['content-range'] === contentRange && body.equals(bytes.subarray(100, 300))) {
+    report.ok('Range', 'Range requests work.');
   } else {
-    notes.fail(
+    report.fail(
       'Range',
-      `A part of a file was asked for, and ${status} with ${body.length} bytes came: videos do not play and downloads ` +
-        'do not resume. The web server must pass Range and Content-Range on.',
+      `A range request was answered with ${status} and ${body.length} bytes: videos do not play, and downloads do not ` +
+        'resume. The web server must forward Range and Content-Range.',
     );
   }
 }
 
-/** Errors and preflights as web clients need them. `putPath` leads to nothing. */
+/** Checks error responses and CORS preflights for web clients. `putPath` has an unknown upload token. */
 export async function checkErrorResponses(
-  notes: DoctorReport,
-  way: ProbeTarget,
+  report: DoctorReport,
+  target: ProbeTarget,
   putPath: string,
 ): Promise<void> {
   const origin = { Origin: 'https://chat.example' };
-  const refused = await sendProbe(way, putPath, { method: 'PUT', headers: origin, body: Buffer.from('x') });
+  const refused = await sendProbe(target, putPath, {
+    method: 'PUT',
+    headers: origin,
+    body: Buffer.from('x'),
+  });
   const cors = refused.headers['access-control-allow-origin'];
-  if (refused.status === 403 && cors === '*') notes.ok('CORS on errors', 'Web clients can read a refusal.');
+  if (refused.status === 403 && cors === '*')
+    report.ok('CORS on errors', 'Web clients can read error responses.');
   else {
-    notes.fail(
+    report.fail(
       'CORS on errors',
-      `A refused PUT came back as ${formatProbeResponse(refused)}, with Access-Control-Allow-Origin ${cors ?? 'missing'}: the web ` +
-        "server must pass Porter's errors on as they are.",
+      `A refused PUT was answered with ${formatProbeResponse(refused)}, and Access-Control-Allow-Origin ${cors ?? 'missing'}: web ` +
+        'clients cannot read errors. The web server must forward error responses unchanged.',
     );
   }
-  const asks = {
+  const preflightHeaders = {
     ...origin,
     'Access-Control-Request-Method': 'PUT',
     'Access-Control-Request-Headers': 'content-type',
   };
-  const preflight = await sendProbe(way, putPath, { method: 'OPTIONS', headers: asks });
+  const preflight = await sendProbe(target, putPath, { method: 'OPTIONS', headers: preflightHeaders });
   if (preflight.status < 300 && /PUT/.test(preflight.headers['access-control-allow-methods'] ?? '')) {
-    notes.ok('preflight', 'Web clients may upload.');
+    report.ok('preflight', 'Web clients can upload.');
   } else {
-    notes.fail(
+    report.fail(
       'preflight',
-      `OPTIONS came back as ${formatProbeResponse(preflight)}: the web server must pass it on to Porter.`,
+      `OPTIONS was answered with ${formatProbeResponse(preflight)}: web clients cannot upload. The web server must forward OPTIONS to Porter.`,
     );
   }
 }
 
-/** `path` leads to nothing. */
-export async function checkMissingFile(notes: DoctorReport, way: ProbeTarget, path: string): Promise<void> {
-  const { status, body } = await sendProbe(way, path);
-  if (status === 404 && body.length === 0) notes.ok('missing files', '404 with nothing in it.');
+/** Checks the answer for an unknown file. `path` is its download link. */
+export async function checkMissingFile(
+  report: DoctorReport,
+  target: ProbeTarget,
+  path: string,
+): Promise<void> {
+  const { status, body } = await sendProbe(target, path);
+  if (status === 404 && body.length === 0) report.ok('missing files', 'They are answered with an empty 404.');
   else {
-    notes.fail(
+    report.fail(
       'missing files',
-      `A link that leads nowhere gives ${status} with ${body.length} bytes: some clients save them as the file. The ` +
-        'web server must not put a page of its own in their place.',
+      `The link of an unknown file was answered with ${status} and ${body.length} bytes: some clients save them as the ` +
+        'file. The web server must not replace errors of Porter with its own pages.',
     );
   }
 }
 
-/** After the removal the link must lead nowhere, whatever caches stand in between. */
+/** Removes the file and checks that no cache still serves it. */
 export async function checkRemoval(
-  notes: DoctorReport,
-  way: ProbeTarget,
+  report: DoctorReport,
+  target: ProbeTarget,
   path: string,
   { slot }: StoredProbeFile,
-  checkup: ProbeUploads,
+  probeUploads: ProbeUploads,
 ): Promise<void> {
-  await checkup.remove(slot.id);
-  await sleep(REMEMBERED_MS);
-  const deadline = performance.now() + GONE_WITHIN_MS;
-  let { status } = await sendProbe(way, path);
+  await probeUploads.remove(slot.id);
+  await sleep(CACHE_MS);
+  const deadline = performance.now() + REMOVAL_TIMEOUT_MS;
+  let { status } = await sendProbe(target, path);
   while (status !== 404 && performance.now() < deadline) {
-    await sleep(LOOK_EVERY_MS);
-    ({ status } = await sendProbe(way, path));
+    await sleep(POLL_MS);
+    ({ status } = await sendProbe(target, path));
   }
-  if (status === 404) notes.ok('removal', 'A removed file is gone for everybody.');
+  if (status === 404) report.ok('removal', 'A removed file is no longer served.');
   else
-    notes.fail(
+    report.fail(
       'removal',
-      `A removed file is still answered ${status}: does the web server keep copies (proxy_cache)?`,
+      `A removed file is still answered with ${status}. Check whether the web server caches files (proxy_cache).`,
     );
 }
 
-/** Dates say whole seconds. */
-const NOTICEABLE_MS = 5_000;
+/** The Date header has whole seconds. */
+const NOTICEABLE_SKEW_MS = 5_000;
 
-/** The clock of whatever answers at the front, by its `Date`. */
+/** Compares the Date header of the web server with the clock of this machine. */
 export async function checkWebServerClock(
-  notes: DoctorReport,
-  way: ProbeTarget,
+  report: DoctorReport,
+  target: ProbeTarget,
   now: () => number,
 ): Promise<void> {
   const before = now();
-  const { headers } = await sendProbe(way, '/healthz');
-  const theirs = Date.parse(headers.date ?? '');
-  if (Number.isNaN(theirs)) return;
-  const off = Math.max(before - NOTICEABLE_MS - theirs, theirs - now() - NOTICEABLE_MS, 0);
-  if (off === 0) notes.ok('clock of the web server', 'It goes with ours.');
+  const { headers } = await sendProbe(target, '/healthz');
+  const serverTime = Date.parse(headers.date ?? '');
+  if (Number.isNaN(serverTime)) return;
+  const skewMs = Math.max(
+    before - NOTICEABLE_SKEW_MS - serverTime,
+    serverTime - now() - NOTICEABLE_SKEW_MS,
+    0,
+  );
+  if (skewMs === 0) report.ok('clock of the web server', "It agrees with this machine's clock.");
   else
-    notes.warn(
+    report.warn(
       'clock of the web server',
-      `It is off by more than ${formatPeriod(off)}: keep time on both machines.`,
+      `It differs by more than ${formatPeriod(skewMs)}. Synchronise both clocks (chrony, systemd-timesyncd).`,
     );
 }

@@ -3,34 +3,45 @@ import { sendProbe } from './probe-client.ts';
 import type { DoctorReport } from './report.ts';
 import type { PublicEndpoint } from './reverse-proxy.ts';
 
-/** Is the slot API, or are the metrics, open to those who come through the front? */
+/** Checks that remote clients can use neither the slot API nor the metrics. */
 export async function checkRestrictedEndpoints(
-  notes: DoctorReport,
+  report: DoctorReport,
   config: Config,
   { target }: PublicEndpoint,
-  hidden: boolean,
+  clientAddressHidden: boolean,
 ): Promise<void> {
   if (config.slot_api) {
-    // Without parameters: who may call is told that they are missing, and nothing is granted.
+    // A request without parameters: allowed callers get 400, all others 403. No slot is granted.
     const { status } = await sendProbe(target, config.slot_api.path);
-    if (status === 400 && hidden) {
-      notes.fail(
+    if (status === 400 && clientAddressHidden) {
+      report.fail(
         'slot API',
-        'It is open to strangers: the web server takes their requests to it, and Porter takes the web server for the ' +
-          `caller. Set X-Forwarded-For there, set slot_api.token, or keep ${config.slot_api.path} from the outside.`,
+        'Everyone can use it: the web server forwards requests to it, and Porter sees the address of the web server ' +
+          `instead of the client. Set X-Forwarded-For in the web server, set slot_api.token, or block ${config.slot_api.path} there.`,
       );
-    } else
-      notes.ok('slot API', status === 400 ? 'It is open to this machine.' : 'It is closed to strangers.');
+    } else {
+      report.ok(
+        'slot API',
+        status === 400 ? 'It is open to this machine.' : 'It is closed to remote clients.',
+      );
+    }
   }
   const { status } = await sendProbe(target, config.metrics.path);
-  if (status === 200 && hidden) {
-    notes.warn('metrics', 'Everybody can read them, because Porter takes the web server for the reader.');
+  if (status === 200 && clientAddressHidden) {
+    report.warn(
+      'metrics',
+      'Everyone can read them, because Porter sees the address of the web server instead of the client. Set ' +
+        'X-Forwarded-For in the web server.',
+    );
   }
 }
 
-/** Do requests get to the doors whose links an XMPP server makes? Without a signature Porter says no, and how. */
+/**
+ * Checks that requests reach the endpoints for links that an XMPP server signs. Porter refuses a PUT without a
+ * signature with CORS headers, which distinguishes its answer from one of the web server.
+ */
 export async function checkSignedLinkEndpoints(
-  notes: DoctorReport,
+  report: DoctorReport,
   config: Config,
   { target }: PublicEndpoint,
 ): Promise<void> {
@@ -44,23 +55,25 @@ export async function checkSignedLinkEndpoints(
       method: 'PUT',
       body: Buffer.from('x'),
     });
+    const check = `endpoint ${endpoint}`;
     if (status === expected && headers['access-control-allow-origin'] !== undefined) {
-      notes.ok(`door ${endpoint}`, `${target.baseUrl}${path} leads to it.`);
+      report.ok(check, `Requests to ${target.baseUrl}${path} reach it.`);
     } else {
-      notes.fail(
-        `door ${endpoint}`,
-        `A PUT below ${target.baseUrl}${path} was answered ${status}, not by Porter: the web server must pass ${path} on.`,
+      report.fail(
+        check,
+        `A PUT below ${target.baseUrl}${path} was answered with ${status}, and not by Porter. The web server must ` +
+          `forward ${path} to Porter.`,
       );
     }
   }
 }
 
 /**
- * Do requests get to where messages and stanzas are posted? They need not: who posts may all be on this machine.
- * Nobody without credentials is let in, and Porter says so in its own way.
+ * Checks that requests reach the endpoints for messages and stanzas. A miss is only a warning, because all senders may
+ * run on this machine. Porter answers requests without credentials with 401 and a Bearer challenge.
  */
 export async function checkMessageEndpoints(
-  notes: DoctorReport,
+  report: DoctorReport,
   { messages }: Config,
   { target }: PublicEndpoint,
 ): Promise<void> {
@@ -69,12 +82,12 @@ export async function checkMessageEndpoints(
     const check = `messages at ${path}`;
     const { status, headers } = await sendProbe(target, path, { method: 'POST', body: Buffer.alloc(0) });
     if (status === 401 && headers['www-authenticate']?.includes('Bearer realm=')) {
-      notes.ok(check, `${target.baseUrl}${path} leads there.`);
+      report.ok(check, `Requests to ${target.baseUrl}${path} reach it.`);
     } else {
-      notes.warn(
+      report.warn(
         check,
-        `A POST to ${target.baseUrl}${path} was answered ${status}, not by Porter: the web server must pass ${path} on ` +
-          'if others than programs of this machine are to post there.',
+        `A POST to ${target.baseUrl}${path} was answered with ${status}, and not by Porter. The web server must ` +
+          `forward ${path} to Porter if programs on other machines send messages.`,
       );
     }
   }

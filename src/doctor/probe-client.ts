@@ -3,12 +3,13 @@ import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, req
 import { request as requestTls } from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
 
-/** One way to reach an HTTP server: a URL with its name looked up once, or a Unix socket. */
+/** How an HTTP server is reached: a base URL with its resolved address, or a Unix socket. */
 export interface ProbeTarget {
   /** Without a slash at its end. */
   readonly baseUrl: string;
+  /** Undefined for a Unix socket or an IP address in the URL. */
   readonly address: { readonly address: string; readonly family: number } | undefined;
-  /** The address of this machine that requests come from, where it could be chosen. */
+  /** The source address of requests; undefined if the system chooses it. */
   readonly localAddress: string | undefined;
   readonly socketPath?: string;
 }
@@ -23,105 +24,108 @@ export interface ProbeResponse {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
-  /** The address of this machine that the request came from. */
+  /** The source address of the request. */
   readonly localAddress: string | undefined;
 }
 
-/** Nothing at all for so long ends a question. */
-const SILENCE_MS = 10_000;
-/** Nobody answers a doctor with more than this. */
-const MAX_BODY = 64 * 1024 * 1024;
+/** A request fails if no byte arrives for this time. */
+const IDLE_TIMEOUT_MS = 10_000;
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
 /**
- * An address that nobody else uses: whoever sees it knows that it is ours and not that of a proxy on this machine.
- * Only Linux has all of 127.0.0.0/8.
+ * Source address of the doctor for servers on the loopback interface. A reverse proxy on this machine never uses it, so
+ * an echo with this address proves that Porter sees the client and not the proxy. Only Linux accepts all of 127.0.0.0/8.
  */
-const LOOPBACK_OF_OURS = '127.86.43.21';
+const DOCTOR_ADDRESS = '127.86.43.21';
 
-/** Looks the name up, once for all questions. Rejects where there is no such name. */
+/** Resolves the host name once for all requests. Rejects if the name is unknown. */
 export async function resolveProbeTarget(baseUrl: string): Promise<ProbeTarget> {
   const { hostname } = new URL(baseUrl);
   const found = await lookup(hostname.replace(/^\[|\]$/g, ''), { all: true });
-  const near = found.find(({ address }) => address.startsWith('127.'));
-  const localAddress = near && process.platform === 'linux' ? LOOPBACK_OF_OURS : undefined;
-  return { baseUrl, address: near ?? found[0], localAddress };
+  const loopback = found.find(({ address }) => address.startsWith('127.'));
+  const localAddress = loopback && process.platform === 'linux' ? DOCTOR_ADDRESS : undefined;
+  return { baseUrl, address: loopback ?? found[0], localAddress };
 }
 
-/** Opens a request whose body the caller writes. Certificates are looked at elsewhere: here all are taken. */
+/** Opens a request; the caller writes its body. Accepts any certificate, because `certificate.ts` checks it. */
 export function openProbe(
-  { baseUrl, address, localAddress: from, socketPath }: ProbeTarget,
+  { baseUrl, address, localAddress, socketPath }: ProbeTarget,
   path: string,
-  question: ProbeRequest = {},
-) {
-  const { method = 'GET', headers = {} } = question;
-  const found = address && { lookup: alwaysAt(address) };
+  { method = 'GET', headers = {} }: ProbeRequest = {},
+): ClientRequest {
   const options = {
     method,
     headers: { ...headers },
     agent: false,
-    timeout: SILENCE_MS,
-    ...found,
-    ...(from !== undefined && { localAddress: from }),
+    timeout: IDLE_TIMEOUT_MS,
+    ...(address && { lookup: createFixedLookup(address) }),
+    ...(localAddress !== undefined && { localAddress }),
     ...(socketPath !== undefined && { socketPath }),
   } as const;
   const opened = baseUrl.startsWith('https:')
     ? requestTls(`${baseUrl}${path}`, { ...options, rejectUnauthorized: false })
     : request(`${baseUrl}${path}`, options);
-  opened.on('timeout', () => opened.destroy(new Error(`no answer within ${SILENCE_MS / 1000} s`)));
+  opened.on('timeout', () => opened.destroy(new Error(`no answer within ${IDLE_TIMEOUT_MS / 1000} s`)));
   return opened;
 }
 
-/** The whole answer to an opened request. */
+/** Reads the whole response of an opened request. */
 export function readProbeResponse(opened: ClientRequest): Promise<ProbeResponse> {
   return new Promise((resolve, reject) => {
     opened.on('error', reject);
     opened.on('response', (response) => {
-      const from = response.socket.localAddress;
-      readAll(response).then((body) => {
-        resolve({ status: response.statusCode ?? 0, headers: response.headers, body, localAddress: from });
-      }, reject);
+      const { statusCode = 0, headers } = response;
+      const { localAddress } = response.socket;
+      readBody(response).then((body) => resolve({ status: statusCode, headers, body, localAddress }), reject);
     });
   });
 }
 
-/** One question and its whole answer. */
+/** Sends a request and reads the whole response. */
 export function sendProbe(
-  way: ProbeTarget,
+  target: ProbeTarget,
   path: string,
-  question: ProbeRequest = {},
+  probe: ProbeRequest = {},
 ): Promise<ProbeResponse> {
-  const { body } = question;
+  const { body } = probe;
   const length = body && { 'Content-Length': body.length };
-  const opened = openProbe(way, path, { ...question, headers: { ...length, ...question.headers } });
-  const reply = readProbeResponse(opened);
+  const opened = openProbe(target, path, { ...probe, headers: { ...length, ...probe.headers } });
+  const response = readProbeResponse(opened);
   opened.end(body);
-  return reply;
+  return response;
 }
 
-/** The path of a link of ours below the way's base. */
+/** Returns the path and query of a link below the target's base URL. */
 export function pathBelowTarget({ baseUrl }: ProbeTarget, link: string): string {
   return link.startsWith(baseUrl) ? link.slice(baseUrl.length) : new URL(link).pathname;
 }
 
-function alwaysAt({ address, family }: { address: string; family: number }): LookupFunction {
+/** `403: You may not upload files here.`: the status, and the body if it is one line of plain text. */
+export function formatProbeResponse({ status, headers, body }: ProbeResponse): string {
+  const text = body.toString().trim();
+  const isOneLine = headers['content-type']?.startsWith('text/plain') && /^[^\r\n]{1,300}$/.test(text);
+  return `${status}${isOneLine ? `: ${text}` : ''}`;
+}
+
+function createFixedLookup({ address, family }: { address: string; family: number }): LookupFunction {
   return (_host, options, done) => {
     if (options.all) done(null, [{ address, family }]);
     else done(null, address, family);
   };
 }
 
-async function readAll(response: IncomingMessage): Promise<Buffer> {
+async function readBody(response: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of response) {
     size += (chunk as Buffer).length;
-    if (size > MAX_BODY) throw new Error('the answer has no end');
+    if (size > MAX_BODY_BYTES) throw new Error(`the response has more than ${MAX_BODY_BYTES} bytes`);
     chunks.push(chunk as Buffer);
   }
   return Buffer.concat(chunks);
 }
 
-/** `127.0.0.1:5050`, `[::1]:5050`, with the scheme that TLS of our own asks for. */
+/** `http://127.0.0.1:5050`, `https://[::1]:5050`. */
 export function formatLocalBaseUrl(host: string, port: number, tls: boolean): string {
   return `${tls ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

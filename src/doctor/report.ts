@@ -1,34 +1,46 @@
-/** `skip`: could not be judged, and the text says why. Only `fail` makes the whole a failure. */
+/** `skip`: the check could not run; the text says why. Only `fail` makes the doctor fail. */
 export type FindingState = 'ok' | 'warn' | 'fail' | 'skip';
 
-/** What one check came to, in the words of somebody who has to mend it. */
+/** The result of one check, with the remedy if it failed. */
 export interface Finding {
-  /** Names the check, the same every time: `body limit`. */
+  /** A stable name of the check, such as `body limit`. */
   readonly check: string;
   readonly state: FindingState;
   readonly text: string;
 }
 
-/** Takes findings as they come. */
-export interface DoctorReport {
-  ok(check: string, text: string): void;
-  warn(check: string, text: string): void;
-  fail(check: string, text: string): void;
-  skip(check: string, text: string): void;
-  readonly findings: readonly Finding[];
+/** Collects findings and passes each one on as it arrives. */
+export class DoctorReport {
+  readonly findings: Finding[] = [];
+  readonly #onFinding: (finding: Finding) => void;
+
+  constructor(onFinding: (finding: Finding) => void = () => {}) {
+    this.#onFinding = onFinding;
+  }
+
+  ok(check: string, text: string): void {
+    this.#add({ check, state: 'ok', text });
+  }
+
+  warn(check: string, text: string): void {
+    this.#add({ check, state: 'warn', text });
+  }
+
+  fail(check: string, text: string): void {
+    this.#add({ check, state: 'fail', text });
+  }
+
+  skip(check: string, text: string): void {
+    this.#add({ check, state: 'skip', text });
+  }
+
+  #add(finding: Finding): void {
+    this.findings.push(finding);
+    this.#onFinding(finding);
+  }
 }
 
-export function createDoctorReport(tell: (finding: Finding) => void): DoctorReport {
-  const findings: Finding[] = [];
-  const note = (state: FindingState) => (check: string, text: string) => {
-    const finding = { check, state, text };
-    findings.push(finding);
-    tell(finding);
-  };
-  return { ok: note('ok'), warn: note('warn'), fail: note('fail'), skip: note('skip'), findings };
-}
-
-/** A fault in one line, without the path that Node writes into its messages. */
+/** Returns the error code, else the message. Messages of Node contain paths and system calls; codes are shorter. */
 export function shortErrorReason(error: unknown): string {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   if (typeof code === 'string') return code;

@@ -7,209 +7,229 @@ import { checkCertificate, explainConnectionError } from './certificate.ts';
 import { type ProbeResponse, type ProbeTarget, resolveProbeTarget, sendProbe } from './probe-client.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
 
-/** An address that clients use, and the option that has it. */
+/** An address that clients use, and the option that sets it. */
 export interface PublicEndpoint {
   readonly option: 'public_url' | 'download_url' | '--url' | 'listen';
   readonly target: ProbeTarget;
 }
 
-/** Looks a URL up and at its certificate; undefined where nobody can be talked to there. */
+/** Resolves the host name and checks the certificate. Returns undefined if no connection is possible. */
 export async function resolvePublicEndpoint(
-  notes: DoctorReport,
+  report: DoctorReport,
   option: PublicEndpoint['option'],
-  base: string,
+  baseUrl: string,
   now: number,
 ): Promise<PublicEndpoint | undefined> {
-  const url = new URL(base);
+  const url = new URL(baseUrl);
   try {
-    const target = await resolveProbeTarget(base);
-    if (url.protocol === 'http:') judgePlain(notes, option, url);
-    else if (!(await checkCertificate(notes, option, target, now))) return undefined;
+    const target = await resolveProbeTarget(baseUrl);
+    if (url.protocol === 'http:') reportPlainHttp(report, option, url);
+    else if (!(await checkCertificate(report, option, target, now))) return undefined;
     return { option, target };
-  } catch (fault) {
-    notes.fail(option, explainConnectionError(shortErrorReason(fault), url.host));
+  } catch (error) {
+    report.fail(option, explainConnectionError(shortErrorReason(error), url.host));
     return undefined;
   }
 }
 
-function judgePlain(notes: DoctorReport, option: string, { hostname, host }: URL): void {
+function reportPlainHttp(report: DoctorReport, option: string, { hostname, host }: URL): void {
   if (isLoopbackHost(hostname)) return;
-  notes.fail(
+  report.fail(
     `https of ${option}`,
-    `${option} is http://${host}: clients refuse to send files in the clear. Use https.`,
+    `${option} is http://${host}: clients refuse to upload without TLS. Use https.`,
   );
 }
 
-/** What the mirror is asked with; nobody has a reason to change it on the way. */
-const TYPE = 'image/x-porter-doctor';
+/** Values that the echo request sends, and that a reverse proxy has no reason to change. */
+const CONTENT_TYPE = 'image/x-porter-doctor';
 const AUTHORIZATION = 'Bearer porter-doctor';
 const QUERY = 'v=porter-doctor';
 
+/** A request as the server received it, and the source address that the doctor used for it. */
+export interface ReceivedEcho {
+  readonly echo: EchoedRequest;
+  readonly sentFrom: string | undefined;
+}
+
 /**
- * Sends a request through the front and hears from the running server how it arrived. Undefined where it did not
- * arrive there, with the reason noted.
+ * Sends a request to the echo endpoint through the reverse proxy. The server answers with the request as it arrived.
+ * Returns undefined, after a report, if the request did not reach this server.
  */
 export async function requestEcho(
-  notes: DoctorReport,
-  front: PublicEndpoint,
-  checkup: ProbeUploads,
-): Promise<{ seen: EchoedRequest; from: string | undefined } | undefined> {
-  const { token, name } = await checkup.requestSlot({ name: 'mirror.txt', size: 1, type: 'text/plain' });
-  const check = `way to Porter (${front.option})`;
+  report: DoctorReport,
+  { option, target }: PublicEndpoint,
+  probeUploads: ProbeUploads,
+): Promise<ReceivedEcho | undefined> {
+  const { token, name } = await probeUploads.requestSlot({ name: 'echo.txt', size: 1, type: 'text/plain' });
+  const check = `route to Porter (${option})`;
   try {
-    const headers = { 'Content-Type': TYPE, Authorization: AUTHORIZATION };
-    const reply = await sendProbe(front.target, `${putUrl('', token, name)}?${QUERY}`, { headers });
-    const seen = readMirror(reply);
-    if (seen) {
-      notes.ok(check, `${front.target.baseUrl} leads to it.`);
-      return { seen, from: reply.localAddress };
+    const headers = { 'Content-Type': CONTENT_TYPE, Authorization: AUTHORIZATION };
+    const response = await sendProbe(target, `${putUrl('', token, name)}?${QUERY}`, { headers });
+    const echo = parseEcho(response);
+    if (echo) {
+      report.ok(check, `Requests to ${target.baseUrl} reach this server.`);
+      return { echo, sentFrom: response.localAddress };
     }
-    notes.fail(check, await explainStranger(front, reply));
-  } catch (fault) {
-    notes.fail(check, explainConnectionError(shortErrorReason(fault), new URL(front.target.baseUrl).host));
+    report.fail(check, await explainOtherAnswer({ option, target }, response));
+  } catch (error) {
+    report.fail(check, explainConnectionError(shortErrorReason(error), new URL(target.baseUrl).host));
   }
   return undefined;
 }
 
-function readMirror({ status, body }: ProbeResponse): EchoedRequest | undefined {
+function parseEcho({ status, body }: ProbeResponse): EchoedRequest | undefined {
   if (status !== 200) return undefined;
   try {
-    const seen = JSON.parse(body.toString()) as Partial<EchoedRequest>;
-    return typeof seen.protocol === 'string' && typeof seen.address === 'string'
-      ? (seen as EchoedRequest)
+    const echo = JSON.parse(body.toString()) as Partial<EchoedRequest>;
+    return typeof echo.protocol === 'string' && typeof echo.address === 'string'
+      ? (echo as EchoedRequest)
       : undefined;
   } catch {
     return undefined;
   }
 }
 
-async function explainStranger(
+/** Explains an answer that did not come from this Porter. */
+async function explainOtherAnswer(
   { option, target }: PublicEndpoint,
   { status, headers }: ProbeResponse,
 ): Promise<string> {
-  const { protocol } = new URL(target.baseUrl);
+  const { protocol, host } = new URL(target.baseUrl);
   const { location } = headers;
   if (status >= 300 && status < 400 && location !== undefined) {
     if (protocol === 'http:' && location.startsWith('https:')) {
-      return `The web server sends http on to https, and no client follows with an upload: ${option} must begin with https.`;
+      return `The web server redirects http to https, and clients do not follow redirects of uploads. ${option} must begin with https.`;
     }
-    return `The web server sends requests on to ${location}: clients do not follow with an upload.`;
+    return `The web server redirects requests to ${location}, and clients do not follow redirects of uploads. Set ${option} to the final address.`;
   }
   if (protocol === 'http:' && (await speaksTls(target))) {
-    return `https is spoken at ${new URL(target.baseUrl).host}, but ${option} begins with http: write https.`;
+    return `${host} speaks https, but ${option} begins with http. Change it to https.`;
   }
   if (status === 502 || status === 503 || status === 504) {
     return (
-      `The web server answers ${status}: it does not reach Porter. What it passes requests on to (proxy_pass in ` +
-      'nginx, ProxyPass in Apache, reverse_proxy in Caddy) must be the address in `listen`.'
+      `The web server answers with ${status}: it cannot reach Porter. Its upstream address (proxy_pass in nginx, ` +
+      'ProxyPass in Apache, reverse_proxy in Caddy) must be the address in `listen`.'
     );
   }
   return (
-    `Something answers at ${target.baseUrl} (status ${status}), but it is not this Porter. Does the web server pass on ` +
-    'every path below it, /put/ and /files/ among them, is it the right port, and does Porter run with this config?'
+    `Another server answers at ${target.baseUrl} (status ${status}), not this Porter. Check that the web server forwards ` +
+    'all paths below it, including /put/ and /files/; that the port is right; and that Porter runs with this config.'
   );
 }
 
-async function speaksTls(way: ProbeTarget): Promise<boolean> {
-  const secure = { ...way, base: way.baseUrl.replace(/^http:/, 'https:') };
+async function speaksTls(target: ProbeTarget): Promise<boolean> {
+  const secure = { ...target, baseUrl: target.baseUrl.replace(/^http:/, 'https:') };
   return sendProbe(secure, '/').then(
     () => true,
     () => false,
   );
 }
 
-/** Holds what the server saw against what we sent. */
+/** Compares the request as the server received it with the request that was sent. */
 export function reportForwarding(
-  notes: DoctorReport,
+  report: DoctorReport,
   config: Config,
   { option, target }: PublicEndpoint,
-  { seen, from }: { seen: EchoedRequest; from: string | undefined },
+  received: ReceivedEcho,
 ): void {
-  judgeType(notes, seen);
-  judgeSignatures(notes, config, seen);
-  judgeProtocol(notes, config, target, seen);
-  judgeHost(notes, config, option, target, seen);
-  if (isClientAddressHidden(seen, from)) notes.fail('X-Forwarded-For', explainHidden(config, seen.address));
-  else notes.ok('X-Forwarded-For', 'Porter sees the addresses of clients.');
+  const { echo } = received;
+  reportContentType(report, echo);
+  reportCredentials(report, config, echo);
+  reportProtocol(report, config, target, echo);
+  reportHost(report, config, option, target, echo);
+  if (isClientAddressHidden(received)) {
+    report.fail('X-Forwarded-For', explainHiddenAddress(config, echo.address));
+  } else report.ok('X-Forwarded-For', 'Porter sees the addresses of clients.');
 }
 
-/** Does Porter take somebody else, such as the web server, for the client? */
-export function isClientAddressHidden(seen: EchoedRequest, from: string | undefined): boolean {
-  return from !== undefined && seen.address !== from.replace(/^::ffff:/, '');
+/** Returns true if Porter sees another address as the client, such as that of the web server. */
+export function isClientAddressHidden({ echo, sentFrom }: ReceivedEcho): boolean {
+  return sentFrom !== undefined && echo.address !== sentFrom.replace(/^::ffff:/, '');
 }
 
-function judgeType(notes: DoctorReport, { contentType }: EchoedRequest): void {
-  if (contentType === TYPE) notes.ok('Content-Type', 'It comes through.');
+function reportContentType(report: DoctorReport, { contentType }: EchoedRequest): void {
+  if (contentType === CONTENT_TYPE) report.ok('Content-Type', 'It is forwarded.');
   else {
-    const what = contentType === null ? 'takes it away' : `makes ${contentType} of it`;
-    notes.fail('Content-Type', `The web server ${what}: it must be passed on as clients send it.`);
+    const observation = contentType === null ? 'removes it' : `changes it to ${contentType}`;
+    report.fail('Content-Type', `The web server ${observation}. It must forward the value of the client.`);
   }
 }
 
-/** What signed links and tokens need. */
-function judgeSignatures(notes: DoctorReport, config: Config, { query, authorization }: EchoedRequest): void {
+/** Signed links need the query; tokens and passwords need the Authorization header. */
+function reportCredentials(
+  report: DoctorReport,
+  config: Config,
+  { query, authorization }: EchoedRequest,
+): void {
   if (config.external) {
-    if (query === QUERY) notes.ok('query', 'It comes through, and with it the signatures of links.');
-    else
-      notes.fail(
+    if (query === QUERY) report.ok('query', 'It is forwarded, and with it the signatures of links.');
+    else {
+      report.fail(
         'query',
-        'The web server drops it, and with it the signatures of links: every upload is refused.',
+        'The web server removes it, and with it the signatures of links: Porter refuses all uploads. Forward the query.',
       );
+    }
   }
   if (config.file_share || config.slot_api?.token || config.messages) {
-    if (authorization === AUTHORIZATION) notes.ok('Authorization', 'It comes through.');
-    else
-      notes.fail(
+    if (authorization === AUTHORIZATION) report.ok('Authorization', 'It is forwarded.');
+    else {
+      report.fail(
         'Authorization',
-        'The web server drops it, and with it tokens and passwords: whoever shows them is refused.',
+        'The web server removes it, and with it tokens and passwords: Porter refuses their requests. Forward the header.',
       );
+    }
   }
 }
 
-const ADVICE: Readonly<Record<string, string>> = {
+const NGINX_ADVICE = {
   proto: 'In nginx: proxy_set_header X-Forwarded-Proto $scheme;',
   host: 'In nginx: proxy_set_header Host $host; and X-Forwarded-Host $host;',
   for: 'In nginx: proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
-};
-const OR_TRUST = "The web server's address must also be among `trusted_proxies`.";
+} as const;
+const TRUST_ADVICE = 'The address of the web server must also be in `trusted_proxies`.';
 
-function judgeProtocol(
-  notes: DoctorReport,
+function reportProtocol(
+  report: DoctorReport,
   config: Config,
-  way: ProbeTarget,
+  target: ProbeTarget,
   { protocol }: EchoedRequest,
 ): void {
-  const meant = new URL(way.baseUrl).protocol.replace(':', '');
-  if (protocol === meant) {
-    notes.ok('X-Forwarded-Proto', `Porter knows that clients come by ${meant}.`);
+  const expected = new URL(target.baseUrl).protocol.replace(':', '');
+  if (protocol === expected) {
+    report.ok('X-Forwarded-Proto', `Porter sees that clients use ${expected}.`);
     return;
   }
-  const text = `Clients come by ${meant}, but Porter hears ${protocol}: the web server does not set it. ${ADVICE.proto} ${OR_TRUST}`;
-  if (config.public_url === null)
-    notes.fail('X-Forwarded-Proto', `Links would begin with ${protocol}. ${text}`);
-  else notes.warn('X-Forwarded-Proto', `${text} Links are right all the same, because public_url is set.`);
-}
-
-function judgeHost(
-  notes: DoctorReport,
-  config: Config,
-  option: string,
-  way: ProbeTarget,
-  { host }: EchoedRequest,
-): void {
-  const meant = new URL(way.baseUrl).host;
-  if (config.public_url !== null || option === 'listen') return;
-  if (host === meant) notes.ok('Host', `Porter knows that clients ask for ${meant}.`);
-  else {
-    const text = `Links would name ${host ?? 'no host'} instead of ${meant}: the web server does not pass the name on.`;
-    notes.fail('Host', `${text} ${ADVICE.host} Or set public_url.`);
+  const text = `Clients use ${expected}, but Porter sees ${protocol}: the web server does not set the header. ${NGINX_ADVICE.proto} ${TRUST_ADVICE}`;
+  if (config.public_url === null) {
+    report.fail('X-Forwarded-Proto', `Links would begin with ${protocol}. ${text}`);
+  } else {
+    report.warn('X-Forwarded-Proto', `${text} Links are correct nevertheless, because public_url is set.`);
   }
 }
 
-function explainHidden(config: Config, address: string): string {
-  const trusted = createAddressMatcher(config.trusted_proxies)(address);
-  const why = trusted
-    ? ADVICE.for
-    : `If ${address} is the web server, put it into trusted_proxies. ${ADVICE.for}`;
-  return `Porter takes ${address} for the client, whoever comes: allow_from lets in everybody or nobody. ${why}`;
+function reportHost(
+  report: DoctorReport,
+  config: Config,
+  option: string,
+  target: ProbeTarget,
+  { host }: EchoedRequest,
+): void {
+  if (config.public_url !== null || option === 'listen') return;
+  const expected = new URL(target.baseUrl).host;
+  if (host === expected) report.ok('Host', `Porter sees the host name of the request, ${expected}.`);
+  else {
+    report.fail(
+      'Host',
+      `Links would have ${host ?? 'no host'} instead of ${expected}: the web server does not forward the host name. ` +
+        `${NGINX_ADVICE.host} Or set public_url.`,
+    );
+  }
+}
+
+function explainHiddenAddress(config: Config, address: string): string {
+  const isTrusted = createAddressMatcher(config.trusted_proxies)(address);
+  const advice = isTrusted
+    ? NGINX_ADVICE.for
+    : `If ${address} is the web server, add it to trusted_proxies. ${NGINX_ADVICE.for}`;
+  return `Porter sees ${address} as the address of all clients: allow_from would allow all of them or none. ${advice}`;
 }

@@ -1,3 +1,4 @@
+import { raceAbort } from '../base/async.ts';
 import { randomId } from '../base/ids.ts';
 import type { Config } from '../config/load.ts';
 import { blobKey, fileUrl, putUrl } from '../uploads/links.ts';
@@ -18,6 +19,7 @@ import { type DoctorReport, shortErrorReason } from './report.ts';
 import {
   isClientAddressHidden,
   type PublicEndpoint,
+  type ReceivedEcho,
   reportForwarding,
   requestEcho,
   resolvePublicEndpoint,
@@ -26,136 +28,133 @@ import { checkRunningServer, type RunningServer } from './running-server.ts';
 import { checkDiskSpace, checkStores } from './storage.ts';
 import { checkUploads, type StoredProbeFile } from './uploads.ts';
 
-export interface DoctorContext {
+export interface DoctorOptions {
   readonly config: Config;
-  /** Undefined where the stores cannot be opened, which is noted already. */
+  /** Undefined if the stores cannot be opened. The caller has reported that. */
   readonly services: UploadServices | undefined;
-  /** The address that clients use, where the config does not say it. */
+  /** Replaces `public_url`. */
   readonly url?: string | undefined;
-  /** Bytes that must be free on the disks. */
+  /** Required free disk space in bytes. */
   readonly minFree?: number | undefined;
   readonly now: () => number;
-  /** Ends it early; whatever it has made is removed all the same. */
+  /** Stops the checks early. Test uploads are removed nevertheless. */
   readonly signal: AbortSignal;
 }
 
-/** Looks at everything, from the inside to the outside. Leaves nothing behind. */
-export async function runChecks(notes: DoctorReport, examination: DoctorContext): Promise<void> {
-  const { config, services, now } = examination;
+/**
+ * Runs all checks: stores and disks, the running server, the XMPP server, then uploads and downloads through the
+ * reverse proxy. Removes its test uploads.
+ */
+export async function runChecks(report: DoctorReport, options: DoctorOptions): Promise<void> {
+  const { config, services, minFree, now, signal } = options;
   if (services) {
-    await checkStores(notes, config, services);
-    await checkDiskSpace(notes, config, services.blobs, examination.minFree);
+    await checkStores(report, config, services);
+    await checkDiskSpace(report, config, services.blobs, minFree);
   }
-  const server = await checkRunningServer(notes, config);
-  await checkComponents(notes, config, server, now);
+  const server = await checkRunningServer(report, config);
+  await checkComponents(report, config, server, now);
   if (!server || !services) {
-    notes.skip('uploads and downloads', 'Not tried: they need a running server and its ledger.');
+    report.skip('uploads and downloads', 'Not tested: they need a running server and its database.');
     return;
   }
-  await withCheckup(services, examination.signal, (checkup) =>
-    tryOut(notes, examination, services, server, checkup),
-  );
-}
-
-async function withCheckup(
-  deps: UploadServices,
-  signal: AbortSignal,
-  work: (checkup: ProbeUploads) => Promise<void>,
-): Promise<void> {
-  const checkup = createProbeUploads(deps);
-  const stopped = Promise.withResolvers<never>();
-  const stop = () => stopped.reject(new Error('interrupted'));
-  signal.addEventListener('abort', stop);
+  const probeUploads = createProbeUploads(services);
   try {
-    await Promise.race([work(checkup), stopped.promise]);
+    await raceAbort(checkTransfers(report, { ...options, services, server, probeUploads }), signal);
   } finally {
-    signal.removeEventListener('abort', stop);
-    await checkup.close();
+    await probeUploads.close();
   }
 }
 
-async function tryOut(
-  notes: DoctorReport,
-  examination: DoctorContext,
-  deps: UploadServices,
-  server: RunningServer,
-  checkup: ProbeUploads,
-): Promise<void> {
-  const { config, now } = examination;
-  const front = await chooseFront(notes, examination, server);
-  const arrival = front && (await requestEcho(notes, front, checkup));
-  if (!front || !arrival) {
-    notes.skip('uploads and downloads', 'Not tried: requests do not get through to Porter.');
+interface TransferOptions extends DoctorOptions {
+  readonly services: UploadServices;
+  readonly server: RunningServer;
+  readonly probeUploads: ProbeUploads;
+}
+
+async function checkTransfers(report: DoctorReport, options: TransferOptions): Promise<void> {
+  const { config, probeUploads } = options;
+  const endpoint = await choosePublicEndpoint(report, options);
+  const received = endpoint && (await requestEcho(report, endpoint, probeUploads));
+  if (!endpoint || !received) {
+    report.skip('uploads and downloads', 'Not tested: requests do not reach Porter.');
     return;
   }
-  if (front.option !== 'listen') {
-    reportForwarding(notes, config, front, arrival);
-    await attempt(notes, 'slot API', () =>
-      checkRestrictedEndpoints(notes, config, front, isClientAddressHidden(arrival.seen, arrival.from)),
-    );
-    await attempt(notes, 'signed links', () => checkSignedLinkEndpoints(notes, config, front));
-    await attempt(notes, 'messages', () => checkMessageEndpoints(notes, config, front));
-    await attempt(notes, 'clock of the web server', () => checkWebServerClock(notes, front.target, now));
-  }
+  const { target } = endpoint;
+  if (endpoint.option !== 'listen') await checkReverseProxy(report, options, endpoint, received);
   let stored: StoredProbeFile | undefined;
-  await attempt(notes, 'upload', async () => {
-    stored = await checkUploads(notes, config, front.target, checkup);
+  await runCheck(report, 'upload', async () => {
+    stored = await checkUploads(report, config, target, probeUploads);
   });
-  await attempt(notes, 'errors', () =>
-    checkErrorResponses(notes, front.target, putUrl('', randomId(), 'no.txt')),
+  await runCheck(report, 'errors', () =>
+    checkErrorResponses(report, target, putUrl('', randomId(), 'unknown.txt')),
   );
-  if (stored) await followFile(notes, examination, deps, front, stored, checkup);
+  if (stored) await checkStoredFile(report, options, endpoint, stored);
 }
 
-/** Where clients upload; without any address for them, the way on this machine. */
-async function chooseFront(
-  notes: DoctorReport,
-  { config, url, now }: DoctorContext,
-  server: RunningServer,
+/** The address for uploads: `--url`, else `public_url`, else `listen` without a reverse proxy. */
+async function choosePublicEndpoint(
+  report: DoctorReport,
+  { config, url, now, server }: TransferOptions,
 ): Promise<PublicEndpoint | undefined> {
-  if (url !== undefined) return resolvePublicEndpoint(notes, '--url', url, now());
-  if (config.public_url !== null) return resolvePublicEndpoint(notes, 'public_url', config.public_url, now());
-  notes.warn(
+  if (url !== undefined) return resolvePublicEndpoint(report, '--url', url, now());
+  if (config.public_url !== null)
+    return resolvePublicEndpoint(report, 'public_url', config.public_url, now());
+  report.warn(
     'public_url',
-    'It is not set, so only the way on this machine is tried. To try the one that clients take: porter doctor --url ' +
-      'https://…',
+    'It is not set, so only the address on this machine is tested. To test the address of clients, run: porter doctor ' +
+      '--url https://…',
   );
   return { option: 'listen', target: server.target };
 }
 
-/** The download link of a file, to its end. */
-async function followFile(
-  notes: DoctorReport,
-  { config, now }: DoctorContext,
-  deps: UploadServices,
-  front: PublicEndpoint,
-  stored: StoredProbeFile,
-  checkup: ProbeUploads,
+async function checkReverseProxy(
+  report: DoctorReport,
+  { config, now }: TransferOptions,
+  endpoint: PublicEndpoint,
+  received: ReceivedEcho,
 ): Promise<void> {
-  const elsewhere = config.download_url !== null && config.download_url !== front.target.baseUrl;
-  const files = elsewhere
-    ? await resolvePublicEndpoint(notes, 'download_url', config.download_url ?? '', now())
-    : front;
-  if (!files) return;
-  const linkOf = (file: Parameters<typeof fileUrl>[2]) =>
-    pathBelowTarget(files.target, fileUrl(deps, files.target.baseUrl, file));
-  const path = linkOf(stored.slot);
-  const id = randomId();
-  const nothing = linkOf({ id, name: 'no.txt', blob: blobKey(id, 'no.txt') });
-  await attempt(notes, 'missing files', () => checkMissingFile(notes, files.target, nothing));
-  await attempt(notes, 'download', () =>
-    config.downloads.via === 'presigned'
-      ? checkPresignedDownload(notes, files.target, path, stored)
-      : checkDownload(notes, config, files.target, path, stored),
+  reportForwarding(report, config, endpoint, received);
+  await runCheck(report, 'slot API', () =>
+    checkRestrictedEndpoints(report, config, endpoint, isClientAddressHidden(received)),
   );
-  await attempt(notes, 'removal', () => checkRemoval(notes, files.target, path, stored, checkup));
+  await runCheck(report, 'signed links', () => checkSignedLinkEndpoints(report, config, endpoint));
+  await runCheck(report, 'messages', () => checkMessageEndpoints(report, config, endpoint));
+  await runCheck(report, 'clock of the web server', () => checkWebServerClock(report, endpoint.target, now));
 }
 
-/** A check that breaks off is a finding too, and the others go on. */
-async function attempt(notes: DoctorReport, check: string, work: () => Promise<void>): Promise<void> {
+/** Checks the download link of a stored file, and removes the file. */
+async function checkStoredFile(
+  report: DoctorReport,
+  { config, services, probeUploads, now }: TransferOptions,
+  endpoint: PublicEndpoint,
+  stored: StoredProbeFile,
+): Promise<void> {
+  const { download_url: downloadUrl } = config;
+  const downloads =
+    downloadUrl !== null && downloadUrl !== endpoint.target.baseUrl
+      ? await resolvePublicEndpoint(report, 'download_url', downloadUrl, now())
+      : endpoint;
+  if (!downloads) return;
+  const { target } = downloads;
+  const pathOf = (file: Parameters<typeof fileUrl>[2]) =>
+    pathBelowTarget(target, fileUrl(services, target.baseUrl, file));
+  const path = pathOf(stored.slot);
+  const id = randomId();
+  const unknownPath = pathOf({ id, name: 'unknown.txt', blob: blobKey(id, 'unknown.txt') });
+  await runCheck(report, 'missing files', () => checkMissingFile(report, target, unknownPath));
+  await runCheck(report, 'download', () =>
+    config.downloads.via === 'presigned'
+      ? checkPresignedDownload(report, target, path, stored)
+      : checkDownload(report, config, target, path, stored),
+  );
+  await runCheck(report, 'removal', () => checkRemoval(report, target, path, stored, probeUploads));
+}
+
+/** Reports an error of a check as a finding, so that the other checks still run. */
+async function runCheck(report: DoctorReport, check: string, work: () => Promise<void>): Promise<void> {
   try {
     await work();
-  } catch (fault) {
-    notes.fail(check, `It broke off: ${shortErrorReason(fault)}.`);
+  } catch (error) {
+    report.fail(check, `The check was interrupted by an error: ${shortErrorReason(error)}.`);
   }
 }

@@ -3,92 +3,98 @@ import { formatLocalBaseUrl, type ProbeTarget, sendProbe } from './probe-client.
 import { type DoctorReport, shortErrorReason } from './report.ts';
 import { blobsAdvice } from './storage.ts';
 
-/** What the running server says of itself. */
+/** The running server, as it describes itself. */
 export interface RunningServer {
-  /** How it is reached on this machine, past whatever stands in front. */
+  /** Its address on this machine, without a reverse proxy. */
   readonly target: ProbeTarget;
-  /** JIDs of components whose stream is down, by its own word. */
+  /** JIDs of components without a stream. */
   readonly disconnectedComponents: ReadonlySet<string>;
 }
 
-interface ReadyAnswer {
+/** The JSON answer of `/readyz`. */
+interface ReadinessAnswer {
   readonly ready: boolean;
   readonly reasons: readonly { readonly part: string; readonly reason: string }[];
 }
 
-/** Asks the server where the config says that it listens; undefined where nobody answers. */
+/** Queries the server at the address in `listen`. Returns undefined if it does not answer. */
 export async function checkRunningServer(
-  notes: DoctorReport,
+  report: DoctorReport,
   config: Config,
 ): Promise<RunningServer | undefined> {
-  const target = localWay(config);
-  const place = placeOf(config);
+  const target = localTarget(config);
+  const address = formatAddress(target);
   try {
     const { status, body } = await sendProbe(target, '/readyz');
-    const answer = readAnswer(body);
+    const answer = parseReadiness(body);
     if (answer === undefined) {
-      notes.fail(
+      report.fail(
         'server',
-        `Another program answers at ${place} (status ${status}): change \`listen\`, or end it.`,
+        `Another program answers at ${address} (status ${status}). Stop it, or change \`listen\`.`,
       );
       return undefined;
     }
-    notes.ok('server', `It runs and answers at ${place}.`);
-    return { target, disconnectedComponents: new Set(tellReasons(notes, config, answer)) };
-  } catch (fault) {
-    const why = shortErrorReason(fault);
-    const advice = 'is porter serve running, with this config file?';
-    notes.fail('server', `Nobody answers at ${place} (${why}): ${advice}`);
+    report.ok('server', `It runs and answers at ${address}.`);
+    return { target, disconnectedComponents: new Set(reportReadiness(report, config, answer)) };
+  } catch (error) {
+    report.fail(
+      'server',
+      `No answer at ${address} (${shortErrorReason(error)}). Start \`porter serve\` with this config file.`,
+    );
     return undefined;
   }
 }
 
-function readAnswer(body: Buffer): ReadyAnswer | undefined {
+function parseReadiness(body: Buffer): ReadinessAnswer | undefined {
   try {
-    const answer = JSON.parse(body.toString()) as Partial<ReadyAnswer>;
+    const answer = JSON.parse(body.toString()) as Partial<ReadinessAnswer>;
     return typeof answer.ready === 'boolean' && Array.isArray(answer.reasons)
-      ? (answer as ReadyAnswer)
+      ? (answer as ReadinessAnswer)
       : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Tells what the server cannot do, and returns the JIDs of streams that are down. */
-function tellReasons(notes: DoctorReport, config: Config, { reasons }: ReadyAnswer): string[] {
+/** Reports the problems of the server, and returns the JIDs of components without a stream. */
+function reportReadiness(report: DoctorReport, config: Config, { reasons }: ReadinessAnswer): string[] {
   const jids = new Set(config.component.map(({ jid }) => jid));
   for (const { part, reason } of reasons) {
     if (jids.has(part)) continue;
     const advice = part === 'blobs' ? ` ${blobsAdvice(config)}` : '';
-    notes.fail(`server: ${part}`, `The running server says: ${reason}${advice}`);
+    report.fail(`server: ${part}`, `The running server reports: ${reason}${advice}`);
   }
   return reasons.map(({ part }) => part).filter((part) => jids.has(part));
 }
 
-/** Every address of the machine includes the loopback. */
-const ANY: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+/** A server that listens at all addresses is reached at the loopback address. */
+const WILDCARD_HOSTS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
-function localWay({ listen, tls }: Config): ProbeTarget {
-  const unknown = { address: undefined, localAddress: undefined };
+function localTarget({ listen, tls }: Config): ProbeTarget {
+  const unresolved = { address: undefined, localAddress: undefined };
   const [first] = listen;
-  if (first && 'path' in first) return { baseUrl: 'http://localhost', ...unknown, socketPath: first.path };
+  if (first && 'path' in first) {
+    return { baseUrl: 'http://localhost', ...unresolved, socketPath: first.path };
+  }
   const host = first?.host ?? '127.0.0.1';
-  return { baseUrl: formatLocalBaseUrl(ANY[host] ?? host, first?.port ?? 0, tls !== null), ...unknown };
+  return {
+    baseUrl: formatLocalBaseUrl(WILDCARD_HOSTS[host] ?? host, first?.port ?? 0, tls !== null),
+    ...unresolved,
+  };
 }
 
-function placeOf(config: Config): string {
-  const { socketPath, baseUrl } = localWay(config);
-  return socketPath === undefined ? baseUrl.replace(/^https?:\/\//, '') : 'its Unix socket';
+function formatAddress({ socketPath, baseUrl }: ProbeTarget): string {
+  return socketPath === undefined ? baseUrl.replace(/^https?:\/\//, '') : `the Unix socket ${socketPath}`;
 }
 
-/** What the running server counts of one component's stream. */
+/** Metrics of one component's stream. */
 export interface StreamMetrics {
   readonly up: boolean;
-  /** Seconds by which the XMPP server's clock is ahead; undefined where it does not tell the time. */
+  /** Seconds by which the XMPP server's clock is ahead; undefined if it does not answer XEP-0202. */
   readonly skewSeconds: number | undefined;
 }
 
-/** By JID. Undefined where the numbers may not be read from here. */
+/** Returns stream metrics by JID, or undefined if `metrics.allow_from` does not allow this machine. */
 export async function readStreamMetrics(
   { target }: RunningServer,
   config: Config,
@@ -96,12 +102,13 @@ export async function readStreamMetrics(
   const { status, body } = await sendProbe(target, config.metrics.path);
   if (status !== 200) return undefined;
   const text = body.toString();
-  const skews = gauge(text, 'porter_stream_clock_skew_seconds');
-  const ups = gauge(text, 'porter_stream_up');
+  const skews = parseGauge(text, 'porter_stream_clock_skew_seconds');
+  const ups = parseGauge(text, 'porter_stream_up');
   return new Map([...ups].map(([jid, up]) => [jid, { up: up === 1, skewSeconds: skews.get(jid) }]));
 }
 
-function gauge(text: string, name: string): Map<string, number> {
+/** Reads a gauge with the label `jid` from the text format of Prometheus. */
+function parseGauge(text: string, name: string): Map<string, number> {
   const lines = text.matchAll(new RegExp(`^${name}\\{jid="([^"]+)"\\} (\\S+)$`, 'gm'));
   return new Map([...lines].map(([, jid = '', value]) => [jid, Number(value)]));
 }

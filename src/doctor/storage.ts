@@ -3,92 +3,96 @@ import { dirname } from 'node:path';
 import { formatSize } from '../base/units.ts';
 import type { BlobStore } from '../blobs/contract.ts';
 import type { Config } from '../config/load.ts';
-import type { Ledger } from '../ledger/contract/ledger.ts';
+import type { UploadServices } from '../uploads/services.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
 
+/** In bytes. */
 export interface DiskSpace {
-  /** Bytes. */
   readonly free: number;
   readonly total: number;
 }
 
-/** Below this a disk counts as nearly full, unless the admin names another figure. */
-const NEARLY_FULL = 1024 ** 3;
-const NEARLY_FULL_PART = 0.05;
-/** Below this SQLite and uploads begin to fail. */
-const FULL = 64 * 1024 ** 2;
+/** With less free space a disk is nearly full. Small disks: with less than 5 %. `--min-free` replaces both. */
+const LOW_BYTES = 1024 ** 3;
+const LOW_SHARE = 0.05;
+/** With less free space SQLite and uploads begin to fail. */
+const FULL_BYTES = 64 * 1024 ** 2;
 
 export async function checkStores(
-  notes: DoctorReport,
+  report: DoctorReport,
   config: Config,
-  { ledger, blobs }: { ledger: Ledger; blobs: BlobStore },
+  { ledger, blobs }: Pick<UploadServices, 'ledger' | 'blobs'>,
 ): Promise<void> {
   try {
     const { uploads, owners } = await ledger.stats();
-    notes.ok('ledger', `It answers: ${uploads} files of ${owners} users.`);
-  } catch (fault) {
-    notes.fail('ledger', `It does not answer: ${messageOf(fault)}`);
+    report.ok('ledger', `The database answers: ${uploads} files of ${owners} users.`);
+  } catch (error) {
+    report.fail('ledger', `The database does not answer: ${errorMessage(error)}`);
   }
   try {
     await blobs.checkWritable();
-    notes.ok('blobs', 'They can be written.');
-  } catch (fault) {
-    notes.fail('blobs', `${messageOf(fault)} ${blobsAdvice(config)}`);
+    report.ok('blobs', 'Files can be written.');
+  } catch (error) {
+    report.fail('blobs', `${errorMessage(error)} ${blobsAdvice(config)}`);
   }
 }
 
-/** What to do where blobs cannot be written. */
+/** The remedy if files cannot be written. */
 export function blobsAdvice({ storage: { blobs } }: Pick<Config, 'storage'>): string {
   return blobs.kind === 's3'
-    ? 'S3 must answer, its keys must be allowed to write to the bucket, and there must be room in it: docs/s3.md has the policy.'
-    : 'The folder of storage.blobs must belong to the user that runs Porter, on a disk that is mounted for writing.';
+    ? 'S3 must be reachable, its keys must allow writing to the bucket, and the bucket must have free space. docs/s3.md has the policy.'
+    : `The folder ${blobs.path} (storage.blobs) must belong to the user that runs Porter, on a disk that is mounted for writing. ` +
+        `If the owner is wrong, run: chown -R porter ${blobs.path}`;
 }
 
-/** `minFree`: bytes that must be free, in place of our own idea of it. */
+/** `minFree`: required free bytes, instead of the default thresholds. */
 export async function checkDiskSpace(
-  notes: DoctorReport,
+  report: DoctorReport,
   config: Config,
   blobs: BlobStore,
   minFree: number | undefined,
 ): Promise<void> {
   const { ledger } = config.storage;
-  const rooms: [string, () => Promise<DiskSpace | undefined>][] = [
+  const disks: [check: string, read: () => Promise<DiskSpace | undefined>][] = [
     ['disk space for blobs', () => blobs.space()],
   ];
-  if (ledger.kind === 'sqlite')
-    rooms.push(['disk space for the ledger', () => spaceAt(dirname(ledger.path))]);
-  for (const [check, look] of rooms) {
+  if (ledger.kind === 'sqlite') {
+    disks.push(['disk space for the ledger', () => readDiskSpace(dirname(ledger.path))]);
+  }
+  for (const [check, read] of disks) {
     try {
-      const room = await look();
-      if (room) reportDiskSpace(notes, check, room, minFree);
-    } catch (fault) {
-      notes.fail(check, `It cannot be looked at: ${shortErrorReason(fault)}.`);
+      const space = await read();
+      if (space) reportDiskSpace(report, check, space, minFree);
+    } catch (error) {
+      report.fail(check, `The free space cannot be read: ${shortErrorReason(error)}.`);
     }
   }
 }
 
 export function reportDiskSpace(
-  notes: DoctorReport,
+  report: DoctorReport,
   check: string,
   { free, total }: DiskSpace,
   minFree?: number,
 ): void {
-  const limit = minFree ?? Math.min(NEARLY_FULL, total * NEARLY_FULL_PART);
-  const words = `${formatSize(free)} free of ${formatSize(total)}`;
-  const advice =
-    'Make room: porter users shows who has how much, porter cleanup --max-age 7d removes what is older, ' +
-    'global_quota keeps it from filling up again.';
-  if (free >= Math.max(limit, minFree === undefined ? FULL : 0)) notes.ok(check, `${words}.`);
-  else if (free < FULL || minFree !== undefined)
-    notes.fail(check, `The disk is nearly full: ${words}. ${advice}`);
-  else notes.warn(check, `The disk is nearly full: ${words}. ${advice}`);
+  const limit = minFree ?? Math.max(FULL_BYTES, Math.min(LOW_BYTES, total * LOW_SHARE));
+  const summary = `${formatSize(free)} free of ${formatSize(total)}`;
+  if (free >= limit) {
+    report.ok(check, `${summary}.`);
+    return;
+  }
+  const text =
+    `The disk is nearly full: ${summary}. Free some space: porter users shows the usage by user, ` +
+    'porter cleanup --max-age 7d removes older files, global_quota limits the total.';
+  if (free < FULL_BYTES || minFree !== undefined) report.fail(check, text);
+  else report.warn(check, text);
 }
 
-async function spaceAt(folder: string): Promise<DiskSpace> {
+async function readDiskSpace(folder: string): Promise<DiskSpace> {
   const { bavail, blocks, bsize } = await statfs(folder);
   return { free: bavail * bsize, total: blocks * bsize };
 }
 
-function messageOf(fault: unknown): string {
-  return fault instanceof Error ? fault.message : String(fault);
+function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

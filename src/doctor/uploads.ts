@@ -1,10 +1,11 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../base/async.ts';
 import { formatSize } from '../base/units.ts';
 import type { Config } from '../config/load.ts';
 import type { GrantedSlot } from '../uploads/grant-slot.ts';
 import { putUrl } from '../uploads/links.ts';
 import type { ProbeUploads } from '../uploads/probe-uploads.ts';
 import {
+  formatProbeResponse,
   openProbe,
   type ProbeResponse,
   type ProbeTarget,
@@ -13,191 +14,190 @@ import {
 } from './probe-client.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
 
-const SMALL = 1000;
-/** Above what web servers allow by themselves (nginx: 1 MiB). */
-const MEDIUM = 1_600_000;
-/** Tried where the rules know no limit. */
-const LARGE = 1024 ** 3;
-/** Enough to go out at once, whatever stands in between. */
-const FIRST_PART = 64 * 1024;
+const SMALL_BYTES = 1000;
+/** Above the default body limit of web servers (nginx: 1 MiB). */
+const MEDIUM_BYTES = 1_600_000;
+/** Used if the access rules have no limit. */
+const LARGE_BYTES = 1024 ** 3;
+/** More than web servers buffer before they forward the first bytes of a streamed request. */
+const FIRST_PART_BYTES = 64 * 1024;
 /**
- * Through a web server that streams, the first bytes arrive within milliseconds; on a machine with much to do within
- * seconds, and it would be wrongly accused. Less than the silence after which a question ends (`client.ts`).
+ * Through a web server that streams, the first bytes arrive within milliseconds, on a busy machine within seconds. Must
+ * be less than the idle timeout of `probe-client.ts`.
  */
-const ARRIVAL_MS = 8_000;
-const REFUSAL_MS = 1_000;
-const LOOK_EVERY_MS = 50;
+const ARRIVAL_TIMEOUT_MS = 8_000;
+const REFUSAL_TIMEOUT_MS = 1_000;
+const POLL_MS = 50;
 
-/** A file of the doctor's that is stored. */
+/** A test file that is stored. */
 export interface StoredProbeFile {
   readonly slot: GrantedSlot;
   readonly bytes: Buffer;
 }
 
-/** Text, so that a web server that likes to compress does it. */
-function textOf(size: number): Buffer {
+/** Compressible text, so that a web server with compression reveals itself. */
+function createContent(size: number): Buffer {
   return Buffer.alloc(size, 'Porter was here to see how files travel. ');
 }
 
-/** Uploads of several sizes through the front; resolves with what is stored then. */
+/** Uploads files of several sizes. Returns the largest one that is stored, or undefined if all uploads failed. */
 export async function checkUploads(
-  notes: DoctorReport,
+  report: DoctorReport,
   config: Config,
-  way: ProbeTarget,
-  checkup: ProbeUploads,
+  target: ProbeTarget,
+  probeUploads: ProbeUploads,
 ): Promise<StoredProbeFile | undefined> {
-  const small = await putSmall(notes, way, checkup);
+  const small = await uploadSmall(report, target, probeUploads);
   if (small === undefined) return undefined;
-  const medium = await putMedium(notes, way, checkup);
-  if (medium) await beginLarge(notes, config, way, checkup, medium.streams);
+  const medium = await uploadMedium(report, target, probeUploads);
+  if (medium) await startLarge(report, config, target, probeUploads, medium.streamed);
   return medium?.file ?? small;
 }
 
-async function putSmall(
-  notes: DoctorReport,
-  way: ProbeTarget,
-  checkup: ProbeUploads,
+async function uploadSmall(
+  report: DoctorReport,
+  target: ProbeTarget,
+  probeUploads: ProbeUploads,
 ): Promise<StoredProbeFile | undefined> {
-  const bytes = textOf(SMALL);
-  const slot = await checkup.requestSlot({ name: 'small.txt', size: SMALL, type: 'text/plain' });
-  const reply = await sendProbe(way, putUrl('', slot.token, slot.name), {
+  const bytes = createContent(SMALL_BYTES);
+  const slot = await probeUploads.requestSlot({ name: 'small.txt', size: SMALL_BYTES, type: 'text/plain' });
+  const response = await sendProbe(target, putUrl('', slot.token, slot.name), {
     method: 'PUT',
     headers: { 'Content-Type': 'text/plain' },
     body: bytes,
   });
-  if (reply.status === 201) {
-    notes.ok('upload', `A file of ${SMALL} bytes is stored.`);
+  if (response.status === 201) {
+    report.ok('upload', `A file of ${SMALL_BYTES} bytes is stored.`);
     return { slot, bytes };
   }
-  notes.fail('upload', `A PUT of ${SMALL} bytes was answered ${formatProbeResponse(reply)}.`);
+  report.fail('upload', `A PUT of ${SMALL_BYTES} bytes was answered with ${formatProbeResponse(response)}.`);
   return undefined;
 }
 
-async function putMedium(
-  notes: DoctorReport,
-  way: ProbeTarget,
-  checkup: ProbeUploads,
-): Promise<{ file: StoredProbeFile; streams: boolean } | undefined> {
-  const bytes = textOf(MEDIUM);
-  const slot = await checkup.requestSlot({ name: 'medium.txt', size: MEDIUM, type: 'text/plain' });
-  const put = beginPut(way, slot);
+/** Sends the first part of a file and waits until Porter receives it; only then sends the rest. */
+async function uploadMedium(
+  report: DoctorReport,
+  target: ProbeTarget,
+  probeUploads: ProbeUploads,
+): Promise<{ file: StoredProbeFile; streamed: boolean } | undefined> {
+  const bytes = createContent(MEDIUM_BYTES);
+  const slot = await probeUploads.requestSlot({ name: 'medium.txt', size: MEDIUM_BYTES, type: 'text/plain' });
+  const put = startPut(target, slot);
   try {
-    put.request.write(bytes.subarray(0, FIRST_PART));
-    const first = await firstSign(put, checkup, slot.id, ARRIVAL_MS);
+    put.request.write(bytes.subarray(0, FIRST_PART_BYTES));
+    const first = await waitForFirstEvent(put, probeUploads, slot.id, ARRIVAL_TIMEOUT_MS);
     if (typeof first === 'object') {
-      refused(notes, first, MEDIUM);
+      reportRefusal(report, first, MEDIUM_BYTES);
       return undefined;
     }
-    put.request.end(bytes.subarray(FIRST_PART));
-    const reply = await put.reply;
-    if (reply.status !== 201) {
-      refused(notes, reply, MEDIUM);
+    put.request.end(bytes.subarray(FIRST_PART_BYTES));
+    const response = await put.response;
+    if (response.status !== 201) {
+      reportRefusal(report, response, MEDIUM_BYTES);
       return undefined;
     }
-    const streams = first === 'receiving';
-    judgeBuffering(notes, streams);
-    return { file: { slot, bytes }, streams };
-  } catch (fault) {
-    notes.fail('upload', `A PUT of ${formatSize(MEDIUM)} broke off: ${shortErrorReason(fault)}.`);
+    const streamed = first === 'receiving';
+    reportBuffering(report, streamed);
+    return { file: { slot, bytes }, streamed };
+  } catch (error) {
+    report.fail('upload', `A PUT of ${formatSize(MEDIUM_BYTES)} was cut off: ${shortErrorReason(error)}.`);
     return undefined;
   } finally {
     put.request.destroy();
   }
 }
 
-function judgeBuffering(notes: DoctorReport, streams: boolean): void {
-  if (streams) notes.ok('request buffering', 'Uploads stream through to Porter.');
+function reportBuffering(report: DoctorReport, streamed: boolean): void {
+  if (streamed) report.ok('request buffering', 'The web server streams uploads to Porter.');
   else {
-    notes.fail(
+    report.fail(
       'request buffering',
-      'The web server keeps an upload until its last byte and only then passes it on: clients wait twice, give up, and ' +
+      'The web server buffers whole uploads before it forwards them: uploads take twice as long, clients time out, and ' +
         'its disk fills. In nginx: proxy_request_buffering off; and proxy_http_version 1.1;',
     );
   }
 }
 
 /**
- * The largest file that somebody may upload: begun, and left as soon as it is clear that it would go. A web server
- * that buffers says only no, and that at once.
+ * Starts an upload of the largest allowed size, and stops it as soon as Porter receives it or the web server refuses it.
+ * A web server that buffers forwards nothing, but refuses at once; therefore the shorter timeout.
  */
-async function beginLarge(
-  notes: DoctorReport,
+async function startLarge(
+  report: DoctorReport,
   config: Config,
-  way: ProbeTarget,
-  checkup: ProbeUploads,
-  streams: boolean,
+  target: ProbeTarget,
+  probeUploads: ProbeUploads,
+  streamed: boolean,
 ): Promise<void> {
-  const size = largestAllowed(config);
-  if (size <= MEDIUM) {
-    notes.ok('body limit', `Files of ${formatSize(MEDIUM)} go through; more is not allowed to anybody.`);
+  const size = largestAllowedSize(config);
+  if (size <= MEDIUM_BYTES) {
+    report.ok(
+      'body limit',
+      `Files of ${formatSize(MEDIUM_BYTES)} pass; the access rules allow no larger files.`,
+    );
     return;
   }
-  const slot = await checkup.requestSlot({ name: 'large.txt', size, type: 'text/plain' });
-  const put = beginPut(way, slot);
+  const slot = await probeUploads.requestSlot({ name: 'large.txt', size, type: 'text/plain' });
+  const put = startPut(target, slot);
   try {
-    put.request.write(textOf(FIRST_PART));
-    const first = await firstSign(put, checkup, slot.id, streams ? ARRIVAL_MS : REFUSAL_MS);
-    if (typeof first === 'object') refused(notes, first, size);
-    else notes.ok('body limit', `Files of ${formatSize(size)} are let through.`);
-  } catch (fault) {
-    notes.fail(
+    put.request.write(createContent(FIRST_PART_BYTES));
+    const timeoutMs = streamed ? ARRIVAL_TIMEOUT_MS : REFUSAL_TIMEOUT_MS;
+    const first = await waitForFirstEvent(put, probeUploads, slot.id, timeoutMs);
+    if (typeof first === 'object') reportRefusal(report, first, size);
+    else report.ok('body limit', `Files of ${formatSize(size)} pass.`);
+  } catch (error) {
+    report.fail(
       'body limit',
-      `A PUT of ${formatSize(size)} is cut off at its start: ${shortErrorReason(fault)}.`,
+      `A PUT of ${formatSize(size)} was cut off at its start: ${shortErrorReason(error)}.`,
     );
   } finally {
     put.request.destroy();
   }
 }
 
-function largestAllowed({ access, external }: Config): number {
-  const sizes = access.filter((rule) => !rule.deny).map((rule) => rule.max_file_size ?? LARGE);
+function largestAllowedSize({ access, external }: Config): number {
+  const sizes = access.filter((rule) => !rule.deny).map((rule) => rule.max_file_size ?? LARGE_BYTES);
   return Math.max(0, ...sizes, external?.max_file_size ?? 0);
 }
 
-interface Put {
+interface StartedPut {
   readonly request: ReturnType<typeof openProbe>;
-  readonly reply: Promise<ProbeResponse>;
+  readonly response: Promise<ProbeResponse>;
 }
 
-function beginPut(way: ProbeTarget, { token, name, size }: GrantedSlot): Put {
+function startPut(target: ProbeTarget, { token, name, size }: GrantedSlot): StartedPut {
   const headers = { 'Content-Type': 'text/plain', 'Content-Length': size };
-  const request = openProbe(way, putUrl('', token, name), { method: 'PUT', headers });
-  const reply = readProbeResponse(request);
-  // Where it is left in the middle, nobody waits for it.
-  reply.catch(() => undefined);
-  return { request, reply };
+  const request = openProbe(target, putUrl('', token, name), { method: 'PUT', headers });
+  const response = readProbeResponse(request);
+  // Destroying the request rejects the response, which may not be awaited any more.
+  response.catch(() => undefined);
+  return { request, response };
 }
 
-/** What comes first: an answer, or the server's word in the ledger that it receives; `nothing` after a while. */
-async function firstSign(
-  { reply }: Put,
-  checkup: ProbeUploads,
+/** Waits for the response, or until the ledger shows that the server receives the upload. */
+async function waitForFirstEvent(
+  { response }: StartedPut,
+  probeUploads: ProbeUploads,
   id: string,
-  patience: number,
-): Promise<ProbeResponse | 'receiving' | 'nothing'> {
-  const deadline = performance.now() + patience;
-  const pause = () => sleep(LOOK_EVERY_MS, undefined);
+  timeoutMs: number,
+): Promise<ProbeResponse | 'receiving' | 'timeout'> {
+  const deadline = performance.now() + timeoutMs;
   while (performance.now() < deadline) {
-    const answer = await Promise.race([reply, pause()]);
-    if (answer !== undefined) return answer;
-    if ((await checkup.getState(id)) === 'receiving') return 'receiving';
+    const received = await Promise.race([response, sleep(POLL_MS)]);
+    if (received !== undefined) return received;
+    if ((await probeUploads.getState(id)) === 'receiving') return 'receiving';
   }
-  return 'nothing';
+  return 'timeout';
 }
 
-function refused(notes: DoctorReport, reply: ProbeResponse, size: number): void {
-  if (reply.status === 413) {
-    notes.fail(
+function reportRefusal(report: DoctorReport, response: ProbeResponse, size: number): void {
+  if (response.status === 413) {
+    report.fail(
       'body limit',
-      `The web server refuses uploads of ${formatSize(size)} (413): Porter has limits for each user, the web server ` +
-        'needs none. In nginx: client_max_body_size 0; in Apache: LimitRequestBody 0.',
+      `The web server refuses uploads of ${formatSize(size)} (413). Remove its limit, because Porter limits each user. ` +
+        'In nginx: client_max_body_size 0; in Apache: LimitRequestBody 0.',
     );
-  } else notes.fail('upload', `A PUT of ${formatSize(size)} was answered ${formatProbeResponse(reply)}.`);
-}
-
-/** Status and, where it is one line of text, what it says. */
-export function formatProbeResponse({ status, headers, body }: ProbeResponse): string {
-  const text = body.toString().trim();
-  const plain = headers['content-type']?.startsWith('text/plain') && /^[^\r\n]{1,300}$/.test(text);
-  return `${status}${plain ? `: ${text}` : ''}`;
+  } else {
+    report.fail('upload', `A PUT of ${formatSize(size)} was answered with ${formatProbeResponse(response)}.`);
+  }
 }

@@ -11,30 +11,30 @@ import { findConfigFile, loadCommandConfig } from '../lib/config-file.ts';
 import { formatExamples } from '../lib/help.ts';
 import { printJson, printLine } from '../lib/output.ts';
 
-export function addCheck(program: Command, shell: CommandContext): void {
+export function addCheck(program: Command, context: CommandContext): void {
   program
     .command('check')
-    .summary('validate the config file')
-    .description('Validates the config file and tells every problem with its line. Exit code 0 or 2.')
+    .summary('check the config file')
+    .description('Checks the config file and prints every problem with its line. Exit code 0 or 2.')
     .option('--json', 'print problems and warnings as JSON')
     .addHelpText('after', formatExamples('porter check -c /etc/porter/porter.yml'))
     .action(async (options: { json?: boolean }, command: Command) => {
-      const file = findConfigFile(shell, command) ?? null;
-      const found = await examine(shell, command);
-      await (options.json ? tellJson(shell, file, found) : tell(shell, file, found));
+      const file = findConfigFile(context, command) ?? null;
+      const result = await checkConfig(context, command);
+      await (options.json ? printResultJson(context, file, result) : printResult(context, file, result));
     });
 }
 
-interface Findings {
+interface CheckResult {
   readonly warnings: readonly string[];
   readonly error: ConfigError | null;
 }
 
-async function examine(shell: CommandContext, command: Command): Promise<Findings> {
+async function checkConfig(context: CommandContext, command: Command): Promise<CheckResult> {
   try {
-    const config = await loadCommandConfig(shell, command);
-    const problems = [...findUnsupportedFeatures(config, supportedFeatures), ...tlsProblems(config)];
-    const name = findConfigFile(shell, command) ?? 'the config';
+    const config = await loadCommandConfig(context, command);
+    const problems = [...findUnsupportedFeatures(config, supportedFeatures), ...findTlsProblems(config)];
+    const name = findConfigFile(context, command) ?? 'the config';
     return { warnings: config.warnings, error: problems.length > 0 ? new ConfigError(name, problems) : null };
   } catch (error) {
     if (error instanceof ConfigError) return { warnings: [], error };
@@ -42,51 +42,50 @@ async function examine(shell: CommandContext, command: Command): Promise<Finding
   }
 }
 
-/** Certificate and key are read as the server would do it. */
-function tlsProblems({ tls, lines }: Config): ConfigProblem[] {
+/** Loads certificate and key as the server does. */
+function findTlsProblems({ tls, lines }: Config): ConfigProblem[] {
   if (!tls) return [];
-  const problem = (key: string, message: string): ConfigProblem => ({
-    line: lines[key] ?? lines.tls ?? 0,
-    key,
-    message,
-  });
+  const problems: ConfigProblem[] = [];
+  const addProblem = (key: string, message: string) => {
+    problems.push({ line: lines[key] ?? lines.tls ?? 0, key, message });
+  };
   const read = (key: 'cert' | 'key') => {
     try {
       return readFileSync(tls[key]);
     } catch (error) {
-      return problem(`tls.${key}`, `cannot be read: ${fileErrorReason(error)}`);
+      addProblem(`tls.${key}`, `cannot be read: ${fileErrorReason(error)}`);
+      return undefined;
     }
   };
   const [cert, key] = [read('cert'), read('key')];
-  const unread = [cert, key].filter((file) => !Buffer.isBuffer(file));
-  if (!Buffer.isBuffer(cert) || !Buffer.isBuffer(key)) return unread as ConfigProblem[];
+  if (!cert || !key) return problems;
   try {
     createSecureContext({ cert, key });
-    return [];
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return [problem('tls', `certificate and key cannot be used together: ${why}`)];
+    const reason = error instanceof Error ? error.message : String(error);
+    addProblem('tls', `certificate and key cannot be used together: ${reason}`);
   }
+  return problems;
 }
 
-async function tell(
-  shell: CommandContext,
+async function printResult(
+  context: CommandContext,
   file: string | null,
-  { warnings, error }: Findings,
+  { warnings, error }: CheckResult,
 ): Promise<void> {
-  for (const warning of warnings) await printLine(shell.stderr, `warning: ${warning}`);
+  for (const warning of warnings) await printLine(context.stderr, `warning: ${warning}`);
   if (error) throw error;
   await printLine(
-    shell.stdout,
-    file === null ? 'There is no config file: the defaults are fine.' : `${file} is fine.`,
+    context.stdout,
+    file === null ? 'No config file found. The default settings are valid.' : `${file} is valid.`,
   );
 }
 
-async function tellJson(
-  shell: CommandContext,
+async function printResultJson(
+  context: CommandContext,
   file: string | null,
-  { warnings, error }: Findings,
+  { warnings, error }: CheckResult,
 ): Promise<void> {
-  await printJson(shell, { ok: error === null, file, problems: error?.problems ?? [], warnings });
+  await printJson(context, { ok: error === null, file, problems: error?.problems ?? [], warnings });
   if (error) throw new CommandError(`${formatProblemCount(error)} with the config.`, EXIT_CODE.usage);
 }

@@ -1,9 +1,11 @@
-import { type Command, InvalidArgumentError } from 'commander';
-import { formatSize, parsePeriod } from '../../base/units.ts';
+import type { Command } from 'commander';
+import { formatSize } from '../../base/units.ts';
 import { runSweep, type SweepReport } from '../../uploads/sweep.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { formatExamples } from '../lib/help.ts';
-import { printJson, printLine, showProgress } from '../lib/output.ts';
+import { parsePeriodOption } from '../lib/options.ts';
+import { printJson, printLine } from '../lib/output.ts';
+import { showProgress } from '../lib/progress.ts';
 import { withRuntime } from '../lib/with-runtime.ts';
 
 interface Options {
@@ -12,41 +14,37 @@ interface Options {
   readonly json?: boolean;
 }
 
-export function addCleanup(program: Command, shell: CommandContext): void {
+export function addCleanup(program: Command, context: CommandContext): void {
   program
     .command('cleanup')
-    .summary('remove what has expired')
+    .summary('remove expired files')
     .description(
-      'One sweep now: unused slots, expired files, files above the soft quota. Safe beside a server.',
+      'Runs one sweep now: removes unused slots, expired files, and files above the soft quota. Can run beside a server.',
     )
-    .option('--dry-run', 'tell what would go, and change nothing')
-    .option('--max-age <period>', 'in place of retention.max_age, such as 30d', readPeriod)
+    .option('--dry-run', 'only report what would be removed')
+    .option('--max-age <period>', 'replaces retention.max_age for this run, such as 30d', parsePeriodOption)
     .option('--json', 'print the report as JSON')
     .addHelpText('after', formatExamples('porter cleanup --dry-run', 'porter cleanup --max-age 30d'))
     .action(async (options: Options, command: Command) => {
-      await withRuntime(shell, command, async (deps, { retention }) => {
-        const progress = showProgress(shell, { title: 'removed' });
-        const report = await runSweep(deps, {
-          dryRun: options.dryRun ?? false,
+      await withRuntime(context, command, async (services, { retention }) => {
+        const dryRun = options.dryRun ?? false;
+        const progress = showProgress(context, { title: 'removed' });
+        const report = await runSweep(services, {
+          dryRun,
           keepRecords: retention.keep_records,
           ...(options.maxAge !== undefined && { maxAge: options.maxAge }),
-          onProgress: (so) => progress.update(so.unused + so.expired + so.softQuota, formatSize(so.bytes)),
+          onProgress: ({ unused, expired, softQuota, bytes }) =>
+            progress.update(unused + expired + softQuota, formatSize(bytes)),
         }).finally(() => progress.end());
-        await (options.json ? printJson(shell, report) : tell(shell, report, options.dryRun ?? false));
+        await (options.json ? printJson(context, report) : printReport(context, report, dryRun));
       });
     });
 }
 
-async function tell(shell: CommandContext, report: SweepReport, dryRun: boolean): Promise<void> {
-  const did = dryRun ? 'would go' : 'removed';
-  await printLine(shell.stdout, `${report.unused} unused slots ${did}`);
-  await printLine(shell.stdout, `${report.expired} expired files ${did}`);
-  await printLine(shell.stdout, `${report.softQuota} files above the soft quota ${did}`);
-  await printLine(shell.stdout, `${formatSize(report.bytes)} ${dryRun ? 'would be free' : 'free again'}`);
-}
-
-function readPeriod(text: string): number {
-  const period = parsePeriod(text);
-  if (period === undefined) throw new InvalidArgumentError('Give a period such as 90s, 12h or 30d.');
-  return period;
+async function printReport({ stdout }: CommandContext, report: SweepReport, dryRun: boolean): Promise<void> {
+  const verb = dryRun ? 'would be removed' : 'removed';
+  await printLine(stdout, `${report.unused} unused slots ${verb}`);
+  await printLine(stdout, `${report.expired} expired files ${verb}`);
+  await printLine(stdout, `${report.softQuota} files above the soft quota ${verb}`);
+  await printLine(stdout, `${formatSize(report.bytes)} ${dryRun ? 'would be freed' : 'freed'}`);
 }

@@ -2,26 +2,27 @@ import type { Command } from 'commander';
 import { eraseOwner } from '../../uploads/remove.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { formatExamples } from '../lib/help.ts';
-import { printJson, printLine, showProgress } from '../lib/output.ts';
+import { parseJidOption } from '../lib/options.ts';
+import { printJson, printLine } from '../lib/output.ts';
+import { showProgress } from '../lib/progress.ts';
 import { withRuntime } from '../lib/with-runtime.ts';
-import { parseJidOption } from './uploads.ts';
 
-export function addForget(program: Command, shell: CommandContext): void {
+export function addForget(program: Command, context: CommandContext): void {
   program
     .command('forget')
-    .summary('remove all that a JID ever uploaded')
-    .description("Removes all of an owner's files and slots, its counters, and its name from every record.")
-    .argument('<jid>', 'the owner', parseJidOption)
+    .summary('remove all data of a user')
+    .description('Removes all files and slots of a user, the quota counters, and the JID from all records.')
+    .argument('<jid>', 'the user', parseJidOption)
     .option('--json', 'print the number of removed uploads as JSON')
     .addHelpText('after', formatExamples('porter forget romeo@example.org'))
     .action(async (owner: string, options: { json?: boolean }, command: Command) => {
-      await withRuntime(shell, command, async (deps) => {
-        const progress = showProgress(shell, { title: 'removed' });
-        const removed = await eraseOwner(deps, owner, (so, left) =>
-          progress.update(so, `${left} left`),
+      await withRuntime(context, command, async (services) => {
+        const progress = showProgress(context, { title: 'removed' });
+        const removed = await eraseOwner(services, owner, (done, left) =>
+          progress.update(done, `${left} left`),
         ).finally(() => progress.end());
-        if (options.json) return printJson(shell, { owner, removed });
-        return printLine(shell.stdout, `${owner} is forgotten: ${removed} uploads removed.`);
+        if (options.json) return printJson(context, { owner, removed });
+        return printLine(context.stdout, `All data of ${owner} is removed: ${removed} uploads.`);
       });
     });
 }

@@ -5,60 +5,61 @@ import { readTotals } from '../../uploads/list.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError } from '../lib/command-error.ts';
 import { formatExamples } from '../lib/help.ts';
-import { printJson, printLine, sanitizeForTerminal, showProgress } from '../lib/output.ts';
+import { printJson, printLine, sanitizeForTerminal } from '../lib/output.ts';
+import { showProgress } from '../lib/progress.ts';
 import { withRuntime } from '../lib/with-runtime.ts';
 
-/** Faults that `--json` lists one by one; beyond them only their number is told. */
-const LISTED = 10_000;
+/** `--json` lists at most this many faults; the report has the full count. */
+const MAX_LISTED_FAULTS = 10_000;
 
-export function addFsck(program: Command, shell: CommandContext): void {
+export function addFsck(program: Command, context: CommandContext): void {
   program
     .command('fsck')
-    .summary('hold the ledger against the blobs')
+    .summary('check the database against the stored files')
     .description(
-      'Finds files that are missing, left over or of the wrong size, leftovers of broken uploads, and wrong counters. ' +
-        'Exit code 1 where faults remain. Safe beside a server.',
+      'Checks the database against the stored files. Finds missing files, files of the wrong size, orphaned files, ' +
+        'leftovers of interrupted uploads, and wrong quota counters. Exit code 1 if faults remain. Can run beside a server.',
     )
-    .option('--repair', 'mend what is found')
+    .option('--repair', 'repair the faults')
     .option('--json', 'print faults and totals as JSON')
     .addHelpText('after', formatExamples('porter fsck', 'porter fsck --repair'))
     .action(async (options: { repair?: boolean; json?: boolean }, command: Command) => {
-      await withRuntime(shell, command, async (deps) => {
+      await withRuntime(context, command, async (services) => {
         const repair = options.repair ?? false;
         const faults: FsckFault[] = [];
-        const { uploads } = await readTotals(deps);
-        const progress = showProgress(shell, { title: 'checked', total: uploads });
-        const report = await fsck(deps, {
+        const { uploads } = await readTotals(services);
+        const progress = showProgress(context, { title: 'checked', total: uploads });
+        const report = await fsck(services, {
           repair,
           onFault: (fault) => {
-            if (!options.json) shell.stdout.write(`${sentence(fault)}\n`);
-            else if (faults.length < LISTED) faults.push(fault);
+            if (!options.json) context.stdout.write(`${formatFault(fault)}\n`);
+            else if (faults.length < MAX_LISTED_FAULTS) faults.push(fault);
           },
-          onProgress: (so) => progress.update(so.uploads, `${so.blobs} blobs`),
+          onProgress: (checked) => progress.update(checked.uploads, `${checked.blobs} blobs`),
         }).finally(() => progress.end());
-        if (options.json) await printJson(shell, { ...report, repaired: repair, list: faults });
-        else await printLine(shell.stdout, summary(report, repair));
+        if (options.json) await printJson(context, { ...report, repaired: repair, list: faults });
+        else await printLine(context.stdout, formatSummary(report, repair));
         if (report.faults > 0 && !repair) {
-          throw new CommandError(`${report.faults} faults; porter fsck --repair mends them.`);
+          throw new CommandError(`${report.faults} faults found. Run: porter fsck --repair`);
         }
       });
     });
 }
 
-function sentence(fault: FsckFault): string {
+function formatFault(fault: FsckFault): string {
   switch (fault.kind) {
     case 'missing':
-      return `missing: ${fault.id} "${sanitizeForTerminal(fault.name)}" of ${sanitizeForTerminal(fault.owner)} has no bytes`;
+      return `missing: the file of ${fault.id} ("${sanitizeForTerminal(fault.name)}" of ${sanitizeForTerminal(fault.owner)}) is not in the storage`;
     case 'wrong_size':
-      return `wrong size: ${fault.id} has ${fault.found} bytes in place of ${fault.expected}`;
+      return `wrong size: the file of ${fault.id} has ${fault.found} bytes, the database says ${fault.expected}`;
     case 'orphan':
-      return `left over: ${sanitizeForTerminal(fault.key)}, ${formatSize(fault.size)}, belongs to nobody`;
+      return `orphan: ${sanitizeForTerminal(fault.key)}, ${formatSize(fault.size)}, belongs to no upload`;
     case 'wrong_count':
-      return `wrong count: the counters of ${sanitizeForTerminal(fault.owner)} are off`;
+      return `wrong count: the quota counters of ${sanitizeForTerminal(fault.owner)} do not match the uploads`;
   }
 }
 
-function summary({ uploads, blobs, faults }: FsckReport, repaired: boolean): string {
-  const found = faults === 0 ? 'all well' : `${faults} faults${repaired ? ', mended' : ''}`;
-  return `${uploads} files in the ledger, ${blobs} blobs: ${found}.`;
+function formatSummary({ uploads, blobs, faults }: FsckReport, repaired: boolean): string {
+  const result = faults === 0 ? 'no faults' : `${faults} faults${repaired ? ', repaired' : ''}`;
+  return `${uploads} uploads in the database, ${blobs} stored files: ${result}.`;
 }

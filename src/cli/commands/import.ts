@@ -1,8 +1,7 @@
-import { realpath, stat } from 'node:fs/promises';
+import { open, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseBareJid } from '../../base/jid.ts';
-import { formatSize, parsePeriod } from '../../base/units.ts';
+import { formatSize } from '../../base/units.ts';
 import type { Config } from '../../config/load.ts';
 import {
   countFiles,
@@ -13,13 +12,15 @@ import {
 import { createOwnerLookup } from '../../uploads/import/owner-lookup.ts';
 import type { ImportProblem, ImportSource } from '../../uploads/import/source.ts';
 import { type ImportSourceName, importSources } from '../../uploads/import/sources.ts';
+import { iterateOwners } from '../../uploads/list.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import { requireBlobOwner } from '../lib/blob-owner.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, usageError } from '../lib/command-error.ts';
 import { formatExamples } from '../lib/help.ts';
-import { candidateJids } from '../lib/import-jids.ts';
-import { printJson, printLine, sanitizeForTerminal, showProgress } from '../lib/output.ts';
+import { parseJidOption, parsePeriodOption } from '../lib/options.ts';
+import { printJson, printLine, sanitizeForTerminal } from '../lib/output.ts';
+import { showProgress } from '../lib/progress.ts';
 import { withRuntime } from '../lib/with-runtime.ts';
 
 interface Options {
@@ -34,39 +35,47 @@ interface Options {
   readonly expireAfter?: number;
 }
 
-/** Problems that are told one by one; beyond them only their number is. */
-const TOLD = 1000;
+/** At most this many problems are listed; the report has the full count. */
+const MAX_LISTED_PROBLEMS = 1000;
 
-export function addImport(program: Command, shell: CommandContext): void {
+export function addImport(program: Command, context: CommandContext): void {
   program
     .command('import')
-    .summary("take over another service's files")
+    .summary('import the files of another upload service')
     .description(
-      "Takes over another service's files so that their old links keep working: as hard links where that is " +
-        'possible, else as copies. The other service keeps its own. Can be run again, and beside a server.',
+      'Imports the files of another upload service and keeps their old links working. Uses hard links where possible, ' +
+        'else copies. The other service keeps its files. Can be repeated, and can run beside a server.',
     )
-    .argument('<dir>', "the other service's folder")
+    .argument('<dir>', 'the folder of the other service')
     .addOption(
-      new Option('--from <service>', 'whose files they are')
+      new Option('--from <service>', 'the other service')
         .choices(Object.keys(importSources))
         .makeOptionMandatory(),
     )
-    .option('--dry-run', 'look and count, and change nothing')
+    .option('--dry-run', 'only count the files')
     .option(
       '--base-path <path>',
-      'where old links begin, if not where they usually do (again for more)',
-      addPath,
+      "where old links begin, if not at the service's default (repeatable)",
+      addBasePath,
     )
-    .option('--owner <jid>', 'somebody whom the folder may mean by a hash (again for more)', addJid)
-    .option('--jids <file>', 'the same, one JID a line')
-    .option('--records <file>', "what manage.py dumpdata prints of django's uploads")
+    .option(
+      '--owner <jid>',
+      'a user who may have files there, for services that store hashes of JIDs (repeatable)',
+      addJid,
+    )
+    .option('--jids <file>', 'a file with such users, one JID per line')
+    .option('--records <file>', 'output of manage.py dumpdata, for django-http-upload')
     .addOption(
-      new Option('--door <door>', 'the door that takes the place of the service').choices([
+      new Option('--endpoint <name>', 'the endpoint of Porter that replaces the other service').choices([
         'external',
         'file_share',
       ]),
     )
-    .option('--expire-after <period>', 'how long after their upload files end, such as 90d', readPeriod)
+    .option(
+      '--expire-after <period>',
+      'how long after their upload the files expire, such as 90d',
+      parsePeriodOption,
+    )
     .option('--json', 'print the report as JSON')
     .addHelpText(
       'after',
@@ -76,49 +85,67 @@ export function addImport(program: Command, shell: CommandContext): void {
       ),
     )
     .action((folder: string, options: Options, command: Command) =>
-      withRuntime(shell, command, (deps, config) => runImport(shell, { folder, options, deps, config })),
+      withRuntime(context, command, (services, config) =>
+        runImport(context, { folder, options, services, config }),
+      ),
     );
 }
 
-interface Order {
+interface ImportRun {
   readonly folder: string;
   readonly options: Options;
-  readonly deps: UploadServices;
+  readonly services: UploadServices;
   readonly config: Config;
 }
 
-async function runImport(shell: CommandContext, order: Order): Promise<void> {
-  const { options, deps } = order;
+async function runImport(
+  context: CommandContext,
+  { folder, options, services, config }: ImportRun,
+): Promise<void> {
   const source: ImportSource = importSources[options.from];
   if (options.records !== undefined && !source.takesRecords) {
-    throw usageError(`--records says nothing about files of ${options.from}.`);
+    throw usageError(`--records cannot be used with --from ${options.from}. Leave it out.`);
   }
-  if (!options.dryRun) await requireBlobOwner(order.config);
+  if (!options.dryRun) await requireBlobOwner(config);
   const basePaths = options.basePath ?? source.basePaths;
-  const owners = await createOwnerLookup(candidateJids(shell, deps, options));
   const problems: ImportProblem[] = [];
-  const read = {
+  const sourceOptions = {
     source,
-    folder: await folderOf(resolve(shell.cwd, order.folder)),
-    owners,
-    records: options.records && resolve(shell.cwd, options.records),
+    folder: await resolveFolder(resolve(context.cwd, folder)),
+    owners: await createOwnerLookup(candidateJids(context, services, options)),
+    records: options.records && resolve(context.cwd, options.records),
   };
-  const progress = showProgress(shell, { title: 'imported', total: await countFiles(read) });
-  const report = await importUploads(deps, {
-    ...read,
+  const progress = showProgress(context, { title: 'imported', total: await countFiles(sourceOptions) });
+  const report = await importUploads(services, {
+    ...sourceOptions,
     basePaths,
-    namespace: options.endpoint ?? doorOf(order.config, source, basePaths),
+    namespace: options.endpoint ?? findEndpoint(config, source, basePaths),
     fallbackOwner: `import:${options.from}`,
     expireAfterMs: options.expireAfter ?? null,
     dryRun: options.dryRun ?? false,
-    onProblem: (problem) => void (problems.length < TOLD && problems.push(problem)),
-    onProgress: (so) => progress.update(so.files, formatSize(so.bytes)),
+    onProblem: (problem) => void (problems.length < MAX_LISTED_PROBLEMS && problems.push(problem)),
+    onProgress: ({ files, bytes }) => progress.update(files, formatSize(bytes)),
   }).finally(() => progress.end());
-  await tell(shell, options, basePaths, report, problems);
+  await printReport(context, options, basePaths, report, problems);
 }
 
-/** A door of the config at the same path goes before what usually takes the service's place. */
-function doorOf(
+/** JIDs that a hash in the other service may stand for: from options, the config, and the owners in the ledger. */
+async function* candidateJids(
+  context: CommandContext,
+  services: UploadServices,
+  { owner = [], jids }: Options,
+): AsyncGenerator<string> {
+  yield* owner;
+  if (jids !== undefined) {
+    const file = await open(resolve(context.cwd, jids));
+    for await (const line of file.readLines()) yield line.trim();
+  }
+  yield* services.rules().jidsBySha1?.values() ?? [];
+  for await (const usage of iterateOwners(services)) yield usage.owner;
+}
+
+/** An endpoint configured at one of the base paths takes precedence over the source's usual one. */
+function findEndpoint(
   config: Config,
   source: ImportSource,
   basePaths: readonly string[],
@@ -128,16 +155,16 @@ function doorOf(
   return source.endpoint;
 }
 
-async function folderOf(path: string): Promise<string> {
+async function resolveFolder(path: string): Promise<string> {
   const folder = await realpath(path).catch(() => undefined);
   if (folder === undefined || !(await stat(folder)).isDirectory()) {
-    throw usageError(`There is no folder ${path}.`);
+    throw usageError(`No such folder: ${path}. Give the folder where the other service keeps its files.`);
   }
   return folder;
 }
 
-async function tell(
-  shell: CommandContext,
+async function printReport(
+  context: CommandContext,
   options: Options,
   basePaths: readonly string[],
   report: ImportReport,
@@ -145,49 +172,42 @@ async function tell(
 ): Promise<void> {
   const dryRun = options.dryRun ?? false;
   if (options.json) {
-    await printJson(shell, { ...report, dryRun, basePaths, list: problems });
+    await printJson(context, { ...report, dryRun, basePaths, list: problems });
   } else {
-    for (const { file, problem } of problems)
-      await printLine(shell.stderr, `${sanitizeForTerminal(file)}: ${problem}`);
-    for (const line of linesOf(report, dryRun, basePaths)) await printLine(shell.stdout, line);
+    for (const { file, problem } of problems) {
+      await printLine(context.stderr, `${sanitizeForTerminal(file)}: ${problem}`);
+    }
+    for (const line of formatReport(report, dryRun, basePaths)) await printLine(context.stdout, line);
   }
   if (report.problems > 0) {
     throw new CommandError(
-      `${report.problems} files could not be taken over; the rest is ${dryRun ? 'fine' : 'here'}.`,
+      `${report.problems} files cannot be imported; all others ${dryRun ? 'can be' : 'are'} imported.`,
     );
   }
 }
 
-function linesOf(report: ImportReport, dryRun: boolean, basePaths: readonly string[]): string[] {
+function formatReport(report: ImportReport, dryRun: boolean, basePaths: readonly string[]): string[] {
   const { imported, importedBytes, linked, already, removed, expired } = report;
-  const how = dryRun ? '' : `, ${linked} of them without a copy`;
+  const details = dryRun ? '' : `, ${linked} of them as hard links`;
   return [
-    `${imported} files ${dryRun ? 'would be imported' : 'imported'} (${formatSize(importedBytes)}${how})`,
-    already > 0 && `${already} were here already`,
-    removed > 0 && `${removed} left out: they were deleted here before`,
-    expired > 0 && `${expired} left out: older than retention.max_age allows; raise it to keep them`,
+    `${imported} files ${dryRun ? 'would be imported' : 'imported'} (${formatSize(importedBytes)}${details})`,
+    already > 0 && `${already} were imported before`,
+    removed > 0 && `${removed} skipped: they were deleted from Porter before`,
+    expired > 0 && `${expired} skipped: older than retention.max_age; raise it to keep them`,
     imported + already > 0 && `Old links below ${basePaths.join(', ')} ${dryRun ? 'would work' : 'work'}.`,
   ].filter((line) => line !== false);
 }
 
-/** `https://host/upload/`, `/upload/` and `upload` are the same. */
-function addPath(text: string, paths: readonly string[] = []): string[] {
+/** Accepts `https://host/upload/`, `/upload/` and `upload` for the same base path. */
+function addBasePath(text: string, paths: readonly string[] = []): string[] {
   const path = URL.canParse(text) ? new URL(text).pathname : text;
   try {
     return [...paths, decodeURIComponent(`/${path}/`.replace(/\/+/g, '/'))];
   } catch {
-    throw new InvalidArgumentError('That is no path of a URL.');
+    throw new InvalidArgumentError('Give the path of a URL, such as /upload/.');
   }
 }
 
 function addJid(text: string, jids: readonly string[] = []): string[] {
-  const jid = parseBareJid(text);
-  if (jid === undefined) throw new InvalidArgumentError('That is no JID.');
-  return [...jids, jid];
-}
-
-function readPeriod(text: string): number {
-  const period = parsePeriod(text);
-  if (period === undefined) throw new InvalidArgumentError('Give a period such as 12h or 30d.');
-  return period;
+  return [...jids, parseJidOption(text)];
 }

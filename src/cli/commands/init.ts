@@ -18,61 +18,66 @@ interface InitOptions {
   readonly force?: boolean;
 }
 
-export function addInit(program: Command, shell: CommandContext): void {
+export function addInit(program: Command, context: CommandContext): void {
   program
     .command('init')
-    .summary('write a config, and show what the XMPP server needs to know')
+    .summary('write a config file, and print the lines for the XMPP server')
     .description(
-      'Writes a commented porter.yml with fresh secrets (mode 600) and prints the matching lines for the config of ' +
-        'the XMPP server.',
+      'Writes a commented porter.yml with a new secret (mode 600), and prints the matching lines for the config of the ' +
+        'XMPP server.',
     )
     .addOption(
-      new Option('--for <server>', 'the XMPP server; component = any other that speaks XEP-0114')
+      new Option('--for <server>', 'your XMPP server; component = any other server with XEP-0114')
         .choices(xmppServerKinds)
         .default('component'),
     )
     .option(
       '--domain <domain>',
-      'the domain of your users, as in user@DOMAIN (default: localhost, for a trial)',
+      'the domain of your users, as in user@DOMAIN (default: localhost, for a trial on this machine)',
     )
-    .option('--force', 'replace an existing file; the old one is kept with .bak behind its name')
+    .option('--force', 'replace an existing file; the old one is kept as FILE.bak')
     .addHelpText('after', formatExamples('porter init --for prosody --domain example.org'))
     .action(async (options: InitOptions, command: Command) => {
-      const plan = createInitPlan(options.for, readDomain(options.domain ?? 'localhost'));
-      const file = configFileToWrite(shell, command);
+      const plan = createInitPlan(options.for, parseDomain(options.domain ?? 'localhost'));
+      const file = configFileToWrite(context, command);
       const replaced = await writeConfig(
-        resolve(shell.cwd, file),
+        resolve(context.cwd, file),
         file,
         formatPorterConfig(plan),
         options.force === true,
       );
-      await tell(shell, plan, file, replaced);
+      await printResult(context, plan, file, replaced);
     });
 }
 
-function readDomain(text: string): string {
+function parseDomain(text: string): string {
   const jid = parseJid(text);
-  // Only what needs no quoting in YAML, Lua, a pattern or a URL.
-  const fits =
+  // Only characters that need no quoting in YAML, Lua, a regular expression or a URL.
+  const isSafe =
     jid &&
     jid.local === '' &&
     jid.resource === '' &&
     /^[\p{L}\p{N}](?:[\p{L}\p{N}.-]*[\p{L}\p{N}])?$/u.test(jid.domain);
-  if (!fits) throw usageError(`--domain takes a domain such as example.org, not ${JSON.stringify(text)}`);
+  if (!isSafe) throw usageError(`--domain takes a domain such as example.org, not ${JSON.stringify(text)}.`);
   return jid.domain;
 }
 
-/** True where an older file was put aside. */
+/** Returns true if an existing file was renamed to `.bak`. */
 async function writeConfig(path: string, name: string, text: string, force: boolean): Promise<boolean> {
-  const replaces = existsSync(path);
-  if (replaces && !force) throw usageError(`${name} is there already; --force replaces it`);
-  if (replaces) await rename(path, `${path}.bak`);
+  const exists = existsSync(path);
+  if (exists && !force) throw usageError(`${name} exists already. Use --force to replace it.`);
+  if (exists) await rename(path, `${path}.bak`);
   await writeFile(path, text, { mode: 0o600, flag: 'wx' });
-  return replaces;
+  return exists;
 }
 
-async function tell(shell: CommandContext, plan: InitPlan, file: string, replaced: boolean): Promise<void> {
-  const put = replaced ? ` The old one is ${file}.bak.` : '';
-  await printLine(shell.stdout, `Wrote ${file}, with a fresh secret. Only you can read it.${put}\n`);
-  await printLine(shell.stdout, formatServerInstructions(plan));
+async function printResult(
+  context: CommandContext,
+  plan: InitPlan,
+  file: string,
+  replaced: boolean,
+): Promise<void> {
+  const backup = replaced ? ` The old file is now ${file}.bak.` : '';
+  await printLine(context.stdout, `Wrote ${file} with a new secret. Only your user can read it.${backup}\n`);
+  await printLine(context.stdout, formatServerInstructions(plan));
 }

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { formatSize, parsePeriod } from '../../base/units.ts';
+import { type Command, Option } from 'commander';
+import { formatSize } from '../../base/units.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
 import { openStores, type Stores } from '../../server/stores.ts';
 import {
@@ -19,7 +19,10 @@ import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, usageError } from '../lib/command-error.ts';
 import { loadCommandConfig } from '../lib/config-file.ts';
 import { formatExamples } from '../lib/help.ts';
-import { type Progress, printJson, printLine, showProgress } from '../lib/output.ts';
+import { parsePeriodOption } from '../lib/options.ts';
+import { printJson, printLine } from '../lib/output.ts';
+import { type Progress, showProgress } from '../lib/progress.ts';
+import { withStopSignal } from '../lib/signals.ts';
 import { requireExistingLedger } from '../lib/with-runtime.ts';
 
 interface Options {
@@ -31,160 +34,160 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** Problems that are told one by one; beyond them only their number is. */
-const TOLD = 1000;
+/** At most this many problems are listed; the report has the full count. */
+const MAX_LISTED_PROBLEMS = 1000;
 
-export function addMove(program: Command, shell: CommandContext): void {
+export function addMove(program: Command, context: CommandContext): void {
   program
     .command('move')
-    .summary('carry ledger and files to another place')
+    .summary('move database and files to another storage')
     .description(
-      'Carries ledger and files from the storage of this config to that of another, while the server goes on. Can be ' +
-        'run again at any time, and after a kill. With --finish the old place is closed, the rest is carried, all is ' +
-        'checked and the new place opens: then start the server with the other config.',
+      'Copies database and files from the storage of this config to the storage of another config, while the server ' +
+        'runs. Can be repeated at any time, also after an interruption. With --finish it closes the old storage, copies ' +
+        'the rest, verifies everything and opens the new storage. Then start the server with the other config.',
     )
-    .requiredOption('--to <file>', 'the config of the new place; only its storage counts')
-    .option('--finish', 'close the old place, carry the rest, open the new one')
-    .option('--cancel', 'open the old place again after a --finish that was cut off')
-    .option('--verify', 'compare every byte of every file, too')
+    .requiredOption('--to <file>', 'the config with the new storage; its other options are not used')
+    .option('--finish', 'close the old storage, copy the rest, open the new storage')
+    .option('--cancel', 'open the old storage again after an interrupted --finish')
+    .option('--verify', 'also compare the bytes of all files')
     .addOption(
-      new Option('--wait <period>', 'how long --finish lets uploads under way end')
-        .argParser(readPeriod)
+      new Option('--wait <period>', 'how long --finish waits for running uploads')
+        .argParser(parsePeriodOption)
         .default(30_000, '30s'),
     )
     .option('--json', 'print the report as JSON')
     .addHelpText('after', formatExamples('porter move --to new.yml', 'porter move --to new.yml --finish'))
     .action(async (options: Options, command: Command) => {
-      if (options.finish && options.cancel) throw usageError('Give --finish or --cancel, not both.');
-      const from = await loadCommandConfig(shell, command);
-      const to = await loadConfig(resolve(shell.cwd, options.to), shell.env, options.to);
+      if (options.finish && options.cancel) throw usageError('Give either --finish or --cancel.');
+      const from = await loadCommandConfig(context, command);
+      const to = await loadConfig(resolve(context.cwd, options.to), context.env, options.to);
       requireExistingLedger(from);
-      refuseSamePlace(from, to);
-      await withBoth(from, to, (places) => run(shell, options, places));
+      requireDifferentLedgers(from, to);
+      await withBothStorages(from, to, (storages) => run(context, options, storages));
     });
 }
 
-function refuseSamePlace({ storage: from }: Config, { storage: to }: Config): void {
+function requireDifferentLedgers({ storage: from }: Config, { storage: to }: Config): void {
   if (JSON.stringify(from.ledger) !== JSON.stringify(to.ledger)) return;
   throw usageError(
-    'Both configs name the same ledger. A move needs another place for it, be it a file beside it.',
+    'Both configs name the same database. Set storage.ledger of the new config to another file or database.',
   );
 }
 
-type Places = Pick<MigrationContext, 'source' | 'target' | 'sharedBlobs'>;
+type Storages = Pick<MigrationContext, 'source' | 'target' | 'sharedBlobs'>;
 
-async function withBoth(from: Config, to: Config, work: (places: Places) => Promise<void>): Promise<void> {
-  const stores: Stores[] = [];
+async function withBothStorages(
+  from: Config,
+  to: Config,
+  work: (storages: Storages) => Promise<void>,
+): Promise<void> {
+  const opened: Stores[] = [];
+  const open = async (config: Config) => {
+    const stores = await openStores(config);
+    opened.push(stores);
+    await requireBlobOwner(config);
+    return stores;
+  };
   try {
-    const open = async (config: Config) => {
-      const opened = await openStores(config);
-      stores.push(opened);
-      await requireBlobOwner(config);
-      return opened;
-    };
     const sharedBlobs = JSON.stringify(from.storage.blobs) === JSON.stringify(to.storage.blobs);
     await work({ source: await open(from), target: await open(to), sharedBlobs });
   } finally {
-    for (const opened of stores) await opened.close();
+    for (const stores of opened) await stores.close();
   }
 }
 
-async function run(shell: CommandContext, options: Options, places: Places): Promise<void> {
+async function run(context: CommandContext, options: Options, storages: Storages): Promise<void> {
   if (options.cancel) {
-    await cancelMigration(places);
-    await printLine(shell.stdout, 'The old place is open.');
+    await cancelMigration(storages);
+    await printLine(context.stdout, 'The old storage is open again.');
     return;
   }
   const report: MigrationReport = { rows: 0, files: 0, bytes: 0, problems: 0 };
-  const problems: MigrationProblem[] = [];
-  const screen = progressOf(shell, problems);
-  const stopped = stopSignal();
-  const deps: MigrationContext = { ...places, observer: screen.tell, signal: stopped.signal };
+  const display = new MigrationDisplay(context);
   const compareBytes = options.verify ?? false;
-  const drainTimeoutMs = options.wait;
-  const order = options.finish
-    ? finishMigration(deps, report, { compareBytes, drainTimeoutMs })
-    : copyStorage(deps, report, { compareBytes });
-  const moved = await order.finally(() => {
-    screen.end();
-    stopped.end();
-  });
-  await tell(shell, options, { report, problems, moved });
+  // The signal takes effect between two batches. An interrupted --finish then opens the old storage again.
+  const interrupted = new CommandError('Interrupted. Run the command again to continue.');
+  const moved = await withStopSignal(interrupted, (signal) => {
+    const migration: MigrationContext = { ...storages, observer: display, signal };
+    return options.finish
+      ? finishMigration(migration, report, { compareBytes, drainTimeoutMs: options.wait })
+      : copyStorage(migration, report, { compareBytes });
+  }).finally(() => display.end());
+  await printReport(context, options, { report, problems: display.problems, moved });
 }
 
-/** A signal ends the work between two batches, so that an old place that was closed is opened again. */
-function stopSignal() {
-  const stopping = new AbortController();
-  const stop = () => stopping.abort(new CommandError('Stopped; run it again to go on.'));
-  process.once('SIGINT', stop).once('SIGTERM', stop);
-  return {
-    signal: stopping.signal,
-    end: () => void process.off('SIGINT', stop).off('SIGTERM', stop),
-  };
-}
+const PASS_TITLES = {
+  carry: 'copied',
+  close: 'copied, closed',
+  check: 'verified',
+  compare: 'compared',
+} as const;
 
-const TITLES = { carry: 'carried', close: 'carried, closed', check: 'checked', compare: 'compared' } as const;
+/** Shows a progress bar per pass and collects problems. */
+class MigrationDisplay implements MigrationObserver {
+  readonly problems: MigrationProblem[] = [];
+  readonly #context: CommandContext;
+  #progress: Progress | undefined;
 
-/** A bar for each walk. */
-function progressOf(
-  shell: CommandContext,
-  problems: MigrationProblem[],
-): { readonly tell: MigrationObserver; end(): void } {
-  let progress: Progress | undefined;
-  return {
-    tell: {
-      onPass(what, uploads) {
-        progress?.end();
-        progress = showProgress(shell, { title: TITLES[what], total: uploads });
-      },
-      onProgress: (uploads, bytes) => progress?.update(uploads, `${formatSize(bytes)} copied`),
-      onProblem: (problem) => void (problems.length < TOLD && problems.push(problem)),
-    },
-    end: () => progress?.end(),
-  };
+  constructor(context: CommandContext) {
+    this.#context = context;
+  }
+
+  onPass(pass: keyof typeof PASS_TITLES, uploads: number): void {
+    this.end();
+    this.#progress = showProgress(this.#context, { title: PASS_TITLES[pass], total: uploads });
+  }
+
+  onProgress(uploads: number, bytes: number): void {
+    this.#progress?.update(uploads, `${formatSize(bytes)} copied`);
+  }
+
+  onProblem(problem: MigrationProblem): void {
+    if (this.problems.length < MAX_LISTED_PROBLEMS) this.problems.push(problem);
+  }
+
+  end(): void {
+    this.#progress?.end();
+  }
 }
 
 interface Outcome {
   readonly report: MigrationReport;
   readonly problems: readonly MigrationProblem[];
+  /** False if an earlier run has finished the move. */
   readonly moved: boolean;
 }
 
-const WORDS = {
-  missing: 'has no bytes in the old place',
-  wrong_size: 'is not as long as the ledger says',
+const PROBLEM_TEXTS = {
+  missing: 'the file is missing in the old storage',
+  wrong_size: 'the size of the file differs from the database',
 } as const;
 
-async function tell(
-  shell: CommandContext,
+async function printReport(
+  context: CommandContext,
   options: Options,
   { report, problems, moved }: Outcome,
 ): Promise<void> {
   const finished = options.finish === true || !moved;
-  if (options.json) return await printJson(shell, { ...report, finished, list: problems });
-  for (const { id, kind } of problems) await printLine(shell.stderr, `${id} ${WORDS[kind]}`);
-  for (const line of linesOf(options, report, moved)) await printLine(shell.stdout, line);
+  if (options.json) return await printJson(context, { ...report, finished, list: problems });
+  for (const { id, kind } of problems) await printLine(context.stderr, `${id}: ${PROBLEM_TEXTS[kind]}`);
+  for (const line of formatReport(options, report, moved)) await printLine(context.stdout, line);
 }
 
-function linesOf(
+function formatReport(
   options: Options,
   { rows, files, bytes, problems }: MigrationReport,
   moved: boolean,
 ): string[] {
-  if (!moved) return [`This move is finished: start Porter with ${options.to}.`];
-  const lines = [`${files} files (${formatSize(bytes)}) and ${rows} rows carried`];
-  if (problems > 0) lines.push(`${problems} files were broken before; porter fsck tells more`);
-  if (!options.finish)
-    return [...lines, 'The old place is in use as before; --finish carries what comes since, and switches.'];
+  if (!moved) return [`This move is finished already. Start Porter with ${options.to}.`];
+  const lines = [`${files} files (${formatSize(bytes)}) and ${rows} rows copied`];
+  if (problems > 0) lines.push(`${problems} files were damaged before the move; porter fsck lists them`);
+  if (!options.finish) {
+    return [...lines, 'The old storage stays in use. Run with --finish to copy later changes and to switch.'];
+  }
   return [
     ...lines,
-    'Both places have the same; the old one takes nothing any more.',
+    'Both storages have the same content. The old one is closed.',
     `Start Porter with ${options.to} now.`,
   ];
-}
-
-function readPeriod(text: string): number {
-  const period = parsePeriod(text);
-  if (period === undefined) throw new InvalidArgumentError('Give a period such as 30s or 5m.');
-  return period;
 }

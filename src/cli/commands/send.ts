@@ -4,47 +4,45 @@ import { basename, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
 import { formatSize } from '../../base/units.ts';
-import { type ApiAccess, resolveApiAccess } from '../lib/api-access.ts';
+import { type ApiAccess, type ApiAccessOptions, resolveApiAccess } from '../lib/api-access.ts';
 import type { CommandContext } from '../lib/command-context.ts';
-import { CommandError, usageError } from '../lib/command-error.ts';
+import { CommandError, EXIT_CODE, usageError } from '../lib/command-error.ts';
 import { formatExamples } from '../lib/help.ts';
-import { printJson, printLine, sanitizeForTerminal, showProgress } from '../lib/output.ts';
+import { printJson, printLine, sanitizeForTerminal } from '../lib/output.ts';
+import { showProgress } from '../lib/progress.ts';
 
-export interface SendCommandOptions {
+interface Options extends ApiAccessOptions {
   readonly message?: string;
   readonly file?: readonly string[];
   readonly type?: string;
   readonly subject?: string;
   readonly nick?: string;
   readonly wait?: string;
-  readonly url?: string;
-  readonly tokenFile?: string;
-  readonly account?: string;
   readonly json?: boolean;
 }
 
-export function addSend(program: Command, shell: CommandContext): void {
+export function addSend(program: Command, context: CommandContext): void {
   program
     .command('send')
-    .summary('send a message, with files')
+    .summary('send a message with files')
     .description(
-      'Sends a message through a running Porter: the text of -m, or what comes on standard input, and a link to each ' +
-        'file. Who sends: --account with PORTER_PASSWORD or a password asked for, else the token of --token-file, ' +
-        'PORTER_TOKEN or the first one of the config.',
+      'Sends a message through a running Porter: the text of -m or of standard input, and a link to each file. ' +
+        'Authenticates with --account and its password (PORTER_PASSWORD or a prompt), else with the token of ' +
+        '--token-file, of PORTER_TOKEN, or the first token of the config.',
     )
     .argument('<to>', 'JID of a user, or of a room with --type groupchat')
     .option('-m, --message <text>', 'the text; - reads it from standard input')
-    .option('-f, --file <file...>', 'files to send along')
+    .option('-f, --file <file...>', 'files to send')
     .addOption(
       new Option('--type <type>', 'type of the message').choices(['chat', 'normal', 'headline', 'groupchat']),
     )
-    .option('--subject <text>', 'its subject')
-    .option('--nick <name>', 'the name to have in a room')
-    .option('--wait <time>', 'how long to wait for a bounce, such as 0 or 2s')
-    .option('--url <url>', 'where Porter is (default: PORTER_URL, or what the config says)')
-    .option('--token-file <file>', 'a file with the token to send with')
-    .option('--account <jid>', 'the account to send with')
-    .option('--json', 'print what became of it as JSON')
+    .option('--subject <text>', 'subject of the message')
+    .option('--nick <name>', 'nickname in the room')
+    .option('--wait <time>', 'how long to wait for an error reply, such as 0 or 2s')
+    .option('--url <url>', 'address of Porter (default: PORTER_URL, or the address in the config)')
+    .option('--token-file <file>', 'file with the token')
+    .option('--account <jid>', 'XMPP account to send with')
+    .option('--json', 'print the result as JSON')
     .addHelpText(
       'after',
       formatExamples(
@@ -52,43 +50,41 @@ export function addSend(program: Command, shell: CommandContext): void {
         'df -h | porter send team@conference.example.org --type groupchat -f report.pdf chart.png',
       ),
     )
-    .action(async (to: string, options: SendCommandOptions, command: Command) => {
-      const body = await textOf(shell, options);
-      const form = await formOf(shell, to, body, options);
-      const access = await resolveApiAccess(shell, command, options);
-      await tell(shell, await post(shell, access, form), options.json ?? false);
+    .action(async (to: string, options: Options, command: Command) => {
+      const body = await readBody(context, options);
+      const form = await createForm(context, to, body, options);
+      const access = await resolveApiAccess(context, command, options);
+      await printResult(context, await post(context, access, form), options.json ?? false);
     });
 }
 
-/** Undefined where there are only files. */
-async function textOf(
-  shell: CommandContext,
-  { message, file }: SendCommandOptions,
-): Promise<string | undefined> {
-  const fromInput = message === '-' || (message === undefined && file === undefined);
-  const body = fromInput ? (await readInput(shell)).replace(/\n+$/, '') : message;
-  if (body === '' && file === undefined) throw usageError('There is nothing to send: the text is empty.');
+/** Returns undefined if only files are sent. */
+async function readBody(context: CommandContext, { message, file }: Options): Promise<string | undefined> {
+  const fromStdin = message === '-' || (message === undefined && file === undefined);
+  const body = fromStdin ? (await readStdin(context)).replace(/\n+$/, '') : message;
+  if (body === '' && file === undefined) {
+    throw usageError('Nothing to send: the text is empty. Give a text with -m, or files with -f.');
+  }
   return body;
 }
 
-async function readInput({ stdin: input }: CommandContext): Promise<string> {
-  if (input === undefined)
-    throw usageError('There is nothing to send: give a text with -m, or files with -f.');
-  return await text(input);
+async function readStdin({ stdin }: CommandContext): Promise<string> {
+  if (stdin === undefined) throw usageError('Nothing to send. Give a text with -m, or files with -f.');
+  return await text(stdin);
 }
 
-interface Form {
+interface MessageForm {
   readonly data: FormData;
   /** Bytes of all files. */
   readonly size: number;
 }
 
-async function formOf(
+async function createForm(
   { cwd }: CommandContext,
   to: string,
   body: string | undefined,
-  { file = [], type, subject, nick, wait }: SendCommandOptions,
-): Promise<Form> {
+  { file = [], type, subject, nick, wait }: Options,
+): Promise<MessageForm> {
   const data = new FormData();
   for (const [name, value] of Object.entries({ to, body, type, subject, nick, wait })) {
     if (value !== undefined) data.append(name, value);
@@ -96,7 +92,7 @@ async function formOf(
   let size = 0;
   for (const name of file) {
     const path = resolve(cwd, name);
-    if (!(await stat(path)).isFile()) throw usageError(`${name} is no file.`);
+    if (!(await stat(path)).isFile()) throw usageError(`${name} is not a regular file.`);
     const blob = await openAsBlob(path);
     size += blob.size;
     data.append('file', blob, basename(path));
@@ -104,19 +100,19 @@ async function formOf(
   return { data, size };
 }
 
-/** Posts a form as it is read from the disk. */
+/** Streams the form from disk to Porter. */
 async function post(
-  shell: CommandContext,
+  context: CommandContext,
   { url, authorization }: ApiAccess,
-  { data, size }: Form,
+  { data, size }: MessageForm,
 ): Promise<Response> {
   const request = new Request(url, {
     method: 'POST',
     body: data,
     headers: { Authorization: authorization, Accept: 'application/json' },
   });
-  const options = { title: 'Sending', total: size, show: formatSize };
-  const progress = size > 0 ? showProgress(shell, options) : undefined;
+  const options = { title: 'Sending', total: size, format: formatSize };
+  const progress = size > 0 ? showProgress(context, options) : undefined;
   let sent = 0;
   const counter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
@@ -135,19 +131,24 @@ async function post(
       redirect: 'manual',
     });
   } catch (error) {
-    throw new CommandError(`Porter cannot be reached at ${url.origin}: ${reasonOf(error)}.`, 1, error);
+    throw new CommandError(
+      `Porter cannot be reached at ${url.origin}: ${networkErrorReason(error)}. Is it running? Check --url.`,
+      EXIT_CODE.failed,
+      error,
+    );
   } finally {
     progress?.end();
   }
 }
 
-function reasonOf(error: unknown): string {
+function networkErrorReason(error: unknown): string {
   const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
-  if (cause?.code === 'ECONNREFUSED') return 'nobody answers there';
+  if (cause?.code === 'ECONNREFUSED') return 'connection refused';
   return cause?.message ?? (error instanceof Error ? error.message : String(error));
 }
 
-interface Told {
+/** The JSON answer of the message API, or a problem document (RFC 9457). */
+interface ApiAnswer {
   readonly detail?: string;
   readonly messages?: readonly {
     readonly to: string;
@@ -157,31 +158,28 @@ interface Told {
   }[];
 }
 
-async function tell(shell: CommandContext, response: Response, asJson: boolean): Promise<void> {
-  const answer = await response.text();
-  const told = parse(answer);
-  if (asJson) await printJson(shell, told);
+async function printResult(context: CommandContext, response: Response, json: boolean): Promise<void> {
+  const answer = parseAnswer(await response.text());
+  if (json) await printJson(context, answer);
   else {
-    for (const { to, state, link } of told.messages ?? []) {
-      await printLine(
-        shell.stdout,
-        sanitizeForTerminal(`${to}: ${state}${link === undefined ? '' : ` ${link}`}`),
-      );
+    for (const { to, state, link } of answer.messages ?? []) {
+      const line = `${to}: ${state}${link === undefined ? '' : ` ${link}`}`;
+      await printLine(context.stdout, sanitizeForTerminal(line));
     }
   }
   if (response.ok) return;
-  const why =
-    told.messages?.find(({ error }) => error)?.error?.text ??
-    told.detail ??
-    `Porter answered ${response.status}.`;
-  throw new CommandError(sanitizeForTerminal(why));
+  const reason =
+    answer.messages?.find(({ error }) => error)?.error?.text ??
+    answer.detail ??
+    `Porter answered with status ${response.status}.`;
+  throw new CommandError(sanitizeForTerminal(reason));
 }
 
-/** A proxy in between may answer in its own words. */
-function parse(answer: string): Told {
+/** Returns an empty answer if the body is not JSON, for example an error page of a proxy. */
+function parseAnswer(body: string): ApiAnswer {
   try {
-    const value: unknown = JSON.parse(answer);
-    return typeof value === 'object' && value !== null ? (value as Told) : {};
+    const value: unknown = JSON.parse(body);
+    return typeof value === 'object' && value !== null ? (value as ApiAnswer) : {};
   } catch {
     return {};
   }

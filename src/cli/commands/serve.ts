@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { connectToSupervisor } from '../../cluster/workers/worker-client.ts';
+import { connectToSupervisor, type WorkerClient } from '../../cluster/workers/worker-client.ts';
 import { ConfigError } from '../../config/config-error.ts';
 import type { Config } from '../../config/load.ts';
 import { findRestartOptions } from '../../config/restart-options.ts';
@@ -9,86 +9,135 @@ import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, formatErrorMessage } from '../lib/command-error.ts';
 import { loadCommandConfig } from '../lib/config-file.ts';
 import { formatExamples } from '../lib/help.ts';
-import { serveAsWorker } from '../lib/serve-worker.ts';
-import { listenForReload, stopGracefully, waitForStopSignal } from '../lib/signals.ts';
-import { formatWelcome } from '../lib/welcome.ts';
+import { DEFAULT_HTTP_PORT } from '../lib/init-plan.ts';
+import { ReloadSignal, stopGracefully, waitForStopSignal } from '../lib/signals.ts';
 
+/** Time for running requests to end after a stop signal. */
 const GRACE_MS = 30_000;
-/** Beyond their grace, for workers to close what they have open. */
+/** The supervisor waits longer, so that workers can close their stores after the grace period. */
 const WORKER_LIMIT_MS = GRACE_MS + 5_000;
 
-export function addServe(program: Command, shell: CommandContext): void {
+export function addServe(program: Command, context: CommandContext): void {
   program
     .command('serve')
     .summary('run the server')
-    .description('Runs the server until SIGTERM or SIGINT. SIGHUP reads config and certificates again.')
+    .description('Runs the server until SIGTERM or SIGINT. SIGHUP reloads the config and the certificates.')
     .addHelpText('after', formatExamples('porter serve -c /etc/porter/porter.yml'))
     .action(async (_options: object, command: Command) => {
-      const desk = connectToSupervisor();
-      if (desk) await serveAsWorker(desk, GRACE_MS);
-      else await serve(shell, command);
+      const supervisor = connectToSupervisor();
+      if (supervisor) await serveAsWorker(supervisor);
+      else await serve(context, command);
     });
 }
 
-async function serve(shell: CommandContext, command: Command): Promise<void> {
-  const hangups = listenForReload();
+async function serve(context: CommandContext, command: Command): Promise<void> {
+  // Before anything else: a SIGHUP during the start must not end the process.
+  const reloadSignal = new ReloadSignal();
   try {
-    const read = () => loadCommandConfig(shell, command);
-    const config = await read();
-    const stopped = waitForStopSignal();
-    const server = config.workers > 1 ? await startWorkers(config) : await startAlone(shell, config);
+    const loadConfig = () => loadCommandConfig(context, command);
+    const config = await loadConfig();
+    const stopSignal = waitForStopSignal();
+    const server = config.workers > 1 ? await startWorkers(config) : await startSingle(context, config);
     const { log } = server;
     for (const warning of config.warnings) log.warn(warning);
-    hangups.answer(() => reloadConfig(server, config, read));
-    const why = await Promise.race([stopped, server.gaveUp]);
-    hangups.ignore();
-    if (typeof why === 'number') return await giveUp(server, why);
-    log.info({ signal: why }, 'stopping');
+    reloadSignal.onReload(() => reloadConfig(server, config, loadConfig));
+    const end = await Promise.race([stopSignal, server.gaveUp]);
+    reloadSignal.ignore();
+    if (typeof end === 'number') {
+      await server.stop();
+      throw new CommandError('The workers keep crashing; giving up. The log has the reason.', end);
+    }
+    log.info({ signal: end }, 'stopping');
     await stopGracefully(server.stop, server.kill);
     log.info('stopped');
   } finally {
-    hangups.close();
+    reloadSignal.close();
   }
 }
 
-/** What serves, in this process or in workers. */
+/** A running server, in this process or in workers. */
 interface Server extends Pick<PorterServer, 'log' | 'reload'> {
   readonly stop: () => Promise<void>;
   readonly kill?: () => void;
+  /** Resolves with an exit code if the workers cannot be kept running. */
   readonly gaveUp: Promise<number>;
 }
 
-async function startAlone(shell: CommandContext, config: Config): Promise<Server> {
-  // Only this command needs all of the server.
+async function startSingle(context: CommandContext, config: Config): Promise<Server> {
+  // Imported here, because no other command needs the server.
   const { startServer } = await import('../../server/start.ts');
-  const app = await startServer(config);
-  if (config.file === null) shell.stdout.write(formatWelcome(app, config));
-  return { ...app, stop: () => app.stop(GRACE_MS), gaveUp: new Promise(() => {}) };
+  const server = await startServer(config);
+  if (config.file === null) context.stdout.write(formatWelcome(server, config));
+  return { ...server, stop: () => server.stop(GRACE_MS), gaveUp: new Promise(() => {}) };
 }
 
 async function startWorkers(config: Config): Promise<Server> {
   const { startSupervisedServer } = await import('../../server/start-workers.ts');
-  const fleet: SupervisedServer | number = await startSupervisedServer(config);
-  if (typeof fleet === 'number') throw new CommandError('A worker could not start, so none is left.', fleet);
-  return { ...fleet, stop: () => fleet.stop(WORKER_LIMIT_MS) };
+  const started: SupervisedServer | number = await startSupervisedServer(config);
+  if (typeof started === 'number') {
+    throw new CommandError('A worker could not start. The log has the reason.', started);
+  }
+  return { ...started, stop: () => started.stop(WORKER_LIMIT_MS) };
 }
 
-async function giveUp(server: Server, exitCode: number): Promise<never> {
-  await server.stop();
-  throw new CommandError('No worker can be kept running.', exitCode);
+/**
+ * Serves as one of several workers. The supervisor sends the config and the orders. A terminal or systemd may send
+ * signals to workers too: SIGHUP is ignored, and only the first SIGTERM or SIGINT counts.
+ */
+async function serveAsWorker(supervisor: WorkerClient): Promise<void> {
+  new ReloadSignal().ignore();
+  const stopSignal = waitForStopSignal();
+  try {
+    // The supervisor runs the same program, so the config has the expected shape.
+    const config = (await supervisor.fetchConfig()) as Config;
+    const { startServer } = await import('../../server/start.ts');
+    const server = await startServer(config, supervisor);
+    supervisor.handle('reload', (next) => server.reload(next as Config));
+    await supervisor.reportReady();
+    await stopSignal;
+    process.on('SIGTERM', ignoreSignal).on('SIGINT', ignoreSignal);
+    await server.stop(GRACE_MS);
+  } finally {
+    supervisor.disconnect();
+  }
 }
 
-async function reloadConfig(server: Server, before: Config, read: () => Promise<Config>): Promise<void> {
+function ignoreSignal(): void {}
+
+async function reloadConfig(
+  server: Server,
+  before: Config,
+  loadConfig: () => Promise<Config>,
+): Promise<void> {
   const { log } = server;
   try {
-    const config = await read();
+    const config = await loadConfig();
     await server.reload(config);
-    for (const key of findRestartOptions(before, config))
-      log.warn({ key }, 'changed in the config: takes a restart');
+    for (const key of findRestartOptions(before, config)) {
+      log.warn({ key }, 'this change of the config takes effect after a restart');
+    }
     for (const warning of config.warnings) log.warn(warning);
-    log.info('config read again');
+    log.info('config reloaded');
   } catch (error) {
-    const why = error instanceof ConfigError ? error.format() : formatErrorMessage(error);
-    log.error({ why }, 'the new config is no good; the old one stays');
+    const reason = error instanceof ConfigError ? error.format() : formatErrorMessage(error);
+    log.error({ reason }, 'cannot load the new config; the old one stays in use');
   }
+}
+
+/** Instructions for a first trial without a config file. The commands work as printed. */
+function formatWelcome({ addresses }: PorterServer, { storage }: Config): string {
+  const address = addresses.find((candidate) => 'port' in candidate);
+  const url = `http://127.0.0.1:${address && 'port' in address ? address.port : DEFAULT_HTTP_PORT}`;
+  const location = storage.blobs.kind === 'folder' ? storage.blobs.path : storage.blobs.bucket;
+  return `
+Porter runs at ${url} and stores files in ${location}. All users of this machine may upload,
+up to 100 MiB per file and 1 GiB in total. Request a slot, upload, download:
+
+  SLOT=$(curl -s '${url}/slot/?jid=me@localhost&name=hello.txt&size=13&content_type=text/plain')
+  curl -H 'Content-Type: text/plain' -X PUT --data-binary 'Hello, world!' "$(echo "$SLOT" | head -n 1)"
+  curl "$(echo "$SLOT" | tail -n 1)"
+
+Next, with your XMPP server: npm run -s porter -- init --for prosody --domain example.org
+
+`;
 }

@@ -1,5 +1,4 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseBareJid } from '../../base/jid.ts';
+import { type Command, Option } from 'commander';
 import { formatSize } from '../../base/units.ts';
 import type { Endpoint, Removal, RemovalReason, Upload } from '../../base/upload-records.ts';
 import type { Config } from '../../config/load.ts';
@@ -9,6 +8,7 @@ import { iterateRemovals, iterateUploads } from '../../uploads/list.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { formatExamples } from '../lib/help.ts';
+import { parseJidOption } from '../lib/options.ts';
 import { printRows, type TableColumn } from '../lib/output.ts';
 import { withRuntime } from '../lib/with-runtime.ts';
 
@@ -21,7 +21,7 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** One line of the list. Times are ISO 8601, null = never or not yet; sizes are bytes. */
+/** One upload. Times are ISO 8601, null = never or not yet. Sizes are in bytes. */
 interface Row {
   readonly id: string;
   readonly state: State;
@@ -34,7 +34,7 @@ interface Row {
   readonly created: string;
   readonly stored: string | null;
   readonly expires: string | null;
-  /** Set where it is gone already. */
+  /** Null if the upload still exists. */
   readonly removed: string | null;
   readonly reason: RemovalReason | null;
   readonly link: string | null;
@@ -50,16 +50,16 @@ const COLUMNS: readonly TableColumn<Row>[] = [
   { title: 'NAME', text: (row) => row.name },
 ];
 
-export function addUploads(program: Command, shell: CommandContext): void {
+export function addUploads(program: Command, context: CommandContext): void {
   program
     .command('uploads')
     .summary('list uploads')
-    .description('Lists slots and files: all that are here, or those in one state or of one owner.')
-    .option('--jid <jid>', 'only those of this owner', parseJidOption)
+    .description('Lists slots and files, optionally only those in one state or of one user.')
+    .option('--jid <jid>', 'only uploads of this user', parseJidOption)
     .addOption(
       new Option(
         '--state <state>',
-        'pending: waits for its file; expired: past its time, removed or not',
+        'pending: slot without a file yet; expired: past its end, removed or not',
       ).choices(STATES),
     )
     .option('--json', 'print a list of objects')
@@ -68,58 +68,62 @@ export function addUploads(program: Command, shell: CommandContext): void {
       formatExamples('porter uploads --jid romeo@example.org --state uploaded', 'porter uploads --json'),
     )
     .action(async (options: Options, command: Command) => {
-      await withRuntime(shell, command, async (deps, config) => {
-        await printRows(shell, rows(deps, config, options), COLUMNS, {
+      await withRuntime(context, command, async (services, config) => {
+        await printRows(context, readRows(services, config, options), COLUMNS, {
           json: options.json,
-          none: 'There are no such uploads.',
+          emptyText: 'No uploads found.',
         });
       });
     });
 }
 
-async function* rows(deps: UploadServices, config: Config, { jid, state }: Options): AsyncGenerator<Row> {
-  const owner = jid === undefined ? {} : { owner: jid };
-  for await (const upload of iterateUploads(deps, owner)) {
-    const row = uploadRow(deps, config, upload);
+async function* readRows(
+  services: UploadServices,
+  config: Config,
+  { jid, state }: Options,
+): AsyncGenerator<Row> {
+  const filter = jid === undefined ? {} : { owner: jid };
+  for await (const upload of iterateUploads(services, filter)) {
+    const row = toUploadRow(services, config, upload);
     if (state === undefined || row.state === state) yield row;
   }
   if (state !== 'expired') return;
-  for await (const removal of iterateRemovals(deps, owner)) {
-    if (removal.reason === 'expired' || removal.reason === 'unused') yield removalRow(removal);
+  for await (const removal of iterateRemovals(services, filter)) {
+    if (removal.reason === 'expired' || removal.reason === 'unused') yield toRemovalRow(removal);
   }
 }
 
-function uploadRow(deps: UploadServices, config: Config, upload: Upload): Row {
+function toUploadRow(services: UploadServices, config: Config, upload: Upload): Row {
   const { id, owner, name, size, type, endpoint } = upload;
-  const end = upload.state === 'stored' ? expiryTime(deps.rules().retention, upload) : upload.deadline;
+  const end = upload.state === 'stored' ? expiryTime(services.rules().retention, upload) : upload.deadline;
   const base = config.download_url ?? config.public_url;
   return {
     id,
-    state: stateOf(deps, upload),
+    state: getState(services, upload),
     owner,
     name,
     size,
     type,
     purpose: upload.purpose || null,
     endpoint: endpoint,
-    created: iso(upload.createdAt),
-    stored: upload.storedAt === null ? null : iso(upload.storedAt),
-    expires: end === null ? null : iso(end),
+    created: formatTime(upload.createdAt),
+    stored: upload.storedAt === null ? null : formatTime(upload.storedAt),
+    expires: end === null ? null : formatTime(end),
     removed: null,
     reason: null,
-    // Only the hash of another server's link is kept.
-    link: base === null || upload.locator !== id ? null : fileUrl(deps, base, upload),
+    // Links that an XMPP server has signed cannot be rebuilt: only their hash is stored.
+    link: base === null || upload.locator !== id ? null : fileUrl(services, base, upload),
   };
 }
 
-function stateOf(deps: UploadServices, upload: Upload): State {
-  const now = deps.clock();
+function getState(services: UploadServices, upload: Upload): State {
+  const now = services.clock();
   if (upload.state === 'stored')
-    return isDownloadable(deps.rules().retention, upload, now) ? 'uploaded' : 'expired';
+    return isDownloadable(services.rules().retention, upload, now) ? 'uploaded' : 'expired';
   return upload.state === 'receiving' || now < upload.deadline ? 'pending' : 'expired';
 }
 
-function removalRow(removal: Removal): Row {
+function toRemovalRow(removal: Removal): Row {
   const { id, owner, name, size, endpoint, reason } = removal;
   return {
     id,
@@ -130,21 +134,15 @@ function removalRow(removal: Removal): Row {
     type: null,
     purpose: null,
     endpoint: endpoint,
-    created: iso(removal.createdAt),
+    created: formatTime(removal.createdAt),
     stored: null,
     expires: null,
-    removed: iso(removal.removedAt),
+    removed: formatTime(removal.removedAt),
     reason,
     link: null,
   };
 }
 
-function iso(ms: number): string {
+function formatTime(ms: number): string {
   return new Date(ms).toISOString();
-}
-
-export function parseJidOption(text: string): string {
-  const jid = parseBareJid(text);
-  if (jid === undefined) throw new InvalidArgumentError('Give a JID such as romeo@example.org.');
-  return jid;
 }

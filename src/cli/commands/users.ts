@@ -8,9 +8,9 @@ import { printRows, type TableColumn } from '../lib/output.ts';
 import { withRuntime } from '../lib/with-runtime.ts';
 
 interface Row extends OwnerUsage {
-  /** Bytes that the owner's rule allows in all; null = no limit. */
+  /** max_total_size of the access rule in bytes; null = no limit. */
   readonly quota: number | null;
-  /** No rule lets the owner upload any more. */
+  /** True if the access rules no longer allow uploads. */
   readonly denied: boolean;
 }
 
@@ -18,7 +18,7 @@ const COLUMNS: readonly TableColumn<Row>[] = [
   { title: 'OWNER', text: (row) => row.owner },
   { title: 'FILES', text: (row) => String(row.uploads), right: true },
   { title: 'SIZE', text: (row) => formatSize(row.bytes), right: true },
-  { title: 'QUOTA', text: quotaText, right: true },
+  { title: 'QUOTA', text: formatQuota, right: true },
   { title: 'PENDING', text: (row) => String(row.pendingUploads), right: true },
   {
     title: 'LAST',
@@ -26,23 +26,26 @@ const COLUMNS: readonly TableColumn<Row>[] = [
   },
 ];
 
-export function addUsers(program: Command, shell: CommandContext): void {
+export function addUsers(program: Command, context: CommandContext): void {
   program
     .command('users')
-    .summary('list who uses how much')
-    .description('Lists everybody who has slots or files, with what they use and what their rule allows.')
+    .summary('list users with their usage')
+    .description('Lists all users with slots or files: their usage and the limit of their access rule.')
     .option('--json', 'print a list of objects')
     .addHelpText('after', formatExamples('porter users'))
     .action(async (options: { json?: boolean }, command: Command) => {
-      await withRuntime(shell, command, async (deps) => {
-        await printRows(shell, rows(deps), COLUMNS, { json: options.json, none: 'Nobody has uploaded yet.' });
+      await withRuntime(context, command, async (services) => {
+        await printRows(context, readRows(services), COLUMNS, {
+          json: options.json,
+          emptyText: 'There are no uploads yet.',
+        });
       });
     });
 }
 
-async function* rows(deps: UploadServices): AsyncGenerator<Row> {
-  for await (const usage of iterateOwners(deps)) {
-    const decision = deps.rules().access.decide(usage.owner);
+async function* readRows(services: UploadServices): AsyncGenerator<Row> {
+  for await (const usage of iterateOwners(services)) {
+    const decision = services.rules().access.decide(usage.owner);
     yield {
       ...usage,
       quota: decision.allowed ? decision.rule.max_total_size : null,
@@ -51,7 +54,7 @@ async function* rows(deps: UploadServices): AsyncGenerator<Row> {
   }
 }
 
-function quotaText({ quota, denied }: Row): string {
+function formatQuota({ quota, denied }: Row): string {
   if (denied) return 'denied';
   return quota === null ? '-' : formatSize(quota);
 }

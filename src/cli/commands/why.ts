@@ -10,110 +10,115 @@ import { formatExamples } from '../lib/help.ts';
 import { printJson, printLine, sanitizeForTerminal } from '../lib/output.ts';
 import { withRuntime } from '../lib/with-runtime.ts';
 
-export function addWhy(program: Command, shell: CommandContext): void {
+export function addWhy(program: Command, context: CommandContext): void {
   program
     .command('why')
-    .summary('which rule decides, what became of a file')
+    .summary('explain which rule applies, or what happened to a file')
     .description(
-      'For a JID: which access rule decides, and what it uses. For a link or an id: what became of it.',
+      'For a JID: prints the access rule that applies, and the usage. For a link or an id: prints what happened to the file.',
     )
     .argument('<target>', 'a link, an id, or a JID')
-    .option('--json', 'print the story as JSON')
+    .option('--json', 'print the explanation as JSON')
     .addHelpText(
       'after',
       formatExamples('porter why romeo@example.org', 'porter why https://upload.example.org/files/…'),
     )
     .action(async (target: string, options: { json?: boolean }, command: Command) => {
-      await withRuntime(shell, command, async (deps, config) => {
-        const story = await explain(deps, target);
-        if (options.json) await printJson(shell, story);
-        else if (story.about !== 'nothing') {
-          await printLine(
-            shell.stdout,
-            tell(story, deps.clock(), config.lines).map(sanitizeForTerminal).join('\n'),
-          );
+      await withRuntime(context, command, async (services, config) => {
+        const explanation = await explain(services, target);
+        if (options.json) await printJson(context, explanation);
+        else if (explanation.about !== 'nothing') {
+          const lines = formatExplanation(explanation, services.clock(), config.lines);
+          await printLine(context.stdout, lines.map(sanitizeForTerminal).join('\n'));
         }
-        if (story.about === 'nothing') {
+        if (explanation.about === 'nothing') {
           throw new CommandError(
-            `Nothing is known of ${sanitizeForTerminal(target)}: no JID, and no link or id on record.`,
+            `Nothing found for ${sanitizeForTerminal(target)}: it is not a JID, and there is no record of such a link or id. ` +
+              'porter uploads lists all ids.',
           );
         }
       });
     });
 }
 
-type Known = Exclude<Explanation, { about: 'nothing' }>;
-
-function tell(story: Known, now: number, lines: Readonly<Record<string, number>>): string[] {
-  switch (story.about) {
+function formatExplanation(
+  explanation: Exclude<Explanation, { about: 'nothing' }>,
+  now: number,
+  configLines: Readonly<Record<string, number>>,
+): string[] {
+  switch (explanation.about) {
     case 'owner':
-      return tellOwner(story, lines);
+      return formatOwner(explanation, configLines);
     case 'upload':
-      return tellUpload(story.upload, story.endsAt, now);
+      return formatUpload(explanation.upload, explanation.endsAt, now);
     case 'removal':
-      return tellRemoval(story.removal);
+      return formatRemoval(explanation.removal);
   }
 }
 
-function tellOwner(
+function formatOwner(
   { owner, decision, usage }: Extract<Explanation, { about: 'owner' }>,
-  lines: Readonly<Record<string, number>>,
+  configLines: Readonly<Record<string, number>>,
 ): string[] {
-  const { index } = decision;
-  const line = index === null ? undefined : lines[`access[${index}]`];
-  const rule = index === null ? '' : `access rule ${index + 1}${line === undefined ? '' : ` (line ${line})`}`;
-  const uses = `It has ${usage.uploads} files, ${formatSize(usage.bytes)}, and ${usage.pendingUploads} pending slots.`;
-  if (decision.index === null) return [`${owner} may not upload: no access rule matches.`, uses];
-  if (!decision.allowed) return [`${owner} may not upload: ${rule} denies it.`, uses];
-  return [`${owner} may upload: ${rule} decides.`, ...limitLines(decision.rule), uses];
+  const used = `Usage: ${usage.uploads} files, ${formatSize(usage.bytes)}, and ${usage.pendingUploads} pending slots.`;
+  if (decision.index === null) return [`${owner} may not upload: no access rule matches.`, used];
+  const line = configLines[`access[${decision.index}]`];
+  const rule = `access rule ${decision.index + 1}${line === undefined ? '' : ` (line ${line})`}`;
+  if (!decision.allowed) return [`${owner} may not upload: ${rule} denies it.`, used];
+  return [`${owner} may upload: ${rule} applies.`, ...formatLimits(decision.rule), used];
 }
 
-function limitLines(rule: AccessRule): string[] {
+function formatLimits(rule: AccessRule): string[] {
   const lines = [
-    rule.max_file_size !== null && `  at most ${formatSize(rule.max_file_size)} a file`,
-    rule.max_total_size !== null && `  at most ${formatSize(rule.max_total_size)} in all`,
+    rule.max_file_size !== null && `  at most ${formatSize(rule.max_file_size)} per file`,
+    rule.max_total_size !== null && `  at most ${formatSize(rule.max_total_size)} in total`,
     rule.bytes_per &&
       `  at most ${formatSize(rule.bytes_per.bytes)} in ${formatPeriod(rule.bytes_per.period)}`,
     rule.uploads_per &&
       `  at most ${rule.uploads_per.uploads} files in ${formatPeriod(rule.uploads_per.period)}`,
     rule.allowed_types && `  only ${rule.allowed_types.join(', ')}`,
-    rule.when_full === 'evict' && '  the oldest files make room',
+    rule.when_full === 'evict' && '  the oldest files are removed to make space',
   ].filter((line) => typeof line === 'string');
   return lines.length > 0 ? lines : ['  without limits'];
 }
 
-function tellUpload(upload: Upload, endsAt: number | null, now: number): string[] {
-  const what = `"${upload.name}" of ${upload.owner}, ${formatSize(upload.size)}, ${upload.type}`;
-  const asked = `The slot was granted ${formatDateTime(upload.createdAt)}.`;
-  if (upload.state === 'receiving') return [what, asked, 'It is being uploaded now.'];
+function formatUpload(upload: Upload, endsAt: number | null, now: number): string[] {
+  const title = `"${upload.name}" of ${upload.owner}, ${formatSize(upload.size)}, ${upload.type}`;
+  const granted = `The slot was granted ${formatDateTime(upload.createdAt)}.`;
+  if (upload.state === 'receiving') return [title, granted, 'The file is being uploaded now.'];
   if (upload.state === 'issued') {
-    const left = upload.deadline - now;
-    const wait =
-      left > 0 ? `It waits for its upload for another ${formatPeriod(left)}.` : 'Its time passed unused.';
-    return [what, asked, wait];
+    const leftMs = upload.deadline - now;
+    return [
+      title,
+      granted,
+      leftMs > 0
+        ? `The slot is valid for another ${formatPeriod(leftMs)}.`
+        : 'The slot expired without an upload.',
+    ];
   }
-  const end =
-    endsAt === null
-      ? 'It is kept for ever.'
-      : endsAt > now
-        ? `It expires ${formatDateTime(endsAt)}.`
-        : `It expired ${formatDateTime(endsAt)}; the next sweep removes it.`;
-  return [what, `It was stored ${formatDateTime(upload.storedAt ?? upload.createdAt)}.`, end];
+  const stored = `It was stored ${formatDateTime(upload.storedAt ?? upload.createdAt)}.`;
+  if (endsAt === null) return [title, stored, 'It never expires.'];
+  const end = formatDateTime(endsAt);
+  return [
+    title,
+    stored,
+    endsAt > now ? `It expires ${end}.` : `It expired ${end}; the next sweep removes it.`,
+  ];
 }
 
 const REASONS: Record<Removal['reason'], string> = {
-  unused: 'Its slot was never used, and its quota was given back',
+  unused: 'Its slot expired without an upload, and the quota was returned',
   expired: 'It expired',
-  soft_quota: 'Its owner had more than the soft quota',
-  evicted: 'It made room for a newer file of its owner',
+  soft_quota: 'Its owner exceeded the soft quota',
+  evicted: 'It was removed to make space for a newer file of its owner',
   deleted: 'It was deleted',
-  forgotten: 'Its owner was forgotten',
-  missing: 'Its bytes were lost',
+  forgotten: 'All data of its owner was removed',
+  missing: 'Its bytes were missing from the storage',
 };
 
-function tellRemoval(removal: Removal): string[] {
-  const name =
+function formatRemoval(removal: Removal): string[] {
+  const title =
     removal.name === '' ? 'A file' : `"${removal.name}" of ${removal.owner}, ${formatSize(removal.size)}`;
   const detail = removal.detail === '' ? '' : ` (${removal.detail})`;
-  return [name, `${REASONS[removal.reason]}${detail}: removed ${formatDateTime(removal.removedAt)}.`];
+  return [title, `${REASONS[removal.reason]}${detail}: removed ${formatDateTime(removal.removedAt)}.`];
 }

@@ -2,13 +2,14 @@ import { stat } from 'node:fs/promises';
 import type { Config } from '../../config/load.ts';
 import { CommandError } from './command-error.ts';
 
-/** What another user, such as root, brings into a folder of blobs, the server could neither read nor remove. */
+/** Throws unless this process runs as the owner of the blob folder: the server could not read or remove its files. */
 export async function requireBlobOwner({ storage }: Pick<Config, 'storage'>): Promise<void> {
   if (storage.blobs.kind !== 'folder') return;
-  const us = process.getuid?.();
+  const processUid = process.getuid?.();
   const { uid } = await stat(storage.blobs.path);
-  if (us === undefined || us === uid) return;
+  if (processUid === undefined || processUid === uid) return;
   throw new CommandError(
-    `The blobs belong to user ${uid}, and this is user ${us}: run it as the user that Porter runs as (sudo -u '#${uid}' …).`,
+    `${storage.blobs.path} belongs to user ${uid}, but this command runs as user ${processUid}. ` +
+      `Run it as the user that Porter runs as: sudo -u '#${uid}' porter …`,
   );
 }

@@ -1,21 +1,20 @@
 import type { Readable, Writable } from 'node:stream';
 
-/** A stream for people or pipes: `process.stdout`, or a test's own. */
+/** `process.stdout`, `process.stderr`, or a capturing stream in tests. */
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
-/** Standard input, or a test's own. */
+/** `process.stdin`, or a prepared stream in tests. */
 export type InputStream = Readable & { readonly isTTY?: boolean };
 
-/** What a command may touch of the process it runs in. */
+/** The parts of the process that a command may use. */
 export interface CommandContext {
   /** Results. */
   readonly stdout: OutputStream;
-  /** Progress, warnings and failures. */
+  /** Progress, warnings and errors. */
   readonly stderr: OutputStream;
-  /** What is typed or piped in; undefined where nobody can. */
+  /** Undefined if the command has no input. */
   readonly stdin?: InputStream | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** The current folder. */
   readonly cwd: string;
 }
 
@@ -23,7 +22,7 @@ export function createProcessContext(): CommandContext {
   return {
     stdout: process.stdout,
     stderr: process.stderr,
-    // Opened only by who reads it.
+    // A getter, because the first access opens the stream and keeps the process alive.
     get stdin() {
       return process.stdin;
     },

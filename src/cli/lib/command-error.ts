@@ -6,13 +6,13 @@ import type { CommandContext } from './command-context.ts';
 /** Exit codes that scripts rely on. */
 export const EXIT_CODE = { done: 0, failed: 1, usage: 2 } as const;
 
-/** Ends a command with a sentence for the person who typed it, and an exit code. */
+/** Ends a command with a message for the admin and an exit code. */
 export class CommandError extends Error {
   readonly exitCode: number;
 
   constructor(message: string, exitCode: number = EXIT_CODE.failed, cause?: unknown) {
     super(message, { cause });
-    this.name = 'CommandFailure';
+    this.name = 'CommandError';
     this.exitCode = exitCode;
   }
 }
@@ -22,19 +22,19 @@ export function usageError(message: string): CommandError {
   return new CommandError(message, EXIT_CODE.usage);
 }
 
-/** Says on `err` why a command ended, and returns its exit code. With `PORTER_DEBUG=1` the stack comes too. */
-export function reportCommandError(shell: CommandContext, error: unknown): number {
-  if (error instanceof CommanderError) return commanderExit(error);
-  const say = (text: string) => shell.stderr.write(`${text}\n`);
-  if (shell.env.PORTER_DEBUG === '1') say(stackOf(error));
+/** Writes why a command failed to stderr and returns its exit code. With `PORTER_DEBUG=1` it adds the stack. */
+export function reportCommandError({ stderr, env }: CommandContext, error: unknown): number {
+  // Commander has printed its own message already. Requested help ends with exit code 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODE.done : EXIT_CODE.usage;
+  const print = (text: string) => stderr.write(`${text}\n`);
+  if (env.PORTER_DEBUG === '1') {
+    print(error instanceof Error ? (error.stack ?? error.message) : String(error));
+  }
   if (error instanceof ConfigError) {
-    const count = error.problems.length;
-    say(
-      `${error.format()}\n${count === 1 ? 'One problem' : `${count} problems`} with the config; nothing was done.`,
-    );
+    print(`${error.format()}\n${formatProblemCount(error)} with the config; nothing was done.`);
     return EXIT_CODE.usage;
   }
-  say(`porter: ${formatErrorMessage(error)}`);
+  print(`porter: ${formatErrorMessage(error)}`);
   return error instanceof CommandError ? error.exitCode : EXIT_CODE.failed;
 }
 
@@ -42,35 +42,36 @@ export function formatProblemCount({ problems }: ConfigError): string {
   return problems.length === 1 ? 'One problem' : `${problems.length} problems`;
 }
 
-/** Commander has told its own errors already. Help that was asked for is no failure. */
-function commanderExit(error: CommanderError): number {
-  return error.exitCode === 0 ? EXIT_CODE.done : EXIT_CODE.usage;
-}
+type SystemError = NodeJS.ErrnoException & { readonly address?: string; readonly port?: number };
 
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
-}
-
-const SYSTEM_FAULTS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'the address is in use already; is another Porter running?',
-  EADDRNOTAVAIL: 'this machine does not have that address',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  ENOENT: 'there is no such file or folder',
-  ENOSPC: 'there is no space left on the disk',
-  ECONNREFUSED: 'nobody answers there',
-  ENOTFOUND: 'there is no such host',
+/** What went wrong and what to do, by the `code` of errors from Node. */
+const SYSTEM_ERRORS: Readonly<Record<string, (error: SystemError) => string>> = {
+  EADDRINUSE: () => 'the address is already in use. Is another Porter running?',
+  EADDRNOTAVAIL: () => 'this machine does not have that address. Check `listen` in the config.',
+  EACCES: permissionDenied,
+  EPERM: permissionDenied,
+  ENOENT: () => 'no such file or folder. Check the path.',
+  ENOSPC: () => 'the disk is full. Free some space and try again.',
+  ECONNREFUSED: () => 'connection refused. Is the server running at this address?',
+  ENOTFOUND: () => 'unknown host name. Check the name and DNS.',
 };
 
-type SystemFault = NodeJS.ErrnoException & { readonly address?: string; readonly port?: number };
+function permissionDenied({ port }: SystemError): string {
+  const user = process.getuid === undefined ? '' : ` (running as uid ${process.getuid()})`;
+  const remedy =
+    port === undefined
+      ? 'Run the command as the user that Porter runs as.'
+      : 'Ports below 1024 need root or CAP_NET_BIND_SERVICE.';
+  return `permission denied${user}. ${remedy}`;
+}
 
-/** One line for a person, from whatever was thrown; `more` says where there is more of what nobody has foreseen. */
-export function formatErrorMessage(error: unknown, more = ' (PORTER_DEBUG=1 shows more)'): string {
+/** Formats any thrown value as one line for the admin. `debugHint` is added to unexpected errors only. */
+export function formatErrorMessage(error: unknown, debugHint = ' (PORTER_DEBUG=1 shows more)'): string {
   if (error instanceof CommandError || error instanceof Refusal) return error.message;
   if (!(error instanceof Error)) return String(error);
-  const { code, syscall, path, address = path, port } = error as SystemFault;
-  const known = code === undefined ? undefined : SYSTEM_FAULTS[code];
-  if (known === undefined) return `${error.message}${more}`;
-  const place = address === undefined ? '' : ` ${address}${port === undefined ? '' : `:${port}`}`;
-  return `${syscall === undefined ? '' : `${syscall}${place}: `}${known}`;
+  const { code, syscall, path, address = path, port } = error as SystemError;
+  const explain = code === undefined ? undefined : SYSTEM_ERRORS[code];
+  if (explain === undefined) return `${error.message}${debugHint}`;
+  const subject = address === undefined ? '' : ` ${address}${port === undefined ? '' : `:${port}`}`;
+  return `${syscall === undefined ? '' : `${syscall}${subject}: `}${explain(error)}`;
 }

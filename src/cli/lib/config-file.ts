@@ -6,23 +6,26 @@ import type { CommandContext } from './command-context.ts';
 
 const DEFAULT_NAME = 'porter.yml';
 
-/** The file that `-c`, `PORTER_CONFIG` or the current folder name, in this order; undefined where there is none. */
-export function findConfigFile(shell: CommandContext, command: Command): string | undefined {
+/**
+ * Returns the config file: `-c`, else `PORTER_CONFIG`, else `porter.yml` in the current folder. Returns undefined if
+ * none is given and there is no `porter.yml`.
+ */
+export function findConfigFile(context: CommandContext, command: Command): string | undefined {
   const { config } = command.optsWithGlobals<{ config?: string }>();
-  const named = config ?? shell.env.PORTER_CONFIG;
+  const named = config ?? context.env.PORTER_CONFIG;
   if (named !== undefined && named !== '') return named;
-  return existsSync(join(shell.cwd, DEFAULT_NAME)) ? DEFAULT_NAME : undefined;
+  return existsSync(join(context.cwd, DEFAULT_NAME)) ? DEFAULT_NAME : undefined;
 }
 
-/** The config a command works with. Throws a `ConfigError`, which becomes exit code 2. */
-export async function loadCommandConfig(shell: CommandContext, command: Command): Promise<Config> {
-  const file = findConfigFile(shell, command);
+/** Loads the config of a command. Throws `ConfigError`, which ends the command with exit code 2. */
+export async function loadCommandConfig(context: CommandContext, command: Command): Promise<Config> {
+  const file = findConfigFile(context, command);
   return file === undefined
-    ? defaultConfig(shell.cwd)
-    : loadConfig(resolve(shell.cwd, file), shell.env, file);
+    ? defaultConfig(context.cwd)
+    : loadConfig(resolve(context.cwd, file), context.env, file);
 }
 
-/** Where `init` writes. */
-export function configFileToWrite(shell: CommandContext, command: Command): string {
-  return findConfigFile(shell, command) ?? DEFAULT_NAME;
+/** The file that `porter init` writes. */
+export function configFileToWrite(context: CommandContext, command: Command): string {
+  return findConfigFile(context, command) ?? DEFAULT_NAME;
 }

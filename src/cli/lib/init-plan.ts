@@ -1,20 +1,19 @@
 import { randomId } from '../../base/ids.ts';
 
-/** XMPP servers that `init` knows the words of. */
+/** XMPP servers for which `init` prints config lines; `component` stands for all others. */
 export const xmppServerKinds = ['prosody', 'ejabberd', 'component'] as const;
 export type XmppServerKind = (typeof xmppServerKinds)[number];
 
-/** What the config of Porter and that of the XMPP server have to agree on. */
+/** The settings on which Porter's config and the XMPP server's config must agree. */
 export interface InitPlan {
   readonly serverKind: XmppServerKind;
-  /** Of the users. */
+  /** Domain of the users. */
   readonly domain: string;
-  /** JID of the component. */
   readonly componentJid: string;
   readonly secret: string;
   readonly componentPort: number;
   readonly publicUrl: string;
-  /** For a trial on one machine: no TLS, no DNS. */
+  /** A trial on one machine, without TLS and DNS. */
   readonly localTrial: boolean;
 }
 

@@ -1,61 +1,61 @@
 import type { InitPlan, XmppServerKind } from './init-plan.ts';
 import { DEFAULT_HTTP_PORT } from './init-plan.ts';
 
-const SECRET_THERE: Record<XmppServerKind, string> = {
+const SECRET_SETTING: Record<XmppServerKind, string> = {
   prosody: 'component_secret in prosody.cfg.lua',
   ejabberd: 'password of this host in ejabberd.yml',
   component: 'secret of this component in the XMPP server',
 };
 
-/** The text of a new `porter.yml`. Held by a test to what `porter check` accepts. */
+/** Returns the text of a new `porter.yml`. A test checks that `porter check` accepts it. */
 export function formatPorterConfig(plan: InitPlan): string {
   const { serverKind, domain, componentJid, secret, componentPort, publicUrl, localTrial } = plan;
-  return `# Porter's config, made by: porter init --for ${serverKind} --domain ${domain}
+  return `# Porter's config, written by: porter init --for ${serverKind} --domain ${domain}
 # All options with their defaults: docs/config.md. After a change: porter check, then reload (SIGHUP) or restart.
 
-# Where Porter takes HTTP.${localTrial ? '' : ' The web server in front of it does TLS and passes requests on to here.'}
+# Address for HTTP.${localTrial ? '' : ' The web server in front does TLS and forwards requests to this address.'}
 listen: 127.0.0.1:${DEFAULT_HTTP_PORT}
 
-# How clients reach Porter. Links are made of it.${localTrial ? ' Only good on this machine: https is meant for real use.' : ''}
+# How clients reach Porter. All links begin with it.${localTrial ? ' This one works on this machine only; use https for real users.' : ''}
 public_url: ${publicUrl}
 
-# Whose X-Forwarded-For and X-Forwarded-Proto headers count: the web server's.
+# Web servers whose X-Forwarded-For and X-Forwarded-Proto headers are used.
 trusted_proxies: [127.0.0.0/8, "::1"]
 
-# Where things are kept; relative paths start at this file's folder.
+# Storage. Relative paths start at the folder of this file.
 storage:
-  blobs: ./data/blobs         # the files
-  ledger: ./data/porter.db    # who owns what
+  blobs: ./data/blobs         # uploaded files
+  ledger: ./data/porter.db    # database: owners, uploads, quotas
 
-# The way to the XMPP server (XEP-0114).
+# Connection to the XMPP server (XEP-0114).
 component:
   jid: ${componentJid}
-  secret: ${secret}    # = ${SECRET_THERE[serverKind]}
+  secret: ${secret}    # = ${SECRET_SETTING[serverKind]}
   server: 127.0.0.1:${componentPort}
 
-# Who may upload how much. The first rule whose pattern is found in the JID decides; no match = no upload.
+# Upload limits by user. The first rule whose pattern matches the JID applies; without a match, uploads are denied.
 access:
   - jid: '@${domain.replaceAll('.', '\\.')}$'
     max_file_size: 100 MiB
-    max_total_size: 1 GiB                               # all of one user's files together
+    max_total_size: 1 GiB                               # all files of one user
     uploads_per: {period: 1h, uploads: 300}
-    when_full: reject                                   # or evict: the oldest files make room
-  # - jid: '^admin@${domain.replaceAll('.', '\\.')}$'   # no limits; must stand before the rule above
+    when_full: reject                                   # or evict: removes the user's oldest files
+  # - jid: '^admin@${domain.replaceAll('.', '\\.')}$'   # no limits; must come before the rule above
 
-# All users together.
+# Limit for all users together.
 # global_quota: 100 GiB
 
 # How long files are kept.
 retention:
   max_age: 30d
   sweep_every: 1h
-  # For clients that ask for a purpose (XEP-0363 1.2.0), and for Movim by the name of the file:
+  # For clients that send a purpose (XEP-0363 1.2.0), and for Movim by the file name:
   # purposes:
   #   profile: {max_age: never, max_file_size: 2 MiB, max_total_size: 20 MiB}
   #   ephemeral: {max_age: 7d}
   # name_prefixes: {story_: ephemeral}
 
-# Numbers for Prometheus.
+# Metrics for Prometheus.
 metrics:
   path: /metrics
   allow_from: [127.0.0.0/8, "::1"]

@@ -1,33 +1,33 @@
 import type { InitPlan, XmppServerKind } from './init-plan.ts';
 import { DEFAULT_HTTP_PORT } from './init-plan.ts';
 
-interface Advice {
-  /** Where the snippet goes. */
+interface ServerGuide {
+  /** Where the admin puts the snippet. */
   readonly where: string;
   readonly snippet: (plan: InitPlan) => string;
-  /** What else has to be done there. */
-  readonly also: (plan: InitPlan) => readonly string[];
+  /** More steps at the XMPP server. */
+  readonly steps: (plan: InitPlan) => readonly string[];
 }
 
-/** Lines for the XMPP server's own config, each with what it does. */
+/** Returns commented lines for the config of the XMPP server. */
 export function formatServerConfig(plan: InitPlan): string {
-  return advice[plan.serverKind].snippet(plan);
+  return guides[plan.serverKind].snippet(plan);
 }
 
-/** What `init` prints: the snippet, where it goes, and the next step. */
+/** Returns the output of `init`: the snippet, where to put it, and the next steps. */
 export function formatServerInstructions(plan: InitPlan): string {
-  const { where, also } = advice[plan.serverKind];
-  const steps = [...also(plan), ...ownSteps(plan)];
+  const { where, steps } = guides[plan.serverKind];
+  const allSteps = [...steps(plan), ...porterSteps(plan)];
   return [
     `${where}:`,
     '',
     formatServerConfig(plan),
     'Then:',
-    ...steps.map((step, place) => `  ${place + 1}. ${step}`),
+    ...allSteps.map((step, index) => `  ${index + 1}. ${step}`),
   ].join('\n');
 }
 
-const advice: Record<XmppServerKind, Advice> = {
+const guides: Record<XmppServerKind, ServerGuide> = {
   prosody: {
     where: 'Put this at the end of /etc/prosody/prosody.cfg.lua',
     snippet: ({
@@ -38,18 +38,18 @@ const advice: Record<XmppServerKind, Advice> = {
 Component "${componentJid}"
     component_secret = "${secret}"
 
--- Users of ${domain} find it by its name. For users of any other VirtualHost, put this into their section:
+-- Clients of ${domain} find it by its name. For any other VirtualHost, add this to its section:
 --     disco_items = { { "${componentJid}", "HTTP File Upload" } }
 `,
-    also: ({ componentJid }) => [
-      `take out any other Component "${componentJid}", and http_file_share or http_upload if they are among modules_enabled`,
+    steps: ({ componentJid }) => [
+      `remove any other Component "${componentJid}", and http_file_share and http_upload from modules_enabled`,
       'prosodyctl check config, then restart Prosody',
     ],
   },
   ejabberd: {
     where: 'Merge this into /etc/ejabberd/ejabberd.yml (one `listen:` and one `modules:` for all)',
     snippet: ({ componentJid, secret, componentPort }) => `listen:
-  # where Porter connects: only from this machine
+  # port for Porter, open to this machine only
   - port: ${componentPort}
     ip: "127.0.0.1"
     module: ejabberd_service
@@ -60,32 +60,32 @@ Component "${componentJid}"
 
 modules:
   mod_disco:
-    # lets clients find it
+    # makes it visible to clients
     extra_domains:
       - "${componentJid}"
 `,
-    also: ({ componentJid }) => [
-      `take out mod_http_upload if it is there: it would be ${componentJid} itself`,
+    steps: ({ componentJid }) => [
+      `remove mod_http_upload if it is enabled: it uses the same name, ${componentJid}`,
       'ejabberdctl restart',
     ],
   },
   component: {
-    where: 'Tell your XMPP server of an external component (XEP-0114)',
+    where: 'Add an external component (XEP-0114) to your XMPP server',
     snippet: ({ domain, componentJid, secret, componentPort }) => `JID or host:  ${componentJid}
 secret:       ${secret}
 port:         ${componentPort} on 127.0.0.1
-service discovery: list ${componentJid} among the items of ${domain}, so that clients find it
+service discovery: list ${componentJid} among the items of ${domain}, so that clients can find it
 `,
-    also: () => ['restart it, or reload its config'],
+    steps: () => ['restart the XMPP server, or reload its config'],
   },
 };
 
-function ownSteps({ componentJid, publicUrl, localTrial }: InitPlan): string[] {
+function porterSteps({ componentJid, publicUrl, localTrial }: InitPlan): string[] {
   const run = 'porter check, then porter serve (in a checkout: npm run -s porter -- check, then npm start)';
-  if (localTrial) return [run, 'log in with your client again, and send a picture'];
+  if (localTrial) return [run, 'log in again with your XMPP client, and send a picture'];
   return [
-    `make ${componentJid} known in DNS, and pass ${publicUrl} on to 127.0.0.1:${DEFAULT_HTTP_PORT} (contrib/ has nginx, Caddy and Apache)`,
+    `add ${componentJid} to DNS, and forward ${publicUrl} to 127.0.0.1:${DEFAULT_HTTP_PORT} (contrib/ has examples for nginx, Caddy and Apache)`,
     run,
-    'log in with your client again, and send a picture',
+    'log in again with your XMPP client, and send a picture',
   ];
 }

@@ -1,31 +1,42 @@
 /**
- * SIGHUP, from the first moment to the last: unheard it would end the process. One that comes during the start is
- * answered after it; several are answered one after the other.
+ * Handles SIGHUP from construction until `close()`; without a handler the signal would end the process.
+ *
+ * | state    | SIGHUP                                             | left by                  |
+ * |----------|----------------------------------------------------|--------------------------|
+ * | starting | is remembered                                      | `onReload()`, `ignore()` |
+ * | active   | runs the reload, one after the other               | `ignore()`, `close()`    |
+ * | ignoring | does nothing (workers, and a server that stops)    | `close()`                |
  */
-export function listenForReload() {
-  let reload: (() => Promise<void>) | undefined;
-  let missed = false;
-  let last = Promise.resolve();
-  const heard = () => {
-    if (reload) last = last.then(reload);
-    else missed = true;
-  };
-  process.on('SIGHUP', heard);
-  return {
-    answer(by: () => Promise<void>): void {
-      reload = by;
-      if (missed) heard();
-    },
-    ignore(): void {
-      reload = async () => {};
-    },
-    close(): void {
-      process.off('SIGHUP', heard);
-    },
+export class ReloadSignal {
+  #reload: (() => Promise<void>) | undefined;
+  #pending = false;
+  #lastReload = Promise.resolve();
+
+  constructor() {
+    process.on('SIGHUP', this.#handle);
+  }
+
+  /** Runs `reload` for each signal, and once for signals received before this call. */
+  onReload(reload: () => Promise<void>): void {
+    this.#reload = reload;
+    if (this.#pending) this.#handle();
+  }
+
+  ignore(): void {
+    this.#reload = async () => {};
+  }
+
+  close(): void {
+    process.off('SIGHUP', this.#handle);
+  }
+
+  readonly #handle = (): void => {
+    if (this.#reload) this.#lastReload = this.#lastReload.then(this.#reload);
+    else this.#pending = true;
   };
 }
 
-/** Resolves with the first signal that asks to end. */
+/** Resolves with the first SIGTERM or SIGINT. */
 export function waitForStopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     const stop = (signal: NodeJS.Signals) => {
@@ -36,16 +47,31 @@ export function waitForStopSignal(): Promise<NodeJS.Signals> {
   });
 }
 
-/** Does the work of an orderly end. A second signal ends it at once: whoever sends it does not want to wait. */
+/** Runs an orderly shutdown. A second SIGTERM or SIGINT calls `kill` and exits with code 1 at once. */
 export async function stopGracefully(
-  work: () => Promise<void>,
-  atOnce: () => void = () => {},
+  shutDown: () => Promise<void>,
+  kill: () => void = () => {},
 ): Promise<void> {
-  const endNow = () => {
-    atOnce();
+  const exitNow = () => {
+    kill();
     process.exit(1);
   };
-  process.on('SIGTERM', endNow).on('SIGINT', endNow);
-  await work();
-  process.off('SIGTERM', endNow).off('SIGINT', endNow);
+  process.on('SIGTERM', exitNow).on('SIGINT', exitNow);
+  await shutDown();
+  process.off('SIGTERM', exitNow).off('SIGINT', exitNow);
+}
+
+/** Runs work that SIGTERM and SIGINT abort; `reason` becomes the reason of the abort. */
+export async function withStopSignal<Result>(
+  reason: Error,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const controller = new AbortController();
+  const stop = () => controller.abort(reason);
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  try {
+    return await work(controller.signal);
+  } finally {
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+  }
 }

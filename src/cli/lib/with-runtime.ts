@@ -8,13 +8,16 @@ import type { CommandContext } from './command-context.ts';
 import { CommandError } from './command-error.ts';
 import { loadCommandConfig } from './config-file.ts';
 
-/** Opens the stores that the config names, beside a running server or without one, and closes them afterwards. */
+/**
+ * Loads the config, opens its stores for `work` and closes them afterwards. A running server may use the same stores
+ * at the same time.
+ */
 export async function withRuntime(
-  shell: CommandContext,
+  context: CommandContext,
   command: Command,
   work: (services: UploadServices, config: Config) => Promise<void>,
 ): Promise<void> {
-  const config = await loadCommandConfig(shell, command);
+  const config = await loadCommandConfig(context, command);
   requireExistingLedger(config);
   const log = createLog({ level: 'warn', format: 'pretty', destination: 2 });
   const runtime = await openRuntime(config, log);
@@ -25,9 +28,11 @@ export async function withRuntime(
   }
 }
 
-/** A command that only looks must not make a new ledger where somebody stands in the wrong folder. */
+/** Throws if the SQLite file is missing. Opening it would create an empty one, for example in the wrong folder. */
 export function requireExistingLedger({ storage, file }: Config): void {
   if (storage.ledger.kind !== 'sqlite' || existsSync(storage.ledger.path)) return;
-  const name = file === null ? 'the current folder (no config file was found)' : file;
-  throw new CommandError(`There is no ledger yet by ${name}. Has porter serve run with this config?`);
+  const source = file === null ? 'no config file was found' : `config: ${file}`;
+  throw new CommandError(
+    `No ledger found at ${storage.ledger.path} (${source}). Start \`porter serve\` once, or check the path given with -c.`,
+  );
 }

@@ -153,16 +153,16 @@ describe('the supervisor of workers', () => {
     const { program } = porter;
     await porter.writeConfig(limited('1 MiB'));
     program.signal('SIGHUP');
-    await program.waitFor('the new rule', () => /config read again/.test(program.output));
+    await program.waitFor('the new rule', () => /config reloaded/.test(program.output));
     assert.deepEqual(new Set(await maxSizes(porter)), new Set(['1048576']));
 
     await porter.writeConfig({ ...limited('2 MiB'), acces: [] });
     program.signal('SIGHUP');
-    await program.waitFor('the reason', () => /no good/.test(program.output));
+    await program.waitFor('the reason', () => /cannot load the new config/.test(program.output));
     // A worker that starts now gets what holds, not what the file says.
     await killWorker(program, leaderPid(program));
     assert.deepEqual(new Set(await maxSizes(porter)), new Set(['1048576']));
-    assert.equal(program.output.match(/no good/g)?.length, 1);
+    assert.equal(program.output.match(/cannot load the new config/g)?.length, 1);
   });
 
   test('keeps the old certificate in all where the new one is no good', async (t) => {
@@ -172,9 +172,9 @@ describe('the supervisor of workers', () => {
     const { program } = porter;
     await porter.writeConfig({ ...limited('1 MiB'), tls: { cert: certificate.key, key: certificate.cert } });
     program.signal('SIGHUP');
-    await program.waitFor('the reason', () => /no good/.test(program.output));
+    await program.waitFor('the reason', () => /cannot load the new config/.test(program.output));
     assert.match(program.output, /tls\.cert and tls\.key must be PEM files|certificate cannot be used/);
-    assert.equal(program.output.match(/no good/g)?.length, 1);
+    assert.equal(program.output.match(/cannot load the new config/g)?.length, 1);
   });
 
   test('lets uploads in flight finish at SIGTERM, takes no other, and ends with all of them', async (t) => {
@@ -301,7 +301,7 @@ describe('the supervisor of workers', () => {
     const { code } = await program.exited();
     assert.equal(code, 1);
     assert.match(program.output, /written by a newer Porter/);
-    assert.match(program.output, /No worker can be kept running/);
+    assert.match(program.output, /The workers keep crashing/);
   });
 });
 

@@ -153,7 +153,7 @@ test('a command that only looks makes no new house where there is none', async (
   const folder = await createTemporaryFolder();
   const { code, stderr } = await runPorter(['stats'], { cwd: folder });
   assert.equal(code, 1);
-  assert.match(stderr, /no ledger yet/);
+  assert.match(stderr, /No ledger found at/);
   assert.deepEqual(await readdir(folder), []);
 });
 

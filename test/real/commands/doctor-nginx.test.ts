@@ -54,12 +54,12 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   'a Content-Type that is dropped': {
     changes: { [PROXY]: `${PROXY}\nproxy_set_header Content-Type "";` },
-    fails: { 'Content-Type': /takes it away/ },
+    fails: { 'Content-Type': /removes it/ },
   },
   'a missing X-Forwarded-Proto': {
     changes: { 'proxy_set_header X-Forwarded-Proto $scheme;': '' },
     warns: {
-      'X-Forwarded-Proto': /Clients come by https, but Porter hears http.*X-Forwarded-Proto \$scheme/,
+      'X-Forwarded-Proto': /Clients use https, but Porter sees http.*X-Forwarded-Proto \$scheme/,
     },
   },
   'a missing X-Forwarded-Proto that spoils links, because public_url is not set': {
@@ -75,27 +75,27 @@ const faults: Readonly<Record<string, Fault>> = {
     },
     config: { public_url: undefined },
     args: ['--url', 'PUBLIC'],
-    fails: { Host: /Links would name 127\.0\.0\.1.*instead of localhost/ },
+    fails: { Host: /Links would have 127\.0\.0\.1.*instead of localhost/ },
   },
   'a web server on another port than public_url says': {
     config: { public_url: 'https://localhost:NOBODY' },
-    fails: { public_url: /Nothing listens at localhost:\d+: is it the right port/ },
+    fails: { public_url: /Nothing listens at localhost:\d+\. Check the port/ },
   },
   'a web server that passes requests on to a wrong port': {
     changes: { 'proxy_pass http://127.0.0.1:': 'proxy_pass http://127.0.0.1:1; # ' },
-    fails: { 'way to Porter (public_url)': /answers 503: it does not reach Porter.*proxy_pass/ },
+    fails: { 'route to Porter (public_url)': /answers with 503: it cannot reach Porter.*proxy_pass/ },
   },
   'another program at public_url': {
     changes: { 'location / {': 'location / { return 404 "nothing here"; } location /nowhere/ {' },
-    fails: { 'way to Porter (public_url)': /\(status 404\), but it is not this Porter/ },
+    fails: { 'route to Porter (public_url)': /\(status 404\), not this Porter/ },
   },
   'a certificate for another name': {
     certificate: 'other',
-    fails: { 'certificate of public_url': /not for localhost, but for files\.example/ },
+    fails: { 'certificate of public_url': /not valid for localhost, only for files\.example/ },
   },
   'a certificate that ran out': {
     certificate: 'expired',
-    fails: { 'certificate of public_url': /ran out on/ },
+    fails: { 'certificate of public_url': /expired on/ },
   },
   'a certificate that nobody trusts': {
     certificate: 'unknown',
@@ -103,21 +103,24 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   'plain http where public_url says https': {
     changes: { ' ssl;': ';' },
-    fails: { 'https of public_url': /takes plain http where https is meant/ },
+    fails: { 'https of public_url': /answers in plain http, but public_url begins with https/ },
   },
   'https where public_url says http': {
     scheme: 'http',
-    fails: { 'way to Porter (public_url)': /begins with http: write https/ },
+    fails: { 'route to Porter (public_url)': /begins with http\. Change it to https/ },
   },
   'http that is sent on to https': {
     changes: { ' ssl;': ';', 'location / {': 'location / { return 301 https://$host$request_uri;' },
     scheme: 'http',
-    fails: { 'way to Porter (public_url)': /sends http on to https/ },
+    fails: { 'route to Porter (public_url)': /redirects http to https/ },
   },
   'a slot API that is open to strangers, because X-Forwarded-For is missing': {
     changes: { 'proxy_set_header X-Forwarded-For   $proxy_add_x_forwarded_for;': '' },
-    fails: { 'slot API': /open to strangers/, 'X-Forwarded-For': /takes 127\.0\.0\.1 for the client/ },
-    warns: { metrics: /Everybody can read them/ },
+    fails: {
+      'slot API': /Everyone can use it/,
+      'X-Forwarded-For': /sees 127\.0\.0\.1 as the address of all clients/,
+    },
+    warns: { metrics: /Everyone can read them/ },
   },
   'a query that is dropped': {
     changes: { 'location / {': 'location / { set $args "";' },
@@ -132,15 +135,15 @@ const faults: Readonly<Record<string, Fault>> = {
   'signed links that are not passed on': {
     changes: { 'location / {': 'location /upload/ { return 404; } location / {' },
     config: SIGNED,
-    fails: { 'door external': /the web server must pass \/upload\/ on/ },
+    fails: { 'endpoint external': /web server must forward \/upload\/ to Porter/ },
   },
   'messages that are not passed on': {
     changes: { 'location / {': 'location /msg/ { return 404; } location / {' },
-    warns: { 'messages at /msg/': /answered 404.*must pass \/msg\/ on/ },
+    warns: { 'messages at /msg/': /answered with 404.*must forward \/msg\/ to Porter/ },
   },
   'a certificate that is about to run out': {
     certificate: 'ending',
-    warns: { 'certificate of public_url': /runs out in [45] days/ },
+    warns: { 'certificate of public_url': /expires in [45] days/ },
   },
   'compressed downloads': {
     changes: { [PROXY]: `${PROXY}\ngzip on; gzip_types text/plain; gzip_proxied any;` },
@@ -153,11 +156,11 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   'ranges that are taken away': {
     changes: { [PROXY]: `${PROXY}\nproxy_set_header Range "";\nproxy_force_ranges off;` },
-    fails: { Range: /200 with 1600000 bytes/ },
+    fails: { Range: /200 and 1600000 bytes/ },
   },
   'safe headers that are taken away': {
     changes: { [PROXY]: `${PROXY}\nproxy_hide_header X-Content-Type-Options;` },
-    fails: { 'header x-content-type-options': /browsers may run what strangers upload/ },
+    fails: { 'header x-content-type-options': /browsers may run uploaded scripts/ },
   },
   'CORS that is added a second time': {
     changes: { [PROXY]: `${PROXY}\nadd_header Access-Control-Allow-Origin * always;` },
@@ -168,7 +171,7 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   "the web server's own page in the place of an error": {
     changes: { [PROXY]: `${PROXY}\nproxy_intercept_errors on; error_page 404 /none;` },
-    fails: { 'missing files': /gives 404 with \d+ bytes/ },
+    fails: { 'missing files': /answered with 404 and \d+ bytes/ },
   },
   'preflights that the web server answers itself': {
     changes: { 'location / {': 'if ($request_method = OPTIONS) { return 405; } location / {' },
@@ -180,7 +183,11 @@ const faults: Readonly<Record<string, Fault>> = {
   },
   'downloads from elsewhere that lead nowhere': {
     config: { download_url: 'http://localhost:NOBODY' },
-    fails: { download: /broke off: ECONNREFUSED/, 'missing files': /broke off/, removal: /broke off/ },
+    fails: {
+      download: /interrupted by an error: ECONNREFUSED/,
+      'missing files': /interrupted by an error/,
+      removal: /interrupted by an error/,
+    },
   },
 };
 

@@ -32,7 +32,7 @@ test('without a config it serves, and the three lines that it prints work as pas
     assert.equal(lines.length, 3, porter.stdout);
     const pasted = await runProgram('sh', ['-c', lines.join('\n')], { cwd: folder });
     assert.deepEqual([pasted.code, pasted.stdout], [0, 'Hello, world!'], pasted.stderr);
-    assert.match(porter.output, /everybody on this machine may upload/i);
+    assert.match(porter.output, /all users of this machine may upload/i);
 
     const listed = await runPorter(['uploads', '--json'], { cwd: folder });
     const [upload] = JSON.parse(listed.stdout);

@@ -148,7 +148,7 @@ describe('a move that is cut off', () => {
     await done(house.move('--finish'));
     await house.switchStorage(BESIDE);
     for (const each of [link, slot.get, more]) assert.ok((await httpRequest(each)).body.equals(body));
-    assert.match(await done(house.move()).catch(String), /ledger of its own|finished|same ledger/);
+    assert.match(await done(house.move()).catch(String), /ledger of its own|finished|same database/);
     await assertFsckClean(house);
   });
 
@@ -164,7 +164,7 @@ describe('a move that is cut off', () => {
       async () => (await sendSlotRequest(house.porter, { size: 5 })).status === 503,
     );
     assert.equal((await move.stop('SIGINT')).code, 1);
-    assert.match(move.stderr, /run it again/);
+    assert.match(move.stderr, /Run the command again/);
     assert.equal((await sendSlotRequest(house.porter, { size: 5 })).status, 200);
     assert.equal((await put.finish()).status, 201);
   });
@@ -222,8 +222,8 @@ describe('porter move', () => {
     await rm(`${folder}/${path}`);
     const { code, stderr, stdout } = await house.move('--finish');
     assert.equal(code, 0, stderr);
-    assert.match(stderr, new RegExp(`${id} has no bytes`));
-    assert.match(stdout, /1 files were broken before/);
+    assert.match(stderr, new RegExp(`${id}: the file is missing`));
+    assert.match(stdout, /1 files were damaged before/);
     await house.switchStorage(BESIDE);
     for (const link of links) assert.ok((await httpRequest(link)).body.equals(body));
   });
@@ -238,7 +238,7 @@ describe('porter move', () => {
     await done(house.move('--finish'));
     const cancelled = await house.move('--cancel');
     assert.deepEqual([cancelled.code, /is finished/.test(cancelled.stderr)], [1, true]);
-    assert.match(await done(house.move()), /finished: start Porter with new.yml/);
+    assert.match(await done(house.move()), /finished already\. Start Porter with new.yml/);
     await house.switchStorage(BESIDE);
     // From a third place, with files of its own, into the one that is in use now.
     const third = await startMoveTestbed(HERE);

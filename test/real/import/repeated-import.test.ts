@@ -146,7 +146,7 @@ describe('an import', () => {
     const folder = await createTemporaryFolder();
     t.after(() => rm(folder, { recursive: true, force: true }));
     const nowhere = await runPorter(['import', '--from', 'ejabberd', old], { cwd: folder });
-    assert.deepEqual([nowhere.code, /There is no ledger yet/.test(nowhere.stderr)], [1, true]);
+    assert.deepEqual([nowhere.code, /No ledger found at/.test(nowhere.stderr)], [1, true]);
     for (const args of [
       ['--from', 'nothing', old],
       [old],

@@ -89,7 +89,7 @@ describe('what the slot API refuses, and when it grants it after all', { concurr
     const third = await uploadFile(porter, randomBytes(402), { jid });
     await porter.program.waitFor('a 404', async () => (await httpRequest(first)).status === 404, 2);
     assert.deepEqual([(await httpRequest(second)).status, (await httpRequest(third)).status], [200, 200]);
-    assert.match((await porter.runCommand('why', first)).stdout, /made room/);
+    assert.match((await porter.runCommand('why', first)).stdout, /removed to make space/);
   });
 
   test('of many requests at once only as many are granted as there is room for', async () => {

@@ -172,7 +172,7 @@ test('SIGHUP never ends it: neither during the start nor during the end', () =>
     const { program } = porter;
     // It has only just begun to listen.
     program.signal('SIGHUP');
-    await program.waitFor('the reload', () => /config read again/.test(program.output));
+    await program.waitFor('the reload', () => /config reloaded/.test(program.output));
     const slot = await getSlot(porter, { size: 500_000 });
     const put = await startPut(slot.put, Buffer.alloc(500_000), 100_000);
     await waitForTransfers(porter, 1);
@@ -190,7 +190,7 @@ test('SIGHUP in the middle of an upload does not disturb it', () =>
     const put = await startPut(slot.put, body, 100_000);
     await waitForTransfers(porter, 1);
     porter.program.signal('SIGHUP');
-    await porter.program.waitFor('the reload', () => /config read again/.test(porter.program.output));
+    await porter.program.waitFor('the reload', () => /config reloaded/.test(porter.program.output));
     assert.equal((await put.finish()).status, 201);
     assert.ok((await httpRequest(slot.get)).body.equals(body));
   }));

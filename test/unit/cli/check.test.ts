@@ -21,15 +21,15 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 describe('porter check', () => {
-  test('says so where all is well', async () => {
+  test('accepts a valid config', async () => {
     assert.deepEqual(await runCommand(folder, ['check', '-c', 'good.yml']), {
       code: 0,
-      out: 'good.yml is fine.\n',
+      out: 'good.yml is valid.\n',
       err: '',
     });
   });
 
-  test('lists every problem with its line and ends with 2', async () => {
+  test('lists every problem with its line and exits with 2', async () => {
     const { code, out, err } = await runCommand(folder, ['check', '-c', 'bad.yml']);
     assert.equal(code, 2);
     assert.equal(out, '');
@@ -41,7 +41,7 @@ describe('porter check', () => {
     ]);
   });
 
-  test('tells programs in JSON', async () => {
+  test('prints problems as JSON with --json', async () => {
     const bad = await runCommand(folder, ['check', '--json', '-c', 'bad.yml']);
     assert.equal(bad.code, 2);
     assert.deepEqual(JSON.parse(bad.out), {
@@ -58,28 +58,28 @@ describe('porter check', () => {
     assert.deepEqual(JSON.parse(good.out), { ok: true, file: 'good.yml', problems: [], warnings: [] });
   });
 
-  test('warns, and that is no failure', async () => {
+  test('prints warnings and exits with 0', async () => {
     const { code, err } = await runCommand(folder, ['check', '-c', 'warned.yml']);
     assert.equal(code, 0);
     assert.match(err, /^warning: No access rules: nobody may upload anything/);
   });
 
-  test('goes by -c, then PORTER_CONFIG, then porter.yml in the current folder, then the defaults', async () => {
+  test('uses -c, else PORTER_CONFIG, else porter.yml in the current folder, else the defaults', async () => {
     const env = { PORTER_CONFIG: 'bad.yml' };
     assert.match((await runCommand(folder, ['check', '-c', 'good.yml'], env)).out, /good\.yml/);
     assert.match((await runCommand(folder, ['check'], env)).err, /bad\.yml/);
-    assert.match((await runCommand(empty, ['check'])).out, /no config file/);
+    assert.match((await runCommand(empty, ['check'])).out, /No config file/);
     await writeFile(join(folder, 'porter.yml'), GOOD);
-    assert.match((await runCommand(folder, ['check'])).out, /^porter\.yml is fine/);
+    assert.match((await runCommand(folder, ['check'])).out, /^porter\.yml is valid/);
   });
 
-  test('finds a file that is not there', async () => {
+  test('reports a missing config file', async () => {
     const { code, err } = await runCommand(empty, ['check', '-c', 'nope.yml']);
     assert.equal(code, 2);
     assert.match(err, /nope\.yml: cannot be read: there is no such file/);
   });
 
-  test('finds certificates that a server could not use', async () => {
+  test('reports a certificate that the server cannot use', async () => {
     await writeFile(join(folder, 'no.pem'), 'no certificate');
     await writeFile(join(folder, 'tls.yml'), `${GOOD}tls: {cert: no.pem, key: no.pem}\n`);
     await writeFile(join(folder, 'gone.yml'), `${GOOD}tls: {cert: no.pem, key: gone.pem}\n`);

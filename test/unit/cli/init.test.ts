@@ -20,33 +20,33 @@ const emptyFolder = () => mkdtemp(join(root, 'x-'));
 describe('porter init', () => {
   for (const peer of xmppServerKinds) {
     for (const domain of ['example.org', 'localhost', 'münchen.example', 'xn--mnchen-3ya.example']) {
-      test(`for ${peer} on ${domain} writes a config that porter check is happy with`, async () => {
+      test(`for ${peer} on ${domain} writes a config that porter check accepts`, async () => {
         const folder = await emptyFolder();
         const made = await runCommand(folder, ['init', '--for', peer, '--domain', domain]);
         assert.equal(made.err, '');
         assert.equal(made.code, 0);
         assert.deepEqual(await runCommand(folder, ['check']), {
           code: 0,
-          out: 'porter.yml is fine.\n',
+          out: 'porter.yml is valid.\n',
           err: '',
         });
       });
     }
   }
 
-  test('lets the users of the domain upload, and nobody else', async () => {
+  test('allows uploads for users of the domain only', async () => {
     const folder = await emptyFolder();
     await runCommand(folder, ['init', '--domain', 'example.org']);
     const config = await loadConfig(join(folder, 'porter.yml'), {});
     const access = compileAccessRules(config.access);
     assert.ok(access.decide('romeo@example.org').allowed);
-    for (const stranger of ['romeo@exampleXorg', 'romeo@example.org.evil', 'romeo@sub.example.org']) {
-      assert.ok(!access.decide(stranger).allowed, stranger);
+    for (const other of ['romeo@exampleXorg', 'romeo@example.org.evil', 'romeo@sub.example.org']) {
+      assert.ok(!access.decide(other).allowed, other);
     }
     assert.equal(config.public_url, 'https://upload.example.org');
   });
 
-  test('works on this machine alone where no domain is given', async () => {
+  test('writes a config for this machine if no domain is given', async () => {
     const folder = await emptyFolder();
     await runCommand(folder, ['init', '--for', 'prosody']);
     const config = await loadConfig(join(folder, 'porter.yml'), {});
@@ -54,7 +54,7 @@ describe('porter init', () => {
     assert.equal(config.public_url, 'http://127.0.0.1:5050');
   });
 
-  test('keeps its secret between the two servers: a fresh one each time, in a file of mode 600', async () => {
+  test('creates a new secret each time, in a file of mode 600', async () => {
     const [one, other] = [await emptyFolder(), await emptyFolder()];
     const printed = await runCommand(one, ['init', '--for', 'prosody']);
     await runCommand(other, ['init', '--for', 'prosody']);
@@ -69,28 +69,28 @@ describe('porter init', () => {
     assert.equal((await stat(join(one, 'porter.yml'))).mode & 0o777, 0o600);
   });
 
-  test('never writes over a config, unless it is told to, and then keeps the old one', async () => {
+  test('refuses to replace a config without --force, and keeps a backup with it', async () => {
     const folder = await emptyFolder();
     const file = join(folder, 'porter.yml');
-    await writeFile(file, 'mine');
+    await writeFile(file, 'existing');
     const refused = await runCommand(folder, ['init']);
     assert.equal(refused.code, 2);
-    assert.match(refused.err, /porter\.yml is there already; --force replaces it/);
-    assert.equal(await readFile(file, 'utf8'), 'mine');
+    assert.match(refused.err, /porter\.yml exists already\. Use --force to replace it\./);
+    assert.equal(await readFile(file, 'utf8'), 'existing');
     const forced = await runCommand(folder, ['init', '--force']);
     assert.equal(forced.code, 0);
-    assert.match(forced.out, /The old one is porter\.yml\.bak/);
-    assert.equal(await readFile(`${file}.bak`, 'utf8'), 'mine');
+    assert.match(forced.out, /The old file is now porter\.yml\.bak/);
+    assert.equal(await readFile(`${file}.bak`, 'utf8'), 'existing');
     assert.match(await readFile(file, 'utf8'), /^# Porter's config/);
   });
 
-  test('writes where -c says', async () => {
+  test('writes to the file given with -c', async () => {
     const folder = await emptyFolder();
     assert.match((await runCommand(folder, ['init', '-c', 'other.yml'])).out, /^Wrote other\.yml/);
     assert.ok((await stat(join(folder, 'other.yml'))).isFile());
   });
 
-  test('refuses a domain that is none, and writes nothing', async () => {
+  test('refuses an invalid domain, and writes nothing', async () => {
     const folder = await emptyFolder();
     for (const domain of [
       'user@example.org',
@@ -108,7 +108,7 @@ describe('porter init', () => {
     await assert.rejects(stat(join(folder, 'porter.yml')));
   });
 
-  test('says what to do next', async () => {
+  test('prints the next steps', async () => {
     const { out } = await runCommand(await emptyFolder(), [
       'init',
       '--for',
@@ -122,11 +122,11 @@ describe('porter init', () => {
   });
 });
 
-describe('the lines for ejabberd', () => {
+describe('the config lines for ejabberd', () => {
   const plan = createInitPlan('ejabberd', 'example.org');
   const lines = parse(formatServerConfig(plan));
 
-  test('let the component in with the secret of porter.yml, from this machine only', () => {
+  test('accept the component with the secret of porter.yml, from this machine only', () => {
     assert.deepEqual(lines.listen, [
       {
         port: 5347,
@@ -138,7 +138,7 @@ describe('the lines for ejabberd', () => {
     ]);
   });
 
-  test('let clients find it', () => {
+  test('make the component visible to clients', () => {
     assert.deepEqual(lines.modules, { mod_disco: { extra_domains: ['upload.example.org'] } });
   });
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { printJson, printRows, sanitizeForTerminal, showProgress } from '../../../src/cli/lib/output.ts';
+import { printJson, printRows, sanitizeForTerminal } from '../../../src/cli/lib/output.ts';
 import { createCapturedContext } from './run-command.ts';
 
 interface File {
@@ -17,95 +17,60 @@ const files: File[] = [
   { name: 'longer.png', size: 12345 },
 ];
 
-describe('rows', () => {
-  test('stand in columns on a terminal', async () => {
-    const shell = createCapturedContext('/', {}, true);
-    assert.equal(await printRows(shell, files, columns), 2);
-    assert.equal(shell.stdout.text, 'NAME         SIZE\na.jpg           5\nlonger.png  12345\n');
+describe('printRows', () => {
+  test('aligns columns on a terminal', async () => {
+    const context = createCapturedContext('/', {}, true);
+    assert.equal(await printRows(context, files, columns), 2);
+    assert.equal(context.stdout.text, 'NAME         SIZE\na.jpg           5\nlonger.png  12345\n');
   });
 
-  test('have tabs between them for other programs', async () => {
-    const shell = createCapturedContext();
-    await printRows(shell, files, columns);
-    assert.equal(shell.stdout.text, 'NAME\tSIZE\na.jpg\t5\nlonger.png\t12345\n');
+  test('separates cells by tabs for other programs', async () => {
+    const context = createCapturedContext();
+    await printRows(context, files, columns);
+    assert.equal(context.stdout.text, 'NAME\tSIZE\na.jpg\t5\nlonger.png\t12345\n');
   });
 
-  test('are one JSON list of the whole rows when asked for', async () => {
-    const shell = createCapturedContext();
-    await printRows(shell, files, columns, { json: true });
-    assert.deepEqual(JSON.parse(shell.stdout.text), files);
-    const none = createCapturedContext();
-    await printRows(none, [], columns, { json: true });
-    assert.deepEqual(JSON.parse(none.stdout.text), []);
+  test('prints one JSON array of the whole rows with --json', async () => {
+    const context = createCapturedContext();
+    await printRows(context, files, columns, { json: true });
+    assert.deepEqual(JSON.parse(context.stdout.text), files);
+    const empty = createCapturedContext();
+    await printRows(empty, [], columns, { json: true });
+    assert.deepEqual(JSON.parse(empty.stdout.text), []);
   });
 
-  test('come out however many there are, without waiting for the last', async () => {
-    const shell = createCapturedContext();
-    let seen = 0;
-    async function* many() {
+  test('prints rows while later ones are still being read', async () => {
+    const context = createCapturedContext();
+    let printedEarly = 0;
+    async function* manyRows() {
       for (let size = 0; size < 1000; size++) {
-        if (size === 999) seen = shell.stdout.text.split('\n').length;
+        if (size === 999) printedEarly = context.stdout.text.split('\n').length;
         yield { name: 'x', size };
       }
     }
-    assert.equal(await printRows(shell, many(), columns), 1000);
-    assert.ok(seen > 500, 'most were printed before the last was there');
-    assert.equal(shell.stdout.text.split('\n').length, 1002);
+    assert.equal(await printRows(context, manyRows(), columns), 1000);
+    assert.ok(printedEarly > 500, 'most rows are printed before the last one arrives');
+    assert.equal(context.stdout.text.split('\n').length, 1002);
   });
 
-  test('that are none say so beside the output, where a reader of columns does not trip', async () => {
-    const shell = createCapturedContext();
-    await printRows(shell, [], columns, { none: 'No uploads.' });
-    assert.equal(shell.stdout.text, '');
-    assert.equal(shell.stderr.text, 'No uploads.\n');
+  test('reports an empty result on stderr, so that stdout stays empty', async () => {
+    const context = createCapturedContext();
+    await printRows(context, [], columns, { emptyText: 'No uploads.' });
+    assert.equal(context.stdout.text, '');
+    assert.equal(context.stderr.text, 'No uploads.\n');
   });
 
-  test('cannot steer the terminal by a name that a stranger chose', async () => {
+  test('removes control characters of file names', async () => {
     assert.equal(sanitizeForTerminal('a\u001b[2Jb\u202egpj\nc'), 'a\ufffd[2Jb\ufffdgpj\ufffdc');
     assert.equal(sanitizeForTerminal('Grüße 日本 🎉.jpg'), 'Grüße 日本 🎉.jpg');
-    const shell = createCapturedContext();
-    await printRows(shell, [{ name: 'a\tb\nc', size: 1 }], columns);
-    assert.equal(shell.stdout.text.split('\n')[1], 'a\ufffdb\ufffdc\t1');
+    const context = createCapturedContext();
+    await printRows(context, [{ name: 'a\tb\nc', size: 1 }], columns);
+    assert.equal(context.stdout.text.split('\n')[1], 'a\ufffdb\ufffdc\t1');
   });
 });
 
-test('JSON is for people too', async () => {
-  const shell = createCapturedContext();
-  await printJson(shell, { a: [1] });
-  assert.equal(shell.stdout.text, '{\n  "a": [\n    1\n  ]\n}\n');
-});
-
-describe('long work', () => {
-  test('is a plain line every few seconds where no terminal is, and always the last one', () => {
-    const shell = createCapturedContext();
-    let now = 0;
-    const progress = showProgress(shell, { title: 'Sweeping', total: 10, clock: () => now });
-    progress.update(1);
-    now = 5_000;
-    progress.update(4, '3 MiB');
-    progress.update(5);
-    now = 9_000;
-    progress.update(10, '9 MiB');
-    progress.end();
-    progress.end();
-    assert.equal(shell.stderr.text, 'Sweeping: 4 of 10, 3 MiB\nSweeping: 10 of 10, 9 MiB\n');
-    assert.equal(shell.stdout.text, '', 'results stay apart from progress');
-  });
-
-  test('counts where the end is not known', () => {
-    const shell = createCapturedContext();
-    const progress = showProgress(shell, { title: 'Reading' });
-    progress.update(42);
-    progress.end();
-    assert.equal(shell.stderr.text, 'Reading: 42\n');
-  });
-
-  test('is a bar on a terminal', () => {
-    const shell = createCapturedContext('/', {}, true);
-    const progress = showProgress(shell, { title: 'Sweeping', total: 10 });
-    progress.update(10, '9 MiB');
-    progress.end();
-    assert.match(shell.stderr.text, /Sweeping \[[^\]]+\] 100% 10\/10 9 MiB/);
-    assert.match(shell.stderr.text, /\n$/);
-  });
+test('printJson prints indented JSON', async () => {
+  const context = createCapturedContext();
+  await printJson(context, { a: [1] });
+  assert.equal(context.stdout.text, '{\n  "a": [\n    1\n  ]\n}\n');
 });

@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import type { CommandContext, OutputStream } from '../../../src/cli/lib/command-context.ts';
 import { runCommandLine } from '../../../src/cli/program.ts';
 
-/** A stream that keeps what is written. */
+/** A stream that keeps everything written to it. */
 export class CapturedOutput extends Writable {
   readonly isTTY: boolean;
   readonly columns = 100;
@@ -36,9 +36,9 @@ export function createCapturedContext(
   return { stdout: new CapturedOutput(isTTY), stderr: new CapturedOutput(isTTY), env, cwd };
 }
 
-/** One command line in a folder, as if typed there. */
-export async function runCommand(folder: string, args: readonly string[], env: CommandContext['env'] = {}) {
-  const shell = createCapturedContext(folder, env);
-  const code = await runCommandLine(args, shell);
-  return { code, out: shell.stdout.text, err: shell.stderr.text };
+/** Runs a command line in a folder. */
+export async function runCommand(cwd: string, args: readonly string[], env: CommandContext['env'] = {}) {
+  const context = createCapturedContext(cwd, env);
+  const code = await runCommandLine(args, context);
+  return { code, out: context.stdout.text, err: context.stderr.text };
 }

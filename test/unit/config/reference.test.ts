@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { generatedPages } from '../../../src/cli/commands/reference.ts';
+import { createProgram } from '../../../src/cli/program.ts';
 import {
   assertSupportedFeatures,
   findUnsupportedFeatures,
@@ -13,19 +14,21 @@ import { RESERVED_PATHS } from '../../../src/config/option-checks.ts';
 import { configSchema } from '../../../src/config/schema/config-schema.ts';
 import { getOptionInfo, getStructure, listKeyPaths } from '../../../src/config/schema/structure.ts';
 import { GET_PREFIX, PUT_PREFIX } from '../../../src/uploads/links.ts';
+import { createCapturedContext } from '../cli/run-command.ts';
 import { parseTestConfig } from './parse-test-config.ts';
 
 const DOCS = join(import.meta.dirname, '../../../docs');
+const program = createProgram(createCapturedContext());
 
 describe('the pages that are made from the code', () => {
   for (const [name, page] of Object.entries(generatedPages)) {
     test(`docs/${name} is what the code says; npm run docs writes it`, () => {
-      assert.equal(readFileSync(join(DOCS, name), 'utf8'), page());
+      assert.equal(readFileSync(join(DOCS, name), 'utf8'), page(program));
     });
   }
 
   test('name every option', () => {
-    const page = generatedPages['config.md']?.() ?? '';
+    const page = generatedPages['config.md']?.(program) ?? '';
     for (const path of listKeyPaths(configSchema)) {
       const last = path.split('.').at(-1) ?? '';
       assert.ok(page.includes(last), path);

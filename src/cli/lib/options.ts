@@ -1,0 +1,34 @@
+import { InvalidArgumentError } from 'commander';
+import { parseBareJid } from '../../base/jid.ts';
+import { parsePeriod, parseSize } from '../../base/units.ts';
+
+/** Argument parsers for commander. They throw `InvalidArgumentError`, which ends the command with exit code 2. */
+
+export function parseJidOption(text: string): string {
+  const jid = parseBareJid(text);
+  if (jid === undefined) throw new InvalidArgumentError('Give a JID such as romeo@example.org.');
+  return jid;
+}
+
+/** Returns milliseconds. */
+export function parsePeriodOption(text: string): number {
+  const period = parsePeriod(text);
+  if (period === undefined) throw new InvalidArgumentError('Give a period such as 90s, 12h or 30d.');
+  return period;
+}
+
+/** Returns bytes. */
+export function parseSizeOption(text: string): number {
+  const size = parseSize(text);
+  if (size === undefined) throw new InvalidArgumentError('Give a size such as 500 MiB or 50 GiB.');
+  return size;
+}
+
+/** Returns an http or https URL without a slash at its end. */
+export function parseUrlOption(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (!url || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
+    throw new InvalidArgumentError('Give a URL such as https://upload.example.org.');
+  }
+  return url.href.replace(/\/+$/, '');
+}
