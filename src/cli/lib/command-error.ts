@@ -44,7 +44,7 @@ export function formatProblemCount({ problems }: ConfigError): string {
 
 type SystemError = NodeJS.ErrnoException & { readonly address?: string; readonly port?: number };
 
-/** What went wrong and what to do, by the `code` of errors from Node. */
+/** Cause and remedy by the `code` of an error from Node. */
 const SYSTEM_ERRORS: Readonly<Record<string, (error: SystemError) => string>> = {
   EADDRINUSE: () => 'the address is already in use. Is another Porter running?',
   EADDRNOTAVAIL: () => 'this machine does not have that address. Check `listen` in the config.',
