@@ -8,7 +8,6 @@ import { httpClient } from '../messages/callbacks/http-client.ts';
 import type { CallbackRules } from '../messages/callbacks/request.ts';
 import type { MessageServices } from '../messages/message-services.ts';
 import { type SweepSchedule, startSweepSchedule } from '../uploads/housekeeping.ts';
-import type { ComponentSenders } from '../xmpp/component/component-senders.ts';
 import { type Components, startComponents } from '../xmpp/component/components.ts';
 import type { ComponentStreamStatus } from '../xmpp/component/reconnecting-stream.ts';
 import type { Messaging } from './messaging.ts';
@@ -46,8 +45,9 @@ export function createLeaderTasks(
         {
           ...services,
           ...urls,
-          componentSenders:
-            messaging && messageServices && resumingOutbox(messaging.componentSenders, messageServices),
+          componentSenders: messaging?.componentSenders,
+          // Sends the queued messages as soon as a stream is connected.
+          onStreamUp: messageServices && (() => messageServices.outbox.resume()),
           ...(callbacks && { onStanza: callbacks.onStanza }),
           measureClockSkew: true,
         },
@@ -66,20 +66,6 @@ export function createLeaderTasks(
       components = undefined;
       await sweeps?.stop();
       sweeps = undefined;
-    },
-  };
-}
-
-/** Sends the queued messages as soon as a stream is connected. */
-function resumingOutbox(
-  senders: ComponentSenders,
-  { outbox }: Pick<MessageServices, 'outbox'>,
-): ComponentSenders {
-  return {
-    ...senders,
-    attachStream(component, connection) {
-      senders.attachStream(component, connection);
-      outbox.resume();
     },
   };
 }

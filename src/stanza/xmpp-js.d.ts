@@ -1,4 +1,4 @@
-/** The parts of xmpp.js 0.13 that the component door uses, as their sources have them; it brings no types. */
+/** Types for the parts of xmpp.js 0.13 that Porter uses; the packages have none. Taken from their sources. */
 
 declare module '@xmpp/xml' {
   import type { EventEmitter } from 'node:events';

@@ -4,7 +4,6 @@ import { createConcurrencyLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
 import { errorReply, isPersonalMessage } from '../../stanza/error-reply.ts';
 import type { StanzaHandler } from '../../stanza/stanza-handler.ts';
-import type { UploadServices } from '../../uploads/services.ts';
 import type { ComponentSenders } from './component-senders.ts';
 import type { ComponentConnection, ComponentConnectionOptions, StanzaListener } from './connection.ts';
 import type { IqServices } from './iq-request.ts';
@@ -21,15 +20,13 @@ export interface ComponentSettings extends ComponentConnectionOptions {
   readonly name: string;
 }
 
-export type ComponentServices = UploadServices & {
-  /** Base URL of PUT links, without a trailing slash. */
-  readonly publicUrl: string;
-  /** Base URL of GET links, without a trailing slash. */
-  readonly downloadUrl: string;
+export type ComponentServices = Omit<IqServices, 'serviceNames' | 'limitSlotRequests'> & {
   /** Fallback for stanzas that neither `componentSenders` nor an iq route handles. */
   readonly onStanza?: StanzaHandler;
   /** Gets every stanza first, and sends on the component streams. */
   readonly componentSenders?: ComponentSenders | undefined;
+  /** Called whenever a stream is connected, after `componentSenders` can use it. */
+  readonly onStreamUp?: (() => void) | undefined;
   /** Queries the time of the XMPP servers and exports the difference as a metric. */
   readonly measureClockSkew?: boolean;
   /** For tests: replaces timers of the streams. */
@@ -74,7 +71,7 @@ export function startComponents(
 }
 
 function startComponent(services: ComponentServices, iqServices: IqServices, settings: ComponentSettings) {
-  const { clock, log, metrics, componentSenders, measureClockSkew, timing } = services;
+  const { clock, log, metrics, componentSenders, onStreamUp, measureClockSkew, timing } = services;
   const { jid } = settings;
   const answersInProgress = new Set<Promise<void>>();
 
@@ -91,7 +88,10 @@ function startComponent(services: ComponentServices, iqServices: IqServices, set
   const stream = new ComponentStream({ clock, log, ...timing }, settings, {
     onStanza,
     onStatusChange: ({ up }) => metrics.setStreamUp(jid, up),
-    onConnection: (connection) => componentSenders?.attachStream(jid, connection),
+    onConnection: (connection) => {
+      componentSenders?.attachStream(jid, connection);
+      onStreamUp?.();
+    },
     ...(measureClockSkew && { onClockSkew: (ms: number) => metrics.setClockSkew(jid, ms) }),
   });
 

@@ -2,8 +2,10 @@ import type { Element } from '@xmpp/xml';
 import type { ConcurrencyLimit } from '../../base/concurrency-limit.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 
+type UsedUploadServices = Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'log' | 'metrics'>;
+
 /** Shared by the iq handlers of all component streams. */
-export type IqServices = UploadServices & {
+export type IqServices = UsedUploadServices & {
   /** Display name of the service by the JID of the component. */
   readonly serviceNames: ReadonlyMap<string, string>;
   /** Base URL of PUT links, without a trailing slash. */

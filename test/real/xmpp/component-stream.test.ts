@@ -29,7 +29,7 @@ const servers = [
     name: 'prosody',
     start: () => startProsody({ components }),
     unknown: /does not know the component other\.localhost: add Component/,
-    clientPort: /see that 127\.0\.0\.1:\d+ is the port for components/,
+    clientPort: /check that 127\.0\.0\.1:\d+ is the port for components/,
   },
   {
     name: 'ejabberd',

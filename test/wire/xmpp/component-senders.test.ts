@@ -103,7 +103,7 @@ describe('a message from an address at the component', () => {
     });
   });
 
-  test('with an id that two recipients share gets the bounce of its own recipient only', async () => {
+  test('with an id that two recipients share gets the bounce of the right recipient', async () => {
     await withComponentSender({}, async (alerts, server) => {
       const first = alerts.deliver(chatMessage(JULIET, 'hello', { id: 'm1' }), NO_BOUNCE_WAIT);
       const second = expectRefusal(
