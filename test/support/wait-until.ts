@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const TIMEOUT_MS = 60_000;
 
@@ -7,6 +8,25 @@ export async function waitUntil(condition: () => boolean | Promise<boolean>): Pr
   const end = performance.now() + TIMEOUT_MS;
   while (!(await condition())) {
     if (performance.now() > end) assert.fail(`Timed out waiting for: ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await sleep(5);
+  }
+}
+
+const STALLED_MS = 120_000;
+
+/** Waits until `count` reaches `wanted`, however long that takes; fails if the count does not grow for two minutes. */
+export async function waitForCount(
+  what: string,
+  count: () => number | Promise<number>,
+  wanted: number,
+): Promise<void> {
+  let [reached, changedAt] = [await count(), performance.now()];
+  while (reached < wanted) {
+    await sleep(20);
+    const now = await count();
+    if (now !== reached) [reached, changedAt] = [now, performance.now()];
+    else if (performance.now() - changedAt > STALLED_MS) {
+      assert.fail(`Stalled at ${reached} of ${wanted} ${what}`);
+    }
   }
 }

@@ -18,7 +18,7 @@ import {
 import { assertAllReadable, startUploadTraffic } from './upload-traffic.ts';
 import { readLog } from './worker-log.ts';
 
-describe('several instances at one PostgreSQL and one folder', { skip: needs('postgresql') }, () => {
+describe('Several instances with one PostgreSQL and one folder', { skip: needs('postgresql') }, () => {
   let postgres: PostgresServer;
   before(async () => {
     postgres = await startPostgres();
@@ -36,10 +36,10 @@ describe('several instances at one PostgreSQL and one folder', { skip: needs('po
     return [one, other, instances];
   }
 
-  /** The same link at another instance, as a balancer may send it. */
+  /** The same link at another instance, as a load balancer may route it. */
   const at = ({ url }: PorterProcess, link: string) => new URL(new URL(link).pathname, url).href;
 
-  test('a slot that one has granted is filled at another, and read at both', async (t) => {
+  test('a slot from one instance accepts its PUT at another, and both serve the file', async (t) => {
     const [one, other] = await two(t);
     const body = randomBytes(100_000);
     const slot = await getSlot(one, { size: body.length });
@@ -47,14 +47,14 @@ describe('several instances at one PostgreSQL and one folder', { skip: needs('po
     for (const porter of [one, other]) assert.ok((await httpRequest(at(porter, slot.get))).body.equals(body));
   });
 
-  test('quotas are exact over all of them', async (t) => {
+  test('enforce quotas exactly together', async (t) => {
     const [one, other] = await two(t, { access: [{ jid: '.*', max_total_size: 10_000 }] });
     const asked = Array.from({ length: 40 }, (_, i) => sendSlotRequest(i % 2 ? one : other, { size: 1000 }));
     const granted = (await Promise.all(asked)).filter(({ status }) => status === 200);
     assert.equal(granted.length, 10);
   });
 
-  test('of two PUTs with different bytes to two of them at once, one wins', async (t) => {
+  test('of two concurrent PUTs with different bytes to two instances, exactly one succeeds', async (t) => {
     const [one, other] = await two(t);
     const bodies = [Buffer.alloc(200_000, 'a'), Buffer.alloc(200_000, 'b')] as const;
     for (let round = 0; round < 10; round += 1) {
@@ -68,7 +68,7 @@ describe('several instances at one PostgreSQL and one folder', { skip: needs('po
     }
   });
 
-  test('what is removed at one, no other serves a second later', async (t) => {
+  test('a file that one instance removes is served by no other after a second', async (t) => {
     const [one, other] = await two(t);
     const get = await uploadFile(one, Buffer.from('a little more than a little is by much too much'));
     assert.equal((await httpRequest(at(other, get))).status, 200);
@@ -78,17 +78,17 @@ describe('several instances at one PostgreSQL and one folder', { skip: needs('po
     for (const porter of [one, other]) assert.equal((await httpRequest(at(porter, get))).status, 404);
   });
 
-  test('they sweep one at a time, whoever does it', async (t) => {
+  test('only one instance sweeps at a time', async (t) => {
     const [one, other] = await two(t, { retention: { sweep_every: '1s', max_age: '1s' } });
     await uploadFile(one, Buffer.from('brief as the lightning'));
     const sweeps = () =>
       [one, other].flatMap(
         ({ program }) => readLog(program).filter(({ msg }) => msg === 'sweep done') as unknown as Swept[],
       );
-    await one.program.waitFor('several sweeps', () => sweeps().length >= 4, 90);
+    await one.program.waitFor('several sweeps', () => sweeps().length >= 4);
     const spans = sweeps().map(({ time, ms }) => [time - ms, time] as const);
     const sorted = spans.sort(([a], [b]) => a - b);
-    // Logged a little after the end, and rounded.
+    // The log line comes slightly after the end of a sweep, and its duration is rounded.
     for (const [i, [start]] of sorted.entries()) assert.ok(start + 5 >= (sorted[i - 1]?.[1] ?? 0));
     assert.equal(
       sweeps().reduce((sum, { expired }) => sum + expired, 0),
@@ -96,7 +96,7 @@ describe('several instances at one PostgreSQL and one folder', { skip: needs('po
     );
   });
 
-  test('a kill of one, and of PostgreSQL, amid uploads loses none that was answered', async (t) => {
+  test('killing an instance and PostgreSQL during uploads loses no acknowledged upload', async (t) => {
     const [one, other, instances] = await two(t);
     const body = randomBytes(100_000);
     const traffic = startUploadTraffic([one.url, other.url], body);
@@ -126,11 +126,11 @@ describe('several instances at one PostgreSQL and one folder', { skip: needs('po
       });
       after(() => balanced?.remove());
 
-      /** Instances that have stored something. */
+      /** Instances that have stored a file. */
       const storing = () =>
         balanced.all.filter(({ program }) => readLog(program).some(({ msg }) => msg === 'upload stored'));
 
-      test('uploads and downloads are spread, and a kill of one amid them loses none', async () => {
+      test('uploads and downloads are distributed, and killing an instance during them loses none', async () => {
         const { url, ca } = balanced;
         const body = randomBytes(300_000);
         const traffic = startUploadTraffic([url], body, ca);
@@ -147,7 +147,7 @@ describe('several instances at one PostgreSQL and one folder', { skip: needs('po
         await assertAllReadable(traffic.stored, body, ca);
       });
 
-      test('a refusal comes through, and the answers name the address of the balancer', async () => {
+      test('refusals pass through, and links contain the address of the load balancer', async () => {
         const { url, ca } = balanced;
         const slot: Slot = await getSlot({ url }, { size: 5, ca });
         assert.ok(slot.put.startsWith(`${url}/`) && slot.get.startsWith(`${url}/`));
@@ -161,8 +161,10 @@ describe('several instances at one PostgreSQL and one folder', { skip: needs('po
   }
 });
 
-describe('several instances at one PostgreSQL and one bucket', { skip: needs('postgresql', 'ceph') }, () => {
-  test('share files, and lose nothing that was answered when one is killed', async (t) => {
+describe('Several instances with one PostgreSQL and one bucket', {
+  skip: needs('postgresql', 'ceph'),
+}, () => {
+  test('share files, and lose no acknowledged upload when one is killed', async (t) => {
     const [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
     t.after(() => Promise.all([postgres.remove(), s3.remove()]));
     const blobs = s3.blobsUrl(await s3.createBucket());

@@ -12,16 +12,16 @@ import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
 
 const log = createLog({ level: 'silent', format: 'json' });
 
-/** One process that stands for the lead, and what has become of it. */
+/** A process that competes for leadership, with a log of its transitions. */
 interface Candidate {
   readonly leader: PostgresLeader;
-  readonly story: string[];
-  /** Stands for it, and resolves once it has it. */
-  leads(): Promise<void>;
-  stand(): Promise<void>;
+  readonly events: string[];
+  /** Starts, and resolves once it leads. */
+  lead(): Promise<void>;
+  start(): Promise<void>;
 }
 
-describe('who leads at a real PostgreSQL', { skip: needs('postgresql') }, () => {
+describe('Leader election on a real PostgreSQL', { skip: needs('postgresql') }, () => {
   let server: PostgresServer;
   before(async () => {
     server = await startPostgres();
@@ -31,30 +31,30 @@ describe('who leads at a real PostgreSQL', { skip: needs('postgresql') }, () => 
   function candidate(t: TestContext, url: string, idleLimitMs?: number): Candidate {
     const handlers = createRelayHandlers(log);
     const leader = createPostgresLeader({ url, log, handlers, ...(idleLimitMs && { idleLimitMs }) });
-    const story: string[] = [];
-    const duties: LeaderTasks = {
-      startLeading: async () => void story.push('begins'),
-      stopLeading: async (lost) => void story.push(lost ? 'has lost' : 'ends'),
+    const events: string[] = [];
+    const tasks: LeaderTasks = {
+      startLeading: async () => void events.push('started'),
+      stopLeading: async (lost) => void events.push(lost ? 'lost' : 'stopped'),
     };
     t.after(async () => {
       await leader.stop();
       await leader.close();
     });
-    const stand = () => leader.start(handlers.activeDuring(duties));
+    const start = () => leader.start(handlers.activeDuring(tasks));
     return {
       leader,
-      story,
-      stand,
-      async leads() {
-        await stand();
-        await until(() => story.at(-1) === 'begins');
+      events,
+      start,
+      async lead() {
+        await start();
+        await until(() => events.at(-1) === 'started');
       },
     };
   }
 
   const until = async (holds: () => boolean | Promise<boolean>) => {
     for (let tries = 0; !(await holds()); tries += 1) {
-      if (tries > 3000) throw new Error('it never came');
+      if (tries > 30_000) throw new Error('Timed out');
       await sleep(10);
     }
   };
@@ -65,46 +65,46 @@ describe('who leads at a real PostgreSQL', { skip: needs('postgresql') }, () => 
   const pair = async (t: TestContext) => {
     const url = await server.createSchema();
     const [one, other] = [candidate(t, url), candidate(t, url)];
-    await one.leads();
-    await other.stand();
+    await one.lead();
+    await other.start();
     return { url, one, other };
   };
 
-  test('one of two leads, and the other as soon as it resigns', async (t) => {
+  test('one of two processes leads, and the other one after it has stopped', async (t) => {
     const { one, other } = await pair(t);
-    // The lock is tried every second; whoever has it is not asked to give it up.
+    // The other process retries the lock every second; the holder keeps it.
     await sleep(1500);
-    assert.deepEqual([one.story, other.story], [['begins'], []]);
+    assert.deepEqual([one.events, other.events], [['started'], []]);
     await one.leader.stop();
-    assert.deepEqual(one.story, ['begins', 'ends']);
-    await until(() => other.story.length > 0);
-    assert.deepEqual(other.story, ['begins']);
+    assert.deepEqual(one.events, ['started', 'stopped']);
+    await until(() => other.events.length > 0);
+    assert.deepEqual(other.events, ['started']);
   });
 
-  test('who loses the connection has lost the lead, and does not begin again beside the next', async (t) => {
+  test('a process that loses its connection stops leading, and there are never two leaders', async (t) => {
     const { url, one, other } = await pair(t);
     const { rows } = await server.query(url, holder);
     const pids = rows.map(({ pid }) => pid);
     await server.query(url, `select pg_terminate_backend(${pids.at(-1)}, 5000)`);
-    await until(() => one.story.includes('has lost'));
-    await until(() => one.story.length + other.story.length > 2);
-    const leading = [one, other].filter(({ story }) => story.at(-1) === 'begins');
+    await until(() => one.events.includes('lost'));
+    await until(() => one.events.length + other.events.length > 2);
+    const leading = [one, other].filter(({ events }) => events.at(-1) === 'started');
     assert.equal(leading.length, 1);
   });
 
-  test('who was cut off leads again once nobody else does', async (t) => {
+  test('a disconnected leader leads again if no other process took over', async (t) => {
     const url = await server.createSchema();
     const only = candidate(t, url);
-    await only.leads();
+    await only.lead();
     await server.query(url, `select pg_terminate_backend(pid, 5000) from (${holder}) as held`);
-    await until(() => only.story.length === 3);
-    assert.deepEqual(only.story, ['begins', 'has lost', 'begins']);
+    await until(() => only.events.length === 3);
+    assert.deepEqual(only.events, ['started', 'lost', 'started']);
   });
 
-  test('a holder whose process stands still is cut off', async (t) => {
+  test('the connection of a frozen leader is terminated', async (t) => {
     const url = await server.createSchema();
     const first = candidate(t, url);
-    await first.leads();
+    await first.lead();
     const { rows } = await server.query(
       url,
       `select classid::int, objid::int from (${holder.replace('l.pid', 'l.classid, l.objid')}) as held`,
@@ -119,22 +119,22 @@ describe('who leads at a real PostgreSQL', { skip: needs('postgresql') }, () => 
       const taken = await still.query('select pg_try_advisory_lock($1, $2) as taken', [classid, objid]);
       return taken.rows[0].taken;
     });
-    // It never says another word.
+    // This connection holds the lock and sends nothing more.
     const next = candidate(t, url, 500);
-    await next.leads();
-    assert.deepEqual(next.story, ['begins']);
+    await next.lead();
+    assert.deepEqual(next.events, ['started']);
   });
 
-  test('each ledger in a database has a leader of its own', async (t) => {
+  test('each schema in a database has a separate leader', async (t) => {
     const [one, other] = [
       candidate(t, await server.createSchema()),
       candidate(t, await server.createSchema()),
     ];
-    await one.leads();
-    await other.leads();
+    await one.lead();
+    await other.lead();
   });
 
-  describe('questions to the process that leads', () => {
+  describe('Requests to the leading process', () => {
     const ask = ({ leader }: Candidate, topic: string, payload: JsonValue, ms = 20_000) =>
       leader.relay.request(topic, payload, ms);
 
@@ -159,13 +159,13 @@ describe('who leads at a real PostgreSQL', { skip: needs('postgresql') }, () => 
       return { one, other, ...more };
     };
 
-    test('are answered wherever they are asked', async (t) => {
+    test('are answered from any process', async (t) => {
       const { one, other } = await connected(t);
       assert.equal(await ask(one, 'ping', null), 'pong');
       assert.deepEqual(await ask(other, 'echo', { a: [1, null, 'é'] }), { a: [1, null, 'é'] });
     });
 
-    test('may be longer than one notification, in any script, and many at once', async (t) => {
+    test('may exceed the size of one notification, contain any Unicode text, and run concurrently', async (t) => {
       const { other } = await connected(t);
       const long = '<body>Wherefore \u0000 "art" \\ thou 日本 🌹 é</body>'.repeat(4000);
       assert.equal(await ask(other, 'echo', long), long);
@@ -177,7 +177,7 @@ describe('who leads at a real PostgreSQL', { skip: needs('postgresql') }, () => 
       });
     });
 
-    test('fail in words that a caller can act on', async (t) => {
+    test('fail with a message for the caller', async (t) => {
       const { one, other } = await connected(t);
       await assert.rejects(ask(other, 'fail', null), (fault: Error) => {
         assert.equal((fault as { kind?: string }).kind, 'failed');
@@ -190,13 +190,13 @@ describe('who leads at a real PostgreSQL', { skip: needs('postgresql') }, () => 
       await assert.rejects(ask(other, 'ping', null), { kind: 'unavailable' });
     });
 
-    test('go to whoever leads now', async (t) => {
+    test('reach the current leader', async (t) => {
       const { one, other } = await connected(t);
       other.leader.relay.handle('who', () => 'the other');
       one.leader.relay.handle('who', () => 'one');
       assert.equal(await ask(other, 'who', null), 'one');
       await one.leader.stop();
-      await until(() => other.story.at(-1) === 'begins');
+      await until(() => other.events.at(-1) === 'started');
       await reaches(one);
       assert.equal(await ask(one, 'who', null), 'the other');
     });

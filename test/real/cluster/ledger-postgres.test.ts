@@ -5,8 +5,8 @@ import type { Ledger } from '../../../src/ledger/contract/ledger.ts';
 import { PostgresDatabase } from '../../../src/ledger/postgres/database.ts';
 import { openPostgresLedger } from '../../../src/ledger/postgres/open.ts';
 import type { Queryable } from '../../../src/ledger/sql/database.ts';
-import { reserveSlot } from '../../../src/ledger/sql/reserve.ts';
 import { createLedger } from '../../../src/ledger/sql/methods.ts';
+import { reserveSlot } from '../../../src/ledger/sql/reserve.ts';
 import { checkCounters, issue, JULIET, NOW, reservation, store } from '../../conformance/ledger/fixture.ts';
 import { httpRequest } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';
@@ -14,7 +14,7 @@ import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
 import { startPorter } from '../support/porter-process.ts';
 import { getSlot, openSlotConfig, uploadFile as upload } from '../support/slots.ts';
 
-describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () => {
+describe('The ledger in a real PostgreSQL', { skip: needs('postgresql') }, () => {
   let server: PostgresServer;
   before(async () => {
     server = await startPostgres();
@@ -30,7 +30,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     }
   };
 
-  test('two that open an empty database at once both can', async () => {
+  test('two processes can open an empty database at the same time', async () => {
     const url = await server.createSchema();
     const [one, other, ...rest] = await Promise.all([open(url), open(url), open(url), open(url)]);
     await withLedgers([one, other, ...rest], async () => {
@@ -41,14 +41,14 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     });
   });
 
-  test('a database that a newer program has written is refused, and stays as it is', async () => {
+  test('a database of a newer version is refused and left unchanged', async () => {
     const url = await server.createSchema();
     await (await open(url)).close();
     await server.query(url, "insert into migrations values (9001, 'from_the_future', 0)");
     await assert.rejects(open(url), { name: 'LedgerError', kind: 'newer', message: /migration 9001/ });
   });
 
-  test('a wrong password is said, without the password', async () => {
+  test('a wrong password is reported, without the password', async () => {
     const url = new URL(await server.createSchema());
     url.password = 'through yonder window';
     await assert.rejects(open(url.href), (fault: Error) => {
@@ -59,13 +59,13 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     });
   });
 
-  test('a database that is not there is said', async () => {
+  test('a missing database is reported', async () => {
     const url = new URL(await server.createSchema());
     url.pathname = '/verona';
     await assert.rejects(open(url.href), { kind: 'denied', message: /"verona" does not exist/ });
   });
 
-  test('two instances with many requests at once grant exactly what the quota allows', async () => {
+  test('two instances with many concurrent requests grant exactly the quota', async () => {
     const url = await server.createSchema();
     const ledgers = [await open(url), await open(url)];
     await withLedgers(ledgers, async () => {
@@ -78,7 +78,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     });
   });
 
-  test('two instances that ask for the same link give it to one', async () => {
+  test('of two instances that reserve the same link, one succeeds', async () => {
     const url = await server.createSchema();
     const ledgers = [await open(url), await open(url)];
     await withLedgers(ledgers, async () => {
@@ -91,7 +91,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     });
   });
 
-  test('an owner who is forgotten while another instance grants a slot leaves no slot without an owner', async () => {
+  test('forgetting an owner while another instance grants a slot leaves no slot without an owner', async () => {
     const url = await server.createSchema();
     const ledger = await open(url);
     const other = new PostgresDatabase({ url, sync: true });
@@ -109,14 +109,14 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     });
   });
 
-  /** What lies below the ledger, with its tables. */
+  /** A database below the ledger, with migrated tables. */
   const openDatabase = async (url: string, options: { connections?: number } = {}) => {
     const database = new PostgresDatabase({ url, sync: true, ...options });
     await database.migrate();
     return database;
   };
 
-  test('work that deadlocks is done all the same', async () => {
+  test('transactions that deadlock are retried and succeed', async () => {
     const url = await server.createSchema();
     const database = await openDatabase(url);
     try {
@@ -135,7 +135,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     }
   });
 
-  /** Ends the connection of a transaction from outside, in its middle. */
+  /** Terminates the connection of a running transaction. */
   const cutOff = async (url: string, q: Queryable) => {
     const [row] = await q.query<{ pid: number }>('select pg_backend_pid() as pid');
     await server.query(url, `select pg_terminate_backend(${row?.pid}, 5000)`);
@@ -153,7 +153,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
   };
   const say = (q: Queryable) => q.query("insert into words values ('adieu')");
 
-  test('a connection that is lost in the middle of a transaction costs another try', () =>
+  test('a transaction whose connection is lost is retried', () =>
     withWords(async (database, url) => {
       let tries = 0;
       await database.transaction(async (q) => {
@@ -166,7 +166,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
       assert.equal((await database.query('select word from words')).length, 2);
     }));
 
-  test('a commit whose outcome nobody knows is neither acknowledged nor tried again', () =>
+  test('a commit with an unknown outcome is neither acknowledged nor retried', () =>
     withWords(async (database, url) => {
       let tries = 0;
       const cut = database.transaction(async (q) => {
@@ -183,7 +183,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
       await database.transaction(say);
     }));
 
-  test('a commit waits for the disk unless it may be lazy, or nobody asked for that', () =>
+  test('a commit waits for the disk, unless the method is lazy or sync is off', () =>
     withWords(async (database, url) => {
       const flushes = async (q: Queryable) => {
         const [row] = await q.query<{ value: string }>(
@@ -199,7 +199,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
       await careless.close();
     }));
 
-  test('a transaction that fails leaves nothing, and its connection serves the next', async () => {
+  test('a failed transaction changes nothing, and its connection is reused', async () => {
     const url = await server.createSchema();
     const database = await openDatabase(url, { connections: 1 });
     try {
@@ -216,7 +216,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     }
   });
 
-  test('a change of the tables by a newer program does not disturb the statements of this one', async () => {
+  test('a schema change by a newer version does not break prepared statements', async () => {
     const url = await server.createSchema();
     const ledger = await open(url);
     await withLedgers([ledger], async () => {
@@ -227,7 +227,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     });
   });
 
-  test('a restart of the server delays work, loses nothing that was acknowledged, and ends nobody', async () => {
+  test('a restart of the server delays work and loses nothing that was acknowledged', async () => {
     const url = await server.createSchema();
     const ledger = await open(url);
     await withLedgers([ledger], async () => {
@@ -235,7 +235,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
       let stopping = false;
       const streams = Array.from({ length: 6 }, async () => {
         while (!stopping) {
-          // A commit whose outcome nobody knows is not acknowledged; whoever asked asks again.
+          // A commit with an unknown outcome is not acknowledged, so the caller retries.
           await store(ledger).then(
             (id) => stored.push(id),
             (fault) => assert.match(String(fault), /in the middle of a commit/),
@@ -262,7 +262,7 @@ describe('the ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     });
   });
 
-  test('the whole program keeps its files and open slots there over a restart, and answers its commands', async () => {
+  test('Porter keeps files and open slots over a restart, and its commands work', async () => {
     const ledger = await server.createSchema();
     const config = { ...openSlotConfig, storage: { ledger } };
     const first = await startPorter({ config });

@@ -24,17 +24,17 @@ const bearer = (token: string) => ({ Authorization: `Bearer ${token}` });
 const PLAIN = { 'Content-Type': 'text/plain' };
 const JSON_WANTED = { Accept: 'application/json' };
 
-describe('messages of two workers, one of which holds the stream', {
+describe('Messages of two workers, one of which holds the stream', {
   skip: needs('prosody', 'slixmpp'),
 }, () => {
   let stage: XmppTestbed;
   let server: XmppServer;
   let porter: PorterProcess;
   let juliet: SlixmppClient;
-  /** Connections to the worker that holds the stream, and to the one that does not. */
+  /** Connections to the worker with the stream and to the one without. */
   let leading: WorkerConnection;
   let other: WorkerConnection;
-  let closeLines: (() => void) | undefined;
+  let closeConnections: (() => void) | undefined;
 
   before(async () => {
     stage = await createXmppTestbed();
@@ -64,17 +64,17 @@ describe('messages of two workers, one of which holds the stream', {
       },
     });
     const { program, url } = porter;
-    await program.waitFor('both workers', () => servingWorkers(program).size === 2, 90);
-    await program.waitFor('the stream', async () => (await httpRequest(`${url}/readyz`)).status === 200, 90);
+    await program.waitFor('both workers', () => servingWorkers(program).size === 2);
+    await program.waitFor('the stream', async () => (await httpRequest(`${url}/readyz`)).status === 200);
     juliet = await stage.login(server, 'juliet');
-    const { lines, close } = await connectToWorkers(porter, 2, (line) =>
-      line.request('/msg/juliet@localhost?wait=0', {
+    const { connections, close } = await connectToWorkers(porter, 2, (connection) =>
+      connection.request('/msg/juliet@localhost?wait=0', {
         headers: { ...bearer(TOKEN), ...PLAIN, ...JSON_WANTED },
         body: 'probe',
       }),
     );
-    closeLines = close;
-    for (const [worker, line] of lines) {
+    closeConnections = close;
+    for (const [worker, line] of connections) {
       if (servingWorkers(program).get(worker) === leaderPid(program)) leading = line;
       else other = line;
     }
@@ -82,14 +82,14 @@ describe('messages of two workers, one of which holds the stream', {
   });
 
   after(async () => {
-    closeLines?.();
+    closeConnections?.();
     await juliet?.logout();
     await porter?.remove();
     await server?.stop();
     await stage?.remove();
   });
 
-  /** The texts that come, probes left out, until one of them is `last`. */
+  /** The received texts, without probes, up to `last`. */
   async function heardUntil(last: string): Promise<string[]> {
     const heard: string[] = [];
     await porter.program.waitFor(`"${last}" to arrive`, async () => {
@@ -100,13 +100,13 @@ describe('messages of two workers, one of which holds the stream', {
     return heard;
   }
 
-  const send = (line: WorkerConnection, text: string, headers: Record<string, string> = {}) =>
-    line.request('/msg/juliet@localhost?wait=0', {
+  const send = (connection: WorkerConnection, text: string, headers: Record<string, string> = {}) =>
+    connection.request('/msg/juliet@localhost?wait=0', {
       headers: { ...bearer(TOKEN), ...PLAIN, ...JSON_WANTED, ...headers },
       body: text,
     });
 
-  test('go out whichever of them takes them', async () => {
+  test('are sent from either worker', async () => {
     const texts = Array.from({ length: MESSAGES }, (_, number) => `message ${number}`);
     const answers = await Promise.all(
       texts.map((text, number) => send(number % 2 === 0 ? leading : other, text)),
@@ -119,7 +119,7 @@ describe('messages of two workers, one of which holds the stream', {
     assert.equal(new Set(sent.map(({ worker }) => worker)).size, 2, 'both had a part in it');
   });
 
-  test('are not sent twice where a retry reaches the other worker', async () => {
+  test('are not sent twice if a retry reaches the other worker', async () => {
     const key = { 'Idempotency-Key': 'once and no more' };
     const first = await send(other, 'only once', key);
     assert.equal(first.status, 201, first.text);
@@ -130,13 +130,15 @@ describe('messages of two workers, one of which holds the stream', {
     assert.deepEqual(await heardUntil('after it'), ['only once', 'after it']);
   });
 
-  test('are counted together: a rate holds exactly', async () => {
-    const token = (line: WorkerConnection) => send(line, 'rare', bearer(RARE));
-    const hook = (line: WorkerConnection) =>
-      line.request(`/msg/hooks/${HOOK}?wait=0`, { headers: PLAIN, body: 'from the hook' });
+  test('share one rate limit, which is exact', async () => {
+    const token = (connection: WorkerConnection) => send(connection, 'rare', bearer(RARE));
+    const hook = (connection: WorkerConnection) =>
+      connection.request(`/msg/hooks/${HOOK}?wait=0`, { headers: PLAIN, body: 'from the hook' });
     for (const post of [token, hook]) {
-      const lines = Array.from({ length: 3 * ALLOWED }, (_, number) => (number % 2 === 0 ? leading : other));
-      const statuses = (await Promise.all(lines.map(post))).map(({ status }) => status).sort();
+      const connections = Array.from({ length: 3 * ALLOWED }, (_, number) =>
+        number % 2 === 0 ? leading : other,
+      );
+      const statuses = (await Promise.all(connections.map(post))).map(({ status }) => status).sort();
       const refused = Array.from({ length: 2 * ALLOWED }, () => 429);
       assert.deepEqual(statuses, [...Array.from({ length: ALLOWED }, () => 201), ...refused]);
     }
@@ -147,7 +149,7 @@ describe('messages of two workers, one of which holds the stream', {
     }
   });
 
-  test('go into rooms from the worker without the stream', async () => {
+  test('reach rooms from the worker without the stream', async () => {
     await juliet.run('join', { room: ROOM, nick: 'juliet' });
     const sent = await other.request(`/msg/${ROOM}?type=groupchat&nick=Bot`, {
       headers: { ...bearer(TOKEN), ...PLAIN },
@@ -157,15 +159,15 @@ describe('messages of two workers, one of which holds the stream', {
     assert.deepEqual(await heardUntil('Hello, room'), ['Hello, room']);
   });
 
-  test('stanzas of the component go out from there, too, and their answers come back', async () => {
+  test('include raw stanzas from the worker without the stream, whose answers come back', async () => {
     const headers = { Authorization: `Basic ${btoa(`${BOT}:${SECRET}`)}`, ...JSON_WANTED };
     const answer = await other.request('/rest/disco/localhost', { headers });
     assert.equal(answer.status, 200, answer.text);
     const { kind, type, from, to, disco } = JSON.parse(answer.text);
     assert.deepEqual([kind, type, from, to], ['iq', 'result', 'localhost', BOT]);
     assert.ok(disco.identities.some(({ category }: { category: string }) => category === 'server'));
-    const stranger = await other.request('/rest/ping/nobody.localhost', { headers });
-    assert.deepEqual([stranger.status, JSON.parse(stranger.text).type], [200, 'error']);
+    const unknown = await other.request('/rest/ping/unknown.localhost', { headers });
+    assert.deepEqual([unknown.status, JSON.parse(unknown.text).type], [200, 'error']);
     const wrong = { Authorization: `Basic ${btoa(`${BOT}:wrong`)}` };
     assert.equal((await other.request('/rest/ping/localhost', { headers: wrong })).status, 403);
   });

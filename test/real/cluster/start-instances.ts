@@ -10,10 +10,10 @@ import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePort, freePorts } from '../support/ports.ts';
 import { openSlotConfig } from '../support/slots.ts';
 
-/** Several instances of Porter at one ledger and one place of blobs. */
+/** Several instances of Porter that share one ledger and one blob store. */
 export interface Instances {
   readonly all: PorterProcess[];
-  /** Starts the one of this number again, with its port and settings. */
+  /** Starts an instance again, on its port and with its settings. */
   restart(number: number): Promise<PorterProcess>;
   remove(): Promise<void>;
 }
@@ -22,7 +22,7 @@ export interface InstancesOptions {
   readonly count?: number;
   /** `postgres://…`. */
   readonly ledger: string;
-  /** A folder of their own where nothing else is said. */
+  /** Default: a new shared folder. */
   readonly blobs?: string;
   readonly config?: object;
   readonly env?: Readonly<Record<string, string>>;
@@ -52,24 +52,24 @@ export async function startInstances(options: InstancesOptions): Promise<Instanc
   };
 }
 
-/** Where the snippets expect two instances, in turn. */
-const PLACES = ['10.0.0.11:5050', '10.0.0.12:5050'];
+/** The addresses of the two instances in the snippets. */
+const SNIPPET_ADDRESSES = ['10.0.0.11:5050', '10.0.0.12:5050'];
 
-interface Place {
+interface LoadBalancerSettings {
   readonly port: number;
   readonly certificate: CertificateFiles;
   /** Certificate and key in one PEM file. */
   readonly pem: string;
 }
 
-interface Kind {
+interface LoadBalancerKind {
   readonly file: string;
-  /** Puts in the place's port and certificate, and nothing else. */
-  fit(snippet: string, place: Place): string;
+  /** Replaces only the port and the certificate in the snippet. */
+  fit(snippet: string, settings: LoadBalancerSettings): string;
   start(port: number, config: string): Promise<WebServer>;
 }
 
-/** Balancers with a snippet of ours. */
+/** Load balancers for which contrib/ has a snippet. */
 export const loadBalancers = {
   nginx: {
     file: 'nginx/several.conf',
@@ -87,18 +87,18 @@ export const loadBalancers = {
       replaceInSnippet(snippet, { '/etc/haproxy/upload.example.org.pem': pem, ':443': `127.0.0.1:${port}` }),
     start: startHaproxy,
   },
-} as const satisfies Record<string, Kind>;
+} as const satisfies Record<string, LoadBalancerKind>;
 
-/** Two instances behind a balancer with its snippet. */
+/** Two instances behind a load balancer that runs with its snippet. */
 export interface LoadBalancedInstances extends Instances {
   /** `https://localhost:…` */
   readonly url: string;
-  /** The certificate to believe, PEM. */
+  /** The trusted certificate, PEM. */
   readonly ca: string;
 }
 
 export async function startLoadBalanced(
-  kind: Kind,
+  kind: LoadBalancerKind,
   options: InstancesOptions,
 ): Promise<LoadBalancedInstances> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-balanced-'));
@@ -110,7 +110,7 @@ export async function startLoadBalanced(
   const url = `https://localhost:${port}`;
   const instances = await startInstances({ ...options, config: { public_url: url, ...options.config } });
   const addresses = instances.all.map((porter) => `127.0.0.1:${porter.port}`);
-  const changes = Object.fromEntries(PLACES.map((place, i) => [place, addresses[i] ?? '']));
+  const changes = Object.fromEntries(SNIPPET_ADDRESSES.map((address, i) => [address, addresses[i] ?? '']));
   try {
     const snippet = replaceInSnippet(await readFile(join(CONTRIB, kind.file), 'utf8'), changes);
     const server = await kind.start(port, kind.fit(snippet, { port, certificate, pem }));

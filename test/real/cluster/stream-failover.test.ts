@@ -16,14 +16,14 @@ const UPLOAD = 'upload.localhost';
 const SECRET = 'a secret of twenty characters';
 const PASSWORD = 'pw';
 
-/** What serves together, and which process of it holds the stream. */
-interface House {
-  readonly porters: readonly PorterProcess[];
-  /** Kills the process that holds the stream, wherever it is. */
+/** Processes that share one ledger; one of them holds the component stream. */
+interface Cluster {
+  readonly processes: readonly PorterProcess[];
+  /** Kills the process that holds the stream. */
   killHolder(): void;
 }
 
-describe('the component stream of several processes', { skip: needs('prosody', 'slixmpp') }, () => {
+describe('The component stream of several processes', { skip: needs('prosody', 'slixmpp') }, () => {
   let server: XmppServer;
   let romeo: SlixmppClient;
   before(async () => {
@@ -44,15 +44,15 @@ describe('the component stream of several processes', { skip: needs('prosody', '
     access: [{ jid: '.*' }],
   });
 
-  async function startWorkers(t: TestContext, storage: object): Promise<House> {
+  async function startWorkers(t: TestContext, storage: object): Promise<Cluster> {
     const porter = await startPorter({ config: { ...settings(), ...storage, workers: 2 } });
     t.after(() => porter.remove());
     const { program } = porter;
     await program.waitFor('both workers', () => servingWorkers(program).size === 2);
-    return { porters: [porter], killHolder: () => void process.kill(leaderPid(program), 'SIGKILL') };
+    return { processes: [porter], killHolder: () => void process.kill(leaderPid(program), 'SIGKILL') };
   }
 
-  async function startTwo(t: TestContext, ledger: string): Promise<House> {
+  async function startTwo(t: TestContext, ledger: string): Promise<Cluster> {
     const instances = await startInstances({ ledger, config: settings() });
     t.after(() => instances.remove());
     const killHolder = () => {
@@ -61,42 +61,42 @@ describe('the component stream of several processes', { skip: needs('prosody', '
       );
       process.kill(ups.at(-1)?.pid ?? 0, 'SIGKILL');
     };
-    return { porters: instances.all, killHolder };
+    return { processes: instances.all, killHolder };
   }
 
-  /** What `/readyz` says, asked on so many connections that every process is among those asked. */
-  const readiness = async (porters: readonly PorterProcess[]): Promise<Set<number>> => {
-    const living = porters.filter(({ program }) => program.running);
-    const asked = living.flatMap(({ url }) =>
+  /** The statuses of `/readyz` over enough connections to reach every process. */
+  const readiness = async (processes: readonly PorterProcess[]): Promise<Set<number>> => {
+    const living = processes.filter(({ program }) => program.running);
+    const requests = living.flatMap(({ url }) =>
       Array.from({ length: 12 }, async () => (await httpRequest(`${url}/readyz`)).status),
     );
-    return new Set(await Promise.all(asked));
+    return new Set(await Promise.all(requests));
   };
 
-  const until = async (what: string, holds: () => Promise<boolean>) => {
-    const deadline = Date.now() + 60_000;
+  const until = async (event: string, holds: () => Promise<boolean>) => {
+    const deadline = Date.now() + 300_000;
     while (!(await holds().catch(() => false))) {
-      if (Date.now() > deadline) throw new Error(`${what} did not come`);
+      if (Date.now() > deadline) throw new Error(`Timed out waiting for ${event}`);
       await sleep(20);
     }
   };
-  const allSay = (porters: readonly PorterProcess[], status: number) =>
-    until(`${status} everywhere`, async () => {
-      const said = await readiness(porters);
-      return said.size === 1 && said.has(status);
+  const allReport = (processes: readonly PorterProcess[], status: number) =>
+    until(`/readyz to answer ${status} everywhere`, async () => {
+      const statuses = await readiness(processes);
+      return statuses.size === 1 && statuses.has(status);
     });
 
-  const askSlot = async () => {
+  const requestSlot = async () => {
     const slot = await romeo.run<Partial<Slot>>('slot', { jid: UPLOAD, name: 'a.txt', size: 5 });
     assert.ok(slot.put !== undefined && slot.get !== undefined, JSON.stringify(slot));
     return slot as Slot;
   };
 
-  /** Asks again and again: what was on its way to the one that was killed is never answered. */
+  /** Retries, because requests on their way to the killed process are never answered. */
   const slotAfterKill = async () => {
     let granted = false;
     await until('a slot after the kill', async () => {
-      askSlot().then(
+      requestSlot().then(
         () => {
           granted = true;
         },
@@ -107,76 +107,76 @@ describe('the component stream of several processes', { skip: needs('prosody', '
     });
   };
 
-  /** A slot of before and one of after are filled at whoever is left. */
-  async function assertTakeover(t: TestContext, { porters, killHolder }: House): Promise<void> {
-    await allSay(porters, 200);
-    const before = await askSlot();
+  /** Checks that the surviving process accepts PUTs for a slot from before the kill and for one from after it. */
+  async function assertFailover(t: TestContext, { processes, killHolder }: Cluster): Promise<void> {
+    await allReport(processes, 200);
+    const before = await requestSlot();
     const killed = performance.now();
     killHolder();
     await slotAfterKill();
     t.diagnostic(`slots again ${Math.round(performance.now() - killed)} ms after the kill`);
-    const left = porters.find(({ program }) => program.running);
-    assert.ok(left);
-    const here = (link: string) => new URL(new URL(link).pathname, left.url).href;
-    for (const { put, get } of [before, await askSlot()]) {
-      const stored = () => httpRequest(here(put), { method: 'PUT', body: 'adieu' });
+    const survivor = processes.find(({ program }) => program.running);
+    assert.ok(survivor);
+    const atSurvivor = (link: string) => new URL(new URL(link).pathname, survivor.url).href;
+    for (const { put, get } of [before, await requestSlot()]) {
+      const send = () => httpRequest(atSurvivor(put), { method: 'PUT', body: 'adieu' });
       // A worker's connections die with it; clients try again.
-      const answer = await stored().catch(stored);
+      const answer = await send().catch(send);
       assert.equal(answer.status, 201, answer.text);
-      assert.equal((await httpRequest(here(get))).text, 'adieu');
+      assert.equal((await httpRequest(atSurvivor(get))).text, 'adieu');
     }
-    await allSay(porters, 200);
+    await allReport(processes, 200);
   }
 
-  /** Every process tells of a stream that another holds. */
-  async function assertTruth({ porters }: House): Promise<void> {
-    await allSay(porters, 200);
+  /** Checks that every process reports the state of the stream, whichever process holds it. */
+  async function assertReadiness({ processes }: Cluster): Promise<void> {
+    await allReport(processes, 200);
     await romeo.logout();
     await server.kill();
-    await allSay(porters, 503);
+    await allReport(processes, 503);
     await server.start();
-    await allSay(porters, 200);
+    await allReport(processes, 200);
     romeo = await login();
-    await askSlot();
+    await requestSlot();
   }
 
-  describe('workers at one SQLite', () => {
-    test('is taken over when its holder is killed', async (t) =>
-      assertTakeover(t, await startWorkers(t, {})));
-    test('is told of by all of them', async (t) => assertTruth(await startWorkers(t, {})));
-    test('shows in the metrics once, with the state it has', async (t) => {
-      const { porters } = await startWorkers(t, {});
-      await allSay(porters, 200);
-      const metrics = () => httpRequest(`${porters[0]?.url}/metrics`);
+  describe('with workers on SQLite', () => {
+    test('moves to another worker when its process is killed', async (t) =>
+      assertFailover(t, await startWorkers(t, {})));
+    test('has its state reported by every worker', async (t) => assertReadiness(await startWorkers(t, {})));
+    test('appears once in the metrics, with its state', async (t) => {
+      const { processes } = await startWorkers(t, {});
+      await allReport(processes, 200);
+      const metrics = () => httpRequest(`${processes[0]?.url}/metrics`);
       const texts = await Promise.all(Array.from({ length: 12 }, async () => (await metrics()).text));
       for (const text of texts) assert.match(text, /^porter_stream_up\{jid="upload\.localhost"\} 1$/m);
     });
   });
 
-  describe('at one PostgreSQL', { skip: needs('postgresql') }, () => {
+  describe('on PostgreSQL', { skip: needs('postgresql') }, () => {
     let postgres: PostgresServer;
     before(async () => {
       postgres = await startPostgres();
     });
     after(() => postgres?.remove());
 
-    test('is taken over by a worker when its holder is killed', async (t) =>
-      assertTakeover(t, await startWorkers(t, { storage: { ledger: await postgres.createSchema() } })));
-    test('is taken over by another instance when its holder is killed', async (t) =>
-      assertTakeover(t, await startTwo(t, await postgres.createSchema())));
-    test('is told of by all instances', async (t) =>
-      assertTruth(await startTwo(t, await postgres.createSchema())));
+    test('moves to another worker when its process is killed', async (t) =>
+      assertFailover(t, await startWorkers(t, { storage: { ledger: await postgres.createSchema() } })));
+    test('moves to another instance when its process is killed', async (t) =>
+      assertFailover(t, await startTwo(t, await postgres.createSchema())));
+    test('has its state reported by every instance', async (t) =>
+      assertReadiness(await startTwo(t, await postgres.createSchema())));
 
-    test('comes back after PostgreSQL was killed, and is held by one', async (t) => {
-      const { porters } = await startTwo(t, await postgres.createSchema());
-      await allSay(porters, 200);
+    test('reconnects in exactly one instance after PostgreSQL was killed', async (t) => {
+      const { processes } = await startTwo(t, await postgres.createSchema());
+      await allReport(processes, 200);
       await postgres.kill();
-      await allSay(porters, 503);
+      await allReport(processes, 503);
       await postgres.start();
-      await allSay(porters, 200);
-      await askSlot();
+      await allReport(processes, 200);
+      await requestSlot();
       const metrics = await Promise.all(
-        porters.map(async ({ url }) => (await httpRequest(`${url}/metrics`)).text),
+        processes.map(async ({ url }) => (await httpRequest(`${url}/metrics`)).text),
       );
       assert.equal(metrics.filter((text) => /^porter_stream_up\{/m.test(text)).length, 1);
     });

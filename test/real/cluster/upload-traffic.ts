@@ -1,29 +1,30 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { httpRequest } from '../../support/http.ts';
+import { waitForCount } from '../../support/wait-until.ts';
 import { uploadFile } from '../support/slots.ts';
 
-/** Uploads without end, whatever happens to the servers. */
+/** Continuous uploads that survive failures of the servers. */
 export interface UploadTraffic {
-  /** Links of all that was answered 201. */
+  /** Links of all uploads answered with 201. */
   readonly stored: readonly string[];
-  /** Waits for so many more. */
+  /** Waits for `count` more uploads; fails if none succeeds for two minutes. */
   waitForMore(count: number): Promise<void>;
   stop(): Promise<void>;
 }
 
 const STREAMS = 4;
 
-/** Each stream stores one file after the other, at one server after the other. */
+/** Each stream uploads one file after another, rotating over the servers. */
 export function startUploadTraffic(urls: readonly string[], body: Buffer, ca?: string): UploadTraffic {
   const stored: string[] = [];
   let stopping = false;
-  let turn = 0;
+  let next = 0;
   const stream = async () => {
     while (!stopping) {
-      turn += 1;
-      const url = urls[turn % urls.length] ?? '';
-      // Whoever gets no 201 does it again: nothing was promised.
+      next += 1;
+      const url = urls[next % urls.length] ?? '';
+      // An upload without a 201 was not acknowledged and is sent again.
       await uploadFile({ url }, body, ca === undefined ? {} : { ca }).then(
         (get) => stored.push(get),
         () => sleep(10),
@@ -35,10 +36,7 @@ export function startUploadTraffic(urls: readonly string[], body: Buffer, ca?: s
     stored,
     async waitForMore(count) {
       const wanted = stored.length + count;
-      for (let tries = 0; stored.length < wanted; tries += 1) {
-        if (tries > 6000) throw new Error(`no more than ${stored.length} of ${wanted} uploads were stored`);
-        await sleep(10);
-      }
+      await waitForCount('uploads', () => stored.length, wanted);
     },
     async stop() {
       stopping = true;
@@ -47,7 +45,7 @@ export function startUploadTraffic(urls: readonly string[], body: Buffer, ca?: s
   };
 }
 
-/** Every one of these links gives these bytes. */
+/** Checks that every link serves these bytes. */
 export async function assertAllReadable(links: readonly string[], body: Buffer, ca?: string): Promise<void> {
   for (const link of links) {
     const answer = await httpRequest(link, ca === undefined ? {} : { ca });

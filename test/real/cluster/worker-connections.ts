@@ -3,10 +3,10 @@ import { text } from 'node:stream/consumers';
 import type { PorterProcess } from '../support/porter-process.ts';
 import { readLog } from './worker-log.ts';
 
-/** A connection that stays: all that is asked on it is answered by the same worker. */
+/** A keep-alive connection: one worker answers all its requests. */
 export interface WorkerConnection {
-  /** Rejects where it cannot be on the same connection any more. */
-  request(path: string, question?: WorkerRequest): Promise<WorkerResponse>;
+  /** Rejects if the connection was closed in between. */
+  request(path: string, options?: WorkerRequest): Promise<WorkerResponse>;
 }
 
 export interface WorkerRequest {
@@ -23,47 +23,47 @@ export interface WorkerResponse {
 const AT_ONCE = 12;
 
 /**
- * A line to each of the workers, by their numbers. `probe` asks something whose answer names, in JSON, the `id` that
- * the log has for it.
+ * Opens a connection to each worker; the map is by worker number. `probe` sends a request whose JSON answer contains the
+ * `id` that the worker logs.
  */
 export async function connectToWorkers(
   { url, program }: PorterProcess,
   count: number,
-  probe: (line: WorkerConnection) => Promise<WorkerResponse>,
-): Promise<{ lines: Map<number, WorkerConnection>; close(): void }> {
+  probe: (connection: WorkerConnection) => Promise<WorkerResponse>,
+): Promise<{ connections: Map<number, WorkerConnection>; close(): void }> {
   const agents: Agent[] = [];
-  const lines = new Map<number, WorkerConnection>();
+  const connections = new Map<number, WorkerConnection>();
   const tryOne = async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     agents.push(agent);
-    const line = openLine(url, agent);
-    const { id } = JSON.parse((await probe(line)).text) as { id: string };
+    const connection = openConnection(url, agent);
+    const { id } = JSON.parse((await probe(connection)).text) as { id: string };
     const worker = () => readLog(program).find((entry) => entry.id === id)?.worker;
     await program.waitFor('the log of the probe', () => worker() !== undefined);
-    lines.set(worker() ?? 0, line);
+    connections.set(worker() ?? 0, connection);
   };
-  for (let tries = 0; lines.size < count; tries += 1) {
-    if (tries > 20) throw new Error(`only ${lines.size} of ${count} workers answered`);
+  for (let tries = 0; connections.size < count; tries += 1) {
+    if (tries > 20) throw new Error(`only ${connections.size} of ${count} workers answered`);
     await Promise.all(Array.from({ length: AT_ONCE }, tryOne));
   }
-  return { lines, close: () => agents.forEach((agent) => void agent.destroy()) };
+  return { connections, close: () => agents.forEach((agent) => void agent.destroy()) };
 }
 
-function openLine(url: string, agent: Agent): WorkerConnection {
+function openConnection(url: string, agent: Agent): WorkerConnection {
   let port: number | undefined;
   return {
     request: (path, { headers = {}, body } = {}) =>
       new Promise((resolve, reject) => {
         const length = body === undefined ? {} : { 'Content-Length': Buffer.byteLength(body) };
         const method = body === undefined ? 'GET' : 'POST';
-        const asked = request(url + path, { method, agent, headers: { ...length, ...headers } });
-        asked.on('error', reject);
-        asked.on('response', (response: IncomingMessage) => {
-          port ??= asked.socket?.localPort;
-          if (port !== asked.socket?.localPort) reject(new Error('the connection was closed in between'));
-          text(response).then((said) => resolve({ status: response.statusCode ?? 0, text: said }), reject);
+        const sent = request(url + path, { method, agent, headers: { ...length, ...headers } });
+        sent.on('error', reject);
+        sent.on('response', (response: IncomingMessage) => {
+          port ??= sent.socket?.localPort;
+          if (port !== sent.socket?.localPort) reject(new Error('the connection was closed in between'));
+          text(response).then((body) => resolve({ status: response.statusCode ?? 0, text: body }), reject);
         });
-        asked.end(body);
+        sent.end(body);
       }),
   };
 }

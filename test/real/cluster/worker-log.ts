@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict';
 import type { Program } from '../support/program.ts';
 
-interface Line {
+interface LogLine {
   readonly msg: string;
   readonly pid: number;
   readonly worker?: number;
-  /** Of the message that the line is about. */
+  /** The id of the message that the line is about. */
   readonly id?: string;
   readonly workerPid?: number;
 }
 
-/** Lines of the log, in their order. */
-export function readLog(program: Program): Line[] {
+/** Parses the JSON log of a program, in order. */
+export function readLog(program: Program): LogLine[] {
   const lines = program.stdout.split('\n').slice(0, -1);
-  return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Line);
+  return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as LogLine);
 }
 
-/** The process of every worker that serves, by its number. */
+/** The process ids of the running workers, by worker number. */
 export function servingWorkers(program: Program): Map<number, number> {
   const serving = new Map<number, number>();
   for (const { msg, worker, workerPid } of readLog(program)) {
@@ -27,15 +27,15 @@ export function servingWorkers(program: Program): Map<number, number> {
   return serving;
 }
 
-/** The worker that leads on this machine. */
+/** The process id of the leading worker. */
 export function leaderPid(program: Program): number {
-  const appointed = readLog(program).filter(({ msg }) => msg === 'this worker leads');
-  const pid = appointed.at(-1)?.workerPid;
+  const leaders = readLog(program).filter(({ msg }) => msg === 'this worker leads');
+  const pid = leaders.at(-1)?.workerPid;
   assert.ok(pid);
   return pid;
 }
 
-/** Kills a worker, and waits until another serves in its place. */
+/** Kills a worker and waits until its replacement serves. */
 export async function killWorker(program: Program, pid: number): Promise<void> {
   const [number = 0] = [...servingWorkers(program)].find(([, found]) => found === pid) ?? [];
   process.kill(pid, 'SIGKILL');

@@ -21,16 +21,16 @@ import { getSlot, openSlotConfig, startPut, uploadFile, waitForTransfers } from 
 import { assertAllReadable, startUploadTraffic } from './upload-traffic.ts';
 import { killWorker, leaderPid, readLog, servingWorkers } from './worker-log.ts';
 
-const house = { ...openSlotConfig, workers: 2 };
+const twoWorkers = { ...openSlotConfig, workers: 2 };
 
 async function startWorkers(t: TestContext, options: PorterOptions = {}): Promise<PorterProcess> {
-  const porter = await startPorter({ ...options, config: { ...house, ...(options.config as object) } });
+  const porter = await startPorter({ ...options, config: { ...twoWorkers, ...(options.config as object) } });
   t.after(() => porter.remove());
   await porter.program.waitFor('both workers', () => servingWorkers(porter.program).size === 2);
   return porter;
 }
 
-/** Asks on so many connections of their own, so that every worker is among those asked. */
+/** Repeats a request on enough separate connections to reach every worker. */
 const askAll = <T>(work: () => Promise<T>, times = 24): Promise<T[]> =>
   Promise.all(Array.from({ length: times }, work));
 
@@ -54,7 +54,7 @@ const ledgers = [
 ] as const;
 
 for (const [name, skip] of ledgers) {
-  describe(`workers at one ${name}`, { skip }, () => {
+  describe(`Workers on ${name}`, { skip }, () => {
     let postgres: PostgresServer | undefined;
     before(async () => {
       if (name === 'PostgreSQL') postgres = await startPostgres();
@@ -66,7 +66,7 @@ for (const [name, skip] of ledgers) {
       return startWorkers(t, { config: { ...storage, ...config } });
     };
 
-    test('a kill of one after the other amid uploads loses none that was answered', async (t) => {
+    test('killing one after the other during uploads loses no acknowledged upload', async (t) => {
       const porter = await start(t);
       const { program } = porter;
       const body = randomBytes(200_000);
@@ -82,7 +82,7 @@ for (const [name, skip] of ledgers) {
       await assertSound(porter);
     });
 
-    test('the claim of a worker that was killed is void at once', async (t) => {
+    test('the claim of a killed worker is released at once', async (t) => {
       const porter = await start(t, { slots: { timeout: '10m' } });
       const body = randomBytes(500_000);
       const slots = await askAll(async () => {
@@ -98,11 +98,11 @@ for (const [name, skip] of ledgers) {
       }
     });
 
-    test('what one removes, no other serves a second later', async (t) => {
+    test('a file that one worker removes is served by no other after a second', async (t) => {
       const porter = await start(t);
       const get = await uploadFile(porter, Buffer.from('parting is such sweet sorrow'));
       const statuses = () => askAll(async () => (await httpRequest(get)).status);
-      // Now it is hot in both.
+      // Both workers have the file in their cache now.
       assert.deepEqual(new Set(await statuses()), new Set([200]));
       const [upload] = JSON.parse((await porter.runCommand('uploads', '--json')).stdout) as { id: string }[];
       assert.equal((await porter.runCommand('delete', upload?.id ?? '')).code, 0);
@@ -110,7 +110,7 @@ for (const [name, skip] of ledgers) {
       assert.deepEqual(new Set(await statuses()), new Set([404]));
     });
 
-    test('quotas are exact over all of them', async (t) => {
+    test('enforce quotas exactly together', async (t) => {
       const access = [{ jid: '.*', max_total_size: 10_000 }];
       const porter = await start(t, { access });
       const answers = await askAll(
@@ -121,7 +121,7 @@ for (const [name, skip] of ledgers) {
       assert.equal(granted.length, 10);
     });
 
-    test('their metrics add up, are the same whoever is asked, and do not shrink when one dies', async (t) => {
+    test('any worker reports the sum of all metrics, which does not shrink when one dies', async (t) => {
       const porter = await start(t);
       const count = (text: string, line: string) =>
         Number(new RegExp(`^porter_${line} (.*)$`, 'm').exec(text)?.[1]);
@@ -143,12 +143,12 @@ for (const [name, skip] of ledgers) {
   });
 }
 
-describe('the supervisor of workers', () => {
+describe('The supervisor of workers', () => {
   const maxSizes = (porter: PorterProcess) =>
     askAll(async () => (await httpRequest(`${porter.url}/slot/max_size/?jid=romeo@example.org`)).text.trim());
-  const limited = (size: string) => ({ ...house, access: [{ jid: '.*', max_file_size: size }] });
+  const limited = (size: string) => ({ ...twoWorkers, access: [{ jid: '.*', max_file_size: size }] });
 
-  test('hands new rules to all at SIGHUP, and a bad file to none, which it says once', async (t) => {
+  test('applies a new config to all workers on SIGHUP, and rejects an invalid one with a single log line', async (t) => {
     const porter = await startWorkers(t);
     const { program } = porter;
     await porter.writeConfig(limited('1 MiB'));
@@ -159,13 +159,13 @@ describe('the supervisor of workers', () => {
     await porter.writeConfig({ ...limited('2 MiB'), acces: [] });
     program.signal('SIGHUP');
     await program.waitFor('the reason', () => /cannot load the new config/.test(program.output));
-    // A worker that starts now gets what holds, not what the file says.
+    // A worker that starts now gets the active config, not the invalid file.
     await killWorker(program, leaderPid(program));
     assert.deepEqual(new Set(await maxSizes(porter)), new Set(['1048576']));
     assert.equal(program.output.match(/cannot load the new config/g)?.length, 1);
   });
 
-  test('keeps the old certificate in all where the new one is no good', async (t) => {
+  test('keeps the old certificate in all workers if the new one is invalid', async (t) => {
     const folder = await createTemporaryFolder();
     const certificate = await writeCertificate(folder, ['localhost']);
     const porter = await startWorkers(t, { folder, certificate });
@@ -177,7 +177,7 @@ describe('the supervisor of workers', () => {
     assert.equal(program.output.match(/cannot load the new config/g)?.length, 1);
   });
 
-  test('lets uploads in flight finish at SIGTERM, takes no other, and ends with all of them', async (t) => {
+  test('finishes uploads in progress on SIGTERM, accepts no new ones, and exits with all workers', async (t) => {
     const porter = await startWorkers(t);
     const { program } = porter;
     const workers = [...servingWorkers(program).values()];
@@ -200,7 +200,7 @@ describe('the supervisor of workers', () => {
     assert.doesNotMatch(program.output, /takes its place/);
   });
 
-  test('ends all at once at a second SIGTERM', async (t) => {
+  test('ends all workers at once on a second SIGTERM', async (t) => {
     const porter = await startWorkers(t);
     const { program } = porter;
     const workers = [...servingWorkers(program).values()];
@@ -215,14 +215,14 @@ describe('the supervisor of workers', () => {
     await gone(workers);
   });
 
-  test('lets signals for a whole group end uploads in flight no sooner', async (t) => {
+  test('also finishes uploads in progress if the whole process group gets the signal', async (t) => {
     const porter = await startWorkers(t);
     const { program } = porter;
     const body = randomBytes(500_000);
     const slot = await getSlot(porter, { size: body.length });
     const put = await startPut(slot.put, body, 100_000);
     await waitForTransfers(porter, 1);
-    // As systemd and terminals do it.
+    // systemd and terminals signal the whole group.
     const all = [program.pid, ...servingWorkers(program).values()];
     for (const pid of all) process.kill(pid, 'SIGTERM');
     await program.waitFor('the signal', () => /"stopping"/.test(program.output));
@@ -230,9 +230,9 @@ describe('the supervisor of workers', () => {
     assert.deepEqual(await program.exited(), { code: 0, signal: null });
   });
 
-  test('ends at once, with the reason and nothing left, where the address is taken', async (t) => {
+  test('exits at once with the reason if the address is in use, and leaves no process', async (t) => {
     const porter = await startWorkers(t);
-    // From the same folder and config, as by mistake.
+    // The same folder and config, as if started twice by mistake.
     const { code, stdout, stderr } = await porter.runCommand('serve');
     assert.equal(code, 1);
     assert.match(stderr, /Cannot listen on 127\.0\.0\.1:\d+: another program listens there already/);
@@ -241,14 +241,14 @@ describe('the supervisor of workers', () => {
     assert.equal((await httpRequest(`${porter.url}/readyz`)).status, 200);
   });
 
-  test('says what is wrong with the config before anything starts', async () => {
+  test('reports config errors before starting any worker', async () => {
     const folder = await createTemporaryFolder();
     const { code, stderr } = await runPorter(['serve', '-c', 'none.yml'], { cwd: folder });
     assert.equal(code, 2);
     assert.match(stderr, /none\.yml/);
   });
 
-  test('shares a Unix socket, and takes over one that a crash has left', async (t) => {
+  test('shares a Unix socket, and replaces a stale one left by a crash', async (t) => {
     const folder = await createTemporaryFolder();
     const socket = join(folder, 'porter.sock');
     const overSocket = () =>
@@ -262,7 +262,7 @@ describe('the supervisor of workers', () => {
     const first = await startWorkers(t, { folder });
     const listen = [`127.0.0.1:${first.port}`, `unix:${socket}`];
     await first.stop();
-    const config = { ...house, listen };
+    const config = { ...twoWorkers, listen };
     const second = await startWorkers(t, { folder, port: first.port, config });
     assert.deepEqual(new Set(await askAll(overSocket)), new Set([200]));
     await killWorker(second.program, leaderPid(second.program));
@@ -276,7 +276,7 @@ describe('the supervisor of workers', () => {
     assert.deepEqual(new Set(await askAll(overSocket)), new Set([200]));
   });
 
-  test('takes TLS in all of them', async (t) => {
+  test('serves TLS from all workers', async (t) => {
     const folder = await createTemporaryFolder();
     const certificate = await writeCertificate(folder, ['localhost']);
     const ca = await readFile(certificate.cert, 'utf8');
@@ -288,16 +288,16 @@ describe('the supervisor of workers', () => {
     assert.equal(storing.length, 8);
   });
 
-  test('gives up, and says so, where no worker can start any more', async (t) => {
+  test('exits with the reason if no worker can start', async (t) => {
     const porter = await startWorkers(t);
     const { program } = porter;
-    // The ledger of a program from the future.
+    // A ledger that a newer version has migrated.
     const { DatabaseSync } = await import('node:sqlite');
     const ledger = new DatabaseSync(join(porter.folder, 'data/porter.db'));
     ledger.exec("insert into migrations values (9001, 'from_the_future', 0)");
     ledger.close();
     for (const pid of servingWorkers(program).values()) process.kill(pid, 'SIGKILL');
-    await program.waitFor('the end', () => !program.running, 120).catch(() => {});
+    await program.waitFor('the end', () => !program.running).catch(() => {});
     const { code } = await program.exited();
     assert.equal(code, 1);
     assert.match(program.output, /written by a newer Porter/);
@@ -305,7 +305,7 @@ describe('the supervisor of workers', () => {
   });
 });
 
-/** Waits until none of these processes lives. */
+/** Waits until all these processes have ended. */
 async function gone(pids: readonly number[]): Promise<void> {
   for (let tries = 0; pids.some(isAlive); tries += 1) {
     assert.ok(tries < 1000, 'a worker outlived its supervisor');

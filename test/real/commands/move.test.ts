@@ -47,9 +47,9 @@ async function moveThereAndBack(house: MoveTestbed, there: StorageConfig, env: E
     const traffic = startTraffic(house, belongings);
     await done(house.move());
     const before = traffic.stored();
-    await house.porter.program.waitFor('more uploads', () => traffic.stored() >= before + 5, 60);
+    await house.porter.program.waitFor('more uploads', () => traffic.stored() >= before + 5);
     await done(house.move('--finish', '--verify'));
-    await house.porter.program.waitFor('word to come back later', () => traffic.retried() > 0, 60);
+    await house.porter.program.waitFor('word to come back later', () => traffic.retried() > 0);
     await traffic.stop();
     await assertFilesIntact(belongings);
     await house.switchStorage(to);

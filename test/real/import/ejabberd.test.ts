@@ -22,7 +22,7 @@ const NAMES = [
 ];
 const JULIET = 'juliet@localhost';
 
-test("what a real ejabberd's mod_http_upload has stored keeps its links, owner, type and time", {
+test("files of a real ejabberd's mod_http_upload keep their links, owner, type and time", {
   skip: needs('ejabberd', 'slixmpp'),
 }, async (t) => {
   const folder = await createTemporaryFolder();

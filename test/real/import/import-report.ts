@@ -3,7 +3,7 @@ import { httpRequest } from '../../support/http.ts';
 import type { PorterProcess } from '../support/porter-process.ts';
 import type { OldFile } from './old-services.ts';
 
-/** What `porter import --json` tells. */
+/** The output of `porter import --json`. */
 export interface ImportReport {
   readonly files: number;
   readonly imported: number;
@@ -15,7 +15,7 @@ export interface ImportReport {
   readonly list: readonly { readonly file: string; readonly problem: string }[];
 }
 
-/** What `porter uploads --json` tells of one upload. */
+/** One upload in the output of `porter uploads --json`. */
 export interface UploadRow {
   readonly id: string;
   readonly owner: string;
@@ -28,14 +28,14 @@ export interface UploadRow {
   readonly link: string | null;
 }
 
-/** A command beside a running Porter that must succeed. */
+/** Runs a command with `--json` next to a running Porter; fails unless it exits with 0. */
 export async function runJsonCommand<T>(porter: PorterProcess, ...args: readonly string[]): Promise<T> {
   const { code, stdout, stderr } = await porter.runCommand(...args, '--json');
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout) as T;
 }
 
-/** Every file by its old link, as it was. What a server knows of an import may be a second old. */
+/** Checks that every file is served by its old link. The server may cache a missing file for a second. */
 export async function assertFilesServed(porter: PorterProcess, files: readonly OldFile[]): Promise<void> {
   const [first] = files;
   await porter.program.waitFor('the first link', async () => {

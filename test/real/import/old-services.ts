@@ -2,19 +2,19 @@ import { createHash } from 'node:crypto';
 import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 
-/** A file as an old service kept it, and the link that it gave out. */
+/** A file as another service stored it, and its link. */
 export interface OldFile {
-  /** Path and query of the link, as people have it. */
+  /** Path and query of the link. */
   readonly link: string;
   readonly bytes: string;
   readonly type: string;
-  /** As the ledger names its owner. */
+  /** The owner in the ledger. */
   readonly owner: string;
-  /** ms since 1970. */
+  /** Milliseconds since 1970. */
   readonly storedAt: number;
 }
 
-/** A service's folder, made as its documents and its source say. */
+/** A service whose folder is created as its documentation and source describe (docs/protocols.md, "Import layouts"). */
 export interface OldService {
   readonly from: string;
   /** Options of `porter import` besides `--from`. */
@@ -56,7 +56,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 const typeOf = (name: string) => TYPES[name.split('.').at(-1) ?? ''] ?? 'application/octet-stream';
 
-/** Files whose path on disk is that of their link, one for each of the names. */
+/** Creates files whose path on disk is the path of their link, one per name. */
 async function tree(
   folder: string,
   base: string,
@@ -108,7 +108,7 @@ const httpUploadComponent: OldService = {
   from: 'http-upload-component',
   options: () => ['--base-path', 'https://huc.example.org:8080/huc', '--owner', JULIET],
   createFiles: async (folder) => {
-    // Its storage path is the folder it runs in, unless the admin says otherwise.
+    // Its default storage path is its working directory.
     await put(folder, 'httpupload/server.py', 'print()');
     const user = sha1(JULIET).digest('base64url');
     return tree(folder, '/huc/', JULIET, (name, i) => `${user}/random${i}/${name}`);
@@ -128,7 +128,7 @@ const django: OldService = {
       'import:django',
       (name, i) => `http_upload/${i}${HASH.slice(1)}/${name}`,
     );
-    // Django's storage tidies names; the link has the one that was asked for.
+    // Django's storage normalizes file names; the link has the requested name.
     await put(folder, `http_upload/${HASH}/a_b.jpg`, 'with a record');
     const fields = {
       jid: JULIET,
@@ -206,12 +206,12 @@ const tigase: OldService = {
   async createFiles(folder) {
     const plain = await tree(folder, '/tigase/', 'import:tigase', (name, i) => `${i}f0e-4c21/${name}`);
     const owned = await tree(folder, '/tigase/', JULIET, (name, i) => `${JULIET}/${i}abc-9b77/${name}`);
-    const own = `/tigase/${encodeURIComponent(JULIET)}/`;
-    return [...plain, ...owned.map((file) => ({ ...file, link: file.link.replace(own, '/tigase/') }))];
+    const userPath = `/tigase/${encodeURIComponent(JULIET)}/`;
+    return [...plain, ...owned.map((file) => ({ ...file, link: file.link.replace(userPath, '/tigase/') }))];
   },
 };
 
-/** Services that Debian does not have. */
+/** Services that are not packaged in Debian. */
 export const oldServices: readonly OldService[] = [
   ejabberd,
   prosodyFiler,

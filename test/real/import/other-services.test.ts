@@ -6,7 +6,7 @@ import { createTemporaryFolder, type PorterProcess, startPorter } from '../suppo
 import { assertFilesServed, type ImportReport, runJsonCommand, type UploadRow } from './import-report.ts';
 import { type OldFile, oldServices } from './old-services.ts';
 
-describe('the files of another service', () => {
+describe('The files of another service', () => {
   let porter: PorterProcess;
   const all: OldFile[] = [];
   before(async () => {
@@ -15,7 +15,7 @@ describe('the files of another service', () => {
   after(() => porter.remove());
 
   for (const { from, options, createFiles } of oldServices) {
-    test(`${from}: every old link works beside the running server, and nothing comes twice`, async (t) => {
+    test(`${from}: every old link works without a restart, and a second import adds nothing`, async (t) => {
       const folder = await createTemporaryFolder();
       t.after(() => rm(folder, { recursive: true, force: true }));
       const files = await createFiles(folder);
@@ -37,9 +37,15 @@ describe('the files of another service', () => {
     });
   }
 
-  test('all of them together are charged to their owners, and all is well', async () => {
+  test('are charged to their owners, and fsck finds no problem', async () => {
     const rows = await runJsonCommand<UploadRow[]>(porter, 'uploads');
-    const told = rows.map(({ owner, size, type, endpoint, stored }) => [owner, size, type, endpoint, stored]);
+    const imported = rows.map(({ owner, size, type, endpoint, stored }) => [
+      owner,
+      size,
+      type,
+      endpoint,
+      stored,
+    ]);
     const expected = all.map((file) => [
       file.owner,
       Buffer.byteLength(file.bytes),
@@ -47,7 +53,7 @@ describe('the files of another service', () => {
       'import',
       new Date(file.storedAt).toISOString(),
     ]);
-    assert.deepEqual(told.toSorted(), expected.toSorted());
+    assert.deepEqual(imported.toSorted(), expected.toSorted());
     const { faults, uploads } = await runJsonCommand<{ faults: number; uploads: number }>(porter, 'fsck');
     assert.deepEqual([faults, uploads], [0, all.length]);
   });

@@ -28,7 +28,7 @@ const SQL = `Component "sql.localhost" "http_file_share"
   storage = { uploads = "sql" }
   sql = { driver = "SQLite3", database = "prosody.sqlite" }`;
 
-/** As each of them would really be asked for: Prosody's own links, on Porter's address. */
+/** The path and query of a Prosody link, for a request to Porter. */
 const linkOf = (url: string) => url.replace(/^https?:\/\/[^/]+/, '');
 
 describe("Prosody's uploads", { skip: needs('prosody', 'slixmpp') }, () => {
@@ -47,10 +47,10 @@ describe("Prosody's uploads", { skip: needs('prosody', 'slixmpp') }, () => {
     const http = (scheme: string) =>
       `  http_host = "127.0.0.1"\n  http_external_url = "${scheme}://127.0.0.1:${port}/"`;
     prosody = await startProsody({
-      // Without one it opens no port for components.
+      // Prosody opens no component port without a component.
       components: [{ jid: 'porter.localhost', secret: 'secret' }],
       global: `data_path = "${data}"\nhttp_ports = { ${port} }\nhttps_ports = {}\nhttp_interfaces = { "127.0.0.1" }`,
-      // The elder module insists on https; a web server would do that.
+      // The older module requires https, which a web server would provide.
       extra: [
         `Component "share.localhost" "http_file_share"\n${http('http')}`,
         `Component "upload.localhost" "http_upload"\n${http('https')}`,
@@ -71,7 +71,7 @@ describe("Prosody's uploads", { skip: needs('prosody', 'slixmpp') }, () => {
   const bring = (from: string, ...args: readonly string[]) =>
     runJsonCommand<ImportReport>(porter, 'import', '--from', from, ...args);
 
-  /** What Prosody itself answers for the link is what Porter must answer. */
+  /** Checks that Porter answers each link like Prosody. */
   async function asProsody(url: string): Promise<OldFile> {
     const answer = await httpRequest(url.replace('https:', 'http:'));
     assert.equal(answer.status, 200, url);
@@ -103,7 +103,7 @@ describe("Prosody's uploads", { skip: needs('prosody', 'slixmpp') }, () => {
       const { get } = await client.run<{ get: string }>('upload', upload);
       files.push(await asProsody(get));
     }
-    // A slot that nobody used has a record and no file.
+    // An unused slot has a record and no file.
     await client.run('slot', { jid, name: 'unused.jpg', size: 5, type: 'image/jpeg' });
     return files;
   }
@@ -121,7 +121,7 @@ describe("Prosody's uploads", { skip: needs('prosody', 'slixmpp') }, () => {
     await porter.runCommand('forget', JULIET);
   });
 
-  test('of mod_http_file_share do so too where an SQLite file has the records', {
+  test('of mod_http_file_share with an SQLite archive keep theirs too', {
     skip: needs('lua-dbi-sqlite3'),
   }, async () => {
     const files = await share('sql.localhost');

@@ -8,7 +8,7 @@ import { createTemporaryFolder, runPorter, startPorter } from '../support/porter
 import { Program } from '../support/program.ts';
 import { type ImportReport, runJsonCommand, type UploadRow } from './import-report.ts';
 
-/** Enough to be killed in the middle of. */
+/** Enough files to kill the import before its end. */
 const MANY = 1500;
 
 async function open(t: TestContext, config: Readonly<Record<string, unknown>> = {}) {
@@ -31,15 +31,15 @@ async function countBlobs(folder: string): Promise<number> {
   return entries.filter((name) => name.includes('.')).length;
 }
 
-describe('an import that is run again', () => {
-  test('brings the rest after it was killed: nothing twice, nothing half', async (t) => {
+describe('A repeated import', () => {
+  test('imports the remaining files after a kill, none twice and none incomplete', async (t) => {
     const { porter, old, keep, bring } = await open(t);
     for (let i = 0; i < MANY; i += 1) await keep(`${i}/${i}.txt`, `the bytes of ${i}`);
 
     const args = [MAIN, 'import', '--from', 'prosody-filer', old, '-c', 'porter.yml'];
-    const doomed = new Program(process.execPath, args, { cwd: porter.folder });
-    await doomed.waitFor('some files', async () => (await countBlobs(porter.folder)) > 150);
-    await doomed.stop('SIGKILL');
+    const killed = new Program(process.execPath, args, { cwd: porter.folder });
+    await killed.waitFor('some files', async () => (await countBlobs(porter.folder)) > 150);
+    await killed.stop('SIGKILL');
     const before = (await runJsonCommand<UploadRow[]>(porter, 'uploads')).length;
     assert.ok(before < MANY, 'it was killed in the middle');
 
@@ -54,7 +54,7 @@ describe('an import that is run again', () => {
     assert.equal(faults, 0);
   });
 
-  test('brings what is new, mends what was lost, and lets alone what was deleted', async (t) => {
+  test('adds new files, repairs lost ones, and leaves deleted ones deleted', async (t) => {
     const { porter, keep, bring, status } = await open(t);
     await keep('a/kept.txt', 'kept');
     await keep('b/lost.txt', 'lost');
@@ -72,20 +72,20 @@ describe('an import that is run again', () => {
     assert.deepEqual([imported, already, removed], [1, 2, 1]);
     assert.deepEqual([await status('/upload/a/kept.txt'), await status('/upload/b/lost.txt')], [200, 200]);
     assert.deepEqual([await status('/upload/c/deleted.txt'), await status('/upload/d/new.txt')], [404, 200]);
-    const told = await porter.runCommand('why', link);
-    assert.match(told.stdout, /deleted\.txt.*\n.*It was deleted/);
+    const answer = await porter.runCommand('why', link);
+    assert.match(answer.stdout, /deleted\.txt.*\n.*It was deleted/);
     const { faults } = await runJsonCommand<{ faults: number }>(porter, 'fsck');
     assert.equal(faults, 0);
   });
 });
 
-describe('an import', () => {
-  test('is told apart by porter why, by link and by id', async (t) => {
+describe('An import', () => {
+  test('is found by porter why, by link and by id', async (t) => {
     const { porter, keep, bring } = await open(t);
     await keep('3d1b2c7e/très cool.jpg', 'bytes');
     await bring();
     const [row] = await runJsonCommand<UploadRow[]>(porter, 'uploads');
-    assert.equal(row?.link, null, 'its link is not one of ours');
+    assert.equal(row?.link, null, 'its link is outside public_url');
     for (const target of ['https://old.example.org/upload/3d1b2c7e/tr%c3%a8s%20cool.jpg', String(row?.id)]) {
       const { code, stdout } = await porter.runCommand('why', target);
       assert.equal(code, 0, target);
@@ -95,7 +95,7 @@ describe('an import', () => {
     assert.equal(unknown.code, 1);
   });
 
-  test('follows no symbolic link and stays in its folder', async (t) => {
+  test('follows no symbolic links', async (t) => {
     const { porter, old, keep, bring, status } = await open(t);
     await keep('a/plain.txt', 'plain');
     await symlink(join(porter.folder, 'porter.yml'), join(old, 'a/link.txt'));
@@ -108,7 +108,7 @@ describe('an import', () => {
     assert.equal(await status('/upload/a/plain.txt'), 200);
   });
 
-  test('leaves out what retention would remove at once, and sets an end where it is told one', async (t) => {
+  test('skips files that retention would remove at once, and sets an expiry time if asked', async (t) => {
     const { porter, old, keep, bring, status } = await open(t, { retention: { max_age: '30d' } });
     await keep('a/old.txt', 'old');
     const then = Date.now() / 1000 - 40 * 86_400;
@@ -122,17 +122,21 @@ describe('an import', () => {
     assert.equal(left, 7 * 86_400_000);
   });
 
-  test('keeps its links when the path of public_url stands before them', async (t) => {
+  test('keeps its links if public_url has a path', async (t) => {
     const { porter, keep, bring } = await open(t, { public_url: 'https://example.org/upload' });
     await keep('a/b.txt', 'bytes');
     await bring();
     for (const path of ['/upload/a/b.txt', '/a/b.txt']) {
       assert.equal((await httpRequest(`${porter.url}${path}`)).status, 200, path);
     }
-    assert.equal((await httpRequest(`${porter.url}/upload/healthz`)).status, 200, 'what is ours stays ours');
+    assert.equal(
+      (await httpRequest(`${porter.url}/upload/healthz`)).status,
+      200,
+      'existing endpoints stay reachable',
+    );
   });
 
-  test('never takes the place of what Porter itself has there', async (t) => {
+  test('never replaces a file of Porter', async (t) => {
     const { porter, keep, bring } = await open(t);
     await keep('healthz', 'not this');
     await keep('files/x', 'bytes');
@@ -141,7 +145,7 @@ describe('an import', () => {
     assert.equal((await httpRequest(`${porter.url}/healthz`, { method: 'DELETE' })).status, 404);
   });
 
-  test('says what is wrong with its arguments, and which file it could not take', async (t) => {
+  test('reports invalid arguments, and files that it could not import', async (t) => {
     const { porter, old, keep } = await open(t);
     const folder = await createTemporaryFolder();
     t.after(() => rm(folder, { recursive: true, force: true }));
@@ -156,9 +160,9 @@ describe('an import', () => {
     ]) {
       assert.equal((await porter.runCommand('import', ...args)).code, 2, args.join(' '));
     }
-    await keep('http_file_share/nobody%2dknows.bin', 'x');
+    await keep('http_file_share/unknown%2dfile.bin', 'x');
     const lost = await porter.runCommand('import', '--from', 'prosody', old);
     assert.equal(lost.code, 1);
-    assert.match(lost.stderr, /nobody%2dknows\.bin: no record names it/);
+    assert.match(lost.stderr, /unknown%2dfile\.bin: no record names it/);
   });
 });

@@ -9,7 +9,7 @@ import { type ImportReport, runJsonCommand } from './import-report.ts';
 
 const SECRET = 'it-is-secret';
 
-test('files of a service that a door takes the place of are found at that door, and never replaced', async (t) => {
+test('imported files of a service are served by the endpoint that replaces it, and cannot be overwritten', async (t) => {
   const old = await createTemporaryFolder();
   t.after(() => rm(old, { recursive: true, force: true }));
   const path = '3d1b2c7e/très cool.jpg';
@@ -22,7 +22,7 @@ test('files of a service that a door takes the place of are found at that door, 
   const porter = await startPorter({ config });
   t.after(() => porter.remove());
   const link = `/up/${encodeURI(path)}`;
-  // No door lets such a name in any more.
+  // No endpoint accepts such a name now.
   const strange = `${'long '.repeat(40)}\n`;
   await writeFile(join(old, '3d1b2c7e', strange), 'strange');
 
@@ -40,7 +40,7 @@ test('files of a service that a door takes the place of are found at that door, 
   const other = `/up/3d1b2c7e/${encodeURIComponent(strange)}`;
   assert.equal((await httpRequest(`${porter.url}${other}`)).text, 'strange');
 
-  // The links of Prosody's module are permissions to upload for ever.
+  // The signed links of Prosody's module never expire.
   const put = (body: string) => {
     const mac = createHmac('sha256', SECRET)
       .update(`${path} ${Buffer.byteLength(body)}`)
@@ -57,7 +57,7 @@ test('files of a service that a door takes the place of are found at that door, 
   );
 });
 
-test('links go on working when their door is closed, or opens later', async (t) => {
+test('links work whether or not their endpoint is enabled', async (t) => {
   const old = await createTemporaryFolder();
   t.after(() => rm(old, { recursive: true, force: true }));
   await mkdir(join(old, 'id'));

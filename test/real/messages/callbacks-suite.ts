@@ -70,7 +70,7 @@ export function testCallbacks(
     });
 
     const until = (what: string, ready: () => boolean | Promise<boolean>) =>
-      porter.program.waitFor(what, ready, 90);
+      porter.program.waitFor(what, ready);
     const waiting = async () => {
       const { body } = await httpRequest(`${porter.url}/metrics`);
       return Number(/^porter_queued\{queue="callback"\} (\d+)$/m.exec(String(body))?.[1]);
@@ -84,7 +84,7 @@ export function testCallbacks(
         body: JSON.stringify({ kind: 'message', type: 'chat', body: `You said: ${textOf(post)}` }),
       });
       await romeo.run('send', { to: `echo@${BOT}`, body: 'hü <&> 🎈' });
-      const answer = await romeo.run<{ from: string; body: string }>('receive', { seconds: 60 });
+      const answer = await romeo.run<{ from: string; body: string }>('receive');
       assert.deepEqual([answer.from, answer.body], [`echo@${BOT}`, 'You said: hü <&> 🎈']);
       const [post] = receiver.posts;
       assert.ok(post);
@@ -146,10 +146,7 @@ export function testCallbacks(
         );
       }
       for (const client of [romeo, juliet]) {
-        assert.equal(
-          (await client.run<{ body: string }>('receive', { seconds: 60 })).body,
-          'That was the last.',
-        );
+        assert.equal((await client.run<{ body: string }>('receive')).body, 'That was the last.');
       }
       assert.doesNotMatch(porter.program.output, new RegExp(`${SIGNING}|romeo \\d`));
     });

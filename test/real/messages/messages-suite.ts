@@ -84,7 +84,7 @@ export function testMessages(
         body,
         headers: { 'Content-Type': 'text/plain', ...headers },
       });
-    const heard = () => juliet.run<Heard & { error?: never }>('receive', { seconds: PATIENCE });
+    const heard = () => juliet.run<Heard & { error?: never }>('receive');
 
     test('come from an account that exists nowhere but on the server', async () => {
       const text = 'Wherefore art thou? <&> "\'  \u{1f339}\n2nd line';

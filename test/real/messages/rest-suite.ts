@@ -50,7 +50,7 @@ export function testRest(
         },
       });
       const isReady = async () => (await httpRequest(`${porter.url}/readyz`)).status === 200;
-      await porter.program.waitFor('the stream', isReady, 90);
+      await porter.program.waitFor('the stream', isReady);
       juliet = await stage.login(server, 'juliet');
     });
 
@@ -74,8 +74,7 @@ export function testRest(
         body: content,
       });
     };
-    const heard = async (): Promise<Heard> =>
-      juliet.run<Heard & { error?: never }>('receive', { seconds: 60 });
+    const heard = async (): Promise<Heard> => juliet.run<Heard & { error?: never }>('receive');
 
     test('bring text, JSON and XML of an account to somebody', async () => {
       const sent = await rest('/message/chat/juliet@localhost', ROMEO, 'grüß & <dich> 😀');

@@ -56,7 +56,7 @@ export async function startS3({ backing = 'memory' }: S3Options = {}): Promise<S
   const start = async () => {
     if (!store?.running) store = daemon('ceph-osd', '-i', '0');
     if (!gateway?.running) gateway = daemon('radosgw', '-n', 'client.gateway');
-    await gateway.waitFor('an answer', () => answers(client), 120);
+    await gateway.waitFor('an answer', () => answers(client));
   };
   const remove = async () => {
     client.destroy();

@@ -120,7 +120,7 @@ class Client(ClientXMPP):
         message.send()
         return {"sent": True}
 
-    async def do_receive(self, seconds=60):
+    async def do_receive(self, seconds=300):
         message = await asyncio.wait_for(self.messages.get(), seconds)
         sender = message["from"]
         return {"from": sender.bare, "resource": sender.resource, "body": message["body"], "url": message["oob"]["url"]}

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface ProgramOptions {
   readonly cwd?: string;
-  /** Added to the environment of the tests. */
+  /** Added to the environment of the test process. */
   readonly env?: Readonly<Record<string, string>>;
-  /** Keeps its standard input open, for `write`. */
+  /** Keeps standard input open, for `write`. */
   readonly interactive?: boolean;
 }
 
@@ -16,13 +16,13 @@ export interface ProgramExit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A test that fails half-way must neither wait for its programs nor leave them behind. */
+/** Kills the programs of a failed test: the test process neither waits for them nor leaves them running. */
 const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-/** A program that a test has started and will end, with all that it has written. */
+/** A child process of a test, with all of its output. */
 export class Program {
   readonly name: string;
   private readonly child: ChildProcess;
@@ -62,7 +62,7 @@ export class Program {
     return this.end;
   }
 
-  /** May the test process end before this one has? Only while nobody waits for its end. */
+  /** Keeps the test process alive only while a test waits for this program to end. */
   private holdProcess(hold: boolean): void {
     const { child } = this;
     for (const handle of [child, child.stdin, child.stdout, child.stderr]) {
@@ -84,17 +84,21 @@ export class Program {
     return this.end === undefined;
   }
 
-  /** Waits until `ready` says yes; fails with all that the program wrote if it ends or time is up first. */
-  async waitFor(what: string, ready: () => boolean | Promise<boolean>, seconds = 30): Promise<void> {
+  /**
+   * Waits until `ready` returns true. Throws with the output of the program if it ends before, or after `seconds`: a limit
+   * for hung programs, far above what a busy machine needs.
+   */
+  async waitFor(event: string, ready: () => boolean | Promise<boolean>, seconds = 300): Promise<void> {
     const deadline = Date.now() + seconds * 1000;
     while (!(await ready())) {
-      if (!this.running) throw new Error(`${this.name} ended before ${what}:\n${this.output}`);
-      if (Date.now() > deadline) throw new Error(`${this.name}: ${what} did not come:\n${this.output}`);
+      if (!this.running) throw new Error(`${this.name} ended before ${event}:\n${this.output}`);
+      if (Date.now() > deadline)
+        throw new Error(`${this.name}: timed out waiting for ${event}:\n${this.output}`);
       await sleep(20);
     }
   }
 
-  /** To its standard input. */
+  /** Writes to standard input. */
   write(text: string): void {
     this.child.stdin?.write(text);
   }
@@ -103,13 +107,13 @@ export class Program {
     if (this.running) process.kill(this.pid, signal);
   }
 
-  /** Resolves when it has ended by itself. */
+  /** Resolves when the program has ended. */
   exited(): Promise<ProgramExit> {
     this.holdProcess(true);
     return this.ended;
   }
 
-  /** Ends it; one that does not go by itself is killed. */
+  /** Sends a signal and waits for the end; sends SIGKILL after 40 seconds. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<ProgramExit> {
     this.signal(signal);
     const late = setTimeout(() => this.signal('SIGKILL'), 40_000);
@@ -119,7 +123,7 @@ export class Program {
   }
 }
 
-/** Runs a program to its end. */
+/** Runs a program until it ends. */
 export async function runProgram(
   command: string,
   args: readonly string[],

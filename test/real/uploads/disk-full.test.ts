@@ -11,7 +11,7 @@ import { mountTmpfs, needsMount, type TmpfsMount } from '../support/tmpfs.ts';
 
 const MB = 1_000_000;
 
-/** With the blobs on a disk of `megabytes`, and the ledger too where it is asked for. */
+/** Runs Porter with its blobs, and optionally its ledger, on a file system of `megabytes`. */
 async function withSmallDisk(
   megabytes: number,
   work: (porter: PorterProcess, disk: TmpfsMount) => Promise<void>,
@@ -38,8 +38,8 @@ async function bytesBelow(folder: string): Promise<number> {
   return sum;
 }
 
-describe('a disk', { skip: needsMount() }, () => {
-  test('that is full: 507 in words, nothing of it left, and the slot works once there is room', () =>
+describe('A disk', { skip: needsMount() }, () => {
+  test('that is full: PUT answers 507 with a reason, leaves nothing, and succeeds once there is space', () =>
     withSmallDisk(8, async (porter, disk) => {
       const small = randomBytes(3 * MB);
       const first = await uploadFile(porter, small);
@@ -59,7 +59,7 @@ describe('a disk', { skip: needsMount() }, () => {
       assert.ok((await httpRequest(slot.get)).body.equals(big));
     }));
 
-  test('that is full to the last byte, the ledger on it: slots are refused with 507, until there is room', () =>
+  test('that is completely full, including the ledger: slots are refused with 507 until there is space', () =>
     withSmallDisk(
       4,
       async (porter, disk) => {
@@ -76,7 +76,7 @@ describe('a disk', { skip: needsMount() }, () => {
       './disk/porter.db',
     ));
 
-  test('that can no longer be written: /readyz says so, files are still served, and it comes back by itself', () =>
+  test('that has become read-only: /readyz reports it, files are still served, and Porter recovers without a restart', () =>
     withSmallDisk(8, async (porter, disk) => {
       const body = randomBytes(100_000);
       const get = await uploadFile(porter, body);
@@ -105,7 +105,7 @@ describe('a disk', { skip: needsMount() }, () => {
     }));
 });
 
-test('an upload of a gigabyte takes no more memory than a small one', {
+test('an upload of a gigabyte needs no more memory than a small one', {
   skip: process.platform === 'linux' ? false : 'needs /proc',
 }, async () => {
   const porter = await startPorter({ config: openSlotConfig });
@@ -129,7 +129,7 @@ test('an upload of a gigabyte takes no more memory than a small one', {
   }
 });
 
-/** The most memory that the process ever had resident, bytes. */
+/** The peak resident memory of the process, bytes. */
 async function peakMemory({ program }: PorterProcess): Promise<number> {
   const status = await readFile(`/proc/${program.pid}/status`, 'utf8');
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024;

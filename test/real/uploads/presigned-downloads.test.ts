@@ -12,7 +12,7 @@ import { openSlotConfig, uploadFile } from '../support/slots.ts';
 
 const NAME = 'Grüße "aus" Köln.jpg';
 
-describe('with downloads.via: presigned', { skip: needs('ceph', 'curl') }, () => {
+describe('With downloads.via: presigned', { skip: needs('ceph', 'curl') }, () => {
   let s3: S3Server;
   let bucket: string;
   let porter: PorterProcess;
@@ -30,7 +30,7 @@ describe('with downloads.via: presigned', { skip: needs('ceph', 'curl') }, () =>
     await s3?.remove();
   });
 
-  test('a client that follows redirects gets the file, its type and its name, from S3 itself', async () => {
+  test('a client that follows redirects gets the file with its type and name directly from S3', async () => {
     const body = randomBytes(9_000_000);
     const link = await uploadFile(porter, body, { name: NAME, type: 'image/jpeg' });
     const direct = await httpRequest(link);
@@ -62,7 +62,7 @@ describe('with downloads.via: presigned', { skip: needs('ceph', 'curl') }, () =>
     assert.equal(curl.stdout, '206 1000', curl.stderr);
   });
 
-  test('what may not be shown in a browser is not shown by S3 either', async () => {
+  test('S3 serves active content as an attachment too', async () => {
     const link = await uploadFile(porter, Buffer.from('<script>1</script>'), {
       name: 'a.html',
       type: 'text/html',
@@ -71,7 +71,7 @@ describe('with downloads.via: presigned', { skip: needs('ceph', 'curl') }, () =>
     assert.match(headers['content-disposition'] ?? '', /^attachment/);
   });
 
-  test('the link holds for minutes, stays the same for a while, and cannot be changed', async () => {
+  test('the link is valid for minutes, is reused for a while, and cannot be modified', async () => {
     const link = await uploadFile(porter, randomBytes(100), { type: 'image/jpeg' });
     const { location = '' } = (await httpRequest(link)).headers;
     const signed = new URL(location);
@@ -83,7 +83,7 @@ describe('with downloads.via: presigned', { skip: needs('ceph', 'curl') }, () =>
     assert.equal((await httpRequest(signed.href)).status, 403);
   });
 
-  test('HEAD, conditions and everything that is not there are answered by Porter', async () => {
+  test('Porter answers HEAD, conditional requests and requests for unknown files', async () => {
     const body = randomBytes(5000);
     const link = await uploadFile(porter, body, { type: 'image/jpeg' });
     const head = await httpRequest(link, { method: 'HEAD' });
@@ -100,7 +100,7 @@ describe('with downloads.via: presigned', { skip: needs('ceph', 'curl') }, () =>
     assert.equal(missing.status, 404);
   });
 
-  test('a file that is deleted is gone by the link too', async () => {
+  test('a deleted file is gone behind the presigned link too', async () => {
     const link = await uploadFile(porter, randomBytes(100));
     const { location = '' } = (await httpRequest(link)).headers;
     const [id = ''] = /[0-9a-z]{16,}/.exec(link) ?? [];
@@ -108,7 +108,7 @@ describe('with downloads.via: presigned', { skip: needs('ceph', 'curl') }, () =>
     assert.equal((await httpRequest(location)).status, 404);
   });
 
-  test('the doctor follows the link, and misses rules for web clients where the bucket has none', async () => {
+  test('doctor follows the link, and reports a bucket without CORS rules', async () => {
     const bare = await runDoctor(`${porter.folder}/porter.yml`);
     assertFindings(bare, 'fail', {});
     assert.ok(

@@ -23,7 +23,7 @@ const config = {
   ],
 };
 
-describe('what the slot API refuses, and when it grants it after all', { concurrency: true }, () => {
+describe('Refusals of the slot API', { concurrency: true }, () => {
   let porter: PorterProcess;
   before(async () => {
     porter = await startPorter({ config });
@@ -33,7 +33,7 @@ describe('what the slot API refuses, and when it grants it after all', { concurr
   const ofSize = (jid: string, size: number, type?: string) =>
     sendSlotRequest(porter, { jid: `${jid}@example.org`, size, ...(type && { type }) });
 
-  /** Refused with 402 and a time; granted when that time has come. */
+  /** Checks that a request is refused with 402 and a retry time, and granted at that time. */
   async function refusedUntil(answer: HttpResponse, again: () => Promise<HttpResponse>): Promise<void> {
     assert.equal(answer.status, 402, answer.text);
     const seconds = Number(answer.headers['retry-after']);
@@ -43,46 +43,46 @@ describe('what the slot API refuses, and when it grants it after all', { concurr
     assert.equal(granted.status, 200, granted.text);
   }
 
-  test('a file above max_file_size: 413 with the limit', async () => {
+  test('a file above max_file_size gets 413 with the limit', async () => {
     const { status, text } = await ofSize('small', 1001);
     assert.equal(status, 413);
     assert.match(text, /1000/);
     assert.equal((await ofSize('small', 1000)).status, 200);
   });
 
-  test('somebody whom a rule denies, or whom none matches: 403', async () => {
+  test('a JID that a rule denies, or that no rule matches, gets 403', async () => {
     assert.equal((await ofSize('denied', 5)).status, 403);
-    assert.equal((await ofSize('nobody', 5)).status, 403);
+    assert.equal((await ofSize('unmatched', 5)).status, 403);
   });
 
-  test('a type that is not allowed: 403, and what is allowed is granted', async () => {
+  test('a forbidden type gets 403, and an allowed one a slot', async () => {
     assert.equal((await ofSize('types', 5, 'application/pdf')).status, 403);
     assert.equal((await ofSize('types', 5, 'image/png')).status, 200);
   });
 
-  test('max_total_size counts slots that wait, and frees with their time', async () => {
+  test('max_total_size counts open slots until they expire', async () => {
     assert.equal((await ofSize('total', 800)).status, 200);
     await refusedUntil(await ofSize('total', 800), () => ofSize('total', 800));
   });
 
-  test('a file that fits into no total is refused without a time', async () => {
+  test('a file above the total quota is refused without a retry time', async () => {
     const { status, headers } = await ofSize('total', 1001);
     assert.equal(status, 402);
     assert.equal(headers['retry-after'], undefined);
   });
 
-  test('bytes_per frees when its period has gone by', async () => {
+  test('bytes_per allows uploads again after its period', async () => {
     await uploadFile(porter, randomBytes(900), { jid: 'bytes@example.org' });
     await refusedUntil(await ofSize('bytes', 900), () => ofSize('bytes', 900));
   });
 
-  test('uploads_per frees when its period has gone by', async () => {
+  test('uploads_per allows uploads again after its period', async () => {
     await uploadFile(porter, randomBytes(5), { jid: 'often@example.org' });
     await uploadFile(porter, randomBytes(6), { jid: 'often@example.org' });
     await refusedUntil(await ofSize('often', 5), () => ofSize('often', 5));
   });
 
-  test('with evict the oldest file makes room', async () => {
+  test('with evict the oldest file is removed to free space', async () => {
     const jid = 'evict@example.org';
     const first = await uploadFile(porter, randomBytes(400), { jid });
     const second = await uploadFile(porter, randomBytes(401), { jid });
@@ -92,7 +92,7 @@ describe('what the slot API refuses, and when it grants it after all', { concurr
     assert.match((await porter.runCommand('why', first)).stdout, /removed to make space/);
   });
 
-  test('of many requests at once only as many are granted as there is room for', async () => {
+  test('concurrent requests never exceed the quota', async () => {
     const answers = await Promise.all(Array.from({ length: 40 }, () => ofSize('crowd', 100)));
     const statuses = answers.map(({ status }) => status);
     assert.equal(statuses.filter((status) => status === 200).length, 10);
@@ -100,7 +100,7 @@ describe('what the slot API refuses, and when it grants it after all', { concurr
   });
 });
 
-test('the quota of all users together refuses everybody, also who has no limit', async () => {
+test('the global quota also applies to users without limits', async () => {
   const porter = await startPorter({ config });
   try {
     await getSlot(porter, { jid: 'free@example.org', size: 900_000 });

@@ -8,7 +8,7 @@ import { httpRequest } from '../../support/http.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { getSlot, openSlotConfig, startPut, uploadFile, waitForTransfers } from '../support/slots.ts';
 
-/** A Porter for the time of one test. */
+/** Runs Porter for the duration of one test. */
 async function withPorter(
   config: Record<string, unknown>,
   work: (porter: PorterProcess) => Promise<PorterProcess | undefined>,
@@ -22,7 +22,7 @@ async function withPorter(
   }
 }
 
-/** The same house again, as after a restart of the service. */
+/** Starts Porter again in the same folder and on the same port. */
 function again({ folder, port }: PorterProcess, config: Record<string, unknown>): Promise<PorterProcess> {
   return startPorter({ folder, port, config });
 }
@@ -54,7 +54,7 @@ test('a restart keeps files and open slots', () =>
     return second;
   }));
 
-test('a kill in the middle of many uploads loses none that was answered, leaves nothing of the others, and they can be tried again', () =>
+test('a kill during many uploads loses no acknowledged one and leaves nothing of the others, which can be sent again', () =>
   withPorter({ ...openSlotConfig, slots: { timeout: '10m' } }, async (first) => {
     const body = randomBytes(2_000_000);
     const stalled = await Promise.all(
@@ -64,7 +64,7 @@ test('a kill in the middle of many uploads loses none that was answered, leaves 
       }),
     );
     await waitForTransfers(first, stalled.length);
-    // A stream of uploads, of which some are answered before the kill and some are not.
+    // Some of these uploads are acknowledged before the kill, and some are not.
     const stored: string[] = [];
     const streams = Array.from({ length: 4 }, async () => {
       for (;;) stored.push(await uploadFile(first, body));
@@ -95,7 +95,7 @@ test('a kill in the middle of many uploads loses none that was answered, leaves 
     return second;
   }));
 
-/** Makes the ledger believe that all it knows of happened so much earlier. Nobody waits a slot's time for a test. */
+/** Moves all timestamps in the ledger into the past, so that the test need not wait for a slot to expire. */
 function letTimePass(folder: string, ms: number): void {
   const ledger = new DatabaseSync(join(folder, 'data/porter.db'));
   ledger.exec(`
@@ -106,7 +106,7 @@ function letTimePass(folder: string, ms: number): void {
   ledger.close();
 }
 
-/** An upload of which 100 KB have not arrived when the server is asked to end. */
+/** Sends SIGTERM during an upload whose last 100 KB have not arrived. */
 async function stopDuringPut(porter: PorterProcess) {
   const body = randomBytes(500_000);
   const slot = await getSlot(porter, { size: body.length });
@@ -116,7 +116,7 @@ async function stopDuringPut(porter: PorterProcess) {
   return { body, slot, put };
 }
 
-test('SIGTERM lets an upload in flight finish, takes no other, and ends well', () =>
+test('SIGTERM finishes an upload in progress, accepts no new one, and exits with 0', () =>
   withPorter(openSlotConfig, async (porter) => {
     const { body, slot, put } = await stopDuringPut(porter);
     await porter.program.waitFor('the end of listening', () =>
@@ -133,7 +133,7 @@ test('SIGTERM lets an upload in flight finish, takes no other, and ends well', (
     return second;
   }));
 
-test('a second SIGTERM ends it at once, and what had not arrived leaves nothing', () =>
+test('a second SIGTERM exits at once, and the incomplete upload leaves nothing', () =>
   withPorter(openSlotConfig, async (porter) => {
     const { slot, put } = await stopDuringPut(porter);
     await porter.program.waitFor('the first signal', () => /"stopping"/.test(porter.program.output));
@@ -146,7 +146,7 @@ test('a second SIGTERM ends it at once, and what had not arrived leaves nothing'
     return second;
   }));
 
-test('SIGHUP takes over new rules, and a bad file changes nothing and says why', () =>
+test('SIGHUP applies new rules; an invalid file changes nothing and is reported', () =>
   withPorter(openSlotConfig, async (porter) => {
     const maxSize = async () =>
       (await httpRequest(`${porter.url}/slot/max_size/?jid=romeo@example.org`)).text.trim();
@@ -167,10 +167,10 @@ test('SIGHUP takes over new rules, and a bad file changes nothing and says why',
     await porter.program.waitFor('the old rule', async () => (await maxSize()) === '0');
   }));
 
-test('SIGHUP never ends it: neither during the start nor during the end', () =>
+test('SIGHUP never ends the process, neither during startup nor during shutdown', () =>
   withPorter(openSlotConfig, async (porter) => {
     const { program } = porter;
-    // It has only just begun to listen.
+    // The server has just started to listen.
     program.signal('SIGHUP');
     await program.waitFor('the reload', () => /config reloaded/.test(program.output));
     const slot = await getSlot(porter, { size: 500_000 });
@@ -183,7 +183,7 @@ test('SIGHUP never ends it: neither during the start nor during the end', () =>
     assert.deepEqual(await program.exited(), { code: 0, signal: null });
   }));
 
-test('SIGHUP in the middle of an upload does not disturb it', () =>
+test('SIGHUP does not interrupt an upload', () =>
   withPorter(openSlotConfig, async (porter) => {
     const body = randomBytes(500_000);
     const slot = await getSlot(porter, { size: body.length });

@@ -26,14 +26,14 @@ import { getSlot, openSlotConfig, startPut, uploadFile, waitForTransfers } from 
 const MB = 1_000_000;
 const MISSING = '00000000000000000000';
 
-describe('with its files on S3, Porter', { skip: needs('ceph') }, () => {
+describe('With blobs on S3, Porter', { skip: needs('ceph') }, () => {
   let s3: S3Server;
   let bucket: string;
   let porter: PorterProcess;
   const settings = (blobs: string) => ({ ...openSlotConfig, storage: { blobs, ledger: './porter.db' } });
   before(async () => {
     s3 = await startS3();
-    // Commands beside the server inherit it.
+    // Commands next to the server inherit the environment.
     Object.assign(process.env, s3.env);
     bucket = await s3.createBucket();
     porter = await startPorter({ config: settings(s3.blobsUrl(bucket)) });
@@ -52,7 +52,7 @@ describe('with its files on S3, Porter', { skip: needs('ceph') }, () => {
     return Uploads;
   };
 
-  test('takes files of all sizes, and gives them back whole and in parts, until they are deleted', async () => {
+  test('stores files of all sizes, and serves them whole and in ranges until they are deleted', async () => {
     const ids: string[] = [];
     for (const size of [1, 60_000, 3 * MB, 8 * 1024 * 1024, 30 * MB]) {
       const body = randomBytes(size);
@@ -71,7 +71,7 @@ describe('with its files on S3, Porter', { skip: needs('ceph') }, () => {
     assert.deepEqual(await unfinished(), []);
   });
 
-  test('leaves no parts of an upload that is cut, and its slot works again', async () => {
+  test('leaves no parts of an interrupted upload, whose slot can be used again', async () => {
     const body = randomBytes(30 * MB);
     const slot = await getSlot(porter, { size: body.length });
     const before = await objects();
@@ -85,7 +85,7 @@ describe('with its files on S3, Porter', { skip: needs('ceph') }, () => {
     assert.ok((await httpRequest(slot.get)).body.equals(body));
   });
 
-  test('forgets a user, files and all', async () => {
+  test('forgets a user with all files', async () => {
     for (let file = 0; file < 5; file += 1)
       await uploadFile(porter, randomBytes(1000), { jid: 'juliet@example.org' });
     const before = (await objects()).length;
@@ -93,13 +93,13 @@ describe('with its files on S3, Porter', { skip: needs('ceph') }, () => {
     assert.equal((await objects()).length, before - 5);
   });
 
-  test('finds by fsck what is lost and what is nobody’s, and repairs it', async () => {
+  test('finds and repairs missing and orphaned objects with fsck', async () => {
     const lost = await uploadFile(porter, randomBytes(1000));
     const [id = ''] = /[0-9a-z]{16,}/.exec(lost) ?? [];
     const name = (await objects()).find((key) => key.includes(id)) ?? '';
     await s3.client.send(new DeleteObjectCommand({ Bucket: bucket, Key: name }));
     const place = (id: string) => ({ Bucket: bucket, Key: `some/files/${id.slice(0, 2)}/${id}.bin` });
-    await s3.client.send(new PutObjectCommand({ ...place(MISSING), Body: 'nobody’s' }));
+    await s3.client.send(new PutObjectCommand({ ...place(MISSING), Body: 'orphan' }));
     const parts = place('11111111111111111111');
     const { UploadId } = await s3.client.send(new CreateMultipartUploadCommand(parts));
     await s3.client.send(new UploadPartCommand({ ...parts, UploadId, PartNumber: 1, Body: 'a part' }));
@@ -115,7 +115,7 @@ describe('with its files on S3, Porter', { skip: needs('ceph') }, () => {
     assert.deepEqual(await unfinished(), []);
   });
 
-  test('sweeps what is past its time, and never the parts of somebody who is just uploading', async () => {
+  test('sweeps expired files, and keeps the parts of uploads in progress', async () => {
     await uploadFile(porter, randomBytes(1000));
     const body = randomBytes(30 * MB);
     const slot = await getSlot(porter, { size: body.length });
@@ -130,7 +130,7 @@ describe('with its files on S3, Porter', { skip: needs('ceph') }, () => {
     assert.ok((await httpRequest(slot.get)).body.equals(body));
   });
 
-  test('answers 507 in words when the bucket is full, keeps nothing of it, and goes on when there is room', async () => {
+  test('answers 507 with a reason when the bucket is full, keeps nothing, and recovers once there is space', async () => {
     const before = await objects();
     await s3.setQuota(1);
     try {
@@ -155,7 +155,7 @@ describe('with its files on S3, Porter', { skip: needs('ceph') }, () => {
     }
   });
 
-  test('says 500 in words while S3 is away, /readyz says it, and all is well when it is back', async () => {
+  test('answers 500 with a reason while S3 is down, reports it in /readyz, and recovers with S3', async () => {
     const kept = randomBytes(200_000);
     const link = await uploadFile(porter, kept);
     await s3.killGateway();
@@ -180,7 +180,7 @@ describe('with its files on S3, Porter', { skip: needs('ceph') }, () => {
     await uploadFile(porter, randomBytes(10 * MB));
   });
 
-  test('passes its own doctor, who knows what is wrong with the bucket', async () => {
+  test('passes porter doctor, which reports problems of the bucket', async () => {
     const well = await runDoctor(`${porter.folder}/porter.yml`);
     assertFindings(well, 'fail', {});
     const diagnosis = await runDoctor(`${porter.folder}/porter.yml`, [], {
@@ -190,7 +190,7 @@ describe('with its files on S3, Porter', { skip: needs('ceph') }, () => {
   });
 });
 
-describe('at the start, Porter says what is wrong with S3:', { skip: needs('ceph') }, () => {
+describe('At startup, Porter reports', { skip: needs('ceph') }, () => {
   let s3: S3Server;
   before(async () => {
     s3 = await startS3();
@@ -207,18 +207,14 @@ describe('at the start, Porter says what is wrong with S3:', { skip: needs('ceph
   }
 
   const faults: [string, (place: S3Server) => [string, Record<string, string>?], RegExp][] = [
+    ['a missing bucket', (s3) => [s3.blobsUrl('nowhere')], /There is no bucket nowhere at http.*create=true/],
     [
-      'a bucket that is not there',
-      (s3) => [s3.blobsUrl('nowhere')],
-      /There is no bucket nowhere at http.*create=true/,
-    ],
-    [
-      'a key that nobody knows',
-      (s3) => [s3.blobsUrl('nowhere'), { AWS_ACCESS_KEY_ID: 'stranger' }],
+      'an unknown access key',
+      (s3) => [s3.blobsUrl('nowhere'), { AWS_ACCESS_KEY_ID: 'unknown' }],
       /does not know the access key: look at AWS_ACCESS_KEY_ID/,
     ],
     [
-      'a secret that is not the right one',
+      'a wrong secret key',
       (s3) => [s3.blobsUrl('nowhere'), { AWS_SECRET_ACCESS_KEY: 'wrong' }],
       /the secret key does not belong to the access key/,
     ],
@@ -236,7 +232,7 @@ describe('at the start, Porter says what is wrong with S3:', { skip: needs('ceph
       /There are no keys for S3: set AWS_ACCESS_KEY_ID/,
     ],
     [
-      'an address where nobody answers',
+      'an address without a server',
       () => ['s3://files?endpoint=http://127.0.0.1:1&path_style=true'],
       /Nobody answers at http:\/\/127\.0\.0\.1:1/,
     ],
@@ -249,7 +245,7 @@ describe('at the start, Porter says what is wrong with S3:', { skip: needs('ceph
     });
   }
 
-  test('and makes the bucket where that is wanted', async () => {
+  test('nothing if it may create the bucket', async () => {
     const porter = await startPorter({
       env: s3.env,
       config: {

@@ -8,7 +8,7 @@ const start = (options: (base: string) => object) => (baseUrl: string, tls: Cert
     modules: `  mod_http_upload: ${JSON.stringify({ hosts: ['upload.@HOST@'], access: 'all', ...options(baseUrl) })}`,
   });
 
-/** ejabberd turns whatever is no letter, number, `_`, `.` or `-` into `_` (FIELD 5.5). */
+/** ejabberd replaces every character except letters, numbers, `_`, `.` and `-` by `_` (docs/protocols.md, "ejabberd"). */
 const mangled = (name: string) => name.replace(/[^\p{L}\p{N}_.-]/gu, '_');
 
 testSignedLinks({

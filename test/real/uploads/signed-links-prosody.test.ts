@@ -2,7 +2,7 @@ import type { CertificateFiles } from '../../support/self-signed-certificate.ts'
 import { startProsody } from '../peers/prosody.ts';
 import { type LinkSigner, SECRET, testSignedLinks } from './signed-links-suite.ts';
 
-/** Modules that could serve over HTTP themselves are not to. */
+/** Keeps Prosody's modules from serving files over HTTP themselves. */
 const NO_HTTP = 'http_ports = {}\nhttps_ports = {}';
 
 function start(lines: (base: string) => string) {

@@ -4,7 +4,7 @@ import { httpRequest } from '../../support/http.ts';
 import { signV, UUID } from '../../support/test-signed-links-server.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 
-const [OLD, NEW] = ['the old secret of theirs', 'the new secret of theirs'];
+const [OLD, NEW] = ['the old secret of the server', 'the new secret of the server'];
 const external = (secret: string | readonly string[]) => ({ external: { secret, path: '/upload/' } });
 
 async function put(porter: PorterProcess, name: string, secret: string): Promise<number> {
@@ -16,8 +16,8 @@ async function put(porter: PorterProcess, name: string, secret: string): Promise
   return status;
 }
 
-describe('the HMAC door of the whole program', () => {
-  test('changes its secret without a gap, and is emptied by link', async () => {
+describe('The HMAC endpoint', () => {
+  test('accepts both secrets during a change, and its files can be deleted by link', async () => {
     const porter = await startPorter({ config: external(OLD) });
     try {
       assert.equal(await put(porter, 'a.txt', OLD), 201);
@@ -28,8 +28,8 @@ describe('the HMAC door of the whole program', () => {
       assert.equal(await put(porter, 'c.txt', OLD), 201);
 
       const link = `${porter.url}/upload/${UUID}/a.txt`;
-      const told = await porter.runCommand('why', link);
-      assert.match(told.stdout, /"a\.txt" of external, 5 bytes, text\/plain/);
+      const answer = await porter.runCommand('why', link);
+      assert.match(answer.stdout, /"a\.txt" of external, 5 bytes, text\/plain/);
       const gone = await porter.runCommand('delete', link);
       assert.equal(gone.code, 0, gone.stderr);
       await porter.program.waitFor('the file to go', async () => (await httpRequest(link)).status === 404);

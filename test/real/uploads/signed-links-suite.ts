@@ -19,25 +19,25 @@ import {
 export const SECRET = 'a secret of twenty characters';
 const ROMEO = 'romeo@localhost';
 
-/** An XMPP server that gives out links of its own making, by which files are put into Porter. */
+/** An XMPP server that signs upload links to Porter itself. */
 export interface LinkSigner {
   readonly name: string;
   readonly server: PeerName;
-  /** What makes Porter take its links. */
+  /** The settings with which Porter accepts its links. */
   readonly config: object;
-  /** Starts it with what makes it point at Porter's base URL (no slash at its end). */
+  /** Starts the server with links below Porter's base URL (without a trailing slash). */
   start(baseUrl: string, tls: CertificateFiles): Promise<XmppServer>;
-  /** The path of its download links. */
+  /** Matches its download links. */
   readonly linkPattern: RegExp;
-  /** What becomes of a file's name on its way. */
+  /** Returns the file name that the server puts into the link. */
   readonly storedName?: (name: string) => string;
-  /** Whose `porter uploads` calls Romeo's files. */
+  /** The owner of Romeo's files in `porter uploads`. */
   readonly owner: string | RegExp;
-  /** Is the right to upload in the URL itself? */
+  /** Whether the signature is part of the URL. */
   readonly signatureInUrl: boolean;
-  /** Can Porter tell one user from another? */
+  /** Whether the links identify the user. */
   readonly identifiesUsers: boolean;
-  /** Days after which the server lets files go, where it tells. */
+  /** The lifetime in days, if the links contain it. */
   readonly expiresAfterDays?: number;
 }
 
@@ -48,8 +48,8 @@ interface Row {
   readonly expires: string | null;
 }
 
-/** A request to a URL that nobody tidies up before. */
-function askAsItIs(url: string, ca: string, method: string, body = ''): Promise<HttpResponse> {
+/** Sends a request without normalizing the URL. */
+function requestRaw(url: string, ca: string, method: string, body = ''): Promise<HttpResponse> {
   const [, port = '', path = ''] = /^https:\/\/localhost:(\d+)(\/.*)$/.exec(url) ?? [];
   const headers = { 'Content-Length': Buffer.byteLength(body) };
   const request = requestHttps({ host: 'localhost', port, path, method, headers, ca, agent: false });
@@ -58,9 +58,9 @@ function askAsItIs(url: string, ca: string, method: string, body = ''): Promise<
   return answer;
 }
 
-/** Files that are put there through the server's own upload service, by real clients. */
+/** Tests uploads by real clients through the upload service of an XMPP server. */
 export function testSignedLinks(signer: LinkSigner): void {
-  describe(`uploads by ${signer.name}`, { skip: needs(signer.server, 'slixmpp') }, () => {
+  describe(`Uploads with links of ${signer.name}`, { skip: needs(signer.server, 'slixmpp') }, () => {
     let stage: XmppTestbed;
     let ca: string;
     let server: XmppServer;
@@ -104,7 +104,7 @@ export function testSignedLinks(signer: LinkSigner): void {
     }
 
     for (const { name } of vectors.prosody.names) {
-      test(`${JSON.stringify(name)} arrives with its bytes, its type and its name`, async () => {
+      test(`${JSON.stringify(name)} is stored with its bytes, type and name`, async () => {
         const content = `content of ${name}`;
         const path = await stage.createFile(name, content);
         const type = 'image/jpeg';
@@ -120,18 +120,18 @@ export function testSignedLinks(signer: LinkSigner): void {
     }
 
     if (signer.signatureInUrl) {
-      test('a name that is a way up in folders is a name like any other', async () => {
+      test('the name ".." is stored like any other', async () => {
         const names = { jid: service, name: '..', size: 5 };
         const { put, get } = await romeo.run<{ put: string; get: string }>('slot', names);
-        const stored = await askAsItIs(put, ca, 'PUT', 'hello');
+        const stored = await requestRaw(put, ca, 'PUT', 'hello');
         assert.equal(stored.status, 201, put);
-        const answer = await askAsItIs(get, ca, 'GET');
+        const answer = await requestRaw(get, ca, 'GET');
         assert.equal(answer.text, 'hello');
         assert.match(String(answer.headers['content-disposition']), /filename="file"/);
       });
     }
 
-    test('go-sendxmpp sends a file, and another go-sendxmpp gets its link', {
+    test('go-sendxmpp sends a file to another go-sendxmpp', {
       skip: needs('go-sendxmpp'),
     }, async () => {
       const path = await stage.createFile('tést file+1 (a).txt', 'O, speak again, bright angel');
@@ -140,7 +140,7 @@ export function testSignedLinks(signer: LinkSigner): void {
       assert.match(String(answer.headers['content-type']), /^text\/plain/);
     });
 
-    test('porter uploads shows whose they are, and when they go', async () => {
+    test('porter uploads shows owners and expiry times', async () => {
       const all = await rows();
       assert.ok(all.length >= vectors.prosody.names.length);
       for (const row of all) assert.match(row.owner, new RegExp(signer.owner));
@@ -150,12 +150,12 @@ export function testSignedLinks(signer: LinkSigner): void {
       assert.equal((await rows('--jid', ROMEO)).length, signer.identifiesUsers ? all.length : 0);
     });
 
-    test('porter forget takes all that a user ever sent, where the links tell who it was', async () => {
+    test('porter forget removes all files of a user, if the links identify the user', async () => {
       const path = await stage.createFile('last.txt', 'the rest is silence');
       const { get } = await romeo.run<{ get: string }>('upload', { jid: service, path, type: 'text/plain' });
       assert.equal((await httpRequest(get, { ca })).status, 200);
       assert.equal((await porter.runCommand('forget', ROMEO)).code, 0);
-      await porter.program.waitFor('the file to go', async () => {
+      await porter.program.waitFor('the removal', async () => {
         const { status } = await httpRequest(get, { ca });
         return status === (signer.identifiesUsers ? 404 : 200);
       });

@@ -33,12 +33,12 @@ interface Received {
   readonly url: string;
 }
 
-/** Everything that must work through any XMPP server, with the whole program and real clients. */
+/** Tests uploads through an XMPP server, with the whole program and real clients. */
 export function testUploads(
   name: PeerName,
   startServer: (options: XmppServerOptions) => Promise<XmppServer>,
 ): void {
-  describe(`uploads through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
+  describe(`Uploads through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
     let stage: XmppTestbed;
     let ca: string;
     let server: XmppServer;
@@ -88,7 +88,7 @@ export function testUploads(
       }
     }
 
-    test('a client finds the service among the items of its server', async () => {
+    test('a client discovers the service among the items of its server', async () => {
       const found = await romeo.run<DiscoInfo>('discover');
       assert.ok([UPLOAD, SECOND].includes(found.jid), found.jid);
       const info = await romeo.run<DiscoInfo>('info', { jid: UPLOAD });
@@ -101,7 +101,7 @@ export function testUploads(
       ]);
     });
 
-    test('it answers a ping, and tells its version and name', async () => {
+    test('the component answers ping, version and vCard requests', async () => {
       assert.ok((await romeo.run<{ seconds: number }>('ping', { jid: UPLOAD })).seconds >= 0);
       assert.equal((await romeo.run<{ name: string }>('version', { jid: UPLOAD })).name, 'Porter');
       assert.equal((await romeo.run<{ name: string }>('vcard', { jid: UPLOAD })).name, 'HTTP File Upload');
@@ -114,7 +114,7 @@ export function testUploads(
       '😀 (1).gif',
       "it's; x=y&z?#.png",
     ]) {
-      test(`"${fileName}" arrives with its bytes and its name`, async () => {
+      test(`"${fileName}" is stored with its bytes and name`, async () => {
         const content = `content of ${fileName}`;
         const path = await stage.createFile(fileName, content);
         const { get } = await romeo.run<Slot>('upload', { jid: UPLOAD, path });
@@ -129,7 +129,7 @@ export function testUploads(
       });
     }
 
-    test('each of several component JIDs gives slots', async () => {
+    test('each of several component JIDs grants slots', async () => {
       for (const jid of [UPLOAD, SECOND]) {
         const { put, get } = await romeo.run<Slot>('slot', {
           jid,
@@ -148,7 +148,7 @@ export function testUploads(
       }
     });
 
-    test('clients of the old namespace get their slots as text', async () => {
+    test('clients that use the old namespace get slots as text', async () => {
       const xml =
         "<request xmlns='urn:xmpp:http:upload'><filename>a.jpg</filename><size>5</size>" +
         '<content-type>image/jpeg</content-type></request>';
@@ -159,7 +159,7 @@ export function testUploads(
       assert.equal((await httpRequest(get, { ca })).text, 'hello');
     });
 
-    test('a file that is too large, a used-up quota and a stranger are refused so that people understand', async () => {
+    test('a file that is too large, a used-up quota and an unknown user get clear errors', async () => {
       await login('mercutio', async (mercutio) => {
         const info = await mercutio.run<DiscoInfo>('info', { jid: UPLOAD });
         assert.deepEqual(info.forms[0]?.[1], ['max-file-size', '1000']);
@@ -188,7 +188,7 @@ export function testUploads(
       });
     });
 
-    test('go-sendxmpp sends a file, and another go-sendxmpp gets its link', {
+    test('go-sendxmpp sends a file to another go-sendxmpp', {
       skip: needs('go-sendxmpp'),
     }, async () => {
       const path = await stage.createFile('tést file+1 (a).txt', 'O, speak again, bright angel');
@@ -196,13 +196,13 @@ export function testUploads(
       assert.equal((await httpRequest(link, { ca })).text, 'O, speak again, bright angel');
     });
 
-    test('profanity sends a file, and the other side sees its link', {
+    test('profanity sends a file, and the recipient gets its link', {
       skip: needs('profanity', 'tmux'),
     }, async () => {
       const path = await stage.createFile('the balcony.jpg', 'moonlight');
       const profanity = await startProfanity(stage.account(server, 'juliet'));
       try {
-        // It asks around by itself after its login; when these answers are there, so are the ones to that.
+        // profanity runs its own discovery after login; once these answers have arrived, that one is complete too.
         await profanity.typeLine('/disco items localhost');
         await profanity.waitForScreen(/Service discovery items for localhost/);
         await profanity.typeLine(`/disco info ${UPLOAD}`);
@@ -222,8 +222,8 @@ export function testUploads(
       }
     });
 
-    test('files stay there while the XMPP server is down, and slots come back with it', async () => {
-      const path = await stage.createFile('before.txt', 'written before the fall');
+    test('files are served while the XMPP server is down, and slots are granted again after its restart', async () => {
+      const path = await stage.createFile('before.txt', 'written before the kill');
       const { get } = await romeo.run<Slot>('upload', { jid: UPLOAD, path });
       const open = await romeo.run<Slot>('slot', {
         jid: UPLOAD,
@@ -233,17 +233,17 @@ export function testUploads(
       });
       await romeo.logout();
       await server.kill();
-      await porter.program.waitFor('the fall to be seen', async () => !(await isReady()));
+      await porter.program.waitFor('the disconnect', async () => !(await isReady()));
       const ready = await httpRequest(`${porter.url}/readyz`, { ca });
       assert.equal(ready.status, 503);
       assert.match(ready.text, /upload\.localhost/);
-      assert.equal((await httpRequest(get, { ca })).text, 'written before the fall');
+      assert.equal((await httpRequest(get, { ca })).text, 'written before the kill');
       assert.equal((await httpRequest(open.put, { method: 'PUT', body: 'hello', ca })).status, 201);
       await server.start();
       await porter.program.waitFor('the streams to come back', isReady);
       romeo = await stage.login(server, 'romeo');
       const again = await romeo.run<Slot>('upload', { jid: UPLOAD, path });
-      assert.equal((await httpRequest(again.get, { ca })).text, 'written before the fall');
+      assert.equal((await httpRequest(again.get, { ca })).text, 'written before the kill');
     });
   });
 }
