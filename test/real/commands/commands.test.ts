@@ -15,7 +15,7 @@ const BODY = randomBytes(10_000);
 
 const startHouse = () => startPorter({ config: { ...openSlotConfig, public_url: 'http://127.0.0.1:5050' } });
 
-/** Links have the public name; the server of these tests is elsewhere. */
+/** Rewrites a link to the address of the test server; links contain `public_url`. */
 function here({ url }: PorterProcess, link: string): string {
   return link.replace('http://127.0.0.1:5050', url);
 }
@@ -32,19 +32,19 @@ async function json(porter: PorterProcess, ...args: readonly string[]) {
   return JSON.parse(stdout);
 }
 
-/** The server may remember a file for a second. */
+/** Waits until a file is gone; the server may cache it for a second. */
 function gone({ program }: PorterProcess, link: string): Promise<void> {
   return program.waitFor('a 404', async () => (await httpRequest(link)).status === 404, 2);
 }
 
-describe('commands beside a running server', { concurrency: true }, () => {
+describe('Commands next to a running server', { concurrency: true }, () => {
   let porter: PorterProcess;
   before(async () => {
     porter = await startHouse();
   });
   after(() => porter.remove());
 
-  test('uploads lists what is there, with links that work', async () => {
+  test('uploads lists the stored files, with working links', async () => {
     const get = await storeFor(porter, 'ulla@example.org', 'zwölf Äpfel.jpg');
     const [upload, ...others] = await json(porter, 'uploads', '--jid', 'ulla@example.org');
     assert.deepEqual(others, []);
@@ -58,7 +58,7 @@ describe('commands beside a running server', { concurrency: true }, () => {
     assert.equal(pending.length, 1);
   });
 
-  test('delete removes by id and by link, for the running server too', async () => {
+  test('delete removes files by id and by link, also for the running server', async () => {
     const [byId, byLink] = [
       await storeFor(porter, 'dora@example.org'),
       await storeFor(porter, 'dora@example.org'),
@@ -79,7 +79,7 @@ describe('commands beside a running server', { concurrency: true }, () => {
     assert.match(twice.stderr, /No such upload/);
   });
 
-  test('why tells what became of a deleted file, and which rule decides for a JID', async () => {
+  test('why explains what happened to a deleted file, and which rule applies to a JID', async () => {
     const get = await storeFor(porter, 'will@example.org', 'lost.jpg');
     assert.equal((await porter.runCommand('delete', get)).code, 0);
     const file = await porter.runCommand('why', get);
@@ -90,7 +90,7 @@ describe('commands beside a running server', { concurrency: true }, () => {
     assert.equal((await porter.runCommand('why', 'https://upload.example.org/files/nothing/x')).code, 1);
   });
 
-  test('forget removes all of a JID and its name from the records', async () => {
+  test('forget removes all files of a JID, and the JID from the records', async () => {
     const links = [await storeFor(porter, 'fred@example.org'), await storeFor(porter, 'fred@example.org')];
     const other = await storeFor(porter, 'fredrika@example.org');
     assert.deepEqual(await json(porter, 'forget', 'fred@example.org'), {
@@ -106,14 +106,14 @@ describe('commands beside a running server', { concurrency: true }, () => {
   });
 });
 
-describe('commands that look at everything, beside a running server', () => {
+describe('Commands over all files, next to a running server', () => {
   let porter: PorterProcess;
   before(async () => {
     porter = await startHouse();
   });
   after(() => porter.remove());
 
-  test('users and stats count them', async () => {
+  test('users and stats report counts', async () => {
     await storeFor(porter, 'stan@example.org');
     await storeFor(porter, 'stan@example.org');
     const users = (await json(porter, 'users')) as { owner: string; uploads: number; bytes: number }[];
@@ -124,7 +124,7 @@ describe('commands that look at everything, beside a running server', () => {
     assert.deepEqual([stats.bytes, stats.owners], [sum, users.length]);
   });
 
-  test('cleanup first says what would go, then lets it go', async () => {
+  test('cleanup lists what it would remove, then removes it', async () => {
     const get = await storeFor(porter, 'carl@example.org');
     const dry = await json(porter, 'cleanup', '--dry-run', '--max-age', '0s');
     assert.ok(dry.expired >= 1);
@@ -135,7 +135,7 @@ describe('commands that look at everything, beside a running server', () => {
     assert.deepEqual(await json(porter, 'uploads', '--state', 'uploaded'), []);
   });
 
-  test('fsck finds a file whose bytes are gone, and mends it', async () => {
+  test('fsck finds a file without bytes and repairs the ledger', async () => {
     await storeFor(porter, 'fay@example.org');
     assert.equal((await porter.runCommand('fsck')).code, 0);
     await rm(`${porter.folder}/data/blobs`, { recursive: true });
@@ -149,7 +149,7 @@ describe('commands that look at everything, beside a running server', () => {
   });
 });
 
-test('a command that only looks makes no new house where there is none', async () => {
+test('a read-only command creates no ledger', async () => {
   const folder = await createTemporaryFolder();
   const { code, stderr } = await runPorter(['stats'], { cwd: folder });
   assert.equal(code, 1);
@@ -157,7 +157,7 @@ test('a command that only looks makes no new house where there is none', async (
   assert.deepEqual(await readdir(folder), []);
 });
 
-test('wrong usage ends with 2 and says what there is', async () => {
+test('wrong usage exits with 2 and lists the valid choices', async () => {
   const folder = await createTemporaryFolder();
   for (const args of [
     ['uploads', '--state', 'lost'],

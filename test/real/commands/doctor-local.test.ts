@@ -13,7 +13,7 @@ import { assertFindings, runDoctor } from '../support/run-doctor.ts';
 
 const access = [{ jid: '.*', max_file_size: '2 MB' }];
 
-/** A `porter.yml` in a new folder, for a doctor without a server. */
+/** Writes a `porter.yml` into a new folder, without starting a server. */
 async function withConfig(
   config: Record<string, unknown>,
   work: (file: string, folder: string) => Promise<void>,
@@ -28,8 +28,8 @@ async function withConfig(
   }
 }
 
-describe('porter doctor, in the house', { concurrency: 4 }, () => {
-  test('finds that no server runs, and tries out what needs none', async () => {
+describe('porter doctor, on the same machine', { concurrency: 4 }, () => {
+  test('reports that no server runs, and still runs the checks that need none', async () => {
     const port = await freePort();
     await withConfig({ listen: `127.0.0.1:${port}`, access }, async (file) => {
       const diagnosis = await runDoctor(file);
@@ -41,7 +41,7 @@ describe('porter doctor, in the house', { concurrency: 4 }, () => {
     });
   });
 
-  test('ends with 2 where the config has a fault, and names its line', async () => {
+  test('exits with 2 if the config is invalid, and names the line', async () => {
     await withConfig({ acess: access }, async (file) => {
       const { code, output } = await runDoctor(file);
       assert.equal(code, 2);
@@ -49,8 +49,8 @@ describe('porter doctor, in the house', { concurrency: 4 }, () => {
     });
   });
 
-  test('finds a folder that the running server cannot write to', async () => {
-    // Not even root can write there.
+  test('reports a folder that the running server cannot write to', async () => {
+    // Not even root can write to a read-only file system.
     const porter = await startPorter({ config: { storage: { blobs: '/sys/kernel' }, access } });
     try {
       const diagnosis = await runDoctor(join(porter.folder, 'porter.yml'));
@@ -63,7 +63,7 @@ describe('porter doctor, in the house', { concurrency: 4 }, () => {
     }
   });
 
-  test('says that nobody may upload, and that clients need an address', async () => {
+  test('reports that no rule allows uploads, and that clients need an address', async () => {
     const porter = await startPorter({ config: { slot_api: {} } });
     try {
       const diagnosis = await runDoctor(join(porter.folder, 'porter.yml'));
@@ -95,7 +95,7 @@ describe('porter doctor, in the house', { concurrency: 4 }, () => {
     }
   });
 
-  test('leaves no file, no slot and no name behind, also where it is interrupted', async () => {
+  test('leaves no file, slot or owner behind, also when it is interrupted', async () => {
     const porter = await startPorter({ config: { access } });
     try {
       const file = join(porter.folder, 'porter.yml');
@@ -112,7 +112,7 @@ describe('porter doctor, in the house', { concurrency: 4 }, () => {
     }
   });
 
-  test('prints a line for each finding to people', async () => {
+  test('prints one line per finding in its human-readable form', async () => {
     const porter = await startPorter({ config: { access } });
     try {
       const { code, stdout } = await porter.runCommand('doctor');
@@ -131,22 +131,22 @@ function failures(findings: readonly { check: string; state: string; text: strin
   return { checks: failed.map(({ check }) => check), texts: failed.map(({ text }) => text).join('\n') };
 }
 
-/** Ten minutes ahead, for all that it tells of the time. */
+/** A Prosody module that moves the clock of XEP-0202 ten minutes ahead. */
 const FAST_CLOCK = `
 modules_enabled = { "disco", "roster", "saslauth", "ping", "time" }
 do
   local datetime = require "util.datetime"
-  local tell = datetime.datetime
-  datetime.datetime = function (time) return tell((time or os.time()) + 600) end
+  local original = datetime.datetime
+  datetime.datetime = function (time) return original((time or os.time()) + 600) end
 end
 `;
 
-describe('porter doctor, beside a real Prosody', { skip: needs('prosody') }, () => {
+describe('porter doctor, with a real Prosody', { skip: needs('prosody') }, () => {
   const good = { jid: 'upload.localhost', secret: 'a-secret-that-both-know' };
   const server = (port: number) => ({ server: `127.0.0.1:${port}` });
 
-  test('finds a wrong secret and a component that the server does not know, and lets a good one pass', async () => {
-    const other = { jid: 'files.localhost', secret: 'a-secret-that-nobody-knows' };
+  test('reports a wrong secret and a component that is missing from the server, and accepts a correct one', async () => {
+    const other = { jid: 'files.localhost', secret: 'a-secret-that-is-wrong' };
     const prosody = await startProsody({ components: [good, { ...other, secret: 'what-it-really-is' }] });
     const at = server(prosody.componentPort);
     const unknown = { jid: 'nowhere.localhost', secret: 'what-does-it-matter' };
@@ -174,7 +174,7 @@ describe('porter doctor, beside a real Prosody', { skip: needs('prosody') }, () 
     }
   });
 
-  test('logs in by itself where no server runs', async () => {
+  test('connects the component itself if no server runs', async () => {
     const prosody = await startProsody({ components: [good] });
     const port = await freePort();
     const component = { ...good, ...server(prosody.componentPort) };
@@ -182,9 +182,13 @@ describe('porter doctor, beside a real Prosody', { skip: needs('prosody') }, () 
       await withConfig(
         { listen: `127.0.0.1:${port}`, access, public_url: 'http://localhost', component },
         async (file) => {
-          const { findings, output: told } = await runDoctor(file);
+          const { findings, output } = await runDoctor(file);
           const passed = findings.find(({ check }) => check === 'component upload.localhost');
-          assert.deepEqual([passed?.state, passed?.text], ['ok', 'The XMPP server accepts the login.'], told);
+          assert.deepEqual(
+            [passed?.state, passed?.text],
+            ['ok', 'The XMPP server accepts the login.'],
+            output,
+          );
         },
       );
     } finally {
@@ -192,25 +196,25 @@ describe('porter doctor, beside a real Prosody', { skip: needs('prosody') }, () 
     }
   });
 
-  test('finds that nothing takes components where the config says', async () => {
-    const [port, nobody] = [await freePort(), await freePort()];
-    const component = { ...good, ...server(nobody) };
+  test('reports that no server listens for components at the configured address', async () => {
+    const [port, unusedPort] = [await freePort(), await freePort()];
+    const component = { ...good, ...server(unusedPort) };
     await withConfig(
       { listen: `127.0.0.1:${port}`, access, public_url: 'http://localhost', component },
       async (file) => {
-        const { findings, output: told } = await runDoctor(file);
+        const { findings, output } = await runDoctor(file);
         const found = findings.find(({ check }) => check === 'component upload.localhost');
         assert.equal(found?.state, 'fail');
-        assert.match(found?.text ?? '', /Nothing listens at 127\.0\.0\.1/, told);
+        assert.match(found?.text ?? '', /Nothing listens at 127\.0\.0\.1/, output);
       },
     );
   });
 
   for (const [how, running] of [
     ['through the running server', true],
-    ['by itself', false],
+    ['without a running server', false],
   ] as const) {
-    test(`finds a clock that is ten minutes ahead, ${how}`, async () => {
+    test(`reports a clock that is ten minutes ahead, ${how}`, async () => {
       const prosody = await startProsody({ components: [good], global: FAST_CLOCK });
       const component = { ...good, ...server(prosody.componentPort) };
       const config = { access, public_url: 'http://localhost', component };
@@ -221,13 +225,13 @@ describe('porter doctor, beside a real Prosody', { skip: needs('prosody') }, () 
             porter.program.output.includes('component stream is up'),
           );
         } else await porter.stop();
-        const { findings, output: told } = await runDoctor(join(porter.folder, 'porter.yml'), [
+        const { findings, output } = await runDoctor(join(porter.folder, 'porter.yml'), [
           '--url',
           porter.url,
         ]);
         const found = findings.find(({ check }) => check === 'clock of the XMPP server (upload.localhost)');
-        assert.equal(found?.state, 'fail', told);
-        assert.match(found?.text ?? '', /(?:10 min|9 min 59 s).* ahead of this machine's/, told);
+        assert.equal(found?.state, 'fail', output);
+        assert.match(found?.text ?? '', /(?:10 min|9 min 59 s).* ahead of this machine's/, output);
       } finally {
         await porter.remove();
         await prosody.stop();

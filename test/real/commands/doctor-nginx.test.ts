@@ -16,21 +16,21 @@ const SNIPPET = join(CONTRIB, 'nginx/porter.conf');
 const LETSENCRYPT = '/etc/letsencrypt/live/upload.example.org';
 const DAY = 86_400_000;
 
-/** What an admin gets wrong in the snippet of ours. */
-interface Fault {
-  /** Replaced in the snippet, besides what every server of the test needs. */
+/** A mistake in the shipped snippet, and the findings that report it. */
+interface Mistake {
+  /** Replacements in the snippet, besides those that every test needs. */
   readonly changes?: Readonly<Record<string, string>>;
   readonly certificate?: 'good' | 'other' | 'expired' | 'ending' | 'unknown';
-  /** In porter.yml, where it is not that of all. */
+  /** Settings of porter.yml that differ from `SETTINGS`. */
   readonly config?: Readonly<Record<string, unknown>>;
   readonly scheme?: 'http' | 'https';
   readonly args?: readonly string[];
-  /** What doctor finds wrong, by name, with words that say what to do; nothing else. */
+  /** All failed checks by name, with a pattern for the text that names the remedy. */
   readonly fails?: Readonly<Record<string, RegExp>>;
   readonly warns?: Readonly<Record<string, RegExp>>;
 }
 
-/** Doors whose links an XMPP server makes. */
+/** Endpoints whose links an XMPP server signs. */
 const SIGNED = {
   external: { secret: 'a-secret-of-prosody' },
   file_share: { secret: 'another-secret-of-prosody' },
@@ -38,7 +38,7 @@ const SIGNED = {
 
 const PROXY = 'proxy_set_header Connection        "";';
 
-const faults: Readonly<Record<string, Fault>> = {
+const mistakes: Readonly<Record<string, Mistake>> = {
   'nothing where nothing is wrong': {},
   'a body limit of 1 MB': {
     changes: { 'client_max_body_size 0;': '' },
@@ -78,7 +78,7 @@ const faults: Readonly<Record<string, Fault>> = {
     fails: { Host: /Links would have 127\.0\.0\.1.*instead of localhost/ },
   },
   'a web server on another port than public_url says': {
-    config: { public_url: 'https://localhost:NOBODY' },
+    config: { public_url: 'https://localhost:UNUSED_PORT' },
     fails: { public_url: /Nothing listens at localhost:\d+\. Check the port/ },
   },
   'a web server that passes requests on to a wrong port': {
@@ -97,7 +97,7 @@ const faults: Readonly<Record<string, Fault>> = {
     certificate: 'expired',
     fails: { 'certificate of public_url': /expired on/ },
   },
-  'a certificate that nobody trusts': {
+  'an untrusted certificate': {
     certificate: 'unknown',
     fails: { 'certificate of public_url': /self-signed/ },
   },
@@ -169,7 +169,7 @@ const faults: Readonly<Record<string, Fault>> = {
       'CORS on errors': /Access-Control-Allow-Origin \*, \*/,
     },
   },
-  "the web server's own page in the place of an error": {
+  "an error page of the web server instead of Porter's answer": {
     changes: { [PROXY]: `${PROXY}\nproxy_intercept_errors on; error_page 404 /none;` },
     fails: { 'missing files': /answered with 404 and \d+ bytes/ },
   },
@@ -182,7 +182,7 @@ const faults: Readonly<Record<string, Fault>> = {
     fails: { 'disk space for blobs': /nearly full/, 'disk space for the ledger': /nearly full/ },
   },
   'downloads from elsewhere that lead nowhere': {
-    config: { download_url: 'http://localhost:NOBODY' },
+    config: { download_url: 'http://localhost:UNUSED_PORT' },
     fails: {
       download: /interrupted by an error: ECONNREFUSED/,
       'missing files': /interrupted by an error/,
@@ -192,20 +192,20 @@ const faults: Readonly<Record<string, Fault>> = {
 };
 
 describe('porter doctor, through a real nginx', { skip: needs('nginx'), concurrency: 4 }, () => {
-  const names = Object.keys(faults);
+  const names = Object.keys(mistakes);
   let folder = '';
   let porter: PorterProcess;
   let nginx: WebServer;
   let ports: number[] = [];
-  let nobody = 0;
+  let unusedPort = 0;
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'porter-doctor-'));
-    [nobody = 0, ...ports] = await freePorts(names.length + 1);
+    [unusedPort = 0, ...ports] = await freePorts(names.length + 1);
     porter = await startPorter({ config: SETTINGS });
     await writeCertificates(folder);
     const snippet = await readFile(SNIPPET, 'utf8');
-    const servers = names.map((name, place) => serverWith(faults[name] ?? {}, ports[place] ?? 0, snippet));
+    const servers = names.map((name, index) => serverWith(mistakes[name] ?? {}, ports[index] ?? 0, snippet));
     nginx = await startNginx(ports[0] ?? 0, servers.join('\n'));
   });
   after(async () => {
@@ -214,7 +214,11 @@ describe('porter doctor, through a real nginx', { skip: needs('nginx'), concurre
     await rm(folder, { recursive: true, force: true });
   });
 
-  function serverWith({ changes = {}, certificate = 'good' }: Fault, port: number, snippet: string): string {
+  function serverWith(
+    { changes = {}, certificate = 'good' }: Mistake,
+    port: number,
+    snippet: string,
+  ): string {
     const fitted = replaceInSnippet(snippet, {
       '127.0.0.1:5050': `127.0.0.1:${porter.port}`,
       [`${LETSENCRYPT}/fullchain.pem`]: join(folder, `${certificate}.crt`),
@@ -224,31 +228,31 @@ describe('porter doctor, through a real nginx', { skip: needs('nginx'), concurre
       'listen [::]:443 ssl;': '',
       '$host;': '$http_host;',
     });
-    const own = Object.entries(changes).map(([from, to]) => [from.replace('$host;', '$http_host;'), to]);
-    return replaceInSnippet(fitted, Object.fromEntries(own) as Record<string, string>);
+    const adapted = Object.entries(changes).map(([from, to]) => [from.replace('$host;', '$http_host;'), to]);
+    return replaceInSnippet(fitted, Object.fromEntries(adapted) as Record<string, string>);
   }
 
-  async function consultOn(name: string, fault: Fault) {
-    const place = names.indexOf(name);
-    const url = `${fault.scheme ?? 'https'}://localhost:${ports[place]}`;
+  async function consultOn(name: string, mistake: Mistake) {
+    const index = names.indexOf(name);
+    const url = `${mistake.scheme ?? 'https'}://localhost:${ports[index]}`;
     const config = JSON.stringify({
       listen: `127.0.0.1:${porter.port}`,
       ...SETTINGS,
       public_url: url,
-      ...fault.config,
+      ...mistake.config,
     });
-    const file = join(porter.folder, `doctor-${place}.yml`);
-    await writeFile(file, config.replaceAll('NOBODY', String(nobody)));
-    const args = (fault.args ?? []).map((arg) => arg.replace('PUBLIC', url));
+    const file = join(porter.folder, `doctor-${index}.yml`);
+    await writeFile(file, config.replaceAll('UNUSED_PORT', String(unusedPort)));
+    const args = (mistake.args ?? []).map((arg) => arg.replace('PUBLIC', url));
     return runDoctor(file, args, { NODE_EXTRA_CA_CERTS: join(folder, 'trusted.crt') });
   }
 
-  for (const [name, fault] of Object.entries(faults)) {
-    test(`finds ${name}`, async () => {
-      const diagnosis = await consultOn(name, fault);
-      assertFindings(diagnosis, 'fail', fault.fails ?? {});
-      assertFindings(diagnosis, 'warn', fault.warns ?? {});
-      assert.equal(diagnosis.code, fault.fails === undefined ? 0 : 1, diagnosis.output);
+  for (const [name, mistake] of Object.entries(mistakes)) {
+    test(`reports ${name}`, async () => {
+      const diagnosis = await consultOn(name, mistake);
+      assertFindings(diagnosis, 'fail', mistake.fails ?? {});
+      assertFindings(diagnosis, 'warn', mistake.warns ?? {});
+      assert.equal(diagnosis.code, mistake.fails === undefined ? 0 : 1, diagnosis.output);
     });
   }
 });
@@ -264,7 +268,7 @@ async function writeCertificates(folder: string): Promise<void> {
   const certificates = {
     good: createSelfSigned(['localhost']),
     other: createSelfSigned(['files.example']),
-    // The first name is who made it: trust goes by that.
+    // The first name is the issuer, by which the certificate is trusted.
     expired: createSelfSigned(['expired.example', 'localhost'], Date.now() - DAY),
     ending: createSelfSigned(['ending.example', 'localhost'], Date.now() + 5 * DAY),
     unknown: createSelfSigned(['unknown.example', 'localhost']),

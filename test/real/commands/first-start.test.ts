@@ -17,10 +17,10 @@ function isFree(port: number): Promise<boolean> {
   });
 }
 
-/** Without a config the port is fixed: who has something there already can't try this. */
+/** Without a config the port is fixed, so the test is skipped if another program uses it. */
 const taken = (await isFree(5050)) ? false : 'port 5050 is taken';
 
-test('without a config it serves, and the three lines that it prints work as pasted', {
+test('without a config Porter serves, and the three shell lines that it prints work as pasted', {
   skip: taken || needs('curl'),
 }, async () => {
   const folder = await createTemporaryFolder();
@@ -47,7 +47,7 @@ test('without a config it serves, and the three lines that it prints work as pas
   }
 });
 
-test('with a config that names nobody it says loudly that nobody may upload', async () => {
+test('with a config without access rules Porter warns that uploads are denied', async () => {
   const folder = await createTemporaryFolder();
   await writeFile(join(folder, 'porter.yml'), 'listen: 127.0.0.1:0\nslot_api: {}\n');
   const porter = new Program(process.execPath, [MAIN, 'serve'], { cwd: folder });
@@ -59,7 +59,7 @@ test('with a config that names nobody it says loudly that nobody may upload', as
   }
 });
 
-test('a bad config starts nothing, and names every fault with its line', async () => {
+test('an invalid config starts nothing, and every error is reported with its line', async () => {
   const folder = await createTemporaryFolder();
   const text = 'listen: 127.0.0.1:0\nacces:\n  - jid: ".*"\nretention: {max_age: soon}\n';
   await writeFile(join(folder, 'porter.yml'), text);

@@ -8,7 +8,7 @@ import { formatServerConfig } from '../../../src/cli/lib/init-server-config.ts';
 import { needs } from '../peers/peers.ts';
 import { runProgram } from '../support/program.ts';
 
-/** What an ordinary Prosody has before our lines come to its end. */
+/** A usual Prosody config, to which the lines are appended. */
 const configBefore = (folder: string) => `
 run_as_root = true
 pidfile = "${folder}/prosody.pid"
@@ -20,12 +20,12 @@ log = "*console"
 VirtualHost "example.org"
 `;
 
-describe('the lines that porter init prints for Prosody', { skip: needs('prosody') }, () => {
+describe('The lines that porter init prints for Prosody', { skip: needs('prosody') }, () => {
   let folder = '';
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'porter-prosody-check-'));
     await mkdir(join(folder, 'data'));
-    // `prosodyctl` may read as another user.
+    // `prosodyctl` may run as another user.
     await chmod(folder, 0o755);
   });
   after(() => rm(folder, { recursive: true }));
@@ -35,17 +35,17 @@ describe('the lines that porter init prints for Prosody', { skip: needs('prosody
     await writeFile(file, configBefore(folder) + lines);
     await chmod(file, 0o644);
     const { code, stdout, stderr } = await runProgram('prosodyctl', ['--config', file, 'check', 'config']);
-    return { code, told: stdout + stderr };
+    return { code, output: stdout + stderr };
   };
 
-  test('leave prosodyctl check with nothing to say', async () => {
-    const { code, told } = await check(formatServerConfig(createInitPlan('prosody', 'example.org')));
-    assert.equal(code, 0, told);
-    assert.match(told, /All checks passed|Done\./);
+  test('pass prosodyctl check without warnings', async () => {
+    const { code, output } = await check(formatServerConfig(createInitPlan('prosody', 'example.org')));
+    assert.equal(code, 0, output);
+    assert.match(output, /All checks passed|Done\./);
   });
 
-  test('need no disco_items, because the name of the component lies below the host', async () => {
+  test('need no disco_items, because the component is a subdomain of the host', async () => {
     const elsewhere = await check(formatServerConfig(createInitPlan('prosody', 'elsewhere.example')));
-    assert.match(elsewhere.told, /unreferenced components:\s+upload\.elsewhere\.example/);
+    assert.match(elsewhere.output, /unreferenced components:\s+upload\.elsewhere\.example/);
   });
 });

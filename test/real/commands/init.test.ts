@@ -13,23 +13,23 @@ import { freePort } from '../support/ports.ts';
 const DEFAULT_COMPONENT_PORT = '5347';
 const DEFAULT_PORT = '5050';
 
-/** What `porter init` prints between its heading and its next steps: what an admin copies. */
+/** The lines of `porter init` between its heading and its next steps, which an admin copies. */
 function linesIn(printed: string): string {
   const [, lines] = /:\n\n([\s\S]+?)\nThen:\n/.exec(printed) ?? [];
   assert.ok(lines, printed);
   return lines;
 }
 
-describe('porter init: its lines pasted into the server, its config as it is', () => {
+describe('The output of porter init, pasted into the server', () => {
   for (const [name, start] of [['prosody', startProsody] as const, ['ejabberd', startEjabberd] as const]) {
-    test(`carry a file through ${name}`, { skip: needs(name, 'slixmpp') }, async () => {
+    test(`transfers a file through ${name}`, { skip: needs(name, 'slixmpp') }, async () => {
       await using cleanUp = new AsyncDisposableStack();
       const folder = await createTemporaryFolder();
       cleanUp.defer(() => rm(folder, { recursive: true, force: true }));
       const printed = await runPorter(['init', '--for', name, '--domain', 'localhost'], { cwd: folder });
       assert.equal(printed.code, 0, printed.stderr);
 
-      // Only the ports are others, so that tests can run beside each other.
+      // Only the ports differ, so that tests can run in parallel.
       const componentPort = await freePort();
       const initSnippet = linesIn(printed.stdout).replaceAll(DEFAULT_COMPONENT_PORT, String(componentPort));
       const server = await start({ initSnippet, componentPort });

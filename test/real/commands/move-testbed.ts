@@ -15,7 +15,7 @@ import {
 import { Program } from '../support/program.ts';
 import { getSlot, openSlotConfig, type Slot, sendSlotRequest } from '../support/slots.ts';
 
-/** Where ledger and blobs are, as in a config. */
+/** The `storage` section of a config. */
 export interface StorageConfig {
   readonly ledger: string;
   readonly blobs: string;
@@ -23,38 +23,38 @@ export interface StorageConfig {
 
 export type Env = Readonly<Record<string, string>>;
 
-const configOf = (storage: StorageConfig) => ({
+const configFor = (storage: StorageConfig) => ({
   ...openSlotConfig,
   slots: { timeout: '1h' },
   external: { secret: SECRET, delete_secret: DELETE_SECRET, max_file_size: '10 MiB' },
   storage,
 });
 
-/** A service that changes its place. Its links stay: the port is the same. */
+/** A service that moves to another storage. Its links stay valid, because the port stays the same. */
 export interface MoveTestbed {
   porter: PorterProcess;
-  /** The other config's name for `--to`, written for the place to go to. */
+  /** The name of the target config, for `--to`. */
   readonly targetConfig: string;
   writeTargetConfig(storage: StorageConfig): Promise<void>;
   move(...args: readonly string[]): ReturnType<typeof runPorter>;
-  /** `porter move`, while it runs. */
+  /** Starts `porter move` without waiting for it. */
   startMove(...args: readonly string[]): Program;
-  /** The server starts again with the other config, as its admin would do it. */
+  /** Restarts the server with the other config, as its admin does. */
   switchStorage(storage: StorageConfig): Promise<void>;
   remove(): Promise<void>;
 }
 
 export async function startMoveTestbed(storage: StorageConfig, env: Env = {}): Promise<MoveTestbed> {
-  const porter = await startPorter({ config: configOf(storage), env });
+  const porter = await startPorter({ config: configFor(storage), env });
   const { folder, port } = porter;
   const targetConfig = 'new.yml';
-  const house: MoveTestbed = {
+  const testbed: MoveTestbed = {
     porter,
     targetConfig,
-    async writeTargetConfig(place) {
+    async writeTargetConfig(storage) {
       await writeFile(
         join(folder, targetConfig),
-        JSON.stringify({ listen: `127.0.0.1:${port}`, ...configOf(place) }),
+        JSON.stringify({ listen: `127.0.0.1:${port}`, ...configFor(storage) }),
       );
     },
     move: (...args) =>
@@ -64,16 +64,16 @@ export async function startMoveTestbed(storage: StorageConfig, env: Env = {}): P
         cwd: folder,
         env,
       }),
-    async switchStorage(place) {
-      await house.porter.stop();
-      house.porter = await startPorter({ folder, port, env, config: configOf(place) });
+    async switchStorage(storage) {
+      await testbed.porter.stop();
+      testbed.porter = await startPorter({ folder, port, env, config: configFor(storage) });
     },
-    remove: () => house.porter.remove(),
+    remove: () => testbed.porter.remove(),
   };
-  return house;
+  return testbed;
 }
 
-/** Files of all doors, by their links: what was stored, what was deleted, what waits for its bytes. */
+/** Files of all endpoints by link: stored files, deleted files, and a slot that waits for its PUT. */
 export interface ExpectedFiles {
   readonly stored: Map<string, Buffer>;
   readonly deleted: Set<string>;
@@ -103,7 +103,7 @@ export const putSigned = ({ url }: PorterProcess, path: string, body: Buffer) =>
 export const deleteSigned = ({ url }: PorterProcess, path: string) =>
   httpRequest(`${url}/upload/${path}?token=${signDelete(path)}`, { method: 'DELETE' });
 
-/** Some of everything, before anything moves. */
+/** Creates files and slots of every kind, before the move. */
 export async function createFiles(porter: PorterProcess): Promise<ExpectedFiles> {
   const stored = new Map<string, Buffer>();
   const deleted = new Set<string>();
@@ -121,7 +121,7 @@ export async function createFiles(porter: PorterProcess): Promise<ExpectedFiles>
   return { stored, deleted, reserved: { slot: await getSlot(porter, { size: body.length }), body } };
 }
 
-/** A file of another service that was taken over, with the old link that people have. */
+/** Imports a file of another service, with its old link. */
 async function importOld(porter: PorterProcess, there: Map<string, Buffer>): Promise<void> {
   const old = await createTemporaryFolder();
   const body = bytes();
@@ -140,17 +140,17 @@ async function importOld(porter: PorterProcess, there: Map<string, Buffer>): Pro
   await rm(old, { recursive: true });
 }
 
-/** People who go on uploading, deleting and fetching until they are stopped. */
+/** Continuous uploads, deletions and downloads, until stopped. */
 export interface UserTraffic {
-  /** Uploads that were answered 201 so far. */
+  /** The number of uploads answered with 201 so far. */
   readonly stored: () => number;
-  /** Requests that were told to come back later. */
+  /** The number of requests answered with 503 so far. */
   readonly retried: () => number;
   stop(): Promise<void>;
 }
 
-/** What they have, in the end, is in `belongings`. A file must be there from its 201 to its deletion. */
-export function startTraffic(house: MoveTestbed, { stored: there, deleted }: ExpectedFiles): UserTraffic {
+/** Starts traffic that updates `files`. Fails if a file is not served between its 201 and its deletion. */
+export function startTraffic(testbed: MoveTestbed, { stored: there, deleted }: ExpectedFiles): UserTraffic {
   let [stopping, stored, later] = [false, 0, 0];
   const isLater = (status: number) => {
     if (status === 503) later += 1;
@@ -158,7 +158,7 @@ export function startTraffic(house: MoveTestbed, { stored: there, deleted }: Exp
   };
   const upload = async () => {
     const body = bytes();
-    const { status, text } = await sendSlotRequest(house.porter, {
+    const { status, text } = await sendSlotRequest(testbed.porter, {
       size: body.length,
       jid: 'busy@example.org',
     });
@@ -173,9 +173,9 @@ export function startTraffic(house: MoveTestbed, { stored: there, deleted }: Exp
   };
   const uploadAndDelete = async () => {
     const [path, body] = [signedPath(), bytes()];
-    const link = `${house.porter.url}/upload/${path}`;
-    if (isLater((await putSigned(house.porter, path, body)).status)) return;
-    const { status } = await deleteSigned(house.porter, path);
+    const link = `${testbed.porter.url}/upload/${path}`;
+    if (isLater((await putSigned(testbed.porter, path, body)).status)) return;
+    const { status } = await deleteSigned(testbed.porter, path);
     if (isLater(status)) there.set(link, body);
     else deleted.add(link);
   };
@@ -186,14 +186,13 @@ export function startTraffic(house: MoveTestbed, { stored: there, deleted }: Exp
     assert.equal(status, 200, link);
     assert.ok(body.equals(there.get(link) ?? Buffer.alloc(0)), link);
   };
-  const people = [upload, upload, uploadAndDelete, fetchOne].map(async (act) => {
+  const clients = [upload, upload, uploadAndDelete, fetchOne].map(async (act) => {
     while (!stopping) {
       await act();
-      // Two cores have more to do.
       await sleep(10);
     }
   });
-  const all = Promise.all(people);
+  const all = Promise.all(clients);
   all.catch(() => undefined);
   return {
     stored: () => stored,
@@ -205,7 +204,7 @@ export function startTraffic(house: MoveTestbed, { stored: there, deleted }: Exp
   };
 }
 
-/** Everything by its old link, byte for byte; what was deleted is gone. */
+/** Checks that all stored files are served byte for byte by their old links, and that deleted ones are gone. */
 export async function assertFilesIntact({ stored, deleted }: ExpectedFiles): Promise<void> {
   for (const [link, body] of stored) {
     const answer = await httpRequest(link);
@@ -215,7 +214,7 @@ export async function assertFilesIntact({ stored, deleted }: ExpectedFiles): Pro
   for (const link of deleted) assert.equal((await httpRequest(link)).status, 404, link);
 }
 
-/** No link of a deleted file can be filled again. */
+/** Checks that the link of a deleted file accepts no new upload. */
 export async function assertDeletedStayDeleted(
   porter: PorterProcess,
   { deleted }: ExpectedFiles,
@@ -225,9 +224,9 @@ export async function assertDeletedStayDeleted(
   assert.equal(again.status, 409, again.text);
 }
 
-export async function assertFsckClean(house: MoveTestbed, env: Env = {}): Promise<void> {
+export async function assertFsckClean(testbed: MoveTestbed, env: Env = {}): Promise<void> {
   const { code, stdout, stderr } = await runPorter(['fsck', '-c', 'porter.yml'], {
-    cwd: house.porter.folder,
+    cwd: testbed.porter.folder,
     env,
   });
   assert.equal(code, 0, stdout + stderr);

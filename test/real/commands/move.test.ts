@@ -24,9 +24,9 @@ const HERE: StorageConfig = { ledger: './data/porter.db', blobs: './data/blobs' 
 const BESIDE: StorageConfig = { ledger: './data2/porter.db', blobs: './data2/blobs' };
 
 async function open(t: TestContext, env?: Env): Promise<MoveTestbed> {
-  const house = await startMoveTestbed(HERE, env);
-  t.after(() => house.remove());
-  return house;
+  const testbed = await startMoveTestbed(HERE, env);
+  t.after(() => testbed.remove());
+  return testbed;
 }
 
 async function done(run: ReturnType<MoveTestbed['move']>): Promise<string> {
@@ -35,54 +35,54 @@ async function done(run: ReturnType<MoveTestbed['move']>): Promise<string> {
   return stdout;
 }
 
-/** There and back, with people going on all the time. */
-async function moveThereAndBack(house: MoveTestbed, there: StorageConfig, env: Env = {}): Promise<void> {
-  const belongings = await createFiles(house.porter);
-  const slot = belongings.reserved;
+/** Moves to another place and back under continuous traffic. */
+async function moveThereAndBack(testbed: MoveTestbed, there: StorageConfig, env: Env = {}): Promise<void> {
+  const files = await createFiles(testbed.porter);
+  const slot = files.reserved;
   for (const [from, to] of [
     [HERE, there],
     [there, HERE],
   ] as const) {
-    await house.writeTargetConfig(to);
-    const traffic = startTraffic(house, belongings);
-    await done(house.move());
+    await testbed.writeTargetConfig(to);
+    const traffic = startTraffic(testbed, files);
+    await done(testbed.move());
     const before = traffic.stored();
-    await house.porter.program.waitFor('more uploads', () => traffic.stored() >= before + 5);
-    await done(house.move('--finish', '--verify'));
-    await house.porter.program.waitFor('word to come back later', () => traffic.retried() > 0);
+    await testbed.porter.program.waitFor('more uploads', () => traffic.stored() >= before + 5);
+    await done(testbed.move('--finish', '--verify'));
+    await testbed.porter.program.waitFor('a request to retry later', () => traffic.retried() > 0);
     await traffic.stop();
-    await assertFilesIntact(belongings);
-    await house.switchStorage(to);
+    await assertFilesIntact(files);
+    await testbed.switchStorage(to);
     if (from === HERE) {
       assert.equal((await httpRequest(slot.slot.put, { method: 'PUT', body: slot.body })).status, 201);
-      belongings.stored.set(slot.slot.get, slot.body);
+      files.stored.set(slot.slot.get, slot.body);
     }
-    await assertFilesIntact(belongings);
-    await assertDeletedStayDeleted(house.porter, belongings);
-    await assertFsckClean(house, env);
-    belongings.stored.set(await uploadFile(house.porter, randomBytes(5000)), Buffer.alloc(0));
-    for (const [link, body] of belongings.stored) {
-      if (body.length === 0) belongings.stored.set(link, (await httpRequest(link)).body);
+    await assertFilesIntact(files);
+    await assertDeletedStayDeleted(testbed.porter, files);
+    await assertFsckClean(testbed, env);
+    files.stored.set(await uploadFile(testbed.porter, randomBytes(5000)), Buffer.alloc(0));
+    for (const [link, body] of files.stored) {
+      if (body.length === 0) files.stored.set(link, (await httpRequest(link)).body);
     }
   }
 }
 
-test('a service moves to another folder and back while people go on: no link breaks, nothing comes back', async (t) => {
+test('a service moves to another folder and back under traffic: no link breaks, and no deleted file returns', async (t) => {
   await moveThereAndBack(await open(t), BESIDE);
 });
 
-describe('with a real PostgreSQL', { skip: needs('postgresql') }, () => {
+describe('With a real PostgreSQL', { skip: needs('postgresql') }, () => {
   let postgres: PostgresServer;
   before(async () => {
     postgres = await startPostgres();
   });
   after(() => postgres.remove());
 
-  test('a service moves there and back while people go on', async (t) => {
+  test('a service moves there and back under traffic', async (t) => {
     await moveThereAndBack(await open(t), { ledger: await postgres.createSchema(), blobs: BESIDE.blobs });
   });
 
-  test('a ledger moves alone, and the files stay where they are', async (t) => {
+  test('a ledger can move alone, without the files', async (t) => {
     await moveThereAndBack(await open(t), { ledger: await postgres.createSchema(), blobs: HERE.blobs });
   });
 
@@ -93,40 +93,40 @@ describe('with a real PostgreSQL', { skip: needs('postgresql') }, () => {
     });
     after(() => s3.remove());
 
-    test('a service moves to both and back while people go on', async (t) => {
-      const house = await open(t, s3.env);
+    test('a service moves to both and back under traffic', async (t) => {
+      const testbed = await open(t, s3.env);
       const blobs = s3.blobsUrl(await s3.createBucket());
-      await moveThereAndBack(house, { ledger: await postgres.createSchema(), blobs }, s3.env);
+      await moveThereAndBack(testbed, { ledger: await postgres.createSchema(), blobs }, s3.env);
     });
   });
 });
 
-describe('a move that is cut off', () => {
-  test('goes on where it was when it is run again, and leaves nothing half', async (t) => {
-    const house = await open(t);
-    await house.writeTargetConfig(BESIDE);
-    const belongings = await createFiles(house.porter);
+describe('An interrupted move', () => {
+  test('continues when it is run again, and leaves nothing incomplete', async (t) => {
+    const testbed = await open(t);
+    await testbed.writeTargetConfig(BESIDE);
+    const files = await createFiles(testbed.porter);
     for (let i = 0; i < 400; i += 1) {
       const body = randomBytes(3000);
-      belongings.stored.set(await uploadFile(house.porter, body, { jid: `user${i % 9}@example.org` }), body);
+      files.stored.set(await uploadFile(testbed.porter, body, { jid: `user${i % 9}@example.org` }), body);
     }
-    const blobs = () => globSync('data2/blobs/*/*', { cwd: house.porter.folder }).length;
-    const cut = house.startMove();
+    const blobs = () => globSync('data2/blobs/*/*', { cwd: testbed.porter.folder }).length;
+    const cut = testbed.startMove();
     await cut.waitFor('some files', () => blobs() > 150);
     await cut.stop('SIGKILL');
     assert.ok(blobs() < 400, 'it was killed in the middle');
-    const again = JSON.parse(await done(house.move('--json')));
-    assert.ok(again.files < belongings.stored.size, 'it did not begin anew');
-    await done(house.move('--finish'));
-    await house.switchStorage(BESIDE);
-    await assertFilesIntact(belongings);
-    await assertFsckClean(house);
+    const again = JSON.parse(await done(testbed.move('--json')));
+    assert.ok(again.files < files.stored.size, 'it did not start from the beginning');
+    await done(testbed.move('--finish'));
+    await testbed.switchStorage(BESIDE);
+    await assertFilesIntact(files);
+    await assertFsckClean(testbed);
   });
 
-  test('in the last step closes the old place until it is run again, or cancelled', async (t) => {
-    const house = await open(t);
-    await house.writeTargetConfig(BESIDE);
-    const { porter } = house;
+  test('in its last step keeps the old place closed until it is run again or cancelled', async (t) => {
+    const testbed = await open(t);
+    await testbed.writeTargetConfig(BESIDE);
+    const { porter } = testbed;
     const body = randomBytes(500_000);
     const link = await uploadFile(porter, body);
     const slot = await getSlot(porter, { size: body.length });
@@ -134,8 +134,8 @@ describe('a move that is cut off', () => {
     await waitForTransfers(porter, 1);
     const closed = async () => (await sendSlotRequest(porter, { size: 5 })).status === 503;
 
-    // It waits for the upload.
-    const cut = house.startMove('--finish', '--wait', '10m');
+    // The move waits for the upload.
+    const cut = testbed.startMove('--finish', '--wait', '10m');
     await cut.waitFor('the closed place', closed);
     assert.match((await sendSlotRequest(porter, { size: 5 })).text, /moving to another place/);
     await cut.stop('SIGKILL');
@@ -143,108 +143,108 @@ describe('a move that is cut off', () => {
     assert.equal((await httpRequest(link)).status, 200);
     assert.equal((await put.finish()).status, 201, 'what was under way ends well');
 
-    await done(house.move('--cancel'));
+    await done(testbed.move('--cancel'));
     const more = await uploadFile(porter, body);
-    await done(house.move('--finish'));
-    await house.switchStorage(BESIDE);
+    await done(testbed.move('--finish'));
+    await testbed.switchStorage(BESIDE);
     for (const each of [link, slot.get, more]) assert.ok((await httpRequest(each)).body.equals(body));
-    assert.match(await done(house.move()).catch(String), /ledger of its own|finished|same database/);
-    await assertFsckClean(house);
+    assert.match(await done(testbed.move()).catch(String), /ledger of its own|finished|same database/);
+    await assertFsckClean(testbed);
   });
 
-  test('by Ctrl-C opens the old place again', async (t) => {
-    const house = await open(t);
-    await house.writeTargetConfig(BESIDE);
-    const slot = await getSlot(house.porter, { size: 1000 });
+  test('opens the old place again on Ctrl-C', async (t) => {
+    const testbed = await open(t);
+    await testbed.writeTargetConfig(BESIDE);
+    const slot = await getSlot(testbed.porter, { size: 1000 });
     const put = await startPut(slot.put, Buffer.alloc(1000), 10);
-    await waitForTransfers(house.porter, 1);
-    const move = house.startMove('--finish', '--wait', '10m');
+    await waitForTransfers(testbed.porter, 1);
+    const move = testbed.startMove('--finish', '--wait', '10m');
     await move.waitFor(
       'the closed place',
-      async () => (await sendSlotRequest(house.porter, { size: 5 })).status === 503,
+      async () => (await sendSlotRequest(testbed.porter, { size: 5 })).status === 503,
     );
     assert.equal((await move.stop('SIGINT')).code, 1);
     assert.match(move.stderr, /Run the command again/);
-    assert.equal((await sendSlotRequest(house.porter, { size: 5 })).status, 200);
+    assert.equal((await sendSlotRequest(testbed.porter, { size: 5 })).status, 200);
     assert.equal((await put.finish()).status, 201);
   });
 });
 
 describe('porter move', () => {
-  test('lets an upload end that was under way, and carries it along', async (t) => {
-    const house = await open(t);
-    await house.writeTargetConfig(BESIDE);
+  test('waits for an upload in progress, and copies it', async (t) => {
+    const testbed = await open(t);
+    await testbed.writeTargetConfig(BESIDE);
     const body = randomBytes(500_000);
-    const slot = await getSlot(house.porter, { size: body.length });
+    const slot = await getSlot(testbed.porter, { size: body.length });
     const put = await startPut(slot.put, body, 100_000);
-    await waitForTransfers(house.porter, 1);
-    const move = house.startMove('--finish', '--wait', '10m');
+    await waitForTransfers(testbed.porter, 1);
+    const move = testbed.startMove('--finish', '--wait', '10m');
     await move.waitFor(
       'the closed place',
-      async () => (await sendSlotRequest(house.porter, { size: 5 })).status === 503,
+      async () => (await sendSlotRequest(testbed.porter, { size: 5 })).status === 503,
     );
     assert.equal((await put.finish()).status, 201);
     assert.deepEqual(await move.exited(), { code: 0, signal: null });
-    await house.switchStorage(BESIDE);
+    await testbed.switchStorage(BESIDE);
     assert.ok((await httpRequest(slot.get)).body.equals(body));
   });
 
-  test('leaves an upload that does not end in time to be tried again in the new place', async (t) => {
-    const house = await open(t);
-    await house.writeTargetConfig(BESIDE);
+  test('leaves an upload that does not end in time to be sent again in the new place', async (t) => {
+    const testbed = await open(t);
+    await testbed.writeTargetConfig(BESIDE);
     const body = randomBytes(500_000);
-    const slot = await getSlot(house.porter, { size: body.length });
+    const slot = await getSlot(testbed.porter, { size: body.length });
     const put = await startPut(slot.put, body, 100_000);
-    await waitForTransfers(house.porter, 1);
-    await done(house.move('--finish', '--wait', '0s'));
+    await waitForTransfers(testbed.porter, 1);
+    await done(testbed.move('--finish', '--wait', '0s'));
     assert.equal((await put.finish()).status, 503);
-    await house.switchStorage(BESIDE);
+    await testbed.switchStorage(BESIDE);
     assert.equal((await httpRequest(slot.get)).status, 404);
     assert.equal((await httpRequest(slot.put, { method: 'PUT', body })).status, 201);
     assert.ok((await httpRequest(slot.get)).body.equals(body));
-    await assertFsckClean(house);
+    await assertFsckClean(testbed);
   });
 
-  test('copies again what the new place has lost, and says which files the old one had lost', async (t) => {
-    const house = await open(t);
-    await house.writeTargetConfig(BESIDE);
-    const { folder } = house.porter;
+  test('copies files again that the new place has lost, and reports files that the old place had lost', async (t) => {
+    const testbed = await open(t);
+    await testbed.writeTargetConfig(BESIDE);
+    const { folder } = testbed.porter;
     const body = randomBytes(1000);
-    const links = [await uploadFile(house.porter, body), await uploadFile(house.porter, body)];
-    await done(house.move());
+    const links = [await uploadFile(testbed.porter, body), await uploadFile(testbed.porter, body)];
+    await done(testbed.move());
     const [lost = ''] = globSync('data2/blobs/*/*', { cwd: folder });
     await rm(`${folder}/${lost}`);
-    await done(house.move());
+    await done(testbed.move());
     assert.equal(globSync('data2/blobs/*/*', { cwd: folder }).length, 2);
-    const broken = await uploadFile(house.porter, body);
+    const broken = await uploadFile(testbed.porter, body);
     const id = new URL(broken).pathname.split('/')[2] ?? '';
     const [path = ''] = globSync(`data/blobs/*/${id}.*`, { cwd: folder });
     await rm(`${folder}/${path}`);
-    const { code, stderr, stdout } = await house.move('--finish');
+    const { code, stderr, stdout } = await testbed.move('--finish');
     assert.equal(code, 0, stderr);
     assert.match(stderr, new RegExp(`${id}: the file is missing`));
     assert.match(stdout, /1 files were damaged before/);
-    await house.switchStorage(BESIDE);
+    await testbed.switchStorage(BESIDE);
     for (const link of links) assert.ok((await httpRequest(link)).body.equals(body));
   });
 
-  test('refuses a place that is in use, the same place twice, and going back after the switch by --cancel', async (t) => {
-    const house = await open(t);
-    await uploadFile(house.porter, randomBytes(10));
-    await house.writeTargetConfig(HERE);
-    const same = await house.move();
+  test('refuses a target in use, a target equal to the source, and --cancel after the switch', async (t) => {
+    const testbed = await open(t);
+    await uploadFile(testbed.porter, randomBytes(10));
+    await testbed.writeTargetConfig(HERE);
+    const same = await testbed.move();
     assert.deepEqual([same.code, /same ledger/.test(same.stderr)], [2, true]);
-    await house.writeTargetConfig(BESIDE);
-    await done(house.move('--finish'));
-    const cancelled = await house.move('--cancel');
+    await testbed.writeTargetConfig(BESIDE);
+    await done(testbed.move('--finish'));
+    const cancelled = await testbed.move('--cancel');
     assert.deepEqual([cancelled.code, /is finished/.test(cancelled.stderr)], [1, true]);
-    assert.match(await done(house.move()), /finished already\. Start Porter with new.yml/);
-    await house.switchStorage(BESIDE);
-    // From a third place, with files of its own, into the one that is in use now.
+    assert.match(await done(testbed.move()), /finished already\. Start Porter with new.yml/);
+    await testbed.switchStorage(BESIDE);
+    // From a third place, which has files, into the one that is in use now.
     const third = await startMoveTestbed(HERE);
     t.after(() => third.remove());
     await uploadFile(third.porter, randomBytes(10));
-    const { folder } = house.porter;
+    const { folder } = testbed.porter;
     await third.writeTargetConfig({ ledger: `${folder}/data2/porter.db`, blobs: `${folder}/data2/blobs` });
     const occupied = await third.move();
     assert.deepEqual([occupied.code, /ledger of its own in use/.test(occupied.stderr)], [1, true]);

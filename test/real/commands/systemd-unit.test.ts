@@ -7,7 +7,7 @@ import { runProgram } from '../support/program.ts';
 
 const UNIT = join(CONTRIB, 'systemd/porter.service');
 
-test('systemd finds nothing to say about the unit', { skip: needs('systemd') }, async () => {
+test('systemd-analyze accepts the unit without warnings', { skip: needs('systemd') }, async () => {
   const { code, stdout, stderr } = await runProgram('systemd-analyze', ['verify', UNIT]);
   assert.deepEqual([code, stdout, stderr], [0, '', '']);
 });
