@@ -1,7 +1,8 @@
+import { LRUCache } from 'lru-cache';
 import { RE2JS } from 're2js';
 import { parseBareJid } from '../base/jid.ts';
 
-/** One rule of `access`, as the config has it. Sizes in bytes, periods in milliseconds, null = no limit. */
+/** One rule of the option `access`. Sizes in bytes, periods in milliseconds, null for no limit. */
 export interface AccessRule {
   readonly jid: readonly string[];
   readonly deny: boolean;
@@ -9,12 +10,12 @@ export interface AccessRule {
   readonly max_total_size: number | null;
   readonly bytes_per: { readonly period: number; readonly bytes: number } | null;
   readonly uploads_per: { readonly period: number; readonly uploads: number } | null;
-  /** Media types and ranges (`image/*`); null = all. */
+  /** Media types and ranges (`image/*`); null for all. */
   readonly allowed_types: readonly string[] | null;
   readonly when_full: 'reject' | 'evict';
 }
 
-/** Lets everybody in and limits nothing. */
+/** Allows all users without limits. */
 export const allowAllRule: AccessRule = {
   jid: ['.*'],
   deny: false,
@@ -28,41 +29,42 @@ export const allowAllRule: AccessRule = {
 
 export type AccessDecision =
   | {
-      readonly allowed: true /** Its place in `access`, from 0. */;
+      readonly allowed: true;
+      /** Index in `access`, from 0. */
       readonly index: number;
       readonly rule: AccessRule;
     }
-  /** `index` is null where no rule matched at all. */
+  /** `index` is null if no rule matched. */
   | { readonly allowed: false; readonly index: number | null };
 
-/** First rule whose pattern matches decides; where none does, the answer is no. */
+/** The first rule whose pattern matches decides. Without a match, access is denied. */
 export interface AccessPolicy {
   decide(owner: string): AccessDecision;
 }
 
-/** `^romeo@example\.org$`, with its dots escaped or not. */
-const ONE_JID = /^\^((?:[\w@.-]|\\[@.-])+)\$$/;
+/** A pattern that matches one JID, such as `^romeo@example\.org$`, with or without escaped dots. */
+const SINGLE_JID = /^\^((?:[\w@.-]|\\[@.-])+)\$$/;
 
-/** The JIDs that rules name one by one. */
+/** Returns the JIDs that rules name individually. */
 export function jidsInRules(rules: readonly Pick<AccessRule, 'jid'>[]): string[] {
   return rules.flatMap(({ jid }) =>
-    jid.flatMap((pattern) => parseBareJid(ONE_JID.exec(pattern)?.[1]?.replaceAll('\\', '') ?? '') ?? []),
+    jid.flatMap((pattern) => parseBareJid(SINGLE_JID.exec(pattern)?.[1]?.replaceAll('\\', '') ?? '') ?? []),
   );
 }
 
-/** Each provider's active users fit; beyond it the least recently seen are matched afresh. */
-const REMEMBERED = 20_000;
+/** Enough for the active users of a large provider. */
+const MAX_CACHED_DECISIONS = 20_000;
 
 /**
- * Compiles the rules once. Patterns are RE2: linear time whatever the JID, so nobody can stall the server.
- * Decisions are remembered, because matching costs more than all the rest of a slot's policy.
+ * Compiles the rules. Patterns are RE2, which match in linear time, so that no JID can stall the server. Decisions are cached,
+ * because matching costs more than all other checks of a slot request.
  */
 export function compileAccessRules(rules: readonly AccessRule[]): AccessPolicy {
   const compiled = rules.map((rule) => ({
     rule,
     patterns: rule.jid.map((pattern) => RE2JS.compile(pattern)),
   }));
-  const remembered = new Map<string, AccessDecision>();
+  const decisions = new LRUCache<string, AccessDecision>({ max: MAX_CACHED_DECISIONS });
 
   function match(owner: string): AccessDecision {
     const index = compiled.findIndex(({ patterns }) => patterns.some((p) => p.matcher(owner).find()));
@@ -73,15 +75,10 @@ export function compileAccessRules(rules: readonly AccessRule[]): AccessPolicy {
 
   return {
     decide(owner) {
-      const known = remembered.get(owner);
-      if (known) {
-        remembered.delete(owner);
-        remembered.set(owner, known);
-        return known;
-      }
+      const cached = decisions.get(owner);
+      if (cached) return cached;
       const decision = match(owner);
-      if (remembered.size >= REMEMBERED) remembered.delete(remembered.keys().next().value ?? '');
-      remembered.set(owner, decision);
+      decisions.set(owner, decision);
       return decision;
     },
   };

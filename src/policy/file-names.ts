@@ -1,36 +1,37 @@
-/** A file's name as it may be kept and shown; never used as a path. */
-export type FileNameCheck = 'fine' | 'empty' | 'too_long' | 'malformed';
+/** Result of the check of a file name. */
+export type FileNameCheck = 'valid' | 'empty' | 'too_long' | 'malformed';
 
 export const MAX_NAME_BYTES = 255;
 
+/** Checks whether a name may be stored and shown. Names are never used as paths. */
 export function checkFileName(name: string): FileNameCheck {
   if (name.trim() === '') return 'empty';
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) return 'too_long';
   if (name === '.' || name === '..' || /[/\p{Cc}\p{Cs}]/u.test(name)) return 'malformed';
-  return 'fine';
+  return 'valid';
 }
 
-const SLUG_LENGTH = 80;
+const MAX_SLUG_LENGTH = 80;
 
 /**
- * An ASCII form of a name for URLs, its ending kept: only `[A-Za-z0-9_.-]`, so that servers which encode
- * URLs a second time leave it alone (FIELD 5.4). Decoration: files are found by id.
+ * Returns an ASCII form of a name for URLs, with its extension. It has only `[A-Za-z0-9_.-]`, because some servers encode URLs
+ * a second time (docs/protocols.md, "Slot API of ejabberd and django"). It is decoration: files are found by id.
  */
 export function slug(name: string): string {
-  const ending = fileExtension(name);
-  const tail = ending === '' ? '' : `.${ending}`;
+  const extension = fileExtension(name);
+  const suffix = extension === '' ? '' : `.${extension}`;
   const stem = name
-    .slice(0, name.length - tail.length)
+    .slice(0, name.length - suffix.length)
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .replace(/[^A-Za-z0-9_.-]+/g, '_')
     .replace(/\.{2,}/g, '.')
-    .slice(0, SLUG_LENGTH)
+    .slice(0, MAX_SLUG_LENGTH)
     .replace(/^[._]+|[._]+$/g, '');
-  return `${stem || 'file'}${tail}`;
+  return `${stem || 'file'}${suffix}`;
 }
 
-/** The ending of a name in lower case without its dot, where it is a plain one; else empty. */
+/** Returns the extension of a name in lower case without its dot; empty if it has none of 1 to 10 letters and digits. */
 export function fileExtension(name: string): string {
   return /\.([A-Za-z0-9]{1,10})$/.exec(name)?.[1]?.toLowerCase() ?? '';
 }

@@ -2,10 +2,10 @@ import mime from 'mime';
 import { fileExtension } from './file-names.ts';
 import { mediaTypeEssence } from './media-type.ts';
 
-const UNKNOWN_ENDING = 'bin';
+const DEFAULT_EXTENSION = 'bin';
 
-/** Endings for which programs that guess do not agree; the usual type first. */
-const DISPUTED: Readonly<Record<string, readonly string[]>> = {
+/** Extensions that programs map to different types; the usual type first. */
+const AMBIGUOUS_TYPES: Readonly<Record<string, readonly string[]>> = {
   '3gp': ['video/3gpp', 'audio/3gpp'],
   aac: ['audio/aac', 'audio/x-aac'],
   apk: ['application/vnd.android.package-archive'],
@@ -28,21 +28,22 @@ const DISPUTED: Readonly<Record<string, readonly string[]>> = {
   zip: ['application/zip', 'application/x-zip-compressed'],
 };
 
-/** The media types that programs take a file of this name for, the usual one first; none where nobody knows. */
+/** Returns the media types that programs use for a file of this name, the usual one first; empty if unknown. */
 export function mediaTypesForName(name: string): readonly string[] {
-  const ending = fileExtension(name);
-  if (Object.hasOwn(DISPUTED, ending)) return DISPUTED[ending] ?? [];
-  const type = ending === '' ? null : mime.getType(ending);
+  const extension = fileExtension(name);
+  if (Object.hasOwn(AMBIGUOUS_TYPES, extension)) return AMBIGUOUS_TYPES[extension] ?? [];
+  const type = extension === '' ? null : mime.getType(extension);
   return type === null ? [] : [type];
 }
 
 /**
- * The ending of a blob: that of its name where programs take it for the type, else one that they do take for it,
- * so that nobody serves it as something else. Without a type, that of its name.
+ * Returns the extension of a blob: the extension of its name if it fits the type, otherwise the usual one for the type, so that
+ * a web server sends the right type. Without a type, returns the extension of the name.
  */
 export function blobExtension(name: string, type?: string): string {
-  const own = fileExtension(name);
-  const meant = type === undefined ? undefined : mediaTypeEssence(type);
-  if (meant === undefined || mediaTypesForName(name).includes(meant)) return own || UNKNOWN_ENDING;
-  return fileExtension(`.${mime.getExtension(meant) ?? ''}`) || UNKNOWN_ENDING;
+  const nameExtension = fileExtension(name);
+  const wanted = type === undefined ? undefined : mediaTypeEssence(type);
+  if (wanted === undefined || mediaTypesForName(name).includes(wanted))
+    return nameExtension || DEFAULT_EXTENSION;
+  return fileExtension(`.${mime.getExtension(wanted) ?? ''}`) || DEFAULT_EXTENSION;
 }

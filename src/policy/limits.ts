@@ -2,9 +2,9 @@ import type { Limits } from '../ledger/contract/ledger.ts';
 import type { AccessRule } from './access.ts';
 import type { Retention } from './retention.ts';
 
-/** Everything that bounds one upload: the owner's rule, its purpose's limits and the whole service's. */
+/** All limits of one upload: of the owner's rule, of its purpose and of the whole service. */
 export interface UploadLimits {
-  /** Bytes; null = none. */
+  /** Bytes; null for no limit. */
   readonly maxFileSize: number | null;
   readonly quotas: Limits;
 }
@@ -15,10 +15,10 @@ export function uploadLimitsFor(
   purpose: string,
   globalBytes: number | null,
 ): UploadLimits {
-  const own = retention.purposes[purpose];
-  const purposeBytes = own?.max_total_size ?? null;
+  const purposeRule = retention.purposes[purpose];
+  const purposeBytes = purposeRule?.max_total_size ?? null;
   return {
-    maxFileSize: smallest(rule.max_file_size, own?.max_file_size ?? null),
+    maxFileSize: smallest(rule.max_file_size, purposeRule?.max_file_size ?? null),
     quotas: {
       ownerBytes: rule.max_total_size,
       purposeBytes,
@@ -29,7 +29,7 @@ export function uploadLimitsFor(
   };
 }
 
-/** The largest file that could ever be taken under these limits; null = any. Announced to clients. */
+/** Returns the size of the largest file that these limits can permit, as announced to clients; null for no limit. */
 export function announcedMaxFileSize({ maxFileSize, quotas }: UploadLimits): number | null {
   return smallest(
     maxFileSize,
@@ -41,6 +41,6 @@ export function announcedMaxFileSize({ maxFileSize, quotas }: UploadLimits): num
 }
 
 function smallest(...limits: readonly (number | null)[]): number | null {
-  const set = limits.filter((limit) => limit !== null);
-  return set.length === 0 ? null : Math.min(...set);
+  const given = limits.filter((limit) => limit !== null);
+  return given.length === 0 ? null : Math.min(...given);
 }

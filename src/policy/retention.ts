@@ -1,36 +1,36 @@
 import type { Upload } from '../base/upload-records.ts';
 import type { Lifetimes } from '../ledger/contract/ledger.ts';
 
-/** `retention` of the config. Periods in milliseconds, null = for ever; sizes in bytes, null = no limit. */
+/** The option `retention`. Periods in milliseconds, sizes in bytes; null for no limit. */
 export interface Retention {
   readonly max_age: number | null;
-  /** Bytes that a sweep leaves an owner; 0 = off. */
+  /** Bytes per owner to which a sweep reduces the stored files; 0 turns this off. */
   readonly soft_quota: number;
-  /** Purposes that are offered (XEP-0363 §7), with limits of their own. */
+  /** Supported purposes (XEP-0363 §7) with their limits. */
   readonly purposes: Readonly<Record<string, PurposeRule>>;
-  /** Purpose by the start of the file's name, for clients that cannot say it otherwise (Movim). */
+  /** Purpose by prefix of the file name, for clients that send no purpose (docs/protocols.md, "Slot requests"). */
   readonly name_prefixes: Readonly<Record<string, string>>;
 }
 
 export interface PurposeRule {
-  /** Undefined = as `retention.max_age`. */
+  /** Undefined to use `retention.max_age`. */
   readonly max_age?: number | null | undefined;
   readonly max_file_size?: number | null | undefined;
   readonly max_total_size?: number | null | undefined;
 }
 
-/** What XEP-0363 §7 takes an upload for that names no purpose. */
+/** The purpose of an upload without one (XEP-0363 §7). */
 const DEFAULT_PURPOSE = 'message';
 
 /**
- * The purpose an upload is kept under: the one asked for, else the one its name tells, else `message`, and
- * none (`''`) where that has no rules of its own. Whoever asks for `message` is never refused for it.
+ * Returns the purpose of an upload: the requested one, else the one for the prefix of its name, else `message`. Returns `''` if
+ * that purpose is not configured, so that a request for `message` is never refused.
  */
-export function choosePurpose(retention: Retention, name: string, asked: string | undefined): string {
-  if (asked !== undefined && asked !== DEFAULT_PURPOSE) return asked;
+export function choosePurpose(retention: Retention, name: string, requested: string | undefined): string {
+  if (requested !== undefined && requested !== DEFAULT_PURPOSE) return requested;
   const prefix = Object.keys(retention.name_prefixes).find((start) => name.startsWith(start));
-  const told = prefix === undefined ? undefined : retention.name_prefixes[prefix];
-  const purposes = asked === undefined ? [told, DEFAULT_PURPOSE] : [DEFAULT_PURPOSE];
+  const byPrefix = prefix === undefined ? undefined : retention.name_prefixes[prefix];
+  const purposes = requested === undefined ? [byPrefix, DEFAULT_PURPOSE] : [DEFAULT_PURPOSE];
   return purposes.find((purpose) => purpose !== undefined && isPurposeOffered(retention, purpose)) ?? '';
 }
 
@@ -38,13 +38,15 @@ export function isPurposeOffered(retention: Retention, purpose: string): boolean
   return Object.hasOwn(retention.purposes, purpose);
 }
 
-/** How long a stored upload of this purpose is kept, in milliseconds; null = for ever. */
+/** Returns how long a stored upload of this purpose is kept, in milliseconds; null for no limit. */
 export function maxAgeFor(retention: Retention, purpose: string): number | null {
-  const own = isPurposeOffered(retention, purpose) ? retention.purposes[purpose]?.max_age : undefined;
-  return own === undefined ? retention.max_age : own;
+  const purposeMaxAge = isPurposeOffered(retention, purpose)
+    ? retention.purposes[purpose]?.max_age
+    : undefined;
+  return purposeMaxAge === undefined ? retention.max_age : purposeMaxAge;
 }
 
-/** When a stored upload ends: at the moment its request named or by its age, whichever is sooner. */
+/** Returns when a stored upload expires: at the time that its request named or by age, whichever is earlier; null for never. */
 export function expiryTime(retention: Retention, upload: Upload): number | null {
   const maxAge = maxAgeFor(retention, upload.purpose);
   const byAge = maxAge === null || upload.storedAt === null ? null : upload.storedAt + maxAge;
@@ -52,16 +54,16 @@ export function expiryTime(retention: Retention, upload: Upload): number | null 
   return byAge === null ? upload.expiresAt : Math.min(byAge, upload.expiresAt);
 }
 
-/** Can it be fetched now? */
+/** Returns whether an upload can be downloaded now. */
 export function isDownloadable(retention: Retention, upload: Upload, now: number): boolean {
   if (upload.state !== 'stored') return false;
-  const end = expiryTime(retention, upload);
-  return end === null || now < end;
+  const expiresAt = expiryTime(retention, upload);
+  return expiresAt === null || now < expiresAt;
 }
 
 /**
- * For the ledger: how long each purpose lives. What its purpose itself keeps for ever is never taken to make
- * room; all else may be, also where the general age is for ever.
+ * Returns the lifetimes per purpose for the ledger. Files of a purpose whose own `max_age` is null are never evicted to free
+ * quota. All other files may be evicted, also if the general `max_age` is null.
  */
 export function toLifetimes(retention: Retention): Lifetimes {
   const names = ['', ...Object.keys(retention.purposes)];

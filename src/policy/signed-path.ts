@@ -1,63 +1,63 @@
 import { sha256Hex } from '../base/ids.ts';
 import { checkFileName, MAX_NAME_BYTES } from './file-names.ts';
 
-/** What follows a door's own path in a link that another server has made. */
+/** The part of a link below the path of its endpoint, in a link that another server has created. */
 export interface SignedPath {
-  /** Decoded, and not otherwise changed: what was signed, and what the file is found by. Never used as a path. */
+  /** Decoded but not normalized. These bytes are signed and identify the file. Never used as a file path. */
   readonly bytes: Buffer;
-  /** As text, for people; bytes that are no UTF-8 are shown as U+FFFD. */
+  /** As text; invalid UTF-8 becomes U+FFFD. */
   readonly segments: readonly string[];
-  /** Of the file: the last segment, or `file` where that is none that could be shown. */
+  /** Name of the file: the last segment, or `file` if that is not a valid name. */
   readonly name: string;
 }
 
 export type SignedPathError = 'malformed' | 'too_long';
 
-/** A random part or two, each as long as anybody makes them, and a name. */
+/** One or two random segments and a name. */
 const MAX_PATH_BYTES = 1024;
 
 const SLASH = 0x2f;
 
 /**
- * Reads a path as it stands in a request, one character for each byte: percent-encoded in either case of hex, in
- * part or not at all; `+` is a plus. Nothing is normalised. Refused are encoded slashes, NUL and other control
- * bytes, which a signed text of one kind could be passed off with as one of another (FIELD 5.6).
+ * Parses a path of a request, one character per byte. Percent-encoding is optional, in upper or lower case; `+` is a plus.
+ * Encoded slashes, NUL and other control bytes are refused: with them a text signed for one scheme could be presented as a text
+ * of another (docs/protocols.md, "Signed links: HMAC").
  */
 export function parseSignedPath(raw: string): SignedPath | SignedPathError {
-  const bytes = decode(raw);
+  const bytes = decodePath(raw);
   if (bytes === undefined || bytes.length === 0) return 'malformed';
   const segments = bytes.toString('utf8').split('/');
   const last = bytes.subarray(bytes.lastIndexOf(SLASH) + 1);
   if (bytes.length > MAX_PATH_BYTES || last.length > MAX_NAME_BYTES) return 'too_long';
   const name = segments.at(-1) ?? '';
-  return { bytes, segments, name: checkFileName(name) === 'fine' ? name : 'file' };
+  return { bytes, segments, name: checkFileName(name) === 'valid' ? name : 'file' };
 }
 
-/** Undefined where it is not validly encoded or has a byte that no link may have. */
-function decode(raw: string): Buffer | undefined {
+/** Returns undefined if the encoding is invalid or a byte is not allowed. */
+function decodePath(raw: string): Buffer | undefined {
   const bytes = Buffer.allocUnsafe(raw.length);
   let length = 0;
   for (let at = 0; at < raw.length; at += 1) {
-    const encoded = raw[at] === '%';
-    const byte = encoded ? hexByte(raw, at + 1) : raw.charCodeAt(at);
+    const isEncoded = raw[at] === '%';
+    const byte = isEncoded ? parseHexByte(raw, at + 1) : raw.charCodeAt(at);
     if (byte === undefined || byte < 0x20 || byte === 0x7f || byte > 0xff) return undefined;
-    if (encoded && byte === SLASH) return undefined;
+    if (isEncoded && byte === SLASH) return undefined;
     bytes[length] = byte;
     length += 1;
-    if (encoded) at += 2;
+    if (isEncoded) at += 2;
   }
   return bytes.subarray(0, length);
 }
 
-function hexByte(text: string, at: number): number | undefined {
+function parseHexByte(text: string, at: number): number | undefined {
   const hex = text.slice(at, at + 2);
   return /^[0-9A-Fa-f]{2}$/.test(hex) ? Number.parseInt(hex, 16) : undefined;
 }
 
-/** Doors whose links another server makes; each has a namespace of its own. */
+/** Endpoints whose links another server creates. Each has a separate namespace of locators. */
 export type SignedEndpoint = 'external' | 'file_share';
 
-/** How the file of a signed link is found. */
+/** Returns the locator of the file of a signed link. */
 export function signedLocator(endpoint: SignedEndpoint, { bytes }: Pick<SignedPath, 'bytes'>): string {
   return `${endpoint}:${sha256Hex(bytes)}`;
 }

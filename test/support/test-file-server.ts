@@ -1,8 +1,12 @@
 import type { TestContext } from 'node:test';
 import type { BlobStore } from '../../src/blobs/contract.ts';
 import type { FileEndpoint } from '../../src/http/files/file-endpoint.ts';
-import { createFileServer, type FileServer } from '../../src/http/files/file-server.ts';
-import type { FileServerServices, FileServerSettings } from '../../src/http/files/file-server-services.ts';
+import type { FileServerSettings } from '../../src/http/files/file-headers.ts';
+import {
+  createFileServer,
+  type FileServer,
+  type FileServerServices,
+} from '../../src/http/files/file-server.ts';
 import type { TlsFiles } from '../../src/http/listener/certificate.ts';
 import { HttpServer } from '../../src/http/listener/http-server.ts';
 import type { Ledger } from '../../src/ledger/contract/ledger.ts';

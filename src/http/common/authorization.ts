@@ -4,45 +4,47 @@ import type { Credentials } from '../../messages/authenticate.ts';
 const BEARER = /^bearer +(\S+) *$/i;
 const BASIC = /^basic +([A-Za-z0-9+/_-]+={0,2}) *$/i;
 
-/** The token of an `Authorization` header, whose scheme is in any case; undefined where it has none. */
+/** Returns the token of an `Authorization: Bearer` header (RFC 6750); undefined without one. */
 export function parseBearerToken(authorization: string | undefined): string | undefined {
   return BEARER.exec(authorization ?? '')?.[1];
 }
 
 /**
- * Reads an `Authorization` header: Basic (RFC 7617) with a JID and its password in UTF-8, or Bearer (RFC 6750).
- * `missing`: there is none; `malformed`: another scheme, or not of its form.
+ * Parses an `Authorization` header: Basic (RFC 7617) with a JID and its password in UTF-8, or Bearer (RFC 6750). Returns
+ * `missing` without a header, and `malformed` for another scheme or a syntax error.
  */
 export function parseAuthorization(authorization: string | undefined): Credentials | 'missing' | 'malformed' {
   if (authorization === undefined || authorization.trim() === '') return 'missing';
   const token = parseBearerToken(authorization);
   if (token !== undefined) return { kind: 'bearer', token };
-  const text = decode(BASIC.exec(authorization)?.[1]);
+  const text = decodeBase64(BASIC.exec(authorization)?.[1]);
   const colon = text?.indexOf(':') ?? -1;
   if (text === undefined || colon < 0) return 'malformed';
   return { kind: 'basic', jid: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
-/** The same for doors that answer both faults alike. Refuses with `unauthorized`. */
+/** Parses an `Authorization` header. Throws `Refusal` (`unauthorized`) if it is missing or malformed. */
 export function requireCredentials(authorization: string | undefined): Credentials {
-  const read = parseAuthorization(authorization);
-  if (read === 'missing') {
+  const credentials = parseAuthorization(authorization);
+  if (credentials === 'missing') {
     throw new Refusal('unauthorized', {
-      text: 'Say who you are: Basic with a JID and its password, or a Bearer token.',
+      text: 'Credentials are missing. Send Basic with a JID and its password, or a Bearer token.',
     });
   }
-  if (read === 'malformed') {
-    throw new Refusal('unauthorized', { text: 'The Authorization header is neither Basic nor Bearer.' });
+  if (credentials === 'malformed') {
+    throw new Refusal('unauthorized', {
+      text: 'The Authorization header is malformed. Send Basic with a JID and its password, or a Bearer token.',
+    });
   }
-  return read;
+  return credentials;
 }
 
-/** RFC 9110 §11.6.1: what a 401 says of how to do better. */
+/** Returns the value of `WWW-Authenticate` (RFC 9110 §11.6.1). */
 export function authenticateChallenge(realm: string): string {
   return `Basic realm="${realm}", charset="UTF-8", Bearer realm="${realm}"`;
 }
 
-function decode(base64: string | undefined): string | undefined {
+function decodeBase64(base64: string | undefined): string | undefined {
   if (base64 === undefined) return undefined;
   try {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Buffer.from(base64, 'base64'));

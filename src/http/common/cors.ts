@@ -1,4 +1,4 @@
-/** On every answer to anybody, errors included: a web client reads neither status nor text without them. */
+/** Sent with every answer, errors included: without them a web client can read neither status nor text. */
 export const CORS_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Origin': '*',
   'Access-Control-Allow-Methods': 'OPTIONS, HEAD, GET, PUT',
@@ -6,39 +6,39 @@ export const CORS_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Expose-Headers': 'Content-Length, Content-Range, Content-Disposition',
 };
 
-/** The same as `writeHead` takes it fastest: name, value, name, value. */
+/** The same as name, value, name, value, the fastest form for `writeHead`. */
 export const CORS_HEADER_LIST: readonly string[] = Object.entries(CORS_HEADERS).flat();
 
-/** Seconds for which a browser remembers a preflight's answer; none remembers longer than a day. */
-const PREFLIGHT_AGE = 86_400;
+/** Browsers cache the answer to a preflight for at most one day. */
+const PREFLIGHT_MAX_AGE_SECONDS = 86_400;
 
-/** As Metronome's share.php has it. */
-const WITH_DELETE: Readonly<Record<string, string>> = {
+/** As in Metronome's share.php (docs/protocols.md, "Metronome"). */
+const DELETE_CORS_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Methods': 'OPTIONS, HEAD, GET, PUT, DELETE',
   'Access-Control-Allow-Headers': 'Authorization, Content-Type, Range, X-Requested-With',
 };
 
-/** Where messages are posted: over `CORS`, which speaks of files. */
+/** Replaces entries of `CORS_HEADERS` at the endpoints for messages. */
 export const MESSAGE_CORS_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Methods': 'OPTIONS, POST',
   'Access-Control-Allow-Headers': 'Authorization, Content-Type, Accept, Idempotency-Key',
   'Access-Control-Expose-Headers': 'Retry-After, WWW-Authenticate',
 };
 
-/** Where stanzas are, in the same way. */
+/** Replaces entries of `CORS_HEADERS` at `/rest`. */
 export const REST_CORS_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Methods': 'OPTIONS, GET, POST',
   'Access-Control-Allow-Headers': 'Authorization, Content-Type, Accept, Prosody-Rest-Timeout',
   'Access-Control-Expose-Headers': 'Retry-After, WWW-Authenticate',
 };
 
-/** The answer to `OPTIONS`, preflight or not: needs no authorisation. */
+/** Returns the headers of an answer to `OPTIONS`, preflight or not. It needs no authorization. */
 export function optionsHeaders(allow: string): Record<string, string> {
   return {
     ...CORS_HEADERS,
-    ...(allow.includes('DELETE') && WITH_DELETE),
+    ...(allow.includes('DELETE') && DELETE_CORS_HEADERS),
     Allow: allow,
-    'Access-Control-Max-Age': String(PREFLIGHT_AGE),
+    'Access-Control-Max-Age': String(PREFLIGHT_MAX_AGE_SECONDS),
     'Content-Length': '0',
   };
 }

@@ -2,9 +2,10 @@ import { STATUS_CODES } from 'node:http';
 import { type ErrorCode, errorRow, Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
 import type { Logger } from '../../base/log.ts';
+import { acceptsJson } from './accept.ts';
 import { CORS_HEADERS } from './cors.ts';
 
-/** A whole answer, for whatever server writes it. */
+/** A complete response, independent of the server that sends it. */
 export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -13,25 +14,25 @@ export interface HttpResponse {
 
 export interface ErrorResponseContext {
   readonly log: Logger;
-  /** ms since 1970. */
+  /** Milliseconds since 1970. */
   readonly now: number;
-  /** The request's `Accept`. */
+  /** `Accept` of the request. */
   readonly accept?: string | undefined;
-  /** Doors whose status for an error is another than the rest's (`errorTable`, `at`). */
+  /** Selects the statuses of an endpoint that differ from the general ones (`errorTable`, `at`). */
   readonly endpoint?: 'external' | 'file_share' | 'messages' | 'rest' | undefined;
-  /** Further members of the JSON form (RFC 9457 §3.2). */
+  /** Additional members of the JSON form (RFC 9457 §3.2). */
   readonly problemMembers?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
- * Every error that HTTP answers with: a refusal has its status and one line that a person can act on, as text or
- * `application/problem+json` (RFC 9457); all else is a fault of ours, whose story goes to the log under an id.
+ * Returns the response for an error. A `Refusal` becomes its status and one line of text, or `application/problem+json`
+ * (RFC 9457). Any other error is an internal error: it is logged under an id, and the client sees only the id.
  */
 export function errorResponse(error: unknown, context: ErrorResponseContext): HttpResponse {
-  const refusal = error instanceof Refusal ? error : reportFault(error, context.log);
+  const refusal = error instanceof Refusal ? error : logInternalError(error, context.log);
   const status = statusFor(refusal.code, context.endpoint);
   const asJson = acceptsJson(context.accept);
-  const body = asJson ? problem(refusal, status, context.problemMembers) : `${refusal.message}\n`;
+  const body = asJson ? problemJson(refusal, status, context.problemMembers) : `${refusal.message}\n`;
   return {
     status,
     headers: {
@@ -39,34 +40,29 @@ export function errorResponse(error: unknown, context: ErrorResponseContext): Ht
       'Content-Type': asJson ? 'application/problem+json' : 'text/plain; charset=utf-8',
       'Content-Length': String(Buffer.byteLength(body)),
       'X-Content-Type-Options': 'nosniff',
-      ...retryAfter(refusal, context.now),
-      ...challenge(status, context.endpoint),
+      ...retryAfterHeader(refusal, context.now),
+      ...challengeHeader(status, context.endpoint),
     },
     body,
   };
 }
 
-/** Does a request ask for JSON by its `Accept`? */
-export function acceptsJson(accept: string | undefined): boolean {
-  return /\bapplication\/(?:problem\+)?json\b/i.test(accept ?? '');
-}
-
-/** Status of a refusal at a door. */
+/** Returns the HTTP status of an error code at an endpoint. */
 export function statusFor(code: ErrorCode, endpoint?: ErrorResponseContext['endpoint']): number {
   const row = errorRow(code);
   return (endpoint && row.at?.[endpoint]) ?? row.http;
 }
 
-function reportFault(error: unknown, log: Logger): Refusal {
-  const fault = randomId().slice(0, 10);
-  log.error({ err: error, fault }, 'internal error');
+function logInternalError(error: unknown, log: Logger): Refusal {
+  const errorId = randomId().slice(0, 10);
+  log.error({ err: error, errorId }, 'internal error');
   return new Refusal('internal', {
-    text: `Something went wrong here; the log has the story under ${fault}.`,
+    text: `Internal error ${errorId}. The log of the server has details under this id.`,
     cause: error,
   });
 }
 
-function problem(
+function problemJson(
   { code, message, condition }: Refusal,
   status: number,
   members: ErrorResponseContext['problemMembers'],
@@ -75,14 +71,15 @@ function problem(
   return JSON.stringify({ type: 'about:blank', title, status, detail: message, code, condition, ...members });
 }
 
-/** RFC 9110 §11.6.1: a 401 says how to do better. */
-function challenge(status: number, endpoint: ErrorResponseContext['endpoint']): Record<string, string> {
+/** A 401 has a challenge (RFC 9110 §11.6.1). Other endpoints add their own. */
+function challengeHeader(status: number, endpoint: ErrorResponseContext['endpoint']): Record<string, string> {
   return status === 401 && endpoint === 'file_share' ? { 'WWW-Authenticate': 'Bearer' } : {};
 }
 
-const SHORTLY = { 'Retry-After': '5' };
+/** For a store that is unavailable for a moment. */
+const RETRY_SOON = { 'Retry-After': '5' };
 
-function retryAfter({ code, retryAt }: Refusal, now: number): Record<string, string> {
+function retryAfterHeader({ code, retryAt }: Refusal, now: number): Record<string, string> {
   if (retryAt !== undefined) return { 'Retry-After': String(Math.max(1, Math.ceil((retryAt - now) / 1000))) };
-  return code === 'unavailable' ? SHORTLY : {};
+  return code === 'unavailable' ? RETRY_SOON : {};
 }

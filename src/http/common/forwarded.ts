@@ -1,14 +1,14 @@
 import { isIP } from 'node:net';
 
-/** One hop of a chain of proxies, as the proxy that took the request from it wrote it down. */
+/** One element of `Forwarded` (RFC 7239 §4), as the next proxy wrote it. */
 export interface ForwardedHop {
-  /** What stands for its address; empty where nothing does. */
+  /** Address or identifier of the node; empty if missing. */
   readonly for: string;
   readonly proto?: string | undefined;
   readonly host?: string | undefined;
 }
 
-/** The entries of a comma-separated header, empty ones left out. */
+/** Returns the entries of a comma-separated header without empty ones. */
 export function parseHeaderList(header: string | string[] | undefined): string[] {
   if (header === undefined) return [];
   const text = Array.isArray(header) ? header.join(',') : header;
@@ -24,16 +24,16 @@ const ELEMENT = new RegExp(`(?:${QUOTED}|[^",])+`, 'g');
 const PAIR = new RegExp(`(?:${QUOTED}|[^";])+`, 'g');
 
 /**
- * `Forwarded` (RFC 7239), left to right. Quotes are honoured, because a client's `Host` may stand in them,
- * commas and all; where they don't close, nobody can tell who wrote what: one hop without an address.
+ * Parses `Forwarded` (RFC 7239), left to right. Quoted strings are respected, because a proxy may quote the client's `Host`,
+ * which may contain commas. An unclosed quote makes the header ambiguous: the result is one hop without an address.
  */
 export function parseForwarded(header: string | undefined): ForwardedHop[] {
   if (header === undefined || header.trim() === '') return [];
   if (!BALANCED.test(header)) return [{ for: '' }];
-  return (header.match(ELEMENT) ?? []).filter((element) => element.trim() !== '').map(readElement);
+  return (header.match(ELEMENT) ?? []).filter((element) => element.trim() !== '').map(parseElement);
 }
 
-function readElement(element: string): ForwardedHop {
+function parseElement(element: string): ForwardedHop {
   const hop = { for: '' } as { for: string; proto?: string; host?: string };
   for (const pair of element.match(PAIR) ?? []) {
     const equals = pair.indexOf('=');
@@ -51,8 +51,8 @@ function unquote(text: string): string {
 }
 
 /**
- * The address in `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]`, `[2001:db8::1]:4711`; undefined
- * in anything else, `unknown` and hidden names (`_abc`) included.
+ * Returns the address in `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:4711`. Returns
+ * undefined for anything else, `unknown` and obfuscated identifiers (`_abc`, RFC 7239 §6.3) included.
  */
 export function parseNodeAddress(text: string): string | undefined {
   const bracketed = /^\[([0-9A-Fa-f:.]+)\](?::\d{1,5})?$/.exec(text)?.[1];
@@ -60,8 +60,8 @@ export function parseNodeAddress(text: string): string | undefined {
   return isIP(address) === 0 ? undefined : normalizeAddress(address);
 }
 
-/** One spelling for one address: no IPv6 clothes around IPv4, no zone, lower case. */
+/** Returns the canonical spelling of an address: lower case, without a zone, IPv4 instead of IPv4-mapped IPv6. */
 export function normalizeAddress(address: string): string {
-  const bare = address.split('%', 1)[0] ?? '';
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(bare)?.[1] ?? bare.toLowerCase();
+  const withoutZone = address.split('%', 1)[0] ?? '';
+  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(withoutZone)?.[1] ?? withoutZone.toLowerCase();
 }

@@ -1,28 +1,69 @@
-import type { Readable } from 'node:stream';
+import type { IncomingMessage } from 'node:http';
+import type { FastifyInstance } from 'fastify';
 import { Refusal } from '../../base/errors.ts';
+import type { MemoryBudget } from '../../uploads/upload-request.ts';
+import { RequestBody } from './request-body.ts';
 
-/** Milliseconds for a stanza to arrive whole. */
-const TIME = 60_000;
+export interface ReadBodyOptions {
+  readonly maxBytes: number;
+  /** Milliseconds without a byte. */
+  readonly idleTimeoutMs: number;
+  /** Milliseconds for the whole body; no limit if undefined. */
+  readonly totalTimeoutMs?: number;
+  readonly memoryBudget: MemoryBudget;
+  /** Names the content in the error text, for example "message". */
+  readonly content: string;
+}
 
-/** A whole body of at most `limit` bytes. Refusals: `message_too_large`, `body_idle`. */
-export async function readBody(stream: Readable, length: number | undefined, limit: number): Promise<Buffer> {
-  if (length !== undefined && length > limit) throw tooLarge(limit);
-  const late = setTimeout(() => stream.destroy(new Refusal('body_idle')), TIME);
-  const chunks: Uint8Array[] = [];
-  let size = 0;
+/**
+ * Reads a whole body into memory. Throws `Refusal`: `message_too_large` as soon as it exceeds `maxBytes`, `body_idle` after
+ * a timeout, `body_cut` if the client disconnects.
+ */
+export async function readBody(
+  req: IncomingMessage,
+  { maxBytes, idleTimeoutMs, totalTimeoutMs, memoryBudget, content }: ReadBodyOptions,
+): Promise<Buffer> {
+  const tooLarge = () =>
+    new Refusal('message_too_large', { text: `The ${content} is too long: at most ${maxBytes} bytes.` });
+  if (Number(req.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
+  const body = new RequestBody(req, { idleTimeoutMs });
+  const timer =
+    totalTimeoutMs === undefined
+      ? undefined
+      : setTimeout(() => body.abort(new Refusal('body_idle')), totalTimeoutMs);
+  const chunks: Buffer[] = [];
   try {
-    // Left early, the stream stays whole: the answer goes out on the same connection.
-    for await (const chunk of stream.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>) {
-      size += chunk.length;
-      if (size > limit) throw tooLarge(limit);
-      chunks.push(chunk);
+    const check = (size: number) => (size > maxBytes ? tooLarge() : undefined);
+    for await (const batch of body.batches(memoryBudget, check)) {
+      // Copied, because the memory of a batch is freed when the next one is requested.
+      for (const chunk of batch) chunks.push(Buffer.from(chunk));
     }
   } finally {
-    clearTimeout(late);
+    clearTimeout(timer);
   }
   return Buffer.concat(chunks);
 }
 
-function tooLarge(limit: number): Refusal {
-  return new Refusal('message_too_large', { text: `The stanza is too long: at most ${limit} bytes.` });
+/** Stops Fastify from reading bodies, so that a handler can read them within limits that depend on the sender. */
+export function disableBodyParsing(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+}
+
+/** Decodes a body whose charset is UTF-8. Throws `Refusal` (`bad_request`). */
+export function decodeUtf8(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Refusal('bad_request', { text: 'The body is not valid UTF-8.', cause });
+  }
+}
+
+/** Parses the JSON of a body. Throws `Refusal` (`bad_request`). */
+export function parseJsonText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new Refusal('bad_request', { text: 'The body is not valid JSON.', cause });
+  }
 }

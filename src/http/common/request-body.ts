@@ -3,46 +3,55 @@ import { Refusal } from '../../base/errors.ts';
 import type { MemoryBudget, SizeCheck, UploadBody } from '../../uploads/upload-request.ts';
 
 export interface RequestBodyOptions {
-  /** Milliseconds for which the sender may be silent. */
+  /** Milliseconds without a byte after which the body fails with `body_idle`. */
   readonly idleTimeoutMs: number;
-  /** Says `100 Continue`, where the sender waits for it. */
+  /** Sends `100 Continue`; set if the client waits for it. */
   readonly sendContinue?: () => void;
 }
 
 type Batch = readonly Uint8Array[];
-type Answer = IteratorResult<Batch, undefined>;
+type BatchResult = IteratorResult<Batch, undefined>;
 
-/** What a chunk costs beside its bytes: thousands of tiny ones must not slip under the limit. */
-const CHUNK_COST = 256;
-const NOTHING: Batch = [];
+/** Bytes counted per chunk in addition to its length, so that thousands of tiny chunks do not exceed the budget unseen. */
+const CHUNK_OVERHEAD = 256;
+const EMPTY_BATCH: Batch = [];
 
 /**
- * Gathers the chunks of a request into batches. While one batch is being written the next is gathered; when that
- * is full, the sender is held back. In a crowd nothing is gathered ahead, and bytes that have come wait in the
- * stream until it is their turn.
+ * Collects the chunks of a request into batches. While the consumer writes one batch, the next is collected; when that is
+ * full, the stream is paused. Over the memory budget nothing is collected ahead: received bytes stay in the stream until this
+ * body has a slot of the budget.
+ *
+ * State of the budget slot (`#slot`):
+ *
+ * | state | meaning | next |
+ * |---|---|---|
+ * | `none` | no slot; over budget, the stream stays paused | bytes are waiting: `requested` |
+ * | `requested` | waits in the queue of the budget | granted: `held`; stopped: `none`, and the grant is released at once |
+ * | `held` | may read the stream until the batch is delivered | next batch requested, or stopped: `none`, released |
  */
 export class RequestBody implements UploadBody {
   received = 0;
   isComplete = false;
   readonly #stream: Readable;
   readonly #options: RequestBodyOptions;
-  #pace: MemoryBudget | undefined;
+  #budget: MemoryBudget | undefined;
   #check: SizeCheck = () => undefined;
   #chunks: Uint8Array[] = [];
-  /** What the chunks cost. */
-  #held = 0;
-  /** With the caller, who is done with it when it asks for the next. */
-  #handed: Batch = NOTHING;
-  #waiting: PromiseWithResolvers<Answer> | undefined;
-  #turn: 'none' | 'asked' | 'ours' = 'none';
+  /** Size of `#chunks` in bytes, overhead included. */
+  #collected = 0;
+  /** The batch that the consumer holds until it requests the next one. */
+  #delivered: Batch = EMPTY_BATCH;
+  /** The consumer's request for the next batch. */
+  #pending: PromiseWithResolvers<BatchResult> | undefined;
+  #slot: 'none' | 'requested' | 'held' = 'none';
   #failure: Error | undefined;
   #lastByteAt = performance.now();
-  #idle: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
 
   constructor(stream: Readable, options: RequestBodyOptions) {
     this.#stream = stream;
     this.#options = options;
-    // Also gives the error of a connection that breaks before anybody reads an owner.
+    // Also handles the error of a connection that breaks before `batches` is called.
     stream.on('error', () => this.abort(bodyCut()));
     stream.on('close', () => {
       if (!this.isComplete) this.abort(bodyCut());
@@ -54,18 +63,20 @@ export class RequestBody implements UploadBody {
     this.#options.sendContinue?.();
   }
 
-  batches(pace: MemoryBudget, check: SizeCheck): AsyncIterable<Batch> {
-    this.#pace = pace;
+  batches(budget: MemoryBudget, check: SizeCheck): AsyncIterable<Batch> {
+    this.#budget = budget;
     this.#check = check;
     this.#lastByteAt = performance.now();
     if (!this.#failure) {
-      this.#idle = setTimeout(() => this.#onIdle(), this.#options.idleTimeoutMs);
+      this.#idleTimer = setTimeout(() => this.#onIdle(), this.#options.idleTimeoutMs);
       this.#stream.pause();
-      this.#stream.on('data', (chunk: Uint8Array) => this.#onData(chunk, pace));
+      this.#stream.on('data', (chunk: Uint8Array) => this.#onData(chunk, budget));
       this.#stream.on('end', () => this.#onEnd());
     }
-    if (!pace.isOverBudget()) this.#resume();
-    return { [Symbol.asyncIterator]: () => ({ next: () => this.#next(pace), return: () => this.#leave() }) };
+    if (!budget.isOverBudget()) this.#resume();
+    return {
+      [Symbol.asyncIterator]: () => ({ next: () => this.#next(budget), return: () => this.#return() }),
+    };
   }
 
   abort(reason: Error): void {
@@ -73,110 +84,110 @@ export class RequestBody implements UploadBody {
     this.#failure = reason;
     this.#chunks = [];
     this.#stop();
-    this.#waiting?.reject(reason);
-    this.#waiting = undefined;
+    this.#pending?.reject(reason);
+    this.#pending = undefined;
   }
 
   idleFor(): number {
     return this.isComplete || this.#stream.isPaused() ? 0 : performance.now() - this.#lastByteAt;
   }
 
-  #onData(chunk: Uint8Array, pace: MemoryBudget): void {
+  #onData(chunk: Uint8Array, budget: MemoryBudget): void {
     if (this.#failure) return;
-    if (this.#turn !== 'ours' && pace.isOverBudget()) {
-      this.#putBack(chunk, pace);
+    if (this.#slot !== 'held' && budget.isOverBudget()) {
+      this.#putBack(chunk, budget);
       return;
     }
     this.received += chunk.length;
     this.#lastByteAt = performance.now();
-    if (this.#isWrong(false)) return;
+    if (this.#failsCheck(false)) return;
     this.#chunks.push(chunk);
-    this.#held += chunk.length + CHUNK_COST;
-    if (this.#held < pace.batchSize() && this.#turn !== 'ours') return;
-    if (this.#waiting) this.#deliver(this.#waiting, pace);
+    this.#collected += chunk.length + CHUNK_OVERHEAD;
+    if (this.#collected < budget.batchSize() && this.#slot !== 'held') return;
+    if (this.#pending) this.#deliver(this.#pending, budget);
     else this.#stream.pause();
   }
 
-  /** What came while the stream flowed waits in there like all else: it keeps the next read from coming. */
-  #putBack(chunk: Uint8Array, pace: MemoryBudget): void {
+  /** Returns a chunk to the stream. A chunk in the buffer of the stream keeps it from reading more. */
+  #putBack(chunk: Uint8Array, budget: MemoryBudget): void {
     this.#lastByteAt = performance.now();
     this.#stream.pause();
     this.#stream.unshift(chunk);
-    if (this.#waiting && this.#turn === 'none') this.#askForTurn(pace);
+    if (this.#pending && this.#slot === 'none') this.#requestSlot(budget);
   }
 
-  #isWrong(ended: boolean): boolean {
-    const wrong = this.#check(this.received, ended);
-    if (wrong) this.abort(wrong);
-    return wrong !== undefined;
+  #failsCheck(ended: boolean): boolean {
+    const error = this.#check(this.received, ended);
+    if (error) this.abort(error);
+    return error !== undefined;
   }
 
   #onEnd(): void {
-    if (this.#failure || this.#isWrong(true)) return;
+    if (this.#failure || this.#failsCheck(true)) return;
     this.isComplete = true;
-    clearTimeout(this.#idle);
-    if (this.#waiting && this.#pace) this.#deliver(this.#waiting, this.#pace);
+    clearTimeout(this.#idleTimer);
+    if (this.#pending && this.#budget) this.#deliver(this.#pending, this.#budget);
   }
 
   #onIdle(): void {
-    const left = this.#options.idleTimeoutMs - this.idleFor();
-    if (left <= 0) this.abort(new Refusal('body_idle'));
-    else this.#idle = setTimeout(() => this.#onIdle(), left);
+    const timeLeft = this.#options.idleTimeoutMs - this.idleFor();
+    if (timeLeft <= 0) this.abort(new Refusal('body_idle'));
+    else this.#idleTimer = setTimeout(() => this.#onIdle(), timeLeft);
   }
 
-  #next(pace: MemoryBudget): Promise<Answer> {
-    this.#endTurn();
-    this.#recycle();
+  #next(budget: MemoryBudget): Promise<BatchResult> {
+    this.#releaseSlot();
+    this.#freeDelivered();
     if (this.#failure) return Promise.reject(this.#failure);
-    const waiting = Promise.withResolvers<Answer>();
-    this.#waiting = waiting;
-    if (this.isComplete || this.#held >= pace.batchSize()) this.#deliver(waiting, pace);
-    else if (pace.isOverBudget() && this.#stream.isPaused() && this.#stream.readableLength > 0)
-      this.#askForTurn(pace);
+    const pending = Promise.withResolvers<BatchResult>();
+    this.#pending = pending;
+    if (this.isComplete || this.#collected >= budget.batchSize()) this.#deliver(pending, budget);
+    else if (budget.isOverBudget() && this.#stream.isPaused() && this.#stream.readableLength > 0)
+      this.#requestSlot(budget);
     else this.#resume();
-    return waiting.promise;
+    return pending.promise;
   }
 
-  /** Bytes have come and lie in the stream. */
-  #askForTurn(pace: MemoryBudget): void {
-    this.#turn = 'asked';
-    pace.acquire(() => {
-      if (this.#turn === 'none') {
-        pace.release();
+  /** Called while received bytes wait in the stream. */
+  #requestSlot(budget: MemoryBudget): void {
+    this.#slot = 'requested';
+    budget.acquire(() => {
+      if (this.#slot === 'none') {
+        budget.release();
         return;
       }
-      this.#turn = 'ours';
-      // Emits `data` with all that lies there; at the end of the body there may be nothing but the end.
+      this.#slot = 'held';
+      // Emits `data` with all buffered bytes. At the end of the body there may be only the end to read.
       if (this.#stream.read() === null) this.#resume();
     });
   }
 
-  /** Nobody wants the rest. */
-  async #leave(): Promise<Answer> {
+  /** The consumer stops early. */
+  async #return(): Promise<BatchResult> {
     this.#stop();
     return { done: true, value: undefined };
   }
 
-  #endTurn(): void {
-    if (this.#turn === 'ours') this.#pace?.release();
-    this.#turn = 'none';
+  #releaseSlot(): void {
+    if (this.#slot === 'held') this.#budget?.release();
+    this.#slot = 'none';
   }
 
-  /** Hands over what has been gathered, or says that this was all. */
-  #deliver(waiting: PromiseWithResolvers<Answer>, pace: MemoryBudget): void {
-    this.#waiting = undefined;
+  /** Resolves the pending request with the collected chunks, or with `done` if there are none. */
+  #deliver(pending: PromiseWithResolvers<BatchResult>, budget: MemoryBudget): void {
+    this.#pending = undefined;
     if (this.#chunks.length === 0) {
       this.#stop();
-      waiting.resolve({ done: true, value: undefined });
+      pending.resolve({ done: true, value: undefined });
       return;
     }
     const value = this.#chunks;
-    this.#handed = value;
+    this.#delivered = value;
     this.#chunks = [];
-    this.#held = 0;
-    if (pace.isOverBudget()) this.#stream.pause();
+    this.#collected = 0;
+    if (budget.isOverBudget()) this.#stream.pause();
     else this.#resume();
-    waiting.resolve({ done: false, value });
+    pending.resolve({ done: false, value });
   }
 
   #resume(): void {
@@ -185,24 +196,24 @@ export class RequestBody implements UploadBody {
     this.#stream.resume();
   }
 
-  #recycle(): void {
-    for (const chunk of this.#handed) giveBack(chunk);
-    this.#handed = NOTHING;
+  #freeDelivered(): void {
+    for (const chunk of this.#delivered) freeMemory(chunk);
+    this.#delivered = EMPTY_BATCH;
   }
 
   #stop(): void {
-    clearTimeout(this.#idle);
-    this.#endTurn();
+    clearTimeout(this.#idleTimer);
+    this.#releaseSlot();
   }
 }
 
 const bodyCut = () => new Refusal('body_cut');
 
 /**
- * Frees a chunk's memory at once. The garbage collector sees only the small object in front of it and lets
- * hundreds of megabytes pile up while uploads flow.
+ * Frees the memory of a chunk at once. The garbage collector sees only the small object that refers to it and would let
+ * hundreds of megabytes accumulate during uploads.
  */
-function giveBack(chunk: Uint8Array): void {
+function freeMemory(chunk: Uint8Array): void {
   const memory = chunk.buffer;
   if (memory instanceof ArrayBuffer && chunk.byteLength === memory.byteLength) memory.transfer(0);
 }

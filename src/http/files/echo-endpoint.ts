@@ -6,7 +6,7 @@ import { type AddressMatcher, type ClientInfo, getClientInfo } from '../common/c
 import { pathOfTarget } from '../common/request-target.ts';
 import type { DataPlane } from '../listener/http-server.ts';
 
-/** How a request looked when it had come through whatever stands in front. */
+/** A request as it arrived, after every proxy in front of Porter. */
 export interface EchoedRequest extends ClientInfo {
   readonly contentType: string | null;
   readonly authorization: string | null;
@@ -14,44 +14,50 @@ export interface EchoedRequest extends ClientInfo {
   readonly query: string;
 }
 
-export interface EchoEndpointServices extends Pick<UploadServices, 'ledger'> {
-  /** `trusted_proxies`, asked at every request. */
+export type EchoEndpointServices = Pick<UploadServices, 'ledger'> & {
+  /** `trusted_proxies`, called for every request. */
   readonly trustedProxies: () => AddressMatcher;
-}
+};
 
 /**
- * Shows `porter doctor` its own request: a GET of the upload link of one of its slots answers how it arrived. To
- * all others such a GET is what it always was, and so it is where the ledger does not answer.
+ * Shows `porter doctor` its own request: a GET of the upload link of one of its probe slots is answered with the request
+ * as JSON. Any other GET of an upload link is handled as usual, also if the ledger fails.
  */
-export function withEchoEndpoint(deps: EchoEndpointServices, data: DataPlane): DataPlane {
-  async function look(request: IncomingMessage, response: ServerResponse, token: string): Promise<void> {
-    const known = await isProbeToken(deps, token).catch(() => false);
-    if (known) show(request, response, deps.trustedProxies());
-    else data.handle(request, response);
+export function withEchoEndpoint(services: EchoEndpointServices, dataPlane: DataPlane): DataPlane {
+  async function echoIfProbe(
+    request: IncomingMessage,
+    response: ServerResponse,
+    token: string,
+  ): Promise<void> {
+    const isProbe = await isProbeToken(services, token).catch(() => false);
+    if (isProbe) echoRequest(request, response, services.trustedProxies());
+    else dataPlane.handle(request, response);
   }
 
   return {
-    owns: (path) => data.owns(path),
+    owns: (path) => dataPlane.owns(path),
     handle(request, response) {
-      const token = request.method === 'GET' ? tokenOf(request) : undefined;
-      return token === undefined ? data.handle(request, response) : look(request, response, token);
+      const token = request.method === 'GET' ? uploadToken(request) : undefined;
+      return token === undefined
+        ? dataPlane.handle(request, response)
+        : echoIfProbe(request, response, token);
     },
-    handleContinue: (request, response) => data.handleContinue(request, response),
+    handleContinue: (request, response) => dataPlane.handleContinue(request, response),
   };
 }
 
-function tokenOf({ url = '/' }: IncomingMessage): string | undefined {
+function uploadToken({ url = '/' }: IncomingMessage): string | undefined {
   return url.startsWith(PUT_PREFIX) ? idInPath(pathOfTarget(url), PUT_PREFIX) : undefined;
 }
 
-function show(request: IncomingMessage, response: ServerResponse, trusted: AddressMatcher): void {
-  const seen: EchoedRequest = {
+function echoRequest(request: IncomingMessage, response: ServerResponse, trusted: AddressMatcher): void {
+  const echoed: EchoedRequest = {
     ...getClientInfo(request, trusted),
     contentType: request.headers['content-type'] ?? null,
     authorization: request.headers.authorization ?? null,
     query: request.url?.split('?', 2)[1] ?? '',
   };
-  const body = JSON.stringify(seen);
+  const body = JSON.stringify(echoed);
   response
     .writeHead(200, {
       'Content-Type': 'application/json',

@@ -2,58 +2,60 @@ import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../../base/errors.ts';
 import type { UploadRequest } from '../../uploads/upload-request.ts';
 
-/** A request's target, cut at the door's own path: what is below, as it came, and the query without its `?`. */
+/** A request target below the path of an endpoint: the rest of the path, still encoded, and the query without its `?`. */
 export interface EndpointTarget {
   readonly below: string;
   readonly query: string;
 }
 
 /**
- * One way to files: what is put or fetched below one path. It only reads requests; what then happens to a file is
- * the same behind all of them.
+ * Files below one path. An endpoint only reads requests; the file server treats the files of all endpoints alike.
  */
 export interface FileEndpoint {
-  /** With a slash at either end. */
+  /** Begins and ends with a slash. */
   readonly path: string;
-  /** Whose statuses refusals have here, where they are not everybody's (`errorTable`, `at`). */
+  /** Selects the statuses of refusals where they differ from the general ones (`errorTable`, `at`). */
   readonly name?: 'external' | 'file_share' | undefined;
-  /** How a GET finds its file, undefined where no file can be there. A door without it takes no GETs. */
+  /** Returns the locator of a GET, or undefined if no file can have this path. Without it, GET is not allowed. */
   readonly locate?: (below: string) => string | undefined;
-  /** By what right a PUT comes, or a `Refusal`. A door without it takes no PUTs. */
+  /** Returns the upload that a PUT is for; throws `Refusal`. Without it, PUT is not allowed. */
   readonly readPut?: (req: IncomingMessage, target: EndpointTarget) => Omit<UploadRequest, 'body'>;
-  /** The file that a DELETE may remove, or a `Refusal`. Undefined while the door takes no DELETEs. */
+  /**
+   * Returns the function that reads a DELETE, or undefined while DELETE is not allowed. That function returns the file to
+   * remove and the reason to record; throws `Refusal`.
+   */
   readonly deleteReader?: () =>
     | ((target: EndpointTarget) => { readonly locator: string; readonly detail: string })
     | undefined;
 }
 
-/** As `Allow` lists them. */
+/** Returns the value of `Allow`. */
 export function allowedMethods({ locate, readPut, deleteReader }: FileEndpoint): string {
   const methods = ['OPTIONS', ...(locate ? ['HEAD', 'GET'] : []), ...(readPut ? ['PUT'] : [])];
   return [...methods, ...(deleteReader?.() ? ['DELETE'] : [])].join(', ');
 }
 
-/** `target` is a request's, without the path of `public_url`. */
+/** `target` is a request target without the path of `public_url`. */
 export function targetBelow({ path }: Pick<FileEndpoint, 'path'>, target: string): EndpointTarget {
-  const at = target.indexOf('?');
-  if (at < 0) return { below: target.slice(path.length), query: '' };
-  return { below: target.slice(path.length, at), query: target.slice(at + 1) };
+  const queryStart = target.indexOf('?');
+  if (queryStart < 0) return { below: target.slice(path.length), query: '' };
+  return { below: target.slice(path.length, queryStart), query: target.slice(queryStart + 1) };
 }
 
-/** Bytes that the body will have; null where it comes in chunks. A request that names neither has none. */
+/** Returns the length of the body in bytes, or null for a chunked body. Without either header, it is 0. */
 export function contentLengthOrNull(req: IncomingMessage): number | null {
   if (req.headers['transfer-encoding'] !== undefined) return null;
   return Number(req.headers['content-length'] ?? 0);
 }
 
-/** The same for doors where the size has to be known before. */
+/** Returns `Content-Length`; throws `Refusal` (`length_required`) without it. */
 export function requiredContentLength(req: IncomingMessage): number {
-  const text = req.headers['content-length'];
-  if (text === undefined) throw new Refusal('length_required');
-  return Number(text);
+  const length = req.headers['content-length'];
+  if (length === undefined) throw new Refusal('length_required');
+  return Number(length);
 }
 
-/** What a PUT says of its type, as it came. */
+/** Returns `Content-Type` unchanged, or null without it. */
 export function contentTypeOrNull(req: IncomingMessage): string | null {
   return req.headers['content-type'] ?? null;
 }

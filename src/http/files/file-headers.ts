@@ -4,68 +4,81 @@ import { expiryTime, type Retention } from '../../policy/retention.ts';
 import type { CachedFile } from '../../uploads/file-cache.ts';
 import { CORS_HEADERS } from '../common/cors.ts';
 import type { Validators } from './conditional-request.ts';
-import { contentDisposition } from './content-disposition.ts';
-import type { FileServerSettings } from './file-server-services.ts';
 
-/** Headers of one file, worked out once as long as it is hot. Lists are name, value, name, value. */
+/** Settings that a reload may change. */
+export interface FileServerSettings {
+  /** `uploads.idle_timeout`: milliseconds without a byte after which a transfer is ended. */
+  readonly idleTimeoutMs: number;
+  /** `downloads.inline_types`. */
+  readonly inlineTypes: readonly string[];
+  /** `downloads.headers`: each replaces Porter's header of the same name. */
+  readonly downloadHeaders: Readonly<Record<string, string>>;
+}
+
+/** Headers of one file, computed once per entry of the file cache. Lists are name, value, name, value. */
 export interface FileHeaders extends Validators {
-  /** Of every answer with the file's bytes or instead of them. */
+  /** Headers of every answer about the file, 304 and 412 included. */
   readonly common: readonly string[];
-  /** Of an answer with the whole file; without `Cache-Control`. */
+  /** Headers of an answer with the whole file, except `Cache-Control`. */
   readonly whole: readonly string[];
-  /** Of an answer with a part of it; without `Cache-Control`, `Content-Length` and `Content-Range`. */
+  /** Headers of an answer with a range, except `Cache-Control`, `Content-Length` and `Content-Range`. */
   readonly part: readonly string[];
   readonly type: string;
   /** `Content-Disposition`. */
   readonly disposition: string;
-  /** `Cache-Control` is up to the admin where the config names it. */
+  /** False if `downloads.headers` sets `Cache-Control`. */
   readonly setsCacheControl: boolean;
-  /** When the file ends, ms since 1970; null = never. */
+  /** Milliseconds since 1970; null if the file is kept without limit. */
   readonly expiresAt: number | null;
   readonly settings: FileServerSettings;
   readonly retention: Retention;
 }
 
-/** Nothing in a file may run, frame or be framed, whatever it is (FIELD 3.1.25). */
-const SAFETY: Readonly<Record<string, string>> = {
+/** Prevents files from running scripts and from framing or being framed (docs/protocols.md, "GET answers"). */
+const SAFETY_HEADERS: Readonly<Record<string, string>> = {
   'X-Content-Type-Options': 'nosniff',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
   'Cross-Origin-Resource-Policy': 'cross-origin',
 };
 
-/** A year, in seconds: as long as anybody keeps anything. */
-const FOREVER = 31_536_000;
+/** One year in seconds. */
+const MAX_CACHE_SECONDS = 31_536_000;
 
 export function fileHeadersFor(
   file: CachedFile,
   settings: FileServerSettings,
   retention: Retention,
 ): FileHeaders {
-  const known = file.headers as FileHeaders | undefined;
-  if (known?.settings === settings && known.retention === retention) return known;
-  const made = makeHeaders(file.upload, settings, retention);
-  file.headers = made;
-  return made;
+  const cached = file.headers as FileHeaders | undefined;
+  if (cached?.settings === settings && cached.retention === retention) return cached;
+  const headers = createFileHeaders(file.upload, settings, retention);
+  file.headers = headers;
+  return headers;
 }
 
-function makeHeaders(upload: Upload, settings: FileServerSettings, retention: Retention): FileHeaders {
+function createFileHeaders(upload: Upload, settings: FileServerSettings, retention: Retention): FileHeaders {
   const modifiedAt = Math.floor((upload.storedAt ?? upload.createdAt) / 1000) * 1000;
   const etag = `"${upload.id}"`;
   const extra = settings.downloadHeaders;
   const replaced = new Set(Object.keys(extra).map((name) => name.toLowerCase()));
-  const list = (headers: Readonly<Record<string, string>>) =>
+  const toList = (headers: Readonly<Record<string, string>>) =>
     Object.entries(headers)
       .filter(([name]) => !replaced.has(name.toLowerCase()))
       .flat();
 
   const common = [
-    ...list({ ETag: etag, 'Last-Modified': new Date(modifiedAt).toUTCString(), ...CORS_HEADERS, ...SAFETY }),
+    ...toList({
+      ETag: etag,
+      'Last-Modified': new Date(modifiedAt).toUTCString(),
+      ...CORS_HEADERS,
+      ...SAFETY_HEADERS,
+    }),
     ...Object.entries(extra).flat(),
   ];
   const type = parseMediaType(upload.type) ?? UNKNOWN_TYPE;
-  const shown = isShownInline(type, settings.inlineTypes) ? 'inline' : 'attachment';
-  const disposition = contentDisposition(shown, upload.name);
-  const content = list({
+  const kind = isShownInline(type, settings.inlineTypes) ? 'inline' : 'attachment';
+  const disposition = contentDisposition(kind, upload.name);
+  const content = toList({
     'Content-Type': type,
     'Accept-Ranges': 'bytes',
     'Content-Disposition': disposition,
@@ -86,8 +99,31 @@ function makeHeaders(upload: Upload, settings: FileServerSettings, retention: Re
   };
 }
 
-/** Seconds that are left, rounded down: no cache shows a file that has ended. */
-export function cacheControl(end: number | null, now: number): string {
-  const left = end === null ? FOREVER : Math.min(FOREVER, Math.max(0, Math.floor((end - now) / 1000)));
-  return `public, immutable, max-age=${left}`;
+/** Returns a `Cache-Control` that ends no later than the file. */
+export function cacheControl(expiresAt: number | null, now: number): string {
+  const secondsLeft =
+    expiresAt === null
+      ? MAX_CACHE_SECONDS
+      : Math.min(MAX_CACHE_SECONDS, Math.max(0, Math.floor((expiresAt - now) / 1000)));
+  return `public, immutable, max-age=${secondsLeft}`;
+}
+
+/**
+ * Returns a `Content-Disposition` with the name of the file as an ASCII fallback and exactly (RFC 6266, RFC 8187). No
+ * character of the name can end the value or the header.
+ */
+export function contentDisposition(kind: 'inline' | 'attachment', name: string): string {
+  return `${kind}; filename="${toAsciiName(name)}"; filename*=UTF-8''${toExtValue(name)}`;
+}
+
+/** Replaces quotes, backslashes and `%`: clients disagree on how to read them. */
+function toAsciiName(name: string): string {
+  const unaccented = name.normalize('NFKD').replace(/\p{M}/gu, '');
+  return unaccented.replace(/[^ -~]|["%\\]/gu, '_');
+}
+
+/** Encodes an RFC 8187 `ext-value`. `encodeURIComponent` leaves four characters that are not `attr-char`. */
+function toExtValue(name: string): string {
+  const encoded = encodeURIComponent(name.toWellFormed());
+  return encoded.replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }

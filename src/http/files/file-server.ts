@@ -1,121 +1,152 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal } from '../../base/errors.ts';
+import { toPutKey } from '../../base/ids.ts';
 import { createDownloads } from '../../uploads/downloads.ts';
+import { GET_PREFIX, idInSubpath, PUT_PREFIX } from '../../uploads/links.ts';
 import { removeByLocator } from '../../uploads/remove.ts';
 import { CORS_HEADER_LIST, optionsHeaders } from '../common/cors.ts';
 import { pathOfTarget } from '../common/request-target.ts';
-import { sendEmpty } from '../common/send-empty.ts';
-import { allowedMethods, type FileEndpoint, targetBelow } from './file-endpoint.ts';
-import type { FileServerServices } from './file-server-services.ts';
-import { handleGet } from './get.ts';
-import { handlePut, sendRefusal } from './put.ts';
-import { slotFileEndpoints } from './slot-file-endpoints.ts';
+import { sendEmpty } from '../common/send-response.ts';
+import {
+  allowedMethods,
+  contentTypeOrNull,
+  type FileEndpoint,
+  requiredContentLength,
+  targetBelow,
+} from './file-endpoint.ts';
+import { type GetServices, handleGet } from './get.ts';
+import { handlePut, type PutServices, sendRefusal } from './put.ts';
 
-/** PUT, GET, HEAD and OPTIONS of files, on `node:http` itself. */
+/** Serves PUT, GET, HEAD, DELETE and OPTIONS of files on `node:http`, without the router. */
 export interface FileServer {
-  /** Is this path (of `req.url`, with or without its query) one of ours? */
+  /** Returns whether a path (of `req.url`, with or without its query) belongs to a file endpoint. */
   owns(path: string): boolean;
   handle(req: IncomingMessage, res: ServerResponse): void;
-  /** Was the file with this locator asked for a moment ago? */
+  /** Returns whether the file cache has a fresh entry for the file with this locator. */
   isCached(locator: string): boolean;
-  /** GET or HEAD of the file with this locator, whatever the path. */
+  /** Answers a GET or HEAD with the file that has this locator, whatever the path. */
   serve(req: IncomingMessage, res: ServerResponse, locator: string): void;
-  /** For `checkContinue`: the client waits for `100 Continue`, which nobody has answered yet. */
+  /** Handles `checkContinue`: the client waits for `100 Continue` before it sends its body. */
   handleContinue(req: IncomingMessage, res: ServerResponse): void;
   /**
-   * Takes no more PUTs (503) and resolves when every transfer in flight has ended and cleaned up after itself.
-   * A caller who can wait no longer closes the connections; what is left then ends at once. May be called again.
+   * Refuses further PUTs (503) and resolves when every transfer in flight has ended and cleaned up. To end the transfers at
+   * once, close their connections. May be called more than once.
    */
   close(): Promise<void>;
-  /** Uploads and downloads that flow now. */
+  /** Number of uploads and downloads in flight. */
   transfersInFlight(): number;
 }
 
-export function createFileServer(deps: FileServerServices): FileServer {
-  const serving = createDownloads(deps);
-  const endpoints = [...slotFileEndpoints, ...(deps.endpoints ?? [])];
+export type FileServerServices = GetServices &
+  PutServices & {
+    /** Endpoints in addition to those of Porter's own slots. */
+    readonly endpoints?: readonly FileEndpoint[];
+  };
+
+/** Receives the PUTs of Porter's own slots. The token in the path identifies the slot. */
+const slotPutEndpoint: FileEndpoint = {
+  path: PUT_PREFIX,
+  readPut(req, { below }) {
+    const token = idInSubpath(below);
+    if (token === undefined) throw new Refusal('slot_unknown');
+    const size = requiredContentLength(req);
+    return { by: { putKey: toPutKey(token) }, endpoint: 'slot_api', size, type: contentTypeOrNull(req) };
+  },
+};
+
+/** Serves the files of Porter's own slots. */
+const slotGetEndpoint: FileEndpoint = { path: GET_PREFIX, locate: idInSubpath };
+
+export function createFileServer(services: FileServerServices): FileServer {
+  const downloads = createDownloads(services);
+  const endpoints = [slotGetEndpoint, slotPutEndpoint, ...(services.endpoints ?? [])];
   const transfers = new Set<Promise<void>>();
-  let stopping = false;
+  let isStopping = false;
 
-  const doorOf = (path: string) => endpoints.find((endpoint) => path.startsWith(endpoint.path));
+  const endpointFor = (path: string) => endpoints.find((endpoint) => path.startsWith(endpoint.path));
 
-  function take(req: IncomingMessage, res: ServerResponse, waits: boolean): void {
+  function handleRequest(req: IncomingMessage, res: ServerResponse, expectsContinue: boolean): void {
     const path = pathOfTarget(req.url ?? '/');
-    const endpoint = doorOf(path);
+    const endpoint = endpointFor(path);
     const { method } = req;
     if (endpoint === undefined) sendEmpty(res, 404);
     else if (endpoint.locate && (method === 'GET' || method === 'HEAD'))
-      takeGet(req, res, endpoint.locate(path.slice(endpoint.path.length)));
-    else if (endpoint.readPut && method === 'PUT') takePut(endpoint, req, res, waits);
+      serveIfLocated(req, res, endpoint.locate(path.slice(endpoint.path.length)));
+    else if (endpoint.readPut && method === 'PUT') startPut(endpoint, req, res, expectsContinue);
     else if (method === 'DELETE' && endpoint.deleteReader?.())
-      follow(handleDelete(deps, endpoint, req, res), res);
-    else other(endpoint, req, res);
+      track(handleDelete(services, endpoint, req, res), res);
+    else handleOtherMethod(endpoint, req, res);
   }
 
-  function takeGet(req: IncomingMessage, res: ServerResponse, locator: string | undefined): void {
+  function serveIfLocated(req: IncomingMessage, res: ServerResponse, locator: string | undefined): void {
     if (locator === undefined) sendEmpty(res, 404);
-    else serveGet(req, res, locator);
+    else serve(req, res, locator);
   }
 
-  function serveGet(req: IncomingMessage, res: ServerResponse, locator: string): void {
-    const running = handleGet(deps, serving, req, res, locator);
-    if (running !== undefined) follow(running, res);
+  function serve(req: IncomingMessage, res: ServerResponse, locator: string): void {
+    const running = handleGet(services, downloads, req, res, locator);
+    if (running !== undefined) track(running, res);
   }
 
-  function takePut(endpoint: FileEndpoint, req: IncomingMessage, res: ServerResponse, waits: boolean): void {
-    if (stopping) sendRefusal(deps, endpoint, req, res, new Refusal('unavailable'));
-    else follow(handlePut(deps, endpoint, req, res, waits), res);
+  function startPut(
+    endpoint: FileEndpoint,
+    req: IncomingMessage,
+    res: ServerResponse,
+    expectsContinue: boolean,
+  ): void {
+    if (isStopping) sendRefusal(services, endpoint, req, res, new Refusal('unavailable'));
+    else track(handlePut(services, endpoint, req, res, expectsContinue), res);
   }
 
-  function other(endpoint: FileEndpoint, req: IncomingMessage, res: ServerResponse): void {
+  function handleOtherMethod(endpoint: FileEndpoint, req: IncomingMessage, res: ServerResponse): void {
     const allow = allowedMethods(endpoint);
     if (req.method === 'OPTIONS') {
       res.writeHead(200, optionsHeaders(allow)).end();
     } else if (req.method === 'GET' || req.method === 'HEAD') {
       sendEmpty(res, 405, ['Allow', allow]);
     } else {
-      sendRefusal(deps, endpoint, req, res, new Refusal('method_not_allowed'), { Allow: allow });
+      sendRefusal(services, endpoint, req, res, new Refusal('method_not_allowed'), { Allow: allow });
     }
   }
 
-  function follow(work: Promise<void>, res: ServerResponse): void {
-    const watched = work
+  function track(work: Promise<void>, res: ServerResponse): void {
+    const tracked = work
       .catch((err) => {
-        deps.log.error({ err }, 'internal error');
+        services.log.error({ err }, 'internal error');
         res.destroy();
       })
-      .finally(() => transfers.delete(watched));
-    transfers.add(watched);
+      .finally(() => transfers.delete(tracked));
+    transfers.add(tracked);
   }
 
   return {
-    owns: (path) => doorOf(path) !== undefined,
-    handle: (req, res) => take(req, res, false),
-    isCached: (locator) => serving.cached(locator) !== undefined,
-    serve: serveGet,
-    handleContinue: (req, res) => take(req, res, true),
+    owns: (path) => endpointFor(path) !== undefined,
+    handle: (req, res) => handleRequest(req, res, false),
+    isCached: (locator) => downloads.cached(locator) !== undefined,
+    serve,
+    handleContinue: (req, res) => handleRequest(req, res, true),
     async close() {
-      stopping = true;
+      isStopping = true;
       await Promise.all(transfers);
     },
     transfersInFlight: () => transfers.size,
   };
 }
 
-/** 204: it is gone now; 202: there was nothing (FIELD 5.3). */
+/** Answers 204 if the file was removed and 202 if there was none (docs/protocols.md, "Metronome"). */
 async function handleDelete(
-  deps: FileServerServices,
+  services: FileServerServices,
   endpoint: FileEndpoint,
   req: IncomingMessage,
   res: ServerResponse,
 ): Promise<void> {
   try {
-    const order = endpoint.deleteReader?.()?.(targetBelow(endpoint, req.url ?? '/'));
-    if (order === undefined) throw new Refusal('method_not_allowed');
-    if (await removeByLocator(deps, order.locator, order.detail))
+    const removal = endpoint.deleteReader?.()?.(targetBelow(endpoint, req.url ?? '/'));
+    if (removal === undefined) throw new Refusal('method_not_allowed');
+    if (await removeByLocator(services, removal.locator, removal.detail))
       res.writeHead(204, CORS_HEADER_LIST as string[]).end();
     else sendEmpty(res, 202);
   } catch (error) {
-    sendRefusal(deps, endpoint, req, res, error);
+    sendRefusal(services, endpoint, req, res, error);
   }
 }

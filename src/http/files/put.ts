@@ -1,57 +1,65 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal } from '../../base/errors.ts';
 import { receiveUpload } from '../../uploads/receive.ts';
+import type { UploadServices } from '../../uploads/services.ts';
 import type { UploadRequest } from '../../uploads/upload-request.ts';
 import { CORS_HEADER_LIST } from '../common/cors.ts';
-import { drainRequest } from '../common/drain-request.ts';
 import { errorResponse } from '../common/error-response.ts';
 import { RequestBody } from '../common/request-body.ts';
+import { drainRequest } from '../common/send-response.ts';
 import { type FileEndpoint, targetBelow } from './file-endpoint.ts';
-import type { FileServerServices } from './file-server-services.ts';
+import type { FileServerSettings } from './file-headers.ts';
 
-/** Clients take nothing but exactly 201 (FIELD 2.4, rule 1). */
-const STORED = [...CORS_HEADER_LIST, 'Content-Length', '0'];
+export type PutServices = UploadServices & {
+  /** Called for every request: a reload replaces the settings. */
+  readonly settings: () => FileServerSettings;
+};
 
-/** A PUT at any door. Resolves when all is done, its connection included. */
+/** Headers of a 201. Clients accept exactly this status (docs/protocols.md, "PUT answers"). */
+const CREATED_HEADERS = [...CORS_HEADER_LIST, 'Content-Length', '0'];
+
+/** Handles a PUT at any endpoint. Resolves when the upload is stored or cleaned up and the answer is written. */
 export async function handlePut(
-  deps: FileServerServices,
+  services: PutServices,
   endpoint: FileEndpoint,
   req: IncomingMessage,
   res: ServerResponse,
-  waits: boolean,
+  expectsContinue: boolean,
 ): Promise<void> {
-  const { idleTimeoutMs } = deps.settings();
+  const { idleTimeoutMs } = services.settings();
   const body = new RequestBody(req, {
     idleTimeoutMs,
-    ...(waits && { sendContinue: () => res.writeContinue() }),
+    ...(expectsContinue && { sendContinue: () => res.writeContinue() }),
   });
   try {
-    await receiveUpload(deps, { ...admit(deps, endpoint, req), body });
-    res.writeHead(201, STORED as string[]).end();
+    await receiveUpload(services, { ...readPut(services, endpoint, req), body });
+    res.writeHead(201, CREATED_HEADERS as string[]).end();
   } catch (error) {
-    sendRefusal(deps, endpoint, req, res, error);
+    sendRefusal(services, endpoint, req, res, error);
   }
 }
 
-function admit(
-  deps: FileServerServices,
+function readPut(
+  services: PutServices,
   endpoint: FileEndpoint,
   req: IncomingMessage,
 ): Omit<UploadRequest, 'body'> {
   try {
     if (endpoint.readPut === undefined) throw new Refusal('method_not_allowed');
-    const arrival = endpoint.readPut(req, targetBelow(endpoint, req.url ?? '/'));
-    if (req.headers['content-range'] === undefined) return arrival;
-    throw new Refusal('bad_request', { text: 'A PUT brings the whole file: no Content-Range, please.' });
+    const upload = endpoint.readPut(req, targetBelow(endpoint, req.url ?? '/'));
+    if (req.headers['content-range'] === undefined) return upload;
+    throw new Refusal('bad_request', {
+      text: 'Partial uploads are not supported: send the whole file without Content-Range.',
+    });
   } catch (error) {
-    if (error instanceof Refusal) noteRefusal(deps, endpoint, error);
+    if (error instanceof Refusal) logRefusal(services, endpoint, error);
     throw error;
   }
 }
 
-/** Signatures that do not fit are mostly a secret that is not the XMPP server's: the admin must see them. */
-function noteRefusal(
-  { metrics, log }: FileServerServices,
+/** A wrong signature is logged at `info`: its usual cause is a secret that differs from the XMPP server's. */
+function logRefusal(
+  { metrics, log }: Pick<PutServices, 'metrics' | 'log'>,
   { name }: FileEndpoint,
   { code, message }: Refusal,
 ): void {
@@ -60,20 +68,20 @@ function noteRefusal(
   log[code === 'signature_wrong' ? 'info' : 'debug']({ endpoint, code }, `upload refused: ${message}`);
 }
 
-/** Answers at once, whatever of the body has come, and then lets the client read the answer in peace. */
+/** Answers before the whole body has arrived, then drains the request so that the client can read the answer. */
 export function sendRefusal(
-  deps: FileServerServices,
+  { log, clock }: Pick<PutServices, 'log' | 'clock'>,
   endpoint: FileEndpoint,
   req: IncomingMessage,
   res: ServerResponse,
   error: unknown,
-  extra: Readonly<Record<string, string>> = {},
+  extraHeaders: Readonly<Record<string, string>> = {},
 ): void {
-  const context = { log: deps.log, now: deps.clock(), accept: req.headers.accept };
-  const answer = errorResponse(error, { ...context, endpoint: endpoint.name });
+  const { accept } = req.headers;
+  const response = errorResponse(error, { log, now: clock(), accept, endpoint: endpoint.name });
   if (res.destroyed) return;
   if (!req.complete) res.shouldKeepAlive = false;
-  res.writeHead(answer.status, { ...answer.headers, ...extra });
-  res.write(answer.body);
+  res.writeHead(response.status, { ...response.headers, ...extraHeaders });
+  res.write(response.body);
   drainRequest(req, res);
 }

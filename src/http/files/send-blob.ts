@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http';
 import type { ByteRange, OpenBlob } from '../../uploads/downloads.ts';
 
 /**
- * Sends bytes of an open blob and ends the response. A chunk is given back to the store when the socket has taken
- * it; a client that is gone, or takes nothing for `idleTimeoutMs` ms, ends it. Resolves with the bytes sent; the
- * response is destroyed where that is not all.
+ * Sends a range of an open blob and ends the response. The next chunk is requested when the socket has accepted the last
+ * one, so that the store can reuse its buffer. Stops if the client disconnects or accepts nothing for `idleTimeoutMs`.
+ * Resolves with the number of bytes sent. Destroys the response if that is not the whole range.
  */
 export async function sendBlob(
   res: ServerResponse,
@@ -27,25 +27,25 @@ export async function sendBlob(
   }
 }
 
-/** One chunk at a time, with one listener for the whole response. */
+/** Writes one chunk at a time, with one `close` listener for the whole response. */
 function createWriter(res: ServerResponse, idleTimeoutMs: number) {
-  let settle: ((taken: boolean) => void) | undefined;
+  let settle: ((accepted: boolean) => void) | undefined;
   const onClose = () => settle?.(false);
-  const onTaken = (error?: Error | null) => settle?.(!error);
-  const stalled = setTimeout(() => res.destroy(), idleTimeoutMs);
+  const onWritten = (error?: Error | null) => settle?.(!error);
+  const stallTimer = setTimeout(() => res.destroy(), idleTimeoutMs);
   res.on('close', onClose);
   return {
-    /** True when the socket has taken all of it. */
+    /** Resolves with true when the socket has accepted the whole chunk, with false if it is closed. */
     write(chunk: Uint8Array): Promise<boolean> {
       if (res.destroyed) return Promise.resolve(false);
-      stalled.refresh();
+      stallTimer.refresh();
       return new Promise((resolve) => {
         settle = resolve;
-        res.write(chunk, onTaken);
+        res.write(chunk, onWritten);
       });
     },
     stop(): void {
-      clearTimeout(stalled);
+      clearTimeout(stallTimer);
       res.off('close', onClose);
     },
   };

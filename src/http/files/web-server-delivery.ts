@@ -2,19 +2,19 @@ import type { IncomingMessage } from 'node:http';
 import type { Upload } from '../../base/upload-records.ts';
 import { GET_PREFIX } from '../../uploads/links.ts';
 import { type AddressMatcher, isForwardedByTrustedProxy } from '../common/client-info.ts';
-import { sendEmpty } from '../common/send-empty.ts';
+import { sendEmpty } from '../common/send-response.ts';
 import type { DataPlane } from '../listener/http-server.ts';
 
-/** What a web server is told, so that it sends a file. Headers as name, value. */
+/** Headers, as name, value, by which a web server is asked to send a file. */
 export interface DeliveryHeaders {
   readonly headers: readonly string[];
-  /** A header of ours that it would only double. */
+  /** A header that the web server sets itself. Porter omits it so that it is not doubled. */
   readonly omitHeader?: string;
 }
 
 /**
- * Who sends the bytes of a file that was found and may be fetched: a web server, ranges included, or, where it is
- * undefined, Porter.
+ * Returns the headers that make the web server in front send the file, ranges included, or undefined if Porter sends the
+ * file itself.
  */
 export type WebServerDelivery = (upload: Upload, request: IncomingMessage) => DeliveryHeaders | undefined;
 
@@ -25,13 +25,13 @@ export interface DeliverySettings {
   readonly via: DownloadVia;
   /** `downloads.internal_prefix`. */
   readonly prefix: string | null;
-  /** Where the blobs are; undefined where that is no folder. */
+  /** Folder of the blobs; undefined with an object store. */
   readonly blobFolder: string | undefined;
-  /** `trusted_proxies`, asked at every request: nobody else is told anything of the disk. */
+  /** `trusted_proxies`, called for every request. Only trusted proxies see paths of the disk. */
   readonly trustedProxies: () => AddressMatcher;
 }
 
-/** Undefined where Porter sends everything itself. Who came past the web server always gets the bytes from Porter. */
+/** Returns undefined if Porter always sends the bytes itself. Requests that bypass the web server get them from Porter. */
 export function createWebServerDelivery({
   via,
   prefix,
@@ -39,34 +39,37 @@ export function createWebServerDelivery({
   trustedProxies,
 }: DeliverySettings): WebServerDelivery | undefined {
   if (via !== 'x-accel-redirect' && via !== 'x-sendfile') return undefined;
-  const handOver =
-    via === 'x-sendfile' ? bySendfile(prefix ?? `${blobFolder}/`) : byNginx(prefix ?? '/porter-blobs/');
+  const headersFor =
+    via === 'x-sendfile'
+      ? xSendfileHeaders(prefix ?? `${blobFolder}/`)
+      : xAccelRedirectHeaders(prefix ?? '/porter-blobs/');
   return (upload, request) =>
-    isForwardedByTrustedProxy(request, trustedProxies()) ? handOver(upload) : undefined;
+    isForwardedByTrustedProxy(request, trustedProxies()) ? headersFor(upload) : undefined;
 }
 
-function byNginx(prefix: string): (upload: Upload) => DeliveryHeaders {
+/** nginx. */
+function xAccelRedirectHeaders(prefix: string): (upload: Upload) => DeliveryHeaders {
   return ({ blob }) => ({ headers: ['X-Accel-Redirect', `${prefix}${blob}`], omitHeader: 'Accept-Ranges' });
 }
 
-/** Apache and lighttpd decode the path. */
-function bySendfile(prefix: string): (upload: Upload) => DeliveryHeaders {
-  const before = prefix.split('/').map(encodeURIComponent).join('/');
-  return ({ blob }) => ({ headers: ['X-Sendfile', `${before}${blob}`] });
+/** Apache and lighttpd. Both decode the path. */
+function xSendfileHeaders(prefix: string): (upload: Upload) => DeliveryHeaders {
+  const encodedPrefix = prefix.split('/').map(encodeURIComponent).join('/');
+  return ({ blob }) => ({ headers: ['X-Sendfile', `${encodedPrefix}${blob}`] });
 }
 
 /**
- * Where a web server serves the files of slots by itself, past Porter: their links lead there, and here is nothing.
- * Files of doors whose links others make are served all the same, because nobody else could find them.
+ * For `downloads.via: webserver`: answers 404 to downloads by slot id, because the links of slots lead to the web server.
+ * Files of signed links are still served, because the web server cannot map these links to blobs.
  */
-export function withoutSlotDownloads(data: DataPlane): DataPlane {
+export function withoutSlotDownloads(dataPlane: DataPlane): DataPlane {
   return {
-    owns: (path) => data.owns(path),
+    owns: (path) => dataPlane.owns(path),
     handle(request, response) {
       const { method, url = '/' } = request;
-      const fetches = (method === 'GET' || method === 'HEAD') && url.startsWith(GET_PREFIX);
-      return fetches ? sendEmpty(response, 404) : data.handle(request, response);
+      const isDownload = (method === 'GET' || method === 'HEAD') && url.startsWith(GET_PREFIX);
+      return isDownload ? sendEmpty(response, 404) : dataPlane.handle(request, response);
     },
-    handleContinue: (request, response) => data.handleContinue(request, response),
+    handleContinue: (request, response) => dataPlane.handleContinue(request, response),
   };
 }

@@ -8,54 +8,66 @@ export interface TlsFiles {
   readonly key: string;
 }
 
-/** A certificate that cannot be used, in words for an admin. */
+/** The certificate cannot be used. The message is for the admin. */
 export class TlsError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
-    this.name = 'TlsFault';
+    this.name = 'TlsError';
   }
 }
 
-/** A certificate that was found to fit its key. */
+/** A certificate with its matching key. */
 export interface LoadedCertificate {
   readonly context: SecureContextOptions;
-  /** What an admin should know, such as a certificate that has run out; undefined where all is well. */
+  /** A problem that does not prevent its use, such as an expired certificate; undefined without one. */
   readonly warning: string | undefined;
 }
 
-/** Reads and tries certificate and key; throws `TlsFault`. */
+/** Reads and checks certificate and key. Throws `TlsError`. */
 export async function loadCertificate(files: TlsFiles, now: number): Promise<LoadedCertificate> {
-  const [cert, key] = await Promise.all([readPem(files.cert, 'tls.cert'), readPem(files.key, 'tls.key')]);
+  const [cert, key] = await Promise.all([
+    readPemFile(files.cert, 'tls.cert'),
+    readPemFile(files.key, 'tls.key'),
+  ]);
   const context: SecureContextOptions = { cert, key, minVersion: 'TLSv1.2' };
   try {
     createSecureContext(context);
     return { context, warning: warningFor(new X509Certificate(cert), now) };
   } catch (error) {
-    throw new TlsError(explain(error), error);
+    throw new TlsError(explainTlsError(error), error);
   }
 }
 
-async function readPem(file: string, option: string): Promise<Buffer> {
+async function readPemFile(file: string, option: string): Promise<Buffer> {
   try {
     return await readFile(file);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'access is denied' : code;
-    throw new TlsError(`The file of ${option} cannot be read: ${why}.`, error);
+    throw new TlsError(`Cannot read ${file} (${option}): ${explainReadError(code)}.`, error);
   }
 }
 
-function explain(error: unknown): string {
+function explainReadError(code: string): string {
+  if (code === 'ENOENT') return 'the file does not exist. Correct the path';
+  if (code === 'EACCES')
+    return `permission denied (running as uid ${process.getuid?.()}). Make it readable for this user`;
+  return code;
+}
+
+function explainTlsError(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  if (code.includes('KEY_VALUES_MISMATCH')) return 'tls.key is not the key of the certificate in tls.cert.';
+  if (code.includes('KEY_VALUES_MISMATCH'))
+    return 'tls.key does not belong to the certificate in tls.cert. Use the key that the certificate was issued for.';
   if (code.includes('NO_START_LINE')) return 'tls.cert and tls.key must be PEM files ("-----BEGIN …").';
-  if (code.includes('BAD_DECRYPT') || code.includes('PASSWORD')) return 'tls.key must not be encrypted.';
+  if (code.includes('BAD_DECRYPT') || code.includes('PASSWORD'))
+    return 'tls.key is encrypted. Store it without a passphrase.';
   return `The certificate cannot be used: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 function warningFor(certificate: X509Certificate, now: number): string | undefined {
-  if (certificate.validToDate.getTime() <= now) return `The certificate ran out on ${certificate.validTo}.`;
+  if (certificate.validToDate.getTime() <= now)
+    return `The TLS certificate expired on ${certificate.validTo}. Renew it.`;
   if (certificate.validFromDate.getTime() > now)
-    return `The certificate is valid only from ${certificate.validFrom}.`;
+    return `The TLS certificate is not valid before ${certificate.validFrom}. Check the clock of this machine.`;
   return undefined;
 }

@@ -15,19 +15,19 @@ import { loadCertificate, type TlsFiles } from './certificate.ts';
 import { formatListenAddress, listen } from './listen.ts';
 import { isReplaced, ReplayedSocket, reparseWithEncodedTarget } from './non-ascii-target.ts';
 
-/** Requests that never see a framework: the data plane. */
+/** Handles requests of file endpoints without the router. */
 export interface DataPlane {
-  /** Is this path, without its query, one of the door's? */
+  /** Returns whether a path, without its query, belongs to a file endpoint. */
   owns(path: string): boolean;
   handle(request: IncomingMessage, response: ServerResponse): unknown;
-  /** The client waits for `100 Continue` before it sends its body; the door says whether it comes. */
+  /** Handles a request whose client waits for `100 Continue` before it sends the body. */
   handleContinue(request: IncomingMessage, response: ServerResponse): unknown;
 }
 
 export interface HttpServerServices {
   readonly log: Logger;
   readonly dataPlane: DataPlane;
-  /** Everything else: the router's `routing`. */
+  /** Handles all other requests: `routing` of the router. */
   readonly route: (request: IncomingMessage, response: ServerResponse) => void;
 }
 
@@ -35,44 +35,53 @@ export interface HttpServerSettings {
   readonly listen: readonly ListenAddress[];
   /** TLS on every TCP address; Unix sockets stay plain. */
   readonly tls?: TlsFiles | null | undefined;
-  /** Do other processes of ours listen on the same addresses? */
+  /** True if other workers listen on the same addresses. */
   readonly shared?: boolean;
-  /** Base URLs whose paths may stand before ours: `public_url`, `download_url`. */
+  /** Base URLs whose paths may precede Porter's paths: `public_url`, `download_url`. */
   readonly baseUrls: readonly (string | null | undefined)[];
-  /** Milliseconds for the headers of a request to arrive whole; 60 s unless a test is in a hurry. */
+  /** Milliseconds within which all headers must arrive; default 60 s. */
   readonly headersTimeoutMs?: number;
 }
 
-const HEADERS_TIMEOUT = 60_000;
-/** Above the 60 s for which nginx and most balancers keep an idle connection, so that they close first. */
-const KEEP_ALIVE_TIMEOUT = 75_000;
-const HANDSHAKE_TIMEOUT = 10_000;
+const HEADERS_TIMEOUT_MS = 60_000;
+/** Longer than the 60 s of nginx and most load balancers, so that they close idle connections first. */
+const KEEP_ALIVE_TIMEOUT_MS = 75_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_HEADER_BYTES = 16 * 1024;
-/** A body that is held back keeps one read (up to 64 KiB) in memory, not two. */
-const READ_AHEAD = 16 * 1024;
+/** A paused body keeps one read (up to 64 KiB) in memory instead of two. */
+const READ_AHEAD_BYTES = 16 * 1024;
 
 type Listener = HttpListener | TlsListener;
 
-/** Every address that HTTP is taken on, with one handler behind all of them. */
+/**
+ * Listens on all configured addresses with one handler.
+ *
+ * | state | new connections | requests |
+ * |---|---|---|
+ * | running | accepted | `inFlight` until their response closes |
+ * | stopping (`stop` was called) | refused | idle connections are closed; responses in flight end with `Connection: close` |
+ * | after `graceMs` | refused | all remaining connections are destroyed |
+ */
 export class HttpServer {
-  private readonly deps: HttpServerServices;
+  private readonly services: HttpServerServices;
   private readonly settings: HttpServerSettings;
-  private readonly readTarget: (target: string) => string;
+  private readonly normalizeTarget: (target: string) => string;
   private readonly listeners: Listener[] = [];
   private readonly tlsListeners: TlsListener[] = [];
-  /** Connections that speak HTTP, and those on which TLS is still being agreed on. */
+  /** Connections that are ready for HTTP. */
   private readonly sockets = new Set<Socket>();
+  /** Connections below TLS, including those whose handshake is not complete. */
   private readonly rawSockets = new Set<Socket>();
   private readonly inFlight = new Set<ServerResponse>();
-  private stopping = false;
+  private isStopping = false;
 
-  constructor(deps: HttpServerServices, settings: HttpServerSettings) {
-    this.deps = deps;
+  constructor(services: HttpServerServices, settings: HttpServerSettings) {
+    this.services = services;
     this.settings = settings;
-    this.readTarget = createTargetNormalizer(settings.baseUrls, (path) => deps.dataPlane.owns(path));
+    this.normalizeTarget = createTargetNormalizer(settings.baseUrls, (path) => services.dataPlane.owns(path));
   }
 
-  /** Listens on every address or, with a `ListenFault` or `TlsFault`, on none. */
+  /** Listens on every address. If one fails, closes all and throws `ListenError` or `TlsError`. */
   async start(): Promise<void> {
     try {
       for (const address of this.settings.listen) await this.open(address);
@@ -82,38 +91,38 @@ export class HttpServer {
     }
   }
 
-  /** The addresses as they are really bound (port 0 has become one). */
+  /** The bound addresses; port 0 is replaced by the assigned port. */
   get addresses(): ListenAddress[] {
     return this.listeners.map((listener) => {
       const bound = listener.address();
-      if (bound === null) throw new Error('not listening');
+      if (bound === null) throw new Error('The server is not listening.');
       return typeof bound === 'string' ? { path: bound } : { host: bound.address, port: bound.port };
     });
   }
 
-  /** Takes a new certificate for new connections; throws `TlsFault` and keeps the old one where it is no good. */
+  /** Uses the current certificate files for new connections. Throws `TlsError` and keeps the old ones if they are invalid. */
   async reloadCertificate(tls = this.settings.tls): Promise<void> {
     if (Boolean(tls) !== Boolean(this.settings.tls))
-      this.deps.log.warn('turning TLS on or off takes a restart');
+      this.services.log.warn('TLS was turned on or off in the config: restart Porter to apply this');
     if (!tls || this.tlsListeners.length === 0) return;
     const context = await this.readContext(tls);
     for (const listener of this.tlsListeners) listener.setSecureContext(context);
   }
 
-  /** Stops taking work, lets requests in flight end for `graceMs` milliseconds, then cuts what is left. */
+  /** Stops accepting connections, waits up to `graceMs` milliseconds for requests in flight, then closes the rest. */
   async stop({ graceMs }: { graceMs: number }): Promise<void> {
-    this.stopping = true;
+    this.isStopping = true;
     const closed = this.listeners.map((listener) => new Promise((done) => listener.close(done)));
     const busy = new Set([...this.inFlight].map((response) => response.req.socket));
     for (const socket of this.sockets) if (!busy.has(socket)) socket.destroy();
-    const cut = setTimeout(() => this.cutAll(), graceMs);
+    const timer = setTimeout(() => this.destroyAll(), graceMs);
     await Promise.all(closed);
-    clearTimeout(cut);
+    clearTimeout(timer);
   }
 
-  private cutAll(): void {
+  private destroyAll(): void {
     if (this.inFlight.size > 0)
-      this.deps.log.warn({ requests: this.inFlight.size }, 'requests cut at the end');
+      this.services.log.warn({ requests: this.inFlight.size }, 'requests were aborted at shutdown');
     for (const socket of [...this.sockets, ...this.rawSockets]) socket.destroy();
   }
 
@@ -123,21 +132,26 @@ export class HttpServer {
     const listener = tls && !isUnix ? await this.createTls(tls) : createServer(this.options());
     this.attach(listener, isUnix);
     await listen(listener, address, this.settings.shared);
-    listener.on('error', (error) => this.deps.log.error({ err: error }, 'a connection could not be taken'));
+    listener.on('error', (error) =>
+      this.services.log.error({ err: error }, 'a connection could not be accepted'),
+    );
     this.listeners.push(listener);
-    this.deps.log.info({ address: formatListenAddress(address), tls: Boolean(tls && !isUnix) }, 'listening');
+    this.services.log.info(
+      { address: formatListenAddress(address), tls: Boolean(tls && !isUnix) },
+      'listening',
+    );
   }
 
   private options(): ServerOptions {
-    const headersTimeout = this.settings.headersTimeoutMs ?? HEADERS_TIMEOUT;
+    const headersTimeout = this.settings.headersTimeoutMs ?? HEADERS_TIMEOUT_MS;
     return {
-      // A long upload is no fault (FIELD 0.12); the data plane looks for bodies that stand still.
+      // Uploads may take long; the file server limits idle time instead (docs/protocols.md, "PUT answers").
       requestTimeout: 0,
       headersTimeout,
       connectionsCheckingInterval: Math.min(headersTimeout, 5000),
-      keepAliveTimeout: KEEP_ALIVE_TIMEOUT,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       maxHeaderSize: MAX_HEADER_BYTES,
-      highWaterMark: READ_AHEAD,
+      highWaterMark: READ_AHEAD_BYTES,
       noDelay: true,
     };
   }
@@ -148,7 +162,7 @@ export class HttpServer {
       ...this.options(),
       ...context,
       ALPNProtocols: ['http/1.1'],
-      handshakeTimeout: HANDSHAKE_TIMEOUT,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
     });
     this.tlsListeners.push(listener);
     return listener;
@@ -156,25 +170,25 @@ export class HttpServer {
 
   private async readContext(tls: TlsFiles) {
     const { context, warning } = await loadCertificate(tls, Date.now());
-    if (warning !== undefined) this.deps.log.warn(warning);
+    if (warning !== undefined) this.services.log.warn(warning);
     return context;
   }
 
   private attach(listener: Listener, isUnix: boolean): void {
-    const { dataPlane, route } = this.deps;
-    const secure = this.tlsListeners.includes(listener as TlsListener);
-    if (secure) listener.on('connection', (socket: Socket) => keepIn(this.rawSockets, socket));
-    const event = secure ? 'secureConnection' : 'connection';
+    const { dataPlane, route } = this.services;
+    const isTls = this.tlsListeners.includes(listener as TlsListener);
+    if (isTls) listener.on('connection', (socket: Socket) => trackSocket(this.rawSockets, socket));
+    const event = isTls ? 'secureConnection' : 'connection';
     listener.on(event, (socket: Socket) => {
       recordConnection(socket, isUnix);
-      keepIn(this.sockets, socket);
+      trackSocket(this.sockets, socket);
     });
     listener.on('request', (request, response) => {
-      if (dataPlane.owns(this.take(request, response))) dataPlane.handle(request, response);
+      if (dataPlane.owns(this.accept(request, response))) dataPlane.handle(request, response);
       else route(request, response);
     });
     listener.on('checkContinue', (request, response) => {
-      if (dataPlane.owns(this.take(request, response))) {
+      if (dataPlane.owns(this.accept(request, response))) {
         dataPlane.handleContinue(request, response);
       } else {
         response.writeContinue();
@@ -182,27 +196,27 @@ export class HttpServer {
       }
     });
     listener.on('clientError', (error, socket) => {
-      if (!this.readOn(listener, event, error, socket as Socket))
-        this.answerNonsense(error, socket as Socket);
+      if (!this.handledWithoutReply(listener, event, error, socket as Socket))
+        this.answerParseError(error, socket as Socket);
     });
   }
 
-  /** Notes the request, puts its target into our form, and gives its path. */
-  private take(request: IncomingMessage, response: ServerResponse): string {
+  /** Registers a request, normalizes its target and returns its path. */
+  private accept(request: IncomingMessage, response: ServerResponse): string {
     this.inFlight.add(response);
-    response.on('close', this.forget);
-    const last = this.stopping || (request.socket as unknown) instanceof ReplayedSocket;
-    if (last) response.setHeader('Connection', 'close');
-    request.url = this.readTarget(request.url ?? '/');
+    response.on('close', this.unregister);
+    const isLast = this.isStopping || (request.socket as unknown) instanceof ReplayedSocket;
+    if (isLast) response.setHeader('Connection', 'close');
+    request.url = this.normalizeTarget(request.url ?? '/');
     return pathOfTarget(request.url);
   }
 
-  // One function for all responses: this runs for every request.
-  private readonly forget = (() => {
+  // One function for all responses, because it is used for every request.
+  private readonly unregister = (() => {
     const server = this;
     return function (this: ServerResponse): void {
       server.inFlight.delete(this);
-      if (server.stopping && !server.isBusy(this.req.socket)) endIdle(this.req.socket);
+      if (server.isStopping && !server.isBusy(this.req.socket)) endIdle(this.req.socket);
     };
   })();
 
@@ -211,31 +225,31 @@ export class HttpServer {
     return false;
   }
 
-  /** Is there nothing to complain of, or no longer to this connection? */
-  private readOn(listener: Listener, event: string, error: Error, socket: Socket): boolean {
+  /** Returns true if the request is parsed again with an encoded target, or if another parser has the connection already. */
+  private handledWithoutReply(listener: Listener, event: string, error: Error, socket: Socket): boolean {
     if (isReplaced(socket)) return true;
     if (this.isBusy(socket) || !reparseWithEncodedTarget(listener, event, error, socket)) return false;
     this.sockets.delete(socket);
     return true;
   }
 
-  private answerNonsense(error: NodeJS.ErrnoException, socket: Socket): void {
+  private answerParseError(error: NodeJS.ErrnoException, socket: Socket): void {
     if (this.isBusy(socket) || !socket.writable) socket.destroy();
-    else socket.end(`HTTP/1.1 ${statusOf(error)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    else socket.end(`HTTP/1.1 ${statusLine(error)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
 }
 
-function keepIn(sockets: Set<Socket>, socket: Socket): void {
+function trackSocket(sockets: Set<Socket>, socket: Socket): void {
   sockets.add(socket);
   socket.once('close', () => sockets.delete(socket));
 }
 
-/** Ends a connection whose answer promised to keep it open, once all of it is on its way. */
+/** Closes a keep-alive connection after everything has been written. */
 function endIdle(socket: Socket): void {
   if (!socket.destroyed) socket.end(() => socket.destroy());
 }
 
-function statusOf(error: NodeJS.ErrnoException): string {
+function statusLine(error: NodeJS.ErrnoException): string {
   if (error.code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
   if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return '408 Request Timeout';
   return '400 Bad Request';

@@ -3,19 +3,19 @@ import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 
-/** What Node's parser says of a request whose target it does not take. */
+/** Error of Node's HTTP parser for a request target that it refuses. */
 interface ParseError extends NodeJS.ErrnoException {
-  /** The bytes that it was reading. */
+  /** The bytes that it was parsing. */
   readonly rawPacket?: Buffer;
 }
 
-/** A request line that is fine but for bytes that no URL may have unencoded. */
+/** A valid request line, except for bytes above 0x7F in its target. */
 const REQUEST_LINE = /^(?:GET|HEAD|PUT|OPTIONS|DELETE|POST) \/[\x21-\x7e\x80-\xff]* HTTP\/1\.[01]\r?$/;
 const LINE_FEED = 0x0a;
 
 /**
- * The same bytes with those of the target encoded that have to be; undefined where they do not begin with such a
- * request line or where that is not all that is wrong with it.
+ * Percent-encodes the bytes above 0x7F in the request target. Returns undefined if the packet does not begin with such a
+ * request line or has another error.
  */
 export function encodeRequestTarget(packet: Buffer): Buffer | undefined {
   const end = packet.indexOf(LINE_FEED);
@@ -25,17 +25,17 @@ export function encodeRequestTarget(packet: Buffer): Buffer | undefined {
   return Buffer.concat([Buffer.from(encoded, 'latin1'), packet.subarray(end)]);
 }
 
-const relayed = new WeakSet<Socket>();
+const replaced = new WeakSet<Socket>();
 
-/** Has another connection taken over this one? Then what its first parser still has to say is of no interest. */
+/** Returns whether a `ReplayedSocket` has replaced this connection. Errors of its first parser are then ignored. */
 export function isReplaced(socket: Socket): boolean {
-  return relayed.has(socket);
+  return replaced.has(socket);
 }
 
 /**
- * Lets a request through whose target has raw UTF-8, as newer ejabberds put it into links and some clients send
- * it on (FIELD 5.5): Node's parser refuses it. Its connection is read on from the start of this request by a new
- * parser. False where something else is wrong with it.
+ * Accepts a request whose target has raw UTF-8, which Node's parser refuses. ejabberd 25.10 and later put it into links
+ * (docs/protocols.md, "ejabberd"). A new parser reads the connection from the start of this request. Returns false if the
+ * request has another error.
  */
 export function reparseWithEncodedTarget(
   listener: Server,
@@ -46,13 +46,13 @@ export function reparseWithEncodedTarget(
   const packet =
     error.code === 'HPE_INVALID_URL' && error.rawPacket ? encodeRequestTarget(error.rawPacket) : undefined;
   if (packet === undefined || socket.destroyed) return false;
-  relayed.add(socket);
+  replaced.add(socket);
   socket.removeAllListeners('data').removeAllListeners('end');
   listener.emit(event, new ReplayedSocket(socket, packet));
   return true;
 }
 
-/** A connection of which some bytes have been read already. */
+/** A connection that first returns bytes which another parser has already read. */
 export class ReplayedSocket extends Duplex {
   readonly #socket: Socket;
   readonly encrypted: boolean;
@@ -68,7 +68,7 @@ export class ReplayedSocket extends Duplex {
       if (!this.push(chunk)) socket.pause();
     });
     socket.on('end', () => this.push(null));
-    socket.on('error', (fault) => this.destroy(fault));
+    socket.on('error', (error) => this.destroy(error));
     socket.on('close', () => this.destroy());
   }
 
@@ -89,7 +89,7 @@ export class ReplayedSocket extends Duplex {
     done(error);
   }
 
-  /** As of a real socket: ends once all that was written is on its way. */
+  /** Like `net.Socket.destroySoon`: destroys the socket after everything has been written. */
   destroySoon(): void {
     if (this.writable) this.end();
     if (this.writableFinished) this.destroy();

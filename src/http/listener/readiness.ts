@@ -1,10 +1,11 @@
+import { memoizeFor, withTimeout } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
 
-/** One thing that Porter needs in order to work. */
+/** A dependency without which Porter does not work. */
 export interface ReadinessCheck {
-  /** `ledger`, `blobs`, or a component's JID. */
+  /** `ledger`, `blobs`, or the JID of a component. */
   readonly part: string;
-  /** What to tell the world when it is down; never what the store itself said, which may name paths. */
+  /** Public text while it is down. It must not contain error texts of the store, which may name paths. */
   readonly failureText: string;
   /** Rejects while it is down. */
   readonly check: () => Promise<void>;
@@ -12,37 +13,25 @@ export interface ReadinessCheck {
 
 export interface Readiness {
   readonly ready: boolean;
-  /** Empty where all is well. */
+  /** Empty if ready. */
   readonly reasons: readonly { readonly part: string; readonly reason: string }[];
 }
 
-const TIME_LIMIT_MS = 2000;
-const FRESH_MS = 1000;
+const TIMEOUT_MS = 2000;
+const VALID_MS = 1000;
 
 /**
- * Asks every part at once, each for at most two seconds. An answer holds for one second and questions at the same
- * moment share one, so that a flood of probes costs nothing. What went wrong is logged once, when it begins.
+ * Returns a function that runs all checks in parallel, each with a timeout. The result is shared by concurrent calls and
+ * stays valid for one second, so that many probes cost little. A failure is logged once, when it begins.
  */
 export function createReadiness(
   log: Logger,
   checks: readonly ReadinessCheck[],
-  timeLimitMs = TIME_LIMIT_MS,
+  timeoutMs = TIMEOUT_MS,
 ): () => Promise<Readiness> {
   const down = new Set<string>();
-  let answer: Promise<Readiness> | undefined;
-  let freshUntil = 0;
 
-  async function ask(): Promise<Readiness> {
-    const results = await Promise.all(checks.map((check) => tryOut(check, timeLimitMs)));
-    const reasons = results.flatMap(({ check, error }) => {
-      report(check, error);
-      return error === undefined ? [] : [{ part: check.part, reason: check.failureText }];
-    });
-    freshUntil = performance.now() + FRESH_MS;
-    return { ready: reasons.length === 0, reasons };
-  }
-
-  function report(check: ReadinessCheck, error: unknown): void {
+  function logChange(check: ReadinessCheck, error: unknown): void {
     if (error !== undefined && !down.has(check.part)) {
       down.add(check.part);
       log.warn({ err: error, part: check.part }, check.failureText);
@@ -51,27 +40,24 @@ export function createReadiness(
     }
   }
 
-  return () => {
-    if (answer === undefined || performance.now() >= freshUntil) {
-      freshUntil = Number.POSITIVE_INFINITY;
-      answer = ask();
-    }
-    return answer;
-  };
+  return memoizeFor(VALID_MS, async () => {
+    const results = await Promise.all(checks.map((check) => runCheck(check, timeoutMs)));
+    const reasons = results.flatMap(({ check, error }) => {
+      logChange(check, error);
+      return error === undefined ? [] : [{ part: check.part, reason: check.failureText }];
+    });
+    return { ready: reasons.length === 0, reasons };
+  });
 }
 
-async function tryOut(
+async function runCheck(
   check: ReadinessCheck,
-  limitMs: number,
+  timeoutMs: number,
 ): Promise<{ check: ReadinessCheck; error: unknown }> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
   try {
-    await Promise.race([check.check(), late.promise]);
+    await withTimeout(check.check(), timeoutMs, () => new Error(`no answer within ${timeoutMs} ms`));
     return { check, error: undefined };
   } catch (error) {
-    return { check, error: error ?? new Error('no reason given') };
-  } finally {
-    clearTimeout(timer);
+    return { check, error: error ?? new Error('the check failed without a reason') };
   }
 }

@@ -16,45 +16,45 @@ import { pathOfTarget } from '../common/request-target.ts';
 export interface RouterServices {
   readonly log: Logger;
   readonly clock: Clock;
-  /** Files under paths that no door owns: links that services before us gave out. */
+  /** Serves links of imported services, whose paths belong to no endpoint. */
   readonly oldLinks?: OldLinkHandler;
 }
 
 export interface OldLinkHandler {
-  /** The locator of the file that a path means; undefined where no such link looks like that. */
+  /** Returns the locator of the file with this path, or undefined if it is not an old link. */
   locatorOf(path: string): Promise<string | undefined>;
   serve(request: IncomingMessage, response: ServerResponse, locator: string): void;
 }
 
-/** What there is to do with a file of a service that was taken over. */
-const GET_METHODS = ['OPTIONS', 'HEAD', 'GET'];
+/** Methods of old links. */
+const OLD_LINK_METHODS = ['OPTIONS', 'HEAD', 'GET'];
 
-/** Doors with larger bodies say so themselves. */
+/** Endpoints with larger bodies set their own limit. */
 const MAX_BODY_BYTES = 64 * 1024;
 
 /**
- * The router of everything that is not the data plane, ready to take requests through `routing`. Doors come as
- * plugins. Its own server is never started; `close` ends the plugins.
+ * Creates the router of all endpoints except those for files, which the file server handles. Endpoints are plugins. Requests
+ * enter through `routing`; Fastify's own server is never started. `close` ends the plugins.
  */
 export async function createRouter(
-  deps: RouterServices,
+  services: RouterServices,
   plugins: readonly FastifyPluginAsync[],
 ): Promise<FastifyInstance> {
-  const answer = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
-    answerError(deps, error, request, reply);
-  const app = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, frameworkErrors: answer });
-  app.setErrorHandler(answer);
+  const handleError = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
+    sendError(services, error, request, reply);
+  const app = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, frameworkErrors: handleError });
+  app.setErrorHandler(handleError);
   app.setNotFoundHandler(async ({ raw }, reply) => {
-    if (!GET_METHODS.includes(raw.method ?? '')) throw new Refusal('not_found');
-    const locator = await deps.oldLinks?.locatorOf(pathOfTarget(raw.url ?? '/'));
+    if (!OLD_LINK_METHODS.includes(raw.method ?? '')) throw new Refusal('not_found');
+    const locator = await services.oldLinks?.locatorOf(pathOfTarget(raw.url ?? '/'));
     if (locator !== undefined && raw.method !== 'OPTIONS') {
       reply.hijack();
-      deps.oldLinks?.serve(raw, reply.raw, locator);
+      services.oldLinks?.serve(raw, reply.raw, locator);
       return reply;
     }
-    if (locator !== undefined) return reply.headers(optionsHeaders(GET_METHODS.join(', '))).send();
+    if (locator !== undefined) return reply.headers(optionsHeaders(OLD_LINK_METHODS.join(', '))).send();
     if (raw.method === 'OPTIONS') throw new Refusal('not_found');
-    // An error's body would be saved as the file that somebody looked for (FIELD 0.3).
+    // Empty, because clients save the body of an error as the file (docs/protocols.md, "GET answers").
     return reply.code(404).headers(CORS_HEADERS).header('Content-Length', '0').send();
   });
   for (const plugin of plugins) await app.register(plugin);
@@ -62,30 +62,37 @@ export async function createRouter(
   return app;
 }
 
-function answerError(
-  deps: RouterServices,
+function sendError(
+  services: RouterServices,
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
 ): void {
   const { accept } = request.headers;
-  const answer = errorResponse(misread(error) ?? error, { log: deps.log, now: deps.clock(), accept });
-  void reply.code(answer.status).headers(answer.headers).send(answer.body);
+  const response = errorResponse(toRefusal(error) ?? error, {
+    log: services.log,
+    now: services.clock(),
+    accept,
+  });
+  void reply.code(response.status).headers(response.headers).send(response.body);
 }
 
-const MISREAD: Readonly<Record<string, string>> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'A body of this Content-Type is not understood here.',
+const FASTIFY_ERROR_TEXTS: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'This Content-Type is not supported.',
   FST_ERR_CTP_BODY_TOO_LARGE: 'The body is too long.',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'The Content-Type says JSON, but the body is empty.',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'The Content-Type is JSON, but the body is empty.',
   FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not valid JSON.',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The body is not as long as its Content-Length says.',
-  FST_ERR_BAD_URL: 'The path is not validly encoded.',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The body does not have the length given in Content-Length.',
+  FST_ERR_BAD_URL: 'The path has an invalid percent-encoding.',
 };
 
-/** What the framework could not read is the client's fault; undefined for anything else. */
-function misread(error: unknown): Refusal | undefined {
+/** Converts client errors that Fastify reports. Returns undefined for all other errors. */
+function toRefusal(error: unknown): Refusal | undefined {
   const { statusCode = 500, code = '' } = error as Partial<FastifyError>;
   if (statusCode >= 500 || error instanceof Refusal) return undefined;
-  const text = error instanceof SyntaxError ? MISREAD.FST_ERR_CTP_INVALID_JSON_BODY : MISREAD[code];
+  const text =
+    error instanceof SyntaxError
+      ? FASTIFY_ERROR_TEXTS.FST_ERR_CTP_INVALID_JSON_BODY
+      : FASTIFY_ERROR_TEXTS[code];
   return new Refusal('bad_request', { cause: error, ...(text !== undefined && { text }) });
 }

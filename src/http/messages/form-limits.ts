@@ -2,54 +2,54 @@ import { Refusal } from '../../base/errors.ts';
 import { formatSize } from '../../base/units.ts';
 
 export interface FormLimits {
-  /** Bytes of all texts together. */
+  /** Bytes of all text fields together. */
   readonly maxTextBytes: number;
-  /** Bytes of one file and of all together, null = any. Asked when a file comes; may refuse. */
+  /** Bytes of one file and of all files together, null for no limit. Called when a file begins; may throw `Refusal`. */
   readonly fileLimits: () => { readonly file: number | null; readonly total: number | null };
 }
 
-/** What may still come of one file. */
+/** Checks the size of one file while it arrives. */
 export interface FileSizeCheck {
-  /** Throws (`Refusal`) where it has got too large. */
+  /** Throws `Refusal` (`file_too_large`) if `size`, the bytes received so far, exceeds a limit. */
   check(size: number): void;
 }
 
-/** Counts what comes in a form, so that too much is refused long before its end. */
+/** Checks the sizes in a form while it arrives, so that it is refused before its end. */
 export interface FormSizeCheck {
   addText(name: string, value: string, isCut: boolean): Refusal | undefined;
   addFile(): FileSizeCheck;
 }
 
 export function createFormSizeCheck({ maxTextBytes, fileLimits }: FormLimits): FormSizeCheck {
-  let texts = 0;
-  let all = 0;
+  let textBytes = 0;
+  let fileBytes = 0;
   return {
     addText(name, value, isCut) {
-      texts += Buffer.byteLength(name) + Buffer.byteLength(value);
-      return isCut || texts > maxTextBytes ? new Refusal('message_too_large') : undefined;
+      textBytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+      return isCut || textBytes > maxTextBytes ? new Refusal('message_too_large') : undefined;
     },
     addFile() {
       const { file: max, total } = fileLimits();
       let counted = 0;
       return {
         check(size) {
-          all += size - counted;
+          fileBytes += size - counted;
           counted = size;
           if (max !== null && size > max) throw tooLarge(max);
-          if (total !== null && all > total) throw tooLarge(total, 'The files are too large together');
+          if (total !== null && fileBytes > total) throw tooLarge(total, 'The files together are too large');
         },
       };
     },
   };
 }
 
-export function tooManyParts(what: string): Refusal {
-  return new Refusal('bad_request', { text: `A form has at most ${what}.` });
+export function tooManyParts(limit: string): Refusal {
+  return new Refusal('bad_request', { text: `A form has at most ${limit}.` });
 }
 
-function tooLarge(max: number, what = 'A file is too large'): Refusal {
+function tooLarge(max: number, problem = 'A file is too large'): Refusal {
   return new Refusal('file_too_large', {
-    text: `${what}: at most ${max} bytes (${formatSize(max)}).`,
+    text: `${problem}: at most ${max} bytes (${formatSize(max)}).`,
     maxFileSize: max,
   });
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/ids.ts';
 import { type ApiClient, authenticateClient, hashToken } from '../../messages/authenticate.ts';
@@ -7,14 +7,19 @@ import type { MessageServices } from '../../messages/message-services.ts';
 import { type SendRequest, sendMessages } from '../../messages/send-messages.ts';
 import { uploadBoundsFor } from '../../uploads/grant-slot.ts';
 import { requireCredentials } from '../common/authorization.ts';
-import { type AddressMatcher, type ClientInfo, getClientInfo } from '../common/client-info.ts';
+import {
+  type AddressMatcher,
+  type ClientInfo,
+  getClientInfo,
+  requestBaseUrl,
+} from '../common/client-info.ts';
 import { MESSAGE_CORS_HEADERS, optionsHeaders } from '../common/cors.ts';
-import { drainRequest } from '../common/drain-request.ts';
-import type { HttpResponse } from '../common/error-response.ts';
-import { requestBaseUrl } from '../common/request-base-url.ts';
+import { parseForm } from '../common/form-fields.ts';
+import { disableBodyParsing } from '../common/read-body.ts';
 import { pathOfTarget } from '../common/request-target.ts';
+import { sendResponse } from '../common/send-response.ts';
 import { MESSAGE_MEDIA_TYPES, readMessageBody, unsupportedMediaType } from './message-body.ts';
-import { parseForm, parseMessage } from './message-fields.ts';
+import { parseMessage } from './message-fields.ts';
 import {
   type MessageOutcome,
   mustNotRepeat,
@@ -24,11 +29,11 @@ import {
 } from './message-response.ts';
 import type { MessageBody } from './multipart-form.ts';
 
-/** What a reload may change. */
+/** Settings that a reload may change. */
 export interface MessageEndpointSettings {
   /** `trusted_proxies`. */
   readonly trustedProxies: AddressMatcher;
-  /** `uploads.idle_timeout`: milliseconds for which a sender may be silent. */
+  /** `uploads.idle_timeout`: milliseconds without a byte after which a body fails. */
   readonly idleTimeoutMs: number;
 }
 
@@ -38,19 +43,29 @@ export type MessageEndpointServices = MessageServices & {
 
 const ALLOW = 'OPTIONS, POST';
 
+interface EndpointState {
+  readonly root: string;
+  readonly realm: string;
+  /** Multipart forms that are being received. */
+  openForms: number;
+}
+
+/** Limits multipart forms, because each may keep a file of the largest size on disk until it is complete. */
+const MAX_OPEN_FORMS = 64;
+
 /** `POST /msg/RECIPIENT`: messages from scripts. `path` is `messages.path`. */
-export function messageEndpoint(deps: MessageEndpointServices, path: string): FastifyPluginAsync {
+export function messageEndpoint(services: MessageEndpointServices, path: string): FastifyPluginAsync {
   const root = path.replace(/\/+$/, '');
   const realm = `${root.slice(1) || 'messages'}`;
-  const place: Place = { root, realm, forms: 0 };
+  const state: EndpointState = { root, realm, openForms: 0 };
   return async (app) => {
     disableBodyParsing(app);
     app.setErrorHandler((error, request, reply) => {
-      const facts = { log: deps.log, now: deps.clock(), accept: request.headers.accept, realm };
+      const context = { log: services.log, now: services.clock(), accept: request.headers.accept, realm };
       return sendResponse(
         request,
         reply,
-        refusalResponse(isTypeless(error) ? unsupportedMediaType() : error, facts),
+        refusalResponse(isUnsupportedType(error) ? unsupportedMediaType() : error, context),
       );
     });
     const others = app.supportedMethods.filter((method) => !['POST', 'OPTIONS'].includes(method));
@@ -58,7 +73,7 @@ export function messageEndpoint(deps: MessageEndpointServices, path: string): Fa
       app.route({
         method: 'POST',
         url,
-        handler: (request, reply) => answerPost(deps, place, request, reply),
+        handler: (request, reply) => handlePost(services, state, request, reply),
       });
       app.route({ method: 'OPTIONS', url, handler: answerOptions });
       app.route({ method: others, url, exposeHeadRoute: false, handler: refuseMethod });
@@ -66,14 +81,8 @@ export function messageEndpoint(deps: MessageEndpointServices, path: string): Fa
   };
 }
 
-/** They are read by us, with bounds that depend on who sends. */
-export function disableBodyParsing(app: FastifyInstance): void {
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
-}
-
-/** The framework looks at the type before we do. */
-function isTypeless(error: unknown): boolean {
+/** Fastify checks the type before the handler runs. */
+function isUnsupportedType(error: unknown): boolean {
   return (error as { readonly code?: unknown }).code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
 }
 
@@ -88,155 +97,141 @@ async function answerOptions(_request: FastifyRequest, reply: FastifyReply): Pro
 
 async function refuseMethod(_request: FastifyRequest, reply: FastifyReply): Promise<never> {
   reply.headers({ Allow: ALLOW });
-  throw new Refusal('method_not_allowed', { text: 'Messages are sent with POST.' });
+  throw new Refusal('method_not_allowed', { text: 'Send messages with POST.' });
 }
 
-interface Place {
-  readonly root: string;
-  readonly realm: string;
-  /** That are under way now. */
-  forms: number;
-}
-
-/** Forms at one time: each may hold a file of the largest size on the disk until it is whole. */
-const MAX_FORMS = 64;
-
-async function answerPost(
-  deps: MessageEndpointServices,
-  place: Place,
+async function handlePost(
+  services: MessageEndpointServices,
+  state: EndpointState,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const facts = () => ({
-    log: deps.log,
-    now: deps.clock(),
+  const context = () => ({
+    log: services.log,
+    now: services.clock(),
     accept: request.headers.accept,
-    realm: place.realm,
+    realm: state.realm,
   });
   try {
-    return sendResponse(request, reply, outcomeResponse(await takePost(deps, place, request), facts()));
+    const outcome = await receiveMessage(services, state, request);
+    return sendResponse(request, reply, outcomeResponse(outcome, context()));
   } catch (error) {
-    note(deps, request, error);
-    return sendResponse(request, reply, refusalResponse(error, facts()));
+    logRefusal(services, request, error);
+    return sendResponse(request, reply, refusalResponse(error, context()));
   }
 }
 
-async function takePost(
-  deps: MessageEndpointServices,
-  place: Place,
+/** Authenticates the client before the body is read. */
+async function receiveMessage(
+  services: MessageEndpointServices,
+  state: EndpointState,
   request: FastifyRequest,
 ): Promise<MessageOutcome> {
-  const peer = getClientInfo(request.raw, deps.settings().trustedProxies);
-  const key = readKey(request.headers['idempotency-key']);
-  const target = readTarget(request.raw.url ?? '/', place.root);
+  const client = getClientInfo(request.raw, services.settings().trustedProxies);
+  const key = parseIdempotencyKey(request.headers['idempotency-key']);
+  const target = parseTarget(request.raw.url ?? '/', state.root);
   const credentials = requireCredentials(request.headers.authorization);
-  const sender = await authenticateClient(deps, credentials, peer.address);
-  const take = () => takeBody(deps, request, sender, key, (form) => dispatchOf(form, target, peer));
-  if (!/^multipart\//i.test(request.headers['content-type'] ?? '')) return await take();
-  if (place.forms >= MAX_FORMS) throw new Refusal('busy');
-  place.forms += 1;
-  return await take().finally(() => {
-    place.forms -= 1;
+  const sender = await authenticateClient(services, credentials, client.address);
+  const readAndSend = () =>
+    readBodyAndSend(services, request, sender, key, (body) => toSendRequest(body, target, client));
+  if (!/^multipart\//i.test(request.headers['content-type'] ?? '')) return await readAndSend();
+  if (state.openForms >= MAX_OPEN_FORMS) throw new Refusal('busy');
+  state.openForms += 1;
+  return await readAndSend().finally(() => {
+    state.openForms -= 1;
   });
 }
 
-async function takeBody(
-  deps: MessageEndpointServices,
+async function readBodyAndSend(
+  services: MessageEndpointServices,
   request: FastifyRequest,
   sender: ApiClient,
   key: string | undefined,
-  dispatchOfForm: (form: MessageBody) => SendRequest,
+  createRequest: (body: MessageBody) => SendRequest,
 ): Promise<MessageOutcome> {
-  const form = await readMessageBody(request.raw, {
-    maxTextBytes: deps.messageRules().maxSize,
-    fileLimits: () => uploadBoundsFor(deps, sender.jid),
-    idleTimeoutMs: deps.settings().idleTimeoutMs,
-    memoryBudget: deps.transfers.memory,
+  const body = await readMessageBody(request.raw, {
+    maxTextBytes: services.messageRules().maxSize,
+    fileLimits: () => uploadBoundsFor(services, sender.jid),
+    idleTimeoutMs: services.settings().idleTimeoutMs,
+    memoryBudget: services.transfers.memory,
   });
   try {
-    return await sendForm(deps, sender, dispatchOfForm(form), key);
+    return await send(services, sender, createRequest(body), key);
   } finally {
-    await form.discard();
+    await body.discard();
   }
 }
 
-interface PostTarget {
-  /** Decoded; empty where the path names nobody. */
+interface MessageTarget {
+  /** Decoded; empty if the path names no recipient. */
   readonly recipient: string;
   readonly query: string;
 }
 
-function readTarget(url: string, root: string): PostTarget {
+function parseTarget(url: string, root: string): MessageTarget {
   const path = pathOfTarget(url);
   try {
     const recipient = decodeURIComponent(path.slice(root.length + 1));
     return { recipient, query: url.slice(path.length + 1) };
   } catch (error) {
-    throw new Refusal('bad_request', { text: 'The path is not validly encoded.', cause: error });
+    throw new Refusal('bad_request', {
+      text: 'The path has an invalid percent-encoding.',
+      cause: error,
+    });
   }
 }
 
-function dispatchOf(
+function toSendRequest(
   { fields, files }: MessageBody,
-  { recipient, query }: PostTarget,
-  peer: ClientInfo,
+  { recipient, query }: MessageTarget,
+  client: ClientInfo,
 ): SendRequest {
   return {
     ...parseMessage(fields, parseForm(query), recipient),
     files,
-    linkBase: () => requestBaseUrl(peer),
+    linkBase: () => requestBaseUrl(client),
   };
 }
 
-async function sendForm(
-  deps: MessageEndpointServices,
+async function send(
+  services: MessageEndpointServices,
   sender: ApiClient,
-  dispatch: SendRequest,
+  request: SendRequest,
   key: string | undefined,
 ): Promise<MessageOutcome> {
-  const work = async () => {
-    const posted = await sendMessages(deps, sender, dispatch);
-    return { answer: toMessageOutcome(posted), isFinal: mustNotRepeat(posted) };
+  const run = async () => {
+    const results = await sendMessages(services, sender, request);
+    return { answer: toMessageOutcome(results), isFinal: mustNotRepeat(results) };
   };
-  if (key === undefined) return (await work()).answer;
-  // Two tokens may speak as the same JID.
-  const whose = sender.token ? hashToken(sender.token.token).slice(0, 16) : '';
-  const named = { owner: sender.jid, key: `${whose}:${key}`, digest: digestOf(dispatch) };
-  return await runIdempotent(deps, named, work);
+  if (key === undefined) return (await run()).answer;
+  // Two tokens may send as the same JID, so the key is unique per token.
+  const tokenPrefix = sender.token ? hashToken(sender.token.token).slice(0, 16) : '';
+  const idempotent = { owner: sender.jid, key: `${tokenPrefix}:${key}`, digest: digestOf(request) };
+  return await runIdempotent(services, idempotent, run);
 }
 
-/** Of all that decides what is sent, whatever form it came in. */
+/** Returns a digest of everything that is sent, independent of the format of the body. */
 function digestOf({ to, message, room, files }: SendRequest): string {
   const parts = files.map(({ name, type, size, sha256 }) => [name, type, size, sha256]);
   return sha256Hex(JSON.stringify([to, { ...message, html: message.html?.toString() }, room, parts]));
 }
 
-/** A string of structured fields (RFC 9651), as the draft has it, or what else somebody makes up. */
-function readKey(header: string | string[] | undefined): string | undefined {
+/**
+ * Parses an `Idempotency-Key`: a string of structured fields (RFC 9651), as in draft-ietf-httpapi-idempotency-key-header, or
+ * any other printable text. Throws `Refusal` (`bad_request`).
+ */
+function parseIdempotencyKey(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
   const text = String(header).trim();
   const key = /^"((?:[^"\\]|\\.)*)"$/.exec(text)?.[1]?.replace(/\\(.)/g, '$1') ?? text;
   if (/^[\x20-\x7e]{1,255}$/.test(key)) return key;
-  throw new Refusal('bad_request', { text: 'An Idempotency-Key has 1 to 255 printable ASCII characters.' });
+  throw new Refusal('bad_request', {
+    text: 'The Idempotency-Key must have 1 to 255 printable ASCII characters.',
+  });
 }
 
-export function sendResponse(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { status, headers, body }: HttpResponse,
-): FastifyReply {
-  if (request.raw.complete || reply.raw.destroyed) return reply.code(status).headers(headers).send(body);
-  // The rest of the body is not wanted any more, but the client has to live to read this.
-  reply.hijack();
-  reply.raw.shouldKeepAlive = false;
-  reply.raw.writeHead(status, headers);
-  reply.raw.write(body);
-  drainRequest(request.raw, reply.raw);
-  return reply;
-}
-
-/** Requests that came to nothing; what became of messages is noted where they are sent. */
-function note(
+/** Logs requests that were refused as a whole. The results of single messages are logged where they are sent. */
+function logRefusal(
   { log, metrics, settings }: MessageEndpointServices,
   request: FastifyRequest,
   error: unknown,

@@ -5,6 +5,7 @@ import type { Attachment } from '../../messages/attachments.ts';
 import { mediaTypesForName } from '../../policy/guess-media-type.ts';
 import { mediaTypeEssence, parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import type { MemoryBudget } from '../../uploads/upload-request.ts';
+import { type FormFields, toFormFields } from '../common/form-fields.ts';
 import { RequestBody } from '../common/request-body.ts';
 import {
   createFormSizeCheck,
@@ -13,19 +14,18 @@ import {
   type FormSizeCheck,
   tooManyParts,
 } from './form-limits.ts';
-import { type FormFields, toFormFields } from './message-fields.ts';
 import { type SpooledBytes, spool } from './spool.ts';
 
-/** A `multipart/form-data` body, read to its end. */
+/** The body of a message request: text fields and files. */
 export interface MessageBody {
   readonly fields: FormFields;
   readonly files: readonly Attachment[];
-  /** Frees what the files take; must be called in every case. */
+  /** Frees the memory and disk space of the files. Must always be called. */
   discard(): Promise<void>;
 }
 
 export interface MultipartOptions extends FormLimits {
-  /** Milliseconds for which the sender may be silent. */
+  /** Milliseconds without a byte after which the body fails. */
   readonly idleTimeoutMs: number;
   readonly memoryBudget: MemoryBudget;
 }
@@ -34,26 +34,26 @@ const MAX_FILES = 16;
 const MAX_FIELDS = 200;
 const HEADER_BYTES = 8 * 1024;
 
-/** Reads a form; nothing of it is left where that fails (`Refusal`). Fields may follow files. */
+/** Reads a `multipart/form-data` body to its end. Fields may follow files. Throws `Refusal` and leaves no file behind. */
 export async function readMultipart(
   stream: Readable,
   contentType: string,
   options: MultipartOptions,
 ): Promise<MessageBody> {
-  const boy = openBusboy(contentType, options);
+  const parser = createParser(contentType, options);
   const body = new RequestBody(stream, options);
-  const parts = gatherParts(boy, options, (reason) => body.abort(reason));
+  const parts = collectParts(parser, options, (reason) => body.abort(reason));
   try {
     for await (const batch of body.batches(options.memoryBudget, () => undefined)) {
-      // The memory of a chunk is taken back when the next batch is asked for, and a file may lag behind.
-      for (const chunk of batch) await parts.orFail(writeTo(boy, Buffer.from(chunk)));
+      // Copied, because the memory of a chunk is freed when the next batch is requested, and a file may be written later.
+      for (const chunk of batch) await parts.orFail(writeTo(parser, Buffer.from(chunk)));
     }
-    boy.end();
+    parser.end();
     await parts.orFail(parts.finished);
     const files = await parts.orFail(parts.files());
     return {
       fields: toFormFields(parts.entries),
-      files: files.map((file) => attachmentOf(file, options)),
+      files: files.map((file) => toAttachment(file, options)),
       discard: parts.discard,
     };
   } catch (error) {
@@ -63,7 +63,7 @@ export async function readMultipart(
   }
 }
 
-function openBusboy(contentType: string, { maxTextBytes }: FormLimits): BusboyInstance {
+function createParser(contentType: string, { maxTextBytes }: FormLimits): BusboyInstance {
   try {
     return new Busboy({
       headers: { 'content-type': contentType },
@@ -77,20 +77,20 @@ function openBusboy(contentType: string, { maxTextBytes }: FormLimits): BusboyIn
       isPartAFile: (_field, _type, name) => name !== undefined,
     });
   } catch (error) {
-    throw unreadable(error);
+    throw malformedForm(error);
   }
 }
 
-/** Resolves when the parser, and the files that it feeds, have room again. */
-function writeTo(boy: BusboyInstance, chunk: Buffer): Promise<void> {
+/** Resolves when the parser and its files accept more data. */
+function writeTo(parser: BusboyInstance, chunk: Buffer): Promise<void> {
   return new Promise((resolve) => {
-    boy.write(chunk, () => resolve());
+    parser.write(chunk, () => resolve());
   });
 }
 
-/** Takes the parts as they come. The first fault ends all. */
-function gatherParts(boy: BusboyInstance, sizes: FormLimits, abort: (reason: Error) => void) {
-  const room = createFormSizeCheck(sizes);
+/** Collects the parts of a form. The first error ends the whole form. */
+function collectParts(parser: BusboyInstance, sizes: FormLimits, abort: (reason: Error) => void) {
+  const sizeCheck = createFormSizeCheck(sizes);
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
   const open = new Set<Readable>();
@@ -102,32 +102,32 @@ function gatherParts(boy: BusboyInstance, sizes: FormLimits, abort: (reason: Err
     for (const file of open) file.destroy(reason);
   };
 
-  boy.on('field', (name, value, _nameCut, isCut) => {
-    const fault = room.addText(name, value, isCut);
-    if (fault) fail(fault);
+  parser.on('field', (name, value, _nameCut, isCut) => {
+    const refusal = sizeCheck.addText(name, value, isCut);
+    if (refusal) fail(refusal);
     else entries.push([name, value]);
   });
-  boy.on('file', (_field, file, name, _encoding, type) => {
+  parser.on('file', (_field, file, name, _encoding, type) => {
     open.add(file);
-    // It is told of the end of a form that is cut, also when nobody reads it any more.
+    // A form that is cut off ends its files with an error, also those that are no longer read.
     file.on('error', () => undefined);
-    const spooled = spoolFile(file, { name, type }, room).catch((error: Error) => {
+    const spooled = spoolFile(file, { name, type }, sizeCheck).catch((error: Error) => {
       fail(error);
       return undefined;
     });
     spooling.push(spooled.finally(() => open.delete(file)));
   });
-  boy.on('filesLimit', () => fail(tooManyParts(`${MAX_FILES} files`)));
-  boy.on('fieldsLimit', () => fail(tooManyParts(`${MAX_FIELDS} fields`)));
-  boy.on('partsLimit', () => fail(tooManyParts(`${MAX_FILES} files and ${MAX_FIELDS} fields`)));
-  boy.on('error', (error) => fail(unreadable(error)));
+  parser.on('filesLimit', () => fail(tooManyParts(`${MAX_FILES} files`)));
+  parser.on('fieldsLimit', () => fail(tooManyParts(`${MAX_FIELDS} fields`)));
+  parser.on('partsLimit', () => fail(tooManyParts(`${MAX_FILES} files and ${MAX_FIELDS} fields`)));
+  parser.on('error', (error) => fail(malformedForm(error)));
 
   const files = async () => (await Promise.all(spooling)).filter((file) => file !== undefined);
   return {
     entries,
     fail,
     files,
-    finished: new Promise<void>((resolve) => boy.once('finish', resolve)),
+    finished: new Promise<void>((resolve) => parser.once('finish', resolve)),
     orFail: <T>(work: Promise<T>): Promise<T> => Promise.race([work, failed.promise]),
     async discard(): Promise<void> {
       for (const { spooled } of await files()) await spooled.discard();
@@ -141,44 +141,44 @@ interface SpooledFile {
   readonly spooled: SpooledBytes;
 }
 
-/** Undefined for the empty place of a file that nobody chose, as browsers send it. */
+/** Returns undefined for an empty part without a name: browsers send one if the user selected no file. */
 async function spoolFile(
   file: Readable,
   { name, type }: { readonly name: string; readonly type: string },
-  room: FormSizeCheck,
+  sizeCheck: FormSizeCheck,
 ): Promise<SpooledFile | undefined> {
-  let own: FileSizeCheck | undefined;
-  const spooled = await spool(readable(file), (size) => {
-    own ??= room.addFile();
-    own.check(size);
+  let check: FileSizeCheck | undefined;
+  const spooled = await spool(readPart(file), (size) => {
+    check ??= sizeCheck.addFile();
+    check.check(size);
   });
   if (name === '' && spooled.size === 0) return undefined;
-  return { name: name === '' ? 'file' : name, type: typeOf(name, type), spooled };
+  return { name: name === '' ? 'file' : name, type: typeOfPart(name, type), spooled };
 }
 
-/** What goes wrong here is the form, not the disk. */
-async function* readable(file: Readable): AsyncGenerator<Uint8Array> {
+/** Reports errors of the form as `Refusal`, so that they differ from errors of the disk. */
+async function* readPart(file: Readable): AsyncGenerator<Uint8Array> {
   try {
     yield* file;
   } catch (error) {
-    throw unreadable(error);
+    throw malformedForm(error);
   }
 }
 
-/** Many senders know no type; the name mostly tells. */
-function typeOf(name: string, given: string): string | null {
-  const known = parseMediaType(given);
+/** Guesses the type from the name if the sender gives none. */
+function typeOfPart(name: string, declared: string): string | null {
+  const known = parseMediaType(declared);
   return known === undefined || mediaTypeEssence(known) === UNKNOWN_TYPE
     ? (mediaTypesForName(name)[0] ?? null)
     : known;
 }
 
-function attachmentOf({ name, type, spooled }: SpooledFile, { idleTimeoutMs }: MultipartOptions): Attachment {
+function toAttachment({ name, type, spooled }: SpooledFile, { idleTimeoutMs }: MultipartOptions): Attachment {
   const { size, sha256 } = spooled;
   return { name, type, size, sha256, open: () => new RequestBody(spooled.read(), { idleTimeoutMs }) };
 }
 
-function unreadable(error: unknown): Refusal {
+function malformedForm(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  return new Refusal('bad_request', { text: 'The form is cut off or malformed.', cause: error });
+  return new Refusal('bad_request', { text: 'The form is incomplete or malformed.', cause: error });
 }

@@ -6,23 +6,23 @@ import { Readable } from 'node:stream';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
 
-/** Bytes that have come whole and wait to be stored. */
+/** A part of a form, received completely and not stored yet. */
 export interface SpooledBytes {
   readonly size: number;
   /** Base64 SHA-256. */
   readonly sha256: string;
-  /** All of them, once. */
+  /** Returns a stream of all bytes. May be called once. */
   read(): Readable;
-  /** Must be called in every case. */
+  /** Frees memory and disk space. Must always be called. */
   discard(): Promise<void>;
 }
 
-/** What comes beyond goes to a file. */
-const IN_MEMORY = 64 * 1024;
+/** Larger parts are written to a temporary file. */
+const MAX_IN_MEMORY = 64 * 1024;
 
 /**
- * Keeps bytes whose number nobody knows before their end; `check` is told the number as they come and may throw.
- * The file has no name from the first moment on, so that nothing is left of it whatever happens to this process.
+ * Keeps bytes whose number is known only at their end. Calls `check` with the number received so far; it may throw. The
+ * temporary file is unlinked at once, so that it does not survive a crash of this process.
  */
 export async function spool(
   chunks: AsyncIterable<Uint8Array>,
@@ -38,13 +38,13 @@ export async function spool(
       check(size);
       hash.update(chunk);
       held.push(chunk);
-      if (size <= IN_MEMORY) continue;
-      file ??= await openNameless();
+      if (size <= MAX_IN_MEMORY) continue;
+      file ??= await openUnlinkedFile();
       await file.appendFile(Buffer.concat(held.splice(0)));
     }
   } catch (error) {
     await file?.close();
-    throw fullOr(error);
+    throw toSpoolError(error);
   }
   return {
     size,
@@ -54,14 +54,14 @@ export async function spool(
   };
 }
 
-async function openNameless(): Promise<FileHandle> {
+async function openUnlinkedFile(): Promise<FileHandle> {
   const path = join(tmpdir(), `porter-${randomId()}`);
   const file = await open(path, 'wx+', 0o600);
   await unlink(path);
   return file;
 }
 
-function fullOr(error: unknown): unknown {
+function toSpoolError(error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT' ? new Refusal('storage_full', { cause: error }) : error;
 }

@@ -1,10 +1,10 @@
 import xml from '@xmpp/xml';
 import { type ErrorCode, errorRow, type Refusal } from '../../base/errors.ts';
+import { firstMentioned } from '../common/accept.ts';
 import type { HttpResponse } from '../common/error-response.ts';
-import { firstMentioned } from './stanza-response.ts';
 
-/** Type and condition of what no stanza can meet, as mod_rest says it (FIELD 4.4). */
-const SAID: Readonly<Partial<Record<ErrorCode, readonly [type: string, condition: string]>>> = {
+/** Type and condition of errors that occur only over HTTP, as in mod_rest (docs/protocols.md, "mod_rest"). */
+const HTTP_ERRORS: Readonly<Partial<Record<ErrorCode, readonly [type: string, condition: string]>>> = {
   unauthorized: ['auth', 'not-authorized'],
   credentials_wrong: ['auth', 'not-authorized'],
   sender_refused: ['auth', 'not-authorized'],
@@ -16,7 +16,7 @@ const SAID: Readonly<Partial<Record<ErrorCode, readonly [type: string, condition
   message_too_large: ['modify', 'resource-constraint'],
 };
 
-const FORMS = [
+const ERROR_TYPES = [
   'text/html',
   'text/plain',
   'application/xmpp+xml',
@@ -26,27 +26,27 @@ const FORMS = [
 const STREAMS = 'urn:ietf:params:xml:ns:xmpp-streams';
 
 /**
- * A refusal in the form that `Accept` names first: JSON and XML as mod_rest has them; `plain`, which is how errors
- * look everywhere else in Porter, for all others.
+ * Returns a refusal in the type that `Accept` mentions first: JSON and XML as mod_rest sends them, otherwise `plain`, the
+ * response of Porter's other endpoints.
  */
 export function restErrorResponse(
   refusal: Refusal,
   plain: HttpResponse,
   accept: string | undefined,
 ): HttpResponse {
-  const form = firstMentioned(FORMS, accept ?? '');
-  if (form === 'application/json') return written(plain, form, asJson(refusal, plain.status));
-  if (form === 'application/xmpp+xml') return written(plain, form, asXml(refusal));
+  const type = firstMentioned(ERROR_TYPES, accept ?? '');
+  if (type === 'application/json') return withBody(plain, type, toErrorJson(refusal, plain.status));
+  if (type === 'application/xmpp+xml') return withBody(plain, type, toErrorXml(refusal));
   return plain;
 }
 
-function asJson(refusal: Refusal, code: number): string {
-  const [type, condition] = saidOf(refusal);
+function toErrorJson(refusal: Refusal, code: number): string {
+  const [type, condition] = stanzaErrorOf(refusal);
   return JSON.stringify({ type: 'error', error: { type, condition, text: refusal.message }, code });
 }
 
-function asXml(refusal: Refusal): string {
-  const [, condition] = saidOf(refusal);
+function toErrorXml(refusal: Refusal): string {
+  const [, condition] = stanzaErrorOf(refusal);
   return xml(
     'error',
     'http://etherx.jabber.org/streams',
@@ -55,12 +55,15 @@ function asXml(refusal: Refusal): string {
   ).toString();
 }
 
-function saidOf({ code, condition: known }: Refusal): readonly [type: string, condition: string] {
-  const [type, condition] = SAID[code] ?? errorRow(code).stanza ?? ['cancel', 'undefined-condition'];
-  return [type, known ?? condition];
+function stanzaErrorOf({
+  code,
+  condition: ownCondition,
+}: Refusal): readonly [type: string, condition: string] {
+  const [type, condition] = HTTP_ERRORS[code] ?? errorRow(code).stanza ?? ['cancel', 'undefined-condition'];
+  return [type, ownCondition ?? condition];
 }
 
-function written({ status, headers }: HttpResponse, type: string, body: string): HttpResponse {
+function withBody({ status, headers }: HttpResponse, type: string, body: string): HttpResponse {
   const length = String(Buffer.byteLength(body));
   return { status, headers: { ...headers, 'Content-Type': type, 'Content-Length': length }, body };
 }

@@ -4,17 +4,17 @@ import type { JsonObject, JsonValue } from '../../base/json.ts';
 import { stanzaFromJson } from '../../stanza/json/mapping.ts';
 import { parseUrlencodedForm } from '../../stanza/json/urlencoded-form.ts';
 import { parseStanza } from '../../stanza/parse.ts';
-import { decodeUtf8, parseJsonText } from '../common/decode-body.ts';
+import { decodeUtf8, parseJsonText } from '../common/read-body.ts';
 
-/** What a request says, read from its path or its body. */
+/** A POST with a stanza in its path, its body or both. */
 export interface StanzaRequest {
-  /** Below `messages.rest_path`, decoded; undefined for that path itself and for `echo`. */
+  /** The path below `messages.rest_path`, decoded; undefined for that path itself and for `echo`. */
   readonly path?: string | undefined;
   readonly contentType?: string | undefined;
   readonly body: Uint8Array;
 }
 
-/** First two letters of a kind are enough for mod_rest, too; what they are not is found out by `stanzaFromJson`. */
+/** Like mod_rest, checks only the first letter of the kind here; `stanzaFromJson` refuses unknown kinds. */
 const PATH = /^([mpi][A-Za-z0-9]+)\/(\w+)\/(.*)$/s;
 
 export const STANZA_REQUEST_TYPES = [
@@ -24,78 +24,79 @@ export const STANZA_REQUEST_TYPES = [
   'text/plain',
 ] as const;
 
-/** The stanza of a POST. Refusals: `bad_request`, `media_type_unknown`. */
+/** Parses the stanza of a POST. Throws `Refusal`: `bad_request`, `media_type_unknown`. */
 export function parseStanzaRequest({ path, contentType, body }: StanzaRequest): Element {
   const type = /^[^; ]*/.exec(contentType ?? '')?.[0].toLowerCase();
   switch (type) {
     case 'application/xmpp+xml':
-      return amendXml(parseStanza(decodeUtf8(body)), path);
+      return applyPathToXml(parseStanza(decodeUtf8(body)), path);
     case 'application/json':
-      return stanzaFromJson(amend(parseJsonText(decodeUtf8(body)) as JsonValue, path));
+      return stanzaFromJson(applyPath(parseJsonText(decodeUtf8(body)) as JsonValue, path));
     case 'application/x-www-form-urlencoded':
-      return readForm(decodeUtf8(body), path);
+      return parseFormStanza(decodeUtf8(body), path);
     case 'text/plain':
-      return readText(decodeUtf8(body), path);
+      return parseTextStanza(decodeUtf8(body), path);
     case '':
     case undefined:
-      if (path !== undefined) return stanzaFromJson(amend({}, path));
+      if (path !== undefined) return stanzaFromJson(applyPath({}, path));
   }
   throw new Refusal('media_type_unknown', {
     text: `The body must be one of ${STANZA_REQUEST_TYPES.join(', ')}.`,
   });
 }
 
-/** A question as a GET has it: `path` is what is asked and whom, `query` what stands behind the question mark. */
+/** Parses the iq of a GET. `path` is NAME/RECIPIENT; `query` is the part after the question mark. */
 export function parseIqQuery(path: string, query: string): Element {
   const given = query === '' ? {} : parseUrlencodedForm(query);
-  if (given === undefined) throw malformed('What stands behind the question mark must be name=value.');
-  return stanzaFromJson(amend(given, `iq/${path}`));
+  if (given === undefined) throw malformed('The part after the question mark must be name=value.');
+  return stanzaFromJson(applyPath(given, `iq/${path}`));
 }
 
-function readForm(text: string, path: string | undefined): Element {
+function parseFormStanza(text: string, path: string | undefined): Element {
   const form = parseUrlencodedForm(text);
-  if (form !== undefined) return stanzaFromJson(amend(form, path));
+  if (form !== undefined) return stanzaFromJson(applyPath(form, path));
   if (path !== undefined) throw malformed('The form has no field.');
-  return readText(text, path);
+  return parseTextStanza(text, path);
 }
 
-function readText(text: string, path: string | undefined): Element {
+function parseTextStanza(text: string, path: string | undefined): Element {
   if (path === undefined) return stanzaFromJson({ kind: 'message', type: 'chat', body: text });
-  const { kind, ...rest } = placeOf(path);
+  const { kind, ...rest } = parseStanzaPath(path);
   if (kind === 'message') return stanzaFromJson({ kind, ...rest, body: text });
   if (kind === 'presence') return stanzaFromJson({ kind, ...rest, show: text });
   throw malformed('Text can only be a message or the "show" of a presence.');
 }
 
-interface Place {
+interface StanzaPath {
   readonly kind: string;
   readonly type: string;
   readonly to?: string;
 }
 
-function placeOf(path: string): Place {
+function parseStanzaPath(path: string): StanzaPath {
   const [, kind = '', type = '', to = ''] = PATH.exec(path) ?? [];
   if (kind === '')
     throw malformed('The path must be KIND/TYPE/RECIPIENT, such as message/chat/romeo@example.org.');
   return { kind, type, ...(to !== '' && { to }) };
 }
 
-/** The path wins over the body. `iq/NAME/…` makes of the body what the key NAME has. */
-function amend(given: JsonValue, path: string | undefined): JsonValue {
-  if (path === undefined) return given;
-  const { kind, type, ...to } = placeOf(path);
+/** Adds the path to a JSON body; the path wins. With `iq/NAME/…` the body becomes the value of the key NAME. */
+function applyPath(body: JsonValue, path: string | undefined): JsonValue {
+  if (path === undefined) return body;
+  const { kind, type, ...to } = parseStanzaPath(path);
   if (kind !== 'iq' || type === 'get' || type === 'set') {
-    if (typeof given !== 'object' || given === null || Array.isArray(given)) return given;
-    return { ...given, kind, type, ...to };
+    if (typeof body !== 'object' || body === null || Array.isArray(body)) return body;
+    return { ...body, kind, type, ...to };
   }
-  const payload: JsonObject = { [type]: type === 'ping' ? true : given };
+  const payload: JsonObject = { [type]: type === 'ping' ? true : body };
   return { kind, ...payload, ...to };
 }
 
-function amendXml(stanza: Element, path: string | undefined): Element {
+function applyPathToXml(stanza: Element, path: string | undefined): Element {
   if (path === undefined) return stanza;
-  const { kind, type, to } = placeOf(path);
-  if (kind !== stanza.name) throw malformed(`The path says ${kind}, the body <${stanza.name}/>.`);
+  const { kind, type, to } = parseStanzaPath(path);
+  if (kind !== stanza.name)
+    throw malformed(`The path names the kind ${kind}, but the body is <${stanza.name}/>.`);
   if (kind !== 'iq' || type === 'get' || type === 'set') stanza.attrs.type = type;
   if (kind === 'presence' && type === 'available') delete stanza.attrs.type;
   if (to !== undefined) stanza.attrs.to = to;

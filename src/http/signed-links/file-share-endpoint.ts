@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
+import type { Clock } from '../../base/clock.ts';
 import { Refusal } from '../../base/errors.ts';
 import { parseBareJid } from '../../base/jid.ts';
 import { parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import { parseSignedPath, signedLocator } from '../../policy/signed-path.ts';
 import { locatorForSubpath } from '../../uploads/old-links.ts';
-import type { UploadServices } from '../../uploads/services.ts';
 import type { SignedUpload } from '../../uploads/upload-request.ts';
 import { parseBearerToken } from '../common/authorization.ts';
 import {
@@ -15,27 +15,28 @@ import {
 } from '../files/file-endpoint.ts';
 import { type UploadTokenClaims, verifyUploadToken } from './upload-token.ts';
 
-/** What a reload may change. */
+/** Settings that a reload may change. */
 export interface FileShareEndpointSettings {
-  /** All are accepted. */
+  /** Each of them is valid. */
   readonly secrets: readonly string[];
 }
 
-export interface FileShareEndpointServices extends Pick<UploadServices, 'clock'> {
+export interface FileShareEndpointServices {
+  readonly clock: Clock;
   readonly settings: () => FileShareEndpointSettings;
 }
 
 /**
- * Door 4: uploads with a token (JWT) of Prosody's mod_http_file_share, which knows the user: access rules and
- * quotas hold. `path` is `file_share.path`.
+ * Uploads with a token (JWT) of Prosody's mod_http_file_share. The token names the user, so access rules and quotas apply.
+ * `path` is `file_share.path`.
  */
-export function fileShareEndpoint(deps: FileShareEndpointServices, path: string): FileEndpoint {
+export function fileShareEndpoint(services: FileShareEndpointServices, path: string): FileEndpoint {
   return {
     path,
     name: 'file_share',
     locate: (below) => locatorForSubpath('file_share', below),
     readPut(req, target) {
-      const signed = readUpload(deps, req, target);
+      const signed = readSignedUpload(services, req, target);
       const { locator } = signed;
       return {
         by: { locator },
@@ -48,16 +49,16 @@ export function fileShareEndpoint(deps: FileShareEndpointServices, path: string)
   };
 }
 
-function readUpload(
-  deps: FileShareEndpointServices,
+function readSignedUpload(
+  services: FileShareEndpointServices,
   req: IncomingMessage,
   { below }: EndpointTarget,
 ): SignedUpload {
-  const claims = readClaims(deps, req);
+  const claims = verifyClaims(services, req);
   const path = parseSignedPath(below);
-  const isIts =
+  const matchesPath =
     typeof path !== 'string' && path.bytes.equals(Buffer.from(`${claims.slot}/${claims.filename}`));
-  if (!isIts) throw new Refusal('signature_wrong', { text: 'The upload token is for another link.' });
+  if (!matchesPath) throw new Refusal('signature_wrong', { text: 'The upload token is for another link.' });
   const jid = parseBareJid(claims.sub);
   if (jid === undefined) throw new Refusal('signature_wrong', { text: 'The upload token names no JID.' });
   return {
@@ -74,13 +75,19 @@ function readUpload(
   };
 }
 
-function readClaims({ settings, clock }: FileShareEndpointServices, req: IncomingMessage): UploadTokenClaims {
+function verifyClaims(
+  { settings, clock }: FileShareEndpointServices,
+  req: IncomingMessage,
+): UploadTokenClaims {
   const token = parseBearerToken(req.headers.authorization);
-  if (token === undefined) throw new Refusal('unauthorized', { text: 'An upload needs a bearer token.' });
+  if (token === undefined)
+    throw new Refusal('unauthorized', {
+      text: 'The upload token is missing. The client has to send the Authorization header of its slot.',
+    });
   const claims = verifyUploadToken(token, settings().secrets, clock());
   if (claims === 'malformed') throw new Refusal('unauthorized', { text: 'The bearer token is malformed.' });
   if (claims === 'invalid')
-    throw new Refusal('signature_wrong', { text: 'The upload token is not valid here.' });
+    throw new Refusal('signature_wrong', { text: 'The upload token is not valid on this server.' });
   if (claims === 'expired') throw new Refusal('slot_unknown');
   return claims;
 }

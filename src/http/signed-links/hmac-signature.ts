@@ -4,37 +4,37 @@ import { mediaTypeEssence, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import type { SignedPath } from '../../policy/signed-path.ts';
 
 /**
- * Who signs what (FIELD 5.2, 5.3, 5.5). `v`: path and size; `v2`, and `token` of Metronome, the type too. HMAC-SHA256 of the
- * decoded bytes, as hex.
+ * Parameter that carries the signature (docs/protocols.md, "Signed links: HMAC"). `v` signs path and size; `v2`, and `token` of
+ * Metronome, also sign the type. Each is the HMAC-SHA256 of the decoded bytes, in hex.
  */
 export type SignatureScheme = 'v2' | 'token' | 'v';
 
 export interface UploadSignature {
   readonly scheme: SignatureScheme;
-  /** 32 bytes, or none where what was given is no signature at all. */
+  /** 32 bytes; undefined if the parameter is not a valid signature. */
   readonly mac: Buffer | undefined;
 }
 
-/** Highest first: of several it decides alone, so that nobody can fall back on a weaker one. */
+/** Strongest first. The strongest scheme in a link decides, so that an attacker cannot fall back to a weaker one. */
 const SCHEMES: readonly SignatureScheme[] = ['v2', 'token', 'v'];
 
-/** The signature in a query, of a repeated parameter the first; undefined where there is none. */
+/** Parses the signature in a query. The first value of a repeated parameter counts. Returns undefined without one. */
 export function parseUploadSignature(query: string): UploadSignature | undefined {
   const params = new URLSearchParams(query);
   const scheme = SCHEMES.find((name) => params.has(name));
-  return scheme && { scheme, mac: readMac(params.get(scheme) ?? '') };
+  return scheme && { scheme, mac: parseMac(params.get(scheme) ?? '') };
 }
 
-/** The signature of a `DELETE`. */
+/** Parses the signature of a DELETE. */
 export function parseDeleteSignature(query: string): Buffer | undefined {
-  return readMac(new URLSearchParams(query).get('token') ?? '');
+  return parseMac(new URLSearchParams(query).get('token') ?? '');
 }
 
-function readMac(text: string): Buffer | undefined {
+function parseMac(text: string): Buffer | undefined {
   return /^[0-9A-Fa-f]{64}$/.test(text) ? Buffer.from(text, 'hex') : undefined;
 }
 
-/** What is being signed: a path, a size in bytes, and what the PUT says of its type (its bytes as latin1). */
+/** The values that are signed: a path, a size in bytes, and the `Content-Type` of the PUT (its bytes as latin1). */
 export interface SignedPut {
   readonly path: Pick<SignedPath, 'bytes' | 'name'>;
   readonly size: number;
@@ -42,8 +42,8 @@ export interface SignedPut {
 }
 
 /**
- * The type that was signed, `''` where none was; undefined where the signature fits none of the secrets. Takes
- * the same time whichever of them fits.
+ * Returns the type that was signed, `''` if the scheme signs none, or undefined if the signature matches no secret. Takes the
+ * same time whichever secret matches.
  */
 export function findSignedType(
   secrets: readonly string[],
@@ -51,28 +51,28 @@ export function findSignedType(
   put: SignedPut,
 ): string | undefined {
   let signed: string | undefined;
-  for (const type of scheme === 'v' ? [''] : candidates(put)) {
-    const fits = isSigned(secrets, mac, textOf(scheme, put, type));
-    if (fits && signed === undefined) signed = type;
+  for (const type of scheme === 'v' ? [''] : candidateTypes(put)) {
+    const matches = matchesAnySecret(secrets, mac, signedParts(scheme, put, type));
+    if (matches && signed === undefined) signed = type;
   }
   return signed;
 }
 
-/** Does Metronome's signature of a `DELETE` fit? */
+/** Returns whether Metronome's signature of a DELETE is valid. */
 export function verifyDeleteSignature(
   secrets: readonly string[],
   deleteSecret: string,
   mac: Buffer | undefined,
   path: Pick<SignedPath, 'bytes'>,
 ): boolean {
-  return isSigned(secrets, mac, [path.bytes, '\0', deleteSecret]);
+  return matchesAnySecret(secrets, mac, [path.bytes, '\0', deleteSecret]);
 }
 
 /**
- * Clients send their PUT with another type than they asked a slot for, or with none (FIELD 5.2): what was signed
- * is the first of these that fits.
+ * Returns the types that may have been signed. Clients send a PUT with a type that differs from the type of the slot, or
+ * with none (docs/protocols.md, "PUT answers").
  */
-function candidates({ path, type }: SignedPut): readonly string[] {
+function candidateTypes({ path, type }: SignedPut): readonly string[] {
   const given = type ?? '';
   const bare = mediaTypeEssence(given);
   return [
@@ -87,19 +87,29 @@ function candidates({ path, type }: SignedPut): readonly string[] {
   ];
 }
 
-type Text = readonly (Buffer | string)[];
-
-function textOf(scheme: SignatureScheme, { path, size }: SignedPut, type: string): Text {
+function signedParts(
+  scheme: SignatureScheme,
+  { path, size }: SignedPut,
+  type: string,
+): readonly (Buffer | string)[] {
   if (scheme === 'v') return [path.bytes, ` ${size}`];
   return [path.bytes, `\0${size}\0`, Buffer.from(type, 'latin1')];
 }
 
-function isSigned(secrets: readonly string[], mac: Buffer | undefined, text: Text): boolean {
-  let fits = false;
+/**
+ * Returns whether `mac` is the HMAC-SHA256 of `parts` with one of the secrets. Computes the HMAC with every secret, so that
+ * the time does not depend on which one matches. `mac` has 32 bytes; undefined never matches.
+ */
+export function matchesAnySecret(
+  secrets: readonly string[],
+  mac: Buffer | undefined,
+  parts: readonly (Buffer | string)[],
+): boolean {
+  let matches = false;
   for (const secret of secrets) {
     const hmac = createHmac('sha256', secret);
-    for (const part of text) hmac.update(part);
-    if (mac !== undefined && timingSafeEqual(hmac.digest(), mac)) fits = true;
+    for (const part of parts) hmac.update(part);
+    if (mac !== undefined && timingSafeEqual(hmac.digest(), mac)) matches = true;
   }
-  return fits;
+  return matches;
 }

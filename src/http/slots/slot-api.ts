@@ -9,8 +9,8 @@ import {
   type ClientInfo,
   getClientInfo,
   isAllowedClient,
+  requestBaseUrl,
 } from '../common/client-info.ts';
-import { requestBaseUrl } from '../common/request-base-url.ts';
 import {
   parseJidParameter,
   parseSlotParameters,
@@ -19,35 +19,36 @@ import {
 } from './slot-parameters.ts';
 import { chooseSlotResponseType, formatMaxSize, formatSlot } from './slot-response.ts';
 
-/** What a reload may change. */
+/** Settings that a reload may change. */
 export interface SlotApiSettings {
   /** `slot_api.allow_from`. */
   readonly allowFrom: AddressMatcher;
   /** `trusted_proxies`. */
   readonly trustedProxies: AddressMatcher;
   readonly token?: string | null | undefined;
-  /** `public_url`, without a slash at its end; without it URLs have the host that was asked. */
+  /** `public_url` without a trailing slash. If it is not set, links have the host of the request. */
   readonly publicUrl?: string | null | undefined;
-  /** `download_url`, where files are fetched elsewhere. */
+  /** `download_url`, if downloads have another base. */
   readonly downloadUrl?: string | null | undefined;
 }
 
-export interface SlotApiServices extends UploadServices {
+export type SlotApiServices = UploadServices & {
   readonly settings: () => SlotApiSettings;
-}
+};
 
 const METHODS = ['GET', 'POST'];
 const MAX_BODY_BYTES = 16 * 1024;
 
 /**
- * Door 2: slots over plain HTTP, for ejabberd's `service_url` and whatever speaks to django-xmpp-http-upload.
- * `path` is `slot_api.path`; below it lie `max_size/` and, where a token is set, `TOKEN/` and `TOKEN/max_size/`.
+ * Slots over plain HTTP, for ejabberd's `service_url` and clients of django-xmpp-http-upload (docs/protocols.md, "Slot API of
+ * ejabberd and django"). `path` is `slot_api.path`. Below it are `max_size/` and, if a token is set, `TOKEN/` and
+ * `TOKEN/max_size/`.
  */
-export function slotApiEndpoint(deps: SlotApiServices, path: string): FastifyPluginAsync {
+export function slotApiEndpoint(services: SlotApiServices, path: string): FastifyPluginAsync {
   const root = path.replace(/\/+$/, '');
-  const answer = (request: FastifyRequest, reply: FastifyReply) => answerCall(deps, request, reply);
+  const answer = (request: FastifyRequest, reply: FastifyReply) => handleCall(services, request, reply);
   return async (app) => {
-    readBodies(app);
+    addBodyParsers(app);
     const others = app.supportedMethods.filter((method) => !METHODS.includes(method));
     for (const url of [root, `${root}/*`]) {
       app.route({ method: METHODS, url, exposeHeadRoute: false, handler: answer });
@@ -58,54 +59,58 @@ export function slotApiEndpoint(deps: SlotApiServices, path: string): FastifyPlu
 
 async function refuseMethod(_request: FastifyRequest, reply: FastifyReply): Promise<never> {
   reply.header('Allow', METHODS.join(', '));
-  throw new Refusal('method_not_allowed', { text: 'Ask with GET or POST.' });
+  throw new Refusal('method_not_allowed', { text: 'The slot API accepts only GET and POST.' });
 }
 
-/** Forms and JSON; a POST may also have its parameters in the query and no body at all. */
-function readBodies(app: FastifyInstance): void {
+/** Accepts forms and JSON. A POST may instead have its parameters in the query. */
+function addBodyParsers(app: FastifyInstance): void {
   const options = { parseAs: 'string', bodyLimit: MAX_BODY_BYTES } as const;
   const json = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', options, json);
   app.addContentTypeParser('application/x-www-form-urlencoded', options, (_request, body, done) => {
-    done(null, readForm(String(body)));
+    done(null, parseFormBody(String(body)));
   });
 }
 
-function readForm(body: string): SlotApiParameters {
+function parseFormBody(body: string): SlotApiParameters {
   const form: Record<string, string> = Object.create(null);
   for (const [name, value] of new URLSearchParams(body)) form[name] ??= value;
   return form;
 }
 
-async function answerCall(
-  deps: SlotApiServices,
+async function handleCall(
+  services: SlotApiServices,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const settings = deps.settings();
-  const peer = getClientInfo(request.raw, settings.trustedProxies);
+  const settings = services.settings();
+  const client = getClientInfo(request.raw, settings.trustedProxies);
   try {
-    const call = readCall(request, settings, peer);
+    const call = readCall(request, settings, client);
     const parameters = parametersOf(request);
     const output = chooseSlotResponseType(parseTextParameter(parameters, 'output'), request.headers.accept);
     const body =
       call === 'max_size'
-        ? formatMaxSize(output, maxFileSizeFor(deps, parseJidParameter(parameters)) ?? 0)
-        : formatSlot(output, await grantUrls(deps, settings, peer, parameters));
+        ? formatMaxSize(output, maxFileSizeFor(services, parseJidParameter(parameters)) ?? 0)
+        : formatSlot(output, await grantUrls(services, settings, client, parameters));
     return reply.header('Cache-Control', 'no-store').type(`${output}; charset=utf-8`).send(body);
   } catch (error) {
-    if (error instanceof Refusal) note(deps, request, peer, error);
-    else deps.metrics.requestRefused('slot_api', 'internal');
+    if (error instanceof Refusal) logRefusal(services, request, client, error);
+    else services.metrics.requestRefused('slot_api', 'internal');
     throw error;
   }
 }
 
-/** Lets in who may ask, and says which of the two calls it is. */
-function readCall(request: FastifyRequest, settings: SlotApiSettings, peer: ClientInfo): 'slot' | 'max_size' {
-  if (!isAllowedClient(settings.allowFrom, peer)) {
+/** Returns which of the two calls it is. Throws `Refusal` if the client is not allowed or the token is wrong. */
+function readCall(
+  request: FastifyRequest,
+  settings: SlotApiSettings,
+  client: ClientInfo,
+): 'slot' | 'max_size' {
+  if (!isAllowedClient(settings.allowFrom, client)) {
     throw new Refusal('caller_refused', {
-      text: `${peer.address} is not among those in slot_api.allow_from.`,
+      text: `${client.address} is not listed in slot_api.allow_from.`,
     });
   }
   const below = ((request.params as { '*'?: string })['*'] ?? '').replace(/\/+$/, '');
@@ -123,9 +128,9 @@ function checkToken(expected: string | undefined, inPath: string, authorization:
   const bearer = /^Bearer +(\S.*)$/i.exec(authorization ?? '')?.[1]?.trim();
   const given = inPath === '' ? bearer : inPath;
   if (given === undefined || !secretsEqual(given, expected)) {
-    const fault = given === undefined ? 'The token is missing' : 'That is not the token';
+    const problem = given === undefined ? 'The token is missing' : 'The token is wrong';
     throw new Refusal('caller_refused', {
-      text: `${fault}: give it as the last part of the path or as "Authorization: Bearer …".`,
+      text: `${problem}. Send it as the last part of the path or as "Authorization: Bearer …".`,
     });
   }
 }
@@ -139,30 +144,30 @@ function parametersOf({ query, body }: FastifyRequest): SlotApiParameters {
 }
 
 async function grantUrls(
-  deps: SlotApiServices,
+  services: SlotApiServices,
   settings: SlotApiSettings,
-  peer: ClientInfo,
+  client: ClientInfo,
   parameters: SlotApiParameters,
 ) {
-  const putBase = settings.publicUrl ?? requestBaseUrl(peer);
-  const slot = await grantSlot(deps, { endpoint: 'slot_api', ...parseSlotParameters(parameters) });
+  const putBase = settings.publicUrl ?? requestBaseUrl(client);
+  const slot = await grantSlot(services, { endpoint: 'slot_api', ...parseSlotParameters(parameters) });
   return {
     put: putUrl(putBase, slot.token, slot.name),
-    get: fileUrl(deps, settings.downloadUrl ?? putBase, slot),
+    get: fileUrl(services, settings.downloadUrl ?? putBase, slot),
   };
 }
 
-/** Who was refused what and why; which access rule it was stands in the line of the rule itself. */
-function note(
-  deps: SlotApiServices,
+/** The access rule that refused is logged separately, by the rule. */
+function logRefusal(
+  services: SlotApiServices,
   request: FastifyRequest,
-  peer: ClientInfo,
+  client: ClientInfo,
   { code, message }: Refusal,
 ): void {
-  deps.metrics.requestRefused('slot_api', code);
+  services.metrics.requestRefused('slot_api', code);
   const { jid } = {
     ...(request.query as SlotApiParameters),
     ...(request.body as SlotApiParameters | undefined),
   };
-  deps.log.info({ client: peer.address, jid, reason: code, text: message }, 'slot refused');
+  services.log.info({ client: client.address, jid, reason: code, text: message }, 'slot refused');
 }

@@ -1,9 +1,9 @@
 import { Refusal } from '../../base/errors.ts';
 
-/** Parameters of a call, from a query, a form or JSON. */
+/** Parameters of a call, from a query, a form or a JSON object. */
 export type SlotApiParameters = Readonly<Record<string, unknown>>;
 
-/** What a call of the slot API asks for. */
+/** Parameters of a slot. */
 export interface SlotParameters {
   readonly jid: string;
   readonly name: string;
@@ -13,7 +13,7 @@ export interface SlotParameters {
   readonly purpose: string | undefined;
 }
 
-/** Reads the parameters of a slot; throws `Refusal` naming the one that is wrong. */
+/** Parses the parameters of a slot. Throws `Refusal` (`bad_request`) that names the wrong parameter. */
 export function parseSlotParameters(parameters: SlotApiParameters): SlotParameters {
   return {
     jid: required(parameters, 'jid'),
@@ -28,7 +28,7 @@ export function parseJidParameter(parameters: SlotApiParameters): string {
   return required(parameters, 'jid');
 }
 
-/** Plain decimal digits above 0 and nothing else; as a number too, where JSON brought one. */
+/** Parses a positive whole number: decimal digits, or a number from JSON. */
 export function parseSizeParameter(value: unknown): number {
   if (value === undefined || value === '') throw missing('size', value);
   const plain = typeof value === 'string' && /^[1-9]\d{0,15}$/.test(value) ? Number(value) : value;
@@ -52,13 +52,13 @@ function required(parameters: SlotApiParameters, name: string): string {
   return value;
 }
 
-/** Of a repeated parameter the first counts (FIELD 5.6). */
+/** The first value of a repeated parameter counts (docs/protocols.md, "Slot API of ejabberd and django"). */
 function first(parameters: SlotApiParameters, name: string): unknown {
   const value = Object.hasOwn(parameters, name) ? parameters[name] : undefined;
   return Array.isArray(value) ? value[0] : value;
 }
 
 function missing(name: string, value: unknown): Refusal {
-  const fault = value === undefined ? 'is missing' : 'is empty';
-  return new Refusal('bad_request', { text: `The parameter "${name}" ${fault}.` });
+  const problem = value === undefined ? 'is missing' : 'is empty';
+  return new Refusal('bad_request', { text: `The parameter "${name}" ${problem}.` });
 }

@@ -1,33 +1,36 @@
 import { Refusal } from '../../base/errors.ts';
 import { mediaTypeEssence } from '../../policy/media-type.ts';
-import { decodeUtf8, parseJsonText } from '../common/decode-body.ts';
-import { looksLikeForm } from '../messages/message-fields.ts';
+import { looksLikeForm } from '../common/form-fields.ts';
+import { decodeUtf8, parseJsonText } from '../common/read-body.ts';
 
-/** What a program has posted. */
+/** The parsed body of a webhook. */
 export interface WebhookBody {
   /** JSON, the fields of a form, or text. */
   readonly payload: unknown;
-  /** What a signature may be of: the body, and the JSON inside of a form. */
+  /** The texts that a signature may cover: the body, and the JSON inside a form. */
   readonly signedTexts: readonly (Buffer | string)[];
 }
 
-/** Fields of forms in which programs put their JSON: Slack's and GitHub's, Uptime Kuma's. */
+/** Form fields that carry JSON: `payload` of Slack and GitHub, `data` of Uptime Kuma. */
 const JSON_FIELDS = ['payload', 'data'];
 
-/** Reads a body by its Content-Type; many programs say none, or a wrong one, so that what looks like JSON is JSON. */
+/**
+ * Parses a body by its Content-Type. Many programs send none or a wrong one, so a body that looks like JSON is read as JSON.
+ * Throws `Refusal`.
+ */
 export async function parseWebhookBody(bytes: Buffer, contentType: string): Promise<WebhookBody> {
   const type = mediaTypeEssence(contentType);
   if (type === 'application/json' || type.endsWith('+json')) {
     return { payload: parseJsonText(decodeUtf8(bytes)), signedTexts: [bytes] };
   }
-  if (type === 'multipart/form-data') return ofForm(bytes, await readMultipart(bytes, contentType));
+  if (type === 'multipart/form-data') return fromForm(bytes, await readMultipart(bytes, contentType));
   const isFormType = type === 'application/x-www-form-urlencoded';
   if (isFormType || type === '' || type === 'text/plain') {
     const text = decodeUtf8(bytes);
-    const json = likelyJson(text, bytes);
+    const json = tryParseJson(text, bytes);
     if (json) return json;
     return isFormType && looksLikeForm(text)
-      ? ofForm(bytes, new URLSearchParams(text))
+      ? fromForm(bytes, new URLSearchParams(text))
       : { payload: text, signedTexts: [bytes] };
   }
   throw new Refusal('media_type_unknown', {
@@ -35,7 +38,7 @@ export async function parseWebhookBody(bytes: Buffer, contentType: string): Prom
   });
 }
 
-function likelyJson(text: string, bytes: Buffer): WebhookBody | undefined {
+function tryParseJson(text: string, bytes: Buffer): WebhookBody | undefined {
   if (!/^\s*\{/.test(text)) return undefined;
   try {
     return { payload: JSON.parse(text), signedTexts: [bytes] };
@@ -44,7 +47,7 @@ function likelyJson(text: string, bytes: Buffer): WebhookBody | undefined {
   }
 }
 
-function ofForm(bytes: Buffer, form: Iterable<readonly [string, unknown]>): WebhookBody {
+function fromForm(bytes: Buffer, form: Iterable<readonly [string, unknown]>): WebhookBody {
   const fields: Record<string, string> = Object.create(null);
   for (const [name, value] of form) if (typeof value === 'string') fields[name] ??= value;
   const json = JSON_FIELDS.map((name) => fields[name]).find((text) => /^\s*\{/.test(text ?? ''));
@@ -52,12 +55,12 @@ function ofForm(bytes: Buffer, form: Iterable<readonly [string, unknown]>): Webh
   return { payload: { ...fields }, signedTexts: [bytes] };
 }
 
-/** Files among the parts are nothing that a hook could tell. */
+/** Files among the parts are ignored. */
 async function readMultipart(bytes: Buffer, contentType: string): Promise<FormData> {
   try {
     const body = new Uint8Array(bytes);
     return await new Response(body, { headers: { 'Content-Type': contentType } }).formData();
   } catch (error) {
-    throw new Refusal('bad_request', { text: 'The form is cut off or malformed.', cause: error });
+    throw new Refusal('bad_request', { text: 'The form is incomplete or malformed.', cause: error });
   }
 }

@@ -9,18 +9,13 @@ import {
 } from '../../messages/hooks/handle-hook.ts';
 import { verifyWebhookSignature } from '../../messages/hooks/signature.ts';
 import { parseBearerToken } from '../common/authorization.ts';
-import { getClientInfo } from '../common/client-info.ts';
+import { type AddressMatcher, getClientInfo, requestBaseUrl } from '../common/client-info.ts';
 import { MESSAGE_CORS_HEADERS, optionsHeaders } from '../common/cors.ts';
 import type { HttpResponse } from '../common/error-response.ts';
-import { requestBaseUrl } from '../common/request-base-url.ts';
+import { type FormFields, parseForm, parseWait } from '../common/form-fields.ts';
+import { disableBodyParsing, readBody } from '../common/read-body.ts';
 import { pathOfTarget } from '../common/request-target.ts';
-import { readShortBody } from '../messages/message-body.ts';
-import {
-  disableBodyParsing,
-  type MessageEndpointSettings,
-  sendResponse,
-} from '../messages/message-endpoint.ts';
-import { type FormFields, parseForm, parseWait } from '../messages/message-fields.ts';
+import { sendResponse } from '../common/send-response.ts';
 import {
   type MessageResponseContext,
   outcomeResponse,
@@ -29,26 +24,38 @@ import {
 } from '../messages/message-response.ts';
 import { parseWebhookBody } from './webhook-body.ts';
 
+/** Settings that a reload may change. */
+export interface WebhookEndpointSettings {
+  /** `trusted_proxies`. */
+  readonly trustedProxies: AddressMatcher;
+  /** `uploads.idle_timeout`: milliseconds without a byte after which a body fails. */
+  readonly idleTimeoutMs: number;
+}
+
 export type WebhookEndpointServices = HookServices & {
-  readonly settings: () => MessageEndpointSettings;
+  readonly settings: () => WebhookEndpointSettings;
   readonly hooks: () => HookRegistry;
 };
 
-/** Programs post with one of these; Grafana lets its user choose. */
+/** Programs send one of these; in Grafana the user selects it. */
 const METHODS = ['POST', 'PUT'];
 const ALLOW = ['OPTIONS', ...METHODS].join(', ');
 
-/** A payload lists a push of hundreds of commits, or a group of hundreds of alerts. */
+/** Payloads list pushes of hundreds of commits and groups of hundreds of alerts. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
 
-/** `POST /msg/hooks/TOKEN`: messages in the forms of programs. `path` is `messages.path`. */
-export function webhookEndpoint(deps: WebhookEndpointServices, path: string): FastifyPluginAsync {
+/** `POST /msg/hooks/TOKEN`: webhooks of programs, sent as messages. `path` is `messages.path`. */
+export function webhookEndpoint(services: WebhookEndpointServices, path: string): FastifyPluginAsync {
   const root = `${path.replace(/\/+$/, '')}/hooks/`;
   return async (app) => {
     disableBodyParsing(app);
     const others = app.supportedMethods.filter((method) => !METHODS.includes(method) && method !== 'OPTIONS');
     const url = `${root}*`;
-    app.route({ method: METHODS, url, handler: (request, reply) => answerCall(deps, root, request, reply) });
+    app.route({
+      method: METHODS,
+      url,
+      handler: (request, reply) => handleCall(services, root, request, reply),
+    });
     app.route({
       method: 'OPTIONS',
       url,
@@ -61,38 +68,47 @@ export function webhookEndpoint(deps: WebhookEndpointServices, path: string): Fa
 
 async function refuseMethod(_request: FastifyRequest, reply: FastifyReply): Promise<never> {
   reply.headers({ Allow: ALLOW });
-  throw new Refusal('method_not_allowed', { text: 'Programs post here.' });
+  throw new Refusal('method_not_allowed', { text: 'Webhooks accept POST and PUT.' });
 }
 
-async function answerCall(
-  deps: WebhookEndpointServices,
+async function handleCall(
+  services: WebhookEndpointServices,
   root: string,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  const facts = { log: deps.log, now: deps.clock(), accept: request.headers.accept, realm: 'hooks' };
+  const context = {
+    log: services.log,
+    now: services.clock(),
+    accept: request.headers.accept,
+    realm: 'hooks',
+  };
   let hook: Hook | undefined;
   try {
-    const target = readTarget(request, root);
-    const found = findHook(deps.hooks(), target);
+    const target = parseTarget(request, root);
+    const found = findHook(services.hooks(), target);
     hook = found.hook;
     const to = found.to ?? target.query.get('to')?.[0];
     const bounceWait = parseWait(target.query.get('wait')?.[0]);
-    return sendResponse(request, reply, await take(deps, hook, { to, bounceWait }, request, facts));
+    return sendResponse(
+      request,
+      reply,
+      await receiveHook(services, hook, { to, bounceWait }, request, context),
+    );
   } catch (error) {
-    note(deps, request, hook, error);
-    return sendResponse(request, reply, refusalResponse(error, facts));
+    logRefusal(services, request, hook, error);
+    return sendResponse(request, reply, refusalResponse(error, context));
   }
 }
 
-interface Target {
-  /** Below `hooks/`, decoded. */
+interface WebhookTarget {
+  /** The path below `hooks/`, decoded. */
   readonly below: string;
   readonly query: FormFields;
   readonly bearer: string | undefined;
 }
 
-function readTarget({ raw, headers }: FastifyRequest, root: string): Target {
+function parseTarget({ raw, headers }: FastifyRequest, root: string): WebhookTarget {
   const { url = '/' } = raw;
   const path = pathOfTarget(url);
   const query = parseForm(url.slice(path.length + 1));
@@ -103,67 +119,71 @@ function readTarget({ raw, headers }: FastifyRequest, root: string): Target {
       bearer: parseBearerToken(headers.authorization),
     };
   } catch (error) {
-    throw new Refusal('bad_request', { text: 'The path is not validly encoded.', cause: error });
+    throw new Refusal('bad_request', { text: 'The path has an invalid percent-encoding.', cause: error });
   }
 }
 
-/** The token is the first part of the path, or the bearer's; what follows it in the path is a recipient. */
-function findHook(hooks: HookRegistry, { below, bearer }: Target): { hook: Hook; to: string | undefined } {
+/** The token is the first segment of the path or the bearer token. The rest of the path is a recipient. */
+function findHook(
+  hooks: HookRegistry,
+  { below, bearer }: WebhookTarget,
+): { hook: Hook; to: string | undefined } {
   const slash = below.indexOf('/');
   const first = slash < 0 ? below : below.slice(0, slash);
   const rest = slash < 0 ? '' : below.slice(slash + 1).replace(/\/+$/, '');
   const byPath = first === '' ? undefined : hooks.findByToken(first);
   const hook = byPath ?? (bearer === undefined ? undefined : hooks.findByToken(bearer));
-  if (!hook) throw new Refusal('unauthorized', { text: 'No hook has this token.' });
+  if (!hook) throw new Refusal('unauthorized', { text: 'The token of this webhook is unknown.' });
   const inPath = byPath ? rest : below.replace(/\/+$/, '');
   return { hook, to: inPath === '' ? undefined : inPath };
 }
 
-async function take(
-  deps: WebhookEndpointServices,
+async function receiveHook(
+  services: WebhookEndpointServices,
   hook: Hook,
-  wishes: Pick<HookRequest, 'to' | 'bounceWait'>,
+  options: Pick<HookRequest, 'to' | 'bounceWait'>,
   request: FastifyRequest,
-  facts: MessageResponseContext,
+  context: MessageResponseContext,
 ): Promise<HttpResponse> {
-  const { trustedProxies, idleTimeoutMs } = deps.settings();
-  const peer = getClientInfo(request.raw, trustedProxies);
-  const bytes = await readShortBody(request.raw, {
-    maxTextBytes: MAX_BODY_BYTES,
+  const { trustedProxies, idleTimeoutMs } = services.settings();
+  const client = getClientInfo(request.raw, trustedProxies);
+  const bytes = await readBody(request.raw, {
+    maxBytes: MAX_BODY_BYTES,
     idleTimeoutMs,
-    memoryBudget: deps.transfers.memory,
+    memoryBudget: services.transfers.memory,
+    content: 'message',
   });
   const { payload, signedTexts } = await parseWebhookBody(bytes, request.headers['content-type'] ?? '');
   const { signature_secret: secret } = hook.rule;
   if (secret !== null) verifyWebhookSignature(secret, request.headers, signedTexts);
   const call: HookRequest = {
-    ...wishes,
+    ...options,
     event: { payload, eventName: eventOf(request) },
-    linkBase: () => requestBaseUrl(peer),
+    linkBase: () => requestBaseUrl(client),
   };
-  const { format, results } = await handleHookRequest(deps, hook, call);
-  const answer = results.length === 0 ? NOTHING_TOLD : outcomeResponse(toMessageOutcome(results), facts);
-  return format === 'slack' && answer.status < 300 ? SLACK_OK : answer;
+  const { format, results } = await handleHookRequest(services, hook, call);
+  const response = results.length === 0 ? NO_MESSAGE : outcomeResponse(toMessageOutcome(results), context);
+  return format === 'slack' && response.status < 300 ? SLACK_OK : response;
 }
 
 const EVENT_HEADERS = ['x-github-event', 'x-gitea-event', 'x-forgejo-event', 'x-gogs-event'];
 
 function eventOf({ headers }: FastifyRequest): string | undefined {
-  const found = EVENT_HEADERS.map((name) => headers[name]).find((value) => typeof value === 'string');
-  return typeof found === 'string' ? found.slice(0, 100) : undefined;
+  const value = EVENT_HEADERS.map((name) => headers[name]).find((header) => typeof header === 'string');
+  return typeof value === 'string' ? value.slice(0, 100) : undefined;
 }
 
-/** As an alert that ends where nobody wants to hear of it. */
-const NOTHING_TOLD: HttpResponse = { status: 204, headers: {}, body: '' };
+/** For a payload that needs no message, such as a resolved alert with `resolved: false`. */
+const NO_MESSAGE: HttpResponse = { status: 204, headers: {}, body: '' };
 
-/** What Slack says, and all that some programs take for a success: Matterbridge wants this very status. */
+/** Slack's own answer. Some programs accept only this one (docs/protocols.md, "mod_rest"). */
 const SLACK_OK: HttpResponse = {
   status: 200,
   headers: { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': '2' },
   body: 'ok',
 };
 
-function note(
+function logRefusal(
   { log, metrics, settings }: WebhookEndpointServices,
   request: FastifyRequest,
   hook: Hook | undefined,
@@ -175,6 +195,6 @@ function note(
   }
   metrics.requestRefused('messages', error.code);
   const { address } = getClientInfo(request.raw, settings().trustedProxies);
-  const facts = { client: address, hook: hook?.rule.name, reason: error.code, text: error.message };
-  log.info(facts, 'hook refused');
+  const details = { client: address, hook: hook?.rule.name, reason: error.code, text: error.message };
+  log.info(details, 'hook refused');
 }

@@ -235,7 +235,7 @@ describe('The supervisor of workers', () => {
     // The same folder and config, as if started twice by mistake.
     const { code, stdout, stderr } = await porter.runCommand('serve');
     assert.equal(code, 1);
-    assert.match(stderr, /Cannot listen on 127\.0\.0\.1:\d+: another program listens there already/);
+    assert.match(stderr, /Cannot listen on 127\.0\.0\.1:\d+: another program already listens there/);
     assert.match(stderr, /A worker could not start/);
     assert.equal((stdout + stderr).match(/Cannot listen/g)?.length, 1);
     assert.equal((await httpRequest(`${porter.url}/readyz`)).status, 200);

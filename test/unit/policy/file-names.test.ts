@@ -14,7 +14,7 @@ describe('file names', () => {
       'e\u0301.txt',
       '.bashrc',
     ]) {
-      assert.equal(checkFileName(name), 'fine', name);
+      assert.equal(checkFileName(name), 'valid', name);
     }
   });
 
@@ -27,7 +27,7 @@ describe('file names', () => {
   });
 
   test('have at most 255 bytes, not characters', () => {
-    assert.equal(checkFileName('a'.repeat(255)), 'fine');
+    assert.equal(checkFileName('a'.repeat(255)), 'valid');
     assert.equal(checkFileName('a'.repeat(256)), 'too_long');
     assert.equal(checkFileName('é'.repeat(128)), 'too_long');
   });

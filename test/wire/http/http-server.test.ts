@@ -165,11 +165,11 @@ describe('a Unix socket', () => {
     const folder = await tempFolder(t);
     const path = join(folder, 'porter.sock');
     await start(t, { listen: [{ path }] });
-    await assert.rejects(start(t, { listen: [{ path }] }), /another program listens there/);
+    await assert.rejects(start(t, { listen: [{ path }] }), /another program already listens there/);
     assert.equal((await sendRequest({ socketPath: path }, '/put/x')).status, 200);
     const file = join(folder, 'precious');
     await writeFile(file, 'precious');
-    await assert.rejects(start(t, { listen: [{ path: file }] }), /no socket/);
+    await assert.rejects(start(t, { listen: [{ path: file }] }), /a file that is not a socket has this name/);
     assert.equal((await stat(file)).size, 8);
   });
 });
@@ -250,18 +250,17 @@ describe('TLS', () => {
     const faults: readonly [() => Promise<void>, RegExp][] = [
       [
         () => write({ cert: other.cert, key: createSelfSigned(['localhost']).key }),
-        /not the key of the certificate/,
+        /does not belong to the certificate/,
       ],
       [() => write({ cert: 'nonsense', key: other.key }), /PEM/],
       [() => write({ cert: other.cert, key: '' }), /PEM|certificate cannot be used/],
-      [() => rm(files.key), /tls\.key cannot be read: there is no such file/],
+      [() => rm(files.key), /Cannot read \/\S+ \(tls\.key\): the file does not exist\. Correct the path\./],
     ];
     for (const [spoil, why] of faults) {
       await spoil();
       await assert.rejects(server.reloadCertificate(), (error: Error) => {
         assert.ok(error instanceof TlsError);
         assert.match(error.message, why);
-        assert.doesNotMatch(error.message, /porter-server-/, 'names no path');
         return true;
       });
       assert.equal((await ask(port)).serial, before.serial);

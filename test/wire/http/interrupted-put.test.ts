@@ -142,7 +142,7 @@ describe('two uploads to one slot at once', () => {
     const house = await startTestFileServer(t, { takeoverAfter: 0 });
     const slot = await house.grantSlot({ size: SIZE });
     const first = await begin(house, t, slot);
-    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    await waitUntil(() => house.services.transfers.inFlight().uploads === 1);
     assert.equal((await house.put(slot, BODY)).status, 201);
     assert.match(await first.waitFor('\r\n\r\n'), /^HTTP\/1\.1 409 /);
     assert.ok((await house.get(slot.getPath)).body.equals(BODY));
@@ -163,7 +163,7 @@ describe('two uploads to one slot at once', () => {
     });
     const slot = await house.grantSlot({ size: SIZE });
     const first = house.put(slot, BODY);
-    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    await waitUntil(() => house.services.transfers.inFlight().uploads === 1);
     const second = house.put(slot, BODY);
     await waitUntil(() => house.dataPlane.transfersInFlight() === 2);
     makeDurable();

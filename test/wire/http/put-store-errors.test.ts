@@ -89,7 +89,10 @@ describe('an upload', () => {
     disk.fail(1);
     const reply = await house.put(slot, BODY);
     assert.equal(reply.status, 500);
-    assert.match(reply.text, /under [0-9a-z]{10}\.\n$/);
+    assert.match(
+      reply.text,
+      /^Internal error [0-9a-z]{10}\. The log of the server has details under this id\.\n$/,
+    );
     assert.ok(!/EIO|secret|fdatasync/.test(reply.text));
     await assertNothingLeft(house, slot);
     assert.equal((await house.put(slot, BODY)).status, 201);

@@ -54,6 +54,6 @@ describe('an error over HTTP', () => {
     );
     assert.equal(status, 500);
     assert.ok(!/var|EIO|hunter2/.test(body));
-    assert.match(body, /under [0-9a-z]{10}\.\n$/);
+    assert.match(body, /^Internal error [0-9a-z]{10}\. The log of the server has details under this id\.\n$/);
   });
 });

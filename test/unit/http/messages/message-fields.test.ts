@@ -2,12 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Refusal } from '../../../../src/base/errors.ts';
-import {
-  parseForm,
-  parseFormOrText,
-  parseJsonFields,
-  parseMessage,
-} from '../../../../src/http/messages/message-fields.ts';
+import { parseForm, parseFormOrText } from '../../../../src/http/common/form-fields.ts';
+import { parseJsonFields, parseMessage } from '../../../../src/http/messages/message-fields.ts';
 
 const NONE = new Map<string, string[]>();
 const text = fc.string({ unit: 'binary', minLength: 1 }).map((one) => one.toWellFormed());

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { contentDisposition } from '../../../../src/http/files/content-disposition.ts';
+import { contentDisposition } from '../../../../src/http/files/file-headers.ts';
 
 /** RFC 6266 with RFC 8187, and nothing else. */
 const GRAMMAR =
