@@ -1,63 +1,58 @@
 import type { JsonValue } from '../base/json.ts';
 import type { Logger } from '../base/log.ts';
 import type { LeaderTasks } from './leadership.ts';
-import { type Relay, RelayError, type RelayHandler } from './relay.ts';
-import { withRelayTimeout } from './relay-timeout.ts';
+import { noLeaderError, type Relay, RelayError, type RelayHandler, withRelayTimeout } from './relay.ts';
 
-/** Questions that one process works on at a time; more is a flood. */
-const MAX_IN_PROGRESS = 1000;
+/** Requests that one process handles at a time. More are refused as `busy`. */
+const MAX_RUNNING = 1000;
 
-/** What this process answers for all while it leads. */
+/** The handlers of this process. They are active while it leads. */
 export interface RelayHandlers {
   handle(topic: string, handler: RelayHandler): void;
-  /** @throws RelayFault */
+  /** Calls the handler of the topic. Rejects with a `RelayError`. */
   dispatch(topic: string, payload: JsonValue): Promise<JsonValue>;
-  /** Answers from the end of their `begin` to the start of their `end`. */
-  activeDuring(duties: LeaderTasks): LeaderTasks;
+  /** Returns tasks that activate the handlers after `startLeading` and deactivate them before `stopLeading`. */
+  activeDuring(tasks: LeaderTasks): LeaderTasks;
 }
 
 export function createRelayHandlers(log: Logger): RelayHandlers {
   const handlers = new Map<string, RelayHandler>();
-  let leads = false;
-  let inProgress = 0;
+  let isActive = false;
+  let running = 0;
   return {
     handle: (topic, handler) => void handlers.set(topic, handler),
     async dispatch(topic, payload) {
-      const handler = leads ? handlers.get(topic) : undefined;
+      const handler = isActive ? handlers.get(topic) : undefined;
       if (handler === undefined) throw noLeaderError();
-      if (inProgress >= MAX_IN_PROGRESS) throw new RelayError('busy', 'Too many questions wait already.');
-      inProgress += 1;
+      if (running >= MAX_RUNNING) throw new RelayError('busy', 'Too many requests are pending.');
+      running += 1;
       try {
         return await handler(payload);
       } catch (error) {
         if (error instanceof RelayError) throw error;
-        log.error({ err: error, topic }, 'a question of another process could not be answered');
-        throw new RelayError('failed', 'The process that leads could not answer.', error);
+        log.error({ err: error, topic }, 'a request of another process failed');
+        throw new RelayError('failed', 'The leading process could not handle the request.', error);
       } finally {
-        inProgress -= 1;
+        running -= 1;
       }
     },
-    activeDuring: ({ startLeading, stopLeading }) => ({
+    activeDuring: (tasks) => ({
       async startLeading() {
-        await startLeading();
-        leads = true;
+        await tasks.startLeading();
+        isActive = true;
       },
       async stopLeading(lost) {
-        leads = false;
-        await stopLeading(lost);
+        isActive = false;
+        await tasks.stopLeading(lost);
       },
     }),
   };
 }
 
-/** For a process that has none beside it. */
-export function createLocalRelay(answers: RelayHandlers): Relay {
+/** Creates the relay of a process that shares its ledger with no other. */
+export function createLocalRelay(handlers: RelayHandlers): Relay {
   return {
-    request: (topic, payload, timeoutMs) => withRelayTimeout(answers.dispatch(topic, payload), timeoutMs),
-    handle: (topic, handler) => answers.handle(topic, handler),
+    request: (topic, payload, timeoutMs) => withRelayTimeout(handlers.dispatch(topic, payload), timeoutMs),
+    handle: (topic, handler) => handlers.handle(topic, handler),
   };
-}
-
-export function noLeaderError(): RelayError {
-  return new RelayError('unavailable', 'No process leads at this moment.');
 }

@@ -1,18 +1,21 @@
+import { withTimeout } from '../base/async.ts';
 import type { JsonValue } from '../base/json.ts';
 
 /**
- * `unavailable`: no process leads, or it does not serve this topic. `late`: no answer in time, whatever became of
- * the question. `busy`: too many wait already. `failed`: the handler threw; the leader's log has the story.
+ * - `unavailable`: no process leads, or the leader does not handle this topic.
+ * - `timeout`: no response in time. The leader may or may not have handled the request.
+ * - `busy`: too many requests are pending.
+ * - `failed`: the handler threw. The leader's log has the details.
  */
-export type RelayErrorKind = 'unavailable' | 'late' | 'busy' | 'failed';
+export type RelayErrorKind = 'unavailable' | 'timeout' | 'busy' | 'failed';
 
-/** A question that got no answer. */
+/** A request to the leading process that got no result. */
 export class RelayError extends Error {
   readonly kind: RelayErrorKind;
 
   constructor(kind: RelayErrorKind, message: string, cause?: unknown) {
     super(message, { cause });
-    this.name = 'RelayFault';
+    this.name = 'RelayError';
     this.kind = kind;
   }
 }
@@ -20,12 +23,21 @@ export class RelayError extends Error {
 export type RelayHandler = (payload: JsonValue) => Promise<JsonValue> | JsonValue;
 
 /**
- * Questions to the process that leads, from any process that shares its ledger, this one included. A question is
- * handed over at most once: after `late` nobody knows whether it was.
+ * Carries requests to the leading process, from any process that shares its ledger, the leader included. A request is
+ * delivered at most once.
  */
 export interface Relay {
-  /** @throws RelayFault */
+  /** Rejects with a `RelayError`. */
   request(topic: string, payload: JsonValue, timeoutMs: number): Promise<JsonValue>;
-  /** Answers questions of this topic whenever this process leads. One handler a topic. */
+  /** Sets the handler of a topic. It is called while this process leads. */
   handle(topic: string, handler: RelayHandler): void;
+}
+
+/** Settles as `work` does, or rejects with a `RelayError` of kind `timeout`. */
+export function withRelayTimeout<T>(work: Promise<T>, ms: number): Promise<T> {
+  return withTimeout(work, ms, () => new RelayError('timeout', `No response within ${ms} ms.`));
+}
+
+export function noLeaderError(): RelayError {
+  return new RelayError('unavailable', 'No process leads at the moment.');
 }

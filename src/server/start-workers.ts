@@ -6,7 +6,7 @@ import { removeStaleSockets } from '../http/listener/listen.ts';
 import { createServerLog } from './runtime.ts';
 
 /** Several workers that serve together, and the log of their supervisor. */
-export interface SupervisedServer extends Omit<Supervisor, 'reload'> {
+export interface SupervisedServer extends Pick<Supervisor, 'gaveUp' | 'kill' | 'stop'> {
   readonly log: Logger;
   /** As `PorterServer.reload`, for all workers or none. */
   reload(config: Config): Promise<void>;

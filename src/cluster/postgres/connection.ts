@@ -1,40 +1,42 @@
 import { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import pg from 'pg';
-import { withRelayTimeout } from '../relay-timeout.ts';
+import { withRelayTimeout } from '../relay.ts';
 
-/** How long the server may take for one small statement before the connection counts as lost. */
+/** Time for one small statement. After it the connection counts as lost. */
 export const STATEMENT_TIMEOUT_MS = 3_000;
-const CONNECT_MS = 5_000;
-/** For the goodbye; a server that is cut off never takes it. */
-const GOODBYE_MS = 1_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Time for the goodbye message, which an unreachable server never acknowledges. */
+const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
- * What PostgreSQL does to find out that this machine is gone: about as long as this process takes to find out that
- * it is cut off, and then some, so that it has stopped before another begins. Sockets of the same machine need none
- * of it, and pass over it.
+ * Settings by which PostgreSQL detects that this machine is unreachable. They take slightly longer than this process
+ * takes to detect the same, so that it has stopped leading before another process begins. Unix sockets ignore them.
  */
-const SESSION = [
+const SESSION_SETTINGS = [
   'set tcp_keepalives_idle = 2',
   'set tcp_keepalives_interval = 1',
   'set tcp_keepalives_count = 3',
   'set tcp_user_timeout = 5000',
-  // Nothing that is said here has to survive a power cut.
+  // Notifications and locks need not survive a power failure.
   'set synchronous_commit = off',
 ].join('; ');
 
-/** One connection of our own, with one statement after the other, beside the ledger's pool: it holds a lock, and hears what other processes say. */
+/**
+ * One connection outside of the ledger's pool. It holds the leader lock and receives notifications, and runs one
+ * statement after the other.
+ */
 export interface ClusterConnection {
   query<Row = Record<string, unknown>>(sql: string, values?: readonly unknown[]): Promise<Row[]>;
-  /** Resolves when it is lost or closed. */
+  /** Resolves when the connection is lost or closed. */
   readonly closed: Promise<void>;
   close(): void;
 }
 
-/** @throws what the driver says where the server cannot be reached. */
+/** Rejects with the driver's error if the server cannot be reached. */
 export async function openClusterConnection(
   url: string,
-  onNotice: (payload: string) => void,
+  onNotification: (payload: string) => void,
 ): Promise<ClusterConnection> {
   const socket = new Socket();
   const client = new pg.Client({
@@ -42,47 +44,47 @@ export async function openClusterConnection(
     stream: () => socket,
     application_name: 'porter leader',
     keepAlive: true,
-    connectionTimeoutMillis: CONNECT_MS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
-  const ended = Promise.withResolvers<void>();
-  let closed = false;
+  const closed = Promise.withResolvers<void>();
+  let isClosed = false;
   const close = () => {
-    ended.resolve();
-    if (closed) return;
-    closed = true;
+    closed.resolve();
+    if (isClosed) return;
+    isClosed = true;
     client.end().catch(() => {});
-    setTimeout(() => socket.destroy(), GOODBYE_MS).unref();
+    setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS).unref();
   };
   client.on('error', close);
   client.on('end', close);
-  client.on('notification', ({ payload }) => onNotice(payload ?? ''));
+  client.on('notification', ({ payload }) => onNotification(payload ?? ''));
   let last: Promise<unknown> = Promise.resolve();
   const query = <Row>(sql: string, values: readonly unknown[] = []): Promise<Row[]> => {
     const run = async () => {
-      if (closed) throw new Error('the connection to PostgreSQL is closed');
-      const { rows } = await answerOf(client.query(sql, [...values]));
+      if (isClosed) throw new Error('The connection to PostgreSQL is closed.');
+      const { rows } = await withStatementTimeout(client.query(sql, [...values]));
       return rows as Row[];
     };
-    const answer = last.then(run, run);
-    last = answer;
-    return answer;
+    const result = last.then(run, run);
+    last = result;
+    return result;
   };
   try {
     await client.connect();
-    await client.query(SESSION);
+    await client.query(SESSION_SETTINGS);
   } catch (error) {
     close();
     throw error;
   }
-  return { query, closed: ended.promise, close };
+  return { query, closed: closed.promise, close };
 }
 
-async function answerOf<T>(answer: Promise<T>): Promise<T> {
+async function withStatementTimeout<T>(result: Promise<T>): Promise<T> {
   try {
-    return await withRelayTimeout(answer, STATEMENT_TIMEOUT_MS);
-  } catch (fault) {
-    // If this process itself stood still, what came meanwhile is heard first.
+    return await withRelayTimeout(result, STATEMENT_TIMEOUT_MS);
+  } catch (error) {
+    // After a pause of this whole process the timer fires before the socket is read, so read it once.
     await nextTurn();
-    return await Promise.race([answer, Promise.reject(fault)]);
+    return await Promise.race([result, Promise.reject(error)]);
   }
 }

@@ -1,142 +1,37 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Leadership, LeaderTasks } from '../leadership.ts';
 import type { Relay } from '../relay.ts';
 import type { RelayHandlers } from '../relay-handlers.ts';
 import { type ClusterConnection, openClusterConnection } from './connection.ts';
 import { type ClusterNames, readClusterNames } from './names.ts';
-import { createPostgresRelay } from './relay.ts';
+import { PostgresRelay } from './relay.ts';
 
 export interface PostgresLeaderOptions {
-  /** As the ledger's. */
+  /** The URL of the ledger's database. */
   readonly url: string;
   readonly log: Logger;
   readonly handlers: RelayHandlers;
-  /** Milliseconds after which a holder that says nothing is cut off; tests are in a hurry. */
+  /** Milliseconds after which a leader that sends nothing is disconnected; shorter in tests. */
   readonly idleLimitMs?: number;
 }
 
 export interface PostgresLeader extends Leadership {
   readonly relay: Relay;
-  /** Ends the connection, on which questions to others travel even after `resign`. */
+  /** Closes the connection. The relay to other processes works until then, also after `stop`. */
   close(): Promise<void>;
 }
 
-/** How often the holder shows that it lives, and the others try to take its place. */
-const BEAT_MS = 1_000;
-/** The holder's process stands still although its machine does not: others would wait for ever. */
-const SILENT_MS = 15_000;
+/** Interval of the leader's heartbeats, and of the others' attempts to take the lock. */
+const HEARTBEAT_MS = 1_000;
+/** A suspended process on a running machine keeps its connection, and the lock with it. */
+const IDLE_LIMIT_MS = 15_000;
 
 /**
- * Leads while it holds an advisory lock of the ledger's database, on a connection that serves nothing else. Whoever
- * loses the connection has lost the lead, and knows before the server gives it to another, as far as clocks go.
+ * Disconnects the holder of the lock ($1, $2) if its connection has been idle for $3 milliseconds. The leader sends a
+ * heartbeat every second, so its process does not run any more.
  */
-export function createPostgresLeader(options: PostgresLeaderOptions): PostgresLeader {
-  const { url, log, idleLimitMs = SILENT_MS } = options;
-  const closing = new AbortController();
-  let duties: LeaderTasks | undefined;
-  let leads = false;
-  let resigned = false;
-  let running: Promise<void> | undefined;
-  /** Settled whenever this process does not lead. */
-  let term = Promise.withResolvers<void>();
-  term.resolve();
-  /** Ends the wait for the next beat. */
-  let wake = new AbortController();
-  const relay = createPostgresRelay(log, options.handlers, () => leads);
-
-  async function live(): Promise<void> {
-    for (let told = false; !closing.signal.aborted; ) {
-      const link = await openClusterConnection(url, relay.receiveNotification).catch((error: unknown) => {
-        if (!told) log.warn({ err: error }, 'PostgreSQL is away: this process cannot lead');
-        told = true;
-      });
-      if (link) {
-        told = false;
-        await serveOn(link).catch((error: unknown) =>
-          log.warn({ err: error }, 'the connection to PostgreSQL that decides who leads was lost'),
-        );
-        link.close();
-      }
-      await pause(BEAT_MS, closing.signal);
-    }
-  }
-
-  /** All that happens on one connection; rejects when it is lost. */
-  async function serveOn(link: ClusterConnection): Promise<void> {
-    const names = await readClusterNames(link);
-    await link.query(`listen "${names.processChannel(relay.channel)}"`);
-    relay.setConnection(link, names);
-    void link.closed.then(() => wake.abort());
-    try {
-      while (!closing.signal.aborted) {
-        wake = new AbortController();
-        await beat(link, names);
-        await pause(BEAT_MS, AbortSignal.any([wake.signal, closing.signal]));
-      }
-    } finally {
-      relay.setConnection(undefined, undefined);
-      // Closing the connection gives the lead away; before that nothing of ours may be left.
-      await retire(!resigned);
-    }
-  }
-
-  async function beat(link: ClusterConnection, names: ClusterNames): Promise<void> {
-    if (leads && resigned) {
-      await retire(false);
-      await link.query('select pg_advisory_unlock($1, $2)', names.leaderLock);
-      await link.query(`unlisten "${names.leaderChannel}"`);
-    } else if (leads) {
-      await link.query('select 1');
-    } else if (!resigned && (await takes(link, names))) {
-      await link.query(`listen "${names.leaderChannel}"`);
-      leads = true;
-      term = Promise.withResolvers();
-      log.info('this process leads all that share the ledger');
-      await duties?.startLeading();
-    }
-  }
-
-  async function takes(link: ClusterConnection, { leaderLock }: ClusterNames): Promise<boolean> {
-    const [row] = await link.query<{ taken: boolean }>(
-      'select pg_try_advisory_lock($1, $2) as taken',
-      leaderLock,
-    );
-    if (row?.taken === true) return true;
-    await link.query(CUT_OFF, [...leaderLock, idleLimitMs]);
-    return false;
-  }
-
-  async function retire(lost: boolean): Promise<void> {
-    if (!leads) return;
-    leads = false;
-    try {
-      await duties?.stopLeading(lost);
-    } finally {
-      term.resolve();
-    }
-  }
-
-  return {
-    relay,
-    async start(isPorter) {
-      duties = isPorter;
-      running = live();
-    },
-    async stop() {
-      resigned = true;
-      wake.abort();
-      await term.promise;
-    },
-    async close() {
-      closing.abort();
-      await running;
-    },
-  };
-}
-
-/** The holder beats every second, so one whose connection has been idle for long does not run any more. */
-const CUT_OFF = `
+const DISCONNECT_IDLE_LEADER = `
   select pg_terminate_backend(holder.pid) from pg_locks as held
     join pg_stat_activity as holder on holder.pid = held.pid
     where held.locktype = 'advisory' and held.granted and held.objsubid = 2
@@ -144,8 +39,146 @@ const CUT_OFF = `
       and held.classid = $1 and held.objid = $2
       and holder.state_change < clock_timestamp() - $3 * interval '1 millisecond'`;
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => {
-    // Woken: there is something to do.
-  });
+export function createPostgresLeader(options: PostgresLeaderOptions): PostgresLeader {
+  return new LockLeadership(options);
+}
+
+/**
+ * Leads while it holds an advisory lock of the ledger's database, on a connection used for nothing else. A process that
+ * loses the connection notices it before the server gives the lock to another, provided the clocks run at about the
+ * same rate.
+ *
+ *     state         | connection | lock | left by
+ *     --------------|------------|------|----------------------------------------------------------
+ *     disconnected  | no         | no   | connected → candidate (retries every HEARTBEAT_MS)
+ *     candidate     | yes        | no   | lock taken → leading; connection lost → disconnected
+ *     leading       | yes        | yes  | stop() → stopped; connection lost → disconnected (tasks: lost)
+ *     stopped       | yes        | no   | close() → closed; keeps the connection for the relay only
+ *     closed        | no         | no   | final
+ */
+class LockLeadership implements PostgresLeader {
+  readonly relay: PostgresRelay;
+  readonly #url: string;
+  readonly #log: Logger;
+  readonly #idleLimitMs: number;
+  readonly #closing = new AbortController();
+  #tasks: LeaderTasks | undefined;
+  #isLeading = false;
+  #isStopped = false;
+  #running: Promise<void> | undefined;
+  /** Resolved while this process does not lead. */
+  #term = resolvedTerm();
+  /** Ends the pause before the next heartbeat. */
+  #wake = new AbortController();
+
+  constructor({ url, log, handlers, idleLimitMs = IDLE_LIMIT_MS }: PostgresLeaderOptions) {
+    this.#url = url;
+    this.#log = log;
+    this.#idleLimitMs = idleLimitMs;
+    this.relay = new PostgresRelay(log, handlers, () => this.#isLeading);
+  }
+
+  async start(tasks: LeaderTasks): Promise<void> {
+    this.#tasks = tasks;
+    this.#running = this.#reconnectForever();
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#wake.abort();
+    await this.#term.promise;
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#running;
+  }
+
+  async #reconnectForever(): Promise<void> {
+    let isDown = false;
+    while (!this.#closing.signal.aborted) {
+      const connection = await this.#connect(isDown);
+      isDown = connection === undefined;
+      if (connection) {
+        await this.#useConnection(connection).catch((error: unknown) =>
+          this.#log.warn(
+            { err: error },
+            'the PostgreSQL connection for the leader lock was lost; reconnecting',
+          ),
+        );
+        connection.close();
+      }
+      await sleep(HEARTBEAT_MS, this.#closing.signal);
+    }
+  }
+
+  /** Returns undefined if PostgreSQL cannot be reached. Logs that once per outage. */
+  async #connect(isDown: boolean): Promise<ClusterConnection | undefined> {
+    try {
+      return await openClusterConnection(this.#url, this.relay.receiveNotification);
+    } catch (error) {
+      if (!isDown)
+        this.#log.warn({ err: error }, 'cannot connect to PostgreSQL, so this process cannot lead; retrying');
+      return undefined;
+    }
+  }
+
+  /** Runs heartbeats until `close()`. Rejects when the connection is lost. */
+  async #useConnection(connection: ClusterConnection): Promise<void> {
+    const names = await readClusterNames(connection);
+    await connection.query(`listen "${names.processChannel(this.relay.id)}"`);
+    this.relay.setConnection(connection, names);
+    void connection.closed.then(() => this.#wake.abort());
+    try {
+      while (!this.#closing.signal.aborted) {
+        this.#wake = new AbortController();
+        await this.#beat(connection, names);
+        await sleep(HEARTBEAT_MS, AbortSignal.any([this.#wake.signal, this.#closing.signal]));
+      }
+    } finally {
+      this.relay.setConnection(undefined, undefined);
+      // Closing the connection releases the lock, so the tasks must have stopped before.
+      await this.#stopLeading(!this.#isStopped);
+    }
+  }
+
+  async #beat(connection: ClusterConnection, names: ClusterNames): Promise<void> {
+    if (this.#isLeading && this.#isStopped) {
+      await this.#stopLeading(false);
+      await connection.query('select pg_advisory_unlock($1, $2)', names.leaderLock);
+      await connection.query(`unlisten "${names.leaderChannel}"`);
+    } else if (this.#isLeading) {
+      await connection.query('select 1');
+    } else if (!this.#isStopped && (await this.#tryLock(connection, names))) {
+      await connection.query(`listen "${names.leaderChannel}"`);
+      this.#isLeading = true;
+      this.#term = Promise.withResolvers();
+      this.#log.info('this process leads all instances that share the ledger');
+      await this.#tasks?.startLeading();
+    }
+  }
+
+  async #tryLock(connection: ClusterConnection, { leaderLock }: ClusterNames): Promise<boolean> {
+    const sql = 'select pg_try_advisory_lock($1, $2) as taken';
+    const [row] = await connection.query<{ taken: boolean }>(sql, leaderLock);
+    if (row?.taken === true) return true;
+    await connection.query(DISCONNECT_IDLE_LEADER, [...leaderLock, this.#idleLimitMs]);
+    return false;
+  }
+
+  async #stopLeading(lost: boolean): Promise<void> {
+    if (!this.#isLeading) return;
+    this.#isLeading = false;
+    try {
+      await this.#tasks?.stopLeading(lost);
+    } finally {
+      this.#term.resolve();
+    }
+  }
+}
+
+function resolvedTerm(): PromiseWithResolvers<void> {
+  const term = Promise.withResolvers<void>();
+  term.resolve();
+  return term;
 }

@@ -1,33 +1,33 @@
 import { createHash } from 'node:crypto';
 import type { ClusterConnection } from './connection.ts';
 
-/** What belongs to one ledger: several may share a database, each in a schema of its own. */
+/** Names that belong to one ledger. Several ledgers may share a database, each in its own schema. */
 export interface ClusterNames {
-  /** Two numbers that name the advisory lock of the process that leads. */
+  /** The two keys of the leader's advisory lock. */
   readonly leaderLock: readonly [number, number];
-  /** The notification channel of the process that leads. */
+  /** The notification channel of the leading process. */
   readonly leaderChannel: string;
-  /** The channel of one process. */
+  /** The notification channel of one process. */
   processChannel(id: string): string;
   /** The schema of pg-boss. */
   readonly jobSchema: string;
 }
 
-/** Any number, but for ever the same. */
+/** An arbitrary constant. All versions of Porter must use the same. */
 const LEADER_LOCK = 7_086_738;
 const PLAIN_NAME = /^[a-z][a-z0-9_]{0,40}$/;
 
-/** As the schema says in which the ledger's tables are. */
-export async function readClusterNames(link: ClusterConnection): Promise<ClusterNames> {
-  const [row] = await link.query<{ name: string | null }>('select current_schema() as name');
-  return namesIn(row?.name ?? 'public');
+/** Derives the names from the schema of the ledger's tables. */
+export async function readClusterNames(connection: ClusterConnection): Promise<ClusterNames> {
+  const [row] = await connection.query<{ name: string | null }>('select current_schema() as name');
+  return namesForSchema(row?.name ?? 'public');
 }
 
-function namesIn(schema: string): ClusterNames {
+function namesForSchema(schema: string): ClusterNames {
   const hash = createHash('sha256').update(schema).digest();
   const short = hash.toString('hex', 0, 6);
   return {
-    // Positive, so that the catalogue shows it as it was given.
+    // `pg_locks` shows keys as unsigned numbers, so only positive ones compare equal there.
     leaderLock: [LEADER_LOCK, hash.readUInt32BE() >>> 1],
     leaderChannel: `porter_${short}`,
     processChannel: (id) => `porter_${short}_${id}`,

@@ -1,39 +1,41 @@
 /**
- * Long texts over PostgreSQL's notifications, which carry less than 8,000 bytes each. All of one text travel in one
- * transaction, and those of another never come between them.
+ * Carries long texts over PostgreSQL's NOTIFY, whose payloads have less than 8,000 bytes (PostgreSQL manual, NOTIFY). A
+ * text is sent as several notifications in one transaction, so those of different texts do not mix.
  */
 
-/** Characters of one text. */
 export const MAX_TEXT_CHARACTERS = 1_000_000;
-const PIECE = 7_900;
+const CHUNK_CHARACTERS = 7_900;
 
-/** The pieces of a text, to be sent in one statement. Plain ASCII, so that characters are bytes. */
-export function splitIntoNotifications(text: string): string[] {
-  const ascii = text.replace(/[\u0080-\uffff]/g, escaped);
-  const count = Math.max(1, Math.ceil(ascii.length / PIECE));
-  // Numbered, because PostgreSQL drops a notification that is the same as one before.
+/** Splits a JSON text into payloads `INDEX/COUNT CHUNK`. They are ASCII, so that a character is a byte. */
+export function splitIntoNotifications(json: string): string[] {
+  const ascii = json.replace(/[\u0080-\uffff]/g, escapeCharacter);
+  const count = Math.max(1, Math.ceil(ascii.length / CHUNK_CHARACTERS));
+  // The index also keeps equal chunks apart: PostgreSQL drops a notification that repeats one of its transaction.
   return Array.from(
     { length: count },
-    (_, i) => `${i + 1}/${count} ${ascii.slice(i * PIECE, (i + 1) * PIECE)}`,
+    (_, i) => `${i + 1}/${count} ${ascii.slice(i * CHUNK_CHARACTERS, (i + 1) * CHUNK_CHARACTERS)}`,
   );
 }
 
-/** Puts pieces together again, in the order in which they come; a text whose beginning was missed is left out. */
-export function createNotificationAssembler(onText: (text: string) => void): (piece: string) => void {
-  let parts: string[] = [];
-  return (piece) => {
-    const [, index, count, part = ''] = /^(\d+)\/(\d+) (.*)$/s.exec(piece) ?? [];
-    if (Number(index) === 1) parts = [];
-    if (Number(index) !== parts.length + 1) return;
-    parts.push(part);
-    if (Number(count) !== parts.length) return;
-    const text = parts.join('');
-    parts = [];
+/**
+ * Returns a function that takes payloads in their order and calls `onText` with each complete text. A text whose
+ * first payload was missed is dropped.
+ */
+export function createNotificationAssembler(onText: (json: string) => void): (payload: string) => void {
+  let chunks: string[] = [];
+  return (payload) => {
+    const [, index, count, chunk = ''] = /^(\d+)\/(\d+) (.*)$/s.exec(payload) ?? [];
+    if (Number(index) === 1) chunks = [];
+    if (Number(index) !== chunks.length + 1) return;
+    chunks.push(chunk);
+    if (Number(count) !== chunks.length) return;
+    const text = chunks.join('');
+    chunks = [];
     onText(text);
   };
 }
 
-/** Only ever inside a JSON string. */
-function escaped(character: string): string {
+/** Non-ASCII characters occur only inside of JSON strings, where an escape means the same. */
+function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

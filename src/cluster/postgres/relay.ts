@@ -1,134 +1,122 @@
 import { randomId } from '../../base/ids.ts';
 import type { JsonValue } from '../../base/json.ts';
 import type { Logger } from '../../base/log.ts';
-import { type Relay, RelayError, type RelayErrorKind } from '../relay.ts';
-import { noLeaderError, type RelayHandlers } from '../relay-handlers.ts';
-import { withRelayTimeout } from '../relay-timeout.ts';
+import { PendingRequests, type ResponseMessage, toErrorResponse } from '../pending-requests.ts';
+import { noLeaderError, type Relay, RelayError, type RelayHandler, withRelayTimeout } from '../relay.ts';
+import type { RelayHandlers } from '../relay-handlers.ts';
 import type { ClusterConnection } from './connection.ts';
 import type { ClusterNames } from './names.ts';
 import { createNotificationAssembler, MAX_TEXT_CHARACTERS, splitIntoNotifications } from './notifications.ts';
 
-/** Unanswered questions of this process. */
 const MAX_PENDING = 1000;
 
-type Message =
-  | {
-      readonly is: 'ask';
-      readonly from: string;
-      readonly id: number;
-      readonly topic: string;
-      readonly payload: JsonValue;
-    }
-  | { readonly is: 'answer'; readonly id: number; readonly value: JsonValue }
-  | { readonly is: 'fault'; readonly id: number; readonly kind: RelayErrorKind; readonly text: string };
-
-/** Questions to the process that leads, wherever it is, over LISTEN and NOTIFY of the ledger's database. */
-export interface PostgresRelay extends Relay {
-  /** The channel of this process. */
-  readonly channel: string;
-  /** What was heard on a channel. */
-  receiveNotification(notice: string): void;
-  /** The connection to speak on; undefined while there is none. */
-  setConnection(link: ClusterConnection | undefined, names: ClusterNames | undefined): void;
+interface RelayRequest {
+  readonly type: 'request';
+  readonly from: string;
+  readonly id: number;
+  readonly topic: string;
+  readonly payload: JsonValue;
 }
 
-/** `leads` says whether it is this process that leads: then nothing has to travel. */
-export function createPostgresRelay(
-  log: Logger,
-  answers: RelayHandlers,
-  leads: () => boolean,
-): PostgresRelay {
-  const id = randomId();
-  const pending = new Map<number, PromiseWithResolvers<JsonValue>>();
-  let link: ClusterConnection | undefined;
-  let names: ClusterNames | undefined;
-  let count = 0;
+type RelayMessage = RelayRequest | ResponseMessage<JsonValue>;
 
-  /** Rejects where no process leads, as far as the lock tells. */
-  async function tellLeader(pieces: readonly string[]): Promise<void> {
-    if (link === undefined || names === undefined) throw noLeaderError();
-    const sent = link.query(
-      `select pg_notify($1, piece) from unnest($2::text[]) with ordinality as pieces (piece, place)
-        where exists (select 1 from pg_locks where locktype = 'advisory' and granted and objsubid = 2
-          and database = (select oid from pg_database where datname = current_database())
-          and classid = $3 and objid = $4)
-        order by place`,
-      [names.leaderChannel, pieces, ...names.leaderLock],
-    );
-    const told = await sent.catch((cause: unknown) => {
-      throw new RelayError('unavailable', 'PostgreSQL, which carries questions, is away.', cause);
-    });
-    if (told.length === 0) throw noLeaderError();
+/** Notifies the leader's channel ($1) and returns no row if no session holds the leader lock ($3, $4). */
+const NOTIFY_LEADER = `
+  select pg_notify($1, chunk) from unnest($2::text[]) with ordinality as chunks (chunk, position)
+    where exists (select 1 from pg_locks where locktype = 'advisory' and granted and objsubid = 2
+      and database = (select oid from pg_database where datname = current_database())
+      and classid = $3 and objid = $4)
+    order by position`;
+
+/**
+ * Carries requests to the leading process, on any machine, over LISTEN and NOTIFY in the ledger's database. In the
+ * leading process a request goes to its handler directly.
+ */
+export class PostgresRelay implements Relay {
+  /** Names this process. Its channel is `ClusterNames.processChannel(id)`. */
+  readonly id = randomId();
+  /** Takes the payloads of notifications. */
+  readonly receiveNotification = createNotificationAssembler((json) => this.#receive(json));
+  readonly #log: Logger;
+  readonly #handlers: RelayHandlers;
+  readonly #isLeading: () => boolean;
+  readonly #pending = new PendingRequests<JsonValue>(MAX_PENDING);
+  #connection: ClusterConnection | undefined;
+  #names: ClusterNames | undefined;
+
+  constructor(log: Logger, handlers: RelayHandlers, isLeading: () => boolean) {
+    this.#log = log;
+    this.#handlers = handlers;
+    this.#isLeading = isLeading;
   }
 
-  async function reply(to: string, message: Message): Promise<void> {
-    const pieces = splitIntoNotifications(JSON.stringify(message));
-    await link?.query('select pg_notify($1, piece) from unnest($2::text[]) as pieces (piece)', [
-      names?.processChannel(to),
-      pieces,
+  /** Sets the connection to send on; undefined while there is none. */
+  setConnection(connection: ClusterConnection | undefined, names: ClusterNames | undefined): void {
+    this.#connection = connection;
+    this.#names = names;
+  }
+
+  handle(topic: string, handler: RelayHandler): void {
+    this.#handlers.handle(topic, handler);
+  }
+
+  request(topic: string, payload: JsonValue, timeoutMs: number): Promise<JsonValue> {
+    if (this.#isLeading()) return withRelayTimeout(this.#handlers.dispatch(topic, payload), timeoutMs);
+    return this.#pending.request(timeoutMs, async (id) => {
+      const json = JSON.stringify({
+        type: 'request',
+        from: this.id,
+        id,
+        topic,
+        payload,
+      } satisfies RelayRequest);
+      if (json.length > MAX_TEXT_CHARACTERS) throw tooLongError();
+      await this.#notifyLeader(splitIntoNotifications(json));
+    });
+  }
+
+  /** Rejects with `unavailable` if no session holds the leader lock. */
+  async #notifyLeader(chunks: readonly string[]): Promise<void> {
+    const connection = this.#connection;
+    const names = this.#names;
+    if (connection === undefined || names === undefined) throw noLeaderError();
+    const values = [names.leaderChannel, chunks, ...names.leaderLock];
+    const rows = await connection.query(NOTIFY_LEADER, values).catch((cause: unknown) => {
+      throw new RelayError('unavailable', 'The connection to PostgreSQL is down.', cause);
+    });
+    if (rows.length === 0) throw noLeaderError();
+  }
+
+  #receive(json: string): void {
+    const message = JSON.parse(json) as RelayMessage;
+    if (message.type === 'request') void this.#respond(message);
+    else this.#pending.settle(message);
+  }
+
+  async #respond({ from, id, topic, payload }: RelayRequest): Promise<void> {
+    const response = await this.#handlers.dispatch(topic, payload).then(
+      (value) => toResponse(id, value),
+      (error) => toErrorResponse(id, error),
+    );
+    await this.#notify(from, response).catch((error: unknown) =>
+      this.#log.warn({ err: error, topic }, 'a response for another process was lost'),
+    );
+  }
+
+  async #notify(processId: string, message: RelayMessage): Promise<void> {
+    await this.#connection?.query('select pg_notify($1, chunk) from unnest($2::text[]) as chunks (chunk)', [
+      this.#names?.processChannel(processId),
+      splitIntoNotifications(JSON.stringify(message)),
     ]);
   }
-
-  async function answer({ from, id, topic, payload }: Message & { is: 'ask' }): Promise<void> {
-    const message = await answers.dispatch(topic, payload).then(
-      (value): Message => limited({ is: 'answer', id, value }),
-      (error): Message => faultMessage(id, error),
-    );
-    await reply(from, message).catch((error: unknown) =>
-      log.warn({ err: error, topic }, 'an answer for another process was lost'),
-    );
-  }
-
-  function settle(message: Exclude<Message, { is: 'ask' }>): void {
-    const question = pending.get(message.id);
-    if (message.is === 'answer') question?.resolve(message.value);
-    else question?.reject(new RelayError(message.kind, message.text));
-  }
-
-  const receiveNotification = createNotificationAssembler((text) => {
-    const message = JSON.parse(text) as Message;
-    if (message.is === 'ask') void answer(message);
-    else settle(message);
-  });
-
-  async function askElsewhere(topic: string, payload: JsonValue, timeoutMs: number): Promise<JsonValue> {
-    if (pending.size >= MAX_PENDING) throw new RelayError('busy', 'Too many questions wait already.');
-    count += 1;
-    const number = count;
-    const question = Promise.withResolvers<JsonValue>();
-    pending.set(number, question);
-    try {
-      const text = JSON.stringify({ is: 'ask', from: id, id: number, topic, payload } satisfies Message);
-      if (text.length > MAX_TEXT_CHARACTERS) throw tooLong();
-      await tellLeader(splitIntoNotifications(text));
-      return await withRelayTimeout(question.promise, timeoutMs);
-    } finally {
-      pending.delete(number);
-    }
-  }
-
-  return {
-    channel: id,
-    receiveNotification,
-    handle: (topic, handler) => answers.handle(topic, handler),
-    request: (topic, payload, timeoutMs) =>
-      leads()
-        ? withRelayTimeout(answers.dispatch(topic, payload), timeoutMs)
-        : askElsewhere(topic, payload, timeoutMs),
-    setConnection(next, known) {
-      link = next;
-      names = known;
-    },
-  };
 }
 
-function limited(message: Message): Message {
-  return JSON.stringify(message).length > MAX_TEXT_CHARACTERS ? faultMessage(message.id, tooLong()) : message;
+function toResponse(id: number, value: JsonValue): ResponseMessage<JsonValue> {
+  const response: ResponseMessage<JsonValue> = { type: 'response', id, value };
+  const isTooLong = JSON.stringify(response).length > MAX_TEXT_CHARACTERS;
+  return isTooLong ? toErrorResponse(id, tooLongError()) : response;
 }
 
-function faultMessage(id: number, error: unknown): Message {
-  const { kind, message } = error instanceof RelayError ? error : new RelayError('failed', String(error));
-  return { is: 'fault', id, kind, text: message };
+function tooLongError(): RelayError {
+  return new RelayError('failed', 'The message is too long to be sent between processes.');
 }
-
-const tooLong = () => new RelayError('failed', 'The message is too long to travel between processes.');

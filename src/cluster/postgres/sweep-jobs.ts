@@ -3,50 +3,50 @@ import type { Logger } from '../../base/log.ts';
 import { openClusterConnection } from './connection.ts';
 import { readClusterNames } from './names.ts';
 
-/** Sweeps that are ordered by one process and done by any, one at a time among all that share the ledger. */
+/** Sweeps that one process schedules and any process runs, one at a time among all that share the ledger. */
 export interface SweepJobs {
-  /** Nothing happens where one is waiting or under way already. */
+  /** Adds a sweep. Does nothing if one is pending or running. */
   enqueue(): Promise<void>;
-  /** Ends one that this process does; the next does what is left. */
+  /** Stops accepting jobs and ends the running one. The next sweep does the rest. */
   stop(): Promise<void>;
 }
 
 const QUEUE = 'sweep';
-/** A sweep whose process has died makes room for the next within about so many seconds. */
-const HEARTBEAT_S = 30;
-const LONGEST_S = 23 * 3600;
-const KEPT_S = 24 * 3600;
-const LOOK_EVERY_S = 2;
-/** It needs one to work and one to show that it lives. */
-const CONNECTIONS = 2;
-const GOODBYE_MS = 10_000;
+/** A sweep whose process has died blocks the next one for about this long. */
+const HEARTBEAT_SECONDS = 30;
+const MAX_SWEEP_SECONDS = 23 * 3600;
+const RETENTION_SECONDS = 24 * 3600;
+const POLL_SECONDS = 2;
+/** One connection for the job and one for its heartbeat. */
+const MAX_CONNECTIONS = 2;
+const STOP_TIMEOUT_MS = 10_000;
 
-/** `sweep` ends early where the signal says so. @throws where pg-boss can neither find nor make its tables. */
+/** `sweep` ends early when its signal aborts. Rejects if pg-boss can neither find nor create its tables. */
 export async function startSweepJobs(
   { url, log }: { readonly url: string; readonly log: Logger },
   sweep: (signal: AbortSignal) => Promise<void>,
 ): Promise<SweepJobs> {
   const boss = new PgBoss({
     connectionString: url,
-    schema: await schemaOf(url),
+    schema: await readJobSchema(url),
     application_name: 'porter jobs',
-    max: CONNECTIONS,
+    max: MAX_CONNECTIONS,
     schedule: false,
-    superviseIntervalSeconds: HEARTBEAT_S,
-    monitorIntervalSeconds: HEARTBEAT_S,
+    superviseIntervalSeconds: HEARTBEAT_SECONDS,
+    monitorIntervalSeconds: HEARTBEAT_SECONDS,
   });
-  boss.on('error', (error) => log.warn({ err: error }, 'the queue of sweeps is disturbed'));
+  boss.on('error', (error) => log.warn({ err: error }, 'the job queue for sweeps reports an error'));
   const stopping = new AbortController();
   await boss.start();
   await boss.createQueue(QUEUE, {
     policy: 'exclusive',
     retryLimit: 0,
-    heartbeatSeconds: HEARTBEAT_S,
-    expireInSeconds: LONGEST_S,
-    retentionSeconds: KEPT_S,
-    deleteAfterSeconds: KEPT_S,
+    heartbeatSeconds: HEARTBEAT_SECONDS,
+    expireInSeconds: MAX_SWEEP_SECONDS,
+    retentionSeconds: RETENTION_SECONDS,
+    deleteAfterSeconds: RETENTION_SECONDS,
   });
-  await boss.work(QUEUE, { pollingIntervalSeconds: LOOK_EVERY_S }, async ([job]) => {
+  await boss.work(QUEUE, { pollingIntervalSeconds: POLL_SECONDS }, async ([job]) => {
     const signals = job ? [stopping.signal, job.signal] : [stopping.signal];
     await sweep(AbortSignal.any(signals));
   });
@@ -54,16 +54,16 @@ export async function startSweepJobs(
     enqueue: async () => void (await boss.send(QUEUE)),
     async stop() {
       stopping.abort();
-      await boss.stop({ graceful: true, timeout: GOODBYE_MS });
+      await boss.stop({ graceful: true, timeout: STOP_TIMEOUT_MS });
     },
   };
 }
 
-async function schemaOf(url: string): Promise<string> {
-  const link = await openClusterConnection(url, () => {});
+async function readJobSchema(url: string): Promise<string> {
+  const connection = await openClusterConnection(url, () => {});
   try {
-    return (await readClusterNames(link)).jobSchema;
+    return (await readClusterNames(connection)).jobSchema;
   } finally {
-    link.close();
+    connection.close();
   }
 }

@@ -1,80 +1,72 @@
-import { RelayError, type RelayErrorKind } from '../relay.ts';
-import { withRelayTimeout } from '../relay-timeout.ts';
+import { PendingRequests, type ResponseMessage, toErrorResponse } from '../pending-requests.ts';
+import { RelayError } from '../relay.ts';
 
-/** Unanswered questions that one end keeps in mind. */
 const MAX_PENDING = 5000;
 
 type Handler = (payload: unknown) => unknown;
 
-/** Questions and answers between the supervisor and one worker, over the channel that Node gives them. */
-export interface IpcChannel {
-  /** @throws RelayFault */
-  request(verb: string, payload: unknown, timeoutMs: number): Promise<unknown>;
-  handle(verb: string, handler: Handler): void;
-  /** Every message of the channel goes in here; those of others are passed over. */
-  receive(message: unknown): void;
-  /** The other end is gone. */
-  close(): void;
+/** A message on the channel. `porter` tells it from messages of Node's cluster module. */
+type IpcMessage = { readonly porter: IpcRequest | ResponseMessage<unknown> };
+
+interface IpcRequest {
+  readonly type: 'request';
+  readonly id: number;
+  readonly verb: string;
+  readonly payload: unknown;
 }
 
-type Message =
-  | { readonly porter: 'ask'; readonly id: number; readonly verb: string; readonly payload: unknown }
-  | { readonly porter: 'answer'; readonly id: number; readonly value: unknown }
-  | { readonly porter: 'fault'; readonly id: number; readonly kind: RelayErrorKind; readonly text: string };
+/** Requests and responses between the supervisor and one worker, in both directions, over Node's IPC channel. */
+export class IpcChannel {
+  readonly #send: (message: IpcMessage) => void;
+  readonly #handlers = new Map<string, Handler>();
+  readonly #pending = new PendingRequests<unknown>(MAX_PENDING);
+  #isClosed = false;
 
-export function createIpcChannel(send: (message: Message) => void): IpcChannel {
-  const handlers = new Map<string, Handler>();
-  const pending = new Map<number, PromiseWithResolvers<unknown>>();
-  let ended = false;
-  let count = 0;
+  constructor(send: (message: IpcMessage) => void) {
+    this.#send = send;
+  }
 
-  async function answer({ id, verb, payload }: Message & { porter: 'ask' }): Promise<void> {
+  /** Rejects with a `RelayError`. */
+  async request(verb: string, payload: unknown, timeoutMs: number): Promise<unknown> {
+    if (this.#isClosed) throw closedError();
+    return await this.#pending.request(timeoutMs, (id) =>
+      this.#send({ porter: { type: 'request', id, verb, payload } }),
+    );
+  }
+
+  handle(verb: string, handler: Handler): void {
+    this.#handlers.set(verb, handler);
+  }
+
+  /** Takes any message of Node's channel; ignores those that are not Porter's. */
+  receive(message: unknown): void {
+    if (!isIpcMessage(message)) return;
+    const { porter } = message;
+    if (porter.type === 'request') void this.#respond(porter);
+    else this.#pending.settle(porter);
+  }
+
+  /** Rejects all requests, present and later: the other process has exited. */
+  close(): void {
+    this.#isClosed = true;
+    this.#pending.rejectAll(closedError());
+  }
+
+  async #respond({ id, verb, payload }: IpcRequest): Promise<void> {
     try {
-      const handler = handlers.get(verb);
-      if (handler === undefined) throw new RelayError('unavailable', `Nobody serves "${verb}" here.`);
-      send({ porter: 'answer', id, value: await handler(payload) });
+      const handler = this.#handlers.get(verb);
+      if (handler === undefined) throw new RelayError('unavailable', `No handler for "${verb}".`);
+      this.#send({ porter: { type: 'response', id, value: await handler(payload) } });
     } catch (error) {
-      const kind = error instanceof RelayError ? error.kind : 'failed';
-      send({ porter: 'fault', id, kind, text: error instanceof Error ? error.message : String(error) });
+      this.#send({ porter: toErrorResponse(id, error) });
     }
   }
-
-  function settle(message: Exclude<Message, { porter: 'ask' }>): void {
-    const question = pending.get(message.id);
-    if (message.porter === 'answer') question?.resolve(message.value);
-    else question?.reject(new RelayError(message.kind, message.text));
-  }
-
-  return {
-    handle: (verb, handler) => void handlers.set(verb, handler),
-    async request(verb, payload, timeoutMs) {
-      if (ended) throw gone();
-      if (pending.size >= MAX_PENDING) throw new RelayError('busy', 'Too many questions wait already.');
-      count += 1;
-      const id = count;
-      const question = Promise.withResolvers<unknown>();
-      pending.set(id, question);
-      try {
-        send({ porter: 'ask', id, verb, payload });
-        return await withRelayTimeout(question.promise, timeoutMs);
-      } finally {
-        pending.delete(id);
-      }
-    },
-    receive(message) {
-      if (!isOurs(message)) return;
-      if (message.porter === 'ask') void answer(message);
-      else settle(message);
-    },
-    close() {
-      ended = true;
-      for (const question of pending.values()) question.reject(gone());
-    },
-  };
 }
 
-function isOurs(message: unknown): message is Message {
+function isIpcMessage(message: unknown): message is IpcMessage {
   return typeof message === 'object' && message !== null && 'porter' in message;
 }
 
-const gone = () => new RelayError('unavailable', 'The other process is gone.');
+function closedError(): RelayError {
+  return new RelayError('unavailable', 'The other process has exited.');
+}

@@ -1,115 +1,126 @@
 import cluster from 'node:cluster';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { sleep } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
-import { createWorkerPool, type WorkerPool } from './worker-pool.ts';
+import { WorkerPool } from './worker-pool.ts';
 import type { WorkerProcess } from './worker-process.ts';
 
 export interface SupervisorOptions {
   readonly log: Logger;
   readonly workers: number;
-  /** Handed to every worker as it is: plain data. */
+  /** Plain data; passed to each worker unchanged. */
   readonly config: unknown;
 }
 
-/** Keeps a number of workers running, and is itself in the way of no request. */
-export interface Supervisor {
-  /** Hands another config to all; rejects, with the old one kept by all, where the workers find it no good. */
-  reload(config: unknown): Promise<void>;
-  /** Lets the workers end their work; those that take longer than so many milliseconds are killed. */
-  stop(limitMs: number): Promise<void>;
-  /** Kills them. */
-  kill(): void;
-  /** Resolves, with an exit code, where no worker can be kept running. */
-  readonly gaveUp: Promise<number>;
-}
-
-/** A worker that lived for so long was a good one: another takes its place at once. */
-const STEADY_MS = 10_000;
+/** A worker that lived at least this long is replaced at once. Others are replaced after a growing pause. */
+const STABLE_AFTER_MS = 10_000;
 const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 30_000;
-/** So many workers in a row that never came to serve, with none left that does: it is given up. */
+/** Gives up after so many workers in a row that exited before they served, if none serves. */
 const MAX_FAILED_STARTS = 5;
-/** Those that have not begun to serve have nothing to end. */
-const START_LIMIT_MS = 5_000;
+/** Time to stop the others if one worker cannot start. They have no work to finish. */
+const START_STOP_LIMIT_MS = 5_000;
 
-/** Resolves once all workers serve; with an exit code, and none left, where one could not start. It has said why. */
+/**
+ * Starts the workers. Returns the supervisor once all of them serve. Returns an exit code, after stopping all of
+ * them, if one could not start; that worker has logged the reason.
+ */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor | number> {
-  // All take from one socket: no hop on the way, and who dies takes no waiting connection along (decision 0014).
+  // The workers share one socket: no proxy hop, and a dying worker takes no waiting connection along (decision 0014).
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({ serialization: 'advanced' });
-  const crew = createWorkerPool(options.log, options.config);
-  const keeper = keep(crew, options.log);
-  // The first finds out whether it can be done at all: it brings the ledger up to date and takes the addresses.
+  const supervisor = new Supervisor(new WorkerPool(options.log, options.config), options.log);
+  // The first worker migrates the ledger and binds the addresses. If it fails, the others need not try.
   const numbers = Array.from({ length: options.workers }, (_, i) => i + 1);
-  const failed = (await keeper.start(1)) ?? (await firstOf(numbers.slice(1).map(keeper.start)));
-  if (failed === undefined) return keeper.supervisor;
-  await keeper.supervisor.stop(START_LIMIT_MS);
-  return failed;
+  const [first = 1, ...others] = numbers;
+  const exitCode = (await supervisor.startWorker(first)) ?? (await startOthers(supervisor, others));
+  if (exitCode === undefined) return supervisor;
+  await supervisor.stop(START_STOP_LIMIT_MS);
+  return exitCode;
 }
 
-async function firstOf(exits: readonly Promise<number | undefined>[]): Promise<number | undefined> {
-  return (await Promise.all(exits)).find((code) => code !== undefined);
+async function startOthers(supervisor: Supervisor, numbers: readonly number[]): Promise<number | undefined> {
+  const exitCodes = await Promise.all(numbers.map((number) => supervisor.startWorker(number)));
+  return exitCodes.find((code) => code !== undefined);
 }
 
-function keep(crew: WorkerPool, log: Logger) {
-  const gaveUp = Promise.withResolvers<number>();
-  const stopping = new AbortController();
-  let failedStarts = 0;
+/**
+ * Keeps a number of workers running. Requests do not pass through it.
+ *
+ * Each worker number has a loop, `#replaceForever`:
+ *
+ *     wait for exit ──► handleExit ──► stopping? ──► done
+ *           ▲                             │ no
+ *           │                   too many failed starts and none serves? ──► gaveUp
+ *           │                             │ no
+ *        launch ◄── pause (none after a stable run, else doubled)
+ */
+export class Supervisor {
+  readonly #pool: WorkerPool;
+  readonly #log: Logger;
+  readonly #stopping = new AbortController();
+  readonly #gaveUp = Promise.withResolvers<number>();
+  #failedStarts = 0;
 
-  /** Undefined once the worker serves; an exit code where it ended before. */
-  async function start(number: number): Promise<number | undefined> {
-    const { worker, ready } = crew.launch(number);
+  constructor(pool: WorkerPool, log: Logger) {
+    this.#pool = pool;
+    this.#log = log;
+  }
+
+  /** Resolves with an exit code if no worker can be kept running. */
+  get gaveUp(): Promise<number> {
+    return this.#gaveUp.promise;
+  }
+
+  /** Starts one worker and keeps it running. Returns an exit code if it exited before it served. */
+  async startWorker(number: number): Promise<number | undefined> {
+    const { worker, ready } = this.#pool.launch(number);
     const exit = await Promise.race([ready, worker.exited]);
     if (exit) {
-      crew.beginShutdown();
+      this.#pool.beginShutdown();
       return exit.code || 1;
     }
-    void keepPlace(worker);
+    void this.#replaceForever(worker);
     return undefined;
   }
 
-  /** Puts one worker after the other in this one's place. */
-  async function keepPlace(first: WorkerProcess): Promise<void> {
+  /** Applies another config to all workers. Rejects if it is invalid; then all keep the old one. */
+  async reload(config: unknown): Promise<void> {
+    await this.#pool.reload(config);
+  }
+
+  /** Stops the workers. Kills those that take longer than `limitMs` milliseconds. */
+  async stop(limitMs: number): Promise<void> {
+    this.#stopping.abort();
+    this.#pool.beginShutdown();
+    const workers = this.#pool.all();
+    if (workers.length === 0) return;
+    for (const worker of workers) worker.kill('SIGTERM');
+    const timer = setTimeout(() => this.kill(), limitMs);
+    await Promise.all(workers.map(({ exited }) => exited));
+    clearTimeout(timer);
+  }
+
+  /** Kills the workers. */
+  kill(): void {
+    for (const worker of this.#pool.all()) worker.kill('SIGKILL');
+  }
+
+  async #replaceForever(first: WorkerProcess): Promise<void> {
     let worker = first;
     for (let attempt = 0; ; attempt += 1) {
       const startedAt = performance.now();
       const exit = await worker.exited;
-      failedStarts = worker.ready ? 0 : failedStarts + 1;
-      await crew.handleExit(worker, exit);
-      if (stopping.signal.aborted) return;
-      if (failedStarts >= MAX_FAILED_STARTS && crew.serving().length === 0) {
-        log.fatal({ starts: failedStarts }, 'no worker can start any more; the reasons are above');
-        return gaveUp.resolve(exit.code || 1);
+      this.#failedStarts = worker.ready ? 0 : this.#failedStarts + 1;
+      await this.#pool.handleExit(worker, exit);
+      if (this.#stopping.signal.aborted) return;
+      if (this.#failedStarts >= MAX_FAILED_STARTS && this.#pool.serving().length === 0) {
+        this.#log.fatal({ starts: this.#failedStarts }, 'no worker can start; see the errors above');
+        return this.#gaveUp.resolve(exit.code || 1);
       }
-      if (performance.now() - startedAt >= STEADY_MS) attempt = 0;
-      if (!(await paused(attempt))) return;
-      worker = crew.launch(worker.number).worker;
+      if (performance.now() - startedAt >= STABLE_AFTER_MS) attempt = 0;
+      await sleep(Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS), this.#stopping.signal);
+      if (this.#stopping.signal.aborted) return;
+      worker = this.#pool.launch(worker.number).worker;
     }
   }
-
-  async function paused(attempt: number): Promise<boolean> {
-    const ms = Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS);
-    await sleep(ms, undefined, { signal: stopping.signal }).catch(() => {});
-    return !stopping.signal.aborted;
-  }
-
-  const kill = () => {
-    for (const worker of crew.all()) worker.kill('SIGKILL');
-  };
-  const supervisor: Supervisor = {
-    gaveUp: gaveUp.promise,
-    kill,
-    reload: (config) => crew.reload(config),
-    async stop(limitMs) {
-      stopping.abort();
-      crew.beginShutdown();
-      const workers = crew.all();
-      if (workers.length === 0) return;
-      for (const worker of workers) worker.kill('SIGTERM');
-      const late = setTimeout(kill, limitMs);
-      await Promise.all(workers.map(({ exited }) => exited));
-      clearTimeout(late);
-    },
-  };
-  return { start, supervisor };
 }

@@ -2,80 +2,79 @@ import cluster from 'node:cluster';
 import type { JsonValue } from '../../base/json.ts';
 import type { Leadership } from '../leadership.ts';
 import { type Relay, RelayError } from '../relay.ts';
-import { createIpcChannel, type IpcChannel } from './ipc-channel.ts';
+import { IpcChannel } from './ipc-channel.ts';
 
-/** How long the supervisor may take for what it knows by heart. */
-const AT_ONCE_MS = 10_000;
-const METRICS_MS = 5_000;
+const SUPERVISOR_TIMEOUT_MS = 10_000;
+const METRICS_TIMEOUT_MS = 5_000;
 
-/** A worker's way to its supervisor. */
+/** A worker's connection to its supervisor. */
 export interface WorkerClient {
-  /** From 1; the one that takes a dead worker's place has its number. */
+  /** From 1. A worker that replaces a dead one has its number. */
   readonly number: number;
-  /** The config that the supervisor has found good. */
+  /** Fetches the config that the supervisor has checked. */
   fetchConfig(): Promise<unknown>;
-  /** This worker serves. */
+  /** Reports that this worker serves. */
   reportReady(): Promise<void>;
-  /** What the supervisor may ask for; its answers are the results. */
+  /** Sets the handler of a request of the supervisor. */
   handle(verb: 'reload' | 'releaseClaims' | 'snapshot', handler: (payload: unknown) => unknown): void;
-  /** The metrics of all workers as one text. */
+  /** Fetches the metrics of all workers as one Prometheus text. */
   fetchMetrics(): Promise<string>;
-  /** Leads by `inner` from the moment at which the supervisor appoints this worker. */
-  wrapLeadership(inner: Leadership): Leadership;
-  /** Asks here where this worker is appointed, through the supervisor elsewhere. */
-  wrapRelay(inner: Relay): Relay;
-  /** The supervisor need not wait for this process any more. */
+  /** Returns a leadership that starts `instance` when the supervisor appoints this worker. */
+  wrapLeadership(instance: Leadership): Leadership;
+  /** Returns a relay that uses `instance` in the appointed worker, and goes through the supervisor in all others. */
+  wrapRelay(instance: Relay): Relay;
+  /** Closes the channel, so that the supervisor does not keep this process alive. */
   disconnect(): void;
 }
 
-interface Question {
+interface RelayedRequest {
   readonly topic: string;
   readonly payload: JsonValue;
   readonly timeoutMs: number;
 }
 
-/** Undefined in a process that no supervisor has started. */
+/** Returns undefined in a process that was not started by a supervisor. */
 export function connectToSupervisor(): WorkerClient | undefined {
   if (!cluster.isWorker) return undefined;
-  // What cannot be sent has lost its reader, and this process ends with the channel.
-  const line = createIpcChannel((message) => void process.send?.(message, undefined, undefined, () => {}));
-  process.on('message', (message) => line.receive(message));
-  return deskOn(line, Number(process.env.PORTER_WORKER));
+  // Sending fails only if the supervisor has exited, and then this process ends with the channel.
+  const channel = new IpcChannel((message) => void process.send?.(message, undefined, undefined, () => {}));
+  process.on('message', (message) => channel.receive(message));
+  return createWorkerClient(channel, Number(process.env.PORTER_WORKER));
 }
 
-function deskOn(line: IpcChannel, number: number): WorkerClient {
-  let appointed = false;
+function createWorkerClient(channel: IpcChannel, number: number): WorkerClient {
+  let isAppointed = false;
   return {
     number,
-    fetchConfig: () => line.request('config', null, AT_ONCE_MS),
-    reportReady: async () => void (await line.request('ready', null, AT_ONCE_MS)),
-    handle: (verb, handler) => line.handle(verb, handler),
-    fetchMetrics: async () => String(await line.request('metrics', null, METRICS_MS)),
-    wrapLeadership: (inner) => ({
-      async start(duties) {
-        line.handle('lead', async () => {
-          appointed = true;
-          await inner.start(duties);
+    fetchConfig: () => channel.request('config', null, SUPERVISOR_TIMEOUT_MS),
+    reportReady: async () => void (await channel.request('ready', null, SUPERVISOR_TIMEOUT_MS)),
+    handle: (verb, handler) => channel.handle(verb, handler),
+    fetchMetrics: async () => String(await channel.request('metrics', null, METRICS_TIMEOUT_MS)),
+    wrapLeadership: (instance) => ({
+      async start(tasks) {
+        channel.handle('lead', async () => {
+          isAppointed = true;
+          await instance.start(tasks);
         });
       },
       async stop() {
-        line.handle('lead', () => {
-          throw new RelayError('unavailable', 'This worker is about to end.');
+        channel.handle('lead', () => {
+          throw new RelayError('unavailable', 'This worker is stopping.');
         });
-        if (appointed) await inner.stop();
+        if (isAppointed) await instance.stop();
       },
     }),
-    wrapRelay(inner) {
-      line.handle('relay', (asked) => {
-        const { topic, payload, timeoutMs } = asked as Question;
-        return inner.request(topic, payload, timeoutMs);
+    wrapRelay(instance) {
+      channel.handle('relay', (request) => {
+        const { topic, payload, timeoutMs } = request as RelayedRequest;
+        return instance.request(topic, payload, timeoutMs);
       });
       return {
         async request(topic, payload, timeoutMs) {
-          if (appointed) return await inner.request(topic, payload, timeoutMs);
-          return (await line.request('relay', { topic, payload, timeoutMs }, timeoutMs)) as JsonValue;
+          if (isAppointed) return await instance.request(topic, payload, timeoutMs);
+          return (await channel.request('relay', { topic, payload, timeoutMs }, timeoutMs)) as JsonValue;
         },
-        handle: (topic, handler) => inner.handle(topic, handler),
+        handle: (topic, handler) => instance.handle(topic, handler),
       };
     },
     disconnect: () => void cluster.worker?.disconnect(),

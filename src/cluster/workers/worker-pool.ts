@@ -1,118 +1,133 @@
 import type { Logger } from '../../base/log.ts';
-import { createWorkerMetrics } from '../../metrics/worker-metrics.ts';
-import { noLeaderError } from '../relay-handlers.ts';
+import { createWorkerMetrics, type WorkerMetrics } from '../../metrics/worker-metrics.ts';
+import { noLeaderError } from '../relay.ts';
 import { startWorkerProcess, type WorkerExit, type WorkerProcess } from './worker-process.ts';
 
-/** The workers there are, and which of them leads. */
-export interface WorkerPool {
-  /** Starts one; `ready` resolves once it serves. */
-  launch(number: number): { readonly worker: WorkerProcess; readonly ready: Promise<void> };
-  all(): readonly WorkerProcess[];
-  serving(): readonly WorkerProcess[];
-  /** For one that is no more: another leads in its place, and its claims are void at once. */
-  handleExit(worker: WorkerProcess, exit: WorkerExit): Promise<void>;
+const REQUEST_TIMEOUT_MS = 30_000;
+
+/**
+ * The workers of a supervisor, and which of them leads.
+ *
+ * A worker:
+ *
+ *     launch() ──► starting ──"ready"──► serving ──"lead"──► leading
+ *                     │                     │                   │
+ *                     └────────── exit: handleExit() ───────────┘
+ *
+ * At most one worker leads. When none does, the serving worker with the lowest number is appointed. A worker that
+ * fails to lead is killed, so that another can be appointed.
+ */
+export class WorkerPool {
+  readonly #log: Logger;
+  readonly #workers = new Map<number, WorkerProcess>();
+  readonly #metrics: WorkerMetrics = createWorkerMetrics(() => this.serving());
+  #config: unknown;
+  #leader: WorkerProcess | undefined;
+  #isShuttingDown = false;
+
+  constructor(log: Logger, config: unknown) {
+    this.#log = log;
+    this.#config = config;
+  }
+
+  all(): readonly WorkerProcess[] {
+    return [...this.#workers.values()].sort((one, other) => one.number - other.number);
+  }
+
+  serving(): readonly WorkerProcess[] {
+    return this.all().filter(({ ready }) => ready);
+  }
+
+  /** Starts a worker. `ready` resolves once it serves. */
+  launch(number: number): { readonly worker: WorkerProcess; readonly ready: Promise<void> } {
+    const worker = startWorkerProcess(number);
+    this.#workers.set(number, worker);
+    return { worker, ready: this.#handleRequests(worker) };
+  }
+
+  /** Removes a worker that has exited: appoints another leader and releases its claims at once. */
+  async handleExit(worker: WorkerProcess, { code, signal }: WorkerExit): Promise<void> {
+    worker.ready = false;
+    this.#workers.delete(worker.number);
+    if (this.#leader === worker) this.#leader = undefined;
+    await this.#metrics.retain(worker);
+    if (this.#isShuttingDown) return;
+    const details = { worker: worker.number, workerPid: worker.pid, code, signal };
+    if (code === 0) this.#log.info(details, 'worker exited; starting another');
+    else this.#log.error(details, 'worker died; starting another');
+    this.#appointLeader();
+    const [survivor] = this.serving();
+    if (survivor !== undefined) await this.#tryRequest(survivor, 'releaseClaims', null);
+  }
+
   /** See `Supervisor.reload`. */
-  reload(config: unknown): Promise<void>;
-  /** From now on nobody is appointed, and what ends is no surprise. */
-  beginShutdown(): void;
-}
+  async reload(config: unknown): Promise<void> {
+    const [first, ...others] = this.serving();
+    if (first === undefined) throw new Error('No worker serves at the moment. Try again.');
+    // The first worker checks the config. If it rejects, the others keep the old one.
+    await first.channel.request('reload', config, REQUEST_TIMEOUT_MS);
+    this.#config = config;
+    first.config = config;
+    for (const worker of others) worker.config = config;
+    await Promise.all(others.map((worker) => this.#tryRequest(worker, 'reload', config)));
+  }
 
-const ORDER_MS = 30_000;
+  /** Stops appointing leaders and reporting exits. */
+  beginShutdown(): void {
+    this.#isShuttingDown = true;
+  }
 
-export function createWorkerPool(log: Logger, config: unknown): WorkerPool {
-  const workers = new Map<number, WorkerProcess>();
-  const all = () => [...workers.values()].sort((one, other) => one.number - other.number);
-  const serving = () => all().filter(({ ready }) => ready);
-  const counts = createWorkerMetrics(serving);
-  let current = config;
-  let leader: WorkerProcess | undefined;
-  let dismissed = false;
-
-  function appoint(): void {
-    const [next] = serving();
-    if (leader !== undefined || dismissed || next === undefined) return;
-    leader = next;
-    log.info({ worker: next.number, workerPid: next.pid }, 'this worker leads');
-    void order(next, 'lead', null).then((done) => {
-      // One that cannot lead makes room for one that can.
-      if (!done) next.kill('SIGKILL');
+  #appointLeader(): void {
+    const [next] = this.serving();
+    if (this.#leader !== undefined || this.#isShuttingDown || next === undefined) return;
+    this.#leader = next;
+    this.#log.info({ worker: next.number, workerPid: next.pid }, 'this worker leads');
+    void this.#tryRequest(next, 'lead', null).then((succeeded) => {
+      if (!succeeded) next.kill('SIGKILL');
     });
   }
 
-  /** True where it has done so. One that is gone has not, and needs no words. */
-  async function order(worker: WorkerProcess, verb: string, payload: unknown): Promise<boolean> {
+  /** Returns whether the worker did it. Logs a failure, unless the worker has exited meanwhile. */
+  async #tryRequest(worker: WorkerProcess, verb: string, payload: unknown): Promise<boolean> {
     try {
-      await worker.channel.request(verb, payload, ORDER_MS);
+      await worker.channel.request(verb, payload, REQUEST_TIMEOUT_MS);
       return true;
     } catch (error) {
-      if (!dismissed && workers.get(worker.number) === worker)
-        log.error({ err: error, worker: worker.number, order: verb }, 'a worker could not do as it was told');
+      if (!this.#isShuttingDown && this.#workers.get(worker.number) === worker) {
+        this.#log.error({ err: error, worker: worker.number, request: verb }, 'a request to a worker failed');
+      }
       return false;
     }
   }
 
-  /** For one that has just begun to serve. */
-  async function welcome(worker: WorkerProcess): Promise<void> {
-    appoint();
-    if (worker.config === current) return;
-    worker.config = current;
-    await order(worker, 'reload', current);
-  }
-
-  function attend(worker: WorkerProcess): Promise<void> {
+  /** Resolves once the worker reports that it serves. */
+  #handleRequests(worker: WorkerProcess): Promise<void> {
     const { channel } = worker;
     channel.handle('config', () => {
-      worker.config = current;
-      return current;
+      worker.config = this.#config;
+      return this.#config;
     });
-    channel.handle('metrics', () => counts.render());
-    channel.handle('relay', async (question) => {
-      if (leader === undefined) throw noLeaderError();
-      return await leader.channel.request('relay', question, (question as { timeoutMs: number }).timeoutMs);
+    channel.handle('metrics', () => this.#metrics.render());
+    channel.handle('relay', async (request) => {
+      if (this.#leader === undefined) throw noLeaderError();
+      const { timeoutMs } = request as { readonly timeoutMs: number };
+      return await this.#leader.channel.request('relay', request, timeoutMs);
     });
     return new Promise((resolve) => {
       channel.handle('ready', () => {
         worker.ready = true;
-        log.info({ worker: worker.number, workerPid: worker.pid }, 'a worker serves');
-        void welcome(worker);
+        this.#log.info({ worker: worker.number, workerPid: worker.pid }, 'worker serves');
+        void this.#welcome(worker);
         resolve();
       });
     });
   }
 
-  return {
-    all,
-    serving,
-    launch(number) {
-      const worker = startWorkerProcess(number);
-      workers.set(number, worker);
-      return { worker, ready: attend(worker) };
-    },
-    async handleExit(worker, { code, signal }) {
-      worker.ready = false;
-      workers.delete(worker.number);
-      if (leader === worker) leader = undefined;
-      await counts.retain(worker);
-      if (dismissed) return;
-      const about = { worker: worker.number, workerPid: worker.pid, code, signal };
-      if (code === 0) log.info(about, 'a worker has ended; another takes its place');
-      else log.error(about, 'a worker died; another takes its place');
-      appoint();
-      const [next] = serving();
-      if (next !== undefined) await order(next, 'releaseClaims', null);
-    },
-    async reload(next) {
-      const [first, ...others] = serving();
-      if (first === undefined) throw new Error('No worker serves at this moment; try again.');
-      // What is no good is refused by the first, and the others never hear of it.
-      await first.channel.request('reload', next, ORDER_MS);
-      current = next;
-      first.config = next;
-      for (const worker of others) worker.config = next;
-      await Promise.all(others.map((worker) => order(worker, 'reload', next)));
-    },
-    beginShutdown() {
-      dismissed = true;
-    },
-  };
+  /** Gives a worker that has just begun to serve the latest config: a reload may have happened during its start. */
+  async #welcome(worker: WorkerProcess): Promise<void> {
+    this.#appointLeader();
+    if (worker.config === this.#config) return;
+    worker.config = this.#config;
+    await this.#tryRequest(worker, 'reload', this.#config);
+  }
 }

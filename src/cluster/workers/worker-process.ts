@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import type { MetricsSnapshot, MetricsSource } from '../../metrics/worker-metrics.ts';
-import { createIpcChannel, type IpcChannel } from './ipc-channel.ts';
+import { IpcChannel } from './ipc-channel.ts';
 
 const METRICS_TIMEOUT_MS = 2_000;
 
@@ -26,7 +26,7 @@ export interface WorkerProcess extends MetricsSource {
 export function startWorkerProcess(number: number): WorkerProcess {
   const child = cluster.fork({ PORTER_WORKER: String(number) });
   // Messages to a dead worker fail in the callback; `exit` reports the death.
-  const channel = createIpcChannel((message) => void child.send(message, () => {}));
+  const channel = new IpcChannel((message) => void child.send(message, () => {}));
   child.on('message', (message: unknown) => channel.receive(message));
   child.on('error', () => {});
   const exited = new Promise<WorkerExit>((resolve) => {

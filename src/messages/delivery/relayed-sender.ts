@@ -86,7 +86,7 @@ export function createRelayedSender(relay: Relay, jid: string, answerTimeout: ()
 
 function refuse(fault: unknown): never {
   if (!(fault instanceof RelayError)) throw fault;
-  const codes = { unavailable: 'unavailable', late: 'no_answer', busy: 'busy' } as const;
+  const codes = { unavailable: 'unavailable', timeout: 'no_answer', busy: 'busy' } as const;
   if (fault.kind === 'failed') throw fault;
   throw new Refusal(codes[fault.kind], { cause: fault });
 }

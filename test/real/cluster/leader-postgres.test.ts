@@ -184,7 +184,7 @@ describe('Leader election on a real PostgreSQL', { skip: needs('postgresql') }, 
         assert.doesNotMatch(fault.message, /secret/);
         return true;
       });
-      await assert.rejects(ask(other, 'never', null, 100), { kind: 'late' });
+      await assert.rejects(ask(other, 'never', null, 100), { kind: 'timeout' });
       await assert.rejects(ask(other, 'unknown', null), { kind: 'unavailable' });
       await Promise.all([one.leader.stop(), other.leader.stop()]);
       await assert.rejects(ask(other, 'ping', null), { kind: 'unavailable' });

@@ -21,8 +21,8 @@ export function servingWorkers(program: Program): Map<number, number> {
   const serving = new Map<number, number>();
   for (const { msg, worker, workerPid } of readLog(program)) {
     if (worker === undefined || workerPid === undefined) continue;
-    if (msg === 'a worker serves') serving.set(worker, workerPid);
-    else if (msg.startsWith('a worker') && serving.get(worker) === workerPid) serving.delete(worker);
+    if (msg === 'worker serves') serving.set(worker, workerPid);
+    else if (msg.startsWith('worker') && serving.get(worker) === workerPid) serving.delete(worker);
   }
   return serving;
 }

@@ -6,15 +6,15 @@ import {
   splitIntoNotifications,
 } from '../../../../src/cluster/postgres/notifications.ts';
 
-function putTogether(pieces: readonly string[]): unknown[] {
+function assemble(payloads: readonly string[]): unknown[] {
   const texts: unknown[] = [];
-  const take = createNotificationAssembler((text) => texts.push(JSON.parse(text)));
-  for (const piece of pieces) take(piece);
+  const receive = createNotificationAssembler((json) => texts.push(JSON.parse(json)));
+  for (const payload of payloads) receive(payload);
   return texts;
 }
 
-describe('texts in pieces', () => {
-  test('come together as they were, in any script and of any length', () => {
+describe('texts split into notifications', () => {
+  test('are assembled unchanged, in any script and of any length', () => {
     const text = fc.string({ unit: 'grapheme' });
     const values = fc.array(
       fc.tuple(text, fc.nat(3000)).map(([word, times]) => word.repeat(times)),
@@ -22,28 +22,26 @@ describe('texts in pieces', () => {
     );
     fc.assert(
       fc.property(values, (sent) => {
-        assert.deepEqual(
-          putTogether(sent.flatMap((value) => splitIntoNotifications(JSON.stringify(value)))),
-          sent,
-        );
+        const payloads = sent.flatMap((value) => splitIntoNotifications(JSON.stringify(value)));
+        assert.deepEqual(assemble(payloads), sent);
       }),
       { numRuns: 50 },
     );
   });
 
-  test('fit into a notification each', () => {
-    for (const piece of splitIntoNotifications(JSON.stringify('🌹é"\\'.repeat(10_000)))) {
-      assert.ok(Buffer.byteLength(piece) < 8000);
+  test('fit into the 8,000 bytes of a notification', () => {
+    for (const payload of splitIntoNotifications(JSON.stringify('🌹é"\\'.repeat(10_000)))) {
+      assert.ok(Buffer.byteLength(payload) < 8000);
     }
   });
 
-  test('are left out where their beginning was missed', () => {
+  test('are dropped if their beginning was missed', () => {
     const [, ...rest] = splitIntoNotifications(JSON.stringify('x'.repeat(30_000)));
-    assert.deepEqual(putTogether([...rest, ...splitIntoNotifications('"whole"')]), ['whole']);
+    assert.deepEqual(assemble([...rest, ...splitIntoNotifications('"whole"')]), ['whole']);
   });
 
-  test('of one that broke off do not spoil the next', () => {
+  test('do not corrupt the next text if they are incomplete', () => {
     const [first = ''] = splitIntoNotifications(JSON.stringify('x'.repeat(30_000)));
-    assert.deepEqual(putTogether([first, ...splitIntoNotifications('"whole"')]), ['whole']);
+    assert.deepEqual(assemble([first, ...splitIntoNotifications('"whole"')]), ['whole']);
   });
 });

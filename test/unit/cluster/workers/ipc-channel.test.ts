@@ -1,32 +1,32 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RelayError } from '../../../../src/cluster/relay.ts';
-import { createIpcChannel, type IpcChannel } from '../../../../src/cluster/workers/ipc-channel.ts';
+import { IpcChannel } from '../../../../src/cluster/workers/ipc-channel.ts';
 
-/** Two ends of one channel, which copies what passes, as one between processes does. */
-function joined(): [IpcChannel, IpcChannel] {
-  const to = (other: () => IpcChannel) => (message: object) =>
+/** Creates both ends of a channel. Messages are cloned, as between processes. */
+function createChannelPair(): [IpcChannel, IpcChannel] {
+  const sendTo = (other: () => IpcChannel) => (message: object) =>
     setImmediate(() => other().receive(structuredClone(message)));
-  const one: IpcChannel = createIpcChannel(to(() => two));
-  const two: IpcChannel = createIpcChannel(to(() => one));
+  const one: IpcChannel = new IpcChannel(sendTo(() => two));
+  const two: IpcChannel = new IpcChannel(sendTo(() => one));
   return [one, two];
 }
 
-describe('the line between supervisor and worker', () => {
-  test('carries questions and answers both ways at once', async () => {
-    const [one, two] = joined();
+describe('the IPC channel between supervisor and worker', () => {
+  test('carries requests and responses in both directions at the same time', async () => {
+    const [one, two] = createChannelPair();
     one.handle('double', (n) => Number(n) * 2);
     two.handle('square', (n) => Number(n) ** 2);
-    const asked = [
+    const responses = [
       two.request('double', 4, 5000),
       one.request('square', 5, 5000),
       two.request('double', 6, 5000),
     ];
-    assert.deepEqual(await Promise.all(asked), [8, 25, 12]);
+    assert.deepEqual(await Promise.all(responses), [8, 25, 12]);
   });
 
-  test('tells what became of a question', async () => {
-    const [one, two] = joined();
+  test('rejects a request with the error kind of the other process', async () => {
+    const [one, two] = createChannelPair();
     two.handle('busy', () => {
       throw new RelayError('busy', 'not now');
     });
@@ -37,32 +37,32 @@ describe('the line between supervisor and worker', () => {
     await assert.rejects(one.request('busy', null, 5000), { kind: 'busy', message: 'not now' });
     await assert.rejects(one.request('broken', null, 5000), { kind: 'failed', message: 'the reason' });
     await assert.rejects(one.request('unknown', null, 5000), { kind: 'unavailable' });
-    await assert.rejects(one.request('never', null, 10), { kind: 'late' });
+    await assert.rejects(one.request('never', null, 10), { kind: 'timeout' });
   });
 
-  test('leaves nobody waiting for a process that is gone', async () => {
-    const [one, two] = joined();
+  test('rejects pending and later requests once the other process has exited', async () => {
+    const [one, two] = createChannelPair();
     two.handle('never', () => new Promise(() => {}));
-    const asked = one.request('never', null, 60_000);
+    const pending = one.request('never', null, 60_000);
     one.close();
-    await assert.rejects(asked, { kind: 'unavailable' });
+    await assert.rejects(pending, { kind: 'unavailable' });
     await assert.rejects(one.request('never', null, 60_000), { kind: 'unavailable' });
   });
 
-  test('keeps no more questions in mind than it can', async () => {
-    const [one, two] = joined();
+  test('refuses requests beyond the limit of pending ones', async () => {
+    const [one, two] = createChannelPair();
     two.handle('never', () => new Promise(() => {}));
-    const asked = Array.from({ length: 5001 }, () => one.request('never', null, 60_000));
+    const requests = Array.from({ length: 5001 }, () => one.request('never', null, 60_000));
     await assert.rejects(
-      Promise.any([asked[5000]]),
+      Promise.any([requests[5000]]),
       (error: AggregateError) => error.errors[0]?.kind === 'busy',
     );
     one.close();
-    await Promise.allSettled(asked);
+    await Promise.allSettled(requests);
   });
 
-  test('passes over what others say on the channel', () => {
-    const [one] = joined();
+  test("ignores messages of Node's cluster module", () => {
+    const [one] = createChannelPair();
     for (const message of [null, 'hello', { cmd: 'NODE_CLUSTER' }]) one.receive(message);
   });
 });

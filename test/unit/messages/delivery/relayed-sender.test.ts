@@ -101,7 +101,7 @@ describe('speaking through the process that holds the stream', () => {
     const nobody = createRelayedSender(pipe(), JID, () => 1000);
     await assert.rejects(nobody.sendStanza(message()), { code: 'unavailable' });
     for (const [kind, code] of [
-      ['late', 'no_answer'],
+      ['timeout', 'no_answer'],
       ['busy', 'busy'],
     ] as const) {
       const request = async () => {
