@@ -32,8 +32,6 @@ interface Options {
   readonly jids?: string;
   readonly records?: string;
   readonly endpoint?: 'external' | 'file_share';
-  /** Former name of `endpoint`. */
-  readonly door?: 'external' | 'file_share';
   readonly expireAfter?: number;
 }
 
@@ -72,9 +70,6 @@ export function addImport(program: Command, context: CommandContext): void {
         'external',
         'file_share',
       ]),
-    )
-    .addOption(
-      new Option('--door <name>', 'former name of --endpoint').choices(['external', 'file_share']).hideHelp(),
     )
     .option(
       '--expire-after <period>',
@@ -124,7 +119,7 @@ async function runImport(
   const report = await importUploads(services, {
     ...sourceOptions,
     basePaths,
-    namespace: options.endpoint ?? options.door ?? findEndpoint(config, source, basePaths),
+    namespace: options.endpoint ?? findEndpoint(config, source, basePaths),
     fallbackOwner: `import:${options.from}`,
     expireAfterMs: options.expireAfter ?? null,
     dryRun: options.dryRun ?? false,

@@ -1,11 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import type { Config } from '../../config/load.ts';
 import type { CommandContext } from './command-context.ts';
-import { usageError } from './command-error.ts';
+import { CommandError, EXIT_CODE, usageError } from './command-error.ts';
 import { loadCommandConfig } from './config-file.ts';
-import { promptPassword } from './password-prompt.ts';
 
 export interface ApiAccessOptions {
   readonly url?: string;
@@ -50,6 +51,25 @@ async function givenAuthorization(
       ? context.env.PORTER_TOKEN
       : (await readFile(resolve(context.cwd, tokenFile), 'utf8')).trim();
   return token === undefined || token === '' ? undefined : `Bearer ${token}`;
+}
+
+/** Asks for a password on the terminal without showing it. Throws a usage error if stdin is not a terminal. */
+export async function promptPassword({ stdin, stderr }: CommandContext, question: string): Promise<string> {
+  if (!stdin?.isTTY) {
+    throw usageError('Cannot ask for the password: stdin is not a terminal. Set PORTER_PASSWORD.');
+  }
+  const discarded = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const lines = createInterface({ input: stdin, output: discarded, terminal: true });
+  stderr.write(question);
+  try {
+    return await lines.question('');
+  } catch (error) {
+    // Ctrl+C or Ctrl+D.
+    throw new CommandError('No password was given.', EXIT_CODE.failed, error);
+  } finally {
+    lines.close();
+    stderr.write('\n');
+  }
 }
 
 /** Uses the first token that is configured in plain text; a hash cannot be sent. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { PassThrough } from 'node:stream';
 import { describe, test } from 'node:test';
+import { promptPassword } from '../../../src/cli/lib/api-access.ts';
 import { CommandError } from '../../../src/cli/lib/command-error.ts';
-import { promptPassword } from '../../../src/cli/lib/password-prompt.ts';
 import { createCapturedContext } from './run-command.ts';
 
 const QUESTION = 'Password of romeo@example.org: ';
