@@ -76,7 +76,7 @@ export const errorTable = {
   type_mismatch: {
     http: 400,
     at: { external: 403 },
-    text: 'The Content-Type is not the one the slot was asked for.',
+    text: 'The Content-Type is not the one the slot was requested for.',
   },
   length_required: { http: 411, text: 'A PUT needs a Content-Length.' },
   already_there: { http: 409, text: 'There is a file at this link already.' },

@@ -9,7 +9,7 @@ import { readUsage } from './list.ts';
 import { locatorForOldLink } from './old-links.ts';
 import type { UploadServices } from './services.ts';
 
-/** Which rule decides for somebody, or what became of a file. */
+/** The access decision for a JID, or the state of a file. */
 export type Explanation =
   | {
       readonly about: 'owner';
@@ -19,64 +19,72 @@ export type Explanation =
     }
   | {
       readonly about: 'upload';
-      readonly upload: Upload /** ms since 1970; null = never. */;
+      readonly upload: Upload;
+      /** When the file expires, ms since 1970; null = never. */
       readonly endsAt: number | null;
     }
   | { readonly about: 'removal'; readonly removal: Removal }
-  | { readonly about: 'nothing'; readonly target: string };
+  | { readonly about: 'unknown'; readonly target: string };
 
-/** Answers for a download or upload link, an upload's id, or a JID. */
-export async function explain(deps: UploadServices, target: string): Promise<Explanation> {
-  const path = pathOf(target);
-  const upload = await findUpload(deps, path);
-  if (upload) return { about: 'upload', upload, endsAt: expiryTime(deps.rules().retention, upload) };
-  const removal = await deps.ledger.findRemoval(idOf(path) ?? (await foreignLocator(deps, path)) ?? target);
+type ExplainServices = Pick<UploadServices, 'ledger' | 'rules'>;
+
+/** Explains a download or upload link, an upload's id, or a JID. */
+export async function explain(services: ExplainServices, target: string): Promise<Explanation> {
+  const path = toPath(target);
+  const upload = await findUpload(services, path);
+  if (upload) return { about: 'upload', upload, endsAt: expiryTime(services.rules().retention, upload) };
+  const removal = await services.ledger.findRemoval(
+    findId(path) ?? (await locatorFromPath(services, path)) ?? target,
+  );
   if (removal) return { about: 'removal', removal };
   const owner = /^https?:|^\//.test(target) ? undefined : parseBareJid(target);
-  if (owner === undefined || idOf(path) !== undefined) return { about: 'nothing', target };
-  const usage = await readUsage(deps, owner);
-  return { about: 'owner', owner, decision: deps.rules().access.decide(owner), usage };
+  if (owner === undefined || findId(path) !== undefined) return { about: 'unknown', target };
+  const usage = await readUsage(services, owner);
+  return { about: 'owner', owner, decision: services.rules().access.decide(owner), usage };
 }
 
-/** The upload that a link or an id means, whatever its state. */
-export async function findByLinkOrId(deps: UploadServices, target: string): Promise<Upload | undefined> {
-  return findUpload(deps, pathOf(target));
+/** Returns the upload with this link or id, whatever its state. */
+export async function findByLinkOrId(services: ExplainServices, target: string): Promise<Upload | undefined> {
+  return findUpload(services, toPath(target));
 }
 
-async function findUpload(deps: UploadServices, path: string): Promise<Upload | undefined> {
-  const { ledger } = deps;
-  const token = idBehind(path, PUT_PREFIX);
+async function findUpload(services: ExplainServices, path: string): Promise<Upload | undefined> {
+  const { ledger } = services;
+  const token = idAfterPrefix(path, PUT_PREFIX);
   if (token !== undefined) return ledger.findByPutKey(toPutKey(token));
-  const id = idOf(path);
-  if (id !== undefined) return (await ledger.find(id)) ?? findById(deps, id);
-  const locator = await foreignLocator(deps, path);
+  const id = findId(path);
+  if (id !== undefined) return (await ledger.find(id)) ?? findById(services, id);
+  const locator = await locatorFromPath(services, path);
   return locator === undefined ? undefined : ledger.find(locator);
 }
 
-/** Uploads of other doors and imported ones have ids too, though their links know nothing of them. */
-async function findById({ ledger }: UploadServices, id: string): Promise<Upload | undefined> {
+/** Finds uploads whose locator is not their id: those of signed links and imported ones. */
+async function findById({ ledger }: ExplainServices, id: string): Promise<Upload | undefined> {
   const [next] = await ledger.listUploads({ after: id.slice(0, -1), limit: 1 });
   return next?.id === id ? next : undefined;
 }
 
-/** A link that an XMPP server has made, or a service that was taken over. */
-async function foreignLocator({ ledger, rules }: UploadServices, path: string): Promise<string | undefined> {
+/** Returns the locator for a link of an XMPP server or of an imported service. */
+async function locatorFromPath(
+  { ledger, rules }: ExplainServices,
+  path: string,
+): Promise<string | undefined> {
   if (!path.startsWith('/')) return undefined;
   return locatorForOldLink([...(await ledger.listOldPaths()), ...(rules().signedPaths ?? [])], path);
 }
 
-function idOf(path: string): string | undefined {
-  const inLink = idBehind(path, GET_PREFIX) ?? idInBlobPath(path);
+function findId(path: string): string | undefined {
+  const inLink = idAfterPrefix(path, GET_PREFIX) ?? idInBlobPath(path);
   return inLink ?? (/^[0-9a-z]{26}$/.test(path) ? path : undefined);
 }
 
-/** Links may carry the path of `public_url` before ours. */
-function idBehind(path: string, prefix: string): string | undefined {
+/** The path of `public_url` may come before the prefix. */
+function idAfterPrefix(path: string, prefix: string): string | undefined {
   const at = path.lastIndexOf(prefix);
   return at < 0 ? undefined : idInPath(path.slice(at), prefix);
 }
 
-function pathOf(target: string): string {
+function toPath(target: string): string {
   const url = URL.canParse(target) ? new URL(target) : undefined;
   return url && /^https?:$/.test(url.protocol) ? url.pathname : target;
 }

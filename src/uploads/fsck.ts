@@ -1,23 +1,24 @@
 import type { Upload } from '../base/upload-records.ts';
+import { idInBlobKey } from './links.ts';
 import { deletePendingBlobs, removeUploads } from './remove.ts';
-import type { UploadServices } from './services.ts';
 
 const PAGE = 500;
 
+/** A difference between the ledger and the stored files. */
 export type FsckFault =
-  /** The ledger says stored, the blob is not there. Repair: the upload is removed, with the reason on record. */
+  /** The blob of a stored upload is missing. Repair: removes the upload and records the reason. */
   | { readonly kind: 'missing'; readonly id: string; readonly owner: string; readonly name: string }
-  /** The blob is not as long as the ledger says. Repair: the ledger learns the true size. */
+  /** The blob has another size than the ledger. Repair: corrects the size in the ledger. */
   | { readonly kind: 'wrong_size'; readonly id: string; readonly expected: number; readonly found: number }
-  /** A blob or a leftover of a broken write that no upload owns. Repair: it is removed. */
+  /** A blob, or part of an aborted write, without an upload. Repair: deletes it. */
   | { readonly kind: 'orphan'; readonly key: string; readonly size: number }
-  /** An owner's counters do not say what its uploads add up to. Repair: they are counted afresh. */
+  /** An owner's counters differ from the sum of its uploads. Repair: counts them again. */
   | { readonly kind: 'wrong_count'; readonly owner: string };
 
 export interface FsckOptions {
   readonly repair: boolean;
   readonly onFault: (fault: FsckFault) => void;
-  /** Told after each page what was looked at so far. */
+  /** Called after each page. */
   readonly onProgress?: (checked: { uploads: number; blobs: number }) => void;
 }
 
@@ -27,8 +28,13 @@ export interface FsckReport {
   faults: number;
 }
 
-/** Holds the ledger against the blobs, in pages, beside a running server. Memory does not grow with the store. */
-export async function fsck(deps: UploadServices, options: FsckOptions): Promise<FsckReport> {
+type FsckServices = Parameters<typeof removeUploads>[0];
+
+/**
+ * Checks the database against the stored files, page by page. The server may keep running. Memory use does not depend on
+ * the number of files.
+ */
+export async function fsck(services: FsckServices, options: FsckOptions): Promise<FsckReport> {
   const report: FsckReport = { uploads: 0, blobs: 0, faults: 0 };
   const counted: FsckOptions = {
     ...options,
@@ -37,21 +43,21 @@ export async function fsck(deps: UploadServices, options: FsckOptions): Promise<
       options.onFault(fault);
     },
   };
-  if (options.repair) await deletePendingBlobs(deps);
-  await checkUploads(deps, counted, report);
-  await checkBlobs(deps, counted, report);
-  await checkCounters(deps, counted);
+  if (options.repair) await deletePendingBlobs(services);
+  await checkUploads(services, counted, report);
+  await checkBlobs(services, counted, report);
+  await checkCounters(services, counted);
   return report;
 }
 
-async function checkUploads(deps: UploadServices, options: FsckOptions, report: FsckReport): Promise<void> {
+async function checkUploads(services: FsckServices, options: FsckOptions, report: FsckReport): Promise<void> {
   for (let after: string | undefined; ; ) {
-    const page = await deps.ledger.listUploads({
+    const page = await services.ledger.listUploads({
       state: 'stored',
       limit: PAGE,
       ...(after !== undefined && { after }),
     });
-    for (const upload of page) await checkUpload(deps, options, upload);
+    for (const upload of page) await checkUpload(services, options, upload);
     report.uploads += page.length;
     options.onProgress?.(report);
     after = page.at(-1)?.id;
@@ -59,58 +65,58 @@ async function checkUploads(deps: UploadServices, options: FsckOptions, report: 
   }
 }
 
-async function checkUpload(deps: UploadServices, options: FsckOptions, upload: Upload): Promise<void> {
+async function checkUpload(services: FsckServices, options: FsckOptions, upload: Upload): Promise<void> {
   const { id, owner, name, size: expected } = upload;
-  const found = await deps.blobs.size(upload.blob);
+  const found = await services.blobs.size(upload.blob);
   if (found === expected) return;
-  // It may have been removed since its page was read.
-  if ((await deps.ledger.findExistingIds([id])).length === 0) return;
+  // The upload may have been removed since its page was read.
+  if ((await services.ledger.findExistingIds([id])).length === 0) return;
   if (found === undefined) {
     options.onFault({ kind: 'missing', id, owner, name });
     if (options.repair)
-      await removeUploads(deps, { ids: [id], reason: 'missing', detail: 'its bytes were lost (fsck)' });
+      await removeUploads(services, {
+        ids: [id],
+        reason: 'missing',
+        detail: 'its bytes were missing (fsck)',
+      });
   } else {
     options.onFault({ kind: 'wrong_size', id, expected, found });
-    if (options.repair) await deps.ledger.correctSize({ id, size: found });
+    if (options.repair) await services.ledger.correctSize({ id, size: found });
   }
 }
 
-async function checkBlobs(deps: UploadServices, options: FsckOptions, report: FsckReport): Promise<void> {
+async function checkBlobs(services: FsckServices, options: FsckOptions, report: FsckReport): Promise<void> {
   let page: { key: string; size: number }[] = [];
-  const look = async () => {
+  const checkPage = async () => {
     report.blobs += page.length;
-    await checkOwners(deps, options, page);
+    await findOrphans(services, options, page);
     options.onProgress?.(report);
     page = [];
   };
-  for await (const blob of deps.blobs.list()) {
+  for await (const blob of services.blobs.list()) {
     page.push(blob);
-    if (page.length === PAGE) await look();
+    if (page.length === PAGE) await checkPage();
   }
-  await look();
+  await checkPage();
 }
 
-/** A blob's upload is named by the stem of its key; the row is written before the first byte. */
-async function checkOwners(
-  deps: UploadServices,
+/** A key contains the id of its upload, and the upload is in the ledger before its first byte is written. */
+async function findOrphans(
+  services: FsckServices,
   options: FsckOptions,
   page: { key: string; size: number }[],
 ): Promise<void> {
-  const known = new Set(await deps.ledger.findExistingIds(page.map(({ key }) => idOfKey(key))));
-  const orphans = page.filter(({ key }) => !known.has(idOfKey(key)));
+  const known = new Set(await services.ledger.findExistingIds(page.map(({ key }) => idInBlobKey(key))));
+  const orphans = page.filter(({ key }) => !known.has(idInBlobKey(key)));
   for (const { key, size } of orphans) options.onFault({ kind: 'orphan', key, size });
-  if (options.repair && orphans.length > 0) await deps.blobs.remove(orphans.map(({ key }) => key));
+  if (options.repair && orphans.length > 0) await services.blobs.remove(orphans.map(({ key }) => key));
 }
 
-function idOfKey(key: string): string {
-  return key.slice(key.lastIndexOf('/') + 1).split('.', 1)[0] ?? '';
-}
-
-async function checkCounters(deps: UploadServices, options: FsckOptions): Promise<void> {
+async function checkCounters(services: FsckServices, options: FsckOptions): Promise<void> {
   for (let after: string | undefined; ; ) {
-    const page = await deps.ledger.listOwners({ limit: PAGE, ...(after !== undefined && { after }) });
+    const page = await services.ledger.listOwners({ limit: PAGE, ...(after !== undefined && { after }) });
     for (const { owner } of page) {
-      if (await deps.ledger.recount({ owner, repair: options.repair }))
+      if (await services.ledger.recount({ owner, repair: options.repair }))
         options.onFault({ kind: 'wrong_count', owner });
     }
     after = page.at(-1)?.owner;

@@ -1,15 +1,19 @@
+import { readlinkSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Refusal } from '../base/errors.ts';
 import type { MigrationState } from '../ledger/contract/ledger.ts';
-import { processHost, releaseClaimsOfDeadProcesses } from './dead-processes.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
 
 const HEARTBEAT_MS = 10_000;
-/** The first sweep comes soon after a start, so that a crash's leftovers don't wait for the next full period. */
+/** The first sweep comes soon after a start, so that leftovers of a crash do not wait for a whole period. */
 const FIRST_SWEEP_MS = 5_000;
+/** While a task is switched off, its period is read again after this time, because a reload may switch it on. */
+const RECHECK_MS = 60_000;
 
 export interface SweepSettings {
-  /** Milliseconds between sweeps; 0 = none but `porter cleanup`. Read before each wait, so a reload counts. */
+  /** Milliseconds between sweeps; 0 = only `porter cleanup` sweeps. Read before each wait, so a reload takes effect. */
   readonly sweepIntervalMs: () => number;
 }
 
@@ -18,84 +22,129 @@ export interface Heartbeat {
 }
 
 export interface SweepSchedule {
-  /** Ends a sweep that is under way after its batch. */
+  /** Ends a running sweep after its current batch. */
   stop(): Promise<void>;
 }
 
+type HeartbeatServices = Pick<UploadServices, 'ledger' | 'log' | 'instance' | 'clock'>;
+
 /**
- * Heartbeats of this process. Before it resolves, claims of processes that died here are void and the first
- * heartbeat is sent. On a full disk both wait for room: files can be fetched meanwhile.
+ * Starts the heartbeats of this process. Before it resolves, it releases the claims of dead processes on this host and
+ * sends the first heartbeat. On a full disk it resolves without them and keeps trying: downloads work meanwhile.
  */
-export async function startHeartbeat(deps: UploadServices): Promise<Heartbeat> {
-  let buried = false;
-  const lookAtStanding = standingWatch(deps);
-  const lookAndBeat = async () => {
-    await lookAtStanding();
-    if (!buried) await releaseClaimsOfDeadProcesses(deps);
-    buried = true;
-    await beat(deps);
+export async function startHeartbeat(services: HeartbeatServices): Promise<Heartbeat> {
+  let released = false;
+  const logMigrationState = createMigrationStateLogger(services);
+  const beat = async () => {
+    await logMigrationState();
+    if (!released) await releaseClaimsOfDeadProcesses(services);
+    released = true;
+    await sendHeartbeat(services);
   };
-  await lookAndBeat().catch((cause: unknown) => {
-    if (!(toStorageRefusal(cause) instanceof Refusal)) throw cause;
-    deps.log.error({ err: cause }, 'the ledger is full; only what is there can be fetched');
+  await beat().catch((error: unknown) => {
+    if (!(toStorageRefusal(error) instanceof Refusal)) throw error;
+    services.log.error(
+      { err: error },
+      'the ledger cannot be written; only downloads work until there is space',
+    );
   });
-  return repeat(deps, { first: HEARTBEAT_MS, period: () => HEARTBEAT_MS }, lookAndBeat);
+  return repeat(services, { firstMs: HEARTBEAT_MS, periodMs: () => HEARTBEAT_MS }, beat);
 }
 
-/** Sweeps in their rhythm, by one process for all; `sweepNow` does one, or sees to it that somebody does. */
+/** Runs `sweepNow` at the configured interval. Only one process of a cluster does this. */
 export function startSweepSchedule(
-  deps: UploadServices,
+  services: Pick<UploadServices, 'log'>,
   { sweepIntervalMs }: SweepSettings,
   sweepNow: (signal: AbortSignal) => Promise<void>,
 ): SweepSchedule {
-  return repeat(deps, { first: FIRST_SWEEP_MS, period: sweepIntervalMs }, async (signal) => {
+  return repeat(services, { firstMs: FIRST_SWEEP_MS, periodMs: sweepIntervalMs }, async (signal) => {
     if (sweepIntervalMs() > 0) await sweepNow(signal);
   });
 }
 
-const STANDINGS: Readonly<Record<MigrationState, string>> = {
-  open: 'the ledger is open again',
-  closing: 'the ledger is being moved to another place; no uploads until that is done',
-  moved:
-    'the ledger has moved to another place: start Porter with the config of the new one; files can be fetched',
-  importing: 'the ledger is still being moved to this place; no uploads before porter move --finish',
+const MIGRATION_MESSAGES: Readonly<Record<MigrationState, string>> = {
+  open: 'the ledger is open again; uploads work',
+  closing: 'porter move is moving the ledger away; uploads are refused until it has finished',
+  moved: 'the ledger has moved: start Porter with the config of the new storage; only downloads work here',
+  importing: 'porter move is still filling this ledger: uploads are refused until porter move --finish',
 };
 
-/** Says in the log when a move closes the ledger under us, or opens it. */
-function standingWatch({ ledger, log }: Pick<UploadServices, 'ledger' | 'log'>): () => Promise<void> {
-  let known: MigrationState = 'open';
+/** Logs when `porter move` closes or opens the ledger of this process. */
+function createMigrationStateLogger({
+  ledger,
+  log,
+}: Pick<UploadServices, 'ledger' | 'log'>): () => Promise<void> {
+  let last: MigrationState = 'open';
   return async () => {
-    const standing = await ledger.migrationState();
-    if (standing !== known) log[standing === 'open' ? 'info' : 'error']({ standing }, STANDINGS[standing]);
-    known = standing;
+    const migrationState = await ledger.migrationState();
+    if (migrationState !== last)
+      log[migrationState === 'open' ? 'info' : 'error'](
+        { migrationState },
+        MIGRATION_MESSAGES[migrationState],
+      );
+    last = migrationState;
   };
 }
 
-async function beat(deps: UploadServices): Promise<void> {
-  await deps.ledger.heartbeat({ id: deps.instance, host: processHost, pid: process.pid, now: deps.clock() });
+/** Where a pid identifies a process: the host and, on Linux, the pid namespace, because containers may share a host name. */
+const pidScope = [hostname(), readPidNamespace()].join(' ').trim();
+
+function readPidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
+  } catch {
+    return '';
+  }
 }
 
-/** How often a task that is switched off is looked at again: a reload may have switched it on. */
-const LOOK_AGAIN_MS = 60_000;
-
-interface Rhythm {
-  /** Milliseconds. */
-  readonly first: number;
-  readonly period: () => number;
+async function sendHeartbeat({ ledger, instance, clock }: HeartbeatServices): Promise<void> {
+  await ledger.heartbeat({ id: instance, host: pidScope, pid: process.pid, now: clock() });
 }
 
-/** Does the task again and again, whatever becomes of it, until it is stopped. */
+/**
+ * Releases the claims of processes on this host that have died, so that after a crash uploads can be sent again at once.
+ * Claims of processes on other hosts expire with their heartbeat.
+ */
+export async function releaseClaimsOfDeadProcesses({
+  ledger,
+  instance,
+  log,
+}: Pick<UploadServices, 'ledger' | 'instance' | 'log'>): Promise<void> {
+  const processes = await ledger.listInstances(pidScope);
+  const dead = processes.filter(({ id, pid }) => id !== instance && !isAlive(pid));
+  if (dead.length === 0) return;
+  await ledger.removeInstances(dead.map(({ id }) => id));
+  log.info({ processes: dead.length }, 'released the claims of processes that have ended');
+}
+
+/** An entry with the pid of this process belongs to an earlier process: this one has another instance id. */
+function isAlive(pid: number): boolean {
+  if (pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+interface Schedule {
+  readonly firstMs: number;
+  readonly periodMs: () => number;
+}
+
+/** Runs the task periodically until it is stopped. A failure is logged and does not end the schedule. */
 function repeat(
   { log }: Pick<UploadServices, 'log'>,
-  { first, period }: Rhythm,
+  { firstMs, periodMs }: Schedule,
   task: (signal: AbortSignal) => Promise<void>,
 ): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const { signal } = stopping;
   const run = async () => {
-    for (let wait = first; await slept(wait, signal); wait = period() || LOOK_AGAIN_MS) {
-      await task(signal).catch((cause: unknown) =>
-        log.error({ err: cause }, 'housekeeping failed; it will be tried again'),
+    for (let waitMs = firstMs; await waited(waitMs, signal); waitMs = periodMs() || RECHECK_MS) {
+      await task(signal).catch((error: unknown) =>
+        log.error({ err: error }, 'a heartbeat or sweep failed; it will be tried again'),
       );
     }
   };
@@ -108,19 +157,7 @@ function repeat(
   };
 }
 
-/** False where the signal ended the wait. The timer keeps no process alive. */
-function slept(ms: number, signal: AbortSignal): Promise<boolean> {
-  if (signal.aborted) return Promise.resolve(false);
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', stop);
-      resolve(true);
-    }, ms);
-    const stop = () => {
-      clearTimeout(timer);
-      resolve(false);
-    };
-    timer.unref();
-    signal.addEventListener('abort', stop, { once: true });
-  });
+/** Returns false if the signal ended the wait. The timer does not keep the process alive. */
+function waited(ms: number, signal: AbortSignal): Promise<boolean> {
+  return sleep(ms, true, { signal, ref: false }).catch(() => false);
 }

@@ -3,13 +3,13 @@ import { slug } from '../policy/file-names.ts';
 import { blobExtension } from '../policy/guess-media-type.ts';
 
 /**
- * Every URL is a base, a fixed word, an id and a slug: ASCII, in normal form, only `[A-Za-z0-9_.-/:]`, so that
- * no client and no server can encode it into something else (FIELD 0.2, 2.4.5). Only the id is looked at.
+ * Every URL is a base, a fixed word, an id and a slug. It consists of `[A-Za-z0-9_.-/:]` only, so that clients and servers
+ * do not re-encode it (docs/protocols.md, "Links"). Only the id counts when a file is looked up.
  */
 export const PUT_PREFIX = '/put/';
 export const GET_PREFIX = '/files/';
 
-/** `base` without a trailing slash, as in `public_url`. */
+/** `base`: without a trailing slash, as in `public_url`. */
 export function putUrl(base: string, token: string, name: string): string {
   return `${base}${PUT_PREFIX}${token}/${slug(name)}`;
 }
@@ -18,13 +18,13 @@ export function getUrl(base: string, upload: Pick<Upload, 'id' | 'name'>): strin
   return `${base}${GET_PREFIX}${upload.id}/${slug(upload.name)}`;
 }
 
-/** The link by which a file is fetched. `base`: as `download_url`, without a slash at its end. */
+/** Builds the download link of a file. `base`: `download_url`, without a trailing slash. */
 export type FileUrlBuilder = (base: string, file: Pick<Upload, 'id' | 'name' | 'blob'>) => string;
 
-/** Past Porter: for a web server that serves the folder of the blobs by itself. */
+/** Builds links for a web server that serves the blob folder itself (`downloads.via: webserver`). */
 export const blobUrl: FileUrlBuilder = (base, { blob, name }) => `${base}/${blob}/${slug(name)}`;
 
-/** The link that the rules of the house ask for. */
+/** Returns the download link in the configured form. */
 export function fileUrl(
   { rules }: { readonly rules: () => { readonly fileUrlBuilder?: FileUrlBuilder } },
   base: string,
@@ -35,27 +35,32 @@ export function fileUrl(
 
 const BLOB_PATH = /\/[0-9a-z]{2}\/([0-9a-z]{26})\.[0-9a-z]{1,10}(?:\/[^/]*)?$/;
 
-/** The id in a path of such a link. */
+/** Returns the id in the path of a `blobUrl`. */
 export function idInBlobPath(path: string): string | undefined {
   return BLOB_PATH.exec(path)?.[1];
 }
 
 const ID_AND_NAME = /^([0-9a-z]{26})(?:\/[^/]*)?$/;
 
-/** The id or token in a path below one of the prefixes; the name behind it is decoration. */
+/** Returns the id or token in a path below a prefix. The name after it is not checked. */
 export function idInPath(path: string, prefix: string): string | undefined {
   return path.startsWith(prefix) ? idInSubpath(path.slice(prefix.length)) : undefined;
 }
 
-/** The same for what follows the prefix. */
+/** Like `idInPath`, for the part of a path after the prefix. */
 export function idInSubpath(rest: string): string | undefined {
   return ID_AND_NAME.exec(rest)?.[1];
 }
 
 /**
- * Two-character folders keep any one folder small: the last two, because the first tell the time. The ending lets a web
- * server serve the right type.
+ * Returns the key of an upload's blob. The folder is the last two characters of the id, because its first ones are a
+ * timestamp and would fill one folder at a time. The extension lets a web server send the right media type.
  */
 export function blobKey(id: string, name: string, type?: string): string {
   return `${id.slice(-2)}/${id}.${blobExtension(name, type)}`;
+}
+
+/** Returns the id of the upload that a blob key belongs to. Accepts the keys of unfinished writes (`….part`) too. */
+export function idInBlobKey(key: string): string {
+  return key.slice(key.lastIndexOf('/') + 1).split('.', 1)[0] ?? '';
 }

@@ -7,7 +7,7 @@ export type { OwnerUsage };
 
 const PAGE = 500;
 
-/** Everything together, and the room that is left; `space` is undefined where the store has no such notion. */
+/** Sums over all owners. `space` is undefined if the blob store does not report free space. */
 export interface ServiceTotals extends LedgerStats {
   readonly space: { readonly free: number; readonly total: number } | undefined;
 }
@@ -20,13 +20,13 @@ export async function readTotals({
   return { ...stats, space };
 }
 
-/** All uploads that fit, page by page, so that memory and single queries stay small; an owner's under its hash too. */
+/** Yields all matching uploads, read page by page. Includes those stored under the hash of the owner's JID. */
 export async function* iterateUploads(
-  deps: Pick<UploadServices, 'ledger'>,
+  services: Pick<UploadServices, 'ledger'>,
   { owner, ...query }: Omit<UploadQuery, 'after' | 'limit'>,
 ): AsyncGenerator<Upload> {
-  if (owner === undefined) yield* uploadPages(deps, query);
-  else for (const name of ownerNamesFor(owner)) yield* uploadPages(deps, { ...query, owner: name });
+  if (owner === undefined) yield* uploadPages(services, query);
+  else for (const name of ownerNamesFor(owner)) yield* uploadPages(services, { ...query, owner: name });
 }
 
 async function* uploadPages(
@@ -41,13 +41,13 @@ async function* uploadPages(
   }
 }
 
-/** What was removed, newest first; of an owner what it had under its name, then what it had under its hash. */
+/** Yields removals, newest first. For an owner: first those under its JID, then those under the hash of its JID. */
 export async function* iterateRemovals(
-  deps: Pick<UploadServices, 'ledger'>,
+  services: Pick<UploadServices, 'ledger'>,
   { owner, ...query }: Omit<RemovalQuery, 'before' | 'limit'>,
 ): AsyncGenerator<Removal> {
-  if (owner === undefined) yield* removalPages(deps, query);
-  else for (const name of ownerNamesFor(owner)) yield* removalPages(deps, { ...query, owner: name });
+  if (owner === undefined) yield* removalPages(services, query);
+  else for (const name of ownerNamesFor(owner)) yield* removalPages(services, { ...query, owner: name });
 }
 
 async function* removalPages(
@@ -62,7 +62,7 @@ async function* removalPages(
   }
 }
 
-/** What an owner has, under its name and its hash. */
+/** Returns the usage of an owner, including uploads under the hash of its JID. */
 export async function readUsage({ ledger }: Pick<UploadServices, 'ledger'>, owner: string): Promise<Usage> {
   const usages = await Promise.all(ownerNamesFor(owner).map((name) => ledger.usage(name)));
   return usages.reduce((sum, usage) => ({
@@ -73,7 +73,7 @@ export async function readUsage({ ledger }: Pick<UploadServices, 'ledger'>, owne
   }));
 }
 
-/** Everybody who has slots or files, by name. */
+/** Yields all owners that have slots or files, sorted by name. */
 export async function* iterateOwners({ ledger }: Pick<UploadServices, 'ledger'>): AsyncGenerator<OwnerUsage> {
   for (let after: string | undefined; ; ) {
     const page = await ledger.listOwners({ limit: PAGE, ...(after !== undefined && { after }) });

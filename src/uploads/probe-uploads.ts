@@ -4,50 +4,59 @@ import { type GrantedSlot, grantSlot } from './grant-slot.ts';
 import { eraseOwner, removeUploads } from './remove.ts';
 import type { UploadServices } from './services.ts';
 
-/** Owners of uploads that only try the system out. RFC 6761: nobody can have an account there. */
+/** Domain of the owners of test uploads. Accounts cannot exist in `.invalid` (RFC 6761 section 6.4). */
 const DOMAIN = 'doctor.invalid';
-/** What a killed checkup leaves behind is swept away after it. */
+/** Test uploads expire after this time, in case the doctor is killed. */
 const LIFETIME_MS = 15 * 60_000;
 const SLOT_MS = 5 * 60_000;
 
-/** Uploads of nobody, for one look at the running system. */
+/** Test uploads of one run of `porter doctor`. */
 export interface ProbeUploads {
-  /** A slot that a PUT may fill, past all rules and quotas of users. */
+  /** Grants a slot regardless of the access rules and quotas. */
   requestSlot(file: { name: string; size: number; type: string }): Promise<GrantedSlot>;
-  /** Has the running server begun to take, or taken, the bytes of this slot? */
+  /** Returns how far the running server has got with the upload. */
   getState(id: string): Promise<'waiting' | 'receiving' | 'stored' | 'gone'>;
   remove(id: string): Promise<void>;
-  /** Removes all that is left, and every name of it. */
+  /** Removes all test uploads and their records. */
   close(): Promise<void>;
 }
 
-export function createProbeUploads(deps: UploadServices): ProbeUploads {
+export function createProbeUploads(services: UploadServices): ProbeUploads {
   const owner = `${randomId()}@${DOMAIN}`;
   const rules = {
-    ...deps.rules(),
+    ...services.rules(),
     access: { decide: () => ({ allowed: true, index: 0, rule: allowAllRule }) as const },
     globalQuota: null,
     slotTimeout: SLOT_MS,
   };
-  const own: UploadServices = { ...deps, rules: () => rules };
+  const unrestricted: UploadServices = { ...services, rules: () => rules };
   return {
     requestSlot: (file) =>
-      grantSlot(own, { endpoint: 'admin', jid: owner, ...file, expiresAt: deps.clock() + LIFETIME_MS }),
+      grantSlot(unrestricted, {
+        endpoint: 'admin',
+        jid: owner,
+        ...file,
+        expiresAt: services.clock() + LIFETIME_MS,
+      }),
     async getState(id) {
-      const upload = await deps.ledger.find(id);
+      const upload = await services.ledger.find(id);
       if (upload === undefined) return 'gone';
       return upload.state === 'issued' ? 'waiting' : upload.state;
     },
     async remove(id) {
-      await removeUploads(own, { ids: [id], reason: 'deleted', detail: 'a trial of porter doctor' });
+      await removeUploads(unrestricted, {
+        ids: [id],
+        reason: 'deleted',
+        detail: 'test upload of porter doctor',
+      });
     },
     async close() {
-      await eraseOwner(own, owner);
+      await eraseOwner(unrestricted, owner);
     },
   };
 }
 
-/** Does this PUT token belong to a checkup? Then whoever has it may know how the request arrived. */
+/** Returns true if a PUT token belongs to a test upload. Its holder may see how the request arrived. */
 export async function isProbeToken(
   { ledger }: Pick<UploadServices, 'ledger'>,
   token: string,

@@ -3,80 +3,85 @@ import type { RemovalReason, Upload } from '../base/upload-records.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
 
-/** Blobs are unlinked in batches of this many. */
-const BURIED_AT_ONCE = 500;
-const FORGOTTEN_AT_ONCE = 500;
+/** Blobs deleted per ledger transaction. */
+const DELETE_BATCH = 500;
+/** Uploads erased per ledger transaction. */
+const ERASE_BATCH = 500;
 
 export interface RemovalRequest {
   readonly ids: readonly string[];
   readonly reason: RemovalReason;
-  /** Who or which rule, in words; kept on record. */
+  /** The person or rule behind the removal, in words. Kept in the removal record. */
   readonly detail: string;
 }
 
-/** Removes uploads: first from the ledger, with a record of the reason, then their bytes. Unknown ids are passed over. */
-export async function removeUploads(deps: UploadServices, order: RemovalRequest): Promise<Upload[]> {
-  const removed = await deps.ledger.remove({ ...order, now: deps.clock() }).catch((failure: unknown) => {
-    throw toStorageRefusal(failure);
+type RemoveServices = Pick<UploadServices, 'ledger' | 'blobs' | 'fileCache' | 'clock' | 'log' | 'metrics'>;
+
+/** Removes uploads from the ledger, with a record of the reason, and then their bytes. Ignores unknown ids. */
+export async function removeUploads(services: RemoveServices, request: RemovalRequest): Promise<Upload[]> {
+  const { ledger, fileCache, clock, log, metrics } = services;
+  const { reason, detail } = request;
+  const removed = await ledger.remove({ ...request, now: clock() }).catch((error: unknown) => {
+    throw toStorageRefusal(error);
   });
-  for (const { locator } of removed) deps.fileCache.invalidate(locator);
-  for (const upload of removed) {
-    deps.log.info(
-      { id: upload.id, owner: upload.owner, reason: order.reason, detail: order.detail },
-      'removed',
-    );
-    deps.metrics.uploadsRemoved(order.reason, 1, upload.size);
+  for (const { locator } of removed) fileCache.invalidate(locator);
+  for (const { id, owner, size } of removed) {
+    log.info({ id, owner, reason, detail }, 'upload removed');
+    metrics.uploadsRemoved(reason, 1, size);
   }
-  await deletePendingBlobs(deps);
+  await deletePendingBlobs(services);
   return removed;
 }
 
-/** Removes the upload that a GET would find by this locator, whatever its state. False where there is none. */
+/** Removes the upload with this locator, whatever its state. Returns false if there is none. */
 export async function removeByLocator(
-  deps: UploadServices,
+  services: RemoveServices,
   locator: string,
   detail: string,
 ): Promise<boolean> {
-  const upload = await deps.ledger.find(locator);
+  const upload = await services.ledger.find(locator);
   if (upload === undefined) return false;
-  return (await removeUploads(deps, { ids: [upload.id], reason: 'deleted', detail })).length > 0;
+  return (await removeUploads(services, { ids: [upload.id], reason: 'deleted', detail })).length > 0;
 }
 
 /**
- * Removes everything that an owner ever uploaded, under its name or its hash, and its name from every record.
- * Returns how many went.
+ * Removes all uploads of an owner, including those under the hash of its JID, and erases the owner from every record.
+ * Returns the number of removed uploads.
  */
 export async function eraseOwner(
-  deps: UploadServices,
+  services: Pick<UploadServices, 'ledger' | 'blobs' | 'clock' | 'log' | 'metrics'>,
   owner: string,
-  progress: (removed: number, left: number) => void = () => {},
+  onProgress: (removed: number, left: number) => void = () => {},
 ): Promise<number> {
   let removed = 0;
   for (const name of ownerNamesFor(owner)) {
     for (let left = 1; left > 0; ) {
-      const step = await deps.ledger.forget({ owner: name, limit: FORGOTTEN_AT_ONCE, now: deps.clock() });
+      const step = await services.ledger.forget({ owner: name, limit: ERASE_BATCH, now: services.clock() });
       removed += step.removed;
       left = step.left;
-      await deletePendingBlobs(deps);
-      progress(removed, left);
+      await deletePendingBlobs(services);
+      onProgress(removed, left);
     }
   }
-  deps.log.info({ uploads: removed }, 'an owner was forgotten');
-  deps.metrics.uploadsRemoved('forgotten', removed, 0);
+  services.log.info({ uploads: removed }, 'all data of an owner erased');
+  services.metrics.uploadsRemoved('forgotten', removed, 0);
   return removed;
 }
 
 /**
- * Unlinks the bytes of removed uploads. The ledger names them until they are gone, so a kill in between
- * leaves nothing behind for ever.
+ * Deletes the blobs of removed uploads and returns their number. The ledger lists a blob until it is deleted, so that
+ * a killed process leaves no orphaned bytes behind.
  */
-export async function deletePendingBlobs(deps: Pick<UploadServices, 'ledger' | 'blobs'>): Promise<number> {
-  let buried = 0;
+export async function deletePendingBlobs({
+  ledger,
+  blobs,
+}: Pick<UploadServices, 'ledger' | 'blobs'>): Promise<number> {
+  let deleted = 0;
   for (;;) {
-    const keys = await deps.ledger.pendingDeletes(BURIED_AT_ONCE);
-    if (keys.length === 0) return buried;
-    await deps.blobs.remove(keys);
-    await deps.ledger.confirmDeleted(keys);
-    buried += keys.length;
+    const keys = await ledger.pendingDeletes(DELETE_BATCH);
+    if (keys.length === 0) return deleted;
+    await blobs.remove(keys);
+    await ledger.confirmDeleted(keys);
+    deleted += keys.length;
   }
 }

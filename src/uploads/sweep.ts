@@ -5,39 +5,40 @@ import { maxAgeFor, type Retention, toLifetimes } from '../policy/retention.ts';
 import { deletePendingBlobs } from './remove.ts';
 import type { UploadServices } from './services.ts';
 
-/** Rows that one transaction of a sweep takes: a few milliseconds of the ledger, whatever the backlog. */
+/** Rows per transaction: blocks the ledger for a few milliseconds, whatever the backlog. */
 const BATCH = 500;
-/** A write into which nothing has come for a day belongs to nobody any more. */
-const BROKEN_OFF_MS = 86_400_000;
-/** Purposes that the XEP knows; uploads keep theirs even when the config no longer offers it. */
+/** A multipart write without new data for this long is abandoned. */
+const ABANDONED_AFTER_MS = 86_400_000;
+/** The purposes of XEP-0363 1.2.0. Uploads keep their purpose even if the config no longer offers it. */
 const XEP_PURPOSES = ['', 'message', 'profile', 'ephemeral', 'permanent'];
 
 export interface SweepOptions {
-  /** Counts what would go and changes nothing. */
+  /** Only counts what would be removed. */
   readonly dryRun?: boolean;
-  /** In place of `retention.max_age`, ms; purposes with an age of their own keep it. */
+  /** Replaces `retention.max_age`, ms. Purposes with a configured age keep it. */
   readonly maxAge?: number;
-  /** Records of removed slots older than this many ms are dropped; null = kept for ever. */
+  /** Age in ms after which removal records are deleted; null = never. */
   readonly keepRecords: number | null;
-  /** Told after each batch what has gone so far. */
+  /** Called after each batch. */
   readonly onProgress?: (report: SweepReport) => void;
   readonly signal?: AbortSignal;
 }
 
 export interface SweepReport {
-  /** Slots given back unused. */
+  /** Slots that expired unused. */
   unused: number;
-  /** Uploads that went, by reason, and their bytes. */
+  /** Removed uploads by reason, and their bytes. */
   expired: number;
   softQuota: number;
   bytes: number;
-  /** Claims of dead processes that were voided. */
+  /** Released claims of dead processes. */
   deadClaims: number;
   records: number;
 }
 
 type Tally = 'unused' | 'expired' | 'softQuota' | 'deadClaims' | 'records';
 
+/** One kind of expired row, and where it is counted. */
 interface Task {
   readonly step: SweepInput;
   readonly tally: Tally | null;
@@ -50,47 +51,49 @@ type SweepInput = SweepStep extends infer S
     : never
   : never;
 
+type SweepServices = Pick<UploadServices, 'ledger' | 'blobs' | 'rules' | 'clock' | 'log' | 'metrics'>;
+
 /**
- * Removes what is past its time, in bounded batches with the traffic going on between them. Safe beside any
- * number of other sweeps: each batch is one transaction.
+ * Removes expired uploads, slots and records in bounded batches, so that requests are served in between. Sweeps may run
+ * at the same time in several processes: each batch is one transaction.
  */
-export async function runSweep(deps: UploadServices, options: SweepOptions): Promise<SweepReport> {
+export async function runSweep(services: SweepServices, options: SweepOptions): Promise<SweepReport> {
   const start = performance.now();
   const report: SweepReport = { unused: 0, expired: 0, softQuota: 0, bytes: 0, deadClaims: 0, records: 0 };
-  for (const task of tasks(deps, options)) {
+  for (const task of createTasks(services, options)) {
     if (options.signal?.aborted) break;
-    await run(deps, task, options, report);
+    await runTask(services, task, options, report);
   }
-  if (!options.dryRun) await deletePendingBlobs(deps);
-  deps.metrics.sweepFinished(performance.now() - start);
-  deps.log.info({ ...report, ms: Math.round(performance.now() - start) }, 'sweep done');
-  // Last, because it may fail by itself: a store may let us remove files and not list what broke off.
-  if (!options.dryRun) await deps.blobs.removeAbandonedWrites?.(deps.clock() - BROKEN_OFF_MS);
+  if (!options.dryRun) await deletePendingBlobs(services);
+  services.metrics.sweepFinished(performance.now() - start);
+  services.log.info({ ...report, ms: Math.round(performance.now() - start) }, 'sweep done');
+  // Last, because it may fail on its own: an S3 policy may permit deletes but not listing multipart uploads.
+  if (!options.dryRun) await services.blobs.removeAbandonedWrites?.(services.clock() - ABANDONED_AFTER_MS);
   return report;
 }
 
-async function run(
-  deps: UploadServices,
+async function runTask(
+  services: SweepServices,
   task: Task,
   options: SweepOptions,
   report: SweepReport,
 ): Promise<void> {
   const limit = options.dryRun ? Number.MAX_SAFE_INTEGER : BATCH;
   for (;;) {
-    const order = { ...task.step, limit, now: deps.clock(), dryRun: options.dryRun ?? false } as SweepStep;
-    const { count, bytes } = await deps.ledger.sweep(order);
+    const step = { ...task.step, limit, now: services.clock(), dryRun: options.dryRun ?? false } as SweepStep;
+    const { count, bytes } = await services.ledger.sweep(step);
     if (task.tally) report[task.tally] += count;
     if (task.tally === 'expired' || task.tally === 'softQuota') report.bytes += bytes;
-    if (task.reason && !options.dryRun) deps.metrics.uploadsRemoved(task.reason, count, bytes);
-    if (!options.dryRun && count > 0) await deletePendingBlobs(deps);
+    if (task.reason && !options.dryRun) services.metrics.uploadsRemoved(task.reason, count, bytes);
+    if (!options.dryRun && count > 0) await deletePendingBlobs(services);
     options.onProgress?.(report);
     if (count < limit || options.signal?.aborted) return;
   }
 }
 
-function tasks(deps: UploadServices, options: SweepOptions): Task[] {
-  const now = deps.clock();
-  const configured = deps.rules().retention;
+function createTasks(services: SweepServices, options: SweepOptions): Task[] {
+  const now = services.clock();
+  const configured = services.rules().retention;
   const retention = options.maxAge === undefined ? configured : { ...configured, max_age: options.maxAge };
   return [
     {

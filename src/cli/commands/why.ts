@@ -27,11 +27,11 @@ export function addWhy(program: Command, context: CommandContext): void {
       await withRuntime(context, command, async (services, config) => {
         const explanation = await explain(services, target);
         if (options.json) await printJson(context, explanation);
-        else if (explanation.about !== 'nothing') {
+        else if (explanation.about !== 'unknown') {
           const lines = formatExplanation(explanation, services.clock(), config.lines);
           await printLine(context.stdout, lines.map(sanitizeForTerminal).join('\n'));
         }
-        if (explanation.about === 'nothing') {
+        if (explanation.about === 'unknown') {
           throw new CommandError(
             `Nothing found for ${sanitizeForTerminal(target)}: it is not a JID, and there is no record of such a link or id. ` +
               'porter uploads lists all ids.',
@@ -42,7 +42,7 @@ export function addWhy(program: Command, context: CommandContext): void {
 }
 
 function formatExplanation(
-  explanation: Exclude<Explanation, { about: 'nothing' }>,
+  explanation: Exclude<Explanation, { about: 'unknown' }>,
   now: number,
   configLines: Readonly<Record<string, number>>,
 ): string[] {

@@ -109,7 +109,7 @@ describe('why', () => {
       'https://x.example/',
       '@@',
     ]) {
-      assert.equal((await explain(house.services, target)).about, 'nothing', target);
+      assert.equal((await explain(house.services, target)).about, 'unknown', target);
     }
   });
 });

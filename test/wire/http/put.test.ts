@@ -178,7 +178,7 @@ describe('an upload', () => {
     assert.match(text, /^HTTP\/1\.1 400 /);
     assert.match(text, /Connection: close/);
     assert.match(text, /Access-Control-Allow-Origin: \*/);
-    assert.match(text, /the slot was asked for image\/jpeg/);
+    assert.match(text, /the slot was requested for image\/jpeg/);
   });
 
   test('can be followed by another on the same connection', async (t) => {
