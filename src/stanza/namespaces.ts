@@ -13,3 +13,10 @@ export const TIME = 'urn:xmpp:time';
 export const VERSION = 'jabber:iq:version';
 export const VCARD = 'vcard-temp';
 export const STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
+/** XEP-0045. */
+export const MUC = 'http://jabber.org/protocol/muc';
+export const MUC_USER = `${MUC}#user`;
+/** XEP-0313. */
+export const MAM = 'urn:xmpp:mam:2';
+/** XEP-0359: `stanza-id` and `origin-id`. */
+export const STANZA_IDS = 'urn:xmpp:sid:0';

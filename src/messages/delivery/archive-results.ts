@@ -1,8 +1,8 @@
 import type { Element } from '@xmpp/xml';
 import { randomId } from '../../base/ids.ts';
 import { parseBareJid } from '../../base/jid.ts';
+import { MAM } from '../../stanza/namespaces.ts';
 
-const MAM = 'urn:xmpp:mam:2';
 /** Servers send far smaller pages. Results beyond the limit are dropped. */
 const MAX_RESULTS = 2000;
 

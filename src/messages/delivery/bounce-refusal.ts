@@ -1,76 +1,77 @@
 import type { Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
+import { STANZA_ERRORS } from '../../stanza/namespaces.ts';
 
-const STANZA_ERRORS = 'urn:ietf:params:xml:ns:xmpp-stanzas';
-const LONGEST_TEXT = 300;
+const MAX_TEXT_LENGTH = 300;
 
-/** RFC 6120 §8.3.3, as its sender can act on it. */
-const words: Readonly<Record<string, string>> = {
-  conflict: 'the name is taken',
-  'feature-not-implemented': 'they cannot receive such messages',
-  forbidden: 'they do not let you write to them',
-  gone: 'they are no longer at this address',
-  'internal-server-error': 'something went wrong at their server',
-  'item-not-found': 'there is no such address',
+/** Texts for the sender of a message, by the condition of RFC 6120 §8.3.3. */
+const ERROR_TEXTS: Readonly<Record<string, string>> = {
+  conflict: 'the name is already in use',
+  'feature-not-implemented': 'the recipient cannot receive such messages',
+  forbidden: 'the recipient does not allow you to write to them',
+  gone: 'the recipient is no longer at this address',
+  'internal-server-error': 'an error occurred on the server of the recipient',
+  'item-not-found': 'the address does not exist',
   'jid-malformed': 'the address is malformed',
-  'not-acceptable': 'they do not accept this message',
-  'not-allowed': 'you may not write there',
-  'not-authorized': 'you may not write there',
-  'policy-violation': 'their server has rules against it',
-  'recipient-unavailable': 'they are not there now',
+  'not-acceptable': 'the recipient does not accept this message',
+  'not-allowed': 'you are not allowed to write there',
+  'not-authorized': 'you are not allowed to write there',
+  'policy-violation': 'a rule of the server of the recipient forbids it',
+  'recipient-unavailable': 'the recipient is not available now',
   'registration-required': 'only members may write there',
-  'remote-server-not-found': 'no XMPP server is known at that domain',
-  'remote-server-timeout': 'the XMPP server of that domain does not answer',
-  'resource-constraint': 'their server has no room, or too much to do',
-  'service-unavailable': 'there is no such user, or nobody is there to receive it',
-  'subscription-required': 'they take messages from their contacts only',
+  'remote-server-not-found': 'no XMPP server was found for this domain',
+  'remote-server-timeout': 'the XMPP server of this domain does not answer',
+  'resource-constraint': 'the server of the recipient is full or overloaded',
+  'service-unavailable': 'the user does not exist, or nothing there can receive the message',
+  'subscription-required': 'the recipient only accepts messages from contacts',
 };
 
-/** What of it means something else at a room (XEP-0045 §7.2, §7.4). */
+/** Conditions with another meaning when a room is joined (XEP-0045 §7.2). */
 export const JOIN_ERROR_TEXTS: Readonly<Record<string, string>> = {
-  conflict: 'somebody else has this name there',
+  conflict: 'this nick is already in use in the room',
   forbidden: 'you are banned from this room',
-  'item-not-found': 'there is no such room',
-  'not-acceptable': 'the room wants another name',
-  'not-allowed': 'there is no such room, and you may not make one',
-  'not-authorized': 'the room has a password, and this is not it',
-  'registration-required': 'the room lets only its members in',
-  'service-unavailable': 'the room is full, or no rooms are there',
+  'item-not-found': 'the room does not exist',
+  'not-acceptable': 'the room requires another nick',
+  'not-allowed': 'the room does not exist, and you may not create it',
+  'not-authorized': 'the room has a password, and the given one is missing or wrong',
+  'registration-required': 'only members may enter this room',
+  'service-unavailable': 'the room is full, or there is no room service at this address',
 };
 
+/** Conditions with another meaning when a message is sent to a room (XEP-0045 §7.4). */
 export const ROOM_ERROR_TEXTS: Readonly<Record<string, string>> = {
-  forbidden: 'you have no voice in this room',
-  'item-not-found': 'there is no such room',
+  forbidden: 'you are not allowed to speak in this room',
+  'item-not-found': 'the room does not exist',
   'not-acceptable': 'you are not in this room',
 };
 
-/** The condition of an error stanza; servers may leave it out. */
+/** Returns the condition of an error stanza. Servers may omit it. */
 export function errorCondition(stanza: Element): string {
   const error = stanza.getChild('error');
-  const found = error?.getChildElements().find((child) => {
+  const condition = error?.getChildElements().find((child) => {
     return child.getNS() === STANZA_ERRORS && child.getName() !== 'text';
   });
-  return found?.getName() ?? 'undefined-condition';
+  return condition?.getName() ?? 'undefined-condition';
 }
 
-/** The refusal that an error stanza means to who sent what it answers. */
+/** Returns the refusal for the sender of the message that the error stanza answers. */
 export function refusalFromErrorStanza(
   stanza: Element,
   to: string,
-  special: Readonly<Record<string, string>> = {},
+  specialTexts: Readonly<Record<string, string>> = {},
   code: 'bounced' | 'server_refused' = 'bounced',
 ): Refusal {
   const condition = errorCondition(stanza);
-  const why = special[condition] ?? words[condition] ?? condition;
-  const said = oneLine(stanza.getChild('error')?.getChild('text', STANZA_ERRORS)?.getText() ?? '');
-  const text = `The message to ${to} came back: ${why}${said === '' ? '' : ` (${said})`}.`;
+  const reason = specialTexts[condition] ?? ERROR_TEXTS[condition] ?? condition;
+  const serverText = toOneLine(stanza.getChild('error')?.getChild('text', STANZA_ERRORS)?.getText() ?? '');
+  const text = `The message to ${to} was not delivered: ${reason}${serverText === '' ? '' : ` (${serverText})`}.`;
   return new Refusal(code, { condition, text });
 }
 
-function oneLine(text: string): string {
+function toOneLine(text: string): string {
   return text
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim()
-    .slice(0, LONGEST_TEXT)
+    .slice(0, MAX_TEXT_LENGTH)
     .replace(/\.$/, '');
 }

@@ -2,11 +2,11 @@ import type { Element } from '@xmpp/xml';
 import { parseBareJid } from '../../base/jid.ts';
 import { refusalFromErrorStanza } from './bounce-refusal.ts';
 
-/** Messages whose sender still listens for a bounce. */
+/** Sent messages that may still bounce. */
 export interface BounceWatcher {
-  /** Calls `onBounce` with the refusal when the message comes back, until the returned function is called. */
+  /** Calls `onBounce` with the refusal if the message bounces. Returns a function that ends the watch. */
   watch(id: string, to: string, onBounce: (refusal: unknown) => void): () => void;
-  /** Is this message of type error one of them? */
+  /** Returns true if this message of type error is the bounce of a watched message. */
   handleErrorMessage(message: Element): boolean;
   readonly size: number;
 }
@@ -16,26 +16,26 @@ interface Watch {
   readonly onBounce: (refusal: unknown) => void;
 }
 
-/** `isOwnServer` says whether an error from there is the server's own. */
+/** `isOwnServer` returns true for addresses of the sender's own server; its errors become `server_refused`. */
 export function createBounceWatcher(isOwnServer: (from: string | undefined) => boolean): BounceWatcher {
-  /** One id may be used for several recipients. */
+  /** By message id. One id may be used for several recipients. */
   const watches = new Map<string, Set<Watch>>();
   return {
     watch(id, to, onBounce) {
       const watch = { to: parseBareJid(to) ?? to, onBounce };
-      const together = watches.get(id) ?? new Set();
-      watches.set(id, together.add(watch));
+      const sameId = watches.get(id) ?? new Set();
+      watches.set(id, sameId.add(watch));
       return () => {
-        together.delete(watch);
-        if (together.size === 0 && watches.get(id) === together) watches.delete(id);
+        sameId.delete(watch);
+        if (sameId.size === 0 && watches.get(id) === sameId) watches.delete(id);
       };
     },
     handleErrorMessage(message) {
-      const together = watches.get(message.attrs.id ?? '');
-      if (together === undefined) return false;
+      const sameId = watches.get(message.attrs.id ?? '');
+      if (sameId === undefined) return false;
       const { from } = message.attrs;
       const bare = parseBareJid(from ?? '');
-      for (const { to, onBounce } of together) {
+      for (const { to, onBounce } of sameId) {
         if (to === bare) onBounce(refusalFromErrorStanza(message, to));
         else if (isOwnServer(from)) onBounce(refusalFromErrorStanza(message, to, {}, 'server_refused'));
         else continue;

@@ -1,62 +1,63 @@
 import type { Element } from '@xmpp/xml';
 
-/** How a message goes to a room (XEP-0045): who writes joins it first, and stays for a while. */
+/** How a sender joins a room (XEP-0045). It joins before its first message and stays for some time. */
 export interface RoomOptions {
-  /** The name in the room; the local part of the sender's JID where none is given. */
+  /** Nick in the room. The default is the local part of the sender's JID. */
   readonly nick?: string | undefined;
   readonly password?: string | undefined;
 }
 
 export interface DeliveryOptions {
-  /** Milliseconds to listen for a bounce after the server has taken the message; 0 = not at all. */
+  /** Milliseconds to wait for a bounce after the server has accepted the message; 0 = do not wait. */
   readonly bounceWait: number;
   /** Only for `type='groupchat'`. */
   readonly room?: RoomOptions | undefined;
 }
 
 /**
- * Speaks XMPP under one JID: the session of an account, or one of the addresses at our component. What it resolves
- * is true, and nothing of it hangs: every wait has an end.
+ * Sends stanzas from one JID: the session of an account, or an address at a component. Every promise settles within a
+ * bounded time.
  *
- * Refusals of all methods: `unavailable` (the stream is down and nothing was written), `busy` (the server takes
- * stanzas more slowly than they come, and this one was not written), `no_answer` (written, and the server was silent or
- * went away: it may or may not have been taken), `server_refused` (the server, not the recipient, would not have it).
+ * Refusals of all methods: `unavailable` (the stream is down, and the stanza was not written), `busy` (the server
+ * accepts stanzas more slowly than they come, and this one was not written), `no_answer` (the stanza was written, but
+ * the server did not confirm it, so it may or may not have arrived), `server_refused` (the sender's server, not the
+ * recipient, refused it).
  */
 export interface MessageSender {
-  /** Where its stanzas come from: the full JID of a session, the JID at the component. */
+  /** The `from` of its stanzas: the full JID of a session, or the JID at the component. */
   readonly jid: string;
   /**
-   * Sends one message (its `from` is set here). Resolves when the server has taken it and no bounce came in time; to
-   * a room, when the room has sent it back. Also refuses with `bounced`.
-   * Messages of one speaker reach the server in the order of the calls; those to a room that has to be joined first, in
-   * their order, behind what was written meanwhile to others.
+   * Sends a message; sets its `from`. Resolves when the server has accepted it and no bounce came in time. A message to a
+   * room resolves when the room has reflected it. Also refuses with `bounced`.
+   * Messages reach the server in the order of the calls. Messages to a room that must be joined first keep their order
+   * among themselves, but later messages to other recipients may overtake them.
    */
   deliver(message: Element, options: DeliveryOptions): Promise<void>;
   /**
-   * Sends an iq of type get or set and resolves with its answer, of type result or error. `takes` sees every message
-   * that comes to this speaker before the answer does; one that it says `true` to belongs to the answer (the pages
-   * of an archive, XEP-0313) and goes nowhere else.
+   * Sends an iq of type get or set and resolves with its answer, of type result or error. `collect` is called with every
+   * message that arrives before the answer. If it returns true, the message is part of the answer (results of an
+   * archive, XEP-0313) and is not handled further.
    */
-  sendIq(iq: Element, timeoutMs: number, takes?: (message: Element) => boolean): Promise<Element>;
-  /** Sends any stanza and resolves when the server has taken it. */
+  sendIq(iq: Element, timeoutMs: number, collect?: (message: Element) => boolean): Promise<Element>;
+  /** Sends any stanza. Resolves when the server has accepted it. */
   sendStanza(stanza: Element): Promise<void>;
 }
 
 export interface AccountLogin {
-  /** Bare, or full where the resource matters. */
+  /** Bare JID, or a full JID to request that resource. */
   readonly jid: string;
   readonly password: string;
-  /** Who tries, as `Peer.address` has it: guessing is slowed for each address and each account. */
+  /** Address of the HTTP client. Wrong guesses are slowed per address and per account. */
   readonly address: string;
 }
 
-/** Where speakers come from; the XMPP door gives it. */
+/** Provides senders. */
 export interface MessageSenders {
   /**
-   * The session of an account, opened by logging in to its server, or open already and the password the same.
+   * Returns the session of an account. Logs in to its server, or reuses an open session with the same password.
    * Refusals: `credentials_wrong`, `too_many_attempts` (with `retryAt`), `unavailable`, `no_answer`, `server_refused`.
    */
   openAccountSender(login: AccountLogin): Promise<MessageSender>;
-  /** `jid` lies at a component of ours (`bad_request` where it does not); no stream is waited for. */
+  /** Returns at once, also while the stream is down. Refuses with `bad_request` if no component has this JID. */
   componentSender(jid: string): MessageSender;
 }

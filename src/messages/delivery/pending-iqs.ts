@@ -2,65 +2,65 @@ import type { Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
 
-interface Question {
-  /** The id that who asks gave to it. */
-  readonly id: string | undefined;
-  readonly takes: ((message: Element) => boolean) | undefined;
+interface PendingIq {
+  /** Id that the caller gave to the iq; restored in the answer. */
+  readonly originalId: string | undefined;
+  readonly collect: ((message: Element) => boolean) | undefined;
   readonly resolve: (answer: Element) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-/** Questions of one speaker that wait for their answers. */
+/** The iqs of one sender that wait for their answers. */
 export interface PendingIqs {
-  /** `post` gets the id under which the question leaves. */
+  /** Waits for the answer. `send` is called with the id under which the iq must be sent. */
   request(
-    question: { readonly id: string | undefined; readonly takes?: Question['takes'] },
+    iq: { readonly id: string | undefined; readonly collect?: PendingIq['collect'] },
     timeoutMs: number,
-    post: (id: string) => Promise<void>,
+    send: (id: string) => Promise<void>,
   ): Promise<Element>;
-  /** Is this iq of type result or error the answer to one of them? */
+  /** Returns true if this iq of type result or error answers a pending iq. */
   handleResponse(iq: Element): boolean;
-  /** Does this message belong to one of the answers? */
+  /** Returns true if this message is part of an answer. */
   handleMessage(message: Element): boolean;
   readonly size: number;
   rejectAll(): void;
 }
 
-/** Each question leaves under an id that nobody can guess but who is asked, so whoever knows it may answer. */
+/** Each iq is sent under an unguessable id, so an answer with this id comes from the entity that received the iq. */
 export function createPendingIqs(): PendingIqs {
-  const questions = new Map<string, Question>();
+  const pending = new Map<string, PendingIq>();
   return {
-    async request({ id, takes }, timeoutMs, post) {
-      const isPorter = randomId();
+    async request({ id: originalId, collect }, timeoutMs, send) {
+      const id = randomId();
       let timer: NodeJS.Timeout | undefined;
       try {
         return await new Promise<Element>((resolve, reject) => {
-          questions.set(isPorter, { id, takes, resolve, reject });
+          pending.set(id, { originalId, collect, resolve, reject });
           timer = setTimeout(() => reject(new Refusal('no_answer')), timeoutMs);
-          // The answer may come before the server says that it took the question.
-          post(isPorter).catch(reject);
+          // The answer may arrive before the server confirms that it accepted the iq.
+          send(id).catch(reject);
         });
       } finally {
         clearTimeout(timer);
-        questions.delete(isPorter);
+        pending.delete(id);
       }
     },
     handleResponse(iq) {
-      const question = questions.get(iq.attrs.id ?? '');
-      if (question === undefined) return false;
-      iq.attrs.id = question.id;
-      question.resolve(iq);
+      const request = pending.get(iq.attrs.id ?? '');
+      if (request === undefined) return false;
+      iq.attrs.id = request.originalId;
+      request.resolve(iq);
       return true;
     },
     handleMessage(message) {
-      for (const { takes } of questions.values()) if (takes?.(message)) return true;
+      for (const { collect } of pending.values()) if (collect?.(message)) return true;
       return false;
     },
     get size() {
-      return questions.size;
+      return pending.size;
     },
     rejectAll() {
-      for (const { reject } of questions.values()) reject(new Refusal('no_answer'));
+      for (const { reject } of pending.values()) reject(new Refusal('no_answer'));
     },
   };
 }

@@ -1,42 +1,43 @@
 import type { Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
+import { STANZA_IDS } from '../../stanza/namespaces.ts';
 
-/** A message to a room that the room has not sent back yet. */
+/** A message that its room has not reflected yet. */
 export interface PendingRoomMessage {
   readonly id: string;
-  /** Under which name it was written. */
+  /** The sender's nick at the time of sending. */
   readonly nick: string;
   readonly message: Element;
+  /** Resolves when the room has reflected the message. */
   readonly reflected: Promise<void>;
   readonly resolve: () => void;
   readonly reject: (reason: unknown) => void;
 }
 
+/** The messages to one room that wait for their reflection. */
 export interface PendingRoomMessages {
   add(message: Element, id: string, nick: string): PendingRoomMessage;
-  remove(saying: PendingRoomMessage): void;
+  remove(pending: PendingRoomMessage): void;
   find(id: string | undefined): PendingRoomMessage | undefined;
-  /** A message of the room whose bare JID this is. */
+  /** Handles a message from the room with this bare JID. */
   handleMessage(message: Element, room: string): void;
   rejectAll(): void;
   readonly size: number;
 }
 
-const ORIGIN_ID = 'urn:xmpp:sid:0';
-
 export function createPendingRoomMessages(): PendingRoomMessages {
-  /** In the order in which they were written. */
-  const waiting = new Set<PendingRoomMessage>();
+  /** In the order of sending. */
+  const all = new Set<PendingRoomMessage>();
   const byId = new Map<string, PendingRoomMessage>();
 
-  /** Rooms keep the id, or the origin-id, or at least the words; in this order we believe them. */
+  /** Rooms keep the id, or the origin-id, or at least body and subject. They are compared in this order. */
   function findReflected(message: Element, nick: string): PendingRoomMessage | undefined {
     const { id = '' } = message.attrs;
-    const originId = message.getChild('origin-id', ORIGIN_ID)?.attrs.id ?? '';
-    const known = byId.get(id) ?? byId.get(originId);
-    if (known !== undefined) return known.nick === nick ? known : undefined;
-    for (const saying of waiting) {
-      if (saying.nick === nick && sameWords(saying.message, message)) return saying;
+    const originId = message.getChild('origin-id', STANZA_IDS)?.attrs.id ?? '';
+    const sameId = byId.get(id) ?? byId.get(originId);
+    if (sameId !== undefined) return sameId.nick === nick ? sameId : undefined;
+    for (const pending of all) {
+      if (pending.nick === nick && hasSameText(pending.message, message)) return pending;
     }
     return undefined;
   }
@@ -44,34 +45,31 @@ export function createPendingRoomMessages(): PendingRoomMessages {
   return {
     add(message, id, nick) {
       const { promise: reflected, resolve, reject } = Promise.withResolvers<void>();
-      const saying = { id, nick, message, reflected, resolve, reject };
-      waiting.add(saying);
-      byId.set(id, saying);
-      return saying;
+      const pending = { id, nick, message, reflected, resolve, reject };
+      all.add(pending);
+      byId.set(id, pending);
+      return pending;
     },
-    remove(saying) {
-      waiting.delete(saying);
-      if (byId.get(saying.id) === saying) byId.delete(saying.id);
+    remove(pending) {
+      all.delete(pending);
+      if (byId.get(pending.id) === pending) byId.delete(pending.id);
     },
     find: (id) => byId.get(id ?? ''),
     handleMessage(message, room) {
-      if (waiting.size === 0) return;
+      if (all.size === 0) return;
       const nick = (message.attrs.from ?? '').slice(room.length + 1);
       if (nick !== '') findReflected(message, nick)?.resolve();
     },
     rejectAll() {
-      for (const { reject } of waiting) reject(new Refusal('no_answer'));
+      for (const { reject } of all) reject(new Refusal('no_answer'));
     },
     get size() {
-      return waiting.size;
+      return all.size;
     },
   };
 }
 
-function sameWords(isPorter: Element, theirs: Element): boolean {
-  const words = (message: Element, name: string) => message.getChild(name)?.getText();
-  return (
-    words(isPorter, 'body') === words(theirs, 'body') &&
-    words(isPorter, 'subject') === words(theirs, 'subject')
-  );
+function hasSameText(sent: Element, received: Element): boolean {
+  const text = (message: Element, name: string) => message.getChild(name)?.getText();
+  return text(sent, 'body') === text(received, 'body') && text(sent, 'subject') === text(received, 'subject');
 }

@@ -6,32 +6,31 @@ import { parseStanza } from '../../stanza/parse.ts';
 import { collectArchiveResults } from './archive-results.ts';
 import type { DeliveryOptions, MessageSender } from './message-sender.ts';
 
-/** A component has one stream, held by the process that leads; the others speak through it. */
-const TOPIC = 'speak';
-/** For the way there and back, and for what waits before it. */
-const EXTRA_MS = 5_000;
+const TOPIC = 'send-stanza';
+/** Allowance for the relay itself. */
+const RELAY_MS = 5_000;
 
-type Order =
+type Action =
   | { readonly act: 'deliver'; readonly options: DeliveryOptions }
-  | { readonly act: 'ask'; readonly timeoutMs: number }
+  | { readonly act: 'iq'; readonly timeoutMs: number }
   | { readonly act: 'send' };
 
-/** What the speaker had to say: stanzas as XML, a refusal as its facts. */
+/** Result of an action: stanzas as XML, or the members of a refusal. */
 type Outcome =
   | { readonly answer: string | null; readonly messages: readonly string[] }
-  | { readonly refusal: { readonly code: ErrorCode; readonly text: string } & Partial<Facts> };
+  | { readonly refusal: { readonly code: ErrorCode; readonly text: string } & Partial<RefusalDetails> };
 
-interface Facts {
+interface RefusalDetails {
   readonly retryAt: number;
   readonly condition: string;
 }
 
-/** Speaks for the other processes while this one leads. */
-export function serveRelayedSenders(relay: Relay, component: (jid: string) => MessageSender): void {
+/** Sends stanzas for the other processes. Only the leading process has the stream of a component. */
+export function serveRelayedSenders(relay: Relay, componentSender: (jid: string) => MessageSender): void {
   relay.handle(TOPIC, async (payload) => {
-    const { jid, stanza, ...order } = payload as unknown as Order & { jid: string; stanza: string };
+    const { jid, stanza, ...action } = payload as unknown as Action & { jid: string; stanza: string };
     try {
-      return asJson(await carryOut(component(jid), parseStanza(stanza), order));
+      return asJson(await perform(componentSender(jid), parseStanza(stanza), action));
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
       const { code, message: text, retryAt, condition } = error;
@@ -42,56 +41,53 @@ export function serveRelayedSenders(relay: Relay, component: (jid: string) => Me
   });
 }
 
-async function carryOut(speaker: MessageSender, stanza: Element, order: Order): Promise<Outcome> {
-  if (order.act === 'deliver') await speaker.deliver(stanza, order.options);
-  if (order.act === 'send') await speaker.sendStanza(stanza);
-  if (order.act !== 'ask') return { answer: null, messages: [] };
-  const results = collectArchiveResults(stanza, speaker.jid);
-  const answer = await speaker.sendIq(stanza, order.timeoutMs, results?.collect);
+async function perform(sender: MessageSender, stanza: Element, action: Action): Promise<Outcome> {
+  if (action.act === 'deliver') await sender.deliver(stanza, action.options);
+  if (action.act === 'send') await sender.sendStanza(stanza);
+  if (action.act !== 'iq') return { answer: null, messages: [] };
+  const results = collectArchiveResults(stanza, sender.jid);
+  const answer = await sender.sendIq(stanza, action.timeoutMs, results?.collect);
   return { answer: answer.toString(), messages: results?.messages.map(String) ?? [] };
 }
 
-/** The speaker of this JID in the process that leads. `answerTimeout`: milliseconds. */
+/** Returns a sender that uses the sender of this JID in the leading process. `answerTimeout` returns milliseconds. */
 export function createRelayedSender(relay: Relay, jid: string, answerTimeout: () => number): MessageSender {
-  async function order(stanza: Element, what: Order, patience: number): Promise<Outcome> {
-    const payload = asJson({ jid, stanza: stanza.toString(), ...what });
-    const outcome = await relay.request(TOPIC, payload, patience + EXTRA_MS).catch(refuse);
-    return outcome as unknown as Outcome;
-  }
-
-  async function done(stanza: Element, what: Order, patience: number) {
-    const outcome = await order(stanza, what, patience);
+  async function request(stanza: Element, action: Action, timeoutMs: number) {
+    const payload = asJson({ jid, stanza: stanza.toString(), ...action });
+    const answer = await relay.request(TOPIC, payload, timeoutMs + RELAY_MS).catch(throwAsRefusal);
+    const outcome = answer as unknown as Outcome;
     if (!('refusal' in outcome)) return outcome;
-    const { code, ...facts } = outcome.refusal;
-    throw new Refusal(code, facts);
+    const { code, ...details } = outcome.refusal;
+    throw new Refusal(code, details);
   }
 
   return {
     jid,
     async deliver(message, options) {
-      // Until it is written, and until it is taken; a room is joined, and sends it back.
-      const waits = options.room === undefined ? 2 : 4;
-      await done(message, { act: 'deliver', options }, waits * answerTimeout() + options.bounceWait);
+      // One timeout until the message is written, and one until the server accepts it. For a room, one more each for the
+      // join and the reflection.
+      const timeouts = options.room === undefined ? 2 : 4;
+      await request(message, { act: 'deliver', options }, timeouts * answerTimeout() + options.bounceWait);
     },
-    async sendIq(iq, timeoutMs, takes) {
-      const { answer, messages } = await done(iq, { act: 'ask', timeoutMs }, answerTimeout() + timeoutMs);
-      for (const message of messages) takes?.(parseStanza(message));
+    async sendIq(iq, timeoutMs, collect) {
+      const { answer, messages } = await request(iq, { act: 'iq', timeoutMs }, answerTimeout() + timeoutMs);
+      for (const message of messages) collect?.(parseStanza(message));
       return parseStanza(answer ?? '');
     },
     async sendStanza(stanza) {
-      await done(stanza, { act: 'send' }, 2 * answerTimeout());
+      await request(stanza, { act: 'send' }, 2 * answerTimeout());
     },
   };
 }
 
-function refuse(fault: unknown): never {
-  if (!(fault instanceof RelayError)) throw fault;
+function throwAsRefusal(error: unknown): never {
+  if (!(error instanceof RelayError)) throw error;
+  if (error.kind === 'failed') throw error;
   const codes = { unavailable: 'unavailable', timeout: 'no_answer', busy: 'busy' } as const;
-  if (fault.kind === 'failed') throw fault;
-  throw new Refusal(codes[fault.kind], { cause: fault });
+  throw new Refusal(codes[error.kind], { cause: error });
 }
 
-/** All of it is plain data. */
+/** All payloads are plain data. */
 function asJson(value: object): JsonValue {
   return value as unknown as JsonValue;
 }

@@ -1,171 +1,203 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
+import { MUC, MUC_USER } from '../../stanza/namespaces.ts';
 import { errorCondition, JOIN_ERROR_TEXTS, refusalFromErrorStanza } from './bounce-refusal.ts';
-import type { JoinOptions, RoomConnection } from './room.ts';
 
-/** A speaker's place in a room: how it comes in, under which name, and when it is put out. */
-export interface RoomPresence {
-  /** The name in the room now; undefined outside. */
-  readonly nick: string | undefined;
-  /** Resolves when the speaker is inside under this name, or one made from it where that is taken. */
-  join(entry: JoinOptions): Promise<void>;
-  handlePresence(presence: Element): void;
-  leave(): void;
-  /** It turned out that we are not inside. */
-  markOutside(): void;
-  handleDisconnect(): void;
+/** The connection of a sender to its rooms. */
+export interface RoomConnection {
+  /** Resolves when the server has accepted the stanza. */
+  readonly send: (stanza: Element) => Promise<void>;
+  /** Returns milliseconds. */
+  readonly answerTimeout: () => number;
 }
 
-const MUC = 'http://jabber.org/protocol/muc';
-const MUC_USER = `${MUC}#user`;
-/** XEP-0045 §15.6. */
-const SELF = '110';
-const CREATED = '201';
-const GIVEN = '210';
-const RENAMED = '303';
-const NAMES_TO_TRY = 5;
-/** ejabberd loses who comes in the moment in which a room that its last occupant has left is put away. */
-const ASK_AGAIN = 3_000;
-
-interface Try {
+export interface JoinOptions {
   readonly nick: string;
-  /** With the name that the room gave to us. */
+  readonly password: string | undefined;
+}
+
+/** Status codes of XEP-0045 §15.6. */
+const SELF_PRESENCE = '110';
+const ROOM_CREATED = '201';
+const NICK_ASSIGNED = '210';
+const NICK_CHANGED = '303';
+/** If a nick is in use, `-2` to `-5` are appended to it. */
+const MAX_NICKS = 5;
+/** ejabberd ignores a join while it destroys a room that its last occupant left. The join is then repeated. */
+const REPEAT_JOIN_MS = 3_000;
+
+const NO_ANSWER = 'The room did not answer in time.';
+
+interface JoinAttempt {
+  readonly nick: string;
+  /** Called with the nick that the room assigned. */
   readonly resolve: (nick: string) => void;
   readonly reject: (reason: unknown) => void;
 }
 
-export function createRoomPresence({ send, answerTimeout }: RoomConnection, room: string): RoomPresence {
-  let nick: string | undefined;
-  /** What was wished when it got `nick`. */
-  let wished: string | undefined;
-  let trying: Try | undefined;
+/**
+ * The presence of a sender in one room.
+ *
+ * | state   | `nick`    | `#attempt` | leaves the state by |
+ * |---------|-----------|------------|---------------------|
+ * | outside | undefined | –          | `join` |
+ * | joining | undefined | set        | self-presence → inside; error, timeout or disconnect → outside |
+ * | inside  | set       | –          | `leave`, removal by the room, `markOutside`, disconnect → outside; `join` with another nick → renaming |
+ * | renaming| set       | set        | self-presence or error → inside; removal, disconnect → outside |
+ */
+export class RoomPresence {
+  readonly #connection: RoomConnection;
+  readonly #room: string;
+  /** The nick that was requested when the room assigned `#nick`. */
+  #requestedNick: string | undefined;
+  #nick: string | undefined;
+  #attempt: JoinAttempt | undefined;
 
-  /** One name; resolves with the one that the room gave. Rejects with the error presence, or a `Refusal`. */
-  async function tryName(name: string, password: string | undefined): Promise<string> {
-    let patience: NodeJS.Timeout | undefined;
-    let again: NodeJS.Timeout | undefined;
+  /** `room` is a bare JID. */
+  constructor(connection: RoomConnection, room: string) {
+    this.#connection = connection;
+    this.#room = room;
+  }
+
+  /** The current nick; undefined outside the room. */
+  get nick(): string | undefined {
+    return this.#nick;
+  }
+
+  /** Resolves when the sender is in the room under this nick, or under a variant if the nick is in use. */
+  async join(options: JoinOptions): Promise<void> {
+    if (this.#nick !== undefined && this.#requestedNick === options.nick) return;
+    const wasInside = this.#nick !== undefined;
     try {
-      return await new Promise<string>((resolve, reject) => {
-        trying = { nick: name, resolve, reject };
-        const join = nick === undefined ? [joinElement(password)] : [];
-        const come = () => void send(xml('presence', { to: `${room}/${name}` }, ...join)).catch(reject);
-        come();
-        again = setTimeout(come, ASK_AGAIN);
-        patience = setTimeout(() => reject(new Refusal('no_answer', { text: SILENT })), answerTimeout());
-      });
-    } finally {
-      clearTimeout(patience);
-      clearTimeout(again);
-      trying = undefined;
-    }
-  }
-
-  /** The names one after the other, until one is free. */
-  async function tryNames(entry: JoinOptions): Promise<string> {
-    for (let attempt = 1; ; attempt += 1) {
-      const name = attempt === 1 ? entry.nick : `${entry.nick}-${attempt}`;
-      try {
-        return await tryName(name, entry.password);
-      } catch (error) {
-        if (!(error instanceof JoinError)) throw error;
-        if (error.condition !== 'conflict' || attempt === NAMES_TO_TRY) throw error.refusal;
-      }
-    }
-  }
-
-  function leave(): void {
-    if (nick === undefined) return;
-    send(xml('presence', { to: `${room}/${nick}`, type: 'unavailable' })).catch(() => {
-      // The stream is gone, and we are out with it.
-    });
-    nick = undefined;
-  }
-
-  async function enter(entry: JoinOptions): Promise<void> {
-    if (nick !== undefined && wished === entry.nick) return;
-    const isInside = nick !== undefined;
-    try {
-      nick = await tryNames(entry);
+      this.#nick = await this.#tryNicks(options);
     } catch (error) {
-      // A room may forbid to change names. Better that the message comes from the old one than not at all.
-      if (!isInside || nick === undefined || !(error instanceof Refusal && error.code === 'bounced'))
-        throw error;
+      // A room may forbid changes of nick. The message is then sent under the old one.
+      const isRefused = error instanceof Refusal && error.code === 'bounced';
+      if (!wasInside || this.#nick === undefined || !isRefused) throw error;
     }
-    wished = entry.nick;
+    this.#requestedNick = options.nick;
   }
 
-  function welcome(name: string, codes: ReadonlySet<string | undefined>): void {
-    if (!codes.has(CREATED)) {
-      if (trying === undefined) nick = name;
-      // While a name changes, the old one may still be heard of.
-      else if (nick === undefined || name === trying.nick || codes.has(GIVEN)) trying.resolve(name);
+  leave(): void {
+    if (this.#nick === undefined) return;
+    const presence = xml('presence', { to: `${this.#room}/${this.#nick}`, type: 'unavailable' });
+    this.#connection.send(presence).catch(() => {
+      // Without a stream the server has removed the sender from the room already.
+    });
+    this.#nick = undefined;
+  }
+
+  handlePresence(presence: Element): void {
+    const { from = '', type } = presence.attrs;
+    const nick = from.slice(this.#room.length + 1);
+    if (type === 'error') {
+      this.#handleError(presence, nick);
       return;
     }
-    // Nobody would read what is said in a room that a slip of the pen has made.
-    nick = name;
-    leave();
-    const text = `The message to ${room} came back: ${JOIN_ERROR_TEXTS['item-not-found']}.`;
-    trying?.reject(new Refusal('bounced', { condition: 'item-not-found', text }));
+    const codes = statusCodes(presence);
+    // Old rooms send no code 110, but each nick is unique in the room.
+    const isSelf = codes.has(SELF_PRESENCE) || nick === (this.#nick ?? this.#attempt?.nick);
+    if (!isSelf) return;
+    if (type === undefined) this.#handleSelfPresence(nick, codes);
+    else if (type === 'unavailable' && !codes.has(NICK_CHANGED) && this.#nick !== undefined) {
+      this.#handleRemoval();
+    }
   }
 
-  function goodbye(): void {
-    nick = undefined;
-    trying?.reject(new Refusal('bounced', { condition: 'not-allowed', text: `${room} has put you out.` }));
+  /** The room has rejected a message because the sender is not inside. */
+  markOutside(): void {
+    this.#nick = undefined;
   }
 
-  return {
-    get nick() {
-      return nick;
-    },
-    join: enter,
-    leave,
-    handlePresence(presence) {
-      const { from = '', type } = presence.attrs;
-      const name = from.slice(room.length + 1);
-      if (type === 'error') {
-        // Of a name tried before, asked for once more.
-        if (trying && name !== '' && name !== trying.nick) return;
-        if (trying) trying.reject(new JoinError(presence, room));
-        else nick = undefined;
-        return;
+  handleDisconnect(): void {
+    this.#nick = undefined;
+    this.#attempt?.reject(new Refusal('no_answer'));
+  }
+
+  /** Tries variants of the nick until one is free. */
+  async #tryNicks({ nick, password }: JoinOptions): Promise<string> {
+    for (let number = 1; ; number += 1) {
+      try {
+        return await this.#tryNick(number === 1 ? nick : `${nick}-${number}`, password);
+      } catch (error) {
+        if (!(error instanceof JoinError)) throw error;
+        if (error.condition !== 'conflict' || number === MAX_NICKS) throw error.refusal;
       }
-      const codes = statusCodes(presence);
-      // Old rooms have no such code, but nobody else can have our name.
-      const isUs = codes.has(SELF) || name === (nick ?? trying?.nick);
-      if (!isUs) return;
-      if (type === undefined) welcome(name, codes);
-      else if (type === 'unavailable' && !codes.has(RENAMED) && nick !== undefined) goodbye();
-    },
-    markOutside() {
-      nick = undefined;
-    },
-    handleDisconnect() {
-      nick = undefined;
-      trying?.reject(new Refusal('no_answer'));
-    },
-  };
-}
+    }
+  }
 
-const SILENT = 'The room does not answer.';
+  /** Resolves with the nick that the room assigned. Rejects with a `JoinError` or a `Refusal`. */
+  async #tryNick(nick: string, password: string | undefined): Promise<string> {
+    let timeout: NodeJS.Timeout | undefined;
+    let repeat: NodeJS.Timeout | undefined;
+    try {
+      return await new Promise<string>((resolve, reject) => {
+        this.#attempt = { nick, resolve, reject };
+        const join = this.#nick === undefined ? [joinElement(password)] : [];
+        const send = () => {
+          this.#connection.send(xml('presence', { to: `${this.#room}/${nick}` }, ...join)).catch(reject);
+        };
+        send();
+        repeat = setTimeout(send, REPEAT_JOIN_MS);
+        const giveUp = () => reject(new Refusal('no_answer', { text: NO_ANSWER }));
+        timeout = setTimeout(giveUp, this.#connection.answerTimeout());
+      });
+    } finally {
+      clearTimeout(timeout);
+      clearTimeout(repeat);
+      this.#attempt = undefined;
+    }
+  }
+
+  #handleError(presence: Element, nick: string): void {
+    // The late answer to a repeated join under an earlier nick.
+    if (this.#attempt && nick !== '' && nick !== this.#attempt.nick) return;
+    if (this.#attempt) this.#attempt.reject(new JoinError(presence, this.#room));
+    else this.#nick = undefined;
+  }
+
+  #handleSelfPresence(nick: string, codes: ReadonlySet<string | undefined>): void {
+    if (codes.has(ROOM_CREATED)) this.#leaveCreatedRoom(nick);
+    else if (this.#attempt === undefined) this.#nick = nick;
+    // While the nick changes, presence under the old one may still arrive.
+    else if (this.#nick === undefined || nick === this.#attempt.nick || codes.has(NICK_ASSIGNED)) {
+      this.#attempt.resolve(nick);
+    }
+  }
+
+  /** The room did not exist before, so the address is probably misspelt and the message would reach no one. */
+  #leaveCreatedRoom(nick: string): void {
+    this.#nick = nick;
+    this.leave();
+    const text = `The message to ${this.#room} was not delivered: ${JOIN_ERROR_TEXTS['item-not-found']}.`;
+    this.#attempt?.reject(new Refusal('bounced', { condition: 'item-not-found', text }));
+  }
+
+  #handleRemoval(): void {
+    this.#nick = undefined;
+    const text = `The room ${this.#room} has removed the sender.`;
+    this.#attempt?.reject(new Refusal('bounced', { condition: 'not-allowed', text }));
+  }
+}
 
 class JoinError extends Error {
   readonly condition: string;
   readonly refusal: Refusal;
 
   constructor(presence: Element, room: string) {
-    super('the room refuses');
+    super('The room refused the join');
     this.condition = errorCondition(presence);
     this.refusal = refusalFromErrorStanza(presence, room, JOIN_ERROR_TEXTS);
   }
 }
 
-/** Nothing of what was said before we came. */
+/** Requests no history. */
 function joinElement(password: string | undefined): Element {
   const history = xml('history', { maxstanzas: '0' });
   return xml('x', MUC, ...(password === undefined ? [] : [xml('password', {}, password)]), history);
 }
 
 function statusCodes(presence: Element): ReadonlySet<string | undefined> {
-  const marks = presence.getChild('x', MUC_USER)?.getChildren('status') ?? [];
-  return new Set(marks.map(({ attrs }) => attrs.code));
+  const statuses = presence.getChild('x', MUC_USER)?.getChildren('status') ?? [];
+  return new Set(statuses.map(({ attrs }) => attrs.code));
 }

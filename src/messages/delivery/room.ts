@@ -1,133 +1,130 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
+import { STANZA_IDS } from '../../stanza/namespaces.ts';
 import { errorCondition, ROOM_ERROR_TEXTS, refusalFromErrorStanza } from './bounce-refusal.ts';
 import { createPendingRoomMessages, type PendingRoomMessage } from './pending-room-messages.ts';
-import { createRoomPresence } from './room-presence.ts';
+import { type JoinOptions, type RoomConnection, RoomPresence } from './room-presence.ts';
 
-/** What a room of a speaker works with. */
-export interface RoomConnection {
-  /** Resolves when the server has taken it. */
-  readonly send: (stanza: Element) => Promise<void>;
-  /** Milliseconds. */
-  readonly answerTimeout: () => number;
+const NO_REFLECTION = 'The room did not return the message in time.';
+
+interface FailedJoin {
+  readonly options: JoinOptions;
+  readonly error: unknown;
+  readonly at: number;
 }
 
-/** How a speaker comes in. */
-export interface JoinOptions {
-  readonly nick: string;
-  readonly password: string | undefined;
-}
+/**
+ * One room (XEP-0045) of one sender.
+ *
+ * A message passes: wait for the turn → join if necessary → write → wait for the reflection by the room. The first
+ * three steps run one after the other (`#turn`); reflections are awaited concurrently.
+ */
+export class MucRoom {
+  readonly #connection: RoomConnection;
+  readonly #jid: string;
+  readonly #presence: RoomPresence;
+  readonly #pending = createPendingRoomMessages();
+  /** Joins, changes of nick and writes in the order of the calls. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #turnsWaiting = 0;
+  #failedJoin: FailedJoin | undefined;
 
-/** One room (XEP-0045), as one speaker sees it. */
-export interface MucRoom {
-  /** Joins where it is not in there under this name, writes, and resolves when the room has sent it back. */
-  send(message: Element, id: string, entry: JoinOptions): Promise<void>;
-  handleStanza(stanza: Element): void;
-  /** Nobody waits for anything here. */
-  readonly isIdle: boolean;
-  readonly isJoined: boolean;
-  leave(): void;
-  /** The stream is gone, and what the room still knows of us with it. */
-  handleDisconnect(): void;
-}
+  constructor(connection: RoomConnection, jid: string) {
+    this.#connection = connection;
+    this.#jid = jid;
+    this.#presence = new RoomPresence(connection, jid);
+  }
 
-const ORIGIN_ID = 'urn:xmpp:sid:0';
+  /** No message is being sent. */
+  get isIdle(): boolean {
+    return this.#pending.size === 0 && this.#turnsWaiting === 0;
+  }
 
-export function createMucRoom(deps: RoomConnection, jid: string): MucRoom {
-  const { send, answerTimeout } = deps;
-  const presence = createRoomPresence(deps, jid);
-  const sayings = createPendingRoomMessages();
-  /** Comings, renamings and writings one after the other, in the order of the calls. */
-  let turn: Promise<unknown> = Promise.resolve();
-  let inTurn = 0;
-  let failed: { readonly entry: JoinOptions; readonly error: unknown; readonly at: number } | undefined;
+  get isJoined(): boolean {
+    return this.#presence.nick !== undefined;
+  }
 
-  /** Who waits while others try to come in the same way shares what becomes of it. */
-  async function be(entry: JoinOptions, calledAt: number): Promise<void> {
-    if (failed && failed.at >= calledAt && sameEntry(failed.entry, entry)) throw failed.error;
-    if (performance.now() - calledAt > answerTimeout()) throw new Refusal('busy');
+  /** Joins the room under this nick if necessary, writes, and resolves when the room has reflected the message. */
+  async send(message: Element, id: string, options: JoinOptions): Promise<void> {
     try {
-      await presence.join(entry);
+      await (await this.#sendInTurn(message, id, options)).reflected;
     } catch (error) {
-      failed = { entry, error, at: performance.now() };
+      if (!(error instanceof NotInRoomError)) throw error;
+      // The sender was removed without notice, and the message was not delivered. Joins and sends once more.
+      const pending = await this.#sendInTurn(message, id, options);
+      await pending.reflected.catch((retryError: unknown) => {
+        throw retryError instanceof NotInRoomError ? retryError.refusal : retryError;
+      });
+    }
+  }
+
+  handleStanza(stanza: Element): void {
+    if (stanza.name === 'presence') this.#presence.handlePresence(stanza);
+    else if (stanza.attrs.type === 'error') this.#handleError(stanza);
+    else this.#pending.handleMessage(stanza, this.#jid);
+  }
+
+  leave(): void {
+    this.#presence.leave();
+  }
+
+  handleDisconnect(): void {
+    this.#presence.handleDisconnect();
+    this.#pending.rejectAll();
+  }
+
+  /** Resolves when the message is written. */
+  #sendInTurn(message: Element, id: string, options: JoinOptions): Promise<PendingRoomMessage> {
+    const calledAt = performance.now();
+    this.#turnsWaiting += 1;
+    const written = this.#turn
+      .then(() => this.#join(options, calledAt))
+      .then(() => this.#write(message, id))
+      .finally(() => {
+        this.#turnsWaiting -= 1;
+      });
+    this.#turn = written.catch(() => undefined);
+    return written;
+  }
+
+  /** Messages that were already waiting when a join with the same options failed share its error. */
+  async #join(options: JoinOptions, calledAt: number): Promise<void> {
+    const failed = this.#failedJoin;
+    if (failed && failed.at >= calledAt && isSameJoin(failed.options, options)) throw failed.error;
+    if (performance.now() - calledAt > this.#connection.answerTimeout()) throw new Refusal('busy');
+    try {
+      await this.#presence.join(options);
+    } catch (error) {
+      this.#failedJoin = { options, error, at: performance.now() };
       throw error;
     }
   }
 
-  function write(message: Element, id: string): PendingRoomMessage {
-    const saying = sayings.add(message, id, presence.nick ?? '');
-    const timer = setTimeout(
-      () => saying.reject(new Refusal('no_answer', { text: SILENT })),
-      answerTimeout(),
-    );
-    const end = () => {
+  #write(message: Element, id: string): PendingRoomMessage {
+    const pending = this.#pending.add(message, id, this.#presence.nick ?? '');
+    const giveUp = () => pending.reject(new Refusal('no_answer', { text: NO_REFLECTION }));
+    const timer = setTimeout(giveUp, this.#connection.answerTimeout());
+    const remove = () => {
       clearTimeout(timer);
-      sayings.remove(saying);
+      this.#pending.remove(pending);
     };
-    saying.reflected.then(end, end);
-    send(withOriginId(message, id)).catch(saying.reject);
-    return saying;
+    pending.reflected.then(remove, remove);
+    this.#connection.send(withOriginId(message, id)).catch(pending.reject);
+    return pending;
   }
 
-  /** Resolves when it is written, with what resolves when it is heard. */
-  function sayInTurn(message: Element, id: string, entry: JoinOptions): Promise<PendingRoomMessage> {
-    const calledAt = performance.now();
-    inTurn += 1;
-    const wrote = turn
-      .then(() => be(entry, calledAt))
-      .then(() => write(message, id))
-      .finally(() => {
-        inTurn -= 1;
-      });
-    turn = wrote.catch(() => undefined);
-    return wrote;
-  }
-
-  return {
-    async send(message, id, entry) {
-      try {
-        await (await sayInTurn(message, id, entry)).reflected;
-      } catch (error) {
-        if (!(error instanceof NotInside)) throw error;
-        // It was put out, and had not heard of it: the message reached nobody.
-        const saying = await sayInTurn(message, id, entry);
-        await saying.reflected.catch((again: unknown) => {
-          throw again instanceof NotInside ? again.refusal : again;
-        });
-      }
-    },
-    handleStanza(stanza) {
-      if (stanza.name === 'presence') presence.handlePresence(stanza);
-      else if (stanza.attrs.type === 'error') refuse(stanza);
-      else sayings.handleMessage(stanza, jid);
-    },
-    get isIdle() {
-      return sayings.size === 0 && inTurn === 0;
-    },
-    get isJoined() {
-      return presence.nick !== undefined;
-    },
-    leave: presence.leave,
-    handleDisconnect() {
-      presence.handleDisconnect();
-      sayings.rejectAll();
-    },
-  };
-
-  function refuse(stanza: Element): void {
-    const saying = sayings.find(stanza.attrs.id);
-    if (saying === undefined) return;
-    const refusal = refusalFromErrorStanza(stanza, jid, ROOM_ERROR_TEXTS);
+  #handleError(stanza: Element): void {
+    const pending = this.#pending.find(stanza.attrs.id);
+    if (pending === undefined) return;
+    const refusal = refusalFromErrorStanza(stanza, this.#jid, ROOM_ERROR_TEXTS);
     const isOutside = errorCondition(stanza) === 'not-acceptable';
-    if (isOutside) presence.markOutside();
-    saying.reject(isOutside ? new NotInside(refusal) : refusal);
+    if (isOutside) this.#presence.markOutside();
+    pending.reject(isOutside ? new NotInRoomError(refusal) : refusal);
   }
 }
 
-const SILENT = 'The room has not sent the message back in time.';
-
-/** The room says that who writes is not in it (XEP-0045 §7.4). */
-class NotInside extends Error {
+/** The room reports that the sender is not an occupant (XEP-0045 §7.4). */
+class NotInRoomError extends Error {
   readonly refusal: Refusal;
 
   constructor(refusal: Refusal) {
@@ -136,15 +133,15 @@ class NotInside extends Error {
   }
 }
 
-function sameEntry(a: JoinOptions, b: JoinOptions): boolean {
+function isSameJoin(a: JoinOptions, b: JoinOptions): boolean {
   return a.nick === b.nick && a.password === b.password;
 }
 
-/** XEP-0359: rooms may give a message another id, and leave this one. */
+/** XEP-0359: a room may replace the id of a message, but keeps its origin-id. */
 function withOriginId(message: Element, id: string): Element {
   const copy = xml(message.name, { ...message.attrs, id });
-  copy.children = message.getChild('origin-id', ORIGIN_ID)
+  copy.children = message.getChild('origin-id', STANZA_IDS)
     ? message.children
-    : [...message.children, xml('origin-id', { xmlns: ORIGIN_ID, id })];
+    : [...message.children, xml('origin-id', { xmlns: STANZA_IDS, id })];
   return copy;
 }

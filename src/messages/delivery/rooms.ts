@@ -2,108 +2,112 @@ import type { Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import { parseBareJid, parseJid } from '../../base/jid.ts';
 import type { RoomOptions } from './message-sender.ts';
-import { createMucRoom, type MucRoom, type RoomConnection } from './room.ts';
+import { MucRoom } from './room.ts';
+import type { RoomConnection } from './room-presence.ts';
 
-export interface MucRoomsOptions extends RoomConnection {
-  /** Milliseconds that a room is kept after the last message to it. */
+export type MucRoomsOptions = RoomConnection & {
+  /** Milliseconds that the sender stays in a room after its last message to the room. */
   readonly roomIdle: () => number;
-}
-
-/** The rooms that one speaker is in. */
-export interface MucRooms {
-  /** Resolves when the room has sent the message back. `to` of the message is the room. */
-  send(message: Element, id: string, entry: RoomOptions): Promise<void>;
-  /** Is this from one of the rooms? All that they say is swallowed here. */
-  handleStanza(stanza: Element): boolean;
-  readonly size: number;
-  /** Goes out of all of them. */
-  leaveAll(): void;
-  handleDisconnect(): void;
-}
+};
 
 const MAX_ROOMS = 100;
 
-interface Kept {
+interface Entry {
   readonly room: MucRoom;
+  /** Leaves the room when it fires. */
   timer: NodeJS.Timeout | undefined;
 }
 
-/** `jid` is the speaker's, whose local part is its name where no other is given. */
-export function createMucRooms(deps: MucRoomsOptions, jid: string): MucRooms {
-  /** By bare JID, the one used last at the end. */
-  const kept = new Map<string, Kept>();
+/** The rooms of one sender. At the limit, the room that was idle for longest is left. */
+export class MucRooms {
+  readonly #options: MucRoomsOptions;
+  readonly #senderJid: string;
+  /** By bare JID; the most recently used is the last. */
+  readonly #rooms = new Map<string, Entry>();
 
-  function open(bare: string): Kept {
-    const entry = kept.get(bare) ?? { room: createMucRoom(deps, bare), timer: undefined };
-    if (!kept.has(bare)) makeRoom();
-    kept.delete(bare);
-    kept.set(bare, entry);
+  /** The local part of `senderJid` is the default nick. */
+  constructor(options: MucRoomsOptions, senderJid: string) {
+    this.#options = options;
+    this.#senderJid = senderJid;
+  }
+
+  get size(): number {
+    return this.#rooms.size;
+  }
+
+  /** Sends to the room in `to`. Resolves when the room has reflected the message. */
+  async send(message: Element, id: string, { nick, password }: RoomOptions): Promise<void> {
+    const bare = roomJid(message);
+    const entry = this.#open(bare);
+    try {
+      await entry.room.send(message, id, { nick: nick || defaultNick(this.#senderJid), password });
+    } finally {
+      this.#closeLater(bare, entry);
+    }
+  }
+
+  /** Returns true for every stanza from one of the rooms. It needs no other handler. */
+  handleStanza(stanza: Element): boolean {
+    const { from = '' } = stanza.attrs;
+    const slash = from.indexOf('/');
+    const entry = this.#rooms.get(slash < 0 ? from : from.slice(0, slash));
+    entry?.room.handleStanza(stanza);
+    return entry !== undefined;
+  }
+
+  leaveAll(): void {
+    for (const [bare, entry] of this.#rooms) this.#close(bare, entry);
+  }
+
+  handleDisconnect(): void {
+    for (const { room, timer } of this.#rooms.values()) {
+      clearTimeout(timer);
+      room.handleDisconnect();
+    }
+    this.#rooms.clear();
+  }
+
+  #open(bare: string): Entry {
+    const entry = this.#rooms.get(bare) ?? { room: new MucRoom(this.#options, bare), timer: undefined };
+    if (!this.#rooms.has(bare)) this.#makeRoom();
+    this.#rooms.delete(bare);
+    this.#rooms.set(bare, entry);
     clearTimeout(entry.timer);
     return entry;
   }
 
-  function makeRoom(): void {
-    if (kept.size < MAX_ROOMS) return;
-    const unused = [...kept].find(([, { room }]) => room.isIdle);
-    if (unused === undefined) throw new Refusal('busy');
-    drop(...unused);
+  #makeRoom(): void {
+    if (this.#rooms.size < MAX_ROOMS) return;
+    const idle = [...this.#rooms].find(([, { room }]) => room.isIdle);
+    if (idle === undefined) throw new Refusal('busy');
+    this.#close(...idle);
   }
 
-  function drop(bare: string, { room, timer }: Kept): void {
+  #close(bare: string, { room, timer }: Entry): void {
     clearTimeout(timer);
-    kept.delete(bare);
+    this.#rooms.delete(bare);
     room.leave();
   }
 
-  function dropLater(bare: string, entry: Kept): void {
-    if (!entry.room.isIdle || kept.get(bare) !== entry) return;
+  #closeLater(bare: string, entry: Entry): void {
+    if (!entry.room.isIdle || this.#rooms.get(bare) !== entry) return;
     clearTimeout(entry.timer);
-    if (entry.room.isJoined) {
-      // Whatever is said to the room stops this.
-      entry.timer = setTimeout(() => drop(bare, entry), deps.roomIdle()).unref();
-    } else drop(bare, entry);
+    // The next message to the room stops the timer.
+    const close = () => this.#close(bare, entry);
+    if (entry.room.isJoined) entry.timer = setTimeout(close, this.#options.roomIdle()).unref();
+    else close();
   }
-
-  return {
-    async send(message, id, { nick, password }) {
-      const bare = roomOf(message);
-      const entry = open(bare);
-      try {
-        await entry.room.send(message, id, { nick: nick || nameOf(jid), password });
-      } finally {
-        dropLater(bare, entry);
-      }
-    },
-    handleStanza(stanza) {
-      const { from = '' } = stanza.attrs;
-      const slash = from.indexOf('/');
-      const entry = kept.get(slash < 0 ? from : from.slice(0, slash));
-      entry?.room.handleStanza(stanza);
-      return entry !== undefined;
-    },
-    get size() {
-      return kept.size;
-    },
-    leaveAll() {
-      for (const [bare, entry] of kept) drop(bare, entry);
-    },
-    handleDisconnect() {
-      for (const { room, timer } of kept.values()) {
-        clearTimeout(timer);
-        room.handleDisconnect();
-      }
-      kept.clear();
-    },
-  };
 }
 
-function roomOf(message: Element): string {
+function roomJid(message: Element): string {
   const bare = parseBareJid(message.attrs.to ?? '');
-  if (bare === undefined) throw new Refusal('bad_request', { text: 'That is no JID of a room.' });
+  if (bare === undefined) {
+    throw new Refusal('bad_request', { text: 'The address of the room is not a valid JID.' });
+  }
   return bare;
 }
 
-function nameOf(jid: string): string {
+function defaultNick(jid: string): string {
   const parsed = parseJid(jid);
   return parsed?.local || parsed?.domain || 'porter';
 }

@@ -3,174 +3,195 @@ import { randomId } from '../../base/ids.ts';
 
 /** The stream that a channel writes to. */
 export interface StreamWriter {
-  /** Writes at once, in the order of the calls. Throws where the stream is gone: then nothing was written. */
+  /** Writes at once, in the order of the calls. Throws if the stream is closed; then nothing was written. */
   write(xml: string): void;
-  /** An iq with this id that the server answers, or passes back to us, after all that was written before it. */
+  /** Formats an iq with this id that the server answers, or returns, after everything written before it. */
   formatPing(id: string): string;
-  /** The server has not answered a ping in time. */
+  /** Called if the server did not answer a ping in time. */
   onPingTimeout(): void;
 }
 
-/** Sends stanzas on one stream and knows when the server has taken them. */
+/** Sends stanzas on one stream and detects when the server has accepted them. */
 export interface StanzaChannel {
   /**
-   * Writes one stanza after all earlier ones, at once where not too much is under way, and resolves when the server
-   * has taken it. Refusals: `unavailable` and `busy` (it was not written), `no_answer` (it was).
+   * Writes a stanza after all earlier ones and resolves when the server has accepted it. Refusals: `unavailable` and
+   * `busy` (it was not written), `no_answer` (it was written).
    */
   send(xml: string): Promise<void>;
-  /** Is this the id of our ping? Then what was written before it has been taken. */
+  /** Returns true if this is the id of a ping of this channel. Confirms the stanzas written before that ping. */
   handlePong(id: string): boolean;
-  /** The stream is gone. */
+  /** The stream is closed. */
   handleDisconnect(): void;
 }
 
-/** Characters that may be on the way without the server having said that it took them. */
-const WINDOW = 48 * 1024;
-/** Characters that may wait behind the window. */
-const MAX_WAITING = 8 * 1024 * 1024;
+/** Characters that may be written without confirmation. */
+const WINDOW_SIZE = 48 * 1024;
+/** Characters that may wait until the window has room. */
+const MAX_WAITING_SIZE = 8 * 1024 * 1024;
 
 interface Entry {
   readonly xml: string;
-  /** As `performance.now()` has it. */
-  readonly expires: number;
+  /** In the time of `performance.now()`. */
+  readonly expiresAt: number;
   readonly resolve: () => void;
   readonly reject: (reason: Refusal) => void;
 }
 
 /**
- * Servers take the stanzas of a stream one after the other, so the answer to a ping says that all before it have been
- * taken. One ping is under way at a time and covers what was written until it left. What a server is slow to
- * take (many slow clients down on purpose) waits here, where it is known that it was not written; for
- * `answerTimeout` milliseconds, as long as the server has for an answer.
+ * `answerTimeout` returns the milliseconds that a server has to answer a ping, and that a stanza may wait to be
+ * written.
+ *
+ * A server processes the stanzas of a stream in order, so the answer to a ping confirms all stanzas before it. One ping
+ * is pending at a time. If a server is slow (many limit the rate of a client), stanzas stay in `waiting`, where it is
+ * certain that they were not written.
+ *
+ * ```
+ *            room in the window       ping sent             pong
+ *  waiting ────────────────────▶ written ─────▶ pinged ─────────────▶ resolved
+ *     │ expired: busy               │             │ ping timeout: no_answer
+ *     │ disconnect: unavailable     └─────────────┴ disconnect: no_answer
+ * ```
  */
-export function createStanzaChannel(voice: StreamWriter, answerTimeout: () => number): StanzaChannel {
-  const prefix = `porter-${randomId()}-`;
-  const waiting = new Set<Entry>();
-  let waitingSize = 0;
-  let written: Entry[] = [];
-  let asked: Entry[] = [];
-  let underWay = 0;
-  let pings = 0;
-  let isAsking = false;
-  let isAboutToAsk = false;
-  let isGone = false;
-  let silence: NodeJS.Timeout | undefined;
-  let patience: NodeJS.Timeout | undefined;
+export function createStanzaChannel(writer: StreamWriter, answerTimeout: () => number): StanzaChannel {
+  return new PingedChannel(writer, answerTimeout);
+}
 
-  function post(xml: string): Promise<void> {
+class PingedChannel implements StanzaChannel {
+  readonly #writer: StreamWriter;
+  readonly #answerTimeout: () => number;
+  readonly #idPrefix = `porter-${randomId()}-`;
+  readonly #waiting = new Set<Entry>();
+  #waitingSize = 0;
+  #written: Entry[] = [];
+  #pinged: Entry[] = [];
+  /** Characters of `#written` and `#pinged`. */
+  #windowUsed = 0;
+  #pings = 0;
+  #ping: 'none' | 'scheduled' | 'pending' = 'none';
+  #isClosed = false;
+  #pingTimer: NodeJS.Timeout | undefined;
+  #expiryTimer: NodeJS.Timeout | undefined;
+
+  constructor(writer: StreamWriter, answerTimeout: () => number) {
+    this.#writer = writer;
+    this.#answerTimeout = answerTimeout;
+  }
+
+  send(xml: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (isGone) return reject(new Refusal('unavailable'));
-      if (waitingSize + xml.length > MAX_WAITING && waiting.size > 0) return reject(tooSlow());
-      waiting.add({ xml, expires: performance.now() + answerTimeout(), resolve, reject });
-      waitingSize += xml.length;
-      pump();
+      if (this.#isClosed) return reject(new Refusal('unavailable'));
+      if (this.#waitingSize + xml.length > MAX_WAITING_SIZE && this.#waiting.size > 0)
+        return reject(tooSlow());
+      this.#waiting.add({ xml, expiresAt: performance.now() + this.#answerTimeout(), resolve, reject });
+      this.#waitingSize += xml.length;
+      this.#fillWindow();
     });
   }
 
-  function pump(): void {
-    for (const entry of waiting) {
-      if (underWay > 0 && underWay + entry.xml.length > WINDOW) break;
-      take(entry);
-      write(entry);
+  handlePong(id: string): boolean {
+    if (!id.startsWith(this.#idPrefix)) return false;
+    if (this.#ping === 'pending' && id === this.#idPrefix + this.#pings) {
+      this.#settlePinged((entry) => entry.resolve());
     }
-    if (!isAsking && !isAboutToAsk && written.length > 0) {
-      // What else is written at this moment is covered by the same ping.
-      isAboutToAsk = true;
-      setImmediate(ask);
-    }
-    if (waiting.size > 0) patience ??= setTimeout(expire, nextExpiry());
+    return true;
   }
 
-  function take(entry: Entry): void {
-    waiting.delete(entry);
-    waitingSize -= entry.xml.length;
+  handleDisconnect(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#pingTimer);
+    clearTimeout(this.#expiryTimer);
+    for (const entry of [...this.#pinged, ...this.#written]) entry.reject(new Refusal('no_answer'));
+    for (const entry of this.#waiting) entry.reject(new Refusal('unavailable'));
+    this.#waiting.clear();
+    this.#pinged = [];
+    this.#written = [];
   }
 
-  function write(entry: Entry): void {
+  #fillWindow(): void {
+    for (const entry of this.#waiting) {
+      if (this.#windowUsed > 0 && this.#windowUsed + entry.xml.length > WINDOW_SIZE) break;
+      this.#removeWaiting(entry);
+      this.#write(entry);
+    }
+    if (this.#ping === 'none' && this.#written.length > 0) {
+      // Deferred, so that the ping also covers the other stanzas of this turn of the event loop.
+      this.#ping = 'scheduled';
+      setImmediate(() => this.#sendPing());
+    }
+    if (this.#waiting.size > 0) {
+      this.#expiryTimer ??= setTimeout(() => this.#expireWaiting(), this.#msUntilExpiry());
+    }
+  }
+
+  #removeWaiting(entry: Entry): void {
+    this.#waiting.delete(entry);
+    this.#waitingSize -= entry.xml.length;
+  }
+
+  #write(entry: Entry): void {
     try {
-      voice.write(entry.xml);
-      written.push(entry);
-      underWay += entry.xml.length;
+      this.#writer.write(entry.xml);
+      this.#written.push(entry);
+      this.#windowUsed += entry.xml.length;
     } catch (cause) {
       entry.reject(new Refusal('unavailable', { cause }));
     }
   }
 
-  function nextExpiry(): number {
-    const [first] = waiting;
-    return Math.max(1, (first?.expires ?? 0) - performance.now());
+  #msUntilExpiry(): number {
+    const [first] = this.#waiting;
+    return Math.max(1, (first?.expiresAt ?? 0) - performance.now());
   }
 
-  function expire(): void {
-    patience = undefined;
+  #expireWaiting(): void {
+    this.#expiryTimer = undefined;
     const now = performance.now();
-    for (const entry of waiting) {
-      if (entry.expires > now) break;
-      take(entry);
+    for (const entry of this.#waiting) {
+      if (entry.expiresAt > now) break;
+      this.#removeWaiting(entry);
       entry.reject(tooSlow());
     }
-    pump();
+    this.#fillWindow();
   }
 
-  function ask(): void {
-    isAboutToAsk = false;
-    if (isGone || written.length === 0) return;
-    isAsking = true;
-    asked = written;
-    written = [];
-    pings += 1;
-    silence = setTimeout(onSilence, answerTimeout());
+  #sendPing(): void {
+    this.#ping = 'none';
+    if (this.#isClosed || this.#written.length === 0) return;
+    this.#ping = 'pending';
+    this.#pinged = this.#written;
+    this.#written = [];
+    this.#pings += 1;
+    this.#pingTimer = setTimeout(() => this.#handlePingTimeout(), this.#answerTimeout());
     try {
-      voice.write(voice.formatPing(prefix + pings));
+      this.#writer.write(this.#writer.formatPing(this.#idPrefix + this.#pings));
     } catch {
-      fail();
+      this.handleDisconnect();
     }
   }
 
-  /** What waits would be written to nobody. */
-  function onSilence(): void {
-    for (const entry of waiting) {
-      take(entry);
+  /** Rejects the waiting stanzas first, so that they are not written to a stream that is about to be closed. */
+  #handlePingTimeout(): void {
+    for (const entry of this.#waiting) {
+      this.#removeWaiting(entry);
       entry.reject(tooSlow());
     }
-    settle((entry) => entry.reject(new Refusal('no_answer')));
-    voice.onPingTimeout();
+    this.#settlePinged((entry) => entry.reject(new Refusal('no_answer')));
+    this.#writer.onPingTimeout();
   }
 
-  function settle(how: (entry: Entry) => void): void {
-    clearTimeout(silence);
-    isAsking = false;
-    const settled = asked;
-    asked = [];
-    for (const entry of settled) {
-      underWay -= entry.xml.length;
-      how(entry);
+  #settlePinged(settle: (entry: Entry) => void): void {
+    clearTimeout(this.#pingTimer);
+    this.#ping = 'none';
+    const pinged = this.#pinged;
+    this.#pinged = [];
+    for (const entry of pinged) {
+      this.#windowUsed -= entry.xml.length;
+      settle(entry);
     }
-    pump();
+    this.#fillWindow();
   }
-
-  function fail(): void {
-    isGone = true;
-    clearTimeout(silence);
-    clearTimeout(patience);
-    for (const entry of [...asked, ...written]) entry.reject(new Refusal('no_answer'));
-    for (const entry of waiting) entry.reject(new Refusal('unavailable'));
-    waiting.clear();
-    asked = [];
-    written = [];
-  }
-
-  return {
-    send: post,
-    handlePong(id) {
-      if (!id.startsWith(prefix)) return false;
-      if (isAsking && id === prefix + pings) settle((entry) => entry.resolve());
-      return true;
-    },
-    handleDisconnect: fail,
-  };
 }
 
 function tooSlow(): Refusal {
-  return new Refusal('busy', { text: 'The XMPP server takes messages more slowly than they come.' });
+  return new Refusal('busy', { text: 'The XMPP server accepts messages too slowly. Try again later.' });
 }

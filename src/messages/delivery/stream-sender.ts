@@ -6,49 +6,47 @@ import { toXmlText } from '../../stanza/xml-text.ts';
 import { createBounceWatcher } from './bounce-watcher.ts';
 import type { DeliveryOptions, MessageSender } from './message-sender.ts';
 import { createPendingIqs } from './pending-iqs.ts';
-import { createMucRooms } from './rooms.ts';
+import { MucRooms } from './rooms.ts';
 import type { StanzaChannel } from './stanza-channel.ts';
 
-export interface StreamSenderOptions {
-  readonly channel: Pick<StanzaChannel, 'send'>;
-  /** Milliseconds. */
+/** Milliseconds. Functions, because a reload may change the values. */
+export interface DeliveryTimeouts {
   readonly answerTimeout: () => number;
-  /** Milliseconds. */
   readonly roomIdle: () => number;
 }
 
-/** Functions, because a reload may change the values. */
-export type DeliveryTimeouts = Pick<StreamSenderOptions, 'answerTimeout' | 'roomIdle'>;
+export type StreamSenderOptions = DeliveryTimeouts & {
+  readonly channel: Pick<StanzaChannel, 'send'>;
+};
 
-/** A speaker on a stream that is up, and what the stream tells it. */
+/** A sender on an open stream. The owner of the stream passes it all stanzas to the sender's JID. */
 export interface StreamSender {
   readonly sender: MessageSender;
-  /** Was this stanza for something that waits here? Called for every stanza to the speaker's JID. */
+  /** Returns true if the stanza answers or belongs to something that this sender sent. */
   handleStanza(stanza: Element): boolean;
-  /** Nothing waits, and no room is joined. */
+  /** True if nothing waits for an answer, and no room is joined. */
   readonly isIdle: boolean;
   readonly roomCount: number;
-  /** Goes out of all rooms. */
   leaveRooms(): void;
-  /** The stream is gone. */
+  /** The stream is closed. */
   handleDisconnect(): void;
 }
 
-/** `from` = stanzas say whom they are from, because the stream may speak for others too. */
+/** With `from`, stanzas get a `from` attribute, because the stream also sends for other addresses. */
 export function createStreamSender(
-  deps: StreamSenderOptions,
+  options: StreamSenderOptions,
   jid: string,
   { from }: { from: boolean },
 ): StreamSender {
-  const { channel } = deps;
+  const { channel } = options;
   const domain = parseJid(jid)?.domain ?? jid;
-  const own = new Set([jid, parseBareJid(jid) ?? jid, domain]);
-  const answers = createPendingIqs();
-  const bounces = createBounceWatcher((sender) => sender === undefined || own.has(sender));
-  const rooms = createMucRooms({ ...deps, send: post }, jid);
+  const serverAddresses = new Set([jid, parseBareJid(jid) ?? jid, domain]);
+  const iqs = createPendingIqs();
+  const bounces = createBounceWatcher((sender) => sender === undefined || serverAddresses.has(sender));
+  const rooms = new MucRooms({ ...options, send }, jid);
 
-  /** Takes its stanza for a moment only: nothing of it is changed. */
-  function post(stanza: Element, id = stanza.attrs.id): Promise<void> {
+  /** Shares the children of the stanza, but does not change it. */
+  function send(stanza: Element, id = stanza.attrs.id): Promise<void> {
     const { xmlns: _, ...attrs } = stanza.attrs;
     const copy = xml(stanza.name, { ...attrs, id, from: from ? jid : undefined });
     copy.children = stanza.children;
@@ -61,23 +59,23 @@ export function createStreamSender(
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const unwatch = bounces.watch(id, to, reject);
     let timer: NodeJS.Timeout | undefined;
-    let isOver = false;
-    const taken = () => {
+    let isSettled = false;
+    const waitForBounce = () => {
       if (bounceWait === 0) resolve();
-      else if (!isOver) timer = setTimeout(resolve, bounceWait);
+      else if (!isSettled) timer = setTimeout(resolve, bounceWait);
     };
-    post(message, id).then(taken, reject);
+    send(message, id).then(waitForBounce, reject);
     try {
       await promise;
     } finally {
-      isOver = true;
+      isSettled = true;
       clearTimeout(timer);
       unwatch();
     }
   }
 
-  function hearMessage(message: Element): boolean {
-    if (answers.size > 0 && answers.handleMessage(message)) return true;
+  function handleMessage(message: Element): boolean {
+    if (iqs.size > 0 && iqs.handleMessage(message)) return true;
     if (message.attrs.type === 'error' && bounces.handleErrorMessage(message)) return true;
     return rooms.handleStanza(message);
   }
@@ -86,30 +84,30 @@ export function createStreamSender(
     sender: {
       jid,
       deliver,
-      async sendIq(iq, timeoutMs, takes) {
+      async sendIq(iq, timeoutMs, collect) {
         const { id, type } = iq.attrs;
         if (type !== 'get' && type !== 'set') {
           throw new Refusal('bad_request', { text: 'Only an iq of type get or set has an answer.' });
         }
-        return answers.request({ id, takes }, timeoutMs, (isPorter) => post(iq, isPorter));
+        return iqs.request({ id, collect }, timeoutMs, (newId) => send(iq, newId));
       },
-      sendStanza: (stanza) => post(stanza),
+      sendStanza: (stanza) => send(stanza),
     },
     handleStanza(stanza) {
-      if (stanza.name === 'message') return hearMessage(stanza);
+      if (stanza.name === 'message') return handleMessage(stanza);
       if (stanza.name === 'presence') return rooms.handleStanza(stanza);
       const { type } = stanza.attrs;
-      return (type === 'result' || type === 'error') && answers.handleResponse(stanza);
+      return (type === 'result' || type === 'error') && iqs.handleResponse(stanza);
     },
     get isIdle() {
-      return rooms.size === 0 && answers.size === 0 && bounces.size === 0;
+      return rooms.size === 0 && iqs.size === 0 && bounces.size === 0;
     },
     get roomCount() {
       return rooms.size;
     },
-    leaveRooms: rooms.leaveAll,
+    leaveRooms: () => rooms.leaveAll(),
     handleDisconnect() {
-      answers.rejectAll();
+      iqs.rejectAll();
       rooms.handleDisconnect();
     },
   };

@@ -1,8 +1,8 @@
 import type { Element } from '@xmpp/xml';
 import { LRUCache } from 'lru-cache';
 import { formatBareJid, parseJid } from '../../base/jid.ts';
+import { MUC } from '../../stanza/namespaces.ts';
 
-const MUC = 'http://jabber.org/protocol/muc';
 const MAX_ENTRIES = 10_000;
 
 /** The nicks under which senders joined rooms by presence, so that their later messages use the same nick. */

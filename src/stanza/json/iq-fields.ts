@@ -1,3 +1,4 @@
+import { MAM, UPLOAD } from '../namespaces.ts';
 import { commandField } from './command-field.ts';
 import { commonFields, resultSetField } from './common-fields.ts';
 import { dataFormWithValuesField } from './data-forms.ts';
@@ -13,9 +14,6 @@ import {
   textChild,
   wrappedList,
 } from './fields.ts';
-
-const MAM = 'urn:xmpp:mam:2';
-const UPLOAD = 'urn:xmpp:http:upload:0';
 
 const REGISTRATION = [
   'address',

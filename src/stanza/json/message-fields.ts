@@ -1,3 +1,4 @@
+import { MAM } from '../namespaces.ts';
 import { commonFields, delayField } from './common-fields.ts';
 import {
   attribute,
@@ -18,7 +19,6 @@ import { htmlField } from './html-field.ts';
 
 const OOB = 'jabber:x:oob';
 const MARKERS = 'urn:xmpp:chat-markers:0';
-const MAM = 'urn:xmpp:mam:2';
 const STATES = ['active', 'inactive', 'gone', 'composing', 'paused'];
 
 /** XEP-0297. */

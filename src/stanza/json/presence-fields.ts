@@ -1,3 +1,4 @@
+import { MUC } from '../namespaces.ts';
 import { commonFields } from './common-fields.ts';
 import {
   attribute,
@@ -11,7 +12,6 @@ import {
   textChild,
 } from './fields.ts';
 
-const MUC = 'http://jabber.org/protocol/muc';
 const SHOW_VALUES = ['away', 'chat', 'dnd', 'xa'];
 
 /** Joining a room (XEP-0045 §7.2). */

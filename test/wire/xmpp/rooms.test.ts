@@ -133,7 +133,7 @@ describe('a message to a room', () => {
       server.bounce(await server.nextStanza(), 'forbidden', 'Visitors are silent here.');
       const refusal = await delivery;
       assert.equal(refusal.condition, 'forbidden');
-      assert.match(refusal.message, /no voice in this room \(Visitors are silent here\)/);
+      assert.match(refusal.message, /not allowed to speak in this room \(Visitors are silent here\)/);
     });
   });
 
@@ -151,9 +151,9 @@ describe('a room', () => {
   const refusals = [
     ['not-authorized', /password/],
     ['registration-required', /members/],
-    ['item-not-found', /no such room/],
+    ['item-not-found', /the room does not exist/],
     ['service-unavailable', /full/],
-    ['not-allowed', /no such room/],
+    ['not-allowed', /may not create it/],
   ] as const;
   for (const [condition, reason] of refusals) {
     test(`that refuses the join with ${condition} refuses all waiting messages at once`, async () => {
