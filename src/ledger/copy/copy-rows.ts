@@ -2,6 +2,7 @@ import type { UploadState } from '../../base/upload-records.ts';
 import {
   type CopiedRow,
   type CopiedTable,
+  type KeyedRows,
   PRIMARY_KEYS,
   type RowKey,
   type RowRange,
@@ -10,22 +11,24 @@ import {
 import { chunks, inList, insertMany, type Queryable, type SqlValue } from '../sql/database.ts';
 import { addPendingDeletes, deleteUploads } from '../sql/remove.ts';
 
-interface Shape {
-  /** All columns but those of the key. */
+interface TableColumns {
+  /** All columns but the primary key. */
   readonly columns: readonly string[];
-  /** What a digest adds up: no row changes without one of them. */
+  /** Summed up by `rangeDigest`. Every change of a row changes one of them. */
   readonly sums: readonly string[];
-  /** Columns of which no two rows have the same, beside the key. */
+  /** Columns with a unique index. */
   readonly unique?: readonly string[];
 }
 
 const COUNTERS = ['uploads', 'bytes', 'pending_uploads', 'pending_bytes'];
-const UPLOAD =
+const UPLOAD_COLUMNS =
   `locator put_key owner_id endpoint purpose name type size state blob created_at deadline stored_at expires_at claim_token
   instance claimed_at may_have_bytes reserved_by_put rate_buckets`.split(/\s+/);
-const REMOVAL = 'owner_id endpoint name size was_stored created_at reason detail tombstone'.split(' ');
+const REMOVAL_COLUMNS = 'owner_id endpoint name size was_stored created_at reason detail tombstone'.split(
+  ' ',
+);
 
-const SHAPES: Readonly<Record<CopiedTable, Shape>> = {
+const TABLES: Readonly<Record<CopiedTable, TableColumns>> = {
   owners: {
     columns: ['name', 'sha1', ...COUNTERS, 'last_upload_at'],
     sums: [...COUNTERS, 'last_upload_at', 'length(name)'],
@@ -33,7 +36,7 @@ const SHAPES: Readonly<Record<CopiedTable, Shape>> = {
   },
   owner_purposes: { columns: ['bytes', 'pending_bytes'], sums: ['bytes', 'pending_bytes'] },
   uploads: {
-    columns: UPLOAD,
+    columns: UPLOAD_COLUMNS,
     sums: 'size created_at deadline stored_at expires_at owner_id may_have_bytes length(state)'.split(' '),
     unique: ['locator', 'put_key'],
   },
@@ -41,7 +44,10 @@ const SHAPES: Readonly<Record<CopiedTable, Shape>> = {
     columns: ['last_at', 'ends_at', 'uploads', 'bytes'],
     sums: ['last_at', 'uploads', 'bytes'],
   },
-  removals: { columns: REMOVAL, sums: ['owner_id', 'created_at', 'size', 'length(name)', 'length(detail)'] },
+  removals: {
+    columns: REMOVAL_COLUMNS,
+    sums: ['owner_id', 'created_at', 'size', 'length(name)', 'length(detail)'],
+  },
   old_paths: { columns: ['namespace'], sums: ['length(namespace)'] },
   pending_deletes: { columns: [], sums: ['length(blob)'] },
   totals: { columns: ['owners', 'removals', ...COUNTERS], sums: ['owners', 'removals', ...COUNTERS] },
@@ -61,14 +67,14 @@ const SHAPES: Readonly<Record<CopiedTable, Shape>> = {
   message_rates: { columns: ['buckets', 'ends_at'], sums: ['ends_at', 'length(buckets)'] },
 };
 
-/** Processes stay behind: a claim of theirs is as old as can be, so that whoever comes next takes it over. */
+/** Columns that are not copied as they are. Processes are not copied, so their claims are backdated and can be taken over. */
 const EXPORTED: Readonly<Record<string, string>> = {
   taken_by: 'null as taken_by',
   claimed_at: 'case when claimed_at is null then null else 0 end as claimed_at',
 };
 
-/** All that a row has, its key first. */
-export const copiedColumns = (table: CopiedTable) => [...PRIMARY_KEYS[table], ...SHAPES[table].columns];
+/** Returns all columns of a table, the primary key first. */
+export const copiedColumns = (table: CopiedTable) => [...PRIMARY_KEYS[table], ...TABLES[table].columns];
 const selectRows = (table: CopiedTable) =>
   `select ${copiedColumns(table)
     .map((column) => EXPORTED[column] ?? column)
@@ -76,8 +82,8 @@ const selectRows = (table: CopiedTable) =>
 
 const tuple = (items: readonly string[]) => (items.length === 1 ? items.join() : `(${items.join(', ')})`);
 
-/** ` where …`, or nothing; parameters start with `$1`. */
-function within({ table, after, upTo }: RowRange): { where: string; params: SqlValue[] } {
+/** Formats a range as ` where …`, or as an empty string if it is unlimited. Parameters are numbered from `$1`. */
+function whereInRange({ table, after, upTo }: RowRange): { where: string; params: SqlValue[] } {
   const params: SqlValue[] = [];
   const compare = (operator: string, key: RowKey) =>
     `${tuple(PRIMARY_KEYS[table])} ${operator} ${tuple(key.map((value) => `$${params.push(value)}`))}`;
@@ -85,13 +91,13 @@ function within({ table, after, upTo }: RowRange): { where: string; params: SqlV
   return { where: terms.length === 0 ? '' : ` where ${terms.join(' and ')}`, params };
 }
 
-/** See `CopyStore.findRangeEnd`. */
+/** Implements `CopyStore.findRangeEnd`. */
 export async function findRangeEnd(
   q: Queryable,
-  order: Omit<RowRange, 'upTo'> & { readonly rows: number },
+  range: Omit<RowRange, 'upTo'> & { readonly rows: number },
 ): Promise<RowKey | null> {
-  const { table, after, rows } = order;
-  const { where, params } = within({ table, after, upTo: null });
+  const { table, after, rows } = range;
+  const { where, params } = whereInRange({ table, after, upTo: null });
   const key = PRIMARY_KEYS[table].join(', ');
   const [row] = await q.query<CopiedRow>(
     `select ${key} from ${table}${where} order by ${key} limit 1 offset $${params.length + 1}`,
@@ -100,10 +106,10 @@ export async function findRangeEnd(
   return row ? rowKey(table, row) : null;
 }
 
-/** See `CopyStore.rangeDigest`. */
+/** Implements `CopyStore.rangeDigest`. */
 export async function rangeDigest(q: Queryable, range: RowRange): Promise<string> {
-  const { where, params } = within(range);
-  const sums = SHAPES[range.table].sums.map((column) => `coalesce(cast(sum(${column}) as text), '')`);
+  const { where, params } = whereInRange(range);
+  const sums = TABLES[range.table].sums.map((column) => `coalesce(cast(sum(${column}) as text), '')`);
   const [row] = await q.query<{ digest: string }>(
     `select ${['count(*)', ...sums].join(" || ':' || ")} as digest from ${range.table}${where}`,
     params,
@@ -111,35 +117,34 @@ export async function rangeDigest(q: Queryable, range: RowRange): Promise<string
   return row?.digest ?? '';
 }
 
-/** See `CopyStore.readRowRange`. */
+/** Implements `CopyStore.readRowRange`. */
 export async function readRowRange(q: Queryable, range: RowRange): Promise<CopiedRow[]> {
-  const { where, params } = within(range);
-  return await plain(
+  const { where, params } = whereInRange(range);
+  return await toPlainRows(
     q.query(`${selectRows(range.table)}${where} order by ${PRIMARY_KEYS[range.table].join(', ')}`, params),
   );
 }
 
-/** The engines' rows may be objects of their own kind. */
-async function plain(rows: Promise<CopiedRow[]>): Promise<CopiedRow[]> {
+/** Copies rows to plain objects, because rows of SQLite have a null prototype. */
+async function toPlainRows(rows: Promise<CopiedRow[]>): Promise<CopiedRow[]> {
   return (await rows).map((row) => ({ ...row }));
 }
 
-/** See `CopyStore.readRowsByKey`. */
-export async function readRowsByKey(
-  q: Queryable,
-  { table, keys }: { table: CopiedTable; keys: readonly RowKey[] },
-): Promise<CopiedRow[]> {
+/** Implements `CopyStore.readRowsByKey`. */
+export async function readRowsByKey(q: Queryable, { table, keys }: KeyedRows): Promise<CopiedRow[]> {
   const found: CopiedRow[] = [];
   for (const chunk of chunks(keys)) {
     found.push(
-      ...(await plain(q.query(`${selectRows(table)} where ${oneOf(table, chunk.length)}`, chunk.flat()))),
+      ...(await toPlainRows(
+        q.query(`${selectRows(table)} where ${keyIn(table, chunk.length)}`, chunk.flat()),
+      )),
     );
   }
   return found;
 }
 
-/** A condition on the key, with parameters for so many keys. */
-function oneOf(table: CopiedTable, count: number): string {
+/** Formats a condition that selects `count` keys. */
+function keyIn(table: CopiedTable, count: number): string {
   const [first = '', ...more] = PRIMARY_KEYS[table];
   if (more.length === 0) return `${first} in ${inList(count)}`;
   const one = (at: number) =>
@@ -147,54 +152,51 @@ function oneOf(table: CopiedTable, count: number): string {
   return Array.from({ length: count }, (_, i) => `(${one(i * PRIMARY_KEYS[table].length)})`).join(' or ');
 }
 
-/** See `CopyStore.upsertRows`. */
+/** Implements `CopyStore.upsertRows`. */
 export async function upsertRows(
   q: Queryable,
   { table, rows }: { table: CopiedTable; rows: readonly CopiedRow[] },
 ): Promise<void> {
-  for (const column of SHAPES[table].unique ?? []) await makeWay(q, table, column, rows);
+  for (const column of TABLES[table].unique ?? []) await deleteConflicting(q, table, column, rows);
   const columns = copiedColumns(table);
-  const sets = SHAPES[table].columns.map((column) => `${column} = excluded.${column}`).join(', ');
+  const sets = TABLES[table].columns.map((column) => `${column} = excluded.${column}`).join(', ');
   const tail = `on conflict (${PRIMARY_KEYS[table].join(', ')}) do ${sets === '' ? 'nothing' : `update set ${sets}`}`;
   const values = rows.map((row) => columns.map((column) => row[column] ?? null));
   await insertMany(q, { table, columns, tail }, values);
 }
 
-/** Takes out what has a name or link of these rows under another key: it is no more where they come from. */
-async function makeWay(
+/** Deletes rows that have a unique value of the given rows under another key. The source ledger has deleted or renamed them. */
+async function deleteConflicting(
   q: Queryable,
   table: CopiedTable,
   column: string,
   rows: readonly CopiedRow[],
 ): Promise<void> {
   const [key = ''] = PRIMARY_KEYS[table];
-  const idOf = new Map(rows.map((row) => [row[column] ?? null, row[key]]));
-  idOf.delete(null);
-  for (const chunk of chunks([...idOf.keys()])) {
-    const there = await q.query<CopiedRow>(
+  const keyByValue = new Map(rows.map((row) => [row[column] ?? null, row[key]]));
+  keyByValue.delete(null);
+  for (const chunk of chunks([...keyByValue.keys()])) {
+    const existing = await q.query<CopiedRow>(
       `select ${key}, ${column} from ${table} where ${column} in ${inList(chunk.length)}`,
       chunk,
     );
-    const others = there.filter((row) => idOf.get(row[column] ?? null) !== row[key]);
-    await deleteRows(q, { table, keys: others.map((row) => rowKey(table, row)) });
+    const conflicting = existing.filter((row) => keyByValue.get(row[column] ?? null) !== row[key]);
+    await deleteRows(q, { table, keys: conflicting.map((row) => rowKey(table, row)) });
   }
 }
 
-/** See `CopyStore.deleteRows`. */
-export async function deleteRows(
-  q: Queryable,
-  { table, keys }: { table: CopiedTable; keys: readonly RowKey[] },
-): Promise<void> {
+/** Implements `CopyStore.deleteRows`. */
+export async function deleteRows(q: Queryable, { table, keys }: KeyedRows): Promise<void> {
   if (table === 'uploads') {
     await addPendingDeletes(q, await deleteUploads(q, keys.map(String)));
     return;
   }
   for (const chunk of chunks(keys)) {
-    await q.query(`delete from ${table} where ${oneOf(table, chunk.length)}`, chunk.flat());
+    await q.query(`delete from ${table} where ${keyIn(table, chunk.length)}`, chunk.flat());
   }
 }
 
-/** See `Carrying.countRows`. */
+/** Implements `CopyStore.countRows`. */
 export async function countRows(
   q: Queryable,
   { table, state }: { table: CopiedTable; state?: UploadState },
@@ -205,9 +207,9 @@ export async function countRows(
   return row?.count ?? 0;
 }
 
-/** See `CopyStore.findWrongCounters`. */
+/** Implements `CopyStore.findWrongCounters`. */
 export async function findWrongCounters(q: Queryable, range: Omit<RowRange, 'table'>): Promise<string[]> {
-  const { where, params } = within({ table: 'owners', ...range });
+  const { where, params } = whereInRange({ table: 'owners', ...range });
   const rows = await q.query<{ name: string }>(
     `select name from (select id, name, uploads, bytes from owners${where}) as part where (uploads, bytes) <> (
        select count(*), coalesce(sum(size), 0) from uploads where owner_id = part.id and state = 'stored')`,

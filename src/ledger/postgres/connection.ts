@@ -4,34 +4,35 @@ import type { AllowedIn, Durability, Queryable, SqlValue } from '../sql/database
 import { migrationStateError, SELECT_MIGRATION_STATE } from '../sql/migration-state.ts';
 import { fromPostgresError, retryReasonFor } from './postgres-error.ts';
 
-/** The type of `bigint` (`pg_type.oid`). */
-const INT8 = 20;
+/** `pg_type.oid` of `bigint`. */
+const BIGINT_OID = 20;
 
-/** Sizes, counts and moments are whole numbers that JavaScript holds exactly; all else is as the driver has it. */
+/** Parses `bigint` as a number instead of text. */
 export const pgTypes: pg.CustomTypesConfig = {
-  getTypeParser: (oid, format) => (oid === INT8 ? parseSafeInteger : pg.types.getTypeParser(oid, format)),
+  getTypeParser: (oid, format) =>
+    oid === BIGINT_OID ? parseSafeInteger : pg.types.getTypeParser(oid, format),
 };
 
-/** @throws LedgerError for a number beyond 2^53, which none of ours can be. */
+/** @throws LedgerError if the number exceeds 2^53. The ledger writes no such numbers. */
 export function parseSafeInteger(text: string): number {
   const number = Number(text);
   if (Number.isSafeInteger(number)) return number;
-  throw new LedgerError('damaged', 'The ledger holds a number that is too large to be true.');
+  throw new LedgerError('damaged', 'The ledger contains a number above 2^53. Restore it from a backup.');
 }
 
-/** Any number, but for ever the same: shared by all work that a move must not run into. */
-const STANDING_LOCK = 7_086_738;
+/** Key of the advisory lock that transactions share and `lockExclusively` takes. All versions of Porter must use the same. */
+const EXCLUSIVE_LOCK = 7_086_738;
 
-/** One name for each text, in all connections: the server parses and plans it once a connection. */
-const names = new Map<string, string>();
+/** Names of prepared statements by their SQL, so that the server parses and plans each once per connection. */
+const statementNames = new Map<string, string>();
 
-function nameOf(sql: string): string {
-  const name = names.get(sql) ?? `porter_${names.size + 1}`;
-  names.set(sql, name);
+function statementName(sql: string): string {
+  const name = statementNames.get(sql) ?? `porter_${statementNames.size + 1}`;
+  statementNames.set(sql, name);
   return name;
 }
 
-/** A connection of the pool while somebody uses it; its statements run one after the other. */
+/** A checked-out connection of the pool. Its statements run one after the other. */
 export class PostgresConnection implements Queryable {
   readonly #client: pg.PoolClient;
   #last: Promise<unknown> = Promise.resolve();
@@ -41,47 +42,48 @@ export class PostgresConnection implements Queryable {
   }
 
   async query<Row = Record<string, SqlValue>>(sql: string, params: readonly SqlValue[] = []): Promise<Row[]> {
-    const { rows } = await this.#next({ name: nameOf(sql), text: sql, values: [...params] });
-    // The one place where rows get their types: what SQL gives is not checked again.
+    const { rows } = await this.#next({ name: statementName(sql), text: sql, values: [...params] });
+    // The caller states the type of the rows. It is not checked at run time.
     return rows as Row[];
   }
 
   /**
-   * Starts a transaction whose statements each see what was committed before them. The lock and the look at the
-   * standing travel along, so that they cost no way there and back of their own.
+   * Starts a `read committed` transaction, takes the shared lock, and checks the migration state. All of this is sent as
+   * one query string, so that it costs one round trip.
    */
-  async begin(durability: Durability, admits: AllowedIn): Promise<void> {
+  async begin(durability: Durability, allowedIn: AllowedIn): Promise<void> {
     const statements = ['begin isolation level read committed'];
     if (durability === 'lazy') statements.push('set local synchronous_commit = off');
-    if (admits !== 'always') {
-      statements.push(`select pg_advisory_xact_lock_shared(${STANDING_LOCK})`, SELECT_MIGRATION_STATE);
+    if (allowedIn !== 'always') {
+      statements.push(`select pg_advisory_xact_lock_shared(${EXCLUSIVE_LOCK})`, SELECT_MIGRATION_STATE);
     }
-    const answers = await this.#next({ text: statements.join('; ') });
-    if (admits === 'always') return;
-    // Several statements have several answers, which the types of the driver don't say.
-    const { rows } = [answers].flat().at(-1) as pg.QueryResult;
-    const refusal = migrationStateError(rows[0]?.state ?? 'open', admits);
-    if (refusal) throw refusal;
+    const results = await this.#next({ text: statements.join('; ') });
+    if (allowedIn === 'always') return;
+    // The driver returns an array of results for several statements; its types do not say so.
+    const { rows } = [results].flat().at(-1) as pg.QueryResult;
+    const stateError = migrationStateError(rows[0]?.state ?? 'open', allowedIn);
+    if (stateError) throw stateError;
   }
 
-  /** Waits until all work that began with the shared lock has ended, and holds up what comes. */
+  /** Waits until all transactions with the shared lock have ended, and blocks new ones until this transaction ends. */
   async lockExclusively(): Promise<void> {
-    await this.query(`select pg_advisory_xact_lock(${STANDING_LOCK})`);
+    await this.query(`select pg_advisory_xact_lock(${EXCLUSIVE_LOCK})`);
   }
 
-  /** Rejects with a fault that nobody may try again where it is not known whether the commit happened. */
+  /** Commits. If the connection is lost meanwhile, the outcome is unknown, and it rejects with an error that is not retried. */
   async commit(): Promise<void> {
-    const { command } = await this.#next({ text: 'commit' }).catch((fault) => {
-      throw retryReasonFor(fault) === 'lost' ? unknownOutcome() : fault;
+    const { command } = await this.#next({ text: 'commit' }).catch((error) => {
+      throw retryReasonFor(error) === 'connection_lost' ? unknownOutcome() : error;
     });
-    if (command !== 'COMMIT') throw new LedgerError('failed', 'PostgreSQL took the transaction back.');
+    if (command !== 'COMMIT')
+      throw new LedgerError('failed', 'PostgreSQL rolled the transaction back instead of committing it.');
   }
 
   async rollback(): Promise<void> {
     await this.#next({ text: 'rollback' });
   }
 
-  /** Gives it back to the pool; `broken` ones are closed instead. */
+  /** Returns the connection to the pool, or closes it if it is `broken`. */
   release(broken: boolean): void {
     this.#client.release(broken);
   }
@@ -94,11 +96,14 @@ export class PostgresConnection implements Queryable {
         throw fromPostgresError(error);
       }
     };
-    const answer = this.#last.then(run, run);
-    this.#last = answer;
-    return answer;
+    const result = this.#last.then(run, run);
+    this.#last = result;
+    return result;
   }
 }
 
 const unknownOutcome = () =>
-  new LedgerError('failed', 'The connection to PostgreSQL was lost in the middle of a commit.');
+  new LedgerError(
+    'failed',
+    'The connection to PostgreSQL was lost during a commit, so its outcome is unknown.',
+  );

@@ -9,34 +9,43 @@ import { fromPostgresError, type RetryReason, retryReasonFor } from './postgres-
 export interface PostgresOptions {
   /** `postgres://user:password@host/database`. */
   readonly url: string;
-  /** True: a commit is on disk when it is acknowledged, as far as the server's own settings say so. */
+  /** Flushes each durable commit before it is acknowledged, if the settings of the server allow this. */
   readonly sync: boolean;
-  /** How many there are at most; 10 where nobody says. */
+  /** Maximum size of the pool. Default: 10. */
   readonly connections?: number;
-  /** Milliseconds until a statement without an answer counts as lost; 0 = never. */
+  /** A statement fails after this time. 0 = no limit. Default: 60 s. */
   readonly statementTimeoutMs?: number;
 }
 
-const CONNECTIONS = 10;
-const ANSWER_WITHIN = 60_000;
-const CONNECT_WITHIN = 10_000;
-/** Milliseconds that a server may be away, as in a restart, before work gives up. */
-const PATIENCE = 10_000;
-/** How often the same work is tried again, where it is not a matter of time. */
-const TRIES: Readonly<Record<Exclude<RetryReason, 'lost'>, number>> = { conflict: 50, taken: 3, stale: 3 };
-/** Any number, but for ever the same: who holds it changes the tables. */
+const DEFAULT_CONNECTIONS = 10;
+const STATEMENT_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+/** How long work is retried while the server cannot be reached, for instance during its restart. */
+const RECONNECT_TIMEOUT_MS = 10_000;
+/** Maximum number of retries by reason. */
+const MAX_RETRIES: Readonly<Record<Exclude<RetryReason, 'connection_lost'>, number>> = {
+  conflict: 50,
+  duplicate_key: 3,
+  stale_plan: 3,
+};
+/** Key of the advisory lock of migrations. All versions of Porter must use the same. */
 const MIGRATION_LOCK = 7_086_737;
 
 /**
- * PostgreSQL behind a pool. The owner's row is what a transaction locks, so `read committed` is enough; what
- * deadlocks, or meets a key that another was quicker to take, runs again.
+ * PostgreSQL with a pool of connections. Transactions lock the owner's row, so the isolation level `read committed` is enough. A
+ * transaction that deadlocks, or inserts a key that another one has inserted meanwhile, is retried.
  */
 export class PostgresDatabase implements Database {
   readonly #pool: pg.Pool;
   readonly #sync: boolean;
   #closed = false;
 
-  constructor({ url, sync, connections = CONNECTIONS, statementTimeoutMs = ANSWER_WITHIN }: PostgresOptions) {
+  constructor({
+    url,
+    sync,
+    connections = DEFAULT_CONNECTIONS,
+    statementTimeoutMs = STATEMENT_TIMEOUT_MS,
+  }: PostgresOptions) {
     this.#sync = sync;
     this.#pool = new pg.Pool({
       connectionString: url,
@@ -44,17 +53,17 @@ export class PostgresDatabase implements Database {
       max: connections,
       types: pgTypes,
       keepAlive: true,
-      connectionTimeoutMillis: CONNECT_WITHIN,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       query_timeout: statementTimeoutMs,
-      // A process that was cut off in the middle must not hold its rows against the others.
-      idle_in_transaction_session_timeout: ANSWER_WITHIN,
+      // Releases the row locks of a process that lost its network within a transaction.
+      idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     });
-    // A connection that dies says so to whoever uses it; unheard, its event would end the process.
+    // The failed query reports a lost connection. Without listeners, the `error` event would end the process.
     this.#pool.on('connect', (client) => client.on('error', () => {}));
     this.#pool.on('error', () => {});
   }
 
-  /** Brings the schema up to date, while nobody else does. @throws LedgerError */
+  /** Migrates the schema under a lock. @throws LedgerError */
   async migrate(): Promise<void> {
     const migrations = await readMigrations();
     await this.transaction(
@@ -68,61 +77,62 @@ export class PostgresDatabase implements Database {
   }
 
   async query<Row = Record<string, SqlValue>>(sql: string, params?: readonly SqlValue[]): Promise<Row[]> {
-    return await this.#persist((connection) => connection.query<Row>(sql, params));
+    return await this.#retry((connection) => connection.query<Row>(sql, params));
   }
 
   async transaction<T>(
     work: (q: Queryable) => Promise<T>,
     durability: Durability = 'durable',
-    admits: AllowedIn = 'open',
+    allowedIn: AllowedIn = 'open',
   ): Promise<T> {
-    const how = [this.#sync ? durability : 'lazy', admits] as const;
-    return await this.#persist((connection) => inTransaction(connection, work, ...how));
+    const effective = this.#sync ? durability : 'lazy';
+    return await this.#retry((connection) => inTransaction(connection, work, effective, allowedIn));
   }
 
   async exclusive<T>(work: (q: Queryable) => Promise<T>): Promise<T> {
-    return await this.#persist((connection) => {
-      const afterOthers = async (q: Queryable) => {
+    return await this.#retry((connection) => {
+      const workWithLock = async (q: Queryable) => {
         await connection.lockExclusively();
         return await work(q);
       };
-      return inTransaction(connection, afterOthers, 'durable', 'always');
+      return inTransaction(connection, workWithLock, 'durable', 'always');
     });
   }
 
-  /** After what has begun is done. */
+  /** Closes the pool after running work has ended. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     await this.#pool.end();
   }
 
-  /** Runs `work`, which leaves nothing behind where it fails, until it succeeds or nothing speaks for another try. */
-  async #persist<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
-    const deadline = performance.now() + PATIENCE;
+  /** Runs `work`, and repeats it after a failure with a `RetryReason`. A failed `work` must have no effect. */
+  async #retry<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + RECONNECT_TIMEOUT_MS;
     for (let failures = 1; ; failures += 1) {
       try {
-        return await this.#once(work);
-      } catch (fault) {
-        const again = retryReasonFor(fault);
-        if (again === undefined || this.#closed) throw fault;
-        if (again === 'lost' ? performance.now() > deadline : failures > TRIES[again]) throw fault;
-        await sleep(pauseAfter(failures));
+        return await this.#runOnce(work);
+      } catch (error) {
+        const reason = retryReasonFor(error);
+        if (reason === undefined || this.#closed) throw error;
+        if (reason === 'connection_lost' ? performance.now() > deadline : failures > MAX_RETRIES[reason])
+          throw error;
+        await sleep(retryDelay(failures));
       }
     }
   }
 
-  async #once<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+  async #runOnce<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     const connection = await this.#connect();
     let broken = true;
     try {
       const result = await work(connection);
       broken = false;
       return result;
-    } catch (fault) {
-      // After an ordinary fault a transaction has been rolled back, and the connection serves the next.
-      broken = !(await isIdle(connection, fault));
-      throw fault;
+    } catch (error) {
+      // After most errors the transaction is rolled back, and the connection can be used again.
+      broken = !(await rollBack(connection, error));
+      throw error;
     } finally {
       connection.release(broken);
     }
@@ -142,25 +152,25 @@ async function inTransaction<T>(
   connection: PostgresConnection,
   work: (q: Queryable) => Promise<T>,
   durability: Durability,
-  admits: AllowedIn,
+  allowedIn: AllowedIn,
 ): Promise<T> {
-  await connection.begin(durability, admits);
+  await connection.begin(durability, allowedIn);
   const result = await work(connection);
   await connection.commit();
   return result;
 }
 
-/** Ends what may be left of a transaction; false where the connection is of no more use. */
-async function isIdle(connection: PostgresConnection, fault: unknown): Promise<boolean> {
-  const again = retryReasonFor(fault);
-  if (again === 'lost' || again === 'stale') return false;
+/** Rolls back an open transaction. Returns false if the connection cannot be used again. */
+async function rollBack(connection: PostgresConnection, error: unknown): Promise<boolean> {
+  const reason = retryReasonFor(error);
+  if (reason === 'connection_lost' || reason === 'stale_plan') return false;
   return await connection.rollback().then(
     () => true,
     () => false,
   );
 }
 
-/** Milliseconds; random, so that two who got in each other's way don't meet again. */
-function pauseAfter(failures: number): number {
+/** Returns a random pause in milliseconds, so that two conflicting transactions do not conflict again. */
+function retryDelay(failures: number): number {
   return Math.random() * Math.min(250, 5 * 2 ** failures);
 }

@@ -3,14 +3,13 @@ import { createLedger } from '../sql/methods.ts';
 import { PostgresDatabase, type PostgresOptions } from './database.ts';
 
 /**
- * Opens the ledger in a PostgreSQL database, which is brought up to this program. Any number of processes and
- * machines may have one open.
- * @throws LedgerError where it cannot be opened, or is newer than this program.
+ * Opens the ledger in a PostgreSQL database, and migrates the schema. Any number of processes and machines may open it.
+ * @throws LedgerError if the database cannot be used, or a newer version of Porter has migrated it.
  */
 export async function openPostgresLedger(
   options: Omit<PostgresOptions, 'statementTimeoutMs'>,
 ): Promise<Ledger> {
-  // A migration takes as long as it takes.
+  // A migration has no timeout.
   const setup = new PostgresDatabase({ ...options, connections: 1, statementTimeoutMs: 0 });
   try {
     await setup.migrate();

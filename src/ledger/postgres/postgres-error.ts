@@ -1,57 +1,69 @@
 import { LedgerError, type LedgerErrorKind } from '../contract/ledger.ts';
 
-/** SQLSTATEs, or classes of them (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
-const kinds: Readonly<Record<string, readonly [LedgerErrorKind, string]>> = {
-  '53100': ['full', 'PostgreSQL has no disk space left'],
-  '53': ['busy', 'PostgreSQL has no room for more work'],
-  '40': ['busy', 'PostgreSQL had the same rows changed by others all the time'],
-  '55': ['busy', 'PostgreSQL holds what the ledger needs'],
-  '28': ['denied', 'PostgreSQL does not let this user in'],
-  '3D': ['denied', 'PostgreSQL does not have this database'],
-  '42501': ['denied', 'PostgreSQL does not allow this user to use the tables of the ledger'],
-  '25006': ['denied', 'PostgreSQL lets nobody write to this database'],
-  XX001: ['damaged', 'The ledger is damaged'],
-  XX002: ['damaged', 'The ledger is damaged'],
+/** Error texts by SQLSTATE or its class (https://www.postgresql.org/docs/current/errcodes-appendix.html): cause, then remedy. */
+const ERRORS: Readonly<Record<string, readonly [kind: LedgerErrorKind, cause: string, remedy: string]>> = {
+  '53100': ['full', 'The disk of the PostgreSQL server is full', 'Free some space on it.'],
+  '53': ['busy', 'The PostgreSQL server has no free resources', 'Check its max_connections and its memory.'],
+  '40': ['busy', 'Other transactions changed the same rows in every attempt', 'Try again later.'],
+  '55': ['busy', 'Another session of PostgreSQL locks the ledger', 'Try again later.'],
+  '28': ['denied', 'PostgreSQL rejected the login', 'Check user and password in storage.ledger.'],
+  '3D': ['denied', 'PostgreSQL does not have this database', 'Create it, or check storage.ledger.'],
+  '42501': [
+    'denied',
+    'The PostgreSQL user may not use the tables of the ledger',
+    'Make it the owner of the database: ALTER DATABASE … OWNER TO …',
+  ],
+  '25006': ['denied', 'The PostgreSQL database is read-only', 'Connect to the primary server.'],
+  XX001: ['damaged', 'The ledger is damaged', 'Restore the PostgreSQL database from a backup.'],
+  XX002: ['damaged', 'The ledger is damaged', 'Restore the PostgreSQL database from a backup.'],
 };
 
-/** Only these have words for the person who set up the database; others might name files or values. */
-const TELLING = new Set(['28', '3D']);
+/** Classes whose server message is included. Messages of other classes might contain file names or values. */
+const WITH_SERVER_MESSAGE = new Set(['28', '3D']);
 
-/** What the driver or the server said, in our words. A fault that is ours already stays as it is. */
+/** Converts an error of the server or the driver to a `LedgerError`. Returns a `LedgerError` unchanged. */
 export function fromPostgresError(error: unknown): LedgerError {
   if (error instanceof LedgerError) return error;
-  const code = codeOf(error);
-  const state = stateOf(error);
+  const state = sqlStateOf(error);
   if (state === undefined) {
+    const code = codeOf(error);
     return new LedgerError(
       'failed',
-      `PostgreSQL does not answer${code === undefined ? '' : ` (${code})`}.`,
+      `Cannot reach PostgreSQL${code === undefined ? '' : ` (${code})`}. Check that the server of storage.ledger is running.`,
       error,
     );
   }
-  const [kind, text] = kinds[state] ?? kinds[state.slice(0, 2)] ?? ['failed', 'PostgreSQL failed'];
-  const more = TELLING.has(state.slice(0, 2)) && error instanceof Error ? `: ${error.message}` : '';
-  return new LedgerError(kind, `${text}${more} (${state}).`, error);
+  const [kind, cause, remedy] = ERRORS[state] ??
+    ERRORS[state.slice(0, 2)] ?? ['failed', 'PostgreSQL reported an error', ''];
+  const detail =
+    WITH_SERVER_MESSAGE.has(state.slice(0, 2)) && error instanceof Error ? `: ${error.message}` : '';
+  return new LedgerError(kind, `${cause}${detail} (SQLSTATE ${state}). ${remedy}`.trim(), error);
 }
 
 /**
- * Why the same work may do better another time. `conflict`: others held the same rows. `taken`: a key is there
- * already, perhaps only since this work looked. `lost`: the connection is gone, or the server starts, stops, or has no connection free. `stale`: somebody changed the tables
- * under a prepared statement.
+ * Why the same work may succeed if it is repeated.
+ *
+ * | reason | meaning |
+ * |---|---|
+ * | `conflict` | Another transaction locked or changed the same rows. |
+ * | `duplicate_key` | The key exists, perhaps inserted after this work checked for it. |
+ * | `connection_lost` | The connection broke, or the server starts, stops or has no free connection. |
+ * | `stale_plan` | The tables changed under a prepared statement. |
  */
-export type RetryReason = 'conflict' | 'taken' | 'lost' | 'stale';
+export type RetryReason = 'conflict' | 'duplicate_key' | 'connection_lost' | 'stale_plan';
 
-const LOST = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '53300']);
+const CONNECTION_LOST = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '53300']);
 const CONFLICTS = new Set(['40001', '40P01']);
 
-export function retryReasonFor(fault: unknown): RetryReason | undefined {
-  // A fault without a cause is nobody's but ours.
-  if (!(fault instanceof LedgerError) || fault.cause === undefined) return undefined;
-  const state = stateOf(fault.cause);
-  if (state === undefined || state.startsWith('08') || LOST.has(state)) return 'lost';
+/** Returns undefined if a repetition would not help. */
+export function retryReasonFor(error: unknown): RetryReason | undefined {
+  // Errors without a cause come from this program, not from PostgreSQL.
+  if (!(error instanceof LedgerError) || error.cause === undefined) return undefined;
+  const state = sqlStateOf(error.cause);
+  if (state === undefined || state.startsWith('08') || CONNECTION_LOST.has(state)) return 'connection_lost';
   if (CONFLICTS.has(state)) return 'conflict';
-  if (state === '23505') return 'taken';
-  return state === '0A000' ? 'stale' : undefined;
+  if (state === '23505') return 'duplicate_key';
+  return state === '0A000' ? 'stale_plan' : undefined;
 }
 
 function codeOf(error: unknown): string | undefined {
@@ -59,9 +71,8 @@ function codeOf(error: unknown): string | undefined {
   return typeof error.code === 'string' ? error.code : undefined;
 }
 
-/** Undefined where it was not the server that spoke. */
-function stateOf(error: unknown): string | undefined {
+/** Returns undefined if the error does not come from the server. Only errors of the server have a severity. */
+function sqlStateOf(error: unknown): string | undefined {
   const code = codeOf(error);
-  // What the server says has a severity; system errors such as EPIPE have not.
   return code !== undefined && error instanceof Error && 'severity' in error ? code : undefined;
 }

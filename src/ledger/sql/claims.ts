@@ -13,25 +13,25 @@ import { correctUploadRates } from './quota/upload-rates.ts';
 import { discardUpload, recordRemovals } from './remove.ts';
 import { SELECT_UPLOADS, toUpload, type UploadRow, type UploadRowWithOwner, WHERE_LOCATOR } from './rows.ts';
 
-/** `receiving`, by a process that has shown no life since `$n`: neither a heartbeat nor this very claim. */
+/** True for a `receiving` upload that was claimed before the time `param`, if its process has sent no heartbeat since. */
 export const abandonedClaimSql = (param: string) =>
   `state = 'receiving' and claimed_at <= ${param} and not exists (
      select 1 from instances where instances.id = uploads.instance and instances.seen_at > ${param})`;
 
-/** See `Ledger.claim`. */
-export async function claimSlot(q: Queryable, order: ClaimParams): Promise<ClaimResult> {
-  const row = await look(q, order.by);
+/** Implements `UploadStore.claim`. */
+export async function claimSlot(q: Queryable, params: ClaimParams): Promise<ClaimResult> {
+  const row = await findClaimable(q, params.by);
   if (!row) return { outcome: 'unknown' };
   if (row.state === 'stored') return { outcome: 'stored', upload: toUpload(row, row.owner) };
-  if (row.deadline <= order.now) return { outcome: 'unknown' };
-  if (await hold(q, row.id, order)) {
+  if (row.deadline <= params.now) return { outcome: 'unknown' };
+  if (await setReceiving(q, row.id, params)) {
     const upload: Upload = { ...toUpload(row, row.owner), state: 'receiving' };
     return { outcome: 'claimed', upload };
   }
-  return await lost(q, order.by);
+  return await claimedByOther(q, params.by);
 }
 
-async function look(q: Queryable, by: ClaimParams['by']): Promise<UploadRowWithOwner | undefined> {
+async function findClaimable(q: Queryable, by: ClaimParams['by']): Promise<UploadRowWithOwner | undefined> {
   const [row] =
     'putKey' in by
       ? await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where uploads.put_key = $1`, [by.putKey])
@@ -39,24 +39,24 @@ async function look(q: Queryable, by: ClaimParams['by']): Promise<UploadRowWithO
   return row;
 }
 
-async function hold(q: Queryable, id: string, order: ClaimParams): Promise<boolean> {
-  const { token, instance, now } = order;
-  const held = await q.query(
+async function setReceiving(q: Queryable, id: string, params: ClaimParams): Promise<boolean> {
+  const { token, instance, now } = params;
+  const updated = await q.query(
     `update uploads set state = 'receiving', claim_token = $2, instance = $3, claimed_at = $4, may_have_bytes = 1
       where id = $1 and (state = 'issued' or (${abandonedClaimSql('$5')})) returning id`,
     [id, token, instance, now, now - HEARTBEAT_TIMEOUT_MS],
   );
-  return held.length === 1;
+  return updated.length === 1;
 }
 
-/** Somebody else was quicker; how far have they come? */
-async function lost(q: Queryable, by: ClaimParams['by']): Promise<ClaimResult> {
-  const row = await look(q, by);
+/** Another PUT has claimed the slot meanwhile. Returns how far it is. */
+async function claimedByOther(q: Queryable, by: ClaimParams['by']): Promise<ClaimResult> {
+  const row = await findClaimable(q, by);
   if (!row || row.state === 'issued') return { outcome: 'unknown' };
   return { outcome: row.state, upload: toUpload(row, row.owner) };
 }
 
-async function held(
+async function findByClaim(
   q: Queryable,
   { id, token }: { id: string; token: string },
 ): Promise<UploadRow | undefined> {
@@ -67,15 +67,15 @@ async function held(
   return row;
 }
 
-/** See `Ledger.commit`. */
-export async function commitUpload(q: Queryable, order: CommitParams): Promise<boolean> {
-  const row = await held(q, order);
+/** Implements `UploadStore.commit`. */
+export async function commitUpload(q: Queryable, params: CommitParams): Promise<boolean> {
+  const row = await findByClaim(q, params);
   if (!row) return false;
-  const { size, now } = order;
+  const { size, now } = params;
   const stored = await q.query(
     `update uploads set state = 'stored', stored_at = $3, size = $4, claim_token = null, instance = null,
        claimed_at = null where id = $1 and claim_token = $2 and state = 'receiving' returning id`,
-    [order.id, order.token, now, size],
+    [params.id, params.token, now, size],
   );
   if (stored.length === 0) return false;
   const delta: UsageDelta = { uploads: 1, bytes: size, pendingUploads: -1, pendingBytes: -row.size };
@@ -89,20 +89,20 @@ export async function commitUpload(q: Queryable, order: CommitParams): Promise<b
   return true;
 }
 
-/** See `Ledger.release`. */
-export async function releaseSlotClaim(q: Queryable, order: ReleaseParams): Promise<boolean> {
-  const row = await held(q, order);
+/** Implements `UploadStore.release`. */
+export async function releaseSlotClaim(q: Queryable, params: ReleaseParams): Promise<boolean> {
+  const row = await findByClaim(q, params);
   if (!row) return false;
   if (row.reserved_by_put === 0) return (await resetToIssued(q, row)) === 1;
-  const gone = await q.query(
+  const deleted = await q.query(
     "delete from uploads where id = $1 and claim_token = $2 and state = 'receiving' returning id",
-    [order.id, order.token],
+    [params.id, params.token],
   );
-  if (gone.length === 1) await discardUpload(q, row);
-  return gone.length === 1;
+  if (deleted.length === 1) await discardUpload(q, row);
+  return deleted.length === 1;
 }
 
-/** receiving -> issued. How many rows it was: one, or none where the claim is another's by now. */
+/** Changes receiving → issued. Returns the number of changed rows: 0 if another PUT has taken the claim over. */
 export async function resetToIssued(q: Queryable, row: UploadRow): Promise<number> {
   const rows = await q.query(
     `update uploads set state = 'issued', claim_token = null, instance = null, claimed_at = null
@@ -113,16 +113,16 @@ export async function resetToIssued(q: Queryable, row: UploadRow): Promise<numbe
 }
 
 /**
- * Clears a locator that is only held by a slot nobody can fill any more: past its deadline, and without a PUT or
- * with one whose process is gone.
+ * Deletes a slot that is past its deadline, so that its locator can be used again. Keeps it while a running PUT holds
+ * the claim. Returns whether it was deleted.
  */
 export async function deleteIfExpired(q: Queryable, row: UploadRow, now: number): Promise<boolean> {
   if (row.state === 'stored' || row.deadline > now) return false;
-  const [over] = await q.query<UploadRow>(
+  const [deleted] = await q.query<UploadRow>(
     `delete from uploads where id = $1 and (state = 'issued' or (${abandonedClaimSql('$2')})) returning *`,
     [row.id, now - HEARTBEAT_TIMEOUT_MS],
   );
-  if (!over) return false;
-  await recordRemovals(q, [over], removalCauses.unused(now));
+  if (!deleted) return false;
+  await recordRemovals(q, [deleted], removalCauses.unused(now));
   return true;
 }

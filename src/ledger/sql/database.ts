@@ -1,67 +1,68 @@
-/** What SQL takes and gives here: whole numbers within 2^53, text, null. */
+/** Parameters and columns: text, null, and whole numbers up to 2^53. */
 export type SqlValue = string | number | null;
 
-/** Runs one statement with `$1`, `$2`, … as parameters; both engines read the same text. */
+/** Runs one statement with the parameters `$1`, `$2`, … Both engines run the same SQL text. */
 export interface Queryable {
   query<Row = Record<string, SqlValue>>(sql: string, params?: readonly SqlValue[]): Promise<Row[]>;
 }
 
 /**
- * `lazy`: a power cut may take it back, though never without what was committed after it. For what costs nobody more
- * than asking again; it spares a flush of the disk.
+ * `lazy`: saves an fsync. A power result may undo the transaction, but only together with all later ones. For changes that a client
+ * can repeat.
  */
 export type Durability = 'durable' | 'lazy';
 
 /**
- * Under which standing of the ledger (see `MigrationState`) work may be done; under others it ends with
- * `LedgerError('moved')`. `open_or_closing`: it only ends what was begun before.
+ * The `MigrationState`s in which a transaction is allowed. In others it is rejected with `LedgerError('moved')`.
+ * `open_or_closing` is for transactions that finish earlier work.
  */
 export type AllowedIn = 'open' | 'open_or_closing' | 'importing' | 'always';
 
 /**
- * The narrow seam under the ledger. A bare `query` sees what was committed last and waits for no writer.
+ * One SQL engine. A `query` outside of a transaction reads the latest committed rows and does not wait for writers.
  * Failures are `LedgerError`s.
  */
 export interface Database extends Queryable {
-  /** All of `work` or nothing of it; resolves once it is durable. `work` may run again where an engine asks for it. */
-  transaction<T>(work: (q: Queryable) => Promise<T>, durability?: Durability, admits?: AllowedIn): Promise<T>;
-  /** The same while no other work is under way but such as is always admitted; what comes meanwhile waits. */
+  /** Runs `work` in a transaction, and resolves when it is durable. Runs `work` again after a serialization failure or deadlock. */
+  transaction<T>(
+    work: (q: Queryable) => Promise<T>,
+    durability?: Durability,
+    allowedIn?: AllowedIn,
+  ): Promise<T>;
+  /** Runs `work` while no other transaction runs, except those that are allowed in every state. */
   exclusive<T>(work: (q: Queryable) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 
-/** `($1, $2, $3)` for lists: `inList(3)`, or `inList(3, 2)` to start with `$2`. */
+/** Formats a parameter list: `inList(3)` is `($1, $2, $3)`, `inList(3, 2)` is `($2, $3, $4)`. */
 export function inList(count: number, from = 1): string {
   return `(${Array.from({ length: count }, (_, i) => `$${from + i}`).join(', ')})`;
 }
 
 const LARGEST_CHUNK = 256;
 
-/**
- * Cuts a list into chunks whose lengths are powers of two, so that statements with lists in them come in few
- * shapes and stay prepared.
- */
+/** Splits a list into chunks whose lengths are powers of two, so that few different statements are prepared. */
 export function chunks<T>(items: readonly T[]): T[][] {
-  const cut: T[][] = [];
+  const result: T[][] = [];
   let at = 0;
   for (let size = LARGEST_CHUNK; at < items.length; size /= 2) {
-    for (; items.length - at >= size; at += size) cut.push(items.slice(at, at + size));
+    for (; items.length - at >= size; at += size) result.push(items.slice(at, at + size));
   }
-  return cut;
+  return result;
 }
 
-/** Inserts many rows in few statements; `tail` follows the values (`on conflict do nothing returning id`). */
+/** Inserts many rows with few statements. `tail` follows the values (`on conflict do nothing returning id`). */
 export async function insertMany<Row = Record<string, SqlValue>>(
   q: Queryable,
   into: { table: string; columns: readonly string[]; tail?: string },
   rows: readonly (readonly SqlValue[])[],
 ): Promise<Row[]> {
   const { table, columns, tail = '' } = into;
-  const answers: Row[] = [];
+  const returned: Row[] = [];
   for (const chunk of chunks(rows)) {
     const values = chunk.map((_, i) => inList(columns.length, 1 + i * columns.length)).join(', ');
     const sql = `insert into ${table} (${columns.join(', ')}) values ${values} ${tail}`;
-    answers.push(...(await q.query<Row>(sql, chunk.flat())));
+    returned.push(...(await q.query<Row>(sql, chunk.flat())));
   }
-  return answers;
+  return returned;
 }

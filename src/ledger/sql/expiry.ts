@@ -7,8 +7,8 @@ import { deleteUploads, type RemovalCause, recordRemovals } from './remove.ts';
 import type { UploadRow } from './rows.ts';
 
 /**
- * A choice of uploads that the engines find by an index: `from uploads where <where> order by <order>`.
- * Parameters start with `$1`; what uses a selection adds its own behind them.
+ * Uploads that an index finds: `from uploads where <where> order by <order>`. Its parameters are numbered from `$1`; a statement
+ * that uses it appends more parameters.
  */
 export interface UploadSelection {
   readonly state: UploadState;
@@ -17,12 +17,15 @@ export interface UploadSelection {
   readonly params: readonly SqlValue[];
 }
 
-/** Slots whose time is up; of one owner or of all. */
+/** Selects slots past their deadline, of one owner or of all. */
 export function unusedSlots(now: number, ownerId?: number): UploadSelection {
   return selection('issued', 'deadline', 'deadline <= $1', [now], ownerId);
 }
 
-/** Uploads of a purpose that were stored at a moment or before. One owner's are found by their ids: no slot is made after it is filled. */
+/**
+ * Selects uploads of a purpose that were stored at `storedBy` or earlier. Those of one owner are found by their ids, which
+ * begin with the time of the reservation.
+ */
 export function uploadsPastMaxAge(purpose: string, storedBy: number, ownerId?: number): UploadSelection {
   const where = 'purpose = $1 and stored_at <= $2';
   const params = [purpose, storedBy];
@@ -31,7 +34,7 @@ export function uploadsPastMaxAge(purpose: string, storedBy: number, ownerId?: n
   return selection('stored', 'id', `${where} and id < $3`, [...params, nextSecond], ownerId);
 }
 
-/** Uploads whose own end has come. */
+/** Selects uploads past their own `expiresAt`. */
 export function uploadsPastExpiry(now: number, ownerId?: number): UploadSelection {
   const where = 'expires_at is not null and expires_at <= $1';
   return selection('stored', 'expires_at', where, [now], ownerId);
@@ -44,7 +47,7 @@ function selection(
   params: readonly SqlValue[],
   ownerId?: number,
 ): UploadSelection {
-  // Partial indexes are only seen behind a state that is written out.
+  // A partial index is only used if the statement contains its condition as a literal.
   const where = `state = '${state}' and ${terms}`;
   if (ownerId === undefined) return { state, where, order, params };
   return {
@@ -56,8 +59,8 @@ function selection(
 }
 
 /**
- * Removes at most `limit` of a selection, the first by its order. The ids are looked up first: with both in one
- * statement SQLite may walk along all that is left for every batch.
+ * Removes the first uploads of a selection, at most `limit`. Selects the ids in a statement before the delete, because SQLite may
+ * scan all remaining rows for each batch if both are one statement.
  */
 export async function removeSelected(
   q: Queryable,
@@ -75,25 +78,25 @@ export async function removeSelected(
   return rows;
 }
 
-/** The reasons that a sweep and a reservation in need of room both put on record. */
+/** Causes that both a sweep and a reservation record. */
 export const removalCauses = {
   unused: (now: number): RemovalCause => ({ reason: 'unused', detail: 'nothing was uploaded in time', now }),
-  ended: (now: number): RemovalCause => ({ reason: 'expired', detail: 'its request named this end', now }),
-  aged: (now: number, maxAge: number, purpose: string): RemovalCause => ({
+  expired: (now: number): RemovalCause => ({ reason: 'expired', detail: 'its request named this end', now }),
+  maxAge: (now: number, maxAge: number, purpose: string): RemovalCause => ({
     reason: 'expired',
     detail: `older than ${formatPeriod(maxAge)}${purpose && ` (purpose ${purpose})`}`,
     now,
   }),
 };
 
-/** How long a purpose lives. One that the config no longer knows lives as long as uploads without a purpose. */
+/** Returns the retention of a purpose. A purpose that was removed from the config has the retention of uploads without a purpose. */
 export function lifetimeFor(lifetimes: Lifetimes, purpose: string): Lifetime {
   if (Object.hasOwn(lifetimes, purpose)) return lifetimes[purpose] ?? { maxAge: null, evictable: false };
   const maxAge = lifetimes['']?.maxAge ?? null;
   return { maxAge, evictable: maxAge !== null };
 }
 
-/** Every purpose that something is stored under, found by seeks and not by a scan. */
+/** Returns all purposes of stored uploads, with one index seek per purpose. */
 export async function storedPurposes(q: Queryable): Promise<string[]> {
   const purposes: string[] = [];
   for (let next = await nextPurpose(q, '>=', ''); next !== null; next = await nextPurpose(q, '>', next)) {
@@ -111,21 +114,21 @@ async function nextPurpose(q: Queryable, than: '>' | '>=', purpose: string): Pro
 }
 
 /**
- * Removes what has ended but was not swept yet, at most about `limit` rows: room is there at the moment it was
- * promised for, whenever the next sweep may be.
+ * Removes up to about `limit` expired uploads that the sweep has not removed yet, so that a forecast of `retryAt` is right
+ * whenever the next sweep runs.
  */
 export async function removeExpired(
   q: Queryable,
-  from: { ownerId?: number; purposes: readonly string[]; lifetimes: Lifetimes; now: number; limit: number },
+  params: { ownerId?: number; purposes: readonly string[]; lifetimes: Lifetimes; now: number; limit: number },
 ): Promise<void> {
-  const { ownerId, purposes, lifetimes, now, limit } = from;
+  const { ownerId, purposes, lifetimes, now, limit } = params;
   let left = limit;
   left -= (await removeSelected(q, unusedSlots(now, ownerId), left, removalCauses.unused(now))).length;
-  left -= (await removeSelected(q, uploadsPastExpiry(now, ownerId), left, removalCauses.ended(now))).length;
+  left -= (await removeSelected(q, uploadsPastExpiry(now, ownerId), left, removalCauses.expired(now))).length;
   for (const purpose of purposes) {
     const { maxAge } = lifetimeFor(lifetimes, purpose);
     if (maxAge === null || left === 0) continue;
     const aged = uploadsPastMaxAge(purpose, now - maxAge, ownerId);
-    left -= (await removeSelected(q, aged, left, removalCauses.aged(now, maxAge, purpose))).length;
+    left -= (await removeSelected(q, aged, left, removalCauses.maxAge(now, maxAge, purpose))).length;
   }
 }

@@ -9,29 +9,29 @@ import {
   totalsShard,
 } from './quota/accounts.ts';
 
-/** See `Ledger.importUploads`. Owners in one order for everybody, so that no two transactions wait for each other. */
+/** Implements `AdminStore.importUploads`. Charges owners in sorted order, so that concurrent transactions cannot deadlock. */
 export async function insertImportedUploads(
   q: Queryable,
   { uploads }: ImportUploadsParams,
   newId?: () => number,
 ): Promise<string[]> {
-  const free = await notTaken(q, uploads);
-  const owners = Map.groupBy(free, ({ owner }) => owner);
-  const adopted: Booked[] = [];
+  const importable = await withoutTaken(q, uploads);
+  const owners = Map.groupBy(importable, ({ owner }) => owner);
+  const imported: InsertedUpload[] = [];
   for (const owner of [...owners.keys()].sort()) {
-    adopted.push(...(await adoptFor(q, owner, owners.get(owner) ?? [], newId)));
+    imported.push(...(await importForOwner(q, owner, owners.get(owner) ?? [], newId)));
   }
-  await chargeTotals(q, adopted);
-  return adopted.map(({ upload }) => upload.id);
+  await chargeTotals(q, imported);
+  return imported.map(({ upload }) => upload.id);
 }
 
-interface Booked {
+interface InsertedUpload {
   readonly ownerId: number;
   readonly upload: ImportedUpload;
 }
 
-/** Without those whose locator or id is in use or was removed, and each locator once. */
-async function notTaken(q: Queryable, uploads: readonly ImportedUpload[]): Promise<ImportedUpload[]> {
+/** Drops uploads whose locator or id is in use or was removed, and repeated locators. */
+async function withoutTaken(q: Queryable, uploads: readonly ImportedUpload[]): Promise<ImportedUpload[]> {
   const taken = new Set<string>();
   for (const chunk of chunks(uploads)) {
     const locators = chunk.map(({ locator }) => locator);
@@ -55,41 +55,41 @@ async function notTaken(q: Queryable, uploads: readonly ImportedUpload[]): Promi
   });
 }
 
-/** Charges first, which locks the owner's row, and gives back what another import has taken in meanwhile. */
-async function adoptFor(
+/** Charges the owner first, which locks its row. Then refunds files that a concurrent import has inserted meanwhile. */
+async function importForOwner(
   q: Queryable,
   owner: string,
   uploads: readonly ImportedUpload[],
   newId?: () => number,
-): Promise<Booked[]> {
+): Promise<InsertedUpload[]> {
   const lastUploadAt = Math.max(...uploads.map(({ storedAt }) => storedAt));
   const { account, isNew } = await chargeStored(q, owner, { ...sum(uploads), lastUploadAt }, newId);
-  const added = new Set(await addRows(q, account, uploads));
-  const adopted = uploads.filter(({ id }) => added.has(id));
-  if (adopted.length < uploads.length) {
-    const { uploads: count, bytes } = sum(uploads.filter(({ id }) => !added.has(id)));
+  const inserted = new Set(await insertRows(q, account, uploads));
+  const imported = uploads.filter(({ id }) => inserted.has(id));
+  if (imported.length < uploads.length) {
+    const { uploads: count, bytes } = sum(uploads.filter(({ id }) => !inserted.has(id)));
     await chargeStored(q, owner, { uploads: -count, bytes: -bytes, lastUploadAt: 0 }, newId);
-    if (isNew && adopted.length === 0) await deleteOwner(q, account.id);
+    if (isNew && imported.length === 0) await deleteOwner(q, account.id);
   }
-  for (const [purpose, some] of Map.groupBy(adopted, (upload) => upload.purpose)) {
+  for (const [purpose, some] of Map.groupBy(imported, (upload) => upload.purpose)) {
     await adjustPurpose(q, account.id, purpose, { bytes: sum(some).bytes, pendingBytes: 0 });
   }
-  return adopted.map((upload) => ({ ownerId: account.id, upload }));
+  return imported.map((upload) => ({ ownerId: account.id, upload }));
 }
 
 function sum(uploads: readonly ImportedUpload[]): { uploads: number; bytes: number } {
   return { uploads: uploads.length, bytes: uploads.reduce((total, { size }) => total + size, 0) };
 }
 
-async function chargeTotals(q: Queryable, adopted: readonly Booked[]): Promise<void> {
-  const shards = [...Map.groupBy(adopted, ({ ownerId }) => totalsShard(ownerId))].sort(([a], [b]) => a - b);
+async function chargeTotals(q: Queryable, imported: readonly InsertedUpload[]): Promise<void> {
+  const shards = [...Map.groupBy(imported, ({ ownerId }) => totalsShard(ownerId))].sort(([a], [b]) => a - b);
   for (const [shard, some] of shards) {
     const delta = sum(some.map(({ upload }) => upload));
     await adjustTotals(q, shard, { ...delta, pendingUploads: 0, pendingBytes: 0 });
   }
 }
 
-const ROW = [
+const UPLOAD_COLUMNS = [
   'id',
   'locator',
   'owner_id',
@@ -109,8 +109,8 @@ const ROW = [
   'rate_buckets',
 ];
 
-/** The ids that are in now. */
-async function addRows(
+/** Returns the ids of the inserted rows. */
+async function insertRows(
   q: Queryable,
   { id: ownerId }: OwnerAccount,
   uploads: readonly ImportedUpload[],
@@ -135,11 +135,15 @@ async function addRows(
     '',
   ]);
   const tail = 'on conflict do nothing returning id';
-  const added = await insertMany<{ id: string }>(q, { table: 'uploads', columns: ROW, tail }, rows);
-  return added.map(({ id }) => id);
+  const inserted = await insertMany<{ id: string }>(
+    q,
+    { table: 'uploads', columns: UPLOAD_COLUMNS, tail },
+    rows,
+  );
+  return inserted.map(({ id }) => id);
 }
 
-/** See `Ledger.addOldPath`. */
+/** Implements `AdminStore.addOldPath`. */
 export async function insertOldPath(q: Queryable, { path, namespace }: OldPath): Promise<void> {
   await q.query(
     `insert into old_paths (path, namespace) values ($1, $2)
@@ -148,7 +152,7 @@ export async function insertOldPath(q: Queryable, { path, namespace }: OldPath):
   );
 }
 
-/** See `Ledger.listOldPaths`. */
+/** Implements `AdminStore.listOldPaths`. */
 export async function queryOldPaths(q: Queryable): Promise<OldPath[]> {
   const rows = await q.query<OldPath>('select path, namespace from old_paths order by path');
   return rows.map(({ path, namespace }) => ({ path, namespace }));

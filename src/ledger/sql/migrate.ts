@@ -9,11 +9,11 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** `migrations/` of the package; as far from `src/ledger` as from `dist/ledger`. */
+/** `migrations/` of the package. The relative path is the same from `src/` and from `dist/`. */
 const FOLDER = fileURLToPath(new URL('../../../migrations/', import.meta.url));
 const FILE = /^(\d{4})_([a-z0-9_]+)\.sql$/;
 
-/** The numbered SQL files of this program, in order. They are never edited once released. */
+/** Reads the numbered SQL files of this version, in order. Released files are never edited. */
 export async function readMigrations(folder: string = FOLDER): Promise<Migration[]> {
   const names = (await readdir(folder)).sort();
   const found = names.map((file) => ({ file, match: FILE.exec(file) })).filter(({ match }) => match !== null);
@@ -27,9 +27,8 @@ export async function readMigrations(folder: string = FOLDER): Promise<Migration
 }
 
 /**
- * Brings a database up to this program. The caller holds a lock on the whole schema, so that of two programs
- * that start at once one migrates and the other finds it done. Rejects with `LedgerError('newer')` where a later
- * program has been here.
+ * Applies the missing migrations. The caller must hold a lock on the whole schema, so that only one of several starting
+ * processes migrates. Rejects with `LedgerError('newer')` if a newer version has migrated the database.
  */
 export async function migrate(
   q: Queryable,
@@ -52,15 +51,15 @@ export async function migrate(
   }
 }
 
-function checkVersion(found: number, ours: number): void {
-  if (found <= ours) return;
+function checkVersion(found: number, supported: number): void {
+  if (found <= supported) return;
   throw new LedgerError(
     'newer',
-    `The ledger was written by a newer Porter: it is at migration ${found}, this program knows ${ours}. Start the newer program.`,
+    `The ledger was migrated by a newer version of Porter (migration ${found}; this version supports ${supported}). Start the newer version.`,
   );
 }
 
-/** A statement ends with a semicolon at the end of a line; no line of ours has one otherwise. */
+/** Splits a file into statements. A semicolon at the end of a line ends a statement. */
 function statementsOf(sql: string): string[] {
   return sql
     .replace(/^\s*--.*$/gm, '')

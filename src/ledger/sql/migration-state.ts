@@ -2,7 +2,7 @@ import type { MigrationState } from '../contract/copy.ts';
 import { LedgerError } from '../contract/ledger-error.ts';
 import type { AllowedIn, Queryable } from './database.ts';
 
-/** The standing that is kept; a ledger that nobody moves keeps none. */
+/** Selects the migration state. No row means `open`. */
 export const SELECT_MIGRATION_STATE = 'select state from migration_state';
 
 export async function readMigrationState(q: Queryable): Promise<MigrationState> {
@@ -10,30 +10,31 @@ export async function readMigrationState(q: Queryable): Promise<MigrationState> 
   return row?.state ?? 'open';
 }
 
-/** See `CopyStore.setMigrationState`; nobody else may be in the middle of anything. */
-export async function writeMigrationState(q: Queryable, to: MigrationState): Promise<void> {
+/** Implements `CopyStore.setMigrationState`. The caller must run it in `Database.exclusive`. */
+export async function writeMigrationState(q: Queryable, state: MigrationState): Promise<void> {
   await q.query('delete from migration_state');
-  if (to !== 'open') await q.query('insert into migration_state (state) values ($1)', [to]);
+  if (state !== 'open') await q.query('insert into migration_state (state) values ($1)', [state]);
 }
 
-const ADMITTED: Readonly<Record<Exclude<AllowedIn, 'always'>, readonly MigrationState[]>> = {
+const ALLOWED_STATES: Readonly<Record<Exclude<AllowedIn, 'always'>, readonly MigrationState[]>> = {
   open: ['open'],
   open_or_closing: ['open', 'closing'],
   importing: ['importing'],
 };
 
-const WHY: Readonly<Record<MigrationState, string>> = {
-  open: 'Nothing is being moved to this ledger.',
-  closing: 'The ledger is being moved to another place.',
-  moved: 'The ledger has moved to another place: start Porter with the config of the new one.',
-  importing: 'The ledger is still being moved to this place: porter move --finish opens it.',
+const MESSAGES: Readonly<Record<MigrationState, string>> = {
+  open: 'No move to this ledger is running.',
+  closing:
+    'The ledger is being moved, so it takes no uploads and no messages. Wait until porter move is done.',
+  moved: 'The ledger was moved. Start Porter with the config of the new ledger.',
+  importing: 'A move to this ledger is not finished. Run: porter move --finish',
 };
 
-/** Undefined where work of this kind may be done. */
+/** Returns the error of a method that this state does not allow. Returns undefined if it is allowed. */
 export function migrationStateError(
-  found: MigrationState,
-  admits: Exclude<AllowedIn, 'always'>,
+  state: MigrationState,
+  allowedIn: Exclude<AllowedIn, 'always'>,
 ): LedgerError | undefined {
-  if (ADMITTED[admits].includes(found)) return undefined;
-  return new LedgerError('moved', WHY[found]);
+  if (ALLOWED_STATES[allowedIn].includes(state)) return undefined;
+  return new LedgerError('moved', MESSAGES[state]);
 }

@@ -2,42 +2,42 @@ import type { UploadState } from '../../base/upload-records.ts';
 import type { Queryable, SqlValue } from './database.ts';
 import type { UploadRow } from './rows.ts';
 
-/** Uploads of an owner in the order of their ids. */
 export interface OwnerUploadsQuery {
   readonly ownerId: number;
-  /** Those that are stored under these purposes. */
+  /** Purposes of the stored uploads to list. */
   readonly purposes: readonly string[];
-  /** Slots beside them: in this state, or all. */
+  /** Lists uploads that are not stored too: those in this state, or all. */
   readonly pending?: Exclude<UploadState, 'stored'> | 'all';
+  /** Last id of the previous page. */
   readonly after?: string;
-  /** Backwards: those before `after`. */
+  /** Reverses the order: lists ids smaller than `after`. */
   readonly newestFirst?: boolean;
   readonly limit: number;
 }
 
 /**
- * Each purpose is a stretch of one index, the slots are one of another. The engines read each in order, up to the limit, and
- * merge them. Without limits inside PostgreSQL would sort all that the owner has.
+ * Lists uploads of an owner by id. Each purpose is a range of one index, and pending uploads are a range of another. The engines
+ * read each range in order up to the limit, and merge them. Without the inner limits PostgreSQL would sort all rows of the owner.
  */
 export async function listOwnerUploads(q: Queryable, query: OwnerUploadsQuery): Promise<UploadRow[]> {
   const { ownerId, purposes, pending, after, limit } = query;
-  const [beyond, order] = query.newestFirst ? ['<', 'desc'] : ['>', 'asc'];
+  const [operator, order] = query.newestFirst ? ['<', 'desc'] : ['>', 'asc'];
   const params: SqlValue[] = [ownerId, limit];
-  const page = after === undefined ? '' : ` and id ${beyond} $${params.push(after)}`;
-  const stretches = purposes.map((purpose) => `state = 'stored' and purpose = $${params.push(purpose)}`);
-  // Partial indexes are only seen behind the very words of their condition.
-  if (pending === 'all') stretches.push("state <> 'stored'");
-  else if (pending) stretches.push(`state <> 'stored' and state = $${params.push(pending)}`);
-  if (stretches.length === 0) return [];
+  const page = after === undefined ? '' : ` and id ${operator} $${params.push(after)}`;
+  const ranges = purposes.map((purpose) => `state = 'stored' and purpose = $${params.push(purpose)}`);
+  // A partial index is only used if the statement contains its condition literally.
+  if (pending === 'all') ranges.push("state <> 'stored'");
+  else if (pending) ranges.push(`state <> 'stored' and state = $${params.push(pending)}`);
+  if (ranges.length === 0) return [];
   const tail = `order by id ${order} limit $2`;
-  const parts = stretches.map(
-    (stretch, i) =>
-      `select * from (select * from uploads where owner_id = $1 and ${stretch}${page} ${tail}) as part${i}`,
+  const parts = ranges.map(
+    (range, i) =>
+      `select * from (select * from uploads where owner_id = $1 and ${range}${page} ${tail}) as part${i}`,
   );
   return await q.query<UploadRow>(`${parts.join(' union all ')} ${tail}`, params);
 }
 
-/** An owner's number, and every purpose that something of theirs was ever under. */
+/** Finds an owner's id and all purposes that its uploads ever had. */
 export async function findOwnerByName(
   q: Queryable,
   name: string,
@@ -50,4 +50,27 @@ export async function findOwnerByName(
   const [first] = rows;
   if (!first) return undefined;
   return { id: first.id, purposes: ['', ...rows.flatMap(({ purpose }) => purpose ?? [])] };
+}
+
+/** Enough for most evictions. */
+const FIRST_PAGE = 20;
+const PAGE = 200;
+
+/**
+ * Yields stored uploads of an owner, in the order of their reservations. Ids contain the second of the reservation. Uploads of one
+ * second are sorted only within one page.
+ */
+export async function* oldestUploads(
+  q: Queryable,
+  ownerId: number,
+  purposes: readonly string[],
+): AsyncGenerator<UploadRow, void> {
+  let after = '';
+  for (let limit = FIRST_PAGE; ; limit = PAGE) {
+    const page = await listOwnerUploads(q, { ownerId, purposes, after, limit });
+    yield* page.toSorted((a, b) => a.created_at - b.created_at);
+    const last = page.at(-1);
+    if (!last || page.length < limit) return;
+    after = last.id;
+  }
 }

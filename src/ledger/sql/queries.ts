@@ -31,18 +31,18 @@ export async function queryRemoval(q: Queryable, locator: string): Promise<Remov
   return row && toRemoval(row);
 }
 
-/** A condition with `?` for each of its values. */
+/** A condition with one `?` per value. */
 type Term = readonly [condition: string, ...values: SqlValue[]];
 
-/** Joins conditions to a `where`, numbers their parameters, and leaves the last number to the limit. */
+/** Joins conditions to a `where` clause and numbers their parameters. The limit is the last parameter. */
 function clauses(
   terms: readonly Term[],
   limit: number,
 ): { where: string; limit: string; params: SqlValue[] } {
   const params: SqlValue[] = [];
   const numbered = terms.map(([condition, ...values]) => {
-    const left = [...values];
-    return condition.replaceAll('?', () => `$${params.push(left.shift() ?? null)}`);
+    const remaining = [...values];
+    return condition.replaceAll('?', () => `$${params.push(remaining.shift() ?? null)}`);
   });
   const where = numbered.length === 0 ? '' : `where ${numbered.join(' and ')}`;
   return { where, limit: `limit $${params.push(limit)}`, params };
@@ -51,13 +51,13 @@ function clauses(
 const OWNER = 'owner_id = (select id from owners where name = ?)';
 
 export async function queryUploads(q: Queryable, query: UploadQuery): Promise<Upload[]> {
-  if (query.owner !== undefined) return await listOfOwner(q, { ...query, owner: query.owner });
+  if (query.owner !== undefined) return await queryUploadsOfOwner(q, { ...query, owner: query.owner });
   const terms: Term[] = [];
   if (query.state !== undefined) terms.push(['state = ?', query.state]);
-  // The partial index on what is pending is only seen behind these very words.
+  // The partial index of pending uploads is only used if the statement contains its condition literally.
   if (query.state !== undefined && query.state !== 'stored') terms.push(["state <> 'stored'"]);
-  const [beyond, order] = query.newestFirst ? ['<', 'desc'] : ['>', 'asc'];
-  if (query.after !== undefined) terms.push([`uploads.id ${beyond} ?`, query.after]);
+  const [operator, order] = query.newestFirst ? ['<', 'desc'] : ['>', 'asc'];
+  if (query.after !== undefined) terms.push([`uploads.id ${operator} ?`, query.after]);
   const { where, limit, params } = clauses(terms, query.limit);
   const rows = await q.query<UploadRowWithOwner>(
     `${SELECT_UPLOADS} ${where} order by uploads.id ${order} ${limit}`,
@@ -66,7 +66,7 @@ export async function queryUploads(q: Queryable, query: UploadQuery): Promise<Up
   return rows.map((row) => toUpload(row, row.owner));
 }
 
-async function listOfOwner(q: Queryable, query: UploadQuery & { owner: string }): Promise<Upload[]> {
+async function queryUploadsOfOwner(q: Queryable, query: UploadQuery & { owner: string }): Promise<Upload[]> {
   const { owner: name, state, ...page } = query;
   const owner = await findOwnerByName(q, name);
   if (!owner) return [];
@@ -144,12 +144,12 @@ export async function queryStats(q: Queryable): Promise<LedgerStats> {
 }
 
 export async function queryExistingIds(q: Queryable, ids: readonly string[]): Promise<string[]> {
-  const there: string[] = [];
+  const existing: string[] = [];
   for (const chunk of chunks(ids)) {
     const sql = `select id from uploads where id in ${inList(chunk.length)}`;
-    there.push(...(await q.query<{ id: string }>(sql, chunk)).map(({ id }) => id));
+    existing.push(...(await q.query<{ id: string }>(sql, chunk)).map(({ id }) => id));
   }
-  return there;
+  return existing;
 }
 
 export async function queryPendingDeletes(q: Queryable, limit: number): Promise<string[]> {

@@ -12,16 +12,16 @@ import {
 import { correctUploadRates } from './quota/upload-rates.ts';
 import { toUpload, type UploadRow } from './rows.ts';
 
-/** Why rows go, as their records will say. */
+/** Written to the removal records of deleted uploads. */
 export interface RemovalCause {
   readonly reason: RemovalReason;
   readonly detail: string;
   readonly now: number;
-  /** Keep neither owner nor name. */
+  /** Records neither owner nor name. */
   readonly anonymous?: boolean;
 }
 
-/** See `Ledger.remove`. */
+/** Implements `UploadStore.remove`. */
 export async function removeUploadsById(q: Queryable, { ids, ...cause }: RemoveParams): Promise<Upload[]> {
   const rows = await deleteUploads(q, ids);
   const names = await ownerNames(q, rows);
@@ -29,7 +29,7 @@ export async function removeUploadsById(q: Queryable, { ids, ...cause }: RemoveP
   return rows.map((row) => toUpload(row, names.get(row.owner_id) ?? ''));
 }
 
-/** Deletes rows, only those that are still in `state` where one is given; the books are then to be settled. */
+/** Deletes rows, and only those in `state` if it is given. The caller must pass the result to `recordRemovals`. */
 export async function deleteUploads(
   q: Queryable,
   ids: readonly string[],
@@ -37,8 +37,8 @@ export async function deleteUploads(
 ): Promise<UploadRow[]> {
   const rows: UploadRow[] = [];
   for (const chunk of chunks(ids)) {
-    const still = state === undefined ? '' : `and state = $${chunk.length + 1}`;
-    const sql = `delete from uploads where id in ${inList(chunk.length)} ${still} returning *`;
+    const stateTerm = state === undefined ? '' : `and state = $${chunk.length + 1}`;
+    const sql = `delete from uploads where id in ${inList(chunk.length)} ${stateTerm} returning *`;
     rows.push(...(await q.query<UploadRow>(sql, state === undefined ? chunk : [...chunk, state])));
   }
   return rows;
@@ -57,12 +57,12 @@ async function ownerNames(q: Queryable, rows: readonly UploadRow[]): Promise<Map
 }
 
 /**
- * Settles the books for rows that this transaction has just deleted: records, doomed blobs, counters, and what
- * uploads that never came had been charged to their owner's rates.
+ * Writes everything that follows from rows that this transaction has deleted: removal records, pending deletes, counters,
+ * and refunds of the upload rates of unused slots.
  *
- * A blob is doomed only together with its row, never while a slot may still be filled: a key is used by one row
- * and never again, so unlinking a doomed key can never hit the bytes of a later, successful PUT of the same
- * slot. What a killed PUT left under the key of a slot that goes on is overwritten by the next PUT.
+ * A blob becomes a pending delete only together with its row, never while its slot can still be used. Each key belongs to one
+ * row only. So deleting a pending key can never delete the bytes of a later, successful PUT. Bytes of an interrupted PUT stay
+ * under the key of a slot that can be retried, and the next PUT overwrites them.
  */
 export async function recordRemovals(
   q: Queryable,
@@ -70,18 +70,18 @@ export async function recordRemovals(
   cause: RemovalCause,
 ): Promise<void> {
   if (rows.length === 0) return;
-  await keepRecords(q, rows, cause);
+  await insertRecords(q, rows, cause);
   await addPendingDeletes(q, rows);
-  await giveBack(q, rows);
+  await refund(q, rows);
 }
 
-/** An upload that fills from outside: nothing is recorded, because its link may be used again. */
+/** Refunds a deleted upload that was reserved by its PUT. Writes no record, because its link may be used again. */
 export async function discardUpload(q: Queryable, row: UploadRow): Promise<void> {
   await addPendingDeletes(q, [row]);
-  await giveBack(q, [row]);
+  await refund(q, [row]);
 }
 
-const RECORD = [
+const REMOVAL_COLUMNS = [
   'locator',
   'removed_at',
   'id',
@@ -96,7 +96,7 @@ const RECORD = [
   'tombstone',
 ];
 
-async function keepRecords(q: Queryable, rows: readonly UploadRow[], cause: RemovalCause): Promise<void> {
+async function insertRecords(q: Queryable, rows: readonly UploadRow[], cause: RemovalCause): Promise<void> {
   const { reason, detail, now, anonymous } = cause;
   const records = rows.map((row) => [
     row.locator ?? row.id,
@@ -113,30 +113,30 @@ async function keepRecords(q: Queryable, rows: readonly UploadRow[], cause: Remo
     isTombstone(row, reason) ? 1 : 0,
   ]);
   const tail = 'on conflict do nothing returning id';
-  const added = await insertMany(q, { table: 'removals', columns: RECORD, tail }, records);
-  await adjustRemovalCount(q, added.length);
+  const inserted = await insertMany(q, { table: 'removals', columns: REMOVAL_COLUMNS, tail }, records);
+  await adjustRemovalCount(q, inserted.length);
 }
 
-/** Random ids never come back, but a signed link or another service's old link may. */
+/** A tombstone blocks its locator. Needed for signed links and links of other services, which can be requested again; random ids are not. */
 function isTombstone(row: UploadRow, reason: RemovalReason): boolean {
   return reason !== 'unused' && (row.locator !== null || row.endpoint === 'import');
 }
 
-/** Their bytes are to go. */
+/** Adds the blobs of deleted rows to the pending deletes. */
 export async function addPendingDeletes(q: Queryable, rows: readonly UploadRow[]): Promise<void> {
   const blobs = rows.filter((row) => row.may_have_bytes === 1).map((row) => [row.blob]);
   await insertMany(q, { table: 'pending_deletes', columns: ['blob'], tail: 'on conflict do nothing' }, blobs);
 }
 
-async function giveBack(q: Queryable, rows: readonly UploadRow[]): Promise<void> {
-  for (const [ownerId, own] of group(rows, (row) => row.owner_id)) {
-    const delta = sum(own);
+async function refund(q: Queryable, rows: readonly UploadRow[]): Promise<void> {
+  for (const [ownerId, ownerRows] of group(rows, (row) => row.owner_id)) {
+    const delta = sum(ownerRows);
     await adjustOwner(q, ownerId, delta);
-    for (const [purpose, some] of group(own, (row) => row.purpose)) {
+    for (const [purpose, some] of group(ownerRows, (row) => row.purpose)) {
       await adjustPurpose(q, ownerId, purpose, sum(some));
     }
   }
-  // Shards in one order for everybody, so that no two transactions wait for each other.
+  // Updates shards in sorted order, so that concurrent transactions cannot deadlock.
   const shards = [...group(rows, (row) => totalsShard(row.owner_id))].sort(([a], [b]) => a - b);
   for (const [shard, some] of shards) await adjustTotals(q, shard, sum(some));
   for (const row of rows) if (row.state !== 'stored') await correctUploadRates(q, row, -1, -row.size);

@@ -8,7 +8,7 @@ import {
 } from './quota/accounts.ts';
 import type { UploadRow } from './rows.ts';
 
-/** See `Ledger.correctSize`. */
+/** Implements `QuotaStore.correctSize`. */
 export async function correctUploadSize(q: Queryable, order: { id: string; size: number }): Promise<boolean> {
   const { id, size } = order;
   const [row] = await q.query<UploadRow>("select * from uploads where id = $1 and state = 'stored'", [id]);
@@ -24,7 +24,7 @@ interface PurposeCount extends UsageDelta {
   readonly purpose: string;
 }
 
-/** See `Ledger.recount`. Costs as much as the owner has uploads. */
+/** Implements `QuotaStore.recount`. Reads all uploads of the owner. */
 export async function recountOwner(
   q: Queryable,
   order: { owner: string; repair: boolean },

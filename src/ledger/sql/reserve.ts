@@ -30,24 +30,24 @@ import {
   WHERE_LOCATOR,
 } from './rows.ts';
 
-/** Ended rows that one reservation in need of room takes with it. */
-const RECLAIMED_AT_ONCE = 2000;
+/** Expired uploads that one reservation removes at most when it needs room. */
+const MAX_EXPIRED_REMOVED = 2000;
 
-type Refused = Exclude<ReserveResult, { granted: true }>;
+type RefusedReservation = Exclude<ReserveResult, { granted: true }>;
 
-/** See `Ledger.reserve`. The owner's row is charged first, which locks it, and discharged where a limit refuses. */
+/** Implements `UploadStore.reserve`. Charges the owner's row first, which locks it, and refunds it if a limit refuses. */
 export async function reserveSlot(
   q: Queryable,
   r: Reservation,
   newId?: () => number,
 ): Promise<ReserveResult> {
-  const taken = await takenLocator(q, r);
-  if (taken) return taken;
+  const conflict = await findLocatorConflict(q, r);
+  if (conflict) return conflict;
   const { size } = r.upload;
   const { account, isNew } = await chargePending(q, r.upload.owner, size, newId);
   const refused = await makeRoom(q, account, r);
   if (!refused) {
-    await addRow(q, account, r);
+    await insertSlot(q, account, r);
     return { granted: true };
   }
   await adjustOwner(q, account.id, { uploads: 0, bytes: 0, pendingUploads: -1, pendingBytes: -size });
@@ -55,76 +55,80 @@ export async function reserveSlot(
   return refused;
 }
 
-async function takenLocator(q: Queryable, r: Reservation): Promise<Refused | undefined> {
+async function findLocatorConflict(q: Queryable, r: Reservation): Promise<RefusedReservation | undefined> {
   const { locator, id } = r.upload;
   const [row] = await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where ${WHERE_LOCATOR}`, [locator]);
   if (row && !(await deleteIfExpired(q, row, r.now))) return inUse({ upload: toUpload(row, row.owner) });
-  // A slot that nobody filled in time takes nothing from a link that may come again.
+  // An unused slot does not block its locator, because no file was served under it.
   const [removal] = await q.query<RemovalRow>(
     `${SELECT_REMOVALS} where locator = $1 and reason <> 'unused' order by removed_at desc limit 1`,
     [locator],
   );
   if (removal) return inUse({ removal: toRemoval(removal) });
   if (locator === id) return undefined;
-  const [twin] = await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where uploads.id = $1`, [id]);
-  return twin && inUse({ upload: toUpload(twin, twin.owner) });
+  const [sameId] = await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where uploads.id = $1`, [id]);
+  return sameId && inUse({ upload: toUpload(sameId, sameId.owner) });
 }
 
-const inUse = (by: { upload: Upload } | { removal: ReturnType<typeof toRemoval> }): Refused => ({
+const inUse = (by: { upload: Upload } | { removal: ReturnType<typeof toRemoval> }): RefusedReservation => ({
   granted: false,
   limit: 'locator',
   ...by,
 });
 
-/** Undefined once the reservation fits under every limit. */
-async function makeRoom(q: Queryable, account: OwnerAccount, r: Reservation): Promise<Refused | undefined> {
+/** Removes expired and evictable uploads if needed. Returns undefined if the reservation then fits under every limit. */
+async function makeRoom(
+  q: Queryable,
+  account: OwnerAccount,
+  r: Reservation,
+): Promise<RefusedReservation | undefined> {
   if ((await findViolations(q, account, r)).length === 0) return undefined;
-  await reclaimFor(q, account, r);
-  const now = await readAccount(q, account.id);
-  const obstacles = await findViolations(q, now, r);
-  const blocking = obstacles.filter((obstacle) => excessAmount(obstacle) > obstacle.evictable);
+  await removeExpiredFor(q, account, r);
+  const current = await readAccount(q, account.id);
+  const violations = await findViolations(q, current, r);
+  const blocking = violations.filter((violation) => excessAmount(violation) > violation.evictable);
   const plan = blocking.every(({ limit }) => limit === 'globalBytes')
-    ? await planEviction(q, now, r, obstacles)
+    ? await planEviction(q, current, r, violations)
     : { ids: [], bytes: 0 };
-  const left = blocking.filter((obstacle) => excessAmount(obstacle) > plan.bytes);
-  if (left.length > 0) return await refusal(q, now, r, left);
+  const remaining = blocking.filter((violation) => excessAmount(violation) > plan.bytes);
+  if (remaining.length > 0) return await refusalFor(q, current, r, remaining);
   await evictUploads(q, plan, r.now);
   return undefined;
 }
 
-/** Room was promised for the moment at which something ends, not for the sweep after it. */
-async function reclaimFor(q: Queryable, account: OwnerAccount, r: Reservation): Promise<void> {
+/** A `retryAt` names the time of an expiry, which may be before the next sweep. So the reservation removes expired uploads itself. */
+async function removeExpiredFor(q: Queryable, account: OwnerAccount, r: Reservation): Promise<void> {
   const { lifetimes, now } = r;
-  const limit = RECLAIMED_AT_ONCE;
-  const own = (await readPurposeBytes(q, account)).map(({ purpose }) => purpose);
-  await removeExpired(q, { ownerId: account.id, purposes: own, lifetimes, now, limit });
-  const obstacles = await findViolations(q, await readAccount(q, account.id), r);
-  if (!obstacles.some((obstacle) => obstacle.limit === 'globalBytes')) return;
+  const limit = MAX_EXPIRED_REMOVED;
+  const purposes = (await readPurposeBytes(q, account)).map(({ purpose }) => purpose);
+  await removeExpired(q, { ownerId: account.id, purposes, lifetimes, now, limit });
+  const violations = await findViolations(q, await readAccount(q, account.id), r);
+  if (!violations.some((violation) => violation.limit === 'globalBytes')) return;
   await removeExpired(q, { purposes: await storedPurposes(q), lifetimes, now, limit });
 }
 
-/** Of several limits in the way the one that is there longest: the promised moment holds for all of them. */
-async function refusal(
+/** Returns the violation that lasts longest, so that its `retryAt` holds for all limits. */
+async function refusalFor(
   q: Queryable,
   account: OwnerAccount,
   r: Reservation,
-  obstacles: readonly QuotaViolation[],
-): Promise<Refused> {
+  violations: readonly QuotaViolation[],
+): Promise<RefusedReservation> {
   const refusals = await Promise.all(
-    obstacles.map(async (obstacle) => {
-      const { limit, used, allowed } = obstacle;
-      const retryAt = await forecastViolationEnd(q, account, r, obstacle);
+    violations.map(async (violation) => {
+      const { limit, used, allowed } = violation;
+      const retryAt = await forecastViolationEnd(q, account, r, violation);
       return { granted: false, limit, used, allowed, retryAt } as const;
     }),
   );
-  const when = ({ retryAt }: { retryAt: number | null }) => retryAt ?? Number.POSITIVE_INFINITY;
-  return refusals.reduce((last, next) => (when(next) > when(last) ? next : last));
+  const endOf = ({ retryAt }: { retryAt: number | null }) => retryAt ?? Number.POSITIVE_INFINITY;
+  return refusals.reduce((last, next) => (endOf(next) > endOf(last) ? next : last));
 }
 
-async function addRow(q: Queryable, account: OwnerAccount, r: Reservation): Promise<void> {
+async function insertSlot(q: Queryable, account: OwnerAccount, r: Reservation): Promise<void> {
   const { upload, claim = null, now } = r;
   const { id, locator, size, purpose } = upload;
-  const rate_buckets = bucketWidthsFor(r.limits);
+  const rateBuckets = bucketWidthsFor(r.limits);
   await q.query(
     `insert into uploads (id, locator, put_key, owner_id, endpoint, purpose, name, type, size, state, blob,
        created_at, deadline, stored_at, expires_at, claim_token, instance, claimed_at, may_have_bytes, reserved_by_put, rate_buckets)
@@ -148,10 +152,10 @@ async function addRow(q: Queryable, account: OwnerAccount, r: Reservation): Prom
       claim?.instance ?? null,
       claim ? now : null,
       claim ? 1 : 0,
-      rate_buckets,
+      rateBuckets,
     ],
   );
-  await chargeUploadRates(q, { owner_id: account.id, created_at: now, size, rate_buckets });
+  await chargeUploadRates(q, { owner_id: account.id, created_at: now, size, rate_buckets: rateBuckets });
   await adjustPurposeAndTotals(q, account.id, purpose, {
     uploads: 0,
     bytes: 0,

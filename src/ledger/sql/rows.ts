@@ -1,6 +1,6 @@
 import type { Endpoint, Removal, RemovalReason, Upload, UploadState } from '../../base/upload-records.ts';
 
-/** A row of `uploads` as the engines give it. */
+/** A row of `uploads`. */
 export interface UploadRow {
   readonly id: string;
   readonly locator: string | null;
@@ -24,16 +24,16 @@ export interface UploadRow {
   readonly rate_buckets: string;
 }
 
-/** The same with its owner's name beside it. */
+/** A row of `uploads` joined with the name of its owner. */
 export interface UploadRowWithOwner extends UploadRow {
   readonly owner: string;
 }
 
-/** Begins every query that shows uploads. */
+/** Selects uploads as `UploadRowWithOwner`. */
 export const SELECT_UPLOADS =
   'select uploads.*, owners.name as owner from uploads join owners on owners.id = uploads.owner_id';
 
-/** `locator = $1`, where a slot of ours keeps none of its own. */
+/** Selects the upload with the locator `$1`. `locator` is null if it equals the id. */
 export const WHERE_LOCATOR = '((uploads.id = $1 and uploads.locator is null) or uploads.locator = $1)';
 
 export function toUpload(row: UploadRow, owner: string): Upload {
@@ -69,7 +69,7 @@ export interface RemovalRow {
   readonly detail: string;
 }
 
-/** Begins every query that shows removals. */
+/** Selects removal records as `RemovalRow`. */
 export const SELECT_REMOVALS =
   'select removals.*, owners.name as owner from removals left join owners on owners.id = removals.owner_id';
 

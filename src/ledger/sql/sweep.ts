@@ -14,19 +14,19 @@ import { sweepSoftQuota } from './quota/soft-quota.ts';
 import { type RemovalCause, recordRemovals } from './remove.ts';
 import type { UploadRow } from './rows.ts';
 
-/** See `Ledger.sweep`. A dry run reads what is committed, beside all writers. */
+/** Implements `UploadStore.sweep`. A dry run reads committed rows without a transaction. */
 export async function runSweepStep(db: Database, step: SweepStep): Promise<SweepResult> {
-  if (step.dryRun) return await run(db, step);
-  return await db.transaction((q) => run(q, step));
+  if (step.dryRun) return await runStep(db, step);
+  return await db.transaction((q) => runStep(q, step));
 }
 
-async function run(q: Queryable, step: SweepStep): Promise<SweepResult> {
+async function runStep(q: Queryable, step: SweepStep): Promise<SweepResult> {
   const { now, limit } = step;
   switch (step.kind) {
     case 'unused':
       return await sweepUploads(q, step, unusedSlots(now), removalCauses.unused(now));
     case 'expires_at':
-      return await sweepUploads(q, step, uploadsPastExpiry(now), removalCauses.ended(now));
+      return await sweepUploads(q, step, uploadsPastExpiry(now), removalCauses.expired(now));
     case 'max_age': {
       const cause: RemovalCause = { reason: 'expired', detail: step.detail, now };
       return await sweepUploads(q, step, uploadsPastMaxAge(step.purpose, step.storedBefore), cause);
@@ -40,12 +40,12 @@ async function run(q: Queryable, step: SweepStep): Promise<SweepResult> {
     case 'upload_rates':
     case 'message_rates':
     case 'idempotency_keys':
-      return await sweepRows(q, step, { table: step.kind, ...ended[step.kind], params: [now], limit });
+      return await sweepRows(q, step, { table: step.kind, ...EXPIRING[step.kind], params: [now], limit });
   }
 }
 
-/** What is over by itself at a moment that stands in its row. */
-const ended = {
+/** Tables whose rows contain their expiry time. */
+const EXPIRING = {
   upload_rates: { key: 'owner_id, width, start_at', where: 'ends_at <= $1' },
   message_rates: { key: 'key, width', where: 'ends_at <= $1' },
   idempotency_keys: { key: 'owner, key', where: 'expires_at <= $1' },
@@ -72,8 +72,8 @@ async function countUploads(q: Queryable, selection: UploadSelection, limit: num
 }
 
 /**
- * Slots whose PUT died with its process can be tried again in the time they have left; those without any, and
- * uploads that were only there because of their PUT, go.
+ * Releases claims of processes that have ended. A slot returns to `issued` if its deadline has not passed. Other slots, and
+ * uploads that were reserved by their PUT, are deleted.
  */
 async function sweepDeadClaims(
   q: Queryable,
@@ -92,19 +92,19 @@ async function sweepDeadClaims(
     silentSince,
     limit,
   ]);
-  const over: UploadRow[] = [];
-  let freed = 0;
+  const deleted: UploadRow[] = [];
+  let released = 0;
   for (const row of rows) {
-    const canWait = row.reserved_by_put === 0 && row.deadline > now;
-    if (canWait) freed += await resetToIssued(q, row);
-    else over.push(...(await drop(q, row)));
+    const canRetry = row.reserved_by_put === 0 && row.deadline > now;
+    if (canRetry) released += await resetToIssued(q, row);
+    else deleted.push(...(await deleteClaimed(q, row)));
   }
-  await recordRemovals(q, over, removalCauses.unused(now));
-  const { count, bytes } = tally(over);
-  return { count: count + freed, bytes };
+  await recordRemovals(q, deleted, removalCauses.unused(now));
+  const { count, bytes } = tally(deleted);
+  return { count: count + released, bytes };
 }
 
-async function drop(q: Queryable, row: UploadRow): Promise<UploadRow[]> {
+async function deleteClaimed(q: Queryable, row: UploadRow): Promise<UploadRow[]> {
   return await q.query<UploadRow>(
     "delete from uploads where id = $1 and claim_token = $2 and state = 'receiving' returning *",
     [row.id, row.claim_token],
@@ -126,10 +126,10 @@ async function sweepRecords(q: Queryable, step: SweepStep & { kind: 'records' })
 async function sweepRows(
   q: Queryable,
   { dryRun }: SweepStep,
-  from: { table: string; key: string; where: string; params: SqlValue[]; limit: number },
+  rows: { table: string; key: string; where: string; params: SqlValue[]; limit: number },
 ): Promise<SweepResult> {
-  const { table, key, where } = from;
-  const params = [...from.params, from.limit];
+  const { table, key, where } = rows;
+  const params = [...rows.params, rows.limit];
   const batch = `select ${key} from ${table} where ${where} limit $${params.length}`;
   if (dryRun) {
     const [row] = await q.query<{ count: number }>(
@@ -138,8 +138,11 @@ async function sweepRows(
     );
     return { count: row?.count ?? 0, bytes: 0 };
   }
-  const gone = await q.query(`delete from ${table} where (${key}) in (${batch}) returning 1 as one`, params);
-  return { count: gone.length, bytes: 0 };
+  const deleted = await q.query(
+    `delete from ${table} where (${key}) in (${batch}) returning 1 as one`,
+    params,
+  );
+  return { count: deleted.length, bytes: 0 };
 }
 
 function tally(rows: readonly UploadRow[]): SweepResult {

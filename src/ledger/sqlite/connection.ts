@@ -4,87 +4,90 @@ import { fromSqliteError, isBusy } from './sqlite-error.ts';
 
 export interface SqliteOptions {
   readonly file: string;
-  /** True: a commit is on disk when it is acknowledged. */
+  /** Flushes each durable commit to the disk before it is acknowledged. */
   readonly sync: boolean;
 }
 
 interface Prepared {
   readonly statement: StatementSync;
-  /** Which of the given parameters goes to each `?`. */
-  readonly order: readonly number[];
+  /** Index of the parameter for each `?`. */
+  readonly parameterOrder: readonly number[];
 }
 
-/** Milliseconds that another program may hold the database before a write of ours gives up. */
-const PATIENCE = 60_000;
-/** Fills only as far as the ledger is large: the upper levels of all indexes over ten million uploads, and 100,000 owners. */
+/** How long a write waits while another program holds the database. */
+const BUSY_TIMEOUT_MS = 60_000;
+/** Holds the upper levels of all indexes of ten million uploads, and 100,000 owners. SQLite allocates only what it uses. */
 const CACHE_KIB = 64 * 1024;
-/** Pages that the log gathers before they are carried over: many rows change the same page meanwhile. */
+/** Pages in the WAL before a checkpoint. Many changes of one page then cost one write. */
 const CHECKPOINT_PAGES = 8000;
 
-/** One connection to an SQLite file, with prepared statements kept. Its answers are there when a call returns. */
+/** A connection to an SQLite file, with a cache of prepared statements. It works synchronously: promises are resolved at once. */
 export class SqliteConnection implements Queryable {
   readonly #db: DatabaseSync;
   readonly #prepared = new Map<string, Prepared>();
   readonly #sync: boolean;
+  readonly #file: string;
+  /** Whether `pragma synchronous` is `full` now. */
   #flushes: boolean;
-  #patient = true;
+  #usesBusyTimeout = true;
 
   /** @throws LedgerError */
   constructor({ file, sync }: SqliteOptions) {
     this.#sync = sync;
+    this.#file = file;
     this.#flushes = sync;
-    this.#db = attempt(() => new DatabaseSync(file, { timeout: PATIENCE }));
+    this.#db = this.#attempt(() => new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS }));
     try {
       this.exec('pragma journal_mode = wal');
       this.exec(`pragma synchronous = ${sync ? 'full' : 'normal'}`);
       this.exec(`pragma cache_size = -${CACHE_KIB}`);
       this.exec(`pragma wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
       this.exec('pragma journal_size_limit = 67108864');
-    } catch (fault) {
+    } catch (error) {
       this.#db.close();
-      throw fault;
+      throw error;
     }
   }
 
   async query<Row = Record<string, SqlValue>>(sql: string, params: readonly SqlValue[] = []): Promise<Row[]> {
-    return attempt(() => {
-      const { statement, order } = this.#prepare(sql);
-      // The one place where rows get their types: what SQL gives is not checked again.
-      return statement.all(...order.map((i) => params[i] ?? null)) as Row[];
+    return this.#attempt(() => {
+      const { statement, parameterOrder } = this.#prepare(sql);
+      // The caller states the type of the rows. It is not checked at run time.
+      return statement.all(...parameterOrder.map((i) => params[i] ?? null)) as Row[];
     });
   }
 
   #prepare(sql: string): Prepared {
-    const known = this.#prepared.get(sql);
-    if (known) return known;
-    const order: number[] = [];
+    const cached = this.#prepared.get(sql);
+    if (cached) return cached;
+    const parameterOrder: number[] = [];
     const text = sql.replace(/\$(\d+)/g, (_, number: string) => {
-      order.push(Number(number) - 1);
+      parameterOrder.push(Number(number) - 1);
       return '?';
     });
-    const prepared = { statement: this.#db.prepare(text), order };
+    const prepared = { statement: this.#db.prepare(text), parameterOrder };
     this.#prepared.set(sql, prepared);
     return prepared;
   }
 
   exec(sql: string): void {
-    attempt(() => this.#db.exec(sql));
+    this.#attempt(() => this.#db.exec(sql));
   }
 
-  /** Starts a transaction that may write; waits for as long as another program holds the database. */
+  /** Starts a write transaction. Waits up to 60 s while another program holds the database. */
   begin(durability: Durability): void {
-    this.#flush(this.#sync && durability === 'durable');
-    const deadline = Date.now() + PATIENCE;
-    // From here on the waiting is done below.
-    if (this.#patient) this.exec('pragma busy_timeout = 0');
-    this.#patient = false;
-    attempt(() => {
+    this.#setFlush(this.#sync && durability === 'durable');
+    const deadline = Date.now() + BUSY_TIMEOUT_MS;
+    // The loop below replaces the busy timeout of SQLite; see `pause`.
+    if (this.#usesBusyTimeout) this.exec('pragma busy_timeout = 0');
+    this.#usesBusyTimeout = false;
+    this.#attempt(() => {
       while (!this.#tryBegin(deadline)) pause();
     });
   }
 
-  /** In WAL mode `full` flushes at each commit, everything committed before it included; `normal` at checkpoints. */
-  #flush(flushes: boolean): void {
+  /** In WAL mode, `full` flushes the WAL at each commit, earlier commits included. `normal` flushes at checkpoints only. */
+  #setFlush(flushes: boolean): void {
     if (flushes === this.#flushes) return;
     this.exec(`pragma synchronous = ${flushes ? 'full' : 'normal'}`);
     this.#flushes = flushes;
@@ -107,22 +110,22 @@ export class SqliteConnection implements Queryable {
   close(): void {
     this.#db.close();
   }
+
+  #attempt<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw fromSqliteError(error, this.#file);
+    }
+  }
 }
 
-const nap = new Int32Array(new SharedArrayBuffer(4));
+const sleepCell = new Int32Array(new SharedArrayBuffer(4));
 
 /**
- * SQLite itself waits longer and longer, up to 100 ms, and hardly ever wins against a program that writes all the
- * time. This thread has nothing else to do.
+ * Blocks this thread for 1 to 2 ms. The busy handler of SQLite sleeps up to 100 ms, and so rarely gets the lock from a program
+ * that writes all the time. The thread runs the ledger only, so blocking it is harmless.
  */
 function pause(): void {
-  Atomics.wait(nap, 0, 0, 1 + Math.random());
-}
-
-function attempt<T>(work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw fromSqliteError(error);
-  }
+  Atomics.wait(sleepCell, 0, 0, 1 + Math.random());
 }

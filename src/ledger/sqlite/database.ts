@@ -4,28 +4,33 @@ import { migrate, readMigrations } from '../sql/migrate.ts';
 import { migrationStateError, readMigrationState } from '../sql/migration-state.ts';
 import { SqliteConnection, type SqliteOptions } from './connection.ts';
 
-/** Transactions that share one commit at most, so that none waits long for the others. */
-const BATCH = 128;
+/** Maximum number of transactions per commit, so that none waits long for the others. */
+const MAX_BATCH = 128;
 
-/** A transaction that waits for its turn. `run` does its work and returns what to do once it is committed. */
-interface Waiting {
+/** A queued transaction. `run` does its work, and returns the function that resolves its promise after the commit. */
+interface QueuedTransaction {
   run(q: Queryable): Promise<() => void>;
   readonly durability: Durability;
-  readonly admits: AllowedIn;
+  readonly allowedIn: AllowedIn;
   reject(reason: unknown): void;
 }
 
 /**
- * SQLite with group commit: all transactions that wait run in one, each under a savepoint of its own, so that one
- * that fails doesn't touch the others, and one fsync is enough for all. None is acknowledged before it; a batch in which
- * nothing has to be durable needs none.
- * Blocks its thread while it works; `sqlite.ts` gives it one.
+ * SQLite with group commit. All queued transactions run in one SQLite transaction, each in its own savepoint. So a failed one
+ * does not affect the others, and one fsync is enough for all. They are acknowledged after the commit. A batch of lazy
+ * transactions needs no fsync.
+ *
+ * ```
+ *   transaction() ──▶ queue ──▶ begin ─▶ (savepoint, work, release or rollback to) × n ─▶ commit ──▶ resolve or reject each
+ * ```
+ *
+ * Its calls block the thread. `open.ts` runs it in a worker thread.
  */
 export class SqliteDatabase implements Database {
   readonly #options: SqliteOptions;
   #writer: SqliteConnection | undefined;
   #reader: SqliteConnection | undefined;
-  #waiting: Waiting[] = [];
+  #queue: QueuedTransaction[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
 
@@ -48,7 +53,7 @@ export class SqliteDatabase implements Database {
   async transaction<T>(
     work: (q: Queryable) => Promise<T>,
     durability: Durability = 'durable',
-    admits: AllowedIn = 'open',
+    allowedIn: AllowedIn = 'open',
   ): Promise<T> {
     this.#checkOpen();
     return await new Promise<T>((resolve, reject) => {
@@ -56,17 +61,17 @@ export class SqliteDatabase implements Database {
         const result = await work(q);
         return () => resolve(result);
       };
-      this.#waiting.push({ run, durability, admits, reject });
+      this.#queue.push({ run, durability, allowedIn, reject });
       this.#running ??= this.#runLater();
     });
   }
 
-  /** Every transaction is alone with the file. */
+  /** SQLite runs one write transaction at a time, so every transaction is exclusive. */
   exclusive<T>(work: (q: Queryable) => Promise<T>): Promise<T> {
     return this.transaction(work, 'durable', 'always');
   }
 
-  /** After what is waiting is done. */
+  /** Closes the database after the queued transactions have run. */
   async close(): Promise<void> {
     this.#closed = true;
     while (this.#running !== undefined) await this.#running;
@@ -81,52 +86,61 @@ export class SqliteDatabase implements Database {
   }
 
   async #runLater(): Promise<void> {
-    // Whatever else has arrived by now comes along.
+    // Transactions that are queued in the same turn of the event loop join the batch.
     await new Promise((resolve) => setImmediate(resolve));
-    const batch = this.#waiting.splice(0, BATCH);
+    const batch = this.#queue.splice(0, MAX_BATCH);
     try {
       this.#writer ??= new SqliteConnection(this.#options);
       await commitTogether(this.#writer, batch);
-    } catch (fault) {
-      for (const { reject } of batch) reject(fault);
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
     }
-    this.#running = this.#waiting.length > 0 ? this.#runLater() : undefined;
+    this.#running = this.#queue.length > 0 ? this.#runLater() : undefined;
   }
 }
 
-/** Rejects where the commit fails; then nothing of the batch has happened. */
-async function commitTogether(connection: SqliteConnection, batch: readonly Waiting[]): Promise<void> {
-  const outcomes: (() => void)[] = [];
+/** Runs a batch in one commit. Rejects if the commit fails; then the whole batch is rolled back. */
+async function commitTogether(
+  connection: SqliteConnection,
+  batch: readonly QueuedTransaction[],
+): Promise<void> {
+  const settlers: (() => void)[] = [];
   connection.begin(batch.some(({ durability }) => durability === 'durable') ? 'durable' : 'lazy');
   try {
-    for (const waiting of batch) outcomes.push(await runAlone(connection, waiting));
+    for (const transaction of batch) settlers.push(await runInSavepoint(connection, transaction));
     connection.exec('commit');
-  } catch (fault) {
+  } catch (error) {
     if (connection.inTransaction) connection.exec('rollback');
-    throw fault;
+    throw error;
   }
-  for (const tell of outcomes) tell();
+  for (const settle of settlers) settle();
 }
 
-/** Asked inside the transaction: nobody changes the answer before it ends. */
-async function checkAdmission(connection: SqliteConnection, admits: AllowedIn): Promise<void> {
-  const refusal =
-    admits === 'always' ? undefined : migrationStateError(await readMigrationState(connection), admits);
-  if (refusal) throw refusal;
+/** Reads the migration state inside the transaction, so that it cannot change before the commit. */
+async function checkAllowed(connection: SqliteConnection, allowedIn: AllowedIn): Promise<void> {
+  const stateError =
+    allowedIn === 'always' ? undefined : migrationStateError(await readMigrationState(connection), allowedIn);
+  if (stateError) throw stateError;
 }
 
-/** Rejects only where the whole transaction is lost: a full disk makes SQLite roll back all of it. */
-async function runAlone(connection: SqliteConnection, waiting: Waiting): Promise<() => void> {
+/**
+ * Runs one transaction of a batch, and returns the function that settles its promise. Rejects only if SQLite has rolled back the
+ * whole batch, as it does when the disk is full.
+ */
+async function runInSavepoint(
+  connection: SqliteConnection,
+  transaction: QueuedTransaction,
+): Promise<() => void> {
   connection.exec('savepoint one');
   try {
-    await checkAdmission(connection, waiting.admits);
-    const done = await waiting.run(connection);
+    await checkAllowed(connection, transaction.allowedIn);
+    const resolve = await transaction.run(connection);
     connection.exec('release one');
-    return done;
-  } catch (fault) {
-    if (!connection.inTransaction) throw fault;
+    return resolve;
+  } catch (error) {
+    if (!connection.inTransaction) throw error;
     connection.exec('rollback to one');
     connection.exec('release one');
-    return () => waiting.reject(fault);
+    return () => transaction.reject(error);
   }
 }

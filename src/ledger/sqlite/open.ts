@@ -4,33 +4,33 @@ import { Worker } from 'node:worker_threads';
 import { type Ledger, LedgerError } from '../contract/ledger.ts';
 import { createLedgerFrom, methods } from '../sql/methods.ts';
 import type { SqliteOptions } from './connection.ts';
+import { folderError } from './sqlite-error.ts';
 import { deserializeError, type ThreadCall, type ThreadMethod, type ThreadReply } from './thread-protocol.ts';
 
 export type { SqliteOptions };
 
 /**
- * Opens the ledger in an SQLite file, which is made, with its folder, where there is none, and brought up to this
- * program. Several processes may have one file open.
- * @throws LedgerError where it cannot be opened, or is newer than this program.
+ * Opens the ledger in an SQLite file. Creates the file and its folder if needed, and migrates the schema. Several processes may
+ * open one file.
+ * @throws LedgerError if the file cannot be opened, or a newer version of Porter has migrated it.
  */
 export async function openSqliteLedger(options: SqliteOptions): Promise<Ledger> {
-  await makeFolder(dirname(options.file));
+  await createFolder(dirname(options.file));
   const writer = new Thread(options);
   try {
     await writer.call('open');
-  } catch (fault) {
+  } catch (error) {
     await writer.close();
-    throw fault;
+    throw error;
   }
   return connect({ writer, reader: new Thread(options) });
 }
 
-async function makeFolder(folder: string): Promise<void> {
+async function createFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? cause.code : cause;
-    throw new LedgerError('denied', `The folder of the ledger cannot be made (${code}).`, cause);
+    throw folderError(folder, cause);
   }
 }
 
@@ -44,42 +44,42 @@ function connect(threads: Record<'reader' | 'writer', Thread>): Ledger {
   );
 }
 
-interface Pending {
+interface PendingCall {
   resolve(value: unknown): void;
   reject(reason: unknown): void;
 }
 
-/** The same ending as this file: `.ts` in a checkout, `.js` in the package. */
+/** Has the same extension as this file: `.ts` in a checkout, `.js` in the package. */
 const WORKER = new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url);
 
-/** A worker thread with a ledger in it. All calls of one turn of the event loop travel together. */
+/** A worker thread that runs the ledger. All calls of one turn of the event loop are sent in one message. */
 class Thread {
   readonly #worker: Worker;
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new Map<number, PendingCall>();
   #calls: ThreadCall[] = [];
   #count = 0;
-  #fault: LedgerError | undefined;
+  #error: LedgerError | undefined;
 
   constructor(options: SqliteOptions) {
     this.#worker = new Worker(WORKER, { workerData: options, name: 'ledger' });
-    this.#worker.on('message', (answers: readonly ThreadReply[]) => this.#settle(answers));
+    this.#worker.on('message', (replies: readonly ThreadReply[]) => this.#settle(replies));
     this.#worker.on('error', (cause) =>
-      this.#fail(new LedgerError('failed', 'The ledger broke down.', cause)),
+      this.#fail(new LedgerError('failed', 'The thread of the ledger ended with an error.', cause)),
     );
     this.#worker.on('exit', () => this.#fail(new LedgerError('closed', 'The ledger is closed.')));
   }
 
-  call(order: ThreadMethod, argument?: unknown): Promise<unknown> {
+  call(method: ThreadMethod, argument?: unknown): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      if (this.#fault) return reject(this.#fault);
+      if (this.#error) return reject(this.#error);
       this.#count += 1;
       this.#pending.set(this.#count, { resolve, reject });
-      if (this.#calls.push([this.#count, order, argument]) === 1) setImmediate(() => this.#post());
+      if (this.#calls.push([this.#count, method, argument]) === 1) setImmediate(() => this.#post());
     });
   }
 
   async close(): Promise<void> {
-    if (this.#fault) return;
+    if (this.#error) return;
     await this.call('close');
     await this.#worker.terminate();
   }
@@ -89,8 +89,8 @@ class Thread {
     this.#calls = [];
   }
 
-  #settle(answers: readonly ThreadReply[]): void {
-    for (const [number, value, failure] of answers) {
+  #settle(replies: readonly ThreadReply[]): void {
+    for (const [number, value, failure] of replies) {
       const pending = this.#pending.get(number);
       this.#pending.delete(number);
       if (failure) pending?.reject(deserializeError(failure));
@@ -98,9 +98,9 @@ class Thread {
     }
   }
 
-  #fail(fault: LedgerError): void {
-    this.#fault ??= fault;
-    for (const { reject } of this.#pending.values()) reject(this.#fault);
+  #fail(error: LedgerError): void {
+    this.#error ??= error;
+    for (const { reject } of this.#pending.values()) reject(this.#error);
     this.#pending.clear();
   }
 }

@@ -1,29 +1,73 @@
+import { dirname } from 'node:path';
 import { LedgerError, type LedgerErrorKind } from '../contract/ledger.ts';
 
+/** Fields of an error text. `reason` is the message of SQLite. */
+interface Details {
+  readonly file: string;
+  readonly reason: string;
+  readonly user: string;
+}
+
+type Text = (details: Details) => string;
+
+const notWritable: Text = ({ file, reason, user }) =>
+  `Cannot write to the ledger ${file} (${reason}, running as ${user}). Run: chown -R ${chownUser()} ${dirname(file)}`;
+const busy: Text = ({ file, reason }) =>
+  `Another program holds the ledger ${file} (${reason}). Stop that program, or try again later.`;
+
 /** Primary result codes of SQLite (https://sqlite.org/rescode.html). */
-const kinds: Readonly<Record<number, readonly [LedgerErrorKind, string]>> = {
-  3: ['denied', 'The ledger may not be opened by this user'],
-  5: ['busy', 'The ledger is held by another program'],
-  6: ['busy', 'The ledger is held by another program'],
-  8: ['denied', 'The ledger may not be written by this user'],
-  11: ['damaged', 'The ledger is damaged'],
-  13: ['full', 'There is no space left for the ledger'],
-  14: ['denied', 'The ledger cannot be opened: does its folder exist, and may this user write there?'],
-  26: ['damaged', 'The file named as ledger is not an SQLite database'],
+const ERRORS: Readonly<Record<number, readonly [LedgerErrorKind, Text]>> = {
+  3: ['denied', notWritable],
+  5: ['busy', busy],
+  6: ['busy', busy],
+  8: ['denied', notWritable],
+  11: [
+    'damaged',
+    ({ file, reason }) => `The ledger ${file} is damaged (${reason}). Restore it from a backup.`,
+  ],
+  13: [
+    'full',
+    ({ file, reason }) => `The disk of the ledger ${file} is full (${reason}). Free some space on it.`,
+  ],
+  14: [
+    'denied',
+    ({ file, reason, user }) =>
+      `Cannot open the ledger ${file} (${reason}, running as ${user}). ` +
+      `Check that it is a file, and run: chown -R ${chownUser()} ${dirname(file)}`,
+  ],
+  26: [
+    'damaged',
+    ({ file, reason }) =>
+      `The file ${file} is not an SQLite database (${reason}). Check storage.ledger in the config.`,
+  ],
 };
 
-/** What SQLite threw, in our words; what is none of its errors stays as it is. */
-export function fromSqliteError(error: unknown): unknown {
+/** Converts an error of SQLite to a `LedgerError` with cause and remedy. Returns other errors unchanged. */
+export function fromSqliteError(error: unknown, file: string): unknown {
   const code = codeOf(error);
   if (code === undefined) return error;
-  const [kind, text] = kinds[code] ?? ['failed', 'The ledger failed'];
-  const message = error instanceof Error ? error.message : String(error);
-  return new LedgerError(kind, `${text} (${message}).`, error);
+  const reason = error instanceof Error ? error.message : String(error);
+  const [kind, text] = ERRORS[code] ?? ['failed', () => `The ledger ${file} failed (${reason}).`];
+  return new LedgerError(kind, text({ file, reason, user: userName() }), error);
 }
 
 export const isBusy = (error: unknown) => codeOf(error) === 5;
 
-/** The low byte of an extended code is the primary one. */
+/** Returns the error of a folder that could not be created for the ledger. */
+export function folderError(folder: string, cause: unknown): LedgerError {
+  const code = cause instanceof Error && 'code' in cause ? cause.code : cause;
+  return new LedgerError(
+    'denied',
+    `Cannot create the folder ${folder} of the ledger (${code}, running as ${userName()}). ` +
+      'Create it, and make this user its owner.',
+    cause,
+  );
+}
+
+const userName = () => `uid ${process.getuid?.() ?? 'unknown'}`;
+const chownUser = () => process.getuid?.() ?? 'USER';
+
+/** Returns the primary result code, which is the low byte of an extended code. */
 function codeOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('errcode' in error)) return undefined;
   return typeof error.errcode === 'number' ? error.errcode & 255 : undefined;

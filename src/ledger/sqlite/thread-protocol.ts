@@ -1,16 +1,16 @@
 import { LedgerError, type LedgerErrorKind } from '../contract/ledger.ts';
 import type { LedgerMethod } from '../sql/methods.ts';
 
-/** What travels between a ledger's threads. Every call has a number, and so has its answer. */
+/** The messages between the main thread and the threads of the ledger. A reply has the number of its call. */
 
-/** `open` brings the schema up to date. */
+/** `open` migrates the schema. */
 export type ThreadMethod = LedgerMethod | 'open' | 'close';
-export type ThreadCall = readonly [number: number, order: ThreadMethod, argument: unknown];
+export type ThreadCall = readonly [number: number, method: ThreadMethod, argument: unknown];
 export type ThreadReply =
   | readonly [number: number, value: unknown]
   | readonly [number: number, undefined, SerializedError];
 
-/** An error as plain data: a thread's own classes don't survive the journey. */
+/** An error as plain data. `postMessage` does not keep the class of an error. */
 export interface SerializedError {
   readonly kind: LedgerErrorKind | null;
   readonly message: string;

@@ -4,28 +4,28 @@ import type { SqliteOptions } from './connection.ts';
 import { SqliteDatabase } from './database.ts';
 import { serializeError, type ThreadCall, type ThreadReply } from './thread-protocol.ts';
 
-/** A thread that does nothing but run the ledger: fsyncs and sweeps stall nobody else. */
+/** A thread that runs the ledger, so that an fsync or a sweep does not block the event loop of the server. */
 const database = new SqliteDatabase(workerData as SqliteOptions);
 const ledger = { ...createLedger(database), open: () => database.migrate() };
-let answers: ThreadReply[] = [];
+let replies: ThreadReply[] = [];
 
 parentPort?.on('message', (calls: readonly ThreadCall[]) => {
   for (const call of calls) {
-    run(call).then(answer, (error) => answer([call[0], undefined, serializeError(error)]));
+    run(call).then(reply, (error) => reply([call[0], undefined, serializeError(error)]));
   }
 });
 
-async function run([number, order, argument]: ThreadCall): Promise<ThreadReply> {
-  // Calls are typed where they are made, on the other side.
-  const method = ledger[order] as (argument: unknown) => Promise<unknown>;
+async function run([number, name, argument]: ThreadCall): Promise<ThreadReply> {
+  // The main thread checks the types of calls.
+  const method = ledger[name] as (argument: unknown) => Promise<unknown>;
   return [number, await method(argument)];
 }
 
-/** All answers that are ready at once travel together. */
-function answer(ready: ThreadReply): void {
-  if (answers.push(ready) > 1) return;
+/** Sends all replies of one turn of the event loop in one message. */
+function reply(ready: ThreadReply): void {
+  if (replies.push(ready) > 1) return;
   process.nextTick(() => {
-    parentPort?.postMessage(answers);
-    answers = [];
+    parentPort?.postMessage(replies);
+    replies = [];
   });
 }

@@ -53,7 +53,7 @@ describe('The ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
     url.password = 'through yonder window';
     await assert.rejects(open(url.href), (fault: Error) => {
       assert.ok('kind' in fault && fault.kind === 'denied');
-      assert.match(fault.message, /does not let this user in.*"porter"/);
+      assert.match(fault.message, /rejected the login.*"porter"/);
       assert.doesNotMatch(fault.message, /yonder/);
       return true;
     });

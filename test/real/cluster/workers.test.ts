@@ -300,7 +300,7 @@ describe('The supervisor of workers', () => {
     await program.waitFor('the end', () => !program.running).catch(() => {});
     const { code } = await program.exited();
     assert.equal(code, 1);
-    assert.match(program.output, /written by a newer Porter/);
+    assert.match(program.output, /migrated by a newer version of Porter/);
     assert.match(program.output, /The workers keep crashing/);
   });
 });

@@ -7,10 +7,10 @@ import { COPIED_TABLES } from '../../../src/ledger/contract/copy.ts';
 import { copiedColumns } from '../../../src/ledger/copy/copy-rows.ts';
 import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
 
-/** What belongs to a place: its schema, its standing, and the processes that work there. */
-const STAYING = ['instances', 'migrations', 'migration_state'];
+/** Tables that belong to one database: schema version, migration state, and running processes. */
+const NOT_COPIED = ['instances', 'migrations', 'migration_state'];
 
-test('a move leaves out no table and no column that a migration has made', async (t) => {
+test('porter move copies every table and column of the schema', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'porter-ledger-'));
   const db = new SqliteDatabase({ file: join(folder, 'porter.db'), sync: false });
   t.after(async () => {
@@ -20,7 +20,7 @@ test('a move leaves out no table and no column that a migration has made', async
   await db.migrate();
   const tables = await db.query<{ name: string }>("select name from sqlite_master where type = 'table'");
   const names = tables.map(({ name }) => name).filter((name) => !name.startsWith('sqlite_'));
-  assert.deepEqual(names.toSorted(), [...COPIED_TABLES, ...STAYING].toSorted());
+  assert.deepEqual(names.toSorted(), [...COPIED_TABLES, ...NOT_COPIED].toSorted());
   for (const table of COPIED_TABLES) {
     const columns = await db.query<{ name: string }>(`pragma table_info(${table})`);
     assert.deepEqual(copiedColumns(table).toSorted(), columns.map(({ name }) => name).toSorted(), table);

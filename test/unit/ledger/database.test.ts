@@ -9,7 +9,7 @@ import { createLedger } from '../../../src/ledger/sql/methods.ts';
 import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
 import { issue, JULIET, ROMEO, store } from '../../conformance/ledger/fixture.ts';
 
-describe('the SQL seam', () => {
+describe('SQL databases', () => {
   let folder = '';
   let db: SqliteDatabase;
   before(async () => {
@@ -28,7 +28,7 @@ describe('the SQL seam', () => {
   const notes = async () =>
     (await db.query<{ text: string }>('select text from notes order by text')).map(({ text }) => text);
 
-  test('a transaction that fails takes only itself back', async () => {
+  test('a failed transaction does not affect others of its batch', async () => {
     const failing = db.transaction(async (q) => {
       await q.query('insert into notes (text) values ($1)', ['lost']);
       throw new Error('on purpose');
@@ -41,7 +41,7 @@ describe('the SQL seam', () => {
     assert.deepEqual(await notes(), ['a', 'b']);
   });
 
-  test('where the commit fails, nothing of all that shares it has happened, and everybody is told', async () => {
+  test('a failed commit rolls back and rejects its whole batch', async () => {
     await db.transaction(async (q) => {
       await q.query('create table parents (id integer primary key)');
       await q.query(
@@ -59,7 +59,7 @@ describe('the SQL seam', () => {
     assert.equal((await notes()).includes('afterwards'), true);
   });
 
-  test('nobody sees what is not committed', async () => {
+  test('reads see only committed rows', async () => {
     let seen: string[] | undefined;
     await db.transaction(async (q) => {
       await q.query("insert into notes (text) values ('later')");
@@ -69,20 +69,20 @@ describe('the SQL seam', () => {
     assert.deepEqual((await notes()).includes('later'), true);
   });
 
-  test('parameters go where their number says, however often', async () => {
+  test('a numbered parameter can be used several times in any order', async () => {
     const [row] = await db.query<{ all: string }>('select $2 || $1 || $2 as "all"', ['a', 'b']);
     assert.equal(row?.all, 'bab');
   });
 
-  test('a failure of the engine comes as a fault with its cause', async () => {
-    await assert.rejects(db.query('select nonsense'), (fault: Error) => {
-      assert.equal(fault.name, 'LedgerError');
-      assert.ok(fault.cause instanceof Error);
+  test('an error of the engine becomes a LedgerError with its cause', async () => {
+    await assert.rejects(db.query('select nonsense'), (error: Error) => {
+      assert.equal(error.name, 'LedgerError');
+      assert.ok(error.cause instanceof Error);
       return true;
     });
   });
 
-  test('a new owner whose id is taken gets another one', async () => {
+  test('a new owner gets another id if the first is taken', async () => {
     const ids = [7, 7, 7, 8];
     const ledger = createLedger(db, { newOwnerId: () => ids.shift() ?? 0 });
     await issue(ledger, { upload: { owner: JULIET } });
@@ -97,7 +97,7 @@ describe('the SQL seam', () => {
     );
   });
 
-  test('wrong counters are found and, if wanted, repaired', async () => {
+  test('recount finds wrong counters and repairs them on request', async () => {
     const ledger = createLedger(db);
     const owner = 'mercutio@example.org';
     const stats = await ledger.stats();
@@ -116,12 +116,12 @@ describe('the SQL seam', () => {
     assert.equal((await ledger.stats()).owners, stats.owners + 1);
   });
 
-  test('lists are cut into few shapes and lose nothing', () => {
+  test('chunks keep all items and have few sizes', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(), { maxLength: 900 }), (items) => {
-        const cut = chunks(items);
-        assert.deepEqual(cut.flat(), items);
-        for (const { length } of cut) assert.ok(length <= 256 && Number.isInteger(Math.log2(length)));
+        const result = chunks(items);
+        assert.deepEqual(result.flat(), items);
+        for (const { length } of result) assert.ok(length <= 256 && Number.isInteger(Math.log2(length)));
       }),
     );
     assert.equal(inList(3, 2), '($2, $3, $4)');

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type Migration, migrate, readMigrations } from '../../../src/ledger/sql/migrate.ts';
+import { readMigrationState } from '../../../src/ledger/sql/migration-state.ts';
 import { SqliteConnection } from '../../../src/ledger/sqlite/connection.ts';
 
 const one: Migration = { version: 1, name: 'one', sql: '-- first; of two\ncreate table a (x text);\n' };
@@ -14,7 +15,7 @@ const two: Migration = {
 };
 
 describe('migrations', () => {
-  test('run once each, in order, with the moment on record', async () => {
+  test('run once each, in order, and record their time', async () => {
     const db = new SqliteConnection({ file: ':memory:', sync: false });
     await migrate(db, [one], 10);
     await migrate(db, [one, two], 20);
@@ -30,7 +31,7 @@ describe('migrations', () => {
     db.close();
   });
 
-  test('are read from numbered files, and nothing else in their folder', async () => {
+  test('are read from the numbered files of their folder only', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'porter-migrations-'));
     await writeFile(join(folder, '0002_two.sql'), two.sql);
     await writeFile(join(folder, '0001_one.sql'), one.sql);
@@ -39,12 +40,30 @@ describe('migrations', () => {
     await rm(folder, { recursive: true });
   });
 
-  test('of this program are numbered without a gap', async () => {
+  test('are numbered without a gap', async () => {
     const versions = (await readMigrations()).map(({ version }) => version);
     assert.deepEqual(
       versions,
       versions.map((_, i) => i + 1),
     );
     assert.ok(versions.length > 0);
+  });
+
+  test('to plain names keep the rows and the migration state of an older database', async () => {
+    const db = new SqliteConnection({ file: ':memory:', sync: false });
+    const migrations = await readMigrations();
+    await migrate(db, migrations.slice(0, 5));
+    await db.query("insert into standings values ('arriving')");
+    await db.query("insert into doomed values ('ab/abc.jpg')");
+    await db.query("insert into lanes values ('outbox', 'key', 1, 2, 3, 'process')");
+    await db.query("insert into requests values ('owner', 'key', 'digest', 'response', 'process', 4, 5)");
+    await migrate(db, migrations);
+    assert.equal(await readMigrationState(db), 'importing');
+    const [row] = await db.query(
+      `select blob, queue_key, first_id, taken_by, request_digest, response, started_at
+        from pending_deletes, queue_keys, idempotency_keys`,
+    );
+    assert.deepEqual(Object.values(row ?? {}), ['ab/abc.jpg', 'key', 1, 'process', 'digest', 'response', 4]);
+    db.close();
   });
 });

@@ -4,47 +4,53 @@ import { LedgerError } from '../../../src/ledger/contract/ledger.ts';
 import { parseSafeInteger } from '../../../src/ledger/postgres/connection.ts';
 import { fromPostgresError, retryReasonFor } from '../../../src/ledger/postgres/postgres-error.ts';
 
-const said = (code: string, message = 'could not extend file "base/5/123"') =>
+const convert = (code: string, message = 'could not extend file "base/5/123"') =>
   fromPostgresError(Object.assign(new Error(message), { code, severity: 'ERROR' }));
 
-describe('what PostgreSQL says', () => {
-  test('has the kinds that the ledger knows', () => {
-    assert.equal(said('53100').kind, 'full');
-    assert.equal(said('28P01').kind, 'denied');
-    assert.equal(said('3D000').kind, 'denied');
-    assert.equal(said('42501').kind, 'denied');
-    assert.equal(said('53300').kind, 'busy');
-    assert.equal(said('XX001').kind, 'damaged');
-    assert.equal(said('22P02').kind, 'failed');
+describe('errors of PostgreSQL', () => {
+  test('have a LedgerErrorKind', () => {
+    assert.equal(convert('53100').kind, 'full');
+    assert.equal(convert('28P01').kind, 'denied');
+    assert.equal(convert('3D000').kind, 'denied');
+    assert.equal(convert('42501').kind, 'denied');
+    assert.equal(convert('53300').kind, 'busy');
+    assert.equal(convert('XX001').kind, 'damaged');
+    assert.equal(convert('22P02').kind, 'failed');
   });
 
-  test('names no files of the server', () => {
-    assert.ok(!said('53100').message.includes('base/'));
-    assert.match(said('28P01', 'password authentication failed for user "porter"').message, /user "porter"/);
+  test('name no files of the server, but the rejected login', () => {
+    assert.ok(!convert('53100').message.includes('base/'));
+    assert.match(
+      convert('28P01', 'password authentication failed for user "porter"').message,
+      /user "porter"/,
+    );
   });
 
-  test('is tried again where the work can do better another time, and nowhere else', () => {
-    assert.equal(retryReasonFor(said('40P01')), 'conflict');
-    assert.equal(retryReasonFor(said('23505')), 'taken');
-    assert.equal(retryReasonFor(said('57P01')), 'lost');
-    assert.equal(retryReasonFor(said('08006')), 'lost');
+  test('are retried only if a repetition can succeed', () => {
+    assert.equal(retryReasonFor(convert('40P01')), 'conflict');
+    assert.equal(retryReasonFor(convert('23505')), 'duplicate_key');
+    assert.equal(retryReasonFor(convert('57P01')), 'connection_lost');
+    assert.equal(retryReasonFor(convert('08006')), 'connection_lost');
     assert.equal(
       retryReasonFor(fromPostgresError(Object.assign(new Error('read'), { code: 'ECONNRESET' }))),
-      'lost',
+      'connection_lost',
     );
     assert.equal(
       retryReasonFor(fromPostgresError(Object.assign(new Error('write'), { code: 'EPIPE' }))),
-      'lost',
+      'connection_lost',
     );
-    assert.equal(retryReasonFor(fromPostgresError(new Error('Connection terminated unexpectedly'))), 'lost');
-    assert.equal(retryReasonFor(said('0A000')), 'stale');
-    assert.equal(retryReasonFor(said('53100')), undefined);
-    assert.equal(retryReasonFor(said('28P01')), undefined);
-    assert.equal(retryReasonFor(new Error('a fault of our own')), undefined);
+    assert.equal(
+      retryReasonFor(fromPostgresError(new Error('Connection terminated unexpectedly'))),
+      'connection_lost',
+    );
+    assert.equal(retryReasonFor(convert('0A000')), 'stale_plan');
+    assert.equal(retryReasonFor(convert('53100')), undefined);
+    assert.equal(retryReasonFor(convert('28P01')), undefined);
+    assert.equal(retryReasonFor(new Error('not from PostgreSQL')), undefined);
     assert.equal(retryReasonFor(new LedgerError('closed', 'The ledger is closed.')), undefined);
   });
 
-  test('is no number that JavaScript would round', () => {
+  test('a bigint that JavaScript would round is an error', () => {
     assert.equal(parseSafeInteger('9007199254740991'), Number.MAX_SAFE_INTEGER);
     assert.throws(() => parseSafeInteger('9007199254740993'), { name: 'LedgerError', kind: 'damaged' });
   });

@@ -21,15 +21,15 @@ import {
   storeSlot,
 } from '../../conformance/ledger/fixture.ts';
 
-/** Tables that grow with history. `recount` alone may read all rows of one owner, and sorts them by purpose. */
+/** Scans of tables that grow. Only `recount` may read all rows of an owner, and sort them by purpose. */
 const SCANS =
   /SCAN (uploads|owners|owner_purposes|removals|upload_rates|queue_items|queue_keys|idempotency_keys|message_rates)(?! USING)/;
-/** Stretches that are merged end at the limit each. */
+/** Merged ranges, each with its own limit. */
 const MERGED = /SCAN part\d+\nUSE TEMP B-TREE FOR ORDER BY/g;
 const RECOUNT = /group by purpose/;
 const BATCH = /uploads where (uploads\.)?id in \(/;
 
-describe('the costs of the ledger', () => {
+describe('query plans of the ledger', () => {
   let folder = '';
   let db: SqliteDatabase;
   const statements = new Set<string>();
@@ -38,25 +38,25 @@ describe('the costs of the ledger', () => {
     folder = await mkdtemp(join(tmpdir(), 'porter-ledger-'));
     db = new SqliteDatabase({ file: join(folder, 'porter.db'), sync: false });
     await db.migrate();
-    await useAll();
+    await callAllMethods();
   });
   after(async () => {
     await db.close();
     await rm(folder, { recursive: true });
   });
 
-  const noting = (q: Queryable): Queryable => ({
+  const recordStatements = (q: Queryable): Queryable => ({
     async query<Row>(sql: string, params?: readonly SqlValue[]) {
       statements.add(sql);
       return await q.query<Row>(sql, params);
     },
   });
 
-  async function useAll(): Promise<void> {
+  async function callAllMethods(): Promise<void> {
     const ledger = createLedger({
-      ...noting(db),
-      transaction: (work, ...how) => db.transaction((q) => work(noting(q)), ...how),
-      exclusive: (work) => db.exclusive((q) => work(noting(q))),
+      ...recordStatements(db),
+      transaction: (work, ...how) => db.transaction((q) => work(recordStatements(q)), ...how),
+      exclusive: (work) => db.exclusive((q) => work(recordStatements(q))),
       close: () => db.close(),
     });
     const limits = {
@@ -106,35 +106,35 @@ describe('the costs of the ledger', () => {
         await ledger.sweep({ ...more, kind, dryRun } as SweepStep);
       }
     }
-    await usePost(ledger);
-    await look(ledger);
+    await callMessageMethods(ledger);
+    await callReads(ledger);
     await ledger.remove({ ids: [await store(ledger), slot], reason: 'deleted', detail: '', now: NOW });
     await ledger.confirmDeleted(await ledger.pendingDeletes(9));
     await ledger.forget({ owner: JULIET, limit: 3, now: NOW });
   }
 
-  async function usePost(ledger: ReturnType<typeof createLedger>): Promise<void> {
+  async function callMessageMethods(ledger: ReturnType<typeof createLedger>): Promise<void> {
     const later = { now: NOW, giveUpAt: NOW + DAY, limit: 9, takenUntil: NOW + HOUR, instance: 'here' };
     for (let i = 0; i < 3; i += 1) {
-      await ledger.enqueue({ queue: 'outbox', queueKey: 'l', owner: JULIET, body: '', ...later });
+      await ledger.enqueue({ queue: 'outbox', queueKey: 'key', owner: JULIET, body: '', ...later });
     }
     const [first] = await ledger.takeDue({ queue: 'outbox', ...later });
     assert.ok(first);
     await ledger.postpone({ ...first, instance: 'here', retryAt: NOW, countsAsAttempt: true });
     await ledger.removeQueued(first);
     await ledger.removeInstances(['here']);
-    await ledger.hasQueued({ queue: 'outbox', queueKey: 'l' });
+    await ledger.hasQueued({ queue: 'outbox', queueKey: 'key' });
     await ledger.queueLength('outbox');
-    const once = { owner: JULIET, key: 'k' };
+    const request = { owner: JULIET, key: 'k' };
     for (let i = 0; i < 2; i += 1) {
-      await ledger.beginRequest({ ...once, digest: 'd', expiresAt: NOW + DAY, ...later });
+      await ledger.beginRequest({ ...request, digest: 'd', expiresAt: NOW + DAY, ...later });
     }
-    await ledger.finishRequest({ ...once, response: '' });
-    await ledger.dropRequest(once);
+    await ledger.finishRequest({ ...request, response: '' });
+    await ledger.dropRequest(request);
     await ledger.chargeMessageRate({ key: 'k', period: HOUR, limit: 9, count: 1, now: NOW });
   }
 
-  async function look(ledger: ReturnType<typeof createLedger>): Promise<void> {
+  async function callReads(ledger: ReturnType<typeof createLedger>): Promise<void> {
     await Promise.all([
       ledger.find('x'),
       ledger.findByPutKey('x'),
@@ -163,18 +163,18 @@ describe('the costs of the ledger', () => {
     return steps.map(({ detail }) => detail).join('\n');
   };
 
-  test('no statement reads a table that grows without an index', async () => {
+  test('no statement scans a table that grows', async () => {
     assert.ok(statements.size > 60, `only ${statements.size} statements were seen`);
     for (const sql of statements) assert.doesNotMatch(await planOf(sql), SCANS, sql);
   });
 
-  test('a batch of uploads is found by their ids, not along what else there is to do', async () => {
+  test('a batch of uploads is found by their ids', async () => {
     const batches = [...statements].filter((sql) => BATCH.test(sql));
     assert.ok(batches.length > 3);
     for (const sql of batches) assert.match(await planOf(sql), /SEARCH uploads USING .*\(id=\?\)/, sql);
   });
 
-  test('nothing is sorted that could be read in order, but for what happened in one moment', async () => {
+  test('rows are read in index order and not sorted, except rows with equal times', async () => {
     for (const sql of [...statements].filter((one) => !RECOUNT.test(one))) {
       const plan = (await planOf(sql)).replaceAll(MERGED, '');
       const sorts = plan.match(/USE TEMP B-TREE FOR (?!LAST TERM).*/g) ?? [];

@@ -27,14 +27,14 @@ async function open(t: import('node:test').TestContext, sync: boolean): Promise<
   return connection;
 }
 
-test('a commit that must survive a power cut is flushed, also right after one that need not', async (t) => {
+test('a durable commit is flushed, also directly after a lazy one', async (t) => {
   const connection = await open(t, true);
   assert.equal(await levelWithin(connection, 'durable'), FULL);
   assert.equal(await levelWithin(connection, 'lazy'), NORMAL);
   assert.equal(await levelWithin(connection, 'durable'), FULL);
 });
 
-test('without sync no commit waits for the disk', async (t) => {
+test('without sync no commit is flushed', async (t) => {
   const connection = await open(t, false);
   assert.equal(await levelWithin(connection, 'durable'), NORMAL);
 });

@@ -8,7 +8,7 @@ import { LedgerError } from '../../../src/ledger/contract/ledger.ts';
 import { openSqliteLedger } from '../../../src/ledger/sqlite/open.ts';
 import { fromSqliteError } from '../../../src/ledger/sqlite/sqlite-error.ts';
 
-describe('opening the ledger', () => {
+describe('opening an SQLite ledger', () => {
   let root = '';
   let folder = '';
   let file = '';
@@ -26,14 +26,14 @@ describe('opening the ledger', () => {
 
   const open = (where = file) => openSqliteLedger({ file: where, sync: false });
 
-  test('makes the folder, for its user alone', async () => {
+  test('creates the folder with access for its user only', async () => {
     const data = join(folder, 'a', 'data');
     const ledger = await open(join(data, 'porter.db'));
     await ledger.close();
     assert.equal((await stat(data)).mode & 0o777, 0o700);
   });
 
-  test('finds again what was there before', async () => {
+  test('keeps the data of an earlier process', async () => {
     const first = await open();
     await first.heartbeat({ id: 'x', host: 'h', pid: 1, now: 1 });
     await first.close();
@@ -46,7 +46,7 @@ describe('opening the ledger', () => {
     db.close();
   });
 
-  test('refuses a ledger that a newer program has written, in words', async () => {
+  test('refuses a database of a newer version and names both versions', async () => {
     await (await open()).close();
     const db = new DatabaseSync(file);
     db.exec("insert into migrations values (9001, 'from_the_future', 0)");
@@ -54,43 +54,55 @@ describe('opening the ledger', () => {
     await assert.rejects(open(), {
       name: 'LedgerError',
       kind: 'newer',
-      message: /written by a newer Porter: it is at migration 9001, this program knows \d+\./,
+      message: /migrated by a newer version of Porter \(migration 9001; this version supports \d+\)/,
     });
   });
 
-  test('refuses a file that is no database, in words, and leaves it as it is', async () => {
+  test('refuses a file that is not a database and does not change it', async () => {
     await writeFile(file, 'This is my shopping list, and not a database at all.\n'.repeat(50));
-    const before = await stat(file);
-    await assert.rejects(open(), { kind: 'damaged', message: /is not an SQLite database/ });
-    assert.equal((await stat(file)).size, before.size);
+    const sizeBefore = (await stat(file)).size;
+    await assert.rejects(open(), (error: LedgerError) => {
+      assert.equal(error.kind, 'damaged');
+      assert.match(error.message, /is not an SQLite database .*storage\.ledger/);
+      assert.ok(error.message.includes(file));
+      return true;
+    });
+    assert.equal((await stat(file)).size, sizeBefore);
   });
 
-  test('says that a folder cannot be made, without naming it', async () => {
+  test('names the folder that cannot be created, the user and the remedy', async () => {
     await writeFile(join(folder, 'not-a-folder'), '');
-    await assert.rejects(open(join(folder, 'not-a-folder', 'porter.db')), (fault: Error) => {
-      assert.equal(fault.name, 'LedgerError');
-      assert.match(fault.message, /folder of the ledger cannot be made/);
-      assert.ok(!fault.message.includes(folder));
+    await assert.rejects(open(join(folder, 'not-a-folder', 'porter.db')), (error: Error) => {
+      assert.equal(error.name, 'LedgerError');
+      assert.match(
+        error.message,
+        /Cannot create the folder .* of the ledger \(\w+, running as uid \d+\)\. Create it/,
+      );
+      assert.ok(error.message.includes(join(folder, 'not-a-folder')));
       return true;
     });
   });
 
-  test('says that a file cannot be opened, without naming it', async () => {
+  test('names the file that cannot be opened, the user and the remedy', async () => {
     await mkdir(file);
-    await assert.rejects(open(), (fault: Error) => {
-      assert.match(fault.message, /cannot be opened/);
-      assert.ok(!fault.message.includes(folder));
+    await assert.rejects(open(), (error: Error) => {
+      assert.match(error.message, /Cannot open the ledger .*running as uid \d+\).*chown -R \d+ /);
+      assert.ok(error.message.includes(file));
       return true;
     });
   });
 
-  test('says that a file may not be written, where SQLite says so', () => {
+  test('reports a read-only file and a full disk by kind, with the error of SQLite as cause', () => {
     const native = Object.assign(new Error('attempt to write a readonly database'), { errcode: 8 });
-    const fault = fromSqliteError(native);
-    assert.ok(fault instanceof LedgerError);
-    assert.deepEqual([fault.kind, fault.cause], ['denied', native]);
-    const full = fromSqliteError(Object.assign(new Error('database or disk is full'), { errcode: 13 }));
+    const denied = fromSqliteError(native, '/data/porter.db');
+    assert.ok(denied instanceof LedgerError);
+    assert.deepEqual([denied.kind, denied.cause], ['denied', native]);
+    assert.match(denied.message, /^Cannot write to the ledger \/data\/porter\.db .*chown -R \d+ \/data$/);
+    const full = fromSqliteError(
+      Object.assign(new Error('database or disk is full'), { errcode: 13 }),
+      '/data/porter.db',
+    );
     assert.ok(full instanceof LedgerError && full.kind === 'full');
-    assert.equal(fromSqliteError(fault), fault);
+    assert.equal(fromSqliteError(denied, '/data/porter.db'), denied);
   });
 });

@@ -2,17 +2,17 @@ import type { MessageRateParams, MessageRateResult } from '../../contract/messag
 import type { Queryable } from '../database.ts';
 import { BUCKETS_PER_PERIOD, bucketStart, bucketWidth } from '../quota/upload-rates.ts';
 
-/** Start of the bucket, moment of the last charge in it, how many. In order of their starts. */
+/** Start of the bucket, time of its last charge, number of messages. Sorted by start. */
 type Bucket = readonly [start: number, last: number, count: number];
 
-/** See `MessageStore.chargeMessageRate`. The buckets of a limit lie in one row, which is also the lock under which they change. */
-export async function chargeMessageRate(q: Queryable, order: MessageRateParams): Promise<MessageRateResult> {
-  const { key, period, limit, count, now } = order;
+/** Implements `MessageStore.chargeMessageRate`. The buckets of a counter are one row, which is also the lock. See `upload-rates.ts`. */
+export async function chargeMessageRate(q: Queryable, params: MessageRateParams): Promise<MessageRateResult> {
+  const { key, period, limit, count, now } = params;
   if (count > limit) return { outcome: 'over', retryAt: null };
   const width = bucketWidth(period);
-  const buckets = (await lock(q, key, width)).filter(([, last]) => last + period > now);
-  const freesAt = roomAt(buckets, period, limit - count, now);
-  if (freesAt > now) return { outcome: 'over', retryAt: freesAt };
+  const buckets = (await lockBuckets(q, key, width)).filter(([, last]) => last + period > now);
+  const retryAt = timeOfRoom(buckets, period, limit - count, now);
+  if (retryAt > now) return { outcome: 'over', retryAt };
   await q.query('update message_rates set buckets = $3, ends_at = $4 where key = $1 and width = $2', [
     key,
     width,
@@ -22,7 +22,7 @@ export async function chargeMessageRate(q: Queryable, order: MessageRateParams):
   return { outcome: 'ok' };
 }
 
-async function lock(q: Queryable, key: string, width: number): Promise<Bucket[]> {
+async function lockBuckets(q: Queryable, key: string, width: number): Promise<Bucket[]> {
   const [row] = await q.query<{ buckets: string }>(
     `insert into message_rates (key, width, buckets, ends_at) values ($1, $2, '[]', 0)
       on conflict (key, width) do update set buckets = message_rates.buckets returning buckets`,
@@ -31,8 +31,8 @@ async function lock(q: Queryable, key: string, width: number): Promise<Bucket[]>
   return JSON.parse(row?.buckets ?? '[]');
 }
 
-/** The moment from which no more than `room` is charged, `now` where that is so already. */
-function roomAt(buckets: readonly Bucket[], period: number, room: number, now: number): number {
+/** Returns when at most `room` messages count; `now` if that is already true. */
+function timeOfRoom(buckets: readonly Bucket[], period: number, room: number, now: number): number {
   let total = buckets.reduce((sum, [, , count]) => sum + count, 0);
   let at = now;
   for (const [, last, count] of buckets.toSorted(([, a], [, b]) => a - b)) {
@@ -43,7 +43,7 @@ function roomAt(buckets: readonly Bucket[], period: number, room: number, now: n
   return at;
 }
 
-/** Clocks of several processes differ: the bucket need not be the last one. */
+/** Adds a charge. Its bucket may be an earlier one, because the clocks of processes differ. */
 function add(buckets: readonly Bucket[], [start, at, count]: Bucket): Bucket[] {
   const same = buckets.find(([known]) => known === start);
   const rest = buckets.filter((bucket) => bucket !== same);

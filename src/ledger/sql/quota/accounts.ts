@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { jidSha1, ownerFromSha1, sha1FromOwner } from '../../../base/owners.ts';
 import type { Queryable } from '../database.ts';
 
-/** What changes in an owner's books, and in everybody's. */
+/** Change of the counters of an owner, and of the totals. */
 export interface UsageDelta {
   readonly uploads: number;
   readonly bytes: number;
@@ -10,7 +10,7 @@ export interface UsageDelta {
   readonly pendingBytes: number;
 }
 
-/** An owner while one of its quotas is being charged. */
+/** Counters of an owner whose row is locked by this transaction. */
 export interface OwnerAccount {
   readonly id: number;
   readonly bytes: number;
@@ -19,10 +19,10 @@ export interface OwnerAccount {
 
 const SHARDS = 16;
 
-/** Which row of `totals` an owner's changes go to. */
+/** Returns the row of `totals` that counts an owner. The rows are sharded, so that owners rarely wait for each other. */
 export const totalsShard = (ownerId: number) => ownerId % SHARDS;
 
-/** Ids fit the 32-bit `integer` of either engine; a random one needs no queue of newcomers. */
+/** Ids fit the 32-bit `integer` of both engines. They are random, so that new owners need no shared counter. */
 const ID_LIMIT = 2 ** 31;
 const newOwnerId = () => randomInt(1, ID_LIMIT);
 
@@ -35,8 +35,8 @@ export async function readAccount(q: Queryable, id: number): Promise<OwnerAccoun
 }
 
 /**
- * Charges one pending upload to an owner, who gets a row where it has none: one statement that also locks the
- * row until the transaction ends. Tells whether the owner is new.
+ * Charges one pending upload to an owner, and inserts the owner if needed. The update locks the owner's row until the
+ * transaction ends. `isNew`: the owner was inserted.
  */
 export async function chargePending(
   q: Queryable,
@@ -51,11 +51,11 @@ export async function chargePending(
       [name, size],
     );
     if (account) return { account, isNew };
-    isNew = await addOwner(q, name, newId());
+    isNew = await insertOwner(q, name, newId());
   }
 }
 
-/** The same for uploads that are stored already. Counts may be negative, for what was charged too much. */
+/** Charges stored uploads to an owner, and inserts the owner if needed. Negative counts refund uploads. */
 export async function chargeStored(
   q: Queryable,
   name: string,
@@ -70,33 +70,33 @@ export async function chargeStored(
       [name, charge.uploads, charge.bytes, charge.lastUploadAt],
     );
     if (account) return { account, isNew };
-    isNew = await addOwner(q, name, newId());
+    isNew = await insertOwner(q, name, newId());
   }
 }
 
-/** False where the id is somebody else's, where another transaction was quicker, or where the owner is found by its hash. */
-async function addOwner(q: Queryable, name: string, id: number): Promise<boolean> {
+/** Returns false if the id or name was inserted meanwhile, or the owner was known by its hash and is now renamed. */
+async function insertOwner(q: Queryable, name: string, id: number): Promise<boolean> {
   const sha1 = sha1FromOwner(name) ?? jidSha1(name);
-  if (sha1FromOwner(name) === undefined && (await nameHashed(q, name, sha1))) return false;
-  const added = await q.query(
+  if (sha1FromOwner(name) === undefined && (await renameHashedOwner(q, name, sha1))) return false;
+  const inserted = await q.query(
     'insert into owners (id, name, sha1) values ($1, $2, $3) on conflict do nothing returning id',
     [id, name, sha1],
   );
-  if (added.length === 0) return false;
+  if (inserted.length === 0) return false;
   await q.query('update totals set owners = owners + 1 where shard = $1', [totalsShard(id)]);
   return true;
 }
 
-/** A JID that was known by its hash only, and now is met by its name: what it has and used so far stays its own. */
-async function nameHashed(q: Queryable, name: string, sha1: string): Promise<boolean> {
-  const named = await q.query('update owners set name = $1 where name = $2 returning id', [
+/** Gives its name to an owner that was known by the hash of its JID only, as in imports. It keeps its uploads and counters. */
+async function renameHashedOwner(q: Queryable, name: string, sha1: string): Promise<boolean> {
+  const renamed = await q.query('update owners set name = $1 where name = $2 returning id', [
     name,
     ownerFromSha1(sha1),
   ]);
-  return named.length > 0;
+  return renamed.length > 0;
 }
 
-/** The row of an owner whom nothing belongs to. */
+/** Deletes an owner without uploads and removal records. */
 export async function deleteOwner(q: Queryable, id: number): Promise<void> {
   await q.query('delete from upload_rates where owner_id = $1', [id]);
   await q.query('delete from owner_purposes where owner_id = $1', [id]);
@@ -112,7 +112,7 @@ export async function adjustOwner(q: Queryable, id: number, delta: UsageDelta): 
   );
 }
 
-/** The books beside the owner's own row: its purpose, and everybody's totals. */
+/** Adjusts the counters beside the owner's row. */
 export async function adjustPurposeAndTotals(
   q: Queryable,
   id: number,
@@ -150,7 +150,7 @@ export async function adjustRemovalCount(q: Queryable, added: number): Promise<v
   await q.query('update totals set removals = removals + $1 where shard = 0', [added]);
 }
 
-/** Bytes of all owners, pending ones included. Whoever asks waits for those who asked before, to the end of theirs. */
+/** Returns the bytes of all owners, pending ones included. Locks the totals, so that concurrent reservations wait for each other. */
 export async function readGlobalBytes(q: Queryable): Promise<number> {
   await q.query('update totals set owners = owners where shard = 0');
   const [sum] = await q.query<{ bytes: number }>(
@@ -165,7 +165,7 @@ export interface PurposeBytes {
   readonly pendingBytes: number;
 }
 
-/** An owner's bytes by purpose; `''` is what no named purpose has. */
+/** Returns the owner's bytes by purpose. `''` gets the bytes that belong to no named purpose. */
 export async function readPurposeBytes(q: Queryable, account: OwnerAccount): Promise<PurposeBytes[]> {
   const named = await q.query<PurposeBytes>(
     `select purpose, bytes, pending_bytes as "pendingBytes" from owner_purposes where owner_id = $1`,

@@ -1,6 +1,6 @@
 import type { Reservation } from '../../contract/ledger.ts';
 import type { Queryable } from '../database.ts';
-import { oldestUploads } from '../oldest-uploads.ts';
+import { oldestUploads } from '../owner-uploads.ts';
 import { deleteUploads, recordRemovals } from '../remove.ts';
 import { type OwnerAccount, readPurposeBytes } from './accounts.ts';
 import { excessAmount, isEvictable, type QuotaViolation } from './violations.ts';
@@ -10,18 +10,20 @@ export interface EvictionPlan {
   readonly bytes: number;
 }
 
-/** The oldest evictable uploads that have to go, and no more: of the purpose that is full, then of the owner. */
+/** Selects as few of the oldest evictable uploads as needed: first of the purpose that is full, then of the owner. */
 export async function planEviction(
   q: Queryable,
   account: OwnerAccount,
   r: Reservation,
-  obstacles: readonly QuotaViolation[],
+  violations: readonly QuotaViolation[],
 ): Promise<EvictionPlan> {
   const excess = (limit: 'purposeBytes' | 'ownerBytes') =>
-    obstacles.filter((obstacle) => obstacle.limit === limit).reduce((sum, one) => sum + excessAmount(one), 0);
+    violations
+      .filter((violation) => violation.limit === limit)
+      .reduce((sum, one) => sum + excessAmount(one), 0);
   const ids = new Set<string>();
   let bytes = 0;
-  const choose = async (purposes: readonly string[], until: number) => {
+  const select = async (purposes: readonly string[], until: number) => {
     if (bytes >= until) return;
     for await (const { id, size } of oldestUploads(q, account.id, purposes)) {
       if (ids.has(id)) continue;
@@ -31,12 +33,12 @@ export async function planEviction(
     }
   };
   const purposes = (await readPurposeBytes(q, account)).map(({ purpose }) => purpose);
-  const takable = purposes.filter((purpose) => isEvictable(r, purpose));
-  await choose(
-    takable.filter((purpose) => purpose === r.upload.purpose),
+  const evictable = purposes.filter((purpose) => isEvictable(r, purpose));
+  await select(
+    evictable.filter((purpose) => purpose === r.upload.purpose),
     excess('purposeBytes'),
   );
-  await choose(takable, excess('ownerBytes'));
+  await select(evictable, excess('ownerBytes'));
   return { ids: [...ids], bytes };
 }
 

@@ -2,28 +2,28 @@ import { isSharedOwner } from '../../../base/owners.ts';
 import type { SweepResult, SweepStep } from '../../contract/ledger.ts';
 import { inList, type Queryable } from '../database.ts';
 import { lifetimeFor, storedPurposes } from '../expiry.ts';
-import { oldestUploads } from '../oldest-uploads.ts';
+import { oldestUploads } from '../owner-uploads.ts';
 import { deleteUploads, recordRemovals } from '../remove.ts';
 
 type Step = SweepStep & { kind: 'soft_quota' };
 
-interface Heavy {
+interface OwnerOverQuota {
   readonly id: number;
   readonly name: string;
   readonly bytes: number;
 }
 
-const OWNERS_AT_ONCE = 100;
-/** No owner's id comes after it. */
-const LAST_ID = 2 ** 31 - 1;
+const PAGE_SIZE = 100;
+/** The greatest possible id of an owner. */
+const MAX_OWNER_ID = 2 ** 31 - 1;
 
 /** Removes the oldest evictable uploads of owners above the soft quota, at most `limit` in all. */
 export async function sweepSoftQuota(q: Queryable, step: Step): Promise<SweepResult> {
   const purposes = (await storedPurposes(q)).filter((one) => lifetimeFor(step.lifetimes, one).evictable);
   let count = 0;
   let bytes = 0;
-  for await (const owner of heavyOwners(q, step.bytes, purposes)) {
-    const surplus = await surplusOf(q, owner, purposes, step, step.limit - count);
+  for await (const owner of ownersOverQuota(q, step.bytes, purposes)) {
+    const surplus = await selectSurplus(q, owner, purposes, step, step.limit - count);
     count += surplus.ids.length;
     bytes += surplus.bytes;
     if (!step.dryRun) await removeSurplus(q, surplus.ids, step);
@@ -32,28 +32,32 @@ export async function sweepSoftQuota(q: Queryable, step: Step): Promise<SweepRes
   return { count, bytes };
 }
 
-/** People above a number of bytes who have something that may go; found by the index on `bytes`. */
-async function* heavyOwners(q: Queryable, above: number, purposes: readonly string[]): AsyncGenerator<Heavy> {
+/** Yields owners above a number of bytes that have evictable uploads, by the index on `bytes`. Shared owners are exempt. */
+async function* ownersOverQuota(
+  q: Queryable,
+  above: number,
+  purposes: readonly string[],
+): AsyncGenerator<OwnerOverQuota> {
   if (purposes.length === 0) return;
-  let after: Omit<Heavy, 'name'> = { bytes: above, id: LAST_ID };
+  let after: Omit<OwnerOverQuota, 'name'> = { bytes: above, id: MAX_OWNER_ID };
   for (;;) {
-    const page: Heavy[] = await q.query<Heavy>(
+    const page: OwnerOverQuota[] = await q.query<OwnerOverQuota>(
       `select id, name, bytes from owners where (bytes, id) > ($1, $2) and exists (
          select 1 from uploads where state = 'stored' and owner_id = owners.id
            and purpose in ${inList(purposes.length, 4)})
         order by bytes, id limit $3`,
-      [after.bytes, after.id, OWNERS_AT_ONCE, ...purposes],
+      [after.bytes, after.id, PAGE_SIZE, ...purposes],
     );
     yield* page.filter(({ name }) => !isSharedOwner(name));
     const last = page.at(-1);
-    if (!last || page.length < OWNERS_AT_ONCE) return;
+    if (!last || page.length < PAGE_SIZE) return;
     after = last;
   }
 }
 
-async function surplusOf(
+async function selectSurplus(
   q: Queryable,
-  owner: Heavy,
+  owner: OwnerOverQuota,
   purposes: readonly string[],
   step: Step,
   limit: number,

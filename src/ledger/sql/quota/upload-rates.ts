@@ -3,17 +3,16 @@ import type { Queryable } from '../database.ts';
 import type { UploadRow } from '../rows.ts';
 
 /**
- * Limits that look back over a sliding period, in buckets of 1/64 of it. A bucket counts until `period` after
- * the last charge in it: so no period ever holds more than the limit, a single charge leaves exactly `period`
- * after it came, and an owner never has more than 65 buckets to add up. Buckets belong to a width, not to a
- * limit; where a limit's period is changed, it starts afresh.
+ * Limits over a sliding period are counted in buckets of 1/64 of the period. A bucket counts until `period` after its last
+ * charge. Consequences: no period exceeds the limit, a single charge expires exactly `period` later, and at most 65
+ * buckets are added up. Buckets belong to a width, so a limit with a changed period starts from zero.
  */
 export const BUCKETS_PER_PERIOD = 64;
-/** Slots that are looked at to tell when a rate frees; with more, the answer may be later than it had to be. */
-const SLOTS_LOOKED_AT = 4096;
+/** Issued slots that a forecast reads. With more slots, the forecast may be later than necessary. */
+const MAX_FORECAST_SLOTS = 4096;
 
 export type UploadRateLimit = 'bytesPer' | 'uploadsPer';
-type Charged = Pick<UploadRow, 'owner_id' | 'created_at' | 'size' | 'rate_buckets'>;
+type ChargedRow = Pick<UploadRow, 'owner_id' | 'created_at' | 'size' | 'rate_buckets'>;
 
 interface Bucket {
   readonly start_at: number;
@@ -25,7 +24,7 @@ interface Bucket {
 export const bucketWidth = (period: number) => Math.max(1, Math.ceil(period / BUCKETS_PER_PERIOD));
 export const bucketStart = (at: number, width: number) => Math.floor(at / width) * width;
 
-/** What a row says of the buckets it was charged to. */
+/** Returns the bucket widths of these limits, comma-separated, as stored in `uploads.rate_buckets`. */
 export function bucketWidthsFor(limits: Limits): string {
   const periods = [limits.bytesPer?.period, limits.uploadsPer?.period].filter(
     (period) => period !== undefined,
@@ -33,11 +32,11 @@ export function bucketWidthsFor(limits: Limits): string {
   return [...new Set(periods.map(bucketWidth))].join(',');
 }
 
-const widthsOf = (rated: string) => (rated === '' ? [] : rated.split(',').map(Number));
+const parseWidths = (widths: string) => (widths === '' ? [] : widths.split(',').map(Number));
 
-export async function chargeUploadRates(q: Queryable, row: Charged): Promise<void> {
+export async function chargeUploadRates(q: Queryable, row: ChargedRow): Promise<void> {
   const { owner_id, created_at, size } = row;
-  for (const width of widthsOf(row.rate_buckets)) {
+  for (const width of parseWidths(row.rate_buckets)) {
     await q.query(
       `insert into upload_rates (owner_id, width, start_at, last_at, ends_at, uploads, bytes)
         values ($1, $2, $3, $4, $5, 1, $6)
@@ -57,14 +56,14 @@ export async function chargeUploadRates(q: Queryable, row: Charged): Promise<voi
   }
 }
 
-/** Changes the charge of an upload where it still counts: -1 and its size for one that never came. */
+/** Adds to the charge of an upload, if its bucket still exists. For an unused slot, pass -1 and the negative size. */
 export async function correctUploadRates(
   q: Queryable,
-  row: Charged,
+  row: ChargedRow,
   uploads: number,
   bytes: number,
 ): Promise<void> {
-  for (const width of widthsOf(row.rate_buckets)) {
+  for (const width of parseWidths(row.rate_buckets)) {
     await q.query(
       `update upload_rates set uploads = case when uploads + $4 > 0 then uploads + $4 else 0 end,
          bytes = case when bytes + $5 > 0 then bytes + $5 else 0 end
@@ -74,7 +73,7 @@ export async function correctUploadRates(
   }
 }
 
-/** What the owner has spent of a limit within its period. */
+/** Returns what the owner has used of a limit within its period. */
 export async function spentInPeriod(
   q: Queryable,
   ownerId: number,
@@ -94,42 +93,47 @@ export async function spentInPeriod(
 const columnOf = (limit: UploadRateLimit) => (limit === 'bytesPer' ? 'bytes' : 'uploads');
 
 /**
- * The moment from which no more than `room` is spent: buckets leave when their period is over, and slots that
- * wait for their PUT give their charge back at their deadline.
+ * Returns when at most `room` will be used. Buckets expire at the end of their period, and unused slots are refunded at their
+ * deadline. Returns null if neither is enough.
  */
 export async function forecastRate(
   q: Queryable,
-  asked: { ownerId: number; limit: UploadRateLimit; period: number; room: number; now: number },
+  params: { ownerId: number; limit: UploadRateLimit; period: number; room: number; now: number },
 ): Promise<number | null> {
-  const { ownerId, limit, period, room, now } = asked;
+  const { ownerId, limit, period, room, now } = params;
   const width = bucketWidth(period);
   const column = columnOf(limit);
-  const buckets = await liveBuckets(q, ownerId, period, now);
-  const left = new Map(buckets.map((bucket) => [bucket.start_at, bucket[column]]));
-  const leaving = buckets.map((bucket) => ({
+  const buckets = await readCurrentBuckets(q, ownerId, period, now);
+  const remaining = new Map(buckets.map((bucket) => [bucket.start_at, bucket[column]]));
+  const expiring = buckets.map((bucket) => ({
     at: bucket.last_at + period,
     start: bucket.start_at,
     amount: bucket[column],
   }));
-  const unused = (await waitingSlots(q, ownerId))
-    .filter(({ rate_buckets }) => widthsOf(rate_buckets).includes(width))
+  const unused = (await readIssuedSlots(q, ownerId))
+    .filter(({ rate_buckets }) => parseWidths(rate_buckets).includes(width))
     .map((slot) => ({
       at: slot.deadline,
       start: bucketStart(slot.created_at, width),
       amount: column === 'bytes' ? slot.size : 1,
     }));
   let total = buckets.reduce((sum, bucket) => sum + bucket[column], 0);
-  for (const { at, start, amount } of [...leaving, ...unused].sort((a, b) => a.at - b.at)) {
-    const inBucket = left.get(start) ?? 0;
-    const given = Math.min(amount, inBucket);
-    left.set(start, inBucket - given);
-    total -= given;
+  for (const { at, start, amount } of [...expiring, ...unused].sort((a, b) => a.at - b.at)) {
+    const inBucket = remaining.get(start) ?? 0;
+    const refunded = Math.min(amount, inBucket);
+    remaining.set(start, inBucket - refunded);
+    total -= refunded;
     if (total <= room) return Math.max(at, now);
   }
   return null;
 }
 
-async function liveBuckets(q: Queryable, ownerId: number, period: number, now: number): Promise<Bucket[]> {
+async function readCurrentBuckets(
+  q: Queryable,
+  ownerId: number,
+  period: number,
+  now: number,
+): Promise<Bucket[]> {
   const width = bucketWidth(period);
   return await q.query<Bucket>(
     `select start_at, last_at, uploads, bytes from upload_rates
@@ -138,10 +142,10 @@ async function liveBuckets(q: Queryable, ownerId: number, period: number, now: n
   );
 }
 
-async function waitingSlots(q: Queryable, ownerId: number) {
-  return await q.query<Charged & { deadline: number }>(
+async function readIssuedSlots(q: Queryable, ownerId: number) {
+  return await q.query<ChargedRow & { deadline: number }>(
     `select created_at, deadline, size, rate_buckets from uploads
       where state = 'issued' and owner_id = $1 order by deadline limit $2`,
-    [ownerId, SLOTS_LOOKED_AT],
+    [ownerId, MAX_FORECAST_SLOTS],
   );
 }

@@ -2,26 +2,27 @@ import type { LimitName, Reservation } from '../../contract/ledger.ts';
 import type { Queryable } from '../database.ts';
 import { lifetimeFor, storedPurposes } from '../expiry.ts';
 import { type OwnerAccount, type PurposeBytes, readGlobalBytes, readPurposeBytes } from './accounts.ts';
-import { forecastFreeBytes } from './forecast.ts';
+import { type ForecastScope, forecastFreeBytes } from './forecast.ts';
 import { forecastRate, spentInPeriod, type UploadRateLimit } from './upload-rates.ts';
 
-/** A limit that a reservation does not fit under. */
+/** A limit that a reservation would exceed. */
 export interface QuotaViolation {
   readonly limit: LimitName;
   readonly used: number;
   readonly allowed: number;
-  /** What the reservation adds: bytes, or one upload. */
+  /** Bytes of the reservation, or 1 for a limit on uploads. */
   readonly requested: number;
-  /** Stored bytes that may be evicted to make room here. */
+  /** Stored bytes that eviction could free under this limit. */
   readonly evictable: number;
 }
 
-/** What an obstacle is too high by, before any eviction. */
-export const excessAmount = (obstacle: QuotaViolation) =>
-  obstacle.used + obstacle.requested - obstacle.allowed;
+/** Returns by how much the limit would be exceeded without any eviction. */
+export const excessAmount = (violation: QuotaViolation) =>
+  violation.used + violation.requested - violation.allowed;
 
 /**
- * The limits that a reservation does not fit under now. The account is already charged with it; nothing else is.
+ * Returns the limits that a reservation would exceed. The owner's account is already charged with the reservation; rates,
+ * purposes and totals are not.
  */
 export async function findViolations(
   q: Queryable,
@@ -34,7 +35,7 @@ export async function findViolations(
     const allowed = r.limits.globalBytes;
     measured.push({ limit: 'globalBytes', used, allowed, requested: r.upload.size, evictable: 0 });
   }
-  return measured.filter((obstacle) => excessAmount(obstacle) > 0);
+  return measured.filter((violation) => excessAmount(violation) > 0);
 }
 
 async function measureOwner(q: Queryable, account: OwnerAccount, r: Reservation): Promise<QuotaViolation[]> {
@@ -46,8 +47,8 @@ async function measureOwner(q: Queryable, account: OwnerAccount, r: Reservation)
   const purposes = await purposesWithout(q, account, r);
   const found: QuotaViolation[] = [];
   if (purposeBytes !== null) {
-    const own = purposes.filter(({ purpose }) => purpose === r.upload.purpose);
-    found.push({ limit: 'purposeBytes', allowed: purposeBytes, requested, ...tally(own, r) });
+    const samePurpose = purposes.filter(({ purpose }) => purpose === r.upload.purpose);
+    found.push({ limit: 'purposeBytes', allowed: purposeBytes, requested, ...tally(samePurpose, r) });
   }
   if (ownerBytes !== null) {
     found.push({ limit: 'ownerBytes', allowed: ownerBytes, requested, ...tally(purposes, r) });
@@ -55,15 +56,18 @@ async function measureOwner(q: Queryable, account: OwnerAccount, r: Reservation)
   return found;
 }
 
-/** The owner's purposes without this reservation, whose own purpose has no share of it yet unless it is `''`. */
+/**
+ * Returns the owner's bytes by purpose without this reservation. It is subtracted from the account only, because
+ * `owner_purposes` is charged after the limits are checked.
+ */
 async function purposesWithout(q: Queryable, account: OwnerAccount, r: Reservation): Promise<PurposeBytes[]> {
   return await readPurposeBytes(q, { ...account, pendingBytes: account.pendingBytes - r.upload.size });
 }
 
 function tally(purposes: readonly PurposeBytes[], r: Reservation): { used: number; evictable: number } {
   const used = purposes.reduce((sum, { bytes, pendingBytes }) => sum + bytes + pendingBytes, 0);
-  const takable = purposes.filter(({ purpose }) => isEvictable(r, purpose));
-  return { used, evictable: takable.reduce((sum, { bytes }) => sum + bytes, 0) };
+  const evictablePurposes = purposes.filter(({ purpose }) => isEvictable(r, purpose));
+  return { used, evictable: evictablePurposes.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
 export function isEvictable(r: Reservation, purpose: string): boolean {
@@ -85,22 +89,23 @@ async function measureRates(q: Queryable, account: OwnerAccount, r: Reservation)
   return found;
 }
 
-/** The moment from which the obstacle is gone if nothing else comes; null where it never will be. */
+/** Returns when the reservation will fit under the limit if nothing else is reserved; null if it will never fit by waiting. */
 export async function forecastViolationEnd(
   q: Queryable,
   account: OwnerAccount,
   r: Reservation,
-  obstacle: QuotaViolation,
+  violation: QuotaViolation,
 ): Promise<number | null> {
-  const { limit, allowed, requested } = obstacle;
+  const { limit, allowed, requested } = violation;
   if (requested > allowed) return null;
-  if (limit === 'bytesPer' || limit === 'uploadsPer') return await freeRate(q, account, r, limit, obstacle);
-  const needed = excessAmount(obstacle) - obstacle.evictable;
-  const at = await forecastFreeBytes(q, await viewOf(q, account, r, limit), needed);
+  if (limit === 'bytesPer' || limit === 'uploadsPer')
+    return await forecastRateEnd(q, account, r, limit, violation);
+  const needed = excessAmount(violation) - violation.evictable;
+  const at = await forecastFreeBytes(q, await forecastScope(q, account, r, limit), needed);
   return at === null ? null : Math.max(at, r.now);
 }
 
-async function freeRate(
+async function forecastRateEnd(
   q: Queryable,
   account: OwnerAccount,
   r: Reservation,
@@ -111,21 +116,21 @@ async function freeRate(
   return await forecastRate(q, { ownerId: account.id, limit, period, room: allowed - requested, now: r.now });
 }
 
-/** What can free bytes by itself; evictable uploads are already counted as room. */
-async function viewOf(
+/** Selects the uploads whose expiry frees bytes. Evictable uploads are left out, because they are already counted as room. */
+async function forecastScope(
   q: Queryable,
   account: OwnerAccount,
   r: Reservation,
   limit: 'ownerBytes' | 'purposeBytes' | 'globalBytes',
-) {
+): Promise<ForecastScope> {
   const { lifetimes } = r;
   if (limit === 'globalBytes') return { purposes: await storedPurposes(q), lifetimes };
-  const staying = (purpose: string) => !isEvictable(r, purpose);
+  const isKept = (purpose: string) => !isEvictable(r, purpose);
   const ownerId = account.id;
   if (limit === 'ownerBytes') {
     const purposes = (await readPurposeBytes(q, account)).map(({ purpose }) => purpose);
-    return { ownerId, purposes: purposes.filter(staying), lifetimes };
+    return { ownerId, purposes: purposes.filter(isKept), lifetimes };
   }
   const { purpose } = r.upload;
-  return { ownerId, slotsOf: purpose, purposes: [purpose].filter(staying), lifetimes };
+  return { ownerId, slotPurpose: purpose, purposes: [purpose].filter(isKept), lifetimes };
 }
