@@ -9,11 +9,17 @@ import {
   readRowsByKey,
   upsertRows,
 } from '../copy/copy-rows.ts';
-import { claimSlot, commitUpload, releaseSlotClaim } from './claims.ts';
+import {
+  claimSlot,
+  commitUpload,
+  deleteInstances,
+  queryInstances,
+  recordHeartbeat,
+  releaseSlotClaim,
+} from './claims.ts';
 import type { AllowedIn, Database, Durability, Queryable } from './database.ts';
 import { forgetOwnerRows } from './forget.ts';
 import { insertImportedUploads, insertOldPath, queryOldPaths } from './import.ts';
-import { deleteInstances, queryInstances, recordHeartbeat } from './instances.ts';
 import { beginRequest, dropRequest, finishRequest } from './messages/idempotency.ts';
 import { chargeMessageRate } from './messages/message-rates.ts';
 import {

@@ -1,10 +1,10 @@
-import { HEARTBEAT_TIMEOUT_MS } from '../../contract/ledger.ts';
 import type {
   BeginRequestParams,
   BeginRequestResult,
   FinishRequestParams,
   RequestKey,
 } from '../../contract/messages.ts';
+import { HEARTBEAT_TIMEOUT_MS } from '../../contract/processes.ts';
 import type { Queryable } from '../database.ts';
 
 /** True for a running request whose process stopped sending heartbeats, and that started before `$7` itself. */
