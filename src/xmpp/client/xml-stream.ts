@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import xml, { type Element } from '@xmpp/xml';
+import { corkForThisTick } from '../cork-socket.ts';
 
 const STREAMS = 'http://etherx.jabber.org/streams';
 /** Characters of one element after the login. Servers accept and forward smaller stanzas only. */
@@ -83,10 +84,7 @@ export class XmlStream {
   write(text: string): void {
     const socket = this.#socket;
     if (!socket.writable) throw new Error('the stream has ended');
-    if (socket.writableCorked === 0) {
-      socket.cork();
-      process.nextTick(() => socket.uncork());
-    }
+    corkForThisTick(socket);
     socket.write(text);
   }
 

@@ -1,6 +1,7 @@
-import { isIPv6, type Socket } from 'node:net';
+import { isIPv6 } from 'node:net';
 import { Component } from '@xmpp/component-core';
 import type { Element } from '@xmpp/xml';
+import { corkForThisTick } from '../cork-socket.ts';
 
 export interface ComponentConnectionOptions {
   /** JID of the component. */
@@ -150,10 +151,4 @@ class GuardedComponent extends Component {
   protected override async _onSeeOtherHost(error: Error): Promise<void> {
     this.emit('error', error);
   }
-}
-
-function corkForThisTick(socket: Socket): void {
-  if (socket.writableCorked > 0) return;
-  socket.cork();
-  process.nextTick(() => socket.uncork());
 }
