@@ -1,54 +1,51 @@
 /**
- * The bytes, by key. A key is `ab/<id>.<ext>` (see `uploads/links.ts`), made by us and never by a client.
+ * Stores the bytes of uploads by key. A key is `ab/<id>.<ext>` (see `uploads/links.ts`). Porter chooses it, never a client.
  *
- * A blob is written once and never changed. Nothing that a failed `put` wrote is left behind. Whether a blob
- * may be seen is the ledger's business: a store may show bytes under their key before they are whole.
- * Native failures become `BlobError`s at this edge, with the cause kept.
+ * A blob is written once and never changed. A failed `put` leaves nothing behind. The ledger decides whether a blob may be
+ * served: a store may show incomplete bytes under their key. All errors are `BlobError`s with the original as the cause.
  */
 export interface BlobStore {
   /**
-   * Writes a blob from batches of chunks as they come. A batch belongs to the store until it asks for the next
-   * (a store that needs it longer copies it); the source gathers the next one meanwhile.
-   * Resolves with the bytes written once they are durable (with `sync`), rejects with the source's own error
-   * where that fails, else with a `BlobError`. `size`, where it is given, is what the source has promised: bytes.
+   * Writes a blob from batches of chunks. A batch belongs to the store until it asks for the next one, which the source
+   * collects meanwhile. Resolves with the number of bytes once they are durable (with `sync`). Rejects with the source's own
+   * error if the source fails, else with a `BlobError`. `size`: the number of bytes to expect, if known.
    */
   put(key: string, batches: AsyncIterable<readonly Uint8Array[]>, size?: number): Promise<number>;
 
   /**
-   * Takes a regular file of this machine in without copying it and resolves with its bytes, durable as those of a
-   * `put`; undefined where that cannot be done and it has to be copied. Whatever lies under the key is replaced.
-   * A store that never can leaves this out.
+   * Adds a regular local file by a hard link. Resolves with its size in bytes, as durable as after a `put`, or with undefined
+   * if it must be copied instead. Replaces an existing blob. Absent if the store does not support links.
    */
   linkFile?(key: string, file: string): Promise<number | undefined>;
 
   /**
-   * A blob for reading, or undefined where there is none. What is being read stays readable to its end if the blob is
-   * removed meanwhile. `first`: what will be read first, where not all of it; a store far away asks for no more.
+   * Opens a blob for reading. Resolves with undefined if there is none. A blob that is removed while open stays readable.
+   * `first`: the range to be read first, if not the whole blob; a remote store requests only that.
    */
   open(key: string, first?: ByteRange): Promise<OpenBlob | undefined>;
 
-  /** Bytes of a blob, or undefined where there is none. */
+  /** Resolves with the size of a blob in bytes, or with undefined if there is none. */
   size(key: string): Promise<number | undefined>;
 
-  /** Removes blobs; those that are not there are no error. */
+  /** Removes blobs. Ignores missing ones. */
   remove(keys: readonly string[]): Promise<void>;
 
-  /** Everything that lies in the store, leftovers of writes included. For fsck; order is not promised. */
+  /** Yields all blobs and the remains of unfinished writes, in any order. For fsck. */
   list(): AsyncIterable<StoredBlob>;
 
   /**
-   * Removes what broken writes have left where no blob is ever looked for, unless something came to it since
-   * `before` (ms since 1970); returns how many. A store whose leftovers lie under a key leaves this out.
+   * Removes unfinished writes that no one has continued since `before` (ms since 1970) and returns their number. Absent if
+   * unfinished writes are found under the key of their blob.
    */
   removeAbandonedWrites?(before: number): Promise<number>;
 
-  /** A link by which anybody can fetch the blob from the store itself. A store without such links leaves this out. */
-  presignUrl?(key: string, order: PresignOptions): Promise<string>;
+  /** Returns a URL that fetches the blob directly from the store. Absent if the store has no such URLs. */
+  presignUrl?(key: string, options: PresignOptions): Promise<string>;
 
-  /** Room that is left, or undefined where a store has no such notion. */
+  /** Resolves with the free and total bytes, or with undefined if the store does not report them. */
   space(): Promise<{ readonly free: number; readonly total: number } | undefined>;
 
-  /** Rejects with a `BlobError` where the store cannot take writes now. */
+  /** Rejects with a `BlobError` if the store cannot be written now. */
   checkWritable(): Promise<void>;
 
   close(): Promise<void>;
@@ -60,20 +57,21 @@ export interface ByteRange {
   readonly end: number;
 }
 
+/** A blob that is open for reading. */
 export interface OpenBlob {
   readonly size: number;
   /**
-   * The bytes from `start` up to, not including, `end`. A chunk is the reader's until it asks for the next;
-   * the store reads one chunk ahead meanwhile. Ending the iteration early is fine.
+   * Yields the bytes from `start` up to, but not including, `end`. A chunk belongs to the reader until it asks for the next
+   * one. The store reads one chunk ahead. The iteration may end early.
    */
   read(start: number, end: number): AsyncIterable<Uint8Array>;
   /** Must be called once, after every `read` has ended. */
   close(): Promise<void>;
 }
 
-/** What a link is good for, and what the store says in the headers of its answer. */
+/** The validity of a presigned URL, and the headers of its response. */
 export interface PresignOptions {
-  /** Ms since 1970; the same order gives the same link. */
+  /** Ms since 1970. The same options give the same URL. */
   readonly signedAt: number;
   /** Seconds from `signedAt`, at least 1. */
   readonly lifetimeSeconds: number;
@@ -90,7 +88,7 @@ export interface StoredBlob {
 
 export type BlobErrorKind = 'full' | 'denied' | 'missing' | 'exists' | 'failed';
 
-/** A store's failure, in our words. `full` becomes 507 at every door. */
+/** A failure of the blob store. `full` becomes status 507. */
 export class BlobError extends Error {
   readonly kind: BlobErrorKind;
 

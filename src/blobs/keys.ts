@@ -2,19 +2,19 @@ import { BlobError } from './contract.ts';
 
 const KEY = /^[0-9a-z]{2}\/[0-9a-z]{1,64}(?:\.[0-9a-z]{1,10}){1,2}$/;
 
-/** Everything else that lies in a store is not ours, and is left alone. */
+/** Porter ignores all files and objects whose names are not blob keys. */
 export const isBlobKey = (text: string): boolean => KEY.test(text);
 
-/** The key itself. No key leads out of the store. @throws BlobError */
+/** Returns the key. Throws `BlobError` if it is not a blob key and could lead out of the store. */
 export function checkedBlobKey(key: string): string {
-  if (!isBlobKey(key)) throw new BlobError('failed', 'That is not the key of a blob.');
+  if (!isBlobKey(key)) throw new BlobError('failed', 'Invalid blob key.');
   return key;
 }
 
-/** Where a blob lies, or is listed, while it is not whole; the key of none can be the same. */
+/** Returns the name of an unfinished blob. It never equals the key of a blob. */
 export const partKey = (key: string): string => `${key}.part`;
 
-/** The key whose write has left this, or undefined where it is none. */
+/** Returns the blob key for the name of an unfinished blob, or undefined for other names. */
 export function parsePartKey(name: string): string | undefined {
   return /^[^.]+\.[^.]+\.part$/.test(name) ? name.slice(0, -'.part'.length) : undefined;
 }

@@ -1,60 +1,43 @@
+import { createSemaphore } from '../../base/async.ts';
 import { fdatasync, fsyncFolder } from './syscalls.ts';
 
-/** What makes bytes survive a power cut, with as few trips to the disk as the promise allows. */
+/** Makes files survive a power failure, with as few fsync calls as possible. */
 export interface DiskSync {
-  /** The bytes of an open file are on disk. */
+  /** Resolves once the bytes of an open file are on disk. */
   syncFile(fd: number): Promise<void>;
-  /** All entries that the folder had when this was called are on disk. Calls at one time share a trip. */
+  /** Resolves once all entries that the folder had at the call are on disk. Concurrent calls share one fsync. */
   syncFolder(folder: string): Promise<void>;
 }
 
-/**
- * `atOnce` bounds the trips under way, so that slow ones never take every thread of the pool and reads go on.
- */
-export function createDiskSync(atOnce: number): DiskSync {
-  const gate = createGate(atOnce);
+/** `limit`: calls to the disk at a time, so that slow ones leave threads of the pool for reads. */
+export function createDiskSync(limit: number): DiskSync {
+  const limited = createSemaphore(limit);
   const running = new Map<string, Promise<void>>();
   const waiting = new Map<string, Promise<void>>();
 
-  async function next(folder: string): Promise<void> {
+  /** A running fsync may have begun before the caller's entry was made, so this starts another one after it. */
+  async function syncNext(folder: string): Promise<void> {
     await running.get(folder)?.catch(() => undefined);
-    const trip = gate(() => {
+    const sync = limited(() => {
       waiting.delete(folder);
       return fsyncFolder(folder);
     });
-    running.set(folder, trip);
+    running.set(folder, sync);
     try {
-      await trip;
+      await sync;
     } finally {
-      if (running.get(folder) === trip) running.delete(folder);
+      if (running.get(folder) === sync) running.delete(folder);
     }
   }
 
   return {
-    syncFile: (fd) => gate(() => fdatasync(fd)),
+    syncFile: (fd) => limited(() => fdatasync(fd)),
     syncFolder(folder) {
       const shared = waiting.get(folder);
       if (shared !== undefined) return shared;
-      const own = next(folder);
-      waiting.set(folder, own);
-      return own;
+      const sync = syncNext(folder);
+      waiting.set(folder, sync);
+      return sync;
     },
-  };
-}
-
-/** Lets so many run at a time; the others wait in line. */
-function createGate(atOnce: number): <T>(run: () => Promise<T>) => Promise<T> {
-  const line: (() => void)[] = [];
-  let inside = 0;
-  return async (run) => {
-    if (inside >= atOnce) await new Promise<void>((enter) => line.push(enter));
-    else inside += 1;
-    try {
-      return await run();
-    } finally {
-      const following = line.shift();
-      if (following) following();
-      else inside -= 1;
-    }
   };
 }

@@ -20,22 +20,22 @@ import {
 import { writeBlob } from './write.ts';
 
 export interface FsBlobsOptions {
-  /** The folder; made if it is not there. */
+  /** The folder. Created if it does not exist. */
   readonly root: string;
-  /** Does a resolved `put` mean that the bytes would survive a power cut? */
+  /** True if blobs must survive a power failure once `put` has resolved. */
   readonly sync: boolean;
-  /** No blob is ever to be seen under its key before it is whole: for web servers that read the folder. */
+  /** True if a blob must not appear under its key before it is complete, because a web server reads the folder. */
   readonly atomic?: boolean;
-  /** Trips to the disk at a time; half the thread pool leaves room for reads. */
+  /** fsync calls at a time. The default is half the thread pool, which leaves threads for reads. */
   readonly maxConcurrentSyncs?: number;
-  /** Bytes that all downloads together may hold in buffers. */
+  /** Bytes of buffers for all downloads together. */
   readonly readMemoryBytes?: number;
 }
 
 const FOLDER = /^[0-9a-z]{2}$/;
-const AT_ONCE = 16;
+const PARALLEL = 16;
 
-/** Blobs as files `root/ab/<id>.<ext>`. Files with other names are not ours and are left alone. */
+/** Stores blobs as files `root/ab/<id>.<ext>`. Ignores files with other names. Throws `BlobError` if it cannot create the folder. */
 export function openFsBlobs(options: FsBlobsOptions): BlobStore {
   const {
     root,
@@ -46,22 +46,22 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
   } = options;
   const diskSync = sync ? createDiskSync(maxConcurrentSyncs) : null;
   const buffers = createReadBufferPool(readMemoryBytes);
-  makeRoot(root);
+  createRoot(root);
 
-  const pathOf = (key: string) => join(root, checkedBlobKey(key));
+  const toPath = (key: string) => join(root, checkedBlobKey(key));
   const removeOne = async (key: string) => {
-    await removeFile(pathOf(key));
-    if (atomic) await removeFile(partKey(pathOf(key)));
+    await removeFile(toPath(key));
+    if (atomic) await removeFile(partKey(toPath(key)));
   };
 
   return {
-    put: async (key, batches) => writeBlob(pathOf(key), batches, { diskSync, atomic }),
-    linkFile: async (key, file) => linkIntoStore(root, pathOf(key), file, { diskSync, atomic }),
-    open: async (key) => openBlob(pathOf(key), buffers),
-    size: async (key) => sizeAt(pathOf(key)),
+    put: async (key, batches) => writeBlob(toPath(key), batches, { diskSync, atomic }),
+    linkFile: async (key, file) => linkIntoStore(root, toPath(key), file, { diskSync, atomic }),
+    open: async (key) => openBlob(toPath(key), buffers),
+    size: async (key) => readSize(toPath(key)),
     async remove(keys) {
-      for (let at = 0; at < keys.length; at += AT_ONCE) {
-        await Promise.all(keys.slice(at, at + AT_ONCE).map(removeOne));
+      for (let at = 0; at < keys.length; at += PARALLEL) {
+        await Promise.all(keys.slice(at, at + PARALLEL).map(removeOne));
       }
     },
     list: () => listBlobs(root),
@@ -69,7 +69,7 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
       const { bavail, blocks, bsize } = await statfs(root);
       return { free: bavail * bsize, total: blocks * bsize };
     },
-    checkWritable: () => tryWriting(join(root, `.ready-${randomId()}`)),
+    checkWritable: () => writeTestFile(join(root, `.ready-${randomId()}`)),
     close: async () => undefined,
   };
 }
@@ -78,7 +78,7 @@ function halfThePool(): number {
   return Math.max(2, Math.floor((Number(process.env.UV_THREADPOOL_SIZE) || 4) / 2));
 }
 
-function makeRoot(root: string): void {
+function createRoot(root: string): void {
   try {
     mkdirSync(root, { recursive: true });
   } catch (cause) {
@@ -87,8 +87,8 @@ function makeRoot(root: string): void {
 }
 
 async function removeFile(path: string): Promise<void> {
-  await unlink(path).catch((fault) => {
-    if (!isBlobError(fault, 'missing')) throw fault;
+  await unlink(path).catch((error) => {
+    if (!isBlobError(error, 'missing')) throw error;
   });
 }
 
@@ -97,36 +97,36 @@ async function* listBlobs(root: string): AsyncGenerator<StoredBlob> {
     if (!folder.isDirectory() || !FOLDER.test(folder.name)) continue;
     const entries = await readdir(join(root, folder.name));
     const keys = entries.filter((entry) => entry.isFile()).map((entry) => `${folder.name}/${entry.name}`);
-    const isPorter = keys.filter((key) => isBlobKey(key));
-    for (let at = 0; at < isPorter.length; at += AT_ONCE) {
-      const blobs = await Promise.all(isPorter.slice(at, at + AT_ONCE).map((key) => look(root, key)));
+    const blobKeys = keys.filter((key) => isBlobKey(key));
+    for (let at = 0; at < blobKeys.length; at += PARALLEL) {
+      const blobs = await Promise.all(blobKeys.slice(at, at + PARALLEL).map((key) => statBlob(root, key)));
       yield* blobs.filter((blob) => blob !== undefined);
     }
   }
 }
 
-/** Undefined where it was removed meanwhile. */
-async function look(root: string, key: string): Promise<StoredBlob | undefined> {
+/** Returns undefined if the file was removed since it was listed. */
+async function statBlob(root: string, key: string): Promise<StoredBlob | undefined> {
   try {
     const { size, mtimeMs } = await lstat(join(root, key));
     return { key, size, modifiedAt: Math.floor(mtimeMs) };
-  } catch (fault) {
-    if (isBlobError(fault, 'missing')) return undefined;
-    throw fault;
+  } catch (error) {
+    if (isBlobError(error, 'missing')) return undefined;
+    throw error;
   }
 }
 
-async function sizeAt(path: string): Promise<number | undefined> {
+async function readSize(path: string): Promise<number | undefined> {
   try {
     const stats = await lstat(path);
     return stats.isFile() ? stats.size : undefined;
-  } catch (fault) {
-    if (isBlobError(fault, 'missing')) return undefined;
-    throw fault;
+  } catch (error) {
+    if (isBlobError(error, 'missing')) return undefined;
+    throw error;
   }
 }
 
-async function tryWriting(path: string): Promise<void> {
+async function writeTestFile(path: string): Promise<void> {
   const fd = await createFile(path);
   try {
     await appendAll(fd, [Buffer.from('ready\n')]);

@@ -12,12 +12,12 @@ import {
 } from './syscalls.ts';
 import type { FsWriteOptions } from './write.ts';
 
-/** Failures after which a copy may still work: another file system, no right to link, too many links. */
-const NO_LINK = new Set(['EXDEV', 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
+/** Errors after which a copy may still work: another file system, missing permission, too many links. */
+const LINK_ERRORS = new Set(['EXDEV', 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
 
 /**
- * Gives a file of this machine a second name under the store. Undefined where a link cannot be had or would not be
- * readable to those who read the store: then it has to be copied. What lies under the key already is replaced.
+ * Adds a local file to the store by a hard link and returns its size. Returns undefined if the file must be copied: a link
+ * is impossible, or the readers of the store could not read the file. Replaces an existing blob.
  */
 export async function linkIntoStore(
   root: string,
@@ -28,8 +28,8 @@ export async function linkIntoStore(
   const fd = await openRegularFile(source);
   try {
     const { mode, uid, size } = await fstat(fd);
-    const everybody = (mode & 0o004) !== 0;
-    if (!everybody && (atomic || uid !== (await lstat(root)).uid)) return undefined;
+    const isWorldReadable = (mode & 0o004) !== 0;
+    if (!isWorldReadable && (atomic || uid !== (await lstat(root)).uid)) return undefined;
     if (!(await linkInto(path, source))) return undefined;
     if (diskSync) {
       await Promise.all([fdatasync(fd), diskSync.syncFolder(dirname(path))]);
@@ -41,27 +41,27 @@ export async function linkIntoStore(
   }
 }
 
-/** False where this pair of places cannot be linked. */
+/** Returns false if the two paths cannot be linked. */
 async function linkInto(path: string, source: string): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       await link(source, path);
       return true;
-    } catch (fault) {
-      if (isNoLink(fault)) return false;
-      if (attempt === 3) throw fault;
-      if (isBlobError(fault, 'exists')) await unlink(path).catch(unless('missing'));
-      else if (isBlobError(fault, 'missing')) await mkdir(dirname(path)).catch(unless('exists'));
-      else throw fault;
+    } catch (error) {
+      if (isLinkError(error)) return false;
+      if (attempt === 3) throw error;
+      if (isBlobError(error, 'exists')) await unlink(path).catch(unless('missing'));
+      else if (isBlobError(error, 'missing')) await mkdir(dirname(path)).catch(unless('exists'));
+      else throw error;
     }
   }
 }
 
-function isNoLink(fault: unknown): boolean {
-  const cause = fault instanceof Error ? (fault.cause as NodeJS.ErrnoException | undefined) : undefined;
-  return NO_LINK.has(cause?.code ?? '');
+function isLinkError(error: unknown): boolean {
+  const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  return LINK_ERRORS.has(cause?.code ?? '');
 }
 
-const unless = (kind: 'missing' | 'exists') => (fault: unknown) => {
-  if (!isBlobError(fault, kind)) throw fault;
+const unless = (kind: 'missing' | 'exists') => (error: unknown) => {
+  if (!isBlobError(error, kind)) throw error;
 };

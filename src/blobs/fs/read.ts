@@ -1,7 +1,7 @@
 import type { OpenBlob } from '../contract.ts';
 import { close, fstat, isBlobError, openFile, readFully } from './syscalls.ts';
 
-/** Buffers for all downloads in flight: used again and again, smaller when there are many. */
+/** Reuses buffers among all downloads. Buffers are smaller when there are many downloads. */
 export interface ReadBufferPool {
   beginRead(): void;
   endRead(): void;
@@ -9,17 +9,18 @@ export interface ReadBufferPool {
   release(buffer: Buffer): void;
 }
 
-const SMALLEST = 16 * 1024;
-const LARGEST = 512 * 1024;
-const KEPT = 16;
+const SMALLEST_BUFFER = 16 * 1024;
+const LARGEST_BUFFER = 512 * 1024;
+/** Unused buffers kept per size. */
+const MAX_UNUSED = 16;
 
-/** `memory`: bytes that the downloads together may hold, two buffers each. */
+/** `memory`: bytes for all downloads together. Each download holds two buffers. */
 export function createReadBufferPool(memory: number): ReadBufferPool {
-  const kept = new Map<number, Buffer[]>();
+  const unused = new Map<number, Buffer[]>();
   let readers = 0;
-  const sizeNow = () => {
-    let size = LARGEST;
-    while (size > SMALLEST && size * 2 * readers > memory) size /= 2;
+  const currentSize = () => {
+    let size = LARGEST_BUFFER;
+    while (size > SMALLEST_BUFFER && size * 2 * readers > memory) size /= 2;
     return size;
   };
   return {
@@ -30,36 +31,36 @@ export function createReadBufferPool(memory: number): ReadBufferPool {
       readers -= 1;
     },
     take() {
-      const size = sizeNow();
-      return kept.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
+      const size = currentSize();
+      return unused.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size);
     },
     release(buffer) {
-      const same = kept.get(buffer.length) ?? [];
-      if (same.length < KEPT) same.push(buffer);
-      kept.set(buffer.length, same);
+      const same = unused.get(buffer.length) ?? [];
+      if (same.length < MAX_UNUSED) same.push(buffer);
+      unused.set(buffer.length, same);
     },
   };
 }
 
-/** Undefined where there is no such file. */
+/** Returns undefined if the file does not exist. */
 export async function openBlob(path: string, buffers: ReadBufferPool): Promise<OpenBlob | undefined> {
-  const fd = await openFile(path).catch((fault) => {
-    if (isBlobError(fault, 'missing')) return undefined;
-    throw fault;
+  const fd = await openFile(path).catch((error) => {
+    if (isBlobError(error, 'missing')) return undefined;
+    throw error;
   });
   if (fd === undefined) return undefined;
   try {
     const { size } = await fstat(fd);
     return { size, read: (start, end) => readRange(fd, start, end, buffers), close: () => close(fd) };
-  } catch (fault) {
+  } catch (error) {
     await close(fd);
-    throw fault;
+    throw error;
   }
 }
 
-/** A range that fits one buffer is read whole into one of its own size; longer ones go through the shared ones. */
+/** Reads a short range into one buffer of its size, and a longer range through the shared buffers. */
 async function* readRange(fd: number, start: number, end: number, buffers: ReadBufferPool) {
-  if (end - start > SMALLEST * 4) {
+  if (end - start > SMALLEST_BUFFER * 4) {
     yield* readAhead(fd, start, end, buffers);
   } else if (end > start) {
     const whole = Buffer.allocUnsafeSlow(end - start);
@@ -68,7 +69,7 @@ async function* readRange(fd: number, start: number, end: number, buffers: ReadB
   }
 }
 
-/** While the reader has one buffer, the next is being filled. A buffer goes back only when nobody can hold it. */
+/** Fills the next buffer while the reader uses the current one. Releases a buffer once the reader asks for the next. */
 async function* readAhead(fd: number, start: number, end: number, buffers: ReadBufferPool) {
   const fill = async (position: number) => {
     const buffer = buffers.take();
@@ -91,7 +92,7 @@ async function* readAhead(fd: number, start: number, end: number, buffers: ReadB
       buffers.release(buffer);
     }
   } finally {
-    // The descriptor may be closed next: no read may be under way then.
+    // The descriptor may be closed next, so no read may be running.
     await next?.catch(() => undefined);
     buffers.endRead();
   }

@@ -1,9 +1,9 @@
 import * as fs from 'node:fs';
 import { BlobError, type BlobErrorKind } from '../contract.ts';
 
-/**
- * The few system calls that a blob needs, on plain descriptors: each is one trip to the thread pool, and none
- * leaves a handle to the garbage collector. Every failure is a `BlobError`.
+/*
+ * System calls on plain file descriptors, named after `node:fs`. Each is one task of the thread pool. Unlike `FileHandle`,
+ * they leave nothing to the garbage collector. Every error is a `BlobError`.
  */
 
 const KINDS: Readonly<Record<string, BlobErrorKind>> = {
@@ -18,15 +18,15 @@ const KINDS: Readonly<Record<string, BlobErrorKind>> = {
   EEXIST: 'exists',
 };
 
-/** A native failure in our words; its message names the call, never a path. */
+/** Converts a system error. The message names the code and the system call, but no path, because end users may see it. */
 export function toBlobError(cause: unknown): BlobError {
   if (cause instanceof BlobError) return cause;
   const { code = 'unknown', syscall = 'call' } = cause as NodeJS.ErrnoException;
   return new BlobError(KINDS[code] ?? 'failed', `The blob store failed: ${code} at ${syscall}.`, cause);
 }
 
-export const isBlobError = (fault: unknown, kind: BlobErrorKind): boolean =>
-  fault instanceof BlobError && fault.kind === kind;
+export const isBlobError = (error: unknown, kind: BlobErrorKind): boolean =>
+  error instanceof BlobError && error.kind === kind;
 
 type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
 
@@ -41,11 +41,11 @@ function call<T>(start: (done: Done<T>) => void): Promise<T> {
 
 const { O_WRONLY, O_CREAT, O_EXCL, O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
-/** Fails with `exists` where something is there already. */
+/** Fails with `exists` if the path exists. */
 export const createFile = (path: string) =>
   call<number>((done) => fs.open(path, O_WRONLY | O_CREAT | O_EXCL, 0o666, done));
 export const openFile = (path: string) => call<number>((done) => fs.open(path, O_RDONLY | O_NOFOLLOW, done));
-/** What else a name may lead to (a pipe, a device) must not hold us up. */
+/** Does not follow symbolic links, and does not block on pipes and devices. */
 export const openRegularFile = async (path: string) => {
   const fd = await call<number>((done) => fs.open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, done));
   const isFile = await fstat(fd).then(
@@ -54,7 +54,7 @@ export const openRegularFile = async (path: string) => {
   );
   if (isFile) return fd;
   await close(fd);
-  throw new BlobError('failed', 'That is no regular file.');
+  throw new BlobError('failed', 'Not a regular file.');
 };
 export const link = (from: string, to: string) =>
   call<void>((done) => fs.link(from, to, (error) => done(error)));
@@ -69,10 +69,10 @@ export const statfs = (path: string) => call<fs.StatsFs>((done) => fs.statfs(pat
 export const readdir = (path: string) =>
   call<fs.Dirent[]>((done) => fs.readdir(path, { withFileTypes: true }, done));
 
-/** The bytes, and as much of the file's record as is needed to find them, are on disk. */
+/** Flushes the bytes of a file, and the metadata needed to read them, to disk. */
 export const fdatasync = (fd: number) => call<void>((done) => fs.fdatasync(fd, (error) => done(error)));
 
-/** What was created, renamed or removed in this folder is on disk. File systems that cannot are let off. */
+/** Flushes the entries of a folder to disk. Ignores file systems that do not support it (EINVAL). */
 export async function fsyncFolder(folder: string): Promise<void> {
   const fd = await call<number>((done) => fs.open(folder, O_RDONLY | O_DIRECTORY, done));
   try {
@@ -82,24 +82,24 @@ export async function fsyncFolder(folder: string): Promise<void> {
   }
 }
 
-/** Fills `target` from `position`; fails where the file ends before. */
+/** Fills `target` with the bytes at `position`. Fails if the file is shorter. */
 export async function readFully(fd: number, target: Buffer, position: number): Promise<void> {
   let filled = 0;
   while (filled < target.length) {
     const count = await call<number>((done) =>
       fs.read(fd, target, filled, target.length - filled, position + filled, done),
     );
-    if (count === 0) throw new BlobError('failed', 'The blob is shorter than it was.');
+    if (count === 0) throw new BlobError('failed', 'The blob has become shorter since it was opened.');
     filled += count;
   }
 }
 
-/** Appends all chunks and returns their bytes. The system may take less than it was given at a time. */
+/** Appends all chunks and returns their size. Repeats the call if the system writes only a part. */
 export async function appendAll(fd: number, chunks: readonly Uint8Array[]): Promise<number> {
   let total = 0;
   for (const chunk of chunks) total += chunk.length;
   let left = total - (await writeSome(fd, chunks));
-  while (left > 0) left -= await writeSome(fd, after(chunks, total - left));
+  while (left > 0) left -= await writeSome(fd, dropBytes(chunks, total - left));
   return total;
 }
 
@@ -109,8 +109,8 @@ function writeSome(fd: number, chunks: readonly Uint8Array[]): Promise<number> {
   return call<number>((done) => fs.writev(fd, chunks as Uint8Array[], done));
 }
 
-/** What is left of the chunks when their first `count` bytes are gone. */
-function after(chunks: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+/** Returns the chunks without their first `count` bytes. */
+function dropBytes(chunks: readonly Uint8Array[], count: number): readonly Uint8Array[] {
   let left = count;
   for (const [index, chunk] of chunks.entries()) {
     if (left < chunk.length) return [chunk.subarray(left), ...chunks.slice(index + 1)];

@@ -14,82 +14,94 @@ import {
 } from './syscalls.ts';
 
 export interface FsWriteOptions {
-  /** Null where bytes need not survive a power cut. */
+  /** Null if blobs need not survive a power failure. */
   readonly diskSync: DiskSync | null;
-  /** Write under another name first, because a web server shows whatever has the right one. */
+  /** Writes under another name first, because a web server serves every file with a blob's name. */
   readonly atomic: boolean;
 }
 
 type Batches = AsyncIterable<readonly Uint8Array[]>;
 
-/** Writes the batches to a new file and returns its size; nothing is left of it after a failure. */
+/** Writes the batches to a new file and returns its size. Removes the file after a failure. */
 export async function writeBlob(path: string, batches: Batches, options: FsWriteOptions): Promise<number> {
   const target = options.atomic ? partKey(path) : path;
-  const size = await fill(await create(target, options.diskSync), target, batches, options.diskSync);
-  if (options.atomic) await show(target, path, options.diskSync);
+  const size = await writeFile(
+    await createBlobFile(target, options.diskSync),
+    target,
+    batches,
+    options.diskSync,
+  );
+  if (options.atomic) await moveIntoPlace(target, path, options.diskSync);
   return size;
 }
 
-async function fill(fd: number, path: string, batches: Batches, syncs: DiskSync | null): Promise<number> {
+async function writeFile(
+  fd: number,
+  path: string,
+  batches: Batches,
+  diskSync: DiskSync | null,
+): Promise<number> {
   let size = 0;
   try {
     for await (const batch of batches) size += await appendAll(fd, batch);
-    if (syncs) await makeDurable(fd, path, syncs);
-  } catch (failure) {
+    if (diskSync) await flush(fd, path, diskSync);
+  } catch (error) {
     await discard(fd, path);
-    throw failure;
+    throw error;
   }
-  // A failed close has closed all the same; some file systems report a full disk only here.
-  await close(fd).catch(async (failure) => {
+  // Some file systems report a full disk only at close. The descriptor is closed even then.
+  await close(fd).catch(async (error) => {
     await unlink(path).catch(() => undefined);
-    throw failure;
+    throw error;
   });
   return size;
 }
 
-/** Both at once; and where one fails, the other has ended before the file is closed. */
-async function makeDurable(fd: number, path: string, syncs: DiskSync): Promise<void> {
-  const ends = await Promise.allSettled([syncs.syncFile(fd), syncs.syncFolder(dirname(path))]);
-  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+/** Flushes file and folder in parallel. If one fails, waits for the other before the file is closed. */
+async function flush(fd: number, path: string, diskSync: DiskSync): Promise<void> {
+  const results = await Promise.allSettled([diskSync.syncFile(fd), diskSync.syncFolder(dirname(path))]);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-/** What a killed attempt left is in the way and is removed; a folder is made when its first blob comes. */
-async function create(path: string, syncs: DiskSync | null): Promise<number> {
+/** Creates the file. Removes the remains of a killed attempt, and creates the folder for its first blob. */
+async function createBlobFile(path: string, diskSync: DiskSync | null): Promise<number> {
   try {
     return await createFile(path);
-  } catch (fault) {
-    if (isBlobError(fault, 'exists')) await unlink(path).catch(unless('missing'));
-    else if (isBlobError(fault, 'missing')) await addFolder(dirname(path), syncs);
-    else throw fault;
+  } catch (error) {
+    if (isBlobError(error, 'exists')) await unlink(path).catch(unless('missing'));
+    else if (isBlobError(error, 'missing')) await addFolder(dirname(path), diskSync);
+    else throw error;
     return await createFile(path);
   }
 }
 
-async function addFolder(folder: string, syncs: DiskSync | null): Promise<void> {
+async function addFolder(folder: string, diskSync: DiskSync | null): Promise<void> {
   await mkdir(folder).catch(unless('exists'));
-  await syncs?.syncFolder(dirname(folder));
+  await diskSync?.syncFolder(dirname(folder));
 }
 
-async function show(part: string, path: string, syncs: DiskSync | null): Promise<void> {
+async function moveIntoPlace(part: string, path: string, diskSync: DiskSync | null): Promise<void> {
   try {
     await rename(part, path);
-    await syncs?.syncFolder(dirname(path));
-  } catch (failure) {
+    await diskSync?.syncFolder(dirname(path));
+  } catch (error) {
     await unlink(part).catch(() => undefined);
     await unlink(path).catch(() => undefined);
-    throw failure;
+    throw error;
   }
 }
 
-/** Removes an unfinished file, but never one that another attempt has put in its place meanwhile. */
+/** Removes an unfinished file, unless another attempt has replaced it. */
 async function discard(fd: number, path: string): Promise<void> {
-  const [own, there] = await Promise.all([fstat(fd), lstat(path)].map((look) => look.catch(() => undefined)));
-  if (own && there && there.ino === own.ino && there.dev === own.dev) {
+  const [mine, current] = await Promise.all(
+    [fstat(fd), lstat(path)].map((stats) => stats.catch(() => undefined)),
+  );
+  if (mine && current && current.ino === mine.ino && current.dev === mine.dev) {
     await unlink(path).catch(() => undefined);
   }
   await close(fd).catch(() => undefined);
 }
 
-const unless = (kind: 'missing' | 'exists') => (fault: unknown) => {
-  if (!isBlobError(fault, kind)) throw fault;
+const unless = (kind: 'missing' | 'exists') => (error: unknown) => {
+  if (!isBlobError(error, kind)) throw error;
 };

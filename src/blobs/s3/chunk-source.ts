@@ -1,54 +1,54 @@
 import { BlobError } from '../contract.ts';
 
-/** The bytes of a `put`, in pieces of the length that the taker wants. */
+/** The bytes of a `put`, in pieces of the length that the reader asks for. */
 export interface ChunkSource {
   /**
-   * Up to `limit` bytes, good until the next call; undefined at the end. One call at a time. Where the size is
-   * known, the last bytes come only when the source has said that they are the last.
+   * Returns up to `limit` bytes, valid until the next call, or undefined at the end. One call at a time. If the size is
+   * known, the last bytes are returned only after the source has ended, so that an oversized body is never stored.
    */
   next(limit: number): Promise<Uint8Array | undefined>;
-  /** The source's own error, where it was the source that failed. */
+  /** Returns the error of the source, if the source failed. */
   failure(): unknown;
-  /** Nobody wants the rest. */
+  /** Stops reading. */
   cancel(): void;
 }
 
 export function createChunkSource(batches: AsyncIterable<readonly Uint8Array[]>, size?: number): ChunkSource {
   const iterator = batches[Symbol.asyncIterator]();
   let batch: readonly Uint8Array[] = [];
-  let place = 0;
+  let position = 0;
   let rest: Uint8Array = new Uint8Array(0);
-  let given = 0;
+  let delivered = 0;
   let failure: unknown;
 
-  /** False at the end. */
+  /** Returns false at the end. */
   async function refill(): Promise<boolean> {
     while (rest.length === 0) {
-      const chunk = batch[place];
+      const chunk = batch[position];
       if (chunk !== undefined) {
         rest = chunk;
-        place += 1;
+        position += 1;
         continue;
       }
       const { done, value } = await iterator.next();
       if (done) return false;
       batch = value;
-      place = 0;
+      position = 0;
     }
     return true;
   }
 
   async function next(limit: number): Promise<Uint8Array | undefined> {
     if (!(await refill())) {
-      if (size === undefined || given === size) return undefined;
-      throw new BlobError('failed', 'The source has ended before its time.');
+      if (size === undefined || delivered === size) return undefined;
+      throw new BlobError('failed', 'The body ended before its declared size.');
     }
     const piece = rest.subarray(0, limit);
     rest = rest.subarray(piece.length);
-    given += piece.length;
-    if (given !== size) return piece;
+    delivered += piece.length;
+    if (delivered !== size) return piece;
     const last = Buffer.from(piece);
-    if (await refill()) throw new BlobError('failed', 'The source has more bytes than it said.');
+    if (await refill()) throw new BlobError('failed', 'The body is longer than its declared size.');
     return last;
   }
 
@@ -60,13 +60,13 @@ export function createChunkSource(batches: AsyncIterable<readonly Uint8Array[]>,
       }),
     failure: () => failure,
     cancel() {
-      // Not waited for: what it gives up may be a sender that is silent.
+      // Not awaited, because the sender behind the source may be silent.
       iterator.return?.()?.catch(() => undefined);
     },
   };
 }
 
-/** Copies into `target` until it is full or the source ends; returns how much that was. */
+/** Copies into `target` until it is full or the source ends. Returns the number of bytes. */
 export async function fillBuffer(source: ChunkSource, target: Buffer): Promise<number> {
   let filled = 0;
   while (filled < target.length) {

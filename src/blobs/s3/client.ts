@@ -4,57 +4,57 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { createStreamingHandler } from './streaming-handler.ts';
 
 const HASH = 'x-amz-content-sha256';
-/** Bytes. */
-const HASHED_UP_TO = 256 * 1024;
+/** Bodies up to this many bytes are hashed for the signature. */
+const MAX_HASHED_BYTES = 256 * 1024;
 
 export interface S3Location {
   readonly bucket: string;
-  /** What all keys begin with, without slashes around it; empty for none. */
+  /** Prefix of all keys, without slashes around it; may be empty. */
   readonly prefix: string;
   /** Null for AWS itself. */
   readonly endpoint: string | null;
-  /** The endpoint by which others reach the same store; null where it is the same. */
+  /** The endpoint through which clients reach the same store; null if it is the same. */
   readonly publicEndpoint: string | null;
-  /** Null for what the environment or the profile says. */
+  /** Null for the region of the environment or profile. */
   readonly region: string | null;
-  /** Is the bucket named in the path, and not in the host? */
+  /** True if URLs name the bucket in the path instead of the host. */
   readonly pathStyle: boolean;
 }
 
-/** Clients of one store. They share its keys, which come by the standard AWS environment, profile or role. */
+/** Clients of one store. They share its credentials, which come from the AWS environment, profile or role. */
 export interface S3Clients {
-  /** For all requests that are soon done; tries again what can be tried again. */
+  /** For short requests. Retries them where that is safe. */
   readonly requests: S3Client;
-  /** For answers that last as long as their reader takes. */
+  /** For responses that take as long as their reader does. */
   readonly downloads: S3Client;
-  /** For bodies of `streamedBody()`; never tries again. */
+  /** For bodies of `createStreamedBody()`. Never retries, because they cannot be sent twice. */
   readonly uploads: S3Client;
-  /** Makes links for others. */
+  /** Signs URLs for clients. */
   readonly presigner: S3Client;
   close(): void;
 }
 
-const nothing = () => {};
-/** What goes wrong comes back as a failure; the library has nothing to say on the console. */
-const quiet = { trace: nothing, debug: nothing, info: nothing, warn: nothing, error: nothing };
+const ignore = () => {};
+/** Errors are thrown, so the SDK need not log to the console. */
+const silentLogger = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
 
-const CONNECT_WITHIN = 5_000;
-/** Milliseconds for an answer to begin. */
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Time for a response to begin. */
 export const RESPONSE_TIMEOUT_MS = 60_000;
-/** Short requests at a time. Others wait in line. */
-const AT_ONCE = 64;
+/** Short requests at a time; the others wait. */
+const MAX_SOCKETS = 64;
 
-export function openS3Clients(place: S3Location): S3Clients {
-  const requests = new S3Client({ ...configOf(place), requestHandler: handlerOptions(AT_ONCE) });
-  leaveLargeUnhashed(requests);
-  const shared = { ...configOf(place), credentials: requests.config.credentials };
+export function openS3Clients(location: S3Location): S3Clients {
+  const requests = new S3Client({ ...toClientConfig(location), requestHandler: handlerOptions(MAX_SOCKETS) });
+  skipHashOfLargeBodies(requests);
+  const shared = { ...toClientConfig(location), credentials: requests.config.credentials };
   const downloads = new S3Client({ ...shared, requestHandler: handlerOptions(Number.POSITIVE_INFINITY) });
   const uploads = new S3Client({
     ...shared,
     maxAttempts: 1,
     requestHandler: createStreamingHandler(RESPONSE_TIMEOUT_MS),
   });
-  const { publicEndpoint } = place;
+  const { publicEndpoint } = location;
   const presigner = new S3Client({ ...shared, ...(publicEndpoint !== null && { endpoint: publicEndpoint }) });
   const all = [requests, downloads, uploads, presigner];
   return {
@@ -68,47 +68,47 @@ export function openS3Clients(place: S3Location): S3Clients {
   };
 }
 
-/** A hash of 8 MiB would hold up everybody else for 20 ms; TLS is there to keep bytes whole. */
-function leaveLargeUnhashed({ middlewareStack }: S3Client): void {
+/** Hashing 8 MiB blocks the process for 20 ms. TLS already protects the bytes. */
+function skipHashOfLargeBodies({ middlewareStack }: S3Client): void {
   middlewareStack.add(
     (next) => (args) => {
       const { body, headers } = args.request as { body?: unknown; headers: Record<string, string> };
-      if (Buffer.isBuffer(body) && body.length > HASHED_UP_TO) headers[HASH] = 'UNSIGNED-PAYLOAD';
+      if (Buffer.isBuffer(body) && body.length > MAX_HASHED_BYTES) headers[HASH] = 'UNSIGNED-PAYLOAD';
       return next(args);
     },
-    { step: 'build', name: 'leaveLargeUnhashed' },
+    { step: 'build', name: 'skipHashOfLargeBodies' },
   );
 }
 
-function configOf({ endpoint, region, pathStyle }: S3Location): S3ClientConfig {
-  const known = region ?? regionOf(endpoint);
+function toClientConfig({ endpoint, region, pathStyle }: S3Location): S3ClientConfig {
+  const effectiveRegion = region ?? defaultRegion(endpoint);
   return {
     forcePathStyle: pathStyle,
     maxAttempts: 3,
-    // What goes beyond plain S3 is left out: not every store knows it.
+    // Extensions of plain S3 are off, because not every store supports them.
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     expectContinueHeader: false,
-    logger: quiet,
+    logger: silentLogger,
     ...(endpoint !== null && { endpoint }),
-    ...(known !== undefined && { region: known }),
+    ...(effectiveRegion !== undefined && { region: effectiveRegion }),
   };
 }
 
-/** Stores of one's own seldom care for a region, but the signature needs a word. */
-function regionOf(endpoint: string | null): string | undefined {
+/** Self-hosted stores ignore the region, but the signature needs one. */
+function defaultRegion(endpoint: string | null): string | undefined {
   const { AWS_REGION, AWS_DEFAULT_REGION } = process.env;
   return AWS_REGION ?? AWS_DEFAULT_REGION ?? (endpoint === null ? undefined : 'us-east-1');
 }
 
 function handlerOptions(maxSockets: number) {
-  const agent = { keepAlive: true, maxSockets, maxFreeSockets: AT_ONCE };
+  const agent = { keepAlive: true, maxSockets, maxFreeSockets: MAX_SOCKETS };
   return {
     httpAgent: new Agent(agent),
     httpsAgent: new SecureAgent(agent),
-    connectionTimeout: CONNECT_WITHIN,
+    connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: RESPONSE_TIMEOUT_MS,
     throwOnRequestTimeout: true,
-    logger: quiet,
+    logger: silentLogger,
   };
 }

@@ -16,12 +16,12 @@ import { parseSdkError, toS3BlobError } from './s3-error.ts';
 export interface S3ListOptions {
   readonly clients: S3Clients;
   readonly bucket: string;
-  /** What the name of every object has before the key. */
+  /** Prefix of every object name before the key. */
   readonly base: string;
 }
 
-/** As many as S3 takes at a time. */
-const AT_ONCE = 1000;
+/** Largest DeleteObjects request that S3 accepts. */
+const DELETE_BATCH = 1000;
 
 async function* listObjects({ clients, bucket, base }: S3ListOptions): AsyncGenerator<StoredBlob> {
   const pages = paginateListObjectsV2({ client: clients.requests }, { Bucket: bucket, Prefix: base });
@@ -33,7 +33,7 @@ async function* listObjects({ clients, bucket, base }: S3ListOptions): AsyncGene
   }
 }
 
-/** Writes that are under way, or broke off with their process. */
+/** Yields multipart uploads that are running or were abandoned. */
 async function* listUnfinished({ clients, bucket, base }: S3ListOptions): AsyncGenerator<Unfinished> {
   for (let after: Marker | undefined = {}; after; ) {
     const page: ListMultipartUploadsCommandOutput = await clients.requests.send(
@@ -41,9 +41,9 @@ async function* listUnfinished({ clients, bucket, base }: S3ListOptions): AsyncG
     );
     for (const { Key = '', UploadId = '', Initiated } of page.Uploads ?? []) {
       const key = Key.slice(base.length);
-      if (isBlobKey(key)) yield { key, name: Key, id: UploadId, begunAt: Initiated?.getTime() ?? 0 };
+      if (isBlobKey(key)) yield { key, name: Key, id: UploadId, startedAt: Initiated?.getTime() ?? 0 };
     }
-    after = nextOf(page);
+    after = nextMarker(page);
   }
 }
 
@@ -52,79 +52,84 @@ interface Marker {
   readonly UploadIdMarker?: string;
 }
 
-function nextOf({ IsTruncated, NextKeyMarker, NextUploadIdMarker }: ListMultipartUploadsCommandOutput) {
+function nextMarker({ IsTruncated, NextKeyMarker, NextUploadIdMarker }: ListMultipartUploadsCommandOutput) {
   if (!IsTruncated || !NextKeyMarker) return undefined;
   return { KeyMarker: NextKeyMarker, ...(NextUploadIdMarker && { UploadIdMarker: NextUploadIdMarker }) };
 }
 
 interface Unfinished {
   readonly key: string;
-  /** Of the object. */
+  /** Object name. */
   readonly name: string;
   readonly id: string;
-  readonly begunAt: number;
+  readonly startedAt: number;
 }
 
-/** All blobs, and as `<key>.part` the writes that are not finished. */
-export async function* listS3Blobs(deps: S3ListOptions): AsyncGenerator<StoredBlob> {
+/** Yields all blobs, and unfinished writes as `<key>.part`. */
+export async function* listS3Blobs(options: S3ListOptions): AsyncGenerator<StoredBlob> {
   try {
-    yield* listObjects(deps);
-    for await (const { key, begunAt } of listUnfinished(deps))
-      yield { key: partKey(key), size: 0, modifiedAt: begunAt };
+    yield* listObjects(options);
+    for await (const { key, startedAt } of listUnfinished(options))
+      yield { key: partKey(key), size: 0, modifiedAt: startedAt };
   } catch (cause) {
     throw toS3BlobError(cause);
   }
 }
 
-/** Keys, or names of unfinished writes. */
-export async function removeObjects(deps: S3ListOptions, keys: readonly string[]): Promise<void> {
+/** Removes blobs by key and unfinished writes by their name (`<key>.part`). */
+export async function removeObjects(options: S3ListOptions, keys: readonly string[]): Promise<void> {
   const parts = new Set(keys.map(parsePartKey).filter((key) => key !== undefined));
   const whole = keys.filter((key) => parsePartKey(key) === undefined);
-  for (let at = 0; at < whole.length; at += AT_ONCE) await removeSome(deps, whole.slice(at, at + AT_ONCE));
+  for (let at = 0; at < whole.length; at += DELETE_BATCH)
+    await removeBatch(options, whole.slice(at, at + DELETE_BATCH));
   if (parts.size === 0) return;
-  for await (const unfinished of listUnfinished(deps)) {
-    if (parts.has(unfinished.key)) await abort(deps, unfinished);
+  for await (const unfinished of listUnfinished(options)) {
+    if (parts.has(unfinished.key)) await abort(options, unfinished);
   }
 }
 
-async function removeSome({ clients, bucket, base }: S3ListOptions, keys: readonly string[]): Promise<void> {
+async function removeBatch({ clients, bucket, base }: S3ListOptions, keys: readonly string[]): Promise<void> {
   const [only] = keys;
   if (keys.length === 1) {
     await clients.requests.send(new DeleteObjectCommand({ Bucket: bucket, Key: `${base}${only}` }));
     return;
   }
   const Delete = { Quiet: true, Objects: keys.map((key) => ({ Key: base + key })) };
-  // The checksum that every store knows.
-  const order = new DeleteObjectsCommand({ Bucket: bucket, Delete, ChecksumAlgorithm: 'MD5' });
-  const { Errors = [] } = await clients.requests.send(order);
+  // MD5 is the checksum that every store supports.
+  const command = new DeleteObjectsCommand({ Bucket: bucket, Delete, ChecksumAlgorithm: 'MD5' });
+  const { Errors = [] } = await clients.requests.send(command);
   const failed = Errors.find(({ Code }) => Code !== 'NoSuchKey');
   if (failed)
-    throw new BlobError('failed', `The blob store failed: S3 said ${failed.Code} to a removal.`, failed);
+    throw new BlobError(
+      'failed',
+      `The blob store failed: S3 refused to delete an object (${failed.Code}).`,
+      failed,
+    );
 }
 
 async function abort({ clients, bucket }: S3ListOptions, { name, id }: Unfinished): Promise<void> {
-  const order = new AbortMultipartUploadCommand({ Bucket: bucket, Key: name, UploadId: id });
-  await clients.requests.send(order).catch(unlessGone);
+  const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key: name, UploadId: id });
+  await clients.requests.send(command).catch(ignoreMissingUpload);
 }
 
-/** Ends writes into which nothing has come since `before`; returns how many. */
-export async function abortStaleUploads(deps: S3ListOptions, before: number): Promise<number> {
+/** Aborts multipart uploads that have received no part since `before` (ms since 1970). Returns their number. */
+export async function abortStaleUploads(options: S3ListOptions, before: number): Promise<number> {
   let removed = 0;
-  for await (const unfinished of listUnfinished(deps)) {
-    if (!(await isStale(deps, unfinished, before))) continue;
-    await abort(deps, unfinished);
+  for await (const unfinished of listUnfinished(options)) {
+    if (!(await isStale(options, unfinished, before))) continue;
+    await abort(options, unfinished);
     removed += 1;
   }
   return removed;
 }
 
-async function isStale(deps: S3ListOptions, unfinished: Unfinished, before: number): Promise<boolean> {
-  if (unfinished.begunAt >= before) return false;
-  const latest = await lastPartAt(deps, unfinished).catch(unlessGone);
+async function isStale(options: S3ListOptions, unfinished: Unfinished, before: number): Promise<boolean> {
+  if (unfinished.startedAt >= before) return false;
+  const latest = await lastPartAt(options, unfinished).catch(ignoreMissingUpload);
   return latest !== undefined && latest < before;
 }
 
-/** When its latest part came; 0 where there is none. Some stores name a next page after the last one. */
+/** Returns when the latest part arrived, or 0 if there is none. Some stores name a next page after the last one. */
 async function lastPartAt({ clients, bucket }: S3ListOptions, { name, id }: Unfinished): Promise<number> {
   const upload = { Bucket: bucket, Key: name, UploadId: id };
   let latest = 0;
@@ -139,7 +144,7 @@ async function lastPartAt({ clients, bucket }: S3ListOptions, { name, id }: Unfi
   return latest;
 }
 
-/** Somebody else may have ended it meanwhile. */
-function unlessGone(cause: unknown): void {
+/** Another process may have ended the upload since it was listed. */
+function ignoreMissingUpload(cause: unknown): void {
   if (parseSdkError(cause).code !== 'NoSuchUpload') throw cause;
 }

@@ -11,39 +11,39 @@ import type { MemoryLease } from './part-memory.ts';
 import { createStreamedBody } from './streaming-handler.ts';
 import { attemptMetadata, isOutcomeUnknown, isStoredByAttempt, type WriteAttempt } from './write-attempt.ts';
 
-/** An upload in parts, one after the other. */
+/** Sends the parts of a multipart upload, one after the other. */
 export interface MultipartSender {
-  /** Sends the first `size` bytes of a lease, and ends it, while the caller gathers the next part. */
+  /** Sends the first `size` bytes of a lease in the background and releases it. The caller collects the next part meanwhile. */
   send(lease: MemoryLease, size: number): Promise<void>;
-  /** Sends the next `size` bytes of the source as they come. */
+  /** Sends the next `size` bytes of the source as they arrive. */
   stream(size: number): Promise<void>;
 }
 
-/** Putting ten thousand parts together takes its time. */
-const COMPLETE_WITHIN = 300_000;
-const MOST_PARTS = 10_000;
+/** S3 may need minutes to combine ten thousand parts. */
+const COMPLETE_TIMEOUT_MS = 300_000;
+const MAX_PARTS = 10_000;
 
 /**
- * Makes one object of the parts that `work` sends, and resolves with the size that it returns. Where anything fails,
- * no part is left.
+ * Creates one object from the parts that `work` sends, and resolves with the size that `work` returns. Removes all parts
+ * after a failure.
  */
 export async function uploadInParts(
-  writing: WriteAttempt,
+  write: WriteAttempt,
   work: (parts: MultipartSender) => Promise<number>,
 ): Promise<number> {
-  const { clients, bucket, name } = writing;
-  const place = { Bucket: bucket, Key: name };
-  const begun = await clients.requests.send(
-    new CreateMultipartUploadCommand({ ...place, Metadata: attemptMetadata(writing) }),
+  const { clients, bucket, name } = write;
+  const object = { Bucket: bucket, Key: name };
+  const created = await clients.requests.send(
+    new CreateMultipartUploadCommand({ ...object, Metadata: attemptMetadata(write) }),
   );
-  const upload = { ...place, UploadId: begun.UploadId };
-  const sender = createSender(writing, upload);
+  const upload = { ...object, UploadId: created.UploadId };
+  const sender = createSender(write, upload);
   try {
     const size = await work(sender);
-    await complete(writing, { ...upload, MultipartUpload: { Parts: await sender.done() } }, size);
+    await complete(write, { ...upload, MultipartUpload: { Parts: await sender.done() } }, size);
     return size;
   } catch (failure) {
-    // A part that is still on its way would be kept after the abort.
+    // S3 would keep a part that arrives after the abort.
     await sender.stop();
     await clients.requests.send(new AbortMultipartUploadCommand(upload)).catch(() => undefined);
     throw failure;
@@ -55,14 +55,14 @@ type Upload = { readonly Bucket: string; readonly Key: string; readonly UploadId
 function createSender({ clients, source }: WriteAttempt, upload: Upload) {
   const done: CompletedPart[] = [];
   const stopping = new AbortController();
-  let onItsWay: Promise<void> = Promise.resolve();
+  let sending: Promise<void> = Promise.resolve();
 
   async function put(body: Buffer | Readable, size: number): Promise<void> {
     const number = done.length + 1;
-    if (number > MOST_PARTS) throw new BlobError('full', 'The file is too large for S3.');
+    if (number > MAX_PARTS) throw new BlobError('full', 'The file is too large for S3.');
     const client = Buffer.isBuffer(body) ? clients.requests : clients.uploads;
-    const order = { ...upload, PartNumber: number, Body: body, ContentLength: size };
-    const { ETag } = await client.send(new UploadPartCommand(order), { abortSignal: stopping.signal });
+    const params = { ...upload, PartNumber: number, Body: body, ContentLength: size };
+    const { ETag } = await client.send(new UploadPartCommand(params), { abortSignal: stopping.signal });
     done.push({ PartNumber: number, ...(ETag !== undefined && { ETag }) });
   }
 
@@ -78,36 +78,36 @@ function createSender({ clients, source }: WriteAttempt, upload: Upload) {
 
   return {
     async send(lease: MemoryLease, size: number): Promise<void> {
-      await onItsWay.catch((failure) => {
+      await sending.catch((failure) => {
         lease.release(true);
         throw failure;
       });
-      onItsWay = putLease(lease, size);
-      onItsWay.catch(() => undefined);
+      sending = putLease(lease, size);
+      sending.catch(() => undefined);
     },
     async stream(size: number): Promise<void> {
-      await onItsWay;
+      await sending;
       await put(createStreamedBody(source, size), size);
     },
     async done(): Promise<CompletedPart[]> {
-      await onItsWay;
+      await sending;
       return done;
     },
     async stop(): Promise<void> {
       stopping.abort();
-      await onItsWay.catch(() => undefined);
+      await sending.catch(() => undefined);
     },
   };
 }
 
 type Completion = ConstructorParameters<typeof CompleteMultipartUploadCommand>[0];
 
-/** Asked twice, S3 no longer knows of the upload, although the first time has made the object. */
-async function complete(writing: WriteAttempt, completion: Completion, size: number): Promise<void> {
-  const order = new CompleteMultipartUploadCommand(completion);
-  const { requests } = writing.clients;
-  await requests.send(order, { requestTimeout: COMPLETE_WITHIN }).catch(async (cause) => {
+/** A retried request can fail with NoSuchUpload although the first one has created the object. */
+async function complete(write: WriteAttempt, completion: Completion, size: number): Promise<void> {
+  const command = new CompleteMultipartUploadCommand(completion);
+  const { requests } = write.clients;
+  await requests.send(command, { requestTimeout: COMPLETE_TIMEOUT_MS }).catch(async (cause) => {
     const mayBeDone = isOutcomeUnknown(cause) || cause.name === 'NoSuchUpload';
-    if (!(mayBeDone && (await isStoredByAttempt(writing, size)))) throw cause;
+    if (!(mayBeDone && (await isStoredByAttempt(write, size)))) throw cause;
   });
 }

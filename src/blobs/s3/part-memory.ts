@@ -1,57 +1,57 @@
-/** Memory for parts that wait until they are whole, one budget for all uploads of the process. */
+/** Memory for the parts of multipart uploads, with one budget for all uploads of the process. */
 export interface PartMemory {
-  /** So many bytes, or undefined where that would leave too little for others. */
+  /** Returns a buffer of this many bytes, or undefined if that would leave too little for others. */
   tryAcquire(size: number): MemoryLease | undefined;
-  /** So many bytes, when it is this caller's turn. */
+  /** Resolves with a buffer of this many bytes once there is room, first come, first served. */
   acquire(size: number): Promise<MemoryLease>;
 }
 
 export interface MemoryLease {
   readonly buffer: Buffer;
-  /** Gives it back. `isSent`: nobody reads it any more, so that its memory can be freed at once. */
-  release(isSent: boolean): void;
+  /** Returns the memory to the budget. `isUnused`: nothing reads the buffer any more, so it is freed at once. */
+  release(isUnused: boolean): void;
 }
 
-/** Of what is free, one part takes at most this share: few large ones never push all small ones out. */
-const SHARE = 1 / 4;
+/** `tryAcquire` gives one part at most this share of the free memory, so that large parts leave room for small ones. */
+const MAX_SHARE = 1 / 4;
 
 /** `budget`: bytes. */
 export function createPartMemory(budget: number): PartMemory {
-  const line: { size: number; enter: (lease: MemoryLease) => void }[] = [];
+  const waiting: { size: number; resolve: (lease: MemoryLease) => void }[] = [];
   let free = budget;
 
-  function lease(size: number): MemoryLease {
+  function allocate(size: number): MemoryLease {
     free -= size;
     const buffer = Buffer.allocUnsafeSlow(size);
-    let ended = false;
+    let released = false;
     return {
       buffer,
-      release(isSent) {
-        if (ended) return;
-        ended = true;
-        // The garbage collector sees only the small object in front of it, and would let hundreds of megabytes pile up.
-        if (isSent) (buffer.buffer as ArrayBuffer).transfer(0);
+      release(isUnused) {
+        if (released) return;
+        released = true;
+        // The garbage collector sees only the small Buffer object, and would let hundreds of megabytes pile up.
+        if (isUnused) (buffer.buffer as ArrayBuffer).transfer(0);
         free += size;
-        letIn();
+        serveWaiting();
       },
     };
   }
 
-  /** Who is alone is let in even where the budget is too small. */
+  /** A request larger than the whole budget is served once nothing else is allocated. */
   const hasRoom = (size: number) => size <= free || free === budget;
 
-  function letIn(): void {
-    for (let next = line[0]; next && hasRoom(next.size); next = line[0]) {
-      line.shift();
-      next.enter(lease(next.size));
+  function serveWaiting(): void {
+    for (let next = waiting[0]; next && hasRoom(next.size); next = waiting[0]) {
+      waiting.shift();
+      next.resolve(allocate(next.size));
     }
   }
 
   return {
-    tryAcquire: (size) => (line.length === 0 && size <= free * SHARE ? lease(size) : undefined),
+    tryAcquire: (size) => (waiting.length === 0 && size <= free * MAX_SHARE ? allocate(size) : undefined),
     acquire(size) {
-      if (line.length === 0 && hasRoom(size)) return Promise.resolve(lease(size));
-      return new Promise((enter) => line.push({ size, enter }));
+      if (waiting.length === 0 && hasRoom(size)) return Promise.resolve(allocate(size));
+      return new Promise((resolve) => waiting.push({ size, resolve }));
     },
   };
 }

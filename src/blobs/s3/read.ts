@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { GetObjectCommand, HeadBucketCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
-import { BlobError, type OpenBlob } from '../contract.ts';
+import { BlobError, type ByteRange, type OpenBlob } from '../contract.ts';
 import type { S3Clients } from './client.ts';
 import { parseSdkError, toS3BlobError, withBlobErrors } from './s3-error.ts';
 
@@ -10,58 +10,52 @@ export interface S3ReadOptions {
   readonly bucket: string;
 }
 
-export interface ObjectRange {
-  readonly start: number;
-  readonly end: number;
-}
+/** Ranges up to this many bytes are read into one buffer. */
+const SMALL_RANGE = 64 * 1024;
+/** How long S3 may send nothing in the middle of a file. */
+const SILENCE_TIMEOUT_MS = 30_000;
+/** How often an interrupted download is resumed without any progress in between. */
+const MAX_RESUMES = 3;
 
-/** Ranges up to so many bytes are read whole, into one buffer. */
-const SMALL = 64 * 1024;
-/** Milliseconds for which S3 may be silent in the middle of a file. */
-const SILENT_WITHIN = 30_000;
-/** How often a file that breaks off is taken up again where it stopped, with no byte in between. */
-const RESUMED = 3;
-
-/** An answer whose bytes have not been read yet. */
-interface Answer {
-  readonly bytes: ObjectRange;
+/** A response whose body has not been read yet. */
+interface UnreadResponse {
+  readonly bytes: ByteRange;
   readonly body: Readable;
-  /** Of the whole object. */
+  /** Size of the whole object. */
   readonly size: number;
 }
 
-/** Asks for the object, or for what will be read of it `first`. Undefined where there is none. */
+/** Requests the object, or the range of it that is read first. Returns undefined if it does not exist. */
 export async function openObject(
-  deps: S3ReadOptions,
+  options: S3ReadOptions,
   name: string,
-  first: ObjectRange | undefined,
+  first: ByteRange | undefined,
 ): Promise<OpenBlob | undefined> {
-  const answer = await get(deps, name, first).catch((cause) => {
+  const response = await get(options, name, first).catch((cause) => {
     const { code } = parseSdkError(cause);
     if (code === 'NoSuchKey') return undefined;
-    // Shorter than the caller thinks: it will see.
-    if (code === 'InvalidRange' && first) return get(deps, name, undefined);
+    // The object is shorter than the range. The caller compares the size.
+    if (code === 'InvalidRange' && first) return get(options, name, undefined);
     throw toS3BlobError(cause);
   });
-  if (!answer) return undefined;
-  let unread: Answer | undefined = answer;
+  if (!response) return undefined;
+  let unread: UnreadResponse | undefined = response;
   return {
-    size: answer.size,
+    size: response.size,
     read(start, end) {
       const fits = unread?.bytes.start === start && unread.bytes.end === end;
       if (!fits) unread?.body.destroy();
       const body = fits ? unread?.body : undefined;
       unread = undefined;
-      return readRange(deps, name, { start, end }, body);
+      return readRange(options, name, { start, end }, body);
     },
     async close() {
-      // Whole or not, nobody reads it any more.
-      answer.body.destroy();
+      response.body.destroy();
     },
   };
 }
 
-/** Bytes of an object, or undefined where there is none. */
+/** Returns the size of an object in bytes, or undefined if it does not exist. */
 export async function readObjectSize(
   { clients, bucket }: S3ReadOptions,
   name: string,
@@ -73,7 +67,7 @@ export async function readObjectSize(
     return ContentLength;
   } catch (cause) {
     if (parseSdkError(cause).status !== 404) throw toS3BlobError(cause);
-    // An answer without words: a bucket that is gone must not look like files that are.
+    // HEAD responses have no error code: distinguish a missing bucket from a missing object.
     await withBlobErrors(clients.requests.send(new HeadBucketCommand({ Bucket: bucket })));
     return undefined;
   }
@@ -82,8 +76,8 @@ export async function readObjectSize(
 async function get(
   { clients, bucket }: S3ReadOptions,
   name: string,
-  bytes: ObjectRange | undefined,
-): Promise<Answer> {
+  bytes: ByteRange | undefined,
+): Promise<UnreadResponse> {
   const range = bytes && { Range: `bytes=${bytes.start}-${bytes.end - 1}` };
   const {
     Body,
@@ -91,47 +85,52 @@ async function get(
     ContentRange,
   } = await clients.downloads.send(new GetObjectCommand({ Bucket: bucket, Key: name, ...range }));
   const body = Body as IncomingMessage;
-  // Whoever lets go of it in the middle need not hear of it.
+  // Destroying the body early emits an error that needs no handling.
   body.on('error', () => {});
   const size = bytes ? Number(ContentRange?.split('/')[1]) : ContentLength;
   if (Number.isSafeInteger(size)) return { body, size, bytes: bytes ?? { start: 0, end: size } };
   body.destroy();
-  throw new BlobError('failed', 'S3 does not understand ranges.');
+  throw new BlobError('failed', 'The S3 store does not support range requests.');
 }
 
-async function* readRange(deps: S3ReadOptions, name: string, bytes: ObjectRange, body: Readable | undefined) {
+async function* readRange(
+  options: S3ReadOptions,
+  name: string,
+  bytes: ByteRange,
+  body: Readable | undefined,
+) {
   const length = bytes.end - bytes.start;
-  if (length > SMALL) {
-    yield* readOn(deps, name, bytes, body);
+  if (length > SMALL_RANGE) {
+    yield* readResuming(options, name, bytes, body);
   } else if (length > 0) {
     const whole = Buffer.allocUnsafeSlow(length);
     let filled = 0;
-    for await (const chunk of readOn(deps, name, bytes, body)) filled += chunk.copy(whole, filled);
+    for await (const chunk of readResuming(options, name, bytes, body)) filled += chunk.copy(whole, filled);
     yield whole;
   } else body?.destroy();
 }
 
-/** A file never changes, so that one that breaks off can be taken up again. */
-async function* readOn(
-  deps: S3ReadOptions,
+/** Resumes after an interruption. Blobs never change, so the rest fits what was read before. */
+async function* readResuming(
+  options: S3ReadOptions,
   name: string,
-  { start, end }: ObjectRange,
+  { start, end }: ByteRange,
   first: Readable | undefined,
 ) {
   let at = start;
   let body = first;
   for (let failures = 0; at < end; ) {
-    body ??= (await withBlobErrors(get(deps, name, { start: at, end }))).body;
+    body ??= (await withBlobErrors(get(options, name, { start: at, end }))).body;
     try {
       for await (const chunk of chunksOf(body)) {
         at += chunk.length;
         failures = 0;
         yield chunk;
       }
-      if (at < end) throw new BlobError('failed', 'S3 has ended the file before its time.');
+      if (at < end) throw new BlobError('failed', 'S3 closed the connection before the end of the object.');
     } catch (failure) {
       failures += 1;
-      if (failures > RESUMED) throw toS3BlobError(failure);
+      if (failures > MAX_RESUMES) throw toS3BlobError(failure);
     } finally {
       body.destroy();
       body = undefined;
@@ -139,22 +138,22 @@ async function* readOn(
   }
 }
 
-/** A chunk is the reader's until it asks for the next. Silence is a failure only while it is S3 that is waited for. */
+/** A chunk belongs to the reader until it asks for the next one. The timeout runs only while waiting for S3. */
 async function* chunksOf(body: Readable): AsyncGenerator<Buffer> {
   const chunks = body[Symbol.asyncIterator]();
-  const silent = () => body.destroy(new Error(`S3 was silent for ${SILENT_WITHIN / 1000} s.`));
+  const silent = () => body.destroy(new Error(`S3 sent nothing for ${SILENCE_TIMEOUT_MS / 1000} s.`));
   for (;;) {
-    const timer = setTimeout(silent, SILENT_WITHIN);
+    const timer = setTimeout(silent, SILENCE_TIMEOUT_MS);
     const { done, value } = await chunks.next().finally(() => clearTimeout(timer));
     if (done) return;
     const chunk = value as Buffer;
     yield chunk;
-    giveBack(chunk);
+    freeChunk(chunk);
   }
 }
 
-/** Frees it at once: the garbage collector sees only the small object in front of it. */
-function giveBack(chunk: Buffer): void {
+/** Frees the memory at once. The garbage collector sees only the small Buffer object. */
+function freeChunk(chunk: Buffer): void {
   const memory = chunk.buffer;
   if (memory instanceof ArrayBuffer && chunk.byteLength === memory.byteLength) memory.transfer(0);
 }

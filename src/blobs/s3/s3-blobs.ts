@@ -16,75 +16,81 @@ import { withBlobErrors } from './s3-error.ts';
 import { writeObject } from './write.ts';
 
 export interface S3BlobsOptions extends S3Location {
-  /** Make the bucket where there is none. */
+  /** Creates the bucket if it does not exist. */
   readonly create: boolean;
   /** Bytes of a part, at least 5 MiB. */
   readonly partSizeBytes?: number;
-  /** Bytes that all uploads together may hold until their parts are whole. */
+  /** Bytes of part buffers for all uploads together. */
   readonly writeMemoryBytes?: number;
 }
 
 const MIB = 1024 * 1024;
-/** A store that has taken a write within so many milliseconds is only asked whether it is there. */
-const PROVEN_FOR = 60_000;
+/** For this long after a write, `checkWritable` only checks that the bucket exists. */
+const WRITABLE_FOR_MS = 60_000;
 
 /**
- * Blobs as objects `prefix/ab/<id>.<ext>` of a bucket. Objects with other names are not ours and are left alone.
- * @throws BlobError where the bucket cannot be used, in words for an admin
+ * Stores blobs as objects `prefix/ab/<id>.<ext>` of a bucket. Ignores objects with other names. Throws `BlobError` with a
+ * text for the admin if the bucket cannot be used.
  */
 export async function openS3Blobs(options: S3BlobsOptions): Promise<BlobStore> {
   const { bucket, prefix, create, partSizeBytes = 8 * MIB, writeMemoryBytes = 64 * MIB } = options;
   const clients = openS3Clients(options);
   try {
     await openBucket(clients, options, create);
-  } catch (fault) {
+  } catch (error) {
     clients.close();
-    throw fault;
+    throw error;
   }
   const base = prefix === '' ? '' : `${prefix}/`;
-  const deps = { clients, bucket, base, partSize: partSizeBytes, memory: createPartMemory(writeMemoryBytes) };
-  const nameOf = (key: string) => base + checkedBlobKey(key);
-  let provenAt = Number.NEGATIVE_INFINITY;
+  const store = {
+    clients,
+    bucket,
+    base,
+    partSize: partSizeBytes,
+    memory: createPartMemory(writeMemoryBytes),
+  };
+  const toObjectName = (key: string) => base + checkedBlobKey(key);
+  let writtenAt = Number.NEGATIVE_INFINITY;
 
   return {
     async put(key, batches, size) {
-      const written = await writeObject(deps, nameOf(key), batches, size);
-      provenAt = performance.now();
+      const written = await writeObject(store, toObjectName(key), batches, size);
+      writtenAt = performance.now();
       return written;
     },
-    open: async (key, first) => openObject(deps, nameOf(key), first),
-    size: async (key) => readObjectSize(deps, nameOf(key)),
-    remove: async (keys) => withBlobErrors(removeObjects(deps, keys.map(checkedBlobKey))),
-    list: () => listS3Blobs(deps),
-    removeAbandonedWrites: (before) => withBlobErrors(abortStaleUploads(deps, before)),
-    presignUrl: async (key, order) => linkTo(deps, nameOf(key), order),
+    open: async (key, first) => openObject(store, toObjectName(key), first),
+    size: async (key) => readObjectSize(store, toObjectName(key)),
+    remove: async (keys) => withBlobErrors(removeObjects(store, keys.map(checkedBlobKey))),
+    list: () => listS3Blobs(store),
+    removeAbandonedWrites: (before) => withBlobErrors(abortStaleUploads(store, before)),
+    presignUrl: async (key, options) => presign(store, toObjectName(key), options),
     space: async () => undefined,
     async checkWritable() {
-      if (performance.now() - provenAt < PROVEN_FOR) {
+      if (performance.now() - writtenAt < WRITABLE_FOR_MS) {
         await withBlobErrors(clients.requests.send(new HeadBucketCommand({ Bucket: bucket })));
         return;
       }
-      await tryWriting(deps);
-      provenAt = performance.now();
+      await writeTestObject(store);
+      writtenAt = performance.now();
     },
     close: async () => clients.close(),
   };
 }
 
-interface Place {
+interface S3Store {
   readonly clients: S3Clients;
   readonly bucket: string;
   readonly base: string;
 }
 
-async function tryWriting({ clients: { requests }, bucket, base }: Place): Promise<void> {
-  const place = { Bucket: bucket, Key: `${base}.ready` };
-  await withBlobErrors(requests.send(new PutObjectCommand({ ...place, Body: Buffer.from('ready\n') })));
-  await withBlobErrors(requests.send(new DeleteObjectCommand(place)));
+async function writeTestObject({ clients: { requests }, bucket, base }: S3Store): Promise<void> {
+  const object = { Bucket: bucket, Key: `${base}.ready` };
+  await withBlobErrors(requests.send(new PutObjectCommand({ ...object, Body: Buffer.from('ready\n') })));
+  await withBlobErrors(requests.send(new DeleteObjectCommand(object)));
 }
 
-async function linkTo({ clients, bucket }: Place, name: string, order: PresignOptions): Promise<string> {
-  const { type, disposition, cacheControl, signedAt, lifetimeSeconds } = order;
+async function presign({ clients, bucket }: S3Store, name: string, options: PresignOptions): Promise<string> {
+  const { type, disposition, cacheControl, signedAt, lifetimeSeconds } = options;
   const command = new GetObjectCommand({
     Bucket: bucket,
     Key: name,

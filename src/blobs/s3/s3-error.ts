@@ -1,6 +1,6 @@
 import { BlobError, type BlobErrorKind } from '../contract.ts';
 
-/** What S3 and its likes call their failures, where more can be said than that something failed. */
+/** Error codes of S3 and compatible stores. All others are `failed`. */
 const KINDS: Readonly<Record<string, BlobErrorKind>> = {
   QuotaExceeded: 'full',
   BucketQuotaExceeded: 'full',
@@ -26,14 +26,14 @@ const KINDS: Readonly<Record<string, BlobErrorKind>> = {
 
 const INSUFFICIENT_STORAGE = 507;
 
-interface Failure {
+interface SdkError {
   readonly code: string;
-  /** Status of the answer; undefined where there was none. */
+  /** HTTP status; undefined if there was no response. */
   readonly status: number | undefined;
 }
 
-/** What the client library has thrown, in its two facts. */
-export function parseSdkError(cause: unknown): Failure {
+/** Returns the code and status of an error that the AWS SDK has thrown. */
+export function parseSdkError(cause: unknown): SdkError {
   const { name, code, Code, $metadata } = cause as {
     name?: string;
     code?: string;
@@ -44,16 +44,16 @@ export function parseSdkError(cause: unknown): Failure {
   return { code: (status === undefined ? code : Code) ?? name ?? 'unknown', status };
 }
 
-/** A failure of the client library in our words; its message names what S3 said, never a bucket or a key. */
+/** Converts an SDK error. The message names the S3 error code, but no bucket or key, because end users may see it. */
 export function toS3BlobError(cause: unknown): BlobError {
   if (cause instanceof BlobError) return cause;
   const { code, status } = parseSdkError(cause);
   const kind = status === INSUFFICIENT_STORAGE ? 'full' : (KINDS[code] ?? 'failed');
-  const answer = status === undefined ? code : `${code}, status ${status}`;
-  return new BlobError(kind, `The blob store failed: ${answer} from S3.`, cause);
+  const detail = status === undefined ? code : `${code}, status ${status}`;
+  return new BlobError(kind, `The blob store failed: ${detail} from S3.`, cause);
 }
 
-/** Runs what may fail; its failure comes back in our words. */
+/** Converts the errors of `work` to `BlobError`. */
 export async function withBlobErrors<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;

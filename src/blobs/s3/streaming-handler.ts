@@ -17,40 +17,44 @@ interface Content {
 
 const contents = new WeakMap<object, Content>();
 
-/** `length` bytes of a source as the body of a request that `createStreamingHandler` sends. */
+/** Makes `length` bytes of a source the body of a request. Only `createStreamingHandler` can send it. */
 export function createStreamedBody(source: ChunkSource, length: number): Readable {
   const body = new Readable({ read() {} });
   contents.set(body, { source, length });
   return body;
 }
 
-const CONNECT_WITHIN = 5_000;
-/** A server that does not know `100 Continue` says nothing, and gets the bytes after so many milliseconds. */
-const INVITED_WITHIN = 1_000;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** Servers without support for `100 Continue` stay silent. They get the body after this time. */
+const CONTINUE_TIMEOUT_MS = 1_000;
 
 /**
- * Sends bodies as they come, without copying them: the next piece is asked for when the socket has taken the one
- * before. Each request has a connection of its own, because what has flowed cannot be sent again where the server has just
- * closed an idle one. `patience`: milliseconds for which the server may take nothing, or not answer.
+ * Sends streamed bodies without copying them: asks for the next piece once the socket has accepted the previous one. Each
+ * request opens a new connection, because a body cannot be sent again if an idle connection turns out to be closed.
+ * `timeoutMs`: how long the server may accept no bytes, or send no response.
  */
-export function createStreamingHandler(patience: number): Handler {
+export function createStreamingHandler(timeoutMs: number): Handler {
   return {
     metadata: { handlerProtocol: 'http/1.1' },
-    handle: (request, { abortSignal }: Options = {}) => send(request, patience, abortSignal as AbortSignal),
+    handle: (request, { abortSignal }: Options = {}) => send(request, timeoutMs, abortSignal as AbortSignal),
     destroy() {},
     updateHttpClientConfig() {},
     httpHandlerConfigs: () => ({}),
   };
 }
 
-async function send(request: S3Request, patience: number, signal: AbortSignal | undefined): Promise<Handled> {
+async function send(
+  request: S3Request,
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Handled> {
   const content = contents.get(request.body as object);
   if (!content) throw new Error('Only bodies of streamedBody() are sent here.');
   const req = open(request, signal);
-  const wire = createWire(req, patience);
+  const exchange = createExchange(req, timeoutMs);
   try {
-    await pour(content, wire);
-    return { response: responseOf(await wire.answer()) } as Handled;
+    await sendBody(content, exchange);
+    return { response: toSdkResponse(await exchange.answer()) } as Handled;
   } catch (failure) {
     req.destroy();
     throw failure;
@@ -70,33 +74,33 @@ function open(
     port,
     method,
     path: parameters.length > 0 ? `${path}?${parameters.join('&')}` : path,
-    // A refusal comes before the bytes, and not as a connection that breaks under them.
+    // Lets the server refuse before the body, instead of breaking the connection during it.
     headers: { ...headers, Expect: '100-continue' },
     agent: false,
     ...(signal && { signal }),
   });
 }
 
-/** An answer that comes early is a refusal: nothing more is sent. */
-async function pour({ source, length }: Content, wire: Wire): Promise<void> {
-  await wire.invited();
+/** Sends the body. Stops if the response comes early, which means that the server refused the request. */
+async function sendBody({ source, length }: Content, exchange: Exchange): Promise<void> {
+  await exchange.waitForContinue();
   for (let left = length; left > 0; ) {
-    if (wire.isAnswered()) return;
-    const piece = await wire.unlessOver(source.next(left));
-    if (piece === OVER) return;
-    if (piece === undefined) throw new Error('The source has ended before its time.');
-    await wire.write(piece);
+    if (exchange.isAnswered()) return;
+    const piece = await exchange.orResponse(source.next(left));
+    if (piece === RESPONDED) return;
+    if (piece === undefined) throw new Error('The body ended before its declared size.');
+    await exchange.write(piece);
     left -= piece.length;
   }
-  wire.end();
+  exchange.end();
 }
 
-const OVER: unique symbol = Symbol('over');
+const RESPONDED: unique symbol = Symbol('responded');
 
-type Wire = ReturnType<typeof createWire>;
+type Exchange = ReturnType<typeof createExchange>;
 
-/** One request as it is sent; whatever it waits for ends when the request fails or is answered. */
-function createWire(req: http.ClientRequest, patience: number) {
+/** One request while it is sent. All waiting ends once the request fails or its response arrives. */
+function createExchange(req: http.ClientRequest, timeoutMs: number) {
   const answered = Promise.withResolvers<http.IncomingMessage>();
   let isAnswered = false;
   req.on('response', (response) => {
@@ -104,13 +108,13 @@ function createWire(req: http.ClientRequest, patience: number) {
     answered.resolve(response);
   });
   req.on('error', (error) => answered.reject(error));
-  const over = answered.promise.then((): typeof OVER => OVER);
-  over.catch(() => undefined);
-  const unlessOver = <T>(work: Promise<T>) => Promise.race([work, over]);
+  const responded = answered.promise.then((): typeof RESPONDED => RESPONDED);
+  responded.catch(() => undefined);
+  const orResponse = <T>(work: Promise<T>) => Promise.race([work, responded]);
 
   async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-    const late = () => req.destroy(new Error(`S3 did not move for ${ms / 1000} s.`));
-    const timer = setTimeout(late, ms);
+    const onTimeout = () => req.destroy(new Error(`S3 did not respond for ${ms / 1000} s.`));
+    const timer = setTimeout(onTimeout, ms);
     try {
       return await work;
     } finally {
@@ -118,25 +122,25 @@ function createWire(req: http.ClientRequest, patience: number) {
     }
   }
 
-  async function invited(): Promise<void> {
-    await within(CONNECT_WITHIN, unlessOver(connected(req)));
-    const uninvited = Promise.withResolvers<void>();
-    const timer = setTimeout(uninvited.resolve, INVITED_WITHIN);
-    req.once('continue', uninvited.resolve);
-    await unlessOver(uninvited.promise).finally(() => clearTimeout(timer));
+  async function waitForContinue(): Promise<void> {
+    await within(CONNECT_TIMEOUT_MS, orResponse(connected(req)));
+    const continued = Promise.withResolvers<void>();
+    const timer = setTimeout(continued.resolve, CONTINUE_TIMEOUT_MS);
+    req.once('continue', continued.resolve);
+    await orResponse(continued.promise).finally(() => clearTimeout(timer));
   }
 
   return {
-    invited,
-    unlessOver,
+    waitForContinue,
+    orResponse,
     isAnswered: () => isAnswered,
     async write(piece: Uint8Array): Promise<void> {
-      // A failure comes by `error`, which knows more than the write does.
+      // Errors are reported by the `error` event, which has more details than this callback.
       const taken = new Promise<void>((resolve) => req.write(piece, () => resolve()));
-      await within(patience, unlessOver(taken));
+      await within(timeoutMs, orResponse(taken));
     },
     end: () => void req.end(),
-    answer: () => within(patience, answered.promise),
+    answer: () => within(timeoutMs, answered.promise),
   };
 }
 
@@ -149,7 +153,7 @@ function connected(req: http.ClientRequest): Promise<void> {
   });
 }
 
-function responseOf(message: http.IncomingMessage) {
+function toSdkResponse(message: http.IncomingMessage) {
   const headers = Object.entries(message.headers).map(([name, value]) => [name, String(value)]);
   return { statusCode: message.statusCode ?? 0, headers: Object.fromEntries(headers), body: message };
 }

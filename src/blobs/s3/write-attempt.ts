@@ -8,37 +8,37 @@ export interface S3WriteOptions {
   readonly clients: S3Clients;
   readonly bucket: string;
   readonly memory: PartMemory;
-  /** Bytes of a part, and the most that goes up in one request; S3 wants at least 5 MiB. */
+  /** Bytes of a part, and the largest blob sent in one request. S3 requires at least 5 MiB. */
   readonly partSize: number;
 }
 
-/** One `put` on its way. */
+/** One running `put`. */
 export interface WriteAttempt extends S3WriteOptions {
   readonly name: string;
   readonly source: ChunkSource;
-  /** Marks the object as the work of this very attempt. */
+  /** Stored in the object's metadata, so that this attempt recognizes its own object. */
   readonly attemptId: string;
 }
 
-const MARK = 'porter-attempt';
+const METADATA_KEY = 'porter-attempt';
 
-/** Metadata of the object. */
-export const attemptMetadata = ({ attemptId }: WriteAttempt) => ({ [MARK]: attemptId });
+/** Returns the metadata of the object. */
+export const attemptMetadata = ({ attemptId }: WriteAttempt) => ({ [METADATA_KEY]: attemptId });
 
-/** A failure after which it is not known whether S3 has done what it was asked. */
+/** Returns true if it is unknown whether S3 has carried out the request: no response, or a server error. */
 export function isOutcomeUnknown(cause: unknown): boolean {
   const { status } = parseSdkError(cause);
   return status === undefined || status >= 500;
 }
 
-/** Is what lies there the whole work of this attempt? */
-export async function isStoredByAttempt(writing: WriteAttempt, size: number): Promise<boolean> {
-  const { clients, bucket, name, attemptId } = writing;
+/** Returns true if the object was written completely by this attempt. */
+export async function isStoredByAttempt(write: WriteAttempt, size: number): Promise<boolean> {
+  const { clients, bucket, name, attemptId } = write;
   try {
     const { Metadata, ContentLength } = await clients.requests.send(
       new HeadObjectCommand({ Bucket: bucket, Key: name }),
     );
-    return Metadata?.[MARK] === attemptId && ContentLength === size;
+    return Metadata?.[METADATA_KEY] === attemptId && ContentLength === size;
   } catch {
     return false;
   }

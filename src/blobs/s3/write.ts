@@ -16,12 +16,12 @@ import {
 
 type Batches = AsyncIterable<readonly Uint8Array[]>;
 
-const MOST_PARTS = 10_000;
+const MAX_PARTS = 10_000;
 const MIB = 1024 * 1024;
 
 /**
- * Writes an object and resolves with its bytes. Parts are gathered in memory, and sent when they are whole, as long as
- * there is room; beyond it, where the size is known, bytes flow through as they come. @throws BlobError
+ * Writes an object and resolves with its size. Collects each part in memory before it is sent, as long as there is memory.
+ * Otherwise, if the size is known, sends the bytes as they arrive. Throws the source's own error, or `BlobError`.
  */
 export async function writeObject(
   deps: S3WriteOptions,
@@ -30,10 +30,10 @@ export async function writeObject(
   size: number | undefined,
 ): Promise<number> {
   const source = createChunkSource(batches, size);
-  const writing: WriteAttempt = { ...deps, name, source, attemptId: randomId() };
+  const write: WriteAttempt = { ...deps, name, source, attemptId: randomId() };
   try {
-    if (!size) return await writeUnknown(writing);
-    await (size <= deps.partSize ? writeSingle(writing, size) : writeParts(writing, size));
+    if (!size) return await writeUnknownSize(write);
+    await (size <= deps.partSize ? writeSingle(write, size) : writeParts(write, size));
     return size;
   } catch (failure) {
     source.cancel();
@@ -41,42 +41,42 @@ export async function writeObject(
   }
 }
 
-/** In one request: the object is there whole, or not at all. */
-async function writeSingle(writing: WriteAttempt, size: number): Promise<void> {
-  const lease = writing.memory.tryAcquire(size);
-  if (!lease) return putObject(writing, createStreamedBody(writing.source, size), size);
-  await gather(writing, lease);
-  await putLease(writing, lease, size);
+/** Sends one request, so the object is complete or does not exist. */
+async function writeSingle(write: WriteAttempt, size: number): Promise<void> {
+  const lease = write.memory.tryAcquire(size);
+  if (!lease) return putObject(write, createStreamedBody(write.source, size), size);
+  await fillLease(write, lease);
+  await putLease(write, lease, size);
 }
 
-async function writeParts(writing: WriteAttempt, size: number): Promise<void> {
-  const length = Math.max(writing.partSize, Math.ceil(size / MOST_PARTS / MIB) * MIB);
-  await uploadInParts(writing, async (parts) => {
+async function writeParts(write: WriteAttempt, size: number): Promise<void> {
+  const length = Math.max(write.partSize, Math.ceil(size / MAX_PARTS / MIB) * MIB);
+  await uploadInParts(write, async (parts) => {
     for (let left = size; left > 0; left -= length) {
       const bytes = Math.min(length, left);
-      const lease = writing.memory.tryAcquire(bytes);
-      if (lease) await parts.send(lease, await gather(writing, lease));
+      const lease = write.memory.tryAcquire(bytes);
+      if (lease) await parts.send(lease, await fillLease(write, lease));
       else await parts.stream(bytes);
     }
     return size;
   });
 }
 
-/** Where nobody says how much will come, each part waits for its room. */
-async function writeUnknown(writing: WriteAttempt): Promise<number> {
-  const { memory, partSize } = writing;
+/** Without a known size, each part waits for memory. */
+async function writeUnknownSize(write: WriteAttempt): Promise<number> {
+  const { memory, partSize } = write;
   const first = await memory.acquire(partSize);
-  const bytes = await gather(writing, first);
+  const bytes = await fillLease(write, first);
   if (bytes < partSize) {
-    await putLease(writing, first, bytes);
+    await putLease(write, first, bytes);
     return bytes;
   }
-  return await uploadInParts(writing, async (parts) => {
+  return await uploadInParts(write, async (parts) => {
     let size = bytes;
     await parts.send(first, bytes);
     for (let more = bytes; more === partSize; size += more) {
       const lease = await memory.acquire(partSize);
-      more = await gather(writing, lease);
+      more = await fillLease(write, lease);
       if (more > 0) await parts.send(lease, more);
       else lease.release(true);
     }
@@ -84,8 +84,8 @@ async function writeUnknown(writing: WriteAttempt): Promise<number> {
   });
 }
 
-/** Fills a lease from the source, as far as that goes; the lease has ended where it fails. */
-async function gather({ source }: WriteAttempt, lease: MemoryLease): Promise<number> {
+/** Fills a lease from the source and returns the number of bytes. Releases the lease after a failure. */
+async function fillLease({ source }: WriteAttempt, lease: MemoryLease): Promise<number> {
   try {
     return await fillBuffer(source, lease.buffer);
   } catch (failure) {
@@ -94,28 +94,28 @@ async function gather({ source }: WriteAttempt, lease: MemoryLease): Promise<num
   }
 }
 
-async function putLease(writing: WriteAttempt, lease: MemoryLease, size: number): Promise<void> {
+async function putLease(write: WriteAttempt, lease: MemoryLease, size: number): Promise<void> {
   let isSent = false;
   try {
-    await putObject(writing, lease.buffer.subarray(0, size), size);
+    await putObject(write, lease.buffer.subarray(0, size), size);
     isSent = true;
   } finally {
     lease.release(isSent);
   }
 }
 
-async function putObject(writing: WriteAttempt, body: Buffer | Readable, size: number): Promise<void> {
-  const { clients, bucket, name } = writing;
+async function putObject(write: WriteAttempt, body: Buffer | Readable, size: number): Promise<void> {
+  const { clients, bucket, name } = write;
   const client = Buffer.isBuffer(body) ? clients.requests : clients.uploads;
-  const order = {
+  const params = {
     Bucket: bucket,
     Key: name,
     Body: body,
     ContentLength: size,
-    Metadata: attemptMetadata(writing),
+    Metadata: attemptMetadata(write),
   };
-  await client.send(new PutObjectCommand(order)).catch(async (cause) => {
-    const mayBeDone = writing.source.failure() === undefined && isOutcomeUnknown(cause);
-    if (!(mayBeDone && (await isStoredByAttempt(writing, size)))) throw cause;
+  await client.send(new PutObjectCommand(params)).catch(async (cause) => {
+    const mayBeDone = write.source.failure() === undefined && isOutcomeUnknown(cause);
+    if (!(mayBeDone && (await isStoredByAttempt(write, size)))) throw cause;
   });
 }
