@@ -27,7 +27,7 @@ const JSON_WANTED = { Accept: 'application/json' };
 describe('Messages of two workers, one of which holds the stream', {
   skip: needs('prosody', 'slixmpp'),
 }, () => {
-  let stage: XmppTestbed;
+  let testbed: XmppTestbed;
   let server: XmppServer;
   let porter: PorterProcess;
   let juliet: SlixmppClient;
@@ -37,10 +37,10 @@ describe('Messages of two workers, one of which holds the stream', {
   let closeConnections: (() => void) | undefined;
 
   before(async () => {
-    stage = await createXmppTestbed();
+    testbed = await createXmppTestbed();
     server = await startProsody({
       components: [{ jid: BOT, secret: SECRET }],
-      tls: stage.certificate,
+      tls: testbed.certificate,
       extra: OPEN_ROOMS,
     });
     await server.register('juliet', PASSWORD);
@@ -66,7 +66,7 @@ describe('Messages of two workers, one of which holds the stream', {
     const { program, url } = porter;
     await program.waitFor('both workers', () => servingWorkers(program).size === 2);
     await program.waitFor('the stream', async () => (await httpRequest(`${url}/readyz`)).status === 200);
-    juliet = await stage.login(server, 'juliet');
+    juliet = await testbed.login(server, 'juliet');
     const { connections, close } = await connectToWorkers(porter, 2, (connection) =>
       connection.request('/msg/juliet@localhost?wait=0', {
         headers: { ...bearer(TOKEN), ...PLAIN, ...JSON_WANTED },
@@ -86,7 +86,7 @@ describe('Messages of two workers, one of which holds the stream', {
     await juliet?.logout();
     await porter?.remove();
     await server?.stop();
-    await stage?.remove();
+    await testbed?.remove();
   });
 
   /** The received texts, without probes, up to `last`. */

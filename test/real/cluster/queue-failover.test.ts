@@ -24,13 +24,13 @@ const tokenFor = (sender: string) => `the-token-of-${sender}-in-tests`;
 describe('Queued items in PostgreSQL, after a kill of the leading instance', {
   skip: needs('prosody', 'slixmpp', 'postgresql'),
 }, () => {
-  let stage: XmppTestbed;
+  let testbed: XmppTestbed;
   let server: XmppServer;
   let postgres: PostgresServer;
   let receiver: CallbackReceiver;
   before(async () => {
-    stage = await createXmppTestbed();
-    server = await startProsody({ components: [{ jid: BOT, secret: SECRET }], tls: stage.certificate });
+    testbed = await createXmppTestbed();
+    server = await startProsody({ components: [{ jid: BOT, secret: SECRET }], tls: testbed.certificate });
     for (const user of RECIPIENTS) await server.register(user, PASSWORD);
     postgres = await startPostgres();
     receiver = await CallbackReceiver.listen();
@@ -39,7 +39,7 @@ describe('Queued items in PostgreSQL, after a kill of the leading instance', {
     await receiver?.stop();
     await postgres?.remove();
     await server?.stop();
-    await stage?.remove();
+    await testbed?.remove();
   });
 
   /** Starts two instances and finds out which one holds the stream. */
@@ -100,7 +100,7 @@ describe('Queued items in PostgreSQL, after a kill of the leading instance', {
     await postAll(NUMBERS.slice(-2), () => other);
     await server.start();
     for (const recipient of RECIPIENTS) {
-      const client = await stage.login(server, recipient);
+      const client = await testbed.login(server, recipient);
       t.after(() => client.logout());
       const heard: string[] = [];
       const all = SENDERS.length * NUMBERS.length;
@@ -128,7 +128,7 @@ describe('Queued items in PostgreSQL, after a kill of the leading instance', {
     const { leader, other } = await startTwo(t);
     await receiver.stop();
     for (const sender of RECIPIENTS) {
-      const client = await stage.login(server, sender);
+      const client = await testbed.login(server, sender);
       t.after(() => client.logout());
       for (const number of NUMBERS) await client.run('send', { to: BOT, body: `${sender} ${number}` });
     }

@@ -14,13 +14,13 @@ const BOT = 'bot.localhost';
 const SECRET = 'a secret of twenty characters';
 const SIGNING = 'another secret that signs';
 
-/** What people write to the component, to an HTTP receiver and back, through any XMPP server. */
+/** Tests callbacks: messages to the component are posted to an HTTP receiver, whose answers go back to the client. */
 export function testCallbacks(
   name: PeerName,
   startServer: (options: XmppServerOptions) => Promise<XmppServer>,
 ): void {
-  describe(`callbacks through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
-    let stage: XmppTestbed;
+  describe(`Callbacks through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
+    let testbed: XmppTestbed;
     let server: XmppServer;
     let receiver: CallbackReceiver;
     let porter: PorterProcess;
@@ -42,17 +42,17 @@ export function testCallbacks(
     const isReady = async () => (await httpRequest(`${porter.url}/readyz`)).status === 200;
 
     before(async () => {
-      stage = await createXmppTestbed();
+      testbed = await createXmppTestbed();
       server = await startServer({
         components: [{ jid: BOT, secret: SECRET }],
-        tls: stage.certificate,
+        tls: testbed.certificate,
       });
       for (const user of ['romeo', 'juliet']) await server.register(user, PASSWORD);
       receiver = await CallbackReceiver.listen();
       porter = await start({ port: await freePort() });
       await porter.program.waitFor('the stream', isReady);
-      romeo = await stage.login(server, 'romeo');
-      juliet = await stage.login(server, 'juliet');
+      romeo = await testbed.login(server, 'romeo');
+      juliet = await testbed.login(server, 'juliet');
     });
 
     after(async () => {
@@ -61,7 +61,7 @@ export function testCallbacks(
       await porter?.remove();
       await receiver?.stop();
       await server?.stop();
-      await stage?.remove();
+      await testbed?.remove();
     });
 
     beforeEach(() => {
@@ -69,15 +69,15 @@ export function testCallbacks(
       receiver.respond = () => ({ status: 204 });
     });
 
-    const until = (what: string, ready: () => boolean | Promise<boolean>) =>
-      porter.program.waitFor(what, ready);
-    const waiting = async () => {
+    const until = (event: string, ready: () => boolean | Promise<boolean>) =>
+      porter.program.waitFor(event, ready);
+    const queued = async () => {
       const { body } = await httpRequest(`${porter.url}/metrics`);
       return Number(/^porter_queued\{queue="callback"\} (\d+)$/m.exec(String(body))?.[1]);
     };
     const textOf = ({ body }: ReceivedRequest): string => JSON.parse(body).body;
 
-    test('post what somebody writes, signed, and bring the answer back into the client', async () => {
+    test('post a message with a signature, and return the answer to the client', async () => {
       receiver.respond = (post) => ({
         status: 200,
         headers: { 'Content-Type': 'application/json' },
@@ -95,7 +95,7 @@ export function testCallbacks(
       assert.equal(given, expected);
     });
 
-    test('answer questions that only the receiver understands, or say that nobody is there', async () => {
+    test('answer iqs that only the receiver handles, or return an error if it is down', async () => {
       receiver.respond = () => ({
         status: 200,
         headers: { 'Content-Type': 'application/xmpp+xml' },
@@ -110,39 +110,41 @@ export function testCallbacks(
       await receiver.start();
     });
 
-    test('leave alone what the component itself answers', async () => {
+    test('do not post iqs that the component answers itself', async () => {
       await romeo.run('ping', { jid: BOT });
       await romeo.run('info', { jid: BOT });
       assert.deepEqual(receiver.posts, []);
     });
 
-    test('keep what is written while the receiver is away, through two kills, in its order', async () => {
+    test('keep messages in order while the receiver is down, through two kills of Porter', async () => {
       await receiver.stop();
       const numbers = Array.from({ length: 40 }, (_, i) => i);
       for (const i of numbers) {
         await romeo.run('send', { to: BOT, body: `romeo ${i}` });
         await juliet.run('send', { to: BOT, body: `juliet ${i}` });
       }
-      await until('all to be kept', async () => (await waiting()) === 80);
+      await until('all messages in the queue', async () => (await queued()) === 80);
       await porter.stop('SIGKILL');
       porter = await start(porter);
       await porter.program.waitFor('the stream', isReady);
-      assert.equal(await waiting(), 80);
+      assert.equal(await queued(), 80);
       receiver.respond = (post) =>
         textOf(post).endsWith(' 39')
           ? { status: 200, headers: { 'Content-Type': 'text/plain' }, body: 'That was the last.' }
           : { status: 202 };
       await receiver.start();
-      await until('half of it', () => receiver.posts.length >= 40);
+      await until('half of the messages', () => receiver.posts.length >= 40);
       await porter.stop('SIGKILL');
       porter = await start(porter);
-      await until('all to be handed over', async () => (await waiting()) === 0);
-      const taken = new Map(receiver.posts.map((post) => [post.headers['x-porter-delivery'], textOf(post)]));
-      for (const who of ['romeo', 'juliet']) {
-        const texts = [...taken.values()].filter((text) => text.startsWith(who));
+      await until('an empty queue', async () => (await queued()) === 0);
+      const delivered = new Map(
+        receiver.posts.map((post) => [post.headers['x-porter-delivery'], textOf(post)]),
+      );
+      for (const user of ['romeo', 'juliet']) {
+        const texts = [...delivered.values()].filter((text) => text.startsWith(user));
         assert.deepEqual(
           texts,
-          numbers.map((i) => `${who} ${i}`),
+          numbers.map((i) => `${user} ${i}`),
         );
       }
       for (const client of [romeo, juliet]) {

@@ -27,8 +27,8 @@ interface Heard {
   readonly url: string;
 }
 
-describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'alertmanager') }, () => {
-  let stage: XmppTestbed;
+describe('Hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'alertmanager') }, () => {
+  let testbed: XmppTestbed;
   let server: XmppServer;
   let grafana: Server;
   let porter: PorterProcess;
@@ -36,10 +36,10 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
   let alertmanager: Alertmanager;
 
   before(async () => {
-    stage = await createXmppTestbed();
+    testbed = await createXmppTestbed();
     server = await startProsody({
       components: [{ jid: BOT, secret: SECRET }],
-      tls: stage.certificate,
+      tls: testbed.certificate,
       extra: OPEN_ROOMS,
     });
     await server.register('juliet', PASSWORD);
@@ -47,9 +47,9 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
     await new Promise<void>((resolve) => grafana.listen(0, '127.0.0.1', resolve));
     porter = await startWith(await freePort());
     await porter.program.waitFor('the stream', isReady);
-    juliet = await stage.login(server, 'juliet');
+    juliet = await testbed.login(server, 'juliet');
     await juliet.run('join', { room: ROOM, nick: 'juliet' });
-    alertmanager = await startAlertmanager(stage.folder, `${porter.url}/msg/hooks/`, TOKEN);
+    alertmanager = await startAlertmanager(testbed.folder, `${porter.url}/msg/hooks/`, TOKEN);
   });
 
   after(async () => {
@@ -58,7 +58,7 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
     await porter?.remove();
     grafana?.close();
     await server?.stop();
-    await stage?.remove();
+    await testbed?.remove();
   });
 
   const grafanaHost = () => `localhost:${(grafana.address() as AddressInfo).port}`;
@@ -86,7 +86,7 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify(body),
     });
-  /** The next message with such a body: a group may be told in more steps than one. */
+  /** The next message whose body matches; Alertmanager may send a group in several steps. */
   const hear = async (pattern: RegExp): Promise<Heard> => {
     for (;;) {
       const heard = await juliet.run<Heard>('receive');
@@ -98,7 +98,7 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
     annotations: { summary: `${instance} is down` },
   });
 
-  test('bring what a real Alertmanager fires, by group, and its end', async () => {
+  test('deliver alerts of a real Alertmanager by group, and their resolution', async () => {
     await alertmanager.postAlerts([down('web1')]);
     const first = await hear(/web1 is down/);
     assert.equal(first.from, ROOM);
@@ -119,7 +119,7 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
     assert.match(third.body, /from 20\S+ \S+ UTC to 20/);
   });
 
-  test('bring Grafana’s picture as a file that everybody in the room can fetch', async () => {
+  test('deliver the picture of a Grafana alert as a file', async () => {
     const [alert] = sample('grafana-one').alerts as object[];
     const imageURL = `http://${grafanaHost()}/graph.png`;
     const reply = await post(TOKEN, { ...sample('grafana-one'), alerts: [{ ...alert, imageURL }] });
@@ -132,7 +132,7 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
     assert.deepEqual(Buffer.from(await file.arrayBuffer()), PNG);
   });
 
-  test('bring to a person what was made for Slack', async () => {
+  test('deliver a Slack payload to an account', async () => {
     const reply = await post(PERSONAL, { text: 'Deploy <https://ci.example.org/1|#1> done', username: 'ci' });
     assert.equal(reply.status, 200);
     assert.equal(await reply.text(), 'ok');
@@ -141,7 +141,7 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
     assert.equal(heard.body, '*ci:* Deploy #1 (https://ci.example.org/1) done');
   });
 
-  test('change with the config while all goes on', async () => {
+  test('change with a reload of the config', async () => {
     await porter.writeConfig(configOf(porter.port, 'a-token-that-is-new'));
     porter.program.signal('SIGHUP');
     const takes = async (token: string) => (await post(token, { text: 'new' })).status;
@@ -150,7 +150,7 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
     assert.equal(await takes(PERSONAL), 401);
   });
 
-  test('lose no alert while Prosody is gone: Alertmanager hears the truth and comes again', async () => {
+  test('lose no alert while Prosody is down: Alertmanager gets 503 and retries', async () => {
     await server.kill();
     await juliet.logout();
     await porter.program.waitFor('the loss', async () => !(await isReady()));
@@ -161,7 +161,7 @@ describe('hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
       60,
     );
     await server.start();
-    juliet = await stage.login(server, 'juliet');
+    juliet = await testbed.login(server, 'juliet');
     await juliet.run('join', { room: ROOM, nick: 'juliet', history: 20 });
     await hear(/mail is down/);
   });

@@ -15,19 +15,19 @@ const SENDERS = Array.from({ length: 100 }, (_, number) => `sender${number}`);
 const EACH = 500;
 
 describe('A large number of messages', { skip: needs('prosody', 'slixmpp', 'go-sendxmpp') }, () => {
-  let stage: XmppTestbed;
+  let testbed: XmppTestbed;
   let server: Prosody;
   let porter: PorterProcess;
   const agent = new Agent({ keepAlive: true, maxSockets: SENDERS.length });
 
   before(async () => {
-    stage = await createXmppTestbed();
-    server = await startProsody({ tls: stage.certificate, logLevel: 'warn' });
+    testbed = await createXmppTestbed();
+    server = await startProsody({ tls: testbed.certificate, logLevel: 'warn' });
     await server.registerMany([...SENDERS, 'romeo', 'juliet'], PASSWORD);
     porter = await startPorter({
       // The default answer timeout would make the test depend on the speed of the machine.
       config: { messages: { server: `localhost:${server.clientPort}`, answer_timeout: '5m' } },
-      env: { NODE_EXTRA_CA_CERTS: stage.certificate.cert },
+      env: { NODE_EXTRA_CA_CERTS: testbed.certificate.cert },
     });
   });
 
@@ -35,7 +35,7 @@ describe('A large number of messages', { skip: needs('prosody', 'slixmpp', 'go-s
     agent.destroy();
     await porter?.remove();
     await server?.stop();
-    await stage?.remove();
+    await testbed?.remove();
   });
 
   /** Posts one message; resolves with the status, or 0 if the connection broke. */
@@ -57,8 +57,8 @@ describe('A large number of messages', { skip: needs('prosody', 'slixmpp', 'go-s
   }
 
   test('50,000 messages from 100 accounts arrive exactly once, in order per sender', async () => {
-    const romeo: SlixmppClient = await stage.login(server, 'romeo');
-    const juliet = startGoListener(stage.account(server, 'juliet'), stage.certificate.cert);
+    const romeo: SlixmppClient = await testbed.login(server, 'romeo');
+    const juliet = startGoListener(testbed.account(server, 'juliet'), testbed.certificate.cert);
     try {
       await juliet.waitFor('login', async () => {
         await romeo.run('send', { to: 'juliet@localhost', body: 'are you there?' });
@@ -132,7 +132,7 @@ describe('A large number of messages', { skip: needs('prosody', 'slixmpp', 'go-s
     await sent;
     assert.ok(tried.size > 1, 'no request noticed the kill');
 
-    const romeo = await stage.login(server, 'romeo');
+    const romeo = await testbed.login(server, 'romeo');
     const numbers = new Map<string, number[]>();
     const receiveMore = async () => {
       const { messages } = await romeo.run<{ messages: [string, string][] }>('drain');

@@ -16,22 +16,21 @@ const SECRET = 'a secret of twenty characters';
 const TOKEN = 'a-token-of-twenty-three';
 const ALERTS = `alerts@${BOT}`;
 const ROOM = 'lounge@conference.localhost';
-const PATIENCE = 90;
 
-interface Heard {
+interface ReceivedMessage {
   readonly from: string;
   readonly resource: string;
   readonly body: string;
   readonly url: string;
 }
 
-/** Messages from scripts through any XMPP server that has rooms, to a real client. */
+/** Tests messages from HTTP to a real client, through an XMPP server with rooms. */
 export function testMessages(
   name: PeerName,
   startServer: (options: XmppServerOptions) => Promise<XmppServer>,
 ): void {
-  describe(`messages through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
-    let stage: XmppTestbed;
+  describe(`Messages through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
+    let testbed: XmppTestbed;
     let server: XmppServer;
     let porter: PorterProcess;
     let juliet: SlixmppClient;
@@ -39,7 +38,7 @@ export function testMessages(
     const start = (place: { folder?: string; port: number }) =>
       startPorter({
         ...place,
-        env: { NODE_EXTRA_CA_CERTS: stage.certificate.cert },
+        env: { NODE_EXTRA_CA_CERTS: testbed.certificate.cert },
         config: {
           public_url: `http://127.0.0.1:${place.port}`,
           component: { jid: BOT, secret: SECRET, server: `127.0.0.1:${server.componentPort}` },
@@ -57,19 +56,19 @@ export function testMessages(
     const isReady = async () => (await httpRequest(`${porter.url}/readyz`)).status === 200;
 
     before(async () => {
-      stage = await createXmppTestbed();
-      server = await startServer({ components: [{ jid: BOT, secret: SECRET }], tls: stage.certificate });
+      testbed = await createXmppTestbed();
+      server = await startServer({ components: [{ jid: BOT, secret: SECRET }], tls: testbed.certificate });
       for (const user of ['romeo', 'juliet']) await server.register(user, PASSWORD);
       porter = await start({ port: await freePort() });
-      await porter.program.waitFor('the stream', isReady, PATIENCE);
-      juliet = await stage.login(server, 'juliet');
+      await porter.program.waitFor('the stream', isReady);
+      juliet = await testbed.login(server, 'juliet');
     });
 
     after(async () => {
       await juliet?.logout();
       await porter?.remove();
       await server?.stop();
-      await stage?.remove();
+      await testbed?.remove();
     });
 
     const ROMEO = `Basic ${btoa(`romeo@localhost:${PASSWORD}`)}`;
@@ -84,20 +83,20 @@ export function testMessages(
         body,
         headers: { 'Content-Type': 'text/plain', ...headers },
       });
-    const heard = () => juliet.run<Heard & { error?: never }>('receive');
+    const receive = () => juliet.run<ReceivedMessage & { error?: never }>('receive');
 
-    test('come from an account that exists nowhere but on the server', async () => {
+    test('are sent from an account of the XMPP server', async () => {
       const text = 'Wherefore art thou? <&> "\'  \u{1f339}\n2nd line';
       const sent = await post('juliet?wait=0', text, { Authorization: ROMEO });
       assert.equal(sent.status, 201, sent.text);
-      const { from, body } = await heard();
+      const { from, body } = await receive();
       assert.deepEqual([from, body], ['romeo@localhost', text]);
       const wrong = await post('juliet', 'x', { Authorization: `Basic ${btoa('romeo@localhost:no')}` });
       assert.equal(wrong.status, 401);
       assert.match(String(wrong.headers['www-authenticate']), /^Basic realm=/);
     });
 
-    test('bring a picture along, and its link has the right bytes', async () => {
+    test('carry a file, whose link serves the right bytes', async () => {
       const picture = randomBytes(500_000);
       const { body, headers } = await encodeForm((form) => {
         form.append('file', new File([picture], 'Früh.png', { type: 'image/png' }));
@@ -110,9 +109,9 @@ export function testMessages(
         Accept: 'application/json',
       });
       assert.equal(sent.status, 201, sent.text);
-      const text = await heard();
+      const text = await receive();
       assert.deepEqual([text.from, text.body], [ALERTS, 'Look!']);
-      const link = await heard();
+      const link = await receive();
       assert.equal(link.url, link.body, 'clients show what XEP-0066 says');
       const file = await httpRequest(link.url);
       assert.equal(file.headers['content-type'], 'image/png');
@@ -121,19 +120,19 @@ export function testMessages(
       assert.equal(answer.messages[1]?.link, link.url);
     });
 
-    test('with a file that is too large are not sent at all', async () => {
+    test('with a file that is too large are not sent', async () => {
       const { body, headers } = await encodeForm((form) => {
-        form.append('body', 'Nobody reads this.');
+        form.append('body', 'This is not sent.');
         form.append('file', new File([new Uint8Array(2_000_000)], 'large.bin'));
       });
       const refused = await post('juliet', body, { ...headers, Authorization: ROMEO });
       assert.equal(refused.status, 413, refused.text);
       await post('juliet?wait=0', 'after it', { Authorization: ROMEO });
-      assert.equal((await heard()).body, 'after it');
+      assert.equal((await receive()).body, 'after it');
     });
 
-    test('to somebody who does not exist are told to have come back', async () => {
-      const bounced = await post('nobody@localhost', 'x', {
+    test('to an unknown user are reported as bounced', async () => {
+      const bounced = await post('unknown@localhost', 'x', {
         Authorization: BEARER,
         Accept: 'application/json',
       });
@@ -142,7 +141,7 @@ export function testMessages(
       assert.match(JSON.parse(bounced.text).condition, /^[a-z-]+$/);
     });
 
-    test('go into rooms, from HTTP and from the shell', async () => {
+    test('reach rooms, from HTTP and from the shell', async () => {
       await juliet.run('join', { room: ROOM, nick: 'juliet' });
       const form = new URLSearchParams({ to: ROOM, type: 'groupchat', nick: 'Bot', body: 'From HTTP' });
       const sent = await post('', String(form), {
@@ -150,7 +149,7 @@ export function testMessages(
         'Content-Type': 'application/x-www-form-urlencoded',
       });
       assert.equal(sent.status, 201, sent.text);
-      const { from, resource, body } = await heard();
+      const { from, resource, body } = await receive();
       assert.deepEqual([from, resource, body], [ROOM, 'Bot', 'From HTTP']);
       await writeFile(join(porter.folder, 'chart.png'), randomBytes(1000));
       const shell = await runPorter(
@@ -158,13 +157,13 @@ export function testMessages(
         { cwd: porter.folder },
       );
       assert.equal(shell.code, 0, shell.stderr);
-      assert.equal((await heard()).body, 'From the shell');
-      const link = await heard();
+      assert.equal((await receive()).body, 'From the shell');
+      const link = await receive();
       assert.equal((await httpRequest(link.url)).body.length, 1000);
       assert.match(shell.stdout, new RegExp(`${ROOM}: sent\\n${ROOM}: sent ${link.url}\\n`));
     });
 
-    test('wait in their order while server and Porter are killed', async () => {
+    test('stay in order in the queue through a kill of the XMPP server and of Porter', async () => {
       await juliet.logout();
       await server.kill();
       const send = async (text: string) => {
@@ -172,17 +171,17 @@ export function testMessages(
           Authorization: BEARER,
           'Idempotency-Key': text,
         });
-        // What was under way when the server died is unknown once; its key keeps the answer.
+        // The outcome of a message in progress at the kill is unknown, and its key keeps that answer.
         return status;
       };
-      await porter.program.waitFor('the end of the stream', async () => !(await isReady()), PATIENCE);
+      await porter.program.waitFor('the end of the stream', async () => !(await isReady()));
       const texts = ['one', 'two', 'three'];
       for (const text of texts) assert.equal(await send(text), 202, text);
       const account = await post('juliet', 'x', { Authorization: ROMEO });
-      assert.equal(account.status, 503, 'who does not queue is told at once');
+      assert.equal(account.status, 503, 'a message without a queue is refused at once');
       await porter.stop('SIGKILL');
       await server.start();
-      juliet = await stage.login(server, 'juliet');
+      juliet = await testbed.login(server, 'juliet');
       porter = await start({ folder: porter.folder, port: porter.port });
       const { messages } = await juliet.run<{ messages: [string, string][]; error?: never }>('collect', {
         count: 3,
@@ -191,15 +190,11 @@ export function testMessages(
         messages,
         texts.map((text) => [ALERTS, text]),
       );
-      assert.equal(await send('one'), 202, 'a retry after all of this is not sent again');
-      await porter.program.waitFor(
-        'an empty queue',
-        async () => {
-          const { text } = await httpRequest(`${porter.url}/metrics`);
-          return /^porter_queued\{queue="outbox"\} 0$/m.test(text);
-        },
-        PATIENCE,
-      );
+      assert.equal(await send('one'), 202, 'a retry with the same key is not sent again');
+      await porter.program.waitFor('an empty queue', async () => {
+        const { text } = await httpRequest(`${porter.url}/metrics`);
+        return /^porter_queued\{queue="outbox"\} 0$/m.test(text);
+      });
     });
   });
 }

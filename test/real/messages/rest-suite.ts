@@ -13,27 +13,27 @@ const SECRET = 'a secret of twenty characters';
 const TOKEN = 'a-token-of-twenty-three';
 const ROOM = 'lounge@conference.localhost';
 
-interface Heard {
+interface ReceivedMessage {
   readonly from: string;
   readonly resource: string;
   readonly body: string;
   readonly url: string;
 }
 
-/** Stanzas over HTTP through any XMPP server that has rooms and an archive, to a real client and back. */
+/** Tests /rest with a real client, through an XMPP server with rooms and an archive. */
 export function testRest(
   name: PeerName,
   startServer: (options: XmppServerOptions) => Promise<XmppServer>,
 ): void {
-  describe(`stanzas over HTTP through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
-    let stage: XmppTestbed;
+  describe(`Stanzas over HTTP through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
+    let testbed: XmppTestbed;
     let server: XmppServer;
     let porter: PorterProcess;
     let juliet: SlixmppClient;
 
     before(async () => {
-      stage = await createXmppTestbed();
-      server = await startServer({ components: [{ jid: BOT, secret: SECRET }], tls: stage.certificate });
+      testbed = await createXmppTestbed();
+      server = await startServer({ components: [{ jid: BOT, secret: SECRET }], tls: testbed.certificate });
       for (const user of ['romeo', 'juliet']) await server.register(user, PASSWORD);
       const port = await freePort();
       porter = await startPorter({
@@ -51,14 +51,14 @@ export function testRest(
       });
       const isReady = async () => (await httpRequest(`${porter.url}/readyz`)).status === 200;
       await porter.program.waitFor('the stream', isReady);
-      juliet = await stage.login(server, 'juliet');
+      juliet = await testbed.login(server, 'juliet');
     });
 
     after(async () => {
       await juliet?.logout();
       await porter?.remove();
       await server?.stop();
-      await stage?.remove();
+      await testbed?.remove();
     });
 
     const basic = (user: string, password: string) => `Basic ${btoa(`${user}:${password}`)}`;
@@ -74,12 +74,13 @@ export function testRest(
         body: content,
       });
     };
-    const heard = async (): Promise<Heard> => juliet.run<Heard & { error?: never }>('receive');
+    const receive = async (): Promise<ReceivedMessage> =>
+      juliet.run<ReceivedMessage & { error?: never }>('receive');
 
-    test('bring text, JSON and XML of an account to somebody', async () => {
+    test('deliver text, JSON and XML from an account', async () => {
       const sent = await rest('/message/chat/juliet@localhost', ROMEO, 'grüß & <dich> 😀');
       assert.deepEqual([sent.status, sent.text], [202, '']);
-      const { from, body } = await heard();
+      const { from, body } = await receive();
       assert.deepEqual([from, body], ['romeo@localhost', 'grüß & <dich> 😀']);
 
       const json = {
@@ -90,7 +91,7 @@ export function testRest(
         oob_url: 'https://x.example/',
       };
       assert.equal((await rest('', ROMEO, json)).status, 202);
-      const second = await heard();
+      const second = await receive();
       assert.deepEqual([second.body, second.url], ['a\u{fffd}b', 'https://x.example/']);
 
       const stanza =
@@ -98,33 +99,33 @@ export function testRest(
       const headers = { authorization: ROMEO, 'content-type': 'application/xmpp+xml' };
       const third = await httpRequest(`${porter.url}/rest`, { method: 'POST', headers, body: stanza });
       assert.equal(third.status, 202);
-      assert.equal((await heard()).url, 'https://y.example/');
+      assert.equal((await receive()).url, 'https://y.example/');
     });
 
-    test('come from whatever address of the component its secret allows, and from that of a token', async () => {
+    test('may use any address of the component with its secret, and the address of a token', async () => {
       const message = { type: 'chat', to: 'juliet@localhost', body: 'beep' };
       const from = `nagios@${BOT}/disk`;
       assert.equal((await rest('', basic(BOT, SECRET), { ...message, from })).status, 202);
-      const first = await heard();
+      const first = await receive();
       assert.deepEqual([first.from, first.resource], [`nagios@${BOT}`, 'disk']);
       assert.equal((await rest('', `Bearer ${TOKEN}`, message)).status, 202);
-      assert.equal((await heard()).from, `alerts@${BOT}`);
+      assert.equal((await receive()).from, `alerts@${BOT}`);
       assert.equal((await rest('', `Bearer ${TOKEN}`, { ...message, to: 'romeo@localhost' })).status, 403);
       assert.equal((await rest('', `Bearer ${TOKEN}`, { ...message, from })).status, 403);
     });
 
-    test('are for nobody without credentials or with wrong ones', async () => {
+    test('are refused without credentials or with wrong ones', async () => {
       assert.equal((await httpRequest(`${porter.url}/rest`, { method: 'POST', body: '' })).status, 401);
       assert.equal((await rest('/ping/localhost', basic('romeo@localhost', 'no'))).status, 403);
       assert.equal((await rest('/ping/localhost', basic('romeo', PASSWORD))).status, 403);
       assert.equal((await rest('/ping/localhost', basic(BOT, 'no'))).status, 403);
     });
 
-    for (const [who, authorization] of [
+    for (const [sender, authorization] of [
       ['an account', () => ROMEO],
       ['a component', () => basic(BOT, SECRET)],
     ] as const) {
-      test(`ask the server and somebody's client, and wait for the answer: ${who}`, async () => {
+      test(`include iqs, whose answer is returned: ${sender}`, async () => {
         const answerTo = async (path: string) => {
           const { status, text } = await rest(path, authorization());
           assert.equal(status, 200, text);
@@ -143,15 +144,15 @@ export function testRest(
       });
     }
 
-    test('bring an error back as what it is', async () => {
-      const { status, text } = await rest('/version/nobody@localhost/nowhere', ROMEO);
+    test('return an error stanza unchanged', async () => {
+      const { status, text } = await rest('/version/unknown@localhost/nowhere', ROMEO);
       assert.equal(status, 200);
       const { type, error, from } = JSON.parse(text);
       assert.deepEqual(
         [type, error.condition, from],
-        ['error', 'service-unavailable', 'nobody@localhost/nowhere'],
+        ['error', 'service-unavailable', 'unknown@localhost/nowhere'],
       );
-      const asXml = await httpRequest(`${porter.url}/rest/version/nobody@localhost/nowhere`, {
+      const asXml = await httpRequest(`${porter.url}/rest/version/unknown@localhost/nowhere`, {
         headers: { authorization: ROMEO },
       });
       assert.equal(asXml.headers['content-type'], 'application/xmpp+xml');
@@ -161,23 +162,23 @@ export function testRest(
       );
     });
 
-    test('that come back are answered with what came back', async () => {
-      const { status, text } = await rest('/message/chat/nobody@localhost?wait=60s', ROMEO, 'hello?');
+    test('that bounce are answered with the bounce', async () => {
+      const { status, text } = await rest('/message/chat/unknown@localhost?wait=60s', ROMEO, 'hello?');
       assert.equal(status, 200, text);
       const { kind, type, from, error } = JSON.parse(text);
       assert.deepEqual(
         [kind, type, from, error.condition],
-        ['message', 'error', 'nobody@localhost', 'service-unavailable'],
+        ['message', 'error', 'unknown@localhost', 'service-unavailable'],
       );
     });
 
-    test('go into rooms, under the name that was entered with', async () => {
+    test('reach rooms, under the nickname of the join', async () => {
       await juliet.run('join', { room: ROOM, nick: 'juliet' });
       const said = async (authorization: string, body: string) => {
         const sent = await rest(`/message/groupchat/${ROOM}`, authorization, body);
         assert.equal(sent.status, 202, sent.text);
         for (;;) {
-          const message = await heard();
+          const message = await receive();
           if (message.body === body) return message.resource;
         }
       };
@@ -189,7 +190,7 @@ export function testRest(
       assert.equal(JSON.parse(nowhere.text).type, 'error', nowhere.text);
     });
 
-    test('bring out of the archive what was said', async () => {
+    test('read messages from the archive', async () => {
       for (const word of ['one', 'two', 'three']) {
         assert.equal((await rest('/message/chat/juliet@localhost', ROMEO, `archived ${word}`)).status, 202);
       }
@@ -209,7 +210,7 @@ export function testRest(
         return found.at(-1) === 'archived three';
       });
       assert.deepEqual(found, ['archived two', 'archived three']);
-      assert.deepEqual(await bodies('with=stranger@localhost&max=5'), []);
+      assert.deepEqual(await bodies('with=other@localhost&max=5'), []);
     });
   });
 }

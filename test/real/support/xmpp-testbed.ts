@@ -19,7 +19,7 @@ export interface XmppTestbed {
   remove(): Promise<void>;
 }
 
-/** Of every account of a stage. */
+/** Of every account of a testbed. */
 export const PASSWORD = 'pw';
 
 export async function createXmppTestbed(): Promise<XmppTestbed> {

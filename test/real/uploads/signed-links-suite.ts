@@ -61,7 +61,7 @@ function requestRaw(url: string, ca: string, method: string, body = ''): Promise
 /** Tests uploads by real clients through the upload service of an XMPP server. */
 export function testSignedLinks(signer: LinkSigner): void {
   describe(`Uploads with links of ${signer.name}`, { skip: needs(signer.server, 'slixmpp') }, () => {
-    let stage: XmppTestbed;
+    let testbed: XmppTestbed;
     let ca: string;
     let server: XmppServer;
     let porter: PorterProcess;
@@ -69,9 +69,9 @@ export function testSignedLinks(signer: LinkSigner): void {
     let service: string;
 
     before(async () => {
-      stage = await createXmppTestbed();
-      const { certificate } = stage;
-      ca = stage.ca;
+      testbed = await createXmppTestbed();
+      const { certificate } = testbed;
+      ca = testbed.ca;
       const port = await freePort();
       const publicUrl = `https://localhost:${port}`;
       porter = await startPorter({
@@ -86,7 +86,7 @@ export function testSignedLinks(signer: LinkSigner): void {
       });
       server = await signer.start(publicUrl, certificate);
       for (const user of ['romeo', 'juliet']) await server.register(user, PASSWORD);
-      romeo = await stage.login(server, 'romeo');
+      romeo = await testbed.login(server, 'romeo');
       service = (await romeo.run<{ jid: string }>('discover')).jid;
     });
 
@@ -94,7 +94,7 @@ export function testSignedLinks(signer: LinkSigner): void {
       await romeo?.logout();
       await server?.stop();
       await porter?.remove();
-      await stage?.remove();
+      await testbed?.remove();
     });
 
     async function rows(...args: string[]): Promise<Row[]> {
@@ -106,7 +106,7 @@ export function testSignedLinks(signer: LinkSigner): void {
     for (const { name } of vectors.prosody.names) {
       test(`${JSON.stringify(name)} is stored with its bytes, type and name`, async () => {
         const content = `content of ${name}`;
-        const path = await stage.createFile(name, content);
+        const path = await testbed.createFile(name, content);
         const type = 'image/jpeg';
         const { get } = await romeo.run<{ get: string }>('upload', { jid: service, path, type });
         assert.match(get, signer.linkPattern);
@@ -134,8 +134,8 @@ export function testSignedLinks(signer: LinkSigner): void {
     test('go-sendxmpp sends a file to another go-sendxmpp', {
       skip: needs('go-sendxmpp'),
     }, async () => {
-      const path = await stage.createFile('tést file+1 (a).txt', 'O, speak again, bright angel');
-      const answer = await httpRequest(await sendFileBetweenGoClients(stage, server, romeo, path), { ca });
+      const path = await testbed.createFile('tést file+1 (a).txt', 'O, speak again, bright angel');
+      const answer = await httpRequest(await sendFileBetweenGoClients(testbed, server, romeo, path), { ca });
       assert.equal(answer.text, 'O, speak again, bright angel');
       assert.match(String(answer.headers['content-type']), /^text\/plain/);
     });
@@ -151,7 +151,7 @@ export function testSignedLinks(signer: LinkSigner): void {
     });
 
     test('porter forget removes all files of a user, if the links identify the user', async () => {
-      const path = await stage.createFile('last.txt', 'the rest is silence');
+      const path = await testbed.createFile('last.txt', 'the rest is silence');
       const { get } = await romeo.run<{ get: string }>('upload', { jid: service, path, type: 'text/plain' });
       assert.equal((await httpRequest(get, { ca })).status, 200);
       assert.equal((await porter.runCommand('forget', ROMEO)).code, 0);

@@ -39,16 +39,16 @@ export function testUploads(
   startServer: (options: XmppServerOptions) => Promise<XmppServer>,
 ): void {
   describe(`Uploads through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
-    let stage: XmppTestbed;
+    let testbed: XmppTestbed;
     let ca: string;
     let server: XmppServer;
     let porter: PorterProcess;
     let romeo: SlixmppClient;
 
     before(async () => {
-      stage = await createXmppTestbed();
-      const { certificate } = stage;
-      ca = stage.ca;
+      testbed = await createXmppTestbed();
+      const { certificate } = testbed;
+      ca = testbed.ca;
       const components = [UPLOAD, SECOND].map((jid) => ({ jid, secret: SECRET }));
       server = await startServer({ components, tls: certificate });
       for (const user of ['romeo', 'juliet', 'mercutio', 'tybalt']) await server.register(user, PASSWORD);
@@ -67,20 +67,20 @@ export function testUploads(
         },
       });
       await porter.program.waitFor('the streams', () => isReady());
-      romeo = await stage.login(server, 'romeo');
+      romeo = await testbed.login(server, 'romeo');
     });
 
     after(async () => {
       await romeo?.logout();
       await porter?.remove();
       await server?.stop();
-      await stage?.remove();
+      await testbed?.remove();
     });
 
     const isReady = async () => (await httpRequest(`${porter.url}/readyz`, { ca })).status === 200;
 
     async function login<T>(user: string, work: (client: SlixmppClient) => Promise<T>): Promise<T> {
-      const client = await stage.login(server, user);
+      const client = await testbed.login(server, user);
       try {
         return await work(client);
       } finally {
@@ -116,7 +116,7 @@ export function testUploads(
     ]) {
       test(`"${fileName}" is stored with its bytes and name`, async () => {
         const content = `content of ${fileName}`;
-        const path = await stage.createFile(fileName, content);
+        const path = await testbed.createFile(fileName, content);
         const { get } = await romeo.run<Slot>('upload', { jid: UPLOAD, path });
         assert.match(get, /^https:\/\/localhost:\d+\/files\/[A-Za-z0-9_.\-/]+$/);
         const answer = await httpRequest(get, { ca });
@@ -191,16 +191,16 @@ export function testUploads(
     test('go-sendxmpp sends a file to another go-sendxmpp', {
       skip: needs('go-sendxmpp'),
     }, async () => {
-      const path = await stage.createFile('tést file+1 (a).txt', 'O, speak again, bright angel');
-      const link = await sendFileBetweenGoClients(stage, server, romeo, path);
+      const path = await testbed.createFile('tést file+1 (a).txt', 'O, speak again, bright angel');
+      const link = await sendFileBetweenGoClients(testbed, server, romeo, path);
       assert.equal((await httpRequest(link, { ca })).text, 'O, speak again, bright angel');
     });
 
     test('profanity sends a file, and the recipient gets its link', {
       skip: needs('profanity', 'tmux'),
     }, async () => {
-      const path = await stage.createFile('the balcony.jpg', 'moonlight');
-      const profanity = await startProfanity(stage.account(server, 'juliet'));
+      const path = await testbed.createFile('the balcony.jpg', 'moonlight');
+      const profanity = await startProfanity(testbed.account(server, 'juliet'));
       try {
         // profanity runs its own discovery after login; once these answers have arrived, that one is complete too.
         await profanity.typeLine('/disco items localhost');
@@ -223,7 +223,7 @@ export function testUploads(
     });
 
     test('files are served while the XMPP server is down, and slots are granted again after its restart', async () => {
-      const path = await stage.createFile('before.txt', 'written before the kill');
+      const path = await testbed.createFile('before.txt', 'written before the kill');
       const { get } = await romeo.run<Slot>('upload', { jid: UPLOAD, path });
       const open = await romeo.run<Slot>('slot', {
         jid: UPLOAD,
@@ -241,7 +241,7 @@ export function testUploads(
       assert.equal((await httpRequest(open.put, { method: 'PUT', body: 'hello', ca })).status, 201);
       await server.start();
       await porter.program.waitFor('the streams to come back', isReady);
-      romeo = await stage.login(server, 'romeo');
+      romeo = await testbed.login(server, 'romeo');
       const again = await romeo.run<Slot>('upload', { jid: UPLOAD, path });
       assert.equal((await httpRequest(again.get, { ca })).text, 'written before the kill');
     });

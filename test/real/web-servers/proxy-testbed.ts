@@ -13,13 +13,13 @@ import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { freePort } from '../support/ports.ts';
 
 export const HOST = 'upload.example.org';
-/** Any other address of the loopback is a stranger. */
-const NEAR = ['127.0.0.1/32'];
+/** The trusted address; the other addresses of 127.0.0.0/8 are untrusted. */
+const TRUSTED = ['127.0.0.1/32'];
 export const UNTRUSTED_ADDRESS = '127.0.0.9';
 export const MB = 1_000_000;
 
-/** Where a snippet is to work. */
-interface Place {
+/** The values that a test puts into a snippet. */
+interface SnippetValues {
   readonly port: number;
   readonly porterPort: number;
   readonly certificate: CertificateFiles;
@@ -30,18 +30,18 @@ export interface WebServerKind {
   readonly name: 'nginx' | 'apache' | 'caddy';
   /** Below `contrib/`. */
   readonly file: string;
-  /** Puts in the place's port, certificate and Porter, and nothing else. */
-  adaptSnippet(snippet: string, place: Place): string;
+  /** Replaces only the port, the certificate and the address of Porter. */
+  adaptSnippet(snippet: string, values: SnippetValues): string;
   start(port: number, snippet: string): Promise<WebServer>;
-  /** A client that waits for `100 Continue` gets Porter's refusal instead of it. */
+  /** Whether a client that waits for `100 Continue` gets Porter's refusal instead. */
   readonly forwardsExpect: boolean;
-  /** Longer than the server by itself lets a sender stand still; none where that is as long as Porter does. */
+  /** A pause longer than the server's default body timeout; undefined if that is at least as long as Porter's. */
   readonly pauseMs?: number;
 }
 
-const porterAt = ({ porterPort }: Place) => ({ '127.0.0.1:5050': `127.0.0.1:${porterPort}` });
+const porterAt = ({ porterPort }: SnippetValues) => ({ '127.0.0.1:5050': `127.0.0.1:${porterPort}` });
 
-const certificateAt = ({ certificate: { cert, key } }: Place) => ({
+const certificateAt = ({ certificate: { cert, key } }: SnippetValues) => ({
   [`/etc/letsencrypt/live/${HOST}/fullchain.pem`]: cert,
   [`/etc/letsencrypt/live/${HOST}/privkey.pem`]: key,
 });
@@ -49,11 +49,11 @@ const certificateAt = ({ certificate: { cert, key } }: Place) => ({
 export const nginxKind: WebServerKind = {
   name: 'nginx',
   file: 'nginx/porter.conf',
-  adaptSnippet: (snippet, place) =>
+  adaptSnippet: (snippet, values) =>
     replaceInSnippet(snippet, {
-      ...certificateAt(place),
-      ...porterAt(place),
-      '443 ssl': `${place.port} ssl`,
+      ...certificateAt(values),
+      ...porterAt(values),
+      '443 ssl': `${values.port} ssl`,
     }),
   start: startNginx,
   forwardsExpect: false,
@@ -62,21 +62,21 @@ export const nginxKind: WebServerKind = {
 const apache: WebServerKind = {
   name: 'apache',
   file: 'apache/porter.conf',
-  adaptSnippet: (snippet, place) =>
-    replaceInSnippet(snippet, { ...certificateAt(place), ...porterAt(place), '*:443': `*:${place.port}` }),
+  adaptSnippet: (snippet, values) =>
+    replaceInSnippet(snippet, { ...certificateAt(values), ...porterAt(values), '*:443': `*:${values.port}` }),
   start: startApache,
   forwardsExpect: true,
-  // By itself Apache waits 20 s, and longer the more has come.
+  // Apache waits 20 s by default, and longer the more bytes have arrived.
   pauseMs: 24_000,
 };
 
 const caddy: WebServerKind = {
   name: 'caddy',
   file: 'caddy/Caddyfile',
-  adaptSnippet: (snippet, place) => {
-    const { cert, key } = place.certificate;
+  adaptSnippet: (snippet, values) => {
+    const { cert, key } = values.certificate;
     return replaceInSnippet(snippet, {
-      ...porterAt(place),
+      ...porterAt(values),
       [`${HOST} {`]: `${HOST} {\n\ttls ${cert} ${key}`,
     });
   },
@@ -88,17 +88,17 @@ export const webServerKinds = [nginxKind, apache, caddy];
 
 const settings = {
   public_url: `https://${HOST}`,
-  trusted_proxies: NEAR,
-  slot_api: { allow_from: NEAR },
+  trusted_proxies: TRUSTED,
+  slot_api: { allow_from: TRUSTED },
   access: [{ jid: '.*', max_file_size: '100 MB' }],
 };
 
-/** A server with its snippet before a Porter, and what a client needs to talk to it. */
+/** A web server that runs with its snippet in front of Porter, and an HTTP client for it. */
 export class ProxyTestbed {
   readonly kind: WebServerKind;
   readonly porter: PorterProcess;
   readonly server: WebServer;
-  /** The certificate to believe, PEM. */
+  /** The trusted certificate, PEM. */
   readonly ca: string;
   private readonly folder: string;
 
@@ -116,7 +116,7 @@ export class ProxyTestbed {
     this.folder = folder;
   }
 
-  /** `more` goes into Porter's settings, `changes` into the snippet. */
+  /** `more` is merged into Porter's settings; `changes` are replacements in the snippet. */
   static async start(
     kind: WebServerKind,
     more: Record<string, unknown> = {},
@@ -127,9 +127,9 @@ export class ProxyTestbed {
     const ca = await readFile(certificate.cert, 'utf8');
     const porter = await startPorter({ config: { ...settings, ...more } });
     try {
-      const place = { port: await freePort(), porterPort: porter.port, certificate };
+      const values = { port: await freePort(), porterPort: porter.port, certificate };
       const snippet = replaceInSnippet(await readFile(join(CONTRIB, kind.file), 'utf8'), changes);
-      const server = await kind.start(place.port, kind.adaptSnippet(snippet, place));
+      const server = await kind.start(values.port, kind.adaptSnippet(snippet, values));
       return new ProxyTestbed(kind, porter, server, ca, folder);
     } catch (error) {
       await porter.remove();
@@ -137,7 +137,7 @@ export class ProxyTestbed {
     }
   }
 
-  /** As `start`, for the time of one piece of work. */
+  /** Like `start`, and stops after `work`. */
   static async run(
     kind: WebServerKind,
     work: (front: ProxyTestbed) => Promise<void>,
@@ -158,7 +158,7 @@ export class ProxyTestbed {
     await rm(this.folder, { recursive: true, force: true });
   }
 
-  /** A link of a slot, with the port that the test's server has in place of 443. */
+  /** Returns a link with the port of the test server instead of 443. */
   urlFor(link: string): string {
     const url = new URL(link);
     url.port = String(this.server.port);
@@ -169,7 +169,7 @@ export class ProxyTestbed {
     return httpRequest(this.urlFor(new URL(path, `https://${HOST}`).href), { ca: this.ca, ...question });
   }
 
-  /** The two links of a slot, as an XMPP server beside Porter asks for it. */
+  /** Requests a slot from the slot API, as an XMPP server does. */
   async slot(size: number, name = 'picture.jpg', type = 'image/jpeg'): Promise<{ put: string; get: string }> {
     const query = new URLSearchParams({
       jid: 'romeo@example.org',
@@ -195,7 +195,7 @@ export class ProxyTestbed {
     return openRequest(this.urlFor(link), { method: 'PUT', ca: this.ca, headers });
   }
 
-  /** Bytes of all blobs, finished or not. */
+  /** The size of all blobs, complete or not, in bytes. */
   async storedBytes(): Promise<number> {
     let sum = 0;
     for await (const file of glob('data/blobs/**', { cwd: this.porter.folder })) {

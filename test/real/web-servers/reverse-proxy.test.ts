@@ -13,12 +13,12 @@ import { freePorts } from '../support/ports.ts';
 
 const HOST = 'localhost';
 const SECRET = 'a secret that Prosody has too';
-/** Any other address of the loopback is a stranger. */
-const NEAR = ['127.0.0.1/32'];
-const STRANGER = '127.0.0.9';
+/** The trusted address; the other addresses of 127.0.0.0/8 are untrusted. */
+const TRUSTED = ['127.0.0.1/32'];
+const UNTRUSTED_ADDRESS = '127.0.0.9';
 const SLOT = 'slot/?jid=romeo@example.org&name=a.jpg&size=5&content_type=image/jpeg';
 
-/** Names that XMPP servers put into paths (FIELD 5.2), as people have them. */
+/** File names that XMPP servers put into paths (docs/protocols.md, "Signed links: HMAC"). */
 const NAMES = [
   'très cool.jpg',
   'a+b 100%.txt',
@@ -31,12 +31,12 @@ const NAMES = [
 ];
 
 const common = {
-  trusted_proxies: NEAR,
-  slot_api: { allow_from: NEAR },
+  trusted_proxies: TRUSTED,
+  slot_api: { allow_from: TRUSTED },
   access: [{ jid: '.*' }],
 };
 
-describe('behind proxies', { skip: needs('nginx'), concurrency: true }, () => {
+describe('Behind reverse proxies', { skip: needs('nginx'), concurrency: true }, () => {
   let folder = '';
   let certificate: CertificateFiles;
   let ca = '';
@@ -77,19 +77,19 @@ describe('behind proxies', { skip: needs('nginx'), concurrency: true }, () => {
   function servers(socket: string): string {
     const [unix = 0, forwarded = 0, outer = 0, inner = 0, cutOff = 0, passedOn = 0, downloads = 0] = ports;
     const tcp = `http://127.0.0.1:${nameless.port}`;
-    const theirs = [
+    const forwardedHeaders = [
       'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;',
       'proxy_set_header X-Forwarded-Proto $scheme;',
       'proxy_set_header X-Forwarded-Host $http_host;',
     ].join(' ');
     return [
-      server(unix, `location / { proxy_pass http://unix:${socket}:; ${theirs} }`),
+      server(unix, `location / { proxy_pass http://unix:${socket}:; ${forwardedHeaders} }`),
       server(
         forwarded,
         `location / { proxy_pass ${tcp};
           proxy_set_header Forwarded 'for=$remote_addr;proto=$scheme;host="$http_host"'; }`,
       ),
-      server(outer, `location / { proxy_pass http://127.0.0.1:${inner}; ${theirs} }`),
+      server(outer, `location / { proxy_pass http://127.0.0.1:${inner}; ${forwardedHeaders} }`),
       `server {
         listen 127.0.0.1:${inner};
         location / {
@@ -100,9 +100,9 @@ describe('behind proxies', { skip: needs('nginx'), concurrency: true }, () => {
           proxy_set_header X-Forwarded-Host $http_x_forwarded_host;
         }
       }`,
-      server(cutOff, `location /share/ { proxy_pass ${below.url}/; ${theirs} }`),
-      server(passedOn, `location /share/ { proxy_pass ${below.url}; ${theirs} }`),
-      server(downloads, `location /of/people/ { proxy_pass ${below.url}/; ${theirs} }`),
+      server(cutOff, `location /share/ { proxy_pass ${below.url}/; ${forwardedHeaders} }`),
+      server(passedOn, `location /share/ { proxy_pass ${below.url}; ${forwardedHeaders} }`),
+      server(downloads, `location /of/people/ { proxy_pass ${below.url}/; ${forwardedHeaders} }`),
     ].join('\n');
   }
 
@@ -115,68 +115,71 @@ describe('behind proxies', { skip: needs('nginx'), concurrency: true }, () => {
     }`;
   }
 
-  const at = (place: number, path: string) => `https://${HOST}:${ports[place]}/${path}`;
-  const talk = (url: string, question: HttpRequestOptions = {}): Promise<HttpResponse> =>
-    httpRequest(url, { ca, ...question });
+  const at = (route: number, path: string) => `https://${HOST}:${ports[route]}/${path}`;
+  const request = (url: string, options: HttpRequestOptions = {}): Promise<HttpResponse> =>
+    httpRequest(url, { ca, ...options });
 
-  const ways = [
+  const routes = [
     ['a Unix socket', 0],
     ['a proxy that writes only Forwarded', 1],
     ['two proxies', 2],
   ] as const;
 
-  for (const [name, place] of ways) {
-    test(`${name}: links have the protocol and the host that were asked, and work`, async () => {
-      const { status, text } = await talk(at(place, SLOT));
+  for (const [name, route] of routes) {
+    test(`${name}: links contain the requested protocol and host, and work`, async () => {
+      const { status, text } = await request(at(route, SLOT));
       assert.equal(status, 200, text);
       const [put = '', get = ''] = text.split('\n');
-      for (const link of [put, get]) assert.ok(link.startsWith(at(place, '')), link);
-      assert.equal((await talk(put, { method: 'PUT', body: 'hello' })).status, 201);
-      assert.equal((await talk(get)).text, 'hello');
+      for (const link of [put, get]) assert.ok(link.startsWith(at(route, '')), link);
+      assert.equal((await request(put, { method: 'PUT', body: 'hello' })).status, 201);
+      assert.equal((await request(get)).text, 'hello');
     });
 
-    test(`${name}: strangers are refused the slot API, whatever they claim`, async () => {
+    test(`${name}: untrusted addresses are refused by the slot API, whatever headers they send`, async () => {
       const claims = ['127.0.0.1', '127.0.0.1, 127.0.0.1', 'unknown'].flatMap((claim) => [
         { 'X-Forwarded-For': claim },
         { Forwarded: `for=${claim}` },
         { 'X-Forwarded-For': claim, Forwarded: `for=${claim}` },
       ]);
       for (const headers of [{}, ...claims]) {
-        const { status } = await talk(at(place, SLOT), { localAddress: STRANGER, headers });
+        const { status } = await request(at(route, SLOT), { localAddress: UNTRUSTED_ADDRESS, headers });
         assert.equal(status, 403, JSON.stringify(headers));
       }
     });
   }
 
-  test('a download_url with a path of its own serves what public_url has taken', async () => {
+  test('files uploaded to public_url are served by a download_url with another path', async () => {
     const { text } = await httpRequest(`${below.url}/${SLOT}`);
     const [put = '', get = ''] = text.split('\n');
     assert.ok(put.startsWith(at(5, 'share/put/')), put);
     assert.ok(get.startsWith(at(6, 'of/people/files/')), get);
-    assert.equal((await talk(put, { method: 'PUT', body: 'hello' })).status, 201);
-    assert.equal((await talk(get)).text, 'hello');
+    assert.equal((await request(put, { method: 'PUT', body: 'hello' })).status, 201);
+    assert.equal((await request(get)).text, 'hello');
   });
 
-  for (const [how, place] of [
-    ['passed on', 5],
-    ['cut off, and everything encoded anew', 4],
+  for (const [how, route] of [
+    ['kept', 5],
+    ['removed, with the rest encoded again', 4],
   ] as const) {
-    test(`links that Prosody signs work below a path that is ${how}, with every name`, async () => {
+    test(`links signed by Prosody work with every name if the prefix of their path is ${how}`, async () => {
       for (const name of NAMES) {
         const path = `${randomUUID()}/${name}`;
         const body = randomBytes(500);
         const v = createHmac('sha256', SECRET).update(`${path} ${body.length}`).digest('hex');
-        const url = at(place, `share/upload/${path.split('/').map(encodeAsProsody).join('/')}`);
-        const stored = await talk(`${url}?v=${v}`, { method: 'PUT', body });
+        const url = at(route, `share/upload/${path.split('/').map(encodeAsProsody).join('/')}`);
+        const stored = await request(`${url}?v=${v}`, { method: 'PUT', body });
         assert.equal(stored.status, 201, `${name}: ${stored.text}`);
-        assert.ok((await talk(url)).body.equals(body), name);
-        assert.equal((await talk(`${url}?v=${v.replace(/^./, '0')}0`, { method: 'PUT', body })).status, 403);
+        assert.ok((await request(url)).body.equals(body), name);
+        assert.equal(
+          (await request(`${url}?v=${v.replace(/^./, '0')}0`, { method: 'PUT', body })).status,
+          403,
+        );
       }
     });
   }
 });
 
-/** Lower-case hex for every byte but letters, digits and `.~_-`. */
+/** Percent-encodes every byte except letters, digits and `.~_-`, in lower-case hex. */
 function encodeAsProsody(text: string): string {
   const bytes = [...Buffer.from(text)];
   return bytes

@@ -18,12 +18,12 @@ import { freePorts } from '../support/ports.ts';
 import { assertFindings, runDoctor } from '../support/run-doctor.ts';
 
 const HOST = 'localhost';
-/** More than all buffers between a stopped Porter and a reader hold. */
+/** More bytes than all buffers between a stopped Porter and a client hold. */
 const LARGE = 60_000_000;
 
-interface Place {
+interface Ports {
   readonly port: number;
-  /** A second one, where files have a name of their own. */
+  /** A second port, for downloads under another host name. */
   readonly filesPort: number;
   readonly porterPort: number;
   readonly blobs: string;
@@ -33,20 +33,20 @@ interface Place {
 interface Mode {
   readonly name: string;
   readonly peers: readonly PeerName[];
-  settings(place: Place): Record<string, unknown>;
-  start(place: Place): Promise<WebServer>;
-  /** Does Porter decide about each download? Else the web server serves what lies there. */
+  settings(place: Ports): Record<string, unknown>;
+  start(place: Ports): Promise<WebServer>;
+  /** Whether Porter decides about each download; otherwise the web server serves the folder directly. */
   readonly asksPorter: boolean;
 }
 
 const snippet = (file: string) => readFile(join(CONTRIB, file), 'utf8');
-const letsEncrypt = (host: string, { certificate: { cert, key } }: Place) => ({
+const letsEncrypt = (host: string, { certificate: { cert, key } }: Ports) => ({
   [`/etc/letsencrypt/live/${host}/fullchain.pem`]: cert,
   [`/etc/letsencrypt/live/${host}/privkey.pem`]: key,
 });
 const BLOBS = '/var/lib/porter/data/blobs';
 
-async function nginxFront(place: Place, more = ''): Promise<string> {
+async function nginxFront(place: Ports, more = ''): Promise<string> {
   const front = replaceInSnippet(await snippet('nginx/porter.conf'), {
     ...letsEncrypt('upload.example.org', place),
     'server_name upload.example.org': `server_name ${HOST}`,
@@ -126,14 +126,14 @@ const webserver: Mode = {
   asksPorter: false,
 };
 
-/** A Porter and the web server before it. */
+/** Porter behind a web server. */
 class Site {
   readonly porter: PorterProcess;
   readonly ca: string;
-  readonly place: Place;
+  readonly place: Ports;
   private readonly server: WebServer;
 
-  private constructor(porter: PorterProcess, server: WebServer, place: Place, ca: string) {
+  private constructor(porter: PorterProcess, server: WebServer, place: Ports, ca: string) {
     this.porter = porter;
     this.server = server;
     this.place = place;
@@ -146,7 +146,7 @@ class Site {
     const blobs = join(folder, 'data/blobs');
     const certificate = await writeCertificate(folder, [HOST]);
     const place = { port, filesPort, porterPort, blobs, certificate };
-    // Web servers read it under their own account.
+    // Web servers read the folder under another user id.
     await mkdir(blobs, { recursive: true });
     await chmod(folder, 0o755);
     const config = {
@@ -175,7 +175,7 @@ class Site {
     return httpRequest(url, { ca: this.ca, headers, method });
   }
 
-  /** Its download link. */
+  /** Uploads a file and returns its download link. */
   async upload(body: Buffer, name: string, type: string): Promise<string> {
     const query = new URLSearchParams({
       jid: 'romeo@example.org',
@@ -192,7 +192,7 @@ class Site {
   }
 }
 
-describe('downloads by a web server', { concurrency: true }, () => {
+describe('Downloads sent by a web server', { concurrency: true }, () => {
   for (const mode of [accelRedirect, apacheSendfile, lighttpdSendfile, webserver]) {
     describe(mode.name, { skip: needs(...mode.peers), concurrency: true }, () => {
       let site: Site;
@@ -208,9 +208,9 @@ describe('downloads by a web server', { concurrency: true }, () => {
   }
 });
 
-/** What a client may rely on, whoever sends the bytes (CONTRACT §3). */
+/** The guarantees for clients, whether Porter or a web server sends the bytes. */
 function suite(site: () => Site): void {
-  test('a file comes back byte for byte, with all that belongs to it, each header once', async () => {
+  test('a file is served byte for byte, with every header exactly once', async () => {
     const body = randomBytes(200_000);
     const get = await site().upload(body, 'Très cool.jpg', 'image/jpeg');
     const { status, headers, body: got } = await site().ask(get, { 'Accept-Encoding': 'gzip, br' });
@@ -231,7 +231,7 @@ function suite(site: () => Site): void {
     assert.match(headers['access-control-expose-headers'] ?? '', /Content-Disposition/);
   });
 
-  test('what could run in a browser is saved and never shown', async () => {
+  test('active content is served as an attachment', async () => {
     const page = Buffer.from('<script>alert(1)</script>');
     for (const [name, type] of [
       ['page.html', 'text/html'],
@@ -244,14 +244,14 @@ function suite(site: () => Site): void {
     }
   });
 
-  test('a name whose ending says another type does not change the type', async () => {
+  test('the extension of the name does not change the type', async () => {
     const { headers } = await site().ask(
       await site().upload(Buffer.from('PNG'), 'picture.html', 'image/png'),
     );
     assert.equal(headers['content-type'], 'image/png');
   });
 
-  test('ranges of every form work', async () => {
+  test('byte ranges of every form work', async () => {
     const body = randomBytes(100_000);
     const get = await site().upload(body, 'video.mp4', 'video/mp4');
     for (const [range, start, end] of [
@@ -268,11 +268,11 @@ function suite(site: () => Site): void {
       assert.equal(part.headers['access-control-allow-origin'], '*');
     }
     const many = await site().ask(get, { Range: 'bytes=0-1,50000-50001' });
-    // Many at once are an extra that nobody needs: lighttpd has it.
+    // lighttpd also supports several ranges in one request.
     assert.ok(many.body.length === 100_000 || /^multipart/.test(many.headers['content-type'] ?? ''));
   });
 
-  test('validators are honoured: If-None-Match, If-Modified-Since, If-Range, If-Match', async () => {
+  test('conditional requests work: If-None-Match, If-Modified-Since, If-Range, If-Match', async () => {
     const body = randomBytes(1000);
     const get = await site().upload(body, 'a.png', 'image/png');
     const { etag = '', 'last-modified': modified = '' } = (await site().ask(get)).headers;
@@ -290,14 +290,14 @@ function suite(site: () => Site): void {
     }
   });
 
-  test('HEAD says the exact length and has no body', async () => {
+  test('HEAD answers with the exact length and no body', async () => {
     const get = await site().upload(Buffer.alloc(50_000, 'x'), 'notes.txt', 'text/plain');
     const { status, headers, body } = await site().ask(get, { 'Accept-Encoding': 'gzip' }, 'HEAD');
     assert.deepEqual([status, headers['content-length'], body.length], [200, '50000', 0]);
     assert.match(headers['content-disposition'] ?? '', /^inline/);
   });
 
-  test('what is not there is a 404 with nothing in it, and web clients may see that', async () => {
+  test('a missing file gets 404 without a body, with CORS headers', async () => {
     const get = await site().upload(Buffer.from('here'), 'a.txt', 'text/plain');
     const [, id = ''] = /([0-9a-z]{26})/.exec(get) ?? [];
     const { status, headers, body } = await site().ask(get.replaceAll(id, id.replace(/.{5}$/, '00000')));
@@ -305,14 +305,14 @@ function suite(site: () => Site): void {
     assert.equal(headers['access-control-allow-origin'], '*');
   });
 
-  test('a preflight passes', async () => {
+  test('a CORS preflight succeeds', async () => {
     const get = await site().upload(Buffer.from('here'), 'a.txt', 'text/plain');
     const { status, headers } = await site().ask(get, { 'Access-Control-Request-Method': 'GET' }, 'OPTIONS');
     assert.ok(status === 200 || status === 204, String(status));
     assert.match(headers['access-control-allow-headers'] ?? '', /Range/);
   });
 
-  test('a removed file is gone, and porter delete takes the link', async () => {
+  test('porter delete removes a file by its link', async () => {
     const get = await site().upload(Buffer.from('secret'), 'a.txt', 'text/plain');
     const { code, stderr } = await site().porter.runCommand('delete', get);
     assert.equal(code, 0, stderr);
@@ -322,7 +322,7 @@ function suite(site: () => Site): void {
     );
   });
 
-  test('porter doctor has nothing to say against it', async () => {
+  test('porter doctor reports no problem', async () => {
     const diagnosis = await runDoctor(join(site().porter.folder, 'porter.yml'), [], {
       NODE_EXTRA_CA_CERTS: site().place.certificate.cert,
     });
@@ -332,7 +332,7 @@ function suite(site: () => Site): void {
 }
 
 function decidesByPorter(site: () => Site): void {
-  test('the bytes do not pass Porter: it may stand still while they flow', async () => {
+  test('the bytes bypass Porter: a download completes while Porter is stopped', async () => {
     const get = await site().upload(Buffer.alloc(LARGE, 'x'), 'large.bin', 'application/octet-stream');
     const request = openRequest(get, { ca: site().ca });
     request.end();
@@ -347,7 +347,7 @@ function decidesByPorter(site: () => Site): void {
     }
   });
 
-  test('the validator is that of Porter, so that a change of who sends does not make files new', async () => {
+  test('the ETag is that of Porter, so that caches stay valid when the delivery changes', async () => {
     const get = await site().upload(Buffer.from('x'), 'a.png', 'image/png');
     const [, id] = /([0-9a-z]{26})/.exec(get) ?? [];
     const { headers } = await site().ask(get);
@@ -355,7 +355,7 @@ function decidesByPorter(site: () => Site): void {
     assert.match(headers['content-disposition'] ?? '', /filename\*=UTF-8''a\.png$/);
   });
 
-  test('no answer names a path of the disk, and nobody can ask for the folder', async () => {
+  test('no response reveals a path, and the internal location is not accessible', async () => {
     const get = await site().upload(Buffer.from('x'), 'a.png', 'image/png');
     const [, id = ''] = /([0-9a-z]{26})/.exec(get) ?? [];
     const { headers } = await site().ask(get);
@@ -371,8 +371,8 @@ function decidesByPorter(site: () => Site): void {
   });
 }
 
-describe('a folder that the web server may not read', () => {
-  test('is named by porter doctor', { skip: needs(...apacheSendfile.peers) || notRoot() }, async () => {
+describe('A folder that the web server cannot read', () => {
+  test('is reported by porter doctor', { skip: needs(...apacheSendfile.peers) || notRoot() }, async () => {
     const site = await Site.start(apacheSendfile);
     try {
       await chmod(site.place.blobs, 0o700);
@@ -386,13 +386,13 @@ describe('a folder that the web server may not read', () => {
   });
 });
 
-/** Only as root does Apache work under another account than Porter. */
+/** Apache runs under another user id than Porter only if it is started by root. */
 function notRoot(): string | false {
   return process.getuid?.() === 0 ? false : 'needs root';
 }
 
 function servesAlone(site: () => Site): void {
-  test('links point at download_url, and the file flows while Porter is down', async () => {
+  test('links point to download_url, and files are served while Porter is down', async () => {
     const get = await site().upload(Buffer.from('here'), 'Très cool.txt', 'text/plain');
     assert.ok(get.startsWith(`https://${HOST}:${site().place.filesPort}/`), get);
     assert.match(get, /\/Tres_cool\.txt$/);
@@ -404,7 +404,7 @@ function servesAlone(site: () => Site): void {
     }
   });
 
-  test('Porter itself refuses to serve the file, with nothing in the answer', async () => {
+  test('Porter itself answers 404 without a body', async () => {
     const get = await site().upload(Buffer.from('here'), 'a.txt', 'text/plain');
     const [, id = ''] = /([0-9a-z]{26})/.exec(get) ?? [];
     for (const method of ['GET', 'HEAD']) {
@@ -413,7 +413,7 @@ function servesAlone(site: () => Site): void {
     }
   });
 
-  test('nothing can be seen of an upload before its last byte', async () => {
+  test('an incomplete upload is not visible', async () => {
     const size = 3_000_000;
     const query = new URLSearchParams({ jid: 'romeo@example.org', name: 'a.bin', size: String(size) });
     const [put = '', get = ''] = (await httpRequest(`${site().porter.url}/slot/?${query}`)).text.split('\n');
@@ -435,7 +435,7 @@ function servesAlone(site: () => Site): void {
     assert.equal((await site().ask(get)).body.length, size);
   });
 
-  test('no path leads out of the folder of the blobs', async () => {
+  test('no path escapes the blob folder', async () => {
     const { origin } = new URL(await site().upload(Buffer.from('here'), 'a.txt', 'text/plain'));
     for (const path of [
       '/porter.db',

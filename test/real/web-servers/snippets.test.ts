@@ -10,34 +10,34 @@ import { needs } from '../peers/peers.ts';
 import { runProgram } from '../support/program.ts';
 import { HOST, MB, nginxKind, ProxyTestbed, UNTRUSTED_ADDRESS, webServerKinds } from './proxy-testbed.ts';
 
-describe('the web server snippets', { concurrency: true }, () => {
+describe('The web server snippets', { concurrency: true }, () => {
   for (const kind of webServerKinds) {
     describe(kind.name, { skip: needs(kind.name, 'curl'), concurrency: true }, () => {
-      let front: ProxyTestbed;
+      let testbed: ProxyTestbed;
       before(async () => {
-        front = await ProxyTestbed.start(kind);
+        testbed = await ProxyTestbed.start(kind);
       });
-      after(() => front.stop());
+      after(() => testbed.stop());
 
-      suite(() => front);
-      if (kind.pauseMs !== undefined) mayPause(() => front, kind.pauseMs);
+      suite(() => testbed);
+      if (kind.pauseMs !== undefined) mayPause(() => testbed, kind.pauseMs);
     });
   }
 });
 
-function suite(front: () => ProxyTestbed): void {
-  test('a file above every default limit comes back byte for byte', async () => {
+function suite(testbed: () => ProxyTestbed): void {
+  test('a file above every default body limit is served byte for byte', async () => {
     const body = randomBytes(3 * MB);
-    const get = await front().upload(body);
-    const answer = await front().request(get);
+    const get = await testbed().upload(body);
+    const answer = await testbed().request(get);
     assert.equal(answer.status, 200);
     assert.ok(answer.body.equals(body));
     assert.equal(answer.headers['content-type'], 'image/jpeg');
     assert.equal(answer.headers['content-length'], String(body.length));
   });
 
-  test('curl uploads and downloads, by whatever version of HTTP they agree on', async () => {
-    const { put, get } = await front().slot(2 * MB);
+  test('curl uploads and downloads with any HTTP version', async () => {
+    const { put, get } = await testbed().slot(2 * MB);
     const folder = await mkdtemp(join(tmpdir(), 'porter-curl-'));
     const [sent, got, ca] = ['sent', 'got', 'ca'].map((name) => join(folder, name)) as [
       string,
@@ -45,37 +45,44 @@ function suite(front: () => ProxyTestbed): void {
       string,
     ];
     const body = randomBytes(2 * MB);
-    await Promise.all([writeFile(sent, body), writeFile(ca, front().ca)]);
-    const common = ['-sS', '--fail', '--cacert', ca, '--resolve', `${HOST}:${front().server.port}:127.0.0.1`];
+    await Promise.all([writeFile(sent, body), writeFile(ca, testbed().ca)]);
+    const common = [
+      '-sS',
+      '--fail',
+      '--cacert',
+      ca,
+      '--resolve',
+      `${HOST}:${testbed().server.port}:127.0.0.1`,
+    ];
     const type = ['-H', 'Content-Type: image/jpeg'];
-    const uploaded = await runProgram('curl', [...common, ...type, '-T', sent, front().urlFor(put)]);
+    const uploaded = await runProgram('curl', [...common, ...type, '-T', sent, testbed().urlFor(put)]);
     assert.equal(uploaded.code, 0, uploaded.stderr);
-    const downloaded = await runProgram('curl', [...common, '-o', got, front().urlFor(get)]);
+    const downloaded = await runProgram('curl', [...common, '-o', got, testbed().urlFor(get)]);
     assert.equal(downloaded.code, 0, downloaded.stderr);
     assert.ok((await readFile(got)).equals(body));
     await rm(folder, { recursive: true });
   });
 
-  test('ranges work, also the one from the first byte', async () => {
+  test('byte ranges work, including one from the first byte', async () => {
     const body = randomBytes(200_000);
-    const get = await front().upload(body);
-    const whole = await front().request(get, { headers: { Range: 'bytes=0-' } });
+    const get = await testbed().upload(body);
+    const whole = await testbed().request(get, { headers: { Range: 'bytes=0-' } });
     assert.deepEqual([whole.status, whole.headers['content-range']], [206, 'bytes 0-199999/200000']);
     assert.ok(whole.body.equals(body));
-    const part = await front().request(get, { headers: { Range: 'bytes=100-149' } });
+    const part = await testbed().request(get, { headers: { Range: 'bytes=100-149' } });
     assert.equal(part.status, 206);
     assert.ok(part.body.equals(body.subarray(100, 150)));
-    const beyond = await front().request(get, { headers: { Range: 'bytes=200000-' } });
+    const beyond = await testbed().request(get, { headers: { Range: 'bytes=200000-' } });
     assert.deepEqual([beyond.status, beyond.headers['content-range']], [416, 'bytes */200000']);
   });
 
-  test('HEAD says the exact length, also to clients that take gzip', async () => {
-    const { put, get } = await front().slot(50_000, 'notes.txt', 'text/plain');
+  test('HEAD answers with the exact length, also to clients that accept gzip', async () => {
+    const { put, get } = await testbed().slot(50_000, 'notes.txt', 'text/plain');
     assert.equal(
-      (await front().request(put, { method: 'PUT', body: Buffer.alloc(50_000, 'x') })).status,
+      (await testbed().request(put, { method: 'PUT', body: Buffer.alloc(50_000, 'x') })).status,
       201,
     );
-    const answer = await front().request(get, {
+    const answer = await testbed().request(get, {
       method: 'HEAD',
       headers: { 'Accept-Encoding': 'gzip, br, zstd' },
     });
@@ -84,18 +91,18 @@ function suite(front: () => ProxyTestbed): void {
     assert.equal(answer.headers['content-encoding'], undefined);
   });
 
-  test('a refused PUT keeps its status, its one line and its CORS headers', async () => {
-    const { put } = await front().slot(1000);
-    const answer = await front().request(put, { method: 'PUT', body: 'too short' });
+  test('a refused PUT keeps its status, its one-line text and its CORS headers', async () => {
+    const { put } = await testbed().slot(1000);
+    const answer = await testbed().request(put, { method: 'PUT', body: 'too short' });
     assert.equal(answer.status, 400);
     assert.equal(answer.headers['access-control-allow-origin'], '*');
     assert.match(answer.headers['content-type'] ?? '', /^text\/plain/);
     assert.match(answer.text, /^[^\n]+\n?$/);
   });
 
-  test('a preflight passes', async () => {
-    const { put } = await front().slot(1000);
-    const answer = await front().request(put, {
+  test('a CORS preflight succeeds', async () => {
+    const { put } = await testbed().slot(1000);
+    const answer = await testbed().request(put, {
       method: 'OPTIONS',
       headers: { Origin: 'https://chat.example.org', 'Access-Control-Request-Method': 'PUT' },
     });
@@ -103,18 +110,18 @@ function suite(front: () => ProxyTestbed): void {
     assert.match(answer.headers['access-control-allow-methods'] ?? '', /PUT/);
   });
 
-  test('what is not there is a 404 with nothing in it', async () => {
-    const get = new URL(await front().upload(Buffer.from('here')));
+  test('a missing file gets 404 without a body', async () => {
+    const get = new URL(await testbed().upload(Buffer.from('here')));
     get.pathname = get.pathname.replace(/[A-Za-z0-9]{4}/, 'AAAA');
-    const answer = await front().request(get.href);
+    const answer = await testbed().request(get.href);
     assert.equal(answer.status, 404);
     assert.equal(answer.headers['content-length'], '0');
     assert.equal(answer.body.length, 0);
   });
 
-  test('a refusal reaches a client that has not sent all yet', async () => {
-    const { put } = await front().slot(1000);
-    const request = front().openPut(put, { 'Content-Length': 50 * MB });
+  test('a refusal reaches a client that is still sending', async () => {
+    const { put } = await testbed().slot(1000);
+    const request = testbed().openPut(put, { 'Content-Length': 50 * MB });
     let answer: HttpResponse | undefined;
     const answered = readResponse(request).then((found) => {
       answer = found;
@@ -128,9 +135,9 @@ function suite(front: () => ProxyTestbed): void {
     request.destroy();
   });
 
-  test('a client that asks before it sends gets a true answer', async () => {
-    const { put } = await front().slot(1000);
-    const refused = front().openPut(put, { 'Content-Length': 999, Expect: '100-continue' });
+  test('a client that sends Expect: 100-continue gets the right answer', async () => {
+    const { put } = await testbed().slot(1000);
+    const refused = testbed().openPut(put, { 'Content-Length': 999, Expect: '100-continue' });
     let continued = false;
     refused.on('continue', () => {
       continued = true;
@@ -138,15 +145,15 @@ function suite(front: () => ProxyTestbed): void {
     });
     const refusal = await readResponse(refused);
     assert.equal(refusal.status, 400, refusal.text);
-    assert.equal(continued, !front().kind.forwardsExpect);
+    assert.equal(continued, !testbed().kind.forwardsExpect);
     refused.destroy();
-    const taken = front().openPut(put, { 'Content-Length': 1000, Expect: '100-continue' });
+    const taken = testbed().openPut(put, { 'Content-Length': 1000, Expect: '100-continue' });
     taken.on('continue', () => taken.end(Buffer.alloc(1000)));
     const stored = await readResponse(taken);
     assert.equal(stored.status, 201, stored.text);
   });
 
-  test('the slot API lets in who is near and nobody who comes from elsewhere, whatever they claim', async () => {
+  test('the slot API accepts trusted addresses and refuses others, whatever headers they send', async () => {
     const query = '/slot/?jid=romeo@example.org&name=a.jpg&size=5';
     const claims = [
       {},
@@ -155,25 +162,25 @@ function suite(front: () => ProxyTestbed): void {
       { 'X-Forwarded-For': '127.0.0.1', Forwarded: 'for=127.0.0.1' },
       { 'X-Real-IP': '127.0.0.1' },
     ];
-    assert.equal((await front().request(query)).status, 200);
+    assert.equal((await testbed().request(query)).status, 200);
     for (const headers of claims) {
-      const answer = await front().request(query, { localAddress: UNTRUSTED_ADDRESS, headers });
+      const answer = await testbed().request(query, { localAddress: UNTRUSTED_ADDRESS, headers });
       assert.equal(answer.status, 403, JSON.stringify(headers));
       assert.match(answer.text, /127\.0\.0\.9/);
     }
   });
 
-  test('links are https with the public name', async () => {
-    const { put, get } = await front().slot(5);
+  test('links use https and the public host name', async () => {
+    const { put, get } = await testbed().slot(5);
     assert.ok(put.startsWith(`https://${HOST}/`), put);
     assert.ok(get.startsWith(`https://${HOST}/`), get);
   });
 }
 
-function mayPause(front: () => ProxyTestbed, pauseMs: number): void {
-  test('a sender on a bad line may pause', async () => {
-    const { put } = await front().slot(200_000);
-    const request = front().openPut(put, { 'Content-Length': 200_000 });
+function mayPause(testbed: () => ProxyTestbed, pauseMs: number): void {
+  test('a slow sender may pause', async () => {
+    const { put } = await testbed().slot(200_000);
+    const request = testbed().openPut(put, { 'Content-Length': 200_000 });
     const answered = readResponse(request);
     request.write(Buffer.alloc(1000));
     await sleep(pauseMs);
@@ -182,26 +189,24 @@ function mayPause(front: () => ProxyTestbed, pauseMs: number): void {
   });
 }
 
-describe('the web server snippets, with a Porter of their own', () => {
+describe('The web server snippets, with other settings of Porter', () => {
   for (const kind of webServerKinds) {
     const skip = needs(kind.name);
-    test(
-      `${kind.name}: without public_url the links have the name and the protocol that were asked`,
-      { skip },
-      () => ProxyTestbed.run(kind, linksAsAsked, { public_url: undefined }),
+    test(`${kind.name}: without public_url the links contain the requested host and protocol`, { skip }, () =>
+      ProxyTestbed.run(kind, linksAsAsked, { public_url: undefined }),
     );
-    test(`${kind.name}: a body flows to Porter while the client still sends`, { skip }, () =>
+    test(`${kind.name}: a body is streamed to Porter while the client sends`, { skip }, () =>
       ProxyTestbed.run(kind, bodyFlows),
     );
     test(
-      `${kind.name}: while Porter is down there is no page that a client would save as the file`,
+      `${kind.name}: while Porter is down there is no error page that a client would save as the file`,
       { skip },
       () => ProxyTestbed.run(kind, quietWhileDown),
     );
   }
 
   for (const how of ['passed on', 'cut off'] as const) {
-    test(`nginx: a public_url with a path works, the path ${how}`, {
+    test(`nginx: a public_url with a path works if the prefix is ${how}`, {
       skip: needs('nginx'),
     }, () => {
       const cut = how === 'cut off' && { '5050;': '5050/;' };
@@ -211,13 +216,15 @@ describe('the web server snippets, with a Porter of their own', () => {
   }
 });
 
-async function linksAsAsked(front: ProxyTestbed): Promise<void> {
+async function linksAsAsked(testbed: ProxyTestbed): Promise<void> {
   const headers = {
     'X-Forwarded-Host': 'evil.example',
     'X-Forwarded-Proto': 'http',
     Forwarded: 'host=evil.example',
   };
-  const { status, text } = await front.request('/slot/?jid=romeo@example.org&name=a.jpg&size=5', { headers });
+  const { status, text } = await testbed.request('/slot/?jid=romeo@example.org&name=a.jpg&size=5', {
+    headers,
+  });
   assert.equal(status, 200, text);
   for (const link of text.split('\n')) {
     const { protocol, hostname } = new URL(link);
@@ -225,36 +232,36 @@ async function linksAsAsked(front: ProxyTestbed): Promise<void> {
   }
 }
 
-async function bodyFlows(front: ProxyTestbed): Promise<void> {
+async function bodyFlows(testbed: ProxyTestbed): Promise<void> {
   const size = 8 * MB;
-  const { put, get } = await front.slot(size);
-  const request = front.openPut(put, { 'Content-Length': size });
+  const { put, get } = await testbed.slot(size);
+  const request = testbed.openPut(put, { 'Content-Length': size });
   const answered = readResponse(request);
   const half = randomBytes(size / 2);
   request.write(half);
   let seen = 0;
-  for (let looks = 0; looks < 200 && seen < 2 * MB; looks += 1) {
+  for (let tries = 0; tries < 200 && seen < 2 * MB; tries += 1) {
     await sleep(50);
-    seen = await front.storedBytes();
+    seen = await testbed.storedBytes();
   }
   request.end(half);
   assert.ok(seen >= 2 * MB, `only ${seen} bytes came before the client had sent all`);
   assert.equal((await answered).status, 201);
-  assert.ok((await front.request(get)).body.equals(Buffer.concat([half, half])));
+  assert.ok((await testbed.request(get)).body.equals(Buffer.concat([half, half])));
 }
 
-async function quietWhileDown(front: ProxyTestbed): Promise<void> {
-  await front.porter.stop();
-  const answer = await front.request('/files/abc/picture.jpg');
+async function quietWhileDown(testbed: ProxyTestbed): Promise<void> {
+  await testbed.porter.stop();
+  const answer = await testbed.request('/files/abc/picture.jpg');
   assert.ok(answer.status === 502 || answer.status === 503, String(answer.status));
   assert.equal(answer.text.trim(), '');
 }
 
-async function worksBelowPath(front: ProxyTestbed): Promise<void> {
+async function worksBelowPath(testbed: ProxyTestbed): Promise<void> {
   const body = randomBytes(2 * MB);
-  const get = await front.upload(body);
+  const get = await testbed.upload(body);
   assert.ok(get.startsWith(`https://${HOST}/share/`), get);
-  assert.ok((await front.request(get)).body.equals(body));
-  const asked = await front.request('/share/slot/max_size/?jid=romeo@example.org');
+  assert.ok((await testbed.request(get)).body.equals(body));
+  const asked = await testbed.request('/share/slot/max_size/?jid=romeo@example.org');
   assert.equal(asked.text.trim(), String(100 * MB));
 }

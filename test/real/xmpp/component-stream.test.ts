@@ -23,7 +23,7 @@ interface Attempt {
   readonly port?: number;
 }
 
-/** What each says of its own accord, found by trying. */
+/** The errors of each server, found by experiment. */
 const servers = [
   {
     name: 'prosody',
@@ -40,7 +40,7 @@ const servers = [
 ] as const;
 
 for (const { name, start, unknown, clientPort } of servers) {
-  describe(`the component stream to ${name}`, { skip: needs(name) }, () => {
+  describe(`The component stream to ${name}`, { skip: needs(name) }, () => {
     let server: XmppServer;
     before(async () => {
       server = await start();
@@ -63,8 +63,8 @@ for (const { name, start, unknown, clientPort } of servers) {
       }
     }
 
-    /** What an admin reads after the first try. */
-    async function faultOf(attempt: Attempt): Promise<string> {
+    /** The error of the first connection attempt, as an admin sees it. */
+    async function errorFor(attempt: Attempt): Promise<string> {
       const tried = Promise.withResolvers<void>();
       const wait = (_ms: number, signal: AbortSignal) => {
         tried.resolve();
@@ -82,7 +82,7 @@ for (const { name, start, unknown, clientPort } of servers) {
       while (!endpoint.status()[0]?.up) await sleep(10);
     }
 
-    test('stays up in silence: the server passes on what we ask ourselves', async () => {
+    test('stays up when idle: the server reflects a ping of the component to itself', async () => {
       await withDoor({}, { keepalive: { pingAfterMs: 20, pingTimeoutMs: 300 } }, async (endpoint) => {
         await untilUp(endpoint);
         const since = endpoint.status()[0]?.since;
@@ -91,24 +91,24 @@ for (const { name, start, unknown, clientPort } of servers) {
       });
     });
 
-    test('says so when the secret is wrong', async () => {
-      assert.match(await faultOf({ secret: 'wrong' }), /refuses the secret of upload\.localhost/);
+    test('reports a wrong secret', async () => {
+      assert.match(await errorFor({ secret: 'wrong' }), /refuses the secret of upload\.localhost/);
     });
 
-    test('says so when the server knows no such component', async () => {
-      assert.match(await faultOf({ jid: 'other.localhost' }), unknown);
+    test('reports a component that the server does not have', async () => {
+      assert.match(await errorFor({ jid: 'other.localhost' }), unknown);
     });
 
-    test('says so when the port is that of the clients', async () => {
-      assert.match(await faultOf({ port: server.clientPort }), clientPort);
+    test('reports a port for clients instead of components', async () => {
+      assert.match(await errorFor({ port: server.clientPort }), clientPort);
     });
 
-    // ejabberd takes both, and deals the stanzas to them in turn.
+    // ejabberd accepts both connections and distributes the stanzas between them.
     if (name === 'prosody') {
       test('reports another program with the same JID', async () => {
         await withDoor({}, undefined, async (endpoint) => {
           await untilUp(endpoint);
-          assert.match(await faultOf({}), /another program is already connected .* as upload\.localhost/);
+          assert.match(await errorFor({}), /another program is already connected .* as upload\.localhost/);
           assert.equal(endpoint.status()[0]?.up, true);
         });
       });

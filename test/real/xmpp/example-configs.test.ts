@@ -16,7 +16,7 @@ import { type Program, runProgram } from '../support/program.ts';
 
 const ACCOUNT = { jid: 'juliet@example.org', password: 'pw' };
 
-/** An XMPP server that runs with a file of ours. */
+/** An XMPP server that runs with an example config of contrib/. */
 interface Running {
   readonly program: Program;
   readonly clientPort: number;
@@ -24,7 +24,7 @@ interface Running {
   readonly ca: string;
 }
 
-/** Prosody with our file. What precedes it only says where this machine lets it live; ports replace the usual ones. */
+/** Prosody with the example config; only paths, ports and addresses are adapted. */
 async function startProsody(folder: string): Promise<Running> {
   const [clientPort = 0, componentPort = 0] = await freePorts(2);
   const { cert, key } = await writeCertificate(folder, ['example.org']);
@@ -58,7 +58,7 @@ log = "*console"
   return { program, clientPort, componentPort, ca: cert };
 }
 
-/** ejabberd with our file; accounts are made over its HTTP API. */
+/** ejabberd with the example config; accounts are registered over its HTTP API. */
 async function startEjabberd(folder: string): Promise<Running> {
   const [clientPort = 0, componentPort = 0, serverPort = 0, apiPort = 0] = await freePorts(4);
   const { cert, key } = await writeCertificate(folder, ['example.org']);
@@ -128,7 +128,7 @@ async function tryOut(name: string, start: (folder: string) => Promise<Running>)
   }
 }
 
-describe('a server with the example config of ours carries a picture to Porter', () => {
+describe('With its example config, an upload through Porter works in', () => {
   test('Prosody', { skip: needs('prosody', 'slixmpp') }, () => tryOut('prosody', startProsody));
   test('ejabberd', { skip: needs('ejabberd', 'slixmpp') }, () => tryOut('ejabberd', startEjabberd));
 });

@@ -31,15 +31,15 @@ const OWNER = `${MUC}#owner`;
 const AT_ONCE = { bounceWait: 0 };
 const LISTENING = { bounceWait: 5_000 };
 
-/** How one kind of server is told what these tests need. */
+/** How the tests start and configure one kind of XMPP server. */
 export interface SenderServerKind {
   readonly name: PeerName;
   readonly rooms: string;
   start(
     options: XmppServerOptions & {
-      /** A port for TLS from the first byte. */
+      /** The port for direct TLS (XEP-0368). */
       readonly directPort: number;
-      /** Not offered to clients. */
+      /** SASL mechanisms that the server does not offer. */
       readonly disabled?: readonly string[];
     },
   ): Promise<XmppServer>;
@@ -50,13 +50,13 @@ interface Received {
   readonly body: string;
 }
 
-const letter = (to: string, body: string, type = 'chat') =>
+const chatMessage = (to: string, body: string, type = 'chat') =>
   xml('message', { to, type }, xml('body', {}, body));
 
-/** Everything that speakers must do at any XMPP server. */
+/** Tests message senders with an XMPP server. */
 export function testMessageSenders(kind: SenderServerKind): void {
-  describe(`speakers at ${kind.name}`, { skip: needs(kind.name, 'slixmpp') }, () => {
-    let stage: XmppTestbed;
+  describe(`Message senders at ${kind.name}`, { skip: needs(kind.name, 'slixmpp') }, () => {
+    let testbed: XmppTestbed;
     let server: XmppServer;
     let directPort: number;
     let juliet: SlixmppClient;
@@ -78,8 +78,8 @@ export function testMessageSenders(kind: SenderServerKind): void {
     });
     const room = (name: string) => `${name}@${kind.rooms}`;
 
-    /** By accounts of another pool that end with the work. */
-    async function through<T>(
+    /** Runs `work` with a separate account pool and stops the pool afterwards. */
+    async function withAccounts<T>(
       settings: Partial<AccountSettings>,
       work: (accounts: AccountSenders) => Promise<T>,
     ): Promise<T> {
@@ -92,13 +92,13 @@ export function testMessageSenders(kind: SenderServerKind): void {
     }
 
     before(async () => {
-      stage = await createXmppTestbed();
+      testbed = await createXmppTestbed();
       directPort = await freePort();
-      const components_ = [{ jid: COMPONENT, secret: SECRET }];
-      server = await kind.start({ tls: stage.certificate, components: components_, directPort });
+      const entries = [{ jid: COMPONENT, secret: SECRET }];
+      server = await kind.start({ tls: testbed.certificate, components: entries, directPort });
       for (const user of ['romeo', 'juliet', 'mercutio']) await server.register(user, PASSWORD);
-      juliet = await stage.login(server, 'juliet');
-      setDefaultCACertificates([...authorities, stage.ca]);
+      juliet = await testbed.login(server, 'juliet');
+      setDefaultCACertificates([...authorities, testbed.ca]);
       accounts = accountsWith();
       const times = { answerTimeout: () => 30_000, roomIdle: () => 60_000 };
       const componentSenders = createComponentSenders(times, [COMPONENT]);
@@ -117,42 +117,42 @@ export function testMessageSenders(kind: SenderServerKind): void {
       await components?.stop();
       await juliet?.logout();
       await server?.stop();
-      await stage?.remove();
+      await testbed?.remove();
     });
 
     const heard = () => juliet.run<Received>('receive');
 
     describe('an account', () => {
-      test('logs in behind STARTTLS, and its message arrives', async () => {
+      test('logs in after STARTTLS and sends a message', async () => {
         const romeo = await accounts.senderFor(login('romeo'));
         assert.match(romeo.jid, /^romeo@localhost\/porter-/);
-        await romeo.deliver(letter('juliet@localhost', 'Grüße 🌹 & <more>'), AT_ONCE);
+        await romeo.deliver(chatMessage('juliet@localhost', 'Grüße 🌹 & <more>'), AT_ONCE);
         const { from, body } = await heard();
         assert.deepEqual([from, body], ['romeo@localhost', 'Grüße 🌹 & <more>']);
       });
 
       test('logs in over direct TLS', async () => {
         const direct = { server: { host: '127.0.0.1', port: directPort }, directTls: true };
-        await through(direct, async (others) => {
+        await withAccounts(direct, async (others) => {
           const romeo = await others.senderFor(login('romeo'));
-          await romeo.deliver(letter('juliet@localhost', 'direct'), AT_ONCE);
+          await romeo.deliver(chatMessage('juliet@localhost', 'direct'), AT_ONCE);
           assert.equal((await heard()).body, 'direct');
         });
       });
 
-      test('is let in by its password only, and keeps its session when somebody tries another one', async () => {
-        await through({}, async (others) => {
+      test('logs in only with its password, and keeps its session after an attempt with a wrong one', async () => {
+        await withAccounts({}, async (others) => {
           const romeo = await others.senderFor(login('romeo'));
           const refusal = await expectRefusal(others.senderFor(login('romeo', 'wrong')));
           assert.equal(refusal.code, 'credentials_wrong');
-          assert.equal((await expectRefusal(others.senderFor(login('nobody')))).code, 'credentials_wrong');
+          assert.equal((await expectRefusal(others.senderFor(login('unknown')))).code, 'credentials_wrong');
           assert.equal((await others.senderFor(login('romeo'))).jid, romeo.jid);
           assert.equal(others.openSessions, 1);
         });
       });
 
-      test('logs in once for all that come at the same time', async () => {
-        await through({}, async (others) => {
+      test('logs in once for concurrent requests', async () => {
+        await withAccounts({}, async (others) => {
           const senders = await Promise.all(
             Array.from({ length: 20 }, () => others.senderFor(login('romeo'))),
           );
@@ -160,49 +160,49 @@ export function testMessageSenders(kind: SenderServerKind): void {
         });
       });
 
-      test('gets the resource that it asks for', async () => {
-        await through({}, async (others) => {
+      test('gets the requested resource', async () => {
+        await withAccounts({}, async (others) => {
           const romeo = await others.senderFor({ ...login('romeo'), jid: 'romeo@localhost/garden' });
           assert.equal(romeo.jid, 'romeo@localhost/garden');
         });
       });
 
-      test('does not show its password to a server whose certificate nobody vouches for', async () => {
+      test('does not send its password to a server with an untrusted certificate', async () => {
         setDefaultCACertificates(authorities);
         try {
-          const refusal = await through({}, (others) => expectRefusal(others.senderFor(login('romeo'))));
+          const refusal = await withAccounts({}, (others) => expectRefusal(others.senderFor(login('romeo'))));
           assert.equal(refusal.code, 'server_refused');
           assert.match(refusal.message, /certificate/);
-          // On this machine the admin may say that the server is trusted as it is.
-          await through({ requireTls: false }, (others) => others.senderFor(login('romeo')));
+          // With require_tls: false the admin trusts a server on the same machine.
+          await withAccounts({ requireTls: false }, (others) => others.senderFor(login('romeo')));
         } finally {
-          setDefaultCACertificates([...authorities, stage.ca]);
+          setDefaultCACertificates([...authorities, testbed.ca]);
         }
       });
 
-      test('of a domain that the server does not have is not known', async () => {
+      test('of a domain that the server does not host is refused', async () => {
         const elsewhere = { ...login('romeo'), jid: 'romeo@elsewhere.example' };
-        const refusal = await through({ requireTls: false }, (others) =>
+        const refusal = await withAccounts({ requireTls: false }, (others) =>
           expectRefusal(others.senderFor(elsewhere)),
         );
         assert.equal(refusal.code, 'credentials_wrong');
       });
 
-      test('that is not the last one used makes room for another', async () => {
-        await through({ sessions: { max: 1, idle: 60_000 } }, async (others) => {
+      test('that was used least recently is logged out for another one', async () => {
+        await withAccounts({ sessions: { max: 1, idle: 60_000 } }, async (others) => {
           const romeo = await others.senderFor(login('romeo'));
-          await romeo.deliver(letter('juliet@localhost', 'one'), AT_ONCE);
+          await romeo.deliver(chatMessage('juliet@localhost', 'one'), AT_ONCE);
           await others.senderFor(login('mercutio'));
           assert.equal(others.openSessions, 1);
           assert.equal(
-            (await expectRefusal(romeo.sendStanza(letter('juliet@localhost', 'two')))).code,
+            (await expectRefusal(romeo.sendStanza(chatMessage('juliet@localhost', 'two')))).code,
             'unavailable',
           );
           await heard();
         });
       });
 
-      test('is asked by nobody in vain: its session answers', async () => {
+      test('answers requests of other clients', async () => {
         const romeo = await accounts.senderFor(login('romeo'));
         const { seconds } = await juliet.run<{ seconds: number }>('ping', { jid: romeo.jid });
         assert.ok(seconds >= 0);
@@ -214,97 +214,97 @@ export function testMessageSenders(kind: SenderServerKind): void {
       });
     });
 
-    for (const [who, speaker] of [
+    for (const [who, sender] of [
       ['an account', () => accounts.senderFor(login('romeo'))],
       ['an address at the component', async () => alerts],
     ] as const) {
       describe(`a message from ${who}`, () => {
-        test('to a user that is not there comes back', async () => {
+        test('to an unknown user bounces', async () => {
           const refusal = await expectRefusal(
-            (await speaker()).deliver(letter('nobody@localhost', 'hello'), LISTENING),
+            (await sender()).deliver(chatMessage('unknown@localhost', 'hello'), LISTENING),
           );
           assert.deepEqual([refusal.code, refusal.condition], ['bounced', 'service-unavailable']);
         });
 
-        test('to a server that is not there comes back', async () => {
-          const to = 'nobody@elsewhere.invalid';
-          const refusal = await expectRefusal((await speaker()).deliver(letter(to, 'hello'), LISTENING));
+        test('to an unknown server bounces', async () => {
+          const to = 'unknown@elsewhere.invalid';
+          const refusal = await expectRefusal((await sender()).deliver(chatMessage(to, 'hello'), LISTENING));
           assert.equal(refusal.code, 'bounced');
         });
 
-        test('arrives behind those before it, two hundred times', async () => {
-          const romeo = await speaker();
+        test('arrives in order, two hundred times', async () => {
+          const romeo = await sender();
           const bodies = Array.from({ length: 200 }, (_, n) => `${who} ${n}`);
-          const all = bodies.map((body) => romeo.deliver(letter('juliet@localhost', body), AT_ONCE));
+          const all = bodies.map((body) => romeo.deliver(chatMessage('juliet@localhost', body), AT_ONCE));
           await Promise.all(all);
           const seen: string[] = [];
           for (const _ of bodies) seen.push((await heard()).body);
           assert.deepEqual(seen, bodies);
         });
 
-        test('with characters that XML forbids arrives all the same, and those after it', async () => {
-          const romeo = await speaker();
-          await romeo.deliver(letter('juliet@localhost', 'a\0b\u001b[31mc\ud800d\uffffe'), AT_ONCE);
-          await romeo.deliver(letter('juliet@localhost', 'next'), AT_ONCE);
+        test('with characters that XML forbids arrives with replacements, and so do those after it', async () => {
+          const romeo = await sender();
+          await romeo.deliver(chatMessage('juliet@localhost', 'a\0b\u001b[31mc\ud800d\uffffe'), AT_ONCE);
+          await romeo.deliver(chatMessage('juliet@localhost', 'next'), AT_ONCE);
           assert.equal((await heard()).body, 'a\ufffdb\ufffd[31mc\ufffdd\ufffde');
           assert.equal((await heard()).body, 'next');
         });
 
-        test('to a room is sent when the room has sent it back', async () => {
+        test('to a room is sent once the room has reflected it', async () => {
           await makeRoom(room('open'), {});
-          await (await speaker()).deliver(letter(room('open'), 'hello', 'groupchat'), {
+          await (await sender()).deliver(chatMessage(room('open'), 'hello', 'groupchat'), {
             ...AT_ONCE,
             room: {},
           });
         });
 
-        test('to a room that is not there comes back, and makes none', async () => {
-          const romeo = await speaker();
+        test('to an unknown room bounces, and creates no room', async () => {
+          const romeo = await sender();
           const outcome = await say(romeo, room('nowhere'));
           assert.equal(outcome.condition, 'item-not-found');
           assert.equal((await say(romeo, room('nowhere'))).condition, 'item-not-found');
         });
 
-        test('to a room for members comes back', async () => {
+        test('to a members-only room bounces', async () => {
           await makeRoom(room('members'), { 'muc#roomconfig_membersonly': '1' });
-          assert.equal((await say(await speaker(), room('members'))).condition, 'registration-required');
+          assert.equal((await say(await sender(), room('members'))).condition, 'registration-required');
         });
 
-        test('to a room with a password needs it', async () => {
+        test('to a room with a password requires the password', async () => {
           const secret = {
             'muc#roomconfig_passwordprotectedroom': '1',
             'muc#roomconfig_roomsecret': 'sesame',
           };
           await makeRoom(room('secret'), secret);
-          const romeo = await speaker();
+          const romeo = await sender();
           assert.equal((await say(romeo, room('secret'))).condition, 'not-authorized');
           assert.equal((await say(romeo, room('secret'), 'wrong')).condition, 'not-authorized');
           const entry = { ...AT_ONCE, room: { password: 'sesame' } };
-          await romeo.deliver(letter(room('secret'), 'hello', 'groupchat'), entry);
+          await romeo.deliver(chatMessage(room('secret'), 'hello', 'groupchat'), entry);
         });
 
-        test('to a room where visitors are silent comes back', async () => {
+        test('to a room where it may not speak bounces', async () => {
           await makeRoom(room('silent'), { 'muc#roomconfig_moderatedroom': '1', members_by_default: '0' });
-          const refusal = await say(await speaker(), room('silent'));
+          const refusal = await say(await sender(), room('silent'));
           assert.equal(refusal.condition, 'forbidden');
           assert.match(refusal.message, /no voice/);
         });
 
-        test('under a name that somebody has gets another one', async () => {
+        test('under a nickname that is in use gets another one', async () => {
           await makeRoom(room('names'), {});
           const entry = { ...AT_ONCE, room: { nick: 'owner' } };
-          await (await speaker()).deliver(letter(room('names'), 'hello', 'groupchat'), entry);
+          await (await sender()).deliver(chatMessage(room('names'), 'hello', 'groupchat'), entry);
         });
       });
     }
 
-    async function say(speaker: MessageSender, to: string, password?: string): Promise<Refusal> {
+    async function say(sender: MessageSender, to: string, password?: string): Promise<Refusal> {
       return expectRefusal(
-        speaker.deliver(letter(to, 'hello', 'groupchat'), { ...AT_ONCE, room: { password } }),
+        sender.deliver(chatMessage(to, 'hello', 'groupchat'), { ...AT_ONCE, room: { password } }),
       );
     }
 
-    /** Mercutio stays in it as its owner. A room that is there already is left as it is. */
+    /** Creates a room, with Mercutio as its owner, unless it exists. */
     const made = new Set<string>();
     async function makeRoom(jid: string, config: Readonly<Record<string, string>>): Promise<void> {
       if (made.has(jid)) return;
@@ -316,18 +316,18 @@ export function testMessageSenders(kind: SenderServerKind): void {
       const offered =
         form.getChild('query', OWNER)?.getChild('x', 'jabber:x:data')?.getChildren('field') ?? [];
       const known = new Set(offered.map(({ attrs }) => attrs.var));
-      const wished = Object.entries(config).map(([name, value]) => [kindOf(name, known), value] as const);
+      const wished = Object.entries(config).map(([name, value]) => [fieldName(name, known), value] as const);
       const answer = await owner.sendIq(xml('iq', { type: 'set', to: jid }, submit(wished)), 30_000);
       assert.equal(answer.attrs.type, 'result', answer.toString());
     }
 
-    describe('when the server dies in the middle', () => {
-      test('nothing hangs, nothing is said to be sent that is lost, and it goes on afterwards', async () => {
+    describe('when the server is killed', () => {
+      test('no delivery hangs, no lost message is reported as sent, and sending works after the restart', async () => {
         const romeo = await accounts.senderFor(login('romeo'));
         const bodies = Array.from({ length: 2000 }, (_, n) => `${n}`);
         const before = Promise.allSettled(
-          [romeo, alerts].flatMap((speaker) =>
-            bodies.map((body) => speaker.deliver(letter('nobody@localhost', body, 'headline'), AT_ONCE)),
+          [romeo, alerts].flatMap((sender) =>
+            bodies.map((body) => sender.deliver(chatMessage('unknown@localhost', body, 'headline'), AT_ONCE)),
           ),
         );
         await server.kill();
@@ -337,24 +337,24 @@ export function testMessageSenders(kind: SenderServerKind): void {
         for (const code of codes) assert.match(code, /^(?:sent|bounced|no_answer|unavailable)$/);
         await waitUntil(() => components.status()[0]?.up === false);
         assert.equal(
-          (await expectRefusal(alerts.sendStanza(letter('juliet@localhost', 'x')))).code,
+          (await expectRefusal(alerts.sendStanza(chatMessage('juliet@localhost', 'x')))).code,
           'unavailable',
         );
         assert.equal((await expectRefusal(accounts.senderFor(login('romeo')))).code, 'unavailable');
         await server.start();
         await waitUntil(() => components.status()[0]?.up === true);
-        await (await accounts.senderFor(login('romeo'))).sendStanza(letter('juliet@localhost', 'back'));
-        await alerts.sendStanza(letter('juliet@localhost', 'back'));
+        await (await accounts.senderFor(login('romeo'))).sendStanza(chatMessage('juliet@localhost', 'back'));
+        await alerts.sendStanza(chatMessage('juliet@localhost', 'back'));
       });
     });
   });
 
   for (const mechanism of ['SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN']) {
-    describe(`${kind.name} that offers ${mechanism} only`, { skip: needs(kind.name) }, () => {
-      test('lets accounts in by their password', async () => {
-        const stage = await createXmppTestbed();
+    describe(`${kind.name} that only offers ${mechanism}`, { skip: needs(kind.name) }, () => {
+      test('accepts logins with the password', async () => {
+        const testbed = await createXmppTestbed();
         const disabled = ALL.filter((other) => other !== mechanism);
-        const server = await kind.start({ tls: stage.certificate, directPort: await freePort(), disabled });
+        const server = await kind.start({ tls: testbed.certificate, directPort: await freePort(), disabled });
         const accounts = createAccountSenders({
           clock: Date.now,
           log: pino({ level: 'silent' }),
@@ -379,7 +379,7 @@ export function testMessageSenders(kind: SenderServerKind): void {
         } finally {
           await accounts.stop();
           await server.stop();
-          await stage.remove();
+          await testbed.remove();
         }
       });
     });
@@ -400,8 +400,8 @@ const ALL = [
   'EXTERNAL',
 ];
 
-/** Each server has its own name for "who comes has no voice". */
-function kindOf(name: string, known: ReadonlySet<string | undefined>): string {
+/** Returns the server's name for the option that makes new occupants visitors without the right to speak (XEP-0045). */
+function fieldName(name: string, known: ReadonlySet<string | undefined>): string {
   if (name !== 'members_by_default') return name;
   const names = [
     'members_by_default',

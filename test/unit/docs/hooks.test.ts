@@ -8,17 +8,17 @@ import { listConfigProblems } from '../config/parse-test-config.ts';
 const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/hooks.md'), 'utf8');
 const blocks = [...PAGE.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)]
   .map((match) => match[1] ?? '')
-  // Alertmanager's own config is none of ours.
+  // The config of Alertmanager is not checked here.
   .filter((block) => !block.startsWith('receivers:'));
 
-/** As an admin would paste it: the first as it is, the others below it. */
+/** The whole config: the first example, or another one below the first. */
 function whole(block: string): string {
   const [first = ''] = blocks;
   return block === first ? first : first + block;
 }
 
 describe('docs/hooks.md', () => {
-  test('has examples that can be pasted', () => {
+  test('has valid example configs', () => {
     assert.ok(blocks.length >= 5);
     for (const block of blocks) {
       const text = whole(block)
@@ -28,7 +28,7 @@ describe('docs/hooks.md', () => {
     }
   });
 
-  test('names every format', () => {
+  test('documents every format', () => {
     for (const name of Object.keys(hookFormats))
       assert.match(PAGE, new RegExp(name.replace('-', '[- ]'), 'i'), name);
   });

@@ -9,7 +9,7 @@ import { listConfigProblems } from '../config/parse-test-config.ts';
 const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/messages.md'), 'utf8');
 
 describe('docs/messages.md', () => {
-  test('has a config that can be pasted', () => {
+  test('has a valid example config', () => {
     const blocks = [...PAGE.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map((match) => match[1] ?? '');
     assert.equal(blocks.length, 1);
     const text = (blocks[0] ?? '')
@@ -18,7 +18,7 @@ describe('docs/messages.md', () => {
     assert.deepEqual(listConfigProblems(text), []);
   });
 
-  test('names every status that messages are refused with', () => {
+  test('documents every status of a refused message', () => {
     const codes = [
       'bad_request',
       'unauthorized',

@@ -9,7 +9,7 @@ import { importSources } from '../../../src/uploads/import/sources.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 const page = readFileSync(join(ROOT, 'docs/migrating.md'), 'utf8');
 
-/** Every setting that the documents of these programs name. */
+/** Every setting in the documentation of these programs. */
 const SETTINGS: Readonly<Record<string, readonly string[]>> = {
   'django-xmpp-http-upload': [
     'XMPP_HTTP_UPLOAD_ACCESS',
@@ -67,7 +67,7 @@ const SETTINGS: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** The rows of the tables below a heading: the cells of each. */
+/** Returns the cells of all table rows below a heading. */
 function rowsBelow(heading: string): string[][] {
   const start = page.indexOf(`## ${heading}\n`);
   assert.ok(start >= 0, heading);
@@ -82,7 +82,7 @@ const codesIn = (cell: string | undefined) =>
 
 describe('docs/migrating.md', () => {
   for (const [program, settings] of Object.entries(SETTINGS)) {
-    test(`has a line for every setting of ${program}`, () => {
+    test(`covers every setting of ${program}`, () => {
       const there = rowsBelow(program).flatMap(([, cell]) => codesIn(cell));
       assert.deepEqual(
         settings.filter((name) => !there.includes(name)),
@@ -91,7 +91,7 @@ describe('docs/migrating.md', () => {
     });
   }
 
-  test('names only options that there are', () => {
+  test('names only existing options', () => {
     const known = new Set(listKeyPaths(configSchema));
     const here = page.matchAll(/^\|[^|]*\|([^|]*)\|/gm);
     const named = [...here].flatMap(([, cell]) => codesIn(cell));
@@ -105,12 +105,12 @@ describe('docs/migrating.md', () => {
     );
   });
 
-  test('names only sources that porter import knows, and all of those', () => {
+  test('names exactly the sources of porter import', () => {
     const after = [...page.matchAll(/--from ([a-z][a-z-]+)/g)].map(([, name = '']) => name);
     assert.deepEqual([...new Set(after)].toSorted(), Object.keys(importSources).toSorted());
   });
 
-  test('leads to files that are there', () => {
+  test('links to existing files', () => {
     for (const [, target = ''] of page.matchAll(/\]\(([^)]+)\)/g)) {
       assert.ok(existsSync(join(ROOT, 'docs', target)), target);
     }

@@ -11,7 +11,7 @@ const page = readFileSync(join(import.meta.dirname, '../../../docs/rest.md'), 'u
 const codes = (text: string) => [...text.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code);
 const ofAll = codes(/All kinds: .*?(?=\n\n)/s.exec(page)?.[0] ?? '');
 
-/** The first cells of the table of this kind. */
+/** Returns the first cells of the table of this kind. */
 function keysOf(kind: string): string[] {
   const table = page.split(`| ${kind} | |\n`)[1]?.split('\n\n')[0] ?? '';
   return codes(
@@ -24,7 +24,7 @@ function keysOf(kind: string): string[] {
 
 describe('docs/rest.md', () => {
   for (const key of ['kind', 'type', 'error', ...Object.keys({ ...addressFields, ...commonFields })]) {
-    test(`has the key ${key} of all kinds`, () => assert.ok(ofAll.includes(key)));
+    test(`documents the key ${key} of all kinds`, () => assert.ok(ofAll.includes(key)));
   }
 
   for (const [kind, fields] of Object.entries({
@@ -32,9 +32,9 @@ describe('docs/rest.md', () => {
     presence: presenceFields,
     iq: iqFields,
   })) {
-    test(`has the keys of ${kind}, and no others`, () => {
-      const own = Object.keys(fields).filter((key) => !Object.hasOwn(commonFields, key));
-      assert.deepEqual(keysOf(kind).sort(), own.sort());
+    test(`documents exactly the keys of ${kind}`, () => {
+      const keys = Object.keys(fields).filter((key) => !Object.hasOwn(commonFields, key));
+      assert.deepEqual(keysOf(kind).sort(), keys.sort());
     });
   }
 });
