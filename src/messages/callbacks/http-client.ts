@@ -1,3 +1,5 @@
+import { readBounded } from '../../base/read-bounded.ts';
+
 /** A request to an HTTP server that the admin configured. */
 export interface HttpClientRequest {
   readonly method: 'POST' | 'OPTIONS';
@@ -30,7 +32,7 @@ export const httpClient: HttpClient = async ({ method, url, headers, body }, { m
     signal,
     ...(body !== undefined && { body }),
   });
-  const text = await readBounded(response, maxBytes);
+  const text = await readText(response, maxBytes);
   return { status: response.status, header: (name) => response.headers.get(name), body: text };
 };
 
@@ -45,17 +47,11 @@ function splitCredentials(url: URL): { target: URL; authorization: Record<string
   return { target, authorization: { Authorization: `Basic ${Buffer.from(credentials).toString('base64')}` } };
 }
 
-async function readBounded(response: Response, maxBytes: number): Promise<string | null> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    // Leaving the loop closes the connection.
-    if (size > maxBytes) return null;
-    chunks.push(chunk);
-  }
+async function readText({ body }: Response, maxBytes: number): Promise<string | null> {
+  const bytes = body === null ? Buffer.alloc(0) : await readBounded(body, maxBytes);
+  if (bytes === undefined) return null;
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(Buffer.concat(chunks));
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
     return null;
   }

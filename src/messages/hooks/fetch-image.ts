@@ -1,8 +1,15 @@
 import type { LookupAddress } from 'node:dns';
 import { lookup } from 'node:dns/promises';
-import { request as askHttp, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as askHttps } from 'node:https';
+import {
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { raceAbort } from '../../base/async.ts';
 import { getNetworkScope } from '../../base/network-scope.ts';
+import { readBounded } from '../../base/read-bounded.ts';
 import { blobExtension, mediaTypesForName } from '../../policy/guess-media-type.ts';
 import { mediaTypeEssence } from '../../policy/media-type.ts';
 import {
@@ -30,21 +37,22 @@ export interface FetchedImage {
 
 const MAX_REDIRECTS = 3;
 
-/** Fetches a picture from a host of the list; an `ImageError` says why not. Each redirect is looked at like the first. */
+/** Fetches an image from a listed host. Each redirect is checked like the first URL. Throws `ImageError`. */
 export async function fetchImage({ url, hosts, maxSize, signal }: ImageRequest): Promise<FetchedImage> {
-  let place = urlOf(url);
+  let currentUrl = parseUrl(url);
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
-    const response = await ask(place, matchImageHost(place, hosts), signal);
+    const response = await request(currentUrl, matchImageHost(currentUrl, hosts), signal);
     const { location } = response.headers;
-    if (!isRedirect(response) || location === undefined) return await read(response, place, maxSize);
+    if (!isRedirect(response) || location === undefined)
+      return await readImage(response, currentUrl, maxSize);
     response.destroy();
-    place = urlOf(location, place);
+    currentUrl = parseUrl(location, currentUrl);
   }
-  throw new ImageError('too many redirects');
+  throw new ImageError('there are too many redirects');
 }
 
-function urlOf(text: string, base?: URL): URL {
-  if (!URL.canParse(text, base?.href)) throw new ImageError('that is no URL');
+function parseUrl(text: string, base?: URL): URL {
+  if (!URL.canParse(text, base?.href)) throw new ImageError('the URL is invalid');
   return new URL(text, base);
 }
 
@@ -52,14 +60,12 @@ function isRedirect({ statusCode = 0 }: IncomingMessage): boolean {
   return [301, 302, 303, 307, 308].includes(statusCode);
 }
 
-/** Asks the addresses that were looked at and no others: a second look-up could give other ones (DNS rebinding). */
-async function ask(url: URL, trust: AddressTrust, signal: AbortSignal): Promise<IncomingMessage> {
-  const addresses = isIpLiteral(url.hostname) ? [] : await addressesOf(url.hostname, trust, signal);
-  if (
-    addresses.length === 0 &&
-    !isAddressAllowed(trust, getNetworkScope(url.hostname.replace(/^\[|\]$/g, '')))
-  ) {
-    throw new ImageError(`${url.hostname} is no address to fetch from`);
+/** Connects only to the checked addresses. A second lookup could return others (DNS rebinding). */
+async function request(url: URL, trust: AddressTrust, signal: AbortSignal): Promise<IncomingMessage> {
+  const addresses = isIpLiteral(url.hostname) ? [] : await resolveHost(url.hostname, trust, signal);
+  const hostAddress = url.hostname.replace(/^\[|\]$/g, '');
+  if (addresses.length === 0 && !isAddressAllowed(trust, getNetworkScope(hostAddress))) {
+    throw new ImageError(`${url.hostname} is not an allowed address`);
   }
   const options: RequestOptions = {
     agent: false,
@@ -71,76 +77,68 @@ async function ask(url: URL, trust: AddressTrust, signal: AbortSignal): Promise<
       else done(null, first.address, first.family);
     },
   };
-  const request = url.protocol === 'https:' ? askHttps(url, options) : askHttp(url, options);
-  return await responseOf(request);
+  return await waitForResponse(
+    url.protocol === 'https:' ? httpsRequest(url, options) : httpRequest(url, options),
+  );
 }
 
-function responseOf(request: ClientRequest): Promise<IncomingMessage> {
+function waitForResponse(clientRequest: ClientRequest): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    request.on('response', resolve);
-    request.on('error', (error) => reject(new ImageError(`it cannot be fetched: ${error.message}`)));
-    request.end();
+    clientRequest.on('response', resolve);
+    clientRequest.on('error', (error) => {
+      reject(new ImageError(`the image cannot be fetched: ${error.message}`));
+    });
+    clientRequest.end();
   });
 }
 
-/** All addresses of a host; one that may not be reached spoils the rest, because it should not be among them. */
-async function addressesOf(host: string, trust: AddressTrust, signal: AbortSignal): Promise<LookupAddress[]> {
-  const addresses = await endWith(signal, lookup(host, { all: true })).catch((error: Error) => {
-    throw new ImageError(`its host is not found: ${error.message}`);
+/** Returns all addresses of a host. Throws if one of them is forbidden: a listed host should not have such an address. */
+async function resolveHost(host: string, trust: AddressTrust, signal: AbortSignal): Promise<LookupAddress[]> {
+  signal.throwIfAborted();
+  // `lookup` itself has no timeout.
+  const addresses = await raceAbort(lookup(host, { all: true }), signal).catch((error: Error) => {
+    throw new ImageError(`its host cannot be resolved: ${error.message}`);
   });
   const forbidden = addresses.find(({ address }) => !isAddressAllowed(trust, getNetworkScope(address)));
-  if (forbidden) throw new ImageError(`${host} leads to ${forbidden.address}, an inner or special address`);
+  if (forbidden) {
+    throw new ImageError(`${host} resolves to ${forbidden.address}, a private or special address`);
+  }
   return addresses;
 }
 
-/** A look-up has no end of its own. */
-async function endWith<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const stop = () => reject(signal.reason);
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-async function read(response: IncomingMessage, place: URL, maxSize: number): Promise<FetchedImage> {
+async function readImage(response: IncomingMessage, url: URL, maxSize: number): Promise<FetchedImage> {
   try {
     const { statusCode, headers } = response;
     const type = mediaTypeEssence(headers['content-type'] ?? '');
-    if (statusCode !== 200) throw new ImageError(`it was answered with ${statusCode}`);
-    if (!type.startsWith('image/'))
-      throw new ImageError(`it is ${type === '' ? 'of no type' : type} and no picture`);
-    if ((headers['content-encoding'] ?? 'identity') !== 'identity')
-      throw new ImageError('it came compressed');
-    if (Number(headers['content-length'] ?? 0) > maxSize) throw new ImageError('it is too large');
-    return { bytes: await take(response, maxSize), type, name: nameOf(place, type) };
+    if (statusCode !== 200) throw new ImageError(`the server answered with status ${statusCode}`);
+    if (!type.startsWith('image/')) {
+      throw new ImageError(`its type is ${type === '' ? 'missing' : type}, not an image`);
+    }
+    if ((headers['content-encoding'] ?? 'identity') !== 'identity') {
+      throw new ImageError('the response is compressed');
+    }
+    if (Number(headers['content-length'] ?? 0) > maxSize) throw tooLarge(maxSize);
+    return { bytes: await readBytes(response, maxSize), type, name: fileName(url, type) };
   } finally {
     response.destroy();
   }
 }
 
-async function take(response: IncomingMessage, maxSize: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of response as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > maxSize) throw new ImageError('it is too large');
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error instanceof ImageError) throw error;
-    throw new ImageError('it broke off', { cause: error });
-  }
-  if (size === 0) throw new ImageError('it is empty');
-  return Buffer.concat(chunks);
+async function readBytes(response: IncomingMessage, maxSize: number): Promise<Buffer> {
+  const bytes = await readBounded(response, maxSize).catch((cause: unknown) => {
+    throw new ImageError('the connection was closed before the end of the image', { cause });
+  });
+  if (bytes === undefined) throw tooLarge(maxSize);
+  if (bytes.length === 0) throw new ImageError('the image is empty');
+  return bytes;
 }
 
-/** The last part of the path, with an ending that fits the type. */
-function nameOf({ pathname }: URL, type: string): string {
+function tooLarge(maxSize: number): ImageError {
+  return new ImageError(`the image is larger than max_image_size (${maxSize} bytes)`);
+}
+
+/** Returns the last part of the path, with an extension that matches the type. */
+function fileName({ pathname }: URL, type: string): string {
   const last = pathname.split('/').at(-1) ?? '';
   const name =
     last

@@ -1,8 +1,10 @@
+import mustache from 'mustache';
 import { Refusal } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/ids.ts';
 import { parseBareJid } from '../../base/jid.ts';
 import type { MessageType } from '../../stanza/message.ts';
-import { type ApiClient, createJidMatcher, createTokenClient, createTokenFinder } from '../authenticate.ts';
+import type { Attachment } from '../attachments.ts';
+import { createJidMatcher, createTokenClient, createTokenFinder } from '../authenticate.ts';
 import type { MessageRate, TokenRule } from '../message-rules.ts';
 import type { MessageServices } from '../message-services.ts';
 import { type MessageResult, mayHaveArrived, sendMessages } from '../send-messages.ts';
@@ -12,7 +14,6 @@ import { type ImageFetcher, imageErrorText } from './image-fetcher.ts';
 import type { PartialDeliveries } from './partial-deliveries.ts';
 import { truncate } from './payload-fields.ts';
 import { bold, escapeStyling } from './styling.ts';
-import { renderTemplate } from './template.ts';
 
 /** A hook of the config. Sizes in bytes. */
 export interface HookRule {
@@ -37,25 +38,25 @@ export interface HookRule {
 
 export interface Hook {
   readonly rule: HookRule;
-  /** Under which it sends: to its own recipients, and to those that requests may name. */
+  /** The token that sends. It allows the configured recipients, and those that requests may choose. */
   readonly token: TokenRule;
-  /** Whom requests may name. */
+  /** Returns true if a request may choose this bare JID as its recipient. */
   readonly allowsRecipient: (bare: string) => boolean;
 }
 
-/** The hooks of a config; a reload makes new ones. */
+/** The hooks of a config. A reload creates a new registry. */
 export interface HookRegistry {
-  /** In a time that depends on no token. */
+  /** Its run time does not depend on the tokens. */
   findByToken(token: string): Hook | undefined;
 }
 
 export function compileHooks(rules: readonly HookRule[]): HookRegistry {
-  const hooks = rules.map((rule) => ({ token: rule.token, hook: compile(rule) }));
+  const hooks = rules.map((rule) => ({ token: rule.token, hook: compileHook(rule) }));
   const find = createTokenFinder(hooks);
   return { findByToken: (token) => find(token)?.hook };
 }
 
-function compile(rule: HookRule): Hook {
+function compileHook(rule: HookRule): Hook {
   const { token, from, messages_per, queue, override } = rule;
   const to = [...rule.to.map((jid) => `^${jid.replace(/[^\w@-]/g, '\\$&')}$`), ...override.to];
   return { rule, token: { token, from, messages_per, queue, to }, allowsRecipient: createJidMatcher(to) };
@@ -68,7 +69,7 @@ export type HookServices = MessageServices & {
 
 export interface HookRequest {
   readonly event: WebhookEvent;
-  /** A recipient that the request names; a name without `@` is a room or user beside the hook's own. */
+  /** The recipient that the request chooses. A name without `@` is at the domain of the hook's first recipient. */
   readonly to?: string | undefined;
   readonly bounceWait?: number | undefined;
   readonly linkBase: () => string;
@@ -76,114 +77,124 @@ export interface HookRequest {
 
 export interface HookResult {
   readonly format: HookFormatName;
-  /** Of the text, or of the pictures where there is none; empty where there was nothing to tell. */
+  /** Results of the text messages, or of the images if there is no text. Empty if the event needs no message. */
   readonly results: readonly MessageResult[];
 }
 
-/** Far below what servers take in one stanza, whatever the alphabet. */
-const MAX_TEXT = 16_000;
-/** For all pictures of a call; its sender waits. */
-const IMAGES_MS = 8000;
+/** UTF-16 units; in every script far below the stanza size limits of servers. */
+const MAX_TEXT_LENGTH = 16_000;
+/** For all images of a request, because its client waits meanwhile. */
+const IMAGES_TIMEOUT_MS = 8000;
 
 /**
- * Tells the recipients of a hook what a program has posted. Pictures come behind the text; one that cannot be had
- * is left out, and the log says why. Refuses as `send` does, and with `bad_request` what its format cannot read.
+ * Sends the event of a webhook request to the recipients of the hook, and its images after the text. Images that cannot
+ * be fetched are left out and logged. Refuses like `sendMessages`, and with `bad_request` if the format cannot parse
+ * the payload.
  */
 export async function handleHookRequest(
-  deps: HookServices,
+  services: HookServices,
   hook: Hook,
   request: HookRequest,
 ): Promise<HookResult> {
   const { rule } = hook;
   const { event } = request;
   const format = rule.format === 'auto' ? detectFormat(event) : rule.format;
-  const notice = read(rule, format, event);
-  const body = notice ? textOf(rule, event, notice) : '';
-  if (!notice || (body === '' && notice.images.length === 0)) {
-    deps.log.info({ hook: rule.name, format }, 'hook: nothing to tell');
+  const message = parseEvent(rule, format, event);
+  const text = message ? formatText(rule, event, message) : '';
+  if (!message || (text === '' && message.images.length === 0)) {
+    services.log.info({ hook: rule.name, format }, 'hook event ignored: it needs no message');
     return { format, results: [] };
   }
-  const to = recipientsOf(hook, request.to, notice.channel);
-  const results = body === '' ? [] : await tell(deps, hook, request, to, body);
-  const reached = results.filter(mayHaveArrived).map((one) => one.to);
-  if (body !== '' && reached.length === 0) return { format, results };
-  const mail = mailOf(deps, hook, request, body === '' ? to : reached);
-  const pictures = await sendImages(deps, rule, notice.images, (image) => mail(undefined, [image]));
-  if (body === '' && pictures.length === 0) {
-    throw new Refusal('body_missing', { text: 'There is no text, and the picture could not be had.' });
+  const to = selectRecipients(hook, request.to, message.channel);
+  const results = text === '' ? [] : await sendText(services, hook, request, to, text);
+  const reached = results.filter(mayHaveArrived).map((result) => result.to);
+  if (text !== '' && reached.length === 0) return { format, results };
+  const send = createSend(services, hook, request, text === '' ? to : reached);
+  const imageResults = await sendImages(services, rule, message.images, (image) => send(undefined, [image]));
+  if (text === '' && imageResults.length === 0) {
+    throw new Refusal('body_missing', {
+      text: 'The payload has no text, and its image cannot be fetched. The log of Porter has the reason.',
+    });
   }
-  return { format, results: body === '' ? pictures : results };
+  return { format, results: text === '' ? imageResults : results };
 }
 
-/** The text, to those who do not have it from an earlier try of the same call. */
-async function tell(
-  deps: HookServices,
+/** Skips recipients that got the text from an earlier attempt of the same event. */
+async function sendText(
+  services: HookServices,
   hook: Hook,
   request: HookRequest,
   to: readonly string[],
-  body: string,
+  text: string,
 ): Promise<MessageResult[]> {
-  const { partialDeliveries } = deps;
-  const key = () => sha256Hex(`${hook.rule.name}\n${to.join()}\n${body}`);
-  const left = partialDeliveries.hasAny ? partialDeliveries.remainingRecipients(key(), to) : to;
-  const posted = await mailOf(deps, hook, request, left)(body, []);
-  if (partialDeliveries.hasAny || !posted.every(mayHaveArrived))
-    partialDeliveries.recordResults(key(), posted);
-  return posted;
+  const { partialDeliveries } = services;
+  const toKey = () => sha256Hex(`${hook.rule.name}\n${to.join()}\n${text}`);
+  const remaining = partialDeliveries.hasAny ? partialDeliveries.remainingRecipients(toKey(), to) : to;
+  const results = await createSend(services, hook, request, remaining)(text, []);
+  if (partialDeliveries.hasAny || !results.every(mayHaveArrived)) {
+    partialDeliveries.recordResults(toKey(), results);
+  }
+  return results;
 }
 
-/** A template finds words where its format sees none. */
-function read(rule: HookRule, format: HookFormatName, call: WebhookEvent): HookMessage | undefined {
+/** A template may find text in a payload in which the format finds none. */
+function parseEvent(rule: HookRule, format: HookFormatName, event: WebhookEvent): HookMessage | undefined {
   try {
-    return hookFormats[format](call, rule);
+    return hookFormats[format](event, rule);
   } catch (error) {
-    const isMute = error instanceof Refusal && error.code === 'body_missing';
-    if (isMute && rule.template !== null) return { text: '', images: [] };
+    const isTextMissing = error instanceof Refusal && error.code === 'body_missing';
+    if (isTextMissing && rule.template !== null) return { text: '', images: [] };
     throw error;
   }
 }
 
-function textOf(
+function formatText(
   { template, override }: HookRule,
-  call: WebhookEvent,
+  event: WebhookEvent,
   { text, username }: HookMessage,
 ): string {
-  if (template !== null) return truncate(renderTemplate(template, call.payload, text), MAX_TEXT);
-  if (username === undefined || !override.username || text === '') return truncate(text, MAX_TEXT);
-  // What begins a line must go on beginning it.
-  const gap = /^(?:>|```|- )/.test(text) ? '\n' : ' ';
-  return truncate(
-    `${bold(/\w$/.test(username) ? `${username}:` : escapeStyling(username))}${gap}${text}`,
-    MAX_TEXT,
-  );
+  if (template !== null) return truncate(renderTemplate(template, event.payload, text), MAX_TEXT_LENGTH);
+  if (username === undefined || !override.username || text === '') return truncate(text, MAX_TEXT_LENGTH);
+  // A quote, code block or list is only recognized at the start of a line.
+  const separator = /^(?:>|```|- )/.test(text) ? '\n' : ' ';
+  const name = bold(/\w$/.test(username) ? `${username}:` : escapeStyling(username));
+  return truncate(`${name}${separator}${text}`, MAX_TEXT_LENGTH);
 }
 
-type Mail = (
-  body: string | undefined,
-  files: Parameters<typeof sendMessages>[2]['files'],
-) => Promise<MessageResult[]>;
+/**
+ * Renders the admin's Mustache template. `{{x}}` is escaped, so that it applies no styling; `{{{x}}}` is inserted
+ * unchanged. `porter.text` is the text that the format would send. A payload cannot run code in a template.
+ */
+function renderTemplate(template: string, payload: unknown, text: string): string {
+  const fields = payload instanceof Object && !Array.isArray(payload) ? payload : { text: payload };
+  const view = { ...fields, porter: { text } };
+  const options = { escape: (value: unknown) => escapeStyling(String(value)) };
+  return mustache.render(template, view, {}, options).trim();
+}
 
-function mailOf(deps: HookServices, hook: Hook, request: HookRequest, to: readonly string[]): Mail {
-  const { rule } = hook;
-  const sender: ApiClient = createTokenClient(deps, hook.token);
-  const room = { nick: rule.nick ?? undefined, password: rule.room_password ?? undefined };
+type Send = (text: string | undefined, files: readonly Attachment[]) => Promise<MessageResult[]>;
+
+function createSend(services: HookServices, hook: Hook, request: HookRequest, to: readonly string[]): Send {
+  const { type, nick, room_password: password } = hook.rule;
+  const client = createTokenClient(services, hook.token);
+  const room = { nick: nick ?? undefined, password: password ?? undefined };
   const { bounceWait, linkBase } = request;
   return (body, files) =>
-    sendMessages(deps, sender, { to, message: { type: rule.type, body }, room, files, bounceWait, linkBase });
+    sendMessages(services, client, { to, message: { type, body }, room, files, bounceWait, linkBase });
 }
 
-/** A channel that may not be chosen is no fault: programs for Slack send one whether it means something or not. */
-function recipientsOf(
+/** Ignores a channel that is not allowed: many programs for Slack always send one. */
+function selectRecipients(
   { rule, allowsRecipient }: Hook,
-  asked: string | undefined,
+  chosen: string | undefined,
   channel = '',
 ): readonly string[] {
-  if (asked !== undefined && asked !== '') return [beside(rule, asked)];
-  const chosen = parseBareJid(beside(rule, channel));
-  return channel !== '' && chosen !== undefined && allowsRecipient(chosen) ? [chosen] : rule.to;
+  if (chosen !== undefined && chosen !== '') return [completeJid(rule, chosen)];
+  const channelJid = parseBareJid(completeJid(rule, channel));
+  return channel !== '' && channelJid !== undefined && allowsRecipient(channelJid) ? [channelJid] : rule.to;
 }
 
-function beside({ to }: HookRule, name: string): string {
+function completeJid({ to }: HookRule, name: string): string {
   const plainName = name.replace(/^#/, '');
   return plainName.includes('@') ? plainName : `${plainName}@${to[0]?.replace(/^.*@/, '') ?? ''}`;
 }
@@ -192,17 +203,18 @@ async function sendImages(
   { imageFetcher, log }: HookServices,
   { name, images_from: hosts, max_image_size: maxSize }: HookRule,
   urls: readonly string[],
-  mail: (image: Parameters<Parameters<ImageFetcher['withImage']>[1]>[0]) => Promise<MessageResult[]>,
+  send: (image: Attachment) => Promise<MessageResult[]>,
 ): Promise<MessageResult[]> {
   if (hosts.length === 0) return [];
-  const signal = AbortSignal.timeout(IMAGES_MS);
-  const posted: MessageResult[] = [];
+  const signal = AbortSignal.timeout(IMAGES_TIMEOUT_MS);
+  const results: MessageResult[] = [];
   for (const url of urls) {
     try {
-      posted.push(...(await imageFetcher.withImage({ url, hosts, maxSize, signal }, mail)));
+      results.push(...(await imageFetcher.withImage({ url, hosts, maxSize, signal }, send)));
     } catch (error) {
-      log.warn({ hook: name, host: new URL(url).host, why: imageErrorText(error) }, 'hook: picture not sent');
+      const { host } = new URL(url);
+      log.warn({ hook: name, host, reason: imageErrorText(error) }, 'image of a hook event not sent');
     }
   }
-  return posted;
+  return results;
 }

@@ -1,12 +1,12 @@
-/** What a program posted to a hook, read by the door. */
+/** The payload that a program posted to a hook. */
 export interface WebhookEvent {
-  /** Parsed JSON or a form's fields; a text where the body was one. */
+  /** Parsed JSON, the fields of a form, or a text. */
   readonly payload: unknown;
-  /** What happened, where a header says so (`X-GitHub-Event` and its like). */
+  /** Event name from a header such as `X-GitHub-Event`. */
   readonly eventName?: string | undefined;
 }
 
-/** Where a generic payload has what; a path is a JSON pointer (`/a/0/b`) or dotted (`a.0.b`). Null = looked for. */
+/** Paths of the fields in a generic payload: a JSON pointer (`/a/0/b`) or dotted (`a.0.b`). Null = common names. */
 export interface FieldPaths {
   readonly title: string | null;
   readonly text: string | null;
@@ -16,28 +16,28 @@ export interface FieldPaths {
 }
 
 export interface FormatOptions {
-  /** Is the end of a problem worth a message? */
+  /** Whether the end of a problem is reported. */
   readonly resolved: 'show' | 'hide';
   readonly fields: FieldPaths;
 }
 
-/** What is to be told of a call. */
+/** The message for an event. */
 export interface HookMessage {
-  /** Plain text with XEP-0393 styling of ours. */
+  /** Text with XEP-0393 styling. */
   readonly text: string;
-  /** URLs of pictures that belong to it, as the payload names them. */
+  /** URLs of images in the payload. */
   readonly images: readonly string[];
-  /** In whose name the program wants to speak. */
+  /** The sender name that the payload requests. */
   readonly username?: string | undefined;
-  /** Where it wants to speak. */
+  /** The channel that the payload requests. */
   readonly channel?: string | undefined;
 }
 
 /**
- * Reads one program's payload; whatever is missing or odd in it is left out. Undefined where it is nothing to tell.
- * Refuses with `bad_request` what is not of its form at all.
+ * Parses the payload of one program and leaves out missing and unexpected parts. Returns undefined if the event needs
+ * no message. Refuses with `bad_request` if the payload is not from this program.
  */
 export type HookFormat = (call: WebhookEvent, options: FormatOptions) => HookMessage | undefined;
 
-/** Pictures of one call; what is named beyond is left out. */
+/** Limit of images per event; the others are left out. */
 export const MAX_IMAGES = 4;

@@ -1,63 +1,45 @@
 import { createHash } from 'node:crypto';
+import { createSemaphore } from '../../base/async.ts';
 import { Refusal } from '../../base/errors.ts';
 import type { UploadBody } from '../../uploads/upload-request.ts';
 import type { Attachment } from '../attachments.ts';
 import { type FetchedImage, fetchImage, type ImageRequest } from './fetch-image.ts';
 
-/** Pictures that are in memory at one time, whoever asks for them. */
-const AT_ONCE = 4;
+/** Images that are in memory at the same time, over all requests. */
+const MAX_IMAGES_IN_MEMORY = 4;
 
-/** Fetches pictures a few at a time; `work` has the bytes only while it runs. */
+/** Fetches a few images at a time. */
 export interface ImageFetcher {
-  withImage<T>(order: ImageRequest, work: (image: Attachment) => Promise<T>): Promise<T>;
+  /** Fetches an image and passes it to `work`. The bytes are kept only while `work` runs. */
+  withImage<T>(request: ImageRequest, work: (image: Attachment) => Promise<T>): Promise<T>;
 }
 
 export function createImageFetcher(): ImageFetcher {
-  let free = AT_ONCE;
-  const waiting: (() => void)[] = [];
-
-  async function enter(signal: AbortSignal): Promise<void> {
-    if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
-    else free -= 1;
-    if (signal.aborted) {
-      leave();
-      signal.throwIfAborted();
-    }
-  }
-
-  function leave(): void {
-    const next = waiting.shift();
-    if (next) next();
-    else free += 1;
-  }
-
+  const semaphore = createSemaphore(MAX_IMAGES_IN_MEMORY);
   return {
-    async withImage(order, work) {
-      await enter(order.signal);
-      try {
-        return await work(attachmentOf(await fetchImage(order)));
-      } finally {
-        leave();
-      }
-    },
+    withImage: (request, work) =>
+      semaphore(async () => {
+        request.signal.throwIfAborted();
+        return await work(toAttachment(await fetchImage(request)));
+      }),
   };
 }
 
-function attachmentOf({ bytes, type, name }: FetchedImage): Attachment {
+function toAttachment({ bytes, type, name }: FetchedImage): Attachment {
   const sha256 = createHash('sha256').update(bytes).digest('base64');
-  return { name, type, size: bytes.length, sha256, open: () => bodyOf(bytes) };
+  return { name, type, size: bytes.length, sha256, open: () => createBody(bytes) };
 }
 
-/** Bytes in memory, as the use cases of uploads take a body. */
-function bodyOf(bytes: Buffer): UploadBody {
+/** An upload body whose bytes are in memory. */
+function createBody(bytes: Buffer): UploadBody {
   let failure: Error | undefined;
   let received = 0;
   return {
     accept() {},
-    async *batches(_pace, check) {
+    async *batches(_budget, check) {
       received = bytes.length;
-      const fault = failure ?? check(received, true);
-      if (fault) throw fault;
+      const error = failure ?? check(received, true);
+      if (error) throw error;
       yield [bytes];
       if (failure) throw failure;
     },
@@ -74,8 +56,8 @@ function bodyOf(bytes: Buffer): UploadBody {
   };
 }
 
-/** Why a picture is missing, in words for the log. */
+/** Returns the reason why an image is missing, for the log. */
 export function imageErrorText(error: unknown): string {
   if (error instanceof Refusal) return error.message;
-  return error instanceof Error ? error.message : 'it cannot be had';
+  return error instanceof Error ? error.message : 'the image cannot be fetched';
 }

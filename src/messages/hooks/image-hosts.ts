@@ -1,32 +1,44 @@
 import { isIP } from 'node:net';
 import type { NetworkScope } from '../../base/network-scope.ts';
 
-/** Why a picture is not there; the message is for the log. */
+/** The reason why an image is missing. The message is for the log. */
 export class ImageError extends Error {}
 
-/** Which addresses a URL may lead to: all but special ones, public ones, or the very one it names. */
+/**
+ * The addresses that a URL may resolve to.
+ *
+ * | trust   | entry in `images_from`     | allowed addresses |
+ * |---------|----------------------------|-------------------|
+ * | literal | the IP address of the URL  | this address |
+ * | named   | the full host name         | public and private |
+ * | matched | `*.domain` or `*`          | public |
+ */
 export type AddressTrust = 'named' | 'matched' | 'literal';
 
 /**
- * Is this URL on the list of a hook (`images_from`)? A host named in full may be an inner one, because the admin
- * wrote it; `*.domain` and `*` stand for names that others may choose, so they never lead inside.
+ * Checks a URL against `images_from` of a hook. A host that the admin named in full may be in a private network. A
+ * pattern may not, because others can choose the name. Throws `ImageError` if no entry matches.
  */
 export function matchImageHost(url: URL, hosts: readonly string[]): AddressTrust {
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') throw new ImageError('neither http nor https');
-  if (url.username !== '' || url.password !== '') throw new ImageError('the URL holds a user or password');
-  const usual = url.protocol === 'https:' ? '443' : '80';
-  const place = `${url.hostname}:${url.port === '' ? usual : url.port}`;
-  const isListed = (entry: string) => fits(entry, url, place);
-  const exact = hosts.filter((entry) => !entry.startsWith('*')).some(isListed);
-  if (exact) return isIpLiteral(url.hostname) ? 'literal' : 'named';
-  if (hosts.some(isListed)) return 'matched';
-  throw new ImageError(`${place} is not in images_from`);
+  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+    throw new ImageError('the URL is neither http nor https');
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw new ImageError('the URL contains a user name or password');
+  }
+  const defaultPort = url.protocol === 'https:' ? '443' : '80';
+  const hostAndPort = `${url.hostname}:${url.port === '' ? defaultPort : url.port}`;
+  const isMatch = (entry: string) => matches(entry, url, hostAndPort);
+  const isNamed = hosts.filter((entry) => !entry.startsWith('*')).some(isMatch);
+  if (isNamed) return isIpLiteral(url.hostname) ? 'literal' : 'named';
+  if (hosts.some(isMatch)) return 'matched';
+  throw new ImageError(`${hostAndPort} is not listed in images_from`);
 }
 
-/** An entry without a port means the usual ones. */
-function fits(entry: string, url: URL, place: string): boolean {
+/** An entry without a port matches the default port only. */
+function matches(entry: string, url: URL, hostAndPort: string): boolean {
   const port = /:\d+$/.exec(entry)?.[0];
-  if (port === undefined ? url.port !== '' : !place.endsWith(port)) return false;
+  if (port === undefined ? url.port !== '' : !hostAndPort.endsWith(port)) return false;
   const host = port === undefined ? entry : entry.slice(0, -port.length);
   if (host === '*') return true;
   return host.startsWith('*.') ? url.hostname.endsWith(host.slice(1)) : url.hostname === host;
@@ -36,7 +48,7 @@ export function isIpLiteral(hostname: string): boolean {
   return isIP(hostname.replace(/^\[|\]$/g, '')) !== 0;
 }
 
-export function isAddressAllowed(trust: AddressTrust, reach: NetworkScope): boolean {
+export function isAddressAllowed(trust: AddressTrust, scope: NetworkScope): boolean {
   if (trust === 'literal') return true;
-  return reach === 'public' || (trust === 'named' && reach === 'own');
+  return scope === 'public' || (trust === 'named' && scope === 'own');
 }

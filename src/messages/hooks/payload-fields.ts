@@ -1,30 +1,30 @@
 import { Refusal } from '../../base/errors.ts';
 
-/** Texts are cut at these lengths, in UTF-16 units: a payload is somebody else's. */
+/** Maximum lengths in UTF-16 units. Payloads are untrusted. */
 const MAX_TEXT = 8000;
 const MAX_LINE = 500;
 const MAX_ENTRIES = 50;
 
 export type PayloadPath = readonly (string | number)[];
 
-/** The value at a path; undefined where anything on the way is not there. */
+/** Returns the value at a path, or undefined if a part of the path does not exist. */
 export function valueAt(value: unknown, ...path: PayloadPath): unknown {
-  let found = value;
+  let current = value;
   for (const key of path) {
-    if (typeof found !== 'object' || found === null || !Object.hasOwn(found, key)) return undefined;
-    found = (found as Record<string | number, unknown>)[key];
+    if (typeof current !== 'object' || current === null || !Object.hasOwn(current, key)) return undefined;
+    current = (current as Record<string | number, unknown>)[key];
   }
-  return found;
+  return current;
 }
 
-/** As text of several lines; empty where there is neither text nor number. */
+/** Returns a text with line breaks; empty if the value is neither text nor number. */
 export function textAt(value: unknown, ...path: PayloadPath): string {
   const found = valueAt(value, ...path);
   if (typeof found !== 'string') return typeof found === 'number' ? String(found) : '';
   return truncate(found.replace(/\r\n?/g, '\n').trim(), MAX_TEXT);
 }
 
-/** As one line. */
+/** Like `textAt`, in one line. */
 export function lineAt(value: unknown, ...path: PayloadPath): string {
   return toOneLine(textAt(value, ...path));
 }
@@ -33,7 +33,7 @@ export function toOneLine(text: string): string {
   return truncate(text.replace(/\s+/g, ' ').trim(), MAX_LINE);
 }
 
-/** The first of some texts that is not empty. */
+/** Returns the first text that is not empty, or ''. */
 export function firstNonEmpty(...texts: readonly string[]): string {
   return texts.find((text) => text !== '') ?? '';
 }
@@ -43,7 +43,7 @@ export function listAt(value: unknown, ...path: PayloadPath): readonly unknown[]
   return Array.isArray(found) ? found : [];
 }
 
-/** The names and values of a section that are texts or numbers. */
+/** Returns the entries of an object whose values are texts or numbers. */
 export function entriesAt(value: unknown, ...path: PayloadPath): [string, string][] {
   const found = valueAt(value, ...path);
   if (typeof found !== 'object' || found === null || Array.isArray(found)) return [];
@@ -53,27 +53,27 @@ export function entriesAt(value: unknown, ...path: PayloadPath): [string, string
     .filter(([, text]) => text !== '');
 }
 
-/** A link that can be shown and followed; empty where it is none. */
+/** Returns a valid http(s) URL, or ''. */
 export function linkAt(value: unknown, ...path: PayloadPath): string {
   const text = textAt(value, ...path);
   return /^https?:\/\/[^\s<>"]+$/i.test(text) && URL.canParse(text) ? text : '';
 }
 
-/** `2026-11-20 16:30:05 UTC`; empty where it is no time, or Go's zero time. */
+/** Returns a time as `2026-11-20 16:30:05 UTC`; empty if it is invalid or Go's zero time. */
 export function timeAt(value: unknown, ...path: PayloadPath): string {
-  const moment = new Date(textAt(value, ...path));
-  if (Number.isNaN(moment.getTime()) || moment.getTime() <= 0) return '';
-  return `${moment.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+  const date = new Date(textAt(value, ...path));
+  if (Number.isNaN(date.getTime()) || date.getTime() <= 0) return '';
+  return `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
-/** Cut so that it has at most `max` UTF-16 units, and no half of a character at its end. */
+/** Cuts a text to at most `max` UTF-16 units without splitting a surrogate pair. */
 export function truncate(text: string, max: number): string {
   if (text.length <= max) return text;
   return `${text.slice(0, max - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
 
-/** The payload, if it is a JSON object. */
+/** Returns the payload if it is a JSON object. Refuses with `bad_request` otherwise. */
 export function requirePayloadObject(payload: unknown, program: string): object {
   if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return payload;
-  throw new Refusal('bad_request', { text: `That is not what ${program} sends: expected a JSON object.` });
+  throw new Refusal('bad_request', { text: `This is not a payload of ${program}: expected a JSON object.` });
 }

@@ -1,37 +1,37 @@
-/** U+2060: nothing to see, no break, and no white space, so that a directive behind it opens nothing. */
-const JOINER = '\u2060';
+/** U+2060: invisible and not white space, so a styling directive after it has no effect. */
+const WORD_JOINER = '\u2060';
 
 const RUN = /(^|\s)([*_~`]+)(?![*_~`])(?=\S)/g;
 const BLOCK = /^(?:>|```)/;
 
 /**
- * Foreign text as it is, for a message with styling (XEP-0393): what in it would open a span, a quote or a code block
- * gets an invisible character before it (§5.1.1, §6). Characters that style nothing stay untouched.
+ * Escapes untrusted text for a message with styling (XEP-0393): puts an invisible character before each directive that
+ * would open a span, a quote or a code block (§5.1.1, §6). Other characters stay unchanged.
  */
 export function escapeStyling(text: string): string {
-  return text.split('\n').map(plainLine).join('\n');
+  return text.split('\n').map(escapeLine).join('\n');
 }
 
-function plainLine(line: string): string {
-  const calm = line.replace(RUN, (run: string, before: string, directives: string, place: number) => {
-    const end = place + run.length;
+function escapeLine(line: string): string {
+  const escaped = line.replace(RUN, (run: string, before: string, directives: string, offset: number) => {
+    const end = offset + run.length;
     const closes = [...directives].some((directive) => line.lastIndexOf(directive) >= end);
-    return closes ? `${before}${JOINER}${directives}` : run;
+    return closes ? `${before}${WORD_JOINER}${directives}` : run;
   });
-  return BLOCK.test(calm) ? `${JOINER}${calm}` : calm;
+  return BLOCK.test(escaped) ? `${WORD_JOINER}${escaped}` : escaped;
 }
 
-/** Foreign text of one line in bold; as it is where bold would end inside it. */
+/** Escapes one line of untrusted text and makes it bold, unless it contains a `*` that would end the span. */
 export function bold(line: string): string {
   return line === '' || line.includes('*') ? escapeStyling(line) : `*${escapeStyling(line)}*`;
 }
 
-/** Foreign text as a quote (§5.1.3). */
+/** Escapes untrusted text and quotes it (§5.1.3). */
 export function quote(text: string): string {
   return quoteStyled(escapeStyling(text));
 }
 
-/** The same for text that is styled already. */
+/** Quotes text that is already styled or escaped. */
 export function quoteStyled(text: string): string {
   return text
     .split('\n')
@@ -39,12 +39,12 @@ export function quoteStyled(text: string): string {
     .join('\n');
 }
 
-/** Lines that are not empty, one below the other. */
+/** Joins all texts that are not empty, with line breaks. */
 export function joinLines(...texts: readonly string[]): string {
   return texts.filter((text) => text !== '').join('\n');
 }
 
-/** Each line by two spaces: what follows a line that begins with `- `. */
+/** Indents each line by two spaces, to continue a list item. */
 export function indent(text: string): string {
   return text.replace(/^(?=.)/gm, '  ');
 }

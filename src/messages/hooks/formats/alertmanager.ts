@@ -18,7 +18,7 @@ export const parseAlertmanager: HookFormat = ({ payload }, { resolved }) => {
   const version = lineAt(group, 'version');
   if (version !== '4') {
     throw new Refusal('not_understood', {
-      text: `This hook understands version 4 of Alertmanager's webhook, and not ${version === '' ? 'a payload without one' : `version ${version}`}.`,
+      text: `This hook supports version 4 of Alertmanager's webhook. The payload has ${version === '' ? 'no version' : `version ${version}`}.`,
     });
   }
   const alerts = parseAlerts(group, resolved);
@@ -37,7 +37,7 @@ export const parseAlertmanager: HookFormat = ({ payload }, { resolved }) => {
   };
 };
 
-/** Where its web page lists the alerts of this receiver. */
+/** URL of the web page that lists the alerts of this receiver. */
 function alertsPage(link: string, receiver: string): string {
   return `${link.replace(/\/+$/, '')}/#/alerts?receiver=${encodeURIComponent(receiver)}`;
 }

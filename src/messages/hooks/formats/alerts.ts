@@ -1,16 +1,16 @@
 import { entriesAt, lineAt, listAt, textAt, timeAt, toOneLine } from '../payload-fields.ts';
 import { bold, escapeStyling, indent, joinLines } from '../styling.ts';
 
-/** One alert of Alertmanager's shape, which Grafana has too. */
+/** An alert in the format of Alertmanager, which Grafana uses too. */
 export interface Alert {
   readonly isResolved: boolean;
   readonly source: unknown;
 }
 
-/** More than this nobody reads; the rest is counted. */
+/** Further alerts are only counted. */
 const MAX_ALERTS = 20;
 
-/** The alerts of a payload that are to be shown, firing ones first. */
+/** Returns the alerts to show, firing ones first. */
 export function parseAlerts(payload: unknown, resolved: 'show' | 'hide'): Alert[] {
   const all = listAt(payload, 'alerts').map((source) => ({
     source,
@@ -22,23 +22,23 @@ export function parseAlerts(payload: unknown, resolved: 'show' | 'hide'): Alert[
 
 /** `[FIRING:2, RESOLVED:1]` */
 export function formatAlertCounts(alerts: readonly Alert[]): string {
-  const ended = alerts.filter(({ isResolved }) => isResolved).length;
+  const resolved = alerts.filter(({ isResolved }) => isResolved).length;
   const counts = [
-    ['FIRING', alerts.length - ended],
-    ['RESOLVED', ended],
+    ['FIRING', alerts.length - resolved],
+    ['RESOLVED', resolved],
   ] as const;
-  const some = counts.filter(([, count]) => count > 0);
-  if (alerts.length === 1) return `[${some[0]?.[0]}]`;
-  return `[${some.map(([word, count]) => `${word}:${count}`).join(', ')}]`;
+  const nonZero = counts.filter(([, count]) => count > 0);
+  if (alerts.length === 1) return `[${nonZero[0]?.[0]}]`;
+  return `[${nonZero.map(([word, count]) => `${word}:${count}`).join(', ')}]`;
 }
 
-/** Labels and annotations that all alerts share stand above them and not in each. */
+/** Labels and annotations of all alerts. They are shown once, above the alerts. */
 export interface SharedFields {
   readonly labels: readonly (readonly [string, string])[];
   readonly annotations: readonly (readonly [string, string])[];
 }
 
-/** Of one alert nothing is shared: all of it is its own. */
+/** A single alert has no shared fields. */
 export function findSharedFields(payload: unknown, alerts: readonly Alert[]): SharedFields {
   if (alerts.length < 2) return { labels: [], annotations: [] };
   return {
@@ -47,19 +47,19 @@ export function findSharedFields(payload: unknown, alerts: readonly Alert[]): Sh
   };
 }
 
-/** What an alert has besides labels, annotations and times. */
+/** Returns further lines of an alert, after labels, annotations and times. */
 export type ExtraLines = (alert: unknown) => readonly string[];
 
-/** All alerts, one below the other; `omitted` is how many the sender left out. */
+/** Lists the alerts. `omitted` is the number of alerts that the sending program left out. */
 export function formatAlertList(
   alerts: readonly Alert[],
   shared: SharedFields,
   extras: ExtraLines,
   omitted: number,
 ): string {
-  if (alerts.length === 1 && alerts[0]) return joinLines(...detailsOf(alerts[0], shared, extras));
+  if (alerts.length === 1 && alerts[0]) return joinLines(...formatDetails(alerts[0], shared, extras));
   const shown = alerts.slice(0, MAX_ALERTS).map((alert) => {
-    const [headline = '', ...details] = detailsOf(alert, shared, extras);
+    const [headline = '', ...details] = formatDetails(alert, shared, extras);
     const status = alert.isResolved ? 'RESOLVED' : 'FIRING';
     return joinLines(`- ${status} ${headline}`, indent(joinLines(...details)));
   });
@@ -67,56 +67,56 @@ export function formatAlertList(
   return joinLines(...shown, rest > 0 ? `… and ${rest} more` : '');
 }
 
-/** A line for the labels that are not shown elsewhere. */
+/** Formats the labels that are not shown elsewhere as one line. */
 export function formatLabels(labels: readonly (readonly [string, string])[]): string {
-  const told = labels.filter(([name]) => name !== 'alertname' && !isHidden(name));
-  return escapeStyling(toOneLine(told.map(([name, value]) => `${name}=${value}`).join(' ')));
+  const visible = labels.filter(([name]) => name !== 'alertname' && !isHidden(name));
+  return escapeStyling(toOneLine(visible.map(([name, value]) => `${name}=${value}`).join(' ')));
 }
 
-/** The words for what is wrong, out of annotations. */
+/** Formats annotations, the description of the problem first. */
 export function formatAnnotations(annotations: readonly (readonly [string, string])[]): string[] {
   return annotations
     .filter(([name]) => !isHidden(name))
     .sort(([a], [b]) => rank(a) - rank(b))
-    .map(([name, text]) => escapeStyling(rank(name) < PROSE.length ? text : `${name}: ${text}`));
+    .map(([name, text]) => escapeStyling(rank(name) < DESCRIPTION_NAMES.length ? text : `${name}: ${text}`));
 }
 
-const PROSE = ['summary', 'title', 'message', 'description'];
+const DESCRIPTION_NAMES = ['summary', 'title', 'message', 'description'];
 
 function rank(name: string): number {
-  const place = PROSE.indexOf(name);
-  return place < 0 ? PROSE.length : place;
+  const index = DESCRIPTION_NAMES.indexOf(name);
+  return index < 0 ? DESCRIPTION_NAMES.length : index;
 }
 
-// Grafana's own.
+/** Internal labels of Grafana. */
 function isHidden(name: string): boolean {
   return /^__.*__$/.test(name);
 }
 
-function detailsOf({ source, isResolved }: Alert, shared: SharedFields, extras: ExtraLines): string[] {
+function formatDetails({ source, isResolved }: Alert, shared: SharedFields, extras: ExtraLines): string[] {
   const labels = without(entriesAt(source, 'labels'), shared.labels);
   const annotations = without(entriesAt(source, 'annotations'), shared.annotations);
-  const details = [...formatAnnotations(annotations), formatLabels(labels), timeLine(source, isResolved)];
-  const found = [...details, ...extras(source)].filter((line) => line !== '');
-  const [headline, ...rest] = found.flatMap((text) => text.split('\n'));
+  const details = [...formatAnnotations(annotations), formatLabels(labels), formatTime(source, isResolved)];
+  const texts = [...details, ...extras(source)].filter((line) => line !== '');
+  const [headline, ...rest] = texts.flatMap((text) => text.split('\n'));
   return headline === undefined ? [bold(lineAt(source, 'labels', 'alertname'))] : [headline, ...rest];
 }
 
 function without(
-  own: readonly (readonly [string, string])[],
+  entries: readonly (readonly [string, string])[],
   shared: readonly (readonly [string, string])[],
 ): (readonly [string, string])[] {
-  return own.filter(([name, value]) => !shared.some(([other, text]) => other === name && text === value));
+  return entries.filter(([name, value]) => !shared.some(([other, text]) => other === name && text === value));
 }
 
-function timeLine(alert: unknown, isResolved: boolean): string {
+function formatTime(alert: unknown, isResolved: boolean): string {
   const start = timeAt(alert, 'startsAt');
   const end = timeAt(alert, 'endsAt');
   if (start === '') return '';
   return isResolved && end !== '' ? `from ${start} to ${end}` : `since ${start}`;
 }
 
-/** What the whole group is called. */
+/** Returns the name of the alert group. */
 export function formatGroupName(payload: unknown): string {
   const common = textAt(payload, 'commonLabels', 'alertname');
   const name = common === '' ? textAt(payload, 'groupLabels', 'alertname') : common;

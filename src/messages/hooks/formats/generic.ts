@@ -11,11 +11,11 @@ import {
 } from '../payload-fields.ts';
 import { bold, escapeStyling, joinLines } from '../styling.ts';
 
-/** Lines of what nobody has written as a message. */
+/** Limit of listed fields of a payload without a message. */
 const MAX_LISTED = 50;
 
-/** Where programs have what, if nobody says it: the first that is there. */
-const USUAL: Readonly<Record<keyof FieldPaths, readonly string[]>> = {
+/** Common names of the fields, used if the hook sets no path. The first one that exists is used. */
+const COMMON_NAMES: Readonly<Record<keyof FieldPaths, readonly string[]>> = {
   title: ['title', 'subject'],
   text: ['text', 'message', 'msg', 'body', 'content', 'description'],
   link: ['link', 'url'],
@@ -24,36 +24,37 @@ const USUAL: Readonly<Record<keyof FieldPaths, readonly string[]>> = {
 };
 
 /**
- * Any other program: a text as it is; of JSON or a form, the fields that the hook names, else those of the usual
- * names, else all that it has.
+ * Any other program. A text is sent unchanged. In JSON and forms, the message consists of the fields that the hook
+ * configures, else the fields with common names, else all fields.
  */
 export const parseGeneric: HookFormat = ({ payload }, { fields }) => {
-  if (typeof payload === 'string') return { text: payload.trim() || nothing(), images: [] };
+  if (typeof payload === 'string') return { text: payload.trim() || throwTextMissing(), images: [] };
   const find = <T>(
     name: keyof FieldPaths,
     read: (path: PayloadPath) => T,
-    isThere: (value: T) => boolean,
+    isPresent: (value: T) => boolean,
   ): T => {
-    const own = fields[name];
-    const paths = own === null ? USUAL[name].map((key) => [key]) : [parsePayloadPath(own)];
-    const found = paths.map(read);
-    return found.find(isThere) ?? (found[0] as T);
+    const configured = fields[name];
+    const paths =
+      configured === null ? COMMON_NAMES[name].map((key) => [key]) : [parsePayloadPath(configured)];
+    const values = paths.map(read);
+    return values.find(isPresent) ?? (values[0] as T);
   };
-  const some = (text: string) => text !== '';
-  const title = find('title', (path) => lineAt(payload, ...path), some);
-  const text = find('text', (path) => describe(valueAt(payload, ...path)), some);
-  const link = find('link', (path) => linkAt(payload, ...path), some);
-  const image = find('image', (path) => linkAt(payload, ...path), some);
-  const username = find('username', (path) => lineAt(payload, ...path), some);
-  const told = joinLines(title === '' ? '' : bold(title), text, text.includes(link) ? '' : link);
-  const all = firstNonEmpty(told, listing(payload));
-  if (all === '' && image === '') nothing();
-  return { text: all, images: image === '' ? [] : [image], ...(username !== '' && { username }) };
+  const isPresent = (text: string) => text !== '';
+  const title = find('title', (path) => lineAt(payload, ...path), isPresent);
+  const text = find('text', (path) => formatValue(valueAt(payload, ...path)), isPresent);
+  const link = find('link', (path) => linkAt(payload, ...path), isPresent);
+  const image = find('image', (path) => linkAt(payload, ...path), isPresent);
+  const username = find('username', (path) => lineAt(payload, ...path), isPresent);
+  const message = joinLines(title === '' ? '' : bold(title), text, text.includes(link) ? '' : link);
+  const shown = firstNonEmpty(message, formatFields(payload));
+  if (shown === '' && image === '') throwTextMissing();
+  return { text: shown, images: image === '' ? [] : [image], ...(username !== '' && { username }) };
 };
 
-function nothing(): never {
+function throwTextMissing(): never {
   throw new Refusal('body_missing', {
-    text: 'Nothing in this payload can be told: set `fields` or `template`.',
+    text: 'The payload contains no text. Set `fields` or `template` of the hook.',
   });
 }
 
@@ -66,23 +67,23 @@ export function parsePayloadPath(text: string): PayloadPath {
     .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'));
 }
 
-/** Texts may style themselves: they were written as messages. */
-function describe(value: unknown): string {
-  if (!Array.isArray(value)) return value instanceof Object ? listing(value) : brief(value);
+/** Texts keep their styling, because they were written as messages. */
+function formatValue(value: unknown): string {
+  if (!Array.isArray(value)) return value instanceof Object ? formatFields(value) : formatScalar(value);
   return joinLines(
     ...value.slice(0, MAX_LISTED).map((item) => `- ${escapeStyling(toOneLine(textAt({ item }, 'item')))}`),
   );
 }
 
-function listing(value: unknown): string {
+function formatFields(value: unknown): string {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return '';
   const shown = Object.entries(value)
     .slice(0, MAX_LISTED)
-    .map(([name, one]) => [toOneLine(name), toOneLine(brief(one))])
+    .map(([name, one]) => [toOneLine(name), toOneLine(formatScalar(one))])
     .filter(([, text]) => text !== '');
   return joinLines(...shown.map(([name, text]) => escapeStyling(`${name}: ${text}`)));
 }
 
-function brief(value: unknown): string {
+function formatScalar(value: unknown): string {
   return typeof value === 'boolean' ? String(value) : textAt({ value }, 'value');
 }

@@ -3,16 +3,16 @@ import { escapeStyling, quote } from '../styling.ts';
 
 const MAX_BODY = 600;
 
-/** Issues, pull requests, and what is said of them; undefined where it is none of these. */
+/** Formats events of issues, pull requests, discussions and their comments. Returns undefined for other events. */
 export function formatDiscussion(call: unknown, event: string, actor: string): string[] | undefined {
   const isPull =
     valueAt(call, 'pull_request') !== undefined || valueAt(call, 'issue', 'pull_request') instanceof Object;
   const topic = firstTopic(call);
   if (topic === undefined) return undefined;
   const name = topicName(call, topic, isPull || valueAt(call, 'is_pull') === true);
-  if (valueAt(call, 'comment') !== undefined) return tellComment(call, actor, name);
-  if (valueAt(call, 'review') instanceof Object) return tellReview(call, event, actor, name);
-  return tellTopic(call, topic, actor, name);
+  if (valueAt(call, 'comment') !== undefined) return formatComment(call, actor, name);
+  if (valueAt(call, 'review') instanceof Object) return formatReview(call, event, actor, name);
+  return formatTopic(call, topic, actor, name);
 }
 
 function firstTopic(call: unknown): unknown {
@@ -27,19 +27,19 @@ function topicName(call: unknown, topic: unknown, isPull: boolean): string {
   return `${kind} #${lineAt(topic, 'number')} ${lineAt(topic, 'title')}`.trim();
 }
 
-function tellComment(call: unknown, actor: string, name: string): string[] {
+function formatComment(call: unknown, actor: string, name: string): string[] {
   const comment = valueAt(call, 'comment');
   const action = lineAt(call, 'action');
   const how = action === 'created' || action === '' ? 'commented on' : `${action} a comment on`;
   return [
     escapeStyling(`${actor} ${how} ${name}`),
-    action === 'deleted' ? '' : quoted(comment, 'body'),
+    action === 'deleted' ? '' : quoteField(comment, 'body'),
     linkOf(comment),
   ];
 }
 
-/** GitHub has `review.state`, Gitea `review.type` and an event of its own. */
-function tellReview(call: unknown, event: string, actor: string, name: string): string[] {
+/** GitHub uses `review.state`, Gitea uses `review.type` and a separate event. */
+function formatReview(call: unknown, event: string, actor: string, name: string): string[] {
   const review = valueAt(call, 'review');
   const verdict = `${lineAt(review, 'state')} ${lineAt(review, 'type')} ${event}`;
   const how =
@@ -52,7 +52,7 @@ function tellReview(call: unknown, event: string, actor: string, name: string): 
           : 'reviewed';
   return [
     escapeStyling(`${actor} ${how} ${name}`),
-    firstNonEmpty(quoted(review, 'body'), quoted(review, 'content')),
+    firstNonEmpty(quoteField(review, 'body'), quoteField(review, 'content')),
     firstNonEmpty(linkOf(review), linkOf(valueAt(call, 'pull_request'))),
   ];
 }
@@ -63,31 +63,31 @@ const ACTIONS: Readonly<Record<string, string>> = {
   label_updated: 'changed the labels of',
   label_cleared: 'removed the labels of',
   labeled: 'labelled',
-  unlabeled: 'took a label off',
+  unlabeled: 'removed a label from',
   milestoned: 'set the milestone of',
   demilestoned: 'removed the milestone of',
   review_requested: 'asked for a review of',
-  review_request_removed: 'took back the call for a review of',
+  review_request_removed: 'withdrew the request for a review of',
   ready_for_review: 'opened for review',
-  converted_to_draft: 'made a draft of',
+  converted_to_draft: 'converted to a draft',
 };
 
-/** Actions after which the text of it is worth reading. */
+/** Actions that are shown with the text of the topic. */
 const WITH_BODY = ['opened', 'reopened', 'created'];
 
-function tellTopic(call: unknown, topic: unknown, actor: string, name: string): string[] {
+function formatTopic(call: unknown, topic: unknown, actor: string, name: string): string[] {
   const action = lineAt(call, 'action');
   const isMerged =
     action === 'closed' && (valueAt(topic, 'merged') === true || valueAt(topic, 'has_merged') === true);
-  const told = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : action.replaceAll('_', ' ');
+  const verb = Object.hasOwn(ACTIONS, action) ? ACTIONS[action] : action.replaceAll('_', ' ');
   return [
-    escapeStyling(`${actor} ${isMerged ? 'merged' : firstNonEmpty(told ?? '', 'changed')} ${name}`),
-    WITH_BODY.includes(action) ? quoted(topic, 'body') : '',
+    escapeStyling(`${actor} ${isMerged ? 'merged' : firstNonEmpty(verb ?? '', 'changed')} ${name}`),
+    WITH_BODY.includes(action) ? quoteField(topic, 'body') : '',
     linkOf(topic),
   ];
 }
 
-function quoted(value: unknown, key: string): string {
+function quoteField(value: unknown, key: string): string {
   const text = truncate(textAt(value, key), MAX_BODY);
   return text === '' ? '' : quote(text);
 }

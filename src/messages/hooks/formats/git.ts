@@ -13,22 +13,25 @@ import {
 import { bold, escapeStyling, joinLines, quote } from '../styling.ts';
 import { formatDiscussion } from './git-discussions.ts';
 
-/** Of a push; the rest is counted. */
+/** Further commits of a push are only counted. */
 const MAX_COMMITS = 10;
 const MAX_BODY = 600;
 
 /**
- * GitHub's webhooks, and those of Gitea and Forgejo, which have their shape. Which event it is stands in a header; a
- * proxy or a script may have lost it, so that the payload itself decides as far as it can.
+ * Webhooks of GitHub, and of Gitea and Forgejo, which use the same format. A proxy or script may have removed the
+ * header with the event name, so the payload determines the event as far as possible.
  */
 export const parseGitEvent: HookFormat = ({ payload, eventName }) => {
   const call = requirePayloadObject(payload, 'GitHub, Gitea or Forgejo');
-  const text = joinLines(bold(`[${placeOf(call)}]`), ...tell(call, eventName ?? '')).replace('\n', ' ');
+  const text = joinLines(bold(`[${getSource(call)}]`), ...formatEvent(call, eventName ?? '')).replace(
+    '\n',
+    ' ',
+  );
   return { text, images: [] };
 };
 
-/** Repository, organisation, or nothing better. */
-function placeOf(call: unknown): string {
+/** Repository or organization. */
+function getSource(call: unknown): string {
   return firstNonEmpty(
     lineAt(call, 'repository', 'full_name'),
     lineAt(call, 'organization', 'login'),
@@ -37,8 +40,8 @@ function placeOf(call: unknown): string {
   );
 }
 
-/** Who did it. */
-function actorOf(call: unknown): string {
+/** The user who caused the event. */
+function getActor(call: unknown): string {
   return firstNonEmpty(
     lineAt(call, 'sender', 'login'),
     lineAt(call, 'sender', 'username'),
@@ -48,39 +51,39 @@ function actorOf(call: unknown): string {
   );
 }
 
-/** What happened, the first line without its subject's place. */
-function tell(call: object, event: string): string[] {
-  const actor = actorOf(call);
+/** Formats the event without the repository. */
+function formatEvent(call: object, event: string): string[] {
+  const actor = getActor(call);
   if (event === 'ping' || valueAt(call, 'zen') !== undefined) return ['this hook works'];
   if (valueAt(call, 'commits') !== undefined && valueAt(call, 'ref') !== undefined)
-    return tellPush(call, actor);
-  if (valueAt(call, 'ref_type') !== undefined) return tellRef(call, event, actor);
+    return formatPushEvent(call, actor);
+  if (valueAt(call, 'ref_type') !== undefined) return formatRefEvent(call, event, actor);
   const discussion = formatDiscussion(call, event, actor);
   if (discussion) return discussion;
-  if (valueAt(call, 'release') !== undefined) return tellRelease(call, actor);
+  if (valueAt(call, 'release') !== undefined) return formatReleaseEvent(call, actor);
   if (valueAt(call, 'forkee') !== undefined) {
     return [
       escapeStyling(`${actor} forked it to ${lineAt(call, 'forkee', 'full_name')}`),
       linkAt(call, 'forkee', 'html_url'),
     ];
   }
-  if (valueAt(call, 'workflow_run') !== undefined) return tellRun(valueAt(call, 'workflow_run'));
+  if (valueAt(call, 'workflow_run') !== undefined) return formatRunEvent(valueAt(call, 'workflow_run'));
   if (valueAt(call, 'page') !== undefined || valueAt(call, 'pages') !== undefined)
-    return tellWiki(call, actor);
-  return tellOther(call, event, actor);
+    return formatWikiEvent(call, actor);
+  return formatOtherEvent(call, event, actor);
 }
 
-function tellPush(call: unknown, actor: string): string[] {
-  const ref = refOf(call);
+function formatPushEvent(call: unknown, actor: string): string[] {
+  const ref = formatRef(call);
   const commits = listAt(call, 'commits');
   if (/^0+$/.test(lineAt(call, 'after')) || valueAt(call, 'deleted') === true)
     return [escapeStyling(`${actor} deleted ${ref}`)];
   const count = Math.max(commits.length, Number(lineAt(call, 'total_commits')) || 0);
   const shown = commits.slice(0, MAX_COMMITS).map(commitLine);
   const how = valueAt(call, 'forced') === true ? 'force-pushed' : 'pushed';
-  const what = count === 0 ? ref : `${count} ${count === 1 ? 'commit' : 'commits'} to ${ref}`;
+  const subject = count === 0 ? ref : `${count} ${count === 1 ? 'commit' : 'commits'} to ${ref}`;
   return [
-    escapeStyling(`${actor} ${how} ${what}`),
+    escapeStyling(`${actor} ${how} ${subject}`),
     ...shown,
     count > shown.length && shown.length > 0 ? `… and ${count - shown.length} more` : '',
     firstNonEmpty(linkAt(call, 'compare_url'), linkAt(call, 'compare')),
@@ -94,14 +97,14 @@ function commitLine(commit: unknown): string {
   return `- ${escapeStyling(toOneLine(`${id} ${subject}${author === '' ? '' : ` (${author})`}`))}`;
 }
 
-function refOf(call: unknown): string {
+function formatRef(call: unknown): string {
   const ref = lineAt(call, 'ref');
   if (ref.startsWith('refs/tags/')) return `tag ${ref.slice(10)}`;
   return ref.replace(/^refs\/heads\//, '');
 }
 
-function tellRef(call: unknown, event: string, actor: string): string[] {
-  // GitHub's and Gitea's own header decides; without it, only a new ref has a commit or a main branch.
+function formatRefEvent(call: unknown, event: string, actor: string): string[] {
+  // Without the header: only the payload of a new ref has a commit or a default branch.
   const isNew =
     event === ''
       ? valueAt(call, 'sha') !== undefined || valueAt(call, 'master_branch') !== undefined
@@ -112,7 +115,7 @@ function tellRef(call: unknown, event: string, actor: string): string[] {
   ];
 }
 
-function tellRelease(call: unknown, actor: string): string[] {
+function formatReleaseEvent(call: unknown, actor: string): string[] {
   const release = valueAt(call, 'release');
   const name = firstNonEmpty(lineAt(release, 'name'), lineAt(release, 'tag_name'));
   const body = valueAt(call, 'action') === 'deleted' ? '' : truncate(textAt(release, 'body'), MAX_BODY);
@@ -123,8 +126,8 @@ function tellRelease(call: unknown, actor: string): string[] {
   ];
 }
 
-/** GitHub Actions, and Gitea's from 1.24 on. */
-function tellRun(run: unknown): string[] {
+/** A workflow run of GitHub Actions, or of Gitea since 1.24. */
+function formatRunEvent(run: unknown): string[] {
   const outcome = firstNonEmpty(lineAt(run, 'conclusion'), lineAt(run, 'status'));
   const name = firstNonEmpty(lineAt(run, 'name'), lineAt(run, 'display_title'));
   return [
@@ -133,18 +136,18 @@ function tellRun(run: unknown): string[] {
   ];
 }
 
-function tellWiki(call: unknown, actor: string): string[] {
+function formatWikiEvent(call: unknown, actor: string): string[] {
   const pages = listAt(call, 'pages').map((page) => `${lineAt(page, 'action')} ${lineAt(page, 'title')}`);
-  const what = pages.length > 0 ? pages : [`${lineAt(call, 'action')} ${lineAt(call, 'page')}`];
+  const changes = pages.length > 0 ? pages : [`${lineAt(call, 'action')} ${lineAt(call, 'page')}`];
   return [
-    escapeStyling(toOneLine(`${actor} ${what.join(', ')} in the wiki`)),
+    escapeStyling(toOneLine(`${actor} ${changes.join(', ')} in the wiki`)),
     escapeStyling(lineAt(call, 'comment')),
   ];
 }
 
-function tellOther(call: unknown, event: string, actor: string): string[] {
+function formatOtherEvent(call: unknown, event: string, actor: string): string[] {
   const action = lineAt(call, 'action').replaceAll('_', ' ');
-  const what = event.replaceAll('_', ' ');
-  const told = what === '' && action === '' ? 'did something' : `${what} ${action}`;
-  return [escapeStyling(toOneLine(`${actor}: ${told}`))];
+  const name = event.replaceAll('_', ' ');
+  const description = name === '' && action === '' ? 'did something' : `${name} ${action}`;
+  return [escapeStyling(toOneLine(`${actor}: ${description}`))];
 }

@@ -21,18 +21,18 @@ import {
   parseAlerts,
 } from './alerts.ts';
 
-/** Grafana's webhook contact point: unified alerting (8 and later), and the alerts of panels before. */
+/** Grafana's webhook contact point: unified alerting (since version 8), and the older alerts of panels. */
 export const parseGrafana: HookFormat = ({ payload }, { resolved }) => {
   const group = requirePayloadObject(payload, 'Grafana');
-  if (!Array.isArray((group as { alerts?: unknown }).alerts)) return readLegacy(group, resolved);
+  if (!Array.isArray((group as { alerts?: unknown }).alerts)) return parseLegacy(group, resolved);
   const alerts = parseAlerts(group, resolved);
   if (alerts.length === 0) return undefined;
   const images = alerts.map(({ source }) => linkAt(source, 'imageURL')).filter((link) => link !== '');
-  return { text: textOf(group, alerts), images: [...new Set(images)].slice(0, MAX_IMAGES) };
+  return { text: formatText(group, alerts), images: [...new Set(images)].slice(0, MAX_IMAGES) };
 };
 
-/** Who has written a message template of their own in Grafana gets to see it. */
-function textOf(group: unknown, alerts: readonly Alert[]): string {
+/** Uses the message of Grafana only if it comes from a custom template. */
+function formatText(group: unknown, alerts: readonly Alert[]): string {
   const message = textAt(group, 'message');
   if (message !== '' && !/^\*\*(?:Firing|Resolved)\*\*/.test(message)) {
     return joinLines(bold(lineAt(group, 'title')), escapeStyling(message));
@@ -43,11 +43,11 @@ function textOf(group: unknown, alerts: readonly Alert[]): string {
     bold(`${formatAlertCounts(alerts)} ${formatGroupName(group)}`.trim()),
     formatLabels(shared.labels),
     ...formatAnnotations(shared.annotations),
-    formatAlertList(alerts, shared, extrasOf, omitted),
+    formatAlertList(alerts, shared, extraLines, omitted),
   );
 }
 
-function extrasOf(alert: unknown): string[] {
+function extraLines(alert: unknown): string[] {
   const values = entriesAt(alert, 'values').map(([name, value]) => `${name}=${value}`);
   const link = firstNonEmpty(
     linkAt(alert, 'panelURL'),
@@ -57,8 +57,8 @@ function extrasOf(alert: unknown): string[] {
   return [escapeStyling(toOneLine(values.join(' '))), link];
 }
 
-/** Up to Grafana 8: one rule of one panel. */
-function readLegacy(rule: unknown, resolved: 'show' | 'hide'): HookMessage | undefined {
+/** Before unified alerting: one rule of one panel. */
+function parseLegacy(rule: unknown, resolved: 'show' | 'hide'): HookMessage | undefined {
   if (resolved === 'hide' && lineAt(rule, 'state') === 'ok') return undefined;
   const matches = listAt(rule, 'evalMatches').slice(0, 20);
   const values = matches.map((match) => `${lineAt(match, 'metric')}: ${lineAt(match, 'value')}`);

@@ -17,7 +17,7 @@ export type HookFormatName =
   | 'slack'
   | 'generic';
 
-/** How each program's payload is read. */
+/** The parser of each format. */
 export const hookFormats: Readonly<Record<HookFormatName, HookFormat>> = {
   alertmanager: parseAlertmanager,
   grafana: parseGrafana,
@@ -29,10 +29,10 @@ export const hookFormats: Readonly<Record<HookFormatName, HookFormat>> = {
   generic: parseGeneric,
 };
 
-/** Which program a payload looks like; `generic` where it looks like none. */
+/** Guesses the format from the payload. Returns `generic` if it matches no program. */
 export function detectFormat({ payload, eventName }: WebhookEvent): HookFormatName {
   const has = (...names: readonly string[]) => names.every((name) => valueAt(payload, name) !== undefined);
-  // Gitea names the event in its messages for Slack, too.
+  // Gitea also sends the event header with payloads in Slack's format.
   if (eventName !== undefined && ['repository', 'sender', 'zen'].some((name) => has(name))) return 'github';
   if (has('alerts', 'receiver'))
     return has('orgId') || valueAt(payload, 'version') === '1' ? 'grafana' : 'alertmanager';

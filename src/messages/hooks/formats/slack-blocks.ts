@@ -3,10 +3,10 @@ import { bold, escapeStyling, joinLines, quoteStyled } from '../styling.ts';
 import { mrkdwnToStyling } from './slack-text.ts';
 
 const MAX_BLOCKS = 50;
-/** Lists and quotes of rich text inside each other. */
+/** Nesting of lists and quotes in rich text. */
 const MAX_DEPTH = 8;
 
-/** Block Kit, as far as text goes: what people cannot press in a message is left out. */
+/** Converts the text of Block Kit. Interactive elements are left out. */
 export function formatBlocks(blocks: readonly unknown[]): string {
   return joinLines(...blocks.slice(0, MAX_BLOCKS).map(blockText));
 }
@@ -47,14 +47,14 @@ function elements(block: unknown, key: string): readonly unknown[] {
   return listAt(block, key).slice(0, MAX_BLOCKS);
 }
 
-/** A text object; `plain_text` may have no styling. */
+/** A text object. `plain_text` is shown without styling. */
 function objectText(object: unknown): string {
   if (valueAt(object, 'type') === 'image') return '';
   const text = textAt(object, 'text');
   return valueAt(object, 'type') === 'plain_text' ? escapeStyling(text) : mrkdwnToStyling(text);
 }
 
-/** A button that leads somewhere is a link. */
+/** A button with a URL becomes a link. */
 function buttonText(button: unknown): string {
   const link = linkAt(button, 'url');
   return link === '' ? '' : `${escapeStyling(lineAt(button, 'text', 'text'))}: ${link}`;
@@ -74,7 +74,7 @@ function richText(element: unknown, depth: number): string {
     case 'rich_text_list': {
       const ordered = valueAt(element, 'style') === 'ordered';
       return inner
-        .map((item, place) => `${ordered ? `${place + 1}.` : '-'} ${richText(item, depth + 1)}`)
+        .map((item, index) => `${ordered ? `${index + 1}.` : '-'} ${richText(item, depth + 1)}`)
         .join('\n');
     }
     default:
@@ -82,7 +82,7 @@ function richText(element: unknown, depth: number): string {
   }
 }
 
-/** White space counts here: it stands between the parts. */
+/** Keeps white space, because it separates the parts. */
 function richPart(part: unknown): string {
   const raw = valueAt(part, 'text');
   const text = typeof raw === 'string' ? raw.slice(0, 8000) : '';

@@ -1,23 +1,25 @@
 import { escapeStyling } from '../styling.ts';
 
-/** A link or a mention; other angle brackets are somebody's who does not know that Slack escapes them. */
+/** A link or a mention. Other angle brackets come from programs that do not escape them. */
 const MARKED = /<((?:[a-z][a-z0-9+.-]{0,30}:|[@#!])[^<>|\n]*)(?:\|([^<>\n]*))?>/gi;
 
 /**
- * Slack's mrkdwn. Its bold, italic, strike, code and quotes are written as in XEP-0393; what is left to turn are
- * links, mentions and the three characters that it escapes.
+ * Converts Slack's mrkdwn. Bold, italic, strike, code and quotes are the same in XEP-0393. Links, mentions and the
+ * escaped characters are converted.
  */
 export function mrkdwnToStyling(text: string): string {
-  const turned = text.replace(MARKED, (_all, target: string, label?: string) => turn(target, label ?? ''));
-  return unescapeMrkdwn(turned);
+  const converted = text.replace(MARKED, (_all, target: string, label?: string) =>
+    convertMark(target, label ?? ''),
+  );
+  return unescapeMrkdwn(converted);
 }
 
-/** `&`, `<` and `>` are all that Slack escapes. */
+/** Slack escapes only `&`, `<` and `>`. */
 export function unescapeMrkdwn(text: string): string {
   return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 }
 
-function turn(target: string, label: string): string {
+function convertMark(target: string, label: string): string {
   if (target.startsWith('!')) return mention(target.slice(1), label);
   if (/^[@#]/.test(target)) return label === '' ? target : `${target[0]}${label.replace(/^[@#]/, '')}`;
   const link = target.replace(/^mailto:/, '');

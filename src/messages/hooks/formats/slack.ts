@@ -16,22 +16,26 @@ import { mrkdwnToStyling } from './slack-text.ts';
 const MAX_ATTACHMENTS = 20;
 
 /**
- * Slack's incoming webhooks, as hundreds of tools, Mattermost and Matterbridge speak them, and Prosody's
- * mod_slack_webhooks (`text`, `username`). Blocks take the place of `text`, as Slack itself has it.
+ * Slack's incoming webhooks, which many tools, Mattermost, Matterbridge and Prosody's mod_slack_webhooks use. Blocks
+ * replace `text`, as in Slack.
  */
 export const parseSlack: HookFormat = ({ payload }) => {
   const call =
     typeof payload === 'string' ? { text: payload } : requirePayloadObject(payload, 'a program for Slack');
   const attachments = listAt(call, 'attachments').slice(0, MAX_ATTACHMENTS);
   const text = joinLines(
-    firstNonEmpty(formatBlocks(listAt(call, 'blocks')), bodyOf(call)),
-    ...attachments.map(attachmentText),
+    firstNonEmpty(formatBlocks(listAt(call, 'blocks')), formatBody(call)),
+    ...attachments.map(formatAttachment),
   );
   const images = [
     ...findBlockImages(listAt(call, 'blocks')),
-    ...attachments.flatMap((one) => [linkAt(one, 'image_url'), ...findBlockImages(listAt(one, 'blocks'))]),
+    ...attachments.flatMap((attachment) => [
+      linkAt(attachment, 'image_url'),
+      ...findBlockImages(listAt(attachment, 'blocks')),
+    ]),
   ].filter((link) => link !== '');
-  if (text === '' && images.length === 0) throw new Refusal('body_missing', { text: 'no_text' });
+  if (text === '' && images.length === 0)
+    throw new Refusal('body_missing', { text: 'no_text' });
   const username = lineAt(call, 'username');
   const channel = lineAt(call, 'channel');
   return {
@@ -42,13 +46,13 @@ export const parseSlack: HookFormat = ({ payload }) => {
   };
 };
 
-function bodyOf(call: unknown): string {
+function formatBody(call: unknown): string {
   const text = textAt(call, 'text');
   return valueAt(call, 'mrkdwn') === false ? escapeStyling(text) : mrkdwnToStyling(text);
 }
 
-/** An attachment stands as a quote below the text; its `fallback` only where there is nothing else. */
-function attachmentText(attachment: unknown): string {
+/** Shows an attachment as a quote below the text. Uses `fallback` only if there is nothing else. */
+function formatAttachment(attachment: unknown): string {
   const title = lineAt(attachment, 'title');
   const fields = listAt(attachment, 'fields')
     .slice(0, MAX_ATTACHMENTS)

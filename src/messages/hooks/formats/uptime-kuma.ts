@@ -10,10 +10,10 @@ import {
 } from '../payload-fields.ts';
 import { bold, escapeStyling, joinLines } from '../styling.ts';
 
-/** Of a heartbeat's `status`: 0 down, 1 up, 2 pending, 3 maintenance. */
+/** `status` of a heartbeat: 0 down, 1 up, 2 pending, 3 maintenance. */
 const UP = 1;
 
-/** Uptime Kuma's webhook: `msg` says it all, in the words of its own language; a test or a certificate has no more. */
+/** Uptime Kuma's webhook. `msg` is the whole message in the configured language; tests contain nothing else. */
 export const parseUptimeKuma: HookFormat = ({ payload }, { resolved }) => {
   const call = requirePayloadObject(payload, 'Uptime Kuma');
   if (resolved === 'hide' && valueAt(call, 'heartbeat', 'status') === UP) return undefined;
@@ -21,23 +21,23 @@ export const parseUptimeKuma: HookFormat = ({ payload }, { resolved }) => {
   const name = lineAt(call, 'monitor', 'name');
   return {
     text: joinLines(
-      name === '' ? escapeStyling(message) : withName(message, name),
-      escapeStyling(addressOf(valueAt(call, 'monitor'), message)),
-      escapeStyling(timeOf(valueAt(call, 'heartbeat'))),
+      name === '' ? escapeStyling(message) : boldName(message, name),
+      escapeStyling(formatAddress(valueAt(call, 'monitor'), message)),
+      escapeStyling(formatTime(valueAt(call, 'heartbeat'))),
     ),
     images: [],
   };
 };
 
 /** `[name] [🔴 Down] why`, its name in bold. */
-function withName(message: string, name: string): string {
+function boldName(message: string, name: string): string {
   const prefix = `[${name}]`;
   const rest = message.startsWith(prefix) ? message.slice(prefix.length) : ` ${message}`;
   return `${bold(prefix)}${escapeStyling(rest)}`;
 }
 
-/** What it watches. A monitor without a URL has one that ends after `https://`. */
-function addressOf(monitor: unknown, message: string): string {
+/** The monitored address. A monitor without a URL has the URL `https://`, which is ignored. */
+function formatAddress(monitor: unknown, message: string): string {
   const host = lineAt(monitor, 'hostname');
   const port = lineAt(monitor, 'port');
   const address = firstNonEmpty(
@@ -47,8 +47,8 @@ function addressOf(monitor: unknown, message: string): string {
   return message.includes(address) ? '' : address;
 }
 
-/** `time` is UTC; the local one says so itself. */
-function timeOf(heartbeat: unknown): string {
+/** `time` is in UTC; `localDateTime` comes with its time zone. */
+function formatTime(heartbeat: unknown): string {
   const local = lineAt(heartbeat, 'localDateTime');
   if (local !== '') return `${local} ${lineAt(heartbeat, 'timezone')}`.trim();
   const time = lineAt(heartbeat, 'time');

@@ -61,7 +61,7 @@ describe('a picture that a payload names', () => {
       ['*.example.org'],
       ['*'],
     ]) {
-      assert.match(await faultOf(fetchImage(order(url, hosts))), /not in images_from/);
+      assert.match(await faultOf(fetchImage(order(url, hosts))), /not listed in images_from/);
     }
     for (const bad of [
       'ftp://localhost/x',
@@ -79,7 +79,7 @@ describe('a picture that a payload names', () => {
     for (const url of [`http://localhost:${port}/`, `http://127.0.0.1:${port}/`, `http://[::1]:${port}/`]) {
       assert.match(
         await faultOf(fetchImage(order(url, [`*:${port}`]))),
-        /inner or special|no address to fetch from/,
+        /private or special|not an allowed address/,
       );
     }
   });
@@ -97,7 +97,7 @@ describe('a picture that a payload names', () => {
     assert.deepEqual((await fetchImage(order(`http://localhost:${port}/here`, hosts))).bytes, PNG);
     assert.match(
       await faultOf(fetchImage(order(`http://localhost:${away}/`, hosts))),
-      /169\.254\.169\.254:80 is not in/,
+      /169\.254\.169\.254:80 is not listed in/,
     );
     assert.match(
       await faultOf(fetchImage(order(`http://localhost:${port}/round`, hosts))),
@@ -124,13 +124,13 @@ describe('a picture that a payload names', () => {
     };
     const port = await serve(t, (request, response) => answers[request.url ?? '']?.(request, response));
     const why: Record<string, RegExp> = {
-      '/html': /text\/html and no picture/,
-      '/none': /of no type and no picture/,
-      '/404': /answered with 404/,
+      '/html': /type is text\/html, not an image/,
+      '/none': /type is missing, not an image/,
+      '/404': /answered with status 404/,
       '/gzip': /compressed/,
-      '/said': /too large/,
-      '/large': /too large/,
-      '/cut': /broke off/,
+      '/said': /larger than max_image_size/,
+      '/large': /larger than max_image_size/,
+      '/cut': /closed before the end/,
       '/empty': /empty/,
     };
     for (const [path, fault] of Object.entries(why)) {
@@ -159,10 +159,10 @@ describe('a picture that a payload names', () => {
     assert.deepEqual((await fetchImage(order(url, [`graph.invalid:${port}`]))).bytes, PNG);
     assert.match(
       await faultOf(fetchImage(order(url, [`graph.invalid:${port}`]))),
-      /leads to 169\.254\.169\.254/,
+      /resolves to 169\.254\.169\.254/,
     );
-    assert.match(await faultOf(fetchImage(order(url, [`*.invalid:${port}`]))), /leads to 127\.0\.0\.1/);
-    assert.match(await faultOf(fetchImage(order(url, [`*:${port}`]))), /leads to ::1/);
+    assert.match(await faultOf(fetchImage(order(url, [`*.invalid:${port}`]))), /resolves to 127\.0\.0\.1/);
+    assert.match(await faultOf(fetchImage(order(url, [`*:${port}`]))), /resolves to ::1/);
     assert.equal(lookUp.mock.callCount(), 4);
   });
 
