@@ -4,7 +4,7 @@ import { needs } from '../real/peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../real/peers/postgres.ts';
 import { ledgerSuite } from './ledger.ts';
 
-describe('a real PostgreSQL', { skip: needs('postgresql') }, () => {
+describe('PostgreSQL server', { skip: needs('postgresql') }, () => {
   let server: PostgresServer;
   before(async () => {
     server = await startPostgres();

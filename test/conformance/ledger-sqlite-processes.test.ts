@@ -37,7 +37,7 @@ describe('processes on one SQLite file', () => {
     }
   };
 
-  test('a process killed in the middle of its work loses nothing that it had acknowledged', async () => {
+  test('a killed process loses no acknowledged upload', async () => {
     const child = start(file, 'store');
     const ids: string[] = [];
     for await (const id of createInterface({ input: child.stdout })) {
@@ -53,7 +53,7 @@ describe('processes on one SQLite file', () => {
     });
   });
 
-  test('several that start at once on a new file share one quota and fail nobody', async () => {
+  test('several that start at once on a new file share one quota without errors', async () => {
     const children = [1, 2, 3].map(() => start(file, 'reserve', '10000', '60'));
     const counts = await Promise.all(children.map(async ({ stdout }) => Number(await text(stdout))));
     assert.equal(
@@ -63,7 +63,7 @@ describe('processes on one SQLite file', () => {
     await withLedger(checkCounters);
   });
 
-  test('a long sweep of one only delays the work of the other', async () => {
+  test('a long sweep of one delays the other, but does not fail it', async () => {
     await withLedger(async (ledger) => {
       const slots = Array.from({ length: 2000 }, () => ledger.reserve(reservation()));
       await Promise.all(slots);

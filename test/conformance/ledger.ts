@@ -14,7 +14,7 @@ import { reserveSuite } from './ledger/reserve.ts';
 
 export type { TestLedger } from './ledger/fixture.ts';
 
-/** All that every back end of the ledger must do. `open` makes a new, empty ledger each time. */
+/** Tests that every back end of the ledger must pass. `open` creates an empty ledger for each test. */
 export function ledgerSuite(name: string, open: OpenTestLedger): void {
   describe(`ledger on ${name}`, () => {
     reserveSuite(open);

@@ -1,7 +1,7 @@
 /**
- * Another process on a ledger. `node child.ts FILE store` stores uploads, many at a time, and prints the id of each
- * that was acknowledged, until it is killed; `node child.ts FILE reserve LIMIT COUNT` asks for COUNT slots at once
- * and prints how many it got.
+ * A process that uses the ledger. `node child-process.ts FILE store` stores uploads concurrently and prints the id of each
+ * acknowledged one until it is killed. `node child-process.ts FILE reserve LIMIT COUNT` requests COUNT slots at once and prints how many
+ * were granted.
  */
 import { openSqliteLedger } from '../../../src/ledger/sqlite/open.ts';
 import { issue, reservation, store } from './fixture.ts';
@@ -9,7 +9,7 @@ import { issue, reservation, store } from './fixture.ts';
 const [file = '', task, limit, count] = process.argv.slice(2);
 const ledger = await openSqliteLedger({ file, sync: true });
 
-async function storeForEver(): Promise<never> {
+async function storeUntilKilled(): Promise<never> {
   for (;;) {
     const id = await store(ledger);
     process.stdout.write(`${id}\n`);
@@ -17,10 +17,10 @@ async function storeForEver(): Promise<never> {
   }
 }
 
-if (task === 'store') await Promise.all(Array.from({ length: 16 }, storeForEver));
+if (task === 'store') await Promise.all(Array.from({ length: 16 }, storeUntilKilled));
 
-const asked = Array.from({ length: Number(count) }, () =>
+const reservations = Array.from({ length: Number(count) }, () =>
   ledger.reserve(reservation({ limits: { ownerBytes: Number(limit) } })),
 );
-console.log((await Promise.all(asked)).filter(({ granted }) => granted).length);
+console.log((await Promise.all(reservations)).filter(({ granted }) => granted).length);
 await ledger.close();

@@ -11,12 +11,12 @@ import {
   unlimited,
 } from '../../../src/ledger/contract/ledger.ts';
 
-/** An empty ledger that the suite may fill. */
+/** An empty ledger for one test. */
 export interface TestLedger {
   readonly ledger: Ledger;
-  /** The same store once more, as another process would open it. The suite closes it. */
+  /** Opens the same store again, as another process does. The test closes it. */
   openAgain(): Promise<Ledger>;
-  /** Closes the ledger and removes the store. */
+  /** Closes the ledger and deletes the store. */
   close(): Promise<void>;
 }
 
@@ -30,29 +30,29 @@ export const SLOT_TIME = 360 * SECOND;
 export const JULIET = 'juliet@example.org';
 export const ROMEO = 'romeo@example.org';
 
-/** Messages live for 30 days, profile pictures for ever. */
+/** Uploads without a purpose expire after 30 days; profile pictures do not expire. */
 export const lifetimes: Lifetimes = {
   '': { maxAge: 30 * DAY, evictable: true },
   profile: { maxAge: null, evictable: false },
   ephemeral: { maxAge: 7 * DAY, evictable: true },
 };
 
-type Wish = Partial<Omit<Reservation, 'limits' | 'upload'>> & {
+type ReservationOptions = Partial<Omit<Reservation, 'limits' | 'upload'>> & {
   readonly upload?: Partial<Reservation['upload']>;
   readonly limits?: Partial<Limits>;
 };
 
-/** A reservation of 100 bytes by Juliet, without limits, but for what is wished otherwise. */
-export function reservation(wish: Wish = {}): Reservation {
-  const now = wish.now ?? NOW;
-  const id = wish.upload?.id ?? timeOrderedId(now);
+/** Returns a reservation of 100 bytes by Juliet without limits, if `options` do not change it. */
+export function reservation(options: ReservationOptions = {}): Reservation {
+  const now = options.now ?? NOW;
+  const id = options.upload?.id ?? timeOrderedId(now);
   return {
     putKey: `key of ${id}`,
     evict: false,
     lifetimes,
-    ...wish,
+    ...options,
     now,
-    limits: { ...unlimited, ...wish.limits },
+    limits: { ...unlimited, ...options.limits },
     upload: {
       id,
       locator: id,
@@ -65,27 +65,27 @@ export function reservation(wish: Wish = {}): Reservation {
       blob: `${id.slice(0, 2)}/${id}.jpg`,
       deadline: now + SLOT_TIME,
       expiresAt: null,
-      ...wish.upload,
+      ...options.upload,
     },
   };
 }
 
-/** Reserves and returns the id; fails where it is refused. */
-export async function issue(ledger: Ledger, wish: Wish = {}): Promise<string> {
-  const order = reservation(wish);
+/** Reserves a slot and returns its id. */
+export async function issue(ledger: Ledger, options: ReservationOptions = {}): Promise<string> {
+  const order = reservation(options);
   assert.deepEqual(await ledger.reserve(order), { granted: true });
   return order.upload.id;
 }
 
-/** Reserves, claims and stores; returns the id. */
-export async function store(ledger: Ledger, wish: Wish = {}): Promise<string> {
-  const order = reservation(wish);
+/** Reserves, claims and stores an upload, and returns its id. */
+export async function store(ledger: Ledger, options: ReservationOptions = {}): Promise<string> {
+  const order = reservation(options);
   assert.deepEqual(await ledger.reserve(order), { granted: true });
   await storeSlot(ledger, order.upload.id, { now: order.now, size: order.upload.size });
   return order.upload.id;
 }
 
-/** Claims and stores a slot that was issued before. */
+/** Claims and stores an issued slot. */
 export async function storeSlot(
   ledger: Ledger,
   id: string,
@@ -110,20 +110,20 @@ export async function claimSlot(
 
 export type Refused = Exclude<ReserveResult, { granted: true } | { limit: 'locator' }>;
 
-/** The refusal of a reservation that some limit must refuse. */
-export async function refused(ledger: Ledger, wish: Wish): Promise<Refused> {
-  const answer = await ledger.reserve(reservation(wish));
+/** Returns the refusal of a reservation that exceeds a limit. */
+export async function refused(ledger: Ledger, options: ReservationOptions): Promise<Refused> {
+  const answer = await ledger.reserve(reservation(options));
   assert.ok(!answer.granted && answer.limit !== 'locator', `expected a refusal: ${JSON.stringify(answer)}`);
   return answer;
 }
 
-/** A test with a ledger of its own. */
+/** Defines a test with an empty ledger. */
 export function ledgerTest(
   open: OpenTestLedger,
-  says: string,
+  title: string,
   work: (ledger: Ledger, opened: TestLedger) => Promise<void>,
 ): void {
-  test(says, async () => {
+  test(title, async () => {
     const opened = await open();
     try {
       await work(opened.ledger, opened);
@@ -133,11 +133,11 @@ export function ledgerTest(
   });
 }
 
-/** Every counter must say what its rows add up to. */
+/** Checks all counters against the rows. */
 export async function checkCounters(ledger: Ledger): Promise<void> {
   const owners = await ledger.listOwners({ limit: 10_000 });
   for (const { owner } of owners) {
-    assert.equal(await ledger.recount({ owner, repair: false }), false, `the books of ${owner} are wrong`);
+    assert.equal(await ledger.recount({ owner, repair: false }), false, `the counters of ${owner} are wrong`);
   }
   const { owners: count, removals, ...totals } = await ledger.stats();
   const sum = (key: keyof typeof totals) => owners.reduce((all, one) => all + one[key], 0);

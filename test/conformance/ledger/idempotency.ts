@@ -3,20 +3,20 @@ import { describe } from 'node:test';
 import type { BeginRequestParams, Ledger } from '../../../src/ledger/contract/ledger.ts';
 import { DAY, JULIET, ledgerTest, NOW, type OpenTestLedger, ROMEO, SECOND } from './fixture.ts';
 
-const begin = (ledger: Ledger, wish: Partial<BeginRequestParams> = {}) => {
-  const order = { owner: ROMEO, key: 'k', digest: 'd', instance: 'here', now: NOW, expiresAt: NOW + DAY };
-  return ledger.beginRequest({ ...order, ...wish });
+const begin = (ledger: Ledger, options: Partial<BeginRequestParams> = {}) => {
+  const params = { owner: ROMEO, key: 'k', digest: 'd', instance: 'here', now: NOW, expiresAt: NOW + DAY };
+  return ledger.beginRequest({ ...params, ...options });
 };
 const NEW = { outcome: 'new' };
 const RUNNING = { outcome: 'running' };
-const mine = { owner: ROMEO, key: 'k' };
+const key = { owner: ROMEO, key: 'k' };
 
 export function idempotencySuite(open: OpenTestLedger): void {
-  describe('a request that named itself', () => {
-    ledgerTest(open, 'is done by one of all who come with it', async (ledger, opened) => {
+  describe('idempotency keys', () => {
+    ledgerTest(open, 'start one of several concurrent requests', async (ledger, opened) => {
       const other = await opened.openAgain();
-      const answers = await Promise.all([ledger, other, ledger, other].map((one) => begin(one)));
-      assert.deepEqual(answers.map(({ outcome }) => outcome).toSorted(), [
+      const results = await Promise.all([ledger, other, ledger, other].map((one) => begin(one)));
+      assert.deepEqual(results.map(({ outcome }) => outcome).toSorted(), [
         'new',
         'running',
         'running',
@@ -25,9 +25,9 @@ export function idempotencySuite(open: OpenTestLedger): void {
       await other.close();
     });
 
-    ledgerTest(open, 'is answered as the first time from then on, until it expires', async (ledger) => {
+    ledgerTest(open, 'return the first response until they expire', async (ledger) => {
       await begin(ledger);
-      await ledger.finishRequest({ ...mine, response: '{"ids":["ä"]}' });
+      await ledger.finishRequest({ ...key, response: '{"ids":["ä"]}' });
       const done = { outcome: 'done', response: '{"ids":["ä"]}' };
       assert.deepEqual(await begin(ledger), done);
       assert.deepEqual(await begin(ledger, { now: NOW + DAY - 1 }), done);
@@ -35,38 +35,46 @@ export function idempotencySuite(open: OpenTestLedger): void {
       assert.deepEqual(await begin(ledger, { now: NOW + DAY }), RUNNING);
     });
 
-    ledgerTest(open, 'shares its key with no other request, but with those of others', async (ledger) => {
+    ledgerTest(open, 'belong to one request of one owner', async (ledger) => {
       await begin(ledger);
-      assert.deepEqual(await begin(ledger, { digest: 'else' }), { outcome: 'key_reused' });
-      assert.deepEqual(await begin(ledger, { owner: JULIET, digest: 'else' }), NEW);
+      assert.deepEqual(await begin(ledger, { digest: 'different' }), { outcome: 'key_reused' });
+      assert.deepEqual(await begin(ledger, { owner: JULIET, digest: 'different' }), NEW);
       assert.deepEqual(await begin(ledger, { key: 'l' }), NEW);
-      await ledger.finishRequest({ ...mine, response: '' });
-      assert.deepEqual(await begin(ledger, { digest: 'else' }), { outcome: 'key_reused' });
+      await ledger.finishRequest({ ...key, response: '' });
+      assert.deepEqual(await begin(ledger, { digest: 'different' }), { outcome: 'key_reused' });
       assert.deepEqual(await begin(ledger), { outcome: 'done', response: '' });
     });
 
-    ledgerTest(open, 'can be done again where it came to nothing', async (ledger) => {
+    ledgerTest(open, 'allow a new request after a failed one was dropped', async (ledger) => {
       await begin(ledger);
-      await ledger.dropRequest(mine);
-      assert.deepEqual(await begin(ledger, { digest: 'else' }), NEW);
-      await ledger.finishRequest({ ...mine, response: 'sent' });
-      await ledger.dropRequest(mine);
-      assert.equal((await begin(ledger, { digest: 'else' })).outcome, 'done', 'what is done stays done');
+      await ledger.dropRequest(key);
+      assert.deepEqual(await begin(ledger, { digest: 'different' }), NEW);
+      await ledger.finishRequest({ ...key, response: 'sent' });
+      await ledger.dropRequest(key);
+      assert.equal(
+        (await begin(ledger, { digest: 'different' })).outcome,
+        'done',
+        'a finished request is not dropped',
+      );
     });
 
-    ledgerTest(open, 'is new again where its process is dead or has long been silent', async (ledger) => {
-      await begin(ledger, { instance: 'dead' });
-      assert.deepEqual(await begin(ledger), RUNNING);
-      await ledger.removeInstances(['dead']);
-      assert.deepEqual(await begin(ledger, { instance: 'silent' }), NEW);
-      const minute = NOW + 60 * SECOND;
-      assert.deepEqual(await begin(ledger, { now: minute - 1 }), RUNNING);
-      await ledger.heartbeat({ id: 'silent', host: 'h', pid: 1, now: NOW + SECOND });
-      assert.deepEqual(await begin(ledger, { now: minute }), RUNNING);
-      assert.deepEqual(await begin(ledger, { now: minute + SECOND }), NEW);
-    });
+    ledgerTest(
+      open,
+      'allow a new request if the process ended or sent no heartbeat for a minute',
+      async (ledger) => {
+        await begin(ledger, { instance: 'dead' });
+        assert.deepEqual(await begin(ledger), RUNNING);
+        await ledger.removeInstances(['dead']);
+        assert.deepEqual(await begin(ledger, { instance: 'quiet' }), NEW);
+        const minute = NOW + 60 * SECOND;
+        assert.deepEqual(await begin(ledger, { now: minute - 1 }), RUNNING);
+        await ledger.heartbeat({ id: 'quiet', host: 'h', pid: 1, now: NOW + SECOND });
+        assert.deepEqual(await begin(ledger, { now: minute }), RUNNING);
+        assert.deepEqual(await begin(ledger, { now: minute + SECOND }), NEW);
+      },
+    );
 
-    ledgerTest(open, 'is swept once its time is over, and goes with its owner', async (ledger) => {
+    ledgerTest(open, 'are swept after they expire, and deleted with their owner', async (ledger) => {
       for (const key of ['1', '2', '3']) await begin(ledger, { key });
       await begin(ledger, { key: 'later', expiresAt: NOW + 2 * DAY });
       const step = { kind: 'idempotency_keys', limit: 2, now: NOW + DAY } as const;

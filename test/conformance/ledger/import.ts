@@ -14,10 +14,10 @@ import {
   store,
 } from './fixture.ts';
 
-/** A file of another service, of 100 bytes and Juliet's, but for what is wished otherwise. */
-function adoption(wish: Partial<ImportedUpload> = {}): ImportedUpload {
-  const storedAt = wish.storedAt ?? NOW - 1000;
-  const id = wish.id ?? timeOrderedId(storedAt);
+/** Returns a file of another service: 100 bytes, owned by Juliet, if `options` do not change it. */
+function importedUpload(options: Partial<ImportedUpload> = {}): ImportedUpload {
+  const storedAt = options.storedAt ?? NOW - 1000;
+  const id = options.id ?? timeOrderedId(storedAt);
   return {
     id,
     locator: `external:${id}`,
@@ -29,84 +29,79 @@ function adoption(wish: Partial<ImportedUpload> = {}): ImportedUpload {
     blob: `${id.slice(0, 2)}/${id}.jpg`,
     storedAt,
     expiresAt: null,
-    ...wish,
+    ...options,
   };
 }
 
 export function importSuite(open: OpenTestLedger): void {
-  describe('files of another service', () => {
-    ledgerTest(
-      open,
-      'are stored at once, with the time they had, and charged to their owners',
-      async (ledger) => {
-        const pictures = [
-          adoption({ purpose: 'profile' }),
-          adoption({ storedAt: NOW - 5000, expiresAt: NOW + 9 }),
-        ];
-        const other = adoption({ owner: ROMEO, size: 7 });
-        const adopted = await ledger.importUploads({ uploads: [...pictures, other] });
-        assert.deepEqual(adopted.toSorted(), [...pictures, other].map(({ id }) => id).toSorted());
-        assert.deepEqual(await ledger.find(String(pictures[1]?.locator)), {
-          ...pictures[1],
-          endpoint: 'import',
-          state: 'stored',
-          createdAt: NOW - 5000,
-          deadline: NOW - 5000,
-        });
-        const { lastUploadAt, ...usage } = (await ledger.listOwners({ limit: 1 }))[0] ?? assert.fail();
-        assert.deepEqual(usage, {
-          owner: JULIET,
-          uploads: 2,
-          bytes: 200,
-          pendingUploads: 0,
-          pendingBytes: 0,
-        });
-        assert.equal(lastUploadAt, NOW - 1000);
-        const limits = { purposeBytes: 150 };
-        assert.equal((await refused(ledger, { limits, upload: { purpose: 'profile' } })).used, 100);
-        await checkCounters(ledger);
-      },
-    );
+  describe('imported uploads', () => {
+    ledgerTest(open, 'are stored with their original time and charged to their owners', async (ledger) => {
+      const pictures = [
+        importedUpload({ purpose: 'profile' }),
+        importedUpload({ storedAt: NOW - 5000, expiresAt: NOW + 9 }),
+      ];
+      const other = importedUpload({ owner: ROMEO, size: 7 });
+      const imported = await ledger.importUploads({ uploads: [...pictures, other] });
+      assert.deepEqual(imported.toSorted(), [...pictures, other].map(({ id }) => id).toSorted());
+      assert.deepEqual(await ledger.find(String(pictures[1]?.locator)), {
+        ...pictures[1],
+        endpoint: 'import',
+        state: 'stored',
+        createdAt: NOW - 5000,
+        deadline: NOW - 5000,
+      });
+      const { lastUploadAt, ...usage } = (await ledger.listOwners({ limit: 1 }))[0] ?? assert.fail();
+      assert.deepEqual(usage, {
+        owner: JULIET,
+        uploads: 2,
+        bytes: 200,
+        pendingUploads: 0,
+        pendingBytes: 0,
+      });
+      assert.equal(lastUploadAt, NOW - 1000);
+      const limits = { purposeBytes: 150 };
+      assert.equal((await refused(ledger, { limits, upload: { purpose: 'profile' } })).used, 100);
+      await checkCounters(ledger);
+    });
 
-    ledgerTest(open, 'are held against no limit, but leave less room for what comes', async (ledger) => {
-      await ledger.importUploads({ uploads: [adoption({ size: 5000 })] });
-      const answer = await refused(ledger, { limits: { ownerBytes: 1000 } });
-      assert.equal(answer.used, 5000);
+    ledgerTest(open, 'ignore limits, but count against later reservations', async (ledger) => {
+      await ledger.importUploads({ uploads: [importedUpload({ size: 5000 })] });
+      const result = await refused(ledger, { limits: { ownerBytes: 1000 } });
+      assert.equal(result.used, 5000);
       assert.equal(
         (await refused(ledger, { limits: { globalBytes: 1000 }, upload: { owner: ROMEO } })).used,
         5000,
       );
     });
 
-    ledgerTest(
-      open,
-      'come in once, however often and from however many they come',
-      async (ledger, opened) => {
-        const files = Array.from({ length: 20 }, (_, i) => adoption({ owner: i % 2 ? ROMEO : JULIET }));
-        const other = await opened.openAgain();
-        const [first = files[0]] = files;
-        const rounds = await Promise.all([
-          ledger.importUploads({ uploads: [...files, adoption({ locator: String(first?.locator) })] }),
-          other.importUploads({ uploads: files.toReversed() }),
-        ]);
-        await other.close();
-        assert.deepEqual(rounds.flat().toSorted(), files.map(({ id }) => id).toSorted());
-        assert.deepEqual(await ledger.importUploads({ uploads: files }), []);
-        assert.equal((await ledger.stats()).uploads, 20);
-        await checkCounters(ledger);
-      },
-    );
+    ledgerTest(open, 'are inserted once by repeated and concurrent imports', async (ledger, opened) => {
+      const files = Array.from({ length: 20 }, (_, i) => importedUpload({ owner: i % 2 ? ROMEO : JULIET }));
+      const other = await opened.openAgain();
+      const [first = files[0]] = files;
+      const rounds = await Promise.all([
+        ledger.importUploads({ uploads: [...files, importedUpload({ locator: String(first?.locator) })] }),
+        other.importUploads({ uploads: files.toReversed() }),
+      ]);
+      await other.close();
+      assert.deepEqual(rounds.flat().toSorted(), files.map(({ id }) => id).toSorted());
+      assert.deepEqual(await ledger.importUploads({ uploads: files }), []);
+      assert.equal((await ledger.stats()).uploads, 20);
+      await checkCounters(ledger);
+    });
 
-    ledgerTest(open, 'never take the place of an upload, or of one that was removed', async (ledger) => {
+    ledgerTest(open, 'do not replace existing or removed uploads', async (ledger) => {
       const claim = { instance: 'here', token: 'token' };
       const locator = 'external:taken';
       await ledger.reserve({ ...reservation({ putKey: null, upload: { locator } }), claim });
-      assert.deepEqual(await ledger.importUploads({ uploads: [adoption({ locator, owner: ROMEO })] }), []);
-      const gone = adoption();
-      await ledger.importUploads({ uploads: [gone] });
-      await ledger.remove({ ids: [gone.id], reason: 'deleted', detail: '', now: NOW });
-      assert.deepEqual(await ledger.pendingDeletes(9), [gone.blob]);
-      assert.deepEqual(await ledger.importUploads({ uploads: [gone] }), []);
+      assert.deepEqual(
+        await ledger.importUploads({ uploads: [importedUpload({ locator, owner: ROMEO })] }),
+        [],
+      );
+      const removed = importedUpload();
+      await ledger.importUploads({ uploads: [removed] });
+      await ledger.remove({ ids: [removed.id], reason: 'deleted', detail: '', now: NOW });
+      assert.deepEqual(await ledger.pendingDeletes(9), [removed.blob]);
+      assert.deepEqual(await ledger.importUploads({ uploads: [removed] }), []);
       assert.deepEqual(
         (await ledger.listOwners({ limit: 9 })).map(({ owner }) => owner),
         [JULIET],
@@ -114,20 +109,22 @@ export function importSuite(open: OpenTestLedger): void {
       await checkCounters(ledger);
     });
 
-    ledgerTest(open, 'keep the latest upload of their owner in mind', async (ledger) => {
+    ledgerTest(open, 'do not change a later lastUploadAt of their owner', async (ledger) => {
       await store(ledger);
-      await ledger.importUploads({ uploads: [adoption()] });
+      await ledger.importUploads({ uploads: [importedUpload()] });
       assert.equal((await ledger.listOwners({ limit: 1 }))[0]?.lastUploadAt, NOW);
     });
 
-    ledgerTest(open, 'come in by the thousand', async (ledger) => {
-      const files = Array.from({ length: 1000 }, (_, i) => adoption({ owner: `user${i % 30}@example.org` }));
+    ledgerTest(open, 'are inserted up to 1,000 at a time', async (ledger) => {
+      const files = Array.from({ length: 1000 }, (_, i) =>
+        importedUpload({ owner: `user${i % 30}@example.org` }),
+      );
       assert.equal((await ledger.importUploads({ uploads: files })).length, 1000);
       assert.deepEqual(await ledger.importUploads({ uploads: [] }), []);
       await checkCounters(ledger);
     });
 
-    ledgerTest(open, 'are looked for below the paths that are kept in mind', async (ledger) => {
+    ledgerTest(open, 'have old paths that can be listed and changed', async (ledger) => {
       assert.deepEqual(await ledger.listOldPaths(), []);
       await ledger.addOldPath({ path: '/upload/', namespace: 'file_share' });
       await ledger.addOldPath({ path: '/share/', namespace: 'external' });

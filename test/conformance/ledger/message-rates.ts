@@ -4,13 +4,13 @@ import fc from 'fast-check';
 import type { Ledger, MessageRateParams } from '../../../src/ledger/contract/ledger.ts';
 import { HOUR, ledgerTest, NOW, type OpenTestLedger, ROMEO, SECOND } from './fixture.ts';
 
-const charge = (ledger: Ledger, wish: Partial<MessageRateParams> = {}) =>
-  ledger.chargeMessageRate({ key: 'k', period: HOUR, limit: 3, count: 1, now: NOW, ...wish });
+const charge = (ledger: Ledger, options: Partial<MessageRateParams> = {}) =>
+  ledger.chargeMessageRate({ key: 'k', period: HOUR, limit: 3, count: 1, now: NOW, ...options });
 const OK = { outcome: 'ok' };
 
 export function messageRateSuite(open: OpenTestLedger): void {
-  describe('the rate of messages', () => {
-    ledgerTest(open, 'is exact, however many processes charge at once', async (ledger, opened) => {
+  describe('message rates', () => {
+    ledgerTest(open, 'are exact when several processes charge at once', async (ledger, opened) => {
       const other = await opened.openAgain();
       const asked = Array.from({ length: 12 }, (_, i) =>
         charge(i % 2 ? ledger : other, { limit: 5, now: NOW + i * 60 * SECOND }),
@@ -20,7 +20,7 @@ export function messageRateSuite(open: OpenTestLedger): void {
       await other.close();
     });
 
-    ledgerTest(open, 'says when there is room, and there is', async (ledger) => {
+    ledgerTest(open, 'return a retryAt at which the messages fit', async (ledger) => {
       for (const now of [NOW, NOW + 10 * SECOND, NOW + HOUR / 2]) await charge(ledger, { now });
       const late = await charge(ledger, { now: NOW + HOUR - 1 });
       assert.deepEqual(late, { outcome: 'over', retryAt: NOW + HOUR + 10 * SECOND }, 'two share a bucket');
@@ -31,14 +31,14 @@ export function messageRateSuite(open: OpenTestLedger): void {
       assert.deepEqual(await charge(ledger, { now: NOW + HOUR + 10 * SECOND }), OK);
     });
 
-    ledgerTest(open, 'takes several at once or none of them', async (ledger) => {
+    ledgerTest(open, 'charge several messages together or none', async (ledger) => {
       assert.deepEqual(await charge(ledger, { count: 2 }), OK);
       assert.deepEqual(await charge(ledger, { count: 2 }), { outcome: 'over', retryAt: NOW + HOUR });
       assert.deepEqual(await charge(ledger, { count: 4 }), { outcome: 'over', retryAt: null });
       assert.deepEqual(await charge(ledger), OK);
     });
 
-    ledgerTest(open, 'belongs to a key and a period', async (ledger) => {
+    ledgerTest(open, 'count each key and period separately', async (ledger) => {
       const full = { limit: 1 };
       assert.deepEqual(await charge(ledger, full), OK);
       assert.equal((await charge(ledger, full)).outcome, 'over');
@@ -46,7 +46,7 @@ export function messageRateSuite(open: OpenTestLedger): void {
       assert.deepEqual(await charge(ledger, { ...full, period: 2 * HOUR }), OK);
     });
 
-    ledgerTest(open, 'is swept when no period reaches it, and goes with its owner', async (ledger) => {
+    ledgerTest(open, 'are swept after their period, and deleted with their owner', async (ledger) => {
       await charge(ledger);
       await charge(ledger, { key: 'l', now: NOW + HOUR });
       await charge(ledger, { key: ROMEO, limit: 1, now: NOW + HOUR });
@@ -57,7 +57,7 @@ export function messageRateSuite(open: OpenTestLedger): void {
       assert.deepEqual(await charge(ledger, { key: ROMEO, limit: 1, now: NOW + HOUR }), OK);
     });
 
-    test('holds in every window, and its promises hold to the millisecond', async () => {
+    test('hold in every window, and retryAt is exact to the millisecond', async () => {
       const opened = await open();
       let stories = 0;
       const deeds = fc.array(fc.record({ wait: fc.nat(400), count: fc.integer({ min: 1, max: 3 }) }), {

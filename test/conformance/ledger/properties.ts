@@ -5,12 +5,12 @@ import { randomId } from '../../../src/base/ids.ts';
 import type { Ledger, Lifetimes, Limits, ReserveResult } from '../../../src/ledger/contract/ledger.ts';
 import { checkCounters, NOW, type OpenTestLedger, reservation, SECOND } from './fixture.ts';
 
-/** Everything is small here, so that ends, limits and periods meet often. */
+/** Small values, so that expiries, limits and periods coincide often. */
 const short: Lifetimes = {
   '': { maxAge: 50 * SECOND, evictable: true },
   brief: { maxAge: 12 * SECOND, evictable: true },
   kept: { maxAge: null, evictable: false },
-  // Stays long enough to be in the way of an eviction, but not for ever.
+  // Limited, but long enough to block an eviction.
   held: { maxAge: 40 * SECOND, evictable: false },
 };
 
@@ -62,7 +62,7 @@ const deed = fc.oneof(
 
 type Deed = typeof deed extends fc.Arbitrary<infer T> ? T : never;
 
-/** A life in the ledger: what one owner does, one thing after the other. */
+/** Runs the actions of one owner one after the other. */
 class Story {
   readonly ledger: Ledger;
   readonly limits: Limits;
@@ -117,7 +117,7 @@ class Story {
     }
     if (one.does !== 'store' || !('size' in one)) return;
     const known = await ledger.findByPutKey(`key of ${id}`);
-    // Doors store less than was declared, never more.
+    // Endpoints store at most the declared size.
     if (known) await ledger.commit({ id, token, now, size: Math.min(one.size ?? known.size, known.size) });
   }
 
@@ -133,7 +133,7 @@ class Story {
     }
   }
 
-  /** Asks for a slot at a moment that the caller chooses. */
+  /** Reserves a slot at a given time. */
   async ask(bytes: number, purpose: string, at: number): Promise<ReserveResult> {
     this.now = at;
     return await this.ledger.reserve(this.order(bytes, purpose, { deadline: at + SECOND, expiresAt: null }));
@@ -142,18 +142,18 @@ class Story {
 
 const AGES = 10 * 365 * 86_400 * SECOND;
 
-/** A promised moment must hold to the millisecond, and where there is none, no wait may help. */
+/** Checks that `retryAt` is exact to the millisecond, and that waiting never helps if it is null. */
 async function checkPromise(story: Story, bytes: number, purpose: string): Promise<void> {
   const first = await story.ask(bytes, purpose, story.now);
   if (first.granted || first.limit === 'locator') return;
   if (first.retryAt === null) {
     const later = await story.ask(bytes, purpose, story.now + AGES);
-    assert.equal(later.granted, false, 'waiting was said to be of no use');
+    assert.equal(later.granted, false, 'retryAt is null, but the reservation fits later');
     return;
   }
   assert.ok(first.retryAt > story.now);
   const early = await story.ask(bytes, purpose, first.retryAt - 1);
-  assert.ok(!early.granted && early.limit !== 'locator', 'it was free before it was promised');
+  assert.ok(!early.granted && early.limit !== 'locator', 'the reservation fits before retryAt');
   assert.equal(early.retryAt, first.retryAt);
   assert.deepEqual(await story.ask(bytes, purpose, first.retryAt), { granted: true });
 }
@@ -171,8 +171,8 @@ const deeds = fc.array(deed, { minLength: 5, maxLength: 40 });
 const purpose = fc.constantFrom('', 'brief', 'kept', 'held');
 
 export function propertySuite(open: OpenTestLedger): void {
-  describe('whatever happens', () => {
-    test('room is there when it was promised and not before', async () => {
+  describe('any sequence of actions', () => {
+    test('has space for an owner exactly from retryAt on', async () => {
       await withLedger(open, async (ledger) => {
         const story = fc.asyncProperty(
           ownLimits,
@@ -190,7 +190,7 @@ export function propertySuite(open: OpenTestLedger): void {
       });
     });
 
-    test('the whole service has room when it was promised and not before', async () => {
+    test('has space for all owners exactly from retryAt on', async () => {
       const global = fc.integer({ min: 20, max: 150 });
       const story = fc.asyncProperty(
         global,
@@ -220,7 +220,7 @@ export function propertySuite(open: OpenTestLedger): void {
       await fc.assert(story, { numRuns: 20 });
     });
 
-    test('no quota is ever exceeded, and every counter says what its rows add up to', async () => {
+    test('exceeds no quota and keeps all counters correct', async () => {
       await withLedger(open, async (ledger) => {
         const story = fc.asyncProperty(ownLimits, fc.boolean(), deeds, async (limits, evict, some) => {
           const life = new Story(ledger, limits, evict);
@@ -239,7 +239,7 @@ export function propertySuite(open: OpenTestLedger): void {
   });
 }
 
-/** Of all that was really stored, no window of a rate limit holds more than the limit. */
+/** Checks that the stored uploads exceed no limit in any window. */
 async function checkWindows({ ledger, owner }: Story, limits: Limits): Promise<void> {
   const there = (await ledger.listUploads({ owner, limit: 999 })).map(
     (one) => [one.createdAt, one.size] as const,

@@ -16,7 +16,7 @@ import {
 } from './fixture.ts';
 
 export function querySuite(open: OpenTestLedger): void {
-  describe('looking', () => {
+  describe('lists and lookups', () => {
     ledgerTest(open, 'lists uploads in pages, by owner and state, in either direction', async (ledger) => {
       const stored = await Promise.all([0, 1, 2].map(() => store(ledger)));
       const issued = await issue(ledger);
@@ -42,19 +42,19 @@ export function querySuite(open: OpenTestLedger): void {
           .toSorted()
           .slice(-1),
       );
-      assert.deepEqual(await ids({ limit: 9, owner: 'nobody@example.org' }), []);
+      assert.deepEqual(await ids({ limit: 9, owner: 'unknown@example.org' }), []);
       const [one] = await ledger.listUploads({ limit: 1 });
       assert.deepEqual(one, await ledger.find(String(all[0])));
     });
 
     ledgerTest(
       open,
-      'lists all that an owner has in one order, whatever its purpose and state',
+      'lists all uploads of an owner in one order, for all purposes and states',
       async (ledger) => {
         const ids: string[] = [];
         for (const [i, purpose] of ['', 'profile', 'ephemeral', '', 'profile', ''].entries()) {
-          const wish = { upload: { purpose }, now: NOW + i * SECOND };
-          ids.push(await (i % 3 === 0 ? issue : store)(ledger, wish));
+          const options = { upload: { purpose }, now: NOW + i * SECOND };
+          ids.push(await (i % 3 === 0 ? issue : store)(ledger, options));
           await store(ledger, { upload: { owner: ROMEO, purpose }, now: NOW + i * SECOND });
         }
         await claimSlot(ledger, String(ids[0]));
@@ -86,7 +86,7 @@ export function querySuite(open: OpenTestLedger): void {
       for (let i = 0; i < 6; i += 1) {
         const id = await store(ledger, { upload: { owner: i === 5 ? ROMEO : JULIET } });
         const reason = i === 0 ? 'missing' : 'deleted';
-        // Two of them in the same moment.
+        // Two of them have the same time.
         await ledger.remove({ ids: [id], reason, detail: '', now: NOW + Math.floor(i / 2) });
         ids.push(id);
       }
@@ -142,7 +142,7 @@ export function querySuite(open: OpenTestLedger): void {
       );
     });
 
-    ledgerTest(open, 'sums up what is there', async (ledger) => {
+    ledgerTest(open, 'returns totals of all owners', async (ledger) => {
       await store(ledger);
       await issue(ledger, { upload: { size: 7, owner: ROMEO } });
       const gone = await store(ledger);
@@ -157,14 +157,14 @@ export function querySuite(open: OpenTestLedger): void {
       });
     });
 
-    ledgerTest(open, 'tells which ids are there, a thousand at a time', async (ledger) => {
+    ledgerTest(open, 'returns which of 1,000 ids exist', async (ledger) => {
       const ids = await Promise.all([0, 1, 2].map((i) => (i === 0 ? issue : store)(ledger)));
       const strangers = Array.from({ length: 997 }, (_, i) => `stranger${i}`);
       assert.deepEqual((await ledger.findExistingIds([...strangers, ...ids])).toSorted(), ids.toSorted());
       assert.deepEqual(await ledger.findExistingIds([]), []);
     });
 
-    ledgerTest(open, 'knows nothing of what never was', async (ledger) => {
+    ledgerTest(open, 'returns nothing for unknown locators and owners', async (ledger) => {
       assert.equal(await ledger.find('nothing'), undefined);
       assert.equal(await ledger.findByPutKey('nothing'), undefined);
       assert.equal(await ledger.findRemoval('nothing'), undefined);
@@ -175,49 +175,45 @@ export function querySuite(open: OpenTestLedger): void {
 
 function repairSuite(open: OpenTestLedger): void {
   describe('repair', () => {
-    ledgerTest(open, 'sets the true size of a stored upload, in all books', async (ledger) => {
+    ledgerTest(open, 'corrects the size of a stored upload in all counters', async (ledger) => {
       const id = await store(ledger, { upload: { purpose: 'profile' } });
       const waiting = await issue(ledger);
       assert.equal(await ledger.correctSize({ id, size: 777 }), true);
       assert.equal((await ledger.find(id))?.size, 777);
       assert.equal((await ledger.usage(JULIET)).bytes, 777);
       assert.equal(await ledger.correctSize({ id: waiting, size: 1 }), false);
-      assert.equal(await ledger.correctSize({ id: 'nobody', size: 1 }), false);
+      assert.equal(await ledger.correctSize({ id: 'unknown', size: 1 }), false);
       const limits = { purposeBytes: 800 };
       assert.equal((await refused(ledger, { limits, upload: { purpose: 'profile' } })).used, 777);
       await checkCounters(ledger);
     });
 
-    ledgerTest(open, 'finds nothing to repair in books that are right', async (ledger) => {
+    ledgerTest(open, 'does not change correct counters', async (ledger) => {
       await store(ledger);
       assert.equal(await ledger.recount({ owner: JULIET, repair: true }), false);
-      assert.equal(await ledger.recount({ owner: 'nobody@example.org', repair: true }), false);
+      assert.equal(await ledger.recount({ owner: 'unknown@example.org', repair: true }), false);
     });
   });
 
-  describe('whole or not at all', () => {
-    ledgerTest(
-      open,
-      'a request that fails leaves nothing and touches no other at the same time',
-      async (ledger) => {
-        const id = await issue(ledger);
-        const twin = reservation({ putKey: `key of ${id}` });
-        const answers = await Promise.allSettled([
-          ledger.reserve(reservation()),
-          ledger.reserve(twin),
-          ledger.reserve(reservation()),
-        ]);
-        assert.deepEqual(
-          answers.map(({ status }) => status),
-          ['fulfilled', 'rejected', 'fulfilled'],
-        );
-        assert.equal(await ledger.find(twin.upload.id), undefined);
-        assert.equal((await ledger.usage(JULIET)).pendingUploads, 3);
-        await checkCounters(ledger);
-      },
-    );
+  describe('transactions', () => {
+    ledgerTest(open, 'a failed one has no effect and does not affect concurrent ones', async (ledger) => {
+      const id = await issue(ledger);
+      const twin = reservation({ putKey: `key of ${id}` });
+      const answers = await Promise.allSettled([
+        ledger.reserve(reservation()),
+        ledger.reserve(twin),
+        ledger.reserve(reservation()),
+      ]);
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'fulfilled'],
+      );
+      assert.equal(await ledger.find(twin.upload.id), undefined);
+      assert.equal((await ledger.usage(JULIET)).pendingUploads, 3);
+      await checkCounters(ledger);
+    });
 
-    ledgerTest(open, 'a second opening sees what the first one has done', async (ledger, opened) => {
+    ledgerTest(open, 'are visible to a second process', async (ledger, opened) => {
       const id = await store(ledger);
       const other = await opened.openAgain();
       assert.deepEqual(await other.find(id), await ledger.find(id));
@@ -226,7 +222,7 @@ function repairSuite(open: OpenTestLedger): void {
       await other.close();
     });
 
-    ledgerTest(open, 'a closed ledger says so', async (_ledger, opened) => {
+    ledgerTest(open, 'are rejected after close', async (_ledger, opened) => {
       const other = await opened.openAgain();
       const done = other.heartbeat({ id: 'x', host: 'h', pid: 1, now: NOW });
       await other.close();

@@ -6,8 +6,8 @@ import { JULIET, ledgerTest, NOW, type OpenTestLedger, ROMEO, SECOND } from './f
 
 const UNTIL = NOW + 30 * SECOND;
 
-async function put(ledger: Ledger, body: string, wish: Partial<EnqueueParams> = {}): Promise<number> {
-  const order = {
+async function enqueue(ledger: Ledger, body: string, options: Partial<EnqueueParams> = {}): Promise<number> {
+  const item = {
     queue: 'callback',
     queueKey: ROMEO,
     owner: ROMEO,
@@ -16,22 +16,23 @@ async function put(ledger: Ledger, body: string, wish: Partial<EnqueueParams> = 
     giveUpAt: NOW + 1,
     limit: 99,
   };
-  const answer = await ledger.enqueue({ ...order, ...wish } as EnqueueParams);
-  assert.ok(answer.outcome === 'queued');
-  return answer.id;
+  const result = await ledger.enqueue({ ...item, ...options } as EnqueueParams);
+  assert.ok(result.outcome === 'queued');
+  return result.id;
 }
 
 const take = (
   ledger: Ledger,
-  wish: { now?: number; limit?: number; instance?: string; takenUntil?: number } = {},
-) => ledger.takeDue({ queue: 'callback', now: NOW, limit: 9, instance: 'here', takenUntil: UNTIL, ...wish });
+  options: { now?: number; limit?: number; instance?: string; takenUntil?: number } = {},
+) =>
+  ledger.takeDue({ queue: 'callback', now: NOW, limit: 9, instance: 'here', takenUntil: UNTIL, ...options });
 
 const bodies = (taken: readonly QueuedItem[]) => taken.map(({ body }) => body).toSorted();
 
 export function queueSuite(open: OpenTestLedger): void {
-  describe('what waits', () => {
-    ledgerTest(open, 'is handed over as it was put there', async (ledger) => {
-      const id = await put(ledger, '{"a":"ä\\u0000"}', { owner: JULIET });
+  describe('message queue', () => {
+    ledgerTest(open, 'returns an item as it was enqueued', async (ledger) => {
+      const id = await enqueue(ledger, '{"a":"ä\\u0000"}', { owner: JULIET });
       assert.deepEqual(await take(ledger), [
         {
           queue: 'callback',
@@ -46,23 +47,27 @@ export function queueSuite(open: OpenTestLedger): void {
       ]);
     });
 
-    ledgerTest(open, 'goes in its order within a lane, and lanes go beside each other', async (ledger) => {
-      for (const body of ['r1', 'r2', 'r3']) await put(ledger, body);
-      for (const body of ['j1', 'j2']) await put(ledger, body, { queueKey: JULIET });
-      const rounds: string[][] = [];
-      for (let taken = await take(ledger); taken.length > 0; taken = await take(ledger)) {
-        rounds.push(bodies(taken));
-        assert.deepEqual(await take(ledger), [], 'nobody gets them a second time');
-        for (const place of taken) await ledger.removeQueued(place);
-      }
-      assert.deepEqual(rounds, [['j1', 'r1'], ['j2', 'r2'], ['r3']]);
-      assert.equal(await ledger.queueLength('callback'), 0);
-      assert.equal(await ledger.nextDueAt('callback'), null);
-    });
+    ledgerTest(
+      open,
+      'keeps the order of a queue key, and takes items of different keys together',
+      async (ledger) => {
+        for (const body of ['r1', 'r2', 'r3']) await enqueue(ledger, body);
+        for (const body of ['j1', 'j2']) await enqueue(ledger, body, { queueKey: JULIET });
+        const rounds: string[][] = [];
+        for (let taken = await take(ledger); taken.length > 0; taken = await take(ledger)) {
+          rounds.push(bodies(taken));
+          assert.deepEqual(await take(ledger), [], 'a taken item is not taken again');
+          for (const item of taken) await ledger.removeQueued(item);
+        }
+        assert.deepEqual(rounds, [['j1', 'r1'], ['j2', 'r2'], ['r3']]);
+        assert.equal(await ledger.queueLength('callback'), 0);
+        assert.equal(await ledger.nextDueAt('callback'), null);
+      },
+    );
 
-    ledgerTest(open, 'is taken by one of several processes', async (ledger, opened) => {
+    ledgerTest(open, 'hands each item to one of several processes', async (ledger, opened) => {
       const other = await opened.openAgain();
-      for (let i = 0; i < 20; i += 1) await put(ledger, String(i), { queueKey: `lane ${i}` });
+      for (let i = 0; i < 20; i += 1) await enqueue(ledger, String(i), { queueKey: `key ${i}` });
       const taken = await Promise.all(
         [ledger, other, ledger, other].map((one, i) => take(one, { limit: 7, instance: `p${i}` })),
       );
@@ -72,10 +77,10 @@ export function queueSuite(open: OpenTestLedger): void {
       await other.close();
     });
 
-    ledgerTest(open, 'keeps one order for all processes that put something there', async (ledger, opened) => {
+    ledgerTest(open, 'keeps one order for all processes that enqueue', async (ledger, opened) => {
       const other = await opened.openAgain();
       const both = [ledger, other, ledger, other, ledger];
-      const ids = await Promise.all(both.map((one, i) => put(one, String(i))));
+      const ids = await Promise.all(both.map((one, i) => enqueue(one, String(i))));
       assert.equal(new Set(ids).size, ids.length);
       const order = ids.map((id, i) => ({ id, body: String(i) })).toSorted((a, b) => a.id - b.id);
       for (const { id, body } of order) {
@@ -86,48 +91,52 @@ export function queueSuite(open: OpenTestLedger): void {
       await other.close();
     });
 
-    ledgerTest(open, 'waits for its next try, and all that is behind it with it', async (ledger) => {
-      await put(ledger, 'first');
-      await put(ledger, 'second');
-      const [first] = await take(ledger);
-      assert.ok(first);
-      await ledger.postpone({ ...first, instance: 'here', retryAt: NOW + 50, countsAsAttempt: true });
-      assert.equal(await ledger.nextDueAt('callback'), NOW + 50);
-      assert.deepEqual(await take(ledger, { now: NOW + 49 }), []);
-      const [again] = await take(ledger, { now: NOW + 50 });
-      assert.deepEqual([again?.body, again?.attempts], ['first', 1]);
-      await ledger.postpone({ ...first, instance: 'here', retryAt: NOW + 50, countsAsAttempt: false });
-      const [third] = await take(ledger, { now: NOW + 50 });
-      assert.deepEqual([third?.body, third?.attempts], ['first', 1]);
-      await ledger.removeQueued(first);
-      const [second] = await take(ledger);
-      assert.deepEqual([second?.body, second?.attempts], ['second', 0]);
-    });
+    ledgerTest(
+      open,
+      'does not take a postponed item, or later items with its key, before its time',
+      async (ledger) => {
+        await enqueue(ledger, 'first');
+        await enqueue(ledger, 'second');
+        const [first] = await take(ledger);
+        assert.ok(first);
+        await ledger.postpone({ ...first, instance: 'here', retryAt: NOW + 50, countsAsAttempt: true });
+        assert.equal(await ledger.nextDueAt('callback'), NOW + 50);
+        assert.deepEqual(await take(ledger, { now: NOW + 49 }), []);
+        const [again] = await take(ledger, { now: NOW + 50 });
+        assert.deepEqual([again?.body, again?.attempts], ['first', 1]);
+        await ledger.postpone({ ...first, instance: 'here', retryAt: NOW + 50, countsAsAttempt: false });
+        const [third] = await take(ledger, { now: NOW + 50 });
+        assert.deepEqual([third?.body, third?.attempts], ['first', 1]);
+        await ledger.removeQueued(first);
+        const [second] = await take(ledger);
+        assert.deepEqual([second?.body, second?.attempts], ['second', 0]);
+      },
+    );
 
-    ledgerTest(open, 'is handed over again where nobody said what became of it', async (ledger) => {
-      await put(ledger, 'first');
+    ledgerTest(open, 'takes an item again that was neither removed nor postponed in time', async (ledger) => {
+      await enqueue(ledger, 'first');
       await take(ledger, { instance: 'gone' });
       assert.equal(await ledger.nextDueAt('callback'), UNTIL);
       assert.deepEqual(await take(ledger, { now: UNTIL - 1 }), []);
       const [again] = await take(ledger, { now: UNTIL, takenUntil: UNTIL + SECOND });
       assert.equal(again?.body, 'first');
       if (again) await ledger.postpone({ ...again, instance: 'gone', retryAt: NOW, countsAsAttempt: true });
-      assert.deepEqual(await take(ledger, { now: UNTIL }), [], 'who is late says nothing about it');
+      assert.deepEqual(await take(ledger, { now: UNTIL }), [], 'a late postpone has no effect');
     });
 
-    ledgerTest(open, 'is free at once where its process is known to be dead', async (ledger) => {
-      await put(ledger, 'theirs');
+    ledgerTest(open, 'takes items of a removed process again at once', async (ledger) => {
+      await enqueue(ledger, 'of the dead process');
       await take(ledger, { instance: 'dead' });
-      await put(ledger, 'ours', { queueKey: JULIET });
+      await enqueue(ledger, 'of this process', { queueKey: JULIET });
       await take(ledger);
       await ledger.removeInstances(['dead']);
-      assert.deepEqual(bodies(await take(ledger)), ['theirs']);
+      assert.deepEqual(bodies(await take(ledger)), ['of the dead process']);
     });
 
-    ledgerTest(open, 'is counted, and refused beyond the limit of its queue', async (ledger) => {
+    ledgerTest(open, 'counts items, and refuses them above the limit of the queue', async (ledger) => {
       const limit = 2;
-      await put(ledger, '1', { limit });
-      await put(ledger, '2', { limit, queueKey: JULIET });
+      await enqueue(ledger, '1', { limit });
+      await enqueue(ledger, '2', { limit, queueKey: JULIET });
       const third = { queueKey: JULIET, owner: ROMEO, body: '', now: NOW, giveUpAt: NOW, limit } as const;
       assert.deepEqual(await ledger.enqueue({ queue: 'callback', ...third }), { outcome: 'full' });
       assert.equal((await ledger.enqueue({ queue: 'outbox', ...third })).outcome, 'queued');
@@ -137,25 +146,26 @@ export function queueSuite(open: OpenTestLedger): void {
       await ledger.removeQueued(first);
       await ledger.removeQueued(first);
       assert.equal(await ledger.queueLength('callback'), 1);
-      await put(ledger, '3', { limit });
+      await enqueue(ledger, '3', { limit });
     });
 
-    ledgerTest(open, 'is seen in its own lane and queue only', async (ledger) => {
-      await put(ledger, '1');
-      const waits = (queue: 'callback' | 'outbox', queueKey: string) => ledger.hasQueued({ queue, queueKey });
-      assert.equal(await waits('callback', ROMEO), true);
-      assert.equal(await waits('outbox', ROMEO), false);
-      assert.equal(await waits('callback', JULIET), false);
-      for (const place of await take(ledger)) await ledger.removeQueued(place);
-      assert.equal(await waits('callback', ROMEO), false);
+    ledgerTest(open, 'finds items only by their own queue and key', async (ledger) => {
+      await enqueue(ledger, '1');
+      const hasQueued = (queue: 'callback' | 'outbox', queueKey: string) =>
+        ledger.hasQueued({ queue, queueKey });
+      assert.equal(await hasQueued('callback', ROMEO), true);
+      assert.equal(await hasQueued('outbox', ROMEO), false);
+      assert.equal(await hasQueued('callback', JULIET), false);
+      for (const item of await take(ledger)) await ledger.removeQueued(item);
+      assert.equal(await hasQueued('callback', ROMEO), false);
     });
 
-    ledgerTest(open, 'goes with its owner, wherever in a lane it is', async (ledger) => {
+    ledgerTest(open, 'forget removes the items of an owner at any position', async (ledger) => {
       const owners = [ROMEO, JULIET, ROMEO, ROMEO, JULIET];
-      for (const [i, owner] of owners.entries()) await put(ledger, String(i), { queueKey: 'x', owner });
-      await put(ledger, 'alone');
-      const [head] = (await take(ledger)).filter(({ queueKey }) => queueKey === 'x');
-      assert.equal(head?.body, '0');
+      for (const [i, owner] of owners.entries()) await enqueue(ledger, String(i), { queueKey: 'x', owner });
+      await enqueue(ledger, 'alone');
+      const [first] = (await take(ledger)).filter(({ queueKey }) => queueKey === 'x');
+      assert.equal(first?.body, '0');
       const left: number[] = [];
       do left.push((await ledger.forget({ owner: ROMEO, limit: 2, now: NOW })).left);
       while (left.at(-1) !== 0 && left.length < 9);
@@ -164,7 +174,7 @@ export function queueSuite(open: OpenTestLedger): void {
       for (const body of ['1', '4']) {
         const taken = await take(ledger);
         assert.deepEqual(bodies(taken), [body]);
-        for (const place of taken) await ledger.removeQueued(place);
+        for (const item of taken) await ledger.removeQueued(item);
       }
       assert.equal(await ledger.queueLength('callback'), 0);
     });
@@ -172,17 +182,17 @@ export function queueSuite(open: OpenTestLedger): void {
   queueProperties(open);
 }
 
-type Deed = { do: 'put' | 'take' | 'settle' | 'postpone' | 'crash' | 'wait'; queueKey: number };
-const deed: fc.Arbitrary<Deed> = fc.record({
-  do: fc.constantFrom('put', 'put', 'take', 'settle', 'settle', 'postpone', 'crash', 'wait'),
+type Action = { kind: 'put' | 'take' | 'remove' | 'postpone' | 'crash' | 'wait'; queueKey: number };
+const action: fc.Arbitrary<Action> = fc.record({
+  kind: fc.constantFrom('put', 'put', 'take', 'remove', 'remove', 'postpone', 'crash', 'wait'),
   queueKey: fc.integer({ min: 0, max: 3 }),
 });
 
-/** Holds a ledger against plain lists. */
-class Story {
+/** Compares a queue of the ledger with plain arrays. */
+class QueueModel {
   readonly ledger: Ledger;
-  readonly lanes = new Map<string, { body: string; heldUntil: number }[]>();
-  held: QueuedItem[] = [];
+  readonly items = new Map<string, { body: string; takenUntil: number }[]>();
+  taken: QueuedItem[] = [];
   now = NOW;
   count = 0;
 
@@ -190,54 +200,54 @@ class Story {
     this.ledger = ledger;
   }
 
-  async live(deeds: readonly Deed[]): Promise<void> {
-    for (const next of deeds) await this[next.do](`${next.queueKey}`);
-    const waiting = [...this.lanes.values()].reduce((sum, queueKey) => sum + queueKey.length, 0);
+  async runAll(actions: readonly Action[]): Promise<void> {
+    for (const next of actions) await this[next.kind](`${next.queueKey}`);
+    const waiting = [...this.items.values()].reduce((sum, items) => sum + items.length, 0);
     assert.equal(await this.ledger.queueLength('callback'), waiting);
   }
 
   async put(queueKey: string): Promise<void> {
     this.count += 1;
     const body = String(this.count);
-    await put(this.ledger, body, { queueKey, now: this.now });
-    this.lanes.set(queueKey, [...(this.lanes.get(queueKey) ?? []), { body, heldUntil: 0 }]);
+    await enqueue(this.ledger, body, { queueKey, now: this.now });
+    this.items.set(queueKey, [...(this.items.get(queueKey) ?? []), { body, takenUntil: 0 }]);
   }
 
   async take(): Promise<void> {
-    const until = this.now + 10;
-    const ready = [...this.lanes.values()].flatMap(([first]) =>
-      first && first.heldUntil <= this.now ? [first] : [],
+    const takenUntil = this.now + 10;
+    const ready = [...this.items.values()].flatMap(([first]) =>
+      first && first.takenUntil <= this.now ? [first] : [],
     );
-    const taken = await take(this.ledger, { now: this.now, takenUntil: until });
+    const taken = await take(this.ledger, { now: this.now, takenUntil });
     assert.deepEqual(bodies(taken), ready.map(({ body }) => body).toSorted());
-    for (const first of ready) first.heldUntil = until;
+    for (const first of ready) first.takenUntil = takenUntil;
     const again = new Set(taken.map(({ id }) => id));
-    this.held = [...this.held.filter(({ id }) => !again.has(id)), ...taken];
+    this.taken = [...this.taken.filter(({ id }) => !again.has(id)), ...taken];
   }
 
-  async settle(): Promise<void> {
-    const one = this.held.shift();
+  async remove(): Promise<void> {
+    const one = this.taken.shift();
     if (one === undefined) return;
     await this.ledger.removeQueued(one);
-    this.lanes.get(one.queueKey)?.shift();
+    this.items.get(one.queueKey)?.shift();
   }
 
   async postpone(): Promise<void> {
-    const one = this.held.shift();
+    const one = this.taken.shift();
     if (one === undefined) return;
     const retryAt = this.now + 3;
     await this.ledger.postpone({ ...one, instance: 'here', retryAt, countsAsAttempt: true });
-    const [first] = this.lanes.get(one.queueKey) ?? [];
-    if (first) first.heldUntil = retryAt;
+    const [first] = this.items.get(one.queueKey) ?? [];
+    if (first) first.takenUntil = retryAt;
   }
 
   async crash(): Promise<void> {
     await this.ledger.removeInstances(['here']);
-    for (const { queueKey } of this.held) {
-      const [first] = this.lanes.get(queueKey) ?? [];
-      if (first) first.heldUntil = 0;
+    for (const { queueKey } of this.taken) {
+      const [first] = this.items.get(queueKey) ?? [];
+      if (first) first.takenUntil = 0;
     }
-    this.held = [];
+    this.taken = [];
   }
 
   async wait(): Promise<void> {
@@ -248,21 +258,24 @@ class Story {
     this.now += 100;
     while ((await this.ledger.queueLength('callback')) > 0) {
       await this.take();
-      while (this.held.length > 0) await this.settle();
+      while (this.taken.length > 0) await this.remove();
     }
   }
 }
 
 function queueProperties(open: OpenTestLedger): void {
-  test('whatever happens, each lane keeps its order and nothing is lost', async () => {
+  test('keeps the order of each key and loses no item, in any sequence of actions', async () => {
     const opened = await open();
     try {
-      const story = fc.asyncProperty(fc.array(deed, { minLength: 5, maxLength: 40 }), async (deeds) => {
-        const life = new Story(opened.ledger);
-        await life.live(deeds);
-        await life.drain();
-      });
-      await fc.assert(story, { numRuns: 60 });
+      const property = fc.asyncProperty(
+        fc.array(action, { minLength: 5, maxLength: 40 }),
+        async (actions) => {
+          const model = new QueueModel(opened.ledger);
+          await model.runAll(actions);
+          await model.drain();
+        },
+      );
+      await fc.assert(property, { numRuns: 60 });
     } finally {
       await opened.close();
     }

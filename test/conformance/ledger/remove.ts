@@ -22,42 +22,38 @@ import {
 
 export function removeSuite(open: OpenTestLedger): void {
   describe('remove', () => {
-    ledgerTest(
-      open,
-      'takes uploads in any state, tells which, and passes unknown ids over',
-      async (ledger) => {
-        const stored = await store(ledger, { upload: { purpose: 'profile' } });
-        const issued = await issue(ledger);
-        const receiving = await issue(ledger, { upload: { owner: ROMEO } });
-        await claimSlot(ledger, receiving);
-        const before = await Promise.all([stored, issued, receiving].map((id) => ledger.find(id)));
-        const order = { reason: 'deleted', detail: 'deleted by admin@example.org', now: NOW + 1 } as const;
-        const removed = await ledger.remove({ ...order, ids: [stored, 'nobody', issued, receiving] });
-        const byId = (a: { id: string } | undefined, b: { id: string } | undefined) =>
-          String(a?.id).localeCompare(String(b?.id));
-        assert.deepEqual(removed.toSorted(byId), before.toSorted(byId));
-        assert.equal(await ledger.find(stored), undefined);
-        assert.equal(await ledger.findByPutKey(`key of ${issued}`), undefined);
-        assert.deepEqual(await ledger.findRemoval(stored), {
-          locator: stored,
-          id: stored,
-          owner: JULIET,
-          endpoint: 'component',
-          name: 'balcony.jpg',
-          size: 100,
-          stored: true,
-          createdAt: NOW,
-          removedAt: NOW + 1,
-          reason: 'deleted',
-          detail: 'deleted by admin@example.org',
-        });
-        assert.equal((await ledger.findRemoval(receiving))?.stored, false);
-        assert.deepEqual(await ledger.remove({ ...order, ids: [stored] }), []);
-        await checkCounters(ledger);
-      },
-    );
+    ledgerTest(open, 'removes and returns uploads of any state, and ignores unknown ids', async (ledger) => {
+      const stored = await store(ledger, { upload: { purpose: 'profile' } });
+      const issued = await issue(ledger);
+      const receiving = await issue(ledger, { upload: { owner: ROMEO } });
+      await claimSlot(ledger, receiving);
+      const before = await Promise.all([stored, issued, receiving].map((id) => ledger.find(id)));
+      const order = { reason: 'deleted', detail: 'deleted by admin@example.org', now: NOW + 1 } as const;
+      const removed = await ledger.remove({ ...order, ids: [stored, 'unknown', issued, receiving] });
+      const byId = (a: { id: string } | undefined, b: { id: string } | undefined) =>
+        String(a?.id).localeCompare(String(b?.id));
+      assert.deepEqual(removed.toSorted(byId), before.toSorted(byId));
+      assert.equal(await ledger.find(stored), undefined);
+      assert.equal(await ledger.findByPutKey(`key of ${issued}`), undefined);
+      assert.deepEqual(await ledger.findRemoval(stored), {
+        locator: stored,
+        id: stored,
+        owner: JULIET,
+        endpoint: 'component',
+        name: 'balcony.jpg',
+        size: 100,
+        stored: true,
+        createdAt: NOW,
+        removedAt: NOW + 1,
+        reason: 'deleted',
+        detail: 'deleted by admin@example.org',
+      });
+      assert.equal((await ledger.findRemoval(receiving))?.stored, false);
+      assert.deepEqual(await ledger.remove({ ...order, ids: [stored] }), []);
+      await checkCounters(ledger);
+    });
 
-    ledgerTest(open, 'dooms the blobs that may have bytes, until they are buried', async (ledger) => {
+    ledgerTest(open, 'makes blobs with bytes pending deletes until they are confirmed', async (ledger) => {
       const stored = await store(ledger);
       const issued = await issue(ledger);
       const tried = await issue(ledger);
@@ -74,7 +70,7 @@ export function removeSuite(open: OpenTestLedger): void {
       assert.deepEqual(await ledger.pendingDeletes(9), []);
     });
 
-    ledgerTest(open, 'takes a thousand at once', async (ledger) => {
+    ledgerTest(open, 'removes 1,000 uploads at once', async (ledger) => {
       const ids = await Promise.all(Array.from({ length: 1000 }, () => store(ledger)));
       const removed = await ledger.remove({ ids, reason: 'deleted', detail: '', now: NOW });
       assert.equal(removed.length, 1000);
@@ -88,7 +84,7 @@ export function removeSuite(open: OpenTestLedger): void {
 
 function forgetSuite(open: OpenTestLedger): void {
   describe('forget', () => {
-    ledgerTest(open, 'goes in steps and leaves neither owner nor name', async (ledger) => {
+    ledgerTest(open, 'removes an owner in steps, and leaves neither owner nor file names', async (ledger) => {
       const limits = { bytesPer: { period: HOUR, bytes: 10_000 } };
       const deleted = await store(ledger, { limits });
       const detail = `deleted by ${JULIET}`;
@@ -126,11 +122,11 @@ function forgetSuite(open: OpenTestLedger): void {
       await checkCounters(ledger);
     });
 
-    ledgerTest(open, 'has nothing to do for somebody unknown', async (ledger) => {
+    ledgerTest(open, 'does nothing for an unknown owner', async (ledger) => {
       assert.deepEqual(await ledger.forget({ owner: ROMEO, limit: 9, now: NOW }), { removed: 0, left: 0 });
     });
 
-    ledgerTest(open, 'lets the owner come back as a new one', async (ledger) => {
+    ledgerTest(open, 'allows the owner to upload again as a new one', async (ledger) => {
       await store(ledger, { upload: { size: 100 } });
       await ledger.forget({ owner: JULIET, limit: 9, now: NOW });
       await store(ledger, { limits: { ownerBytes: 100, uploadsPer: { period: HOUR, uploads: 1 } } });
@@ -139,7 +135,7 @@ function forgetSuite(open: OpenTestLedger): void {
   });
 }
 
-/** Steps until one says that it is done; returns what each took. */
+/** Repeats a step until it is finished. Returns the count of each step. */
 async function sweepAll(ledger: Ledger, step: SweepStep): Promise<number[]> {
   const counts: number[] = [];
   do counts.push((await ledger.sweep(step)).count);
@@ -156,7 +152,7 @@ const dead = {
 
 function sweepSuite(open: OpenTestLedger): void {
   describe('sweep', () => {
-    ledgerTest(open, 'gives unused slots back, in batches', async (ledger) => {
+    ledgerTest(open, 'removes unused slots in batches', async (ledger) => {
       const ids = await Promise.all(Array.from({ length: 25 }, () => issue(ledger)));
       const kept = await issue(ledger, { now: NOW + 1 });
       const step = { kind: 'unused', limit: 10, now: NOW + SLOT_TIME } as const;
@@ -165,11 +161,11 @@ function sweepSuite(open: OpenTestLedger): void {
       assert.deepEqual(await sweepAll(ledger, step), [10, 10, 5]);
       assert.deepEqual(await ledger.findExistingIds([...ids, kept]), [kept]);
       assert.equal((await ledger.findRemoval(String(ids[0])))?.reason, 'unused');
-      assert.deepEqual(await ledger.pendingDeletes(9), [], 'nothing ever lay under their keys');
+      assert.deepEqual(await ledger.pendingDeletes(9), [], 'their keys never had bytes');
       await checkCounters(ledger);
     });
 
-    ledgerTest(open, 'removes what is older than its purpose allows, and nothing else', async (ledger) => {
+    ledgerTest(open, 'removes only uploads older than the maximum age of their purpose', async (ledger) => {
       const old = await store(ledger);
       const young = await store(ledger, { now: NOW + 1 });
       const other = await store(ledger, { upload: { purpose: 'profile' } });
@@ -186,7 +182,7 @@ function sweepSuite(open: OpenTestLedger): void {
       assert.equal((await ledger.pendingDeletes(9)).length, 1);
     });
 
-    ledgerTest(open, 'removes what named its own end', async (ledger) => {
+    ledgerTest(open, 'removes uploads past their expiresAt', async (ledger) => {
       const ended = await store(ledger, { upload: { expiresAt: NOW + HOUR, purpose: 'profile' } });
       await store(ledger, { upload: { expiresAt: NOW + HOUR + 1 } });
       await store(ledger);
@@ -197,31 +193,31 @@ function sweepSuite(open: OpenTestLedger): void {
       await checkCounters(ledger);
     });
 
+    ledgerTest(open, 'returns slots of dead processes to issued and keeps their blobs', async (ledger) => {
+      const id = await issue(ledger);
+      const { blob } = await claimSlot(ledger, id, { instance: 'dead' });
+      assert.deepEqual(await ledger.sweep({ ...dead, dryRun: true }), { count: 1, bytes: 100 });
+      assert.deepEqual(await ledger.sweep(dead), { count: 1, bytes: 0 });
+      assert.equal((await ledger.find(id))?.state, 'issued');
+      assert.deepEqual(await ledger.pendingDeletes(9), [], 'the next PUT uses the same key');
+      await storeSlot(ledger, id, { now: dead.now });
+      assert.deepEqual(await ledger.pendingDeletes(9), []);
+      await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: dead.now });
+      assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
+    });
+
     ledgerTest(
       open,
-      'gives slots of dead processes a second chance without losing their bytes',
+      'makes the blob of a dead process a pending delete after the deadline',
       async (ledger) => {
         const id = await issue(ledger);
         const { blob } = await claimSlot(ledger, id, { instance: 'dead' });
-        assert.deepEqual(await ledger.sweep({ ...dead, dryRun: true }), { count: 1, bytes: 100 });
-        assert.deepEqual(await ledger.sweep(dead), { count: 1, bytes: 0 });
-        assert.equal((await ledger.find(id))?.state, 'issued');
-        assert.deepEqual(await ledger.pendingDeletes(9), [], 'the next PUT writes under the same key');
-        await storeSlot(ledger, id, { now: dead.now });
-        assert.deepEqual(await ledger.pendingDeletes(9), []);
-        await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: dead.now });
+        await ledger.sweep(dead);
+        await ledger.sweep({ kind: 'unused', limit: 9, now: NOW + SLOT_TIME });
+        assert.deepEqual(await ledger.findExistingIds([id]), []);
         assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
       },
     );
-
-    ledgerTest(open, 'dooms what a dead process left of a slot that nobody tries again', async (ledger) => {
-      const id = await issue(ledger);
-      const { blob } = await claimSlot(ledger, id, { instance: 'dead' });
-      await ledger.sweep(dead);
-      await ledger.sweep({ kind: 'unused', limit: 9, now: NOW + SLOT_TIME });
-      assert.deepEqual(await ledger.findExistingIds([id]), []);
-      assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
-    });
 
     ledgerTest(open, 'removes dead claims past their deadline or reserved by their PUT', async (ledger) => {
       const late = await issue(ledger);
@@ -240,7 +236,7 @@ function sweepSuite(open: OpenTestLedger): void {
       await checkCounters(ledger);
     });
 
-    ledgerTest(open, 'leaves the claims of processes that live', async (ledger) => {
+    ledgerTest(open, 'keeps the claims of running processes', async (ledger) => {
       await ledger.heartbeat({ id: 'alive', host: 'h', pid: 2, now: NOW + 61 * SECOND });
       for (const instance of ['alive', 'new']) {
         await claimSlot(ledger, await issue(ledger), {
@@ -253,23 +249,19 @@ function sweepSuite(open: OpenTestLedger): void {
 
     softQuota(open);
 
-    ledgerTest(
-      open,
-      'drops old records of slots, but keeps those of links that could come again',
-      async (ledger) => {
-        const slot = await store(ledger);
-        const link = await store(ledger, { upload: { locator: 'external:abc', endpoint: 'external' } });
-        const recent = await store(ledger);
-        await ledger.remove({ ids: [slot, link], reason: 'deleted', detail: '', now: NOW });
-        await ledger.remove({ ids: [recent], reason: 'deleted', detail: '', now: NOW + 1 });
-        const step = { kind: 'records', removedBefore: NOW, limit: 10, now: NOW + DAY } as const;
-        assert.equal((await ledger.sweep({ ...step, dryRun: true })).count, 1);
-        assert.equal((await ledger.sweep(step)).count, 1);
-        assert.equal(await ledger.findRemoval(slot), undefined);
-        assert.equal((await ledger.findRemoval('external:abc'))?.reason, 'deleted');
-        assert.equal((await ledger.stats()).removals, 2);
-      },
-    );
+    ledgerTest(open, 'removes old records, but keeps those that block a locator', async (ledger) => {
+      const slot = await store(ledger);
+      const link = await store(ledger, { upload: { locator: 'external:abc', endpoint: 'external' } });
+      const recent = await store(ledger);
+      await ledger.remove({ ids: [slot, link], reason: 'deleted', detail: '', now: NOW });
+      await ledger.remove({ ids: [recent], reason: 'deleted', detail: '', now: NOW + 1 });
+      const step = { kind: 'records', removedBefore: NOW, limit: 10, now: NOW + DAY } as const;
+      assert.equal((await ledger.sweep({ ...step, dryRun: true })).count, 1);
+      assert.equal((await ledger.sweep(step)).count, 1);
+      assert.equal(await ledger.findRemoval(slot), undefined);
+      assert.equal((await ledger.findRemoval('external:abc'))?.reason, 'deleted');
+      assert.equal((await ledger.stats()).removals, 2);
+    });
   });
 }
 
@@ -283,10 +275,10 @@ function softQuota(open: OpenTestLedger): void {
     now: NOW + DAY,
   } as const;
 
-  ledgerTest(open, 'takes the oldest of owners above the soft quota', async (ledger) => {
+  ledgerTest(open, 'removes the oldest uploads of owners above the soft quota', async (ledger) => {
     const ids = [];
     for (let i = 0; i < 5; i += 1) ids.push(await store(ledger, { now: NOW + i }));
-    // Exactly the quota is not above it.
+    // An owner at exactly the quota is not above it.
     await Promise.all([100, 150].map((size) => store(ledger, { upload: { owner: ROMEO, size } })));
     assert.deepEqual(await ledger.sweep({ ...step, dryRun: true }), { count: 3, bytes: 300 });
     assert.deepEqual(await ledger.sweep(step), { count: 3, bytes: 300 });
@@ -297,7 +289,7 @@ function softQuota(open: OpenTestLedger): void {
     await checkCounters(ledger);
   });
 
-  ledgerTest(open, 'never takes for the soft quota what its purpose keeps for ever', async (ledger) => {
+  ledgerTest(open, 'does not apply the soft quota to purposes without a maximum age', async (ledger) => {
     const kept = await store(ledger, { upload: { size: 900, purpose: 'profile' } });
     const old = await store(ledger, { upload: { size: 50 }, now: NOW + 1 });
     assert.deepEqual(await ledger.sweep(step), { count: 1, bytes: 50 });
@@ -305,7 +297,7 @@ function softQuota(open: OpenTestLedger): void {
     assert.deepEqual(await ledger.sweep(step), { count: 0, bytes: 0 });
   });
 
-  ledgerTest(open, 'spares names that many people share', async (ledger) => {
+  ledgerTest(open, 'does not apply the soft quota to shared owners', async (ledger) => {
     for (const owner of ['external', 'import:metronome']) {
       for (let i = 0; i < 3; i += 1) await store(ledger, { upload: { owner } });
     }
@@ -314,7 +306,7 @@ function softQuota(open: OpenTestLedger): void {
     assert.deepEqual(await ledger.sweep(step), { count: 1, bytes: 100 });
   });
 
-  ledgerTest(open, 'comes to everybody above the soft quota, batch by batch', async (ledger) => {
+  ledgerTest(open, 'reaches all owners above the soft quota in batches', async (ledger) => {
     const owners = Array.from({ length: 120 }, (_, i) => `user${i}@example.org`);
     for (const owner of owners) {
       await Promise.all([0, 1, 2].map(() => store(ledger, { upload: { owner } })));

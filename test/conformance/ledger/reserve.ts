@@ -25,7 +25,7 @@ const hourly = (bytes: number) => ({ bytesPer: { period: HOUR, bytes } });
 
 export function reserveSuite(open: OpenTestLedger): void {
   describe('reserve', () => {
-    ledgerTest(open, 'writes the slot as it was asked for', async (ledger) => {
+    ledgerTest(open, 'inserts the slot as requested', async (ledger) => {
       const order = reservation({
         upload: { purpose: 'profile', expiresAt: NOW + DAY, name: 'Ünïcode 🎭.png' },
       });
@@ -42,26 +42,22 @@ export function reserveSuite(open: OpenTestLedger): void {
       );
     });
 
-    ledgerTest(
-      open,
-      'lets exactly as many of many requests at once through as the quota holds',
-      async (ledger) => {
-        const asked = Array.from({ length: 200 }, () =>
-          ledger.reserve(reservation({ limits: { ownerBytes: 10_000 } })),
-        );
-        const answers = await Promise.all(asked);
-        assert.equal(answers.filter(({ granted }) => granted).length, 100);
-        assert.deepEqual(await ledger.usage(JULIET), {
-          uploads: 0,
-          bytes: 0,
-          pendingUploads: 100,
-          pendingBytes: 10_000,
-        });
-        await checkCounters(ledger);
-      },
-    );
+    ledgerTest(open, 'grants exactly as many concurrent requests as the quota allows', async (ledger) => {
+      const asked = Array.from({ length: 200 }, () =>
+        ledger.reserve(reservation({ limits: { ownerBytes: 10_000 } })),
+      );
+      const answers = await Promise.all(asked);
+      assert.equal(answers.filter(({ granted }) => granted).length, 100);
+      assert.deepEqual(await ledger.usage(JULIET), {
+        uploads: 0,
+        bytes: 0,
+        pendingUploads: 100,
+        pendingBytes: 10_000,
+      });
+      await checkCounters(ledger);
+    });
 
-    ledgerTest(open, 'lets two processes together not have more than the quota', async (ledger, opened) => {
+    ledgerTest(open, 'enforces one quota over two processes', async (ledger, opened) => {
       const other = await opened.openAgain();
       const limits = { ownerBytes: 5000, globalBytes: 20_000 };
       const asked = Array.from({ length: 100 }, (_, i) =>
@@ -73,19 +69,15 @@ export function reserveSuite(open: OpenTestLedger): void {
       await other.close();
     });
 
-    ledgerTest(
-      open,
-      'counts both stored uploads and waiting slots, and fills a quota to its last byte',
-      async (ledger) => {
-        await store(ledger, { upload: { size: 600 }, limits: kept });
-        await issue(ledger, { upload: { size: 300 }, limits: kept });
-        const { limit, used, allowed } = await refused(ledger, { upload: { size: 101 }, limits: kept });
-        assert.deepEqual({ limit, used, allowed }, { limit: 'ownerBytes', used: 900, allowed: 1000 });
-        await issue(ledger, { upload: { size: 100 }, limits: kept });
-      },
-    );
+    ledgerTest(open, 'counts stored uploads and pending slots up to the last byte', async (ledger) => {
+      await store(ledger, { upload: { size: 600 }, limits: kept });
+      await issue(ledger, { upload: { size: 300 }, limits: kept });
+      const { limit, used, allowed } = await refused(ledger, { upload: { size: 101 }, limits: kept });
+      assert.deepEqual({ limit, used, allowed }, { limit: 'ownerBytes', used: 900, allowed: 1000 });
+      await issue(ledger, { upload: { size: 100 }, limits: kept });
+    });
 
-    ledgerTest(open, 'keeps the quotas of owners and of purposes apart', async (ledger) => {
+    ledgerTest(open, 'counts quotas of owners and purposes separately', async (ledger) => {
       const limits = { ownerBytes: 1000, purposeBytes: 200 };
       await store(ledger, { upload: { size: 200, purpose: 'profile' }, limits });
       const answer = await refused(ledger, { upload: { size: 1, purpose: 'profile' }, limits });
@@ -102,39 +94,35 @@ export function reserveSuite(open: OpenTestLedger): void {
       await store(ledger, { upload: { size: 200, owner: ROMEO, purpose: 'profile' }, limits });
     });
 
-    ledgerTest(open, 'holds the quota of all owners together', async (ledger) => {
+    ledgerTest(open, 'enforces the quota of all owners together', async (ledger) => {
       const limits = { globalBytes: 1000 };
       await store(ledger, { upload: { size: 500 }, limits });
       await issue(ledger, { upload: { size: 400, owner: ROMEO }, limits });
       const { retryAt, ...answer } = await refused(ledger, { upload: { size: 101 }, limits });
       assert.deepEqual(answer, { granted: false, limit: 'globalBytes', used: 900, allowed: 1000 });
-      assert.equal(retryAt, NOW + SLOT_TIME, 'from then on the slot of Romeo is unused');
+      assert.equal(retryAt, NOW + SLOT_TIME, 'the deadline of Romeo’s slot');
       await issue(ledger, { upload: { size: 400 }, limits, now: NOW + SLOT_TIME });
     });
 
-    ledgerTest(open, 'leaves nothing of a refused request, not even an owner', async (ledger) => {
+    ledgerTest(open, 'inserts nothing for a refused request, not even an owner', async (ledger) => {
       await refused(ledger, { upload: { size: 11 }, limits: { ownerBytes: 10 } });
       assert.deepEqual(await ledger.listOwners({ limit: 10 }), []);
       assert.equal((await ledger.stats()).owners, 0);
     });
 
-    ledgerTest(
-      open,
-      'says that waiting is of no use for a file larger than the limit itself',
-      async (ledger) => {
-        for (const limits of [
-          { ownerBytes: 99 },
-          { purposeBytes: 99 },
-          { globalBytes: 99 },
-          hourly(99),
-          { uploadsPer: { period: HOUR, uploads: 0 } },
-        ]) {
-          assert.equal((await refused(ledger, { limits })).retryAt, null);
-        }
-      },
-    );
+    ledgerTest(open, 'returns no retryAt for a file larger than the limit', async (ledger) => {
+      for (const limits of [
+        { ownerBytes: 99 },
+        { purposeBytes: 99 },
+        { globalBytes: 99 },
+        hourly(99),
+        { uploadsPer: { period: HOUR, uploads: 0 } },
+      ]) {
+        assert.equal((await refused(ledger, { limits })).retryAt, null);
+      }
+    });
 
-    ledgerTest(open, 'names, of several limits in the way, the one that stays longest', async (ledger) => {
+    ledgerTest(open, 'returns the violated limit that lasts longest', async (ledger) => {
       const limits = { ...kept, ...hourly(1000) };
       await store(ledger, { upload: { size: 1000 }, limits });
       const answer = await refused(ledger, { limits, now: NOW + SECOND });
@@ -154,8 +142,8 @@ export function reserveSuite(open: OpenTestLedger): void {
 }
 
 function reserveRates(open: OpenTestLedger): void {
-  describe('rates', () => {
-    ledgerTest(open, 'gives a single charge back exactly one period after it came', async (ledger) => {
+  describe('upload rates', () => {
+    ledgerTest(open, 'expire a single charge exactly one period later', async (ledger) => {
       await store(ledger, { limits: hourly(100) });
       const answer = await refused(ledger, { limits: hourly(100), now: NOW + 1 });
       assert.deepEqual(answer, {
@@ -169,7 +157,7 @@ function reserveRates(open: OpenTestLedger): void {
       await issue(ledger, { limits: hourly(100), now: NOW + HOUR });
     });
 
-    ledgerTest(open, 'counts uploads whatever their size', async (ledger) => {
+    ledgerTest(open, 'count uploads of any size', async (ledger) => {
       const limits = { uploadsPer: { period: HOUR, uploads: 2 } };
       await store(ledger, { limits });
       await store(ledger, { limits, now: NOW + 10 * SECOND, upload: { size: 1 } });
@@ -183,14 +171,14 @@ function reserveRates(open: OpenTestLedger): void {
       });
     });
 
-    ledgerTest(open, 'does not give a charge back when the upload is deleted', async (ledger) => {
+    ledgerTest(open, 'keep the charge of a deleted upload', async (ledger) => {
       const id = await store(ledger, { limits: { ...hourly(100), ...kept } });
       await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW });
       const { limit } = await refused(ledger, { limits: { ...hourly(100), ...kept }, now: NOW + 1 });
       assert.equal(limit, 'bytesPer');
     });
 
-    ledgerTest(open, 'keeps two limits with periods of their own', async (ledger) => {
+    ledgerTest(open, 'enforce two limits with different periods', async (ledger) => {
       const limits = { ...hourly(1000), uploadsPer: { period: 10 * SECOND, uploads: 1 } };
       await store(ledger, { limits });
       const answer = await refused(ledger, { limits, now: NOW + SECOND });
@@ -200,14 +188,14 @@ function reserveRates(open: OpenTestLedger): void {
       assert.deepEqual([later.limit, later.retryAt], ['bytesPer', NOW + 10 * SECOND + HOUR]);
     });
 
-    ledgerTest(open, 'follows the true size of what was stored', async (ledger) => {
+    ledgerTest(open, 'follow the received size', async (ledger) => {
       const id = await issue(ledger, { upload: { size: 100 }, limits: hourly(100) });
       await storeSlot(ledger, id, { size: 40 });
       await issue(ledger, { upload: { size: 60 }, limits: hourly(100) });
       assert.equal((await refused(ledger, { upload: { size: 1 }, limits: hourly(100) })).used, 100);
     });
 
-    ledgerTest(open, 'is swept when no period reaches it any more', async (ledger) => {
+    ledgerTest(open, 'are swept after their period', async (ledger) => {
       await store(ledger, { limits: hourly(100) });
       const step = { kind: 'upload_rates', limit: 10 } as const;
       assert.equal((await ledger.sweep({ ...step, now: NOW + HOUR - 1 })).count, 0);
@@ -219,76 +207,68 @@ function reserveRates(open: OpenTestLedger): void {
 }
 
 function reserveReturns(open: OpenTestLedger): void {
-  describe('room that comes back', () => {
-    ledgerTest(
-      open,
-      'gives back all that a slot was charged, at its deadline, without a sweep',
-      async (ledger) => {
-        const limits = { ownerBytes: 100, purposeBytes: 100, globalBytes: 100, ...hourly(100) };
-        const uploadsPer = { period: HOUR, uploads: 1 };
-        const id = await issue(ledger, { limits: { ...limits, uploadsPer } });
-        const { retryAt } = await refused(ledger, { limits: { ...limits, uploadsPer }, now: NOW + 1 });
-        assert.equal(retryAt, NOW + SLOT_TIME);
-        await refused(ledger, { limits: { ...limits, uploadsPer }, now: NOW + SLOT_TIME - 1 });
-        await issue(ledger, { limits: { ...limits, uploadsPer }, now: NOW + SLOT_TIME });
-        assert.equal((await ledger.findRemoval(id))?.reason, 'unused');
-        await checkCounters(ledger);
-      },
-    );
+  describe('space that becomes free', () => {
+    ledgerTest(open, 'refunds an unused slot at its deadline without a sweep', async (ledger) => {
+      const limits = { ownerBytes: 100, purposeBytes: 100, globalBytes: 100, ...hourly(100) };
+      const uploadsPer = { period: HOUR, uploads: 1 };
+      const id = await issue(ledger, { limits: { ...limits, uploadsPer } });
+      const { retryAt } = await refused(ledger, { limits: { ...limits, uploadsPer }, now: NOW + 1 });
+      assert.equal(retryAt, NOW + SLOT_TIME);
+      await refused(ledger, { limits: { ...limits, uploadsPer }, now: NOW + SLOT_TIME - 1 });
+      await issue(ledger, { limits: { ...limits, uploadsPer }, now: NOW + SLOT_TIME });
+      assert.equal((await ledger.findRemoval(id))?.reason, 'unused');
+      await checkCounters(ledger);
+    });
 
-    ledgerTest(
-      open,
-      'frees what has outlived its purpose, at that moment, without a sweep',
-      async (ledger) => {
-        const aged = await store(ledger, { upload: { size: 600, purpose: 'ephemeral' }, limits: kept });
-        await store(ledger, { upload: { size: 400, purpose: 'profile' }, limits: kept });
-        const { retryAt } = await refused(ledger, { limits: kept, now: NOW + DAY });
-        assert.equal(retryAt, NOW + 7 * DAY);
-        await issue(ledger, { limits: kept, now: NOW + 7 * DAY });
-        assert.deepEqual(
-          { ...(await ledger.findRemoval(aged)) },
-          {
-            locator: aged,
-            id: aged,
-            owner: JULIET,
-            endpoint: 'component',
-            name: 'balcony.jpg',
-            size: 600,
-            stored: true,
-            createdAt: NOW,
-            removedAt: NOW + 7 * DAY,
-            reason: 'expired',
-            detail: 'older than 7 d (purpose ephemeral)',
-          },
-        );
-        assert.equal((await ledger.pendingDeletes(10)).length, 1);
-      },
-    );
-
-    ledgerTest(open, 'frees what named its own end, whichever end comes first', async (ledger) => {
-      await store(ledger, { upload: { size: 500, expiresAt: NOW + HOUR }, limits: kept });
-      await store(ledger, { upload: { size: 500, expiresAt: NOW + 99 * DAY }, limits: kept });
-      const first = await refused(ledger, { upload: { size: 500 }, limits: kept });
-      assert.equal(first.retryAt, NOW + HOUR);
-      const both = await refused(ledger, { upload: { size: 501 }, limits: kept });
-      assert.equal(both.retryAt, NOW + 30 * DAY);
+    ledgerTest(open, 'frees uploads at their maximum age without a sweep', async (ledger) => {
+      const aged = await store(ledger, { upload: { size: 600, purpose: 'ephemeral' }, limits: kept });
+      await store(ledger, { upload: { size: 400, purpose: 'profile' }, limits: kept });
+      const { retryAt } = await refused(ledger, { limits: kept, now: NOW + DAY });
+      assert.equal(retryAt, NOW + 7 * DAY);
+      await issue(ledger, { limits: kept, now: NOW + 7 * DAY });
+      assert.deepEqual(
+        { ...(await ledger.findRemoval(aged)) },
+        {
+          locator: aged,
+          id: aged,
+          owner: JULIET,
+          endpoint: 'component',
+          name: 'balcony.jpg',
+          size: 600,
+          stored: true,
+          createdAt: NOW,
+          removedAt: NOW + 7 * DAY,
+          reason: 'expired',
+          detail: 'older than 7 d (purpose ephemeral)',
+        },
+      );
+      assert.equal((await ledger.pendingDeletes(10)).length, 1);
     });
 
     ledgerTest(
       open,
-      'promises and takes room by when files came, not by when their slots were made',
+      'frees uploads at expiresAt or their maximum age, whichever is earlier',
       async (ledger) => {
-        const early = await issue(ledger, { upload: { size: 500 }, limits: kept });
-        const quick = await store(ledger, { upload: { size: 500 }, limits: kept, now: NOW + SECOND });
-        await storeSlot(ledger, early, { size: 500, now: NOW + 300 * SECOND });
-        const { retryAt } = await refused(ledger, { limits: kept, now: NOW + 400 * SECOND });
-        assert.equal(retryAt, NOW + SECOND + 30 * DAY);
-        await issue(ledger, { limits: kept, now: NOW + SECOND + 30 * DAY });
-        assert.deepEqual(await ledger.findExistingIds([early, quick]), [early]);
+        await store(ledger, { upload: { size: 500, expiresAt: NOW + HOUR }, limits: kept });
+        await store(ledger, { upload: { size: 500, expiresAt: NOW + 99 * DAY }, limits: kept });
+        const first = await refused(ledger, { upload: { size: 500 }, limits: kept });
+        assert.equal(first.retryAt, NOW + HOUR);
+        const both = await refused(ledger, { upload: { size: 501 }, limits: kept });
+        assert.equal(both.retryAt, NOW + 30 * DAY);
       },
     );
 
-    ledgerTest(open, 'cannot promise anything for uploads that stay for ever', async (ledger) => {
+    ledgerTest(open, 'uses the time of storage, not of the reservation', async (ledger) => {
+      const early = await issue(ledger, { upload: { size: 500 }, limits: kept });
+      const quick = await store(ledger, { upload: { size: 500 }, limits: kept, now: NOW + SECOND });
+      await storeSlot(ledger, early, { size: 500, now: NOW + 300 * SECOND });
+      const { retryAt } = await refused(ledger, { limits: kept, now: NOW + 400 * SECOND });
+      assert.equal(retryAt, NOW + SECOND + 30 * DAY);
+      await issue(ledger, { limits: kept, now: NOW + SECOND + 30 * DAY });
+      assert.deepEqual(await ledger.findExistingIds([early, quick]), [early]);
+    });
+
+    ledgerTest(open, 'returns no retryAt for uploads without a maximum age', async (ledger) => {
       await store(ledger, { upload: { size: 950, purpose: 'profile' }, limits: kept });
       await store(ledger, { upload: { size: 50 }, limits: kept });
       assert.equal((await refused(ledger, { upload: { size: 50 }, limits: kept })).retryAt, NOW + 30 * DAY);
@@ -301,7 +281,7 @@ function reserveEvicts(open: OpenTestLedger): void {
   describe('evict', () => {
     const evicting = { limits: kept, evict: true };
 
-    ledgerTest(open, 'takes the oldest and no more than it needs', async (ledger) => {
+    ledgerTest(open, 'removes only as many of the oldest uploads as needed', async (ledger) => {
       const ids = [];
       for (let i = 0; i < 4; i += 1) {
         ids.push(await store(ledger, { upload: { size: 250 }, limits: kept, now: NOW + i }));
@@ -313,48 +293,48 @@ function reserveEvicts(open: OpenTestLedger): void {
       await checkCounters(ledger);
     });
 
-    ledgerTest(open, 'takes the oldest of all its purposes together', async (ledger) => {
+    ledgerTest(open, 'removes the oldest uploads of all purposes together', async (ledger) => {
       const ids = [];
       for (const [i, purpose] of ['ephemeral', '', 'ephemeral', ''].entries()) {
-        const wish = { upload: { size: 250, purpose }, limits: kept, now: NOW + i * SECOND };
-        ids.push(await store(ledger, wish));
+        const options = { upload: { size: 250, purpose }, limits: kept, now: NOW + i * SECOND };
+        ids.push(await store(ledger, options));
       }
       await issue(ledger, { ...evicting, upload: { size: 300 }, now: NOW + 10 * SECOND });
       assert.deepEqual((await ledger.findExistingIds(ids)).sort(), ids.slice(2).sort());
     });
 
-    ledgerTest(open, 'takes nothing for a file that would never fit', async (ledger) => {
+    ledgerTest(open, 'removes nothing for a file that cannot fit', async (ledger) => {
       const id = await store(ledger, { upload: { size: 900 }, limits: kept });
       const answer = await refused(ledger, { ...evicting, upload: { size: 1001 } });
       assert.equal(answer.retryAt, null);
       assert.deepEqual(await ledger.findExistingIds([id]), [id]);
     });
 
-    ledgerTest(open, 'never takes waiting slots, nor what its purpose keeps for ever', async (ledger) => {
+    ledgerTest(open, 'keeps pending slots and purposes without a maximum age', async (ledger) => {
       await store(ledger, { upload: { size: 500, purpose: 'profile' }, limits: kept });
       await issue(ledger, { upload: { size: 300 }, limits: kept });
       const own = await store(ledger, { upload: { size: 200 }, limits: kept });
       const answer = await refused(ledger, { ...evicting, upload: { size: 201 } });
-      assert.equal(answer.retryAt, NOW + SLOT_TIME, 'then the waiting slot is over');
-      assert.deepEqual(
-        await ledger.findExistingIds([own]),
-        [own],
-        'nothing goes where it would not be enough',
-      );
+      assert.equal(answer.retryAt, NOW + SLOT_TIME, 'the deadline of the pending slot');
+      assert.deepEqual(await ledger.findExistingIds([own]), [own], 'nothing is removed if it is not enough');
       await issue(ledger, { ...evicting, upload: { size: 200 } });
       assert.deepEqual(await ledger.findExistingIds([own]), []);
     });
 
-    ledgerTest(open, 'promises room for when what may not be taken has ended by itself', async (ledger) => {
+    ledgerTest(open, 'returns the expiry of uploads that are not evictable as retryAt', async (ledger) => {
       const held = { ...lifetimes, held: { maxAge: 9 * DAY, evictable: false } };
-      const wish = { ...evicting, lifetimes: held };
-      await store(ledger, { ...wish, upload: { size: 400, purpose: 'held' } });
-      await store(ledger, { ...wish, upload: { size: 400, purpose: 'ephemeral' } });
-      const { retryAt } = await refused(ledger, { ...wish, upload: { size: 700 } });
-      assert.equal(retryAt, NOW + 9 * DAY, 'the end of the ephemeral one, at 7 days, brings nothing new');
+      const options = { ...evicting, lifetimes: held };
+      await store(ledger, { ...options, upload: { size: 400, purpose: 'held' } });
+      await store(ledger, { ...options, upload: { size: 400, purpose: 'ephemeral' } });
+      const { retryAt } = await refused(ledger, { ...options, upload: { size: 700 } });
+      assert.equal(
+        retryAt,
+        NOW + 9 * DAY,
+        'the ephemeral upload, at 7 days, is already counted as evictable',
+      );
     });
 
-    ledgerTest(open, 'takes nothing where another limit refuses all the same', async (ledger) => {
+    ledgerTest(open, 'removes nothing if another limit refuses anyway', async (ledger) => {
       const limits = { ...kept, ...hourly(1000) };
       const id = await store(ledger, { upload: { size: 1000 }, limits });
       const answer = await refused(ledger, { limits, evict: true, now: NOW + 1 });
@@ -362,7 +342,7 @@ function reserveEvicts(open: OpenTestLedger): void {
       assert.deepEqual(await ledger.findExistingIds([id]), [id]);
     });
 
-    ledgerTest(open, 'makes room under the limit of a purpose from that purpose alone', async (ledger) => {
+    ledgerTest(open, 'makes room for a purpose from that purpose only', async (ledger) => {
       const limits = { ...kept, purposeBytes: 300 };
       const other = await store(ledger, { upload: { size: 300 }, limits });
       const old = await store(ledger, { upload: { size: 300, purpose: 'ephemeral' }, limits, now: NOW + 1 });
@@ -375,7 +355,7 @@ function reserveEvicts(open: OpenTestLedger): void {
       assert.deepEqual(await ledger.findExistingIds([other, old]), [other]);
     });
 
-    ledgerTest(open, 'counts what it takes for the quota of all owners too', async (ledger) => {
+    ledgerTest(open, 'counts removed bytes for the quota of all owners too', async (ledger) => {
       const limits = { ...kept, globalBytes: 1000 };
       await store(ledger, { upload: { size: 1000 }, limits });
       await issue(ledger, { limits, evict: true, upload: { size: 900 } });
@@ -385,16 +365,16 @@ function reserveEvicts(open: OpenTestLedger): void {
 }
 
 function reserveLocators(open: OpenTestLedger): void {
-  describe('locators from outside', () => {
-    const outside = (wish: Parameters<typeof reservation>[0] = {}) =>
+  describe('locators chosen by clients', () => {
+    const outside = (options: Parameters<typeof reservation>[0] = {}) =>
       reservation({
         putKey: null,
-        ...wish,
-        upload: { locator: 'external:abc', endpoint: 'external', ...wish.upload },
+        ...options,
+        upload: { locator: 'external:abc', endpoint: 'external', ...options.upload },
       });
     const claim = { instance: 'here', token: 't' };
 
-    ledgerTest(open, 'are taken by one upload at a time', async (ledger) => {
+    ledgerTest(open, 'belong to one upload at a time', async (ledger) => {
       const first = outside({ claim });
       assert.deepEqual(await ledger.reserve(first), { granted: true });
       const answer = await ledger.reserve(outside({ claim }));
@@ -406,14 +386,14 @@ function reserveLocators(open: OpenTestLedger): void {
       assert.equal((await ledger.usage(JULIET)).pendingUploads, 1);
     });
 
-    ledgerTest(open, 'are found by themselves and not by the id of their upload', async (ledger) => {
+    ledgerTest(open, 'find their upload, and its id does not', async (ledger) => {
       const order = outside({ claim });
       await ledger.reserve(order);
       assert.equal((await ledger.find('external:abc'))?.id, order.upload.id);
       assert.equal(await ledger.find(order.upload.id), undefined);
     });
 
-    ledgerTest(open, 'are never filled again once their upload was removed', async (ledger) => {
+    ledgerTest(open, 'are blocked after their upload was removed', async (ledger) => {
       const order = outside({ claim });
       await ledger.reserve(order);
       await ledger.commit({ id: order.upload.id, token: 't', now: NOW, size: 100 });
@@ -427,7 +407,7 @@ function reserveLocators(open: OpenTestLedger): void {
       );
     });
 
-    ledgerTest(open, 'can be tried again after a transfer that broke off', async (ledger) => {
+    ledgerTest(open, 'can be used again after an interrupted transfer', async (ledger) => {
       const order = outside({ claim });
       await ledger.reserve(order);
       assert.equal(await ledger.release({ id: order.upload.id, token: 't', now: NOW }), true);
@@ -438,18 +418,14 @@ function reserveLocators(open: OpenTestLedger): void {
       await checkCounters(ledger);
     });
 
-    ledgerTest(
-      open,
-      'can be tried again when the process of the first PUT is gone for good',
-      async (ledger) => {
-        await ledger.reserve(outside({ claim }));
-        const late = NOW + SLOT_TIME;
-        assert.deepEqual(await ledger.reserve(outside({ claim, now: late })), { granted: true });
-        assert.equal((await ledger.findRemoval('external:abc'))?.reason, 'unused');
-      },
-    );
+    ledgerTest(open, 'can be used again after the process of the first PUT has ended', async (ledger) => {
+      await ledger.reserve(outside({ claim }));
+      const late = NOW + SLOT_TIME;
+      assert.deepEqual(await ledger.reserve(outside({ claim, now: late })), { granted: true });
+      assert.equal((await ledger.findRemoval('external:abc'))?.reason, 'unused');
+    });
 
-    ledgerTest(open, 'and ids cannot be had twice', async (ledger) => {
+    ledgerTest(open, 'and ids are unique', async (ledger) => {
       const id = await issue(ledger);
       const same = await ledger.reserve(reservation({ upload: { id } }));
       assert.ok(!same.granted && same.limit === 'locator');
@@ -458,7 +434,7 @@ function reserveLocators(open: OpenTestLedger): void {
       assert.equal(hidden.upload?.id, id);
     });
 
-    ledgerTest(open, 'tell the latest of several removals', async (ledger) => {
+    ledgerTest(open, 'find the latest of several removal records', async (ledger) => {
       for (const [i, detail] of ['first', 'second'].entries()) {
         const order = outside({ upload: { id: randomId() }, now: NOW + i });
         assert.deepEqual(await ledger.reserve(order), { granted: true });
