@@ -14,7 +14,7 @@ export interface AddressRange {
   readonly family: 'ipv4' | 'ipv6';
 }
 
-/** Reads `10.0.0.0/8`, `::1` or another address with or without a prefix length; undefined where it is none. */
+/** Parses an IP address with or without a prefix length, such as `10.0.0.0/8` or `::1`. Returns undefined if invalid. */
 export function parseAddressRange(text: string): AddressRange | undefined {
   const match = /^([0-9A-Fa-f:.]+)(?:\/(\d{1,3}))?$/.exec(text.trim());
   const address = match?.[1] ?? '';
@@ -26,8 +26,8 @@ export function parseAddressRange(text: string): AddressRange | undefined {
 }
 
 /**
- * Says whether an address lies in one of these ranges. IPv4 addresses are known in their IPv6 clothes
- * (`::ffff:127.0.0.1`) too. Ranges that are none match nothing; the config has refused them before.
+ * Creates a function that returns whether an address lies in one of the ranges. IPv4 ranges also match IPv4-mapped
+ * IPv6 addresses (`::ffff:127.0.0.1`). Invalid ranges match nothing; the config rejects them earlier.
  */
 export function createAddressMatcher(ranges: readonly string[]): (address: string | undefined) => boolean {
   const list = new BlockList();

@@ -1,20 +1,21 @@
-/** RFC 6120 §8.3.2 error types. */
+/** Stanza error types (RFC 6120, section 8.3.2). */
 type StanzaType = 'auth' | 'cancel' | 'modify' | 'wait';
 
+/** How one error is answered. */
 interface ErrorRow {
-  /** Status on doors 1 and 2 and everywhere else that `at` names no other. */
+  /** HTTP status at all endpoints that `httpAt` does not name. */
   readonly http: number;
-  /** Where one door answers otherwise (CONTRACT §3 has the table). */
-  readonly at?: Readonly<Partial<Record<'external' | 'file_share' | 'messages' | 'rest', number>>>;
-  /** RFC 6120 §8.3.3 error type and condition; none where no stanza can meet it. */
+  /** HTTP statuses of single endpoints. Their clients expect those of the server they replace (docs/protocols.md). */
+  readonly httpAt?: Readonly<Partial<Record<'external' | 'file_share' | 'messages' | 'rest', number>>>;
+  /** Stanza error type and condition (RFC 6120, section 8.3.3). Absent if the error cannot occur over XMPP. */
   readonly stanza?: readonly [StanzaType, string];
-  /** Child of the stanza error in `urn:xmpp:http:upload:0` (XEP-0363 §5). */
+  /** Application-specific child of the stanza error in `urn:xmpp:http:upload:0` (XEP-0363, section 5). */
   readonly element?: 'file-too-large' | 'retry';
-  /** One sentence that a person can act on, when the place that refuses knows nothing better. */
+  /** The default text for users. A `Refusal` may replace it by a more specific one. */
   readonly text: string;
 }
 
-/** Every refusal that a user can meet, once: each door answers from it, and the docs are held to it. */
+/** All expected errors. Each endpoint answers from this table, and `docs/errors.md` is generated from it. */
 export const errorTable = {
   bad_request: { http: 400, stanza: ['modify', 'bad-request'], text: 'The request is malformed.' },
   name_too_long: {
@@ -31,62 +32,70 @@ export const errorTable = {
   type_not_allowed: {
     http: 403,
     stanza: ['modify', 'not-acceptable'],
-    text: 'Files of this type may not be uploaded here.',
+    text: 'This service does not accept files of this type.',
   },
   purpose_not_offered: {
     http: 400,
     stanza: ['cancel', 'feature-not-implemented'],
-    text: 'This upload purpose is not offered here.',
+    text: 'This service does not offer this upload purpose.',
   },
-  denied: { http: 403, stanza: ['auth', 'forbidden'], text: 'You may not upload files here.' },
+  denied: {
+    http: 403,
+    stanza: ['auth', 'forbidden'],
+    text: 'You are not allowed to upload files to this service.',
+  },
   quota_exceeded: {
     http: 402,
-    at: { external: 507, file_share: 507, messages: 413 },
+    httpAt: { external: 507, file_share: 507, messages: 413 },
     stanza: ['wait', 'resource-constraint'],
     element: 'retry',
     text: 'Your upload quota is used up.',
   },
   service_full: {
     http: 402,
-    at: { external: 507, file_share: 507, messages: 413 },
+    httpAt: { external: 507, file_share: 507, messages: 413 },
     stanza: ['wait', 'resource-constraint'],
     element: 'retry',
     text: 'This upload service is full.',
   },
-  caller_refused: { http: 403, text: 'You may not use this address.' },
-  unauthorized: { http: 401, text: 'This needs authorisation.' },
+  caller_refused: { http: 403, text: 'This address is not allowed for this client.' },
+  unauthorized: { http: 401, text: 'Authorization required.' },
   signature_wrong: {
     http: 403,
-    text: 'The signature of this upload link fits neither its path nor this size and type.',
+    text: 'The signature of this upload link does not match its path, file size and type.',
   },
   slot_unknown: {
     http: 403,
-    text: 'This upload link is not valid, or its time is up. Ask for a new slot.',
+    text: 'This upload link is invalid or has expired. Request a new slot.',
   },
   removed: {
     http: 403,
-    at: { external: 409 },
-    text: 'The file of this link was removed; the link cannot be used again.',
+    httpAt: { external: 409 },
+    text: 'The file of this link has been deleted. The link cannot be used again.',
   },
   size_mismatch: {
     http: 400,
-    at: { external: 403, file_share: 413 },
-    text: 'The body is not as long as the slot says.',
+    httpAt: { external: 403, file_share: 413 },
+    text: 'The length of the body differs from the size in the slot request.',
   },
   type_mismatch: {
     http: 400,
-    at: { external: 403 },
-    text: 'The Content-Type is not the one the slot was requested for.',
+    httpAt: { external: 403 },
+    text: 'The Content-Type differs from the one in the slot request.',
   },
-  length_required: { http: 411, text: 'A PUT needs a Content-Length.' },
-  already_there: { http: 409, text: 'There is a file at this link already.' },
-  being_uploaded: { http: 409, text: 'Another upload to this link is under way.' },
-  body_cut: { http: 400, text: 'The upload broke off before its last byte. Try again.' },
-  body_idle: { http: 408, text: 'The upload stood still for too long. Try again.' },
-  storage_full: { http: 507, stanza: ['wait', 'resource-constraint'], text: 'There is no space left.' },
-  not_found: { http: 404, stanza: ['cancel', 'item-not-found'], text: 'Nothing is here.' },
-  method_not_allowed: { http: 405, text: 'This method is not allowed here.' },
-  range_not_satisfiable: { http: 416, text: 'The range lies outside the file.' },
+  length_required: { http: 411, text: 'The request needs a Content-Length header.' },
+  already_there: { http: 409, text: 'A file has already been uploaded to this link.' },
+  being_uploaded: { http: 409, text: 'Another upload to this link is in progress.' },
+  body_cut: { http: 400, text: 'The upload ended before its last byte. Try again.' },
+  body_idle: { http: 408, text: 'The upload received no data for too long. Try again.' },
+  storage_full: {
+    http: 507,
+    stanza: ['wait', 'resource-constraint'],
+    text: 'The server has no storage space left.',
+  },
+  not_found: { http: 404, stanza: ['cancel', 'item-not-found'], text: 'Not found.' },
+  method_not_allowed: { http: 405, text: 'This method is not allowed for this path.' },
+  range_not_satisfiable: { http: 416, text: 'The requested range lies outside the file.' },
   unavailable: {
     http: 503,
     stanza: ['wait', 'service-unavailable'],
@@ -95,26 +104,26 @@ export const errorTable = {
   busy: {
     http: 503,
     stanza: ['wait', 'resource-constraint'],
-    text: 'Too many requests at the same moment. Try again soon.',
+    text: 'Too many requests at the same time. Try again soon.',
   },
-  credentials_wrong: { http: 401, at: { rest: 403 }, text: 'The JID or the password is wrong.' },
-  too_many_attempts: { http: 429, text: 'Too many wrong passwords. Try again later.' },
-  recipient_refused: { http: 403, text: 'This token may not write to them.' },
-  sender_refused: { http: 403, text: 'You may not send from this address.' },
-  stanza_unfit: { http: 422, text: 'This is no stanza that could be sent.' },
+  credentials_wrong: { http: 401, httpAt: { rest: 403 }, text: 'The JID or the password is wrong.' },
+  too_many_attempts: { http: 429, text: 'Too many failed logins. Try again later.' },
+  recipient_refused: { http: 403, text: 'This token may not send to this recipient.' },
+  sender_refused: { http: 403, text: 'You are not allowed to send from this address.' },
+  stanza_unfit: { http: 422, text: 'The stanza is invalid.' },
   too_many_messages: {
     http: 429,
     stanza: ['wait', 'policy-violation'],
-    text: 'This token has sent as many messages as it may for now.',
+    text: 'This token has reached its message limit. Try again later.',
   },
   message_too_large: { http: 413, stanza: ['modify', 'not-acceptable'], text: 'The message is too long.' },
-  media_type_unknown: { http: 415, text: 'A body of this Content-Type is not understood here.' },
-  recipient_missing: { http: 422, text: 'The message has no recipient: name one in the path or as "to".' },
+  media_type_unknown: { http: 415, text: 'The Content-Type of the request is not supported.' },
+  recipient_missing: { http: 422, text: 'The message has no recipient. Give one in the path or as "to".' },
   body_missing: { http: 422, text: 'The message has no body.' },
-  key_reused: { http: 422, text: 'This Idempotency-Key was used for another request.' },
-  key_in_use: { http: 409, text: 'The first request with this Idempotency-Key is still under way.' },
-  bounced: { http: 502, text: 'The message came back.' },
-  server_refused: { http: 502, text: 'The XMPP server refused.' },
+  key_reused: { http: 422, text: 'This Idempotency-Key was already used for a different request.' },
+  key_in_use: { http: 409, text: 'The first request with this Idempotency-Key is still in progress.' },
+  bounced: { http: 502, text: 'The message was returned with an error.' },
+  server_refused: { http: 502, text: 'The XMPP server refused the request.' },
   no_answer: {
     http: 504,
     stanza: ['wait', 'remote-server-timeout'],
@@ -123,23 +132,23 @@ export const errorTable = {
   queue_full: {
     http: 503,
     stanza: ['wait', 'resource-constraint'],
-    text: 'Too many messages wait for the XMPP server already.',
+    text: 'The queue of messages for the XMPP server is full. Try again later.',
   },
   not_understood: {
     http: 501,
     stanza: ['cancel', 'service-unavailable'],
-    text: 'This service does not know such requests.',
+    text: 'This service does not support this request.',
   },
   internal: {
     http: 500,
     stanza: ['cancel', 'internal-server-error'],
-    text: 'Something went wrong here; the log has the story.',
+    text: 'Internal error. Ask the administrator to look at the log of the server.',
   },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof errorTable;
 
-/** The row of a code, seen through the general shape. */
+/** Returns the row of a code. */
 export function errorRow(code: ErrorCode): ErrorRow {
   return errorTable[code];
 }
@@ -147,31 +156,31 @@ export function errorRow(code: ErrorCode): ErrorRow {
 export interface RefusalDetails {
   /** Replaces the table's text. */
   readonly text?: string;
-  /** For `file_too_large`, bytes. */
+  /** For `file_too_large`: bytes. */
   readonly maxFileSize?: number;
-  /** For quotas: the moment from which the same request fits, ms since 1970. */
+  /** For quotas: the time from which the same request fits, in ms since 1970. */
   readonly retryAt?: number;
-  /** For `bounced` and `server_refused`: the stanza's condition (RFC 6120 §8.3.3). */
+  /** For `bounced` and `server_refused`: the condition of the received stanza error (RFC 6120, section 8.3.3). */
   readonly condition?: string;
   readonly cause?: unknown;
 }
 
-/** An expected "no" on any walk through the house. All else that is thrown is a bug. */
+/** An expected error, answered by its row of `errorTable`. Any other error that reaches an endpoint is a bug. */
 export class Refusal extends Error {
   readonly code: ErrorCode;
   readonly maxFileSize: number | undefined;
   readonly retryAt: number | undefined;
   readonly condition: string | undefined;
 
-  constructor(code: ErrorCode, facts: RefusalDetails = {}) {
+  constructor(code: ErrorCode, details: RefusalDetails = {}) {
     super(
-      facts.text ?? errorTable[code].text,
-      facts.cause === undefined ? undefined : { cause: facts.cause },
+      details.text ?? errorTable[code].text,
+      details.cause === undefined ? undefined : { cause: details.cause },
     );
     this.name = 'Refusal';
     this.code = code;
-    this.maxFileSize = facts.maxFileSize;
-    this.retryAt = facts.retryAt;
-    this.condition = facts.condition;
+    this.maxFileSize = details.maxFileSize;
+    this.retryAt = details.retryAt;
+    this.condition = details.condition;
   }
 }

@@ -1,9 +1,9 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** Crockford's 32: lower case only, so that ids survive case-folding file systems, and none looks like another. */
+/** Crockford's Base32 in lower case: safe on file systems that fold case, and without characters that look alike. */
 export const ID_ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 
-/** 130 random bits as 26 characters of `[0-9a-z]`: a claim, a secret, the name of a process. */
+/** Returns 130 random bits as 26 characters of `[0-9a-z]`, for claims, secrets and process ids. */
 export function randomId(): string {
   return randomText(26);
 }
@@ -14,35 +14,39 @@ function randomText(length: number): string {
   return text;
 }
 
-/** Characters that say the second, for a thousand years. */
-const DATED = 7;
+/** Characters of the time prefix in seconds; enough for a thousand years. */
+const TIME_PREFIX_LENGTH = 7;
 
 /**
- * The same length, the second of `now` (ms since 1970) in front of 95 random bits: an upload's id, a PUT token. Indexes keep
- * together what came together, so that a slot costs the same however many there were before it.
+ * Returns an id of 26 characters for uploads and PUT tokens: the second of `now` (ms since 1970), then 95 random bits.
+ * New rows are neighbours in an index, so the cost of a slot does not grow with the number of rows.
  */
 export function timeOrderedId(now: number): string {
-  return idTimePrefix(now) + randomText(26 - DATED);
+  return idTimePrefix(now) + randomText(26 - TIME_PREFIX_LENGTH);
 }
 
-/** The second of a moment (ms since 1970), as all such ids begin. */
+/** Returns the prefix of all time-ordered ids of the second of `now` (ms since 1970). */
 export function idTimePrefix(now: number): string {
   let text = '';
-  for (let left = Math.floor(now / 1000), i = 0; i < DATED; i += 1, left = Math.floor(left / 32)) {
+  for (
+    let left = Math.floor(now / 1000), i = 0;
+    i < TIME_PREFIX_LENGTH;
+    i += 1, left = Math.floor(left / 32)
+  ) {
     text = ID_ALPHABET[left % 32] + text;
   }
   return text;
 }
 
-/** What the ledger keeps of a PUT token: when it was made, which tells where it lies in the index, and a hash of it all. */
+/** Returns the form in which the ledger stores a PUT token: its time prefix, which keeps the index ordered, and its hash. */
 export function toPutKey(token: string): string {
-  return token.slice(0, DATED) + sha256Hex(token);
+  return token.slice(0, TIME_PREFIX_LENGTH) + sha256Hex(token);
 }
 
 const POOL_BYTES = 26 * 128;
 let pool = new Uint8Array();
 
-/** Out of a pool: asking the system for a few bytes costs as much as asking it for thousands. */
+/** Takes random bytes from a pool: one system call for a few bytes costs as much as one for thousands. */
 function takeRandom(count: number): Uint8Array {
   if (pool.length < count) pool = randomBytes(POOL_BYTES);
   const taken = pool.subarray(0, count);
@@ -50,12 +54,12 @@ function takeRandom(count: number): Uint8Array {
   return taken;
 }
 
-/** What the ledger keeps of a secret that it only has to recognise. */
+/** Returns the hex SHA-256, by which the ledger stores secrets that it only compares. */
 export function sha256Hex(text: string | Uint8Array): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Compares two secrets in a time that depends on neither. */
+/** Compares two secrets in constant time. */
 export function secretsEqual(given: string, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
   return timingSafeEqual(digest(given), digest(expected));

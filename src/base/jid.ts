@@ -1,4 +1,4 @@
-/** An XMPP address (RFC 7622), case-folded as the servers do it. */
+/** An XMPP address (RFC 7622), case-folded as XMPP servers do. */
 export interface Jid {
   /** Empty for a server or component. */
   readonly local: string;
@@ -8,11 +8,11 @@ export interface Jid {
 }
 
 const FORBIDDEN_LOCAL = /["&'/:<>@\s\p{Cc}]/u;
-// Empty labels too: `a..` would lose one dot each time it is read.
+// Empty labels too: parsing removes one trailing dot, so `a..` would change with each parse.
 const FORBIDDEN_DOMAIN = /["&'/<>@\s\p{Cc}]|^\.|\.\.|\.$/u;
 const MAX_PART_BYTES = 1023;
 
-/** Reads `[local@]domain[/resource]`; undefined where it is none. */
+/** Parses `[local@]domain[/resource]`. Returns undefined if it is invalid. */
 export function parseJid(text: string): Jid | undefined {
   const slash = text.indexOf('/');
   const bare = slash < 0 ? text : text.slice(0, slash);
@@ -26,7 +26,7 @@ export function parseJid(text: string): Jid | undefined {
   return { local, domain, resource };
 }
 
-/** `local@domain` or `domain`, folded: the name under which an owner is kept. Undefined where it is no JID. */
+/** Parses a JID to `local@domain` or `domain`, folded. Returns undefined if it is invalid. */
 export function parseBareJid(text: string): string | undefined {
   const jid = parseJid(text);
   return jid && formatBareJid(jid);
@@ -36,7 +36,7 @@ export function formatBareJid(jid: Jid): string {
   return jid.local === '' ? jid.domain : `${jid.local}@${jid.domain}`;
 }
 
-// RFC 8265 UsernameCaseMapped, in the parts that decide equality: width and case, then NFC.
+// The parts of UsernameCaseMapped (RFC 8265, section 3.3) that decide equality: width and case mapping, then NFC.
 function fold(part: string): string {
   return part.normalize('NFKC').toLowerCase().normalize('NFC');
 }

@@ -5,13 +5,13 @@ export type { Logger };
 
 export interface LogOptions {
   readonly level: string;
-  /** `pretty` only where a person reads along on a terminal. */
+  /** `pretty` is for reading on a terminal. */
   readonly format: 'json' | 'pretty';
-  /** File descriptor: 1 for a server, 2 for commands, whose results go to 1. */
+  /** File descriptor: 1 for a server; 2 for commands, which print their results to 1. */
   readonly destination?: 1 | 2;
 }
 
-/** Anything under these keys is a secret wherever it turns up. */
+/** Values of these keys are never logged, at any of the first three levels. */
 const SECRET_KEYS = ['secret', 'token', 'password', 'authorization', 'cookie', 'putUrl', 'putKey'];
 
 export function createLog({ level, format, destination = 1 }: LogOptions): Logger {

@@ -1,29 +1,29 @@
 import { createHash } from 'node:crypto';
 
-/** Hex SHA-1 of a bare JID: how ejabberd names a user in its links. */
+/** Returns the hex SHA-1 of a bare JID, by which ejabberd names a user in its links. */
 export function jidSha1(jid: string): string {
   return createHash('sha1').update(jid).digest('hex');
 }
 
-/** The owner of uploads of a user who is known by this hash only. */
+/** Returns the owner name of a user of whom only this hash is known. */
 export function ownerFromSha1(sha1: string): string {
   return `sha1:${sha1.toLowerCase()}`;
 }
 
-/** The hash in such a name; undefined in any other. */
+/** Returns the hash in the name of a hashed owner; undefined for other owners. */
 export function sha1FromOwner(owner: string): string | undefined {
   return /^sha1:([0-9a-f]{40})$/.exec(owner)?.[1];
 }
 
-/** Every name under which uploads of a JID may be kept. */
+/** Returns all owner names under which uploads of a JID may be stored. */
 export function ownerNamesFor(jid: string): readonly [string, ...string[]] {
   return sha1FromOwner(jid) === undefined ? [jid, ownerFromSha1(jidSha1(jid))] : [jid];
 }
 
-/** The one owner of all uploads through signed links that name no user. */
+/** The owner of all uploads through signed links that name no user. */
 export const ANONYMOUS_OWNER = 'external';
 
-/** Is this many people under one name? Then no limit of a single one holds for it. */
+/** Returns whether several users share this owner. Limits per user do not apply to it. */
 export function isSharedOwner(owner: string): boolean {
   return owner === ANONYMOUS_OWNER || owner.startsWith('import:');
 }

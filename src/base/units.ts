@@ -19,12 +19,12 @@ const PERIOD_UNITS: Record<string, number> = {
   w: 7 * 86400e3,
 };
 
-/** `512 KiB`, `10 MB` or plain bytes, as whole bytes; undefined where it is none of these. */
+/** Parses `512 KiB`, `10 MB` or plain bytes to whole bytes. Returns undefined if it is malformed. */
 export function parseSize(text: string | number): number | undefined {
   return parse(text, SIZE_UNITS, 'b');
 }
 
-/** `90s`, `15m`, `1h`, `30d` or plain seconds, as whole milliseconds; undefined where it is none of these. */
+/** Parses `90s`, `15m`, `1h`, `30d` or plain seconds to whole milliseconds. Returns undefined if it is malformed. */
 export function parsePeriod(text: string | number): number | undefined {
   return parse(text, PERIOD_UNITS, 's');
 }
@@ -38,7 +38,7 @@ function parse(text: string | number, units: Record<string, number>, plain: stri
   return Number.isSafeInteger(value) ? value : undefined;
 }
 
-/** Bytes as a person reads them: `1.5 GiB`. Whole multiples stay exact. */
+/** Formats bytes for people: `1.5 GiB`. Whole multiples are exact. */
 export function formatSize(bytes: number): string {
   const units = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB'];
   let value = bytes;
@@ -50,7 +50,7 @@ export function formatSize(bytes: number): string {
   return `${step === 0 ? value : Number(value.toFixed(1))} ${value === 1 && step === 0 ? 'byte' : units[step]}`;
 }
 
-/** Milliseconds as a person reads them: `2 h 5 min`, `40 s`. At most the two largest units. */
+/** Formats milliseconds for people, in at most the two largest units: `2 h 5 min`, `40 s`. */
 export function formatPeriod(ms: number): string {
   let rest = Math.ceil(ms / 1000);
   const parts: string[] = [];

@@ -5,11 +5,13 @@ interface Package {
   readonly description: string;
 }
 
-// Read, not imported: it lies outside of what the build compiles.
-const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Package;
+// Read instead of imported: package.json is outside of the compiled folder.
+const packageJson = JSON.parse(
+  readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+) as Package;
 
-/** As in package.json. */
-export const version = own.version;
+/** The version in package.json. */
+export const version = packageJson.version;
 
-/** The one line that says what Porter is. */
-export const description = own.description;
+/** The description in package.json. */
+export const description = packageJson.description;

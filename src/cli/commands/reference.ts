@@ -54,8 +54,8 @@ function formatErrorRow(code: ErrorCode): string {
 }
 
 function formatStatus(code: ErrorCode): string {
-  const { http, at } = errorRow(code);
-  const exceptions = Object.entries(at ?? {}).map(([endpoint, status]) => `${endpoint} ${status}`);
+  const { http, httpAt } = errorRow(code);
+  const exceptions = Object.entries(httpAt ?? {}).map(([endpoint, status]) => `${endpoint} ${status}`);
   return exceptions.length === 0 ? `${http}` : `${http}; ${exceptions.join(', ')}`;
 }
 

@@ -18,7 +18,7 @@ export interface ErrorResponseContext {
   readonly now: number;
   /** `Accept` of the request. */
   readonly accept?: string | undefined;
-  /** Selects the statuses of an endpoint that differ from the general ones (`errorTable`, `at`). */
+  /** Selects the statuses of an endpoint that differ from the general ones (`errorTable`, `httpAt`). */
   readonly endpoint?: 'external' | 'file_share' | 'messages' | 'rest' | undefined;
   /** Additional members of the JSON form (RFC 9457 §3.2). */
   readonly problemMembers?: Readonly<Record<string, unknown>> | undefined;
@@ -50,7 +50,7 @@ export function errorResponse(error: unknown, context: ErrorResponseContext): Ht
 /** Returns the HTTP status of an error code at an endpoint. */
 export function statusFor(code: ErrorCode, endpoint?: ErrorResponseContext['endpoint']): number {
   const row = errorRow(code);
-  return (endpoint && row.at?.[endpoint]) ?? row.http;
+  return (endpoint && row.httpAt?.[endpoint]) ?? row.http;
 }
 
 function logInternalError(error: unknown, log: Logger): Refusal {

@@ -14,7 +14,7 @@ export interface EndpointTarget {
 export interface FileEndpoint {
   /** Begins and ends with a slash. */
   readonly path: string;
-  /** Selects the statuses of refusals where they differ from the general ones (`errorTable`, `at`). */
+  /** Selects the statuses of refusals where they differ from the general ones (`errorTable`, `httpAt`). */
   readonly name?: 'external' | 'file_share' | undefined;
   /** Returns the locator of a GET, or undefined if no file can have this path. Without it, GET is not allowed. */
   readonly locate?: (below: string) => string | undefined;

@@ -50,5 +50,5 @@ export function isIpLiteral(hostname: string): boolean {
 
 export function isAddressAllowed(trust: AddressTrust, scope: NetworkScope): boolean {
   if (trust === 'literal') return true;
-  return scope === 'public' || (trust === 'named' && scope === 'own');
+  return scope === 'public' || (trust === 'named' && scope === 'private');
 }

@@ -68,7 +68,7 @@ describe('A disk', { skip: needsMount() }, () => {
         const filler = join(disk.path, 'filler');
         await assert.rejects(writeFile(filler, Buffer.alloc(5 * MB)), { code: 'ENOSPC' });
         const refused = await sendSlotRequest(porter, { size: body.length });
-        assert.deepEqual([refused.status, refused.text], [507, 'There is no space left.\n']);
+        assert.deepEqual([refused.status, refused.text], [507, 'The server has no storage space left.\n']);
         assert.ok((await httpRequest(get)).body.equals(body));
         await rm(filler);
         await uploadFile(porter, body);

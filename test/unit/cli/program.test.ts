@@ -74,7 +74,7 @@ describe('a command that fails', () => {
       code: 1,
       err: 'porter: Three blobs are missing.\n',
     });
-    assert.deepEqual(report(new Refusal('not_found')), { code: 1, err: 'porter: Nothing is here.\n' });
+    assert.deepEqual(report(new Refusal('not_found')), { code: 1, err: 'porter: Not found.\n' });
     assert.deepEqual(report(usageError('--limit takes a number')), {
       code: 2,
       err: 'porter: --limit takes a number\n',

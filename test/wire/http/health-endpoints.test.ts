@@ -157,7 +157,7 @@ describe('the front door', () => {
     }
     const post = await ask('/nothing', { method: 'POST' });
     assert.equal(post.status, 404);
-    assert.match(post.text, /Nothing is here/);
+    assert.match(post.text, /Not found/);
   });
 
   test('does not say what software answers', async (t) => {

@@ -392,7 +392,7 @@ describe('a slot request', () => {
       const refused = (await session.request(iq(slotRequest("filename='a' size='1'")))).toString();
       assert.equal(
         errorIn(refused),
-        error('wait', 'resource-constraint', 'Too many requests at the same moment. Try again soon.'),
+        error('wait', 'resource-constraint', 'Too many requests at the same time. Try again soon.'),
       );
       slow.resolve({ granted: true });
       for (let count = 0; count < 1000; count += 1) {

@@ -174,10 +174,10 @@ describe('a picture that a payload names', () => {
 });
 
 describe('an address', () => {
-  test('leads outside, to our own networks, or nowhere that a picture could be', () => {
+  test('is public, private or blocked', () => {
     const reaches = {
       public: ['93.184.215.14', '8.8.8.8', '2606:2800:21f::1', '172.32.0.1'],
-      own: [
+      private: [
         '127.0.0.1',
         '127.9.9.9',
         '10.1.2.3',
@@ -187,7 +187,7 @@ describe('an address', () => {
         '::1',
         'fd00::1',
       ],
-      never: [
+      blocked: [
         ...['0.0.0.0', '169.254.169.254', '224.0.0.1', '255.255.255.255', '240.0.0.1', '198.18.0.1'],
         ...[
           '::',
@@ -212,12 +212,12 @@ describe('an address', () => {
   test('of our own may be reached where its host is named in full, a special one only where it is named itself', () => {
     const reached = (url: string, host: string) => {
       const trust = matchImageHost(new URL(url), [host]);
-      return (['public', 'own', 'never'] as const).filter((reach) => isAddressAllowed(trust, reach));
+      return (['public', 'private', 'blocked'] as const).filter((reach) => isAddressAllowed(trust, reach));
     };
-    assert.deepEqual(reached('https://grafana.lan/x', 'grafana.lan'), ['public', 'own']);
+    assert.deepEqual(reached('https://grafana.lan/x', 'grafana.lan'), ['public', 'private']);
     assert.deepEqual(reached('https://a.example.org/x', '*.example.org'), ['public']);
-    assert.deepEqual(reached('http://2130706433/x', '127.0.0.1'), ['public', 'own', 'never']);
-    assert.deepEqual(reached('http://[::1]:3000/x', '[::1]:3000'), ['public', 'own', 'never']);
+    assert.deepEqual(reached('http://2130706433/x', '127.0.0.1'), ['public', 'private', 'blocked']);
+    assert.deepEqual(reached('http://[::1]:3000/x', '[::1]:3000'), ['public', 'private', 'blocked']);
   });
 
   test('of a name that only ends like an entry is another one', () => {
