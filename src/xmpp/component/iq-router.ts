@@ -83,11 +83,11 @@ export function recordRefusal(
     metrics.requestRefused('component', error.code);
     return error;
   }
-  const incident = randomId().slice(0, 8);
-  log.error({ err: error, incident }, 'internal error while answering a stanza');
+  const errorId = randomId().slice(0, 8);
+  log.error({ err: error, errorId }, 'internal error while answering a stanza');
   metrics.requestRefused('component', 'internal');
   return new Refusal('internal', {
-    text: `Internal error ${incident}. The log has details under this id.`,
+    text: `Internal error ${errorId}. The log of the server has details under this id.`,
   });
 }
 

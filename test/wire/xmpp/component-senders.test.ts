@@ -79,7 +79,10 @@ describe('a message from an address at the component', () => {
       const refusal = await sending;
       assert.equal(refusal.code, 'bounced');
       assert.equal(refusal.condition, 'service-unavailable');
-      assert.match(refusal.message, /^The message to juliet@montague\.tld was not delivered: .*\(No such user\)\.$/);
+      assert.match(
+        refusal.message,
+        /^The message to juliet@montague\.tld was not delivered: .*\(No such user\)\.$/,
+      );
     });
   });
 

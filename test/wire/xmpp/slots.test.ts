@@ -375,10 +375,11 @@ describe('a slot request', () => {
       async (session, test) => {
         const answer = (await session.request(iq(slotRequest("filename='a' size='1'")))).toString();
         assert.match(answer, /type="error"/);
-        const incident = /Internal error ([0-9a-z]{8})\. The log has details/.exec(answer)?.[1] ?? 'none';
+        const errorId =
+          /Internal error ([0-9a-z]{8})\. The log of the server has details/.exec(answer)?.[1] ?? 'none';
         assert.match(errorIn(answer), /^<error type="cancel"><internal-server-error /);
         assert.doesNotMatch(answer, /porter is on fire|\/var/);
-        assert.ok(test.logLines.some((line) => line.includes(incident) && line.includes('on fire')));
+        assert.ok(test.logLines.some((line) => line.includes(errorId) && line.includes('on fire')));
       },
     );
   });

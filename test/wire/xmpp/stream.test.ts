@@ -135,13 +135,13 @@ describe('the component stream', () => {
   }
 
   test('reports a closed port, and connects once the server listens', async () => {
-    const gone = await FakeComponentServer.listen({ secret: SECRET });
-    const { port } = gone;
-    await gone.stop();
+    const closed = await FakeComponentServer.listen({ secret: SECRET });
+    const { port } = closed;
+    await closed.stop();
     const backoff = controlledBackoff();
     const other = await FakeComponentServer.listen({ secret: SECRET });
     const test = await startTestComponent({
-      server: Object.create(gone, { port: { value: port }, stop: { value: () => other.stop() } }),
+      server: Object.create(closed, { port: { value: port }, stop: { value: () => other.stop() } }),
       timing: backoff.timing,
     });
     await backoff.untilDown();
