@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import type { ByteRange } from '../../uploads/downloads.ts';
 
 /** Values that a conditional request compares: the strong ETag and the time when the file was stored. */
 export interface Validators {
@@ -47,4 +48,26 @@ function parseHttpDate(text: string | undefined): number | undefined {
   if (text === undefined || !/\d\d:\d\d:\d\d/.test(text)) return undefined;
   const time = Date.parse(/(?:GMT|UTC)\s*$/i.test(text) ? text : `${text} GMT`);
   return Number.isNaN(time) ? undefined : time;
+}
+
+const SINGLE_RANGE = /^[ \t]*bytes[ \t]*=[ \t]*(\d*)-(\d*)[ \t]*$/i;
+
+/**
+ * Parses a `Range` with a single range (RFC 9110 §14) for a file of `size` bytes. Returns undefined if it is malformed, has
+ * another unit or several ranges: the answer is then the whole file.
+ */
+export function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' | undefined {
+  const match = SINGLE_RANGE.exec(header);
+  if (!match) return undefined;
+  const [, first = '', last = ''] = match;
+  if (first === '') return last === '' ? undefined : suffixRange(Number(last), size);
+  const start = Number(first);
+  const end = last === '' ? size : Math.min(Number(last) + 1, size);
+  if (last !== '' && Number(last) < start) return undefined;
+  return start < size ? { start, end } : 'unsatisfiable';
+}
+
+function suffixRange(length: number, size: number): ByteRange | 'unsatisfiable' | undefined {
+  if (length === 0) return 'unsatisfiable';
+  return size === 0 ? undefined : { start: Math.max(0, size - length), end: size };
 }

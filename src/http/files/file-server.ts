@@ -3,10 +3,12 @@ import { Refusal } from '../../base/errors.ts';
 import { toPutKey } from '../../base/ids.ts';
 import { createDownloads } from '../../uploads/downloads.ts';
 import { GET_PREFIX, idInSubpath, PUT_PREFIX } from '../../uploads/links.ts';
+import type { OldLinks } from '../../uploads/old-links.ts';
 import { removeByLocator } from '../../uploads/remove.ts';
 import { CORS_HEADER_LIST, optionsHeaders } from '../common/cors.ts';
 import { pathOfTarget } from '../common/request-target.ts';
 import { sendEmpty } from '../common/send-response.ts';
+import type { OldLinkHandler } from '../listener/router.ts';
 import {
   allowedMethods,
   contentTypeOrNull,
@@ -149,4 +151,22 @@ async function handleDelete(
   } catch (error) {
     sendRefusal(services, endpoint, req, res, error);
   }
+}
+
+type Route = (request: IncomingMessage, response: ServerResponse) => void;
+
+/** Lets the router serve links of imported services. Their paths belong to no endpoint. */
+export function createOldLinkHandler({ findLocator }: OldLinks, { serve }: FileServer): OldLinkHandler {
+  return { locatorOf: findLocator, serve };
+}
+
+/** Serves cached files of imported services without the router, whose look-up found the same file a moment ago. */
+export function withCachedOldLinks(links: OldLinks, fileServer: FileServer, route: Route): Route {
+  return (request, response) => {
+    const { method, url = '/' } = request;
+    const locator =
+      method === 'GET' || method === 'HEAD' ? links.cachedLocator(pathOfTarget(url)) : undefined;
+    if (locator !== undefined && fileServer.isCached(locator)) fileServer.serve(request, response, locator);
+    else route(request, response);
+  };
 }

@@ -5,10 +5,9 @@ import type { UploadServices } from '../../uploads/services.ts';
 import { CORS_HEADER_LIST } from '../common/cors.ts';
 import { errorResponse } from '../common/error-response.ts';
 import { sendEmpty } from '../common/send-response.ts';
-import { evaluateConditions, isRangeApplicable } from './conditional-request.ts';
+import { evaluateConditions, isRangeApplicable, parseRange } from './conditional-request.ts';
 import { cacheControl, type FileHeaders, type FileServerSettings, fileHeadersFor } from './file-headers.ts';
 import type { PresignedLinks } from './presigned-links.ts';
-import { parseRange } from './range-header.ts';
 import { sendBlob } from './send-blob.ts';
 import type { DeliveryHeaders, WebServerDelivery } from './web-server-delivery.ts';
 

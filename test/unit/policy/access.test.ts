@@ -29,7 +29,7 @@ describe('access rules', () => {
     assert.deepEqual(access.decide('somebody@elsewhere.example'), { allowed: false, index: 3 });
   });
 
-  test('nobody is let in where no rule matches', () => {
+  test('access is denied if no rule matches', () => {
     assert.deepEqual(compileAccessRules([]).decide('user@example.org'), { allowed: false, index: null });
   });
 
@@ -60,7 +60,7 @@ describe('rules that name one JID', () => {
     assert.deepEqual(jidsInRules(rules), named);
   });
 
-  test('are told from patterns for many', () => {
+  test('are distinguished from patterns that match several', () => {
     for (const pattern of [
       '@example\\.org$',
       '^romeo@',

@@ -18,7 +18,7 @@ describe('the type of a file by its name', () => {
     }
   });
 
-  test('is unknown where nobody knows it', () => {
+  test('is empty for an unknown extension', () => {
     for (const name of ['a', 'jpg', '.', '', 'a.doesnotexist', 'a.constructor', 'a.jpg ']) {
       assert.deepEqual(mediaTypesForName(name), [], name);
     }

@@ -41,7 +41,7 @@ describe('limits of an upload', () => {
     assert.equal(limits.quotas.purposeBytes, null);
   });
 
-  test('clients are told the largest file that could ever fit', () => {
+  test('the largest possible file is announced to clients', () => {
     const generous = { ...rule, max_file_size: 10_000 };
     assert.equal(announcedMaxFileSize(uploadLimitsFor(generous, retention, '', null)), 2000);
     assert.equal(announcedMaxFileSize(uploadLimitsFor(generous, retention, '', 1500)), 1500);

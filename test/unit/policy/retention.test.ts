@@ -80,7 +80,7 @@ describe('purposes', () => {
     assert.equal(choosePurpose(retention, 'my story_1.jpg', undefined), 'message');
   });
 
-  test('without a purpose it is a message; where messages have no rules of their own, none', () => {
+  test('without a purpose it is a message; if messages have no rule, it has none', () => {
     const silent = { ...retention, purposes: { ephemeral: {} } };
     assert.equal(choosePurpose(retention, 'a.jpg', undefined), 'message');
     assert.equal(choosePurpose(silent, 'a.jpg', undefined), '');
@@ -93,13 +93,13 @@ describe('purposes', () => {
     );
   });
 
-  test('what a purpose keeps for ever is never taken to make room', () => {
+  test('files of a purpose without a maximum age are never evicted', () => {
     const lifetimes = toLifetimes(retention);
     assert.deepEqual(lifetimes.profile, { maxAge: null, evictable: false });
     assert.deepEqual(lifetimes.ephemeral, { maxAge: 7 * DAY, evictable: true });
-    const forEver = toLifetimes({ ...retention, max_age: null });
-    assert.deepEqual(forEver[''], { maxAge: null, evictable: true });
-    assert.deepEqual(forEver.message, { maxAge: null, evictable: true }, 'an ordinary upload may be taken');
-    assert.deepEqual(forEver.profile, { maxAge: null, evictable: false });
+    const unlimited = toLifetimes({ ...retention, max_age: null });
+    assert.deepEqual(unlimited[''], { maxAge: null, evictable: true });
+    assert.deepEqual(unlimited.message, { maxAge: null, evictable: true }, 'an ordinary upload may be taken');
+    assert.deepEqual(unlimited.profile, { maxAge: null, evictable: false });
   });
 });

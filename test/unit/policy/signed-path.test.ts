@@ -133,7 +133,7 @@ function spell(byte: number, how: number): string {
 }
 
 describe('the locator of a signed link', () => {
-  test('is the door and the SHA-256 of the decoded path, as share.php names its files too', () => {
+  test('is the endpoint and the SHA-256 of the decoded path, as in the file names of share.php', () => {
     const hash = 'e9b72ac22bb20de5ffd07f9179eb6ff0f5723dc656e19a1cf4fd1f8cd8ed3d70';
     assert.equal(signedLocator('external', read('foo/bar.jpg')), `external:${hash}`);
     assert.equal(

@@ -24,8 +24,8 @@ const PATH = `${UUID}/a.jpg`;
 
 describe('an upload whose path and size are signed (v)', () => {
   test('gets exactly 201 with an empty body, and its link works at once, in every form', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    const reply = await house.putV(`${UUID}/très cool (1)+.jpg`, BODY, { 'Content-Type': 'image/jpeg' });
+    const server = await startTestSignedLinksServer(t);
+    const reply = await server.putV(`${UUID}/très cool (1)+.jpg`, BODY, { 'Content-Type': 'image/jpeg' });
     assert.equal(reply.status, 201);
     assert.equal(reply.text, '');
     assert.equal(reply.headers['access-control-allow-origin'], '*');
@@ -34,7 +34,7 @@ describe('an upload whose path and size are signed (v)', () => {
       'tr%c3%a8s%20cool%20(1)+.jpg',
       Buffer.from('très%20cool%20(1)+.jpg').toString('latin1'),
     ]) {
-      const got = await house.request(`/upload/${UUID}/${name}`);
+      const got = await server.request(`/upload/${UUID}/${name}`);
       assert.equal(got.status, 200, name);
       assert.equal(got.text, BODY);
       assert.equal(got.headers['content-type'], 'image/jpeg');
@@ -43,19 +43,19 @@ describe('an upload whose path and size are signed (v)', () => {
         /^inline; .*filename\*=UTF-8''tr%C3%A8s%20cool%20%281%29%2B\.jpg$/,
       );
     }
-    const head = await house.request(`/upload/${encodePath(PATH)}?v=anything`, { method: 'HEAD' });
+    const head = await server.request(`/upload/${encodePath(PATH)}?v=anything`, { method: 'HEAD' });
     assert.equal(head.status, 404);
   });
 
-  test('is counted and logged as one of this door', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    await house.putV(PATH, BODY);
-    const metrics = await house.services.metrics.registry.metrics();
+  test('is counted and logged with the endpoint external', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    await server.putV(PATH, BODY);
+    const metrics = await server.services.metrics.registry.metrics();
     assert.match(metrics, /porter_uploaded_bytes_total\{endpoint="external"\} 100/);
   });
 
-  test("is served with the PUT's own type, else with what its name tells", async (t) => {
-    const house = await startTestSignedLinksServer(t);
+  test('is served with the type of the PUT, else with the usual type for its name', async (t) => {
+    const server = await startTestSignedLinksServer(t);
     for (const [name, type, served] of [
       ['a.jpg', 'image/webp', 'image/webp'],
       ['b.jpg', undefined, 'image/jpeg'],
@@ -65,13 +65,13 @@ describe('an upload whose path and size are signed (v)', () => {
       ['f', 'text/plain; charset=utf-8', 'text/plain; charset=utf-8'],
     ] as const) {
       const headers: Record<string, string> = type === undefined ? {} : { 'Content-Type': type };
-      assert.equal((await house.putV(`${UUID}/${name}`, BODY, headers)).status, 201, name);
-      assert.equal((await house.request(`/upload/${UUID}/${name}`)).headers['content-type'], served, name);
+      assert.equal((await server.putV(`${UUID}/${name}`, BODY, headers)).status, 201, name);
+      assert.equal((await server.request(`/upload/${UUID}/${name}`)).headers['content-type'], served, name);
     }
   });
 
   test('with no signature, or a wrong one, is 403 and stores nothing', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+    const server = await startTestSignedLinksServer(t);
     const url = `/upload/${PATH}`;
     const good = signV(PATH, 100);
     for (const target of [
@@ -87,7 +87,7 @@ describe('an upload whose path and size are signed (v)', () => {
       `${url}?token=${good}`,
       `/upload/other/a.jpg?v=${good}`,
     ]) {
-      const reply = await house.request(target, {
+      const reply = await server.request(target, {
         method: 'PUT',
         headers: { 'Content-Length': '100' },
         body: BODY,
@@ -96,16 +96,16 @@ describe('an upload whose path and size are signed (v)', () => {
       assert.match(reply.text, /^[^\n]+\n$/);
       assert.equal(reply.headers['access-control-allow-origin'], '*');
     }
-    assert.equal((await house.services.ledger.stats()).owners, 0);
-    const metrics = await house.services.metrics.registry.metrics();
+    assert.equal((await server.services.ledger.stats()).owners, 0);
+    const metrics = await server.services.metrics.registry.metrics();
     assert.match(metrics, /porter_refusals_total\{endpoint="external",reason="signature_wrong"\} 11/);
   });
 
-  test('takes a signature in capitals, and any secret of the list', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.changeExternal({ secrets: ['new secret', 'secret string'] });
+  test('accepts upper-case signatures and every configured secret', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.changeExternal({ secrets: ['new secret', 'secret string'] });
     const put = (path: string, mac: string) =>
-      house.request(`/upload/${path}?v=${mac}`, {
+      server.request(`/upload/${path}?v=${mac}`, {
         method: 'PUT',
         headers: { 'Content-Length': '100' },
         body: BODY,
@@ -116,24 +116,24 @@ describe('an upload whose path and size are signed (v)', () => {
   });
 
   test('whose Content-Length is not the signed one is 403 before a byte is read; without one it is 411', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+    const server = await startTestSignedLinksServer(t);
     const target = `/upload/${PATH}?v=${signV(PATH, 100)}`;
     for (const [header, status] of [
       ['Content-Length: 99', 403],
       ['Content-Length: 101', 403],
       ['Transfer-Encoding: chunked', 411],
     ] as const) {
-      const wire = await RawConnection.open(t, house.port);
+      const wire = await RawConnection.open(t, server.port);
       wire.send(`PUT ${target} HTTP/1.1\r\nHost: h\r\n${header}\r\n\r\n`);
       assert.match(await wire.waitFor('\r\n\r\n'), new RegExp(`^HTTP/1\\.1 ${status} `));
     }
-    assert.equal((await house.putV(PATH, BODY)).status, 201);
+    assert.equal((await server.putV(PATH, BODY)).status, 201);
   });
 
-  test('is promised 100 Continue only when all is well', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+  test('gets 100 Continue only after all checks have passed', async (t) => {
+    const server = await startTestSignedLinksServer(t);
     const ask = async (mac: string) => {
-      const wire = await RawConnection.open(t, house.port);
+      const wire = await RawConnection.open(t, server.port);
       wire.send(
         `PUT /upload/${PATH}?v=${mac} HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n`,
       );
@@ -152,42 +152,42 @@ describe('an upload whose path and size are signed (v)', () => {
   });
 
   test('again with the same bytes is 201 for ten minutes, then 409; other bytes are 409', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    assert.equal((await house.putV(PATH, BODY)).status, 201);
-    assert.equal((await house.putV(PATH, OTHER)).status, 409);
-    house.advance(10 * MINUTE - 1);
-    assert.equal((await house.putV(PATH, BODY)).status, 201);
-    house.advance(1);
-    assert.equal((await house.putV(PATH, BODY)).status, 409);
-    assert.equal((await house.putV(PATH, `${BODY}x`)).status, 409, 'signed for another size');
-    assert.equal((await house.request(`/upload/${PATH}`)).text, BODY);
-    assert.equal((await house.services.ledger.stats()).uploads, 1);
+    const server = await startTestSignedLinksServer(t);
+    assert.equal((await server.putV(PATH, BODY)).status, 201);
+    assert.equal((await server.putV(PATH, OTHER)).status, 409);
+    server.advance(10 * MINUTE - 1);
+    assert.equal((await server.putV(PATH, BODY)).status, 201);
+    server.advance(1);
+    assert.equal((await server.putV(PATH, BODY)).status, 409);
+    assert.equal((await server.putV(PATH, `${BODY}x`)).status, 409, 'signed for another size');
+    assert.equal((await server.request(`/upload/${PATH}`)).text, BODY);
+    assert.equal((await server.services.ledger.stats()).uploads, 1);
   });
 
-  test('that breaks off leaves nothing and can be tried again, its charge given back', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    const wire = await RawConnection.open(t, house.port);
+  test('that is interrupted leaves nothing, returns its charge and can be tried again', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    const wire = await RawConnection.open(t, server.port);
     wire.send(
       `PUT /upload/${PATH}?v=${signV(PATH, 100)} HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nxxx`,
     );
-    while ((await house.services.ledger.stats()).pendingUploads === 0) await house.services.ledger.stats();
+    while ((await server.services.ledger.stats()).pendingUploads === 0) await server.services.ledger.stats();
     wire.reset();
-    while ((await house.services.ledger.stats()).pendingUploads > 0) await house.services.ledger.stats();
-    assert.equal((await house.request(`/upload/${PATH}`)).status, 404);
-    assert.equal((await house.putV(PATH, BODY)).status, 201);
-    const { pendingBytes, bytes } = await house.services.ledger.stats();
+    while ((await server.services.ledger.stats()).pendingUploads > 0) await server.services.ledger.stats();
+    assert.equal((await server.request(`/upload/${PATH}`)).status, 404);
+    assert.equal((await server.putV(PATH, BODY)).status, 201);
+    const { pendingBytes, bytes } = await server.services.ledger.stats();
     assert.deepEqual({ pendingBytes, bytes }, { pendingBytes: 0, bytes: 100 });
   });
 
   test('of two at once exactly one gets 201', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    const replies = await Promise.all([BODY, OTHER, BODY, OTHER].map((body) => house.putV(PATH, body)));
-    const stored = (await house.request(`/upload/${PATH}`)).text;
+    const server = await startTestSignedLinksServer(t);
+    const replies = await Promise.all([BODY, OTHER, BODY, OTHER].map((body) => server.putV(PATH, body)));
+    const stored = (await server.request(`/upload/${PATH}`)).text;
     const winners = replies.filter(({ status }) => status === 201).length;
     assert.ok(winners >= 1 && winners <= 2, 'the same bytes again may come after it');
     assert.ok(replies.every(({ status }) => status === 201 || status === 409));
-    assert.equal((await house.putV(PATH, stored)).status, 201);
-    assert.equal((await house.putV(PATH, stored === BODY ? OTHER : BODY)).status, 409);
+    assert.equal((await server.putV(PATH, stored)).status, 201);
+    assert.equal((await server.putV(PATH, stored === BODY ? OTHER : BODY)).status, 409);
   });
 
   for (const [wait, after] of [
@@ -195,8 +195,8 @@ describe('an upload whose path and size are signed (v)', () => {
     [11, 'when its time is up'],
   ] as const) {
     test(`whose process died can be tried again ${after}, and not before`, async (t) => {
-      const house = await startTestSignedLinksServer(t);
-      const { ledger, clock } = house.services;
+      const server = await startTestSignedLinksServer(t);
+      const { ledger, clock } = server.services;
       const id = '0'.repeat(26);
       const locator = signedLocator('external', { bytes: Buffer.from(PATH) });
       const file = { name: 'a.jpg', type: 'image/jpeg', size: 100, blob: `00/${id}.jpg`, purpose: '' };
@@ -216,51 +216,52 @@ describe('an upload whose path and size are signed (v)', () => {
         claim: { instance: 'a process that is no more', token: 'its claim' },
       });
       assert.deepEqual(reserved, { granted: true });
-      assert.equal((await house.putV(PATH, BODY)).status, 409);
-      house.advance(wait * MINUTE);
-      assert.equal((await house.putV(PATH, BODY)).status, 201);
-      assert.equal((await house.request(`/upload/${PATH}`)).text, BODY);
+      assert.equal((await server.putV(PATH, BODY)).status, 409);
+      server.advance(wait * MINUTE);
+      assert.equal((await server.putV(PATH, BODY)).status, 201);
+      assert.equal((await server.request(`/upload/${PATH}`)).text, BODY);
       assert.equal((await ledger.stats()).pendingUploads, 0);
     });
   }
 
   test('larger than external.max_file_size is 413, whatever was signed', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.changeExternal({ maxFileSize: 99 });
-    const reply = await house.putV(PATH, BODY);
+    const server = await startTestSignedLinksServer(t);
+    server.changeExternal({ maxFileSize: 99 });
+    const reply = await server.putV(PATH, BODY);
     assert.equal(reply.status, 413);
     assert.match(reply.text, /maximum file size is 99 bytes/);
   });
 
-  test('over the quota of the whole service is 507 with the moment that frees it', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.setRules({ globalQuota: 150 });
-    assert.equal((await house.putV(PATH, BODY)).status, 201);
-    const reply = await house.putV(`${UUID}/b`, BODY);
+  test('over the global quota is 507 with the time when room returns', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.setRules({ globalQuota: 150 });
+    assert.equal((await server.putV(PATH, BODY)).status, 201);
+    const reply = await server.putV(`${UUID}/b`, BODY);
     assert.equal(reply.status, 507);
     assert.match(reply.text, /service is full/);
     assert.ok(Number(reply.headers['retry-after']) > 0);
-    assert.equal((await house.services.ledger.stats()).pendingBytes, 0);
+    assert.equal((await server.services.ledger.stats()).pendingBytes, 0);
   });
 
-  test('by a server that names no user is charged to nobody, and no user limit holds', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.setRules({
+  test('by a server that names no user is charged to the owner external, without limits per user', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.setRules({
       access: access({ jid: ['.*'], max_total_size: 100 }),
-      retention: { ...house.services.rules().retention, purposes: { message: { max_total_size: 100 } } },
+      retention: { ...server.services.rules().retention, purposes: { message: { max_total_size: 100 } } },
     });
-    for (const name of ['a', 'b', 'c']) assert.equal((await house.putV(`${UUID}/${name}`, BODY)).status, 201);
-    assert.equal((await house.services.ledger.usage('external')).bytes, 300);
+    for (const name of ['a', 'b', 'c'])
+      assert.equal((await server.putV(`${UUID}/${name}`, BODY)).status, 201);
+    assert.equal((await server.services.ledger.usage('external')).bytes, 300);
   });
 });
 
 describe('an upload whose type is signed too', () => {
   const put = (
-    house: Awaited<ReturnType<typeof startTestSignedLinksServer>>,
+    server: Awaited<ReturnType<typeof startTestSignedLinksServer>>,
     query: string,
     headers: Record<string, string> = {},
   ) =>
-    house.request(`/upload/${PATH}?${query}`, {
+    server.request(`/upload/${PATH}?${query}`, {
       method: 'PUT',
       headers: { 'Content-Length': '100', ...headers },
       body: BODY,
@@ -279,190 +280,190 @@ describe('an upload whose type is signed too', () => {
       ['', 'image/png', 'image/png'],
     ] as const) {
       test(`by ${scheme}: signed ${JSON.stringify(signed)}, sent as ${JSON.stringify(header)}, is served as ${served}`, async (t) => {
-        const house = await startTestSignedLinksServer(t);
+        const server = await startTestSignedLinksServer(t);
         const headers: Record<string, string> = header === undefined ? {} : { 'Content-Type': header };
-        assert.equal((await put(house, `${scheme}=${signV2(PATH, 100, signed)}`, headers)).status, 201);
-        assert.equal((await house.request(`/upload/${PATH}`)).headers['content-type'], served);
+        assert.equal((await put(server, `${scheme}=${signV2(PATH, 100, signed)}`, headers)).status, 201);
+        assert.equal((await server.request(`/upload/${PATH}`)).headers['content-type'], served);
       });
     }
   }
 
-  test('and is another than the PUT says, is 403, unless the config accepts it', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+  test('and differs from the type of the PUT, is 403, unless the config accepts it', async (t) => {
+    const server = await startTestSignedLinksServer(t);
     const query = `v2=${signV2(PATH, 100, 'image/jpeg')}`;
-    assert.equal((await put(house, query, { 'Content-Type': 'image/png' })).status, 403);
+    assert.equal((await put(server, query, { 'Content-Type': 'image/png' })).status, 403);
     assert.equal(
-      (await put(house, `v2=${signV2(PATH, 100, 'video/mp4')}`, { 'Content-Type': 'image/png' })).status,
+      (await put(server, `v2=${signV2(PATH, 100, 'video/mp4')}`, { 'Content-Type': 'image/png' })).status,
       403,
     );
-    house.setRules({ typeMismatch: 'accept' });
-    assert.equal((await put(house, query, { 'Content-Type': 'image/png' })).status, 201);
-    assert.equal((await house.request(`/upload/${PATH}`)).headers['content-type'], 'image/jpeg');
+    server.setRules({ typeMismatch: 'accept' });
+    assert.equal((await put(server, query, { 'Content-Type': 'image/png' })).status, 201);
+    assert.equal((await server.request(`/upload/${PATH}`)).headers['content-type'], 'image/jpeg');
   });
 
-  test('is judged by the highest version alone where several are there', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+  test('is checked only by the strongest of several signatures', async (t) => {
+    const server = await startTestSignedLinksServer(t);
     const [v, v2] = [signV(PATH, 100), signV2(PATH, 100, 'image/jpeg')];
-    assert.equal((await put(house, `v=${v}&v2=${'0'.repeat(64)}`)).status, 403);
-    assert.equal((await put(house, `v2=${v}&v=${v}`)).status, 403);
-    assert.equal((await put(house, `v=${'0'.repeat(64)}&v2=${v2}`)).status, 201);
+    assert.equal((await put(server, `v=${v}&v2=${'0'.repeat(64)}`)).status, 403);
+    assert.equal((await put(server, `v2=${v}&v=${v}`)).status, 403);
+    assert.equal((await put(server, `v=${'0'.repeat(64)}&v2=${v2}`)).status, 201);
   });
 
   test('and is longer than 255 characters, is 400', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+    const server = await startTestSignedLinksServer(t);
     const type = `text/${'x'.repeat(251)}`;
-    assert.equal((await put(house, `v2=${signV2(PATH, 100, type)}`, { 'Content-Type': type })).status, 400);
+    assert.equal((await put(server, `v2=${signV2(PATH, 100, type)}`, { 'Content-Type': type })).status, 400);
   });
 });
 
 describe('a signed link whose file is gone', () => {
   for (const reason of ['deleted', 'expired', 'forgotten'] as const) {
-    test(`(${reason}) can never be filled again: 409, and 404 for its GET, for as long as Porter stands`, async (t) => {
-      const house = await startTestSignedLinksServer(t);
-      assert.equal((await house.putV(PATH, BODY)).status, 201);
-      const { ledger } = house.services;
+    test(`(${reason}) can never be filled again: its PUT is 409, its GET 404`, async (t) => {
+      const server = await startTestSignedLinksServer(t);
+      assert.equal((await server.putV(PATH, BODY)).status, 201);
+      const { ledger } = server.services;
       const [upload] = await ledger.listUploads({ limit: 1 });
       assert.ok(upload);
-      if (reason === 'forgotten') await eraseOwner(house.services, 'external');
-      else await ledger.remove({ ids: [upload.id], reason, detail: '', now: house.services.clock() });
-      house.fileCache.invalidate(upload.locator);
-      house.advance(400 * DAY);
-      const sweep = { kind: 'records', removedBefore: house.services.clock(), limit: 100 } as const;
-      assert.equal((await ledger.sweep({ ...sweep, now: house.services.clock() })).count, 0);
-      for (const body of [BODY, OTHER]) assert.equal((await house.putV(PATH, body)).status, 409);
-      const got = await house.request(`/upload/${PATH}`);
+      if (reason === 'forgotten') await eraseOwner(server.services, 'external');
+      else await ledger.remove({ ids: [upload.id], reason, detail: '', now: server.services.clock() });
+      server.fileCache.invalidate(upload.locator);
+      server.advance(400 * DAY);
+      const sweep = { kind: 'records', removedBefore: server.services.clock(), limit: 100 } as const;
+      assert.equal((await ledger.sweep({ ...sweep, now: server.services.clock() })).count, 0);
+      for (const body of [BODY, OTHER]) assert.equal((await server.putV(PATH, body)).status, 409);
+      const got = await server.request(`/upload/${PATH}`);
       assert.equal(got.status, 404);
       assert.equal(got.headers['content-length'], '0');
     });
   }
 
-  test('past its age, but not yet swept away, is 404 and 409 too', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    assert.equal((await house.putV(PATH, BODY)).status, 201);
-    house.advance(30 * DAY);
-    assert.equal((await house.request(`/upload/${PATH}`)).status, 404);
-    assert.equal((await house.putV(PATH, BODY)).status, 409);
+  test('that is expired but not swept yet is 404 and 409 too', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    assert.equal((await server.putV(PATH, BODY)).status, 201);
+    server.advance(30 * DAY);
+    assert.equal((await server.request(`/upload/${PATH}`)).status, 404);
+    assert.equal((await server.putV(PATH, BODY)).status, 409);
   });
 });
 
 describe("ejabberd's links, which begin with the hash of a JID", () => {
   const path = ejabberdPath(JULIET, 'a.jpg');
 
-  test('are charged to the hash while nobody here knows the JID', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    assert.equal((await house.putV(path, BODY)).status, 201);
-    assert.equal((await house.services.ledger.usage(ownerFromSha1(jidSha1(JULIET)))).bytes, 100);
+  test('are charged to the hash while the JID is unknown', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    assert.equal((await server.putV(path, BODY)).status, 201);
+    assert.equal((await server.services.ledger.usage(ownerFromSha1(jidSha1(JULIET)))).bytes, 100);
   });
 
-  test('keep one such user to external.max_total_size, and others free', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.changeExternal({ maxTotalSize: 150 });
-    assert.equal((await house.putV(path, BODY)).status, 201);
-    const reply = await house.putV(ejabberdPath(JULIET, 'b.jpg'), BODY);
+  test('limit each such user to external.max_total_size', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.changeExternal({ maxTotalSize: 150 });
+    assert.equal((await server.putV(path, BODY)).status, 201);
+    const reply = await server.putV(ejabberdPath(JULIET, 'b.jpg'), BODY);
     assert.equal(reply.status, 507);
     assert.match(reply.text, /storage is full/);
-    assert.equal((await house.putV(ejabberdPath('romeo@example.org', 'b.jpg'), BODY)).status, 201);
+    assert.equal((await server.putV(ejabberdPath('romeo@example.org', 'b.jpg'), BODY)).status, 201);
   });
 
-  test('come under the rule and quota of a JID that has a slot or file here', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.setRules({ access: access({ max_total_size: 250, max_file_size: 150 }) });
-    await house.upload({ jid: JULIET });
-    assert.equal((await house.putV(path, BODY)).status, 201);
-    assert.equal((await house.services.ledger.usage(JULIET)).bytes, 200);
-    assert.equal((await house.putV(ejabberdPath(JULIET, 'b.jpg'), BODY)).status, 507);
-    assert.equal((await house.putV(ejabberdPath(JULIET, 'c.jpg'), 'x'.repeat(151))).status, 413);
+  test('use the rule and quota of a JID that has a slot or file', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.setRules({ access: access({ max_total_size: 250, max_file_size: 150 }) });
+    await server.upload({ jid: JULIET });
+    assert.equal((await server.putV(path, BODY)).status, 201);
+    assert.equal((await server.services.ledger.usage(JULIET)).bytes, 200);
+    assert.equal((await server.putV(ejabberdPath(JULIET, 'b.jpg'), BODY)).status, 507);
+    assert.equal((await server.putV(ejabberdPath(JULIET, 'c.jpg'), 'x'.repeat(151))).status, 413);
   });
 
-  test('come under the rule of a JID that the config names', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.setRules({
+  test('use the rule of a JID that the config names', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.setRules({
       access: access({ jid: ['^juliet@example\\.org$'], deny: true }),
       jidsBySha1: new Map([[jidSha1(JULIET), JULIET]]),
     });
-    const reply = await house.putV(path, BODY);
+    const reply = await server.putV(path, BODY);
     assert.equal(reply.status, 403);
     assert.match(reply.text, /juliet@example\.org may not upload/);
   });
 
-  test('go on counting when the JID becomes known later', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    assert.equal((await house.putV(path, BODY)).status, 201);
-    house.setRules({ access: access({ max_total_size: 150 }) });
-    await assert.rejects(house.upload({ jid: JULIET }), /100 bytes of 150 bytes used/);
-    assert.equal((await house.services.ledger.usage(JULIET)).bytes, 100);
+  test('keep their charge when the JID becomes known later', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    assert.equal((await server.putV(path, BODY)).status, 201);
+    server.setRules({ access: access({ max_total_size: 150 }) });
+    await assert.rejects(server.upload({ jid: JULIET }), /100 bytes of 150 bytes used/);
+    assert.equal((await server.services.ledger.usage(JULIET)).bytes, 100);
   });
 
-  test('are forgotten with the JID, known or not', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    assert.equal((await house.putV(path, BODY)).status, 201);
-    assert.equal(await eraseOwner(house.services, JULIET), 1);
-    assert.equal((await house.putV(path, BODY)).status, 409);
-    assert.equal((await house.services.ledger.stats()).owners, 0);
+  test('are removed with the data of the JID, known or not', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    assert.equal((await server.putV(path, BODY)).status, 201);
+    assert.equal(await eraseOwner(server.services, JULIET), 1);
+    assert.equal((await server.putV(path, BODY)).status, 409);
+    assert.equal((await server.services.ledger.stats()).owners, 0);
   });
 
-  test('with a local part in front (jid_in_url: node) belong to nobody in particular', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    assert.equal((await house.putV('juliet/A1b2/a.jpg', BODY)).status, 201);
-    assert.equal((await house.services.ledger.usage('external')).uploads, 1);
+  test('with a local part in front (jid_in_url: node) belong to the owner external', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    assert.equal((await server.putV('juliet/A1b2/a.jpg', BODY)).status, 201);
+    assert.equal((await server.services.ledger.usage('external')).uploads, 1);
   });
 });
 
 describe("Metronome's DELETE", () => {
   const remove = (
-    house: Awaited<ReturnType<typeof startTestSignedLinksServer>>,
+    server: Awaited<ReturnType<typeof startTestSignedLinksServer>>,
     path: string,
     token = signDelete(path),
-  ) => house.request(`/upload/${encodePath(path)}?token=${token}`, { method: 'DELETE' });
+  ) => server.request(`/upload/${encodePath(path)}?token=${token}`, { method: 'DELETE' });
 
   test('removes the file: 204, then 404 at its link, 202 again, and 409 for its PUT', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+    const server = await startTestSignedLinksServer(t);
     const path = 'AbC=/très cool.jpg';
-    assert.equal((await house.putV2(path, BODY, 'image/jpeg')).status, 201);
-    assert.equal((await house.request(`/upload/${encodePath(path)}`)).status, 200);
-    const reply = await remove(house, path);
+    assert.equal((await server.putV2(path, BODY, 'image/jpeg')).status, 201);
+    assert.equal((await server.request(`/upload/${encodePath(path)}`)).status, 200);
+    const reply = await remove(server, path);
     assert.equal(reply.status, 204);
     assert.equal(reply.headers['access-control-allow-origin'], '*');
-    assert.equal((await house.request(`/upload/${encodePath(path)}`)).status, 404);
-    assert.equal((await remove(house, path)).status, 202);
-    assert.equal((await house.putV2(path, BODY, 'image/jpeg')).status, 409);
-    const [removal] = await house.services.ledger.listRemovals({ limit: 1 });
+    assert.equal((await server.request(`/upload/${encodePath(path)}`)).status, 404);
+    assert.equal((await remove(server, path)).status, 202);
+    assert.equal((await server.putV2(path, BODY, 'image/jpeg')).status, 409);
+    const [removal] = await server.services.ledger.listRemovals({ limit: 1 });
     assert.equal(removal?.reason, 'deleted');
   });
 
-  test('is 202 where nothing ever was, and 403 where it is not signed for this link', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    assert.equal((await remove(house, PATH)).status, 202);
-    assert.equal((await house.putV(PATH, BODY)).status, 201);
+  test('is 202 for an unknown file and 403 with the signature of another link', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    assert.equal((await remove(server, PATH)).status, 202);
+    assert.equal((await server.putV(PATH, BODY)).status, 201);
     for (const token of ['', signDelete(`${PATH}x`), signDelete(PATH, 'another secret'), signV(PATH, 100)]) {
-      assert.equal((await remove(house, PATH, token)).status, 403, token);
+      assert.equal((await remove(server, PATH, token)).status, 403, token);
     }
-    assert.equal((await house.request(`/upload/${PATH}`)).status, 200);
+    assert.equal((await server.request(`/upload/${PATH}`)).status, 200);
   });
 
   test('is not allowed at all without a delete secret', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.changeExternal({ deleteSecret: null });
-    assert.equal((await house.putV(PATH, BODY)).status, 201);
-    const reply = await remove(house, PATH);
+    const server = await startTestSignedLinksServer(t);
+    server.changeExternal({ deleteSecret: null });
+    assert.equal((await server.putV(PATH, BODY)).status, 201);
+    const reply = await remove(server, PATH);
     assert.equal(reply.status, 405);
     assert.equal(reply.headers.allow, 'OPTIONS, HEAD, GET, PUT');
-    assert.equal((await house.request(`/upload/${PATH}`)).status, 200);
+    assert.equal((await server.request(`/upload/${PATH}`)).status, 200);
   });
 
-  test('is announced to web clients where it is taken, and only there', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    const ask = async () => (await house.request(`/upload/${PATH}`, { method: 'OPTIONS' })).headers;
+  test('is announced by CORS only where it is allowed', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    const ask = async () => (await server.request(`/upload/${PATH}`, { method: 'OPTIONS' })).headers;
     const open = await ask();
     assert.equal(open.allow, 'OPTIONS, HEAD, GET, PUT, DELETE');
     assert.match(String(open['access-control-allow-methods']), /DELETE/);
     assert.match(String(open['access-control-allow-headers']), /X-Requested-With/);
-    house.changeExternal({ deleteSecret: null });
+    server.changeExternal({ deleteSecret: null });
     assert.doesNotMatch(String((await ask())['access-control-allow-methods']), /DELETE/);
   });
 });
 
-describe('hostile paths at the HMAC door', () => {
+describe('hostile paths at the endpoint for HMAC links', () => {
   /** Each is signed as it is decoded, so that only its form can be the reason. */
   const paths: readonly [raw: string, decoded: string, status: number][] = [
     ['..%2f..%2fetc%2fpasswd', '../../etc/passwd', 400],
@@ -485,44 +486,44 @@ describe('hostile paths at the HMAC door', () => {
     ['u/%3Cscript%3E.html', 'u/<script>.html', 201],
   ];
 
-  test('are refused, or kept under a key of ours: nothing is ever written outside of the blob folder', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+  test('are refused or stored under a generated key: nothing is written outside the blob folder', async (t) => {
+    const server = await startTestSignedLinksServer(t);
     for (const [raw, decoded, status] of paths) {
-      const wire = await RawConnection.open(t, house.port);
+      const wire = await RawConnection.open(t, server.port);
       wire.send(
         `PUT /upload/${raw}?v=${signV(decoded, 1)} HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx`,
       );
       assert.match(await wire.waitForClose(), new RegExp(`^HTTP/1\\.1 ${status} `), raw);
       wire.reset();
-      const seen = await RawConnection.open(t, house.port);
+      const seen = await RawConnection.open(t, server.port);
       seen.send(`GET /upload/${raw} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
       const answer = await seen.waitForClose();
       assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status === 201 ? 200 : 404} `), raw);
       assert.doesNotMatch(answer, /^X-Evil/m);
     }
-    for await (const { key } of house.services.blobs.list())
+    for await (const { key } of server.services.blobs.list())
       assert.match(key, /^[0-9a-z]{2}\/[0-9a-z]{26}\.[a-z]+$/);
     const kept = paths.filter(([, , status]) => status === 201).length;
-    assert.equal((await house.services.ledger.stats()).uploads, kept);
-    for (const path of await readdir(house.folder, { recursive: true })) {
+    assert.equal((await server.services.ledger.stats()).uploads, kept);
+    for (const path of await readdir(server.folder, { recursive: true })) {
       assert.match(path, /^(?:porter\.db(?:-wal|-shm)?|blobs(?:\/[^/]{1,20})?(?:\/[0-9a-z]{26}\.[a-z]+)?)$/);
     }
   });
 
-  test('show a harmless name to whoever saves the file', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+  test('get a harmless name in Content-Disposition', async (t) => {
+    const server = await startTestSignedLinksServer(t);
     for (const [path, shown] of [
       ['u/..', 'file'],
       ['u/', 'file'],
       ['u/"; filename="x.exe', '_; filename=_x.exe'],
     ] as const) {
       const target = `/upload/${path.split('/').map(encodeURIComponent).join('/')}`;
-      const wire = await RawConnection.open(t, house.port);
+      const wire = await RawConnection.open(t, server.port);
       wire.send(
         `PUT ${target}?v=${signV(path, 1)} HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\nConnection: close\r\n\r\nx`,
       );
       assert.match(await wire.waitForClose(), /^HTTP\/1\.1 201 /);
-      const seen = await RawConnection.open(t, house.port);
+      const seen = await RawConnection.open(t, server.port);
       seen.send(`GET ${target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`);
       assert.ok((await seen.waitForClose()).includes(`filename="${shown}"`), path);
     }

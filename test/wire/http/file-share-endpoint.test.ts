@@ -18,8 +18,8 @@ const PATH = `${SLOT}/picture.jpg`;
 
 describe("an upload with a token of Prosody's mod_http_file_share", () => {
   test('gets exactly 201, and its link works at once, in every form', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    const reply = await house.putFileShare(
+    const server = await startTestSignedLinksServer(t);
+    const reply = await server.putFileShare(
       `${SLOT}/Foto (1)+ü.jpg`,
       BODY,
       {},
@@ -28,7 +28,7 @@ describe("an upload with a token of Prosody's mod_http_file_share", () => {
     assert.equal(reply.status, 201);
     assert.equal(reply.text, '');
     for (const name of ['Foto%20(1)+%C3%BC.jpg', 'Foto%20%281%29%2b%c3%bc.jpg']) {
-      const got = await house.request(`/file_share/${SLOT}/${name}`);
+      const got = await server.request(`/file_share/${SLOT}/${name}`);
       assert.equal(got.status, 200);
       assert.equal(got.text, BODY);
       assert.equal(got.headers['content-type'], 'image/jpeg');
@@ -39,22 +39,22 @@ describe("an upload with a token of Prosody's mod_http_file_share", () => {
     }
   });
 
-  test('is charged to the user it names, by the bare JID', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    assert.equal((await house.putFileShare(PATH, BODY, { sub: 'Juliet@Example.org/garden' })).status, 201);
-    assert.equal((await house.services.ledger.usage(JULIET)).bytes, 100);
+  test('is charged to the bare JID in the token', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    assert.equal((await server.putFileShare(PATH, BODY, { sub: 'Juliet@Example.org/garden' })).status, 201);
+    assert.equal((await server.services.ledger.usage(JULIET)).bytes, 100);
     assert.match(
-      await house.services.metrics.registry.metrics(),
+      await server.services.metrics.registry.metrics(),
       /porter_uploaded_bytes_total\{endpoint="file_share"\} 100/,
     );
   });
 
-  test('without a token, or with something that is none, is 401 with a challenge', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+  test('without a valid token syntax is 401 with a challenge', async (t) => {
+    const server = await startTestSignedLinksServer(t);
     for (const authorization of [undefined, '', 'Basic eDp5', 'Bearer', 'Bearer x', 'Bearer a.b.c']) {
       const own: Record<string, string> = authorization === undefined ? {} : { Authorization: authorization };
       const headers = { 'Content-Length': '100', ...own };
-      const reply = await house.request(`/file_share/${PATH}`, { method: 'PUT', headers, body: BODY });
+      const reply = await server.request(`/file_share/${PATH}`, { method: 'PUT', headers, body: BODY });
       assert.equal(reply.status, 401, String(authorization));
       assert.equal(reply.headers['www-authenticate'], 'Bearer');
       assert.match(reply.text, /^[^\n]+\n$/);
@@ -63,25 +63,25 @@ describe("an upload with a token of Prosody's mod_http_file_share", () => {
   });
 
   test('that is invalid, for another link, or past its time is 403', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+    const server = await startTestSignedLinksServer(t);
     const put = (authorization: string, path = PATH) =>
-      house.request(`/file_share/${path}`, {
+      server.request(`/file_share/${path}`, {
         method: 'PUT',
         headers: { 'Content-Length': '100', Authorization: authorization },
         body: BODY,
       });
-    const good = house.token(PATH, 100);
+    const good = server.token(PATH, 100);
     const [header, payload, signature] = good.split('.');
     const none = Buffer.from('{"alg":"none"}').toString('base64url');
     for (const token of [
       `${none}.${payload}.${signature}`,
       `${header}.${payload}.${'A'.repeat(43)}`,
-      house.token(PATH, 100, { slot: 'another' }),
-      house.token(PATH, 100, { filename: 'another.jpg' }),
-      house.token(PATH, 100, { sub: '@' }),
-      house.token(PATH, 100, { exp: house.now() }),
-      house.token(PATH, 100, { expires: house.now() }),
-      jwt({ sub: JULIET, slot: SLOT, filename: 'picture.jpg', exp: house.now() + 9 }),
+      server.token(PATH, 100, { slot: 'another' }),
+      server.token(PATH, 100, { filename: 'another.jpg' }),
+      server.token(PATH, 100, { sub: '@' }),
+      server.token(PATH, 100, { exp: server.now() }),
+      server.token(PATH, 100, { expires: server.now() }),
+      jwt({ sub: JULIET, slot: SLOT, filename: 'picture.jpg', exp: server.now() + 9 }),
       jwt({}, 'another secret'),
     ]) {
       assert.equal((await put(`Bearer ${token}`)).status, 403, token);
@@ -96,55 +96,55 @@ describe("an upload with a token of Prosody's mod_http_file_share", () => {
     ]) {
       assert.equal((await put(`Bearer ${good}`, path)).status, 403, path);
     }
-    assert.equal((await house.services.ledger.stats()).owners, 0);
+    assert.equal((await server.services.ledger.stats()).owners, 0);
     assert.equal((await put(`bearer ${good}`, `${SLOT}/picture%2ejpg`)).status, 201);
   });
 
-  test('takes any secret of the list', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.changeFileShareSecrets(['new secret', 'secret string']);
-    assert.equal((await house.putFileShare(PATH, BODY)).status, 201);
-    house.changeFileShareSecrets(['new secret']);
-    assert.equal((await house.putFileShare(`${SLOT}/b.jpg`, BODY)).status, 403);
+  test('accepts every configured secret', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.changeFileShareSecrets(['new secret', 'secret string']);
+    assert.equal((await server.putFileShare(PATH, BODY)).status, 201);
+    server.changeFileShareSecrets(['new secret']);
+    assert.equal((await server.putFileShare(`${SLOT}/b.jpg`, BODY)).status, 403);
   });
 
   test('whose Content-Length is not the claimed size is 413 before a byte is read', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+    const server = await startTestSignedLinksServer(t);
     for (const length of [0, 99, 101]) {
-      const wire = await RawConnection.open(t, house.port);
+      const wire = await RawConnection.open(t, server.port);
       wire.send(
-        `PUT /file_share/${PATH} HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\nAuthorization: Bearer ${house.token(PATH, 100)}\r\n\r\n`,
+        `PUT /file_share/${PATH} HTTP/1.1\r\nHost: h\r\nContent-Length: ${length}\r\nAuthorization: Bearer ${server.token(PATH, 100)}\r\n\r\n`,
       );
       assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 413 /);
     }
-    assert.equal((await house.putFileShare(PATH, BODY)).status, 201);
+    assert.equal((await server.putFileShare(PATH, BODY)).status, 201);
   });
 
-  test('in chunks is taken if it has the claimed size at its end, and charged with it from the start', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+  test('in chunks is stored if it has the claimed size, and is charged from the start', async (t) => {
+    const server = await startTestSignedLinksServer(t);
     const send = async (path: string, chunks: readonly string[]) => {
-      const wire = await RawConnection.open(t, house.port);
+      const wire = await RawConnection.open(t, server.port);
       wire.send(
-        `PUT /file_share/${path} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nAuthorization: Bearer ${house.token(path, 100)}\r\n\r\n`,
+        `PUT /file_share/${path} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nAuthorization: Bearer ${server.token(path, 100)}\r\n\r\n`,
       );
       for (const chunk of chunks) wire.send(`${chunk.length.toString(16)}\r\n${chunk}\r\n`);
       return wire;
     };
     const open = await send(PATH, [BODY.slice(0, 40)]);
-    while ((await house.services.ledger.usage(JULIET)).pendingBytes === 0)
-      await house.services.ledger.stats();
-    assert.equal((await house.services.ledger.usage(JULIET)).pendingBytes, 100);
+    while ((await server.services.ledger.usage(JULIET)).pendingBytes === 0)
+      await server.services.ledger.stats();
+    assert.equal((await server.services.ledger.usage(JULIET)).pendingBytes, 100);
     open.send(`3c\r\n${BODY.slice(40)}\r\n0\r\n\r\n`);
     assert.match(await open.waitFor('\r\n\r\n'), /^HTTP\/1\.1 201 /);
-    assert.equal((await house.request(`/file_share/${PATH}`)).text, BODY);
+    assert.equal((await server.request(`/file_share/${PATH}`)).text, BODY);
 
     const short = await send(`${SLOT}/short.jpg`, [BODY.slice(0, 99)]);
     short.send('0\r\n\r\n');
     assert.match(await short.waitFor('\r\n\r\n'), /^HTTP\/1\.1 413 /);
     const long = await send(`${SLOT}/long.jpg`, [BODY, 'x']);
     assert.match(await long.waitFor('\r\n\r\n'), /^HTTP\/1\.1 413 /, 'before its end');
-    assert.equal((await house.request(`/file_share/${SLOT}/short.jpg`)).status, 404);
-    assert.deepEqual(await house.services.ledger.usage(JULIET), {
+    assert.equal((await server.request(`/file_share/${SLOT}/short.jpg`)).status, 404);
+    assert.deepEqual(await server.services.ledger.usage(JULIET), {
       uploads: 1,
       bytes: 100,
       pendingUploads: 0,
@@ -162,127 +162,127 @@ describe("an upload with a token of Prosody's mod_http_file_share", () => {
     ['nonsense\r\nX: y', undefined, 'application/octet-stream'],
   ] as const) {
     test(`of the type ${JSON.stringify(claimed)}, sent as ${JSON.stringify(header)}, is served as ${served}`, async (t) => {
-      const house = await startTestSignedLinksServer(t);
+      const server = await startTestSignedLinksServer(t);
       const headers: Record<string, string> = header === undefined ? {} : { 'Content-Type': header };
-      assert.equal((await house.putFileShare(PATH, BODY, { filetype: claimed }, headers)).status, 201);
-      assert.equal((await house.request(`/file_share/${PATH}`)).headers['content-type'], served);
+      assert.equal((await server.putFileShare(PATH, BODY, { filetype: claimed }, headers)).status, 201);
+      assert.equal((await server.request(`/file_share/${PATH}`)).headers['content-type'], served);
     });
   }
 
   test('of a type that contradicts the claimed one is 400, unless the config accepts it', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+    const server = await startTestSignedLinksServer(t);
     const png = { 'Content-Type': 'image/png' };
-    assert.equal((await house.putFileShare(PATH, BODY, {}, png)).status, 400);
-    house.setRules({ typeMismatch: 'accept' });
-    assert.equal((await house.putFileShare(PATH, BODY, {}, png)).status, 201);
-    assert.equal((await house.request(`/file_share/${PATH}`)).headers['content-type'], 'image/jpeg');
+    assert.equal((await server.putFileShare(PATH, BODY, {}, png)).status, 400);
+    server.setRules({ typeMismatch: 'accept' });
+    assert.equal((await server.putFileShare(PATH, BODY, {}, png)).status, 201);
+    assert.equal((await server.request(`/file_share/${PATH}`)).headers['content-type'], 'image/jpeg');
   });
 
   test('again with the same bytes is 201 until the token ends; other bytes are 409', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    const claims: Claims = { exp: house.now() + 600 };
-    assert.equal((await house.putFileShare(PATH, BODY, claims)).status, 201);
-    assert.equal((await house.putFileShare(PATH, OTHER, claims)).status, 409);
-    house.advance(10 * MINUTE - 1);
-    assert.equal((await house.putFileShare(PATH, BODY, claims)).status, 201);
-    house.advance(1);
-    assert.equal((await house.putFileShare(PATH, BODY, claims)).status, 403);
-    assert.equal((await house.services.ledger.usage(JULIET)).uploads, 1);
+    const server = await startTestSignedLinksServer(t);
+    const claims: Claims = { exp: server.now() + 600 };
+    assert.equal((await server.putFileShare(PATH, BODY, claims)).status, 201);
+    assert.equal((await server.putFileShare(PATH, OTHER, claims)).status, 409);
+    server.advance(10 * MINUTE - 1);
+    assert.equal((await server.putFileShare(PATH, BODY, claims)).status, 201);
+    server.advance(1);
+    assert.equal((await server.putFileShare(PATH, BODY, claims)).status, 403);
+    assert.equal((await server.services.ledger.usage(JULIET)).uploads, 1);
   });
 });
 
-describe('a user whom the token names', () => {
-  test('comes under its access rule: 403 where it is denied', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    const reply = await house.putFileShare(PATH, BODY, { sub: 'eve@elsewhere.net' });
+describe('a user named by the token', () => {
+  test('is refused with 403 if an access rule denies it', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    const reply = await server.putFileShare(PATH, BODY, { sub: 'eve@elsewhere.net' });
     assert.equal(reply.status, 403);
     assert.match(reply.text, /eve@elsewhere\.net may not upload/);
-    house.setRules({ access: access({ allowed_types: ['video/*'] }) });
-    assert.equal((await house.putFileShare(PATH, BODY)).status, 403);
+    server.setRules({ access: access({ allowed_types: ['video/*'] }) });
+    assert.equal((await server.putFileShare(PATH, BODY)).status, 403);
   });
 
-  test('has its quotas: 413 for one file, 507 for all, with the moment that frees them', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.setRules({ access: access({ max_file_size: 120, max_total_size: 150 }) });
-    assert.equal((await house.putFileShare(`${SLOT}/a.jpg`, 'x'.repeat(121))).status, 413);
-    assert.equal((await house.putFileShare(PATH, BODY)).status, 201);
-    const reply = await house.putFileShare(`${SLOT}/b.jpg`, BODY);
+  test('has quotas: 413 for one file, 507 for the total, with the time when room returns', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.setRules({ access: access({ max_file_size: 120, max_total_size: 150 }) });
+    assert.equal((await server.putFileShare(`${SLOT}/a.jpg`, 'x'.repeat(121))).status, 413);
+    assert.equal((await server.putFileShare(PATH, BODY)).status, 201);
+    const reply = await server.putFileShare(`${SLOT}/b.jpg`, BODY);
     assert.equal(reply.status, 507);
     assert.match(reply.text, /100 bytes of 150 bytes used/);
     assert.ok(Number(reply.headers['retry-after']) > 0);
-    assert.equal((await house.services.ledger.usage(JULIET)).pendingBytes, 0);
+    assert.equal((await server.services.ledger.usage(JULIET)).pendingBytes, 0);
   });
 
-  test('shares one quota between this door and its slots, and makes room by its oldest where the rule says so', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.setRules({ access: access({ max_total_size: 250, when_full: 'evict' }) });
-    await house.upload({ jid: JULIET });
-    house.advance(1000);
-    assert.equal((await house.putFileShare(PATH, BODY)).status, 201);
-    house.advance(1000);
-    assert.equal((await house.putFileShare(`${SLOT}/b.jpg`, BODY)).status, 201);
-    assert.equal((await house.services.ledger.usage(JULIET)).bytes, 200);
-    assert.equal((await house.request(`/file_share/${PATH}`)).status, 200);
+  test('has one quota for signed links and slots, and evicts the oldest file if the rule says evict', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.setRules({ access: access({ max_total_size: 250, when_full: 'evict' }) });
+    await server.upload({ jid: JULIET });
+    server.advance(1000);
+    assert.equal((await server.putFileShare(PATH, BODY)).status, 201);
+    server.advance(1000);
+    assert.equal((await server.putFileShare(`${SLOT}/b.jpg`, BODY)).status, 201);
+    assert.equal((await server.services.ledger.usage(JULIET)).bytes, 200);
+    assert.equal((await server.request(`/file_share/${PATH}`)).status, 200);
   });
 
-  test('can be forgotten, links and all', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    assert.equal((await house.putFileShare(PATH, BODY)).status, 201);
-    assert.equal(await eraseOwner(house.services, JULIET), 1);
-    assert.equal((await house.putFileShare(PATH, BODY)).status, 403, 'removed');
-    assert.equal((await house.request(`/file_share/${PATH}`)).status, 404);
+  test('can be erased with all links', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    assert.equal((await server.putFileShare(PATH, BODY)).status, 201);
+    assert.equal(await eraseOwner(server.services, JULIET), 1);
+    assert.equal((await server.putFileShare(PATH, BODY)).status, 403, 'removed');
+    assert.equal((await server.request(`/file_share/${PATH}`)).status, 404);
   });
 });
 
-describe('the time that the token gives a file', () => {
-  test('ends it, if retention does not end it sooner', async (t) => {
-    const house = await startTestSignedLinksServer(t);
+describe('the expiry time in a token', () => {
+  test('removes the file, unless retention removes it earlier', async (t) => {
+    const server = await startTestSignedLinksServer(t);
     for (const [name, days] of [
       ['soon.jpg', 1],
       ['late.jpg', 60],
       ['never.jpg', undefined],
     ] as const) {
-      const expires = days === undefined ? undefined : house.now() + (days * DAY) / 1000;
-      assert.equal((await house.putFileShare(`${SLOT}/${name}`, BODY, { expires })).status, 201);
+      const expires = days === undefined ? undefined : server.now() + (days * DAY) / 1000;
+      assert.equal((await server.putFileShare(`${SLOT}/${name}`, BODY, { expires })).status, 201);
     }
     const ages = async () =>
       Promise.all(
         ['soon.jpg', 'late.jpg', 'never.jpg'].map(
-          async (name) => (await house.request(`/file_share/${SLOT}/${name}`)).status,
+          async (name) => (await server.request(`/file_share/${SLOT}/${name}`)).status,
         ),
       );
     assert.deepEqual(await ages(), [200, 200, 200]);
-    house.advance(DAY);
+    server.advance(DAY);
     assert.deepEqual(await ages(), [404, 200, 200]);
-    house.advance(29 * DAY);
+    server.advance(29 * DAY);
     assert.deepEqual(await ages(), [404, 404, 404]);
   });
 
   test('leaves a tombstone: the link cannot be filled again with a new token', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    assert.equal((await house.putFileShare(PATH, BODY, { expires: house.now() + 60 })).status, 201);
-    house.advance(MINUTE);
-    assert.equal((await house.putFileShare(PATH, BODY)).status, 403);
-    const step = { kind: 'expires_at', limit: 10, now: house.services.clock() } as const;
-    assert.equal((await house.services.ledger.sweep(step)).count, 1);
-    house.advance(400 * DAY);
-    assert.equal((await house.putFileShare(PATH, BODY)).status, 403);
-    assert.equal((await house.request(`/file_share/${encodePath(PATH)}`)).status, 404);
+    const server = await startTestSignedLinksServer(t);
+    assert.equal((await server.putFileShare(PATH, BODY, { expires: server.now() + 60 })).status, 201);
+    server.advance(MINUTE);
+    assert.equal((await server.putFileShare(PATH, BODY)).status, 403);
+    const step = { kind: 'expires_at', limit: 10, now: server.services.clock() } as const;
+    assert.equal((await server.services.ledger.sweep(step)).count, 1);
+    server.advance(400 * DAY);
+    assert.equal((await server.putFileShare(PATH, BODY)).status, 403);
+    assert.equal((await server.request(`/file_share/${encodePath(PATH)}`)).status, 404);
   });
 });
 
-describe('methods at the JWT door', () => {
-  test('are those of a file share; a DELETE is 405, for Prosody never asks for one', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    const options = await house.request(`/file_share/${PATH}`, { method: 'OPTIONS' });
+describe('methods at the endpoint for JWT links', () => {
+  test('are those of a file share; DELETE is 405, because Prosody never sends it', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    const options = await server.request(`/file_share/${PATH}`, { method: 'OPTIONS' });
     assert.equal(options.status, 200);
     assert.equal(options.headers.allow, 'OPTIONS, HEAD, GET, PUT');
     assert.match(String(options.headers['access-control-allow-headers']), /Authorization/);
     for (const method of ['DELETE', 'POST', 'PATCH']) {
-      assert.equal((await house.request(`/file_share/${PATH}`, { method })).status, 405, method);
+      assert.equal((await server.request(`/file_share/${PATH}`, { method })).status, 405, method);
     }
     for (const path of ['', SLOT, PATH, `${SLOT}/%00`]) {
-      const got = await house.request(`/file_share/${path}`);
+      const got = await server.request(`/file_share/${path}`);
       assert.equal(got.status, 404, path);
       assert.equal(got.headers['content-length'], '0');
     }

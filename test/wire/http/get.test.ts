@@ -19,10 +19,10 @@ function assertNotFound(reply: HttpResponse): void {
 }
 
 describe('a file', () => {
-  test('has all the headers that make it safe and cachable', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(BODY);
-    const { headers, status, text } = await house.get(slot.getPath);
+  test('has all headers for safety and caching', async (t) => {
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(BODY);
+    const { headers, status, text } = await server.get(slot.getPath);
     assert.equal(status, 200);
     assert.equal(text, BODY);
     const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...own } = headers;
@@ -44,13 +44,13 @@ describe('a file', () => {
     });
   });
 
-  test('looks the same to HEAD, but for the body, hot or not, small or large', async (t) => {
-    const house = await startTestFileServer(t);
+  test('has the same headers for HEAD, cached or not, small or large', async (t) => {
+    const server = await startTestFileServer(t);
     for (const bytes of [BODY, LARGE]) {
-      const slot = await house.storeFile(bytes);
+      const slot = await server.storeFile(bytes);
       for (let round = 0; round < 2; round += 1) {
-        const head = await house.get(slot.getPath, { Range: 'bytes=0-1' }, 'HEAD');
-        const get = await house.get(slot.getPath);
+        const head = await server.get(slot.getPath, { Range: 'bytes=0-1' }, 'HEAD');
+        const get = await server.get(slot.getPath);
         assert.equal(head.status, 200);
         assert.equal(head.text, '');
         assert.equal(get.body.length, bytes.length);
@@ -61,7 +61,7 @@ describe('a file', () => {
   });
 
   test('is 404 with an empty body where it is unknown, not stored yet, deleted or expired', async (t) => {
-    const house = await startTestFileServer(t);
+    const server = await startTestFileServer(t);
     for (const path of [
       '/files/',
       '/files/x',
@@ -69,37 +69,37 @@ describe('a file', () => {
       '/files/../etc/passwd',
       '/files/%00',
     ]) {
-      assertNotFound(await house.get(path));
-      assertNotFound(await house.get(path, {}, 'HEAD'));
+      assertNotFound(await server.get(path));
+      assertNotFound(await server.get(path, {}, 'HEAD'));
     }
-    assertNotFound(await house.get((await house.grantSlot()).getPath));
+    assertNotFound(await server.get((await server.grantSlot()).getPath));
 
-    const file = await house.storeFile(BODY);
-    assert.equal((await house.get(file.getPath)).status, 200);
-    house.advance(30 * DAY);
-    assertNotFound(await house.get(file.getPath));
+    const file = await server.storeFile(BODY);
+    assert.equal((await server.get(file.getPath)).status, 200);
+    server.advance(30 * DAY);
+    assertNotFound(await server.get(file.getPath));
   });
 
-  test('that was removed here is refused at once, though it was hot', async (t) => {
-    const house = await startTestFileServer(t, { cacheTrustMs: 60_000 });
-    const slot = await house.storeFile(BODY);
-    assert.equal((await house.get(slot.getPath)).status, 200);
-    await removeFrom(house, slot);
-    house.fileCache.invalidate(slot.id);
-    assertNotFound(await house.get(slot.getPath));
+  test('that this process removed is 404 at once, although it was cached', async (t) => {
+    const server = await startTestFileServer(t, { cacheTrustMs: 60_000 });
+    const slot = await server.storeFile(BODY);
+    assert.equal((await server.get(slot.getPath)).status, 200);
+    await removeFrom(server, slot);
+    server.fileCache.invalidate(slot.id);
+    assertNotFound(await server.get(slot.getPath));
   });
 
-  test('that another process removed is refused as soon as its trust is over', async (t) => {
-    const house = await startTestFileServer(t, { cacheTrustMs: 0 });
-    const slot = await house.storeFile(BODY);
-    assert.equal((await house.get(slot.getPath)).status, 200);
-    await removeFrom(house, slot);
-    assertNotFound(await house.get(slot.getPath));
+  test('that another process removed is 404 as soon as the cache entry is no longer fresh', async (t) => {
+    const server = await startTestFileServer(t, { cacheTrustMs: 0 });
+    const slot = await server.storeFile(BODY);
+    assert.equal((await server.get(slot.getPath)).status, 200);
+    await removeFrom(server, slot);
+    assertNotFound(await server.get(slot.getPath));
   });
 
-  test('is known to the ledger once, not once a request', async (t) => {
+  test('is looked up in the ledger once, not for every request', async (t) => {
     let asked = 0;
-    const house = await startTestFileServer(t, {
+    const server = await startTestFileServer(t, {
       cacheTrustMs: 60_000,
       ledger: (real) => ({
         ...real,
@@ -109,40 +109,40 @@ describe('a file', () => {
         },
       }),
     });
-    const slot = await house.storeFile(BODY);
-    await Promise.all(Array.from({ length: 20 }, () => house.get(slot.getPath)));
-    await house.get(slot.getPath);
+    const slot = await server.storeFile(BODY);
+    await Promise.all(Array.from({ length: 20 }, () => server.get(slot.getPath)));
+    await server.get(slot.getPath);
     assert.equal(asked, 1);
   });
 
-  test('whose bytes are lost is 404, not an error page that gets saved', async (t) => {
-    const house = await startTestFileServer(t);
+  test('whose bytes are lost is 404 with an empty body', async (t) => {
+    const server = await startTestFileServer(t);
     for (const bytes of [BODY, LARGE]) {
-      const slot = await house.storeFile(bytes);
-      const row = await house.services.ledger.find(slot.id);
-      await house.services.blobs.remove([row?.blob ?? '']);
-      assertNotFound(await house.get(slot.getPath));
+      const slot = await server.storeFile(bytes);
+      const row = await server.services.ledger.find(slot.id);
+      await server.services.blobs.remove([row?.blob ?? '']);
+      assertNotFound(await server.get(slot.getPath));
     }
   });
 
   test('is an empty 500 while the ledger is down', async (t) => {
-    const house = await startTestFileServer(t, {
+    const server = await startTestFileServer(t, {
       ledger: (real) => ({ ...real, find: () => Promise.reject(new Error('down')) }),
     });
-    const { status, text, headers } = await house.get(`/files/${'0'.repeat(26)}/a.jpg`);
+    const { status, text, headers } = await server.get(`/files/${'0'.repeat(26)}/a.jpg`);
     assert.deepEqual([status, text, headers['content-length']], [500, '', '0']);
   });
 
   test('is never compressed', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(LARGE);
-    const { headers, body: bytes } = await house.get(slot.getPath, { 'Accept-Encoding': 'gzip, br' });
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(LARGE);
+    const { headers, body: bytes } = await server.get(slot.getPath, { 'Accept-Encoding': 'gzip, br' });
     assert.equal(headers['content-encoding'], undefined);
     assert.ok(bytes.equals(LARGE));
   });
 
-  test('is shown inline only where it cannot run anything', async (t) => {
-    const house = await startTestFileServer(t);
+  test('is shown inline only if it cannot run scripts', async (t) => {
+    const server = await startTestFileServer(t);
     const dispositions: [string, RegExp][] = [
       ['image/png', /^inline/],
       ['video/mp4', /^inline/],
@@ -154,15 +154,15 @@ describe('a file', () => {
       ['application/octet-stream', /^attachment/],
     ];
     for (const [type, expected] of dispositions) {
-      const slot = await house.storeFile(BODY, { type });
-      const { headers } = await house.get(slot.getPath);
+      const slot = await server.storeFile(BODY, { type });
+      const { headers } = await server.get(slot.getPath);
       assert.equal(headers['content-type'], type);
       assert.match(headers['content-disposition'] ?? '', expected, type);
     }
   });
 
-  test('keeps its real name, whatever it is, and none breaks out of the header', async (t) => {
-    const house = await startTestFileServer(t);
+  test('keeps its exact name, and no name breaks out of the header', async (t) => {
+    const server = await startTestFileServer(t);
     for (const name of [
       'Übung 1.pdf',
       'a"b.jpg',
@@ -171,48 +171,48 @@ describe('a file', () => {
       '日本語.png',
       '😀.gif',
     ]) {
-      const slot = await house.storeFile(BODY, { name });
-      const value = (await house.get(slot.getPath)).headers['content-disposition'] ?? '';
+      const slot = await server.storeFile(BODY, { name });
+      const value = (await server.get(slot.getPath)).headers['content-disposition'] ?? '';
       const encoded = /; filename\*=UTF-8''([!#$&+.^_`|~0-9A-Za-z%-]+)$/.exec(value)?.[1] ?? '';
       assert.equal(decodeURIComponent(encoded), name);
       assert.match(value, /^(inline|attachment); filename="[ !#$&-[\]-~]*"; filename\*=/);
     }
   });
 
-  test('has the extra headers of the config, which replace ours of the same name, and a reload counts', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(BODY);
-    await house.get(slot.getPath);
-    house.changeSettings({ downloadHeaders: { 'X-Robots-Tag': 'noindex', 'cache-control': 'no-store' } });
-    const { headers } = await house.get(slot.getPath);
+  test('has the headers of the config, which replace those of the same name, also after a reload', async (t) => {
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(BODY);
+    await server.get(slot.getPath);
+    server.changeSettings({ downloadHeaders: { 'X-Robots-Tag': 'noindex', 'cache-control': 'no-store' } });
+    const { headers } = await server.get(slot.getPath);
     assert.equal(headers['x-robots-tag'], 'noindex');
     assert.equal(headers['cache-control'], 'no-store');
-    house.changeSettings({ downloadHeaders: {}, inlineTypes: [] });
-    const after = (await house.get(slot.getPath)).headers;
+    server.changeSettings({ downloadHeaders: {}, inlineTypes: [] });
+    const after = (await server.get(slot.getPath)).headers;
     assert.equal(after['x-robots-tag'], undefined);
     assert.match(after['content-disposition'] ?? '', /^attachment/);
   });
 
-  test('counts down to its end in Cache-Control, and lasts a year in caches where it has none', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(BODY);
-    const forEver = await house.storeFile(BODY, { purpose: 'profile' });
-    house.advance(29 * DAY);
+  test('has a Cache-Control that ends with the file, at most one year', async (t) => {
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(BODY);
+    const unlimited = await server.storeFile(BODY, { purpose: 'profile' });
+    server.advance(29 * DAY);
     assert.equal(
-      (await house.get(slot.getPath)).headers['cache-control'],
+      (await server.get(slot.getPath)).headers['cache-control'],
       'public, immutable, max-age=86400',
     );
     assert.equal(
-      (await house.get(forEver.getPath)).headers['cache-control'],
+      (await server.get(unlimited.getPath)).headers['cache-control'],
       'public, immutable, max-age=31536000',
     );
   });
 
   test('is 405 to methods that would change it', async (t) => {
-    const house = await startTestFileServer(t);
-    const { getPath } = await house.storeFile(BODY);
+    const server = await startTestFileServer(t);
+    const { getPath } = await server.storeFile(BODY);
     for (const method of ['PUT', 'POST', 'DELETE']) {
-      const { status, headers } = await house.get(getPath, {}, method);
+      const { status, headers } = await server.get(getPath, {}, method);
       assert.equal(status, 405);
       assert.equal(headers.allow, 'OPTIONS, HEAD, GET');
     }
@@ -221,9 +221,9 @@ describe('a file', () => {
 
 describe('a range', () => {
   test('of any form is answered with just that part, small file or large, hot or not', async (t) => {
-    const house = await startTestFileServer(t);
+    const server = await startTestFileServer(t);
     for (const bytes of [Buffer.from(BODY), LARGE]) {
-      const slot = await house.storeFile(bytes);
+      const slot = await server.storeFile(bytes);
       const { length } = bytes;
       const cases: [string, number, number][] = [
         ['bytes=0-', 0, length],
@@ -236,7 +236,7 @@ describe('a range', () => {
         [`bytes=${length - 1}-`, length - 1, length],
       ];
       for (const [Range, start, end] of cases) {
-        const reply = await house.get(slot.getPath, { Range });
+        const reply = await server.get(slot.getPath, { Range });
         assert.equal(reply.status, 206, Range);
         assert.equal(reply.headers['content-range'], `bytes ${start}-${end - 1}/${length}`);
         assert.equal(reply.headers['content-length'], String(end - start));
@@ -247,10 +247,10 @@ describe('a range', () => {
   });
 
   test('outside the file is 416 with its size and no body', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(BODY);
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(BODY);
     for (const Range of [`bytes=${BODY.length}-`, 'bytes=99999999999999999999-', 'bytes=-0']) {
-      const reply = await house.get(slot.getPath, { Range });
+      const reply = await server.get(slot.getPath, { Range });
       assert.equal(reply.status, 416, Range);
       assert.equal(reply.headers['content-range'], `bytes */${BODY.length}`);
       assert.deepEqual([reply.text, reply.headers['content-length']], ['', '0']);
@@ -258,8 +258,8 @@ describe('a range', () => {
   });
 
   test('that is malformed, of another unit or one of many gets the whole file', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(BODY);
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(BODY);
     for (const Range of [
       'bytes=',
       'bytes=-',
@@ -269,16 +269,16 @@ describe('a range', () => {
       'bytes 0-1',
       'bytes=a-b',
     ]) {
-      const reply = await house.get(slot.getPath, { Range });
+      const reply = await server.get(slot.getPath, { Range });
       assert.deepEqual([reply.status, reply.text], [200, BODY], Range);
     }
   });
 
   test('counts only where If-Range names this very file', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(BODY);
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(BODY);
     const status = async (ifRange: string) =>
-      (await house.get(slot.getPath, { Range: 'bytes=1-2', 'If-Range': ifRange })).status;
+      (await server.get(slot.getPath, { Range: 'bytes=1-2', 'If-Range': ifRange })).status;
     assert.equal(await status(`"${slot.id}"`), 206);
     assert.equal(await status('Thu, 01 Jan 2026 00:00:00 GMT'), 206);
     assert.equal(await status('"another"'), 200);
@@ -290,8 +290,8 @@ describe('a range', () => {
 
 describe('a client that has the file already', () => {
   test('gets 304 without a body, with what its cache wants to know', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(BODY);
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(BODY);
     for (const headers of [
       { 'If-None-Match': `"${slot.id}"` },
       { 'If-None-Match': `W/"${slot.id}"` },
@@ -301,7 +301,7 @@ describe('a client that has the file already', () => {
       { 'If-None-Match': `"${slot.id}"`, Range: 'bytes=0-1' },
     ]) {
       for (const method of ['GET', 'HEAD']) {
-        const reply = await house.get(slot.getPath, headers as Record<string, string>, method);
+        const reply = await server.get(slot.getPath, headers as Record<string, string>, method);
         assert.equal(reply.status, 304, JSON.stringify(headers));
         assert.equal(reply.text, '');
         assert.equal(reply.headers.etag, `"${slot.id}"`);
@@ -311,8 +311,8 @@ describe('a client that has the file already', () => {
   });
 
   test('gets the file where it has another or an older one', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(BODY);
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(BODY);
     for (const headers of [
       { 'If-None-Match': '"other"' },
       { 'If-Modified-Since': 'Wed, 31 Dec 2025 23:59:59 GMT' },
@@ -321,20 +321,20 @@ describe('a client that has the file already', () => {
       { 'If-Match': `"${slot.id}"` },
       { 'If-Unmodified-Since': 'Thu, 01 Jan 2026 00:00:00 GMT' },
     ]) {
-      const reply = await house.get(slot.getPath, headers as Record<string, string>);
+      const reply = await server.get(slot.getPath, headers as Record<string, string>);
       assert.equal(reply.status, 200, JSON.stringify(headers));
     }
   });
 
   test('gets 412 without a body where it insists on another one', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(BODY);
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(BODY);
     for (const headers of [
       { 'If-Match': '"other"' },
       { 'If-Match': `W/"${slot.id}"` },
       { 'If-Unmodified-Since': 'Wed, 31 Dec 2025 23:59:59 GMT' },
     ]) {
-      const reply = await house.get(slot.getPath, headers as Record<string, string>);
+      const reply = await server.get(slot.getPath, headers as Record<string, string>);
       assert.deepEqual([reply.status, reply.text], [412, ''], JSON.stringify(headers));
     }
   });
@@ -343,37 +343,37 @@ describe('a client that has the file already', () => {
 describe('a download', () => {
   test('of a client that goes away closes its file', async (t) => {
     let open = 0;
-    const house = await startTestFileServer(t, { blobs: (real) => counting(real, (by) => (open += by)) });
-    const slot = await house.storeFile(Buffer.alloc(30_000_000));
+    const server = await startTestFileServer(t, { blobs: (real) => counting(real, (by) => (open += by)) });
+    const slot = await server.storeFile(Buffer.alloc(30_000_000));
     for (let round = 0; round < 5; round += 1) {
-      const wire = await RawConnection.open(t, house.port);
+      const wire = await RawConnection.open(t, server.port);
       wire.send(`GET ${slot.getPath} HTTP/1.1\r\nHost: h\r\n\r\n`);
       await wire.waitFor('\r\n\r\n');
       assert.equal(open, 1);
       wire.reset();
       await waitUntil(() => open === 0);
     }
-    assert.equal(house.dataPlane.transfersInFlight(), 0);
+    assert.equal(server.dataPlane.transfersInFlight(), 0);
   });
 
   test('of a client that stops reading ends when its time is up', async (t) => {
     let open = 0;
-    const house = await startTestFileServer(t, {
+    const server = await startTestFileServer(t, {
       settings: { idleTimeoutMs: 100 },
       blobs: (real) => counting(real, (by) => (open += by)),
     });
-    const slot = await house.storeFile(Buffer.alloc(60_000_000));
-    const wire = await RawConnection.open(t, house.port);
+    const slot = await server.storeFile(Buffer.alloc(60_000_000));
+    const wire = await RawConnection.open(t, server.port);
     wire.socket.pause();
     wire.send(`GET ${slot.getPath} HTTP/1.1\r\nHost: h\r\n\r\n`);
     await waitUntil(() => open === 1);
     await waitUntil(() => open === 0);
   });
 
-  test('whose store fails in the middle is cut, so that nobody takes the part for the whole', async (t) => {
-    const house = await startTestFileServer(t, { blobs: failingAfterFirstChunk });
-    const slot = await house.storeFile(LARGE);
-    const wire = await RawConnection.open(t, house.port);
+  test('whose store fails midway is aborted, so that the client does not take the part for the whole file', async (t) => {
+    const server = await startTestFileServer(t, { blobs: failingAfterFirstChunk });
+    const slot = await server.storeFile(LARGE);
+    const wire = await RawConnection.open(t, server.port);
     wire.send(`GET ${slot.getPath} HTTP/1.1\r\nHost: h\r\n\r\n`);
     const text = await wire.waitForClose();
     assert.match(text, /^HTTP\/1\.1 200 /);
@@ -381,29 +381,29 @@ describe('a download', () => {
   });
 
   test('is waited for when the server stops', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(Buffer.alloc(30_000_000));
-    const wire = await RawConnection.open(t, house.port);
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(Buffer.alloc(30_000_000));
+    const wire = await RawConnection.open(t, server.port);
     wire.socket.pause();
     wire.send(`GET ${slot.getPath} HTTP/1.1\r\nHost: h\r\n\r\n`);
-    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    await waitUntil(() => server.dataPlane.transfersInFlight() === 1);
     let closed = false;
-    const closing = house.dataPlane.close().then(() => {
+    const closing = server.dataPlane.close().then(() => {
       closed = true;
     });
     assert.equal(closed, false);
     wire.socket.resume();
     await closing;
-    assert.equal(house.dataPlane.transfersInFlight(), 0);
+    assert.equal(server.dataPlane.transfersInFlight(), 0);
   });
 });
 
-async function removeFrom(house: TestFileServer, slot: TestSlot): Promise<void> {
-  const order = { reason: 'deleted', detail: '', now: house.services.clock() } as const;
-  await house.services.ledger.remove({ ids: [slot.id], ...order });
+async function removeFrom(server: TestFileServer, slot: TestSlot): Promise<void> {
+  const order = { reason: 'deleted', detail: '', now: server.services.clock() } as const;
+  await server.services.ledger.remove({ ids: [slot.id], ...order });
 }
 
-/** Tells of every blob that is opened (+1) and closed (-1). */
+/** Calls back for every blob that is opened (+1) and closed (-1). */
 function counting(real: BlobStore, changed: (by: number) => void): BlobStore {
   return {
     ...real,

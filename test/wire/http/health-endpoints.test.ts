@@ -145,7 +145,7 @@ describe('the metrics', () => {
   });
 });
 
-describe('the front door', () => {
+describe('the start page', () => {
   test('says what this is, keeps robots out, and has an empty 404 for all else', async (t) => {
     const ask = await start(t);
     assert.match((await ask('/')).text, /Porter 1\.2\.3/);

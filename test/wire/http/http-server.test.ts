@@ -103,7 +103,7 @@ describe('the server', () => {
     assert.notEqual(free, port);
   });
 
-  test('lets the door say whether 100 Continue comes, and says it for the rest', async (t) => {
+  test('leaves 100 Continue to the data plane, and sends it for all other requests', async (t) => {
     const { port } = await start(t);
     const ask = (path: string) =>
       sendRawBytes(
@@ -174,7 +174,7 @@ describe('a Unix socket', () => {
   });
 });
 
-/** What a `kill -9` leaves: Node unlinks the socket of a server it closes, so it is moved away meanwhile. */
+/** Leaves a socket file as after `kill -9`. Node unlinks the socket of a server that it closes, so it is linked elsewhere. */
 async function leaveSocketBehind(path: string): Promise<void> {
   const dead = createServer();
   await new Promise<void>((done) => dead.listen(`${path}.dead`, done));
@@ -213,7 +213,7 @@ describe('TLS', () => {
     });
   }
 
-  test('serves on its own, and knows whom it serves', async (t) => {
+  test('is served without a proxy, with the address of the client', async (t) => {
     const { files, write } = await certified(t);
     const certificate = createSelfSigned(['localhost', '127.0.0.1']);
     await write(certificate);

@@ -13,12 +13,12 @@ const head = (slot: TestSlot) =>
   `PUT ${slot.putPath} HTTP/1.1\r\nHost: h\r\nContent-Length: ${slot.size}\r\n\r\n`;
 
 async function begin(
-  house: TestFileServer,
+  server: TestFileServer,
   t: Parameters<typeof RawConnection.open>[0],
   slot: TestSlot,
   bytes = 1000,
 ) {
-  const wire = await RawConnection.open(t, house.port);
+  const wire = await RawConnection.open(t, server.port);
   wire.send(head(slot));
   wire.send(BODY.subarray(0, bytes));
   return wire;
@@ -31,54 +31,54 @@ async function blobsOf({ services }: TestFileServer): Promise<string[]> {
 
 const stateOf = async ({ services }: TestFileServer, slot: TestSlot) =>
   (await services.ledger.find(slot.id))?.state;
-const idle = (house: TestFileServer) => waitUntil(() => house.dataPlane.transfersInFlight() === 0);
+const idle = (server: TestFileServer) => waitUntil(() => server.dataPlane.transfersInFlight() === 0);
 
 describe('an upload that breaks off', () => {
   test('leaves nothing behind, and its slot can be tried again', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot({ size: SIZE });
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot({ size: SIZE });
     for (const bytes of [0, 1, 1000, SIZE - 1]) {
-      const wire = await begin(house, t, slot, bytes);
-      await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+      const wire = await begin(server, t, slot, bytes);
+      await waitUntil(() => server.dataPlane.transfersInFlight() === 1);
       wire.reset();
-      await idle(house);
-      assert.deepEqual(await blobsOf(house), []);
-      assert.equal(await stateOf(house, slot), 'issued');
+      await idle(server);
+      assert.deepEqual(await blobsOf(server), []);
+      assert.equal(await stateOf(server, slot), 'issued');
     }
-    assert.equal((await house.put(slot, BODY)).status, 201);
-    assert.ok((await house.get(slot.getPath)).body.equals(BODY));
+    assert.equal((await server.put(slot, BODY)).status, 201);
+    assert.ok((await server.get(slot.getPath)).body.equals(BODY));
   });
 
   test('because its sender says goodbye in the middle leaves nothing either', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot({ size: SIZE });
-    const wire = await begin(house, t, slot);
-    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot({ size: SIZE });
+    const wire = await begin(server, t, slot);
+    await waitUntil(() => server.dataPlane.transfersInFlight() === 1);
     wire.socket.end();
     await wire.waitForClose();
-    await idle(house);
-    assert.deepEqual(await blobsOf(house), []);
-    assert.equal((await house.put(slot, BODY)).status, 201);
+    await idle(server);
+    assert.deepEqual(await blobsOf(server), []);
+    assert.equal((await server.put(slot, BODY)).status, 201);
   });
 
   test('a thousand times leaves no file, no handle and, when the slots are over, no charge', async (t) => {
-    const house = await startTestFileServer(t);
+    const server = await startTestFileServer(t);
     const handles = () => readdirSync('/proc/self/fd').length;
-    // What is opened once and kept, by the ledger for one, is open before the count.
-    await house.storeFile(BODY).then((slot) => house.get(slot.getPath));
+    // Files that stay open, such as the ledger's, are opened before the count.
+    await server.storeFile(BODY).then((slot) => server.get(slot.getPath));
     const before = handles();
     for (let round = 0; round < 20; round += 1) {
-      const slots = await Promise.all(Array.from({ length: 50 }, () => house.grantSlot({ size: SIZE })));
-      const wires = await Promise.all(slots.map((slot, at) => begin(house, t, slot, at * 3999)));
-      await waitUntil(() => house.dataPlane.transfersInFlight() > 0);
+      const slots = await Promise.all(Array.from({ length: 50 }, () => server.grantSlot({ size: SIZE })));
+      const wires = await Promise.all(slots.map((slot, at) => begin(server, t, slot, at * 3999)));
+      await waitUntil(() => server.dataPlane.transfersInFlight() > 0);
       for (const wire of wires) wire.reset();
       await Promise.all(wires.map((wire) => wire.waitForClose()));
     }
-    await idle(house);
+    await idle(server);
     await waitUntil(() => handles() <= before);
-    assert.equal((await blobsOf(house)).length, 1);
-    const { ledger, clock } = house.services;
-    house.advance(6 * MINUTE);
+    assert.equal((await blobsOf(server)).length, 1);
+    const { ledger, clock } = server.services;
+    server.advance(6 * MINUTE);
     assert.equal((await ledger.sweep({ kind: 'unused', limit: 2000, now: clock() })).count, 1000);
     assert.deepEqual(await ledger.usage('romeo@example.org'), {
       uploads: 1,
@@ -89,20 +89,20 @@ describe('an upload that breaks off', () => {
   });
 
   test('because its sender falls silent is answered 408 and given up', async (t) => {
-    const house = await startTestFileServer(t, { settings: { idleTimeoutMs: 50 } });
-    const slot = await house.grantSlot({ size: SIZE });
-    const wire = await begin(house, t, slot);
+    const server = await startTestFileServer(t, { settings: { idleTimeoutMs: 50 } });
+    const slot = await server.grantSlot({ size: SIZE });
+    const wire = await begin(server, t, slot);
     assert.match(await wire.waitFor('Try again.\n'), /^HTTP\/1\.1 408 /);
-    await idle(house);
-    assert.deepEqual(await blobsOf(house), []);
-    house.changeSettings({ idleTimeoutMs: 60_000 });
-    assert.equal((await house.put(slot, BODY)).status, 201);
+    await idle(server);
+    assert.deepEqual(await blobsOf(server), []);
+    server.changeSettings({ idleTimeoutMs: 60_000 });
+    assert.equal((await server.put(slot, BODY)).status, 201);
   });
 
   test('is not one that is slow: only silence counts', async (t) => {
-    const house = await startTestFileServer(t, { settings: { idleTimeoutMs: 1000 } });
-    const slot = await house.grantSlot({ size: 60 });
-    const wire = await RawConnection.open(t, house.port);
+    const server = await startTestFileServer(t, { settings: { idleTimeoutMs: 1000 } });
+    const slot = await server.grantSlot({ size: 60 });
+    const wire = await RawConnection.open(t, server.port);
     wire.send(head(slot));
     for (let byte = 0; byte < 60; byte += 1) {
       wire.send('z');
@@ -114,44 +114,44 @@ describe('an upload that breaks off', () => {
 
 describe('two uploads to one slot at once', () => {
   test('with different bytes: exactly one is stored, whole', async (t) => {
-    const house = await startTestFileServer(t);
+    const server = await startTestFileServer(t);
     for (let round = 0; round < 5; round += 1) {
-      const slot = await house.grantSlot({ size: SIZE });
+      const slot = await server.grantSlot({ size: SIZE });
       const bodies = Array.from({ length: 8 }, (_, at) => Buffer.alloc(SIZE, `${at}`));
-      const replies = await Promise.all(bodies.map((body) => house.put(slot, body)));
+      const replies = await Promise.all(bodies.map((body) => server.put(slot, body)));
       const won = replies.findIndex(({ status }) => status === 201);
       assert.deepEqual(replies.map(({ status }) => status).toSorted(), [
         201,
         ...Array.from({ length: 7 }, () => 409),
       ]);
-      assert.ok((await house.get(slot.getPath)).body.equals(bodies[won] ?? Buffer.alloc(0)));
+      assert.ok((await server.get(slot.getPath)).body.equals(bodies[won] ?? Buffer.alloc(0)));
     }
   });
 
   test('the second is 409 while the first is alive', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot({ size: SIZE });
-    const first = await begin(house, t, slot);
-    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
-    assert.equal((await house.put(slot, BODY)).status, 409);
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot({ size: SIZE });
+    const first = await begin(server, t, slot);
+    await waitUntil(() => server.dataPlane.transfersInFlight() === 1);
+    assert.equal((await server.put(slot, BODY)).status, 409);
     first.send(BODY.subarray(1000));
     await first.waitFor('201 Created');
   });
 
   test('the second takes over from a first that has fallen silent, as phones leave them', async (t) => {
-    const house = await startTestFileServer(t, { takeoverAfter: 0 });
-    const slot = await house.grantSlot({ size: SIZE });
-    const first = await begin(house, t, slot);
-    await waitUntil(() => house.services.transfers.inFlight().uploads === 1);
-    assert.equal((await house.put(slot, BODY)).status, 201);
+    const server = await startTestFileServer(t, { takeoverAfter: 0 });
+    const slot = await server.grantSlot({ size: SIZE });
+    const first = await begin(server, t, slot);
+    await waitUntil(() => server.services.transfers.inFlight().uploads === 1);
+    assert.equal((await server.put(slot, BODY)).status, 201);
     assert.match(await first.waitFor('\r\n\r\n'), /^HTTP\/1\.1 409 /);
-    assert.ok((await house.get(slot.getPath)).body.equals(BODY));
-    assert.equal((await blobsOf(house)).length, 1);
+    assert.ok((await server.get(slot.getPath)).body.equals(BODY));
+    assert.equal((await blobsOf(server)).length, 1);
   });
 
   test('the second, the same again while the first is being made durable, is 201 as well', async (t) => {
     const { promise: durable, resolve: makeDurable } = Promise.withResolvers<void>();
-    const house = await startTestFileServer(t, {
+    const server = await startTestFileServer(t, {
       blobs: (real) => ({
         ...real,
         async put(key, batches) {
@@ -161,11 +161,11 @@ describe('two uploads to one slot at once', () => {
         },
       }),
     });
-    const slot = await house.grantSlot({ size: SIZE });
-    const first = house.put(slot, BODY);
-    await waitUntil(() => house.services.transfers.inFlight().uploads === 1);
-    const second = house.put(slot, BODY);
-    await waitUntil(() => house.dataPlane.transfersInFlight() === 2);
+    const slot = await server.grantSlot({ size: SIZE });
+    const first = server.put(slot, BODY);
+    await waitUntil(() => server.services.transfers.inFlight().uploads === 1);
+    const second = server.put(slot, BODY);
+    await waitUntil(() => server.dataPlane.transfersInFlight() === 2);
     makeDurable();
     assert.deepEqual([(await first).status, (await second).status], [201, 201]);
   });
@@ -173,27 +173,27 @@ describe('two uploads to one slot at once', () => {
 
 describe('a server that stops', () => {
   test('takes no new uploads but lets those in flight end', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot({ size: SIZE });
-    const wire = await begin(house, t, slot);
-    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
-    const closing = house.dataPlane.close();
-    const late = await house.put(await house.grantSlot({ size: SIZE }), BODY);
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot({ size: SIZE });
+    const wire = await begin(server, t, slot);
+    await waitUntil(() => server.dataPlane.transfersInFlight() === 1);
+    const closing = server.dataPlane.close();
+    const late = await server.put(await server.grantSlot({ size: SIZE }), BODY);
     assert.equal(late.status, 503);
     assert.equal(late.headers['retry-after'], '5');
     wire.send(BODY.subarray(1000));
     await wire.waitFor('201 Created');
     await closing;
-    assert.equal(await stateOf(house, slot), 'stored');
+    assert.equal(await stateOf(server, slot), 'stored');
   });
 
   test('and can wait no longer leaves nothing half done', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot({ size: SIZE });
-    await begin(house, t, slot);
-    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
-    await Promise.all([house.dataPlane.close(), house.server.stop({ graceMs: 0 })]);
-    assert.deepEqual(await blobsOf(house), []);
-    assert.equal(await stateOf(house, slot), 'issued');
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot({ size: SIZE });
+    await begin(server, t, slot);
+    await waitUntil(() => server.dataPlane.transfersInFlight() === 1);
+    await Promise.all([server.dataPlane.close(), server.server.stop({ graceMs: 0 })]);
+    assert.deepEqual(await blobsOf(server), []);
+    assert.equal(await stateOf(server, slot), 'issued');
   });
 });

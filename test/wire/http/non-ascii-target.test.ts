@@ -45,7 +45,7 @@ const head = (method: string, more = '', target = '/upload/u/très_cool.jpg?v=1'
   `${method} ${target} HTTP/1.1\r\nHost: h\r\n${more}\r\n`;
 
 describe('a request whose target has raw UTF-8', () => {
-  test('is understood, is told to come with a new connection next time, and its client is known', async (t) => {
+  test('is accepted, the connection is closed afterwards, and the client address is kept', async (t) => {
     const { port } = await start(t);
     const wire = await RawConnection.open(t, port);
     wire.send(bytes(head('GET')));

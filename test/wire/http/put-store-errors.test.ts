@@ -8,7 +8,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 
 const BODY = 'x'.repeat(100);
 
-/** Fails as often as it is told to. */
+/** Fails a given number of times. */
 function cue() {
   let left = 0;
   return {
@@ -34,34 +34,34 @@ function faultyPut(real: BlobStore, failing: ReturnType<typeof cue>, fault: Erro
   return { ...real, put: (key, batches) => real.put(key, cut(batches)) };
 }
 
-async function assertNothingLeft(house: TestFileServer, slot: TestSlot): Promise<void> {
-  assert.deepEqual(await Array.fromAsync(house.services.blobs.list()), []);
-  assert.equal((await house.services.ledger.find(slot.id))?.state, 'issued');
-  assert.equal((await house.get(slot.getPath)).status, 404);
+async function assertNothingLeft(server: TestFileServer, slot: TestSlot): Promise<void> {
+  assert.deepEqual(await Array.fromAsync(server.services.blobs.list()), []);
+  assert.equal((await server.services.ledger.find(slot.id))?.state, 'issued');
+  assert.equal((await server.get(slot.getPath)).status, 404);
 }
 
 describe('an upload', () => {
   test('onto a full disk is 507, leaves nothing, and goes through when there is room again', async (t) => {
     const disk = cue();
     const full = new BlobError('full', 'ENOSPC at write', new Error('/var/lib/secret/path'));
-    const house = await startTestFileServer(t, { blobs: (real) => faultyPut(real, disk, full) });
-    const slot = await house.grantSlot();
+    const server = await startTestFileServer(t, { blobs: (real) => faultyPut(real, disk, full) });
+    const slot = await server.grantSlot();
     disk.fail(1);
-    const reply = await house.put(slot, BODY);
+    const reply = await server.put(slot, BODY);
     assert.equal(reply.status, 507);
     assert.match(reply.text, /no space/i);
     assert.equal(reply.headers['access-control-allow-origin'], '*');
-    await assertNothingLeft(house, slot);
-    assert.equal((await house.put(slot, BODY)).status, 201);
+    await assertNothingLeft(server, slot);
+    assert.equal((await server.put(slot, BODY)).status, 201);
   });
 
-  test('that meets a full disk early says so at once, not when the last byte has come', async (t) => {
+  test('that meets a full disk early is refused at once, before the last byte', async (t) => {
     const disk = cue();
     const full = new BlobError('full', 'ENOSPC at write');
-    const house = await startTestFileServer(t, { blobs: (real) => faultyPut(real, disk, full) });
-    const slot = await house.grantSlot({ size: 50_000_000 });
+    const server = await startTestFileServer(t, { blobs: (real) => faultyPut(real, disk, full) });
+    const slot = await server.grantSlot({ size: 50_000_000 });
     disk.fail(1);
-    const wire = await RawConnection.open(t, house.port);
+    const wire = await RawConnection.open(t, server.port);
     wire.send(`PUT ${slot.putPath} HTTP/1.1\r\nHost: h\r\nContent-Length: ${slot.size}\r\n\r\n`);
     wire.send(Buffer.alloc(4_000_000));
     assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 507 /);
@@ -70,7 +70,7 @@ describe('an upload', () => {
   test('whose bytes cannot be made durable is 500 with an id and no inside story, and never half stored', async (t) => {
     const disk = cue();
     const broken = new BlobError('failed', 'EIO at fdatasync', new Error('/var/lib/secret/path'));
-    const house = await startTestFileServer(t, {
+    const server = await startTestFileServer(t, {
       blobs: (real) => ({
         ...real,
         async put(key, batches) {
@@ -85,90 +85,90 @@ describe('an upload', () => {
         },
       }),
     });
-    const slot = await house.grantSlot();
+    const slot = await server.grantSlot();
     disk.fail(1);
-    const reply = await house.put(slot, BODY);
+    const reply = await server.put(slot, BODY);
     assert.equal(reply.status, 500);
     assert.match(
       reply.text,
       /^Internal error [0-9a-z]{10}\. The log of the server has details under this id\.\n$/,
     );
     assert.ok(!/EIO|secret|fdatasync/.test(reply.text));
-    await assertNothingLeft(house, slot);
-    assert.equal((await house.put(slot, BODY)).status, 201);
+    await assertNothingLeft(server, slot);
+    assert.equal((await server.put(slot, BODY)).status, 201);
   });
 
   test('for which the ledger has no room is 507', async (t) => {
     const full = new LedgerError('full', 'no space');
-    const house = await withLedger(t, () => ({ claim: () => Promise.reject(full) }));
-    assert.equal((await house.put(await house.grantSlot(), BODY)).status, 507);
+    const server = await withLedger(t, () => ({ claim: () => Promise.reject(full) }));
+    assert.equal((await server.put(await server.grantSlot(), BODY)).status, 507);
   });
 
   test('whose commit fails is taken back whole', async (t) => {
     const ledger = cue();
-    const house = await withLedger(t, (real) => ({
+    const server = await withLedger(t, (real) => ({
       async commit(order) {
         ledger.check(new LedgerError('failed', 'down'));
         return real.commit(order);
       },
     }));
-    const slot = await house.grantSlot();
+    const slot = await server.grantSlot();
     ledger.fail(1);
-    assert.equal((await house.put(slot, BODY)).status, 500);
-    await assertNothingLeft(house, slot);
-    assert.equal((await house.put(slot, BODY)).status, 201);
+    assert.equal((await server.put(slot, BODY)).status, 500);
+    await assertNothingLeft(server, slot);
+    assert.equal((await server.put(slot, BODY)).status, 201);
   });
 
   test('whose commit happened though its answer got lost is 201', async (t) => {
-    const house = await withLedger(t, (real) => ({
+    const server = await withLedger(t, (real) => ({
       async commit(order) {
         await real.commit(order);
         throw new LedgerError('failed', 'the connection broke');
       },
     }));
-    const slot = await house.grantSlot();
-    assert.equal((await house.put(slot, BODY)).status, 201);
-    assert.equal((await house.get(slot.getPath)).text, BODY);
+    const slot = await server.grantSlot();
+    assert.equal((await server.put(slot, BODY)).status, 201);
+    assert.equal((await server.get(slot.getPath)).text, BODY);
   });
 
-  test('of which nobody can say whether it was committed keeps its bytes, and the claim is given back later', async (t) => {
+  test('with an unknown commit result keeps its bytes, and its claim is released later', async (t) => {
     const ledger = cue();
     const check = async () => ledger.check(new LedgerError('failed', 'down'));
-    const house = await withLedger(t, (real) => ({
+    const server = await withLedger(t, (real) => ({
       commit: (order) => check().then(() => real.commit(order)),
       find: (locator) => check().then(() => real.find(locator)),
       release: (order) => check().then(() => real.release(order)),
     }));
-    const slot = await house.grantSlot();
+    const slot = await server.grantSlot();
     ledger.fail(3);
-    assert.equal((await house.put(slot, BODY)).status, 500);
-    assert.equal((await Array.fromAsync(house.services.blobs.list())).length, 1);
-    await waitUntil(async () => (await house.services.ledger.find(slot.id))?.state === 'issued');
-    assert.equal((await house.put(slot, BODY)).status, 201);
-    assert.equal((await house.get(slot.getPath)).text, BODY);
+    assert.equal((await server.put(slot, BODY)).status, 500);
+    assert.equal((await Array.fromAsync(server.services.blobs.list())).length, 1);
+    await waitUntil(async () => (await server.services.ledger.find(slot.id))?.state === 'issued');
+    assert.equal((await server.put(slot, BODY)).status, 201);
+    assert.equal((await server.get(slot.getPath)).text, BODY);
   });
 
   test('whose slot is removed while its bytes come is refused, and the bytes go', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot();
-    const wire = await RawConnection.open(t, house.port);
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot();
+    const wire = await RawConnection.open(t, server.port);
     wire.send(`PUT ${slot.putPath} HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nx`);
-    await waitUntil(() => house.dataPlane.transfersInFlight() === 1);
-    await waitUntil(async () => (await house.services.ledger.find(slot.id))?.state === 'receiving');
-    const order = { reason: 'deleted', detail: '', now: house.services.clock() } as const;
-    await house.services.ledger.remove({ ids: [slot.id], ...order });
+    await waitUntil(() => server.dataPlane.transfersInFlight() === 1);
+    await waitUntil(async () => (await server.services.ledger.find(slot.id))?.state === 'receiving');
+    const order = { reason: 'deleted', detail: '', now: server.services.clock() } as const;
+    await server.services.ledger.remove({ ids: [slot.id], ...order });
     wire.send('x'.repeat(99));
     assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 403 /);
-    await waitUntil(() => house.dataPlane.transfersInFlight() === 0);
-    assert.deepEqual(await Array.fromAsync(house.services.blobs.list()), []);
+    await waitUntil(() => server.dataPlane.transfersInFlight() === 0);
+    assert.deepEqual(await Array.fromAsync(server.services.blobs.list()), []);
   });
 
   test('again of a file whose bytes are lost is an honest 500', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(BODY);
-    const row = await house.services.ledger.find(slot.id);
-    await house.services.blobs.remove([row?.blob ?? '']);
-    assert.equal((await house.put(slot, BODY)).status, 500);
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(BODY);
+    const row = await server.services.ledger.find(slot.id);
+    await server.services.blobs.remove([row?.blob ?? '']);
+    assert.equal((await server.put(slot, BODY)).status, 500);
   });
 });
 

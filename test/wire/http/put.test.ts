@@ -13,26 +13,26 @@ function head(slot: TestSlot, more = '', length = slot.size): string {
 
 describe('an upload', () => {
   test('gets exactly 201 with an empty body, and its link works at once', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot();
-    const reply = await house.put(slot, BODY, { 'Content-Type': 'image/jpeg' });
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot();
+    const reply = await server.put(slot, BODY, { 'Content-Type': 'image/jpeg' });
     assert.equal(reply.status, 201);
     assert.equal(reply.text, '');
     assert.equal(reply.headers['content-length'], '0');
     assert.equal(reply.headers['access-control-allow-origin'], '*');
-    assert.equal((await house.get(slot.getPath)).text, BODY);
+    assert.equal((await server.get(slot.getPath)).text, BODY);
   });
 
   test('is counted and logged without its token', async (t) => {
-    const house = await startTestFileServer(t);
-    await house.put(await house.grantSlot(), BODY);
-    const metrics = await house.services.metrics.registry.metrics();
+    const server = await startTestFileServer(t);
+    await server.put(await server.grantSlot(), BODY);
+    const metrics = await server.services.metrics.registry.metrics();
     assert.match(metrics, /porter_uploaded_bytes_total\{endpoint="component"\} 100/);
   });
 
-  test('with a token that is not one of ours, or whose time is up, is 403', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot();
+  test('with an unknown or expired token is 403', async (t) => {
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot();
     for (const putPath of [
       '/put/',
       '/put/x',
@@ -40,117 +40,117 @@ describe('an upload', () => {
       `/put/${slot.id}/a.jpg`,
       '/put/%00',
     ]) {
-      const reply = await house.put({ ...slot, putPath }, BODY);
+      const reply = await server.put({ ...slot, putPath }, BODY);
       assert.equal(reply.status, 403, putPath);
       assert.match(reply.text, /^[^\n]+\n$/, 'one line that a person can read');
     }
-    house.advance(6 * MINUTE);
-    assert.equal((await house.put(slot, BODY)).status, 403);
+    server.advance(6 * MINUTE);
+    assert.equal((await server.put(slot, BODY)).status, 403);
   });
 
   test('is found by its token alone, whatever a client makes of the name behind it', async (t) => {
-    const house = await startTestFileServer(t);
+    const server = await startTestFileServer(t);
     for (const name of ['', '/', '/other.png', '/t%C3%A9st%28a%29.jpg', '/a.jpg?x=1']) {
-      const slot = await house.grantSlot();
+      const slot = await server.grantSlot();
       const putPath = `/put/${slot.token}${name}`;
-      assert.equal((await house.put({ ...slot, putPath }, BODY)).status, 201, putPath);
+      assert.equal((await server.put({ ...slot, putPath }, BODY)).status, 201, putPath);
     }
   });
 
   test("whose Content-Length is not the slot's is 400, before a byte is read, and can be tried again", async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot();
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot();
     for (const length of [99, 101, 5_000_000_000]) {
-      const wire = await RawConnection.open(t, house.port);
+      const wire = await RawConnection.open(t, server.port);
       wire.send(head(slot, '', length));
       assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 400 /);
     }
-    assert.equal((await house.put(slot, BODY)).status, 201);
+    assert.equal((await server.put(slot, BODY)).status, 201);
   });
 
   test('without a Content-Length is 411', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot();
-    const wire = await RawConnection.open(t, house.port);
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot();
+    const wire = await RawConnection.open(t, server.port);
     wire.send(`PUT ${slot.putPath} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n`);
     assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 411 /);
   });
 
-  test('of part of a file is 400: nobody may think that it was patched in', async (t) => {
-    const house = await startTestFileServer(t);
-    const reply = await house.put(await house.grantSlot(), BODY, { 'Content-Range': 'bytes 0-99/1000' });
+  test('with Content-Range is 400, because partial uploads are not supported', async (t) => {
+    const server = await startTestFileServer(t);
+    const reply = await server.put(await server.grantSlot(), BODY, { 'Content-Range': 'bytes 0-99/1000' });
     assert.equal(reply.status, 400);
   });
 
   test("of a type that contradicts the slot's is 400, unless the config accepts it", async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot();
-    const reply = await house.put(slot, BODY, { 'Content-Type': 'text/html' });
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot();
+    const reply = await server.put(slot, BODY, { 'Content-Type': 'text/html' });
     assert.equal(reply.status, 400);
     assert.match(reply.text, /text\/html.*image\/jpeg/);
-    house.setRules({ typeMismatch: 'accept' });
-    assert.equal((await house.put(slot, BODY, { 'Content-Type': 'text/html' })).status, 201);
-    assert.equal((await house.get(slot.getPath)).headers['content-type'], 'image/jpeg');
+    server.setRules({ typeMismatch: 'accept' });
+    assert.equal((await server.put(slot, BODY, { 'Content-Type': 'text/html' })).status, 201);
+    assert.equal((await server.get(slot.getPath)).headers['content-type'], 'image/jpeg');
   });
 
   test("without a type, with an empty or a parametrised one, is fine: the slot's is served", async (t) => {
-    const house = await startTestFileServer(t);
+    const server = await startTestFileServer(t);
     for (const type of [undefined, '', 'image/jpeg', 'IMAGE/JPEG; charset=utf-8', ' image/jpeg ;x=y']) {
-      const slot = await house.grantSlot();
+      const slot = await server.grantSlot();
       const headers: Record<string, string> = type === undefined ? {} : { 'Content-Type': type };
-      assert.equal((await house.put(slot, BODY, headers)).status, 201, `type ${type}`);
-      assert.equal((await house.get(slot.getPath)).headers['content-type'], 'image/jpeg');
+      assert.equal((await server.put(slot, BODY, headers)).status, 201, `type ${type}`);
+      assert.equal((await server.get(slot.getPath)).headers['content-type'], 'image/jpeg');
     }
   });
 
   test("again with the same bytes, because the 201 got lost, is 201 until the slot's time is up", async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot();
-    for (let attempt = 0; attempt < 3; attempt += 1) assert.equal((await house.put(slot, BODY)).status, 201);
-    house.advance(6 * MINUTE);
-    assert.equal((await house.put(slot, BODY)).status, 409);
-    assert.equal((await house.get(slot.getPath)).text, BODY);
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot();
+    for (let attempt = 0; attempt < 3; attempt += 1) assert.equal((await server.put(slot, BODY)).status, 201);
+    server.advance(6 * MINUTE);
+    assert.equal((await server.put(slot, BODY)).status, 409);
+    assert.equal((await server.get(slot.getPath)).text, BODY);
   });
 
   test('again with other bytes or another length is 409, and the first stays', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot();
-    assert.equal((await house.put(slot, BODY)).status, 201);
-    assert.equal((await house.put(slot, OTHER)).status, 409);
-    assert.equal((await house.put(slot, `${BODY}x`)).status, 409);
-    assert.equal((await house.get(slot.getPath)).text, BODY);
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot();
+    assert.equal((await server.put(slot, BODY)).status, 201);
+    assert.equal((await server.put(slot, OTHER)).status, 409);
+    assert.equal((await server.put(slot, `${BODY}x`)).status, 409);
+    assert.equal((await server.get(slot.getPath)).text, BODY);
   });
 
   test('again of a large file is compared as it flows: 409 comes at the first other byte', async (t) => {
-    const house = await startTestFileServer(t);
+    const server = await startTestFileServer(t);
     const whole = Buffer.alloc(8_000_000, 'abcdefg');
-    const slot = await house.storeFile(whole);
-    assert.equal((await house.put(slot, whole)).status, 201);
-    const wire = await RawConnection.open(t, house.port);
+    const slot = await server.storeFile(whole);
+    assert.equal((await server.put(slot, whole)).status, 201);
+    const wire = await RawConnection.open(t, server.port);
     wire.send(head(slot));
     wire.send(Buffer.concat([whole.subarray(0, 3_000_000), Buffer.from('!'), whole.subarray(0, 2_000_000)]));
     assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 409 /);
   });
 
   test('of a file that was deleted or has expired is 403: the link is not filled again', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.storeFile(BODY);
-    await house.services.ledger.remove({
+    const server = await startTestFileServer(t);
+    const slot = await server.storeFile(BODY);
+    await server.services.ledger.remove({
       ids: [slot.id],
       reason: 'deleted',
       detail: '',
-      now: house.services.clock(),
+      now: server.services.clock(),
     });
-    assert.equal((await house.put(slot, BODY)).status, 403);
-    const short = await house.storeFile(BODY, { expiresAt: house.services.clock() + MINUTE });
-    house.advance(2 * MINUTE);
-    assert.equal((await house.put(short, BODY)).status, 403);
+    assert.equal((await server.put(slot, BODY)).status, 403);
+    const short = await server.storeFile(BODY, { expiresAt: server.services.clock() + MINUTE });
+    server.advance(2 * MINUTE);
+    assert.equal((await server.put(short, BODY)).status, 403);
   });
 
-  test('with Expect: 100-continue is let in only after all checks', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot();
-    const wire = await RawConnection.open(t, house.port);
+  test('with Expect: 100-continue is accepted only after all checks', async (t) => {
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot();
+    const wire = await RawConnection.open(t, server.port);
     wire.send(head(slot, 'Expect: 100-continue\r\n'));
     assert.equal(await wire.waitFor('\r\n\r\n'), 'HTTP/1.1 100 Continue\r\n\r\n');
     wire.send(BODY);
@@ -158,17 +158,17 @@ describe('an upload', () => {
   });
 
   test('with Expect: 100-continue that is refused never hears 100', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot();
-    const wire = await RawConnection.open(t, house.port);
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot();
+    const wire = await RawConnection.open(t, server.port);
     wire.send(head(slot, 'Expect: 100-continue\r\n', 101));
     assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 400 /);
   });
 
   test('that is refused leaves the client time to read why, though it sends on', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot({ size: 20_000_000 });
-    const wire = await RawConnection.open(t, house.port);
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot({ size: 20_000_000 });
+    const wire = await RawConnection.open(t, server.port);
     wire.send(head(slot, 'Content-Type: text/html\r\n'));
     const part = Buffer.alloc(1_000_000);
     for (let sent = 0; sent < 20; sent += 1) {
@@ -182,54 +182,54 @@ describe('an upload', () => {
   });
 
   test('can be followed by another on the same connection', async (t) => {
-    const house = await startTestFileServer(t);
-    const wire = await RawConnection.open(t, house.port);
+    const server = await startTestFileServer(t);
+    const wire = await RawConnection.open(t, server.port);
     for (let round = 1; round <= 3; round += 1) {
-      wire.send(head(await house.grantSlot()) + BODY);
+      wire.send(head(await server.grantSlot()) + BODY);
       await wire.waitFor(new RegExp(`^(HTTP/1.1 201[^]*?\r\n\r\n){${round}}$`));
     }
   });
 
   test('byte by byte, as slow as can be, gets through', async (t) => {
-    const house = await startTestFileServer(t);
-    const slot = await house.grantSlot({ size: 20 });
-    const wire = await RawConnection.open(t, house.port);
+    const server = await startTestFileServer(t);
+    const slot = await server.grantSlot({ size: 20 });
+    const wire = await RawConnection.open(t, server.port);
     wire.send(head(slot));
     for (let byte = 0; byte < 20; byte += 1) {
       wire.send('z');
       await new Promise((resolve) => setTimeout(resolve, 3));
     }
     await wire.waitFor('201 Created');
-    assert.equal((await house.get(slot.getPath)).text, 'z'.repeat(20));
+    assert.equal((await server.get(slot.getPath)).text, 'z'.repeat(20));
   });
 
   test('of many megabytes arrives byte for byte', async (t) => {
-    const house = await startTestFileServer(t);
+    const server = await startTestFileServer(t);
     const whole = Buffer.from(Array.from({ length: 1 << 20 }, (_, at) => (at * 31 + (at >> 8)) & 255));
     const body = Buffer.concat(Array.from({ length: 12 }, () => whole));
-    const slot = await house.storeFile(body);
-    assert.ok((await house.get(slot.getPath)).body.equals(body));
+    const slot = await server.storeFile(body);
+    assert.ok((await server.get(slot.getPath)).body.equals(body));
   });
 
   test('among hundreds arrives byte for byte, though all have to take turns', async (t) => {
-    const house = await startTestFileServer(t);
-    house.setRules({ globalQuota: null });
+    const server = await startTestFileServer(t);
+    server.setRules({ globalQuota: null });
     const bodies = Array.from({ length: 300 }, (_, at) => Buffer.alloc(200_000 + at, `${at},`));
-    const slots = await Promise.all(bodies.map((body) => house.grantSlot({ size: body.length })));
-    const wires = await Promise.all(slots.map(() => RawConnection.open(t, house.port)));
+    const slots = await Promise.all(bodies.map((body) => server.grantSlot({ size: body.length })));
+    const wires = await Promise.all(slots.map(() => RawConnection.open(t, server.port)));
     for (const [at, wire] of wires.entries()) wire.send(head(slots[at] as TestSlot));
     for (const [at, wire] of wires.entries()) wire.send(bodies[at] as Buffer);
     await Promise.all(wires.map((wire) => wire.waitFor('201 Created')));
     for (const [at, slot] of slots.entries()) {
-      assert.ok((await house.get(slot.getPath)).body.equals(bodies[at] as Buffer), `upload ${at}`);
+      assert.ok((await server.get(slot.getPath)).body.equals(bodies[at] as Buffer), `upload ${at}`);
     }
   });
 });
 
 describe('errors of an upload', () => {
   test('are problem+json for those who ask for it', async (t) => {
-    const house = await startTestFileServer(t);
-    const reply = await house.put(await house.grantSlot(), BODY, {
+    const server = await startTestFileServer(t);
+    const reply = await server.put(await server.grantSlot(), BODY, {
       'Content-Type': 'text/html',
       Accept: 'application/problem+json',
     });
@@ -242,8 +242,8 @@ describe('errors of an upload', () => {
   });
 
   test('carry CORS headers, so that a web client can read them', async (t) => {
-    const house = await startTestFileServer(t);
-    const { headers } = await house.put({ ...(await house.grantSlot()), putPath: '/put/x' }, BODY);
+    const server = await startTestFileServer(t);
+    const { headers } = await server.put({ ...(await server.grantSlot()), putPath: '/put/x' }, BODY);
     assert.equal(headers['access-control-allow-origin'], '*');
     assert.equal(headers['access-control-allow-methods'], 'OPTIONS, HEAD, GET, PUT');
     assert.equal(headers['access-control-allow-headers'], 'Authorization, Content-Type, Range');
@@ -254,23 +254,23 @@ describe('errors of an upload', () => {
   });
 
   test('of other methods are 405 with what is allowed', async (t) => {
-    const house = await startTestFileServer(t);
-    const { putPath } = await house.grantSlot();
+    const server = await startTestFileServer(t);
+    const { putPath } = await server.grantSlot();
     for (const method of ['POST', 'DELETE', 'PATCH', 'PROPFIND']) {
-      const reply = await house.get(putPath, {}, method);
+      const reply = await server.get(putPath, {}, method);
       assert.equal(reply.status, 405, method);
       assert.equal(reply.headers.allow, 'OPTIONS, PUT');
     }
-    const get = await house.get(putPath);
+    const get = await server.get(putPath);
     assert.deepEqual([get.status, get.text, get.headers['content-length']], [405, '', '0']);
   });
 });
 
 describe('a preflight', () => {
   test('needs no authorisation and allows what clients send', async (t) => {
-    const house = await startTestFileServer(t);
+    const server = await startTestFileServer(t);
     for (const path of [`/put/${'0'.repeat(26)}/a.jpg`, `/files/${'0'.repeat(26)}/a.jpg`]) {
-      const { status, headers, text } = await house.get(path, { Origin: 'https://chat.example' }, 'OPTIONS');
+      const { status, headers, text } = await server.get(path, { Origin: 'https://chat.example' }, 'OPTIONS');
       assert.equal(status, 200);
       assert.equal(text, '');
       assert.equal(headers['content-length'], '0');

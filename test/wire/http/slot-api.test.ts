@@ -20,7 +20,7 @@ const RULES: readonly AccessRule[] = [
   { ...allowAllRule, jid: ['.*'], deny: true },
 ];
 
-/** As ejabberd 23.01 asks (FIELD 5.4), for a user of ours. */
+/** A request of ejabberd 23.01 (docs/protocols.md, "Slot API of ejabberd and django"). */
 const EJABBERD =
   'jid=admin%40example.org&name=tr%C3%A8s%20cool%2B1%262.jpg&size=23456&content_type=image/svg%2Bxml%3B%20charset%3Dutf-8';
 
@@ -59,7 +59,7 @@ async function start(
 }
 
 describe('a slot over HTTP', () => {
-  test('is answered to ejabberd as two URLs with a line feed between and nothing else', async (t) => {
+  test('is two URLs with one line feed between them, as ejabberd expects', async (t) => {
     const { ask, reserved } = await start(t);
     const reply = await ask(`/slot/?${EJABBERD}`);
     assert.equal(reply.status, 200);
@@ -85,7 +85,7 @@ describe('a slot over HTTP', () => {
     );
   });
 
-  test('gives a GET link that does not tell the way to upload', async (t) => {
+  test('has a GET link that does not reveal the upload link', async (t) => {
     const { ask, reserved } = await start(t);
     const { text } = await ask(`/slot/?${EJABBERD}`);
     const [put = '', get = ''] = text.split('\n').map((url) => url.split('/')[4]);
@@ -94,7 +94,7 @@ describe('a slot over HTTP', () => {
     assert.equal(reserved[0]?.upload.locator, get);
   });
 
-  test('comes with and without a slash at the end, as JSON and as XML, by parameter or Accept', async (t) => {
+  test('works with and without a trailing slash, as JSON and XML, by parameter or Accept', async (t) => {
     const { ask } = await start(t);
     const query = 'jid=admin@example.org&name=a.jpg&size=5';
     const url = '(https://upload\\.example\\.org/[^"\']+)';
@@ -122,7 +122,7 @@ describe('a slot over HTTP', () => {
     }
   });
 
-  test('is taken as POST: form, JSON, or a query without a body', async (t) => {
+  test('can be requested by POST: form, JSON, or a query without a body', async (t) => {
     const { ask, reserved } = await start(t);
     const form = { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' };
     const json = { 'content-type': 'application/json' };
@@ -153,7 +153,7 @@ describe('a slot over HTTP', () => {
     }
   });
 
-  test('has files fetched from download_url where that is another', async (t) => {
+  test('has a GET link at download_url if that is set', async (t) => {
     const { ask } = await start(t, { downloadUrl: 'https://files.example.org/f' });
     const { text } = await ask('/slot/?jid=admin@example.org&name=a.jpg&size=5');
     assert.match(
@@ -162,7 +162,7 @@ describe('a slot over HTTP', () => {
     );
   });
 
-  test('has the host that was asked where public_url is not set, also behind a proxy', async (t) => {
+  test('has the host of the request if public_url is not set, also behind a proxy', async (t) => {
     const { ask, port } = await start(t, { publicUrl: null });
     const query = '/slot/?jid=admin@example.org&name=a.jpg&size=5';
     const direct = await ask(query);
@@ -179,7 +179,7 @@ describe('a slot over HTTP', () => {
     assert.match(odd.text, /set public_url/);
   });
 
-  test('has URLs that no server can spoil by encoding them again, whatever the name', async (t) => {
+  test('has URLs that stay the same when encoded again, whatever the name', async (t) => {
     const { ask } = await start(t);
     const names = fc.string({ unit: 'binary', minLength: 1, maxLength: 60 });
     await fc.assert(
@@ -199,7 +199,7 @@ describe('a slot over HTTP', () => {
 });
 
 describe('the size a user may upload', () => {
-  test('is the max_file_size of the rule, 0 for none', async (t) => {
+  test('is the max_file_size of the rule, 0 for no limit', async (t) => {
     const { ask } = await start(t);
     for (const [path, body] of [
       ['/slot/max_size/?jid=romeo@example.org', '1000'],
@@ -230,7 +230,7 @@ describe('a refused slot', () => {
   const FOREVER = { granted: false, limit: 'ownerBytes', used: 9, allowed: 9, retryAt: null } as const;
   const romeo = 'jid=romeo@example.org&type=image/png';
 
-  test('says which parameter is wrong and why', async (t) => {
+  test('names the wrong parameter and the reason', async (t) => {
     const { ask, reserved } = await start(t);
     for (const [query, message] of [
       ['', /"jid" is missing/],
@@ -257,7 +257,7 @@ describe('a refused slot', () => {
     assert.deepEqual(reserved, []);
   });
 
-  test('is 403 for who may not upload, 413 for too much, 402 for quotas', async (t) => {
+  test('is 403 for denied users, 413 for large files, 402 for quotas', async (t) => {
     let outcome: ReserveResult = RETRY;
     const { ask } = await start(t, {}, () => outcome);
     const status = async (query: string) => (await ask(`/slot/?${query}`)).status;
@@ -274,7 +274,7 @@ describe('a refused slot', () => {
     assert.equal(full.headers['retry-after'], undefined);
   });
 
-  test('is problem+json for who asks for JSON', async (t) => {
+  test('is problem+json if the client accepts JSON', async (t) => {
     const { ask } = await start(t);
     const reply = await ask('/slot/?jid=mallory@evil.example&name=a.jpg&size=5', {
       headers: { accept: 'application/json' },
@@ -283,7 +283,7 @@ describe('a refused slot', () => {
     assert.equal(JSON.parse(reply.text).status, 403);
   });
 
-  test('is 400 for bodies that are no form and no JSON object', async (t) => {
+  test('is 400 for a body that is neither a form nor a JSON object', async (t) => {
     const { ask } = await start(t);
     for (const [type, body] of [
       ['application/json', '{'],
@@ -311,14 +311,14 @@ describe('a refused slot', () => {
     }
   });
 
-  test('leaves nothing in the body for a path that is not there', async (t) => {
+  test('has an empty body for an unknown path', async (t) => {
     const { ask } = await start(t);
     const reply = await ask('/nothing/here');
     assert.deepEqual([reply.status, reply.text, reply.headers['content-length']], [404, '', '0']);
     assert.equal((await ask('/slot/sometoken/?jid=a')).status, 404, 'no token is set');
   });
 
-  test('of a fault of ours says only under which number the log has it', async (t) => {
+  test('after an internal error shows only the id in the log', async (t) => {
     const { ask } = await start(t, {}, () => {
       throw new Error('no such table in /var/lib/porter.db');
     });
@@ -328,10 +328,10 @@ describe('a refused slot', () => {
   });
 });
 
-describe('who may ask for slots', () => {
+describe('access to the slot API', () => {
   const path = '?jid=admin@example.org&name=a.jpg&size=5';
 
-  test('is decided by the real client, not by the proxy in front of it', async (t) => {
+  test('depends on the client, not on the proxy in front', async (t) => {
     const { ask } = await start(t);
     const from = async (address: string) =>
       (await ask(`/slot/${path}`, { headers: { 'x-forwarded-for': address } })).status;
@@ -341,18 +341,18 @@ describe('who may ask for slots', () => {
     assert.equal(await from('nonsense'), 403);
   });
 
-  test('is not decided by headers of strangers', async (t) => {
-    const nobody = createAddressMatcher([]);
+  test('does not depend on headers of untrusted clients', async (t) => {
+    const noAddress = createAddressMatcher([]);
     const { ask } = await start(t, {
       allowFrom: createAddressMatcher(['10.0.0.0/8']),
-      trustedProxies: nobody,
+      trustedProxies: noAddress,
     });
     const reply = await ask(`/slot/${path}`, { headers: { 'x-forwarded-for': '10.0.0.1' } });
     assert.equal(reply.status, 403);
     assert.match(reply.text, /127\.0\.0\.1 .*allow_from/);
   });
 
-  test('needs the token where one is set, in the path or as Bearer, from loopback too', async (t) => {
+  test('needs the token if one is set, in the path or as Bearer, also from loopback', async (t) => {
     const { ask } = await start(t, { token: 's3cret-Token' });
     const bearer = (token: string) => ({ headers: { authorization: token } });
     const max = '?jid=admin@example.org';

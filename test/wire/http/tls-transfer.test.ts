@@ -9,14 +9,14 @@ import { startTestFileServer } from '../../support/test-file-server.ts';
 
 const BODY = Buffer.concat(Array.from({ length: 50 }, (_, at) => Buffer.alloc(100_003, `${at}~`)));
 
-describe('over TLS of our own', () => {
+describe('over TLS', () => {
   test('an upload and its download are byte for byte the same', async (t) => {
     const { cert, key } = createSelfSigned(['localhost']);
-    const house = await startTestFileServer(t, { tls: await filesOf(t, cert, key) });
-    const slot = await house.grantSlot({ size: BODY.length });
-    const put = await call(house.port, cert, slot.putPath, 'PUT', BODY);
+    const server = await startTestFileServer(t, { tls: await filesOf(t, cert, key) });
+    const slot = await server.grantSlot({ size: BODY.length });
+    const put = await call(server.port, cert, slot.putPath, 'PUT', BODY);
     assert.equal(put.status, 201);
-    assert.ok((await call(house.port, cert, slot.getPath, 'GET')).body.equals(BODY));
+    assert.ok((await call(server.port, cert, slot.getPath, 'GET')).body.equals(BODY));
   });
 });
 

@@ -14,7 +14,7 @@ import { sendRequest } from '../../support/http.ts';
 import { startTestFileServer } from '../../support/test-file-server.ts';
 
 const LOOPBACK = createAddressMatcher(['127.0.0.0/8']);
-const NOBODY = createAddressMatcher([]);
+const NO_ADDRESS = createAddressMatcher([]);
 const THROUGH = { 'X-Forwarded-For': '192.0.2.1' };
 
 const settings: DeliverySettings = {
@@ -25,10 +25,10 @@ const settings: DeliverySettings = {
 };
 
 describe('files that a web server sends', () => {
-  test('are named to it below the folder of the blobs, encoded, with an empty body', async (t) => {
-    const house = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
-    const file = await house.storeFile('bytes', { name: 'a.png', type: 'image/png' });
-    const { status, headers, text } = await house.get(file.getPath, THROUGH);
+  test('get X-Sendfile with the encoded path in the blob folder and an empty body', async (t) => {
+    const testServer = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
+    const file = await testServer.storeFile('bytes', { name: 'a.png', type: 'image/png' });
+    const { status, headers, text } = await testServer.get(file.getPath, THROUGH);
     assert.deepEqual([status, text, headers['content-length']], [200, '', '0']);
     assert.equal(headers['x-sendfile'], `/srv/some%20folder/100%25/${file.blob}`);
     assert.equal(headers['content-type'], 'image/png');
@@ -36,42 +36,42 @@ describe('files that a web server sends', () => {
     assert.equal(headers['accept-ranges'], 'bytes');
   });
 
-  test('are named to nginx below its location, without the Accept-Ranges that it would double', async (t) => {
+  test('get X-Accel-Redirect below the location of nginx, without Accept-Ranges, which nginx adds', async (t) => {
     const delivery = createWebServerDelivery({ ...settings, via: 'x-accel-redirect' });
-    const house = await startTestFileServer(t, { delivery });
-    const file = await house.storeFile('bytes');
-    const { headers } = await house.get(file.getPath, { ...THROUGH, Range: 'bytes=1-2' });
+    const testServer = await startTestFileServer(t, { delivery });
+    const file = await testServer.storeFile('bytes');
+    const { headers } = await testServer.get(file.getPath, { ...THROUGH, Range: 'bytes=1-2' });
     assert.equal(headers['x-accel-redirect'], `/porter-blobs/${file.blob}`);
     assert.equal(headers['accept-ranges'], undefined);
     assert.match(headers['content-disposition'] ?? '', /filename/);
   });
 
-  test('are named below what the config says', async (t) => {
+  test('get the path prefix of the config', async (t) => {
     const delivery = createWebServerDelivery({ ...settings, via: 'x-accel-redirect', prefix: '/inside/' });
-    const house = await startTestFileServer(t, { delivery });
-    const file = await house.storeFile('bytes');
-    const { headers } = await house.get(file.getPath, THROUGH);
+    const testServer = await startTestFileServer(t, { delivery });
+    const file = await testServer.storeFile('bytes');
+    const { headers } = await testServer.get(file.getPath, THROUGH);
     assert.equal(headers['x-accel-redirect'], `/inside/${file.blob}`);
   });
 
-  test('come from Porter for whoever came past the web server, who learns nothing of the disk', async (t) => {
-    const house = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
-    const file = await house.storeFile('bytes');
-    const { headers, text } = await house.get(file.getPath);
+  test('come from Porter if the client bypasses the web server, without any path of the disk', async (t) => {
+    const testServer = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
+    const file = await testServer.storeFile('bytes');
+    const { headers, text } = await testServer.get(file.getPath);
     assert.deepEqual([headers['x-sendfile'], text], [undefined, 'bytes']);
   });
 
-  test('come from Porter for a stranger who claims to be a web server', async (t) => {
-    const delivery = createWebServerDelivery({ ...settings, trustedProxies: () => NOBODY });
-    const house = await startTestFileServer(t, { delivery });
-    const file = await house.storeFile('bytes');
-    const { headers, text } = await house.get(file.getPath, THROUGH);
+  test('come from Porter if an untrusted client sends proxy headers', async (t) => {
+    const delivery = createWebServerDelivery({ ...settings, trustedProxies: () => NO_ADDRESS });
+    const testServer = await startTestFileServer(t, { delivery });
+    const file = await testServer.storeFile('bytes');
+    const { headers, text } = await testServer.get(file.getPath, THROUGH);
     assert.deepEqual([headers['x-sendfile'], text], [undefined, 'bytes']);
   });
 
-  test('come from Porter where a web server might read the request in another way', async (t) => {
-    const house = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
-    const file = await house.storeFile('bytes');
+  test('come from Porter if a web server may read the request differently', async (t) => {
+    const testServer = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
+    const file = await testServer.storeFile('bytes');
     for (const [headers, status] of [
       [{ Range: 'bytes=0-0,2-2' }, 200],
       [{ Range: 'bytes=3-1' }, 200],
@@ -80,31 +80,36 @@ describe('files that a web server sends', () => {
       [{ Range: 'bytes=9-' }, 416],
       [{ 'If-None-Match': `"${file.id}"` }, 304],
     ] as const) {
-      const reply = await house.get(file.getPath, { ...THROUGH, ...headers });
+      const reply = await testServer.get(file.getPath, { ...THROUGH, ...headers });
       assert.equal(reply.status, status, JSON.stringify(headers));
       assert.equal(reply.headers['x-sendfile'], undefined, JSON.stringify(headers));
     }
-    const head = await house.get(file.getPath, THROUGH, 'HEAD');
+    const head = await testServer.get(file.getPath, THROUGH, 'HEAD');
     assert.deepEqual([head.headers['content-length'], head.headers['x-sendfile']], ['5', undefined]);
   });
 
-  test('are gone for the web server too once they are removed', async (t) => {
-    const house = await startTestFileServer(t, {
+  test('are 404 after they are removed', async (t) => {
+    const testServer = await startTestFileServer(t, {
       delivery: createWebServerDelivery(settings),
       cacheTrustMs: 0,
     });
-    const file = await house.storeFile('bytes');
-    await house.services.ledger.remove({ ids: [file.id], reason: 'deleted', detail: '', now: Date.now() });
-    const { status, headers } = await house.get(file.getPath, THROUGH);
+    const file = await testServer.storeFile('bytes');
+    await testServer.services.ledger.remove({
+      ids: [file.id],
+      reason: 'deleted',
+      detail: '',
+      now: Date.now(),
+    });
+    const { status, headers } = await testServer.get(file.getPath, THROUGH);
     assert.deepEqual([status, headers['x-sendfile']], [404, undefined]);
   });
 });
 
 describe('the data plane', () => {
-  test('serves no files of slots where a web server does it alone, and takes uploads all the same', async (t) => {
-    const house = await startTestFileServer(t);
-    const at = await listen(t, house, (plane) => withoutSlotDownloads(plane));
-    const slot = await house.grantSlot({ size: 5 });
+  test('serves no files of slots if a web server does, but still accepts uploads', async (t) => {
+    const testServer = await startTestFileServer(t);
+    const at = await listen(t, testServer, (plane) => withoutSlotDownloads(plane));
+    const slot = await testServer.grantSlot({ size: 5 });
     const put = await sendRequest(at, slot.putPath, {
       method: 'PUT',
       headers: { 'Content-Length': '5' },
@@ -118,11 +123,11 @@ describe('the data plane', () => {
     assert.equal((await sendRequest(at, slot.getPath, { method: 'OPTIONS' })).status, 200);
   });
 
-  test('shows the doctor how its request arrived, and nobody else', async (t) => {
-    const house = await startTestFileServer(t);
-    const deps = { ledger: house.services.ledger, trustedProxies: () => LOOPBACK };
-    const at = await listen(t, house, (plane) => withEchoEndpoint(deps, plane));
-    const checkup = createProbeUploads(house.services);
+  test('echoes only requests of the doctor', async (t) => {
+    const testServer = await startTestFileServer(t);
+    const deps = { ledger: testServer.services.ledger, trustedProxies: () => LOOPBACK };
+    const at = await listen(t, testServer, (plane) => withEchoEndpoint(deps, plane));
+    const checkup = createProbeUploads(testServer.services);
     const { token } = await checkup.requestSlot({ name: 'a.txt', size: 1, type: 'text/plain' });
     const headers = {
       ...THROUGH,
@@ -141,7 +146,7 @@ describe('the data plane', () => {
       query: 'v=1',
     });
 
-    const slot = await house.grantSlot({ jid: 'romeo@example.org' });
+    const slot = await testServer.grantSlot({ jid: 'romeo@example.org' });
     const other = await sendRequest(at, slot.putPath, { headers });
     assert.deepEqual([other.status, other.text], [405, '']);
     const unknown = await sendRequest(at, putUrl('', '0'.repeat(26), 'a.txt'), { headers });
@@ -150,18 +155,18 @@ describe('the data plane', () => {
     await checkup.close();
     assert.equal((await sendRequest(at, putUrl('', token, 'a.txt'), { headers })).status, 405);
     assert.deepEqual(
-      (await house.services.ledger.listOwners({ limit: 10 })).map(({ owner }) => owner),
+      (await testServer.services.ledger.listOwners({ limit: 10 })).map(({ owner }) => owner),
       ['romeo@example.org'],
     );
   });
 });
 
-type House = Awaited<ReturnType<typeof startTestFileServer>>;
+type Started = Awaited<ReturnType<typeof startTestFileServer>>;
 
 async function listen(
   t: Parameters<typeof startTestFileServer>[0],
-  { services, dataPlane }: House,
-  wrap: (plane: House['dataPlane']) => ReturnType<typeof withoutSlotDownloads>,
+  { services, dataPlane }: Started,
+  wrap: (plane: Started['dataPlane']) => ReturnType<typeof withoutSlotDownloads>,
 ) {
   const server = new HttpServer(
     {

@@ -30,7 +30,7 @@ describe('the Authorization header', () => {
     );
   });
 
-  test('that is missing, or no such thing, says which', () => {
+  test('is reported as missing or malformed', () => {
     for (const none of [undefined, '', '  ']) assert.equal(parseAuthorization(none), 'missing');
     const wrong = ['Digest a', 'Basic', 'Basic ***', 'Bearer a b', 'me:secret', basic('nocolon')];
     for (const text of [...wrong, basic(Buffer.from([0xff, 0x3a, 0x61]))]) {
@@ -38,11 +38,11 @@ describe('the Authorization header', () => {
     }
   });
 
-  test('never makes the reader throw', () => {
+  test('never makes the parser throw', () => {
     fc.assert(fc.property(fc.string(), (text) => void parseAuthorization(text)));
   });
 
-  test('is asked for with both schemes, Basic first', () => {
+  test('is requested with both schemes, Basic first', () => {
     assert.equal(authenticateChallenge('msg'), 'Basic realm="msg", charset="UTF-8", Bearer realm="msg"');
   });
 });

@@ -24,7 +24,7 @@ function ask(headers: Record<string, string>, { from = '127.0.0.1', encrypted = 
 }
 
 describe('the client of a request', () => {
-  test('is the other end of the connection where no header says otherwise', () => {
+  test('is the peer of the connection without proxy headers', () => {
     assert.deepEqual(ask({ host: 'localhost:5050' }, { from: '192.0.2.7' }), {
       address: '192.0.2.7',
       protocol: 'http',
@@ -33,7 +33,7 @@ describe('the client of a request', () => {
     assert.equal(ask({ host: 'a.example' }, { encrypted: true }).protocol, 'https');
   });
 
-  test('is an IPv4 address also where the socket says it in IPv6', () => {
+  test('is an IPv4 address also if the socket reports it as IPv6', () => {
     assert.equal(ask({}, { from: '::ffff:192.0.2.7' }).address, '192.0.2.7');
     assert.equal(
       ask({ 'x-forwarded-for': '::ffff:192.0.2.7' }, { from: '::ffff:127.0.0.1' }).address,
@@ -51,7 +51,7 @@ describe('the client of a request', () => {
     assert.deepEqual(ask(headers), { address: '192.0.2.7', protocol: 'https', host: 'upload.example.org' });
   });
 
-  test('is never named by a stranger', () => {
+  test('is never taken from the headers of an untrusted client', () => {
     const headers = {
       host: 'a.example',
       'x-forwarded-for': '127.0.0.1',
@@ -66,7 +66,7 @@ describe('the client of a request', () => {
     });
   });
 
-  test('is the right-most hop that is no proxy of ours: what stands left of it may be made up', () => {
+  test('is the right-most hop that is not a trusted proxy: entries to its left may be forged', () => {
     assert.equal(ask({ 'x-forwarded-for': '127.0.0.1, 192.0.2.66, 10.1.2.3' }).address, '192.0.2.66');
     assert.equal(ask({ 'x-forwarded-for': '192.0.2.1, 127.0.0.1, 192.0.2.66' }).address, '192.0.2.66');
     assert.equal(ask({ 'x-forwarded-for': '10.0.0.2, 10.0.0.3' }).address, '10.0.0.2', 'all are proxies');
@@ -93,7 +93,7 @@ describe('the client of a request', () => {
     }
   });
 
-  test('is unknown where the proxy names no address, so that no list of addresses lets it in', () => {
+  test('is unknown if the proxy names no address, so that no address list matches it', () => {
     for (const nonsense of ['unknown', '_hidden', 'localhost', '127.0.0.1.5', '127.1', '0x7f.0.0.1', '::g']) {
       const peer = ask({ 'x-forwarded-for': nonsense });
       assert.equal(peer.address, 'unknown', nonsense);
@@ -113,13 +113,13 @@ describe('the client of a request', () => {
     );
   });
 
-  test('cannot be slipped in through the quotes of RFC 7239', () => {
+  test('cannot be forged with the quotes of RFC 7239', () => {
     assert.equal(ask({ forwarded: 'for=192.0.2.66;host="a,for=127.0.0.1;x=y"' }).address, '192.0.2.66');
     assert.equal(ask({ forwarded: 'for=192.0.2.66;host="a\\",for=127.0.0.1"' }).address, '192.0.2.66');
     assert.equal(ask({ forwarded: 'for=192.0.2.66;host="a,for=127.0.0.1' }).address, 'unknown');
   });
 
-  test('is unknown where the two kinds of header name different ones: one is the client’s own', () => {
+  test('is unknown if the two kinds of header disagree, because the client may have sent one', () => {
     assert.equal(ask({ 'x-forwarded-for': '192.0.2.66', forwarded: 'for=127.0.0.1' }).address, 'unknown');
     assert.equal(ask({ 'x-forwarded-for': '127.0.0.1', forwarded: 'for=192.0.2.66' }).address, 'unknown');
     assert.equal(ask({ 'x-forwarded-for': '192.0.2.66', forwarded: 'for=192.0.2.66' }).address, '192.0.2.66');
@@ -137,7 +137,7 @@ describe('the client of a request', () => {
     assert.equal(unix({ 'x-forwarded-for': '192.0.2.7' }).address, '192.0.2.7');
   });
 
-  test('over TCP is never taken for a Unix socket because it has gone', () => {
+  test('over TCP is never taken for a Unix socket after it disconnected', () => {
     const socket = new Socket();
     recordConnection(socket, false);
     const headers = { 'x-forwarded-for': '127.0.0.1' };
@@ -177,7 +177,7 @@ describe('the client of a request', () => {
 });
 
 describe('a host', () => {
-  test('is put into normal form', () => {
+  test('is normalized', () => {
     assert.equal(parseHost('Upload.Example.ORG', 'https'), 'upload.example.org');
     assert.equal(parseHost('a.example:443', 'https'), 'a.example');
     assert.equal(parseHost('a.example:80', 'http'), 'a.example');
@@ -185,7 +185,7 @@ describe('a host', () => {
     assert.equal(parseHost('[::1]:5050', 'http'), 'localhost:5050');
   });
 
-  test('that could break out of a URL or be spoilt in one is none', () => {
+  test('that is not safe in a URL is ignored', () => {
     for (const host of [
       undefined,
       '',

@@ -7,7 +7,7 @@ import { errorResponse } from '../../../../src/http/common/error-response.ts';
 const context = { log: createLog({ level: 'silent', format: 'json' }), now: 1_000_000 };
 
 describe('an error over HTTP', () => {
-  test('is one line of text with the status of the table, for every error there is', () => {
+  test('is one line of text with the status of the table, for every error', () => {
     for (const code of Object.keys(errorTable) as ErrorCode[]) {
       const { status, headers, body } = errorResponse(new Refusal(code), context);
       assert.equal(status, errorTable[code].http);
@@ -18,20 +18,20 @@ describe('an error over HTTP', () => {
     }
   });
 
-  test('has the status of its door where that differs', () => {
+  test('has the status of its endpoint where that differs', () => {
     const statusAt = (endpoint: 'external' | 'file_share') =>
       errorResponse(new Refusal('size_mismatch'), { ...context, endpoint }).status;
     assert.deepEqual([statusAt('external'), statusAt('file_share')], [403, 413]);
   });
 
-  test('says when to come back, never too early', () => {
+  test('has a Retry-After that is never too early', () => {
     const retry = (retryAt: number) =>
       errorResponse(new Refusal('quota_exceeded', { retryAt }), context).headers['Retry-After'];
     assert.deepEqual([retry(1_000_001), retry(1_001_000), retry(1_001_001), retry(0)], ['1', '1', '2', '1']);
     assert.equal(errorResponse(new Refusal('denied'), context).headers['Retry-After'], undefined);
   });
 
-  test('is a problem document for those who ask for one', () => {
+  test('is a problem document if the client accepts JSON', () => {
     const refusal = new Refusal('file_too_large', { text: 'At most 1 MiB.' });
     const { headers, body } = errorResponse(refusal, {
       ...context,
@@ -47,7 +47,7 @@ describe('an error over HTTP', () => {
     });
   });
 
-  test('of ours tells the client an id and nothing of the story', () => {
+  test('that is internal shows the client an id and no details', () => {
     const { status, body } = errorResponse(
       new Error('open /var/lib/porter/x: EIO, password=hunter2'),
       context,

@@ -25,7 +25,7 @@ const sizeOf = (batch: readonly Uint8Array[] | undefined) =>
 const turnOfTheLoop = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('the body of a request', () => {
-  test('comes in batches as large as the pace says, and a smaller last one', async (t) => {
+  test('is read in batches of the size of the memory budget, with a smaller last one', async (t) => {
     const { stream, batches } = open(t);
     for (let chunk = 0; chunk < 25; chunk += 1) stream.write(Buffer.alloc(1000));
     stream.end();
@@ -39,7 +39,7 @@ describe('the body of a request', () => {
     assert.ok(sizes.length >= 3 && sizes.length <= 5, `${sizes}`);
   });
 
-  test('is held back once a batch is full and nobody takes it', async (t) => {
+  test('is paused while a full batch is not consumed', async (t) => {
     const { stream, body } = open(t);
     const source = setInterval(() => stream.write(Buffer.alloc(5000)), 0);
     for (let turn = 0; turn < 100; turn += 1) await turnOfTheLoop();
@@ -49,14 +49,14 @@ describe('the body of a request', () => {
     assert.equal(body.idleFor(), 0, 'that is not its silence');
   });
 
-  test('cut into tiny chunks does not slip under the limit of memory', async (t) => {
+  test('in tiny chunks stays within the memory budget', async (t) => {
     const { stream, body } = open(t);
     for (let byte = 0; byte < 5000; byte += 1) stream.write('x');
     for (let turn = 0; turn < 50; turn += 1) await turnOfTheLoop();
     assert.ok(body.received < 200, `${body.received} chunks gathered`);
   });
 
-  test('gives the memory of a batch back when the next is asked for', async (t) => {
+  test('frees the memory of a batch when the next one is requested', async (t) => {
     const { stream, batches } = open(t);
     stream.write(new Uint8Array(new ArrayBuffer(20_000)));
     stream.end();
@@ -67,7 +67,7 @@ describe('the body of a request', () => {
     assert.equal(chunk?.length, 0);
   });
 
-  test('never takes memory that others share', async (t) => {
+  test('never frees shared memory', async (t) => {
     const { stream, batches } = open(t);
     const shared = Buffer.alloc(40_000, 'a');
     stream.write(shared.subarray(0, 20_000));
@@ -77,7 +77,7 @@ describe('the body of a request', () => {
     assert.equal(shared.length, 40_000);
   });
 
-  test('fails for its reader when it is cut, also before anybody reads', async (t) => {
+  test('fails for its consumer when the connection breaks, also before it is read', async (t) => {
     const early = open(t);
     early.stream.destroy();
     await turnOfTheLoop();
@@ -88,7 +88,7 @@ describe('the body of a request', () => {
     await assert.rejects(waiting, { code: 'body_cut' });
   });
 
-  test('in a crowd waits for its turn, and every turn is given back', async (t) => {
+  test('over budget waits for a slot, and every slot is released', async (t) => {
     const transfers = createTransfers({ memoryBytes: 64 * 1024 });
     const bodies = Array.from({ length: 100 }, () => open(t, transfers.memory));
     const running = bodies.map(({ body }, at) => transfers.begin(`${at}`, body));
@@ -111,7 +111,7 @@ describe('the body of a request', () => {
     assert.deepEqual(transfers.inFlight(), { uploads: 0, bytes: 0 });
   });
 
-  test('in a crowd hands over nothing without a turn, also what comes while it waits for bytes', async (t) => {
+  test('over budget delivers nothing without a slot, also bytes that arrive meanwhile', async (t) => {
     const transfers = createTransfers({ memoryBytes: 1 });
     const { stream, body, batches } = open(t, transfers.memory);
     transfers.begin('a', body);
@@ -135,7 +135,7 @@ describe('the body of a request', () => {
     for (const leave of held) leave();
   });
 
-  test('that is aborted while it waits for its turn gives it up', async (t) => {
+  test('that is aborted while it waits for a slot releases it', async (t) => {
     const transfers = createTransfers({ memoryBytes: 1 });
     const { stream, body, batches } = open(t, transfers.memory);
     transfers.begin('a', body);

@@ -27,21 +27,21 @@ describe('the path of a request', () => {
     }
   });
 
-  test('is understood where the base has the name of one of our own folders', () => {
+  test('is found if the base path equals a path of Porter', () => {
     const read = createTargetNormalizer(['https://example.org/files'], isDataPath);
     assert.equal(read('/files/files/x'), '/files/x');
     assert.equal(read('/files/x'), '/files/x');
     assert.equal(read('/files/put/x'), '/put/x');
   });
 
-  test('may come as a whole URL', () => {
+  test('may be an absolute URL', () => {
     const read = createTargetNormalizer(['https://example.org/share'], isDataPath);
     assert.equal(read('http://example.org/share/files/x?y'), '/files/x?y');
     assert.equal(read('HTTP://example.org'), '/');
     assert.equal(read('http://example.org?x'), '/?x');
   });
 
-  test('without a base is left as it came, encoding and all', () => {
+  test('without a base stays unchanged, encoding included', () => {
     const read = createTargetNormalizer(['https://example.org', null, undefined], isDataPath);
     fc.assert(
       fc.property(fc.webPath(), fc.webQueryParameters(), (path, query) => {

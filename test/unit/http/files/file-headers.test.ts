@@ -8,7 +8,7 @@ const GRAMMAR =
   /^attachment; filename="([ !#-[\]-~]*)"; filename\*=UTF-8''((?:[!#$&+.^_`|~0-9A-Za-z-]|%[0-9A-F]{2})*)$/;
 
 describe('Content-Disposition', () => {
-  test('keeps every name exactly and can be broken out of by none', () => {
+  test('keeps every name exactly, and no name breaks out of it', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (name) => {
         const match = GRAMMAR.exec(contentDisposition('attachment', name));
@@ -26,7 +26,7 @@ describe('Content-Disposition', () => {
     );
   });
 
-  test('survives half a character', () => {
+  test('accepts a lone surrogate', () => {
     assert.match(contentDisposition('attachment', 'a\ud800b'), GRAMMAR);
   });
 });

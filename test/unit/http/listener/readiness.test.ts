@@ -6,7 +6,7 @@ import { createReadiness } from '../../../../src/http/listener/readiness.ts';
 const log = createLog({ level: 'silent', format: 'json' });
 
 describe('readiness', () => {
-  test('needs every part, and names each that is down in our words, not in its own', async () => {
+  test('needs every part, and names each failed part without its error text', async () => {
     const ready = createReadiness(log, [
       { part: 'ledger', failureText: 'The ledger does not answer.', check: async () => {} },
       {
@@ -31,11 +31,11 @@ describe('readiness', () => {
     });
   });
 
-  test('is given where nothing is down', async () => {
+  test('is reported if no part is down', async () => {
     assert.deepEqual(await createReadiness(log, [])(), { ready: true, reasons: [] });
   });
 
-  test('does not wait for a part that never answers', async () => {
+  test('does not wait for a part that does not answer', async () => {
     const hung = {
       part: 'ledger',
       failureText: 'The ledger does not answer.',
@@ -45,7 +45,7 @@ describe('readiness', () => {
     assert.deepEqual(state.reasons, [{ part: 'ledger', reason: 'The ledger does not answer.' }]);
   });
 
-  test('asks once for a flood of probes', async () => {
+  test('runs the checks once for many concurrent probes', async () => {
     let asked = 0;
     const answers = Promise.withResolvers<void>();
     const check = () => {

@@ -22,7 +22,7 @@ function refusesOnly(work: () => unknown): void {
 }
 
 describe('the fields of a message', () => {
-  test('say the same as a form and as JSON', () => {
+  test('mean the same as a form and as JSON', () => {
     fc.assert(
       fc.property(message, (fields) => {
         const form = parseMessage(parseForm(String(new URLSearchParams(fields))), NONE, 'somebody');
@@ -33,7 +33,7 @@ describe('the fields of a message', () => {
     );
   });
 
-  test('are read or refused, whatever they are', () => {
+  test('are parsed or refused, whatever they contain', () => {
     fc.assert(
       fc.property(fc.json(), (given) => refusesOnly(() => parseMessage(parseJsonFields(given), NONE, ''))),
     );
@@ -45,7 +45,7 @@ describe('the fields of a message', () => {
     );
   });
 
-  test('of the body count before those of the query, and of repeated ones the first', () => {
+  test('of the body win over the query, and the first of repeated ones counts', () => {
     const body = parseForm('body=a&body=b&subject=');
     const read = parseMessage(body, parseForm('body=c&subject=S&type=normal&password=p'), 'x');
     assert.equal(read.message.body, 'a');
@@ -55,7 +55,7 @@ describe('the fields of a message', () => {
     assert.equal(room?.password, undefined, 'a password has no place in a URL');
   });
 
-  test('are the text itself where a form has no =', () => {
+  test('are the text itself if a form has no =', () => {
     assert.deepEqual(parseFormOrText('100% full & hot').get('body'), ['100% full & hot']);
   });
 });

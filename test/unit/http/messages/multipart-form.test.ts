@@ -32,7 +32,7 @@ async function bytesOf(file: {
 }
 
 describe('a form', () => {
-  test('comes through whole, wherever the network cuts it', async () => {
+  test('is read completely, wherever the network splits it', async () => {
     const boundaryLike = fc.constantFrom('\r\n--', '--', '\r', '\n', 'a', '\0', 'é');
     const content = fc.array(fc.oneof(boundaryLike, fc.string({ maxLength: 30_000 })), { maxLength: 8 });
     await fc.assert(
@@ -66,7 +66,7 @@ describe('a form', () => {
     );
   });
 
-  test('that is cut off anywhere is refused and nothing else', async () => {
+  test('that is incomplete is refused and leaves nothing', async () => {
     const { body, headers } = await encodeForm((form) => {
       form.append('body', 'text');
       form.append('file', new File([new Uint8Array(70_000)], 'a.bin'));

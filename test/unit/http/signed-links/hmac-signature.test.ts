@@ -24,7 +24,7 @@ const hmac = (secret: string, text: string) => createHmac('sha256', secret).upda
 
 describe('a signed PUT', () => {
   for (const { secret, scheme, path: raw, size, type, mac: hex } of vectors.signed) {
-    test(`by ${scheme} of ${raw}, ${size} bytes, type ${JSON.stringify(type)}, is known by its vector`, () => {
+    test(`by ${scheme} of ${raw}, ${size} bytes, type ${JSON.stringify(type)}, matches its vector`, () => {
       const put: SignedPut = { path: path(raw), size, type };
       const signature = { scheme: scheme as SignatureScheme, mac: mac(hex) };
       assert.equal(findSignedType([secret], signature, put), type ?? '');
@@ -36,7 +36,7 @@ describe('a signed PUT', () => {
   }
 
   for (const { name, external, fileShare, v, v2 } of vectors.prosody.names) {
-    test(`of ${JSON.stringify(name)} by Prosody is known by its vectors`, () => {
+    test(`of ${JSON.stringify(name)} by Prosody matches its vectors`, () => {
       const { secret, uuid, size, type } = vectors.prosody;
       for (const form of [external, fileShare]) {
         const put: SignedPut = { path: path(`${uuid}/${form}`), size, type };
@@ -49,7 +49,7 @@ describe('a signed PUT', () => {
   }
 
   for (const { name, kept, v } of vectors.ejabberd.names) {
-    test(`of ${JSON.stringify(name)} by ejabberd is known by its vector, encoded or raw`, () => {
+    test(`of ${JSON.stringify(name)} by ejabberd matches its vector, encoded or raw`, () => {
       const { secret, user, random, size } = vectors.ejabberd;
       for (const form of [encodeURIComponent(kept), Buffer.from(kept).toString('latin1')]) {
         const put: SignedPut = { path: path(`${user}/${random}/${form}`), size, type: 'text/plain' };
@@ -62,7 +62,7 @@ describe('a signed PUT', () => {
     const signed = (type: string) => ({ scheme: 'v2', mac: hmac('s', `u/a.jpg\x005\0${type}`) }) as const;
     const put = (type: string | null): SignedPut => ({ path: path('u/a.jpg'), size: 5, type });
 
-    test('is known with the type as it comes, with or without its parameters', () => {
+    test('is valid with the type as sent, with or without parameters', () => {
       assert.equal(
         findSignedType(['s'], signed('text/plain; charset=utf-8'), put('text/plain; charset=utf-8')),
         'text/plain; charset=utf-8',
@@ -74,7 +74,7 @@ describe('a signed PUT', () => {
       assert.equal(findSignedType(['s'], signed('text/plain'), put('Text/Plain')), 'text/plain');
     });
 
-    test('is known without a type, by the unknown one, by what the name tells, and as none', () => {
+    test('is valid without a type, with octet-stream, with the type for the name, and with an empty type', () => {
       for (const given of [null, '', 'image/png']) {
         for (const type of ['application/octet-stream', 'image/jpeg', '']) {
           assert.equal(findSignedType(['s'], signed(type), put(given)), type, `${given} for ${type}`);
@@ -83,20 +83,20 @@ describe('a signed PUT', () => {
       }
     });
 
-    test('is known by all types that a disputed ending is taken for', () => {
+    test('is valid with all types of an ambiguous extension', () => {
       for (const type of ['audio/mp4', 'audio/x-m4a']) {
         const signature = { scheme: 'token', mac: hmac('s', `u/a.m4a\x005\0${type}`) } as const;
         assert.equal(findSignedType(['s'], signature, { path: path('u/a.m4a'), size: 5, type: null }), type);
       }
     });
 
-    test('is known in bytes that are no ASCII', () => {
+    test('is valid in bytes that are not ASCII', () => {
       const type = Buffer.from('text/ü').toString('latin1');
       assert.equal(findSignedType(['s'], signed('text/ü'), put(type)), type);
     });
   });
 
-  test('is taken with any secret of a list, while a secret is being changed', () => {
+  test('is valid with every configured secret, so that a secret can be rotated', () => {
     const put: SignedPut = { path: path('u/a'), size: 1, type: null };
     for (const secret of ['old', 'new']) {
       assert.equal(findSignedType(['new', 'old'], { scheme: 'v', mac: hmac(secret, 'u/a 1') }, put), '');
@@ -107,7 +107,7 @@ describe('a signed PUT', () => {
     );
   });
 
-  test('by v2 never passes as one by v: no path holds the NUL that it would need', () => {
+  test('by v2 is never valid as v, because paths cannot contain NUL', () => {
     const text = 'p\x005\0x 7';
     assert.equal(parseSignedPath(encodeURIComponent('p\x005\0x')), 'malformed');
     const put: SignedPut = { path: path('p'), size: 5, type: 'x 7' };
@@ -115,7 +115,7 @@ describe('a signed PUT', () => {
     assert.equal(findSignedType(['s'], { scheme: 'v', mac: hmac('s', text) }, put), undefined);
   });
 
-  test('fits no other path, size or signature', () => {
+  test('is valid for no other path, size or signature', () => {
     const word = fc.string({
       unit: fc.constantFrom('a', 'b', '/', ' ', '0', '1'),
       minLength: 1,
@@ -129,7 +129,7 @@ describe('a signed PUT', () => {
         const put = { path: path(asked.raw), size: asked.size, type: null };
         const fits = findSignedType(['s'], { scheme, mac: hmac('s', text) }, put) !== undefined;
         const same = signedFor.raw === asked.raw && signedFor.size === asked.size;
-        // The one way to say the same with a space: where path ends and size begins cannot be told apart.
+        // The signed text of `v` is ambiguous: with a space in the path, path and size cannot be separated.
         assert.equal(fits, same || (scheme === 'v' && text === `${asked.raw} ${asked.size}`));
       }),
     );
@@ -139,7 +139,7 @@ describe('a signed PUT', () => {
 describe('the signature in a query', () => {
   const hex = 'ab'.repeat(32);
 
-  test('is the highest version that is there', () => {
+  test('is the strongest one in the query', () => {
     assert.equal(parseUploadSignature(`v=${hex}`)?.scheme, 'v');
     assert.equal(parseUploadSignature(`token=${hex}`)?.scheme, 'token');
     assert.equal(parseUploadSignature(`v=${hex}&token=${hex}`)?.scheme, 'token');
@@ -153,14 +153,14 @@ describe('the signature in a query', () => {
     assert.equal(parseUploadSignature(`v=&v=${hex}`)?.mac, undefined);
   });
 
-  test('may be in capitals, and is none where it is not 64 hex digits', () => {
+  test('may be upper case, and is invalid unless it has 64 hex digits', () => {
     assert.deepEqual(parseUploadSignature(`v=${hex.toUpperCase()}`)?.mac, mac(hex));
     for (const wrong of ['', 'ab', `${hex}00`, `${hex.slice(1)}g`, `%00${hex}`, ` ${hex}`]) {
       assert.equal(parseUploadSignature(`v=${wrong}`)?.mac, undefined, wrong);
     }
   });
 
-  test('that is none fits nothing', () => {
+  test('that is invalid matches nothing', () => {
     const put: SignedPut = { path: path('u/a'), size: 1, type: null };
     assert.equal(findSignedType(['s'], { scheme: 'v', mac: undefined }, put), undefined);
   });
@@ -168,7 +168,7 @@ describe('the signature in a query', () => {
 
 describe('a signed DELETE', () => {
   for (const { secret, deleteSecret, path: raw, mac: hex } of vectors.deletes) {
-    test(`of ${raw} by Metronome is known by its vector`, () => {
+    test(`of ${raw} by Metronome matches its vector`, () => {
       const given = parseDeleteSignature(`token=${hex}`);
       assert.ok(verifyDeleteSignature(['other', secret], deleteSecret, given, path(raw)));
       assert.ok(!verifyDeleteSignature([secret], `${deleteSecret}x`, given, path(raw)));

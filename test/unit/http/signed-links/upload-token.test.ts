@@ -21,7 +21,7 @@ const token = (change: Record<string, unknown> = {}) =>
 const read = (text: string, now = NOW) => verifyUploadToken(text, [secret], now);
 
 describe("Prosody's token", () => {
-  test('is read as its vector says', () => {
+  test('is parsed as in its vector', () => {
     assert.deepEqual(read(jwt), {
       sub: 'user@example.com',
       slot: 'RVbKAgWPcrUYAodj',
@@ -48,25 +48,25 @@ describe("Prosody's token", () => {
     });
   });
 
-  test('need not say when the file goes, nor its type', () => {
+  test('may omit the expiry and the type of the file', () => {
     const seen = read(token({ expires: undefined, filetype: undefined }));
     assert.ok(typeof seen === 'object');
     assert.equal(seen.expires, null);
     assert.equal(seen.filetype, '');
   });
 
-  test('holds until the very moment it names', () => {
+  test('is valid until the exact time in exp', () => {
     assert.equal(typeof read(jwt, claims.exp * 1000 - 1), 'object');
     assert.equal(read(jwt, claims.exp * 1000), 'expired');
   });
 
-  test('is taken with any secret of a list, and with no other', () => {
+  test('is valid with every configured secret and no other', () => {
     assert.equal(typeof verifyUploadToken(jwt, ['new', secret], NOW), 'object');
     assert.equal(verifyUploadToken(jwt, ['new', 'other'], NOW), 'invalid');
     assert.equal(verifyUploadToken(jwt, [], NOW), 'invalid');
   });
 
-  test('is signed by HS256 and nothing else', () => {
+  test('must be signed with HS256', () => {
     const payload = JSON.stringify(claims);
     for (const header of [
       '{"alg":"none"}',
@@ -81,7 +81,7 @@ describe("Prosody's token", () => {
     }
   });
 
-  test('is invalid where a claim is missing or of another kind', () => {
+  test('is invalid if a claim is missing or has a wrong type', () => {
     for (const change of [
       { sub: undefined },
       { sub: 7 },
@@ -104,7 +104,7 @@ describe("Prosody's token", () => {
     }
   });
 
-  test('is malformed where it is no token at all', () => {
+  test('is malformed if it is not a JWT', () => {
     const [header, payload, signature] = jwt.split('.');
     for (const text of [
       '',
@@ -121,9 +121,9 @@ describe("Prosody's token", () => {
     }
   });
 
-  test('is worth nothing with any other character in it', () => {
+  test('is invalid with any character changed', () => {
     const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.';
-    // The last character's two lowest bits say nothing.
+    // The two lowest bits of the last character are unused.
     fc.assert(
       fc.property(fc.nat(jwt.length - 2), fc.constantFrom(...letters), (at, letter) => {
         fc.pre(jwt[at] !== letter);
@@ -132,7 +132,7 @@ describe("Prosody's token", () => {
     );
   });
 
-  test('of any claims is either refused or whole, and never throws', () => {
+  test('with any claims is refused or complete, and never throws', () => {
     fc.assert(
       fc.property(fc.json(), (payload) => {
         const seen = read(sign(HEADER, payload));
