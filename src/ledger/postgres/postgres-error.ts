@@ -26,10 +26,10 @@ export function fromPostgresError(error: unknown): LedgerError {
   if (error instanceof LedgerError) return error;
   const state = sqlStateOf(error);
   if (state === undefined) {
-    const code = codeOf(error);
+    const reason = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
     return new LedgerError(
       'failed',
-      `Cannot reach PostgreSQL${code === undefined ? '' : ` (${code})`}. Check that the server of storage.ledger is running.`,
+      `Cannot reach PostgreSQL (${reason}). Check that the server of storage.ledger is running and not overloaded.`,
       error,
     );
   }

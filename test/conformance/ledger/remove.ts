@@ -71,7 +71,11 @@ export function removeSuite(open: OpenTestLedger): void {
     });
 
     ledgerTest(open, 'removes 1,000 uploads at once', async (ledger) => {
-      const ids = await Promise.all(Array.from({ length: 1000 }, () => store(ledger)));
+      const ids: string[] = [];
+      // In groups, because waiting for a connection of the pool is limited by time.
+      while (ids.length < 1000) {
+        ids.push(...(await Promise.all(Array.from({ length: 50 }, () => store(ledger)))));
+      }
       const removed = await ledger.remove({ ids, reason: 'deleted', detail: '', now: NOW });
       assert.equal(removed.length, 1000);
       assert.equal((await ledger.pendingDeletes(2000)).length, 1000);
