@@ -10,6 +10,6 @@ export function toStorageRefusal(error: unknown): unknown {
   if (!(error instanceof BlobError || error instanceof LedgerError)) return error;
   if (error.kind === 'full') return new Refusal('storage_full', { cause: error });
   if (error.kind !== 'moved') return error;
-  const text = 'The files are moving to another place. Try again in a few minutes.';
+  const text = 'The files are moving to another storage. Try again in a few minutes.';
   return new Refusal('unavailable', { text, cause: error });
 }

@@ -117,9 +117,9 @@ async function run(context: CommandContext, options: Options, storages: Storages
 }
 
 const PASS_TITLES = {
-  carry: 'copied',
+  copy: 'copied',
   close: 'copied, closed',
-  check: 'verified',
+  verify: 'verified',
   compare: 'compared',
 } as const;
 

@@ -11,25 +11,25 @@ import type { UploadServices } from '../services.ts';
 import type { ImportOptions } from './import-uploads.ts';
 import type { FoundFile } from './source.ts';
 
-/** What is to be done with a file. */
+/** What the import does with a file: `new` and `bytes_missing` files are stored, the others skipped. */
 export type ImportStatus = 'new' | 'already' | 'removed' | 'expired' | 'bytes_missing';
 
-/** The upload that a found file becomes: always the same for the same link. */
+/** Converts a found file to an upload. The same link always gives the same id, so that an import can be repeated. */
 export function toImportedUpload(
-  deps: UploadServices,
+  services: Pick<UploadServices, 'clock' | 'rules'>,
   options: Pick<ImportOptions, 'namespace' | 'fallbackOwner' | 'expireAfterMs'>,
   found: FoundFile,
 ): ImportedUpload {
   const hash = typeof found.linkPath === 'string' ? sha256Hex(found.linkPath) : found.linkPath.sha256;
   const locator = `${options.namespace}:${hash}`;
-  const name = tidyName(found.name);
-  const storedAt = Math.max(0, Math.min(found.storedAt, deps.clock()));
-  const id = idOf(locator, storedAt);
+  const name = cleanName(found.name);
+  const storedAt = Math.max(0, Math.min(found.storedAt, services.clock()));
+  const id = deriveId(locator, storedAt);
   return {
     id,
     locator,
-    owner: ownerOf(found.owner) ?? options.fallbackOwner,
-    purpose: choosePurpose(deps.rules().retention, name, undefined),
+    owner: normalizeOwner(found.owner) ?? options.fallbackOwner,
+    purpose: choosePurpose(services.rules().retention, name, undefined),
     name,
     type: parseMediaType(found.type ?? '') ?? mediaTypesForName(name)[0] ?? UNKNOWN_TYPE,
     size: found.size,
@@ -39,48 +39,49 @@ export function toImportedUpload(
   };
 }
 
-/**
- * 26 characters that follow from the locator and the second of the upload, which is in front as in all ids: an import that
- * is run again finds what it has brought.
- */
-function idOf(locator: string, storedAt: number): string {
+/** Derives an id from the locator. It begins with the upload's time in seconds, like all ids. */
+function deriveId(locator: string, storedAt: number): string {
   const digest = createHash('sha256').update(`import of ${locator}`).digest();
   const text = [...digest.subarray(0, 26)].map((byte) => ID_ALPHABET[byte & 31]).join('');
   return idTimePrefix(storedAt) + text.slice(idTimePrefix(0).length);
 }
 
-/** A JID in the form in which all doors know it; other keys (`sha1:…`) as they are. */
-function ownerOf(owner: string | null): string | null {
+/** Normalizes a JID as all endpoints do. Leaves other owner keys (`sha1:…`) as they are. */
+function normalizeOwner(owner: string | null): string | null {
   if (owner === null || owner === '') return null;
   return /^(?:sha1|node):/.test(owner) ? owner : (parseBareJid(owner) ?? null);
 }
 
-/** Old services let anything be a name. */
-function tidyName(name: string): string {
-  let tidy = name.toWellFormed().replace(/[/\p{Cc}]/gu, '_');
-  while (Buffer.byteLength(tidy) > MAX_NAME_BYTES) tidy = tidy.slice(1);
-  return /^\.{0,2}$/.test(tidy.trim()) ? 'file' : tidy.toWellFormed();
+/** Replaces characters that Porter does not accept in names. The old services accepted any name. */
+function cleanName(name: string): string {
+  let clean = name.toWellFormed().replace(/[/\p{Cc}]/gu, '_');
+  while (Buffer.byteLength(clean) > MAX_NAME_BYTES) clean = clean.slice(1);
+  return /^\.{0,2}$/.test(clean.trim()) ? 'file' : clean.toWellFormed();
 }
 
-/** Asks the ledger, and the blobs where it says that the file is here: a run that was cut off is mended. */
-export async function classify(deps: UploadServices, adoption: ImportedUpload): Promise<ImportStatus> {
-  const { ledger, blobs, rules, clock } = deps;
-  const there = await ledger.find(adoption.locator);
-  if (there && there.id !== adoption.id) return 'already';
-  if (there) return (await sizeOf(blobs, there.blob)) === there.size ? 'already' : 'bytes_missing';
-  const removal = await ledger.findRemoval(adoption.locator);
+/** Checks the ledger, and the blob if the upload exists, so that an interrupted import can be completed. */
+export async function classify(
+  services: Pick<UploadServices, 'ledger' | 'blobs' | 'rules' | 'clock'>,
+  upload: ImportedUpload,
+): Promise<ImportStatus> {
+  const { ledger, blobs, rules, clock } = services;
+  const existing = await ledger.find(upload.locator);
+  if (existing && existing.id !== upload.id) return 'already';
+  if (existing)
+    return (await readBlobSize(blobs, existing.blob)) === existing.size ? 'already' : 'bytes_missing';
+  const removal = await ledger.findRemoval(upload.locator);
   if (removal && removal.reason !== 'unused') return 'removed';
   const end = expiryTime(rules().retention, {
-    ...adoption,
+    ...upload,
     endpoint: 'import',
     state: 'stored',
-    createdAt: adoption.storedAt,
-    deadline: adoption.storedAt,
+    createdAt: upload.storedAt,
+    deadline: upload.storedAt,
   });
   return end !== null && end <= clock() ? 'expired' : 'new';
 }
 
-async function sizeOf(blobs: UploadServices['blobs'], key: string): Promise<number | undefined> {
+async function readBlobSize(blobs: UploadServices['blobs'], key: string): Promise<number | undefined> {
   const blob = await blobs.open(key);
   await blob?.close();
   return blob?.size;

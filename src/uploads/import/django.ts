@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { foundInTree, resolveSubfolder } from './link-trees.ts';
+import { resolveSubfolder, toFoundFile } from './link-trees.ts';
 import type { ImportSource } from './source.ts';
 import { walkFiles } from './walk-folder.ts';
 
-/** What `manage.py dumpdata xmpp_http_upload.upload` says of one upload. */
+/** One upload in the output of `manage.py dumpdata xmpp_http_upload.upload`. */
 interface DjangoRecord {
   readonly jid: string;
   readonly name: string;
@@ -13,25 +13,25 @@ interface DjangoRecord {
 }
 
 /**
- * django-xmpp-http-upload: `MEDIA_ROOT/http_upload/<hash>/<name>`; owner, type and true name are in its database,
- * of which `dumpdata` gives a copy whatever the engine.
+ * django-xmpp-http-upload: `MEDIA_ROOT/http_upload/<hash>/<name>`. Owner, type and original name are in its database, which
+ * `dumpdata` exports from any database engine.
  */
 export const django: ImportSource = {
-  // Its own view, wherever the app was mounted, and MEDIA_URL, which is what it hands out unless told otherwise.
+  // The app's own view at its usual mount points, and MEDIA_URL, which its links use by default.
   basePaths: ['/share/', '/share/share/', '/http_upload/share/', '/media/http_upload/'],
   endpoint: 'external',
   takesRecords: true,
   async *files({ folder, records }) {
-    const known = records === undefined ? new Map<string, DjangoRecord>() : await readRecords(records);
-    for await (const lying of walkFiles(await resolveSubfolder(folder, 'http_upload'))) {
-      const [hash = '', name = ''] = lying.names;
-      if (lying.names.length !== 2) continue;
-      const record = known.get(`${hash}/${name}`) ?? known.get(hash);
-      if (!record) yield foundInTree(lying);
+    const recordsByKey = records === undefined ? new Map<string, DjangoRecord>() : await readRecords(records);
+    for await (const file of walkFiles(await resolveSubfolder(folder, 'http_upload'))) {
+      const [hash = '', name = ''] = file.names;
+      if (file.names.length !== 2) continue;
+      const record = recordsByKey.get(`${hash}/${name}`) ?? recordsByKey.get(hash);
+      if (!record) yield toFoundFile(file);
       else {
         const { jid: owner, type, uploaded } = record;
-        const more = { owner, type, name: record.name, storedAt: uploaded ?? lying.modifiedAt };
-        yield foundInTree(lying, { ...more, linkPath: `${hash}/${record.name}` });
+        const more = { owner, type, name: record.name, storedAt: uploaded ?? file.modifiedAt };
+        yield toFoundFile(file, { ...more, linkPath: `${hash}/${record.name}` });
       }
     }
   },
@@ -39,14 +39,14 @@ export const django: ImportSource = {
 
 async function readRecords(file: string): Promise<Map<string, DjangoRecord>> {
   const rows: unknown = JSON.parse(await readFile(file, 'utf8'));
-  if (!Array.isArray(rows)) throw new SyntaxError('That is no list of records.');
+  if (!Array.isArray(rows)) throw new SyntaxError('Not a list of records.');
   const records = new Map<string, DjangoRecord>();
   for (const row of rows) {
     const fields = (row as { fields?: Record<string, unknown> }).fields ?? {};
     const text = (key: string) => (typeof fields[key] === 'string' ? (fields[key] as string) : '');
     if (text('hash') === '' || text('name') === '') continue;
     const uploaded = Date.parse(text('uploaded') || text('created'));
-    records.set(keyOf(text('hash'), text('file')), {
+    records.set(recordKey(text('hash'), text('file')), {
       jid: text('jid'),
       name: text('name'),
       type: text('type') || null,
@@ -56,7 +56,7 @@ async function readRecords(file: string): Promise<Map<string, DjangoRecord>> {
   return records;
 }
 
-/** A hash has one upload; the name on disk may differ from that in the link. */
-function keyOf(hash: string, file: string): string {
+/** The name on disk may differ from the name in the link. Without a stored path, the hash alone identifies the upload. */
+function recordKey(hash: string, file: string): string {
   return file === '' ? hash : `${hash}/${basename(file)}`;
 }

@@ -6,50 +6,52 @@ import { storeFile } from './store-file.ts';
 
 export interface ImportOptions extends SourceOptions {
   readonly source: ImportSource;
-  /** Where the old links begin; a slash at either end. */
+  /** The paths at which the old links begin, with a slash at both ends. */
   readonly basePaths: readonly string[];
-  /** What the locators start with: the door that these files belong to. */
+  /** Prefix of the locators: the endpoint that replaces the service. */
   readonly namespace: string;
-  /** Who is charged for files of which nobody knows the owner. */
+  /** Owner of files whose owner is unknown. */
   readonly fallbackOwner: string;
-  /** Milliseconds after its upload at which a file ends; null = as `retention` says. */
+  /** Milliseconds from upload to expiry; null = as `retention` says. */
   readonly expireAfterMs: number | null;
-  /** Looks and counts, and changes nothing. */
+  /** Only counts what would be imported. */
   readonly dryRun: boolean;
   readonly onProblem: (problem: ImportProblem) => void;
-  /** Told after each batch. */
+  /** Called after each batch. */
   readonly onProgress?: (report: ImportReport) => void;
   readonly signal?: AbortSignal;
 }
 
 export interface ImportReport {
-  /** Files that were looked at, and their bytes. */
+  /** Files found, and their bytes. */
   files: number;
   bytes: number;
-  /** Files that are new here; in a dry run those that would be. */
+  /** Imported files; in a dry run those that would be imported. */
   imported: number;
   importedBytes: number;
-  /** Of these, those that share their bytes with the old service's file (hard links). */
+  /** The imported files that are hard links to the original ones. */
   linked: number;
-  /** Here before, by an earlier import or by an upload through the door. */
+  /** Already stored by an earlier import or an upload to the endpoint. */
   already: number;
-  /** Removed here before: what was deleted stays deleted. */
+  /** Removed earlier. Deleted files are not imported again. */
   removed: number;
-  /** Older than `retention` keeps. */
+  /** Already expired according to `retention`. */
   expired: number;
   problems: number;
 }
 
-/** Files that one transaction of the ledger takes. */
+/** Files per ledger transaction. */
 const BATCH = 100;
-/** Files of a batch whose bytes are brought at the same time. */
-const AT_ONCE = 8;
+/** Files stored in parallel. */
+const PARALLEL = 8;
+
+type ImportServices = Pick<UploadServices, 'ledger' | 'blobs' | 'rules' | 'clock'>;
 
 /**
- * Takes over another service's files: bytes first, then their row, so that whatever can be found is whole. Keys
- * follow from the links, so that an import that was cut off is simply run again. Safe beside a server.
+ * Imports the files of another service. Stores the bytes before the row, so that every file in the ledger is complete. Ids
+ * are derived from the links, so an interrupted import can be repeated. The server may keep running.
  */
-export async function importUploads(deps: UploadServices, options: ImportOptions): Promise<ImportReport> {
+export async function importUploads(services: ImportServices, options: ImportOptions): Promise<ImportReport> {
   const report: ImportReport = {
     files: 0,
     bytes: 0,
@@ -61,26 +63,26 @@ export async function importUploads(deps: UploadServices, options: ImportOptions
     expired: 0,
     problems: 0,
   };
-  if (!options.dryRun) await rememberPaths(deps, options);
-  for await (const batch of batches(options, report)) {
-    await takeBatch(deps, options, batch, report);
+  if (!options.dryRun) await addOldPaths(services, options);
+  for await (const batch of readBatches(options, report)) {
+    await importBatch(services, options, batch, report);
     options.onProgress?.(report);
     if (options.signal?.aborted) break;
   }
   return report;
 }
 
-async function rememberPaths(
-  { ledger }: UploadServices,
+async function addOldPaths(
+  { ledger }: ImportServices,
   { basePaths, namespace }: ImportOptions,
 ): Promise<void> {
   for (const path of basePaths) await ledger.addOldPath({ path, namespace });
 }
 
-async function* batches(options: ImportOptions, report: ImportReport): AsyncGenerator<FoundFile[]> {
+async function* readBatches(options: ImportOptions, report: ImportReport): AsyncGenerator<FoundFile[]> {
   let batch: FoundFile[] = [];
   for await (const found of options.source.files(options)) {
-    if ('problem' in found) note(options, report, found);
+    if ('problem' in found) reportImportProblem(options, report, found);
     else if (batch.push(found) === BATCH) {
       yield batch;
       batch = [];
@@ -89,7 +91,7 @@ async function* batches(options: ImportOptions, report: ImportReport): AsyncGene
   yield batch;
 }
 
-/** How many files there are, for a progress bar. Problems are left to the import itself. */
+/** Counts the files, for a progress bar. Ignores problems, which the import itself reports. */
 export async function countFiles(
   options: Pick<ImportOptions, 'source' | keyof SourceOptions>,
 ): Promise<number> {
@@ -98,40 +100,48 @@ export async function countFiles(
   return count;
 }
 
-function note(options: ImportOptions, report: ImportReport, problem: ImportProblem): void {
+function reportImportProblem(options: ImportOptions, report: ImportReport, problem: ImportProblem): void {
   report.problems += 1;
   options.onProblem(problem);
 }
 
-type Ready = ImportedUpload & { readonly linked: boolean };
+type StoredFile = ImportedUpload & { readonly linked: boolean };
 
-async function takeBatch(
-  deps: UploadServices,
+async function importBatch(
+  services: ImportServices,
   options: ImportOptions,
   batch: readonly FoundFile[],
   report: ImportReport,
 ): Promise<void> {
-  const ready: Ready[] = [];
-  for (let at = 0; at < batch.length; at += AT_ONCE) {
-    const some = batch.slice(at, at + AT_ONCE).map((file) => takeFile(deps, options, file, report));
-    // All of them have ended before one failure ends the import.
-    const ends = await Promise.allSettled(some);
-    for (const end of ends) if (end.status === 'rejected') throw end.reason;
-    for (const end of ends) if (end.status === 'fulfilled' && end.value) ready.push(end.value);
+  const stored: StoredFile[] = [];
+  for (let at = 0; at < batch.length; at += PARALLEL) {
+    const running = batch.slice(at, at + PARALLEL).map((file) => importFile(services, options, file, report));
+    // Waits for all of them before one failure ends the import.
+    const results = await Promise.allSettled(running);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    for (const result of results)
+      if (result.status === 'fulfilled' && result.value) stored.push(result.value);
   }
-  const uploads = ready.map(({ linked: _, ...upload }) => upload);
-  const adopted = options.dryRun ? ready.map(({ id }) => id) : await adopt(deps, uploads);
-  count(ready, new Set(adopted), report);
+  const uploads = stored.map(({ linked: _, ...upload }) => upload);
+  const importedIds = options.dryRun ? stored.map(({ id }) => id) : await insertUploads(services, uploads);
+  countResults(stored, new Set(importedIds), report);
 }
 
-async function adopt({ ledger }: UploadServices, uploads: readonly ImportedUpload[]): Promise<string[]> {
+async function insertUploads(
+  { ledger }: ImportServices,
+  uploads: readonly ImportedUpload[],
+): Promise<string[]> {
   return uploads.length === 0 ? [] : await ledger.importUploads({ uploads });
 }
 
-function count(ready: readonly Ready[], adopted: ReadonlySet<string>, report: ImportReport): void {
-  for (const { id, size, linked } of ready) {
-    if (!adopted.has(id)) {
-      // Another import was quicker; the bytes are the same, under the same key.
+function countResults(
+  stored: readonly StoredFile[],
+  importedIds: ReadonlySet<string>,
+  report: ImportReport,
+): void {
+  for (const { id, size, linked } of stored) {
+    if (!importedIds.has(id)) {
+      // Another import has stored the same bytes under the same key.
       report.already += 1;
       continue;
     }
@@ -141,31 +151,31 @@ function count(ready: readonly Ready[], adopted: ReadonlySet<string>, report: Im
   }
 }
 
-const TALLY = { already: 'already', removed: 'removed', expired: 'expired' } as const satisfies Record<
+const COUNTER = { already: 'already', removed: 'removed', expired: 'expired' } as const satisfies Record<
   Exclude<ImportStatus, 'new' | 'bytes_missing'>,
   keyof ImportReport
 >;
 
-/** Its bytes are in place when it is returned; undefined where it needs no row. */
-async function takeFile(
-  deps: UploadServices,
+/** Stores the bytes of a file and returns its upload. Returns undefined if the file is skipped. */
+async function importFile(
+  services: ImportServices,
   options: ImportOptions,
   found: FoundFile,
   report: ImportReport,
-): Promise<Ready | undefined> {
+): Promise<StoredFile | undefined> {
   report.files += 1;
   report.bytes += found.size;
-  const adoption = toImportedUpload(deps, options, found);
-  const verdict = await classify(deps, adoption);
-  if (verdict !== 'new' && verdict !== 'bytes_missing') {
-    report[TALLY[verdict]] += 1;
+  const upload = toImportedUpload(services, options, found);
+  const status = await classify(services, upload);
+  if (status !== 'new' && status !== 'bytes_missing') {
+    report[COUNTER[status]] += 1;
     return undefined;
   }
-  if (options.dryRun) return { ...adoption, linked: false };
-  const placed = await storeFile(deps.blobs, adoption.blob, found.file);
-  if ('problem' in placed) {
-    note(options, report, { file: found.file, problem: placed.problem });
+  if (options.dryRun) return { ...upload, linked: false };
+  const result = await storeFile(services.blobs, upload.blob, found.file);
+  if ('problem' in result) {
+    reportImportProblem(options, report, { file: found.file, problem: result.problem });
     return undefined;
   }
-  return { ...adoption, size: placed.size, linked: placed.linked };
+  return { ...upload, size: result.size, linked: result.linked };
 }

@@ -3,15 +3,15 @@ import type { OwnerLookup } from './owner-lookup.ts';
 import type { FoundFile, ImportSource, SourceOptions } from './source.ts';
 import { type FileOnDisk, isFolder, walkFiles } from './walk-folder.ts';
 
-/** Services whose folder looks like their links: the names on disk are those of the decoded path. */
-type InTree = FileOnDisk & { readonly names: readonly string[] };
+/** A file of a service whose folder structure equals the decoded paths of its links. */
+type FileInTree = FileOnDisk & { readonly names: readonly string[] };
 
-function toFoundFile(lying: InTree, more: Partial<FoundFile> = {}): FoundFile {
-  const { names, path: file, size, modifiedAt } = lying;
+export function toFoundFile(file: FileInTree, more: Partial<FoundFile> = {}): FoundFile {
+  const { names, path, size, modifiedAt } = file;
   const linkPath = names.join('/');
   return {
     linkPath,
-    file,
+    file: path,
     size,
     owner: null,
     name: names.at(-1) ?? '',
@@ -23,11 +23,11 @@ function toFoundFile(lying: InTree, more: Partial<FoundFile> = {}): FoundFile {
 
 const SHA1 = /^[0-9a-f]{40}$/i;
 
-/** ejabberd puts the owner first: the hash of the JID or its local part. */
-function ownerInFront({ names }: InTree, people: OwnerLookup): string | null {
+/** Returns the owner whose JID has the SHA-1 in the first path segment. */
+function ownerFromHash({ names }: FileInTree, owners: OwnerLookup): string | null {
   const [first = ''] = names;
   if (names.length !== 3) return null;
-  return SHA1.test(first) ? people.bySha1(first) : null;
+  return SHA1.test(first) ? owners.bySha1(first) : null;
 }
 
 /** ejabberd's `mod_http_upload`: `docroot/<sha1 of the JID, or its local part>/<random>/<name>`. */
@@ -35,26 +35,26 @@ export const ejabberd: ImportSource = {
   basePaths: ['/upload/'],
   endpoint: 'external',
   async *files({ folder, owners }) {
-    for await (const lying of walkFiles(folder)) {
-      const [first = ''] = lying.names;
+    for await (const file of walkFiles(folder)) {
+      const [first = ''] = file.names;
       const owner =
-        ownerInFront(lying, owners) ?? (lying.names.length === 3 ? nodeOwner(first, owners) : null);
-      yield toFoundFile(lying, { owner });
+        ownerFromHash(file, owners) ?? (file.names.length === 3 ? ownerFromLocalPart(first, owners) : null);
+      yield toFoundFile(file, { owner });
     }
   },
 };
 
-function nodeOwner(node: string, people: OwnerLookup): string {
-  return people.byNode(node) ?? `node:${node}`;
+function ownerFromLocalPart(node: string, owners: OwnerLookup): string {
+  return owners.byNode(node) ?? `node:${node}`;
 }
 
-/** prosody-filer, and nginx with ngx_http_upload: the store is the tree of all links. */
+/** prosody-filer, and nginx with ngx_http_upload: the folder structure equals the link paths. */
 export const prosodyFiler: ImportSource = {
   basePaths: ['/upload/'],
   endpoint: 'external',
   async *files({ folder, owners }) {
-    for await (const lying of walkFiles(folder))
-      yield toFoundFile(lying, { owner: ownerInFront(lying, owners) });
+    for await (const file of walkFiles(folder))
+      yield toFoundFile(file, { owner: ownerFromHash(file, owners) });
   },
 };
 
@@ -65,31 +65,29 @@ export const httpUploadComponent: ImportSource = {
   basePaths: ['/'],
   endpoint: 'external',
   async *files({ folder, owners }) {
-    for await (const lying of walkFiles(folder)) {
-      const [first = ''] = lying.names;
-      if (lying.names.length !== 3 || !BASE64_SHA1.test(first)) continue;
-      yield toFoundFile(lying, { owner: owners.bySha1(Buffer.from(first, 'base64url').toString('hex')) });
+    for await (const file of walkFiles(folder)) {
+      const [first = ''] = file.names;
+      if (file.names.length !== 3 || !BASE64_SHA1.test(first)) continue;
+      yield toFoundFile(file, { owner: owners.bySha1(Buffer.from(first, 'base64url').toString('hex')) });
     }
   },
 };
 
-/** Tigase's DirectoryStore: `[<bare JID>/]<slot>/<name>`; its download links have slot and name only. */
+/** Tigase's DirectoryStore: `[<bare JID>/]<slot>/<name>`. Its download links contain only slot and name. */
 export const tigase: ImportSource = {
   basePaths: ['/upload/'],
   endpoint: 'external',
   async *files({ folder }: SourceOptions) {
-    for await (const lying of walkFiles(folder)) {
-      const [jid, ...rest] = lying.names;
-      if (lying.names.length === 2) yield toFoundFile(lying);
-      else if (rest.length === 2) yield toFoundFile(lying, { linkPath: rest.join('/'), owner: jid ?? null });
+    for await (const file of walkFiles(folder)) {
+      const [jid, ...rest] = file.names;
+      if (file.names.length === 2) yield toFoundFile(file);
+      else if (rest.length === 2) yield toFoundFile(file, { linkPath: rest.join('/'), owner: jid ?? null });
     }
   },
 };
 
-/** The folder itself, or one of this name in it. */
+/** Returns the subfolder of this name if there is one, else the folder itself. */
 export async function resolveSubfolder(folder: string, name: string): Promise<string> {
-  const below = join(folder, name);
-  return basename(folder) !== name && (await isFolder(below)) ? below : folder;
+  const subfolder = join(folder, name);
+  return basename(folder) !== name && (await isFolder(subfolder)) ? subfolder : folder;
 }
-
-export { toFoundFile as foundInTree };

@@ -1,20 +1,23 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 
-/** What Prosody's data files hold: nothing in them is ever run. */
+/** The values in Prosody's data files. They are parsed, never executed. */
 export type LuaValue = string | number | boolean | null | LuaTable;
 /** Keys as text; the array part has `1`, `2`, … */
 export type LuaTable = ReadonlyMap<string, LuaValue>;
 
-/** Longer than any entry that a server writes: what comes in its place is no such file. */
-const LONGEST_ITEM = 1024 * 1024;
+/** No server writes longer entries, so a longer one means that the file has another format. */
+const MAX_ITEM_LENGTH = 1024 * 1024;
 
 /**
- * The tables in a list as Prosody's datamanager writes it: `item({…});`, one after the other. Text is taken as
- * UTF-8. An item that cannot be read is left out and told through `broken`. Memory does not grow with the file.
+ * Yields the tables of a list as Prosody's `util.datamanager` writes it: a sequence of `item({…});`. Text is UTF-8. Skips
+ * items that cannot be parsed and reports the line at which they end. Memory use does not depend on the file size.
  */
-export async function* readLuaItems(file: string, broken: (line: number) => void): AsyncGenerator<LuaTable> {
-  // Byte by byte: escapes stand for bytes, which make characters only when they are together.
+export async function* readLuaItems(
+  file: string,
+  onInvalid: (line: number) => void,
+): AsyncGenerator<LuaTable> {
+  // Read as bytes: escapes stand for bytes, which form UTF-8 characters only together.
   const lines = createInterface({
     input: createReadStream(file, 'latin1'),
     crlfDelay: Number.POSITIVE_INFINITY,
@@ -23,47 +26,47 @@ export async function* readLuaItems(file: string, broken: (line: number) => void
   let number = 0;
   for await (const line of lines) {
     number += 1;
-    // A new item begins: what was before it was cut off by a crash.
+    // A new item begins, so a crash has truncated the previous one.
     if (line.startsWith('item(') && item.trim() !== '') {
-      broken(number);
+      onInvalid(number);
       item = '';
     }
     item += `${line}\n`;
-    if (!line.trimEnd().endsWith(');') && item.length < LONGEST_ITEM) continue;
+    if (!line.trimEnd().endsWith(');') && item.length < MAX_ITEM_LENGTH) continue;
     const table = parseLuaItem(item);
     if (table) yield table;
-    else broken(number);
+    else onInvalid(number);
     item = '';
   }
-  if (item.trim() !== '') broken(number);
+  if (item.trim() !== '') onInvalid(number);
 }
 
-/** One `item({…});`; undefined where it is anything else. */
+/** Parses one `item({…});`. Returns undefined for anything else. */
 export function parseLuaItem(text: string): LuaTable | undefined {
   try {
-    const reader = new Reader(text);
-    reader.expect('item');
-    reader.expect('(');
-    const value = reader.value(0);
-    reader.expect(')');
-    reader.expect(';');
-    reader.end();
+    const parser = new LuaParser(text);
+    parser.expect('item');
+    parser.expect('(');
+    const value = parser.value(0);
+    parser.expect(')');
+    parser.expect(';');
+    parser.end();
     return value instanceof Map ? value : undefined;
-  } catch (failure) {
-    if (failure instanceof NotLua) return undefined;
-    throw failure;
+  } catch (error) {
+    if (error instanceof LuaSyntaxError) return undefined;
+    throw error;
   }
 }
 
-class NotLua extends Error {}
+class LuaSyntaxError extends Error {}
 
-const DEEPEST = 16;
+const MAX_DEPTH = 16;
 const SPACE = /[ \t\r\n]*/y;
 const NUMBER = /-?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
 const NAME = /[A-Za-z_]\w*/y;
 const TEXT = /"((?:[^"\\\n]|\\[\s\S])*)"/y;
 const ESCAPE = /\\(\d{1,3}|[\s\S])/g;
-const LETTERS: Readonly<Record<string, string>> = {
+const ESCAPED_LETTERS: Readonly<Record<string, string>> = {
   a: '\x07',
   b: '\b',
   f: '\f',
@@ -73,8 +76,8 @@ const LETTERS: Readonly<Record<string, string>> = {
   v: '\v',
 };
 
-/** Reads constants and tables of them: all that `util.serialization` writes. */
-class Reader {
+/** Parses constants and tables, which is all that Prosody's `util.serialization` writes. */
+class LuaParser {
   private readonly text: string;
   private at = 0;
 
@@ -83,37 +86,37 @@ class Reader {
   }
 
   value(depth: number): LuaValue {
-    this.skip();
+    this.skipSpace();
     const next = this.text[this.at];
     if (next === '{') return this.table(depth);
     if (next === '"') return this.string();
-    const name = this.take(NAME);
+    const name = this.match(NAME);
     if (name === undefined) return this.number();
     if (name === 'true' || name === 'false') return name === 'true';
     if (name === 'nil') return null;
-    throw new NotLua();
+    throw new LuaSyntaxError();
   }
 
   expect(text: string): void {
-    this.skip();
-    if (!this.text.startsWith(text, this.at)) throw new NotLua();
+    this.skipSpace();
+    if (!this.text.startsWith(text, this.at)) throw new LuaSyntaxError();
     this.at += text.length;
   }
 
   end(): void {
-    this.skip();
-    if (this.at < this.text.length) throw new NotLua();
+    this.skipSpace();
+    if (this.at < this.text.length) throw new LuaSyntaxError();
   }
 
   private table(depth: number): LuaTable {
-    if (depth >= DEEPEST) throw new NotLua();
+    if (depth >= MAX_DEPTH) throw new LuaSyntaxError();
     const entries = new Map<string, LuaValue>();
     let next = 1;
     this.expect('{');
-    while (!this.sees('}')) {
+    while (!this.startsWith('}')) {
       const key = this.key() ?? String(next++);
       entries.set(key, this.value(depth + 1));
-      if (!this.sees('}') && !this.passes(';') && !this.passes(',')) throw new NotLua();
+      if (!this.startsWith('}') && !this.skipToken(';') && !this.skipToken(',')) throw new LuaSyntaxError();
     }
     this.expect('}');
     return entries;
@@ -121,49 +124,49 @@ class Reader {
 
   /** `["key"] =`, `[1] =` or `key =`; undefined in the array part. */
   private key(): string | undefined {
-    if (this.passes('[')) {
-      this.skip();
+    if (this.skipToken('[')) {
+      this.skipSpace();
       const key = this.text[this.at] === '"' ? this.string() : String(this.number());
       this.expect(']');
       this.expect('=');
       return key;
     }
     const start = this.at;
-    const name = this.take(NAME);
-    if (name !== undefined && this.passes('=')) return name;
+    const name = this.match(NAME);
+    if (name !== undefined && this.skipToken('=')) return name;
     this.at = start;
     return undefined;
   }
 
   private string(): string {
-    const quoted = this.take(TEXT);
-    if (quoted === undefined) throw new NotLua();
-    const bytes = quoted.slice(1, -1).replace(ESCAPE, (_, code: string) => readEscape(code));
+    const quoted = this.match(TEXT);
+    if (quoted === undefined) throw new LuaSyntaxError();
+    const bytes = quoted.slice(1, -1).replace(ESCAPE, (_, code: string) => decodeEscape(code));
     return Buffer.from(bytes, 'latin1').toString();
   }
 
   private number(): number {
-    const text = this.take(NUMBER);
-    if (text === undefined) throw new NotLua();
+    const text = this.match(NUMBER);
+    if (text === undefined) throw new LuaSyntaxError();
     return Number(text);
   }
 
-  private sees(text: string): boolean {
-    this.skip();
+  private startsWith(text: string): boolean {
+    this.skipSpace();
     return this.text.startsWith(text, this.at);
   }
 
-  private passes(text: string): boolean {
-    const there = this.sees(text);
-    if (there) this.at += text.length;
-    return there;
+  private skipToken(text: string): boolean {
+    const found = this.startsWith(text);
+    if (found) this.at += text.length;
+    return found;
   }
 
-  private skip(): void {
-    this.take(SPACE);
+  private skipSpace(): void {
+    this.match(SPACE);
   }
 
-  private take(pattern: RegExp): string | undefined {
+  private match(pattern: RegExp): string | undefined {
     pattern.lastIndex = this.at;
     const found = pattern.exec(this.text)?.[0];
     this.at += found?.length ?? 0;
@@ -171,9 +174,9 @@ class Reader {
   }
 }
 
-function readEscape(code: string): string {
-  if (!/^\d/.test(code)) return LETTERS[code] ?? code;
+function decodeEscape(code: string): string {
+  if (!/^\d/.test(code)) return ESCAPED_LETTERS[code] ?? code;
   const byte = Number(code);
-  if (byte > 255) throw new NotLua();
+  if (byte > 255) throw new LuaSyntaxError();
   return String.fromCharCode(byte);
 }

@@ -1,11 +1,11 @@
 import { parseBareJid } from '../../base/jid.ts';
 import { jidSha1, ownerFromSha1 } from '../../base/owners.ts';
 
-/** Who is meant by a folder that shows a JID only in disguise. */
+/** Finds owners for services that store only a hash or a part of the JID. */
 export interface OwnerLookup {
-  /** By the hex SHA-1 of the bare JID. An owner in any case: `sha1:…` where the JID is not known. */
+  /** Returns the owner with this hex SHA-1 of the bare JID; `sha1:…` if the JID is unknown. */
   bySha1(hex: string): string;
-  /** By its local part as ejabberd puts it into links; undefined where nobody or more than one has it. */
+  /** Returns the owner with this local part, in the form of ejabberd's links. Undefined unless exactly one JID has it. */
   byNode(node: string): string | undefined;
 }
 
@@ -20,7 +20,7 @@ export async function createOwnerLookup(
     const sha1 = jidSha1(jid);
     if (bySha1.has(sha1)) continue;
     bySha1.set(sha1, jid);
-    const node = nodeOf(jid);
+    const node = toUrlNode(jid);
     if (node !== undefined) byNode.set(node, byNode.has(node) ? null : jid);
   }
   return {
@@ -29,8 +29,8 @@ export async function createOwnerLookup(
   };
 }
 
-/** As ejabberd's `jid_in_url: node` has it (FIELD 5.5). */
-function nodeOf(jid: string): string | undefined {
+/** Returns the local part as ejabberd's `jid_in_url: node` writes it; see docs/protocols.md, "ejabberd". */
+function toUrlNode(jid: string): string | undefined {
   const at = jid.indexOf('@');
   return at < 0 ? undefined : jid.slice(0, at).replace(/[^\p{L}\p{N}_.-]/gu, '_');
 }

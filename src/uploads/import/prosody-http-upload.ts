@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import { foundInTree } from './link-trees.ts';
+import { toFoundFile } from './link-trees.ts';
 import { readLuaItems } from './lua.ts';
 import { decodeStoreName, luaText, luaTimestampMs } from './prosody.ts';
 import type { ImportProblem, ImportSource } from './source.ts';
@@ -9,26 +9,26 @@ const STORE = 'http_upload';
 const LIST = '.list';
 
 /**
- * Prosody's community module `mod_http_upload`: `<data>/http_upload/<slot>/<name>`, and who asked for which slot
- * in `<data>/<host>/http_upload/<user>.list`. The data folder, a host's folder and the store are all understood.
+ * Prosody's community module `mod_http_upload`: `<data>/http_upload/<slot>/<name>`, with the owner of each slot in
+ * `<data>/<host>/http_upload/<user>.list`. Accepts the data folder, the folder of a host, or an `http_upload` folder.
  */
 export const prosodyHttpUpload: ImportSource = {
   basePaths: ['/upload/'],
   endpoint: 'external',
   async *files({ folder }) {
-    const data = await dataFolder(folder);
+    const data = await findDataFolder(folder);
     const problems: ImportProblem[] = [];
     const slots = await readSlots(data, problems);
     yield* problems;
-    for await (const lying of walkFiles(join(data, STORE))) {
-      if (lying.names.length !== 2) continue;
-      const slot = slots.get(lying.names[0] ?? '');
-      yield foundInTree(lying, slot && { owner: slot.owner, storedAt: slot.when ?? lying.modifiedAt });
+    for await (const file of walkFiles(join(data, STORE))) {
+      if (file.names.length !== 2) continue;
+      const slot = slots.get(file.names[0] ?? '');
+      yield toFoundFile(file, slot && { owner: slot.owner, storedAt: slot.when ?? file.modifiedAt });
     }
   },
 };
 
-async function dataFolder(folder: string): Promise<string> {
+async function findDataFolder(folder: string): Promise<string> {
   if (basename(folder) === STORE && !(await hasLists(folder))) return dirname(folder);
   const store = (await hasLists(folder)) ? folder : join(folder, STORE);
   if (!(await hasLists(store))) return folder;
@@ -52,9 +52,9 @@ async function readSlots(data: string, problems: ImportProblem[]): Promise<Slots
       if (!name.endsWith(LIST)) continue;
       const list = join(folder, name);
       const owner = `${decodeStoreName(name.slice(0, -LIST.length))}@${decodeStoreName(host)}`;
-      const broken = (line: number) =>
-        problems.push({ file: list, problem: `the entry that ends at line ${line} cannot be read` });
-      for await (const item of readLuaItems(list, broken)) {
+      const onInvalid = (line: number) =>
+        problems.push({ file: list, problem: `the entry that ends at line ${line} cannot be parsed` });
+      for await (const item of readLuaItems(list, onInvalid)) {
         const slot = luaText(item.get('dir'));
         if (slot !== null) slots.set(slot, { owner, when: luaTimestampMs(item.get('time')) });
       }

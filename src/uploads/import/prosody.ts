@@ -7,19 +7,19 @@ import { isFolder, listFolder, statFile } from './walk-folder.ts';
 const STORE = 'http_file_share';
 
 /**
- * Prosody's `mod_http_file_share`: `<data>/<host>/http_file_share/<slot>.bin`, the rest in
- * `<data>/<host>/uploads.list` or in `<data>/prosody.sqlite`. The data folder, a host's folder and the store itself
- * are all understood.
+ * Prosody's `mod_http_file_share`: `<data>/<host>/http_file_share/<slot>.bin`, with the metadata in
+ * `<data>/<host>/uploads.list` or in `<data>/prosody.sqlite`. Accepts the data folder, the folder of a host, or the
+ * `http_file_share` folder.
  */
 export const prosody: ImportSource = {
   basePaths: ['/file_share/'],
   endpoint: 'file_share',
   async *files({ folder }) {
-    for (const host of await hostFolders(folder)) yield* filesOfHost(host);
+    for (const host of await findHostFolders(folder)) yield* readHostFiles(host);
   },
 };
 
-async function hostFolders(folder: string): Promise<string[]> {
+async function findHostFolders(folder: string): Promise<string[]> {
   if (basename(folder) === STORE) return [dirname(folder)];
   if (await isFolder(join(folder, STORE))) return [folder];
   const hosts: string[] = [];
@@ -29,34 +29,34 @@ async function hostFolders(folder: string): Promise<string[]> {
   return hosts.sort();
 }
 
-async function* filesOfHost(host: string): AsyncGenerator<FoundFile | ImportProblem> {
+async function* readHostFiles(host: string): AsyncGenerator<FoundFile | ImportProblem> {
   const slots = new Set<string>();
-  for await (const record of recordsOf(host)) {
+  for await (const record of readRecords(host)) {
     if ('problem' in record) {
       yield record;
       continue;
     }
-    const lying = await statFile(join(host, STORE, `${encodeStoreName(record.slot)}.bin`));
-    // A slot that was never used, or a file that has expired.
-    if (!lying || slots.has(record.slot)) continue;
+    const stored = await statFile(join(host, STORE, `${encodeStoreName(record.slot)}.bin`));
+    // The slot was never used, or the file has expired.
+    if (!stored || slots.has(record.slot)) continue;
     slots.add(record.slot);
     const { slot, name, type, owner, when } = record;
-    const { path: file, size, modifiedAt } = lying;
+    const { path: file, size, modifiedAt } = stored;
     yield { linkPath: `${slot}/${name}`, file, size, owner, name, type, storedAt: when ?? modifiedAt };
   }
-  yield* unnamed(host, slots);
+  yield* findFilesWithoutRecord(host, slots);
 }
 
-/** Internal storage, and SQL where it is an SQLite file at its usual place. */
-async function* recordsOf(host: string): AsyncGenerator<SlotRecord | ImportProblem> {
+/** Reads Prosody's internal storage, and its SQLite database if it exists at the default path. */
+async function* readRecords(host: string): AsyncGenerator<SlotRecord | ImportProblem> {
   const list = join(host, 'uploads.list');
   const problems: ImportProblem[] = [];
-  const broken = (line: number) =>
-    problems.push({ file: list, problem: `the entry that ends at line ${line} cannot be read` });
+  const onInvalid = (line: number) =>
+    problems.push({ file: list, problem: `the entry that ends at line ${line} cannot be parsed` });
   if (await statFile(list)) {
-    for await (const item of readLuaItems(list, broken)) {
+    for await (const item of readLuaItems(list, onInvalid)) {
       yield* problems.splice(0);
-      const record = readRecord(item);
+      const record = parseRecord(item);
       if (record) yield record;
     }
   }
@@ -71,13 +71,16 @@ async function* recordsOf(host: string): AsyncGenerator<SlotRecord | ImportProbl
   }
 }
 
-/** Files whose links nobody can tell: their names are in the records alone. */
-async function* unnamed(host: string, slots: ReadonlySet<string>): AsyncGenerator<ImportProblem> {
+/** Reports files without a record. Their links are unknown, because only records contain file names. */
+async function* findFilesWithoutRecord(
+  host: string,
+  slots: ReadonlySet<string>,
+): AsyncGenerator<ImportProblem> {
   for await (const { name } of listFolder(join(host, STORE))) {
     if (!name.endsWith('.bin') || slots.has(decodeStoreName(name.slice(0, -'.bin'.length)))) continue;
     yield {
       file: join(host, STORE, name),
-      problem: 'no record names it, so its link is not known',
+      problem: 'it has no record, so its link is unknown',
     };
   }
 }
@@ -90,7 +93,7 @@ interface SlotRecord {
   readonly when: number | null;
 }
 
-function readRecord(item: LuaTable): SlotRecord | undefined {
+function parseRecord(item: LuaTable): SlotRecord | undefined {
   const attributes = item.get('attr');
   if (!(attributes instanceof Map)) return undefined;
   const slot = luaText(item.get('key'));
@@ -104,12 +107,12 @@ export function luaText(value: LuaValue | undefined): string | null {
   return typeof value === 'string' && value !== '' ? value : null;
 }
 
-/** Lua has seconds. */
+/** Converts seconds to ms. Returns null for values that are not plausible timestamps. */
 export function luaTimestampMs(value: LuaValue | undefined): number | null {
   return typeof value === 'number' && value > 0 && value < 1e11 ? Math.floor(value * 1000) : null;
 }
 
-/** As datamanager names files: every byte but letters and digits as `%xx`. */
+/** Encodes a name as Prosody's `util.datamanager` does: every byte except letters and digits as `%xx`. */
 export function encodeStoreName(name: string): string {
   const bytes = Buffer.from(name).toString('latin1');
   return bytes.replace(/[^0-9A-Za-z]/g, (byte) => `%${byte.charCodeAt(0).toString(16).padStart(2, '0')}`);

@@ -5,37 +5,37 @@ import type { FoundFile, ImportProblem, ImportSource } from './source.ts';
 import { listFolder, statFile } from './walk-folder.ts';
 
 const STORED = /^store-([0-9a-f]{64})$/;
-/** As long as a media type may be in share_v2.php. */
-const LONGEST_TYPE = 255;
+/** Longest media type that share_v2.php accepts. */
+const MAX_TYPE_LENGTH = 255;
 
 /**
- * share.php, share_v2.php and Metronome's: `store-<SHA-256 of the decoded path>`, the media type beside it in
- * `…-type`. No name is kept anywhere; the file is found when its link is asked for.
+ * Reads the layout of share.php, share_v2.php and Metronome: `store-<SHA-256 of the decoded path>`, with the media type in
+ * `…-type` beside it. File names are not stored.
  */
 async function* hashedFiles(folder: string): AsyncGenerator<FoundFile | ImportProblem> {
   for await (const { name, kind } of listFolder(folder)) {
     const sha256 = STORED.exec(name)?.[1];
     if (kind !== 'file' || sha256 === undefined) continue;
-    const lying = await statFile(join(folder, name));
-    if (!lying) continue;
-    const type = await typeBeside(lying.path);
-    const ending = type === null ? null : mime.getExtension(type);
+    const stored = await statFile(join(folder, name));
+    if (!stored) continue;
+    const type = await readTypeFile(stored.path);
+    const extension = type === null ? null : mime.getExtension(type);
     yield {
       linkPath: { sha256 },
-      file: lying.path,
-      size: lying.size,
+      file: stored.path,
+      size: stored.size,
       owner: null,
-      name: ending === null ? 'file' : `file.${ending}`,
+      name: extension === null ? 'file' : `file.${extension}`,
       type,
-      storedAt: lying.modifiedAt,
+      storedAt: stored.modifiedAt,
     };
   }
 }
 
-async function typeBeside(file: string): Promise<string | null> {
-  const note = await statFile(`${file}-type`);
-  if (!note || note.size > LONGEST_TYPE) return null;
-  return (await readFile(note.path, 'utf8')).trim() || null;
+async function readTypeFile(file: string): Promise<string | null> {
+  const typeFile = await statFile(`${file}-type`);
+  if (!typeFile || typeFile.size > MAX_TYPE_LENGTH) return null;
+  return (await readFile(typeFile.path, 'utf8')).trim() || null;
 }
 
 export const sharePhp: ImportSource = {

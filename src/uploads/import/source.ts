@@ -1,26 +1,23 @@
 import type { OwnerLookup } from './owner-lookup.ts';
 
-/** A file in another service's folder, with all that this service knows of it. */
+/** A file in the folder of another service, with the metadata of that service. */
 export interface FoundFile {
-  /**
-   * What its old links have below their base, decoded; where the service keeps only the hash of that, the hash
-   * (SHA-256, hex).
-   */
+  /** The part of its links after the base path, decoded. Or the hex SHA-256 of it, if the service stores only that. */
   readonly linkPath: string | { readonly sha256: string };
-  /** Where it lies. */
+  /** Path on disk. */
   readonly file: string;
   /** Bytes. */
   readonly size: number;
-  /** Null where the service does not know. */
+  /** Null if the service does not record it. */
   readonly owner: string | null;
   readonly name: string;
-  /** Null where the service does not know. */
+  /** Null if the service does not record it. */
   readonly type: string | null;
   /** When it was uploaded, ms since 1970. */
   readonly storedAt: number;
 }
 
-/** Something that cannot be taken over, and why, in words. */
+/** A file that cannot be imported, and the reason in words. */
 export interface ImportProblem {
   readonly file: string;
   readonly problem: string;
@@ -30,17 +27,20 @@ export interface SourceOptions {
   /** The other service's folder, without symbolic links. */
   readonly folder: string;
   readonly owners: OwnerLookup;
-  /** A file with more about the files, where the source takes one. */
+  /** A file with more metadata (`--records`), if the source supports it. */
   readonly records?: string | undefined;
 }
 
-/** Another service's way to keep files. Everything in its folder was named by strangers. */
+/**
+ * The storage layout of another service; see docs/protocols.md, "Import layouts". All names in its folder were chosen by
+ * users and must not be trusted.
+ */
 export interface ImportSource {
-  /** Where its links usually begin. */
+  /** The paths at which its links usually begin. */
   readonly basePaths: readonly string[];
-  /** The door that takes its place: their files are found in the same way. */
+  /** The endpoint that replaces the service and finds its files by the same paths. */
   readonly endpoint: 'external' | 'file_share';
-  /** Does `--records` mean something to it? */
+  /** True if the source supports `--records`. */
   readonly takesRecords?: boolean;
   files(order: SourceOptions): AsyncIterable<FoundFile | ImportProblem>;
 }

@@ -6,7 +6,7 @@ import { metronome, sharePhp } from './share-php.ts';
 import type { ImportSource } from './source.ts';
 import { xmppHttpUpload } from './xmpp-http-upload.ts';
 
-/** Every service whose files can be taken over, by the name that `porter import --from` takes. */
+/** All supported services, by the name that `porter import --from` accepts. */
 export const importSources = {
   prosody,
   'prosody-http-upload': prosodyHttpUpload,

@@ -1,7 +1,7 @@
 import { lstat, opendir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** A regular file as it lies there now. */
+/** A regular file on disk. */
 export interface FileOnDisk {
   readonly path: string;
   readonly size: number;
@@ -9,20 +9,20 @@ export interface FileOnDisk {
   readonly modifiedAt: number;
 }
 
-/** Undefined where there is none, or something that is no regular file: links are never followed. */
+/** Returns undefined if the path is missing or not a regular file. Does not follow symbolic links. */
 export async function statFile(path: string): Promise<FileOnDisk | undefined> {
-  const stats = await lstat(path).catch(unlessGone);
+  const stats = await lstat(path).catch(ignoreMissing);
   if (!stats?.isFile()) return undefined;
   return { path, size: stats.size, modifiedAt: Math.floor(stats.mtimeMs) };
 }
 
 export async function isFolder(path: string): Promise<boolean> {
-  return (await lstat(path).catch(unlessGone))?.isDirectory() ?? false;
+  return (await lstat(path).catch(ignoreMissing))?.isDirectory() ?? false;
 }
 
-/** What a folder holds, in no order; nothing where it is not there (any more). */
+/** Yields the files and folders in a folder, in any order. Yields nothing if the folder is missing. */
 export async function* listFolder(folder: string): AsyncGenerator<{ name: string; kind: 'file' | 'folder' }> {
-  const entries = await opendir(folder, { bufferSize: 256 }).catch(unlessGone);
+  const entries = await opendir(folder, { bufferSize: 256 }).catch(ignoreMissing);
   if (entries === undefined) return;
   for await (const entry of entries) {
     if (entry.isDirectory()) yield { name: entry.name, kind: 'folder' };
@@ -30,10 +30,10 @@ export async function* listFolder(folder: string): AsyncGenerator<{ name: string
   }
 }
 
-/** No service nests deeper, and no link is that long. */
-const DEEPEST = 32;
+/** No service nests its folders deeper. */
+const MAX_DEPTH = 32;
 
-/** Every regular file below a folder, with the names that lead to it. */
+/** Yields every regular file below a folder, with the path segments that lead to it. */
 export async function* walkFiles(
   folder: string,
   above: readonly string[] = [],
@@ -42,14 +42,14 @@ export async function* walkFiles(
     const names = [...above, name];
     const path = join(folder, name);
     if (kind === 'folder') {
-      if (names.length < DEEPEST) yield* walkFiles(path, names);
+      if (names.length < MAX_DEPTH) yield* walkFiles(path, names);
       continue;
     }
-    const lying = await statFile(path);
-    if (lying) yield { ...lying, names };
+    const file = await statFile(path);
+    if (file) yield { ...file, names };
   }
 }
 
-function unlessGone(cause: NodeJS.ErrnoException): undefined {
+function ignoreMissing(cause: NodeJS.ErrnoException): undefined {
   if (cause.code !== 'ENOENT' && cause.code !== 'ENOTDIR') throw cause;
 }

@@ -5,107 +5,110 @@ import { type MigrationContext, MigrationError, type MigrationReport, prepareTar
 import { syncTable } from './sync-table.ts';
 import { compareAllFiles, verifyFiles, verifyOwnerCounters } from './verify.ts';
 
-/** What is left when a pass found no more than this many changes is carried while the old place is closed. */
-const SMALL = 200;
-/** A service that changes faster than it is copied is not waited for for ever. */
-const PASSES = 10;
-/** How often it is looked whether uploads under way have ended. */
-const LOOK_EVERY = 100;
+/** After a pass with at most this many changes, the rest can be copied while the source is closed. */
+const FEW_CHANGES = 200;
+/** Passes after which the copy stops, even if the source changes faster than it is copied. */
+const MAX_PASSES = 10;
+/** Interval at which running uploads are counted. */
+const DRAIN_POLL_MS = 100;
 
 export interface MigrationOptions {
-  /** Compares every byte, too. */
+  /** Also compares every byte. */
   readonly compareBytes: boolean;
 }
 
 export interface FinishMigrationOptions extends MigrationOptions {
-  /** Milliseconds that uploads under way are given to end. */
+  /** Milliseconds that running uploads have to end. */
   readonly drainTimeoutMs: number;
 }
 
 /**
- * Makes the new place a copy of the old one, which goes on working meanwhile. What comes in the meantime is carried by
- * the next pass, or the next run; so is the rest after a kill. False where the move was finished before.
+ * Copies the source to the target while the source stays in use. The next pass or run copies later changes, and continues
+ * after a kill. Returns false if the migration is already finished.
  */
 export async function copyStorage(
-  deps: MigrationContext,
+  context: MigrationContext,
   report: MigrationReport,
   options: MigrationOptions,
 ): Promise<boolean> {
-  if ((await prepareTarget(deps)) === 'done') return false;
-  for (let passes = 1; passes <= PASSES; passes += 1) {
-    if ((await pass(deps, report, false)) <= SMALL) break;
+  if ((await prepareTarget(context)) === 'done') return false;
+  for (let passes = 1; passes <= MAX_PASSES; passes += 1) {
+    if ((await runPass(context, report, false)) <= FEW_CHANGES) break;
   }
-  await verifyFiles(deps, report);
-  if (options.compareBytes) await compareAllFiles(deps, report);
+  await verifyFiles(context, report);
+  if (options.compareBytes) await compareAllFiles(context, report);
   return true;
 }
 
 /**
- * The same, and then the switch: the old place takes nothing any more, the rest is carried, both are held against each
- * other, the new place opens. A failure opens the old one again.
+ * Copies, then switches over: closes the source, copies the rest, compares both, and opens the target. Opens the source
+ * again after a failure. Returns false if the migration is already finished.
  */
 export async function finishMigration(
-  deps: MigrationContext,
+  context: MigrationContext,
   report: MigrationReport,
   options: FinishMigrationOptions,
 ): Promise<boolean> {
-  if (!(await copyStorage(deps, report, options))) return false;
-  const { source, target } = deps;
+  if (!(await copyStorage(context, report, options))) return false;
+  const { source, target } = context;
   try {
     await source.ledger.setMigrationState('closing');
-    await endOfTransfers(deps, options.drainTimeoutMs);
+    await drainUploads(context, options.drainTimeoutMs);
     await source.ledger.setMigrationState('moved');
-    await pass(deps, report, true);
-    await verifyOwnerCounters(deps);
-    deps.signal.throwIfAborted();
-  } catch (failure) {
+    await runPass(context, report, true);
+    await verifyOwnerCounters(context);
+    context.signal.throwIfAborted();
+  } catch (error) {
     await source.ledger.setMigrationState('open');
-    throw failure;
+    throw error;
   }
   await target.ledger.setMigrationState('open');
   return true;
 }
 
-/** Opens the old place again, as long as the new one has not been opened. */
+/** Opens the source again. Throws `MigrationError` if the target is already open. */
 export async function cancelMigration({
   source,
   target,
 }: Pick<MigrationContext, 'source' | 'target'>): Promise<void> {
-  const [here, there] = [await source.ledger.migrationState(), await target.ledger.migrationState()];
-  if (here === 'open') return;
-  if (here === 'importing' || there === 'open') {
+  const [sourceState, targetState] = [
+    await source.ledger.migrationState(),
+    await target.ledger.migrationState(),
+  ];
+  if (sourceState === 'open') return;
+  if (sourceState === 'importing' || targetState === 'open') {
     throw new MigrationError(
-      'The move is finished: the new place may have files of its own by now. To go back, move from there to here.',
+      'The move is finished, and the new storage may contain newer files. To go back, move from the new storage to this one.',
     );
   }
   await source.ledger.setMigrationState('open');
 }
 
-/** One walk over everything. Returns how many rows differed. */
-async function pass(deps: MigrationContext, report: MigrationReport, exact: boolean): Promise<number> {
-  const { uploads, pendingUploads } = await deps.source.ledger.stats();
-  deps.observer.onPass(exact ? 'close' : 'carry', uploads + pendingUploads);
+/** Copies all tables once. Returns the number of changed rows. */
+async function runPass(context: MigrationContext, report: MigrationReport, exact: boolean): Promise<number> {
+  const { uploads, pendingUploads } = await context.source.ledger.stats();
+  context.observer.onPass(exact ? 'close' : 'copy', uploads + pendingUploads);
   let changed = 0;
   let done = 0;
   for (const table of COPIED_TABLES) {
     const onRows = (rows: number) => {
       done += rows;
-      deps.observer.onProgress(done, report.bytes);
+      context.observer.onProgress(done, report.bytes);
     };
-    changed += await syncTable(deps, table, report, { exact, ...(table === 'uploads' && { onRows }) });
+    changed += await syncTable(context, table, report, { exact, ...(table === 'uploads' && { onRows }) });
   }
-  // Where the store is one, the server beside us does it.
-  if (!deps.sharedBlobs) await deletePendingBlobs(deps.target);
+  // With a shared blob store, the running server deletes the blobs.
+  if (!context.sharedBlobs) await deletePendingBlobs(context.target);
   return changed;
 }
 
-/** Until nothing is being received any more, or patience ends: then those that are left are cut off and can be tried again. */
-async function endOfTransfers({ source, signal }: MigrationContext, patience: number): Promise<void> {
-  const deadline = performance.now() + patience;
+/** Waits until no upload is running or the time is up. Uploads that are then cut off can be sent again. */
+async function drainUploads({ source, signal }: MigrationContext, timeoutMs: number): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
   while (performance.now() < deadline) {
     signal.throwIfAborted();
-    const underWay = await source.ledger.listUploads({ state: 'receiving', limit: 1 });
-    if (underWay.length === 0) return;
-    await sleep(LOOK_EVERY);
+    const receiving = await source.ledger.listUploads({ state: 'receiving', limit: 1 });
+    if (receiving.length === 0) return;
+    await sleep(DRAIN_POLL_MS);
   }
 }

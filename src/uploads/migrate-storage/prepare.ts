@@ -1,7 +1,7 @@
 import type { BlobStore } from '../../blobs/contract.ts';
 import type { CopiedTable, Ledger } from '../../ledger/contract/ledger.ts';
 
-/** Where a Porter keeps what it has. */
+/** The stores of one Porter installation. */
 export interface StorageBackend {
   readonly ledger: Ledger;
   readonly blobs: BlobStore;
@@ -10,20 +10,20 @@ export interface StorageBackend {
 export interface MigrationContext {
   readonly source: StorageBackend;
   readonly target: StorageBackend;
-  /** Both find their blobs in one and the same store: only the ledger moves. */
+  /** True if source and target use the same blob store, so that only the ledger moves. */
   readonly sharedBlobs: boolean;
   readonly observer: MigrationObserver;
-  /** Ends the work between two batches; what has been carried stays. */
+  /** Ends the work between two batches. Copied data stays in the target. */
   readonly signal: AbortSignal;
 }
 
-/** What goes on, for whoever waits. */
+/** Receives the progress of a migration. */
 export interface MigrationObserver {
-  /** A walk over all uploads begins; about so many there are. */
-  onPass(what: 'carry' | 'close' | 'check' | 'compare', uploads: number): void;
-  /** So many of them have been looked at in this walk; `bytes` were copied in all. */
+  /** A pass over all uploads begins. `uploads` is their approximate number. */
+  onPass(pass: 'copy' | 'close' | 'verify' | 'compare', uploads: number): void;
+  /** `uploads` were checked in this pass, and `bytes` were copied in all passes. */
   onProgress(uploads: number, bytes: number): void;
-  /** Something that the old place has lost already, or has of another length than it says. */
+  /** The source has lost the bytes of an upload, or has another size than its ledger. */
   onProblem(problem: MigrationProblem): void;
 }
 
@@ -32,44 +32,59 @@ export interface MigrationProblem {
   readonly kind: 'missing' | 'wrong_size';
 }
 
-/** What was done so far. */
+/** Totals of all passes. */
 export interface MigrationReport {
-  /** Rows that were written or taken out, of all tables. */
+  /** Rows written or deleted in the target, of all tables. */
   rows: number;
-  /** Files whose bytes were copied, and those bytes. */
+  /** Copied files, and their bytes. */
   files: number;
   bytes: number;
   problems: number;
 }
 
-/** A move that cannot go on; the message says why and what to do. */
+/** A migration cannot continue. The message says why and what to do. */
 export class MigrationError extends Error {}
 
 const MUST_BE_EMPTY: readonly CopiedTable[] = ['owners', 'uploads', 'removals', 'old_paths', 'queue_items'];
 
 /**
- * Makes the new place ready to be filled: an empty one, one that a move was filling, or one that everything has
- * left before. `done` where the move was finished.
+ * Prepares the target, which must be empty, or partly filled by an earlier run, or the source of an earlier migration.
+ * Returns `done` if the migration is already finished.
+ *
+ *   step                       source    target
+ *   start                      open      open (empty) or moved
+ *   copy                       open      importing
+ *   --finish: drain uploads    closing   importing
+ *   --finish: last pass        moved     importing
+ *   finished                   moved     open
+ *
+ * A failure of --finish, or --cancel before the target is open, sets the source back to open.
  */
 export async function prepareTarget({
   source,
   target,
 }: Pick<MigrationContext, 'source' | 'target'>): Promise<'ready' | 'done'> {
-  const [here, there] = [await source.ledger.migrationState(), await target.ledger.migrationState()];
-  if (here === 'importing') {
-    throw new MigrationError('The place to leave is itself still being filled: finish that move first.');
+  const [sourceState, targetState] = [
+    await source.ledger.migrationState(),
+    await target.ledger.migrationState(),
+  ];
+  if (sourceState === 'importing') {
+    throw new MigrationError(
+      'The storage to move from is itself still being filled. Finish that move first.',
+    );
   }
-  if (there === 'open' && here === 'moved') return 'done';
-  if (there === 'closing') throw new MigrationError('A move away from the new place is under way.');
-  if (there === 'open') await refuseOccupied(target);
-  if (there !== 'importing') await target.ledger.setMigrationState('importing');
+  if (targetState === 'open' && sourceState === 'moved') return 'done';
+  if (targetState === 'closing')
+    throw new MigrationError('Another move is moving the new storage away. Finish or cancel it first.');
+  if (targetState === 'open') await assertEmpty(target);
+  if (targetState !== 'importing') await target.ledger.setMigrationState('importing');
   return 'ready';
 }
 
-/** Also meets whoever names one place twice. */
-async function refuseOccupied({ ledger }: StorageBackend): Promise<void> {
+/** Also fails if source and target are the same ledger. */
+async function assertEmpty({ ledger }: StorageBackend): Promise<void> {
   for (const table of MUST_BE_EMPTY) {
     if ((await ledger.countRows({ table })) === 0) continue;
-    throw new MigrationError('The new place has a ledger of its own in use: a move needs an empty one.');
+    throw new MigrationError('The new storage already contains data. A move needs an empty one.');
   }
 }

@@ -1,48 +1,50 @@
 import type { RowKey } from '../../ledger/contract/ledger.ts';
-import { copyFiles, isSameBlob, type MigratedUpload, toMigratedUpload } from './copy-files.ts';
+import { isSameBlob } from '../compare-bytes.ts';
+import { idInBlobKey } from '../links.ts';
+import { copyFiles, type MigratedUpload, toMigratedUpload } from './copy-files.ts';
 import { type MigrationContext, MigrationError, type MigrationReport } from './prepare.ts';
 import { ROWS_PER_RANGE } from './sync-table.ts';
 
 const PAGE = 500;
 
 /**
- * Holds the files of the new place against its ledger: each one that it says is stored must lie there at its full
- * length. One listing of the store tells; only where it shows too few they are looked for one by one and copied again.
+ * Checks that the target has the complete bytes of every stored upload. Lists the store once. If files are missing, checks
+ * them one by one and copies them again.
  */
-export async function verifyFiles(deps: MigrationContext, report: MigrationReport): Promise<void> {
-  if (deps.sharedBlobs) return;
-  const stored = await countStored(deps);
-  deps.observer.onPass('check', stored);
-  if ((await countWhole(deps, report)) < stored) await mend(deps, report);
+export async function verifyFiles(context: MigrationContext, report: MigrationReport): Promise<void> {
+  if (context.sharedBlobs) return;
+  const stored = await countStored(context);
+  context.observer.onPass('verify', stored);
+  if ((await countComplete(context, report)) < stored) await repair(context, report);
 }
 
 const countStored = ({ target }: MigrationContext) =>
   target.ledger.countRows({ table: 'uploads', state: 'stored' });
 
-async function countWhole(deps: MigrationContext, report: MigrationReport): Promise<number> {
-  let whole = 0;
+async function countComplete(context: MigrationContext, report: MigrationReport): Promise<number> {
+  let complete = 0;
   let page: { key: string; size: number }[] = [];
-  const look = async () => {
-    deps.signal.throwIfAborted();
-    const keys = page.map(({ key }) => [idOfKey(key)]);
-    const rows = (await deps.target.ledger.readRowsByKey({ table: 'uploads', keys })).map(toMigratedUpload);
+  const checkPage = async () => {
+    context.signal.throwIfAborted();
+    const keys = page.map(({ key }) => [idInBlobKey(key)]);
+    const rows = (await context.target.ledger.readRowsByKey({ table: 'uploads', keys })).map(
+      toMigratedUpload,
+    );
     const sizes = new Map(
       rows.filter(({ state }) => state === 'stored').map(({ blob, size }) => [blob, size]),
     );
-    whole += page.filter(({ key, size }) => sizes.get(key) === size).length;
-    deps.observer.onProgress(whole, report.bytes);
+    complete += page.filter(({ key, size }) => sizes.get(key) === size).length;
+    context.observer.onProgress(complete, report.bytes);
     page = [];
   };
-  for await (const blob of deps.target.blobs.list()) {
-    if (page.push(blob) === PAGE) await look();
+  for await (const blob of context.target.blobs.list()) {
+    if (page.push(blob) === PAGE) await checkPage();
   }
-  await look();
-  return whole;
+  await checkPage();
+  return complete;
 }
 
-const idOfKey = (key: string) => key.slice(key.lastIndexOf('/') + 1).split('.', 1)[0] ?? '';
-
-/** Every stored upload of the new place, some at a time. */
+/** Yields all stored uploads of the target, in ranges. */
 async function* storedUploads({ target, signal }: MigrationContext): AsyncGenerator<MigratedUpload[]> {
   const table = 'uploads';
   for (let after: RowKey | null = null; ; ) {
@@ -55,35 +57,40 @@ async function* storedUploads({ target, signal }: MigrationContext): AsyncGenera
   }
 }
 
-async function mend(deps: MigrationContext, report: MigrationReport): Promise<void> {
-  for await (const rows of storedUploads(deps)) {
-    const broken: MigratedUpload[] = [];
-    for (const row of rows) if ((await sizeOf(deps, row.blob)) !== row.size) broken.push(row);
-    // Those that are not in the old place either were told of when they were carried, or are gone by now.
-    await copyFiles(deps, broken, report);
+async function repair(context: MigrationContext, report: MigrationReport): Promise<void> {
+  for await (const rows of storedUploads(context)) {
+    const incomplete: MigratedUpload[] = [];
+    for (const row of rows) if ((await readTargetSize(context, row.blob)) !== row.size) incomplete.push(row);
+    // Files that the source lacks too were reported when they were copied, or have been removed since.
+    await copyFiles(context, incomplete, report);
   }
 }
 
-async function sizeOf({ target }: MigrationContext, key: string): Promise<number | undefined> {
+async function readTargetSize({ target }: MigrationContext, key: string): Promise<number | undefined> {
   const blob = await target.blobs.open(key);
   await blob?.close();
   return blob?.size;
 }
 
-/** Compares every byte of both places; what was deleted meanwhile is no difference. */
-export async function compareAllFiles(deps: MigrationContext, report: MigrationReport): Promise<void> {
-  if (deps.sharedBlobs) return;
-  deps.observer.onPass('compare', await countStored(deps));
+/** Compares every byte of source and target. Ignores files that were removed meanwhile. */
+export async function compareAllFiles(context: MigrationContext, report: MigrationReport): Promise<void> {
+  if (context.sharedBlobs) return;
+  context.observer.onPass('compare', await countStored(context));
   let compared = 0;
-  for await (const rows of storedUploads(deps)) {
+  for await (const rows of storedUploads(context)) {
     for (const { id, blob } of rows) {
-      deps.signal.throwIfAborted();
-      if (!(await isSameBlob(deps.source.blobs, deps.target.blobs, blob)) && (await isStored(deps, id))) {
-        throw new MigrationError(`The bytes of ${id} are not the same in both places.`);
+      context.signal.throwIfAborted();
+      if (
+        !(await isSameBlob(context.source.blobs, context.target.blobs, blob)) &&
+        (await isStored(context, id))
+      ) {
+        throw new MigrationError(
+          `The bytes of upload ${id} differ between the old and the new storage. Delete its blob from the new storage and run porter move again.`,
+        );
       }
     }
     compared += rows.length;
-    deps.observer.onProgress(compared, report.bytes);
+    context.observer.onProgress(compared, report.bytes);
   }
 }
 
@@ -101,7 +108,7 @@ async function hasBytes(
   return open !== undefined;
 }
 
-/** The counters of every owner must say what its uploads in the new place add up to. */
+/** Checks that the counters of every owner equal the sum of its uploads in the target. */
 export async function verifyOwnerCounters({ target, signal }: MigrationContext): Promise<void> {
   for (let after: RowKey | null = null; ; ) {
     signal.throwIfAborted();
@@ -113,7 +120,7 @@ export async function verifyOwnerCounters({ target, signal }: MigrationContext):
     const wrong = await target.ledger.findWrongCounters({ after, upTo });
     if (wrong.length > 0) {
       throw new MigrationError(
-        `The counters of ${wrong.length} owners are off, such as ${wrong[0]}: run porter fsck --repair in the old place, then move again.`,
+        `The counters of ${wrong.length} owners are wrong, such as ${wrong[0]}. Run porter fsck --repair with the old config, then move again.`,
       );
     }
     if (upTo === null) return;

@@ -137,7 +137,7 @@ describe('An interrupted move', () => {
     // The move waits for the upload.
     const cut = testbed.startMove('--finish', '--wait', '10m');
     await cut.waitFor('the closed place', closed);
-    assert.match((await sendSlotRequest(porter, { size: 5 })).text, /moving to another place/);
+    assert.match((await sendSlotRequest(porter, { size: 5 })).text, /moving to another storage/);
     await cut.stop('SIGKILL');
     assert.ok(await closed());
     assert.equal((await httpRequest(link)).status, 200);

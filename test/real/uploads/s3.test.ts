@@ -211,7 +211,7 @@ describe('At startup, Porter reports', { skip: needs('ceph') }, () => {
     [
       'an unknown access key',
       (s3) => [s3.blobsUrl('nowhere'), { AWS_ACCESS_KEY_ID: 'unknown' }],
-      /does not know the access key: look at AWS_ACCESS_KEY_ID/,
+      /does not know the access key\. Check AWS_ACCESS_KEY_ID/,
     ],
     [
       'a wrong secret key',
@@ -229,12 +229,12 @@ describe('At startup, Porter reports', { skip: needs('ceph') }, () => {
           HOME: '/nonexistent',
         },
       ],
-      /There are no keys for S3: set AWS_ACCESS_KEY_ID/,
+      /No S3 credentials found\. Set AWS_ACCESS_KEY_ID/,
     ],
     [
       'an address without a server',
       () => ['s3://files?endpoint=http://127.0.0.1:1&path_style=true'],
-      /Nobody answers at http:\/\/127\.0\.0\.1:1/,
+      /No answer from http:\/\/127\.0\.0\.1:1/,
     ],
   ];
   for (const [name, given, words] of faults) {

@@ -183,7 +183,7 @@ describe('the bytes of an import', () => {
     assert.deepEqual([report.imported, report.problems], [1, 1]);
     assert.deepEqual(
       problems.map(({ problem }) => problem),
-      ['it is gone'],
+      ['it no longer exists'],
     );
   });
 
