@@ -165,7 +165,7 @@ export class RoomPresence {
     }
   }
 
-  /** The room did not exist before, so the address is probably misspelt and the message would reach no one. */
+  /** The room did not exist before, so the address is probably misspelt and the room is empty. */
   #leaveCreatedRoom(nick: string): void {
     this.#nick = nick;
     this.leave();

@@ -14,18 +14,18 @@ import type {
 } from '../../../src/messages/delivery/message-sender.ts';
 import type { MessageRules, TokenRule } from '../../../src/messages/message-rules.ts';
 
-const speakerOf = (jid: string) => ({ jid }) as MessageSender;
+const senderFor = (jid: string) => ({ jid }) as MessageSender;
 
-function house(tokens: readonly TokenRule[]) {
+function createServices(tokens: readonly TokenRule[]) {
   const logins: AccountLogin[] = [];
   const senders: MessageSenders = {
     async openAccountSender(login) {
       logins.push(login);
-      return speakerOf(`${login.jid}/porter`);
+      return senderFor(`${login.jid}/porter`);
     },
-    componentSender: speakerOf,
+    componentSender: senderFor,
   };
-  return { logins, deps: { senders, messageRules: () => ({ tokens }) as MessageRules } };
+  return { logins, services: { senders, messageRules: () => ({ tokens }) as MessageRules } };
 }
 
 const rule = (token: string, to: string[] = ['.*']): TokenRule => ({
@@ -38,30 +38,33 @@ const rule = (token: string, to: string[] = ['.*']): TokenRule => ({
 
 const refusal = (code: ErrorCode) => (error: unknown) => error instanceof Refusal && error.code === code;
 
-describe('a sender', () => {
-  test('is known by its token, plain or hashed in the config', async () => {
-    const { deps } = house([rule('first-token'), rule(`sha256:${sha256Hex('second-token').toUpperCase()}`)]);
+describe('A client', () => {
+  test('is authenticated by its token, plain or hashed in the config', async () => {
+    const { services } = createServices([
+      rule('first-token'),
+      rule(`sha256:${sha256Hex('second-token').toUpperCase()}`),
+    ]);
     for (const token of ['first-token', 'second-token']) {
-      const sender = await authenticateClient(deps, { kind: 'bearer', token }, '192.0.2.1');
+      const sender = await authenticateClient(services, { kind: 'bearer', token }, '192.0.2.1');
       assert.equal(sender.jid, 'alerts@upload.lit');
       assert.equal(sender.sender.jid, 'alerts@upload.lit');
     }
   });
 
-  test('does not get in with the hash itself, nor with nothing', async () => {
+  test('is refused with the hash itself or an empty token', async () => {
     const hash = sha256Hex('second-token');
-    const { deps } = house([rule(`sha256:${hash}`)]);
+    const { services } = createServices([rule(`sha256:${hash}`)]);
     for (const token of [hash, `sha256:${hash}`, '', 'other'])
       await assert.rejects(
-        authenticateClient(deps, { kind: 'bearer', token }, '192.0.2.1'),
+        authenticateClient(services, { kind: 'bearer', token }, '192.0.2.1'),
         refusal('credentials_wrong'),
       );
   });
 
-  test('with an account logs in, and owns its files under the bare JID', async () => {
-    const { deps, logins } = house([]);
+  test('with an account logs in and owns its files under the bare JID', async () => {
+    const { services, logins } = createServices([]);
     const sender = await authenticateClient(
-      deps,
+      services,
       { kind: 'basic', jid: 'Romeo@Montague.lit/phone', password: 'p' },
       '192.0.2.1',
     );
@@ -70,17 +73,17 @@ describe('a sender', () => {
     assert.equal(logins[0]?.address, '192.0.2.1');
   });
 
-  test('whose name is no account is not even tried', async () => {
-    const { deps, logins } = house([]);
+  test('without a valid account name causes no login', async () => {
+    const { services, logins } = createServices([]);
     for (const jid of ['romeo', '', '@montague.lit', 'a b@montague.lit'])
       await assert.rejects(
-        authenticateClient(deps, { kind: 'basic', jid, password: 'p' }, '192.0.2.1'),
+        authenticateClient(services, { kind: 'basic', jid, password: 'p' }, '192.0.2.1'),
         refusal('credentials_wrong'),
       );
     assert.deepEqual(logins, []);
   });
 
-  test('may write to whom its token says, by the bare and folded JID', () => {
+  test('may write to the recipients of its token, compared by bare normalized JID', () => {
     const token = rule('a', ['@capulet\\.lit$', '^room@']);
     for (const to of ['juliet@capulet.lit', 'Juliet@Capulet.LIT/balcony', 'room@muc.lit'])
       assert.doesNotThrow(() => checkRecipientAllowed({ token }, to), to);
@@ -90,7 +93,7 @@ describe('a sender', () => {
   });
 });
 
-test('a token is found among others only where it is whole', () => {
+test('a token is found only by its full value', () => {
   const find = createTokenFinder([{ token: 'abc' }, { token: 'abcd' }]);
   assert.equal(find('abcd')?.token, 'abcd');
   assert.equal(find('abcde'), undefined);

@@ -4,7 +4,7 @@ import xml from '@xmpp/xml';
 import { StanzaTooDeepError, toCanonical } from '../../../src/stanza/canonical.ts';
 import { parseElement } from '../../../src/stanza/parse.ts';
 
-/** What each of them does to a stream of a server that reads with namespaces is to end it. */
+/** A server with a namespace-aware parser would end the stream because of each of them. */
 const same: readonly (readonly [what: string, given: string, expected: string])[] = [
   ['a prefix', '<m xmlns:x="urn:x"><x:a/></m>', '<m><a xmlns="urn:x"/></m>'],
   ['a prefix within its own', '<x:a xmlns:x="urn:x"><x:b/><c/></x:a>', '<a xmlns="urn:x"><b/><c/></a>'],
@@ -30,15 +30,15 @@ const same: readonly (readonly [what: string, given: string, expected: string])[
   ['the namespace of xmlns', '<m xmlns:a="http://www.w3.org/2000/xmlns/" a:b="c"/>', '<m/>'],
 ];
 
-describe('an element that goes into a stream', () => {
+describe('An element that is written to a stream', () => {
   for (const [what, given, expected] of same) {
-    test(`is written so that any reader takes it: ${what}`, () => {
+    test(`can be read by every peer: ${what}`, () => {
       assert.equal(parseElement(given).toString(), expected);
       assert.equal(parseElement(expected).toString(), expected);
     });
   }
 
-  test('is not walked into for ever', () => {
+  test('is refused beyond the nesting limit', () => {
     let deep = xml('a');
     for (let i = 0; i < 100_000; i += 1) deep = wrap(deep);
     assert.throws(() => toCanonical(deep), StanzaTooDeepError);

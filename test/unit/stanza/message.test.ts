@@ -5,8 +5,8 @@ import { buildMessage, parseXhtmlIm } from '../../../src/stanza/message.ts';
 
 const TO = 'juliet@capulet.lit';
 
-describe('a letter', () => {
-  test('becomes a message with what it says', () => {
+describe('A message', () => {
+  test('becomes a stanza with all its parts', () => {
     const letter = { type: 'chat', body: 'A < B', subject: 'Sums', thread: 't1', lang: 'en' } as const;
     assert.equal(
       buildMessage(letter, TO, 'm1').toString(),
@@ -14,7 +14,7 @@ describe('a letter', () => {
     );
   });
 
-  test('with a link has it as its body, for old clients and for new ones', () => {
+  test('with a file has the link as its body, for old and new clients', () => {
     const file = {
       url: 'https://u.lit/files/1/a.png',
       name: 'a.png',
@@ -32,7 +32,7 @@ describe('a letter', () => {
     assert.equal(message.getChild('fallback', 'urn:xmpp:fallback:0')?.attrs.for, 'urn:xmpp:sfs:0');
   });
 
-  test('brings its HTML along, but not into rooms', () => {
+  test('contains its HTML, except in rooms', () => {
     const html = parseXhtmlIm('<p>A <em>B</em></p>');
     const chat = buildMessage({ type: 'chat', body: 'A B', html }, TO, 'm3').toString();
     assert.match(
@@ -44,7 +44,7 @@ describe('a letter', () => {
 });
 
 describe('HTML', () => {
-  test('is no way out of its message', () => {
+  test('cannot break out of its message', () => {
     for (const bad of [
       '<br>',
       '</body>',

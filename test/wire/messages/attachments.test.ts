@@ -13,12 +13,12 @@ const JULIET = 'juliet@example.org';
 const PICTURE = Buffer.alloc(300_000, 'picture');
 
 async function postForm(
-  house: TestMessageServer,
+  server: TestMessageServer,
   fill: (form: FormData) => void,
   { path = '/msg/juliet', ...more }: Record<string, string> = {},
 ) {
   const { body, headers } = await encodeForm(fill);
-  return house.post(path, body, { ...headers, ...more });
+  return server.post(path, body, { ...headers, ...more });
 }
 
 const file = (form: FormData, name: string, bytes: string | Buffer, type = '') =>
@@ -43,11 +43,11 @@ function targetOf(handle: string): string {
   }
 }
 
-describe('a form with files', () => {
-  test('stores them for the sender and sends the text, then a link to each', async (t) => {
-    const house = await startTestMessageServer(t);
+describe('A form with files', () => {
+  test('stores them for the sender and sends the text, then a link to each file', async (t) => {
+    const server = await startTestMessageServer(t);
     const reply = await postForm(
-      house,
+      server,
       (form) => {
         form.append('body', 'Look!');
         file(form, 'Capulet’s façade.png', PICTURE, 'image/png');
@@ -56,31 +56,31 @@ describe('a form with files', () => {
       { Accept: 'application/json' },
     );
     assert.equal(reply.status, 201, reply.text);
-    const [text, first = '', second = ''] = bodies(house);
+    const [text, first = '', second = ''] = bodies(server);
     assert.equal(text, 'Look!');
     const { messages } = JSON.parse(reply.text);
     assert.deepEqual(
       messages.map(({ link }: { link?: string }) => link),
       [undefined, first, second],
     );
-    const fetched = await house.request(new URL(first).pathname);
+    const fetched = await server.request(new URL(first).pathname);
     assert.equal(fetched.status, 200);
     assert.ok(fetched.body.equals(PICTURE));
     assert.equal(fetched.headers['content-type'], 'image/png');
-    const rows = await uploads(house);
+    const rows = await uploads(server);
     assert.deepEqual(rows.map(({ owner, endpoint, state, name }) => [owner, endpoint, state, name]).sort(), [
       [ROMEO, 'messages', 'stored', 'Capulet’s façade.png'],
       [ROMEO, 'messages', 'stored', 'note.txt'],
     ]);
-    const shared = house.delivered[1]?.message.getChild('file-sharing')?.getChild('file');
+    const shared = server.delivered[1]?.message.getChild('file-sharing')?.getChild('file');
     assert.equal(shared?.getChild('size')?.getText(), String(PICTURE.length));
     assert.equal(shared?.getChild('hash')?.getText(), createHash('sha256').update(PICTURE).digest('base64'));
   });
 
-  test('may have its fields behind its files, and no text at all', async (t) => {
-    const house = await startTestMessageServer(t);
+  test('may have its fields after its files, and no text', async (t) => {
+    const server = await startTestMessageServer(t);
     const reply = await postForm(
-      house,
+      server,
       (form) => {
         file(form, 'a.txt', 'a');
         form.append('to', 'juliet');
@@ -91,60 +91,60 @@ describe('a form with files', () => {
     );
     assert.equal(reply.status, 201, reply.text);
     assert.deepEqual(
-      house.delivered.map(({ message }) => [message.attrs.to, message.getChild('subject')?.getText()]),
+      server.delivered.map(({ message }) => [message.attrs.to, message.getChild('subject')?.getText()]),
       [
         [JULIET, 'S'],
         ['nurse@example.org', 'S'],
       ],
     );
-    assert.equal((await uploads(house)).length, 1, 'one file for both');
+    assert.equal((await uploads(server)).length, 1, 'one file for both');
   });
 
-  test('gives a file the type that its name tells where nobody says one', async (t) => {
-    const house = await startTestMessageServer(t);
-    await postForm(house, (form) => {
+  test('derives a missing media type from the file name', async (t) => {
+    const server = await startTestMessageServer(t);
+    await postForm(server, (form) => {
       file(form, 'a.webp', 'a', 'application/octet-stream');
       file(form, 'b', 'b', 'application/octet-stream');
       file(form, '../../etc/c.png', 'c');
     });
-    assert.deepEqual((await uploads(house)).map(({ name, type }) => [name, type]).sort(), [
+    assert.deepEqual((await uploads(server)).map(({ name, type }) => [name, type]).sort(), [
       ['a.webp', 'image/webp'],
       ['b', 'application/octet-stream'],
       ['c.png', 'image/png'],
     ]);
   });
 
-  test('links to the host that was asked, or to where the config says', async (t) => {
-    const house = await startTestMessageServer(t);
-    const send = () => postForm(house, (form) => file(form, 'a.txt', 'a'), { Host: 'upload.example.org' });
+  test('links to the requested host, or to the configured download URL', async (t) => {
+    const server = await startTestMessageServer(t);
+    const send = () => postForm(server, (form) => file(form, 'a.txt', 'a'), { Host: 'upload.example.org' });
     await send();
-    house.changeRules({ downloadUrl: 'https://files.example.org/x' });
+    server.changeRules({ downloadUrl: 'https://files.example.org/x' });
     await send();
-    assert.match(bodies(house)[0] ?? '', /^http:\/\/upload\.example\.org\/files\//);
-    assert.match(bodies(house)[1] ?? '', /^https:\/\/files\.example\.org\/x\/files\//);
+    assert.match(bodies(server)[0] ?? '', /^http:\/\/upload\.example\.org\/files\//);
+    assert.match(bodies(server)[1] ?? '', /^https:\/\/files\.example\.org\/x\/files\//);
   });
 });
 
-describe('a form with a file that is refused', () => {
+describe('A form with a refused file', () => {
   async function refused(
     t: TestContext,
     rule: Parameters<typeof access>[0],
     fill: (form: FormData) => void,
   ): Promise<{ status: number; text: string }> {
-    const house = await startTestMessageServer(t);
-    house.setRules({ access: access(rule) });
-    const reply = await postForm(house, (form) => {
+    const server = await startTestMessageServer(t);
+    server.setRules({ access: access(rule) });
+    const reply = await postForm(server, (form) => {
       form.append('body', 'Look!');
       fill(form);
     });
-    assert.deepEqual(house.delivered, [], 'nothing is sent at all');
-    assert.deepEqual(await uploads(house), [], 'nothing is left of it');
-    assert.deepEqual(await house.services.ledger.pendingDeletes(10), []);
+    assert.deepEqual(server.delivered, [], 'nothing is sent at all');
+    assert.deepEqual(await uploads(server), [], 'nothing is left of it');
+    assert.deepEqual(await server.services.ledger.pendingDeletes(10), []);
     assert.equal(spooled(), 0, 'no temporary file stays open');
     return reply;
   }
 
-  test('by its size is 413, long before it is all there', async (t) => {
+  test('is answered 413 for its size, before the file is complete', async (t) => {
     const reply = await refused(t, { max_file_size: 1000 }, (form) => {
       file(form, 'small.txt', 'a');
       file(form, 'large.png', Buffer.alloc(5_000_000));
@@ -153,7 +153,7 @@ describe('a form with a file that is refused', () => {
     assert.match(reply.text, /1000 bytes/);
   });
 
-  test('by the quota is 413, and the files before it are removed again', async (t) => {
+  test('is answered 413 for the quota, and earlier files are removed', async (t) => {
     const reply = await refused(
       t,
       { max_file_size: 1_000_000, uploads_per: { period: 60_000, uploads: 1 } },
@@ -165,14 +165,14 @@ describe('a form with a file that is refused', () => {
     assert.equal(reply.status, 413);
   });
 
-  test('by all of them together is 413', async (t) => {
+  test('is answered 413 for the total size', async (t) => {
     const reply = await refused(t, { max_total_size: 1000 }, (form) => {
       for (const name of ['a', 'b', 'c']) file(form, name, Buffer.alloc(400));
     });
     assert.equal(reply.status, 413);
   });
 
-  test('by its type, its name or its owner is told so', async (t) => {
+  test('is answered with the reason for its type, name or owner', async (t) => {
     const typed = await refused(t, { allowed_types: ['image/*'] }, (form) => file(form, 'a.txt', 'a'));
     assert.equal(typed.status, 403);
     const named = await refused(t, {}, (form) => file(form, 'a'.repeat(300), 'a'));
@@ -183,7 +183,7 @@ describe('a form with a file that is refused', () => {
     assert.equal(denied.status, 403);
   });
 
-  test('by too many parts or too long a text is told so', async (t) => {
+  test('is answered with the reason for too many parts or a long text', async (t) => {
     const many = await refused(t, {}, (form) => {
       for (let n = 0; n < 17; n += 1) file(form, `${n}.txt`, 'a');
     });
@@ -197,71 +197,71 @@ describe('a form with a file that is refused', () => {
   });
 });
 
-describe('a form that does not come whole', () => {
+describe('An incomplete form', () => {
   const HEAD = (length: number) =>
     `POST /msg/juliet HTTP/1.1\r\nHost: a\r\nAuthorization: Basic ${Buffer.from('romeo@example.org:pa:ss wörd').toString('base64')}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: ${length}\r\n\r\n`;
   const PART = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n';
 
-  test('because the sender goes away leaves nothing', async (t) => {
-    const house = await startTestMessageServer(t);
-    const wire = await RawConnection.open(t, house.port);
+  test('leaves nothing if the client disconnects', async (t) => {
+    const server = await startTestMessageServer(t);
+    const wire = await RawConnection.open(t, server.port);
     wire.send(HEAD(9_000_000) + PART + 'x'.repeat(5_000_000));
     await waitUntil(() => spooled() > 0 || process.platform !== 'linux');
     wire.reset();
     await waitUntil(() => spooled() === 0);
-    assert.deepEqual(house.delivered, []);
-    assert.deepEqual(await uploads(house), []);
+    assert.deepEqual(server.delivered, []);
+    assert.deepEqual(await uploads(server), []);
   });
 
-  test('takes one of 64 places, and gives it back', async (t) => {
-    const house = await startTestMessageServer(t);
-    const wires = await Promise.all(Array.from({ length: 64 }, () => RawConnection.open(t, house.port)));
+  test('uses one of 64 slots and releases it', async (t) => {
+    const server = await startTestMessageServer(t);
+    const wires = await Promise.all(Array.from({ length: 64 }, () => RawConnection.open(t, server.port)));
     for (const wire of wires) wire.send(HEAD(1000) + PART);
-    await waitUntil(() => house.logins.length === 64);
-    const send = () => postForm(house, (form) => form.append('body', 'x'));
+    await waitUntil(() => server.logins.length === 64);
+    const send = () => postForm(server, (form) => form.append('body', 'x'));
     assert.equal((await send()).status, 503);
-    assert.equal((await house.post('/msg/juliet', 'x')).status, 201, 'texts need none');
+    assert.equal((await server.post('/msg/juliet', 'x')).status, 201, 'texts need none');
     for (const wire of wires) wire.reset();
     await waitUntil(async () => (await send()).status === 201);
   });
 
-  test('because the sender falls silent is 408', async (t) => {
-    const house = await startTestMessageServer(t, 50);
-    const wire = await RawConnection.open(t, house.port);
+  test('is answered 408 if the client sends nothing more', async (t) => {
+    const server = await startTestMessageServer(t, 50);
+    const wire = await RawConnection.open(t, server.port);
     wire.send(HEAD(1_000_000) + PART + 'x'.repeat(10));
     await wire.waitFor(/HTTP\/1\.1 408/);
-    assert.deepEqual(house.delivered, []);
+    assert.deepEqual(server.delivered, []);
   });
 
-  test('because its end is missing, or it is no form, is 400', async (t) => {
-    const house = await startTestMessageServer(t);
+  test('is answered 400 if its end is missing or it is not a form', async (t) => {
+    const server = await startTestMessageServer(t);
     const headers = { 'Content-Type': 'multipart/form-data; boundary=b' };
     for (const body of [`${PART}abc`, 'nonsense', '', '--b\r\n', `${PART}abc\r\n--b\r\n`]) {
-      const reply = await house.post('/msg/juliet', body, headers);
+      const reply = await server.post('/msg/juliet', body, headers);
       assert.equal(reply.status, 400, `${JSON.stringify(body)} ${reply.text}`);
     }
-    assert.deepEqual(house.delivered, []);
+    assert.deepEqual(server.delivered, []);
   });
 });
 
-describe('files of a message that is not sent', () => {
-  test('are removed where nobody heard of them, and stay where somebody may have', async (t) => {
-    const house = await startTestMessageServer(t);
+describe('Files of a message that is not sent', () => {
+  test('are removed if no message can have arrived, and kept otherwise', async (t) => {
+    const server = await startTestMessageServer(t);
     let fault: 'unavailable' | 'no_answer' = 'unavailable';
-    house.onDeliver(() => {
+    server.onDeliver(() => {
       throw new Refusal(fault);
     });
-    assert.equal((await postForm(house, (form) => file(form, 'a.txt', 'a'))).status, 503);
-    assert.deepEqual(await uploads(house), []);
+    assert.equal((await postForm(server, (form) => file(form, 'a.txt', 'a'))).status, 503);
+    assert.deepEqual(await uploads(server), []);
     fault = 'no_answer';
-    assert.equal((await postForm(house, (form) => file(form, 'a.txt', 'a'))).status, 504);
-    assert.equal((await uploads(house)).length, 1);
+    assert.equal((await postForm(server, (form) => file(form, 'a.txt', 'a'))).status, 504);
+    assert.equal((await uploads(server)).length, 1);
   });
 
   test('are not stored a second time by a retry with the same key', async (t) => {
-    const house = await startTestMessageServer(t);
+    const server = await startTestMessageServer(t);
     const send = () =>
-      postForm(house, (form) => file(form, 'a.txt', 'a'), {
+      postForm(server, (form) => file(form, 'a.txt', 'a'), {
         'Idempotency-Key': 'k',
         Accept: 'application/json',
       });
@@ -269,8 +269,8 @@ describe('files of a message that is not sent', () => {
     const again = await send();
     assert.equal(again.status, 201);
     assert.equal(again.text, first.text);
-    assert.equal((await uploads(house)).length, 1);
-    const other = await postForm(house, (form) => file(form, 'a.txt', 'b'), { 'Idempotency-Key': 'k' });
+    assert.equal((await uploads(server)).length, 1);
+    const other = await postForm(server, (form) => file(form, 'a.txt', 'b'), { 'Idempotency-Key': 'k' });
     assert.equal(other.status, 422);
   });
 });

@@ -42,12 +42,12 @@ const room: HookRule = {
 };
 
 async function openHooks(t: TestContext, ...rules: readonly Partial<HookRule>[]) {
-  const house = await startTestMessageServer(t);
+  const server = await startTestMessageServer(t);
   const compiled = compileHooks(rules.map((rule) => ({ ...room, ...rule })));
   const endpoint = {
-    ...house.endpointDeps,
+    ...server.endpointDeps,
     imageFetcher: createImageFetcher(),
-    partialDeliveries: createPartialDeliveries(house.services.clock),
+    partialDeliveries: createPartialDeliveries(server.services.clock),
     hooks: () => compiled,
   };
   const { request } = await serveEndpoints(t, endpoint, [
@@ -65,13 +65,13 @@ async function openHooks(t: TestContext, ...rules: readonly Partial<HookRule>[])
     const type: Record<string, string> = isJson ? JSON_TYPE : {};
     return request(path, { method, headers: { ...type, ...headers }, body: bytes });
   };
-  const bodies = () => house.delivered.map(({ message }) => message.getChild('body')?.getText());
-  const recipients = () => house.delivered.map(({ message }) => message.attrs.to);
-  return { ...house, ask, bodies, recipients };
+  const bodies = () => server.delivered.map(({ message }) => message.getChild('body')?.getText());
+  const recipients = () => server.delivered.map(({ message }) => message.attrs.to);
+  return { ...server, ask, bodies, recipients };
 }
 
-describe('a hook', () => {
-  test('brings what a program posts to its room, under its own name there', async (t) => {
+describe('A hook', () => {
+  test('sends the event of a program to its room, under its nick', async (t) => {
     const { ask, delivered, bodies } = await openHooks(t, {});
     const reply = await ask(PATH, sample('alertmanager-one'));
     assert.equal(reply.status, 201);
@@ -83,7 +83,7 @@ describe('a hook', () => {
     assert.deepEqual(one?.options.room, { nick: 'Alerts', password: 'sesame' });
   });
 
-  test('tells the ids of its messages to who asks, and writes to all its recipients', async (t) => {
+  test('returns message ids if requested, and writes to all its recipients', async (t) => {
     const { ask, recipients } = await openHooks(t, {
       type: 'chat',
       to: ['romeo@example.org', 'juliet@example.org'],
@@ -96,7 +96,7 @@ describe('a hook', () => {
     assert.equal(recipients().length, 2);
   });
 
-  test('is opened by its token in the path or as bearer, plain or hashed in the config, and by no other', async (t) => {
+  test('requires its token, in the path or as bearer, plain or hashed in the config', async (t) => {
     const hashed = { token: `sha256:${sha256Hex('another-token-of-length')}`, name: 'hashed' };
     const { ask, delivered } = await openHooks(t, {}, hashed);
     const good = [
@@ -118,7 +118,7 @@ describe('a hook', () => {
     assert.equal(delivered.length, good.length);
   });
 
-  test('reads nothing of a large body before it knows the token, and no more than it must after', async (t) => {
+  test('checks the token before it reads the body, and limits the body', async (t) => {
     const { ask, delivered } = await openHooks(t, {});
     const large = Buffer.alloc(3 * 1024 * 1024, 'x');
     assert.equal((await ask('/msg/hooks/wrong', large)).status, 401);
@@ -126,7 +126,7 @@ describe('a hook', () => {
     assert.equal(delivered.length, 0);
   });
 
-  test('takes JSON, forms and text, whatever the Content-Type says', async (t) => {
+  test('accepts JSON, forms and text with any Content-Type', async (t) => {
     const { ask, bodies } = await openHooks(t, { format: 'generic' });
     const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
     const kuma = await encodeForm((data) => data.set('data', JSON.stringify({ text: 'six' })));
@@ -164,7 +164,7 @@ describe('a hook', () => {
     assert.equal((await ask(PATH, {})).status, 422);
   });
 
-  test('answers Slack’s form as Slack does: 200 and ok', async (t) => {
+  test("answers Slack's format like Slack: 200 and ok", async (t) => {
     const { ask, bodies } = await openHooks(t, { format: 'slack' });
     const form = { 'Content-Type': 'application/x-www-form-urlencoded' };
     const body = `payload=${encodeURIComponent(JSON.stringify({ text: 'hi <https://a.example|there>', username: 'bot' }))}`;
@@ -176,7 +176,7 @@ describe('a hook', () => {
     assert.equal((await ask(PATH, {})).status, 422);
   });
 
-  test('serves Matterbridge: a room below the token, a name of its own', async (t) => {
+  test('serves Matterbridge: a room in the path and a username', async (t) => {
     const { ask, recipients, bodies } = await openHooks(t, {
       override: { to: ['^balcony@'], username: true },
     });
@@ -186,7 +186,7 @@ describe('a hook', () => {
     assert.deepEqual(bodies(), ['*<romeo>* hello from the other side']);
   });
 
-  test('lets a request choose only those that it may choose', async (t) => {
+  test('lets a request choose only allowed recipients', async (t) => {
     const { ask, recipients } = await openHooks(t, {
       override: { to: ['@conference\\.example\\.net$'], username: false },
     });
@@ -207,7 +207,7 @@ describe('a hook', () => {
     assert.equal(recipients().length, 5);
   });
 
-  test('knows the event by its header, and a signature by its secret', async (t) => {
+  test('reads the event from its header and verifies the signature', async (t) => {
     const { ask, bodies, delivered } = await openHooks(t, { signature_secret: 'a-secret-of-the-forge' });
     const body = JSON.stringify(sample('gitea-create'));
     const signature = createHmac('sha256', 'a-secret-of-the-forge').update(body).digest('hex');
@@ -222,7 +222,7 @@ describe('a hook', () => {
     assert.equal(delivered.length, 2);
   });
 
-  test('says the truth: what bounced did, and 204 where there was nothing to tell', async (t) => {
+  test('reports bounces, and answers 204 to events that need no message', async (t) => {
     const { ask, onDeliver, delivered } = await openHooks(t, { resolved: 'hide' });
     const quiet = await ask(PATH, sample('alertmanager-resolved'));
     assert.equal(quiet.status, 204);
@@ -241,7 +241,7 @@ describe('a hook', () => {
     assert.equal(version.status, 501);
   });
 
-  test('that is tried again after it reached only some goes to the others, until all have it', async (t) => {
+  test('sends a repeated event only to recipients that do not have it yet', async (t) => {
     const [romeo, juliet, nurse] = ['romeo@example.org', 'juliet@example.org', 'nurse@example.org'];
     const { ask, onDeliver, recipients, advance } = await openHooks(t, {
       type: 'chat',
@@ -273,7 +273,7 @@ describe('a hook', () => {
     assert.equal(recipients().length, 21);
   });
 
-  test('keeps messages of a hook with queue while the server is gone', async (t) => {
+  test('queues messages while the XMPP server is unreachable, if configured', async (t) => {
     const { ask, onDeliver } = await openHooks(t, { queue: true });
     onDeliver(() => {
       throw new Refusal('unavailable');
@@ -281,7 +281,7 @@ describe('a hook', () => {
     assert.equal((await ask(PATH, { text: 'x' })).status, 202);
   });
 
-  test('has a rate of its own', async (t) => {
+  test('has a rate limit', async (t) => {
     const { ask } = await openHooks(
       t,
       { messages_per: { period: 60_000, messages: 2 } },
@@ -295,7 +295,7 @@ describe('a hook', () => {
     assert.equal((await ask('/msg/hooks/second-hook', { text: 'x' })).status, 201);
   });
 
-  test('speaks in the words of its template, which the payload cannot style', async (t) => {
+  test('formats messages with its template, which escapes the payload', async (t) => {
     const template =
       '{{#alerts}}{{status}}: {{labels.instance}} {{annotations.summary}}\n{{/alerts}}{{{porter.text}}}';
     const { ask, bodies } = await openHooks(t, { template });
@@ -314,7 +314,7 @@ describe('a hook', () => {
     assert.deepEqual(own.bodies(), ['12']);
   });
 
-  test('cuts what is too long for a message, and tells the rest', async (t) => {
+  test('cuts a text that is too long, and sends the rest of the message', async (t) => {
     const { ask, bodies } = await openHooks(t, {});
     assert.equal((await ask(PATH, '😀'.repeat(50_000))).status, 201);
     const [text = ''] = bodies();
@@ -322,7 +322,7 @@ describe('a hook', () => {
   });
 });
 
-describe('a picture that is posted to a hook', () => {
+describe('An image posted to a hook', () => {
   const PNG = Buffer.from('89504e470d0a1a0a', 'hex');
 
   async function openGrafana(t: TestContext) {
@@ -342,7 +342,7 @@ describe('a picture that is posted to a hook', () => {
     return { ...sample('grafana-one'), alerts: [{ ...alert, imageURL }] };
   };
 
-  test('is fetched, stored as a file of the hook, and sent behind the text', async (t) => {
+  test('is fetched, stored as a file of the hook, and sent after the text', async (t) => {
     const { host } = await openGrafana(t);
     const { ask, bodies, delivered, services, setRules } = await openHooks(t, { images_from: [host] });
     setRules({ access: access({ jid: ['^alerts@upload\\.example\\.org$'] }) });
@@ -357,10 +357,10 @@ describe('a picture that is posted to a hook', () => {
     assert.equal(upload?.size, PNG.length);
   });
 
-  test('that cannot be had leaves the text alone', async (t) => {
+  test('that cannot be fetched does not affect the text', async (t) => {
     const { host, asked } = await openGrafana(t);
     const { ask, bodies, setRules } = await openHooks(t, { images_from: [host], max_image_size: 1024 });
-    setRules({ access: access({ jid: ['^nobody@'] }) });
+    setRules({ access: access({ jid: ['^unknown@'] }) });
     for (const url of [
       `http://${host}/gone.png`,
       'http://elsewhere.example.org/x.png',
@@ -369,12 +369,12 @@ describe('a picture that is posted to a hook', () => {
       assert.equal((await ask(PATH, grafana(url))).status, 201, url);
     }
     const refused = await ask(PATH, grafana(`http://${host}/graph.png`));
-    assert.equal(refused.status, 201, 'nobody may upload as this hook');
+    assert.equal(refused.status, 201, 'this hook may not upload');
     assert.equal(bodies().length, 4);
     assert.deepEqual(asked, ['/gone.png', '/graph.png']);
   });
 
-  test('is not even looked for where the hook names no host, or the text came back', async (t) => {
+  test('is not fetched if the hook lists no host or the text bounced', async (t) => {
     const { host, asked } = await openGrafana(t);
     const none = await openHooks(t, {});
     await none.ask(PATH, grafana(`http://${host}/graph.png`));

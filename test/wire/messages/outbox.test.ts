@@ -6,28 +6,28 @@ import { waitUntil } from '../../support/wait-until.ts';
 
 const JULIET = 'juliet@example.org';
 
-/** A house whose XMPP server is gone until `back`, and whose token may queue. */
+/** A server whose XMPP server is gone until `back`, and whose token may queue. */
 async function openQueueHouse(t: TestContext) {
-  const house = await startTestMessageServer(t);
-  house.changeRules({ tokens: [{ ...alerts, queue: true }] });
+  const server = await startTestMessageServer(t);
+  server.changeRules({ tokens: [{ ...alerts, queue: true }] });
   const taken: string[] = [];
-  const { outbox } = house.endpointDeps;
-  house.onDeliver(() => {
+  const { outbox } = server.endpointDeps;
+  server.onDeliver(() => {
     throw new Refusal('unavailable');
   });
   t.after(() => outbox.stop(0));
   const post = async (to: string, text: string) => {
-    const reply = await house.post(`/msg/${to}`, text, { Authorization: bearer() });
+    const reply = await server.post(`/msg/${to}`, text, { Authorization: bearer() });
     return reply.status;
   };
-  const waiting = () => house.services.ledger.queueLength('outbox');
+  const waiting = () => server.services.ledger.queueLength('outbox');
   return {
-    ...house,
+    ...server,
     taken,
     post,
     waiting,
     back(refuse?: (text: string) => Refusal | undefined) {
-      house.onDeliver(({ message }) => {
+      server.onDeliver(({ message }) => {
         const text = message.getChild('body')?.getText() ?? '';
         const refusal = refuse?.(text);
         if (refusal) throw refusal;
@@ -39,79 +39,79 @@ async function openQueueHouse(t: TestContext) {
   };
 }
 
-describe('what waits for the XMPP server', () => {
-  test('is sent in its order when the server is back, and only then', async (t) => {
-    const house = await openQueueHouse(t);
-    house.outbox.start();
-    for (const text of ['1', '2', '3']) assert.equal(await house.post(JULIET, text), 202);
-    await waitUntil(() => house.delivered.length >= 2);
-    assert.equal(await house.waiting(), 3);
-    house.back();
-    await waitUntil(async () => (await house.waiting()) === 0);
-    assert.deepEqual(house.taken, [`${JULIET} 1`, `${JULIET} 2`, `${JULIET} 3`]);
-    assert.equal(await house.post(JULIET, '4'), 201, 'nothing waits any more');
+describe('A message in the outbox', () => {
+  test('is sent in order when the server is reachable again, and only then', async (t) => {
+    const server = await openQueueHouse(t);
+    server.outbox.start();
+    for (const text of ['1', '2', '3']) assert.equal(await server.post(JULIET, text), 202);
+    await waitUntil(() => server.delivered.length >= 2);
+    assert.equal(await server.waiting(), 3);
+    server.back();
+    await waitUntil(async () => (await server.waiting()) === 0);
+    assert.deepEqual(server.taken, [`${JULIET} 1`, `${JULIET} 2`, `${JULIET} 3`]);
+    assert.equal(await server.post(JULIET, '4'), 201, 'nothing waits any more');
   });
 
-  test('is also what the server was too slow to take', async (t) => {
-    const house = await openQueueHouse(t);
-    house.onDeliver(() => {
+  test('may come from a server that is too slow', async (t) => {
+    const server = await openQueueHouse(t);
+    server.onDeliver(() => {
       throw new Refusal('busy');
     });
-    assert.equal(await house.post(JULIET, '1'), 202);
-    house.back();
-    house.outbox.start();
-    await waitUntil(async () => (await house.waiting()) === 0);
-    assert.deepEqual(house.taken, [`${JULIET} 1`]);
+    assert.equal(await server.post(JULIET, '1'), 202);
+    server.back();
+    server.outbox.start();
+    await waitUntil(async () => (await server.waiting()) === 0);
+    assert.deepEqual(server.taken, [`${JULIET} 1`]);
   });
 
-  test('is found by whoever leads next', async (t) => {
-    const house = await openQueueHouse(t);
-    assert.equal(await house.post(JULIET, '1'), 202);
-    house.back();
-    assert.equal(await house.waiting(), 1);
-    house.outbox.start();
-    await waitUntil(async () => (await house.waiting()) === 0);
-    assert.deepEqual(house.taken, [`${JULIET} 1`]);
+  test('is sent by the next leader', async (t) => {
+    const server = await openQueueHouse(t);
+    assert.equal(await server.post(JULIET, '1'), 202);
+    server.back();
+    assert.equal(await server.waiting(), 1);
+    server.outbox.start();
+    await waitUntil(async () => (await server.waiting()) === 0);
+    assert.deepEqual(server.taken, [`${JULIET} 1`]);
   });
 
-  test('stands in nobody’s way: a bounce ends one message, not the ones behind it', async (t) => {
-    const house = await openQueueHouse(t);
-    for (const text of ['bad', 'good']) await house.post(JULIET, text);
-    house.back((text) => (text === 'bad' ? new Refusal('bounced') : undefined));
-    house.outbox.start();
-    await waitUntil(async () => (await house.waiting()) === 0);
-    assert.deepEqual(house.taken, [`${JULIET} good`]);
-    const counted = await house.services.metrics.registry.getSingleMetricAsString('porter_messages_total');
+  test('does not block the next one when it bounces', async (t) => {
+    const server = await openQueueHouse(t);
+    for (const text of ['bad', 'good']) await server.post(JULIET, text);
+    server.back((text) => (text === 'bad' ? new Refusal('bounced') : undefined));
+    server.outbox.start();
+    await waitUntil(async () => (await server.waiting()) === 0);
+    assert.deepEqual(server.taken, [`${JULIET} good`]);
+    const counted = await server.services.metrics.registry.getSingleMetricAsString('porter_messages_total');
     assert.match(counted, /type="chat",outcome="bounced"} 1/);
   });
 
-  test('goes again, with the same id, where nobody knows whether the server has it', async (t) => {
-    const house = await openQueueHouse(t);
-    await house.post(JULIET, '1');
+  test('is sent again with the same id if the server may not have it', async (t) => {
+    const server = await openQueueHouse(t);
+    await server.post(JULIET, '1');
     let tries = 0;
-    house.back(() => {
+    server.back(() => {
       tries += 1;
       return tries === 1 ? new Refusal('no_answer') : undefined;
     });
-    house.outbox.start();
+    server.outbox.start();
     await waitUntil(() => tries === 1);
     await waitUntil(async () => {
-      house.advance(1000);
-      return (await house.waiting()) === 0;
+      server.advance(1000);
+      return (await server.waiting()) === 0;
     });
     assert.equal(tries, 2);
-    const ids = house.delivered.map(({ message }) => message.attrs.id);
+    const ids = server.delivered.map(({ message }) => message.attrs.id);
     assert.equal(new Set(ids).size, 1);
   });
 
-  test('is given up when its time is over', async (t) => {
-    const house = await openQueueHouse(t);
-    await house.post(JULIET, '1');
-    house.advance(61_000);
-    house.outbox.start();
-    await waitUntil(async () => (await house.waiting()) === 0);
-    assert.deepEqual(house.taken, []);
-    const counted = await house.services.metrics.registry.getSingleMetricAsString('porter_messages_total');
+  test('is dropped when it expires', async (t) => {
+    const server = await openQueueHouse(t);
+    await server.post(JULIET, '1');
+    server.advance(61_000);
+    server.outbox.start();
+    await waitUntil(async () => (await server.waiting()) === 0);
+    assert.deepEqual(server.taken, []);
+    const counted = await server.services.metrics.registry.getSingleMetricAsString('porter_messages_total');
     assert.match(counted, /outcome="given_up"} 1/);
   });
 });

@@ -15,7 +15,7 @@ const BEARER = { authorization: `bearer ${TOKEN.token}`, 'content-type': 'applic
 const withoutId = (stanza: string | undefined) => stanza?.replace(/ id="[0-9a-z]{26}"/, '');
 const post = (headers: Record<string, string>, body: string | Buffer) => ({ method: 'POST', headers, body });
 
-describe('a stanza over HTTP', () => {
+describe('A stanza over HTTP', () => {
   const hello =
     '<message from="romeo@example.org/porter" to="juliet@example.org" type="chat"><body>Hi &amp; ü</body></message>';
   const calls: readonly [
@@ -93,7 +93,7 @@ describe('a stanza over HTTP', () => {
     ],
   ];
   for (const [what, path, headers, body, stanza] of calls) {
-    test(`goes out and is answered 202 with nothing: ${what}`, async (t) => {
+    test(`is sent and answered 202 without a body: ${what}`, async (t) => {
       const { request, sentStanzas } = await startTestRestServer(t);
       const reply = await request(path, post(headers, body));
       assert.deepEqual([reply.status, reply.text, reply.headers['content-length']], [202, '', '0']);
@@ -104,7 +104,7 @@ describe('a stanza over HTTP', () => {
     });
   }
 
-  test('is a presence, too', async (t) => {
+  test('may be a presence', async (t) => {
     const { request, sentStanzas } = await startTestRestServer(t);
     for (const [path, headers, body] of [
       ['/rest/presence/available/room@muc.example.org/me', TEXT_TYPE, 'away'],
@@ -119,7 +119,7 @@ describe('a stanza over HTTP', () => {
     assert.equal(sentStanzas.length, 3);
   });
 
-  test('keeps of itself only what a stanza may say, and everything within it', async (t) => {
+  test('keeps only the attributes of a stanza, and all its content', async (t) => {
     const { request, sentStanzas } = await startTestRestServer(t);
     const inner = '<x xmlns="urn:x"><y/></x>';
     await request(
@@ -135,7 +135,7 @@ describe('a stanza over HTTP', () => {
     );
   });
 
-  test('waits for its bounce as long as it is told', async (t) => {
+  test('waits for a bounce as long as requested', async (t) => {
     const { request, sentStanzas } = await startTestRestServer(t);
     for (const query of ['', '?wait=0', '?wait=2s', '?wait=60s']) {
       await request(`/rest/message/chat/a@example.org${query}`, post(TEXT_TYPE, 'x'));
@@ -150,7 +150,7 @@ describe('a stanza over HTTP', () => {
     }
   });
 
-  test('that comes back at once is answered with what came back', async (t) => {
+  test('that bounces at once is answered with the bounce', async (t) => {
     const bounced = () =>
       Promise.reject(new Refusal('bounced', { condition: 'item-not-found', text: 'Nobody.' }));
     const { request } = await startTestRestServer(t, { onSend: bounced });
@@ -169,7 +169,7 @@ describe('a stanza over HTTP', () => {
     });
   });
 
-  test('to a room goes in under the name that the sender entered it with', async (t) => {
+  test("to a room uses the nick of the sender's earlier join", async (t) => {
     const { request, sentStanzas } = await startTestRestServer(t);
     const say = () => request('/rest/message/groupchat/room@muc.example.org', post(TEXT_TYPE, 'x'));
     await say();
@@ -191,14 +191,14 @@ describe('a stanza over HTTP', () => {
     ['no_answer', 504],
     ['server_refused', 502],
   ] as const) {
-    test(`is answered ${status} where the XMPP server fails it: ${code}`, async (t) => {
+    test(`is answered ${status} if the XMPP server fails: ${code}`, async (t) => {
       const { request } = await startTestRestServer(t, { onSend: () => Promise.reject(new Refusal(code)) });
       assert.equal((await request('/rest/message/chat/a@example.org', post(TEXT_TYPE, 'x'))).status, status);
     });
   }
 });
 
-describe('a question over HTTP', () => {
+describe('An iq over HTTP', () => {
   const answer = (given: string) => (iq: ReturnType<typeof xml>) => {
     const stanza = parseStanza(given);
     Object.assign(stanza.attrs, { id: iq.attrs.id, from: iq.attrs.to, to: iq.attrs.from });
@@ -232,7 +232,7 @@ describe('a question over HTTP', () => {
     ['/rest', '<ping xmlns="urn:xmpp:ping"/>', 'POST', '{"kind":"iq","to":"example.org","ping":true}'],
   ];
   for (const [path, inner, method = 'GET', body] of asked) {
-    test(`is asked: ${method} ${path} ${body ?? ''}`, async (t) => {
+    test(`is sent: ${method} ${path} ${body ?? ''}`, async (t) => {
       const { request, sentStanzas } = await startTestRestServer(t, { onIq: answer('<iq type="result"/>') });
       const headers = body === undefined ? { authorization: ROMEO, accept: 'application/json' } : JSON_TYPE;
       const reply = await request(path, { method, headers, ...(body !== undefined && { body }) });
@@ -254,7 +254,7 @@ describe('a question over HTTP', () => {
     });
   }
 
-  test('has no more than POST without a type and a body to be asked with', async (t) => {
+  test('needs POST with a type and a body for anything else', async (t) => {
     const { request } = await startTestRestServer(t, { onIq: answer('<iq type="result"/>') });
     const reply = await request('/rest/iq/ping/example.org', {
       method: 'POST',
@@ -263,7 +263,7 @@ describe('a question over HTTP', () => {
     assert.equal(reply.status, 200);
   });
 
-  test('is answered in the form that is named first, of the answer before the question', async (t) => {
+  test('is answered in the first format of Accept, else in the format of the request', async (t) => {
     const version = '<iq type="result"><query xmlns="jabber:iq:version"><name>P</name></query></iq>';
     const { request } = await startTestRestServer(t, { onIq: answer(version) });
     for (const [accept, expected, body] of [
@@ -295,7 +295,7 @@ describe('a question over HTTP', () => {
     assert.equal(reply.headers['content-type']?.split(';')[0], 'application/json');
   });
 
-  test('that is answered with an error is answered 200 with it', async (t) => {
+  test('with an error as its answer gets 200 and the error', async (t) => {
     const error =
       '<iq type="error"><error type="cancel"><service-unavailable xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/></error></iq>';
     const { request } = await startTestRestServer(t, { onIq: answer(error) });
@@ -307,7 +307,7 @@ describe('a question over HTTP', () => {
     assert.deepEqual([type, told], ['error', { type: 'cancel', condition: 'service-unavailable' }]);
   });
 
-  test('that nobody answers is answered 504, after as many seconds as it says', async (t) => {
+  test('without an answer gets 504 after the requested number of seconds', async (t) => {
     const { request, sentStanzas } = await startTestRestServer(t);
     const given = ['5', '1.5', '9999', 'soon', '', '-1'];
     for (const timeout of given) {
@@ -322,7 +322,7 @@ describe('a question over HTTP', () => {
     );
   });
 
-  test('to an archive is answered with all results before the answer, and nothing that is not one of them', async (t) => {
+  test('to an archive gets all its results, then the answer, and no other messages', async (t) => {
     const { request, sentStanzas } = await startTestRestServer(t, {
       async onIq(iq, hear) {
         const queryid = iq.getChild('query')?.attrs.queryid;
@@ -363,8 +363,8 @@ describe('a question over HTTP', () => {
   });
 });
 
-describe('echo', () => {
-  test('gives the stanza back as it would be sent, and sends nothing', async (t) => {
+describe('The echo', () => {
+  test('returns the stanza as it would be sent, and sends nothing', async (t) => {
     const { request, sentStanzas } = await startTestRestServer(t);
     const given = '{"kind":"message","type":"chat","to":"Juliet@example.org","id":"1","body":"Hi","wat":1}';
     const reply = await request('/rest/echo', post(JSON_TYPE, given));
@@ -382,10 +382,10 @@ describe('echo', () => {
   });
 });
 
-describe('who sends', () => {
+describe('A client', () => {
   const body = '{"to":"juliet@example.org","body":"x"}';
 
-  test('says so, or gets 401 with both ways to do it', async (t) => {
+  test('must authenticate, or gets 401 with both schemes', async (t) => {
     const { request } = await startTestRestServer(t);
     for (const path of ['/rest', '/rest/ping/example.org', '/rest/nonsense']) {
       const reply = await request(path, post({ 'content-type': 'application/json' }, 'not read'));
@@ -413,7 +413,7 @@ describe('who sends', () => {
     });
   }
 
-  test('and guesses gets 429', async (t) => {
+  test('that guesses passwords gets 429', async (t) => {
     const { request } = await startTestRestServer(t);
     const reply = await request(
       '/rest',
@@ -423,7 +423,7 @@ describe('who sends', () => {
     assert.ok(Number(reply.headers['retry-after']) > 0);
   });
 
-  test("and guesses at a component's secret gets 429 in the end, also for the right one", async (t) => {
+  test('that guesses the secret of a component finally gets 429, also for the right secret', async (t) => {
     const { request, sentStanzas } = await startTestRestServer(t);
     const attempt = async (secret: string) => {
       const authorization = `Basic ${btoa(`upload.example.org:${secret}`)}`;
@@ -436,7 +436,7 @@ describe('who sends', () => {
     assert.deepEqual(sentStanzas, []);
   });
 
-  test('is known before anything is read', async (t) => {
+  test('is authenticated before the body is read', async (t) => {
     const { request } = await startTestRestServer(t, { rules: { maxSize: 10 } });
     const wrong = { ...XML_TYPE, authorization: `Basic ${btoa('romeo@example.org:no')}` };
     assert.equal((await request('/rest', post(wrong, '<'.repeat(100)))).status, 403);
@@ -472,7 +472,7 @@ describe('who sends', () => {
     ['anybody, by what is no JID', ROMEO, 'a@b@c', 422],
   ];
   for (const [who, authorization, from, status, by] of froms) {
-    test(`may send from ${from ?? 'where they are'}: ${who}: ${status}`, async (t) => {
+    test(`may send from ${from ?? 'the default address'}: ${who}: ${status}`, async (t) => {
       const { request, sentStanzas } = await startTestRestServer(t);
       const given = JSON.stringify({
         to: 'juliet@example.org',
@@ -488,7 +488,7 @@ describe('who sends', () => {
     });
   }
 
-  test('by a token writes to those whom it names, and as much as it may', async (t) => {
+  test('with a token has its recipients and its rate limited', async (t) => {
     const { request } = await startTestRestServer(t, {
       rules: { tokens: [{ ...TOKEN, messages_per: { period: 1000, messages: 2 } }] },
       messagesLeft: 2,
@@ -501,14 +501,14 @@ describe('who sends', () => {
     assert.equal((await to('juliet@example.org')).status, 429);
   });
 
-  test('at a component writes to themselves where they name nobody', async (t) => {
+  test('at a component writes to itself without a recipient', async (t) => {
     const { request, sentStanzas } = await startTestRestServer(t);
     await request('/rest', post({ ...TEXT_TYPE, authorization: COMPONENT }, 'x'));
     assert.equal(parseStanza(sentStanzas[0]?.stanza ?? '').attrs.to, 'upload.example.org');
   });
 });
 
-describe('a stanza that cannot be sent', () => {
+describe('A stanza that cannot be sent', () => {
   const accept = 'application/json';
   const bad: readonly [
     what: string,
@@ -637,7 +637,7 @@ describe('a stanza that cannot be sent', () => {
     });
   }
 
-  test('is as long as it may be, chunked or not', async (t) => {
+  test('is limited in size, chunked or not', async (t) => {
     const { request } = await startTestRestServer(t);
     const whole = 'x'.repeat(192 * 1024);
     const chunked = { ...TEXT_TYPE, 'transfer-encoding': 'chunked', accept };
@@ -650,13 +650,13 @@ describe('a stanza that cannot be sent', () => {
     ['a path that is too short', '/rest/ping'],
     ['a query without a value', '/rest/disco/example.org?hello'],
   ] as const) {
-    test(`is asked in vain by GET with ${what}`, async (t) => {
+    test(`is refused by GET with ${what}`, async (t) => {
       const { request } = await startTestRestServer(t);
       assert.equal((await request(path, { headers: { authorization: ROMEO } })).status, 400);
     });
   }
 
-  test('is told of as XML, as JSON, as a problem, else in a line of text', async (t) => {
+  test('is reported as XML, JSON or problem details, else as a line of text', async (t) => {
     const { request } = await startTestRestServer(t);
     const streams = 'urn:ietf:params:xml:ns:xmpp-streams';
     for (const [wanted, type, body] of [
@@ -686,8 +686,8 @@ describe('a stanza that cannot be sent', () => {
   });
 });
 
-describe('/rest itself', () => {
-  test('says what it takes, and no more than that is taken', async (t) => {
+describe('The endpoint /rest', () => {
+  test('lists the accepted methods and formats, and refuses others', async (t) => {
     const { request } = await startTestRestServer(t);
     const options = await request('/rest', { method: 'OPTIONS' });
     assert.equal(options.status, 200);
@@ -706,7 +706,7 @@ describe('/rest itself', () => {
     assert.equal((await request('/restless', { method: 'POST', headers })).status, 404);
   });
 
-  test('can be read by web pages, whatever it answers', async (t) => {
+  test('sends CORS headers with every response', async (t) => {
     const { request } = await startTestRestServer(t);
     const asked = {
       method: 'POST',

@@ -41,13 +41,13 @@ function formatComment(call: unknown, actor: string, name: string): string[] {
 /** GitHub uses `review.state`, Gitea uses `review.type` and a separate event. */
 function formatReview(call: unknown, event: string, actor: string, name: string): string[] {
   const review = valueAt(call, 'review');
-  const verdict = `${lineAt(review, 'state')} ${lineAt(review, 'type')} ${event}`;
+  const decision = `${lineAt(review, 'state')} ${lineAt(review, 'type')} ${event}`;
   const how =
     valueAt(call, 'action') === 'dismissed'
       ? 'dismissed a review of'
-      : /approved/.test(verdict)
+      : /approved/.test(decision)
         ? 'approved'
-        : /changes_requested|rejected/.test(verdict)
+        : /changes_requested|rejected/.test(decision)
           ? 'asked for changes in'
           : 'reviewed';
   return [

@@ -34,8 +34,7 @@ export const parseSlack: HookFormat = ({ payload }) => {
       ...findBlockImages(listAt(attachment, 'blocks')),
     ]),
   ].filter((link) => link !== '');
-  if (text === '' && images.length === 0)
-    throw new Refusal('body_missing', { text: 'no_text' });
+  if (text === '' && images.length === 0) throw new Refusal('body_missing', { text: 'no_text' });
   const username = lineAt(call, 'username');
   const channel = lineAt(call, 'channel');
   return {

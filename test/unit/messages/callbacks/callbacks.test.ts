@@ -31,7 +31,7 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   }
 }
 
-describe('callbacks', () => {
+describe('Callbacks', () => {
   let folder = '';
   let count = 0;
   let ledger: Ledger;
@@ -39,7 +39,7 @@ describe('callbacks', () => {
   let callbacks: Callbacks;
   let rules: CallbackRules | null;
   let ahead = 0;
-  /** What went back into XMPP, and what its stream does with it. */
+  /** Stanzas sent back to XMPP, and the reaction of the stream. */
   let sent: Element[] = [];
   let stream: () => void = () => {};
   let speaks = true;
@@ -106,7 +106,7 @@ describe('callbacks', () => {
   const isEmpty = async () => (await ledger.queueLength('callback')) === 0;
   const take = async (stanza: Element) => assert.equal(await callbacks.onStanza(stanza), true);
 
-  test('hand over what comes, and send back what is answered', async () => {
+  test('post stanzas and send the responses back', async () => {
     receiver.respond = () => ({
       status: 200,
       headers: { 'Content-Type': 'application/json' },
@@ -126,14 +126,14 @@ describe('callbacks', () => {
     assert.deepEqual(outcomes, ['taken']);
   });
 
-  test('leave alone what the config does not pass on', async () => {
+  test('ignore kinds of stanzas that are not configured', async () => {
     assert.equal(await callbacks.onStanza(parseStanza(`<presence from='a@b' to='${BOT}'/>`)), false);
     rules = null;
     assert.equal(await callbacks.onStanza(letter('x')), false);
     assert.equal(await ledger.queueLength('callback'), 0);
   });
 
-  test('use the form that the receiver asked for, and ask it only once', async () => {
+  test('use the format that the receiver prefers, and ask for it only once', async () => {
     receiver.acceptHeader = 'application/xmpp+xml';
     await take(letter('one'));
     await take(letter('two'));
@@ -146,7 +146,7 @@ describe('callbacks', () => {
     assert.match(receiver.received[0]?.path ?? '', /^\/meta/);
   });
 
-  test('keep the order of a sender over all its devices while the receiver is away, and lose nothing', async () => {
+  test('keep the order of a sender over all its devices while the receiver is unreachable, and lose nothing', async () => {
     await receiver.stop();
     for (let i = 0; i < 5; i += 1) {
       await Promise.all(
@@ -172,7 +172,7 @@ describe('callbacks', () => {
     assert.doesNotMatch(logged.join(), /nightingale/);
   });
 
-  test('go on after a restart with what was waiting, under the same delivery', async () => {
+  test('continue after a restart, with the same delivery ids', async () => {
     receiver.respond = () => ({ status: 503, headers: { 'Retry-After': '30' } });
     await take(letter('one'));
     await take(letter('two'));
@@ -189,7 +189,7 @@ describe('callbacks', () => {
     assert.notEqual(first, other);
   });
 
-  test('give back what hangs when they end, and count it as no try', async () => {
+  test('return hanging stanzas to the queue when they stop, without counting an attempt', async () => {
     receiver.respond = () => new Promise(() => {});
     await take(letter('one'));
     await until(() => receiver.posts.length === 1);
@@ -205,7 +205,7 @@ describe('callbacks', () => {
     callbacks = create();
   });
 
-  test('bounce what nobody took in time, and what is refused at once', async () => {
+  test('send an error for expired stanzas, and at once for refused ones', async () => {
     receiver.respond = () => ({ status: 500 });
     await take(letter('never'));
     await until(() => outcomes.length === 1);
@@ -225,7 +225,7 @@ describe('callbacks', () => {
     assert.deepEqual(outcomes, ['failed', 'failed', 'given_up', 'taken']);
   });
 
-  test('refuse more than may wait', async () => {
+  test('refuse stanzas when the queue is full', async () => {
     await receiver.stop();
     if (rules) rules = { ...rules, maxWaiting: 2 };
     await take(letter('1'));
@@ -233,7 +233,7 @@ describe('callbacks', () => {
     await assert.rejects(async () => callbacks.onStanza(letter('3')), { code: 'queue_full' });
   });
 
-  test('ask a question at once and once, and always answer it', async () => {
+  test('post an iq at once and only once, and always answer it', async () => {
     const answers = ['application/xmpp+xml', 'text/html'].map((type) => ({
       status: type === 'text/html' ? 503 : 200,
       headers: { 'Content-Type': type },
@@ -252,7 +252,7 @@ describe('callbacks', () => {
     assert.equal(await ledger.queueLength('callback'), 0);
   });
 
-  test('hand nothing over that could not be answered now', async () => {
+  test('post nothing while replies cannot be sent', async () => {
     speaks = false;
     await take(letter('x'));
     for (let i = 0; i < 20; i += 1) await sleep(5);
@@ -263,7 +263,7 @@ describe('callbacks', () => {
     assert.equal(receiver.posts.length, 1);
   });
 
-  test('keep a reply until the stream is there to take it', async () => {
+  test('keep a reply until the stream is connected', async () => {
     let knocks = 0;
     stream = () => {
       knocks += 1;
@@ -282,7 +282,7 @@ describe('callbacks', () => {
     assert.deepEqual([ids.length, new Set(ids).size], [3, 1]);
   });
 
-  test('carry what came by a stream without what only the stream has declared', async () => {
+  test('post stanzas without the namespace of the stream', async () => {
     receiver.acceptHeader = 'application/xmpp+xml';
     const root = parseStanza(
       `<s xmlns='jabber:component:accept' xmlns:d='urn:d'><message from='a@b' to='${BOT}'><d:x/></message></s>`,

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { httpClient, networkErrorReason } from '../../../../src/messages/callbacks/http-client.ts';
 import { CallbackReceiver } from '../../../support/callback-receiver.ts';
 
-describe('a call of somebody else', () => {
+describe('A request to another HTTP server', () => {
   let receiver: CallbackReceiver;
   before(async () => {
     receiver = await CallbackReceiver.listen();
@@ -16,7 +16,7 @@ describe('a call of somebody else', () => {
       { maxBytes: 1000, signal: AbortSignal.timeout(30_000), ...limits },
     );
 
-  test('gives what was answered', async () => {
+  test('returns the response', async () => {
     receiver.respond = () => ({ status: 418, headers: { 'Content-Type': 'text/plain' }, body: 'tea' });
     const { status, body, header } = await call('pot?x=1');
     assert.deepEqual([status, body, header('Content-Type')], [418, 'tea', 'text/plain']);
@@ -24,14 +24,14 @@ describe('a call of somebody else', () => {
     assert.deepEqual([path, headers?.['x-own'], sent], ['/pot?x=1', 'yes', 'hü']);
   });
 
-  test('follows nobody elsewhere', async () => {
+  test('does not follow redirects', async () => {
     const before = receiver.received.length;
     receiver.respond = () => ({ status: 302, headers: { Location: '/elsewhere' } });
     assert.equal((await call()).status, 302);
     assert.equal(receiver.received.length, before + 1);
   });
 
-  test('reads no more than it was told to, and only text', async () => {
+  test('reads only text, up to the size limit', async () => {
     receiver.respond = () => ({ status: 200, body: 'x'.repeat(1001) });
     assert.equal((await call()).body, null);
     receiver.respond = () => ({ status: 200, body: 'x'.repeat(1000) });
@@ -40,7 +40,7 @@ describe('a call of somebody else', () => {
     assert.equal((await call()).body, null);
   });
 
-  test('shows the credentials of its URL, and not as part of it', async () => {
+  test('sends the credentials of the URL as a header', async () => {
     receiver.respond = () => ({ status: 200 });
     const url = new URL(receiver.url);
     url.username = 'us er';
@@ -53,7 +53,7 @@ describe('a call of somebody else', () => {
     assert.equal(authorization, `Basic ${Buffer.from('us er:p:w').toString('base64')}`);
   });
 
-  test('ends when it must, and says why it came to nothing without naming the URL', async () => {
+  test('ends at the timeout, with a reason that does not contain the URL', async () => {
     receiver.respond = () => new Promise(() => {});
     await assert.rejects(call('?secret', { signal: AbortSignal.timeout(20) }), (error) => {
       assert.equal(networkErrorReason(error), 'TimeoutError');

@@ -31,8 +31,8 @@ const conditionOf = (...given: Parameters<typeof answer>) => {
 const JSON_TYPE = 'application/json; charset=utf-8';
 const XML = 'application/xmpp+xml';
 
-describe('an answer of the callback', () => {
-  test('202 and 204 say that all is well, and only an iq or a wish for a receipt is answered', () => {
+describe('The response of a callback', () => {
+  test('202 and 204 mean success, and only an iq or a receipt request is answered', () => {
     for (const status of [202, 204]) {
       assert.equal(replyTo(letter, status), undefined);
       assert.equal(replyTo(presence, status), undefined);
@@ -44,7 +44,7 @@ describe('an answer of the callback', () => {
     assert.equal(replyTo(asking, 202, 'text/plain', 'not sent back')?.getChild('body'), undefined);
   });
 
-  test('a stanza of the same kind goes back to the sender, whatever addresses it has', () => {
+  test('a stanza of the same kind is sent to the sender, whatever its addresses are', () => {
     const json = JSON.stringify({ kind: 'message', to: 'x@y', from: 'a@b', type: 'chat', body: 'yes' });
     const reply = replyTo(letter, 200, JSON_TYPE, json);
     assert.deepEqual([reply?.attrs.from, reply?.attrs.to, reply?.attrs.type], [TO, FROM, 'chat']);
@@ -55,13 +55,13 @@ describe('an answer of the callback', () => {
     assert.equal(replyTo(presence, 200, XML, "<presence type='subscribed'/>")?.attrs.type, 'subscribed');
   });
 
-  test('an iq is answered as a result under its own id', () => {
+  test('an iq is answered as a result under its id', () => {
     const reply = replyTo(iq, 200, XML, "<iq type='get' id='else'><q xmlns='urn:example'/></iq>");
     assert.deepEqual(reply?.attrs, { from: TO, to: FROM, type: 'result', id: 'q1' });
     assert.ok(reply?.getChild('q', 'urn:example'));
   });
 
-  test('an error in it is sent as it is, under the id of what it is about, also with a status of failure', () => {
+  test('an error in the body is sent under the id of the stanza, also after a failure status', () => {
     const body = JSON.stringify({
       kind: 'message',
       type: 'error',
@@ -75,7 +75,7 @@ describe('an answer of the callback', () => {
     }
   });
 
-  test('to a room goes to all in it', () => {
+  test('a groupchat reply goes to the whole room', () => {
     const reply = replyTo(inRoom, 200, JSON_TYPE, JSON.stringify({ type: 'groupchat', body: 'hi all' }));
     assert.deepEqual([reply?.attrs.to, reply?.attrs.type], ['room@muc.example.org', 'groupchat']);
   });
@@ -88,7 +88,7 @@ describe('an answer of the callback', () => {
     assert.equal(replyTo(iq, 200, 'text/plain', 'ok')?.getChildElements().length, 0);
   });
 
-  test('nothing usable in a good one is as good as nothing in it', () => {
+  test('a success with an unusable body counts as a success without a body', () => {
     const useless: [string, string | null][] = [
       ['text/html', '<p>ok'],
       [JSON_TYPE, '{"ok":true}'],
@@ -107,7 +107,7 @@ describe('an answer of the callback', () => {
     assert.equal(replyTo(iq, 200, 'text/html', 'x')?.attrs.type, 'result');
   });
 
-  test('a refusal becomes the error that means it, at once', () => {
+  test('a refusal becomes the matching stanza error at once', () => {
     const meanings: [number, string][] = [
       [400, 'modify bad-request'],
       [401, 'auth not-authorized'],
@@ -127,7 +127,7 @@ describe('an answer of the callback', () => {
     assert.doesNotMatch(String(replyTo(letter, 404, JSON_TYPE, '{"message":"x"}')), /<body/);
   });
 
-  test('a fault that may pass is tried again, when the receiver says where it says so', () => {
+  test('a temporary failure is retried, at the time of Retry-After if given', () => {
     const wait: [number, string][] = [
       [429, 'wait policy-violation'],
       [500, 'cancel internal-server-error'],
@@ -145,7 +145,7 @@ describe('an answer of the callback', () => {
     assert.match(String(unreachableResult(iq).reply), /type="wait".*recipient-unavailable/);
   });
 
-  test('errors and answers are answered by nothing, and no room or headline gets an error', () => {
+  test('errors and results get no reply, and rooms and headlines get no error', () => {
     const body = '<message><body>no</body></message>';
     for (const status of [200, 202, 404, 503]) assert.equal(replyTo(error, status, XML, body), undefined);
     assert.equal(unreachableResult(error).reply, undefined);

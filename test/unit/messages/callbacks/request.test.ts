@@ -24,20 +24,20 @@ const stanza = parseStanza(
 const request = (wish: Partial<CallbackRules> = {}, format: 'json' | 'xml' = 'json') =>
   createStanzaRequest({ ...rules, ...wish }, { stanza, format, delivery: 'd1', now: 1_700_000_000_999 });
 
-describe('the request that hands a stanza over', () => {
-  test('has who and what in its URL, percent-encoded', () => {
+describe('The request that posts a stanza', () => {
+  test('has its placeholders filled in, percent-encoded', () => {
     assert.equal(
       request().url.href,
       'https://example.org/in/message/normal?to=bot%40upload.example.org&from=r%C3%B6meo%40example.org%2Fa%20b%26c',
     );
   });
 
-  test('keeps the credentials and all else that the URL has', () => {
+  test('keeps the credentials and all other parts of the URL', () => {
     const { url } = request({ url: 'http://me:pw@127.0.0.1:8080/x?token=t' });
     assert.equal(url.href, 'http://me:pw@127.0.0.1:8080/x?token=t');
   });
 
-  test('never names the URL where it becomes none', () => {
+  test('does not reveal the URL in the error if it becomes invalid', () => {
     const url = 'https://{from}.example.org/?token=secret';
     assert.throws(
       () => request({ url }),
@@ -45,7 +45,7 @@ describe('the request that hands a stanza over', () => {
     );
   });
 
-  test('has the stanza as JSON or XML, and its language', () => {
+  test('contains the stanza as JSON or XML, and its language', () => {
     const json = request();
     assert.equal(json.headers['Content-Type'], 'application/json');
     assert.equal(json.headers['Content-Language'], 'de-AT');
@@ -66,14 +66,14 @@ describe('the request that hands a stanza over', () => {
     );
   });
 
-  test('says what may come back, and which delivery it is', () => {
+  test('has an Accept header and a delivery id', () => {
     const { headers, method } = request();
     assert.equal(method, 'POST');
     assert.match(headers.Accept ?? '', /^application\/xmpp\+xml, application\/json, .*text\/plain$/);
     assert.equal(headers['X-Porter-Delivery'], 'd1');
   });
 
-  test('is signed where there is a secret, over the moment and the body', () => {
+  test('is signed with the secret over time and body', () => {
     assert.equal(request().headers['X-Porter-Signature'], undefined);
     const { headers } = request({ secret: 'nightingale' });
     // printf '1700000000.BODY' | openssl dgst -sha256 -hmac nightingale
@@ -89,8 +89,8 @@ describe('the request that hands a stanza over', () => {
   });
 });
 
-describe('what the receiver takes', () => {
-  test('is asked by OPTIONS, under the name of our component', () => {
+describe('The format of the receiver', () => {
+  test('is requested by OPTIONS in the name of the component', () => {
     const { method, url, body, headers } = createFormatRequest(
       { ...rules, secret: 's' },
       'upload.example.org',
@@ -102,7 +102,7 @@ describe('what the receiver takes', () => {
     assert.match(headers['X-Porter-Signature'] ?? '', /^t=0,v1=[0-9a-f]{64}$/);
   });
 
-  test('is the form that it names first', () => {
+  test('is the first supported format of its Accept header', () => {
     assert.equal(parseAcceptedFormat('application/json'), 'json');
     assert.equal(parseAcceptedFormat('text/html, Application/XMPP+XML;q=0.1, application/json'), 'xml');
     assert.equal(parseAcceptedFormat('*/*'), undefined);

@@ -20,52 +20,52 @@ function pipe(): Relay {
   return {
     async request(topic, payload) {
       const handler = handlers.get(topic);
-      if (!handler) throw new RelayError('unavailable', 'nobody leads');
+      if (!handler) throw new RelayError('unavailable', 'no process leads');
       return through(await handler(through(payload)));
     },
     handle: (topic, handler) => void handlers.set(topic, handler),
   };
 }
 
-/** Keeps what it is told to say; `answers` says what becomes of it. */
-function speakerWith(answers: Partial<MessageSender>) {
-  const said: string[] = [];
-  const note = async (stanza: Element) => void said.push(stanza.toString());
-  const speaker: MessageSender = {
+/** A sender that records its calls. `answers` overrides its methods. */
+function recordingSender(answers: Partial<MessageSender>) {
+  const calls: string[] = [];
+  const note = async (stanza: Element) => void calls.push(stanza.toString());
+  const sender: MessageSender = {
     jid: JID,
     deliver: note,
     sendStanza: note,
     sendIq: async () => xml('iq'),
     ...answers,
   };
-  return { said, speaker };
+  return { calls, sender };
 }
 
 function relayed(answers: Partial<MessageSender> = {}) {
   const relay = pipe();
-  const { said, speaker } = speakerWith(answers);
+  const { calls, sender } = recordingSender(answers);
   serveRelayedSenders(relay, (jid) => {
     assert.equal(jid, JID);
-    return speaker;
+    return sender;
   });
-  return { said, far: createRelayedSender(relay, JID, () => 1000) };
+  return { calls, far: createRelayedSender(relay, JID, () => 1000) };
 }
 
 const message = () => xml('message', { to: 'romeo@example.org', id: 'a' }, xml('body', {}, 'Grüße & <b>'));
 
-describe('speaking through the process that holds the stream', () => {
-  test('brings messages there as they are', async () => {
-    const { far, said } = relayed();
+describe('A sender that is relayed to the leading process', () => {
+  test('sends messages unchanged', async () => {
+    const { far, calls } = relayed();
     await far.deliver(message(), { bounceWait: 0, room: { nick: undefined } });
     await far.sendStanza(message());
-    assert.deepEqual(said, [message().toString(), message().toString()]);
+    assert.deepEqual(calls, [message().toString(), message().toString()]);
   });
 
-  test('brings refusals back with all that they say', async () => {
+  test('returns refusals with all their members', async () => {
     const { far } = relayed({
       deliver: async () => {
         throw new Refusal('bounced', {
-          text: 'Nobody of this name.',
+          text: 'No such user.',
           condition: 'item-not-found',
           retryAt: 7,
         });
@@ -74,13 +74,13 @@ describe('speaking through the process that holds the stream', () => {
     await assert.rejects(far.deliver(message(), { bounceWait: 0 }), {
       name: 'Refusal',
       code: 'bounced',
-      message: 'Nobody of this name.',
+      message: 'No such user.',
       condition: 'item-not-found',
       retryAt: 7,
     });
   });
 
-  test('brings answers back, and the messages that belong to them', async () => {
+  test('returns answers and the messages that belong to them', async () => {
     const found = parseStanza(
       `<message from="room@example.org"><result xmlns="urn:xmpp:mam:2" queryid="q"/></message>`,
     );
@@ -97,9 +97,9 @@ describe('speaking through the process that holds the stream', () => {
     assert.deepEqual(seen, [found.toString()]);
   });
 
-  test('says what holds while no process has the stream, or none answers', async () => {
-    const nobody = createRelayedSender(pipe(), JID, () => 1000);
-    await assert.rejects(nobody.sendStanza(message()), { code: 'unavailable' });
+  test('refuses while no process leads or answers', async () => {
+    const unreachable = createRelayedSender(pipe(), JID, () => 1000);
+    await assert.rejects(unreachable.sendStanza(message()), { code: 'unavailable' });
     for (const [kind, code] of [
       ['timeout', 'no_answer'],
       ['busy', 'busy'],
@@ -114,7 +114,7 @@ describe('speaking through the process that holds the stream', () => {
     }
   });
 
-  test('passes faults of ours on as faults', async () => {
+  test('passes internal errors on', async () => {
     const { far } = relayed({
       sendStanza: async () => {
         throw new TypeError('a bug');

@@ -28,7 +28,7 @@ const order = (url: string, hosts: readonly string[], more: object = {}) => ({
   ...more,
 });
 
-async function faultOf(fetching: Promise<unknown>): Promise<string> {
+async function errorOf(fetching: Promise<unknown>): Promise<string> {
   const error = await fetching.then(
     () => assert.fail('it was fetched'),
     (fault: unknown) => fault,
@@ -37,8 +37,8 @@ async function faultOf(fetching: Promise<unknown>): Promise<string> {
   return error.message;
 }
 
-describe('a picture that a payload names', () => {
-  test('is fetched from a host that the hook names, an inner one too, with a name for its type', async (t) => {
+describe('An image URL in a payload', () => {
+  test('is fetched from a listed host, also a private one, and named after its type', async (t) => {
     const port = await serve(t, sendPng);
     const image = await fetchImage(order(`http://localhost:${port}/a/graph%201?x=1`, [`localhost:${port}`]));
     assert.deepEqual(image, { bytes: PNG, type: 'image/png', name: 'graph_1.png' });
@@ -46,7 +46,7 @@ describe('a picture that a payload names', () => {
     assert.equal(literal.name, 'x.png');
   });
 
-  test('is not asked for where no entry names its host and port', async (t) => {
+  test('is not requested if no entry lists its host and port', async (t) => {
     let asked = 0;
     const port = await serve(t, (_request, response) => {
       asked += 1;
@@ -61,7 +61,7 @@ describe('a picture that a payload names', () => {
       ['*.example.org'],
       ['*'],
     ]) {
-      assert.match(await faultOf(fetchImage(order(url, hosts))), /not listed in images_from/);
+      assert.match(await errorOf(fetchImage(order(url, hosts))), /not listed in images_from/);
     }
     for (const bad of [
       'ftp://localhost/x',
@@ -69,22 +69,22 @@ describe('a picture that a payload names', () => {
       `http://u:p@localhost:${port}/`,
       'nonsense',
     ]) {
-      await faultOf(fetchImage(order(bad, ['localhost', `localhost:${port}`])));
+      await errorOf(fetchImage(order(bad, ['localhost', `localhost:${port}`])));
     }
     assert.equal(asked, 0);
   });
 
-  test('never comes from inside by a name that only a star allows', async (t) => {
+  test('never reaches a private address through a wildcard entry', async (t) => {
     const port = await serve(t, sendPng);
     for (const url of [`http://localhost:${port}/`, `http://127.0.0.1:${port}/`, `http://[::1]:${port}/`]) {
       assert.match(
-        await faultOf(fetchImage(order(url, [`*:${port}`]))),
+        await errorOf(fetchImage(order(url, [`*:${port}`]))),
         /private or special|not an allowed address/,
       );
     }
   });
 
-  test('follows redirects, each of them only to a host of the list', async (t) => {
+  test('is redirected only to listed hosts', async (t) => {
     const away = await serve(t, (_request, response) =>
       response.writeHead(302, { Location: 'http://169.254.169.254/' }).end('x'.repeat(500)),
     );
@@ -96,16 +96,16 @@ describe('a picture that a payload names', () => {
     const hosts = [`localhost:${port}`, `localhost:${away}`];
     assert.deepEqual((await fetchImage(order(`http://localhost:${port}/here`, hosts))).bytes, PNG);
     assert.match(
-      await faultOf(fetchImage(order(`http://localhost:${away}/`, hosts))),
+      await errorOf(fetchImage(order(`http://localhost:${away}/`, hosts))),
       /169\.254\.169\.254:80 is not listed in/,
     );
     assert.match(
-      await faultOf(fetchImage(order(`http://localhost:${port}/round`, hosts))),
+      await errorOf(fetchImage(order(`http://localhost:${port}/round`, hosts))),
       /too many redirects/,
     );
   });
 
-  test('has to be a picture, whole, and not too large', async (t) => {
+  test('must be a complete image within the size limit', async (t) => {
     const answers: Record<string, RequestListener> = {
       '/html': (_request, response) => response.setHeader('Content-Type', 'text/html').end('<p>'),
       '/none': (_request, response) => response.end('x'),
@@ -135,11 +135,11 @@ describe('a picture that a payload names', () => {
     };
     for (const [path, fault] of Object.entries(why)) {
       const url = `http://localhost:${port}${path}`;
-      assert.match(await faultOf(fetchImage(order(url, [`localhost:${port}`]))), fault, path);
+      assert.match(await errorOf(fetchImage(order(url, [`localhost:${port}`]))), fault, path);
     }
   });
 
-  test('comes from the addresses that were looked at: the name is not asked for a second time', async (t) => {
+  test('is fetched from the checked addresses, without a second DNS lookup', async (t) => {
     const port = await serve(t, sendPng);
     const answers = [
       ['127.0.0.1'],
@@ -158,22 +158,22 @@ describe('a picture that a payload names', () => {
     const url = `http://graph.invalid:${port}/x.png`;
     assert.deepEqual((await fetchImage(order(url, [`graph.invalid:${port}`]))).bytes, PNG);
     assert.match(
-      await faultOf(fetchImage(order(url, [`graph.invalid:${port}`]))),
+      await errorOf(fetchImage(order(url, [`graph.invalid:${port}`]))),
       /resolves to 169\.254\.169\.254/,
     );
-    assert.match(await faultOf(fetchImage(order(url, [`*.invalid:${port}`]))), /resolves to 127\.0\.0\.1/);
-    assert.match(await faultOf(fetchImage(order(url, [`*:${port}`]))), /resolves to ::1/);
+    assert.match(await errorOf(fetchImage(order(url, [`*.invalid:${port}`]))), /resolves to 127\.0\.0\.1/);
+    assert.match(await errorOf(fetchImage(order(url, [`*:${port}`]))), /resolves to ::1/);
     assert.equal(lookUp.mock.callCount(), 4);
   });
 
-  test('that never comes is not waited for', async (t) => {
+  test('is given up after the timeout', async (t) => {
     const port = await serve(t, () => undefined);
     const signal = AbortSignal.timeout(50);
-    await faultOf(fetchImage(order(`http://localhost:${port}/`, [`localhost:${port}`], { signal })));
+    await errorOf(fetchImage(order(`http://localhost:${port}/`, [`localhost:${port}`], { signal })));
   });
 });
 
-describe('an address', () => {
+describe('An address', () => {
   test('is public, private or blocked', () => {
     const reaches = {
       public: ['93.184.215.14', '8.8.8.8', '2606:2800:21f::1', '172.32.0.1'],
@@ -209,7 +209,7 @@ describe('an address', () => {
       assert.notEqual(getNetworkScope(inner), 'public', inner);
   });
 
-  test('of our own may be reached where its host is named in full, a special one only where it is named itself', () => {
+  test('that is private needs an entry with the full host name, and a blocked one an entry with the address itself', () => {
     const reached = (url: string, host: string) => {
       const trust = matchImageHost(new URL(url), [host]);
       return (['public', 'private', 'blocked'] as const).filter((reach) => isAddressAllowed(trust, reach));
@@ -220,7 +220,7 @@ describe('an address', () => {
     assert.deepEqual(reached('http://[::1]:3000/x', '[::1]:3000'), ['public', 'private', 'blocked']);
   });
 
-  test('of a name that only ends like an entry is another one', () => {
+  test('does not match an entry that is only a suffix of its name', () => {
     for (const url of ['https://evilexample.org/', 'https://example.org/', 'https://example.org.evil.net/']) {
       assert.throws(() => matchImageHost(new URL(url), ['*.example.org']), ImageError, url);
     }

@@ -9,22 +9,22 @@ import type { FieldPaths, FormatOptions, HookMessage } from '../../../../src/mes
 
 export const NO_FIELDS: FieldPaths = { title: null, text: null, link: null, image: null, username: null };
 
-/** A payload as its program sends it, shaped after the example in its documents. */
+/** A payload from the documentation of the sending program. */
 export function sample(name: string): Record<string, unknown> {
   return JSON.parse(readFileSync(join(import.meta.dirname, 'samples', `${name}.json`), 'utf8'));
 }
 
-/** What is told of a payload; word joiners can be seen as `·`. */
+/** Returns the message for a payload, with word joiners shown as `·`. */
 export function renderSample(
   format: HookFormatName,
   payload: unknown,
   { event: eventName, ...options }: Partial<FormatOptions> & { event?: string } = {},
 ): HookMessage | undefined {
-  const notice = hookFormats[format](
+  const message = hookFormats[format](
     { payload, eventName },
     { resolved: 'show', fields: NO_FIELDS, ...options },
   );
-  return notice && { ...notice, text: notice.text.replaceAll('\u2060', '·') };
+  return message && { ...message, text: message.text.replaceAll('\u2060', '·') };
 }
 
 export function detectSampleFormat(payload: unknown, eventName?: string): HookFormatName {

@@ -14,13 +14,13 @@ const refused = (headers: Record<string, string>, texts: readonly (string | Buff
     (error) => error instanceof Refusal && error.code === 'signature_wrong',
   );
 
-describe('a signed request', () => {
-  test('is let in by the example of the documents of GitHub', () => {
+describe('A signed request', () => {
+  test("is accepted with the example of GitHub's documentation", () => {
     const signature = 'sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17';
     verifyWebhookSignature(SECRET, { 'x-hub-signature-256': signature }, [BODY]);
   });
 
-  test('is let in by the headers of Gitea, Forgejo, Gogs and Grafana', () => {
+  test('is accepted with the headers of Gitea, Forgejo, Gogs and Grafana', () => {
     for (const name of [
       'x-gitea-signature',
       'x-forgejo-signature',
@@ -31,14 +31,14 @@ describe('a signed request', () => {
     }
   });
 
-  test('of Gitea as a form is let in by its payload', () => {
+  test('of Gitea as a form is accepted by the signature of its payload', () => {
     verifyWebhookSignature(SECRET, { 'x-gitea-signature': mac('{"a":1}') }, [
       'payload=%7B%22a%22%3A1%7D',
       '{"a":1}',
     ]);
   });
 
-  test('is refused without a signature, with another one, or one of another kind', () => {
+  test('is refused with a missing, wrong or unsupported signature', () => {
     refused({});
     refused({ 'x-hub-signature-256': '' });
     refused({ 'x-hub-signature': `sha1=${'0'.repeat(40)}` });

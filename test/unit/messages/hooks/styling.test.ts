@@ -4,7 +4,7 @@ import { bold, escapeStyling, indent, quote } from '../../../../src/messages/hoo
 
 const seen = (text: string) => text.replaceAll('\u2060', '·');
 
-describe('foreign text in a styled message', () => {
+describe('Untrusted text in a styled message', () => {
   test('opens no span, quote or code block', () => {
     const calmed: Record<string, string> = {
       '*a* b': '·*a* b',
@@ -18,7 +18,7 @@ describe('foreign text in a styled message', () => {
       assert.equal(seen(escapeStyling(text)), expected, text);
   });
 
-  test('stays as it is where it styles nothing', () => {
+  test('stays unchanged if it contains no styling', () => {
     const calm = [
       '*.example.org',
       'a * b * c',
@@ -33,19 +33,19 @@ describe('foreign text in a styled message', () => {
     for (const text of calm) assert.equal(escapeStyling(text), text);
   });
 
-  test('is bold as a whole or not at all', () => {
+  test('is either completely bold or not bold', () => {
     assert.equal(bold('Build 1'), '*Build 1*');
     assert.equal(bold('2 * 3'), '2 * 3');
     assert.equal(bold(''), '');
     assert.equal(seen(bold('_a_ b')), '*·_a_ b*');
   });
 
-  test('stays inside its quote, and below the line it belongs to', () => {
+  test('stays inside its quote and list item', () => {
     assert.equal(seen(quote('a\n\n> b')), '> a\n>\n> ·> b');
     assert.equal(indent('a\n\nb'), '  a\n\n  b');
   });
 
-  test('of any length is done in a time that grows with its length', () => {
+  test('is escaped in linear time', () => {
     const long = ' *a'.repeat(200_000);
     assert.equal(escapeStyling(long).length > long.length, true);
   });

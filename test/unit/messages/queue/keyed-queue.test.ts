@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createKeyedQueue } from '../../../../src/messages/queue/keyed-queue.ts';
 
-describe('lines of work', () => {
-  test('go one after the other, in the order of the calls, whatever becomes of those before', async () => {
-    const lines = createKeyedQueue();
+describe('A keyed queue', () => {
+  test('runs the work of each key in the order of the calls, also after a failure', async () => {
+    const queue = createKeyedQueue();
     const gate = Promise.withResolvers<void>();
     const done: string[] = [];
     const work = (name: string, waits?: Promise<void>) => async () => {
@@ -14,12 +14,12 @@ describe('lines of work', () => {
       return name;
     };
     const runs = [
-      lines.run('a', work('a1', gate.promise)),
-      lines.run('a', work('a2')),
-      lines.run('a', work('a3')),
-      lines.run('b', work('b1')),
+      queue.run('a', work('a1', gate.promise)),
+      queue.run('a', work('a2')),
+      queue.run('a', work('a3')),
+      queue.run('b', work('b1')),
     ];
-    assert.deepEqual([lines.size, lines.isBusy('a'), lines.isBusy('c')], [4, true, false]);
+    assert.deepEqual([queue.size, queue.isBusy('a'), queue.isBusy('c')], [4, true, false]);
     assert.equal(await runs[3], 'b1');
     assert.deepEqual(done, ['b1']);
     gate.resolve();
@@ -29,6 +29,6 @@ describe('lines of work', () => {
       ['fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
     );
     assert.deepEqual(done, ['b1', 'a1', 'a2', 'a3']);
-    assert.deepEqual([lines.size, lines.isBusy('a'), lines.isBusy('b')], [0, false, false]);
+    assert.deepEqual([queue.size, queue.isBusy('a'), queue.isBusy('b')], [0, false, false]);
   });
 });

@@ -20,11 +20,11 @@ const DONE: AttemptResult = { outcome: 'done' };
 const FAILED: AttemptResult = { outcome: 'failed' };
 const log = createLog({ level: 'silent', format: 'json' });
 
-describe('a queue that is worked off', () => {
+describe('A queue runner', () => {
   let folder = '';
   let ledger: Ledger;
   let count = 0;
-  /** What the tests put on top of the real time. */
+  /** Added to the real time by the tests. */
   let ahead = 0;
   const clock = () => Date.now() + ahead;
   before(async () => {
@@ -74,9 +74,9 @@ describe('a queue that is worked off', () => {
   }
   const isEmpty = async () => (await ledger.queueLength('outbox')) === 0;
 
-  test('keeps the order of each lane, with one try of it at a time and never too many in all', async () => {
+  test('keeps the order of each queue key, with one attempt per key and a limit over all', async () => {
     const numbers = Array.from({ length: 12 }, (_, i) => String(i));
-    for (let queueKey = 0; queueKey < 7; queueKey += 1) await put(`lane ${queueKey}`, ...numbers);
+    for (let queueKey = 0; queueKey < 7; queueKey += 1) await put(`key ${queueKey}`, ...numbers);
     const seen = new Map<string, string[]>();
     const active = new Set<string>();
     let most = 0;
@@ -99,7 +99,7 @@ describe('a queue that is worked off', () => {
     await ledger.close();
   });
 
-  test('takes at once what comes while it waits, and finds what another process put there', async () => {
+  test('delivers new items at once, and finds items that another process added', async () => {
     const seen: string[] = [];
     const runner = run({
       attempt: async ({ body }) => {
@@ -116,7 +116,7 @@ describe('a queue that is worked off', () => {
     await ledger.close();
   });
 
-  test('tries again what failed, later and later, while other lanes go on', async () => {
+  test('retries failed items with growing delays, while other keys continue', async () => {
     await put('bad', 'stuck', 'behind');
     await put('good', 'fine');
     const tries: number[] = [];
@@ -147,7 +147,7 @@ describe('a queue that is worked off', () => {
     await ledger.close();
   });
 
-  test('waits as long as it was asked to, but no longer than an hour', async () => {
+  test('waits as long as the peer requests, at most an hour', async () => {
     await put('a', 'soon');
     await put('b', 'late');
     const runner = run({
@@ -173,7 +173,7 @@ describe('a queue that is worked off', () => {
     await ledger.close();
   });
 
-  test('gives up at the end of its time, after a last try, and goes on with the next', async () => {
+  test('drops an expired item after a last attempt and continues with the next', async () => {
     await put('a', 'never', 'next');
     const given: QueuedItem[] = [];
     let tries = 0;
@@ -185,7 +185,7 @@ describe('a queue that is worked off', () => {
       },
       async giveUp(item) {
         given.push(item);
-        throw new Error('whom to tell?');
+        throw new Error('cannot report');
       },
     });
     await until(() => tries === 1);
@@ -197,25 +197,25 @@ describe('a queue that is worked off', () => {
     await ledger.close();
   });
 
-  test('rests while the way is closed, counts nothing, and goes on when it is open', async () => {
-    for (let queueKey = 0; queueKey < 20; queueKey += 1) await put(`lane ${queueKey}`, 'x');
+  test('pauses while the peer is unreachable, without counting attempts, and resumes', async () => {
+    for (let queueKey = 0; queueKey < 20; queueKey += 1) await put(`key ${queueKey}`, 'x');
     let open = false;
-    let knocks = 0;
+    let tries = 0;
     const counted: number[] = [];
     const runner = run({
       async attempt({ attempts }) {
-        knocks += 1;
+        tries += 1;
         if (!open) return { outcome: 'paused' };
         counted.push(attempts);
         return DONE;
       },
     });
-    await until(() => knocks >= 4);
+    await until(() => tries >= 4);
     for (let i = 0; i < 20; i += 1) {
       runner.wake();
       await sleep(2);
     }
-    assert.ok(knocks <= 4, `${knocks} tries against a closed door`);
+    assert.ok(tries <= 4, `${tries} attempts while the queue is paused`);
     open = true;
     runner.resume();
     await until(isEmpty);
@@ -224,7 +224,7 @@ describe('a queue that is worked off', () => {
     await ledger.close();
   });
 
-  test('survives a try that breaks down, and one that takes too long', async () => {
+  test('survives an attempt that throws and one that takes too long', async () => {
     await put('a', 'broken');
     await put('b', 'slow');
     const first = new Set<string>();
@@ -245,7 +245,7 @@ describe('a queue that is worked off', () => {
     await ledger.close();
   });
 
-  test('gives back what hangs when it has to end, so that the next has it at once', async () => {
+  test('returns hanging items when it stops, so that the next process gets them at once', async () => {
     await put('a', 'hanging', 'behind');
     let hangs = false;
     const runner = run({
@@ -273,7 +273,7 @@ describe('a queue that is worked off', () => {
     await ledger.close();
   });
 
-  test('waits for what is under way when it ends', async () => {
+  test('waits for running attempts when it stops', async () => {
     await put('a', 'x', 'y');
     const begun = Promise.withResolvers<void>();
     const end = Promise.withResolvers<void>();
@@ -292,7 +292,7 @@ describe('a queue that is worked off', () => {
     await ledger.close();
   });
 
-  test('sends nothing twice because the ledger was away when it was done', async () => {
+  test('delivers nothing twice if the ledger fails after a delivery', async () => {
     await put('a', 'x');
     let tries = 0;
     let refusals = 0;

@@ -18,13 +18,13 @@ for (const [kind, own] of Object.entries(OF_ALL_KINDS)) {
   const attributes = { type, to: 'juliet@x/balcony', from: 'romeo@x', id: '1', lang: 'de' };
   const head = `type="${type}" to="juliet@x/balcony" from="romeo@x" id="1" xml:lang="de"`;
 
-  describe(`a ${kind}`, () => {
+  describe(`A ${kind}`, () => {
     for (const { what, json, xml: given, alsoRead } of [...own, ...examples.common]) {
       const stanza = read(`<${kind} ${head}>${given}</${kind}>`);
-      test(`has ${what} as JSON`, () => {
+      test(`maps to JSON: ${what}`, () => {
         assert.deepEqual(stanzaToJson(stanza), { kind, ...attributes, ...json, ...alsoRead });
       });
-      test(`is made of JSON with ${what}`, () => {
+      test(`is created from JSON: ${what}`, () => {
         const made = stanzaFromJson({ kind, ...attributes, ...json });
         assert.deepEqual(sorted(made.toString()), sorted(stanza.toString()));
         assert.equal(stanzaFromJson(stanzaToJson(made)).toString(), made.toString());
@@ -44,7 +44,7 @@ function sorted(text: string): string {
   );
 }
 
-describe('what an object means', () => {
+describe('The stanza of an object', () => {
   for (const [what, json, expected] of [
     ['its kind', { kind: 'iq', ping: true }, '<iq type="get"><ping xmlns="urn:xmpp:ping"/></iq>'],
     ['its type', { type: 'groupchat' }, '<message type="groupchat"/>'],
@@ -62,10 +62,10 @@ describe('what an object means', () => {
     ],
     ['a key that is false', { ping: false, body: 'b' }, '<message><body>b</body></message>'],
   ] as const) {
-    test(`is told by ${what}`, () => assert.equal(stanzaFromJson(json).toString(), expected));
+    test(`has its kind and type from ${what}`, () => assert.equal(stanzaFromJson(json).toString(), expected));
   }
 
-  test('is the whole question, where an archive is asked in short', () => {
+  test('is a complete archive query, also for a short one', () => {
     const archive = { with: 'j@x', start: '2024-01-01T00:00:00Z', ids: 'a,b', max: '5', before: '' };
     assert.equal(
       stanzaFromJson({ archive }).toString(),
@@ -77,13 +77,13 @@ describe('what an object means', () => {
     );
   });
 
-  test('does without what nobody knows, null, and a sender without a recipient', () => {
+  test('ignores unknown keys, null, and a sender without a recipient', () => {
     const given = { body: 'b', subject: null, wat: { a: 1 }, from: 'x@y', __proto__: null };
     assert.equal(stanzaFromJson(given).toString(), '<message><body>b</body></message>');
     assert.equal(stanzaFromJson({ ...given, to: 'a@x' }).attrs.from, 'x@y');
   });
 
-  test('takes numbers as text, and text as a number where one is wanted', () => {
+  test('converts numbers to text and text to numbers as needed', () => {
     assert.equal(stanzaFromJson({ body: 42 }).toString(), '<message><body>42</body></message>');
     assert.equal(
       stanzaFromJson({ priority: '-5' }).toString(),
@@ -91,7 +91,7 @@ describe('what an object means', () => {
     );
   });
 
-  test('takes a form in short', () => {
+  test('accepts a short form', () => {
     const form = (data: string) => `<x xmlns="jabber:x:data" type="submit">${data}</x>`;
     assert.equal(
       stanzaFromJson({ formdata: { a: 'b', c: ['d', 'e'], f: true, g: 'h\ni' } }).toString(),
@@ -108,7 +108,7 @@ describe('what an object means', () => {
     );
   });
 
-  test('takes join for entering a room', () => {
+  test('joins a room with join', () => {
     assert.equal(
       stanzaFromJson({ join: true, to: 'r@x/me' }).toString(),
       '<presence to="r@x/me"><x xmlns="http://jabber.org/protocol/muc"/></presence>',
@@ -136,7 +136,7 @@ describe('what an object means', () => {
     ['depth', JSON.parse(`${'{"body":'.repeat(500)}1${'}'.repeat(500)}`), /nested/],
     ['depth in lists', { payload: { data: JSON.parse('['.repeat(9e4) + ']'.repeat(9e4)) } }, /nested/],
   ] as const) {
-    test(`is refused, with the reason: ${what}`, () => {
+    test(`is refused with a reason: ${what}`, () => {
       assert.throws(
         () => stanzaFromJson(given),
         (error) => error instanceof Refusal && error.code === 'bad_request' && fault.test(error.message),
@@ -144,7 +144,7 @@ describe('what an object means', () => {
     });
   }
 
-  test('names no element by itself', () => {
+  test('never creates an element from an unknown key', () => {
     const error = { type: 'x', condition: '><evil/>', text: '</text><evil/>' };
     assert.equal(
       stanzaFromJson({ kind: 'message', type: 'error', error }).toString(),
@@ -155,7 +155,7 @@ describe('what an object means', () => {
   });
 });
 
-describe('an error', () => {
+describe('An error', () => {
   const stanza =
     "<iq type='error' to='a@x' id='1'><error type='wait' by='x'><resource-constraint xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>" +
     "<text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>Later</text></error></iq>";
@@ -167,24 +167,24 @@ describe('an error', () => {
     error: { type: 'wait', condition: 'resource-constraint', text: 'Later', by: 'x' },
   };
 
-  test('is the same in both', () => {
+  test('is the same in JSON and XML', () => {
     assert.deepEqual(stanzaToJson(parseStanza(stanza)), json);
     assert.equal(sorted(stanzaFromJson(json).toString()), sorted(parseStanza(stanza).toString()));
   });
 
-  test('makes a stanza one, whatever its type was', () => {
+  test('sets the type of its stanza', () => {
     const { attrs } = stanzaFromJson({ kind: 'iq', type: 'get', error: { condition: 'forbidden' } });
     assert.equal(attrs.type, 'error');
   });
 
-  test('without a condition has the one for that', () => {
+  test('without a condition gets undefined-condition', () => {
     const bare = "<message type='error'><error/></message>";
     assert.deepEqual(stanzaToJson(parseStanza(bare)).error, { condition: 'undefined-condition' });
   });
 });
 
-describe('a stanza as JSON', () => {
-  test('has its type where XMPP has none', () => {
+describe('A stanza as JSON', () => {
+  test('has a type also if XMPP has none', () => {
     assert.deepEqual(stanzaToJson(xml('presence', { from: 'A@X' })), {
       kind: 'presence',
       type: 'available',
@@ -192,21 +192,21 @@ describe('a stanza as JSON', () => {
     });
   });
 
-  test('leaves out what no key stands for', () => {
+  test('omits parts without a key', () => {
     const stanza = parseStanza(
       "<message><body>b</body><x xmlns='urn:a'/><body xmlns='urn:b'>c</body></message>",
     );
     assert.deepEqual(stanzaToJson(stanza), { kind: 'message', body: 'b' });
   });
 
-  test('is read whatever stream it came from', () => {
+  test('is the same for all kinds of streams', () => {
     for (const xmlns of ['jabber:client', 'jabber:component:accept']) {
       const stanza = xml('message', { xmlns }, xml('body', {}, 'b'));
       assert.deepEqual(stanzaToJson(stanza), { kind: 'message', body: 'b' });
     }
   });
 
-  test('is one of many where many came', () => {
+  test('is one of a list inside <xmpp/>', () => {
     const several = xml('xmpp', {}, xml('message', {}, xml('body', {}, 'b')), xml('iq', { type: 'result' }));
     assert.deepEqual(stanzaToJson(several), {
       xmpp: [
@@ -216,14 +216,14 @@ describe('a stanza as JSON', () => {
     });
   });
 
-  test('has no JSON of its own that is none, or nested without end', () => {
+  test('omits invalid and too deeply nested JSON payloads', () => {
     for (const data of ['{', '', '['.repeat(9e4) + ']'.repeat(9e4)]) {
       const payload = xml('payload', { xmlns: 'urn:xmpp:json-msg:0', datatype: 'd' }, data);
       assert.deepEqual(stanzaToJson(xml('message', {}, payload)).payload, { datatype: 'd' });
     }
   });
 
-  test('is not made of anything else, nor of what is nested without end', () => {
+  test('is not created from other elements or from too deep nesting', () => {
     assert.throws(() => stanzaToJson(xml('stream')), Refusal);
     let deep = xml('a');
     for (let i = 0; i < 50_000; i += 1) deep = wrap('a', deep);

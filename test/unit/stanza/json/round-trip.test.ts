@@ -6,7 +6,7 @@ import { stanzaFromJson, stanzaToJson } from '../../../../src/stanza/json/mappin
 import { parseUrlencodedForm, toUrlencodedForm } from '../../../../src/stanza/json/urlencoded-form.ts';
 import { parseStanza } from '../../../../src/stanza/parse.ts';
 
-/** What XML can hold and does not change on its way: a carriage return becomes a line feed (XML 1.0 §2.11). */
+/** Characters that XML keeps unchanged. It turns a carriage return into a line feed (XML 1.0 §2.11). */
 const text = fc
   .string({ unit: 'binary' })
   .map((given) => given.replaceAll(/[^\t\n\x20-\u{d7ff}\u{e000}-\u{fffd}]/gu, ''));
@@ -210,7 +210,7 @@ const tidy = (value: unknown) => JSON.parse(JSON.stringify(value)) as unknown;
 
 describe('JSON and XML', () => {
   for (const [kind, json] of stanzas) {
-    test(`say the same of any ${kind}: JSON to XML, over the wire, and back`, () => {
+    test(`are equivalent for any ${kind}: JSON to XML, over the wire, and back`, () => {
       fc.assert(
         fc.property(json, (given) => {
           const read = stanzaToJson(parseStanza(stanzaFromJson(given).toString()));
@@ -220,7 +220,7 @@ describe('JSON and XML', () => {
       );
     });
 
-    test(`say the same of any ${kind}: XML to JSON and back`, () => {
+    test(`are equivalent for any ${kind}: XML to JSON and back`, () => {
       fc.assert(
         fc.property(json, (given) => {
           const stanza = stanzaFromJson(given).toString();
@@ -231,7 +231,7 @@ describe('JSON and XML', () => {
     });
   }
 
-  test('never end a stream, whatever an object holds', () => {
+  test('never end a stream, whatever an object contains', () => {
     fc.assert(
       fc.property(fc.object({ key: fc.constantFrom(...KEYS), maxDepth: 4 }), (given) => {
         let stanza: string;
@@ -253,8 +253,8 @@ const KEYS = (
   'disco items extensions identities features stats command actions payload data datatype error condition muc join rsm page'
 ).split(' ');
 
-describe('a form', () => {
-  test('carries what is text, a number or true, and gives it back as text', () => {
+describe('A form', () => {
+  test('keeps texts, numbers and true, and returns them as texts', () => {
     const flat = fc.dictionary(
       fc.stringMatching(/^[a-z_]{1,9}$/),
       fc.oneof(fc.string(), fc.double({ noNaN: true }), fc.constant(true), fc.constant([])),
@@ -273,9 +273,9 @@ describe('a form', () => {
     );
   });
 
-  test('is none without an equals sign', () => assert.equal(parseUrlencodedForm('just words'), undefined));
+  test('requires an equals sign', () => assert.equal(parseUrlencodedForm('just words'), undefined));
 
-  test('makes a stanza as JSON does', () => {
+  test('creates the same stanza as JSON', () => {
     const form = parseUrlencodedForm(
       'to=a%40x&type=chat&body=gr%C3%BC%C3%9F+dich&oob_url=https%3A%2F%2Fx&markable=',
     );

@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import { Refusal } from '../../../../../src/base/errors.ts';
 import { renderSample, sample } from '../format-sample.ts';
 
-describe('an alert of Alertmanager', () => {
-  test('says what, where, since when, and where to look', () => {
+describe('An alert of Alertmanager', () => {
+  test('shows name, labels, time and link', () => {
     assert.equal(
       renderSample('alertmanager', sample('alertmanager-one'))?.text,
       `*[FIRING] InstanceDown*
@@ -16,7 +16,7 @@ http://alertmanager.example.org:9093/#/alerts?receiver=xmpp`,
     );
   });
 
-  test('stands with those of its group, what they share above them, and what was left out counted', () => {
+  test('is listed with its group, below the shared labels, and truncated alerts are counted', () => {
     assert.equal(
       renderSample('alertmanager', sample('alertmanager-many'))?.text,
       `*[FIRING:2, RESOLVED:1] InstanceDown*
@@ -38,7 +38,7 @@ http://alertmanager.example.org:9093/#/alerts?receiver=xmpp`,
     );
   });
 
-  test('is told when it ends, unless nobody wants to hear of it', () => {
+  test('is reported when it is resolved, unless resolved alerts are hidden', () => {
     const ended = sample('alertmanager-resolved');
     assert.match(renderSample('alertmanager', ended)?.text ?? '', /^\*\[RESOLVED\] InstanceDown\*\n/);
     assert.equal(renderSample('alertmanager', ended, { resolved: 'hide' }), undefined);
@@ -47,7 +47,7 @@ http://alertmanager.example.org:9093/#/alerts?receiver=xmpp`,
     assert.doesNotMatch(mixed, /web2|RESOLVED/);
   });
 
-  test('of another version is refused in words, because its meaning is not known', () => {
+  test('of another version is refused with a reason', () => {
     for (const version of ['3', '5', undefined]) {
       assert.throws(
         () => renderSample('alertmanager', { ...sample('alertmanager-one'), version }),
@@ -57,7 +57,7 @@ http://alertmanager.example.org:9093/#/alerts?receiver=xmpp`,
     }
   });
 
-  test('that lacks everything is told as far as it goes', () => {
+  test('without the expected fields is described as far as possible', () => {
     assert.equal(renderSample('alertmanager', { version: '4', alerts: [{}] })?.text, '*[FIRING]*');
     assert.equal(renderSample('alertmanager', { version: '4', alerts: [] }), undefined);
     assert.equal(renderSample('alertmanager', { version: '4' }), undefined);
@@ -69,21 +69,21 @@ http://alertmanager.example.org:9093/#/alerts?receiver=xmpp`,
     assert.match(renderSample('alertmanager', odd)?.text ?? '', /^\*\[FIRING:3\]\*/);
   });
 
-  test('in a crowd is counted and not listed', () => {
+  test('beyond the limit is counted, not listed', () => {
     const [alert] = sample('alertmanager-one').alerts as unknown[];
     const text = renderSample('alertmanager', { version: '4', alerts: Array(500).fill(alert) })?.text ?? '';
     assert.match(text, /… and 480 more/);
   });
 
-  test('cannot style the message by its words', () => {
+  test('cannot apply styling to the message', () => {
     const alert = { status: 'firing', annotations: { summary: '> *bold* and ```\n```\ncode' } };
     const text = renderSample('alertmanager', { version: '4', alerts: [alert] })?.text ?? '';
     assert.equal(text, '*[FIRING]*\n·> ·*bold* and ```\n·```\ncode');
   });
 });
 
-describe('an alert of Grafana', () => {
-  test('has its values, the way to its panel, and its picture', () => {
+describe('An alert of Grafana', () => {
+  test('shows its values, the link to its panel, and its image', () => {
     const notice = renderSample('grafana', sample('grafana-one'));
     assert.equal(
       notice?.text,
@@ -99,7 +99,7 @@ https://grafana.example.org/d/dash1?orgId=1&viewPanel=2`,
     assert.deepEqual(notice?.images, ['https://grafana.example.org/public/img/attachments/ab12.png']);
   });
 
-  test('is told in the words of a message template, where Grafana has one', () => {
+  test('uses the message template of Grafana if there is one', () => {
     const own = { ...sample('grafana-one'), message: 'Look at us-1!' };
     assert.equal(
       renderSample('grafana', own)?.text,
@@ -107,7 +107,7 @@ https://grafana.example.org/d/dash1?orgId=1&viewPanel=2`,
     );
   });
 
-  test('of the old kind has its message, values, link and picture', () => {
+  test('in the legacy format shows message, values, link and image', () => {
     const notice = renderSample('grafana', sample('grafana-legacy'));
     assert.equal(
       notice?.text,
@@ -121,7 +121,7 @@ https://grafana.example.org/d/abc?tab=alert&viewPanel=2`,
     assert.equal(renderSample('grafana', ok, { resolved: 'hide' }), undefined);
   });
 
-  test('names no more pictures than a message has room for, each once, and none that is no web address', () => {
+  test('has each image once, up to the limit, and only http(s) URLs', () => {
     const [alert] = sample('grafana-one').alerts as object[];
     const urls = [
       'https://a/1',
@@ -142,8 +142,8 @@ https://grafana.example.org/d/abc?tab=alert&viewPanel=2`,
   });
 });
 
-describe('a monitor of Uptime Kuma', () => {
-  test('is told in its own words, with what it watches and the time there', () => {
+describe('A monitor of Uptime Kuma', () => {
+  test('is reported with its message, monitored address and local time', () => {
     assert.equal(
       renderSample('uptime-kuma', sample('uptime-kuma-down'))?.text,
       `*[Shop]* [🔴 Down] getaddrinfo ENOTFOUND shop.example.org
@@ -152,7 +152,7 @@ https://shop.example.org/health
     );
   });
 
-  test('that is up again is told unless nobody wants to hear of it; a port has a host, older ones the time in UTC', () => {
+  test('that is up again is reported unless hidden; ports are shown with their host, and older versions with UTC', () => {
     const up = sample('uptime-kuma-up');
     assert.equal(
       renderSample('uptime-kuma', up)?.text,
@@ -161,7 +161,7 @@ https://shop.example.org/health
     assert.equal(renderSample('uptime-kuma', up, { resolved: 'hide' }), undefined);
   });
 
-  test('can be tried with the button for that', () => {
+  test('can be tested with the test button', () => {
     assert.equal(renderSample('uptime-kuma', sample('uptime-kuma-test'))?.text, 'XMPP Testing');
   });
 });

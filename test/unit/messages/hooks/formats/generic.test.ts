@@ -8,12 +8,12 @@ import { detectSampleFormat, NO_FIELDS, renderSample, sample } from '../format-s
 const text = (payload: unknown, fields = {}) =>
   renderSample('generic', payload, { fields: { ...NO_FIELDS, ...fields } })?.text;
 
-describe('a payload of any program', () => {
-  test('is a text as it came', () => {
+describe('A payload of any program', () => {
+  test('in plain text is sent unchanged', () => {
     assert.equal(text('disk *full*\n'), 'disk *full*');
   });
 
-  test('has its parts where programs usually have them', () => {
+  test('is read from fields with common names', () => {
     const payload = {
       title: 'Backup',
       message: 'took *long*',
@@ -25,7 +25,7 @@ describe('a payload of any program', () => {
     assert.deepEqual(notice?.images, ['https://b.example/i']);
   });
 
-  test('has its parts where the hook says, in either way of writing it', () => {
+  test('is read from the configured paths, in both notations', () => {
     const payload = { a: { 'b/c': [{ t: 'first' }] }, text: 'not this', n: 3 };
     assert.equal(text(payload, { text: '/a/b~1c/0/t' }), 'first');
     assert.equal(text(payload, { text: 'n', title: 'a.b/c.0.t' }), '*first*\n3');
@@ -33,12 +33,12 @@ describe('a payload of any program', () => {
     assert.equal(text({ o: { k: 'v', n: 1 } }, { text: 'o' }), 'k: v\nn: 1');
   });
 
-  test('of other names is listed', () => {
+  test('with other names is listed', () => {
     assert.equal(text({ host: 'web1', state: '*down*', more: { x: 1 } }), 'host: web1\nstate: ·*down*');
     assert.equal(text({ job: 'backup', done: true, code: 0 }), 'job: backup\ndone: true\ncode: 0');
   });
 
-  test('with nothing to tell is refused in words', () => {
+  test('without text is refused with a reason', () => {
     for (const empty of [{}, [], null, { a: {} }, ' ']) {
       assert.throws(
         () => text(empty),
@@ -47,14 +47,14 @@ describe('a payload of any program', () => {
     }
   });
 
-  test('cannot reach what is not in it', () => {
+  test('gives access only to its own fields', () => {
     assert.throws(() => text({}, { text: '__proto__' }), Refusal);
     assert.throws(() => text({}, { text: 'constructor.name' }), Refusal);
   });
 });
 
-describe('the program that posts', () => {
-  test('is known by what it sends', () => {
+describe('The sending program', () => {
+  test('is detected from its payload', () => {
     const programs: Record<string, HookFormatName> = {
       'alertmanager-many': 'alertmanager',
       'grafana-one': 'grafana',
@@ -73,7 +73,7 @@ describe('the program that posts', () => {
     for (const other of [{ text: 'x' }, 'x', null, [], 5]) assert.equal(detectSampleFormat(other), 'generic');
   });
 
-  test('may send any JSON whatever: it is told or refused, never a fault, and never without bound', () => {
+  test('may send any JSON: it is formatted or refused, within bounds and without an internal error', () => {
     const keys = [
       'alerts',
       'labels',

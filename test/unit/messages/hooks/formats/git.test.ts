@@ -5,14 +5,14 @@ import { renderSample, sample } from '../format-sample.ts';
 const text = (name: string, event?: string) =>
   renderSample('github', sample(name), event === undefined ? {} : { event })?.text;
 
-describe('an event of GitHub, Gitea or Forgejo', () => {
-  const told: Record<string, [string, string | undefined, string]> = {
+describe('An event of GitHub, Gitea or Forgejo', () => {
+  const EVENTS: Record<string, [string, string | undefined, string]> = {
     'a push': [
       'gitea-push',
       'push',
       `*[juliet/porter]* juliet pushed 2 commits to main
 - bffeb742 Say ·*who* sends (juliet)
-- 28e1879d Fix the door (romeo)
+- 28e1879d Fix the balcony (romeo)
 https://git.example.org/juliet/porter/compare/28e1879d...bffeb742`,
     ],
     'a new branch without commits': [
@@ -64,17 +64,17 @@ https://git.example.org/juliet/porter/releases/tag/v1.0`,
     'the try of a new hook': ['github-ping', 'ping', '*[octo/porter]* this hook works'],
     'one that we know nothing of': ['github-star', 'star', '*[octo/porter]* octo: star created'],
   };
-  for (const [what, [name, event, expected]] of Object.entries(told)) {
-    test(`is told in words: ${what}`, () => assert.equal(text(name, event), expected));
+  for (const [name, [payload, event, expected]] of Object.entries(EVENTS)) {
+    test(`is described: ${name}`, () => assert.equal(text(payload, event), expected));
   }
 
-  test('is known without its header too', () => {
-    for (const [name, , expected] of Object.values(told)) {
+  test('is also recognized without its header', () => {
+    for (const [name, , expected] of Object.values(EVENTS)) {
       if (!/deleted tag|star/.test(expected)) assert.equal(text(name), expected);
     }
   });
 
-  test('that deletes a branch, or forces one, says so', () => {
+  test('reports deleted and force-pushed branches', () => {
     const push = sample('gitea-push');
     const gone = { ...push, commits: [], after: '0'.repeat(40) };
     assert.match(renderSample('gitea', gone)?.text ?? '', /juliet deleted main$/);
@@ -82,7 +82,7 @@ https://git.example.org/juliet/porter/releases/tag/v1.0`,
     assert.match(renderSample('gitea', { ...push, ref: 'refs/tags/v1' })?.text ?? '', /to tag v1\n/);
   });
 
-  test('of a huge push lists ten commits and counts the rest', () => {
+  test('of a large push lists ten commits and counts the others', () => {
     const [commit] = sample('gitea-push').commits as unknown[];
     const push = { ...sample('gitea-push'), commits: Array(300).fill(commit), total_commits: 2000 };
     const lines = renderSample('gitea', push)?.text.split('\n') ?? [];
@@ -90,7 +90,7 @@ https://git.example.org/juliet/porter/releases/tag/v1.0`,
     assert.ok(lines.includes('… and 1990 more'));
   });
 
-  test('that lacks everything is told as far as it goes', () => {
+  test('without the expected fields is described as far as possible', () => {
     assert.equal(renderSample('forgejo', {})?.text, '*[git]* somebody: did something');
     assert.match(
       renderSample('forgejo', { commits: [null, 7], ref: 3 })?.text ?? '',

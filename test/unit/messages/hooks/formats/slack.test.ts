@@ -5,8 +5,8 @@ import { renderSample, sample } from '../format-sample.ts';
 
 const text = (payload: unknown) => renderSample('slack', payload)?.text;
 
-describe('a message for Slack', () => {
-  test('keeps its styling, which is ours too, and has its links written out', () => {
+describe('A message for Slack', () => {
+  test('keeps its styling and shows its links', () => {
     assert.equal(
       text({ text: '*b* _i_ ~s~ `c` <https://a.example|here> <https://a.example> &lt;x&gt; &amp;' }),
       '*b* _i_ ~s~ `c` here (https://a.example) https://a.example <x> &',
@@ -15,7 +15,7 @@ describe('a message for Slack', () => {
     assert.equal(text({ text: '1 < 2 > 0 <romeo> a<b|c>' }), '1 < 2 > 0 <romeo> a<b|c>');
   });
 
-  test('has its mentions as words', () => {
+  test('shows its mentions as text', () => {
     assert.equal(
       text({
         text: '<!here> <!channel> <@U1|juliet> <@U2> <#C1|general> <!subteam^S1|@ops> <mailto:a@b.c|a@b.c>',
@@ -24,7 +24,7 @@ describe('a message for Slack', () => {
     );
   });
 
-  test('has attachments as quotes below it, and names its speaker, place and picture', () => {
+  test('shows attachments as quotes and returns username, channel and image', () => {
     const notice = renderSample('slack', sample('slack-attachment'));
     assert.equal(
       notice?.text,
@@ -42,11 +42,11 @@ Result
     assert.equal(notice?.channel, '#builds');
   });
 
-  test('of nothing but a fallback is that', () => {
+  test('with a fallback only shows the fallback', () => {
     assert.equal(text({ attachments: [{ fallback: 'Build 1 failed', color: 'danger' }] }), 'Build 1 failed');
   });
 
-  test('made of blocks has their text, as far as text goes', () => {
+  test('with blocks shows the text of the blocks', () => {
     const notice = renderSample('slack', sample('slack-blocks'));
     assert.equal(
       notice?.text,
@@ -68,17 +68,17 @@ Look: https://example.org/3`,
     assert.deepEqual(notice?.images, ['https://example.org/cat.png']);
   });
 
-  test('with blocks that nobody knows falls back to its text', () => {
+  test('with unknown blocks shows its text', () => {
     assert.equal(text({ text: 'plain', blocks: [{ type: 'from_the_future' }, null, 3] }), 'plain');
   });
 
-  test('of Matterbridge or mod_slack_webhooks is a text and a name', () => {
+  test('of Matterbridge or mod_slack_webhooks consists of a text and a username', () => {
     const notice = renderSample('slack', sample('matterbridge'));
     assert.equal(notice?.text, 'hello from the other side');
     assert.equal(notice?.username, '<romeo>');
   });
 
-  test('without any text is refused as Slack does it', () => {
+  test('without text is refused with the error of Slack', () => {
     for (const empty of [{}, { text: '' }, { text: '  ' }, { attachments: [{}] }, { blocks: [] }]) {
       assert.throws(
         () => renderSample('slack', empty),
@@ -88,7 +88,7 @@ Look: https://example.org/3`,
     assert.throws(() => renderSample('slack', [1]), /expected a JSON object/);
   });
 
-  test('nested without end ends', () => {
+  test('with very deep nesting is cut', () => {
     let element: object = { type: 'rich_text_section', elements: [{ type: 'text', text: 'deep' }] };
     for (let depth = 0; depth < 1000; depth += 1) element = { type: 'rich_text_list', elements: [element] };
     assert.equal(
