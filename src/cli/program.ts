@@ -19,10 +19,10 @@ import { addWhy } from './commands/why.ts';
 import type { CommandContext } from './lib/command-context.ts';
 import { reportCommandError } from './lib/command-error.ts';
 
-/** One command: a file beside this one that exports such a function. */
+/** Adds one command to the program. Each file of `commands/` exports such a function. */
 export type AddCommand = (program: Command, context: CommandContext) => void;
 
-/** In the order of `porter --help`. */
+/** In the order in which `porter --help` lists them. */
 const commands: readonly AddCommand[] = [
   addInit,
   addCheck,
@@ -42,7 +42,7 @@ const commands: readonly AddCommand[] = [
   addReference,
 ];
 
-/** Runs one command line (without `node` and the script) and returns its exit code. Never throws. */
+/** Runs a command line, without `node` and the script, and returns its exit code. Never rejects. */
 export async function runCommandLine(args: readonly string[], context: CommandContext): Promise<number> {
   try {
     await createProgram(context).parseAsync(args, { from: 'user' });
@@ -58,7 +58,10 @@ export function createProgram(context: CommandContext): Command {
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help')
     .helpCommand('help [command]', 'print help for a command')
-    .option('-c, --config <file>', 'config file (default: PORTER_CONFIG, or porter.yml if it is there)')
+    .option(
+      '-c, --config <file>',
+      'config file (default: PORTER_CONFIG, or porter.yml in the current folder)',
+    )
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
@@ -66,7 +69,7 @@ export function createProgram(context: CommandContext): Command {
       getOutHelpWidth: () => context.stdout.columns ?? 80,
       getErrHelpWidth: () => context.stderr.columns ?? 80,
     })
-    .showHelpAfterError('(porter --help lists what there is)')
+    .showHelpAfterError('(porter --help lists all commands)')
     .exitOverride()
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage or config.');
   for (const add of commands) add(program, context);
