@@ -72,6 +72,6 @@ describe('a test that needs a peer', () => {
   test('fails instead where peers are required, as in CI', async () => {
     const { code, stderr } = await needs('profanity', '1');
     assert.notEqual(code, 0);
-    assert.match(stderr, /needs profanity .*PORTER_REQUIRE_PEERS=1 forbids to skip/);
+    assert.match(stderr, /needs profanity .*PORTER_REQUIRE_PEERS=1 does not allow skipping/);
   });
 });

@@ -6,18 +6,18 @@ import type { Program } from '../support/program.ts';
 export interface Alert {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
-  /** From then on it is over; ISO 8601. */
+  /** When the alert is resolved; ISO 8601. */
   readonly endsAt?: string;
 }
 
-/** Prometheus's own Alertmanager, which tells each group of alerts at once. */
+/** The Prometheus Alertmanager, which sends each group of alerts without delay. */
 export interface Alertmanager {
   readonly program: Program;
-  /** As Prometheus posts them. */
+  /** Posts alerts like Prometheus. */
   postAlerts(alerts: readonly Alert[]): Promise<void>;
 }
 
-/** Posts to `hook`; with `token` as a bearer. Keeps its things in `folder`. */
+/** Starts Alertmanager with `hook` as its webhook and `token` as bearer token. Stores its files in `folder`. */
 export async function startAlertmanager(folder: string, hook: string, token?: string): Promise<Alertmanager> {
   const port = await freePort();
   const file = join(folder, 'alertmanager.yml');

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createServerFolder, startWebServer, type WebServer } from './web-server.ts';
 
-/** What Debian enables by itself, and what the snippet's first line tells to enable. */
+/** The modules that Debian enables by default, and those that the snippet requires. */
 const MODULES = [
   'mpm_event',
   'authz_core',
@@ -14,7 +14,7 @@ const MODULES = [
   'socache_shmcb',
 ];
 
-/** Apache with these virtual hosts, one of which is on `port`. */
+/** Starts Apache with these virtual hosts, one of which listens on `port`. */
 export async function startApache(port: number, hosts: string): Promise<WebServer> {
   const folder = await createServerFolder('apache');
   const config = join(folder, 'apache.conf');

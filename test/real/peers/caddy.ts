@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createServerFolder, startWebServer, type WebServer } from './web-server.ts';
 
-/** Caddy with these sites on `port`; it asks nobody for certificates and keeps to its folder. */
+/** Starts Caddy with these sites on `port`, without automatic certificates and with all files in its folder. */
 export async function startCaddy(port: number, sites: string): Promise<WebServer> {
   const folder = await createServerFolder('caddy');
   const config = join(folder, 'Caddyfile');

@@ -9,9 +9,9 @@ import type { Program } from '../support/program.ts';
 import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
 
 export interface EjabberdOptions extends XmppServerOptions {
-  /** Further entries of `modules`, as YAML (or JSON) of two spaces' indent. */
+  /** Additional entries of `modules`, YAML indented by two spaces. */
   readonly modules?: string;
-  /** Further entries of `listen`, likewise. */
+  /** Additional entries of `listen`, likewise. */
   readonly listeners?: string;
   readonly logLevel?: 'info' | 'warning';
 }
@@ -22,11 +22,11 @@ interface Layout extends EjabberdOptions {
   readonly domain: string;
   readonly clientPort: number;
   readonly componentPort: number;
-  /** Accounts are registered over HTTP: a second Erlang for each would take a second. */
+  /** The port of the HTTP API, which registers accounts faster than ejabberdctl. */
   readonly apiPort: number;
 }
 
-/** ejabberd; ready within a second or two. */
+/** Starts ejabberd; takes one to two seconds. */
 export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejabberd> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-ejabberd-'));
   const [clientPort = 0, freeComponentPort = 0, apiPort = 0] = await freePorts(3);
@@ -74,7 +74,7 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
   };
 }
 
-/** As `ejabberdctl foreground` does it, but without a name in the network, so that nothing stays behind. */
+/** Starts ejabberd like `ejabberdctl foreground`, but without Erlang distribution, which would leave epmd running. */
 export function startErlangNode(folder: string, ports: readonly number[]): Promise<Program> {
   const [module = ''] = globSync('/usr/lib/*/ejabberd-*');
   const args = ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'];
@@ -95,15 +95,15 @@ interface Config {
   readonly modules: Readonly<Record<string, unknown>>;
 }
 
-/** Merges the lines as an admin would: one `listen`, one `modules`. They take the component port for themselves. */
+/** Merges the output of `porter init` into `listen` and `modules`; its listener replaces the one for components. */
 function withLines(text: string, { initSnippet, componentPort }: Layout): string {
   if (initSnippet === undefined) return text;
-  const [own, added] = [parse(text) as Config, parse(initSnippet) as Config];
-  const others = own.listen.filter(({ port }) => port !== componentPort);
+  const [base, added] = [parse(text) as Config, parse(initSnippet) as Config];
+  const others = base.listen.filter(({ port }) => port !== componentPort);
   return stringify({
-    ...own,
+    ...base,
     listen: [...others, ...added.listen],
-    modules: { ...own.modules, ...added.modules },
+    modules: { ...base.modules, ...added.modules },
   });
 }
 

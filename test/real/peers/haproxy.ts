@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createServerFolder, startWebServer, type WebServer } from './web-server.ts';
 
-/** HAProxy with this config, one of whose frontends listens on `port`. */
+/** Starts HAProxy with this config, in which a frontend listens on `port`. */
 export async function startHaproxy(port: number, text: string): Promise<WebServer> {
   const folder = await createServerFolder('haproxy');
   const config = join(folder, 'haproxy.cfg');

@@ -4,19 +4,19 @@ import { isInstalled, type PeerName, peers } from './peers.ts';
 
 const POLICY = '/usr/sbin/policy-rc.d';
 
-/** On Debian as root: installs the peers that are missing. Elsewhere, and where apt fails, tests are skipped. */
+/** Installs missing peers with apt, if this is Debian and the user is root. Tests whose peers stay missing are skipped. */
 export function installMissingPeers(): void {
   const missing = (Object.keys(peers) as PeerName[]).filter((name) => !isInstalled(name));
   if (missing.length === 0 || process.getuid?.() !== 0 || !existsSync('/etc/debian_version')) return;
   const packages = missing.flatMap((name) => peers[name].packages);
-  console.log(`Installing what the tests talk to: ${packages.join(' ')}`);
+  console.log(`Installing the programs that the tests need: ${packages.join(' ')}`);
   withoutDaemons(() => {
     if (install(packages)) return;
     apt('update');
     if (install(packages)) return;
-    // One that this Debian does not have must not keep the others away.
-    const left = missing.filter((name) => !install(peers[name].packages));
-    console.log(`apt could not install ${left.join(', ')}; the tests that need it are skipped.`);
+    // A package that this Debian release does not have must not prevent the others.
+    const failed = missing.filter((name) => !install(peers[name].packages));
+    console.log(`apt could not install ${failed.join(', ')}. Tests that need them are skipped.`);
   });
 }
 
@@ -34,13 +34,13 @@ function apt(...args: readonly string[]): boolean {
   return status === 0;
 }
 
-/** Debian starts a server as soon as it is installed; this policy forbids it while apt runs. */
+/** Debian starts a server as soon as it is installed; this policy prevents that while apt runs. */
 function withoutDaemons(work: () => void): void {
-  const theirs = existsSync(POLICY);
-  if (!theirs) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  const hasPolicy = existsSync(POLICY);
+  if (!hasPolicy) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   try {
     work();
   } finally {
-    if (!theirs) rmSync(POLICY);
+    if (!hasPolicy) rmSync(POLICY);
   }
 }

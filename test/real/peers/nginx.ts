@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createServerFolder, startWebServer, type WebServer } from './web-server.ts';
 
-/** nginx with these `server` blocks, one of which listens on `port`. */
+/** Starts nginx with these `server` blocks, one of which listens on `port`. */
 export async function startNginx(port: number, servers: string): Promise<WebServer> {
   const folder = await createServerFolder('nginx');
   const config = join(folder, 'nginx.conf');

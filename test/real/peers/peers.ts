@@ -4,14 +4,14 @@ import { delimiter, join } from 'node:path';
 interface Peer {
   /** Debian 12 packages. */
   readonly packages: readonly string[];
-  /** What must be there for the peer to be usable: a program, or a file by its full path. */
+  /** A program on the PATH, or an absolute path, that exists if the peer is installed. */
   readonly proof: string;
 }
 
-/** Every real program that tests talk to, once. `npm test` installs what is missing where it can. */
+/** All real programs that tests use. `npm test` installs the missing ones if possible. */
 export const peers = {
   prosody: { packages: ['prosody', 'prosody-modules', 'lua-unbound', 'lua-sec'], proof: 'prosody' },
-  // Named by a file that lies at the same place on every architecture.
+  // This file has the same path on every architecture.
   'lua-dbi-sqlite3': { packages: ['lua-dbi-sqlite3'], proof: '/usr/share/doc/lua-dbi-sqlite3/copyright' },
   ejabberd: { packages: ['ejabberd'], proof: 'ejabberdctl' },
   slixmpp: {
@@ -28,9 +28,9 @@ export const peers = {
   haproxy: { packages: ['haproxy'], proof: 'haproxy' },
   caddy: { packages: ['caddy'], proof: 'caddy' },
   curl: { packages: ['curl'], proof: 'curl' },
-  // Each Debian has another version in the path; tests look for it.
+  // The path contains the version, which differs between Debian releases.
   postgresql: { packages: ['postgresql'], proof: 'psql' },
-  // A monitor, a store and a gateway make an S3 server.
+  // An S3 server needs a monitor, an OSD and a gateway.
   ceph: { packages: ['ceph-mon', 'ceph-osd', 'radosgw'], proof: 'radosgw' },
   systemd: { packages: ['systemd'], proof: 'systemd-analyze' },
   alertmanager: { packages: ['prometheus-alertmanager'], proof: 'prometheus-alertmanager' },
@@ -39,7 +39,7 @@ export const peers = {
 
 export type PeerName = keyof typeof peers;
 
-/** Debian keeps servers in sbin, which is not on everybody's PATH. */
+/** Debian installs servers in sbin, which is not on the PATH of every user. */
 const FOLDERS = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
 
 export function isInstalled(name: PeerName): boolean {
@@ -59,8 +59,8 @@ function isReadable(path: string): boolean {
 }
 
 /**
- * For the `skip` option of a test: false where all these peers are there, else the reason. With
- * `PORTER_REQUIRE_PEERS=1`, as in CI, it throws instead, so that nothing quietly does not run.
+ * For the `skip` option of a test: returns false if all these peers are installed, otherwise the reason. Throws if
+ * `PORTER_REQUIRE_PEERS=1`, as in CI, so that no test is skipped unnoticed.
  */
 export function needs(...names: readonly PeerName[]): string | false {
   const missing = names.filter((name) => !isInstalled(name));
@@ -68,6 +68,6 @@ export function needs(...names: readonly PeerName[]): string | false {
   const packages = missing.flatMap((name) => peers[name].packages).join(' ');
   const reason = `needs ${missing.join(', ')} (Debian: apt-get install ${packages})`;
   if (process.env.PORTER_REQUIRE_PEERS === '1')
-    throw new Error(`${reason}; PORTER_REQUIRE_PEERS=1 forbids to skip`);
+    throw new Error(`${reason}; PORTER_REQUIRE_PEERS=1 does not allow skipping`);
   return reason;
 }

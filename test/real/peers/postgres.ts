@@ -9,21 +9,21 @@ import { Program, runProgram } from '../support/program.ts';
 
 const PASSWORD = 'what light';
 
-/** The real server, in a temporary folder. Its role is `porter`, its database `postgres`. */
+/** A PostgreSQL server in a temporary folder, with the role `porter` and the database `postgres`. */
 export interface PostgresServer {
   readonly port: number;
-  /** The URL of a new, empty schema: as good as a database of its own, and sooner made. */
+  /** Creates an empty schema and returns its URL; faster than a new database, and as separate. */
   createSchema(): Promise<string>;
-  /** By hand, past all ledgers. */
+  /** Runs SQL directly, without a ledger. */
   query(url: string, sql: string): Promise<pg.QueryResult>;
   stop(): Promise<void>;
-  /** Kills it in the middle of whatever it does. */
+  /** Kills the server with SIGKILL. */
   kill(): Promise<void>;
   start(): Promise<void>;
   remove(): Promise<void>;
 }
 
-/** Starts a server that takes passwords only, and never flushes: nobody cuts its power. */
+/** Starts a server with password authentication and without fsync, since tests do not simulate power loss. */
 export async function startPostgres(): Promise<PostgresServer> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-postgres-'));
   const data = join(folder, 'data');
@@ -31,7 +31,7 @@ export async function startPostgres(): Promise<PostgresServer> {
   await makeCluster(folder, data);
   const url = `postgres://porter:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`;
   let server: Program | undefined;
-  let places = 0;
+  let schemas = 0;
 
   const start = async () => {
     const args = ['-D', data, '-p', String(port), '-k', folder, '-h', '127.0.0.1', '-c', 'fsync=off'];
@@ -45,9 +45,9 @@ export async function startPostgres(): Promise<PostgresServer> {
     server = started;
     await started.waitFor('an answer', () => answers(url));
   };
-  // "Fast": ends connections instead of waiting for them.
+  // SIGINT is PostgreSQL's fast shutdown, which terminates connections.
   const stop = async () => void (await server?.stop('SIGINT'));
-  // Its children see to their own end, and until then nobody may start it again.
+  // The server cannot start again until its child processes have ended.
   const kill = async () => {
     await server?.stop('SIGKILL');
     while (await isHeld(data)) await sleep(20);
@@ -70,14 +70,14 @@ export async function startPostgres(): Promise<PostgresServer> {
     remove,
     query: run,
     async createSchema() {
-      places += 1;
-      await run(url, `create schema place_${places}`);
-      return `${url}?options=-c%20search_path%3Dplace_${places}`;
+      schemas += 1;
+      await run(url, `create schema test_${schemas}`);
+      return `${url}?options=-c%20search_path%3Dtest_${schemas}`;
     },
   };
 }
 
-/** Do processes of a server work on this folder? */
+/** Whether processes of a server use this folder. */
 async function isHeld(data: string): Promise<boolean> {
   const links = globSync('/proc/[0-9]*/cwd');
   const folders = await Promise.all(links.map((link) => readlink(link).catch(() => '')));
@@ -98,14 +98,14 @@ const serverProgram = (name: string, args: readonly string[]) => new Program(...
 async function makeCluster(folder: string, data: string): Promise<void> {
   const pwfile = join(folder, 'password');
   await writeFile(pwfile, PASSWORD);
-  if (asRoot) await done('chown', ['-R', 'postgres:', folder]);
+  if (asRoot) await runOrThrow('chown', ['-R', 'postgres:', folder]);
   const login = ['-U', 'porter', '-A', 'scram-sha-256', `--pwfile=${pwfile}`];
-  // Neither the locale nor the order of its letters may matter: the ledger's pages follow the server's order.
-  await done(...command('initdb', ['-D', data, '-N', '-E', 'UTF8', '--locale=C.UTF-8', ...login]));
+  // Tests must not depend on the collation: pages of the ledger follow the order of the server.
+  await runOrThrow(...command('initdb', ['-D', data, '-N', '-E', 'UTF8', '--locale=C.UTF-8', ...login]));
   if (!existsSync(join(data, 'PG_VERSION'))) throw new Error('initdb made no cluster');
 }
 
-async function done(name: string, args: readonly string[]): Promise<void> {
+async function runOrThrow(name: string, args: readonly string[]): Promise<void> {
   const { code, stderr } = await runProgram(name, args);
   if (code !== 0) throw new Error(`${name} ended with ${code}: ${stderr}`);
 }

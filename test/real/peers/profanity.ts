@@ -5,16 +5,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { runProgram } from '../support/program.ts';
 import type { Account } from './slixmpp.ts';
 
-/** The terminal client profanity, in a tmux of its own, used as a person would: by typing and reading. */
+/** The terminal client profanity in a tmux session, driven by keystrokes and screen contents. */
 export interface Profanity {
   /** Types a line and presses Enter. */
   typeLine(line: string): Promise<void>;
-  /** Waits until the screen shows something like it; what it showed last is in the error if it never does. */
+  /** Waits until the screen matches; throws with the last screen after five minutes. */
   waitForScreen(expected: RegExp): Promise<string>;
   stop(): Promise<void>;
 }
 
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 300_000;
 
 export async function startProfanity({ jid, password, port }: Account): Promise<Profanity> {
   const home = await mkdtemp(join(tmpdir(), 'porter-profanity-'));
@@ -35,7 +35,7 @@ export async function startProfanity({ jid, password, port }: Account): Promise<
       await tmux('send-keys', 'Enter');
     },
     async waitForScreen(expected) {
-      const deadline = Date.now() + PATIENCE_MS;
+      const deadline = Date.now() + TIMEOUT_MS;
       for (;;) {
         const { stdout } = await tmux('capture-pane', '-p', '-J');
         if (expected.test(stdout)) return stdout;

@@ -6,22 +6,22 @@ import { runProgram } from '../support/program.ts';
 import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
 
 export interface ProsodyOptions extends XmppServerOptions {
-  /** Put before the first host: settings of the whole server. */
+  /** Global settings, inserted before the first host. */
   readonly global?: string;
-  /** Put at the end of the config as it is. */
+  /** Appended to the config. */
   readonly extra?: string;
   readonly logLevel?: 'info' | 'warn';
 }
 
-/** For `extra`: rooms that are open as soon as somebody joins. */
+/** For `extra`: a MUC component whose new rooms are not locked. */
 export const OPEN_ROOMS = 'Component "conference.localhost" "muc"\n  muc_room_locking = false\n';
 
 export interface Prosody extends XmppServer {
-  /** Before any of them logs in: as `register`, but in no time. */
+  /** Like `register`, but writes the account files directly. Call it before the first login. */
   registerMany(users: readonly string[], password: string): Promise<void>;
 }
 
-/** Prosody; ready within a tenth of a second. */
+/** Starts Prosody; takes about 0.1 s. */
 export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-prosody-'));
   const [clientPort = 0, freeComponentPort = 0] = await freePorts(2);
@@ -32,7 +32,7 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
   await chmod(folder, 0o755);
   await writeFile(config, writeConfig(folder, { ...options, domain, clientPort, componentPort }));
 
-  // It opens the other port only where it has components of others.
+  // Prosody opens the component port only if it has external components.
   const isForComponents = (options.components?.length ?? 0) > 0 || options.initSnippet !== undefined;
   const ports = isForComponents ? [clientPort, componentPort] : [clientPort];
   const launch = () => startServerProgram(ports, 'prosody', ['-F', '--config', config]);
@@ -50,7 +50,7 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
     async registerMany(users, password) {
       const accounts = join(folder, 'data', domain, 'accounts');
       await mkdir(accounts, { recursive: true });
-      // What its own `register` writes for plain names of letters and digits.
+      // The format that `prosodyctl register` writes for names of letters and digits.
       const account = `return { ["password"] = "${password}"; };\n`;
       for (const user of users) await writeFile(join(accounts, `${user}.dat`), account);
     },

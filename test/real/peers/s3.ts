@@ -6,32 +6,32 @@ import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/clie
 import { freePorts } from '../support/ports.ts';
 import { Program, runProgram } from '../support/program.ts';
 
-/** A real S3 server, Ceph's, of one monitor, one store and one gateway in a temporary folder. */
+/** A real S3 server: Ceph with one monitor, one OSD and one gateway in a temporary folder. */
 export interface S3Server {
   readonly endpoint: string;
   readonly accessKey: string;
   readonly secretKey: string;
-  /** What a program needs in its environment in order to use it. */
+  /** The environment variables with the credentials. */
   readonly env: Readonly<Record<string, string>>;
-  /** By hand, past Porter. */
+  /** Direct access, without Porter. */
   readonly client: S3Client;
-  /** Makes an empty bucket and returns its name. */
+  /** Creates an empty bucket and returns its name. */
   createBucket(): Promise<string>;
-  /** `storage.blobs` for a bucket; `more` such as `&create=true`. */
+  /** Returns `storage.blobs` for a bucket; `more` adds parameters such as `&create=true`. */
   blobsUrl(bucket: string, more?: string): string;
-  /** Limits what all buckets of the user may hold; null takes the limit away. */
+  /** Limits the total size of all buckets of the user, in bytes; null removes the limit. */
   setQuota(bytes: number | null): Promise<void>;
-  /** Ends gateway and store as a power cut would; the monitor stays. */
+  /** Kills the gateway and the OSD; the monitor keeps running. */
   kill(): Promise<void>;
-  /** Ends the gateway only: nobody answers any more. */
+  /** Kills the gateway, so that connections are refused. */
   killGateway(): Promise<void>;
-  /** Starts again what has ended. */
+  /** Restarts the processes that were killed. */
   start(): Promise<void>;
   remove(): Promise<void>;
 }
 
 export interface S3Options {
-  /** `memory` forgets everything when it is killed; `disk` keeps it, and takes longer to start. */
+  /** `memory` loses its objects when killed; `disk` keeps them and starts more slowly. */
   readonly backing?: 'memory' | 'disk';
 }
 
@@ -41,7 +41,7 @@ export async function startS3({ backing = 'memory' }: S3Options = {}): Promise<S
   const folder = await mkdtemp(join(tmpdir(), 'porter-s3-'));
   const [monitorPort = 0, port = 0] = await freePorts(2);
   const config = join(folder, 'ceph.conf');
-  const ceph = (command: string, ...args: readonly string[]) => done(command, ['-c', config, ...args]);
+  const ceph = (command: string, ...args: readonly string[]) => runOrThrow(command, ['-c', config, ...args]);
   const daemon = (command: string, ...args: readonly string[]) =>
     new Program(command, ['-d', '-c', config, ...args]);
   const [accessKey, secretKey] = ['porter-key', randomUUID()];
@@ -60,7 +60,7 @@ export async function startS3({ backing = 'memory' }: S3Options = {}): Promise<S
   };
   const remove = async () => {
     client.destroy();
-    // A store that is asked to end writes down all that it holds; nobody will read it.
+    // SIGKILL, because an OSD writes all of its objects to disk on SIGTERM.
     for (const program of [gateway, store, monitor]) await program?.stop('SIGKILL');
     await rm(folder, { recursive: true });
   };
@@ -116,7 +116,7 @@ interface Settings {
 }
 
 async function writeConfig(folder: string, config: string, settings: Settings): Promise<void> {
-  const { stdout: key } = await done('ceph-authtool', ['--gen-print-key']);
+  const { stdout: key } = await runOrThrow('ceph-authtool', ['--gen-print-key']);
   const roles = ['mon.', 'osd.0', 'client.admin', 'client.gateway'];
   const entry = (role: string) =>
     `[${role}]\nkey = ${key.trim()}\ncaps mon = "allow *"\ncaps osd = "allow *"\n`;
@@ -149,7 +149,7 @@ function optionsOf(folder: string, keyring: string, { monitorPort, port, keeps }
     'mon cluster log file': '',
     'ms bind ipv6': false,
     'ms bind msgr1': false,
-    // One copy, on the only machine there is.
+    // A single copy, because there is only one machine.
     'osd pool default size': 1,
     'osd pool default min size': 1,
     'osd pool default pg num': 4,
@@ -160,29 +160,29 @@ function optionsOf(folder: string, keyring: string, { monitorPort, port, keeps }
     'mon max pg per osd': 1000,
     'mon data avail warn': 1,
     'mon data avail crit': 1,
-    // A cluster of many machines gathers changes and looks again later; a test would only wait.
+    // The defaults batch changes for large clusters and would only delay the tests.
     'paxos propose interval': 0.02,
     'paxos min wait': 0.01,
     'objecter tick interval': 0.5,
     'osd objectstore': keeps === 'memory' ? 'memstore' : 'bluestore',
     'memstore device bytes': 16 * GIB,
     'bluestore block size': 8 * GIB,
-    // Memory of its own that grows with each request, unless it is told not to.
+    // The OSD keeps a log in memory that grows with each request unless limited.
     'osd target pg log entries per osd': 1000,
     'osd min pg log entries': 10,
     'osd max pg log entries': 50,
     'osd pg log dups tracked': 10,
     'osd pg log trim min': 10,
-    // Without tcp_nodelay every small answer waits for 40 ms.
+    // Without tcp_nodelay every small response is delayed by 40 ms.
     'rgw frontends': `beast endpoint=127.0.0.1:${port} tcp_nodelay=1`,
-    // What a user holds is counted at once, so that limits hold in a test.
+    // Usage is counted without delay, so that quotas apply immediately.
     'rgw bucket quota ttl': 0,
     'rgw user quota bucket sync interval': 1,
     'rgw user quota sync interval': 1,
   };
 }
 
-async function done(command: string, args: readonly string[]) {
+async function runOrThrow(command: string, args: readonly string[]) {
   const end = await runProgram(command, args);
   if (end.code !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${end.code}: ${end.stderr}`);
   return end;

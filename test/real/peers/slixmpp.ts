@@ -2,18 +2,18 @@ import { join } from 'node:path';
 import { Program } from '../support/program.ts';
 
 const SCRIPT = join(import.meta.dirname, 'slixmpp_client.py');
-/** Debian's own, which has slixmpp. */
+/** Debian's Python, for which slixmpp is packaged. */
 const PYTHON = '/usr/bin/python3';
 
 export interface Account {
   readonly jid: string;
   readonly password: string;
   readonly port: number;
-  /** Insists on TLS, and takes this PEM file for the authority of web servers. */
+  /** Requires TLS, and trusts this PEM file for HTTPS. */
   readonly ca?: string;
 }
 
-/** What a stanza error says, as the client sees it. */
+/** A stanza error, as the client reports it. */
 export interface StanzaErrorInfo {
   readonly type: string;
   readonly condition: string;
@@ -31,7 +31,7 @@ export interface DiscoInfo {
   readonly forms: readonly (readonly (readonly [string, string])[])[];
 }
 
-/** The real chat library slixmpp, logged in. See `slixmpp_client.py` for what it can do. */
+/** A logged-in client that uses the library slixmpp. `slixmpp_client.py` implements its commands. */
 export class SlixmppClient {
   private readonly program: Program;
   private next = 0;
@@ -47,7 +47,7 @@ export class SlixmppClient {
     return new SlixmppClient(program);
   }
 
-  /** Does one thing; the caller knows the shape of what it asked for. Rejects where the client itself failed. */
+  /** Runs one command; `T` is the shape of its answer. Throws if the command failed in the client. */
   async run<T = { readonly error: StanzaErrorInfo }>(verb: string, options: object = {}): Promise<T> {
     this.next += 1;
     const tag = `t${this.next}`;

@@ -1,7 +1,6 @@
-"""A chat client for tests: reads one JSON command a line, answers each with one JSON line.
+"""An XMPP client for tests: reads one JSON command per line and answers each with one JSON line.
 
-Started with JID, password and port; says {"online": JID} first. Host names are not looked up: the server
-is on this machine.
+Arguments: JID, password, port. Prints {"online": JID} after login. Connects to 127.0.0.1 without DNS.
 """
 import asyncio
 import json
@@ -24,32 +23,32 @@ class Client(ClientXMPP):
             self.register_plugin(plugin)
         self.messages = asyncio.Queue()
         self.tasks = set()
-        self.add_event_handler("session_start", self.started)
-        self.add_event_handler("failed_auth", lambda _: say({"error": "failed_auth"}))
-        self.add_event_handler("message", self.heard)
+        self.add_event_handler("session_start", self.on_session_start)
+        self.add_event_handler("failed_auth", lambda _: print_line({"error": "failed_auth"}))
+        self.add_event_handler("message", self.on_message)
 
-    def heard(self, message):
+    def on_message(self, message):
         if message["type"] in ("chat", "normal") or (message["type"] == "groupchat" and message["body"]):
             self.messages.put_nowait(message)
 
-    async def started(self, _event):
+    async def on_session_start(self, _event):
         self.send_presence()
         await self.get_roster()
-        say({"online": self.boundjid.full})
-        self.begin(self.obey())
+        print_line({"online": self.boundjid.full})
+        self.start_task(self.read_commands())
 
-    def begin(self, work):
-        """The event loop alone does not keep a task from being collected."""
+    def start_task(self, work):
+        """Keeps a reference to the task: the event loop alone does not prevent its garbage collection."""
         task = asyncio.ensure_future(work)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
 
-    async def obey(self):
+    async def read_commands(self):
         reader = asyncio.StreamReader(limit=2**20)
         await self.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
             command = json.loads(line)
-            self.begin(self.answer(command))
+            self.start_task(self.answer(command))
         self.disconnect()
 
     async def answer(self, command):
@@ -63,11 +62,11 @@ class Client(ClientXMPP):
             result = {"error": {"condition": "timeout"}}
         except Exception as error:
             result = {"failure": f"{type(error).__name__}: {error}"}
-        say({"tag": tag, **result})
+        print_line({"tag": tag, **result})
 
     async def do_discover(self):
-        """What slixmpp takes for the upload service of our domain, by its own rules."""
-        # Its own loop over all items hands coroutines to asyncio.wait, which Python 3.11 refuses.
+        """Finds the upload service of the domain by the rules of slixmpp."""
+        # The loop of slixmpp passes coroutines to asyncio.wait, which Python 3.11 does not accept.
         items = await self["xep_0030"].get_items(jid=self.boundjid.domain)
         for jid, _node, _name in items["disco_items"]["items"]:
             info = await self["xep_0030"].get_info(jid=jid)
@@ -90,7 +89,7 @@ class Client(ClientXMPP):
         return {"put": slot["put"]["url"], "get": slot["get"]["url"]}
 
     async def do_upload(self, jid, path, type=None):
-        """The whole of slixmpp's own upload: slot, PUT, and the link."""
+        """Uploads a file with slixmpp: requests a slot, sends the PUT and returns the link."""
         plugin = self["xep_0363"]
         plugin.upload_service = jid
         return {"get": await plugin.upload_file(path, content_type=type)}
@@ -107,7 +106,7 @@ class Client(ClientXMPP):
         return {"name": iq["vcard_temp"]["FN"]}
 
     async def do_raw(self, jid, xml, type="get"):
-        """Any request as it stands; the answer as XML."""
+        """Sends an iq with any payload and returns the answer as XML."""
         iq = self.make_iq(ito=jid, itype=type)
         iq.append(ET.fromstring(xml))
         answer = await iq.send()
@@ -126,20 +125,20 @@ class Client(ClientXMPP):
         return {"from": sender.bare, "resource": sender.resource, "body": message["body"], "url": message["oob"]["url"]}
 
     async def do_collect(self, count):
-        """So many messages, in the order in which they came: sender and body."""
+        """Waits for `count` messages and returns sender and body of each, in order of arrival."""
         return {"messages": [brief(await self.messages.get()) for _ in range(count)]}
 
     async def do_drain(self):
-        """The messages that have come so far."""
+        """Returns the messages received so far, without waiting."""
         return {"messages": [brief(self.messages.get_nowait()) for _ in range(self.messages.qsize())]}
 
     async def do_join(self, room, nick, history=0):
-        """From now on `receive` gives what is said in the room, too."""
+        """Joins a room; its messages are received from now on."""
         await self["xep_0045"].join_muc_wait(room, nick, maxstanzas=history, timeout=30)
         return {"joined": True}
 
     async def do_flood(self, jid, count, inflight):
-        """Asks for many slots with so many in flight; says how long it took and what came back."""
+        """Requests `count` slots with `inflight` requests at a time; returns the duration and the outcomes."""
         left = iter(range(count))
         outcomes = {}
 
@@ -186,7 +185,7 @@ def describe_error(iq):
     }
 
 
-def say(answer):
+def print_line(answer):
     print(json.dumps(answer), flush=True)
 
 
@@ -194,7 +193,7 @@ def main():
     jid, password, port = sys.argv[1:4]
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     client = Client(jid, password)
-    # Real certificates are not what these tests are about; the file transfers check theirs.
+    # The XMPP connection does not verify the test certificate; the file transfers do.
     client.ssl_context.check_hostname = False
     client.ssl_context.verify_mode = ssl.CERT_NONE
     client["feature_mechanisms"].unencrypted_plain = True

@@ -4,26 +4,26 @@ import { join } from 'node:path';
 import { arePortsOpen } from '../support/ports.ts';
 import { Program, runProgram } from '../support/program.ts';
 
-/** A real web server with a snippet of ours in its config. */
+/** A real web server whose config includes a snippet of contrib/. */
 export interface WebServer {
-  /** Where it takes TLS. */
+  /** The port with TLS. */
   readonly port: number;
-  /** Ends it and removes its folder. */
+  /** Stops the server and removes its folder. */
   stop(): Promise<void>;
 }
 
 export interface WebServerOptions {
   readonly command: string;
-  /** Arguments with which it stays in the foreground. */
+  /** The arguments to run in the foreground. */
   readonly args: readonly string[];
-  /** Arguments with which it tries its config and ends. */
+  /** The arguments to check the config. */
   readonly check: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
   readonly folder: string;
   readonly port: number;
 }
 
-/** Lets the server try its config, as its admin would, and starts it. */
+/** Checks the config with the server's own command, then starts the server. */
 export async function startWebServer({
   command,
   args,
@@ -33,8 +33,9 @@ export async function startWebServer({
   port,
 }: WebServerOptions): Promise<WebServer> {
   const options = { cwd: folder, ...(env && { env }) };
-  const tried = await runProgram(command, check, options);
-  if (tried.code !== 0) throw new Error(`${command} refuses the config:\n${tried.stdout}${tried.stderr}`);
+  const checked = await runProgram(command, check, options);
+  if (checked.code !== 0)
+    throw new Error(`${command} refuses the config:\n${checked.stdout}${checked.stderr}`);
   const program = new Program(command, args, options);
   const stop = async () => {
     await program.stop();
@@ -49,14 +50,14 @@ export async function startWebServer({
   }
 }
 
-/** A folder that the server's own account may read. */
+/** Creates a folder that the server's user id can read. */
 export async function createServerFolder(name: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), `porter-${name}-`));
   await chmod(folder, 0o755);
   return folder;
 }
 
-/** Replaces every `from` of a snippet by its `to`; one that is not there is a mistake of the test. */
+/** Replaces each key of `changes` by its value; throws if the snippet does not contain a key. */
 export function replaceInSnippet(
   snippet: string,
   changes: Readonly<Record<string, string | number>>,

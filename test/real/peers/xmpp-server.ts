@@ -6,15 +6,15 @@ export interface ComponentEntry {
 }
 
 export interface XmppServerOptions {
-  /** `localhost` where nothing else is said. */
+  /** Default: `localhost`. */
   readonly domain?: string;
-  /** Taken in, and announced among the items of the domain. */
+  /** External components, which the domain lists in its items. */
   readonly components?: readonly ComponentEntry[];
-  /** What `porter init` prints for this server, put where it says. */
+  /** The output of `porter init` for this server, inserted into the config. */
   readonly initSnippet?: string;
-  /** Where it takes components; a free port where nothing else is said. */
+  /** The port for components. Default: a free port. */
   readonly componentPort?: number;
-  /** With it, clients have to use TLS. */
+  /** If set, clients must use TLS. */
   readonly tls?: CertificateFiles;
 }
 
@@ -24,11 +24,11 @@ export interface XmppServer {
   readonly clientPort: number;
   readonly componentPort: number;
   register(user: string, password: string): Promise<void>;
-  /** Kills it, as a power cut would. */
+  /** Kills the server with SIGKILL. */
   kill(): Promise<void>;
-  /** After a crash: on the same ports, with the same accounts. */
+  /** Starts the server again after `kill`, on the same ports and with the same accounts. */
   start(): Promise<void>;
   log(): string;
-  /** Ends it and removes its folder. */
+  /** Stops the server and removes its folder. */
   stop(): Promise<void>;
 }

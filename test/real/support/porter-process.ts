@@ -10,31 +10,31 @@ import { Program, type ProgramExit, type ProgramOptions, runProgram } from './pr
 type Settings = Readonly<Record<string, unknown>>;
 
 export interface PorterOptions extends ProgramOptions {
-  /** `porter.yml` as an object, to which `listen` is added; a text is written as it is. */
+  /** `porter.yml` as an object, to which `listen` is added; a string is written unchanged. */
   readonly config?: Settings | string;
-  /** Where it lives; a new temporary folder otherwise. Keeps its files when given. */
+  /** The working directory, whose files are kept. Default: a new temporary folder. */
   readonly folder?: string;
   readonly port?: number;
-  /** Makes it do TLS. */
+  /** Enables TLS. */
   readonly certificate?: CertificateFiles;
 }
 
-/** The whole program in a process of its own. */
+/** The whole program in a child process. */
 export interface PorterProcess {
   readonly url: string;
   readonly port: number;
-  /** Its config, ledger and blobs. */
+  /** The working directory with config, ledger and blobs. */
   readonly folder: string;
   readonly program: Program;
-  /** Writes other settings; `SIGHUP` makes it read them. */
+  /** Writes a new `porter.yml`, which the server reads on SIGHUP. */
   writeConfig(config: Settings | string): Promise<void>;
-  /** A command beside it, with the same config. */
+  /** Runs a command next to the server, with the same config. */
   runCommand(...args: readonly string[]): ReturnType<typeof runProgram>;
   stop(signal?: NodeJS.Signals): Promise<ProgramExit>;
   remove(): Promise<void>;
 }
 
-/** `porter serve` with a config file of its own; resolves when it answers. */
+/** Starts `porter serve` with a new config file; resolves once `/healthz` answers. */
 export async function startPorter(options: PorterOptions = {}): Promise<PorterProcess> {
   const folder = options.folder ?? (await createTemporaryFolder());
   const port = options.port ?? (await freePort());
@@ -73,7 +73,7 @@ export async function startPorter(options: PorterOptions = {}): Promise<PorterPr
   };
 }
 
-/** One command line of the program, run to its end. */
+/** Runs one command of the program until it ends. */
 export function runPorter(args: readonly string[], options?: ProgramOptions): ReturnType<typeof runProgram> {
   return runProgram(process.execPath, [MAIN, ...args], options);
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { Program, type ProgramOptions } from './program.ts';
 
-/** Ports of 127.0.0.1 that are free now, for programs that cannot choose one themselves. */
+/** Finds free ports of 127.0.0.1, for programs that cannot choose one themselves. */
 export async function freePorts(count: number): Promise<number[]> {
   const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
   await Promise.all(servers.map((server) => once(server, 'listening')));
@@ -16,12 +16,12 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** Do all these ports of 127.0.0.1 take connections? */
+/** Whether all these ports of 127.0.0.1 accept connections. */
 export async function arePortsOpen(ports: readonly number[]): Promise<boolean> {
-  return (await Promise.all(ports.map(takesConnections))).every((takes) => takes);
+  return (await Promise.all(ports.map(acceptsConnections))).every((takes) => takes);
 }
 
-async function takesConnections(port: number): Promise<boolean> {
+async function acceptsConnections(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   try {
     await once(socket, 'connect');
@@ -33,7 +33,7 @@ async function takesConnections(port: number): Promise<boolean> {
   }
 }
 
-/** Starts a server and waits until all its ports answer; ends it where they never do. */
+/** Starts a server and waits until all its ports accept connections; kills it if they do not. */
 export async function startServerProgram(
   ports: readonly number[],
   command: string,

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import type { Finding, FindingState } from '../../../src/doctor/report.ts';
 import { runPorter } from './porter-process.ts';
 
-/** What `porter doctor` said and how it ended. */
+/** The findings and the exit code of `porter doctor`. */
 export interface DoctorResult {
   readonly code: number | null;
   readonly findings: readonly Finding[];
-  /** All that it wrote, for the message of a test that fails. */
+  /** The whole output, for messages of failed tests. */
   readonly output: string;
 }
 
@@ -20,7 +20,7 @@ export async function runDoctor(
   return { code, findings, output: stdout + stderr };
 }
 
-/** These checks, and no others, came to this state, each with fitting words. */
+/** Checks that exactly these checks have this state, and that their texts match. */
 export function assertFindings(
   { findings, output }: DoctorResult,
   state: FindingState,

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type HttpResponse, httpRequest, openRequest, readResponse } from '../../support/http.ts';
 import type { PorterProcess } from './porter-process.ts';
 
-/** Lets everybody of this machine ask for slots, without limits. */
+/** A config whose slot API grants slots to local clients without limits. */
 export const openSlotConfig = { slot_api: {}, access: [{ jid: '.*' }] };
 
 export interface SlotOptions {
@@ -11,7 +11,7 @@ export interface SlotOptions {
   readonly jid?: string;
   readonly name?: string;
   readonly type?: string;
-  /** The certificate to believe, PEM. */
+  /** The trusted certificate, PEM. */
   readonly ca?: string;
 }
 
@@ -21,36 +21,40 @@ export interface Slot {
   readonly get: string;
 }
 
-/** The slot API's answer, whatever it is. */
+/** Requests a slot and returns the response, whatever its status. */
 export function sendSlotRequest(
   { url }: Pick<PorterProcess, 'url'>,
-  wish: SlotOptions,
+  options: SlotOptions,
 ): Promise<HttpResponse> {
-  const { jid = 'romeo@example.org', name = 'picture.jpg', size, type, ca } = wish;
+  const { jid = 'romeo@example.org', name = 'picture.jpg', size, type, ca } = options;
   const query = new URLSearchParams({ jid, name, size: String(size), ...(type && { content_type: type }) });
   return httpRequest(`${url}/slot/?${query}`, ca === undefined ? {} : { ca });
 }
 
-export async function getSlot(porter: Pick<PorterProcess, 'url'>, wish: SlotOptions): Promise<Slot> {
-  const { status, text } = await sendSlotRequest(porter, wish);
+export async function getSlot(porter: Pick<PorterProcess, 'url'>, options: SlotOptions): Promise<Slot> {
+  const { status, text } = await sendSlotRequest(porter, options);
   assert.equal(status, 200, text);
   const [put = '', get = ''] = text.split('\n');
   return { put, get };
 }
 
-/** Slot and PUT; the download link. */
+/** Requests a slot, uploads the file and returns the download link. */
 export async function uploadFile(
   porter: Pick<PorterProcess, 'url'>,
   body: Buffer,
-  wish: Omit<SlotOptions, 'size'> = {},
+  options: Omit<SlotOptions, 'size'> = {},
 ): Promise<string> {
-  const { put, get } = await getSlot(porter, { ...wish, size: body.length });
-  const { status, text } = await httpRequest(put, { method: 'PUT', body, ...(wish.ca && { ca: wish.ca }) });
+  const { put, get } = await getSlot(porter, { ...options, size: body.length });
+  const { status, text } = await httpRequest(put, {
+    method: 'PUT',
+    body,
+    ...(options.ca && { ca: options.ca }),
+  });
   assert.equal(status, 201, text);
   return get;
 }
 
-/** Waits until the server has so many uploads or downloads under way. */
+/** Waits until the server reports `count` transfers in progress. */
 export function waitForTransfers({ url, program }: PorterProcess, count: number): Promise<void> {
   const line = new RegExp(`^porter_transfers ${count}$`, 'm');
   return program.waitFor(`${count} transfers`, async () =>
@@ -58,19 +62,19 @@ export function waitForTransfers({ url, program }: PorterProcess, count: number)
   );
 }
 
-/** A PUT that stands still after its first part. */
+/** A PUT that pauses after its first part. */
 export interface PausedPut {
-  /** Sends the rest. */
+  /** Sends the remaining bytes and returns the response. */
   finish(): Promise<HttpResponse>;
-  /** Hangs up. */
+  /** Closes the connection. */
   destroy(): void;
 }
 
-/** Starts a PUT, and resolves once `sent` bytes of the body have left this process. */
+/** Starts a PUT, and resolves once `sent` bytes of the body are written to the socket. */
 export async function startPut(link: string, body: Buffer, sent: number): Promise<PausedPut> {
   const request = openRequest(link, { method: 'PUT', headers: { 'Content-Length': body.length } });
   const answer = readResponse(request);
-  // Whoever cuts it off, or kills the server, does not ask for the answer.
+  // Tests that close the connection or kill the server do not wait for the response.
   answer.catch(() => undefined);
   await new Promise((resolve) => request.write(body.subarray(0, sent), resolve));
   return {

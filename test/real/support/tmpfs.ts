@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runProgram } from './program.ts';
 
-/** A file system of its own, in memory. Only root can make one. */
+/** A mounted tmpfs. Only root can mount one. */
 export interface TmpfsMount {
   readonly path: string;
   makeReadOnly(): Promise<void>;
@@ -12,7 +12,7 @@ export interface TmpfsMount {
   remove(): Promise<void>;
 }
 
-/** Mounted at `path`, which is made. */
+/** Creates the folder `path` and mounts a tmpfs there. */
 export async function mountTmpfs(path: string, megabytes: number): Promise<TmpfsMount> {
   mkdirSync(path, { recursive: true });
   const size = `size=${megabytes}m`;
@@ -32,7 +32,7 @@ async function mount(...args: readonly string[]): Promise<void> {
   if (code !== 0) throw new Error(`mount ${args.join(' ')}: ${stderr}`);
 }
 
-/** For `skip`: false where this process may mount, else the reason. */
+/** For the `skip` option: returns false if this process may mount, otherwise the reason. */
 export function needsMount(): string | false {
   const folder = mkdtempSync(join(tmpdir(), 'porter-mount-'));
   const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', folder]);

@@ -6,20 +6,20 @@ import { type Account, SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer } from '../peers/xmpp-server.ts';
 import { createTemporaryFolder } from './porter-process.ts';
 
-/** Where real people meet over a real XMPP server: a folder, and a certificate for localhost that all of them believe. */
+/** A folder, and a certificate for localhost that the XMPP server uses and all clients trust. */
 export interface XmppTestbed {
   readonly folder: string;
   readonly certificate: CertificateFiles;
-  /** The certificate to believe, PEM. */
+  /** The trusted certificate, PEM. */
   readonly ca: string;
-  /** A file of its own with this name; its path. */
+  /** Creates a file and returns its path. */
   createFile(name: string, content: string): Promise<string>;
   account(server: XmppServer, user: string): Account;
   login(server: XmppServer, user: string): Promise<SlixmppClient>;
   remove(): Promise<void>;
 }
 
-/** Of every account of a testbed. */
+/** The password of all accounts. */
 export const PASSWORD = 'pw';
 
 export async function createXmppTestbed(): Promise<XmppTestbed> {
@@ -47,8 +47,8 @@ export async function createXmppTestbed(): Promise<XmppTestbed> {
 }
 
 /**
- * Romeo's go-sendxmpp uploads a file and sends its link to Juliet's; the link that hers shows. `romeo` is another
- * client of his.
+ * Sends a file from Romeo to Juliet with go-sendxmpp on both sides, and returns the link that Juliet receives. `romeo` is
+ * another client of Romeo.
  */
 export async function sendFileBetweenGoClients(
   { account, certificate: { cert } }: XmppTestbed,
@@ -58,7 +58,7 @@ export async function sendFileBetweenGoClients(
 ): Promise<string> {
   const juliet = startGoListener(account(server, 'juliet'), cert);
   try {
-    // It says nothing of its login; a message that it shows does.
+    // go-sendxmpp does not report its login; the arrival of a message does.
     await juliet.waitFor('login', async () => {
       await romeo.run('send', { to: 'juliet@localhost', body: 'are you there?' });
       return juliet.stdout.includes('are you there?');
