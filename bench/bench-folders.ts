@@ -3,13 +3,13 @@ import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Folders of one run, gone at its end. */
+/** The folders of one run, removed at its end. */
 export interface BenchFolders {
-  /** Where all servers keep their files. */
+  /** The folder for the files of all servers. */
   readonly folder: string;
-  /** Kind of its file system, e.g. `tmpfs`. */
+  /** Its file system, such as `tmpfs`. */
   readonly fileSystem: string;
-  /** On a disk, for `sync: true`; the same folder where that is on a disk. */
+  /** A folder on a disk, for `sync: true`; equal to `folder` if that is on a disk. */
   readonly disk: string;
   readonly diskFileSystem: string;
   remove(): Promise<void>;
@@ -17,12 +17,12 @@ export interface BenchFolders {
 
 const MEMORY = '/dev/shm';
 
-/** Bytes that all cases together may take for a moment. */
+/** The most bytes that the cases need at one time. */
 const ROOM = 12e9;
 
 /**
- * In memory where there is room for it: disks of shared machines differ from minute to minute. `wanted` is taken as
- * it is.
+ * Creates the folders below `wanted`, or in memory if there is enough space, because the disks of shared machines vary in
+ * speed.
  */
 export async function createBenchFolders(wanted: string | undefined): Promise<BenchFolders> {
   const parent = wanted ?? ((await hasRoom(MEMORY)) ? MEMORY : tmpdir());
@@ -30,7 +30,7 @@ export async function createBenchFolders(wanted: string | undefined): Promise<Be
   const folder = await mkdtemp(join(parent, 'porter-bench-'));
   const inMemory = await isInMemory(folder);
   const disk = inMemory ? await mkdtemp(join('/var/tmp', 'porter-bench-')) : folder;
-  // Whoever asks for a temporary folder from now on, child or not, gets one in there.
+  // This process and its children create their temporary folders there.
   process.env.TMPDIR = folder;
   return {
     folder,
@@ -56,7 +56,7 @@ async function isInMemory(folder: string): Promise<boolean> {
   return (await statfs(folder)).type === TMPFS;
 }
 
-/** From the longest mount point above it. */
+/** Returns the type of the file system that contains a folder. */
 async function kindOf(folder: string): Promise<string> {
   const mounts = readFileSync('/proc/mounts', 'utf8').split('\n');
   const above = mounts

@@ -5,7 +5,7 @@ import { FILE_TYPE, type FileServer } from './servers/file-server.ts';
 
 const SIZE = 10_240;
 
-/** Throws where a server doesn't store what it is given and give it back byte for byte: fast lies are not timed. */
+/** Throws if a server does not store a file and return it byte for byte, so that only correct servers are timed. */
 export async function checkAnswers(server: FileServer): Promise<void> {
   const body = randomBytes(SIZE);
   const [slot] = await server.slots(1, SIZE);
@@ -18,11 +18,11 @@ export async function checkAnswers(server: FileServer): Promise<void> {
   assert.ok(got.body.equals(body), `${name} gave back other bytes`);
   assert.equal(got.headers['content-length'], String(SIZE), `${name} has no Content-Length`);
   assert.equal(got.headers['content-type'], FILE_TYPE, `${name} has another Content-Type`);
-  if (name.startsWith('Porter')) await checkOurs(url + slot.getPath, got, body);
+  if (name.startsWith('Porter')) await checkPorter(url + slot.getPath, got, body);
 }
 
-/** What Porter promises beyond that must be there while it is timed, too. */
-async function checkOurs(url: string, { headers }: HttpResponse, body: Buffer): Promise<void> {
+/** Checks the headers, ranges and conditional requests of Porter, which must work while it is timed. */
+async function checkPorter(url: string, { headers }: HttpResponse, body: Buffer): Promise<void> {
   const { etag = '' } = headers;
   assert.match(etag, /^"[^"]+"$/);
   assert.equal(headers['accept-ranges'], 'bytes');

@@ -9,14 +9,14 @@ import { type PorterOptions, porterServer } from './servers/porter.ts';
 import { prosodyServer } from './servers/prosody.ts';
 import { TOKEN, type XmppServer } from './servers/xmpp-server.ts';
 
-type Rival = PeerName & ('nginx' | 'ejabberd' | 'prosody');
+type ComparedPeer = PeerName & ('nginx' | 'ejabberd' | 'prosody');
 
-/** Everything that runs for the benchmark. Servers start when the first case asks for them, and stay. */
+/** All servers of the benchmark. A server starts when the first case needs it, and keeps running. */
 export class BenchEnvironment {
   readonly options: BenchOptions;
-  /** Where servers keep their files. */
+  /** The folders for the files of the servers. */
   readonly folders: BenchFolders;
-  /** Tells how far it is. */
+  /** Reports progress. */
   readonly log: (line: string) => void;
   readonly #started = new Map<string, Promise<FileServer>>();
 
@@ -26,8 +26,8 @@ export class BenchEnvironment {
     this.log = log;
   }
 
-  /** Servers to compare with: those that are not here, don't start or answer wrongly are left out, and named. */
-  async peers(...names: readonly Rival[]): Promise<FileServer[]> {
+  /** Starts servers to compare with. Leaves out, and reports, those that are missing, fail to start or answer wrongly. */
+  async peers(...names: readonly ComparedPeer[]): Promise<FileServer[]> {
     const found: FileServer[] = [];
     for (const name of names.filter((peer) => isInstalled(peer))) {
       try {
@@ -39,31 +39,31 @@ export class BenchEnvironment {
     return found;
   }
 
-  /** `sync: false`, as its peers do it. */
+  /** Porter with `sync: false`; its peers do not flush either. */
   porter(): Promise<FileServer> {
     return this.#porter({ name: 'Porter', folder: this.folders.folder, sync: false });
   }
 
-  /** `sync: true`, and on a disk, because in memory an fsync costs nothing. */
+  /** Porter with `sync: true`, on a disk, because fsync costs nothing in memory. */
   durablePorter(): Promise<FileServer> {
     const { disk, diskFileSystem } = this.folders;
     return this.#porter({ name: `Porter, sync: true (${diskFileSystem})`, folder: disk, sync: true });
   }
 
-  /** As the external component of an XMPP server, with messages through it. */
+  /** Porter as the external component of an XMPP server, with messages enabled. */
   porterWithXmppServer({ name, component, account }: XmppServer): Promise<FileServer> {
     const { folder } = this.folders;
     const messages = { ...TOKEN, server: `127.0.0.1:${account.port}` };
     return this.#porter({ name: `Porter beside ${name}`, folder, sync: false, component, messages });
   }
 
-  /** As `porter`, in so many processes. */
+  /** Like `porter`, with several workers. */
   porterWithWorkers(workers: number): Promise<FileServer> {
     const { folder } = this.folders;
     return this.#porter({ name: `Porter, ${workers} workers`, folder, sync: false, workers });
   }
 
-  /** One that nobody else has used. */
+  /** A Porter that no other case has used. */
   freshPorter(name: string): Promise<FileServer> {
     return this.#porter({ name, folder: this.folders.folder, sync: false });
   }
@@ -84,10 +84,10 @@ export class BenchEnvironment {
     return this.#once(options.name, () => porterServer(options));
   }
 
-  /** Nobody gets a server that gives wrong answers. */
+  /** Starts each server once, and checks its answers first. */
   #once<T extends FileServer>(name: string, start: () => Promise<T>): Promise<T> {
-    const known = this.#started.get(name);
-    if (known !== undefined) return known as Promise<T>;
+    const running = this.#started.get(name);
+    if (running !== undefined) return running as Promise<T>;
     this.log(`  starting ${name} and checking its answers`);
     const server = start().then(async (started) => {
       await checkAnswers(started);

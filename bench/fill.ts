@@ -1,6 +1,6 @@
 /**
- * Fills a new ledger with history, past the ledger but with its books and indexes as they would be:
- * `node bench/fill.ts FILE-OR-URL [UPLOADS [OWNERS]]` (10,000,000 of 100,000 if not said).
+ * Fills a new ledger with history, directly in the database but with correct counters and indexes:
+ * `node bench/fill.ts FILE-OR-URL [UPLOADS [OWNERS]]` (default: 10,000,000 of 100,000).
  */
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
@@ -11,47 +11,51 @@ import { openSqliteLedger } from '../src/ledger/sqlite/open.ts';
 export interface History {
   readonly uploads: number;
   readonly owners: number;
-  /** The moment at which it ends, ms since 1970. */
+  /** The end of the history, milliseconds since 1970. */
   readonly now: number;
 }
 
 export const DAY = 86_400_000;
-/** Files go after 30 days; so a ledger that has swept for long holds those of the last 30, here of 29. */
+/** With a retention of 30 days a ledger has files of the last 30 days; here 29. */
 const SPAN = 29 * DAY;
-/** Rows of one statement; they share the second in front of their ids. */
+/** Rows of one statement; they share the second at the start of their ids. */
 const BATCH = 1000;
-/** Rows of one transaction: pages that they share are written once. */
+/** Rows of one transaction, which writes shared pages once. */
 const COMMIT_EVERY = 500_000;
-/** Of one upload that is there, so many that are gone and still on record. */
+/** Removed uploads that are still recorded, per stored upload. */
 const REMOVED = 0.1;
 
-/** What the engines say differently, and how each runs a statement past the ledger. */
+/** The SQL that differs between the engines, and direct access to each. */
 interface Engine {
   run(sql: string): Promise<void>;
-  /** So many random hex digits, a multiple of 32; new ones for each row. */
+  /** SQL for random hex digits (a multiple of 32), new for each row. */
   hex(digits: number): string;
-  /** A random whole number from 1. */
+  /** SQL for a random integer from 1 to `count`. */
   oneOf(count: number): string;
   end(): Promise<void>;
 }
 
-/** `place`: a file for SQLite, or `postgres://…`. It is made, and has to be empty. */
-export async function fillLedger(place: string, history: History, told = (_: string) => {}): Promise<void> {
-  const isPostgres = place.startsWith('postgres:');
+/** Creates and fills a ledger. `database` is a new SQLite file or an empty `postgres://…` database. */
+export async function fillLedger(
+  database: string,
+  history: History,
+  report = (_: string) => {},
+): Promise<void> {
+  const isPostgres = database.startsWith('postgres:');
   const ledger = isPostgres
-    ? await openPostgresLedger({ url: place, sync: false })
-    : await openSqliteLedger({ file: place, sync: false });
+    ? await openPostgresLedger({ url: database, sync: false })
+    : await openSqliteLedger({ file: database, sync: false });
   await ledger.close();
-  const engine = isPostgres ? await postgresEngine(place) : sqliteEngine(place);
+  const engine = isPostgres ? await postgresEngine(database) : sqliteEngine(database);
   await fillOwners(engine, history);
   for (let from = 0; from < history.uploads; from += BATCH) {
     if (from % COMMIT_EVERY === 0) await engine.run(from === 0 ? 'begin' : 'commit; begin');
     await fillUploads(engine, history, from, Math.min(BATCH, history.uploads - from));
-    if (from % 100_000 === 0) told(`${from.toLocaleString('en')} uploads`);
+    if (from % 100_000 === 0) report(`${from.toLocaleString('en')} uploads`);
   }
   await engine.run('commit');
   await fillRemovals(engine, history);
-  await settleBooks(engine);
+  await updateCounters(engine);
   await engine.run('analyze');
   await engine.end();
 }
@@ -66,7 +70,7 @@ async function fillOwners(engine: Engine, { owners }: History): Promise<void> {
   );
 }
 
-/** Of ten uploads one has a purpose of its own and one came by a signed link; of twenty one names its own end. */
+/** One in ten uploads has a purpose, one in ten came by a signed link, and one in twenty has an expiry time. */
 async function fillUploads(engine: Engine, history: History, from: number, count: number): Promise<void> {
   const { uploads, owners, now } = history;
   const at = `${now - SPAN} + cast(i * ${SPAN / uploads} as bigint)`;
@@ -103,8 +107,8 @@ async function fillRemovals(engine: Engine, { uploads, owners, now }: History): 
   }
 }
 
-/** The counters say what the rows add up to. */
-async function settleBooks(engine: Engine): Promise<void> {
+/** Sets the counters to the sums of the rows. */
+async function updateCounters(engine: Engine): Promise<void> {
   const sums = 'count(*) as uploads, sum(size) as bytes, max(stored_at) as last_at';
   await engine.run(
     `update owners set uploads = s.uploads, bytes = s.bytes, last_upload_at = s.last_at
@@ -122,10 +126,10 @@ async function settleBooks(engine: Engine): Promise<void> {
   await engine.run('update totals set removals = (select count(*) from removals) where shard = 0');
 }
 
-/** Indexes grow row by row, as they do in real life: built at the end they would be fuller than they ever are. */
+/** Indexes grow row by row as in production; built at the end they would be more compact. */
 function sqliteEngine(file: string): Engine {
   const db = new DatabaseSync(file);
-  // Out of the log first: only then can it do without any.
+  // SQLite must leave WAL mode before the journal can be turned off.
   for (const setting of [
     'journal_mode = delete',
     'journal_mode = off',
@@ -161,8 +165,8 @@ async function postgresEngine(url: string): Promise<Engine> {
 }
 
 if (import.meta.main) {
-  const [place, uploads = '10000000', owners = '100000'] = process.argv.slice(2);
-  if (place === undefined) throw new Error('Where to? node bench/fill.ts FILE-OR-URL [UPLOADS [OWNERS]]');
-  const told = (text: string) => process.stderr.write(`\r${text}`);
-  await fillLedger(place, { uploads: Number(uploads), owners: Number(owners), now: Date.now() }, told);
+  const [database, uploads = '10000000', owners = '100000'] = process.argv.slice(2);
+  if (database === undefined) throw new Error('Usage: node bench/fill.ts FILE-OR-URL [UPLOADS [OWNERS]]');
+  const report = (text: string) => process.stderr.write(`\r${text}`);
+  await fillLedger(database, { uploads: Number(uploads), owners: Number(owners), now: Date.now() }, report);
 }

@@ -1,5 +1,5 @@
 /**
- * Do costs grow with history? Every operation of the ledger at ten thousand and at ten million uploads, in turns:
+ * Measures whether costs grow with history: every ledger operation at ten thousand and at ten million uploads, in turns:
  * `npm run bench:history -- [--rounds N] [--only WORD] [--uploads N] [SMALL LARGE]…`. Places are files of SQLite or
  * `postgres://…` that `bench/fill.ts` has filled; without any, two files are filled for the run.
  */
@@ -16,35 +16,35 @@ import { DAY, fillLedger } from './fill.ts';
 import { limits } from './reservation.ts';
 import { toSpread } from './statistics.ts';
 
-/** What was promised: with a thousand times the history nothing costs more than this many times as much. */
+/** The target: with a thousand times the history, no operation costs more than this many times as much. */
 const BOUND = 1.5;
 const CALLERS = 16;
-/** Calls of each kind in one turn. */
+/** Calls per operation and turn. */
 const CALLS = 1600;
 const SWEPT = 500;
 
-/** A ledger with its history, and what a turn needs to know of it. */
-interface Place {
+/** A ledger with its history, and samples of its rows for the operations. */
+interface Sample {
   readonly ledger: Ledger;
   readonly owners: readonly string[];
   readonly locators: readonly string[];
-  /** Of the last 5,000 files. */
+  /** The locators of the newest 5,000 files. */
   readonly recent: readonly string[];
-  /** Owners of the files above. */
+  /** Owners of `locators`. */
   readonly busy: readonly string[];
-  /** Slots that the turn of `grant` has left for that of `commit`. */
+  /** Slots that `grant` creates for `put`. */
   slots: Reservation[];
-  /** The moment up to which the next sweep batch reaches. */
+  /** The upper time bound of the next sweep batch. */
   sweptTo: number;
 }
 
-/** `run` is called so many times in a turn, by so many callers at once. */
+/** `run` is called `calls` times per turn, by `callers` concurrent callers. */
 interface Operation {
   readonly name: string;
   readonly calls: number;
   readonly callers: number;
-  prepare?(place: Place): Promise<void>;
-  run(place: Place, call: number): Promise<unknown>;
+  prepare?(sample: Sample): Promise<void>;
+  run(sample: Sample, call: number): Promise<unknown>;
 }
 
 const any = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T;
@@ -66,22 +66,22 @@ function reservation(owner: string): Reservation {
   };
 }
 
-async function grant(place: Place): Promise<void> {
-  const slot = reservation(any(place.owners));
-  if (!(await place.ledger.reserve(slot)).granted) throw new Error('A slot was refused.');
-  place.slots.push(slot);
+async function grant(sample: Sample): Promise<void> {
+  const slot = reservation(any(sample.owners));
+  if (!(await sample.ledger.reserve(slot)).granted) throw new Error('A slot was refused.');
+  sample.slots.push(slot);
 }
 
-async function put(place: Place): Promise<void> {
-  const slot = place.slots.pop();
+async function put(sample: Sample): Promise<void> {
+  const slot = sample.slots.pop();
   if (slot === undefined) throw new Error('There are too few slots.');
   const { id, size } = slot.upload;
   const now = Date.now();
-  await place.ledger.claim({ by: { putKey: slot.putKey ?? '' }, token: id, instance: 'bench', now });
-  if (!(await place.ledger.commit({ id, token: id, now, size }))) throw new Error('A commit was lost.');
+  await sample.ledger.claim({ by: { putKey: slot.putKey ?? '' }, token: id, instance: 'bench', now });
+  if (!(await sample.ledger.commit({ id, token: id, now, size }))) throw new Error('A commit was lost.');
 }
 
-async function sweepOldest(place: Place): Promise<void> {
+async function sweepOldest(sample: Sample): Promise<void> {
   const step = {
     kind: 'max_age',
     purpose: '',
@@ -89,7 +89,7 @@ async function sweepOldest(place: Place): Promise<void> {
     limit: SWEPT,
     now: Date.now(),
   } as const;
-  const { count } = await place.ledger.sweep({ ...step, storedBefore: place.sweptTo });
+  const { count } = await sample.ledger.sweep({ ...step, storedBefore: sample.sweptTo });
   if (count !== SWEPT) throw new Error('There is nothing left to sweep.');
 }
 
@@ -135,7 +135,7 @@ const operations: readonly Operation[] = [
       ledger.listUploads({ newestFirst: true, state: 'stored', after: any(locators), limit: 100 }),
   },
   {
-    name: 'slots that wait: 100',
+    name: 'open slots: 100',
     ...{ calls: 400, callers: 1 },
     run: ({ ledger }) => ledger.listUploads({ newestFirst: true, state: 'issued', limit: 100 }),
   },
@@ -148,7 +148,7 @@ const operations: readonly Operation[] = [
   { name: `sweep: a batch of ${SWEPT}`, calls: 1, callers: 1, run: sweepOldest },
 ];
 
-async function openPlace(name: string): Promise<Place> {
+async function openSample(name: string): Promise<Sample> {
   const ledger = name.startsWith('postgres:')
     ? await openPostgresLedger({ url: name, sync: true, connections: CALLERS })
     : await openSqliteLedger({ file: name, sync: true });
@@ -165,7 +165,7 @@ async function openPlace(name: string): Promise<Place> {
       after: timeOrderedId(Date.now() - Math.random() * 10 * DAY),
       limit: 50,
     });
-    // Those that no sweep of a turn reaches.
+    // Rows that the sweeps do not reach.
     const young = page.filter(({ createdAt }) => createdAt > Date.now() - 10 * DAY);
     locators.push(...young.map(({ locator }) => locator));
     busy.push(...young.map(({ owner }) => owner));
@@ -175,19 +175,19 @@ async function openPlace(name: string): Promise<Place> {
   return { ledger, owners, locators, recent, busy, slots: [], sweptTo: Date.now() };
 }
 
-/** Microseconds of wall time for each call. */
-async function turn(operation: Operation, place: Place): Promise<number> {
-  await operation.prepare?.(place);
+/** Measures one turn; returns microseconds of wall time per call. */
+async function turn(operation: Operation, sample: Sample): Promise<number> {
+  await operation.prepare?.(sample);
   let call = 0;
   const caller = async () => {
-    while (call < operation.calls) await operation.run(place, call++);
+    while (call < operation.calls) await operation.run(sample, call++);
   };
   const start = performance.now();
   await Promise.all(Array.from({ length: operation.callers }, caller));
   return ((performance.now() - start) * 1000) / operation.calls;
 }
 
-async function compare(small: Place, large: Place, rounds: number, only: string): Promise<boolean> {
+async function compare(small: Sample, large: Sample, rounds: number, only: string): Promise<boolean> {
   const figures = new Map(
     operations.map(({ name }) => [name, { small: [] as number[], large: [] as number[] }]),
   );
@@ -225,23 +225,23 @@ const { values, positionals } = parseArgs({
   },
 });
 
-/** Two files of SQLite, filled for this run. */
-async function ownPair(folder: string): Promise<string[]> {
+/** Creates and fills two SQLite files for this run. */
+async function createPair(folder: string): Promise<string[]> {
   const now = Date.now();
-  const told = (text: string) => process.stderr.write(`\r${text} `);
+  const report = (text: string) => process.stderr.write(`\r${text} `);
   const [small, large] = [join(folder, 'small.db'), join(folder, 'large.db')];
-  await fillLedger(small, { uploads: 10_000, owners: 100_000, now }, told);
-  await fillLedger(large, { uploads: Number(values.uploads), owners: 100_000, now }, told);
+  await fillLedger(small, { uploads: 10_000, owners: 100_000, now }, report);
+  await fillLedger(large, { uploads: Number(values.uploads), owners: 100_000, now }, report);
   return [small, large];
 }
 
-async function comparePairs(places: readonly string[]): Promise<boolean> {
+async function comparePairs(databases: readonly string[]): Promise<boolean> {
   let met = true;
-  for (let i = 0; i + 1 < places.length; i += 2) {
-    const [small = '', large = ''] = places.slice(i);
+  for (let i = 0; i + 1 < databases.length; i += 2) {
+    const [small = '', large = ''] = databases.slice(i);
     const engine = large.startsWith('postgres:') ? 'PostgreSQL' : 'SQLite';
     console.log(`${engine}: µs a call, few and many, their ratio, its range`);
-    const opened = [await openPlace(small), await openPlace(large)] as const;
+    const opened = [await openSample(small), await openSample(large)] as const;
     met = (await compare(...opened, Number(values.rounds), values.only)) && met;
     for (const { ledger } of opened) await ledger.close();
   }
@@ -250,8 +250,8 @@ async function comparePairs(places: readonly string[]): Promise<boolean> {
 
 const folder = await mkdtemp(join(tmpdir(), 'porter-bench-history-'));
 try {
-  const places = positionals.length > 0 ? positionals : await ownPair(folder);
-  process.exitCode = (await comparePairs(places)) ? 0 : 1;
+  const databases = positionals.length > 0 ? positionals : await createPair(folder);
+  process.exitCode = (await comparePairs(databases)) ? 0 : 1;
 } finally {
   await rm(folder, { recursive: true });
 }

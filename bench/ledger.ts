@@ -1,6 +1,6 @@
 /**
- * What the ledger carries, and whether its costs grow: `node bench/ledger.ts [ROWS]` (1,000,000 if not said).
- * Through the same threads as in the server, with 64 callers in flight, on a file of its own in the temp folder.
+ * Measures the throughput of the SQLite ledger: `node bench/ledger.ts [ROWS]` (default 1,000,000). Uses the thread of
+ * the server, with 64 concurrent callers, on a new file in the temporary folder.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -48,7 +48,7 @@ function reservation(i: number): Reservation {
   };
 }
 
-/** Stored uploads of the same owners, spread over the last 29 days, written past the ledger but with its books. */
+/** Adds stored uploads of the last 29 days directly to the database, and updates the counters. */
 async function grow(file: string, rows: number): Promise<void> {
   const database = new SqliteDatabase({ file, sync: false });
   const owners = await database.query<{ id: number }>('select id from owners');
@@ -89,7 +89,7 @@ async function insertStored(
   await insertMany(q, { table: 'uploads', columns: COLUMNS }, values);
 }
 
-/** Calls a second, with `CALLERS` of them in flight. */
+/** Measures calls per second, with `CALLERS` concurrent calls. */
 async function rate(call: (i: number) => Promise<unknown>): Promise<number> {
   let calls = 0;
   const start = performance.now();

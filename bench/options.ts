@@ -1,15 +1,15 @@
 import { parseArgs } from 'node:util';
 
 export interface BenchOptions {
-  /** Words of which a case's name must hold one; none = all cases. */
+  /** The name of a case must contain one of these words; empty selects all cases. */
   readonly filters: readonly string[];
-  /** Seconds of one timed run, where a case runs by time. */
+  /** Duration of one timed run, in seconds. */
   readonly seconds: number;
-  /** How often every server gets its turn. */
+  /** The number of runs per server. */
   readonly rounds: number;
-  /** Where the figures go as JSON. */
+  /** The file for the results as JSON. */
   readonly json: string | undefined;
-  /** Where the servers keep their files. */
+  /** The parent folder for the files of all servers. */
   readonly folder: string | undefined;
   readonly list: boolean;
   readonly help: boolean;
@@ -19,17 +19,17 @@ export const USAGE = `Usage: npm run bench -- [FILTER…] [--seconds N] [--round
 
 Times the built program against nginx, Prosody, ejabberd and Ceph's S3 on this machine and prints ratios.
 
-  FILTER…      only cases whose name holds one of these words, e.g. "get", "slots", "memory"
-  --seconds N  length of one timed run (default 3)
-  --rounds N   turns of every server, one after the other (default 3)
-  --json FILE  also write every figure there
-  --dir FOLDER where all servers keep their files (default: /dev/shm where that has 12 GB free)
-  --list       say which cases there are
+  FILTER…      only cases whose name contains one of these words, e.g. "get", "slots", "memory"
+  --seconds N  duration of one timed run (default 3)
+  --rounds N   number of runs per server (default 3)
+  --json FILE  also write all results as JSON
+  --dir FOLDER folder for the files of all servers (default: /dev/shm if it has 12 GB free)
+  --list       list the cases
 
 Example: npm run bench -- get-small put --seconds 5
 `;
 
-/** Throws an `Error` whose message says what is wrong with the command line. */
+/** Parses the command line. Throws an `Error` with the reason if it is invalid. */
 export function readOptions(argv: readonly string[]): BenchOptions {
   const { values, positionals } = parseArgs({
     args: [...argv],

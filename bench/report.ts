@@ -8,7 +8,7 @@ export interface Measured {
   readonly outcome: Outcome;
 }
 
-/** What the figures depend on. */
+/** Describes the machine and the software. */
 export function describeMachine({ fileSystem, diskFileSystem }: BenchFolders): Record<string, string> {
   const [first] = cpus();
   return {
@@ -22,7 +22,7 @@ export function describeMachine({ fileSystem, diskFileSystem }: BenchFolders): R
   };
 }
 
-/** One case: its rows, with the ratios of ours to every other. */
+/** Formats one case as a table, with the ratio of Porter to every other server. */
 export function formatCase({ measured, outcome }: Measured): string {
   const { rows, unit, notes = [] } = outcome;
   const columns = [...plainColumns(rows, unit), ...ratioColumns(rows)];
@@ -49,31 +49,31 @@ function plainColumns(rows: readonly Row[], unit: string): Column[] {
   ];
 }
 
-/** None where Porter is alone. */
+/** Returns no columns if only Porter was measured. */
 function ratioColumns(rows: readonly Row[]): Column[] {
-  const isPorter = rows.some((row) => !row.isPorter) ? rows.filter((row) => row.isPorter) : [];
-  return isPorter.map((own) => ({
-    head: `${short(own.name)} / it`,
-    cell: (row) => (row.isPorter ? '' : ratioText(own, row)),
+  const porterRows = rows.some((row) => !row.isPorter) ? rows.filter((row) => row.isPorter) : [];
+  return porterRows.map((porter) => ({
+    head: `${short(porter.name)} / it`,
+    cell: (row) => (row.isPorter ? '' : ratioText(porter, row)),
   }));
 }
 
 /** `sync: true` of `Porter, sync: true (ext4)`. */
 const short = (name: string) => /^Porter, ([^(]+)/.exec(name)?.[1]?.trim() ?? 'Porter';
 
-function ratioText(own: Row, rival: Row): string {
-  const ratio = ratioOf(own.figures, rival.figures);
+function ratioText(porter: Row, other: Row): string {
+  const ratio = ratioOf(porter.figures, other.figures);
   return `${ratio.median.toFixed(2)} ${range(ratio, (value) => value.toFixed(2))}`.trim();
 }
 
-/** Nothing where there was only one round. */
+/** Formats minimum and maximum; empty after a single round. */
 function range({ min, max }: Spread, format: (value: number) => string): string {
   return min === max ? '' : `${format(min)}–${format(max)}`;
 }
 
 const number = (value: number) => Math.round(value).toLocaleString('en');
 
-/** First column to the left, the others to the right. */
+/** Aligns the first column left and the others right. */
 function align(rows: readonly (readonly string[])[]): string[] {
   const widths = rows.reduce<number[]>(
     (found, row) => row.map((cell, column) => Math.max(cell.length, found[column] ?? 0)),
@@ -87,13 +87,13 @@ function align(rows: readonly (readonly string[])[]): string[] {
   });
 }
 
-/** What was promised, and what became of it. */
+/** Formats all targets with their results. */
 export function formatTargets(all: readonly Measured[]): string[] {
   const targets = all.flatMap(({ outcome }) => outcome.targets ?? []);
   return targets.map(({ text, measured, met }) => `  ${met ? 'met    ' : 'NOT MET'}  ${text}: ${measured}`);
 }
 
-/** Everything, for programs. */
+/** Formats all results as JSON. */
 export function formatJson(about: Record<string, string>, all: readonly Measured[]): string {
   const cases = all.map(({ measured: { name, title }, outcome }) => ({ name, title, ...outcome }));
   return `${JSON.stringify({ ...about, cases }, null, 2)}\n`;

@@ -1,18 +1,18 @@
 import type { Row } from './cases/case.ts';
 import type { BenchEnvironment } from './environment.ts';
-import { readCpuSeconds } from './process.ts';
+import { readCpuSeconds } from './processes.ts';
 import type { FileServer } from './servers/file-server.ts';
 
-/** A server in one case. */
+/** A server that one case measures. */
 export interface Candidate {
   readonly name: string;
   readonly isPorter: boolean;
   readonly pid: number;
-  /** What must not be timed. */
+  /** Preparation that is not timed. */
   prepare?(): Promise<void>;
   /** One timed run; higher figures are better. */
   run(): Promise<Run>;
-  /** Makes room for the next. */
+  /** Frees space for the next run. */
   cleanUp?(): Promise<void>;
 }
 
@@ -22,27 +22,27 @@ export interface Run {
   readonly seconds: number;
 }
 
-/** All of our own servers are called Porter and something. */
+/** The names of all Porter servers begin with "Porter". */
 export function toCandidate({ name, pid }: FileServer): Pick<Candidate, 'name' | 'isPorter' | 'pid'> {
   return { name, pid, isPorter: name.startsWith('Porter') };
 }
 
-/** Every contestant once a round, so that all of them meet the same machine, quiet or busy. */
+/** Runs every candidate once per round, so that the load of the machine affects all of them equally. */
 export async function measureRounds(
-  world: BenchEnvironment,
-  contestants: readonly Candidate[],
-  rounds = world.options.rounds,
+  environment: BenchEnvironment,
+  candidates: readonly Candidate[],
+  rounds = environment.options.rounds,
 ): Promise<Row[]> {
-  const rows = contestants.map(({ name, isPorter }) => ({
+  const rows = candidates.map(({ name, isPorter }) => ({
     name,
     isPorter: isPorter,
     figures: [] as number[],
     cpu: [] as number[],
   }));
   for (let round = 1; round <= rounds; round += 1) {
-    for (const [index, contestant] of contestants.entries()) {
-      world.log(`  round ${round} of ${rounds}: ${contestant.name}`);
-      const { figure, cpu } = await runOnce(contestant);
+    for (const [index, candidate] of candidates.entries()) {
+      environment.log(`  round ${round} of ${rounds}: ${candidate.name}`);
+      const { figure, cpu } = await runOnce(candidate);
       rows[index]?.figures.push(figure);
       rows[index]?.cpu.push(cpu);
     }
@@ -50,14 +50,14 @@ export async function measureRounds(
   return rows;
 }
 
-async function runOnce(contestant: Candidate): Promise<{ figure: number; cpu: number }> {
-  await contestant.prepare?.();
+async function runOnce(candidate: Candidate): Promise<{ figure: number; cpu: number }> {
+  await candidate.prepare?.();
   try {
-    const before = await readCpuSeconds(contestant.pid);
-    const { done, seconds } = await contestant.run();
-    const used = (await readCpuSeconds(contestant.pid)) - before;
+    const before = await readCpuSeconds(candidate.pid);
+    const { done, seconds } = await candidate.run();
+    const used = (await readCpuSeconds(candidate.pid)) - before;
     return { figure: done / seconds, cpu: (used * 1e6) / done };
   } finally {
-    await contestant.cleanUp?.();
+    await candidate.cleanUp?.();
   }
 }

@@ -3,9 +3,9 @@ import { isInstalled, type PeerName, peers } from '../test/real/peers/peers.ts';
 import { type BenchFolders, createBenchFolders } from './bench-folders.ts';
 import { cases } from './cases/all.ts';
 import type { Case } from './cases/case.ts';
-import { endChildren } from './child-processes.ts';
 import { BenchEnvironment } from './environment.ts';
 import { type BenchOptions, readOptions, USAGE } from './options.ts';
+import { endChildren } from './processes.ts';
 import { describeMachine, formatCase, formatJson, formatTargets, type Measured } from './report.ts';
 
 async function main(): Promise<void> {
@@ -19,11 +19,11 @@ async function main(): Promise<void> {
     for (const { name, title } of chosen) console.log(`${name.padEnd(18)}${title}`);
     return;
   }
-  tellMissing();
-  const place = await createBenchFolders(options.folder);
+  reportMissing();
+  const folders = await createBenchFolders(options.folder);
   const clean = async () => {
     await endChildren();
-    await place.remove();
+    await folders.remove();
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => void clean().finally(() => process.exit(130)));
@@ -33,7 +33,7 @@ async function main(): Promise<void> {
     void clean().finally(() => process.exit(1));
   });
   try {
-    await bench(options, chosen, place);
+    await bench(options, chosen, folders);
   } finally {
     await clean();
   }
@@ -44,28 +44,28 @@ function choose({ filters }: BenchOptions): Case[] {
     ({ name }) => filters.length === 0 || filters.some((word) => name.includes(word)),
   );
   if (wanted.length > 0) return wanted;
-  throw new Error(`No case has "${filters.join('" or "')}" in its name. --list tells all.`);
+  throw new Error(`No case has "${filters.join('" or "')}" in its name. --list shows all cases.`);
 }
 
 const USED: readonly PeerName[] = ['wrk', 'curl', 'nginx', 'prosody', 'ejabberd', 'ceph'];
 
-function tellMissing(): void {
+function reportMissing(): void {
   const missing = USED.filter((name) => !isInstalled(name));
   if (missing.length === 0) return;
   const packages = missing.flatMap((name) => peers[name].packages).join(' ');
-  console.log(`Not here: ${missing.join(', ')}. Everything that needs them is left out.`);
+  console.log(`Not installed: ${missing.join(', ')}. Cases that need them are left out.`);
   console.log(`Debian: apt-get install ${packages}\n`);
 }
 
-async function bench(options: BenchOptions, chosen: readonly Case[], place: BenchFolders): Promise<void> {
-  const about = describeMachine(place);
+async function bench(options: BenchOptions, chosen: readonly Case[], folders: BenchFolders): Promise<void> {
+  const about = describeMachine(folders);
   const aboutLines = Object.entries(about).map(([key, value]) => `${`${key}:`.padEnd(9)}${value}`);
   console.log(aboutLines.join('\n'));
-  const world = new BenchEnvironment(options, place, console.log);
+  const environment = new BenchEnvironment(options, folders, console.log);
   const done: Measured[] = [];
   for (const measured of chosen) {
     console.log(`\n${measured.title}`);
-    const result = await tryCase(measured, world);
+    const result = await tryCase(measured, environment);
     if (result) done.push(result);
   }
   console.log(`\n${'='.repeat(78)}\n${aboutLines.join('\n')}\n`);
@@ -75,15 +75,15 @@ async function bench(options: BenchOptions, chosen: readonly Case[], place: Benc
   if (options.json !== undefined) await writeFile(options.json, formatJson(about, done));
 }
 
-/** A case that cannot be measured says why, and the others go on. */
-async function tryCase(measured: Case, world: BenchEnvironment): Promise<Measured | undefined> {
+/** Runs one case. If it fails, reports the reason and continues with the others. */
+async function tryCase(measured: Case, environment: BenchEnvironment): Promise<Measured | undefined> {
   const missing = measured.needs.filter((name) => !isInstalled(name));
   if (missing.length > 0) {
     console.log(`  left out: needs ${missing.join(', ')}`);
     return undefined;
   }
   try {
-    return { measured, outcome: await measured.measure(world) };
+    return { measured, outcome: await measured.measure(environment) };
   } catch (error) {
     console.log(`  NOT MEASURED: ${error instanceof Error ? error.message : String(error)}`);
     process.exitCode = 1;

@@ -1,4 +1,4 @@
-/** A figure that was measured several times. */
+/** The distribution of repeated measurements. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
@@ -14,9 +14,9 @@ export function toSpread(values: readonly number[]): Spread {
 }
 
 /**
- * The ratio round by round: servers that had their turns right after each other met the same machine, so what
- * else went on there weighs less than in a ratio of two medians.
+ * Computes the ratio per round: runs of the same round had the same load on the machine, so other load matters less than
+ * in a ratio of two medians.
  */
-export function ratioOf(isPorter: readonly number[], theirs: readonly number[]): Spread {
-  return toSpread(isPorter.map((value, round) => value / (theirs[round] ?? Number.NaN)));
+export function ratioOf(figures: readonly number[], reference: readonly number[]): Spread {
+  return toSpread(figures.map((value, round) => value / (reference[round] ?? Number.NaN)));
 }

@@ -11,13 +11,13 @@ export const CONNECTIONS = 64;
 
 const AT_ONCE = 16;
 
-/** Stores `count` files and gives their paths. */
+/** Stores `count` files and returns their paths. */
 export async function storeFiles(server: FileServer, count: number, size = SMALL): Promise<string[]> {
   const slots = await server.slots(count, size);
   const body = randomBytes(size);
-  const waiting = [...slots];
-  const storer = async () => {
-    for (let slot = waiting.pop(); slot; slot = waiting.pop()) {
+  const pending = [...slots];
+  const worker = async () => {
+    for (let slot = pending.pop(); slot; slot = pending.pop()) {
       const { status, text } = await httpRequest(server.url + slot.putPath, {
         method: 'PUT',
         headers: slot.headers,
@@ -27,18 +27,18 @@ export async function storeFiles(server: FileServer, count: number, size = SMALL
         throw new Error(`${server.name} answered a PUT with ${status} ${text}`);
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, storer));
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
   return slots.map(({ getPath }) => getPath);
 }
 
-const made = new Map<string, Promise<string>>();
+const createdFiles = new Map<string, Promise<string>>();
 
-/** A file of `size` random bytes, made once. */
+/** Creates a file of `size` random bytes once, and returns its path. */
 export function bodyFile({ folders }: BenchEnvironment, size: number): Promise<string> {
   const path = join(folders.folder, `body-${size}`);
-  const known = made.get(path) ?? fillFile(path, size);
-  made.set(path, known);
-  return known;
+  const file = createdFiles.get(path) ?? fillFile(path, size);
+  createdFiles.set(path, file);
+  return file;
 }
 
 const BLOCK = 1_000_000;

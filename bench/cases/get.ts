@@ -11,12 +11,12 @@ export const getSmall: Case = {
   name: 'get-small',
   title: `10 KB GET, one file, ${CONNECTIONS} connections`,
   needs: ['wrk'],
-  async measure(world) {
+  async measure(environment) {
     const rows = await measureRounds(
-      world,
+      environment,
       await smallReaders(
-        world,
-        [await world.porter(), ...(await world.peers('nginx', 'ejabberd', 'prosody'))],
+        environment,
+        [await environment.porter(), ...(await environment.peers('nginx', 'ejabberd', 'prosody'))],
         1,
       ),
     );
@@ -28,9 +28,12 @@ export const getMany: Case = {
   name: 'get-many',
   title: `10 KB GET, 1,000 files in turn, ${CONNECTIONS} connections`,
   needs: ['wrk', 'nginx'],
-  async measure(world) {
-    const servers = [await world.porter(), await world.nginx()];
-    return { unit: 'requests/s', rows: await measureRounds(world, await smallReaders(world, servers, 1000)) };
+  async measure(environment) {
+    const servers = [await environment.porter(), await environment.nginx()];
+    return {
+      unit: 'requests/s',
+      rows: await measureRounds(environment, await smallReaders(environment, servers, 1000)),
+    };
   },
 };
 
@@ -38,24 +41,24 @@ export const getLarge: Case = {
   name: 'get-large',
   title: '200 MB GET, one connection',
   needs: ['curl', 'nginx'],
-  async measure(world) {
-    const servers = [await world.porter(), await world.nginx()];
+  async measure(environment) {
+    const servers = [await environment.porter(), await environment.nginx()];
     const readers: Candidate[] = [];
-    for (const server of servers) readers.push(await largeReader(world, server));
-    return { unit: 'MB/s', rows: await measureRounds(world, readers) };
+    for (const server of servers) readers.push(await largeReader(environment, server));
+    return { unit: 'MB/s', rows: await measureRounds(environment, readers) };
   },
 };
 
-/** For each server, reading small files of its own. */
+/** One candidate per server, which reads small files. */
 export async function smallReaders(
-  world: BenchEnvironment,
+  environment: BenchEnvironment,
   servers: readonly FileServer[],
   files: number,
 ): Promise<Candidate[]> {
   const readers: Candidate[] = [];
   for (const server of servers) {
     const paths = await storeFiles(server, files);
-    readers.push({ ...toCandidate(server), run: () => read(world, server, paths) });
+    readers.push({ ...toCandidate(server), run: () => read(environment, server, paths) });
   }
   return readers;
 }
@@ -75,16 +78,16 @@ function read(
   });
 }
 
-/** Reading one large file again and again. */
-export async function largeReader(world: BenchEnvironment, server: FileServer): Promise<Candidate> {
+/** A candidate that reads one large file repeatedly. */
+export async function largeReader(environment: BenchEnvironment, server: FileServer): Promise<Candidate> {
   const [slot] = await server.slots(1, LARGE);
   if (!slot) throw new Error(`${server.name} gave no slot`);
-  await upload(server, [slot], await bodyFile(world, LARGE));
-  const urls = Array.from({ length: world.options.seconds * 2 }, () => server.url + slot.getPath);
+  await upload(server, [slot], await bodyFile(environment, LARGE));
+  const urls = Array.from({ length: environment.options.seconds * 2 }, () => server.url + slot.getPath);
   return { ...toCandidate(server), run: () => download(urls) };
 }
 
-/** Both measured once on one machine in one hour; prosody-filer is in no distribution. */
+/** Measured together on one machine; no distribution packages prosody-filer. */
 const FILER = 26_000;
 const NGINX_BESIDE_FILER = 84_000;
 const WANTED = 1.8;

@@ -7,7 +7,7 @@ import { register } from '../servers/ejabberd.ts';
 import { USER, type XmppServer } from '../servers/xmpp-server.ts';
 import type { Case } from './case.ts';
 
-/** Accounts of one round; all rounds together stay below the sessions that are kept. */
+/** Accounts per round; all rounds together stay below the session limit. */
 const ACCOUNTS = 60;
 const AT_ONCE = 8;
 
@@ -17,11 +17,11 @@ export const messagesLogin: Case = {
   name: 'messages-login',
   title: `Messages of ${ACCOUNTS} accounts through ejabberd, ${AT_ONCE} at once: their first, which logs in, and their second`,
   needs: ['ejabberd'],
-  async measure(world) {
-    const server = await world.ejabberd();
+  async measure(environment) {
+    const server = await environment.ejabberd();
     const inbox = await MessageCounter.open(server.reader);
     try {
-      const rows = await measureRounds(world, await firstAndSecond(world, server, inbox));
+      const rows = await measureRounds(environment, await firstAndSecond(environment, server, inbox));
       return { unit: 'messages/s', rows, notes: NOTES };
     } finally {
       inbox.close();
@@ -34,11 +34,11 @@ const NOTES = [
 ];
 
 async function firstAndSecond(
-  world: BenchEnvironment,
+  environment: BenchEnvironment,
   server: XmppServer,
   inbox: MessageCounter,
 ): Promise<Candidate[]> {
-  const porter = await world.porterWithXmppServer(server);
+  const porter = await environment.porterWithXmppServer(server);
   const to = `${server.reader.user}@${server.reader.domain}`;
   const url = `${porter.url}/msg/${to}?wait=0`;
   let senders: Sender[] = [];

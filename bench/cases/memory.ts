@@ -4,7 +4,7 @@ import type { BenchEnvironment } from '../environment.ts';
 import { upload } from '../load/curl.ts';
 import { SlowDownloads } from '../load/slow-downloads.ts';
 import { SlowUploads } from '../load/slow-uploads.ts';
-import { readMemory } from '../process.ts';
+import { readMemory } from '../processes.ts';
 import type { FileServer } from '../servers/file-server.ts';
 import type { Case, Outcome, Row, Target } from './case.ts';
 import { bodyFile } from './files.ts';
@@ -12,25 +12,25 @@ import { bodyFile } from './files.ts';
 const SIZE = 100_000_000;
 const UPLOADS = 500;
 const DOWNLOADS = 200;
-/** Bytes a second of each slow transfer. */
+/** Bytes per second of each slow transfer. */
 const SPEED = 500_000;
-/** Bytes that all uploads together may send, and how many of them go to their end: all would fill a small machine. */
+/** The total bytes that uploads may send, and how many uploads complete; all of them would fill a small machine. */
 const ROOM = 5_000_000_000;
 const FINISHED = 10;
 const BOUND = 200_000_000;
 
 export const memoryUploads: Case = {
   name: 'memory-uploads',
-  title: `Memory with ${UPLOADS} uploads of 100 MB under way at once`,
+  title: `Memory with ${UPLOADS} uploads of 100 MB at once`,
   needs: [],
-  async measure(world) {
-    const porter = await world.freshPorter('Porter with uploads');
+  async measure(environment) {
+    const porter = await environment.freshPorter('Porter with uploads');
     const started = row('after its start', (await readMemory(porter.pid)).peak);
     const slots = await porter.slots(UPLOADS, SIZE);
     const slotted = row(`with ${UPLOADS} slots`, (await readMemory(porter.pid)).peak);
     const uploads = await SlowUploads.start(porter.url, slots, SIZE);
     try {
-      const rows = await slowThenFast(world, porter, uploads);
+      const rows = await slowThenFast(environment, porter, uploads);
       const note = await endAll(porter, uploads);
       return await outcome(porter, [started, slotted, ...rows], `${UPLOADS} uploads of 100 MB`, [note]);
     } finally {
@@ -56,7 +56,7 @@ async function slowThenFast(
   ];
 }
 
-/** Some to their end while the others go on slowly; then the others are broken off. Says what became of them. */
+/** Completes some uploads while the others continue slowly, then aborts the others. Returns a note on the result. */
 async function endAll(porter: FileServer, uploads: SlowUploads): Promise<string> {
   uploads.speed = SPEED / 50;
   const { sent } = uploads;
@@ -65,8 +65,8 @@ async function endAll(porter: FileServer, uploads: SlowUploads): Promise<string>
   uploads.abort();
   const left = await filesLeft(porter, stored);
   return (
-    `${Math.round(sent / 1e6).toLocaleString('en')} MB had come when ${FINISHED} were sent to their end ` +
-    `(${stored} stored) and the others broken off (${left - stored} files of them left behind).`
+    `${Math.round(sent / 1e6).toLocaleString('en')} MB had arrived when ${FINISHED} were completed ` +
+    `(${stored} stored) and the others aborted (${left - stored} files of them left behind).`
   );
 }
 
@@ -74,13 +74,13 @@ export const memoryDownloads: Case = {
   name: 'memory-downloads',
   title: `Memory with ${DOWNLOADS} slow downloads of 100 MB at once`,
   needs: ['curl'],
-  async measure(world) {
-    const porter = await world.freshPorter('Porter with downloads');
-    const url = porter.url + (await storeOne(world, porter));
+  async measure(environment) {
+    const porter = await environment.freshPorter('Porter with downloads');
+    const url = porter.url + (await storeOne(environment, porter));
     const stored = row('after one upload', (await readMemory(porter.pid)).peak);
     const downloads = await SlowDownloads.start(url, DOWNLOADS, SPEED);
     try {
-      const slow = await watch(porter, world.options.seconds * 2);
+      const slow = await watch(porter, environment.options.seconds * 2);
       requireAll(downloads.underWay, DOWNLOADS);
       const rows = [stored, row(`${DOWNLOADS} downloads, 0.5 MB/s each`, slow)];
       return await outcome(porter, rows, `${DOWNLOADS} slow downloads`);
@@ -90,14 +90,14 @@ export const memoryDownloads: Case = {
   },
 };
 
-async function storeOne(world: BenchEnvironment, porter: FileServer): Promise<string> {
+async function storeOne(environment: BenchEnvironment, porter: FileServer): Promise<string> {
   const [slot] = await porter.slots(1, SIZE);
   if (!slot) throw new Error('no slot');
-  await upload(porter, [slot], await bodyFile(world, SIZE));
+  await upload(porter, [slot], await bodyFile(environment, SIZE));
   return slot.getPath;
 }
 
-/** The most memory that is seen within so many seconds, or until `goOn` says no. */
+/** Returns the peak memory within `seconds`, or until `goOn` returns false. */
 async function watch({ pid }: FileServer, seconds: number, goOn = () => true): Promise<number> {
   const end = performance.now() + seconds * 1000;
   let most = 0;
@@ -109,16 +109,16 @@ async function watch({ pid }: FileServer, seconds: number, goOn = () => true): P
 }
 
 function requireAll(underWay: number, wanted: number): void {
-  if (underWay !== wanted) throw new Error(`only ${underWay} of ${wanted} transfers were still under way`);
+  if (underWay !== wanted) throw new Error(`only ${underWay} of ${wanted} transfers were still in progress`);
 }
 
-/** Files of these uploads, once no more than `wanted` are there or five seconds have passed. */
+/** Counts the files of these uploads, after at most five seconds for their removal. */
 async function filesLeft({ files }: FileServer, wanted: number): Promise<number> {
-  for (let looks = 1; ; looks += 1) {
+  for (let tries = 1; ; tries += 1) {
     const all = await Array.fromAsync(glob('*/*', { cwd: files }));
-    // One is there from checking the answers.
+    // One file comes from checking the answers.
     const left = all.length - 1;
-    if (left <= wanted || looks === 50) return left;
+    if (left <= wanted || tries === 50) return left;
     await sleep(100);
   }
 }
@@ -137,5 +137,5 @@ async function outcome(
     measured: `${Math.round(peak / 1e6)} MB`,
     met: peak < BOUND,
   };
-  return { unit: 'MB', rows: [...rows, row('the most at any time', peak)], targets: [target], notes };
+  return { unit: 'MB', rows: [...rows, row('peak', peak)], targets: [target], notes };
 }

@@ -10,8 +10,8 @@ import { TOKEN, type XmppServer } from '../servers/xmpp-server.ts';
 import type { Case } from './case.ts';
 import { CONNECTIONS } from './files.ts';
 
-/** One way to send the one text to the reader. */
-interface Way {
+/** One method to send the text to the reader. */
+interface SendMethod {
   readonly name: string;
   readonly isPorter: boolean;
   readonly url: string;
@@ -19,21 +19,26 @@ interface Way {
   readonly pid: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
-  /** The only status that is right. */
+  /** The expected status. */
   readonly status: number;
-  /** The sender that the reader sees, without a resource. */
+  /** The bare JID of the sender, as the reader sees it. */
   readonly from: string;
 }
 
 const TEXT = 'The disk of db1 is 91 % full.';
 
-export const messagesEjabberd = through('ejabberd', (world) => world.ejabberd(), ejabberdWays, [
-  'Its HTTP commands ask nobody for a password here; Porter looks at a token or a password each time.',
-]);
+export const messagesEjabberd = through(
+  'ejabberd',
+  (environment) => environment.ejabberd(),
+  ejabberdMethods,
+  [
+    'The HTTP commands of ejabberd require no password here; Porter checks a token or a password for each message.',
+  ],
+);
 
 export const messagesProsody = through(
   'prosody',
-  (world) => world.prosody(),
+  (environment) => environment.prosody(),
   () => [],
   [
     "No peer: none of Debian's modules of Prosody takes messages over HTTP (mod_rest and mod_post_msg are not among them).",
@@ -42,23 +47,23 @@ export const messagesProsody = through(
 
 function through(
   peer: 'prosody' | 'ejabberd',
-  start: (world: BenchEnvironment) => Promise<XmppServer>,
-  itsWays: (server: XmppServer) => Way[],
+  start: (environment: BenchEnvironment) => Promise<XmppServer>,
+  serverMethods: (server: XmppServer) => SendMethod[],
   notes: readonly string[],
 ): Case {
   return {
     name: `messages-${peer}`,
-    title: `Messages over HTTP to somebody online through ${peer}, ${CONNECTIONS} connections`,
+    title: `Messages over HTTP to an online user through ${peer}, ${CONNECTIONS} connections`,
     needs: [peer, 'wrk'],
-    async measure(world) {
-      const server = await start(world);
-      const ways = [...(await ourWays(world, server)), ...itsWays(server)];
+    async measure(environment) {
+      const server = await start(environment);
+      const methods = [...(await porterMethods(environment, server)), ...serverMethods(server)];
       const inbox = await MessageCounter.open(server.reader);
       try {
-        for (const way of ways) await checkWay(way, inbox);
+        for (const method of methods) await checkMethod(method, inbox);
         const rows = await measureRounds(
-          world,
-          await Promise.all(ways.map((way) => sender(world, way, inbox))),
+          environment,
+          await Promise.all(methods.map((method) => sender(environment, method, inbox))),
         );
         return { unit: 'messages/s', rows, notes: [...NOTES, ...notes] };
       } finally {
@@ -69,48 +74,54 @@ function through(
 }
 
 const NOTES = [
-  'Timed until the last message has reached its reader. With 0.5 s for a bounce, the default, each connection carries',
+  'Timed until the last message has reached its reader. With the default of 0.5 s for a bounce, a connection carries',
   `at most two messages a second, ${2 * CONNECTIONS} in all; all others are sent with ?wait=0. The processor time of the XMPP server`,
   "is not in Porter's.",
 ];
 
 const jidOf = ({ user, domain }: XmppServer['account']) => `${user}@${domain}`;
 
-async function ourWays(world: BenchEnvironment, server: XmppServer): Promise<Way[]> {
-  const { url, pid } = await world.porterWithXmppServer(server);
+async function porterMethods(environment: BenchEnvironment, server: XmppServer): Promise<SendMethod[]> {
+  const { url, pid } = await environment.porterWithXmppServer(server);
   const to = jidOf(server.reader);
   const sender = jidOf(server.account);
   const token = { Authorization: `Bearer ${TOKEN.token}` };
   const account = { Authorization: `Basic ${btoa(`${sender}:${server.account.password}`)}` };
-  const way = (name: string, path: string, headers: Way['headers'], from: string, status: number): Way => ({
+  const method = (
+    name: string,
+    path: string,
+    headers: SendMethod['headers'],
+    from: string,
+    status: number,
+  ): SendMethod => ({
     ...{ name: `Porter, ${name}`, isPorter: true, url, path, pid, body: TEXT, status, from },
     headers: { 'Content-Type': 'text/plain', ...headers },
   });
   return [
-    way('token', `/msg/${to}?wait=0`, token, TOKEN.from, 201),
-    way('account', `/msg/${to}?wait=0`, account, sender, 201),
-    way('/rest', `/rest/message/chat/${to}?wait=0`, token, TOKEN.from, 202),
-    way('token, 0.5 s', `/msg/${to}`, token, TOKEN.from, 201),
+    method('token', `/msg/${to}?wait=0`, token, TOKEN.from, 201),
+    method('account', `/msg/${to}?wait=0`, account, sender, 201),
+    method('/rest', `/rest/message/chat/${to}?wait=0`, token, TOKEN.from, 202),
+    method('token, 0.5 s', `/msg/${to}`, token, TOKEN.from, 201),
   ];
 }
 
-function ejabberdWays({ url, pid, account, reader }: XmppServer): Way[] {
+function ejabberdMethods({ url, pid, account, reader }: XmppServer): SendMethod[] {
   const [from, to] = [jidOf(account), jidOf(reader)];
   const stanza = `<message type='chat'><body>${TEXT}</body></message>`;
-  const way = (command: string, args: Readonly<Record<string, string>>): Way => ({
-    ...{ name: `its own ${command}`, isPorter: false, url, path: `/api/${command}`, pid, status: 200, from },
+  const method = (command: string, args: Readonly<Record<string, string>>): SendMethod => ({
+    ...{ name: `ejabberd ${command}`, isPorter: false, url, path: `/api/${command}`, pid, status: 200, from },
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify(args),
   });
   return [
-    way('send_message', { type: 'chat', from, to, subject: '', body: TEXT }),
-    way('send_stanza', { from, to, stanza }),
+    method('send_message', { type: 'chat', from, to, subject: '', body: TEXT }),
+    method('send_stanza', { from, to, stanza }),
   ];
 }
 
-/** Throws where what is sent this way does not arrive as it should: fast lies are not timed. */
-async function checkWay(
-  { name, url, path, headers, body, status, from }: Way,
+/** Throws if a message sent by this method does not arrive correctly, so that only correct methods are timed. */
+async function checkMethod(
+  { name, url, path, headers, body, status, from }: SendMethod,
   inbox: MessageCounter,
 ): Promise<void> {
   const before = inbox.arrived;
@@ -119,12 +130,16 @@ async function checkWay(
   await inbox.waitForCount(before + 1);
   assert.ok(inbox.last.includes(`<body>${TEXT}</body>`), `${name} sent ${inbox.last}`);
   const seen = /<message[^>]* from=(['"])(.*?)\1/.exec(inbox.last)?.[2] ?? '';
-  assert.equal(seen.split('/')[0], from, `${name} sent it from another`);
+  assert.equal(seen.split('/')[0], from, `${name} sent it from another address`);
 }
 
-async function sender(world: BenchEnvironment, way: Way, inbox: MessageCounter): Promise<Candidate> {
-  const { options, folders } = world;
-  const { name, isPorter, pid, url, path, headers, body, status } = way;
+async function sender(
+  environment: BenchEnvironment,
+  method: SendMethod,
+  inbox: MessageCounter,
+): Promise<Candidate> {
+  const { options, folders } = environment;
+  const { name, isPorter, pid, url, path, headers, body, status } = method;
   const bodyFile = join(folders.folder, `message-${name.replaceAll(/\W+/g, '-')}`);
   await writeFile(bodyFile, body);
   const load = { url, method: 'POST', bodyFile, status, folder: folders.folder } as const;
@@ -137,7 +152,7 @@ async function sender(world: BenchEnvironment, way: Way, inbox: MessageCounter):
       const late = await inbox.waitForCount(before + done);
       return { done, seconds: seconds + late / 1000 };
     },
-    // What was under way when the time was up.
+    // Messages in progress when the time was up.
     cleanUp: () => inbox.waitUntilQuiet(),
   };
 }

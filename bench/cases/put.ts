@@ -12,16 +12,16 @@ import { bodyFile, CONNECTIONS, LARGE, SMALL } from './files.ts';
 
 export const putSmall: Case = {
   name: 'put-small',
-  title: `10 KB PUT, each to a slot of its own, ${CONNECTIONS} connections`,
+  title: `10 KB PUT, each to a separate slot, ${CONNECTIONS} connections`,
   needs: ['wrk'],
-  async measure(world) {
-    const isPorter = [await world.porter(), await world.durablePorter()];
-    const servers = [...isPorter, ...(await world.peers('nginx', 'ejabberd', 'prosody'))];
+  async measure(environment) {
+    const porters = [await environment.porter(), await environment.durablePorter()];
+    const servers = [...porters, ...(await environment.peers('nginx', 'ejabberd', 'prosody'))];
     const rows = await measureRounds(
-      world,
-      servers.map((server) => smallWriter(world, server)),
+      environment,
+      servers.map((server) => smallWriter(environment, server)),
     );
-    return { unit: 'requests/s', rows, notes: [...SYNC_NOTE, ...(await ceilingNote(world, servers))] };
+    return { unit: 'requests/s', rows, notes: [...SYNC_NOTE, ...(await ceilingNote(environment, servers))] };
   },
 };
 
@@ -29,43 +29,47 @@ export const putLarge: Case = {
   name: 'put-large',
   title: '200 MB PUT, one connection',
   needs: ['curl', 'nginx'],
-  async measure(world) {
-    const servers = [await world.porter(), await world.durablePorter(), await world.nginx()];
-    const file = await bodyFile(world, LARGE);
+  async measure(environment) {
+    const servers = [
+      await environment.porter(),
+      await environment.durablePorter(),
+      await environment.nginx(),
+    ];
+    const file = await bodyFile(environment, LARGE);
     const rows = await measureRounds(
-      world,
-      servers.map((server) => largeWriter(world, server, file)),
+      environment,
+      servers.map((server) => largeWriter(environment, server, file)),
     );
     return { unit: 'MB/s', rows, targets: nginxTarget(rows), notes: SYNC_NOTE };
   },
 };
 
 const SYNC_NOTE = [
-  'No peer waits for the disk, so the fair comparison is with sync: false; sync: true answers 201 only when the',
-  'file and its row would survive a power cut.',
+  'No peer flushes to disk, so sync: false is the fair comparison; with sync: true Porter answers 201 only once the',
+  'file and its row would survive a power loss.',
 ];
 
-/** PUTs a second, roughly: how many slots a run of so many seconds needs. */
+/** Approximate PUTs per second, for the number of slots per run. */
 const PACE: Readonly<Record<string, number>> = { nginx: 20_000, ejabberd: 2500, Prosody: 400 };
-const OUR_PACE = 6000;
-/** The last ones are still under way when all that count are answered. */
+const PORTER_PACE = 6000;
+/** Requests still in progress when the counted ones are answered. */
 const SPARE = 2 * CONNECTIONS;
 
-function smallWriter(world: BenchEnvironment, server: FileServer): Candidate {
-  const pace = PACE[server.name] ?? OUR_PACE;
-  const count = Math.round((pace * world.options.seconds) / 2);
+function smallWriter(environment: BenchEnvironment, server: FileServer): Candidate {
+  const pace = PACE[server.name] ?? PORTER_PACE;
+  const count = Math.round((pace * environment.options.seconds) / 2);
   let slots: UploadSlot[] = [];
   return {
     ...toCandidate(server),
     async prepare() {
       slots = await server.slots(count + SPARE, SMALL);
     },
-    run: () => putEach(world, server.url, slots, count),
+    run: () => putEach(environment, server.url, slots, count),
   };
 }
 
 async function putEach(
-  world: BenchEnvironment,
+  environment: BenchEnvironment,
   url: string,
   slots: readonly Pick<UploadSlot, 'putPath' | 'headers'>[],
   count: number,
@@ -77,36 +81,36 @@ async function putEach(
     seconds: 300,
     requests: slots.map(({ putPath, headers }) => ({ path: putPath, headers })),
     count,
-    bodyFile: await bodyFile(world, SMALL),
+    bodyFile: await bodyFile(environment, SMALL),
     status: 201,
-    folder: world.folders.folder,
+    folder: environment.folders.folder,
   });
 }
 
-/** How fast wrk is where nobody stores anything: near that, a figure tells of wrk and not of the server. */
-async function ceilingNote(world: BenchEnvironment, servers: readonly FileServer[]): Promise<string[]> {
+/** Measures wrk against a server that stores nothing. Figures near this ceiling are limited by wrk. */
+async function ceilingNote(environment: BenchEnvironment, servers: readonly FileServer[]): Promise<string[]> {
   const nginx = servers.find(({ name }) => name === 'nginx');
   if (!nginx) return [];
-  const count = 20_000 * world.options.seconds;
+  const count = 20_000 * environment.options.seconds;
   const nowhere = Array.from({ length: count + SPARE }, () => ({ putPath: DISCARD_PATH, headers: {} }));
-  const { done, seconds } = await putEach(world, nginx.url, nowhere, count);
+  const { done, seconds } = await putEach(environment, nginx.url, nowhere, count);
   const perSecond = Math.round(done / seconds).toLocaleString('en');
-  return [`wrk's own ceiling: ${perSecond} PUTs a second, to an nginx that reads them and throws them away.`];
+  return [`The ceiling of wrk: ${perSecond} PUTs per second, to an nginx that reads and discards them.`];
 }
 
-function largeWriter(world: BenchEnvironment, server: FileServer, file: string): Candidate {
+function largeWriter(environment: BenchEnvironment, server: FileServer, file: string): Candidate {
   let slots: UploadSlot[] = [];
   return {
     ...toCandidate(server),
     async prepare() {
-      slots = await server.slots(world.options.seconds * 2, LARGE);
+      slots = await server.slots(environment.options.seconds * 2, LARGE);
     },
     run: () => upload(server, slots, file),
     cleanUp: () => dropLarge(server.files),
   };
 }
 
-/** All rounds together would fill the memory. */
+/** Removes large files, because those of all rounds would fill the memory. */
 async function dropLarge(folder: string): Promise<void> {
   for await (const name of glob('*/*', { cwd: folder })) {
     const path = join(folder, name);

@@ -13,9 +13,9 @@ interface Load {
   /** Bytes. */
   readonly size: number;
   readonly connections: number;
-  /** Files of one run that stores, or reads each file once. */
+  /** Files per run that stores or reads each file once. */
   readonly count: number;
-  /** What a run counts: files, or megabytes. */
+  /** The count per file: 1, or its megabytes. */
   readonly perFile: number;
 }
 
@@ -23,30 +23,30 @@ const MIDDLE = 1_000_000;
 const small: Load = { size: SMALL, connections: 32, count: 1200, perFile: 1 };
 const middle: Load = { size: MIDDLE, connections: 8, count: 48, perFile: MIDDLE / 1e6 };
 
-/** All that is sent stays in memory, and half as much again: two files of 200 MB a round. */
+/** S3 keeps 1.5 times all bytes in memory: two files of 200 MB per round. */
 const MOST_ROUNDS = 4;
 
-type Enter = (world: BenchEnvironment, server: FileServer) => Candidate | Promise<Candidate>;
+type Enter = (environment: BenchEnvironment, server: FileServer) => Candidate | Promise<Candidate>;
 
 export const s3Cases: readonly Case[] = [
-  beside('10k-put', '10 KB PUT, 32 connections', 'wrk', 'requests/s', (world, server) =>
-    writer(world, server, small),
+  beside('10k-put', '10 KB PUT, 32 connections', 'wrk', 'requests/s', (environment, server) =>
+    writer(environment, server, small),
   ),
-  beside('10k-get', '10 KB GET, each file once, 32 connections', 'wrk', 'requests/s', (world, server) =>
-    firstReader(world, server, small),
+  beside('10k-get', '10 KB GET, each file once, 32 connections', 'wrk', 'requests/s', (environment, server) =>
+    firstReader(environment, server, small),
   ),
   beside(
     '10k-get-again',
     '10 KB GET, 100 files in turn, 32 connections',
     'wrk',
     'requests/s',
-    (world, server) => reader(world, server, small, 100),
+    (environment, server) => reader(environment, server, small, 100),
   ),
-  beside('1m-put', '1 MB PUT, 8 connections', 'wrk', 'MB/s', (world, server) =>
-    writer(world, server, middle),
+  beside('1m-put', '1 MB PUT, 8 connections', 'wrk', 'MB/s', (environment, server) =>
+    writer(environment, server, middle),
   ),
-  beside('1m-get', '1 MB GET, 32 files in turn, 8 connections', 'wrk', 'MB/s', (world, server) =>
-    reader(world, server, middle, 32),
+  beside('1m-get', '1 MB GET, 32 files in turn, 8 connections', 'wrk', 'MB/s', (environment, server) =>
+    reader(environment, server, middle, 32),
   ),
   beside('200m-put', '200 MB PUT, one connection', 'curl', 'MB/s', largeWriter),
   beside('200m-get', '200 MB GET, one connection', 'curl', 'MB/s', largeReader),
@@ -55,24 +55,24 @@ export const s3Cases: readonly Case[] = [
 function beside(name: string, title: string, sender: PeerName, unit: string, enter: Enter): Case {
   return {
     name: `s3-${name}`,
-    title: `${title}, through Porter on S3 and to the same S3 itself`,
+    title: `${title}, through Porter on S3 and directly to the same S3`,
     needs: ['ceph', sender],
-    measure: (world) =>
-      withS3(world, async (servers) => {
-        const contestants: Candidate[] = [];
-        for (const server of servers) contestants.push(await enter(world, server));
-        const rounds = Math.min(world.options.rounds, MOST_ROUNDS);
-        return { unit, rows: await measureRounds(world, contestants, rounds), notes: NOTES };
+    measure: (environment) =>
+      withS3(environment, async (servers) => {
+        const candidates: Candidate[] = [];
+        for (const server of servers) candidates.push(await enter(environment, server));
+        const rounds = Math.min(environment.options.rounds, MOST_ROUNDS);
+        return { unit, rows: await measureRounds(environment, candidates, rounds), notes: NOTES };
       }),
   };
 }
 
 const NOTES = [
   'S3 is Ceph (radosgw), in memory, on the same cores; its processor time is that of the gateway without the store.',
-  'S3 itself is asked by links signed beforehand; Porter signs each request, and writes its ledger.',
+  'Direct requests use presigned links; Porter signs each request and writes its ledger.',
 ];
 
-function writer(world: BenchEnvironment, server: FileServer, load: Load): Candidate {
+function writer(environment: BenchEnvironment, server: FileServer, load: Load): Candidate {
   let slots: UploadSlot[] = [];
   return {
     ...toCandidate(server),
@@ -80,16 +80,16 @@ function writer(world: BenchEnvironment, server: FileServer, load: Load): Candid
       slots = await server.slots(withSpare(load), load.size);
     },
     run: async () =>
-      counted(load, world, {
+      counted(load, environment, {
         ...{ url: server.url, method: 'PUT', status: server.putStatus ?? 201 },
         requests: slots.map(({ putPath, headers }) => ({ path: putPath, headers })),
-        bodyFile: await bodyFile(world, load.size),
+        bodyFile: await bodyFile(environment, load.size),
       }),
   };
 }
 
-/** Files that nobody has read before. */
-function firstReader(world: BenchEnvironment, server: FileServer, load: Load): Candidate {
+/** A candidate that reads each file for the first time. */
+function firstReader(environment: BenchEnvironment, server: FileServer, load: Load): Candidate {
   let paths: string[] = [];
   return {
     ...toCandidate(server),
@@ -97,17 +97,17 @@ function firstReader(world: BenchEnvironment, server: FileServer, load: Load): C
       paths = await storeFiles(server, withSpare(load), load.size);
     },
     run: () =>
-      counted(load, world, { url: server.url, status: 200, requests: paths.map((path) => ({ path })) }),
+      counted(load, environment, { url: server.url, status: 200, requests: paths.map((path) => ({ path })) }),
   };
 }
 
 async function reader(
-  world: BenchEnvironment,
+  environment: BenchEnvironment,
   server: FileServer,
   load: Load,
   files: number,
 ): Promise<Candidate> {
-  const { options, folders } = world;
+  const { options, folders } = environment;
   const paths = await storeFiles(server, files, load.size);
   const { url } = server;
   const bounds = { connections: load.connections, seconds: options.seconds, status: 200 };
@@ -118,18 +118,18 @@ async function reader(
   };
 }
 
-function largeWriter(world: BenchEnvironment, server: FileServer): Candidate {
+function largeWriter(environment: BenchEnvironment, server: FileServer): Candidate {
   let slots: UploadSlot[] = [];
   return {
     ...toCandidate(server),
     async prepare() {
       slots = await server.slots(1, LARGE);
     },
-    run: async () => upload(server, slots, await bodyFile(world, LARGE)),
+    run: async () => upload(server, slots, await bodyFile(environment, LARGE)),
   };
 }
 
-/** The last ones are still under way when all that count are answered. */
+/** Includes requests still in progress when the counted ones are answered. */
 const withSpare = ({ count, connections }: Load) => count + 2 * connections;
 
 type Requests = Pick<Parameters<typeof wrk>[0], 'url' | 'method' | 'status' | 'requests' | 'bodyFile'>;

@@ -12,22 +12,26 @@ export const slotsApi: Case = {
   name: 'slots-api',
   title: `Slots by the slot API, ${CONNECTIONS} connections`,
   needs: ['wrk'],
-  async measure(world) {
-    const servers = [await world.porter(), await world.durablePorter()];
-    const rows = await measureRounds(world, slotTakers(world, servers));
+  async measure(environment) {
+    const servers = [await environment.porter(), await environment.durablePorter()];
+    const rows = await measureRounds(environment, slotTakers(environment, servers));
     return { unit: 'slots/s', rows, notes: ['django-xmpp-http-upload once did 530/s on such a machine.'] };
   },
 };
 
-export const slotsProsody = beside('Prosody', 'prosody', 'http_file_share', (world) => world.prosody());
-export const slotsEjabberd = beside('ejabberd', 'ejabberd', 'mod_http_upload', (world) => world.ejabberd());
+export const slotsProsody = beside('Prosody', 'prosody', 'http_file_share', (environment) =>
+  environment.prosody(),
+);
+export const slotsEjabberd = beside('ejabberd', 'ejabberd', 'mod_http_upload', (environment) =>
+  environment.ejabberd(),
+);
 
-/** For each server, asking it for slots over HTTP. */
-export function slotTakers(world: BenchEnvironment, servers: readonly FileServer[]): Candidate[] {
-  return servers.map((server) => overHttp(world, server));
+/** One candidate per server, which requests slots over HTTP. */
+export function slotTakers(environment: BenchEnvironment, servers: readonly FileServer[]): Candidate[] {
+  return servers.map((server) => overHttp(environment, server));
 }
 
-function overHttp(world: BenchEnvironment, server: FileServer): Candidate {
+function overHttp(environment: BenchEnvironment, server: FileServer): Candidate {
   return {
     name: server.name,
     isPorter: true,
@@ -36,32 +40,36 @@ function overHttp(world: BenchEnvironment, server: FileServer): Candidate {
       wrk({
         url: server.url,
         connections: CONNECTIONS,
-        seconds: world.options.seconds,
+        seconds: environment.options.seconds,
         requests: [{ path: slotPath(SMALL), headers: { Accept: 'text/plain' } }],
         status: 200,
-        folder: world.folders.folder,
+        folder: environment.folders.folder,
       }),
   };
 }
 
-/** Through one XMPP server, to Porter as its component and to its own module. */
+/** Requests slots through one XMPP server, from Porter as its component and from its own module. */
 function beside(
   name: string,
   peer: 'prosody' | 'ejabberd',
   module: string,
-  start: (world: BenchEnvironment) => Promise<XmppServer>,
+  start: (environment: BenchEnvironment) => Promise<XmppServer>,
 ): Case {
   return {
     name: `slots-${peer}`,
-    title: `Slots over XMPP through ${name}, 4 clients with 32 requests under way each`,
+    title: `Slots over XMPP through ${name}, 4 clients with 32 concurrent requests each`,
     needs: [peer],
-    async measure(world) {
-      const server = await start(world);
-      const porter = await world.porterWithXmppServer(server);
-      const rows = await measureRounds(world, [
-        overXmpp(world, server, server.component.jid, { name: porter.name, isPorter: true, pid: porter.pid }),
-        overXmpp(world, server, server.service, {
-          name: `its own ${module}`,
+    async measure(environment) {
+      const server = await start(environment);
+      const porter = await environment.porterWithXmppServer(server);
+      const rows = await measureRounds(environment, [
+        overXmpp(environment, server, server.component.jid, {
+          name: porter.name,
+          isPorter: true,
+          pid: porter.pid,
+        }),
+        overXmpp(environment, server, server.service, {
+          name: `${name} ${module}`,
           isPorter: false,
           pid: server.pid,
         }),
@@ -72,25 +80,25 @@ function beside(
 }
 
 const NOTES = {
-  prosody: ['Every request to Porter passes Prosody twice; both write every slot down.'],
+  prosody: ['Every request to Porter passes Prosody twice; both store every slot.'],
   ejabberd: [
-    'Every request to Porter passes ejabberd twice, and Porter writes every slot down, with its quotas. ejabberd',
+    'Every request to Porter passes ejabberd twice, and Porter stores every slot, with its quotas. ejabberd',
     'keeps its own slots in memory only, checks no quota, and forgets them when it restarts.',
   ],
 };
 
-/** A run is a count of slots: time enough for every server to warm up. */
+/** A run requests a fixed number of slots, enough for every server to warm up. */
 const SLOTS_PER_SECOND = 3000;
 
 function overXmpp(
   { options }: BenchEnvironment,
   { account }: XmppServer,
   to: string,
-  contestant: Pick<Candidate, 'name' | 'isPorter' | 'pid'>,
+  candidate: Pick<Candidate, 'name' | 'isPorter' | 'pid'>,
 ): Candidate {
   const count = options.seconds * SLOTS_PER_SECOND;
   return {
-    ...contestant,
+    ...candidate,
     async run() {
       const { slots, seconds } = await requestXmppSlots({ account, to, count, size: SMALL });
       return { done: slots.length, seconds };

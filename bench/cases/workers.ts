@@ -5,14 +5,17 @@ import { CONNECTIONS } from './files.ts';
 import { smallReaders } from './get.ts';
 import { slotTakers } from './slots.ts';
 
-const NOTES = ['The load runs on the same cores: what wrk uses, no worker can.'];
+const NOTES = ['wrk runs on the same cores, so its CPU time is missing for the workers.'];
 
 export const workersGet: Case = {
   name: 'workers-get',
   title: `10 KB GET, one file, ${CONNECTIONS} connections, by one process and by two`,
   needs: ['wrk'],
-  async measure(world) {
-    const rows = await measureRounds(world, await smallReaders(world, await both(world), 1));
+  async measure(environment) {
+    const rows = await measureRounds(
+      environment,
+      await smallReaders(environment, await both(environment), 1),
+    );
     return { unit: 'requests/s', rows, notes: NOTES };
   },
 };
@@ -21,10 +24,13 @@ export const workersSlots: Case = {
   name: 'workers-slots',
   title: `Slots by the slot API, ${CONNECTIONS} connections, by one process and by two`,
   needs: ['wrk'],
-  async measure(world) {
-    const rows = await measureRounds(world, slotTakers(world, await both(world)));
+  async measure(environment) {
+    const rows = await measureRounds(environment, slotTakers(environment, await both(environment)));
     return { unit: 'slots/s', rows, notes: NOTES };
   },
 };
 
-const both = async (world: BenchEnvironment) => [await world.porter(), await world.porterWithWorkers(2)];
+const both = async (environment: BenchEnvironment) => [
+  await environment.porter(),
+  await environment.porterWithWorkers(2),
+];

@@ -2,18 +2,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Account, XmppClient } from './xmpp-client.ts';
 
 const END = '</message>';
-/** Milliseconds without a message after which no more are on their way. */
+/** Milliseconds without a message after which none is expected. */
 const QUIET = 300;
 const PATIENCE = 60_000;
 
-/** Somebody who is online and counts what is sent to them. */
+/** An online client that counts its messages. */
 export class MessageCounter {
-  /** Messages so far. */
+  /** Messages received so far. */
   arrived = 0;
-  /** The last one as it came. */
+  /** The last message, as received. */
   last = '';
   readonly #client: XmppClient;
-  #begun = '';
+  #buffer = '';
 
   private constructor(client: XmppClient) {
     this.#client = client;
@@ -22,19 +22,19 @@ export class MessageCounter {
 
   static async open(account: Account): Promise<MessageCounter> {
     const inbox = new MessageCounter(await XmppClient.login(account));
-    // Their own presence comes back when they are online.
-    await inbox.#until(() => inbox.#begun.includes('<presence'), 'their presence');
+    // The server reflects the client's presence once it is online.
+    await inbox.#until(() => inbox.#buffer.includes('<presence'), 'their presence');
     return inbox;
   }
 
-  /** Waits until there have been so many, and says how many milliseconds that took. */
+  /** Waits for `count` messages; returns the waiting time in milliseconds. */
   async waitForCount(count: number): Promise<number> {
     const started = performance.now();
     await this.#until(() => this.arrived >= count, `message ${count}`);
     return performance.now() - started;
   }
 
-  /** Waits until no more come. */
+  /** Waits until no more messages arrive. */
   async waitUntilQuiet(): Promise<void> {
     for (let before = -1; before !== this.arrived; ) {
       before = this.arrived;
@@ -47,15 +47,15 @@ export class MessageCounter {
   }
 
   #take(text: string): void {
-    const messages = (this.#begun + text).split(END);
-    this.#begun = messages.pop() ?? '';
+    const messages = (this.#buffer + text).split(END);
+    this.#buffer = messages.pop() ?? '';
     this.arrived += messages.length;
     this.last = messages.at(-1) ?? this.last;
   }
 
-  async #until(isSo: () => boolean, what: string): Promise<void> {
+  async #until(holds: () => boolean, what: string): Promise<void> {
     const deadline = performance.now() + PATIENCE;
-    while (!isSo()) {
+    while (!holds()) {
       if (performance.now() > deadline) throw new Error(`${what} never came: ${this.arrived} messages did`);
       await sleep(5);
     }

@@ -3,22 +3,22 @@ import { FILE_NAME, FILE_TYPE, type UploadSlot } from '../servers/file-server.ts
 
 const CONNECTIONS = 32;
 
-/** The path and query of one request for a slot. */
+/** Returns the path and query of a slot request. */
 export function slotPath(size: number, name = FILE_NAME): string {
   return `/slot/?${new URLSearchParams({ jid: 'bench@localhost', name, size: String(size), content_type: FILE_TYPE })}`;
 }
 
-/** Slots from the slot API, before anything is timed. */
+/** Requests slots from the slot API, before the timed run. */
 export async function requestSlots(url: string, count: number, size: number): Promise<UploadSlot[]> {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
   const address = url + slotPath(size);
   const slots: UploadSlot[] = [];
   let left = count;
-  const taker = async () => {
+  const worker = async () => {
     while (left-- > 0) slots.push(readSlot(await fetchText(address, agent)));
   };
   try {
-    await Promise.all(Array.from({ length: CONNECTIONS }, taker));
+    await Promise.all(Array.from({ length: CONNECTIONS }, worker));
     return slots;
   } finally {
     agent.destroy();

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Many downloads whose readers are slow. */
+/** Many slow downloads. */
 export class SlowDownloads {
   received = 0;
   readonly #sockets: Socket[];
@@ -11,7 +11,7 @@ export class SlowDownloads {
     this.#sockets = sockets;
   }
 
-  /** `speed`: bytes a second and reader. */
+  /** `speed` is bytes per second and download. */
   static async start(url: string, count: number, speed: number): Promise<SlowDownloads> {
     const { hostname, port, host, pathname } = new URL(url);
     const sockets = await Promise.all(
@@ -29,7 +29,7 @@ export class SlowDownloads {
     return downloads;
   }
 
-  /** Readers whose connection still stands. */
+  /** Downloads whose connection is open. */
   get underWay(): number {
     return this.#sockets.filter(({ destroyed }) => !destroyed).length;
   }
@@ -38,14 +38,14 @@ export class SlowDownloads {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  /** Ends when the connection does, whoever has ended it. */
+  /** Reads until the connection is closed. */
   async #read(socket: Socket, speed: number): Promise<void> {
     const started = performance.now();
-    let own = 0;
+    let read = 0;
     const take = async (chunk: Buffer) => {
-      own += chunk.length;
+      read += chunk.length;
       this.received += chunk.length;
-      const ahead = (own / speed) * 1000 - (performance.now() - started);
+      const ahead = (read / speed) * 1000 - (performance.now() - started);
       if (ahead <= 0) return;
       socket.pause();
       await sleep(ahead);

@@ -5,12 +5,12 @@ import type { UploadSlot } from '../servers/file-server.ts';
 
 const TICK = 50;
 const CHUNK = randomBytes(64 * 1024);
-/** Bytes that may wait in this process for one sender. */
+/** Bytes that may be buffered in this process per upload. */
 const AHEAD = 4 * CHUNK.length;
 
-/** Many uploads under way at once, whose speed is set from outside. */
+/** Many concurrent uploads with adjustable speed. */
 export class SlowUploads {
-  /** Bytes a second and upload. */
+  /** Bytes per second and upload. */
   speed = 0;
   readonly #senders: Sender[];
   readonly #timer: NodeJS.Timeout;
@@ -33,23 +33,23 @@ export class SlowUploads {
     return new SlowUploads(senders);
   }
 
-  /** Bytes that all have sent. */
+  /** Bytes sent by all uploads. */
   get sent(): number {
     return this.#senders.reduce((sum, { sent }) => sum + sent, 0);
   }
 
-  /** Uploads that neither have an answer nor a broken connection. */
+  /** Uploads without a response and with an open connection. */
   get underWay(): number {
     return this.#senders.filter(({ answer }) => answer === undefined).length;
   }
 
-  /** Sends `count` of them to their ends, as fast as it goes, and gives their statuses. */
+  /** Completes `count` uploads at full speed and returns their statuses. */
   async finish(count: number): Promise<number[]> {
     const chosen = this.#senders.slice(0, count);
     return Promise.all(chosen.map((sender) => sender.finish()));
   }
 
-  /** Breaks all connections off. */
+  /** Closes all connections. */
   abort(): void {
     clearInterval(this.#timer);
     for (const sender of this.#senders) sender.abort();
@@ -63,10 +63,10 @@ export class SlowUploads {
   }
 }
 
-/** One connection with one PUT on it. */
+/** One connection with one PUT. */
 class Sender {
   sent = 0;
-  /** The status that came; 0 where the connection ended without one. */
+  /** The status of the response; 0 if the connection closed without one. */
   answer: number | undefined;
   readonly #socket: Socket;
   readonly #size: number;
@@ -97,7 +97,7 @@ class Sender {
     });
   }
 
-  /** Passes on as much as is allowed and as the server takes. */
+  /** Sends as much as the allowance and the socket permit. */
   send(allowance: number): void {
     this.#allowance += allowance;
     while (this.#allowance > 0 && this.#socket.writableLength < AHEAD && this.#write()) {
@@ -118,7 +118,7 @@ class Sender {
     this.#socket.destroy();
   }
 
-  /** False at the end. */
+  /** Returns false at the end of the body. */
   #write(): boolean {
     const left = this.#size - this.sent;
     if (left <= 0 || this.answer !== undefined) return false;

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Program } from '../../test/real/support/program.ts';
 import type { Run } from '../rounds.ts';
 
-/** One request that wrk is to send. Header names and values as they go over the wire. */
+/** One request for wrk, with header names and values as sent. */
 export interface WrkRequest {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -12,22 +12,22 @@ export interface WrkRequest {
 export interface WrkOptions {
   readonly url: string;
   readonly connections: number;
-  /** Seconds; with `count` only a bound. */
+  /** Seconds; only an upper limit if `count` is given. */
   readonly seconds: number;
   readonly method?: 'GET' | 'PUT' | 'POST';
-  /** In turn, from the first again; with `count` there must be more of them than that. */
+  /** Sent in turn and repeated; with `count` there must be more than `count`. */
   readonly requests: readonly WrkRequest[];
-  /** Stop after so many answers, and take the time of exactly those. */
+  /** Stops after this many responses and times exactly those. */
   readonly count?: number;
-  /** A file whose bytes are every request's body. Several requests without `count` go without. */
+  /** The file with the body of all requests. Not supported for several requests without `count`. */
   readonly bodyFile?: string;
-  /** The only status that is right. */
+  /** The expected status. */
   readonly status: number;
   readonly folder: string;
 }
 
 const SCRIPT = join(import.meta.dirname, 'wrk.lua');
-/** Unlike wrk's own, our script's figures end with a line of JSON. */
+/** The script prints its results as a line of JSON. */
 const RESULT = /^\{"requests".*$/m;
 
 interface RawResult {
@@ -37,7 +37,7 @@ interface RawResult {
   readonly broken: number;
 }
 
-/** One run of wrk with one thread. Fails if a single answer had another status or a connection broke. */
+/** Runs wrk with one thread. Throws if any response has another status or any connection breaks. */
 export async function wrk(options: WrkOptions): Promise<Run> {
   const list = join(options.folder, 'wrk-requests.txt');
   await writeFile(list, options.requests.map(lineOf).join(''));
@@ -55,13 +55,13 @@ function argumentsOf(options: WrkOptions, list: string): string[] {
   return [...bounds, '-s', SCRIPT, url, '--', method, list, String(count), bodyFile, String(status)];
 }
 
-/** Path, then header lines, tab between them: none of these can hold one. */
+/** Formats path and headers, separated by tabs, which neither can contain. */
 function lineOf({ path, headers = {} }: WrkRequest): string {
   const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   return `${[path, ...fields].join('\t')}\n`;
 }
 
-/** wrk sleeps through its whole time even if its thread has ended; an interrupt wakes it. */
+/** wrk sleeps for its whole duration even if its thread has ended, so it is interrupted. */
 async function endWhenCounted(program: Program): Promise<void> {
   const counted = () => !program.running || program.stderr.includes('counted');
   await program.waitFor('all answers', counted, 300);

@@ -9,21 +9,21 @@ export interface Account {
 }
 
 /**
- * The least of an XMPP client that can ask for slots as fast as any server grants them, and hear what comes: plain TCP
- * on loopback, SASL PLAIN, no roster, and answers found by their end tag instead of by a parser.
+ * A minimal XMPP client, fast enough for any server: plain TCP on loopback, SASL PLAIN, no roster, and responses found by
+ * their end tag instead of a parser.
  */
 export class XmppClient {
   readonly #socket: Socket;
   #text = '';
-  #hear: ((text: string) => void) | undefined;
+  #onText: ((text: string) => void) | undefined;
   #wake: (() => void) | undefined;
-  #fault: Error | undefined;
+  #error: Error | undefined;
 
   private constructor(socket: Socket) {
     this.#socket = socket;
     socket.setNoDelay(true).setEncoding('utf8');
     socket.on('data', (text: string) => {
-      if (this.#hear) return this.#hear(text);
+      if (this.#onText) return this.#onText(text);
       this.#text += text;
       this.#wake?.();
     });
@@ -36,24 +36,21 @@ export class XmppClient {
     await once(socket, 'connect');
     const client = new XmppClient(socket);
     const open = `<stream:stream to='${domain}' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`;
-    await client.#say(`<?xml version='1.0'?>${open}`, '</stream:features>');
+    await client.#send(`<?xml version='1.0'?>${open}`, '</stream:features>');
     const secret = Buffer.from(`\0${user}\0${password}`).toString('base64');
-    await client.#say(
+    await client.#send(
       `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${secret}</auth>`,
       '<success',
     );
-    await client.#say(open, '</stream:features>');
-    await client.#say(
+    await client.#send(open, '</stream:features>');
+    await client.#send(
       `<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`,
       '</iq>',
     );
     return client;
   }
 
-  /**
-   * Sends `count` requests, `window` of them at a time, and gives every answer to `onAnswer` as text. Resolves
-   * when all are answered.
-   */
+  /** Sends `count` iqs, `window` at a time, and passes every answer to `onAnswer` as text. Resolves after the last. */
   async sendIqs(
     count: number,
     window: number,
@@ -74,9 +71,9 @@ export class XmppClient {
     }
   }
 
-  /** Comes online; from now on all that the server sends goes to `onText`, in pieces as they come. */
+  /** Sends presence; from now on everything received is passed to `onText`, in chunks. */
   goOnline(onText: (text: string) => void): void {
-    this.#hear = onText;
+    this.#onText = onText;
     this.#socket.write('<presence/>');
   }
 
@@ -93,7 +90,7 @@ export class XmppClient {
     return iqs;
   }
 
-  async #say(text: string, answer: string): Promise<void> {
+  async #send(text: string, answer: string): Promise<void> {
     this.#text = '';
     this.#socket.write(text);
     await this.#until(answer);
@@ -102,7 +99,7 @@ export class XmppClient {
   async #until(answer: string): Promise<void> {
     while (!this.#text.includes(answer)) {
       if (this.#text.includes('<failure')) throw new Error(`the XMPP server refuses: ${this.#text}`);
-      if (this.#fault) throw this.#fault;
+      if (this.#error) throw this.#error;
       await new Promise<void>((wake) => {
         this.#wake = wake;
       });
@@ -110,7 +107,7 @@ export class XmppClient {
   }
 
   #fail(error: Error): void {
-    this.#fault ??= error;
+    this.#error ??= error;
     this.#wake?.();
   }
 }

@@ -1,14 +1,14 @@
 import { FILE_NAME, FILE_TYPE, type UploadSlot } from '../servers/file-server.ts';
 import { type Account, XmppClient } from './xmpp-client.ts';
 
-/** Requests of one client that are under way at a time. */
+/** Concurrent requests per client. */
 const WINDOW = 32;
-/** Clients, as a server sees several users. */
+/** The number of clients. */
 const CLIENTS = 4;
 
 export interface XmppSlotOptions {
   readonly account: Account;
-  /** The service that is asked. */
+  /** The JID of the upload service. */
   readonly to: string;
   readonly count: number;
   readonly size: number;
@@ -16,11 +16,11 @@ export interface XmppSlotOptions {
 
 export interface XmppSlots {
   readonly slots: UploadSlot[];
-  /** Seconds from the first request to the last answer; logging in does not count. */
+  /** Seconds from the first request to the last answer, without the login. */
   readonly seconds: number;
 }
 
-/** Slots by XEP-0363, from several clients with many requests under way each. Fails at the first refusal. */
+/** Requests slots (XEP-0363) from several clients with many concurrent requests each. Throws at the first refusal. */
 export async function requestXmppSlots({ account, to, count, size }: XmppSlotOptions): Promise<XmppSlots> {
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => XmppClient.login(account)));
   const answers: string[] = [];
@@ -37,7 +37,7 @@ const requestFor = (to: string, number: number, size: number) =>
   `<iq type='get' to='${to}' id='s${number}'><request xmlns='urn:xmpp:http:upload:0' filename='${FILE_NAME}' ` +
   `size='${size}' content-type='${FILE_TYPE}'/></iq>`;
 
-/** The answer is read only when the time is taken. */
+/** Parses the answer after the timed run. */
 function readSlot(iq: string): UploadSlot {
   const put = /<put\b[^>]*?url=(['"])(.*?)\1/.exec(iq)?.[2];
   const got = /<get\b[^>]*?url=(['"])(.*?)\1/.exec(iq)?.[2];

@@ -14,7 +14,7 @@ import {
   xmppServer,
 } from './xmpp-server.ts';
 
-/** ejabberd with `mod_http_upload`, the commands that send messages, and what these need; nothing else. */
+/** Starts ejabberd with `mod_http_upload` and the commands that send messages, and without other modules. */
 export async function ejabberdServer(parent: string): Promise<XmppServer> {
   const folder = await mkdtemp(join(parent, 'ejabberd-'));
   const [client = 0, component = 0, http = 0] = await freePorts(3);
@@ -31,7 +31,7 @@ export async function ejabberdServer(parent: string): Promise<XmppServer> {
   return server;
 }
 
-/** That anybody may give over HTTP, without a password. */
+/** Commands that the HTTP API accepts without a password. */
 const COMMANDS = ['register', 'send_message', 'send_stanza'];
 
 function configOf({ client, component, http }: XmppPorts, files: string) {
@@ -52,7 +52,7 @@ function configOf({ client, component, http }: XmppPorts, files: string) {
   };
 }
 
-/** A new account, over HTTP: another Erlang for one account would take longer. */
+/** Registers an account over HTTP, which is faster than ejabberdctl. */
 export async function register({ url }: FileServer, { user, password, domain }: typeof USER): Promise<void> {
   const body = JSON.stringify({ user, host: domain, password });
   const headers = { 'Content-Type': 'application/json' };

@@ -1,25 +1,25 @@
-/** A running server that takes files by PUT and gives them back by GET. */
+/** A running server that stores files by PUT and serves them by GET. */
 export interface FileServer {
-  /** As the tables call it. */
+  /** The name in the tables. */
   readonly name: string;
   readonly url: string;
-  /** Where its files are; the benchmark removes large ones itself between runs. */
+  /** The folder of its files; the benchmark removes large ones between runs. */
   readonly files: string;
-  /** Its first process. */
+  /** The id of its main process. */
   readonly pid: number;
-  /** What it answers to a PUT that it has stored; 201 where nothing is said. */
+  /** The status of a successful PUT. Default: 201. */
   readonly putStatus?: number;
-  /** The right to PUT `count` files of `size` bytes, each once. */
+  /** Returns slots for `count` files of `size` bytes. */
   slots(count: number, size: number): Promise<UploadSlot[]>;
 }
 
 export interface UploadSlot {
   readonly putPath: string;
-  /** Of the PUT, as the server's own clients send them. */
+  /** The headers of the PUT, as clients of this server send them. */
   readonly headers: Readonly<Record<string, string>>;
   readonly getPath: string;
 }
 
-/** The type that every file of the benchmark has. */
+/** The content type of all files. */
 export const FILE_TYPE = 'application/octet-stream';
 export const FILE_NAME = 'bench.bin';

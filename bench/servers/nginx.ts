@@ -27,10 +27,10 @@ export async function nginxServer(parent: string): Promise<FileServer> {
   };
 }
 
-/** PUTs to this path are read and forgotten: how fast the sender is when nobody stores anything. */
+/** PUTs to this path are read and discarded, to measure the speed of the client. */
 export const DISCARD_PATH = '/thrown-away';
 
-/** Folders as Porter has them, so that both spread their files alike. */
+/** Uses the folder layout of Porter, so that both distribute their files alike. */
 function freshSlot() {
   const id = randomId();
   const path = `/${id.slice(0, 2)}/${id}.bin`;
@@ -39,7 +39,7 @@ function freshSlot() {
 
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 
-// Bodies wait beside the files, so that the last step of a PUT is a rename and no copy.
+// Bodies are stored next to the files, so that the last step of a PUT is a rename instead of a copy.
 const configOf = (folder: string, files: string, port: number) => `
 ${process.getuid?.() === 0 ? 'user root;' : ''}
 daemon off;

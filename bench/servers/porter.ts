@@ -5,7 +5,7 @@ import { Program } from '../../test/real/support/program.ts';
 import { requestSlots } from '../load/slot-api.ts';
 import type { FileServer } from './file-server.ts';
 
-/** What `npm run build` makes of `src/main.ts`: what a user of the package runs. */
+/** The built program, as users of the package run it. */
 const MAIN = join(import.meta.dirname, '../../dist/main.js');
 
 export interface PorterOptions {
@@ -13,16 +13,16 @@ export interface PorterOptions {
   readonly folder: string;
   /** `storage.sync`. */
   readonly sync: boolean;
-  /** 1 where nothing else is said. */
+  /** Default: 1. */
   readonly workers?: number;
   readonly component?: { readonly jid: string; readonly secret: string; readonly server: string };
-  /** `storage.blobs` where it is no folder, and what of the environment it takes. */
+  /** `storage.blobs` on S3, and the environment variables with the credentials. */
   readonly s3?: { readonly blobs: string; readonly env: Readonly<Record<string, string>> };
-  /** The XMPP server that accounts log in to, and the one token. */
+  /** The XMPP server for account logins, and the only token. */
   readonly messages?: { readonly server: string; readonly token: string; readonly from: string };
 }
 
-/** The built program with the Node that runs the benchmark: one process where nothing else is said, slot API open to loopback, no quotas. */
+/** Starts the built program with the current Node, with the slot API open to loopback and without quotas. */
 export async function porterServer(options: PorterOptions): Promise<FileServer> {
   const { name, sync, workers = 1, component, messages, s3 } = options;
   const folder = await mkdtemp(join(options.folder, 'porter-'));
@@ -61,7 +61,7 @@ function messagesOf({ server, token, from }: NonNullable<PorterOptions['messages
   return { server, require_tls: false, tokens: [{ token, from, to: '.*' }] };
 }
 
-/** Ready includes the component's stream. */
+/** Readiness includes the component stream. */
 function isReady(url: string): Promise<boolean> {
   return fetch(`${url}/readyz`).then(
     ({ ok }) => ok,

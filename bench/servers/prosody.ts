@@ -12,14 +12,14 @@ import {
   xmppServer,
 } from './xmpp-server.ts';
 
-/** Prosody with `http_file_share` and what that needs, and nothing else; limits out of the way. */
+/** Starts Prosody with `http_file_share` and the modules that it requires, without limits. */
 export async function prosodyServer(parent: string): Promise<XmppServer> {
   const folder = await mkdtemp(join(parent, 'prosody-'));
   const [client = 0, component = 0, http = 0] = await freePorts(3);
   const ports = { client, component, http };
   const config = join(folder, 'prosody.cfg.lua');
   await mkdir(join(folder, 'data'));
-  // `prosodyctl` may read as another user.
+  // `prosodyctl` may run as another user.
   await chmod(folder, 0o755);
   await writeFile(config, configOf(folder, ports));
   const program = new Program('prosody', ['-F', '--config', config]);
@@ -34,7 +34,7 @@ async function register(config: string, { user, domain, password }: typeof USER)
   if (code !== 0) throw new Error(`prosodyctl register: ${stdout}${stderr}`);
 }
 
-// Its file storage takes no more than 10,000 uploads unless it is told otherwise.
+// The default item limit of its file storage is 10,000 uploads.
 const configOf = (folder: string, { client, component, http }: XmppPorts) => `
 run_as_root = true
 pidfile = "${folder}/prosody.pid"

@@ -5,13 +5,13 @@ import { randomId } from '../../src/base/ids.ts';
 import { type S3Server, startS3 } from '../../test/real/peers/s3.ts';
 import { checkAnswers } from '../check-answers.ts';
 import type { BenchEnvironment } from '../environment.ts';
-import { readChildPids } from '../process.ts';
+import { readChildPids } from '../processes.ts';
 import { FILE_TYPE, type FileServer, type UploadSlot } from './file-server.ts';
 import { porterServer } from './porter.ts';
 
 /**
- * Porter on a real S3 server, and that server itself, for the time of `use`: it keeps all that it is given in memory
- * and gives none of it back, so that each case has one of its own.
+ * Starts a real S3 server, and Porter on it, for the duration of `use`. Each case gets a new S3 server, because it keeps
+ * all objects in memory and never frees it.
  */
 export async function withS3<T>(
   { folders, log }: BenchEnvironment,
@@ -24,16 +24,16 @@ export async function withS3<T>(
     const { env } = s3;
     const blobs = s3.blobsUrl(await s3.createBucket());
     porter = await porterServer({ name: 'Porter', folder: folders.folder, sync: false, s3: { blobs, env } });
-    const itself = await s3Server(s3);
-    for (const server of [porter, itself]) await checkAnswers(server);
-    return await use([porter, itself]);
+    const direct = await s3Server(s3);
+    for (const server of [porter, direct]) await checkAnswers(server);
+    return await use([porter, direct]);
   } finally {
     if (porter) process.kill(porter.pid);
     await s3.remove();
   }
 }
 
-/** Straight to S3, by links signed beforehand: the same sender, and nothing of a client's own work. */
+/** S3 without Porter, through presigned links, so that the client does no signing while it is timed. */
 async function s3Server(s3: S3Server): Promise<FileServer> {
   const { endpoint, accessKey, secretKey } = s3;
   const Bucket = await s3.createBucket();
@@ -42,7 +42,7 @@ async function s3Server(s3: S3Server): Promise<FileServer> {
     credentials: { accessKeyId: accessKey, secretAccessKey: secretKey },
     region: 'us-east-1',
     forcePathStyle: true,
-    // A link would bear the checksum of an empty body.
+    // Otherwise the link would contain the checksum of an empty body.
     requestChecksumCalculation: 'WHEN_REQUIRED',
   });
   const slot = async (): Promise<UploadSlot> => {
@@ -54,7 +54,7 @@ async function s3Server(s3: S3Server): Promise<FileServer> {
     return { putPath: pathOf(put), headers: { 'Content-Type': FILE_TYPE }, getPath: pathOf(got) };
   };
   return {
-    name: 'S3 itself',
+    name: 'S3 directly',
     url: endpoint,
     files: '',
     pid: await gatewayPid(),
@@ -70,7 +70,7 @@ function pathOf(link: string): string {
   return pathname + search;
 }
 
-/** Of the process that speaks S3; what it asks of the store beside it is not in its processor time. */
+/** Finds the gateway process; its CPU time does not include that of the OSD. */
 async function gatewayPid(): Promise<number> {
   for (const pid of await readChildPids('self')) {
     if ((await readFile(`/proc/${pid}/comm`, 'utf8')).trim() === 'radosgw') return pid;

@@ -3,10 +3,10 @@ import type { Account } from '../load/xmpp-client.ts';
 import { requestXmppSlots } from '../load/xmpp-slots.ts';
 import type { FileServer } from './file-server.ts';
 
-/** An XMPP server that shares files by a module of its own, and has a component entry for Porter. */
+/** An XMPP server with its own upload module and a component entry for Porter. */
 export interface XmppServer extends FileServer {
   readonly account: Account;
-  /** Another, who reads what is sent. */
+  /** The account that receives messages. */
   readonly reader: Account;
   /** The JID of its own upload service. */
   readonly service: string;
@@ -18,7 +18,7 @@ export const SERVICE = 'upload.localhost';
 const DOMAIN = 'localhost';
 export const USER = { user: 'bench', password: 'bench', domain: DOMAIN };
 export const READER = { user: 'reader', password: 'reader', domain: DOMAIN };
-/** What messages by a token come from. */
+/** The token, and the sender of its messages. */
 export const TOKEN = { token: 'a-token-of-the-benchmark', from: `alerts@${COMPONENT.jid}` };
 
 export interface XmppPorts {
@@ -27,7 +27,7 @@ export interface XmppPorts {
   readonly http: number;
 }
 
-/** A server that listens already; `files` is its folder. */
+/** Describes a running server; `files` is the folder of its uploads. */
 export function xmppServer(name: string, { pid }: Program, ports: XmppPorts, files: string): XmppServer {
   const account = { ...USER, port: ports.client };
   return {
