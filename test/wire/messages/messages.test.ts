@@ -90,7 +90,7 @@ describe('POST /msg/', () => {
   test('writes once to each of several recipients, in a list or in repeated fields', async (t) => {
     const server = await startTestMessageServer(t);
     const reply = await server.post(
-      '/msg/nobody',
+      '/msg/stranger',
       JSON.stringify({ to: ['juliet', 'nurse@example.org', JULIET], body: 'x' }),
       { ...JSON_TYPE, Accept: 'application/json' },
     );

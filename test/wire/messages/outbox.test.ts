@@ -7,7 +7,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 const JULIET = 'juliet@example.org';
 
 /** A server whose XMPP server is gone until `back`, and whose token may queue. */
-async function openQueueHouse(t: TestContext) {
+async function startServerWithQueue(t: TestContext) {
   const server = await startTestMessageServer(t);
   server.changeRules({ tokens: [{ ...alerts, queue: true }] });
   const taken: string[] = [];
@@ -41,7 +41,7 @@ async function openQueueHouse(t: TestContext) {
 
 describe('A message in the outbox', () => {
   test('is sent in order when the server is reachable again, and only then', async (t) => {
-    const server = await openQueueHouse(t);
+    const server = await startServerWithQueue(t);
     server.outbox.start();
     for (const text of ['1', '2', '3']) assert.equal(await server.post(JULIET, text), 202);
     await waitUntil(() => server.delivered.length >= 2);
@@ -53,7 +53,7 @@ describe('A message in the outbox', () => {
   });
 
   test('may come from a server that is too slow', async (t) => {
-    const server = await openQueueHouse(t);
+    const server = await startServerWithQueue(t);
     server.onDeliver(() => {
       throw new Refusal('busy');
     });
@@ -65,7 +65,7 @@ describe('A message in the outbox', () => {
   });
 
   test('is sent by the next leader', async (t) => {
-    const server = await openQueueHouse(t);
+    const server = await startServerWithQueue(t);
     assert.equal(await server.post(JULIET, '1'), 202);
     server.back();
     assert.equal(await server.waiting(), 1);
@@ -75,7 +75,7 @@ describe('A message in the outbox', () => {
   });
 
   test('does not block the next one when it bounces', async (t) => {
-    const server = await openQueueHouse(t);
+    const server = await startServerWithQueue(t);
     for (const text of ['bad', 'good']) await server.post(JULIET, text);
     server.back((text) => (text === 'bad' ? new Refusal('bounced') : undefined));
     server.outbox.start();
@@ -86,7 +86,7 @@ describe('A message in the outbox', () => {
   });
 
   test('is sent again with the same id if the server may not have it', async (t) => {
-    const server = await openQueueHouse(t);
+    const server = await startServerWithQueue(t);
     await server.post(JULIET, '1');
     let tries = 0;
     server.back(() => {
@@ -105,7 +105,7 @@ describe('A message in the outbox', () => {
   });
 
   test('is dropped when it expires', async (t) => {
-    const server = await openQueueHouse(t);
+    const server = await startServerWithQueue(t);
     await server.post(JULIET, '1');
     server.advance(61_000);
     server.outbox.start();

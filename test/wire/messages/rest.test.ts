@@ -152,7 +152,7 @@ describe('A stanza over HTTP', () => {
 
   test('that bounces at once is answered with the bounce', async (t) => {
     const bounced = () =>
-      Promise.reject(new Refusal('bounced', { condition: 'item-not-found', text: 'Nobody.' }));
+      Promise.reject(new Refusal('bounced', { condition: 'item-not-found', text: 'No such user.' }));
     const { request } = await startTestRestServer(t, { onSend: bounced });
     const reply = await request(
       '/rest',
@@ -165,7 +165,7 @@ describe('A stanza over HTTP', () => {
       to: 'romeo@example.org/porter',
       from: 'no@example.org',
       id: '7',
-      error: { type: 'cancel', condition: 'item-not-found', text: 'Nobody.' },
+      error: { type: 'cancel', condition: 'item-not-found', text: 'No such user.' },
     });
   });
 
@@ -303,8 +303,8 @@ describe('An iq over HTTP', () => {
       headers: { authorization: ROMEO, accept: 'application/json' },
     });
     assert.equal(reply.status, 200);
-    const { type, error: told } = JSON.parse(reply.text);
-    assert.deepEqual([type, told], ['error', { type: 'cancel', condition: 'service-unavailable' }]);
+    const { type, error: details } = JSON.parse(reply.text);
+    assert.deepEqual([type, details], ['error', { type: 'cancel', condition: 'service-unavailable' }]);
   });
 
   test('without an answer gets 504 after the requested number of seconds', async (t) => {
@@ -618,8 +618,8 @@ describe('A stanza that cannot be sent', () => {
       422,
       'bad-format',
     ],
-    ['an iq of a key that nobody knows', '/rest/iq/wat/a@example.org', JSON_TYPE, '{}', 422, 'bad-format'],
-    ['presence to nobody', '/rest', JSON_TYPE, '{"show":"chat"}', 422, 'improper-addressing'],
+    ['an iq with an unknown key', '/rest/iq/wat/a@example.org', JSON_TYPE, '{}', 422, 'bad-format'],
+    ['presence without a recipient', '/rest', JSON_TYPE, '{"show":"chat"}', 422, 'improper-addressing'],
     ['CBOR', '/rest', { ...XML_TYPE, 'content-type': 'application/cbor' }, 'x', 415, 'bad-format'],
     ['what is no type', '/rest', { ...XML_TYPE, 'content-type': '###' }, 'x', 415, 'bad-format'],
     ['no type', '/rest', { authorization: ROMEO }, 'x', 415, 'bad-format'],
