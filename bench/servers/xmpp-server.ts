@@ -8,7 +8,7 @@ export interface XmppServer extends FileServer {
   readonly account: Account;
   /** The account that receives messages. */
   readonly reader: Account;
-  /** The JID of its own upload service. */
+  /** The JID of the upload module. */
   readonly service: string;
   readonly component: { readonly jid: string; readonly secret: string; readonly server: string };
 }

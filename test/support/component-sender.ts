@@ -22,7 +22,7 @@ export async function withComponentSender(
   work: (
     alerts: MessageSender,
     server: StreamPeer,
-    speech: ComponentSenders,
+    senders: ComponentSenders,
     test: TestComponent,
   ) => Promise<void>,
   options: TestComponentOptions = {},

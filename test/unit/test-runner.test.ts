@@ -17,7 +17,7 @@ describe('npm test', () => {
   async function run(source: string) {
     const file = join(folder, 'a.test.ts');
     await writeFile(file, source);
-    // As in a shell of its own: Node runs no tests inside of tests.
+    // Node runs no tests inside of tests, so the variable is removed as in a new shell.
     return runProgram('env', ['-u', 'NODE_TEST_CONTEXT', process.execPath, join(TEST, 'run.ts'), file]);
   }
 

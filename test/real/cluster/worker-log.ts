@@ -42,6 +42,5 @@ export async function killWorker(program: Program, pid: number): Promise<void> {
   await program.waitFor(
     `another worker ${number}`,
     () => ![undefined, pid].includes(servingWorkers(program).get(number)),
-    60,
   );
 }

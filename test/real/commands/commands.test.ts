@@ -13,7 +13,7 @@ import { getSlot, openSlotConfig } from '../support/slots.ts';
 
 const BODY = randomBytes(10_000);
 
-const startHouse = () => startPorter({ config: { ...openSlotConfig, public_url: 'http://127.0.0.1:5050' } });
+const startServer = () => startPorter({ config: { ...openSlotConfig, public_url: 'http://127.0.0.1:5050' } });
 
 /** Rewrites a link to the address of the test server; links contain `public_url`. */
 function here({ url }: PorterProcess, link: string): string {
@@ -40,7 +40,7 @@ function gone({ program }: PorterProcess, link: string): Promise<void> {
 describe('Commands next to a running server', { concurrency: true }, () => {
   let porter: PorterProcess;
   before(async () => {
-    porter = await startHouse();
+    porter = await startServer();
   });
   after(() => porter.remove());
 
@@ -109,7 +109,7 @@ describe('Commands next to a running server', { concurrency: true }, () => {
 describe('Commands over all files, next to a running server', () => {
   let porter: PorterProcess;
   before(async () => {
-    porter = await startHouse();
+    porter = await startServer();
   });
   after(() => porter.remove());
 

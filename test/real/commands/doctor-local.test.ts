@@ -68,7 +68,7 @@ describe('porter doctor, on the same machine', { concurrency: 4 }, () => {
     try {
       const diagnosis = await runDoctor(join(porter.folder, 'porter.yml'));
       assertFindings(diagnosis, 'fail', {});
-      assertFindings(diagnosis, 'warn', { config: /nobody may upload/, public_url: /--url/ });
+      assertFindings(diagnosis, 'warn', { config: /No access rules/, public_url: /--url/ });
       assert.equal(diagnosis.code, 0);
     } finally {
       await porter.remove();

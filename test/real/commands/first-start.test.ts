@@ -52,7 +52,7 @@ test('with a config without access rules Porter warns that uploads are denied', 
   await writeFile(join(folder, 'porter.yml'), 'listen: 127.0.0.1:0\nslot_api: {}\n');
   const porter = new Program(process.execPath, [MAIN, 'serve'], { cwd: folder });
   try {
-    await porter.waitFor('the warning', () => /nobody may upload/i.test(porter.output));
+    await porter.waitFor('the warning', () => /No access rules/.test(porter.output));
   } finally {
     await porter.stop();
     await rm(folder, { recursive: true });

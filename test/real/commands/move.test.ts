@@ -148,7 +148,7 @@ describe('An interrupted move', () => {
     await done(testbed.move('--finish'));
     await testbed.switchStorage(BESIDE);
     for (const each of [link, slot.get, more]) assert.ok((await httpRequest(each)).body.equals(body));
-    assert.match(await done(testbed.move()).catch(String), /ledger of its own|finished|same database/);
+    assert.match(await done(testbed.move()).catch(String), /already contains data|finished|same database/);
     await assertFsckClean(testbed);
   });
 
@@ -233,7 +233,7 @@ describe('porter move', () => {
     await uploadFile(testbed.porter, randomBytes(10));
     await testbed.writeTargetConfig(HERE);
     const same = await testbed.move();
-    assert.deepEqual([same.code, /same ledger/.test(same.stderr)], [2, true]);
+    assert.deepEqual([same.code, /same database/.test(same.stderr)], [2, true]);
     await testbed.writeTargetConfig(BESIDE);
     await done(testbed.move('--finish'));
     const cancelled = await testbed.move('--cancel');
@@ -247,6 +247,6 @@ describe('porter move', () => {
     const { folder } = testbed.porter;
     await third.writeTargetConfig({ ledger: `${folder}/data2/porter.db`, blobs: `${folder}/data2/blobs` });
     const occupied = await third.move();
-    assert.deepEqual([occupied.code, /ledger of its own in use/.test(occupied.stderr)], [1, true]);
+    assert.deepEqual([occupied.code, /already contains data/.test(occupied.stderr)], [1, true]);
   });
 });

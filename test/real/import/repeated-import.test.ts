@@ -163,6 +163,6 @@ describe('An import', () => {
     await keep('http_file_share/unknown%2dfile.bin', 'x');
     const lost = await porter.runCommand('import', '--from', 'prosody', old);
     assert.equal(lost.code, 1);
-    assert.match(lost.stderr, /unknown%2dfile\.bin: no record names it/);
+    assert.match(lost.stderr, /unknown%2dfile\.bin: it has no record/);
   });
 });

@@ -47,7 +47,7 @@ for (const { name, start, unknown, clientPort } of servers) {
     });
     after(() => server?.stop());
 
-    async function withDoor(
+    async function withComponent(
       { jid = JID, secret = SECRET, port = server.componentPort }: Attempt,
       timing: ComponentServices['timing'],
       work: (endpoint: Components) => Promise<void>,
@@ -71,7 +71,7 @@ for (const { name, start, unknown, clientPort } of servers) {
         return new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
       };
       let fault = '';
-      await withDoor(attempt, { wait }, async (endpoint) => {
+      await withComponent(attempt, { wait }, async (endpoint) => {
         await tried.promise;
         fault = endpoint.status()[0]?.lastError ?? '';
       });
@@ -83,7 +83,7 @@ for (const { name, start, unknown, clientPort } of servers) {
     }
 
     test('stays up when idle: the server reflects a ping of the component to itself', async () => {
-      await withDoor({}, { keepalive: { pingAfterMs: 20, pingTimeoutMs: 300 } }, async (endpoint) => {
+      await withComponent({}, { keepalive: { pingAfterMs: 20, pingTimeoutMs: 300 } }, async (endpoint) => {
         await untilUp(endpoint);
         const since = endpoint.status()[0]?.since;
         await sleep(1000);
@@ -106,7 +106,7 @@ for (const { name, start, unknown, clientPort } of servers) {
     // ejabberd accepts both connections and distributes the stanzas between them.
     if (name === 'prosody') {
       test('reports another program with the same JID', async () => {
-        await withDoor({}, undefined, async (endpoint) => {
+        await withComponent({}, undefined, async (endpoint) => {
           await untilUp(endpoint);
           assert.match(await errorFor({}), /another program is already connected .* as upload\.localhost/);
           assert.equal(endpoint.status()[0]?.up, true);

@@ -287,7 +287,7 @@ export function testMessageSenders(kind: SenderServerKind): void {
           await makeRoom(room('silent'), { 'muc#roomconfig_moderatedroom': '1', members_by_default: '0' });
           const refusal = await say(await sender(), room('silent'));
           assert.equal(refusal.condition, 'forbidden');
-          assert.match(refusal.message, /no voice/);
+          assert.match(refusal.message, /not allowed to speak/);
         });
 
         test('under a nickname that is in use gets another one', async () => {
