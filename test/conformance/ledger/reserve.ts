@@ -268,6 +268,17 @@ function reserveReturns(open: OpenTestLedger): void {
       assert.deepEqual(await ledger.findExistingIds([early, quick]), [early]);
     });
 
+    ledgerTest(open, 'forecasts the quota of a purpose from slots of this purpose only', async (ledger) => {
+      const deadline = NOW + 2 * SLOT_TIME;
+      await issue(ledger, { upload: { purpose: 'profile', deadline } });
+      await issue(ledger, { upload: { purpose: 'ephemeral' } });
+      const { retryAt } = await refused(ledger, {
+        upload: { purpose: 'profile' },
+        limits: { purposeBytes: 150 },
+      });
+      assert.equal(retryAt, deadline);
+    });
+
     ledgerTest(open, 'returns no retryAt for uploads without a maximum age', async (ledger) => {
       await store(ledger, { upload: { size: 950, purpose: 'profile' }, limits: kept });
       await store(ledger, { upload: { size: 50 }, limits: kept });

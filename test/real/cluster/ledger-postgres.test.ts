@@ -177,7 +177,7 @@ describe('The ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
       await assert.rejects(cut, {
         name: 'LedgerError',
         kind: 'failed',
-        message: /in the middle of a commit/,
+        message: /lost during a commit/,
       });
       assert.equal(tries, 1);
       await database.transaction(say);
@@ -238,7 +238,7 @@ describe('The ledger in a real PostgreSQL', { skip: needs('postgresql') }, () =>
           // A commit with an unknown outcome is not acknowledged, so the caller retries.
           await store(ledger).then(
             (id) => stored.push(id),
-            (fault) => assert.match(String(fault), /in the middle of a commit/),
+            (fault) => assert.match(String(fault), /lost during a commit/),
           );
         }
       });
