@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { checkFileName, slug } from '../../../src/policy/file-names.ts';
 
 describe('file names', () => {
-  test('of all scripts are fine', () => {
+  test('of all scripts are valid', () => {
     for (const name of [
       'très cool.jpg',
       'a+b 100%.txt',
@@ -18,7 +18,7 @@ describe('file names', () => {
     }
   });
 
-  test('that are paths, hold control characters or nothing at all are not', () => {
+  test('that are paths, have control characters or are empty are invalid', () => {
     for (const name of ['a/b.txt', '..', '.', 'a\0b', 'a\nb', 'a\u007fb', 'a\ud800']) {
       assert.equal(checkFileName(name), 'malformed', JSON.stringify(name));
     }
@@ -34,7 +34,7 @@ describe('file names', () => {
 });
 
 describe('the name in a URL', () => {
-  test('is an ASCII form with its ending kept', () => {
+  test('is an ASCII form with its extension', () => {
     assert.equal(slug('très cool.jpg'), 'tres_cool.jpg');
     assert.equal(slug('a+b 100%.txt'), 'a_b_100.txt');
     assert.equal(slug('日本語.pdf'), 'file.pdf');
@@ -44,7 +44,7 @@ describe('the name in a URL', () => {
     assert.equal(slug(`${'x'.repeat(300)}.JPEG`).slice(-5), '.jpeg');
   });
 
-  test('holds only what no server encodes a second time, and no dot segment', () => {
+  test('has only characters that stay the same when encoded again, and no dot segment', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (name) => {
         const text = slug(name);

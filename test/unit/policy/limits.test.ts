@@ -23,7 +23,7 @@ const retention: Retention = {
 };
 
 describe('limits of an upload', () => {
-  test("come from the rule, the purpose and the service's quota together", () => {
+  test('combine the rule, the purpose and the quota of the service', () => {
     const limits = uploadLimitsFor(rule, retention, 'profile', 9000);
     assert.equal(limits.maxFileSize, 200);
     assert.deepEqual(limits.quotas, {
@@ -35,7 +35,7 @@ describe('limits of an upload', () => {
     });
   });
 
-  test('without a purpose only the rule counts', () => {
+  test('without a purpose come from the rule only', () => {
     const limits = uploadLimitsFor(rule, retention, '', null);
     assert.equal(limits.maxFileSize, 1000);
     assert.equal(limits.quotas.purposeBytes, null);

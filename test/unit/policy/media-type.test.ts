@@ -30,7 +30,7 @@ describe('media types', () => {
     }
   });
 
-  test('never carry anything that could end a header', () => {
+  test('never contain characters that could end a header', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
         const type = parseMediaType(`text/plain;${text}`);
@@ -50,11 +50,11 @@ describe('media types', () => {
       assert.equal(isTypeMismatch(given, 'image/jpeg'), false);
   });
 
-  test('a slot that named no type is contradicted by none', () => {
+  test('no type contradicts a slot without a type', () => {
     assert.equal(isTypeMismatch('image/png', 'application/octet-stream'), false);
   });
 
-  test('ranges take what lies below them', () => {
+  test('ranges match their subtypes', () => {
     assert.equal(matchesMediaRange('image/png', ['video/*', 'image/*']), true);
     assert.equal(matchesMediaRange('imagex/png', ['image/*']), false);
     assert.equal(matchesMediaRange('text/plain; charset=utf-8', ['text/plain']), true);
@@ -62,7 +62,7 @@ describe('media types', () => {
     assert.equal(matchesMediaRange('text/plain', []), false);
   });
 
-  test('nothing that can run a script is shown inline, whatever the config allows', () => {
+  test('types that can run scripts are never shown inline, whatever the config allows', () => {
     const all = ['*/*'];
     for (const type of [
       'text/html',

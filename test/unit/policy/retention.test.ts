@@ -48,7 +48,7 @@ describe('how long uploads are kept', () => {
     assert.equal(maxAgeFor(retention, 'no longer offered'), 30 * DAY);
   });
 
-  test('an upload ends by its age or at the moment its request named, whichever is sooner', () => {
+  test('an upload expires by its age or at the time in its request, whichever is earlier', () => {
     assert.equal(expiryTime(retention, stored()), 1500 + 30 * DAY);
     assert.equal(expiryTime(retention, stored({ expiresAt: 5000 })), 5000);
     assert.equal(
@@ -59,7 +59,7 @@ describe('how long uploads are kept', () => {
     assert.equal(expiryTime(retention, stored({ purpose: 'profile', expiresAt: 9 })), 9);
   });
 
-  test('it is seen from when it is stored until, not including, its end', () => {
+  test('it can be downloaded from the time when it is stored until just before it expires', () => {
     const upload = stored({ expiresAt: 5000 });
     assert.equal(isDownloadable(retention, upload, 4999), true);
     assert.equal(isDownloadable(retention, upload, 5000), false);
@@ -69,11 +69,11 @@ describe('how long uploads are kept', () => {
 });
 
 describe('purposes', () => {
-  test('what was asked for wins over the name', () => {
+  test('the requested purpose wins over the name', () => {
     assert.equal(choosePurpose(retention, 'story_1.jpg', 'message'), 'message');
   });
 
-  test('the name tells the purpose of clients that cannot say it, where it is offered', () => {
+  test('the prefix of the name sets the purpose if the client sends none and the purpose is configured', () => {
     assert.equal(choosePurpose(retention, 'story_1.jpg', undefined), 'ephemeral');
     assert.equal(choosePurpose(retention, 'chat_1.jpg', undefined), 'message');
     assert.equal(choosePurpose(retention, 'blog_1.jpg', undefined), 'message');

@@ -10,7 +10,7 @@ function read(raw: string): SignedPath {
   return path;
 }
 
-/** A request line as it comes from the parser: a character for each byte. */
+/** Returns a path as the HTTP parser does: one character per byte. */
 const onTheWire = (text: string) => Buffer.from(text).toString('latin1');
 const encode = (text: string, hex: 'upper' | 'lower') =>
   [...Buffer.from(text)]
@@ -31,7 +31,7 @@ describe('the path of a signed link', () => {
         fileShare,
         encode(name, 'upper'),
         encode(name, 'lower'),
-        // slixmpp takes back what need not be encoded; newer ejabberd encodes nothing.
+        // slixmpp decodes unreserved characters; ejabberd 25.10 and later encode nothing.
         fileShare.replaceAll('%28', '(').replaceAll('%29', ')'),
         ...(/[%?#]/.test(name) ? [] : [onTheWire(name)]),
       ];
@@ -44,19 +44,19 @@ describe('the path of a signed link', () => {
     });
   }
 
-  test('takes a plus for a plus, and Unicode as it is written', () => {
+  test('keeps a plus, and does not normalize Unicode', () => {
     assert.equal(read('u/a+b%2Bc').name, 'a+b+c');
     assert.notDeepEqual(read('u/%C3%A9').bytes, read('u/e%CC%81').bytes);
   });
 
-  test('is not normalised, for nothing is ever looked for by it', () => {
+  test('keeps dot segments, because it is never used as a file path', () => {
     for (const text of ['../../etc/passwd', 'u/..', 'u/.', 'u//x', 'u/', './x', 'a/b/c/d/e']) {
       assert.equal(read(text).bytes.toString(), text);
       assert.equal(read(encodeSegments(text, 'lower')).bytes.toString(), text);
     }
   });
 
-  test('gives the file a name that can be shown, and "file" where it has none', () => {
+  test('has a valid file name, or "file" if the last segment is not one', () => {
     for (const raw of ['u/', 'u/..', 'u/.', 'u/%20', 'u/%C2%85']) assert.equal(read(raw).name, 'file', raw);
     assert.equal(read('u/%FF.jpg').name, '\u{FFFD}.jpg');
   });
@@ -83,14 +83,14 @@ describe('the path of a signed link', () => {
     }
   });
 
-  test('is refused where it or its name is longer than any file system has it', () => {
+  test('is refused if it or its name is too long for a file system', () => {
     assert.equal(read(`u/${'x'.repeat(255)}`).name.length, 255);
     assert.equal(parseSignedPath(`u/${'x'.repeat(256)}`), 'too_long');
     assert.equal(parseSignedPath(`u/${encode('日'.repeat(86), 'upper')}`), 'too_long');
     assert.equal(parseSignedPath(`${'u/'.repeat(600)}x`), 'too_long');
   });
 
-  test('comes through decoding as exactly the bytes that were encoded', () => {
+  test('decodes to exactly the bytes that were encoded', () => {
     const segment = fc
       .uint8Array({ min: 0x20, maxLength: 60 })
       .map((bytes) => bytes.filter((b) => b !== 0x2f && b !== 0x7f));
@@ -111,7 +111,7 @@ describe('the path of a signed link', () => {
     );
   });
 
-  test('never throws, and never lets a control byte or an empty path through', () => {
+  test('never throws, and never accepts a control byte or an empty path', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (raw) => {
         const path = parseSignedPath(raw);
@@ -123,7 +123,7 @@ describe('the path of a signed link', () => {
   });
 });
 
-/** A byte as it is, where a path may have it so, or in either case of hex. */
+/** A byte unencoded, if a path may contain it so, or as upper-case or lower-case hex. */
 function spell(byte: number, how: number): string {
   const hex = `%${byte.toString(16).padStart(2, '0')}`;
   const plain = String.fromCharCode(byte);

@@ -464,7 +464,7 @@ describe("Metronome's DELETE", () => {
 });
 
 describe('hostile paths at the endpoint for HMAC links', () => {
-  /** Each is signed as it is decoded, so that only its form can be the reason. */
+  /** Each path is signed in its decoded form, so that only its form can cause the refusal. */
   const paths: readonly [raw: string, decoded: string, status: number][] = [
     ['..%2f..%2fetc%2fpasswd', '../../etc/passwd', 400],
     ['u/a%00.jpg', 'u/a\0.jpg', 400],

@@ -52,8 +52,9 @@ describe("an upload with a token of Prosody's mod_http_file_share", () => {
   test('without a valid token syntax is 401 with a challenge', async (t) => {
     const server = await startTestSignedLinksServer(t);
     for (const authorization of [undefined, '', 'Basic eDp5', 'Bearer', 'Bearer x', 'Bearer a.b.c']) {
-      const own: Record<string, string> = authorization === undefined ? {} : { Authorization: authorization };
-      const headers = { 'Content-Length': '100', ...own };
+      const credentials: Record<string, string> =
+        authorization === undefined ? {} : { Authorization: authorization };
+      const headers = { 'Content-Length': '100', ...credentials };
       const reply = await server.request(`/file_share/${PATH}`, { method: 'PUT', headers, body: BODY });
       assert.equal(reply.status, 401, String(authorization));
       assert.equal(reply.headers['www-authenticate'], 'Bearer');

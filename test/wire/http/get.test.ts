@@ -8,7 +8,7 @@ import { DAY } from '../../support/test-services.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 const BODY = 'The quick brown fox jumps over the lazy dog.';
-/** Larger than what is kept in memory. */
+/** Larger than the file cache keeps. */
 const LARGE = Buffer.alloc(3_000_000, BODY);
 
 function assertNotFound(reply: HttpResponse): void {
@@ -25,8 +25,8 @@ describe('a file', () => {
     const { headers, status, text } = await server.get(slot.getPath);
     assert.equal(status, 200);
     assert.equal(text, BODY);
-    const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...own } = headers;
-    assert.deepEqual(own, {
+    const { date: _date, connection: _connection, 'keep-alive': _keepAlive, ...fileHeaders } = headers;
+    assert.deepEqual(fileHeaders, {
       'content-length': String(BODY.length),
       'content-type': 'image/jpeg',
       'content-disposition': `inline; filename="a.jpg"; filename*=UTF-8''a.jpg`,
@@ -60,7 +60,7 @@ describe('a file', () => {
     }
   });
 
-  test('is 404 with an empty body where it is unknown, not stored yet, deleted or expired', async (t) => {
+  test('is 404 with an empty body if it is unknown, not stored yet, deleted or expired', async (t) => {
     const server = await startTestFileServer(t);
     for (const path of [
       '/files/',
@@ -220,7 +220,7 @@ describe('a file', () => {
 });
 
 describe('a range', () => {
-  test('of any form is answered with just that part, small file or large, hot or not', async (t) => {
+  test('of any form returns exactly that part, for small and large files, cached or not', async (t) => {
     const server = await startTestFileServer(t);
     for (const bytes of [Buffer.from(BODY), LARGE]) {
       const slot = await server.storeFile(bytes);
@@ -274,7 +274,7 @@ describe('a range', () => {
     }
   });
 
-  test('counts only where If-Range names this very file', async (t) => {
+  test('is applied only if If-Range matches the file', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.storeFile(BODY);
     const status = async (ifRange: string) =>
@@ -288,8 +288,8 @@ describe('a range', () => {
   });
 });
 
-describe('a client that has the file already', () => {
-  test('gets 304 without a body, with what its cache wants to know', async (t) => {
+describe('a conditional request', () => {
+  test('gets 304 without a body, with the headers that a cache updates', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.storeFile(BODY);
     for (const headers of [
@@ -310,7 +310,7 @@ describe('a client that has the file already', () => {
     }
   });
 
-  test('gets the file where it has another or an older one', async (t) => {
+  test('gets the file if the client has another or an older one', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.storeFile(BODY);
     for (const headers of [
@@ -326,7 +326,7 @@ describe('a client that has the file already', () => {
     }
   });
 
-  test('gets 412 without a body where it insists on another one', async (t) => {
+  test('gets 412 without a body if a precondition fails', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.storeFile(BODY);
     for (const headers of [
@@ -341,7 +341,7 @@ describe('a client that has the file already', () => {
 });
 
 describe('a download', () => {
-  test('of a client that goes away closes its file', async (t) => {
+  test('closes its file if the client disconnects', async (t) => {
     let open = 0;
     const server = await startTestFileServer(t, { blobs: (real) => counting(real, (by) => (open += by)) });
     const slot = await server.storeFile(Buffer.alloc(30_000_000));
@@ -356,7 +356,7 @@ describe('a download', () => {
     assert.equal(server.dataPlane.transfersInFlight(), 0);
   });
 
-  test('of a client that stops reading ends when its time is up', async (t) => {
+  test('ends after the idle timeout if the client stops reading', async (t) => {
     let open = 0;
     const server = await startTestFileServer(t, {
       settings: { idleTimeoutMs: 100 },
@@ -380,7 +380,7 @@ describe('a download', () => {
     assert.ok(text.length < LARGE.length);
   });
 
-  test('is waited for when the server stops', async (t) => {
+  test('is completed when the server stops', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.storeFile(Buffer.alloc(30_000_000));
     const wire = await RawConnection.open(t, server.port);

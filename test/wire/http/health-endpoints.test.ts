@@ -47,7 +47,7 @@ async function start(
   return (path: string, options = {}) => sendRequest(at, path, options);
 }
 
-/** Sample lines of the Prometheus text format by name and labels; throws on a line that is none. */
+/** Sample lines of the Prometheus text format by name and labels; throws on a malformed line. */
 function readMetrics(text: string): Map<string, number> {
   const samples = new Map<string, number>();
   for (const line of text.split('\n')) {
@@ -62,7 +62,7 @@ function readMetrics(text: string): Map<string, number> {
 }
 
 describe('the probes', () => {
-  test('say that the process lives, and whether all that it needs is there', async (t) => {
+  test('report that the process is alive, and whether all its dependencies work', async (t) => {
     const ask = await start(t, {
       checks: [
         {
@@ -82,7 +82,7 @@ describe('the probes', () => {
     });
   });
 
-  test('say 200 when all is there, to HEAD as well', async (t) => {
+  test('are 200 if all dependencies work, also for HEAD', async (t) => {
     const ask = await start(t);
     assert.equal((await ask('/readyz')).status, 200);
     const head = await ask('/healthz', { method: 'HEAD' });
@@ -91,7 +91,7 @@ describe('the probes', () => {
 });
 
 describe('the metrics', () => {
-  test('are text that Prometheus can read, with the store, the transfers and this process', async (t) => {
+  test('are in the Prometheus text format, with the store, the transfers and this process', async (t) => {
     const metrics = createMetrics();
     addGauges(metrics.registry, {
       totals: async () => TOTALS,
@@ -119,7 +119,7 @@ describe('the metrics', () => {
     assert.ok((samples.get('process_resident_memory_bytes') ?? 0) > 0);
   });
 
-  test('ask the ledger once for many who look, and still answer while it is down', async (t) => {
+  test('query the ledger once for many requests, and are available while it is down', async (t) => {
     const metrics = createMetrics();
     let asked = 0;
     const totals = async (): Promise<StoreTotals> => {
@@ -136,7 +136,7 @@ describe('the metrics', () => {
     assert.equal(asked, 1);
   });
 
-  test('are for those in allow_from only', async (t) => {
+  test('are available only to addresses in allow_from', async (t) => {
     const ask = await start(t);
     assert.equal((await ask('/metrics')).status, 200);
     assert.equal((await ask('/metrics', { headers: { 'x-forwarded-for': '192.0.2.66' } })).status, 403);
@@ -146,7 +146,7 @@ describe('the metrics', () => {
 });
 
 describe('the start page', () => {
-  test('says what this is, keeps robots out, and has an empty 404 for all else', async (t) => {
+  test('describes the service, excludes robots, and has an empty 404 for other paths', async (t) => {
     const ask = await start(t);
     assert.match((await ask('/')).text, /Porter 1\.2\.3/);
     assert.match((await ask('/robots.txt')).text, /Disallow: \//);
@@ -160,7 +160,7 @@ describe('the start page', () => {
     assert.match(post.text, /Not found/);
   });
 
-  test('does not say what software answers', async (t) => {
+  test('does not reveal the server software', async (t) => {
     const { headers } = await (await start(t))('/');
     assert.equal(headers.server, undefined);
     assert.equal(headers['x-powered-by'], undefined);

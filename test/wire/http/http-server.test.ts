@@ -28,7 +28,7 @@ interface Started {
   readonly port: number;
 }
 
-/** A server whose data plane is a double: it answers with its own words, or holds the response for the test. */
+/** A server with a stub data plane, which answers with a fixed text or keeps the response open for the test. */
 async function start(
   t: TestContext,
   settings: Partial<HttpServerSettings> = {},
@@ -68,7 +68,7 @@ async function tempFolder(t: TestContext): Promise<string> {
 }
 
 describe('the server', () => {
-  test('gives the data plane its paths and the router the rest, with and without the base path', async (t) => {
+  test('sends file paths to the data plane and others to the router, with and without the base path', async (t) => {
     const { port } = await start(t, { baseUrls: ['https://example.org/share'] });
     const at = { host: '127.0.0.1', port };
     assert.equal((await sendRequest(at, '/put/x?y')).text, 'data /put/x?y');
@@ -88,7 +88,7 @@ describe('the server', () => {
     }
   });
 
-  test('says which address it could not have, and then listens on none', async (t) => {
+  test('names the address that failed, and then listens on none', async (t) => {
     const { port } = await start(t);
     const { port: free } = await start(t);
     const second = new HttpServer(
@@ -115,7 +115,7 @@ describe('the server', () => {
     assert.match(await ask('/slot/'), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK/);
   });
 
-  test('answers what is no HTTP with a bare 400 and hangs up', async (t) => {
+  test('answers 400 to a request that is not HTTP and closes the connection', async (t) => {
     const { port } = await start(t);
     for (const bytes of [
       'nonsense\r\n\r\n',
@@ -135,7 +135,7 @@ describe('the server', () => {
     assert.match(await sendRawBytes(port, long), /^HTTP\/1\.1 431 /);
   });
 
-  test('hangs up on who never finishes the headers, while others are served', async (t) => {
+  test('closes a connection whose headers never end, while others are served', async (t) => {
     const { port } = await start(t, { headersTimeoutMs: 50 });
     const slow = sendRawBytes(port, 'GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ');
     assert.equal((await sendRequest({ host: '127.0.0.1', port }, '/put/x')).text, 'data /put/x');
@@ -144,7 +144,7 @@ describe('the server', () => {
 });
 
 describe('a Unix socket', () => {
-  test('is open to owner and group only, and gone when the server stops', async (t) => {
+  test('is accessible for owner and group only, and removed when the server stops', async (t) => {
     const path = join(await tempFolder(t), 'porter.sock');
     const { server } = await start(t, { listen: [{ path }] });
     assert.equal((await stat(path)).mode & 0o777, 0o660);
@@ -153,7 +153,7 @@ describe('a Unix socket', () => {
     await assert.rejects(stat(path), { code: 'ENOENT' });
   });
 
-  test('that a dead process left behind is taken over', async (t) => {
+  test('that a dead process has left is replaced', async (t) => {
     const path = join(await tempFolder(t), 'porter.sock');
     await leaveSocketBehind(path);
     const { server } = await start(t, { listen: [{ path }] });
@@ -161,7 +161,7 @@ describe('a Unix socket', () => {
     assert.equal((await sendRequest({ socketPath: path }, '/put/x')).status, 200);
   });
 
-  test('that another process answers on, and a file that is no socket, are left alone', async (t) => {
+  test('in use by another process, and a file that is not a socket, stay untouched', async (t) => {
     const folder = await tempFolder(t);
     const path = join(folder, 'porter.sock');
     await start(t, { listen: [{ path }] });
@@ -222,7 +222,7 @@ describe('TLS', () => {
     assert.equal(body, 'route /x 127.0.0.1 https');
   });
 
-  test('takes nothing older than 1.2', async (t) => {
+  test('refuses versions older than 1.2', async (t) => {
     const { files, write } = await certified(t);
     await write(createSelfSigned(['localhost']));
     const { port } = await start(t, { tls: files });
@@ -231,7 +231,7 @@ describe('TLS', () => {
     await ask(port, { minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' });
   });
 
-  test('takes a new certificate without a restart', async (t) => {
+  test('uses a new certificate without a restart', async (t) => {
     const { files, write } = await certified(t);
     await write(createSelfSigned(['localhost']));
     const { server, port } = await start(t, { tls: files });
@@ -241,13 +241,13 @@ describe('TLS', () => {
     assert.notEqual((await ask(port)).serial, before.serial);
   });
 
-  test('keeps the old certificate where the new one is no good, and says why', async (t) => {
+  test('keeps the old certificate if the new one is invalid, and reports why', async (t) => {
     const { files, write } = await certified(t);
     await write(createSelfSigned(['localhost']));
     const { server, port } = await start(t, { tls: files });
     const before = await ask(port);
     const other = createSelfSigned(['localhost']);
-    const faults: readonly [() => Promise<void>, RegExp][] = [
+    const cases: readonly [() => Promise<void>, RegExp][] = [
       [
         () => write({ cert: other.cert, key: createSelfSigned(['localhost']).key }),
         /does not belong to the certificate/,
@@ -256,18 +256,18 @@ describe('TLS', () => {
       [() => write({ cert: other.cert, key: '' }), /PEM|certificate cannot be used/],
       [() => rm(files.key), /Cannot read \/\S+ \(tls\.key\): the file does not exist\. Correct the path\./],
     ];
-    for (const [spoil, why] of faults) {
-      await spoil();
+    for (const [breakFiles, expected] of cases) {
+      await breakFiles();
       await assert.rejects(server.reloadCertificate(), (error: Error) => {
         assert.ok(error instanceof TlsError);
-        assert.match(error.message, why);
+        assert.match(error.message, expected);
         return true;
       });
       assert.equal((await ask(port)).serial, before.serial);
     }
   });
 
-  test('with a certificate that is no good does not start', async (t) => {
+  test('does not start with an invalid certificate', async (t) => {
     const { files } = await certified(t);
     await assert.rejects(start(t, { tls: files }), TlsError);
   });
@@ -301,7 +301,7 @@ describe('stopping', () => {
     return { ...started, response: await held.promise, body };
   }
 
-  test('lets a transfer in flight finish, takes nothing new, and closes idle connections at once', async (t) => {
+  test('completes transfers in flight, refuses new requests, and closes idle connections at once', async (t) => {
     const { server, port, response, body } = await transfer(t);
     const idle = await opened(port, '');
     const halfway = await opened(port, 'GET / HTTP/1.1\r\nHost: ');
@@ -313,20 +313,20 @@ describe('stopping', () => {
     await stopped;
   });
 
-  test('cuts what is not done when the time is up', async (t) => {
+  test('aborts requests that are not complete after the grace period', async (t) => {
     const { server, body } = await transfer(t);
     const cut = assert.rejects(body);
     await server.stop({ graceMs: 10 });
     await cut;
   });
 
-  test('twice is no error', async (t) => {
+  test('may be repeated', async (t) => {
     const { server } = await start(t);
     await Promise.all([server.stop({ graceMs: 10 }), server.stop({ graceMs: 10 })]);
   });
 });
 
-/** A connection on which some bytes were sent, and nothing more will be. */
+/** A connection on which some bytes were sent and no more follow. */
 async function opened(port: number, bytes: string): Promise<{ closed: Promise<void> }> {
   const socket = connect(port, '127.0.0.1');
   const closed = new Promise<void>((done) => socket.on('error', () => undefined).on('close', () => done()));

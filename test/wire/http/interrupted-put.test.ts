@@ -33,7 +33,7 @@ const stateOf = async ({ services }: TestFileServer, slot: TestSlot) =>
   (await services.ledger.find(slot.id))?.state;
 const idle = (server: TestFileServer) => waitUntil(() => server.dataPlane.transfersInFlight() === 0);
 
-describe('an upload that breaks off', () => {
+describe('an interrupted upload', () => {
   test('leaves nothing behind, and its slot can be tried again', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.grantSlot({ size: SIZE });
@@ -49,7 +49,7 @@ describe('an upload that breaks off', () => {
     assert.ok((await server.get(slot.getPath)).body.equals(BODY));
   });
 
-  test('because its sender says goodbye in the middle leaves nothing either', async (t) => {
+  test('leaves nothing behind if the client ends the connection midway', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.grantSlot({ size: SIZE });
     const wire = await begin(server, t, slot);
@@ -61,7 +61,7 @@ describe('an upload that breaks off', () => {
     assert.equal((await server.put(slot, BODY)).status, 201);
   });
 
-  test('a thousand times leaves no file, no handle and, when the slots are over, no charge', async (t) => {
+  test('leaves no file, no handle and no charge after a thousand repetitions', async (t) => {
     const server = await startTestFileServer(t);
     const handles = () => readdirSync('/proc/self/fd').length;
     // Files that stay open, such as the ledger's, are opened before the count.
@@ -88,7 +88,7 @@ describe('an upload that breaks off', () => {
     });
   });
 
-  test('because its sender falls silent is answered 408 and given up', async (t) => {
+  test('is 408 if the client sends nothing for the idle timeout', async (t) => {
     const server = await startTestFileServer(t, { settings: { idleTimeoutMs: 50 } });
     const slot = await server.grantSlot({ size: SIZE });
     const wire = await begin(server, t, slot);
@@ -138,7 +138,7 @@ describe('two uploads to one slot at once', () => {
     await first.waitFor('201 Created');
   });
 
-  test('the second takes over from a first that has fallen silent, as phones leave them', async (t) => {
+  test('the second replaces a first that sends nothing any more, as from phones that change networks', async (t) => {
     const server = await startTestFileServer(t, { takeoverAfter: 0 });
     const slot = await server.grantSlot({ size: SIZE });
     const first = await begin(server, t, slot);
@@ -149,7 +149,7 @@ describe('two uploads to one slot at once', () => {
     assert.equal((await blobsOf(server)).length, 1);
   });
 
-  test('the second, the same again while the first is being made durable, is 201 as well', async (t) => {
+  test('the second with the same bytes is 201 as well while the first is being made durable', async (t) => {
     const { promise: durable, resolve: makeDurable } = Promise.withResolvers<void>();
     const server = await startTestFileServer(t, {
       blobs: (real) => ({
@@ -172,7 +172,7 @@ describe('two uploads to one slot at once', () => {
 });
 
 describe('a server that stops', () => {
-  test('takes no new uploads but lets those in flight end', async (t) => {
+  test('refuses new uploads but completes those in flight', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.grantSlot({ size: SIZE });
     const wire = await begin(server, t, slot);
@@ -187,7 +187,7 @@ describe('a server that stops', () => {
     assert.equal(await stateOf(server, slot), 'stored');
   });
 
-  test('and can wait no longer leaves nothing half done', async (t) => {
+  test('and aborts transfers leaves no partial upload', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.grantSlot({ size: SIZE });
     await begin(server, t, slot);

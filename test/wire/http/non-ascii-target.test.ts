@@ -14,7 +14,7 @@ import { createSelfSigned } from '../../support/self-signed-certificate.ts';
 
 const log = createLog({ level: 'silent', format: 'json' });
 
-/** Tells what it was asked: method, target, bytes of the body, address and protocol of the client. */
+/** Answers with method, target, body length, address and protocol of the request. */
 async function start(t: TestContext, settings: Partial<HttpServerSettings> = {}) {
   const server = new HttpServer(
     {
@@ -55,7 +55,7 @@ describe('a request whose target has raw UTF-8', () => {
     assert.ok(answer.includes(`GET ${ENCODED} 0 127.0.0.1 http\n`), answer);
   });
 
-  test('may bring a body, however it is cut', async (t) => {
+  test('may have a body, wherever the network splits it', async (t) => {
     const { port } = await start(t);
     for (const size of [0, 5, 100_000, 3_000_000]) {
       const wire = await RawConnection.open(t, port);
@@ -85,7 +85,7 @@ describe('a request whose target has raw UTF-8', () => {
     assert.ok((await wire.waitForClose()).includes(`PUT ${ENCODED} 5 `));
   });
 
-  test('is understood over TLS too', async (t) => {
+  test('is accepted over TLS too', async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'porter-raw-'));
     t.after(() => rm(folder, { recursive: true }));
     const { cert, key } = createSelfSigned(['localhost']);
@@ -107,11 +107,11 @@ describe('a request whose target has raw UTF-8', () => {
     assert.ok(answer.includes(`PUT ${ENCODED} 5 127.0.0.1 https`), answer);
   });
 
-  test('that takes its time is not cut by the limit for headers, and is let through to its end at a stop', async (t) => {
+  test('with a slow body is not limited by the headers timeout, and completes during a stop', async (t) => {
     const { server, port } = await start(t, { headersTimeoutMs: 100 });
     const wire = await RawConnection.open(t, port);
     wire.send(bytes(`${head('PUT', 'Content-Length: 10\r\n')}12345`));
-    // Two rounds of looking for late headers.
+    // Two intervals of the headers timeout check.
     const quiet = await RawConnection.open(t, port);
     quiet.send('GET / HT');
     await quiet.waitForClose();
@@ -124,7 +124,7 @@ describe('a request whose target has raw UTF-8', () => {
     await stopped;
   });
 
-  test('that breaks off is forgotten', async (t) => {
+  test('that is interrupted leaves nothing', async (t) => {
     const { server, port } = await start(t);
     const wire = await RawConnection.open(t, port);
     wire.send(bytes(`${head('PUT', 'Content-Length: 10\r\n')}12345`));
@@ -135,7 +135,7 @@ describe('a request whose target has raw UTF-8', () => {
     await server.stop({ graceMs: 60_000 });
   });
 
-  test('is 400 where more is wrong with it', async (t) => {
+  test('is 400 if it has another error', async (t) => {
     const { port } = await start(t);
     for (const text of [
       head('GET', '', '/a b/è'),
@@ -153,7 +153,7 @@ describe('a request whose target has raw UTF-8', () => {
 });
 
 describe('encoding a target', () => {
-  test('changes the bytes of the first line that no URL may have, and nothing else', () => {
+  test('encodes only bytes above 0x7F of the request line', () => {
     const rest = '\r\nHost: é\r\n\r\nbody é';
     assert.equal(
       String(encodeRequestTarget(bytes(`GET /a%2F+é/日?q=ü HTTP/1.1${rest}`))),
@@ -170,7 +170,7 @@ describe('encoding a target', () => {
     }
   });
 
-  test('never makes a second line out of one', () => {
+  test('never creates a second line', () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 40 }), (target) => {
         const packet = Buffer.concat([bytes('GET /'), target, bytes(' HTTP/1.1\r\n')]);

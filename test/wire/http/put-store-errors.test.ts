@@ -9,26 +9,26 @@ import { waitUntil } from '../../support/wait-until.ts';
 const BODY = 'x'.repeat(100);
 
 /** Fails a given number of times. */
-function cue() {
+function createFailures() {
   let left = 0;
   return {
     fail: (times: number) => {
       left = times;
     },
-    check(fault: Error): void {
+    check(error: Error): void {
       if (left === 0) return;
       left -= 1;
-      throw fault;
+      throw error;
     },
   };
 }
 
-/** A real store whose `put` fails on cue, after it has taken some bytes. */
-function faultyPut(real: BlobStore, failing: ReturnType<typeof cue>, fault: Error): BlobStore {
+/** A real store whose `put` fails on request, after it has accepted some bytes. */
+function failingPut(real: BlobStore, failures: ReturnType<typeof createFailures>, error: Error): BlobStore {
   async function* cut(batches: AsyncIterable<readonly Uint8Array[]>) {
     for await (const batch of batches) {
       yield batch;
-      failing.check(fault);
+      failures.check(error);
     }
   }
   return { ...real, put: (key, batches) => real.put(key, cut(batches)) };
@@ -41,24 +41,24 @@ async function assertNothingLeft(server: TestFileServer, slot: TestSlot): Promis
 }
 
 describe('an upload', () => {
-  test('onto a full disk is 507, leaves nothing, and goes through when there is room again', async (t) => {
-    const disk = cue();
+  test('onto a full disk is 507, leaves nothing, and succeeds when there is room again', async (t) => {
+    const disk = createFailures();
     const full = new BlobError('full', 'ENOSPC at write', new Error('/var/lib/secret/path'));
-    const server = await startTestFileServer(t, { blobs: (real) => faultyPut(real, disk, full) });
+    const server = await startTestFileServer(t, { blobs: (real) => failingPut(real, disk, full) });
     const slot = await server.grantSlot();
     disk.fail(1);
     const reply = await server.put(slot, BODY);
     assert.equal(reply.status, 507);
-    assert.match(reply.text, /no space/i);
+    assert.match(reply.text, /no storage space/i);
     assert.equal(reply.headers['access-control-allow-origin'], '*');
     await assertNothingLeft(server, slot);
     assert.equal((await server.put(slot, BODY)).status, 201);
   });
 
   test('that meets a full disk early is refused at once, before the last byte', async (t) => {
-    const disk = cue();
+    const disk = createFailures();
     const full = new BlobError('full', 'ENOSPC at write');
-    const server = await startTestFileServer(t, { blobs: (real) => faultyPut(real, disk, full) });
+    const server = await startTestFileServer(t, { blobs: (real) => failingPut(real, disk, full) });
     const slot = await server.grantSlot({ size: 50_000_000 });
     disk.fail(1);
     const wire = await RawConnection.open(t, server.port);
@@ -67,8 +67,8 @@ describe('an upload', () => {
     assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 507 /);
   });
 
-  test('whose bytes cannot be made durable is 500 with an id and no inside story, and never half stored', async (t) => {
-    const disk = cue();
+  test('whose bytes cannot be made durable is 500 with an id and no details, and is never partly stored', async (t) => {
+    const disk = createFailures();
     const broken = new BlobError('failed', 'EIO at fdatasync', new Error('/var/lib/secret/path'));
     const server = await startTestFileServer(t, {
       blobs: (real) => ({
@@ -77,9 +77,9 @@ describe('an upload', () => {
           const size = await real.put(key, batches);
           try {
             disk.check(broken);
-          } catch (fault) {
+          } catch (error) {
             await real.remove([key]);
-            throw fault;
+            throw error;
           }
           return size;
         },
@@ -98,14 +98,14 @@ describe('an upload', () => {
     assert.equal((await server.put(slot, BODY)).status, 201);
   });
 
-  test('for which the ledger has no room is 507', async (t) => {
+  test('is 507 if the ledger has no space', async (t) => {
     const full = new LedgerError('full', 'no space');
     const server = await withLedger(t, () => ({ claim: () => Promise.reject(full) }));
     assert.equal((await server.put(await server.grantSlot(), BODY)).status, 507);
   });
 
-  test('whose commit fails is taken back whole', async (t) => {
-    const ledger = cue();
+  test('whose commit fails is rolled back completely', async (t) => {
+    const ledger = createFailures();
     const server = await withLedger(t, (real) => ({
       async commit(order) {
         ledger.check(new LedgerError('failed', 'down'));
@@ -119,7 +119,7 @@ describe('an upload', () => {
     assert.equal((await server.put(slot, BODY)).status, 201);
   });
 
-  test('whose commit happened though its answer got lost is 201', async (t) => {
+  test('whose commit succeeded although its result was lost is 201', async (t) => {
     const server = await withLedger(t, (real) => ({
       async commit(order) {
         await real.commit(order);
@@ -132,7 +132,7 @@ describe('an upload', () => {
   });
 
   test('with an unknown commit result keeps its bytes, and its claim is released later', async (t) => {
-    const ledger = cue();
+    const ledger = createFailures();
     const check = async () => ledger.check(new LedgerError('failed', 'down'));
     const server = await withLedger(t, (real) => ({
       commit: (order) => check().then(() => real.commit(order)),
@@ -148,7 +148,7 @@ describe('an upload', () => {
     assert.equal((await server.get(slot.getPath)).text, BODY);
   });
 
-  test('whose slot is removed while its bytes come is refused, and the bytes go', async (t) => {
+  test('whose slot is removed meanwhile is refused, and its bytes are deleted', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.grantSlot();
     const wire = await RawConnection.open(t, server.port);
@@ -163,7 +163,7 @@ describe('an upload', () => {
     assert.deepEqual(await Array.fromAsync(server.services.blobs.list()), []);
   });
 
-  test('again of a file whose bytes are lost is an honest 500', async (t) => {
+  test('repeated for a file whose bytes are lost is 500', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.storeFile(BODY);
     const row = await server.services.ledger.find(slot.id);

@@ -48,7 +48,7 @@ describe('an upload', () => {
     assert.equal((await server.put(slot, BODY)).status, 403);
   });
 
-  test('is found by its token alone, whatever a client makes of the name behind it', async (t) => {
+  test('is found by its token, whatever name follows in the path', async (t) => {
     const server = await startTestFileServer(t);
     for (const name of ['', '/', '/other.png', '/t%C3%A9st%28a%29.jpg', '/a.jpg?x=1']) {
       const slot = await server.grantSlot();
@@ -103,7 +103,7 @@ describe('an upload', () => {
     }
   });
 
-  test("again with the same bytes, because the 201 got lost, is 201 until the slot's time is up", async (t) => {
+  test('repeated with the same bytes, as after a lost 201, is 201 until the deadline of the slot', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.grantSlot();
     for (let attempt = 0; attempt < 3; attempt += 1) assert.equal((await server.put(slot, BODY)).status, 201);
@@ -112,7 +112,7 @@ describe('an upload', () => {
     assert.equal((await server.get(slot.getPath)).text, BODY);
   });
 
-  test('again with other bytes or another length is 409, and the first stays', async (t) => {
+  test('repeated with other bytes or another length is 409, and the first stays', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.grantSlot();
     assert.equal((await server.put(slot, BODY)).status, 201);
@@ -165,7 +165,7 @@ describe('an upload', () => {
     assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 400 /);
   });
 
-  test('that is refused leaves the client time to read why, though it sends on', async (t) => {
+  test('that is refused lets the client read the answer while it still sends', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.grantSlot({ size: 20_000_000 });
     const wire = await RawConnection.open(t, server.port);
@@ -190,7 +190,7 @@ describe('an upload', () => {
     }
   });
 
-  test('byte by byte, as slow as can be, gets through', async (t) => {
+  test('byte by byte succeeds', async (t) => {
     const server = await startTestFileServer(t);
     const slot = await server.grantSlot({ size: 20 });
     const wire = await RawConnection.open(t, server.port);
@@ -203,7 +203,7 @@ describe('an upload', () => {
     assert.equal((await server.get(slot.getPath)).text, 'z'.repeat(20));
   });
 
-  test('of many megabytes arrives byte for byte', async (t) => {
+  test('of many megabytes is stored byte for byte', async (t) => {
     const server = await startTestFileServer(t);
     const whole = Buffer.from(Array.from({ length: 1 << 20 }, (_, at) => (at * 31 + (at >> 8)) & 255));
     const body = Buffer.concat(Array.from({ length: 12 }, () => whole));
@@ -211,7 +211,7 @@ describe('an upload', () => {
     assert.ok((await server.get(slot.getPath)).body.equals(body));
   });
 
-  test('among hundreds arrives byte for byte, though all have to take turns', async (t) => {
+  test('among hundreds is stored byte for byte, although all wait for slots of the memory budget', async (t) => {
     const server = await startTestFileServer(t);
     server.setRules({ globalQuota: null });
     const bodies = Array.from({ length: 300 }, (_, at) => Buffer.alloc(200_000 + at, `${at},`));
@@ -227,7 +227,7 @@ describe('an upload', () => {
 });
 
 describe('errors of an upload', () => {
-  test('are problem+json for those who ask for it', async (t) => {
+  test('are problem+json if the client accepts JSON', async (t) => {
     const server = await startTestFileServer(t);
     const reply = await server.put(await server.grantSlot(), BODY, {
       'Content-Type': 'text/html',
@@ -253,7 +253,7 @@ describe('errors of an upload', () => {
     );
   });
 
-  test('of other methods are 405 with what is allowed', async (t) => {
+  test('of other methods are 405 with Allow', async (t) => {
     const server = await startTestFileServer(t);
     const { putPath } = await server.grantSlot();
     for (const method of ['POST', 'DELETE', 'PATCH', 'PROPFIND']) {

@@ -302,7 +302,7 @@ describe('a refused slot', () => {
     }
   });
 
-  test('is 405 with what is allowed for other methods', async (t) => {
+  test('is 405 with Allow for other methods', async (t) => {
     const { ask } = await start(t);
     for (const method of ['HEAD', 'PUT', 'DELETE', 'PATCH', 'OPTIONS']) {
       const reply = await ask(`/slot/?${EJABBERD}`, { method });

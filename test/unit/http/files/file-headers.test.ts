@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { contentDisposition } from '../../../../src/http/files/file-headers.ts';
 
-/** RFC 6266 with RFC 8187, and nothing else. */
+/** Matches exactly the syntax of RFC 6266 with RFC 8187. */
 const GRAMMAR =
   /^attachment; filename="([ !#-[\]-~]*)"; filename\*=UTF-8''((?:[!#$&+.^_`|~0-9A-Za-z-]|%[0-9A-F]{2})*)$/;
 

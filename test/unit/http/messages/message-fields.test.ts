@@ -12,7 +12,7 @@ const message = fc.record(
   { requiredKeys: ['body'] },
 );
 
-/** A fault in what was sent is a `Refusal`; anything else would be 500. */
+/** Errors in the input must be a `Refusal`; any other error would be a 500. */
 function refusesOnly(work: () => unknown): void {
   try {
     work();

@@ -16,7 +16,7 @@ const OPTIONS: MultipartOptions = {
   memoryBudget: memory,
 };
 
-/** The same bytes, cut at these places. */
+/** The same bytes, split at these offsets. */
 function pieces(bytes: Buffer, cuts: readonly number[]): Buffer[] {
   const places = [...new Set(cuts.map((cut) => cut % bytes.length))].sort((a, b) => a - b);
   return [0, ...places].map((from, at) => Buffer.from(bytes.subarray(from, places[at])));

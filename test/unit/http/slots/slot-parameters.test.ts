@@ -16,7 +16,7 @@ describe('a size', () => {
     }
   });
 
-  test('in any other spelling is refused, and never taken for another number', () => {
+  test('in any other spelling is refused, and never read as another number', () => {
     for (const size of [
       '0',
       '-1',
@@ -49,12 +49,12 @@ describe('a size', () => {
     }
   });
 
-  test('that is missing or empty is said to be so', () => {
+  test('that is missing or empty is reported as such', () => {
     assert.throws(() => parseSizeParameter(undefined), refused(/"size" is missing/));
     assert.throws(() => parseSizeParameter(''), refused(/"size" is empty/));
   });
 
-  test('is what was written, digit by digit, or refused', () => {
+  test('is exactly the number given, or refused', () => {
     fc.assert(
       fc.property(
         fc.oneof(fc.string(), fc.integer().map(String), fc.bigInt().map(String)),
@@ -97,7 +97,7 @@ describe('the parameters of a slot', () => {
     assert.equal(parseSlotParameters({ ...good, size: ['7', '9999'] }).size, 7);
   });
 
-  test('are named in the refusal when one is missing, empty or no text', () => {
+  test('are named in the refusal if one is missing, empty or not text', () => {
     for (const name of ['jid', 'name', 'size']) {
       const { [name]: _, ...rest } = good as Record<string, string>;
       assert.throws(() => parseSlotParameters(rest), refused(new RegExp(`"${name}" is missing`)));
@@ -111,14 +111,14 @@ describe('the parameters of a slot', () => {
     assert.throws(() => parseSlotParameters({ ...good, type: [[]] }), refused(/"type" must be text/));
   });
 
-  test('are never taken from what every object has', () => {
+  test('are never taken from the object prototype', () => {
     assert.throws(() => parseSlotParameters({ name: 'a', size: '1' }), refused(/"jid" is missing/));
     assert.throws(() => parseSlotParameters(Object.create(good)), refused(/"jid" is missing/));
   });
 });
 
 describe('the output', () => {
-  test('is what the parameter says, whatever is accepted', () => {
+  test('follows the parameter, whatever Accept contains', () => {
     for (const output of ['text/plain', 'application/json', 'application/xml'] as const) {
       assert.equal(chooseSlotResponseType(output, 'text/html'), output);
     }
@@ -131,7 +131,7 @@ describe('the output', () => {
     }
   });
 
-  test('without a parameter follows what is accepted, and is plain text where nothing fits', () => {
+  test('without a parameter follows Accept, and is plain text if no type matches', () => {
     for (const [accept, output] of [
       [undefined, 'text/plain'],
       ['', 'text/plain'],
@@ -148,7 +148,7 @@ describe('the output', () => {
     }
   });
 
-  test('in plain text is two lines with nothing behind them', () => {
+  test('in plain text is two lines without a trailing newline', () => {
     assert.equal(
       formatSlot('text/plain', { put: 'https://a/p', get: 'https://a/g' }),
       'https://a/p\nhttps://a/g',
