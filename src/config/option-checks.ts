@@ -157,7 +157,7 @@ export function findWarnings(settings: ConfigOptions): string[] {
 }
 
 function accessWarnings({ access }: ConfigOptions): string[] {
-  if (access.length === 0) return ['No access rules: nobody may upload anything. Add an `access` list.'];
+  if (access.length === 0) return ['No access rules: all uploads are denied. Add an `access` list.'];
   const warnings: string[] = [];
   const all = access.findIndex((rule) => rule.jid.some(matchesEverybody));
   if (all >= 0 && all < access.length - 1) {

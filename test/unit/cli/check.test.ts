@@ -61,7 +61,7 @@ describe('porter check', () => {
   test('prints warnings and exits with 0', async () => {
     const { code, err } = await runCommand(folder, ['check', '-c', 'warned.yml']);
     assert.equal(code, 0);
-    assert.match(err, /^warning: No access rules: nobody may upload anything/);
+    assert.match(err, /^warning: No access rules: all uploads are denied/);
   });
 
   test('uses -c, else PORTER_CONFIG, else porter.yml in the current folder, else the defaults', async () => {

@@ -230,7 +230,7 @@ access: [{jid: '@\${NAME}$', max_file_size: '\${PORT}'}]`;
 describe('what may be meant but should be seen', () => {
   const warnings = (text: string) => parseTestConfig(text).warnings.join('\n');
 
-  test('a file without access rules', () => assert.match(warnings(''), /nobody may upload anything/));
+  test('a file without access rules', () => assert.match(warnings(''), /all uploads are denied/));
 
   test('a public_url without TLS, unless it stays on this machine', () => {
     assert.match(warnings('public_url: http://example.org'), /public_url is http/);
