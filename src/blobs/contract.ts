@@ -34,7 +34,7 @@ export interface BlobStore {
   list(): AsyncIterable<StoredBlob>;
 
   /**
-   * Removes unfinished writes that no one has continued since `before` (ms since 1970) and returns their number. Absent if
+   * Removes unfinished writes without new data since `before` (ms since 1970) and returns their number. Absent if
    * unfinished writes are found under the key of their blob.
    */
   removeAbandonedWrites?(before: number): Promise<number>;

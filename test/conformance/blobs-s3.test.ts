@@ -25,7 +25,7 @@ describe('the real S3', { skip: needs('ceph') }, () => {
   });
   after(() => s3.remove());
 
-  test('what broke off with its process is removed once nothing has come for long, and nothing else', async () => {
+  test('removes only multipart uploads that a killed process has abandoned', async () => {
     const { endpoint, client } = s3;
     const Bucket = await s3.createBucket();
     const place = { bucket: Bucket, prefix: '', endpoint, publicEndpoint: null, region: null };

@@ -24,7 +24,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
   };
 
   describe(`blobs on ${name}`, () => {
-    test('what was put is there, byte for byte, however it was cut into chunks and batches', async (t) => {
+    test('returns what was put, byte for byte, whatever the chunks and batches', async (t) => {
       const blobs = await withStore(t);
       const chunk = fc.uint8Array({ minLength: 1, maxLength: 3000 });
       const batches = fc.array(fc.array(chunk, { minLength: 1, maxLength: 5 }), { maxLength: 5 });
@@ -39,7 +39,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       );
     });
 
-    test('a file of this machine comes in, linked or copied, and is its own from then on', async (t) => {
+    test('stores a local file, linked or copied, independently of the original name', async (t) => {
       const blobs = await withStore(t);
       const folder = await mkdtemp(join(tmpdir(), 'porter-file-'));
       t.after(() => rm(folder, { recursive: true }));
@@ -47,7 +47,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       for (const bytes of ['first', 'second, and longer']) {
         const file = join(folder, bytes);
         await writeFile(file, bytes);
-        // Whoever cannot take a file in says so, and gets its bytes.
+        // A store that cannot link returns undefined and gets a copy.
         const size = await blobs.linkFile?.(key, file);
         if (size === undefined) {
           await blobs.remove([key]);
@@ -58,7 +58,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       }
     });
 
-    test('a batch is not looked at any more once the next is asked for', async (t) => {
+    test('does not read a batch after it has asked for the next one', async (t) => {
       const blobs = await withStore(t);
       const key = newBlobKey();
       const memory = Buffer.alloc(100_000);
@@ -79,7 +79,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       }
     });
 
-    test('what says its size beforehand is stored like all else', async (t) => {
+    test('stores a body with a known size', async (t) => {
       const blobs = await withStore(t);
       for (const size of [1, 100_000, 20_000_000]) {
         const key = newBlobKey();
@@ -95,7 +95,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       }
     });
 
-    test('its size is known without reading it', async (t) => {
+    test('gives the size of a blob without opening it', async (t) => {
       const blobs = await withStore(t);
       const key = newBlobKey();
       assert.equal(await blobs.size(key), undefined);
@@ -103,7 +103,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       assert.equal(await blobs.size(key), 1240);
     });
 
-    test('a part that is asked for first comes first, and the rest when it is wanted', async (t) => {
+    test('reads the first range, and then the rest on request', async (t) => {
       const blobs = await withStore(t);
       const key = newBlobKey();
       const whole = Buffer.from(Array.from({ length: 200_000 }, (_, at) => (at * 11) & 255));
@@ -120,7 +120,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       assert.equal(await blobs.open(newBlobKey(), { start: 0, end: 1 }), undefined);
     });
 
-    test('any part of it can be read, and read again', async (t) => {
+    test('reads any range repeatedly', async (t) => {
       const blobs = await withStore(t);
       const key = newBlobKey();
       const whole = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7) & 255));
@@ -140,7 +140,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       await blob.close();
     });
 
-    test('a reader that stops early leaves nothing behind', async (t) => {
+    test('releases everything if the reader stops early', async (t) => {
       const blobs = await withStore(t);
       const key = newBlobKey();
       await blobs.put(key, toBatches([[Buffer.alloc(3_000_000, 1)]]));
@@ -153,7 +153,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       assert.equal((await readBlob(blobs, key)).length, 3_000_000);
     });
 
-    test('a blob that is removed while it is read can be read to its end', async (t) => {
+    test('lets an open blob be read to its end after its removal', async (t) => {
       const blobs = await withStore(t);
       const key = newBlobKey();
       const whole = Buffer.alloc(3_000_000, 'abc');
@@ -169,12 +169,12 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       assert.equal(await blobs.open(key), undefined);
     });
 
-    test('what is not there opens as nothing', async (t) => {
+    test('opens a missing blob as undefined', async (t) => {
       const blobs = await withStore(t);
       assert.equal(await blobs.open(newBlobKey()), undefined);
     });
 
-    test('a source that fails leaves nothing, and its own error comes back', async (t) => {
+    test("stores nothing and returns the source's error if the source fails", async (t) => {
       const blobs = await withStore(t);
       const key = newBlobKey();
       const broken = new Error('the sender is gone');
@@ -189,7 +189,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       }
     });
 
-    test('after a failure the same key can be put', async (t) => {
+    test('accepts the same key again after a failure', async (t) => {
       const blobs = await withStore(t);
       const key = newBlobKey();
       await assert.rejects(blobs.put(key, failingAtOnce()));
@@ -197,7 +197,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       assert.equal(String(await readBlob(blobs, key)), 'second');
     });
 
-    test('a put onto what an attempt before left replaces it whole', async (t) => {
+    test('replaces the remains of an earlier attempt completely', async (t) => {
       const blobs = await withStore(t);
       const key = newBlobKey();
       await blobs.put(key, toBatches([[Buffer.from('a longer text of an attempt that was killed')]]));
@@ -205,7 +205,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       assert.equal(String(await readBlob(blobs, key)), 'short');
     });
 
-    test('removing is idempotent and takes many at once', async (t) => {
+    test('removes many blobs at once and ignores missing ones', async (t) => {
       const blobs = await withStore(t);
       const keys = Array.from({ length: 40 }, newBlobKey);
       for (const key of keys) await blobs.put(key, toBatches([[Buffer.from(key)]]));
@@ -214,7 +214,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       assert.deepEqual(await listKeys(blobs), keys.slice(39));
     });
 
-    test('the list has every blob with its size and age', async (t) => {
+    test('lists every blob with its size and age', async (t) => {
       const blobs = await withStore(t);
       const before = Date.now() - 2000;
       const key = newBlobKey();
@@ -226,11 +226,11 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       assert.ok(only && only.modifiedAt >= before && only.modifiedAt <= Date.now() + 2000);
     });
 
-    test('an empty store lists nothing', async (t) => {
+    test('lists nothing in an empty store', async (t) => {
       assert.deepEqual(await listKeys(await withStore(t)), []);
     });
 
-    test('many puts at once keep apart', async (t) => {
+    test('keeps concurrent puts apart', async (t) => {
       const blobs = await withStore(t);
       const keys = Array.from({ length: 50 }, newBlobKey);
       await Promise.all(
@@ -239,7 +239,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       for (const key of keys) assert.equal(String(await readBlob(blobs, key)), `${key}!`);
     });
 
-    test('no key leads out of the store', async (t) => {
+    test('rejects keys that lead out of the store', async (t) => {
       const blobs = await withStore(t);
       for (const key of [
         '../x',
@@ -257,7 +257,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       }
     });
 
-    test('it says that it is ready', async (t) => {
+    test('reports that it is writable', async (t) => {
       const blobs = await withStore(t);
       await blobs.checkWritable();
       assert.deepEqual(await listKeys(blobs), []);

@@ -8,16 +8,25 @@ import { parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import { choosePurpose, expiryTime } from '../../policy/retention.ts';
 import { blobKey } from '../links.ts';
 import type { UploadServices } from '../services.ts';
-import type { ImportOptions } from './import-uploads.ts';
 import type { FoundFile } from './source.ts';
 
-/** What the import does with a file: `new` and `bytes_missing` files are stored, the others skipped. */
+/** The result for a file: the import stores `new` and `bytes_missing` files and skips the others. */
 export type ImportStatus = 'new' | 'already' | 'removed' | 'expired' | 'bytes_missing';
+
+/** How the files of an import become uploads. */
+export interface ImportedUploadOptions {
+  /** Prefix of the locators: the endpoint that replaces the service. */
+  readonly namespace: string;
+  /** Owner of files whose owner is unknown. */
+  readonly fallbackOwner: string;
+  /** Milliseconds from upload to expiry; null = as `retention` says. */
+  readonly expireAfterMs: number | null;
+}
 
 /** Converts a found file to an upload. The same link always gives the same id, so that an import can be repeated. */
 export function toImportedUpload(
   services: Pick<UploadServices, 'clock' | 'rules'>,
-  options: Pick<ImportOptions, 'namespace' | 'fallbackOwner' | 'expireAfterMs'>,
+  options: ImportedUploadOptions,
   found: FoundFile,
 ): ImportedUpload {
   const hash = typeof found.linkPath === 'string' ? sha256Hex(found.linkPath) : found.linkPath.sha256;

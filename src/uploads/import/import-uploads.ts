@@ -1,19 +1,13 @@
 import type { ImportedUpload } from '../../ledger/contract/ledger.ts';
 import type { UploadServices } from '../services.ts';
-import { classify, type ImportStatus, toImportedUpload } from './classify.ts';
+import { classify, type ImportedUploadOptions, type ImportStatus, toImportedUpload } from './classify.ts';
 import type { FoundFile, ImportProblem, ImportSource, SourceOptions } from './source.ts';
 import { storeFile } from './store-file.ts';
 
-export interface ImportOptions extends SourceOptions {
+export interface ImportOptions extends SourceOptions, ImportedUploadOptions {
   readonly source: ImportSource;
   /** The paths at which the old links begin, with a slash at both ends. */
   readonly basePaths: readonly string[];
-  /** Prefix of the locators: the endpoint that replaces the service. */
-  readonly namespace: string;
-  /** Owner of files whose owner is unknown. */
-  readonly fallbackOwner: string;
-  /** Milliseconds from upload to expiry; null = as `retention` says. */
-  readonly expireAfterMs: number | null;
   /** Only counts what would be imported. */
   readonly dryRun: boolean;
   readonly onProblem: (problem: ImportProblem) => void;

@@ -22,21 +22,21 @@ function stored(id: string): Upload {
   };
 }
 
-function add(hot: FileCache, id: string, body?: Buffer): void {
-  hot.endLookup(hot.beginLookup(id), stored(id));
-  if (body) hot.setBody(stored(id), body);
+function add(cache: FileCache, id: string, body?: Buffer): void {
+  cache.endLookup(cache.beginLookup(id), stored(id));
+  if (body) cache.setBody(stored(id), body);
 }
 
-describe('the memory of hot files', () => {
-  test('knows what it was told, with its bytes', () => {
-    const hot = createFileCache();
-    add(hot, 'a', Buffer.from('bytes'));
-    assert.equal(hot.get('a')?.upload.id, 'a');
-    assert.equal(String(hot.get('a')?.body), 'bytes');
-    assert.equal(hot.get('b'), undefined);
+describe('the file cache', () => {
+  test('returns a cached file with its bytes', () => {
+    const cache = createFileCache();
+    add(cache, 'a', Buffer.from('bytes'));
+    assert.equal(cache.get('a')?.upload.id, 'a');
+    assert.equal(String(cache.get('a')?.body), 'bytes');
+    assert.equal(cache.get('b'), undefined);
   });
 
-  test('lets the least recently asked go when there are too many files or bytes', () => {
+  test('evicts the least recently used files when there are too many files or bytes', () => {
     const few = createFileCache({ maxFiles: 2 });
     add(few, 'a');
     add(few, 'b');
@@ -55,50 +55,50 @@ describe('the memory of hot files', () => {
     );
   });
 
-  test('forgets at once what was removed, also while it is being looked up', () => {
-    const hot = createFileCache();
-    add(hot, 'a', Buffer.from('bytes'));
-    const lookUp = hot.beginLookup('a');
-    hot.invalidate('a');
-    assert.equal(hot.get('a'), undefined);
-    hot.endLookup(lookUp, stored('a'));
-    assert.equal(hot.get('a'), undefined, 'what was asked before the removal may be outdated');
+  test('drops an invalidated file at once, even during a lookup', () => {
+    const cache = createFileCache();
+    add(cache, 'a', Buffer.from('bytes'));
+    const lookUp = cache.beginLookup('a');
+    cache.invalidate('a');
+    assert.equal(cache.get('a'), undefined);
+    cache.endLookup(lookUp, stored('a'));
+    assert.equal(cache.get('a'), undefined, 'what was asked before the removal may be outdated');
   });
 
-  test('trusts a look-up only for a while from its beginning', () => {
-    const hot = createFileCache({ ttlMs: 0 });
-    add(hot, 'a');
-    assert.equal(hot.get('a'), undefined);
+  test('keeps an entry fresh for a limited time from the start of its lookup', () => {
+    const cache = createFileCache({ ttlMs: 0 });
+    add(cache, 'a');
+    assert.equal(cache.get('a'), undefined);
   });
 
-  test('keeps the bytes over look-ups, but never those of another file at the same place', () => {
-    const hot = createFileCache();
-    add(hot, 'a', Buffer.from('bytes'));
-    add(hot, 'a');
-    assert.equal(String(hot.get('a')?.body), 'bytes');
-    hot.endLookup(hot.beginLookup('a'), { ...stored('b'), locator: 'a' });
-    assert.equal(hot.get('a')?.body, undefined);
-    hot.setBody(stored('a'), Buffer.from('old bytes'));
-    assert.equal(hot.get('a')?.body, undefined);
+  test('keeps the bytes across lookups, but not those of another upload with the same locator', () => {
+    const cache = createFileCache();
+    add(cache, 'a', Buffer.from('bytes'));
+    add(cache, 'a');
+    assert.equal(String(cache.get('a')?.body), 'bytes');
+    cache.endLookup(cache.beginLookup('a'), { ...stored('b'), locator: 'a' });
+    assert.equal(cache.get('a')?.body, undefined);
+    cache.setBody(stored('a'), Buffer.from('old bytes'));
+    assert.equal(cache.get('a')?.body, undefined);
   });
 
-  test('keeps what a door worked out as long as the upload is the same', () => {
-    const hot = createFileCache();
-    add(hot, 'a');
-    const file = hot.get('a');
+  test('keeps computed headers as long as the upload is the same', () => {
+    const cache = createFileCache();
+    add(cache, 'a');
+    const file = cache.get('a');
     assert.ok(file);
     file.headers = 'headers';
-    add(hot, 'a');
-    assert.equal(hot.get('a')?.headers, 'headers');
-    hot.endLookup(hot.beginLookup('a'), { ...stored('a'), expiresAt: 5 });
-    assert.equal(hot.get('a')?.headers, undefined);
+    add(cache, 'a');
+    assert.equal(cache.get('a')?.headers, 'headers');
+    cache.endLookup(cache.beginLookup('a'), { ...stored('a'), expiresAt: 5 });
+    assert.equal(cache.get('a')?.headers, undefined);
   });
 
-  test('remembers nothing that is not stored', () => {
-    const hot = createFileCache();
-    add(hot, 'a');
-    assert.equal(hot.endLookup(hot.beginLookup('a'), { ...stored('a'), state: 'receiving' }), undefined);
-    assert.equal(hot.get('a'), undefined);
-    assert.equal(hot.endLookup(hot.beginLookup('b'), undefined), undefined);
+  test('does not cache uploads that are not stored', () => {
+    const cache = createFileCache();
+    add(cache, 'a');
+    assert.equal(cache.endLookup(cache.beginLookup('a'), { ...stored('a'), state: 'receiving' }), undefined);
+    assert.equal(cache.get('a'), undefined);
+    assert.equal(cache.endLookup(cache.beginLookup('b'), undefined), undefined);
   });
 });

@@ -16,8 +16,8 @@ async function refused(attempt: Promise<unknown>): Promise<Refusal> {
   return error as Refusal;
 }
 
-describe('asking for a slot', () => {
-  test('grants it to the bare JID, case folded', async (t) => {
+describe('a slot request', () => {
+  test('is granted to the bare JID in lower case', async (t) => {
     const { requestSlot, services } = await openTestServices(t);
     const slot = await requestSlot({ jid: 'Romeo@Example.org/Garden' });
     assert.equal(slot.owner, 'romeo@example.org');
@@ -25,14 +25,14 @@ describe('asking for a slot', () => {
     assert.equal((await services.ledger.usage('romeo@example.org')).pendingBytes, 100);
   });
 
-  test('is refused to somebody no rule lets in, without saying more', async (t) => {
+  test('is refused without details if no access rule permits the JID', async (t) => {
     const { requestSlot } = await openTestServices(t);
     const refusal = await refused(requestSlot({ jid: 'eve@elsewhere.example' }));
     assert.equal(refusal.code, 'denied');
     assert.match(refusal.message, /eve@elsewhere\.example/);
   });
 
-  test('of a malformed name, size, type or JID says what is wrong', async (t) => {
+  test('with a malformed name, size, type or JID is refused with the reason', async (t) => {
     const { requestSlot } = await openTestServices(t);
     assert.equal((await refused(requestSlot({ jid: '@' }))).code, 'bad_request');
     assert.equal((await refused(requestSlot({ name: 'a/b' }))).code, 'bad_request');
@@ -44,13 +44,13 @@ describe('asking for a slot', () => {
     }
   });
 
-  test('for a file that names no type keeps the unknown type', async (t) => {
+  test('without a type gets the unknown type', async (t) => {
     const { requestSlot } = await openTestServices(t);
     assert.equal((await requestSlot({ type: null })).type, 'application/octet-stream');
     assert.equal((await requestSlot({ type: ' ' })).type, 'application/octet-stream');
   });
 
-  test('for too large a file names the limit in bytes', async (t) => {
+  test('for too large a file is refused with the limit in bytes', async (t) => {
     const { requestSlot, setRules } = await openTestServices(t);
     setRules({ access: access({ max_file_size: 99 }) });
     const refusal = await refused(requestSlot());
@@ -59,7 +59,7 @@ describe('asking for a slot', () => {
     assert.match(refusal.message, /99 bytes/);
   });
 
-  test('for a type that is not allowed names those that are', async (t) => {
+  test('for a type that is not allowed is refused with the allowed types', async (t) => {
     const { requestSlot, setRules } = await openTestServices(t);
     setRules({ access: access({ allowed_types: ['image/*'] }) });
     await requestSlot();
@@ -68,7 +68,7 @@ describe('asking for a slot', () => {
     assert.match(refusal.message, /image\/\*/);
   });
 
-  test('over the storage quota says what is used, what is allowed, and when there is room', async (t) => {
+  test('over the storage quota is refused with usage, limit and the time when space frees up', async (t) => {
     const { requestSlot, upload, setRules, services, advance } = await openTestServices(t);
     setRules({ access: access({ max_total_size: 250 }) });
     const first = services.clock();
@@ -83,7 +83,7 @@ describe('asking for a slot', () => {
     await requestSlot();
   });
 
-  test('over the uploads of a period is granted again exactly when it was promised', async (t) => {
+  test('over the upload rate is granted again exactly at the announced time', async (t) => {
     const { requestSlot, setRules, services, advance } = await openTestServices(t);
     setRules({ access: access({ uploads_per: { period: HOUR, uploads: 2 } }), slotTimeout: 2 * HOUR });
     await requestSlot();
@@ -97,7 +97,7 @@ describe('asking for a slot', () => {
     await requestSlot();
   });
 
-  test('that can never fit promises nothing', async (t) => {
+  test('that can never fit is refused without a retry time', async (t) => {
     const { requestSlot, setRules } = await openTestServices(t);
     setRules({ access: access({ bytes_per: { period: HOUR, bytes: 50 } }) });
     const refusal = await refused(requestSlot());
@@ -105,27 +105,27 @@ describe('asking for a slot', () => {
     assert.doesNotMatch(refusal.message, /delete some files/);
   });
 
-  test('of a full service is its own refusal', async (t) => {
+  test('to a full service is refused as service_full', async (t) => {
     const { requestSlot, setRules } = await openTestServices(t);
     setRules({ globalQuota: 150 });
     await requestSlot();
     assert.equal((await refused(requestSlot({ jid: 'juliet@example.org' }))).code, 'service_full');
   });
 
-  test('of a purpose that is not offered is refused, not quietly kept otherwise', async (t) => {
+  test('with a purpose that is not offered is refused instead of stored with another retention', async (t) => {
     const { requestSlot } = await openTestServices(t);
     assert.equal((await refused(requestSlot({ purpose: 'permanent' }))).code, 'purpose_not_offered');
   });
 
-  test('keeps the purpose asked for, or the one its name tells', async (t) => {
+  test('keeps the requested purpose, or the one derived from the file name', async (t) => {
     const { requestSlot, services } = await openTestServices(t);
     const asked = await requestSlot({ purpose: 'profile' });
-    const told = await requestSlot({ name: 'story_1.jpg' });
+    const slot = await requestSlot({ name: 'story_1.jpg' });
     assert.equal((await services.ledger.find(asked.id))?.purpose, 'profile');
-    assert.equal((await services.ledger.find(told.id))?.purpose, 'ephemeral');
+    assert.equal((await services.ledger.find(slot.id))?.purpose, 'ephemeral');
   });
 
-  test("of a purpose with limits of its own is held to them and to the rule's", async (t) => {
+  test('with a purpose that has its limits obeys them and those of the rule', async (t) => {
     const { requestSlot, setRules } = await openTestServices(t);
     const purposes = { profile: { max_age: null, max_file_size: 150, max_total_size: 150 } };
     setRules({ retention: { ...retention, purposes }, access: access({ max_file_size: 1000 }) });
@@ -135,14 +135,14 @@ describe('asking for a slot', () => {
     await requestSlot({ size: 500 });
   });
 
-  test('that should expire before now is refused', async (t) => {
+  test('with an expiry in the past is refused', async (t) => {
     const { requestSlot, services } = await openTestServices(t);
     assert.equal((await refused(requestSlot({ expiresAt: services.clock() }))).code, 'bad_request');
     const slot = await requestSlot({ expiresAt: services.clock() + HOUR });
     assert.equal((await services.ledger.find(slot.id))?.expiresAt, services.clock() + HOUR);
   });
 
-  test('gives its quota back when its time passes unused', async (t) => {
+  test('releases its quota when the slot expires unused', async (t) => {
     const { requestSlot, setRules, services, advance } = await openTestServices(t);
     setRules({ access: access({ max_total_size: 100, uploads_per: { period: HOUR, uploads: 1 } }) });
     const slot = await requestSlot();
@@ -152,7 +152,7 @@ describe('asking for a slot', () => {
     await requestSlot();
   });
 
-  test('lets the oldest make room where the rule says so', async (t) => {
+  test('evicts the oldest uploads if the rule has when_full: evict', async (t) => {
     const { upload, requestSlot, setRules, services, advance } = await openTestServices(t);
     setRules({ access: access({ max_total_size: 250, when_full: 'evict' }) });
     const kept = await upload({ purpose: 'profile' });
@@ -166,8 +166,8 @@ describe('asking for a slot', () => {
   });
 });
 
-describe('what clients are told before they ask', () => {
-  test('is the limit of a file, and never more than the quotas could hold', async (t) => {
+describe('the announced size limit', () => {
+  test('is the file size limit, but at most what the quotas could hold', async (t) => {
     const { services, setRules } = await openTestServices(t);
     setRules({ access: access({ max_file_size: 1000, max_total_size: 600 }) });
     assert.equal(maxFileSizeFor(services, 'romeo@example.org'), 1000);
@@ -179,7 +179,7 @@ describe('what clients are told before they ask', () => {
 });
 
 describe('links', () => {
-  test('to upload and to download share nothing but the name', async (t) => {
+  test('for upload and download share only the file name', async (t) => {
     const slot = await (await openTestServices(t)).requestSlot({ name: 'très cool.jpg' });
     const put = putUrl('https://up.example.org/share', slot.token, slot.name);
     const get = getUrl('https://up.example.org', slot);
@@ -189,7 +189,7 @@ describe('links', () => {
     assert.equal(idInPath(new URL(get).pathname, '/files/'), slot.id);
   });
 
-  test('are found by their id alone', () => {
+  test('are resolved by their id alone', () => {
     const id = '0123456789abcdefghjkmnpqrs';
     assert.equal(idInPath(`/files/${id}`, '/files/'), id);
     assert.equal(idInPath(`/files/${id}/`, '/files/'), id);

@@ -8,11 +8,11 @@ import { JULIET, startTestSignedLinksServer, UUID } from '../../support/test-sig
 
 const HASH = ownerFromSha1(jidSha1(JULIET));
 
-describe('a JID some of whose files are known by its hash only', () => {
-  test('finds them all in its list, those that are gone too', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    const { services } = house;
-    await house.upload({ jid: JULIET });
+describe('a JID with files under its hash', () => {
+  test('lists all of them, including removed ones', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    const { services } = server;
+    await server.upload({ jid: JULIET });
     // Taken in by an import after the JID was known.
     const [one] = await services.ledger.listUploads({ limit: 1 });
     assert.ok(one);
@@ -24,14 +24,14 @@ describe('a JID some of whose files are known by its hash only', () => {
       expiresAt: null,
       storedAt: services.clock(),
     };
-    const adopted = ['0', '1'].map((digit) => ({
+    const imported = ['0', '1'].map((digit) => ({
       ...file,
       id: digit.repeat(26),
       locator: `external:${digit}`,
       owner: HASH,
       blob: `${digit.repeat(2)}/${digit.repeat(26)}.bin`,
     }));
-    await services.ledger.importUploads({ uploads: adopted });
+    await services.ledger.importUploads({ uploads: imported });
     await services.ledger.remove({
       ids: ['1'.repeat(26)],
       reason: 'deleted',
@@ -52,15 +52,15 @@ describe('a JID some of whose files are known by its hash only', () => {
   });
 });
 
-describe('the story of a signed link', () => {
-  test('is told by the link itself, in any form and with any path of public_url, and stays when the file is gone', async (t) => {
-    const house = await startTestSignedLinksServer(t);
-    house.setRules({
+describe('the explanation of a signed link', () => {
+  test('is found by the link in any form and with any path of public_url, and remains after the removal', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.setRules({
       access: access(),
       signedPaths: ['/upload/', '/share/upload/'].map((path) => ({ path, namespace: 'external' })),
     });
-    const { services } = house;
-    assert.equal((await house.putV(`${UUID}/très cool.jpg`, 'x')).status, 201);
+    const { services } = server;
+    assert.equal((await server.putV(`${UUID}/très cool.jpg`, 'x')).status, 201);
     for (const link of [
       `/upload/${UUID}/tr%C3%A8s%20cool.jpg`,
       `https://h.example/upload/${UUID}/tr%c3%a8s%20cool.jpg?v=00`,

@@ -6,8 +6,8 @@ import { openTestServices } from '../../support/test-services.ts';
 
 describe('the start of the heartbeat', () => {
   for (const [what, kind, starts] of [
-    ['a full disk keeps no server from starting: its files can still be fetched', 'full', true],
-    ['a broken ledger does', 'damaged', false],
+    ['succeeds with a full disk, because downloads still work', 'full', true],
+    ['fails with a damaged ledger', 'damaged', false],
   ] as const) {
     test(what, async (t) => {
       const { services } = await openTestServices(t);

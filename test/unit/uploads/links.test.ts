@@ -18,7 +18,7 @@ describe('the key of a blob', () => {
     ['notes', 'text/plain', 'txt'],
     ['notes.txt', 'text/plain; charset=utf-8', 'txt'],
     ['a.jpg', 'application/octet-stream', 'bin'],
-    ['a.jpg', 'image/x-nobody-knows', 'bin'],
+    ['a.jpg', 'image/x-unknown', 'bin'],
     ['drawing.png', 'image/svg+xml', 'svg'],
   ] as const) {
     test(`of ${name} that is ${type ?? 'of unknown type'} ends with ${ending}`, () => {
@@ -26,7 +26,7 @@ describe('the key of a blob', () => {
     });
   }
 
-  test('never has an ending that is served as another type than the declared one, but for "anything"', () => {
+  test('never has an extension that is served as another type than the declared one', () => {
     const types = fc.constantFrom(
       'image/png',
       'text/html',
@@ -44,14 +44,14 @@ describe('the key of a blob', () => {
   });
 });
 
-describe('a link past Porter', () => {
-  test('is the key below the base, with the name as decoration, in characters that nobody encodes', () => {
+describe('a blob URL', () => {
+  test('consists of base, blob key and slug, in characters that are never percent-encoded', () => {
     const blob = blobKey(ID, 'Très cool (1).jpg', 'image/jpeg');
     const url = blobUrl('https://files.example.org', { id: ID, name: 'Très cool (1).jpg', blob });
     assert.equal(url, `https://files.example.org/ra/${ID}.jpg/Tres_cool_1.jpg`);
   });
 
-  test('leads back to the id, whatever the name', () => {
+  test('contains the id, whatever the file name', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.constantFrom('', '/base'), (name, base) => {
         const id = randomId();
@@ -66,7 +66,7 @@ describe('a link past Porter', () => {
     );
   });
 
-  test('is not seen in anything else', () => {
+  test('is not recognized in other paths', () => {
     for (const path of [
       `/${ID}`,
       `/5v/${ID}`,

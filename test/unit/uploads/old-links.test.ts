@@ -12,7 +12,7 @@ const PATHS = [
 const external = (rest: string | Buffer) => `external:${sha256Hex(rest)}`;
 
 describe('an old link', () => {
-  test('is the same file however it is encoded', () => {
+  test('has the same locator in every percent-encoding', () => {
     const same = [
       'tr%c3%a8s%20cool.jpg',
       'tr%C3%A8s%20cool.jpg',
@@ -32,7 +32,7 @@ describe('an old link', () => {
     );
   });
 
-  test('belongs to the longest path that it lies below', () => {
+  test('belongs to the longest matching old path', () => {
     assert.equal(locatorForOldLink(PATHS, '/file_share/x'), `file_share:${sha256Hex('x')}`);
     assert.equal(locatorForOldLink(PATHS, '/file%5fshare/x'), `file_share:${sha256Hex('x')}`);
     assert.equal(locatorForOldLink(PATHS, '/f%C3%BC%C3%9Fe/x'), external('x'));
@@ -43,7 +43,7 @@ describe('an old link', () => {
     assert.equal(locatorForOldLink([], '/upload/x'), undefined);
   });
 
-  test('is known too where a web server has cut the path of public_url off', () => {
+  test('is recognized if a web server has cut off the path of public_url', () => {
     assert.equal(locatorForOldLink(PATHS.slice(1), '/a/b', ['/upload']), external('a/b'));
     assert.equal(locatorForOldLink(PATHS.slice(1), '/upload/a/b', ['/upload']), external('a/b'));
     assert.equal(
@@ -53,18 +53,18 @@ describe('an old link', () => {
     );
   });
 
-  test('costs one question for all requests of a second', async () => {
+  test('reads the old paths once per second for all requests', async () => {
     let asked = 0;
     const ledger = { listOldPaths: async () => PATHS.slice(0, ++asked) };
     const { findLocator, cachedLocator } = createOldLinks({ ledger });
-    assert.equal(cachedLocator('/upload/x'), undefined, 'nobody has been asked yet');
+    assert.equal(cachedLocator('/upload/x'), undefined, 'the ledger has not been asked yet');
     const all = await Promise.all(Array.from({ length: 50 }, () => findLocator('/upload/x')));
     assert.deepEqual(new Set(all), new Set([external('upload/x')]));
     assert.equal(cachedLocator('/upload/x'), external('upload/x'));
     assert.equal(asked, 1);
   });
 
-  test('is asked for again after the ledger has failed', async () => {
+  test('reads the old paths again after the ledger has failed', async () => {
     let asked = 0;
     const ledger = {
       async listOldPaths() {

@@ -14,7 +14,7 @@ async function tempFolder(t: TestContext): Promise<string> {
 }
 
 describe('blobs in a folder', () => {
-  test('lie where a web server finds them: two characters, then the key', async (t) => {
+  test('are files named by their key below a two-character folder', async (t) => {
     const root = await tempFolder(t);
     const key = newBlobKey();
     await openFsBlobs({ root, sync: false }).put(key, toBatches([[Buffer.from('x')]]));
@@ -22,7 +22,7 @@ describe('blobs in a folder', () => {
     assert.deepEqual(await readdir(join(root, key.slice(0, 2))), [key.slice(3)]);
   });
 
-  test('leave files of others alone: neither listed nor followed', async (t) => {
+  test('ignore other files and symbolic links', async (t) => {
     const root = await tempFolder(t);
     const key = newBlobKey();
     await mkdir(dirname(join(root, key)), { recursive: true });
@@ -35,7 +35,7 @@ describe('blobs in a folder', () => {
     await assert.rejects(blobs.open(key), { name: 'BlobError' });
   });
 
-  test('that are meant for a web server are never seen before they are whole', async (t) => {
+  test('with atomic never appear before they are complete', async (t) => {
     const root = await tempFolder(t);
     const blobs = openFsBlobs({ root, sync: false, atomic: true });
     const key = newBlobKey();
@@ -50,7 +50,7 @@ describe('blobs in a folder', () => {
     assert.equal(String(await readBlob(blobs, key)), 'first second');
   });
 
-  test('leave no part behind when their key is removed', async (t) => {
+  test('remove the unfinished file together with the key', async (t) => {
     const root = await tempFolder(t);
     const blobs = openFsBlobs({ root, sync: false, atomic: true });
     const key = newBlobKey();
@@ -60,7 +60,7 @@ describe('blobs in a folder', () => {
     assert.deepEqual(await listKeys(blobs), []);
   });
 
-  test('of a newer attempt survive the clean-up of an older one that was given up', async (t) => {
+  test('of a newer attempt survive the clean-up of an older, aborted one', async (t) => {
     const root = await tempFolder(t);
     const blobs = openFsBlobs({ root, sync: false });
     const key = newBlobKey();
@@ -73,12 +73,12 @@ describe('blobs in a folder', () => {
     assert.equal(String(await readBlob(blobs, key)), 'new');
   });
 
-  test('tell how much room is left', async (t) => {
+  test('report the free space', async (t) => {
     const space = await openFsBlobs({ root: await tempFolder(t), sync: false }).space();
     assert.ok(space && space.free > 0 && space.total >= space.free);
   });
 
-  test('are not ready when their folder is gone, and say so without naming it', async (t) => {
+  test('are not writable if their folder is missing, and the error does not name it', async (t) => {
     const root = join(await tempFolder(t), 'blobs');
     const blobs = openFsBlobs({ root, sync: false });
     await rm(root, { recursive: true });
@@ -90,7 +90,7 @@ describe('blobs in a folder', () => {
     await assert.rejects(blobs.put(newBlobKey(), toBatches([[Buffer.from('x')]])), { kind: 'missing' });
   });
 
-  test('translate what the system says into what a door can answer', () => {
+  test('convert system errors to error kinds', () => {
     const kindOf = (code: string) =>
       toBlobError(Object.assign(new Error('secret path'), { code, syscall: 'write' })).kind;
     for (const code of ['ENOSPC', 'EDQUOT', 'EFBIG']) assert.equal(kindOf(code), 'full');
@@ -99,7 +99,7 @@ describe('blobs in a folder', () => {
     assert.equal(kindOf('EIO'), 'failed');
   });
 
-  test('of one folder share their trips to the disk and all get through', async (t) => {
+  test('of one folder share fsync calls and all complete', async (t) => {
     const blobs = openFsBlobs({ root: await tempFolder(t), sync: true, maxConcurrentSyncs: 1 });
     const keys = Array.from({ length: 60 }, () => `zz/${newBlobKey().slice(3)}`);
     await Promise.all(keys.map((key) => blobs.put(key, toBatches([[Buffer.from(key)]]))));

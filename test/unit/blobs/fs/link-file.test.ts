@@ -9,20 +9,20 @@ const KEY = 'ab/abcdef.jpg';
 const isRoot = process.getuid?.() === 0;
 
 async function open(t: TestContext, options: { atomic?: boolean; sync?: boolean } = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'porter-adopt-'));
+  const folder = await mkdtemp(join(tmpdir(), 'porter-link-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   const root = join(folder, 'blobs');
   const blobs = openFsBlobs({ root, sync: false, ...options });
   const source = join(folder, 'source');
   await writeFile(source, 'the bytes');
-  const adopt = (key = KEY) => blobs.linkFile?.(key, source);
-  return { folder, root, blobs, source, adopt };
+  const linkFile = (key = KEY) => blobs.linkFile?.(key, source);
+  return { folder, root, blobs, source, linkFile };
 }
 
-describe('a file that the store takes in', () => {
-  test('is not copied, and stays when its other name goes', async (t) => {
-    const { root, blobs, source, adopt } = await open(t, { sync: true });
-    assert.equal(await adopt(), 9);
+describe('a file that is linked into the store', () => {
+  test('is not copied, and stays when the original name is removed', async (t) => {
+    const { root, blobs, source, linkFile } = await open(t, { sync: true });
+    assert.equal(await linkFile(), 9);
     assert.equal((await stat(join(root, KEY))).ino, (await stat(source)).ino);
     await rm(source);
     const blob = (await blobs.open(KEY)) ?? assert.fail();
@@ -32,44 +32,44 @@ describe('a file that the store takes in', () => {
   });
 
   test('takes the place of what a killed import left under its key', async (t) => {
-    const { root, adopt } = await open(t);
+    const { root, linkFile } = await open(t);
     await mkdir(join(root, 'ab'));
     await writeFile(join(root, KEY), 'the by');
-    assert.equal(await adopt(), 9);
+    assert.equal(await linkFile(), 9);
     assert.equal(await readFile(join(root, KEY), 'utf8'), 'the bytes');
-    assert.equal(await adopt(), 9, 'and once more');
+    assert.equal(await linkFile(), 9, 'and once more');
   });
 
-  test('is left to its other owner when it is removed here', async (t) => {
-    const { blobs, source, adopt } = await open(t);
-    await adopt();
+  test('stays under its original name when the blob is removed', async (t) => {
+    const { blobs, source, linkFile } = await open(t);
+    await linkFile();
     await blobs.remove([KEY]);
     assert.equal(await readFile(source, 'utf8'), 'the bytes');
     assert.equal(await blobs.open(KEY), undefined);
   });
 
-  test('is copied where the reader of the store could not read it', {
+  test('must be copied if the owner of the store could not read it', {
     skip: !isRoot && 'needs root',
   }, async (t) => {
-    const { root, source, adopt } = await open(t);
+    const { root, source, linkFile } = await open(t);
     await chmod(source, 0o640);
-    assert.equal(await adopt(), 9, 'its own user can');
+    assert.equal(await linkFile(), 9, 'its own user can');
     await chown(source, 1234, 1234);
-    assert.equal(await adopt('ab/another.jpg'), undefined);
+    assert.equal(await linkFile('ab/another.jpg'), undefined);
     await assert.rejects(stat(join(root, 'ab/another.jpg')), { code: 'ENOENT' });
     await chmod(source, 0o644);
-    assert.equal(await adopt('ab/another.jpg'), 9, 'everybody can');
+    assert.equal(await linkFile('ab/another.jpg'), 9, 'everybody can');
   });
 
-  test('is copied where a web server reads the store and may not read it', async (t) => {
-    const { source, adopt } = await open(t, { atomic: true });
+  test('must be copied if a web server reads the store and could not read it', async (t) => {
+    const { source, linkFile } = await open(t, { atomic: true });
     await chmod(source, 0o640);
-    assert.equal(await adopt(), undefined);
+    assert.equal(await linkFile(), undefined);
     await chmod(source, 0o644);
-    assert.equal(await adopt(), 9);
+    assert.equal(await linkFile(), 9);
   });
 
-  test('is no symbolic link, no folder and nothing that is not there', async (t) => {
+  test('must not be a symbolic link, a folder or a missing file', async (t) => {
     const { folder, blobs, source } = await open(t);
     await symlink(source, join(folder, 'symbolic'));
     await link(source, join(folder, 'hard'));

@@ -50,7 +50,7 @@ function partsOf(parts: readonly number[]): string {
   return `<ListPartsResult><IsTruncated>false</IsTruncated>${all.join('')}</ListPartsResult>`;
 }
 
-describe('writes to S3 that broke off', () => {
+describe('abandoned multipart uploads', () => {
   const writes = {
     aa: { begun: 3, parts: [3, 2.5] },
     bb: { begun: 3, parts: [3, 0.1] },
@@ -59,14 +59,14 @@ describe('writes to S3 that broke off', () => {
     ee: { begun: 1.5, parts: [1.4] },
   };
 
-  test('go when nothing has come for a day, however long ago they began; those still growing stay', async (t) => {
+  test('are removed after a day without a new part; growing ones stay, however old', async (t) => {
     const { tidy, left } = await withUnfinished(t, writes);
     assert.equal(await tidy(), 3);
     assert.deepEqual(left(), ['bb', 'cc']);
     assert.equal(await tidy(), 0);
   });
 
-  test('that somebody else has ended meanwhile are no fault', async (t) => {
+  test('that another process has ended are not an error', async (t) => {
     const gone: Refusing = (what, id) =>
       (what === 'parts' && id === 'aa') || (what === 'abort' && id === 'dd')
         ? [404, 'NoSuchUpload']
@@ -76,7 +76,7 @@ describe('writes to S3 that broke off', () => {
     assert.ok(!left().includes('ee'), 'the others are tidied up');
   });
 
-  test('stay where the store refuses, which is said, and go with the next try', async (t) => {
+  test('stay with an error if the store refuses, and are removed by the next call', async (t) => {
     for (const failing of ['list', 'parts', 'abort'] as const) {
       let refuses = true;
       const { tidy, left } = await withUnfinished(t, writes, (what) =>

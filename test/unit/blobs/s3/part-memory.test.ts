@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createPartMemory } from '../../../../src/blobs/s3/part-memory.ts';
 
-describe('the memory for parts', () => {
-  test('has an end, and what is given back can be taken again', () => {
+describe('the part memory', () => {
+  test('is limited, and released memory can be acquired again', () => {
     const memory = createPartMemory(1000);
     const leases = [memory.tryAcquire(200), memory.tryAcquire(200)];
     assert.ok(leases.every((lease) => lease !== undefined));
@@ -12,15 +12,15 @@ describe('the memory for parts', () => {
     assert.ok(memory.tryAcquire(200));
   });
 
-  test('keeps room for small ones when large ones are many', () => {
+  test('keeps room for small parts when there are many large ones', () => {
     const memory = createPartMemory(1000);
     while (memory.tryAcquire(100)) {
-      // Until no large one is let in.
+      // Until no large part gets memory.
     }
     assert.ok(memory.tryAcquire(10));
   });
 
-  test('lets those who wait in by turns, and one who is alone always', async () => {
+  test('serves waiting requests in order, and a single one even above the budget', async () => {
     const memory = createPartMemory(100);
     const first = await memory.acquire(500);
     const order: string[] = [];
@@ -39,7 +39,7 @@ describe('the memory for parts', () => {
     assert.deepEqual(order, ['second', 'third']);
   });
 
-  test('is given back once, however often it is said', () => {
+  test('is released once, however often release is called', () => {
     const memory = createPartMemory(100);
     const lease = memory.tryAcquire(25);
     lease?.release(true);

@@ -9,8 +9,8 @@ async function* inOne(bytes: Buffer): AsyncGenerator<Buffer[]> {
   yield [bytes];
 }
 
-describe('blobs on an S3 that misbehaves', () => {
-  test('a bucket in another region is said at the start, with the region', async (t) => {
+describe('blobs on a faulty S3 store', () => {
+  test('the start fails with the region of a bucket in another region', async (t) => {
     const wrong = await startFakeS3(
       t,
       (_, response) =>
@@ -20,7 +20,7 @@ describe('blobs on an S3 that misbehaves', () => {
     await assert.rejects(wrong.open(), /files is in the region eu-central-1\. Set region=eu-central-1/);
   });
 
-  test('a clock that is wrong, a bucket of somebody else and a server that is no S3 are said at the start', async (t) => {
+  test('the start fails with the cause for a wrong clock, missing permissions and a server without S3', async (t) => {
     const faults = [
       [403, 'RequestTimeTooSkewed', /clock of this machine/],
       [403, 'AccessDenied', /may not list the bucket files\. .*docs\/s3\.md/],
@@ -32,7 +32,7 @@ describe('blobs on an S3 that misbehaves', () => {
     }
   });
 
-  test('a file that breaks off in the middle is taken up again where it stopped', async (t) => {
+  test('an interrupted download is resumed where it stopped', async (t) => {
     let gets = 0;
     const s3 = await startFakeS3(t, (request, response) => {
       gets += 1;
@@ -56,7 +56,7 @@ describe('blobs on an S3 that misbehaves', () => {
     assert.ok(gets > 2);
   });
 
-  test('a bucket that is gone does not look like a file that is gone', async (t) => {
+  test('a missing bucket is not reported as a missing file', async (t) => {
     const s3 = await startFakeS3(t, (_, response) => response.writeHead(404).end());
     const blobs = await s3.open();
     await assert.rejects(blobs.size(KEY), { name: 'BlobError' });
@@ -64,7 +64,7 @@ describe('blobs on an S3 that misbehaves', () => {
     await assert.rejects((await other.open()).open(KEY), { name: 'BlobError', kind: 'missing' });
   });
 
-  test('a write whose answer was lost counts as done where its very bytes lie there', async (t) => {
+  test('a write with a lost response succeeds if its object exists', async (t) => {
     for (const writeMemoryBytes of [64_000_000, 0]) {
       let mark = '';
       const s3 = await startFakeS3(t, (request, response) => {
@@ -80,7 +80,7 @@ describe('blobs on an S3 that misbehaves', () => {
     }
   });
 
-  test('a write whose answer was lost fails where somebody else’s bytes lie there', async (t) => {
+  test("a write with a lost response fails if another attempt's object exists", async (t) => {
     const s3 = await startFakeS3(t, (request, response) => {
       const headers = { 'Content-Length': 5, 'x-amz-meta-porter-attempt': 'another' };
       if (request.method === 'HEAD') response.writeHead(200, headers).end();
@@ -93,7 +93,7 @@ describe('blobs on an S3 that misbehaves', () => {
     });
   });
 
-  test('an answer that comes before the bytes ends the write at once, and says whose fault it is', async (t) => {
+  test('an early response ends the write at once with the error of S3', async (t) => {
     const s3 = await startFakeS3(t, (_, response) => sendS3Error(response, 507, 'Whatever'));
     const blobs = await s3.open({ writeMemoryBytes: 0 });
     async function* endless() {
@@ -103,7 +103,7 @@ describe('blobs on an S3 that misbehaves', () => {
     await assert.rejects(blobs.put(KEY, endless(), 5000), { name: 'BlobError', kind: 'full' });
   });
 
-  test('a source that says another size than it has stores nothing', async (t) => {
+  test('a source with another size than declared stores nothing', async (t) => {
     for (const writeMemoryBytes of [64_000_000, 0]) {
       for (const size of [4, 6]) {
         let isWhole = false;
@@ -121,7 +121,7 @@ describe('blobs on an S3 that misbehaves', () => {
     }
   });
 
-  test('of many removals one that is refused is a failure', async (t) => {
+  test('one refused delete of many is an error', async (t) => {
     const s3 = await startFakeS3(t, (request, response) => {
       assert.ok(request.headers['content-md5'], 'the checksum that every store knows');
       response.end('<DeleteResult><Error><Key>x</Key><Code>AccessDenied</Code></Error></DeleteResult>');
@@ -130,7 +130,7 @@ describe('blobs on an S3 that misbehaves', () => {
     await assert.rejects(blobs.remove([KEY, 'ab/other.bin']), /AccessDenied/);
   });
 
-  test('it is asked to take a write only now and then, to see whether it would', async (t) => {
+  test('checkWritable writes only now and then', async (t) => {
     const s3 = await startFakeS3(t, (request, response) => {
       request.resume();
       response.writeHead(request.method === 'DELETE' ? 204 : 200).end();
@@ -142,7 +142,7 @@ describe('blobs on an S3 that misbehaves', () => {
     assert.equal(s3.asked.filter((line) => line.startsWith('HEAD')).length, 2);
   });
 
-  test('a link goes to the address that clients can reach', async (t) => {
+  test('presigned URLs use the address that clients can reach', async (t) => {
     const s3 = await startFakeS3(t, (_, response) => response.end());
     const blobs = await s3.open({ publicEndpoint: 'https://files.example.org', prefix: 'some' });
     const order = {

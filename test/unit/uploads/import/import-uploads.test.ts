@@ -16,10 +16,10 @@ import { DAY, openTestServices } from '../../../support/test-services.ts';
 const JULIET = 'juliet@example.org';
 
 async function open(t: TestContext, from: ImportSourceName, jids: readonly string[] = [JULIET]) {
-  const house = await openTestServices(t);
+  const env = await openTestServices(t);
   const folder = await mkdtemp(join(tmpdir(), 'porter-old-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
-  const now = house.services.clock() / 1000 - 60;
+  const now = env.services.clock() / 1000 - 60;
   const keep = async (path: string, bytes = 'bytes', then = now) => {
     const file = join(folder, path);
     await mkdir(dirname(file), { recursive: true });
@@ -28,7 +28,7 @@ async function open(t: TestContext, from: ImportSourceName, jids: readonly strin
   };
   const problems: ImportProblem[] = [];
   const owners = await createOwnerLookup(jids);
-  const bring = (change: Partial<ImportOptions> = {}, deps: UploadServices = house.services) =>
+  const bring = (change: Partial<ImportOptions> = {}, deps: UploadServices = env.services) =>
     importUploads(deps, {
       source: importSources[from],
       folder,
@@ -41,13 +41,13 @@ async function open(t: TestContext, from: ImportSourceName, jids: readonly strin
       onProblem: (problem) => problems.push(problem),
       ...change,
     });
-  const rows = () => house.services.ledger.listUploads({ limit: 1000 });
-  const find = (path: string) => house.services.ledger.find(`external:${sha256Hex(path)}`);
-  return { house, folder, keep, bring, rows, find, problems, now };
+  const rows = () => env.services.ledger.listUploads({ limit: 1000 });
+  const find = (path: string) => env.services.ledger.find(`external:${sha256Hex(path)}`);
+  return { env, folder, keep, bring, rows, find, problems, now };
 }
 
 describe('an imported file', () => {
-  test('keeps a name that can be shown, and is found by the one it had', async (t) => {
+  test('gets a valid name, and is found by its original one', async (t) => {
     const { keep, bring, find } = await open(t, 'prosody-filer');
     const long = `${'ü'.repeat(120)}.jpg`;
     const names = {
@@ -62,7 +62,7 @@ describe('an imported file', () => {
     assert.equal((await find(`id/${long}`))?.name, long);
   });
 
-  test('has the type that its name says where nobody noted one, and no type that could break a header', async (t) => {
+  test('gets its type from the name if none is recorded, and never a type that is invalid in a header', async (t) => {
     const { keep, bring, find } = await open(t, 'xmpp-http-upload');
     await keep('a/x.png.data');
     await keep('a/y.png.data');
@@ -78,7 +78,7 @@ describe('an imported file', () => {
     );
   });
 
-  test('belongs to whom the folder means: by hash, by local part, or to a key that stays the same', async (t) => {
+  test('belongs to the owner with its hash or local part, else to a stable key', async (t) => {
     const { keep, bring, find } = await open(t, 'ejabberd', [
       JULIET,
       'ann@a.example',
@@ -91,7 +91,7 @@ describe('an imported file', () => {
       [`${'ab'.repeat(20)}/r/c.txt`]: `sha1:${'ab'.repeat(20)}`,
       'juliet/r/d.txt': JULIET,
       'ann/r/e.txt': 'node:ann',
-      'nobody/r/f.txt': 'node:nobody',
+      'stranger/r/f.txt': 'node:stranger',
       'deeper/than/usual/g.txt': 'import:ejabberd',
     };
     for (const path of Object.keys(paths)) await keep(path);
@@ -100,27 +100,27 @@ describe('an imported file', () => {
     assert.equal((await bring()).already, 7);
   });
 
-  test('is charged to its owner beyond any quota', async (t) => {
-    const { house, keep, bring } = await open(t, 'ejabberd');
+  test('is charged to its owner even above the quota', async (t) => {
+    const { env, keep, bring } = await open(t, 'ejabberd');
     await keep(`${jidSha1(JULIET)}/r/a.txt`, 'x'.repeat(5000));
     await bring();
-    const { uploads, bytes } = await house.services.ledger.usage(JULIET);
+    const { uploads, bytes } = await env.services.ledger.usage(JULIET);
     assert.deepEqual([uploads, bytes], [1, 5000]);
-    house.setRules({ globalQuota: 1000 });
-    await assert.rejects(house.requestSlot(), { code: 'service_full' });
+    env.setRules({ globalQuota: 1000 });
+    await assert.rejects(env.requestSlot(), { code: 'service_full' });
   });
 
-  test('keeps its time, but is never from the future, and ends when it is told to', async (t) => {
-    const { house, keep, bring, find, now } = await open(t, 'prosody-filer');
+  test('keeps its upload time unless that is in the future, and expires as requested', async (t) => {
+    const { env, keep, bring, find, now } = await open(t, 'prosody-filer');
     await keep('a/past', 'x', now - 3600);
     await keep('a/future', 'x', now + 3600);
     await bring({ expireAfterMs: 2 * DAY });
     const past = await find('a/past');
     assert.deepEqual([past?.storedAt, past?.expiresAt], [(now - 3600) * 1000, (now - 3600) * 1000 + 2 * DAY]);
-    assert.equal((await find('a/future'))?.storedAt, house.services.clock());
+    assert.equal((await find('a/future'))?.storedAt, env.services.clock());
   });
 
-  test('has the purpose that its name tells', async (t) => {
+  test('gets the purpose derived from its name', async (t) => {
     const { keep, bring, find } = await open(t, 'prosody-filer');
     await keep('a/story_of.jpg');
     await keep('a/photo.jpg');
@@ -131,7 +131,7 @@ describe('an imported file', () => {
     );
   });
 
-  test('is left out when retention has no place for it any more', async (t) => {
+  test('is skipped if it has already expired according to the retention', async (t) => {
     const { keep, bring, rows, now } = await open(t, 'prosody-filer');
     await keep('a/old', 'x', now - 31 * 86_400);
     await keep('a/young', 'x', now - 29 * 86_400);
@@ -141,45 +141,45 @@ describe('an imported file', () => {
 });
 
 describe('the bytes of an import', () => {
-  test('are copied whole where the store cannot link', async (t) => {
-    const { house, keep, bring, find } = await open(t, 'prosody-filer');
+  test('are copied completely if the store cannot link', async (t) => {
+    const { env, keep, bring, find } = await open(t, 'prosody-filer');
     const large = Buffer.alloc(3 * 1024 * 1024 + 17, 'large').toString();
     await keep('a/large.bin', large);
     await keep('a/empty.bin', '');
-    const { linkFile: _, ...blobs } = house.services.blobs;
-    const report = await bring({}, { ...house.services, blobs });
+    const { linkFile: _, ...blobs } = env.services.blobs;
+    const report = await bring({}, { ...env.services, blobs });
     assert.deepEqual([report.imported, report.linked, report.importedBytes], [2, 0, large.length]);
     const upload = (await find('a/large.bin')) ?? assert.fail();
-    const blob = (await house.services.blobs.open(upload.blob)) ?? assert.fail();
+    const blob = (await env.services.blobs.open(upload.blob)) ?? assert.fail();
     const chunks = await Array.fromAsync(blob.read(0, blob.size), (chunk) => Buffer.from(chunk));
     await blob.close();
     assert.equal(Buffer.concat(chunks).toString(), large);
   });
 
-  test('stop the import where the store is full, with nothing half told of', async (t) => {
-    const { house, keep, bring, rows } = await open(t, 'prosody-filer');
+  test('stop the import if the store is full, without incomplete uploads', async (t) => {
+    const { env, keep, bring, rows } = await open(t, 'prosody-filer');
     for (let i = 0; i < 20; i += 1) await keep(`a/${i}`);
-    const { linkFile: _, ...blobs } = house.services.blobs;
+    const { linkFile: _, ...blobs } = env.services.blobs;
     let left = 5;
     const put: typeof blobs.put = async (key, batches) => {
       left -= 1;
       if (left < 0) throw new BlobError('full', 'No space is left.');
       return blobs.put(key, batches);
     };
-    await assert.rejects(bring({}, { ...house.services, blobs: { ...blobs, put } }), { kind: 'full' });
+    await assert.rejects(bring({}, { ...env.services, blobs: { ...blobs, put } }), { kind: 'full' });
     assert.deepEqual(await rows(), []);
     assert.equal((await bring()).imported, 20);
   });
 
-  test('are told of one by one where they cannot be read, and the rest comes', async (t) => {
-    const { house, keep, bring, problems } = await open(t, 'prosody-filer');
+  test('are reported one by one if they cannot be read, and the rest is imported', async (t) => {
+    const { env, keep, bring, problems } = await open(t, 'prosody-filer');
     await keep('a/gone');
     await keep('a/here');
     const linkFile = async (key: string, file: string) => {
       if (file.endsWith('gone')) await rm(file);
-      return house.services.blobs.linkFile?.(key, file);
+      return env.services.blobs.linkFile?.(key, file);
     };
-    const report = await bring({}, { ...house.services, blobs: { ...house.services.blobs, linkFile } });
+    const report = await bring({}, { ...env.services, blobs: { ...env.services.blobs, linkFile } });
     assert.deepEqual([report.imported, report.problems], [1, 1]);
     assert.deepEqual(
       problems.map(({ problem }) => problem),
@@ -187,7 +187,7 @@ describe('the bytes of an import', () => {
     );
   });
 
-  test('come by the hundred, in order of the folder, and a signal ends it between two batches', async (t) => {
+  test('are imported in batches of 100 in folder order, and a signal ends the import between batches', async (t) => {
     const { keep, bring, rows } = await open(t, 'prosody-filer');
     for (let i = 0; i < 250; i += 1) await keep(`a/${i}`);
     const stopping = new AbortController();
@@ -198,17 +198,17 @@ describe('the bytes of an import', () => {
   });
 });
 
-describe('another service', () => {
-  test('keeps its own files, however often they are imported and removed here', async (t) => {
-    const { house, folder, keep, bring, rows } = await open(t, 'prosody-filer');
+describe('the other service', () => {
+  test('keeps its files, however often they are imported and removed in Porter', async (t) => {
+    const { env, folder, keep, bring, rows } = await open(t, 'prosody-filer');
     await keep('a/b.txt', 'bytes');
     await bring();
-    await house.services.blobs.remove((await rows()).map(({ blob }) => blob));
+    await env.services.blobs.remove((await rows()).map(({ blob }) => blob));
     assert.equal((await stat(join(folder, 'a/b.txt'))).size, 5);
     assert.deepEqual(await readdir(folder), ['a']);
   });
 
-  test('of Prosody has records in any order, twice, and of files that are gone', async (t) => {
+  test('may have Prosody records in any order, duplicates, and records of missing files', async (t) => {
     const { keep, bring, rows, problems, now } = await open(t, 'prosody');
     const item = (key: string, name: string, more = '') =>
       `item({\n\t["attr"] = {\n\t\t["filename"] = "${name}";\n\t\t["size"] = "5";\n\t};\n\t["key"] = "${key}";\n${more}});\n`;
@@ -220,12 +220,12 @@ describe('another service', () => {
       ),
       item('gone', 'gone.jpg'),
       item('-Dd5e3KUITZVu49MHw1-Xh5p', 'twin.jpg'),
-      item('nobody', 'x.txt'),
+      item('stranger', 'x.txt'),
       'item({\n\t["key"] = "no attributes";\n});\n',
     ];
     await keep('up%2eexample%2eorg/uploads.list', items.join(''));
     await keep('up%2eexample%2eorg/http_file_share/%2dDd5e3KUITZVu49MHw1%2dXh5p.bin');
-    await keep('up%2eexample%2eorg/http_file_share/nobody.bin');
+    await keep('up%2eexample%2eorg/http_file_share/stranger.bin');
     await keep('up%2eexample%2eorg/http_file_share/unknown.bin');
     await keep('up%2eexample%2eorg/http_file_share/half.bin~');
     await keep('example%2eorg/accounts/juliet.dat');

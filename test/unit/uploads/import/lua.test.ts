@@ -42,7 +42,7 @@ async function read(t: TestContext, text: string) {
 }
 
 describe("Prosody's lists", () => {
-  test('say what was put into them, whatever the text', () => {
+  test('are parsed back to the original values, whatever the text', () => {
     const text = fc.string({ unit: 'binary' }).map((s) => s.toWellFormed());
     const entry = fc.record({
       key: text,
@@ -57,7 +57,7 @@ describe("Prosody's lists", () => {
     );
   });
 
-  test('are read in every dialect that Prosody has written', () => {
+  test('are parsed in every format that Prosody has written', () => {
     const table =
       parseLuaItem('item({ a = 1.5e3, ["b"] = nil; [7] = true, "x", "y"; c = {}; d = -3 });') ??
       assert.fail();
@@ -67,7 +67,7 @@ describe("Prosody's lists", () => {
     assert.equal(parseLuaItem('item({t="caf\xc3\xa9"});')?.get('t'), 'café', 'raw UTF-8, as older ones did');
   });
 
-  test('are never run, and nothing else is taken for one', () => {
+  test('are never executed, and other input is rejected', () => {
     for (const text of [
       'item({os.execute("x")});',
       'item({a = os});',
@@ -87,7 +87,7 @@ describe("Prosody's lists", () => {
     }
   });
 
-  test('give back all that is whole of a file that a crash has damaged', async (t) => {
+  test('give all complete entries of a file damaged by a crash', async (t) => {
     const one = 'item({\n\t["key"] = "one";\n});\n';
     const cut = 'item({\n\t["key"] = "cu';
     const { items, broken } = await read(t, `${one}${cut}\n${one.replace('one', 'two')}   \n${cut}`);
@@ -95,7 +95,7 @@ describe("Prosody's lists", () => {
     assert.deepEqual(broken, [6, 11]);
   });
 
-  test('end where a line ends the call, not where a text looks like it', async (t) => {
+  test('end at the end of the call, not at text that looks like it', async (t) => {
     const { items, broken } = await read(
       t,
       'item({\n\t["a"] = "x\\010});";\n\t["b"] = "item(";\n});\nitem({a=1});\n',
