@@ -5,7 +5,7 @@ import { StanzaTooDeepError, toCanonical } from '../../../src/stanza/canonical.t
 import { parseElement } from '../../../src/stanza/parse.ts';
 
 /** A server with a namespace-aware parser would end the stream because of each of them. */
-const same: readonly (readonly [what: string, given: string, expected: string])[] = [
+const same: readonly (readonly [title: string, given: string, expected: string])[] = [
   ['a prefix', '<m xmlns:x="urn:x"><x:a/></m>', '<m><a xmlns="urn:x"/></m>'],
   ['a prefix within its own', '<x:a xmlns:x="urn:x"><x:b/><c/></x:a>', '<a xmlns="urn:x"><b/><c/></a>'],
   ["a stanza's own namespace", '<m xmlns="jabber:client"><b/></m>', '<m><b/></m>'],
@@ -31,8 +31,8 @@ const same: readonly (readonly [what: string, given: string, expected: string])[
 ];
 
 describe('An element that is written to a stream', () => {
-  for (const [what, given, expected] of same) {
-    test(`can be read by every peer: ${what}`, () => {
+  for (const [title, given, expected] of same) {
+    test(`can be read by every peer: ${title}`, () => {
       assert.equal(parseElement(given).toString(), expected);
       assert.equal(parseElement(expected).toString(), expected);
     });

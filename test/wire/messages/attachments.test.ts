@@ -28,7 +28,7 @@ const uploads = ({ services }: TestMessageServer) => services.ledger.listUploads
 const bodies = ({ delivered }: TestMessageServer) =>
   delivered.map(({ message }) => message.getChild('body')?.getText() ?? '');
 
-/** Temporary files of this process, which have no name. */
+/** Open temporary files of this process. They are unlinked, so they have no name. */
 function spooled(): number {
   const handles = existsSync('/proc/self/fd') ? readdirSync('/proc/self/fd') : [];
   return handles.filter((handle) => /porter-\w+ \(deleted\)$/.test(targetOf(handle))).length;
@@ -38,7 +38,7 @@ function targetOf(handle: string): string {
   try {
     return readlinkSync(`/proc/self/fd/${handle}`);
   } catch {
-    // Closed meanwhile.
+    // The file was closed in the meantime.
     return '';
   }
 }

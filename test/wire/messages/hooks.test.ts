@@ -140,7 +140,7 @@ describe('A hook', () => {
       ['{"text": "seven"}', { 'Content-Type': 'text/plain' }],
       ['{"text": "eight"}', { 'Content-Type': 'application/vnd.x+json; charset=utf-8' }],
       ['{not json', {}],
-      // As `curl -d` sends it.
+      // The body of `curl -d`.
       ['Hello, room', form],
     ];
     for (const [body, headers] of calls)

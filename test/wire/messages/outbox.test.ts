@@ -6,7 +6,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 
 const JULIET = 'juliet@example.org';
 
-/** A server whose XMPP server is gone until `back`, and whose token may queue. */
+/** The XMPP server is unreachable until `back` is called. Messages of the token may be queued. */
 async function startServerWithQueue(t: TestContext) {
   const server = await startTestMessageServer(t);
   server.changeRules({ tokens: [{ ...alerts, queue: true }] });

@@ -11,7 +11,7 @@ const TEXT_TYPE = { authorization: ROMEO, 'content-type': 'text/plain; charset=u
 const FORM_TYPE = { authorization: ROMEO, 'content-type': 'application/x-www-form-urlencoded' };
 const BEARER = { authorization: `bearer ${TOKEN.token}`, 'content-type': 'application/json' };
 
-/** Ids are made up where none is given. */
+/** Stanzas without an id get a random one. */
 const withoutId = (stanza: string | undefined) => stanza?.replace(/ id="[0-9a-z]{26}"/, '');
 const post = (headers: Record<string, string>, body: string | Buffer) => ({ method: 'POST', headers, body });
 
@@ -19,7 +19,7 @@ describe('A stanza over HTTP', () => {
   const hello =
     '<message from="romeo@example.org/porter" to="juliet@example.org" type="chat"><body>Hi &amp; ü</body></message>';
   const calls: readonly [
-    what: string,
+    title: string,
     path: string,
     headers: Record<string, string>,
     body: string,
@@ -57,14 +57,14 @@ describe('A stanza over HTTP', () => {
       hello,
     ],
     [
-      'JSON, with the path before what it says',
+      'JSON, with the recipient of the path taking precedence',
       '/rest/message/chat/juliet@example.org',
       JSON_TYPE,
       '{"kind":"iq","type":"x","to":"a@b","body":"Hi & ü"}',
       hello,
     ],
     [
-      'XML, with the path before what it says',
+      'XML, with the recipient of the path taking precedence',
       '/rest/message/chat/juliet@example.org',
       XML_TYPE,
       '<message to="a@b"><body>Hi &amp; ü</body></message>',
@@ -92,8 +92,8 @@ describe('A stanza over HTTP', () => {
       '<message from="romeo@example.org/porter" type="normal"><body>Note</body></message>',
     ],
   ];
-  for (const [what, path, headers, body, stanza] of calls) {
-    test(`is sent and answered 202 without a body: ${what}`, async (t) => {
+  for (const [title, path, headers, body, stanza] of calls) {
+    test(`is sent and answered 202 without a body: ${title}`, async (t) => {
       const { request, sentStanzas } = await startTestRestServer(t);
       const reply = await request(path, post(headers, body));
       assert.deepEqual([reply.status, reply.text, reply.headers['content-length']], [202, '', '0']);
@@ -394,17 +394,17 @@ describe('A client', () => {
     }
   });
 
-  for (const [what, authorization] of [
+  for (const [title, authorization] of [
     ['a wrong password', `Basic ${btoa('romeo@example.org:no')}`],
     ['a user without a domain', `Basic ${btoa('romeo:wherefore:art thou')}`],
     ['no password', `Basic ${btoa('romeo@example.org')}`],
-    ['what is no base64', 'Basic %%%'],
+    ['invalid base64', 'Basic %%%'],
     ['an unknown token', 'Bearer tok-2'],
     ['another scheme', 'Digest username="romeo"'],
     ["a wrong component's secret", `Basic ${btoa('upload.example.org:component secre')}`],
     ['a component that is not ours', `Basic ${btoa('other.example.org:component secret')}`],
   ] as const) {
-    test(`gets 403 and no challenge for ${what}`, async (t) => {
+    test(`gets 403 and no challenge for ${title}`, async (t) => {
       const { request, sentStanzas } = await startTestRestServer(t);
       const reply = await request('/rest', post({ ...JSON_TYPE, authorization }, body));
       assert.equal(reply.status, 403, reply.text);
@@ -445,7 +445,7 @@ describe('A client', () => {
   });
 
   const froms: readonly [
-    who: string,
+    title: string,
     authorization: string,
     from: string | undefined,
     status: number,
@@ -458,21 +458,21 @@ describe('A client', () => {
     ['an account, by its domain', ROMEO, 'example.org', 403],
     ['a component', COMPONENT, undefined, 202, 'upload.example.org'],
     [
-      'a component, by somebody in it',
+      'a component, by an address at it',
       COMPONENT,
       'bot@upload.example.org/x',
       202,
       'bot@upload.example.org/x',
     ],
-    ['a component, by somebody outside', COMPONENT, 'bot@example.org', 403],
+    ['a component, by an address elsewhere', COMPONENT, 'bot@example.org', 403],
     ['a component, by a part of its domain', COMPONENT, 'x.upload.example.org', 403],
     ['a token', BEARER.authorization, undefined, 202, TOKEN.from],
     ['a token, by a resource', BEARER.authorization, `${TOKEN.from}/x`, 202, `${TOKEN.from}/x`],
     ['a token, by its component', BEARER.authorization, 'upload.example.org', 403],
-    ['anybody, by what is no JID', ROMEO, 'a@b@c', 422],
+    ['an account, by an invalid JID', ROMEO, 'a@b@c', 422],
   ];
-  for (const [who, authorization, from, status, by] of froms) {
-    test(`may send from ${from ?? 'the default address'}: ${who}: ${status}`, async (t) => {
+  for (const [title, authorization, from, status, by] of froms) {
+    test(`may send from ${from ?? 'the default address'}: ${title}: ${status}`, async (t) => {
       const { request, sentStanzas } = await startTestRestServer(t);
       const given = JSON.stringify({
         to: 'juliet@example.org',
@@ -511,7 +511,7 @@ describe('A client', () => {
 describe('A stanza that cannot be sent', () => {
   const accept = 'application/json';
   const bad: readonly [
-    what: string,
+    title: string,
     path: string,
     headers: Record<string, string>,
     body: string | Buffer,
@@ -556,7 +556,7 @@ describe('A stanza that cannot be sent', () => {
       'not-well-formed',
     ],
     [
-      'what is no UTF-8',
+      'invalid UTF-8',
       '/rest',
       XML_TYPE,
       Buffer.from('<message><body>\xff</body></message>', 'latin1'),
@@ -621,12 +621,12 @@ describe('A stanza that cannot be sent', () => {
     ['an iq with an unknown key', '/rest/iq/wat/a@example.org', JSON_TYPE, '{}', 422, 'bad-format'],
     ['presence without a recipient', '/rest', JSON_TYPE, '{"show":"chat"}', 422, 'improper-addressing'],
     ['CBOR', '/rest', { ...XML_TYPE, 'content-type': 'application/cbor' }, 'x', 415, 'bad-format'],
-    ['what is no type', '/rest', { ...XML_TYPE, 'content-type': '###' }, 'x', 415, 'bad-format'],
+    ['an invalid media type', '/rest', { ...XML_TYPE, 'content-type': '###' }, 'x', 415, 'bad-format'],
     ['no type', '/rest', { authorization: ROMEO }, 'x', 415, 'bad-format'],
     ['length', '/rest', TEXT_TYPE, 'x'.repeat(192 * 1024 + 1), 413, 'resource-constraint'],
   ];
-  for (const [what, path, headers, body, status, condition] of bad) {
-    test(`is answered ${status}, ${condition}: ${what}`, async (t) => {
+  for (const [title, path, headers, body, status, condition] of bad) {
+    test(`is answered ${status}, ${condition}: ${title}`, async (t) => {
       const { request, sentStanzas } = await startTestRestServer(t);
       const reply = await request(path, post({ ...headers, accept }, body));
       assert.equal(reply.status, status, reply.text);
@@ -646,11 +646,11 @@ describe('A stanza that cannot be sent', () => {
     assert.equal((await request('/rest', post(chunked, `${whole}x`))).status, 413);
   });
 
-  for (const [what, path] of [
+  for (const [title, path] of [
     ['a path that is too short', '/rest/ping'],
     ['a query without a value', '/rest/disco/example.org?hello'],
   ] as const) {
-    test(`is refused by GET with ${what}`, async (t) => {
+    test(`is refused by GET with ${title}`, async (t) => {
       const { request } = await startTestRestServer(t);
       assert.equal((await request(path, { headers: { authorization: ROMEO } })).status, 400);
     });

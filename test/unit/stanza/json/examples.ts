@@ -1,42 +1,42 @@
 import type { JsonObject } from '../../../../src/base/json.ts';
 
-/** A key, its JSON, and its XML within a stanza (as the XEP has it). */
+/** A key, its JSON value, and its XML inside a stanza, as in the XEP. */
 export interface Example {
-  readonly what: string;
+  readonly title: string;
   readonly json: JsonObject;
   readonly xml: string;
-  /** Where the two do not mean each other in both directions: what reading the XML gives beside. */
+  /** Set if the mapping is not symmetric: further keys that reading the XML returns. */
   readonly alsoRead?: JsonObject;
 }
 
 export const common: readonly Example[] = [
   {
-    what: 'delay (XEP-0203)',
+    title: 'delay (XEP-0203)',
     json: { delay: '2002-09-10T23:08:25Z' },
     xml: "<delay xmlns='urn:xmpp:delay' stamp='2002-09-10T23:08:25Z'/>",
   },
   {
-    what: 'nick (XEP-0172)',
+    title: 'nick (XEP-0172)',
     json: { nick: 'CallMeIshmael' },
     xml: "<nick xmlns='http://jabber.org/protocol/nick'>CallMeIshmael</nick>",
   },
   {
-    what: 'payload (XEP-0432)',
+    title: 'payload (XEP-0432)',
     json: { payload: { datatype: 'urn:example:x', data: { a: [1, null, 'ü<&>', true] } } },
     xml: "<payload xmlns='urn:xmpp:json-msg:0' datatype='urn:example:x'><json xmlns='urn:xmpp:json:0'>{\"a\":[1,null,\"ü&lt;&amp;>\",true]}</json></payload>",
   },
   {
-    what: 'rsm, a request (XEP-0059)',
+    title: 'rsm, a request (XEP-0059)',
     json: { rsm: { before: '', index: 371, max: 10 } },
     xml: "<set xmlns='http://jabber.org/protocol/rsm'><before/><index>371</index><max>10</max></set>",
   },
   {
-    what: 'rsm, an answer (XEP-0059)',
+    title: 'rsm, an answer (XEP-0059)',
     json: { rsm: { count: 800, first: 'stpeter', index: 0, last: 'peterpan' } },
     xml: "<set xmlns='http://jabber.org/protocol/rsm'><count>800</count><first index='0'>stpeter</first><last>peterpan</last></set>",
   },
   {
-    what: 'dataform (XEP-0004)',
+    title: 'dataform (XEP-0004)',
     json: {
       dataform: {
         type: 'form',
@@ -82,95 +82,95 @@ const FORWARDED_JSON = {
 };
 
 export const message: readonly Example[] = [
-  { what: 'body', json: { body: 'a < b & "c"\nд 😀' }, xml: '<body>a &lt; b &amp; "c"\nд 😀</body>' },
-  { what: 'subject', json: { subject: 'Talking' }, xml: '<subject>Talking</subject>' },
-  { what: 'an empty subject', json: { subject: '' }, xml: '<subject/>' },
+  { title: 'body', json: { body: 'a < b & "c"\nд 😀' }, xml: '<body>a &lt; b &amp; "c"\nд 😀</body>' },
+  { title: 'subject', json: { subject: 'Talking' }, xml: '<subject>Talking</subject>' },
+  { title: 'an empty subject', json: { subject: '' }, xml: '<subject/>' },
   {
-    what: 'thread (XEP-0201)',
+    title: 'thread (XEP-0201)',
     json: { thread: { id: 't2', parent: 't1' } },
     xml: "<thread parent='t1'>t2</thread>",
   },
   ...['active', 'inactive', 'gone', 'composing', 'paused'].map((state) => ({
-    what: `state ${state} (XEP-0085)`,
+    title: `state ${state} (XEP-0085)`,
     json: { state },
     xml: `<${state} xmlns='http://jabber.org/protocol/chatstates'/>`,
   })),
   {
-    what: 'html (XEP-0071)',
+    title: 'html (XEP-0071)',
     json: { html: '<body><p style="a:b">h<em>i</em> &amp; ho<br/></p></body>' },
     xml: "<html xmlns='http://jabber.org/protocol/xhtml-im'><body xmlns='http://www.w3.org/1999/xhtml'><p style='a:b'>h<em>i</em> &amp; ho<br/></p></body></html>",
   },
   {
-    what: 'oob (XEP-0066)',
+    title: 'oob (XEP-0066)',
     json: { oob: { url: 'https://x.example/a?b&c', desc: 'A picture' } },
     xml: "<x xmlns='jabber:x:oob'><url>https://x.example/a?b&amp;c</url><desc>A picture</desc></x>",
     alsoRead: { oob_url: 'https://x.example/a?b&c' },
   },
   {
-    what: 'oob_url',
+    title: 'oob_url',
     json: { oob_url: 'https://x.example/a' },
     xml: "<x xmlns='jabber:x:oob'><url>https://x.example/a</url></x>",
     alsoRead: { oob: { url: 'https://x.example/a' } },
   },
   {
-    what: 'replace (XEP-0308)',
+    title: 'replace (XEP-0308)',
     json: { replace: 'bad1' },
     xml: "<replace xmlns='urn:xmpp:message-correct:0' id='bad1'/>",
   },
   {
-    what: 'reply (XEP-0461)',
+    title: 'reply (XEP-0461)',
     json: { reply: { id: 'm1', to: 'anna@example.com/tablet' } },
     xml: "<reply xmlns='urn:xmpp:reply:0' id='m1' to='anna@example.com/tablet'/>",
   },
   {
-    what: 'reactions (XEP-0444)',
+    title: 'reactions (XEP-0444)',
     json: { reactions: { id: 'm1', reactions: ['👋', '🐢'] } },
     xml: "<reactions xmlns='urn:xmpp:reactions:0' id='m1'><reaction>👋</reaction><reaction>🐢</reaction></reactions>",
   },
   {
-    what: 'markable (XEP-0333)',
+    title: 'markable (XEP-0333)',
     json: { markable: true },
     xml: "<markable xmlns='urn:xmpp:chat-markers:0'/>",
   },
   {
-    what: 'displayed (XEP-0333)',
+    title: 'displayed (XEP-0333)',
     json: { displayed: 'm1' },
     xml: "<displayed xmlns='urn:xmpp:chat-markers:0' id='m1'/>",
   },
   {
-    what: 'attach_to (XEP-0367)',
+    title: 'attach_to (XEP-0367)',
     json: { attach_to: 'm1' },
     xml: "<attach-to xmlns='urn:xmpp:message-attaching:1' id='m1'/>",
   },
   {
-    what: 'encryption (XEP-0380)',
+    title: 'encryption (XEP-0380)',
     json: { encryption: 'urn:xmpp:otr:0' },
     xml: "<encryption xmlns='urn:xmpp:eme:0' namespace='urn:xmpp:otr:0'/>",
   },
   {
-    what: 'fallback (XEP-0428)',
+    title: 'fallback (XEP-0428)',
     json: { fallback: true },
     xml: "<fallback xmlns='urn:xmpp:fallback:0'/>",
   },
   {
-    what: 'forwarded (XEP-0297)',
+    title: 'forwarded (XEP-0297)',
     json: { forwarded: FORWARDED_JSON },
     xml: `<forwarded xmlns='urn:xmpp:forward:0'>${FORWARDED}</forwarded>`,
   },
   {
-    what: 'invite (XEP-0249)',
+    title: 'invite (XEP-0249)',
     json: {
       invite: { jid: 'room@x', reason: 'Come', password: 'pw', thread: 't', continue: true },
     },
     xml: "<x xmlns='jabber:x:conference' jid='room@x' reason='Come' password='pw' thread='t' continue='true'/>",
   },
   {
-    what: 'occupant_id (XEP-0421)',
+    title: 'occupant_id (XEP-0421)',
     json: { occupant_id: 'dd72' },
     xml: "<occupant-id xmlns='urn:xmpp:occupant-id:0' id='dd72'/>",
   },
   {
-    what: 'stanza_ids (XEP-0359)',
+    title: 'stanza_ids (XEP-0359)',
     json: {
       stanza_ids: [
         { id: '5f', by: 'room@x' },
@@ -180,33 +180,33 @@ export const message: readonly Example[] = [
     xml: "<stanza-id xmlns='urn:xmpp:sid:0' id='5f' by='room@x'/><stanza-id xmlns='urn:xmpp:sid:0' id='de' by='me@x'/>",
   },
   {
-    what: 'reference (XEP-0372)',
+    title: 'reference (XEP-0372)',
     json: { reference: { type: 'mention', uri: 'xmpp:juliet@capulet.lit', begin: 72, end: 78 } },
     xml: "<reference xmlns='urn:xmpp:reference:0' type='mention' uri='xmpp:juliet@capulet.lit' begin='72' end='78'/>",
   },
   {
-    what: 'archive, a result (XEP-0313)',
+    title: 'archive, a result (XEP-0313)',
     json: { archive: { id: '28482', queryid: 'f27', forward: FORWARDED_JSON } },
     xml: `<result xmlns='urn:xmpp:mam:2' queryid='f27' id='28482'><forwarded xmlns='urn:xmpp:forward:0'>${FORWARDED}</forwarded></result>`,
   },
 ];
 
 export const presence: readonly Example[] = [
-  { what: 'show', json: { show: 'dnd' }, xml: '<show>dnd</show>' },
-  { what: 'status', json: { status: 'Wooing Juliet' }, xml: '<status>Wooing Juliet</status>' },
-  { what: 'priority', json: { priority: -1 }, xml: '<priority>-1</priority>' },
+  { title: 'show', json: { show: 'dnd' }, xml: '<show>dnd</show>' },
+  { title: 'status', json: { status: 'Wooing Juliet' }, xml: '<status>Wooing Juliet</status>' },
+  { title: 'priority', json: { priority: -1 }, xml: '<priority>-1</priority>' },
   {
-    what: 'caps (XEP-0115)',
+    title: 'caps (XEP-0115)',
     json: { caps: { hash: 'sha-1', node: 'http://x', ver: 'Qg=', ext: 'a' } },
     xml: "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='http://x' ver='Qg=' ext='a'/>",
   },
   {
-    what: 'idle_since (XEP-0319)',
+    title: 'idle_since (XEP-0319)',
     json: { idle_since: '1969-07-21T02:56:15Z' },
     xml: "<idle xmlns='urn:xmpp:idle:1' since='1969-07-21T02:56:15Z'/>",
   },
   {
-    what: 'muc (XEP-0045)',
+    title: 'muc (XEP-0045)',
     json: {
       muc: {
         history: { maxchars: 0, maxstanzas: 20, seconds: 180, since: '1970-01-01T00:00:00Z' },
@@ -216,31 +216,31 @@ export const presence: readonly Example[] = [
     xml: "<x xmlns='http://jabber.org/protocol/muc'><history maxchars='0' maxstanzas='20' seconds='180' since='1970-01-01T00:00:00Z'/><password>cauldronburn</password></x>",
   },
   {
-    what: 'vcard_update (XEP-0153)',
+    title: 'vcard_update (XEP-0153)',
     json: { vcard_update: { photo: '01b87f' } },
     xml: "<x xmlns='vcard-temp:x:update'><photo>01b87f</photo></x>",
   },
 ];
 
 export const iq: readonly Example[] = [
-  { what: 'ping (XEP-0199)', json: { ping: true }, xml: "<ping xmlns='urn:xmpp:ping'/>" },
+  { title: 'ping (XEP-0199)', json: { ping: true }, xml: "<ping xmlns='urn:xmpp:ping'/>" },
   {
-    what: 'version (XEP-0092)',
+    title: 'version (XEP-0092)',
     json: { version: { name: 'Exodus', version: '0.7', os: 'Linux' } },
     xml: "<query xmlns='jabber:iq:version'><name>Exodus</name><version>0.7</version><os>Linux</os></query>",
   },
   {
-    what: 'disco, a question (XEP-0030)',
+    title: 'disco, a question (XEP-0030)',
     json: { disco: true },
     xml: "<query xmlns='http://jabber.org/protocol/disco#info'/>",
   },
   {
-    what: 'disco, a question about a node',
+    title: 'disco, a question about a node',
     json: { disco: 'a#b' },
     xml: "<query xmlns='http://jabber.org/protocol/disco#info' node='a#b'/>",
   },
   {
-    what: 'disco, an answer with forms (XEP-0128)',
+    title: 'disco, an answer with forms (XEP-0128)',
     json: {
       disco: {
         node: 'n',
@@ -258,22 +258,22 @@ export const iq: readonly Example[] = [
       <field var='beta' type='boolean'><value>0</value></field><field var='no' type='text-single'/></x></query>`,
   },
   {
-    what: 'items, a question (XEP-0030)',
+    title: 'items, a question (XEP-0030)',
     json: { items: true },
     xml: "<query xmlns='http://jabber.org/protocol/disco#items'/>",
   },
   {
-    what: 'items, a question about a node',
+    title: 'items, a question about a node',
     json: { items: 'music' },
     xml: "<query xmlns='http://jabber.org/protocol/disco#items' node='music'/>",
   },
   {
-    what: 'items, an answer',
+    title: 'items, an answer',
     json: { items: [{ jid: 'people.x' }, { jid: 'x', node: 'music', name: 'Music' }] },
     xml: "<query xmlns='http://jabber.org/protocol/disco#items'><item jid='people.x'/><item jid='x' node='music' name='Music'/></query>",
   },
   {
-    what: 'command (XEP-0050)',
+    title: 'command (XEP-0050)',
     json: {
       command: {
         node: 'config',
@@ -289,7 +289,7 @@ export const iq: readonly Example[] = [
       <x xmlns='jabber:x:data' type='form'><field var='a' type='boolean'><value>1</value></field></x></command>`,
   },
   {
-    what: 'extdisco (XEP-0215)',
+    title: 'extdisco (XEP-0215)',
     json: {
       extdisco: {
         type: 'stun',
@@ -311,37 +311,37 @@ export const iq: readonly Example[] = [
     xml: "<services xmlns='urn:xmpp:extdisco:2' type='stun'><service type='turn' host='turn.x' port='9998' transport='udp' name='Relay' username='u' password='p' expires='2020-04-08T12:00:00Z' restricted='true'/></services>",
   },
   {
-    what: 'lastactivity (XEP-0012)',
+    title: 'lastactivity (XEP-0012)',
     json: { lastactivity: { seconds: 903, status: 'Heading Home' } },
     xml: "<query xmlns='jabber:iq:last' seconds='903'>Heading Home</query>",
   },
   {
-    what: 'oob (XEP-0066)',
+    title: 'oob (XEP-0066)',
     json: { oob: { url: 'https://x/y', desc: 'z' } },
     xml: "<query xmlns='jabber:iq:oob'><url>https://x/y</url><desc>z</desc></query>",
   },
   {
-    what: 'gateway (XEP-0100)',
+    title: 'gateway (XEP-0100)',
     json: { gateway: { desc: 'Please', jid: 'a@x', prompt: 'Name' } },
     xml: "<query xmlns='jabber:iq:gateway'><desc>Please</desc><jid>a@x</jid><prompt>Name</prompt></query>",
   },
   {
-    what: 'register (XEP-0077)',
+    title: 'register (XEP-0077)',
     json: { register: { username: 'bill', password: 'Calliope', registered: true } },
     xml: "<query xmlns='jabber:iq:register'><password>Calliope</password><username>bill</username><registered/></query>",
   },
   {
-    what: 'stats (XEP-0039)',
+    title: 'stats (XEP-0039)',
     json: { stats: [{ name: 'time/uptime', unit: 'seconds', value: 3054635.5 }, { name: 'users/online' }] },
     xml: "<query xmlns='http://jabber.org/protocol/stats'><stat name='time/uptime' unit='seconds' value='3054635.5'/><stat name='users/online'/></query>",
   },
   {
-    what: 'upload_request (XEP-0363)',
+    title: 'upload_request (XEP-0363)',
     json: { upload_request: { filename: 'très cool.jpg', size: 23456, 'content-type': 'image/jpeg' } },
     xml: "<request xmlns='urn:xmpp:http:upload:0' filename='très cool.jpg' size='23456' content-type='image/jpeg'/>",
   },
   {
-    what: 'upload_slot (XEP-0363)',
+    title: 'upload_slot (XEP-0363)',
     json: {
       upload_slot: {
         get: { url: 'https://x/g' },
@@ -351,7 +351,7 @@ export const iq: readonly Example[] = [
     xml: "<slot xmlns='urn:xmpp:http:upload:0'><get url='https://x/g'/><put url='https://x/p'><header name='Authorization'>Basic Q=</header></put></slot>",
   },
   {
-    what: 'archive, a question (XEP-0313)',
+    title: 'archive, a question (XEP-0313)',
     json: {
       archive: {
         queryid: 'f27',
@@ -371,7 +371,7 @@ export const iq: readonly Example[] = [
       <set xmlns='http://jabber.org/protocol/rsm'><before/><max>10</max></set></query>`,
   },
   {
-    what: 'result (XEP-0313)',
+    title: 'result (XEP-0313)',
     json: { result: { page: { count: 20, first: '28482', last: '09af3' } } },
     xml: "<fin xmlns='urn:xmpp:mam:2'><set xmlns='http://jabber.org/protocol/rsm'><count>20</count><first>28482</first><last>09af3</last></set></fin>",
   },

@@ -9,7 +9,7 @@ import * as examples from './examples.ts';
 const HEAD = { message: 'chat', presence: 'unavailable', iq: 'result' } as const;
 const OF_ALL_KINDS = { message: examples.message, presence: examples.presence, iq: examples.iq };
 
-/** Without the white space that only lays out the examples. */
+/** Removes the white space that formats the examples. */
 const read = (text: string) =>
   parseStanza(text.replaceAll(/>\n\s+</g, '><').replaceAll(/\n\s+(?=type=)/g, ' '));
 
@@ -19,12 +19,12 @@ for (const [kind, own] of Object.entries(OF_ALL_KINDS)) {
   const head = `type="${type}" to="juliet@x/balcony" from="romeo@x" id="1" xml:lang="de"`;
 
   describe(`A ${kind}`, () => {
-    for (const { what, json, xml: given, alsoRead } of [...own, ...examples.common]) {
+    for (const { title, json, xml: given, alsoRead } of [...own, ...examples.common]) {
       const stanza = read(`<${kind} ${head}>${given}</${kind}>`);
-      test(`maps to JSON: ${what}`, () => {
+      test(`maps to JSON: ${title}`, () => {
         assert.deepEqual(stanzaToJson(stanza), { kind, ...attributes, ...json, ...alsoRead });
       });
-      test(`is created from JSON: ${what}`, () => {
+      test(`is created from JSON: ${title}`, () => {
         const made = stanzaFromJson({ kind, ...attributes, ...json });
         assert.deepEqual(sorted(made.toString()), sorted(stanza.toString()));
         assert.equal(stanzaFromJson(stanzaToJson(made)).toString(), made.toString());
@@ -33,7 +33,7 @@ for (const [kind, own] of Object.entries(OF_ALL_KINDS)) {
   });
 }
 
-/** The order of attributes means nothing. */
+/** The order of attributes has no meaning. */
 function sorted(text: string): string {
   return text.replaceAll(/<[^<>/][^<>]*>/g, (tag) =>
     tag
@@ -45,7 +45,7 @@ function sorted(text: string): string {
 }
 
 describe('The stanza of an object', () => {
-  for (const [what, json, expected] of [
+  for (const [title, json, expected] of [
     ['its kind', { kind: 'iq', ping: true }, '<iq type="get"><ping xmlns="urn:xmpp:ping"/></iq>'],
     ['its type', { type: 'groupchat' }, '<message type="groupchat"/>'],
     ['its type, of an iq', { type: 'result' }, '<iq type="result"/>'],
@@ -62,7 +62,8 @@ describe('The stanza of an object', () => {
     ],
     ['a key that is false', { ping: false, body: 'b' }, '<message><body>b</body></message>'],
   ] as const) {
-    test(`has its kind and type from ${what}`, () => assert.equal(stanzaFromJson(json).toString(), expected));
+    test(`has its kind and type from ${title}`, () =>
+      assert.equal(stanzaFromJson(json).toString(), expected));
   }
 
   test('is a complete archive query, also for a short one', () => {
@@ -115,7 +116,7 @@ describe('The stanza of an object', () => {
     );
   });
 
-  for (const [what, given, fault] of [
+  for (const [title, given, reason] of [
     ['a list', [], /object with keys/],
     ['nothing', {}, /object with keys/],
     ['null', null, /object with keys/],
@@ -136,10 +137,10 @@ describe('The stanza of an object', () => {
     ['depth', JSON.parse(`${'{"body":'.repeat(500)}1${'}'.repeat(500)}`), /nested/],
     ['depth in lists', { payload: { data: JSON.parse('['.repeat(9e4) + ']'.repeat(9e4)) } }, /nested/],
   ] as const) {
-    test(`is refused with a reason: ${what}`, () => {
+    test(`is refused with a reason: ${title}`, () => {
       assert.throws(
         () => stanzaFromJson(given),
-        (error) => error instanceof Refusal && error.code === 'bad_request' && fault.test(error.message),
+        (error) => error instanceof Refusal && error.code === 'bad_request' && reason.test(error.message),
       );
     });
   }

@@ -10,7 +10,7 @@ import { parseStanza } from '../../../../src/stanza/parse.ts';
 const text = fc
   .string({ unit: 'binary' })
   .map((given) => given.replaceAll(/[^\t\n\x20-\u{d7ff}\u{e000}-\u{fffd}]/gu, ''));
-/** Of an attribute every white space becomes a space (§3.3.3), but not in our reader. */
+/** XML normalizes white space in attributes to spaces (§3.3.3). The parser of @xmpp/xml does not. */
 const word = text.map((given) => given.replaceAll(/\s/g, ' '));
 const some = word.filter((given) => given !== '');
 const count = fc.nat();
@@ -48,7 +48,7 @@ const head = { type: fc.constantFrom('form', 'submit', 'result'), title: text, i
 const dataform = fc.record({ ...head, fields: fc.array(field, { maxLength: 3 }) });
 const valuesForm = record({ ...head, fields: list(record({ var: word, type: word, values: list(text) })) });
 
-/** JSON as it comes out of a parser: no negative zero. */
+/** JSON as a parser returns it: without negative zero. */
 const anyJson = fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value)) as JsonValue);
 const rsm = record({ after: text, before: text, count, first: text, index: count, last: text, max: count });
 
@@ -118,7 +118,7 @@ const extensions = fc.dictionary(
   { minKeys: 1, maxKeys: 3 },
 );
 
-/** An iq has one thing to say; two of these would be one element in the same place. */
+/** An iq has one payload. Two of these keys would be the same element. */
 const iq = fc.oneof(
   fc.record({ ping: yes }),
   fc.record({ version: record({ name: text, version: text, os: text }) }),
@@ -205,7 +205,7 @@ function withHead(
     }));
 }
 
-/** Out of a generator objects have no prototype; out of a parser they have one. */
+/** Objects of the generator have no prototype, those of a parser have one. */
 const tidy = (value: unknown) => JSON.parse(JSON.stringify(value)) as unknown;
 
 describe('JSON and XML', () => {
