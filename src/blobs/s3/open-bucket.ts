@@ -4,15 +4,15 @@ import type { S3Clients, S3Location } from './client.ts';
 import { parseSdkError, toS3BlobError } from './s3-error.ts';
 
 /** Checks that the bucket can be used, and creates it first if `create` is set. Throws `BlobError` with a text for the admin. */
-export async function openBucket(clients: S3Clients, place: S3Location, create: boolean): Promise<void> {
+export async function openBucket(clients: S3Clients, location: S3Location, create: boolean): Promise<void> {
   try {
-    await checkBucket(clients, place).catch(async (cause) => {
+    await checkBucket(clients, location).catch(async (cause) => {
       if (!create || parseSdkError(cause).code !== 'NoSuchBucket') throw cause;
-      await createBucket(clients, place);
-      await checkBucket(clients, place);
+      await createBucket(clients, location);
+      await checkBucket(clients, location);
     });
   } catch (cause) {
-    throw explain(cause, place);
+    throw explain(cause, location);
   }
 }
 

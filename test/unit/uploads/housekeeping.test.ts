@@ -14,7 +14,7 @@ describe('the start of the heartbeat', () => {
       // A disk that is full at exactly this moment cannot be had on cue.
       const ledger = {
         ...services.ledger,
-        instances: async () => [],
+        listInstances: async () => [],
         heartbeat: async () => {
           throw new LedgerError(kind, 'no');
         },
