@@ -5,7 +5,7 @@ export function jidSha1(jid: string): string {
   return createHash('sha1').update(jid).digest('hex');
 }
 
-/** Returns the owner name of a user of whom only this hash is known. */
+/** Returns the owner name of a user known only by this hash. */
 export function ownerFromSha1(sha1: string): string {
   return `sha1:${sha1.toLowerCase()}`;
 }

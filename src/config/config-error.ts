@@ -1,16 +1,16 @@
-/** One thing that is wrong with a config file. */
+/** One problem of a config file. */
 export interface ConfigProblem {
-  /** From 1; 0 where no line can be named (the file cannot be read). */
+  /** From 1; 0 if the problem has no line (the file cannot be read). */
   readonly line: number;
-  /** `access[1].max_file_size`; empty where no key is meant. */
+  /** `access[1].max_file_size`; empty if the problem concerns no single key. */
   readonly key: string;
-  /** What is wrong and what was expected. Never holds a secret. */
+  /** The problem and the expected value. Never contains a secret. */
   readonly message: string;
-  /** What was probably meant. */
+  /** A suggestion for the fix. */
   readonly hint?: string;
 }
 
-/** A config that cannot be used, with everything that is wrong with it. */
+/** A config that cannot be used, with all its problems. */
 export class ConfigError extends Error {
   readonly file: string;
   readonly problems: readonly ConfigProblem[];
@@ -22,7 +22,7 @@ export class ConfigError extends Error {
     this.problems = [...problems].sort((a, b) => a.line - b.line);
   }
 
-  /** Several lines for a person: `file:line: key: message`, as editors and terminals know to open them. */
+  /** Formats the problems as lines `file:line: key: message`, which editors and terminals can open. */
   format(): string {
     return this.problems.map((problem) => formatProblem(this.file, problem)).join('\n');
   }

@@ -7,16 +7,16 @@ import { getStructure, isSecret } from './schema/structure.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Where the parts of a file come from, and where complaints go. */
+/** The environment in which a config file is loaded, and the list that collects its problems. */
 export interface LoadContext {
   readonly lines: Readonly<Record<string, number>>;
-  /** Relative paths start here. */
+  /** The folder to which relative paths are relative. */
   readonly folder: string;
   readonly env: Environment;
   readonly problems: ConfigProblem[];
 }
 
-/** Replaces `${NAME}` in every text by the environment's value; `$${` stands for `${`. */
+/** Replaces `${NAME}` in all texts by the environment variable; `$${` stands for `${`. */
 export function expandEnvironment(context: LoadContext, value: unknown, path: string = ''): unknown {
   if (typeof value === 'string') return expandText(context, value, path);
   if (Array.isArray(value))
@@ -36,7 +36,7 @@ function expandText(context: LoadContext, text: string, path: string): string {
     };
     if (end === '' || !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
       return problem(
-        'a dollar sign and { must be followed by the name of a variable and }; double the dollar sign to mean it as it is',
+        'a dollar sign and { must be followed by the name of a variable and }; for a literal dollar sign, double it',
       );
     }
     const found = context.env[name];
@@ -44,7 +44,7 @@ function expandText(context: LoadContext, text: string, path: string): string {
   });
 }
 
-/** Puts the contents of `x_file` in the place of every secret `x`. */
+/** Replaces each `x_file` by the secret `x` with the content of that file. */
 export function readSecretFiles(context: LoadContext, schema: z.ZodType, value: unknown, path = ''): unknown {
   const structure = getStructure(schema);
   if (structure.form === 'list') {
@@ -72,7 +72,7 @@ function readSecret(context: LoadContext, section: Record<string, unknown>, key:
   const complain = (message: string) =>
     context.problems.push({ line: findKeyLine(context.lines, name), key: name, message });
   if (section[key] !== undefined) {
-    complain(`${key} is given too: only one of both may be`);
+    complain(`${key} is given too; remove one of them`);
     return;
   }
   section[key] = Array.isArray(given)
@@ -81,7 +81,7 @@ function readSecret(context: LoadContext, section: Record<string, unknown>, key:
 }
 
 function readSecretFile(context: LoadContext, file: unknown, complain: (message: string) => void): string {
-  // What stands in for a secret that could not be read: the one problem of its key is told already.
+  // A placeholder, so that the schema reports no second problem for this key.
   const unread = 'unread';
   if (typeof file !== 'string') {
     complain('expected the path of a file');
@@ -97,10 +97,10 @@ function readSecretFile(context: LoadContext, file: unknown, complain: (message:
   return unread;
 }
 
-/** Why a file could not be read, in few words. */
+/** Explains in a few words why a file could not be read. */
 export function fileErrorReason(error: unknown): string {
   const code = (error as NodeJS.ErrnoException | null)?.code;
-  if (code === 'ENOENT') return 'there is no such file';
+  if (code === 'ENOENT') return 'the file does not exist';
   if (code === 'EACCES' || code === 'EPERM') return 'permission denied';
   if (code === 'EISDIR') return 'it is a folder';
   return code ?? String(error);

@@ -1,6 +1,6 @@
 const FROM_ENVIRONMENT = `\${PORTER_COMPONENT_SECRET}`;
 
-/** The file at the top of the reference page. A test holds it to the schema. */
+/** The example at the top of the reference page. A test checks it against the schema. */
 export const EXAMPLE_CONFIG = String.raw`
 listen: 127.0.0.1:5050                    # or a list; unix:/run/porter/porter.sock
 public_url: https://upload.example.org    # may have a path
@@ -14,21 +14,21 @@ storage:
   ledger: ./data/porter.db                # or postgres://…
   sync: true                              # a finished upload survives a power cut
 
-component:                                # door 1: beside any XMPP server
+component:                                # any XMPP server, as an external component
   jid: upload.example.org
   secret: ${FROM_ENVIRONMENT}
   server: 127.0.0.1:5347
   name: HTTP File Upload
-slot_api:                                 # door 2: ejabberd service_url, django-xmpp-http-upload
+slot_api:                                 # ejabberd service_url, django-xmpp-http-upload
   path: /slot/
   allow_from: [127.0.0.0/8, "::1"]
   token_file: secrets/slot-api-token
-external:                                 # door 3: signed links
+external:                                 # links signed by the XMPP server
   path: /upload/
   secret: [the-new-secret-of-today, the-old-one-of-yesterday]
   delete_secret: another-long-secret
   max_file_size: 100 MiB
-file_share:                               # door 4: Prosody http_file_share
+file_share:                               # Prosody http_file_share
   path: /file_share/
   secret: yet-another-long-secret
 

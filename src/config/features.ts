@@ -2,8 +2,8 @@ import { ConfigError, type ConfigProblem } from './config-error.ts';
 import type { Config } from './load.ts';
 import { findKeyLine } from './parse-yaml.ts';
 
-/** Parts of Porter that a config can ask for, by the key that asks. */
-const asked = {
+/** Parts of Porter that a config can request, by their key. */
+const requested = {
   component: (config: Config) => config.component.length > 0,
   slot_api: (config: Config) => config.slot_api !== null,
   external: (config: Config) => config.external !== null,
@@ -16,32 +16,32 @@ const asked = {
   'downloads.via': (config: Config) => config.downloads.via !== 'self',
 } as const;
 
-export type Feature = keyof typeof asked;
+export type Feature = keyof typeof requested;
 
-/** The features that this config asks for. */
+/** Returns the features that the config requests. */
 export function requestedFeatures(config: Config): Feature[] {
-  return (Object.keys(asked) as Feature[]).filter((feature) => asked[feature](config));
+  return (Object.keys(requested) as Feature[]).filter((feature) => requested[feature](config));
 }
 
-/** A problem for every feature that is asked for and not among `built`. */
+/** Returns a problem for each requested feature that is not in `built`. */
 export function findUnsupportedFeatures(config: Config, built: ReadonlySet<Feature>): ConfigProblem[] {
   return requestedFeatures(config)
     .filter((feature) => !built.has(feature))
     .map((feature) => ({
       line: findKeyLine(config.lines, feature),
       key: feature,
-      message: 'this version of Porter does not have it yet',
-      hint: 'remove it, so that nobody relies on it',
+      message: 'this version of Porter does not support it yet',
+      hint: 'remove it from the config',
     }));
 }
 
-/** Throws a `ConfigError` where the config asks for more than is `built`: better no start than half of one. */
+/** Throws a `ConfigError` if the config requests features that are not in `built`. */
 export function assertSupportedFeatures(config: Config, built: ReadonlySet<Feature>): void {
   const problems = findUnsupportedFeatures(config, built);
   if (problems.length > 0) throw new ConfigError(config.file ?? 'the config', problems);
 }
 
-/** What this version has. A later one adds a line here with the door it builds. */
+/** The features of this version. */
 export const supportedFeatures: ReadonlySet<Feature> = new Set<Feature>([
   'component',
   'slot_api',

@@ -81,8 +81,8 @@ export function parseConfig(text: string, options: ParseOptions): Config {
 }
 
 /**
- * What `npm start` serves without any file: everyone on this machine may ask for slots, 100 MiB a file and 1 GiB in
- * all, kept in `data` of the current folder.
+ * Returns the config that `npm start` uses without a file: any user on this machine may request slots, up to 100 MiB
+ * per file and 1 GiB in total. Data is stored in `data` of the current folder.
  */
 export function defaultConfig(folder: string = process.cwd()): Config {
   const settings = configSchema.parse({

@@ -3,17 +3,17 @@ import type { ConfigOptions } from './schema/config-schema.ts';
 
 type Complain = (key: string, message: string) => void;
 
-/** What the options of messages say together with each other and with the components. */
+/** Checks the message options against each other and against the components. */
 export function checkMessageOptions({ messages, component }: ConfigOptions, complain: Complain): void {
   if (messages === null) return;
-  const isPorter = component.map(({ jid }) => jid);
+  const domains = component.map(({ jid }) => jid);
   for (const list of ['tokens', 'hooks'] as const) {
     messages[list].forEach(({ from }, place) => {
       const domain = from.slice(from.indexOf('@') + 1);
-      if (isPorter.includes(domain)) return;
+      if (domains.includes(domain)) return;
       complain(
         `messages.${list}[${place}].from`,
-        `must be at a component of ours: ${domain} is not in \`component\``,
+        `must be at a component of this Porter: ${domain} is not in \`component\``,
       );
     });
   }
@@ -28,7 +28,7 @@ function checkTokens({ tokens, hooks }: Messages, complain: Complain): void {
   for (const [list, entries] of Object.entries({ tokens, hooks })) {
     entries.forEach(({ token }, place) => {
       if (!/^sha256:/i.test(token) || /^sha256:[0-9a-f]{64}$/i.test(token)) return;
-      complain(`messages.${list}[${place}].token`, 'behind sha256: there must be 64 hex digits');
+      complain(`messages.${list}[${place}].token`, 'expected 64 hex digits after sha256:');
     });
   }
   tokens.forEach(({ token }, place) => {
@@ -37,7 +37,7 @@ function checkTokens({ tokens, hooks }: Messages, complain: Complain): void {
   });
 }
 
-/** Passwords in the clear are for this machine only. */
+/** Passwords may be sent without TLS only on this machine. */
 function checkTls({ require_tls, server }: Messages, complain: Complain): void {
   if (require_tls || (server !== null && isLoopbackHost(server.host))) return;
   complain(
@@ -55,8 +55,8 @@ function checkHooks(hooks: Messages['hooks'], complain: Complain): void {
     if (earlier.some(({ token }) => token === hook.token))
       complain(at('token'), 'another hook has this token too');
     if (hook.type === 'groupchat') return;
-    if (hook.nick !== null) complain(at('nick'), 'only rooms have a use for it: add type: groupchat');
+    if (hook.nick !== null) complain(at('nick'), 'only rooms use it; add type: groupchat or remove it');
     if (hook.room_password !== null)
-      complain(at('room_password'), 'only rooms have a use for it: add type: groupchat');
+      complain(at('room_password'), 'only rooms use it; add type: groupchat or remove it');
   });
 }

@@ -8,7 +8,7 @@ import type { ConfigOptions } from './schema/config-schema.ts';
 type Lines = Readonly<Record<string, number>>;
 type Section = Readonly<Record<string, unknown>>;
 
-/** Paths that are there whatever the config says: uploads and downloads of slots, and the probes. */
+/** Paths that Porter always uses: uploads and downloads of slots, and the health endpoints. */
 export const RESERVED_PATHS = ['/put/', '/files/', '/healthz', '/readyz'] as const;
 
 function sectionOf(value: unknown): Section {
@@ -21,8 +21,8 @@ function listOf(value: unknown): readonly unknown[] {
 }
 
 /**
- * What options say together, looked up in the file's own values, so that it is told along with everything else
- * that is wrong.
+ * Checks which options must be given together. Works on the raw values of the file, so that these problems are
+ * reported together with those of the schema.
  */
 export function checkRawOptions(value: unknown, lines: Lines): ConfigProblem[] {
   const file = sectionOf(value);
@@ -31,15 +31,15 @@ export function checkRawOptions(value: unknown, lines: Lines): ConfigProblem[] {
     problems.push({ line: findKeyLine(lines, key), key, message, ...(hint !== undefined && { hint }) });
 
   if (listOf(file.component).length > 0 && file.public_url === undefined) {
-    complain('component', 'needs public_url, or it cannot tell clients where to upload', 'add public_url');
+    complain('component', 'needs public_url, which clients upload to', 'add public_url');
   }
   if (sectionOf(file.downloads).via === 'webserver' && file.download_url === undefined) {
-    complain('downloads.via', 'webserver needs download_url: it is where the links point');
+    complain('downloads.via', 'webserver needs download_url, which the links point to');
   }
   checkDelivery(sectionOf(file.downloads), complain);
   const { admin } = file;
   if (admin !== undefined && listOf(sectionOf(admin).jids).length === 0 && !hasSecret(admin, 'token')) {
-    complain('admin', 'needs jids or a token, or nobody could sign in as admin');
+    complain('admin', 'needs jids or a token, so that an admin can sign in');
   }
   checkPrefixes(sectionOf(file.retention), complain);
   return problems;
@@ -47,7 +47,7 @@ export function checkRawOptions(value: unknown, lines: Lines): ConfigProblem[] {
 
 function checkDelivery({ via, internal_prefix }: Section, complain: Complain): void {
   if (internal_prefix === undefined || via === 'x-accel-redirect' || via === 'x-sendfile') return;
-  complain('downloads.internal_prefix', 'only x-accel-redirect and x-sendfile have a use for it');
+  complain('downloads.internal_prefix', 'only x-accel-redirect and x-sendfile use it');
 }
 
 function hasSecret(section: unknown, key: string): boolean {
@@ -59,7 +59,7 @@ type Complain = (key: string, message: string, hint?: string) => void;
 function checkPrefixes(retention: Section, complain: Complain): void {
   const offered = Object.keys(sectionOf(retention.purposes));
   for (const [prefix, purpose] of Object.entries(sectionOf(retention.name_prefixes))) {
-    // Files of conversations are what everything is that has no purpose.
+    // `message` is the purpose of all files without one, so it is always available.
     if (purpose === 'message' || typeof purpose !== 'string' || offered.includes(purpose)) continue;
     complain(
       `retention.name_prefixes.${prefix}`,
@@ -69,7 +69,7 @@ function checkPrefixes(retention: Section, complain: Complain): void {
   }
 }
 
-/** What only the values themselves can tell. */
+/** Checks the parsed options against each other. */
 export function checkOptions(settings: ConfigOptions, lines: Lines): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const complain: Complain = (key, message, hint) =>
@@ -78,7 +78,7 @@ export function checkOptions(settings: ConfigOptions, lines: Lines): ConfigProbl
     complain(`listen[${place}]`, `${text} is listed twice`);
   }
   for (const [place, jid] of repeated(settings.component.map((one) => one.jid))) {
-    complain(`component[${place}].jid`, `two components cannot both be ${jid}`);
+    complain(`component[${place}].jid`, `another component has the JID ${jid} too`);
   }
   checkPaths(settings, complain);
   checkMessageOptions(settings, complain);
@@ -86,25 +86,25 @@ export function checkOptions(settings: ConfigOptions, lines: Lines): ConfigProbl
   settings.access.forEach((rule, place) => {
     const limited = rule.max_file_size ?? rule.max_total_size ?? rule.bytes_per ?? rule.uploads_per;
     if (rule.deny && limited !== null)
-      complain(`access[${place}].deny`, 'a rule that denies can have no limits');
+      complain(`access[${place}].deny`, 'a rule with deny cannot have limits; remove them');
   });
   return problems;
 }
 
-/** Who sends the files must be able to read them. */
+/** Checks that the sender of the files can read them. */
 function checkSender({ downloads: { via }, storage: { blobs } }: ConfigOptions, complain: Complain): void {
   if (via === 'presigned' && blobs.kind !== 's3') {
     const hint = 'set storage.blobs to an s3:// URL, or leave downloads.via out';
-    complain('downloads.via', 'presigned needs the blobs on S3: links lead there', hint);
+    complain('downloads.via', 'presigned needs the blobs on S3', hint);
   } else if (via !== 'self' && via !== 'presigned' && blobs.kind !== 'folder') {
     const hint = 'presigned lets S3 send the files itself';
-    complain('downloads.via', `${via} needs the blobs in a folder: a web server is to read it`, hint);
+    complain('downloads.via', `${via} needs the blobs in a folder that the web server reads`, hint);
   }
 }
 
 function addressText(address: ConfigOptions['listen'][number]): string {
   if ('path' in address) return address.path;
-  // Any free port is another one each time.
+  // Port 0 means any free port, so two of them do not collide.
   return address.port === 0 ? '' : `${address.host ?? '*'}:${address.port}`;
 }
 
@@ -114,14 +114,14 @@ function repeated(texts: readonly string[]): [number, string][] {
 
 function checkPaths(settings: ConfigOptions, complain: Complain): void {
   const taken: [string, string][] = RESERVED_PATHS.map((path) => ['Porter itself', path]);
-  for (const [key, path] of doorPaths(settings)) {
+  for (const [key, path] of endpointPaths(settings)) {
     const clash = taken.find(([, other]) => overlap(path, other));
     if (clash) complain(key, `${path} and ${clash[1]} of ${clash[0]} overlap`);
     taken.push([key, path]);
   }
 }
 
-function doorPaths(settings: ConfigOptions): [string, string][] {
+function endpointPaths(settings: ConfigOptions): [string, string][] {
   const { slot_api, external, file_share, messages, admin, metrics } = settings;
   return [
     ['metrics.path', metrics.path],
@@ -141,7 +141,7 @@ function overlap(one: string, other: string): boolean {
 
 const SHORT_SECRET = 16;
 
-/** What may be meant, but should not stay unseen. Each is a sentence for the log and for `porter check`. */
+/** Returns warnings about valid but suspicious options, as sentences for the log and `porter check`. */
 export function findWarnings(settings: ConfigOptions): string[] {
   return [
     ...accessWarnings(settings),
@@ -151,7 +151,8 @@ export function findWarnings(settings: ConfigOptions): string[] {
     ...secretsOf(settings)
       .filter(([, secret]) => secret.length < SHORT_SECRET)
       .map(
-        ([key]) => `${key} is shorter than ${SHORT_SECRET} characters: a secret that short can be guessed.`,
+        ([key]) =>
+          `${key} is shorter than ${SHORT_SECRET} characters: use a longer one, because a short secret can be guessed.`,
       ),
   ];
 }
@@ -161,7 +162,7 @@ function accessWarnings({ access }: ConfigOptions): string[] {
   const warnings: string[] = [];
   const all = access.findIndex((rule) => rule.jid.some(matchesEverybody));
   if (all >= 0 && all < access.length - 1) {
-    warnings.push(`access[${all}] matches everybody: the rules after it have no effect.`);
+    warnings.push(`access[${all}] matches all JIDs: the rules after it have no effect.`);
   }
   access.forEach((rule, place) => {
     for (const text of rule.jid.filter(neverLowerCase)) {
@@ -171,7 +172,7 @@ function accessWarnings({ access }: ConfigOptions): string[] {
   return warnings;
 }
 
-// What is found in an empty text is found in every text, unless it asks for its end.
+// A pattern found in the empty text is found in every text, unless it is anchored at the end.
 function matchesEverybody(text: string): boolean {
   return !text.endsWith('$') ? RE2JS.compile(text).matcher('').find() : /^\^?\.\*\$$/.test(text);
 }
@@ -189,7 +190,7 @@ function urlWarnings({ public_url, download_url }: ConfigOptions): string[] {
     ['download_url', download_url],
   ].flatMap(([key, url]) =>
     url?.startsWith('http:') && !isLoopbackHost(new URL(url).hostname)
-      ? [`${key} is http: clients send files and their links in the clear, and many refuse to.`]
+      ? [`${key} is http: files and links are sent unencrypted, and many clients refuse that. Use https.`]
       : [],
   );
 }
@@ -197,13 +198,15 @@ function urlWarnings({ public_url, download_url }: ConfigOptions): string[] {
 function slotApiWarnings({ slot_api }: ConfigOptions): string[] {
   const open = slot_api?.token === null && slot_api.allow_from.some((range) => range.endsWith('/0'));
   return open
-    ? ['slot_api takes requests from everywhere without a token: anybody can upload as anybody.']
+    ? [
+        'slot_api accepts requests from all addresses without a token, so anyone can upload as any user. Set slot_api.token or restrict allow_from.',
+      ]
     : [];
 }
 
 function callbackWarnings({ component, messages }: ConfigOptions): string[] {
   return messages?.callback_url && component.length === 0
-    ? ['messages.callback_url has nothing to pass on: stanzas come to a component, and there is none.']
+    ? ['messages.callback_url has no effect without a component: only components receive stanzas.']
     : [];
 }
 

@@ -12,7 +12,7 @@ import {
 } from 'yaml';
 import type { ConfigProblem } from './config-error.ts';
 
-/** A file as plain values, and where each of them stands. */
+/** A file as plain values, with the line of each. */
 export interface YamlSource {
   /** Objects, lists, strings, numbers, booleans. Keys without a value are left out. */
   readonly value: unknown;
@@ -21,7 +21,7 @@ export interface YamlSource {
   readonly problems: readonly ConfigProblem[];
 }
 
-/** Reads YAML 1.2. Never throws: what is wrong is in `problems`. */
+/** Parses YAML 1.2. Never throws; returns errors in `problems`. */
 export function parseYaml(text: string): YamlSource {
   const counter = new LineCounter();
   const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
@@ -36,7 +36,7 @@ export function parseYaml(text: string): YamlSource {
 const WORDS: Partial<Record<YAMLError['code'], string>> = {
   DUPLICATE_KEY: 'this key is given twice',
   TAB_AS_INDENT: 'indented with a tab: YAML takes only spaces',
-  MULTIPLE_DOCS: 'a second document begins here (`---`): only one is read',
+  MULTIPLE_DOCS: 'a second document begins here (`---`); a config has only one',
 };
 
 function problemOf(fault: YAMLError, counter: LineCounter): ConfigProblem {
@@ -44,7 +44,7 @@ function problemOf(fault: YAMLError, counter: LineCounter): ConfigProblem {
   return { line: counter.linePos(fault.pos[0]).line, key: '', message };
 }
 
-/** Generous for any config, and small enough that aliases of aliases cannot fill the memory. */
+/** Enough for any config, and a bound on the memory that nested aliases use. */
 const MAX_VALUES = 20_000;
 
 class Reading {
@@ -67,7 +67,8 @@ class Reading {
 
   private read(node: unknown, key: string, above: readonly unknown[]): unknown {
     this.values += 1;
-    if (this.values > MAX_VALUES) return this.complain(node, key, 'too large, or aliases that never end');
+    if (this.values > MAX_VALUES)
+      return this.complain(node, key, 'the file is too large, or its aliases expand without limit');
     if (isAlias(node)) return this.readAlias(node, key, above);
     if (isMap(node)) return this.readMap(node.items, key, [...above, node]);
     if (isSeq(node)) return this.readList(node.items, key, [...above, node]);
@@ -76,8 +77,8 @@ class Reading {
 
   private readAlias(node: ReturnType<Document['createAlias']>, key: string, above: readonly unknown[]) {
     const target = node.resolve(this.document);
-    if (!target) return this.complain(node, key, `nothing is named &${node.source}`);
-    if (above.includes(target)) return this.complain(node, key, `*${node.source} holds itself`);
+    if (!target) return this.complain(node, key, `there is no anchor &${node.source}`);
+    if (above.includes(target)) return this.complain(node, key, `*${node.source} contains itself`);
     return this.read(target, key, above);
   }
 
@@ -86,14 +87,14 @@ class Reading {
     for (const pair of items) {
       if (!isPair(pair)) continue;
       if (!isScalar(pair.key)) {
-        this.complain(pair.key, key, 'a key must be a word');
+        this.complain(pair.key, key, 'a key must be a single word');
         continue;
       }
       const name = String(pair.key.value);
       const path = childKey(key, name);
       this.mark(path, pair.key);
       const value = this.read(pair.value, path, above);
-      if (value === null) this.complain(pair.key, path, 'has no value; give it one, or remove the line');
+      if (value === null) this.complain(pair.key, path, 'has no value; add one or remove the line');
       else if (value !== undefined) entries.push([name, value]);
     }
     return Object.fromEntries(entries);
@@ -122,13 +123,13 @@ class Reading {
   }
 }
 
-/** The path of a key in a section, or of a place in a list. */
+/** Returns the path of a key in a section, or of an index in a list. */
 export function childKey(path: string, child: string | number): string {
   if (typeof child === 'number') return `${path}[${child}]`;
   return path === '' ? child : `${path}.${child}`;
 }
 
-/** `['access', 0, 'jid']` as `access[0].jid`; places in lists that the file does not have are left out. */
+/** `['access', 0, 'jid']` as `access[0].jid`; list indexes that the file does not have are left out. */
 export function keyPath(value: unknown, path: readonly PropertyKey[]): string {
   let here = value;
   let text = '';
@@ -140,7 +141,7 @@ export function keyPath(value: unknown, path: readonly PropertyKey[]): string {
   return text;
 }
 
-/** The line of a key, or of the nearest place above it that the file has. */
+/** Returns the line of a key, or of its nearest parent in the file. */
 export function findKeyLine(lines: Readonly<Record<string, number>>, key: string): number {
   let path = key;
   while (path !== '') {

@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
+import { memoizeFor } from '../base/async.ts';
 
-/** What lies in the store, as the ledger counts it. Bytes and rows. */
+/** Counts of the ledger, in bytes and rows. */
 export interface StoreTotals {
   readonly uploads: number;
   readonly bytes: number;
@@ -10,11 +11,11 @@ export interface StoreTotals {
 }
 
 export interface GaugeSources {
-  /** Asked when somebody looks, and not more often than every five seconds. */
+  /** Called when the metrics are read, at most every five seconds. */
   readonly totals: () => Promise<StoreTotals>;
-  /** What waits to be sent, by the name of its queue. */
+  /** The number of queued items, by the name of the queue. */
   readonly queues: Readonly<Record<string, () => Promise<number>>>;
-  /** Uploads and downloads that flow now. */
+  /** Uploads and downloads in progress. */
   readonly transfers: () => number;
   readonly version: string;
 }
@@ -22,21 +23,21 @@ export interface GaugeSources {
 const FRESH_MS = 5000;
 
 /**
- * Adds what is read off at the moment of looking: stored and pending files, transfers, the version, and this
- * process itself. Once per registry, and only in a process that serves.
+ * Adds the metrics that are computed when they are read: stored and pending files, queues, transfers, the version and
+ * the process. Called once per registry, in processes that serve.
  */
 export function addGauges(registry: Registry, sources: GaugeSources): void {
   const registers = [registry];
-  const totals = remembered(sources.totals, FRESH_MS);
+  const totals = memoizeFor(FRESH_MS, sources.totals);
   const total = (name: string, help: string, key: keyof StoreTotals) =>
     new Gauge({
       name: `porter_${name}`,
       help,
-      // All processes count the same store.
+      // All processes count the same ledger, so one value is enough.
       aggregator: 'first',
       registers,
       async collect() {
-        // A ledger that is down must not hide the rest: /readyz tells of it.
+        // If the ledger is down, the other metrics are still served; /readyz reports the failure.
         const value = await totals().catch(() => undefined);
         if (value) this.set(value[key]);
         else this.remove();
@@ -44,8 +45,8 @@ export function addGauges(registry: Registry, sources: GaugeSources): void {
     });
   total('stored_uploads', 'Stored files.', 'uploads');
   total('stored_bytes', 'Bytes of stored files.', 'bytes');
-  total('pending_uploads', 'Slots that wait for their file or are receiving it.', 'pendingUploads');
-  total('pending_bytes', 'Bytes that pending slots have reserved.', 'pendingBytes');
+  total('pending_uploads', 'Slots without a complete file.', 'pendingUploads');
+  total('pending_bytes', 'Bytes reserved by pending slots.', 'pendingBytes');
   total('owners', 'Users with files or slots.', 'owners');
   addQueues(registry, sources.queues);
   addTransfers(registry, sources.transfers);
@@ -57,7 +58,7 @@ export function addGauges(registry: Registry, sources: GaugeSources): void {
 function addQueues(registry: Registry, queues: GaugeSources['queues']): void {
   new Gauge({
     name: 'porter_queued',
-    help: 'What waits to be sent: messages to the XMPP server (outbox), stanzas to the callback.',
+    help: 'Queued items: messages to the XMPP server (outbox) and stanzas to the callback.',
     labelNames: ['queue'],
     aggregator: 'first',
     registers: [registry],
@@ -74,7 +75,7 @@ function addQueues(registry: Registry, queues: GaugeSources['queues']): void {
 function addTransfers(registry: Registry, transfers: () => number): void {
   new Gauge({
     name: 'porter_transfers',
-    help: 'Uploads and downloads that flow now.',
+    help: 'Uploads and downloads in progress.',
     registers: [registry],
     collect() {
       this.set(transfers());
@@ -85,7 +86,7 @@ function addTransfers(registry: Registry, transfers: () => number): void {
 function addBuild(registry: Registry, version: string): void {
   const build = new Gauge({
     name: 'porter_build_info',
-    help: 'Always 1; the labels say what runs.',
+    help: 'Always 1; the labels have the versions of Porter and Node.js.',
     labelNames: ['version', 'node'],
     aggregator: 'first',
     registers: [registry],
@@ -96,20 +97,7 @@ function addBuild(registry: Registry, version: string): void {
 function addProcesses(registry: Registry): void {
   new Gauge({
     name: 'porter_processes',
-    help: 'Processes that serve HTTP here: what `workers` asks for, while all is well.',
+    help: 'Processes that serve HTTP on this machine; normally the number of workers.',
     registers: [registry],
   }).set(1);
-}
-
-/** One answer for all who ask within `freshMs` milliseconds, and one question at a time. */
-function remembered<T>(ask: () => Promise<T>, freshMs: number): () => Promise<T> {
-  let answer: Promise<T> | undefined;
-  let askedAt = Number.NEGATIVE_INFINITY;
-  return () => {
-    if (answer === undefined || performance.now() - askedAt >= freshMs) {
-      askedAt = performance.now();
-      answer = ask();
-    }
-    return answer;
-  };
 }

@@ -2,22 +2,22 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Endpoint, RemovalReason } from '../base/upload-records.ts';
 
-/** What the house counts; `/metrics` shows it (Prometheus). Durations in milliseconds, sizes in bytes. */
+/** Counters and histograms of this process for Prometheus. Durations in milliseconds, sizes in bytes. */
 export interface Metrics {
   readonly registry: Registry;
   slotGranted(endpoint: Endpoint, ms: number): void;
   uploadStored(endpoint: Endpoint, bytes: number, ms: number): void;
   downloadServed(bytes: number): void;
   requestRefused(endpoint: Endpoint, code: ErrorCode): void;
-  /** One message, by its type: sent, waiting, or why not. */
+  /** Counts one message by its type and outcome. */
   messagePosted(type: string, outcome: 'sent' | 'queued' | 'given_up' | ErrorCode): void;
-  /** A stanza was handed to the callback; `failed` tries come again. */
+  /** Counts one attempt to pass a stanza to the callback; `failed` attempts are retried. */
   callbackAttempted(outcome: 'taken' | 'failed' | 'given_up'): void;
   uploadsRemoved(reason: RemovalReason, uploads: number, bytes: number): void;
   sweepFinished(ms: number): void;
-  /** Is the component stream of this JID up? Null: it is not for this process to hold it. */
+  /** Sets whether the component stream of this JID is up. Null removes the metric: another process has the stream. */
   setStreamUp(jid: string, up: boolean | null): void;
-  /** By how many milliseconds the clock of this component's XMPP server is ahead of ours. */
+  /** Milliseconds by which the clock of this component's XMPP server is ahead of this machine's. */
   setClockSkew(jid: string, ms: number): void;
 }
 
@@ -32,26 +32,28 @@ export function createMetrics(): Metrics {
     new Histogram({ name: `porter_${name}`, help, labelNames, buckets: SECONDS, registers });
 
   const slots = histogram('slot_seconds', 'Time to grant a slot.', ['endpoint']);
-  const puts = histogram('put_seconds', 'Time from the claim of a PUT to its 201.', ['endpoint']);
+  const puts = histogram('put_seconds', 'Time from the claim of a PUT to its 201 answer.', ['endpoint']);
   const uploaded = counter('uploaded_bytes_total', 'Bytes of stored uploads.', ['endpoint']);
-  const downloads = counter('downloads_total', 'Answered downloads.');
-  const downloaded = counter('downloaded_bytes_total', 'Bytes of answered downloads.');
+  const downloads = counter('downloads_total', 'Completed answers to downloads.');
+  const downloaded = counter('downloaded_bytes_total', 'Bytes of downloads.');
   const refusals = counter('refusals_total', 'Refused requests by reason.', ['endpoint', 'reason']);
   const messages = counter('messages_total', 'Messages by type and outcome.', ['type', 'outcome']);
-  const callbacks = counter('callbacks_total', 'Stanzas handed to the callback.', ['outcome']);
+  const callbacks = counter('callbacks_total', 'Attempts to pass a stanza to the callback, by outcome.', [
+    'outcome',
+  ]);
   const removals = counter('removed_uploads_total', 'Removed slots and uploads by reason.', ['reason']);
-  const removedBytes = counter('removed_bytes_total', 'Bytes given back by removals.', ['reason']);
-  const sweeps = histogram('sweep_seconds', 'Time of a whole sweep.');
+  const removedBytes = counter('removed_bytes_total', 'Bytes of removed uploads by reason.', ['reason']);
+  const sweeps = histogram('sweep_seconds', 'Duration of a sweep.');
   const skews = new Gauge({
     name: 'porter_stream_clock_skew_seconds',
-    help: 'By how much the clock of the XMPP server is ahead of ours.',
+    help: 'Seconds by which the clock of the XMPP server is ahead of this machine.',
     labelNames: ['jid'],
     aggregator: 'first',
     registers,
   });
   const streams = new Gauge({
     name: 'porter_stream_up',
-    help: 'Is the component stream up? 1 or 0; only where it is held.',
+    help: 'Whether the component stream is up: 1 or 0. Only in the process that has the stream.',
     labelNames: ['jid'],
     aggregator: 'max',
     registers,

@@ -40,7 +40,7 @@ const lines: Line[] = files.flatMap((file) =>
 );
 const sourceFiles = files.filter((file) => /^src\/.*\.ts$/.test(file));
 
-/** `slotDoors` and `slot_doors` as `slot Doors` and `slot doors`. */
+/** Splits names: `slotApi` and `slot_api` become `slot Api` and `slot api`. */
 function splitNames(text: string): string {
   return text.replace(/([a-z0-9])([A-Z])/g, '$1 $2').replaceAll('_', ' ');
 }

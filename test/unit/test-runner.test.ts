@@ -21,23 +21,23 @@ describe('npm test', () => {
     return runProgram('env', ['-u', 'NODE_TEST_CONTEXT', process.execPath, join(TEST, 'run.ts'), file]);
   }
 
-  test('passes where all tests pass, and prints the closing lines', async () => {
+  test('passes if all tests pass, and prints the summary', async () => {
     const { code, stdout } = await run("import { test } from 'node:test'; test('fine', () => {});");
     assert.equal(code, 0, stdout);
     assert.match(stdout, /ℹ tests 1\n[\s\S]*ℹ pass 1\nℹ fail 0\n/);
   });
 
-  test('fails where one test fails', async () => {
+  test('fails if one test fails', async () => {
     const { code, stdout } = await run("import { test } from 'node:test'; test('bad', () => { throw 1; });");
     assert.equal(code, 1);
     assert.match(stdout, /ℹ fail 1\n/);
   });
 
-  test('neither waits for a program that a failed test has left behind, nor leaves it', async () => {
+  test('kills a program that a failed test has left running', async () => {
     const { code, stdout } = await run(`
       import { test } from 'node:test';
       import { Program } from '${join(TEST, 'real/support/program.ts')}';
-      test('forgetful', () => { throw new Error('left ' + new Program('sleep', ['600']).pid); });
+      test('leaves a process running', () => { throw new Error('left ' + new Program('sleep', ['600']).pid); });
     `);
     assert.equal(code, 1);
     const pid = Number(/left (\d+)/.exec(stdout)?.[1]);
@@ -47,7 +47,7 @@ describe('npm test', () => {
     assert.match(state, / Z\b/);
   });
 
-  test('fails for a file that holds no test, or cannot be read', async () => {
+  test('fails for a file without tests or with a syntax error', async () => {
     const empty = await run('export {};');
     assert.equal(empty.code, 1);
     assert.match(empty.stderr, /a\.test\.ts holds no test/);
@@ -64,12 +64,12 @@ describe('a test that needs a peer', () => {
       { cwd: TEST, env: { PATH: '/nowhere', PORTER_REQUIRE_PEERS: required } },
     );
 
-  test('is skipped by name where it is missing', async () => {
+  test('is skipped with the name of the missing peer', async () => {
     const { stdout } = await needs('profanity', '');
     assert.equal(stdout.trim(), 'needs profanity (Debian: apt-get install profanity)');
   });
 
-  test('fails instead where peers are required, as in CI', async () => {
+  test('fails instead if peers are required, as in CI', async () => {
     const { code, stderr } = await needs('profanity', '1');
     assert.notEqual(code, 0);
     assert.match(stderr, /needs profanity .*PORTER_REQUIRE_PEERS=1 does not allow skipping/);

@@ -38,88 +38,92 @@ const storage = z.strictObject({
   blobs: withDefault(
     blobLocation(),
     './data/blobs',
-    'Where the files are: a folder, or `s3://bucket/prefix?endpoint=…&region=…&path_style=true&create=true`, with ' +
+    'The location of the files: a folder, or `s3://bucket/prefix?endpoint=…&region=…&path_style=true&create=true`, with ' +
       'keys from the standard AWS environment, profile or role (docs/s3.md).',
   ),
   ledger: withDefault(
     ledgerLocation(),
     './data/porter.db',
-    'Where it is written who owns what: a file for SQLite, or `postgres://user@host/database?connections=10` for ' +
+    'The metadata database (owners, uploads, quotas, messages): a file for SQLite, or `postgres://user@host/database?connections=10` for ' +
       'several machines (docs/postgresql.md).',
   ),
   sync: withDefault(
     bool(),
     true,
-    '`true`: a finished upload survives a power cut. `false`: faster, and as most other servers do it.',
+    '`true`: a finished upload survives a power failure. `false` is faster; most other servers do that.',
   ),
 });
 
 /**
- * Every option of `porter.yml`, once: type, bounds, default, words. Whatever else knows options (types, messages,
- * the reference page) is made from it. Names are those of the file, sizes bytes, periods milliseconds.
+ * All options of `porter.yml`: type, bounds, default and description. Types, messages and the reference page are
+ * derived from it. Names are those of the file, sizes are bytes, periods milliseconds.
  */
 export const configSchema = z.strictObject({
   listen: withDefault(
     oneOrMany(listenAddress()),
     '127.0.0.1:5050',
-    'Where Porter takes HTTP: `host:port`, `"[::1]:5050"`, a port alone (every address of the machine), ' +
-      '`unix:/run/porter.sock`, or a list of them. Port 0 is any that is free.',
+    'The addresses for HTTP: `host:port`, `"[::1]:5050"`, a port alone (every address of the machine), ' +
+      '`unix:/run/porter.sock`, or a list of them. Port 0 is any free port.',
   ),
   public_url: optional(
     baseUrl(),
-    'the slot API answers with the host it was asked on',
-    'How clients reach Porter, `https` in production; may have a path. The component needs it.',
+    'the slot API uses the host of the request',
+    'The URL at which clients reach Porter, `https` in production; may have a path. Required for `component`.',
   ),
-  download_url: optional(baseUrl(), 'as `public_url`', 'How clients reach the files, if elsewhere.'),
+  download_url: optional(
+    baseUrl(),
+    'as `public_url`',
+    'The URL at which clients fetch files, if it differs.',
+  ),
   tls: optional(
     tls,
-    'plain HTTP, for a web server in front that does TLS',
-    'Porter does TLS itself. Read again on SIGHUP.',
+    'plain HTTP, for a reverse proxy that does TLS',
+    'Makes Porter do TLS itself. The files are read again on SIGHUP.',
   ),
   trusted_proxies: withDefault(
     z.array(addressRange()),
     ['127.0.0.0/8', '::1'],
-    'Whose `X-Forwarded-*` headers count. Over a Unix socket they always do.',
+    'Proxies whose `X-Forwarded-*` headers are trusted. Over a Unix socket they always are.',
   ),
-  workers: withDefault(workers, 1, 'Processes that serve HTTP; `auto` is one for every core.'),
-  storage: withDefault(storage, {}, 'Where things are kept.'),
+  workers: withDefault(workers, 1, 'Processes that serve HTTP; `auto` is one per CPU core.'),
+  storage: withDefault(storage, {}, 'Files and metadata.'),
   component: withDefault(
     oneOrMany(componentSchema, 0),
     [],
-    'Door 1: Porter joins the XMPP server as an external component (XEP-0114) and answers slot requests itself. One, or a list.',
+    'Porter joins the XMPP server as an external component (XEP-0114) and answers slot requests itself. One, or a list.',
     'off',
   ),
   slot_api: optional(
     slotApiSchema,
     'off',
-    'Door 2: slots over HTTP, for `service_url` of ejabberd and whatever speaks to django-xmpp-http-upload.',
+    'Slots over HTTP, for `service_url` of ejabberd and clients of django-xmpp-http-upload.',
   ),
   external: optional(
     externalSchema,
     'off',
-    "Door 3: uploads that the XMPP server has signed: Prosody's mod_http_upload_external (`v` and `v2`), ejabberd's `external_secret`, Metronome's `token`.",
+    "Uploads to links that the XMPP server has signed: Prosody's mod_http_upload_external (`v` and `v2`), ejabberd's `external_secret`, Metronome's `token`.",
   ),
   file_share: optional(
     fileShareSchema,
     'off',
-    "Door 4: uploads with a token of Prosody's mod_http_file_share (`http_file_share_base_url`).",
+    "Uploads with a token of Prosody's mod_http_file_share (`http_file_share_base_url`).",
   ),
   access: withDefault(
     z.array(accessRuleSchema),
     [],
-    'Who may upload how much. The first rule that matches decides; whom none matches may not upload.',
-    'nobody may upload',
+    'Upload permissions and limits. The first rule that matches decides. A user that no rule matches may not upload.',
+    'all uploads are denied',
   ),
-  global_quota: optional(size({ min: 1 }), 'no limit', 'Bytes of all users together.'),
+  global_quota: optional(size({ min: 1 }), 'no limit', 'Bytes of all users in total.'),
   slots: withDefault(slotsSchema, {}, 'The right to upload one file.'),
-  uploads: withDefault(uploadsSchema, {}, 'How uploads are taken.'),
-  retention: withDefault(retentionSchema, {}, 'How long files are kept, and what goes first.'),
+  uploads: withDefault(uploadsSchema, {}, 'How uploads are received.'),
+  retention: withDefault(retentionSchema, {}, 'How long files are kept.'),
   downloads: withDefault(downloadsSchema, {}, 'How files are served.'),
   messages: optional(messagesSchema, 'off', 'Messages from HTTP to XMPP and back.'),
-  admin: optional(adminSchema, 'off', 'A web page to look and act, and its JSON API.'),
-  metrics: withDefault(metricsSchema, {}, 'Numbers for Prometheus.'),
-  log: withDefault(logSchema, {}, 'What is logged, and how.'),
+  admin: optional(adminSchema, 'off', 'A web page for admins and its JSON API.'),
+  metrics: withDefault(metricsSchema, {}, 'Metrics for Prometheus.'),
+  log: withDefault(logSchema, {}, 'The log.'),
 });
 
-/** All options as the server works with them, defaults filled in. */
+/** All options with defaults filled in. */
 export type ConfigOptions = z.output<typeof configSchema>;

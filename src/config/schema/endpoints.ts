@@ -7,72 +7,75 @@ import { addressRange, domainJid, jid, nonEmptyText, secret, size } from './valu
 export const LOOPBACK_RANGES = ['127.0.0.0/8', '::1'];
 
 export const componentSchema = z.strictObject({
-  jid: required(domainJid(), 'The JID of the component: a domain of its own, as the XMPP server names it.'),
-  secret: required(secret(), 'The secret that the XMPP server has for this component.'),
+  jid: required(
+    domainJid(),
+    'The JID of the component: a separate domain, as configured in the XMPP server.',
+  ),
+  secret: required(secret(), 'The secret of this component in the XMPP server.'),
   server: withDefault(
     serverAddress(5347),
     '127.0.0.1:5347',
-    'Where the XMPP server takes components. Keep it on the same machine or inside a tunnel: XEP-0114 is not encrypted.',
+    'The address at which the XMPP server accepts components. XEP-0114 is not encrypted, so use the same machine or a tunnel.',
   ),
-  name: withDefault(nonEmptyText(), 'HTTP File Upload', 'What clients show as the name of the service.'),
+  name: withDefault(nonEmptyText(), 'HTTP File Upload', 'The name of the service that clients show.'),
 });
 
 export const slotApiSchema = z.strictObject({
-  path: withDefault(urlPath(), '/slot/', 'Where slots are asked for.'),
+  path: withDefault(urlPath(), '/slot/', 'The path for slot requests.'),
   allow_from: withDefault(
-    z.array(addressRange()).min(1, 'the list is empty: nobody could call'),
+    z.array(addressRange()).min(1, 'the list is empty; leave the section out instead'),
     LOOPBACK_RANGES,
-    'Who may ask. To rely on the token alone: `[0.0.0.0/0, "::/0"]`.',
+    'The addresses that may request slots. To rely on the token alone: `[0.0.0.0/0, "::/0"]`.',
   ),
   token: optional(
     secret(),
-    'no token is asked for',
-    'Must come as `Authorization: Bearer …`, or as the last part of the path (`/slot/TOKEN/`), which is what ejabberd can do.',
+    'no token is required',
+    'Sent as `Authorization: Bearer …`, or as the last part of the path (`/slot/TOKEN/`), for ejabberd.',
   ),
 });
 
 export const externalSchema = z.strictObject({
-  path: withDefault(urlPath(), '/upload/', 'The path that the base URL in the XMPP server ends with.'),
+  path: withDefault(urlPath(), '/upload/', 'The path at the end of the base URL in the XMPP server.'),
   secret: required(
     oneOrMany(secret()),
-    'The secret both sides share. Of a list the first signs and all are accepted, so that it can be changed without a gap.',
+    'The secret both sides share. If it is a list, the first signs and all are accepted, so that the secret can be changed without downtime.',
   ),
   delete_secret: optional(
     secret(),
-    'nothing can be deleted from outside',
+    'files cannot be deleted by signed requests',
     "The secret of Metronome's signed `DELETE`.",
   ),
   max_file_size: withDefault(
     size({ min: 1 }),
     '100 MiB',
-    'The largest file, whatever the XMPP server has signed.',
+    'The largest file, even if the XMPP server has signed a larger one.',
   ),
   max_total_size: optional(
     size({ min: 1 }),
     'no limit',
-    'Bytes of one user whom the links name by a hash (ejabberd) and whose JID nothing here knows: the limits of `access` hold for all others. Links of Prosody and Metronome name no user.',
+    'Total bytes of a user whose links contain only a hash (ejabberd) and whose JID Porter does not know. For all others the limits of `access` apply. Links of Prosody and Metronome contain no user.',
   ),
 });
 
 export const fileShareSchema = z.strictObject({
-  path: withDefault(urlPath(), '/file_share/', 'The path that `http_file_share_base_url` ends with.'),
+  path: withDefault(urlPath(), '/file_share/', 'The path at the end of `http_file_share_base_url`.'),
   secret: required(
     oneOrMany(secret()),
-    'The same as `http_file_share_secret`. Of a list all are accepted, so that it can be changed without a gap.',
+    'The same as `http_file_share_secret`. If it is a list, all are accepted, so that the secret can be changed without downtime.',
   ),
 });
 
 export const adminSchema = z.strictObject({
-  path: withDefault(urlPath(), '/admin/', 'Where the page is.'),
-  jids: withDefault(z.array(jid()), [], 'XMPP accounts that may see and do everything.'),
+  path: withDefault(urlPath(), '/admin/', 'The path of the page.'),
+  jids: withDefault(z.array(jid()), [], 'XMPP accounts with all admin rights.'),
   token: optional(secret(), 'only accounts can sign in', 'A token to sign in with instead of an account.'),
 });
 
 export const metricsSchema = z.strictObject({
-  path: withDefault(urlPath({ bare: true }), '/metrics', 'Where Prometheus finds them.'),
+  path: withDefault(urlPath({ bare: true }), '/metrics', 'The path of the metrics.'),
   allow_from: withDefault(
     z.array(addressRange()),
     LOOPBACK_RANGES,
-    'Who may read them; an empty list turns the page off.',
+    'The addresses that may read them. An empty list turns the page off.',
   ),
 });

@@ -16,7 +16,7 @@ import {
 
 const MAX_TEMPLATE = 16 * 1024;
 
-/** Read once here, so that no mistake in one waits for the first alarm. */
+/** Parses the template at the start, so that a mistake is reported before the first alert. */
 function template() {
   return valueType({ type: 'Mustache template' }, 'a Mustache template', (value) => {
     if (typeof value !== 'string' || value.trim() === '') return undefined;
@@ -27,7 +27,7 @@ function template() {
       return value;
     } catch (error) {
       throw new InvalidValueError(
-        `is no Mustache template: ${error instanceof Error ? error.message : 'it cannot be read'}`,
+        `is not a Mustache template: ${error instanceof Error ? error.message : 'it cannot be read'}`,
       );
     }
   });
@@ -47,7 +47,7 @@ function imageHost() {
 const fieldPath = (what: string) =>
   optional(
     nonEmptyText(),
-    'looked for by the usual names',
+    'found by its usual names',
     `Where ${what} is: \`a.0.b\`, or a JSON pointer such as \`/a/0/b\`.`,
   );
 
@@ -56,29 +56,29 @@ const fields = z.strictObject({
   text: fieldPath('the text'),
   link: fieldPath('a link'),
   image: fieldPath('the URL of a picture'),
-  username: fieldPath('the name of who speaks'),
+  username: fieldPath('the name of the sender'),
 });
 
 const override = z.strictObject({
   to: withDefault(
     oneOrMany(pattern(), 0),
     [],
-    "Patterns of bare JIDs that a request may name itself: `…/TOKEN/ROOM`, `?to=`, or `channel` of Slack's form.",
+    "Patterns of bare JIDs that a request may choose as recipients: `…/TOKEN/ROOM`, `?to=`, or `channel` of Slack's form.",
   ),
-  username: withDefault(bool(), true, 'Whether the name that a request gives stands before its text.'),
+  username: withDefault(bool(), true, 'Whether the text begins with the name that the request gives.'),
 });
 
 export const hookSchema = z.strictObject({
-  name: required(nonEmptyText(), 'What the log calls it.'),
+  name: required(nonEmptyText(), 'Its name in the log.'),
   ...tokenFields,
-  to: required(oneOrMany(jid()), 'Who gets its messages: users, or with `type: groupchat` rooms.'),
+  to: required(oneOrMany(jid()), 'The recipients of its messages: users, or rooms with `type: groupchat`.'),
   type: withDefault(
     oneOf(['chat', 'groupchat', 'normal', 'headline']),
     'chat',
     'The type of its messages. To rooms it is `groupchat`, and the room is joined first.',
   ),
   nick: optional(nonEmptyText(), 'the local part of `from`', 'Its name in rooms.'),
-  room_password: optional(secret(), 'none', 'For rooms that ask for one.'),
+  room_password: optional(secret(), 'none', 'For rooms with a password.'),
   format: withDefault(
     oneOf([
       'auto',
@@ -92,34 +92,34 @@ export const hookSchema = z.strictObject({
       'generic',
     ]),
     'auto',
-    'Which program posts here; `auto` looks at each request.',
+    'The format of the requests. `auto` detects it in each request.',
   ),
   resolved: withDefault(
     oneOf(['show', 'hide']),
     'show',
-    'Whether the end of an alert is told: of Alertmanager, Grafana and Uptime Kuma.',
+    'Whether to send a message when an alert ends (Alertmanager, Grafana, Uptime Kuma).',
   ),
   template: optional(
     template(),
-    'a text made for each format',
-    'A Mustache template of your own over the posted JSON; `{{{porter.text}}}` is the text that it takes the place of.',
+    'the default text of each format',
+    'A Mustache template over the posted JSON. `{{{porter.text}}}` is the default text.',
   ),
-  fields: withDefault(fields, {}, 'For `generic`: where its JSON has what.'),
+  fields: withDefault(fields, {}, 'For `generic`: the paths of its fields in the JSON.'),
   signature_secret: optional(
     secret(),
-    'signatures are not looked at',
+    'signatures are not checked',
     'The secret by which GitHub, Gitea, Forgejo or Grafana sign requests; a request without their signature is refused.',
   ),
-  override: withDefault(override, {}, 'What a request may decide itself.'),
+  override: withDefault(override, {}, 'What a request may override.'),
   images_from: withDefault(
     oneOrMany(imageHost(), 0),
     [],
-    'Hosts from which pictures that a payload names are fetched, stored and sent along. A host named in full may be ' +
-      'an inner one; `*.domain` and `*` never lead to inner addresses.',
+    'Hosts from which Porter fetches the images of a payload, to store and send them. A full host name may resolve to a ' +
+      'private address; `*.domain` and `*` may not.',
   ),
   max_image_size: withDefault(
     size({ min: 1024, max: 64 * 1024 * 1024 }),
     '5 MiB',
-    'The largest of these; `max_file_size` of `from` holds too.',
+    'The largest image. The `max_file_size` of `from` applies too.',
   ),
 });

@@ -15,7 +15,7 @@ export type BlobLocation =
       /** Without slashes around it; empty for none. */
       readonly prefix: string;
       readonly endpoint: string | null;
-      /** By which clients reach the same store; null where it is the same. */
+      /** The endpoint for clients; null if it is the same. */
       readonly public_endpoint: string | null;
       readonly region: string | null;
       readonly path_style: boolean;
@@ -27,7 +27,7 @@ export type LedgerLocation =
   | {
       readonly kind: 'postgres';
       readonly url: string;
-      /** How many connections a process opens at most. */
+      /** The most connections that a process opens. */
       readonly connections: number;
     };
 
@@ -44,12 +44,16 @@ export function listenAddress() {
   });
 }
 
-/** `127.0.0.1:5347` or `[::1]:5347`; `usual` is the port that a mistake is answered with. */
-export function serverAddress(usual: number) {
-  return valueType<ServerAddress>({ type: 'host:port' }, `host:port, such as 127.0.0.1:${usual}`, (value) => {
-    const found = typeof value === 'string' ? readHostPort(value) : undefined;
-    return found?.port === 0 ? undefined : found;
-  });
+/** `127.0.0.1:5347` or `[::1]:5347`; `defaultPort` is the port in the error message. */
+export function serverAddress(defaultPort: number) {
+  return valueType<ServerAddress>(
+    { type: 'host:port' },
+    `host:port, such as 127.0.0.1:${defaultPort}`,
+    (value) => {
+      const found = typeof value === 'string' ? readHostPort(value) : undefined;
+      return found?.port === 0 ? undefined : found;
+    },
+  );
 }
 
 function readHostPort(text: string): ServerAddress | undefined {
@@ -64,7 +68,7 @@ function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 0 && port <= 65535;
 }
 
-/** An address under which others reach Porter, without a slash at the end. */
+/** A URL at which clients reach Porter, without a slash at the end. */
 export function baseUrl() {
   return valueType({ type: 'URL' }, 'a URL such as https://upload.example.org', (value) => {
     const url = typeof value === 'string' ? webUrl(value) : undefined;
@@ -73,20 +77,20 @@ export function baseUrl() {
       throw new InvalidValueError('must end with the path: no ? and no #');
     if (/[^A-Za-z0-9_.\-/]/.test(url.pathname)) {
       throw new InvalidValueError(
-        'its path may only have letters, digits and . _ - /: some servers spoil anything else',
+        'its path may contain only letters, digits and . _ - /, because some servers change other characters',
       );
     }
     return url.href.replace(/\/+$/, '');
   });
 }
 
-/** A URL that is called, query and all; it may hold credentials, and these names in braces. */
+/** A URL that Porter requests. It may contain credentials, and the given names in braces. */
 export function callbackUrl(names: readonly string[]) {
   return valueType({ type: 'URL', mayContainPassword: true }, 'a URL with http:// or https://', (value) => {
     if (typeof value !== 'string' || !URL.canParse(value) || !/^https?:/i.test(value)) return undefined;
     const braced = [...value.matchAll(/\{(\w*)\}/g)];
     if (braced.every(([, name = '']) => names.includes(name))) return value;
-    throw new InvalidValueError(`braces in it may hold ${names.join(', ')} and nothing else`);
+    throw new InvalidValueError(`only ${names.join(', ')} may be in braces`);
   });
 }
 
@@ -98,7 +102,7 @@ function webUrl(text: string): URL | undefined {
   return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined;
 }
 
-/** The path of a door; with a slash at its end unless `bare`. */
+/** The path of an endpoint; ends with a slash unless `bare`. */
 export function urlPath({ bare = false } = {}) {
   return valueType({ type: 'path' }, 'a path such as /upload/', (value) => {
     if (typeof value !== 'string' || !/^(?:\/[A-Za-z0-9_.-]+)*\/?$/.test(value)) return undefined;
@@ -108,7 +112,7 @@ export function urlPath({ bare = false } = {}) {
   });
 }
 
-/** What a web server is told before the key of a blob. */
+/** The prefix of blob keys in the header to the web server. */
 export function internalPrefix() {
   return valueType({ type: 'path' }, 'a path such as /porter-blobs/', (value) => {
     if (typeof value !== 'string' || !/^\/(?:[A-Za-z0-9_.~-]+\/?)*$/.test(value)) return undefined;
@@ -136,14 +140,12 @@ function readS3(text: string): BlobLocation | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') {
-    throw new InvalidValueError(
-      'keys do not belong in the URL: give them by the standard AWS environment or profile',
-    );
+    throw new InvalidValueError('the URL must not contain keys: set them in the AWS environment or profile');
   }
-  const stranger = [...url.searchParams.keys()].find((name) => !S3_OPTIONS.includes(name));
-  if (stranger !== undefined)
-    throw new InvalidValueError(`s3:// knows ${S3_OPTIONS.join(', ')}, and not "${stranger}"`);
-  if (url.host === '') throw new InvalidValueError('names no bucket: s3://bucket/prefix');
+  const unknown = [...url.searchParams.keys()].find((name) => !S3_OPTIONS.includes(name));
+  if (unknown !== undefined)
+    throw new InvalidValueError(`s3:// has no option "${unknown}"; it has ${S3_OPTIONS.join(', ')}`);
+  if (url.host === '') throw new InvalidValueError('has no bucket: expected s3://bucket/prefix');
   return {
     kind: 's3',
     bucket: url.host,

@@ -17,7 +17,7 @@ const sessions = z.strictObject({
   max: withDefault(
     integer({ min: 1, max: 100_000 }),
     500,
-    'Sessions kept open at one time; the one unused for longest is closed first.',
+    'Sessions kept open at the same time. The least recently used is closed first.',
   ),
   idle: withDefault(period({ min: SECOND, max: DAY }), '10m', 'How long an unused session is kept.'),
 });
@@ -26,37 +26,37 @@ const callback = z.strictObject({
   format: withDefault(
     oneOf(['json', 'xml']),
     'json',
-    'The form of the stanza in the body, if the receiver does not say what it accepts.',
+    'The format of the stanza in the body, if the receiver does not announce another.',
   ),
   secret: optional(
     secret(),
     'requests are not signed',
-    'Signs each request, so that the receiver knows that it comes from here.',
+    'The key with which each request is signed, so that the receiver can authenticate it.',
   ),
   stanzas: withDefault(
     z.array(oneOf(['message', 'presence', 'iq'])).min(1, 'the list is empty: leave callback_url out instead'),
     ['message', 'presence', 'iq'],
-    'Which kinds are passed on.',
+    'The kinds of stanzas that are passed on.',
   ),
   timeout: withDefault(period({ min: SECOND, max: 300 * SECOND }), '30s', 'How long one request may take.'),
   keep_trying: withDefault(
     period({ min: SECOND, max: 30 * DAY }),
     '1d',
-    'How long a stanza is tried again, later and later, before it is given up.',
+    'How long a stanza is retried, at growing intervals, before it is dropped.',
   ),
   max_waiting: withDefault(
     integer({ min: 1, max: 10_000_000 }),
     10_000,
-    'Stanzas that may wait; what comes beyond is bounced.',
+    'The longest queue of stanzas. Stanzas beyond it are bounced.',
   ),
 });
 
 export const messagesSchema = z.strictObject({
-  path: withDefault(urlPath(), '/msg/', 'Where messages are posted.'),
+  path: withDefault(urlPath(), '/msg/', 'The path for messages.'),
   rest_path: withDefault(
     urlPath({ bare: true }),
     '/rest',
-    "Where stanzas are posted, as with Prosody's mod_rest.",
+    "The path for stanzas, compatible with Prosody's mod_rest.",
   ),
   server: optional(
     serverAddress(5222),
@@ -67,7 +67,7 @@ export const messagesSchema = z.strictObject({
     bool(),
     true,
     'Send passwords only over an encrypted stream, to a server whose certificate is for the domain of the account. ' +
-      '`false` is only for a server on this machine: it is then trusted as it is, whatever its certificate.',
+      '`false` is allowed only for a server on this machine, whose certificate is then not checked.',
   ),
   direct_tls: withDefault(
     bool(),
@@ -83,7 +83,7 @@ export const messagesSchema = z.strictObject({
   hooks: withDefault(
     z.array(hookSchema),
     [],
-    'Addresses below `hooks/` of `path` to which programs post in a form of their own (docs/hooks.md).',
+    'Webhook addresses below `hooks/` of `path`, for programs with their own payload formats (docs/hooks.md).',
   ),
   max_size: withDefault(size({ min: 1024 }), '192 KiB', 'The longest message or stanza, files not counted.'),
   bounce_wait: withDefault(
@@ -94,7 +94,7 @@ export const messagesSchema = z.strictObject({
   answer_timeout: withDefault(
     period({ min: SECOND, max: 300 * SECOND }),
     '15s',
-    'How long the XMPP server, or a room, may take.',
+    'How long the XMPP server or a room may take to answer.',
   ),
   room_idle: withDefault(
     period({ min: SECOND, max: DAY }),
@@ -105,17 +105,17 @@ export const messagesSchema = z.strictObject({
   max_waiting: withDefault(
     integer({ min: 1, max: 10_000_000 }),
     100_000,
-    'Messages that tokens with `queue` may have waiting, all together.',
+    'Queued messages of all tokens with `queue` in total.',
   ),
   keep_trying: withDefault(
     period({ min: SECOND, max: 30 * DAY }),
     '1d',
-    'How long such a message waits before it is given up.',
+    'How long a queued message is retried before it is dropped.',
   ),
   callback_url: optional(
     callbackUrl(['kind', 'type', 'to', 'from']),
     'stanzas are not passed on',
-    'Where stanzas to the component are posted; may hold `{kind}`, `{type}`, `{to}` and `{from}`.',
+    'The URL to which stanzas to the component are posted; may contain `{kind}`, `{type}`, `{to}` and `{from}`.',
   ),
   callback: withDefault(callback, {}, 'How they are posted.'),
 });

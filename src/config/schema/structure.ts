@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { type OptionInfo, options } from './options.ts';
 import { type ValueTypeInfo, valueTypes } from './value-types.ts';
 
-/** A schema without its wrappers: what the file may have at one place. */
+/** The structure of a schema, without its wrappers. */
 export type Structure =
   | { readonly form: 'section'; readonly keys: Readonly<Record<string, z.ZodType>> }
   | { readonly form: 'list'; readonly item: z.ZodType; readonly orOne: boolean }
   | { readonly form: 'map'; readonly value: z.ZodType }
   | { readonly form: 'value'; readonly facts: ValueTypeInfo };
 
-/** Looks through defaults, options and transformations. */
+/** Unwraps defaults, optional values and transformations. */
 export function getStructure(schema: z.ZodType, orOne = false): Structure {
   const facts = valueTypes.get(schema);
   if (facts) return { form: 'value', facts };
@@ -25,7 +25,7 @@ export function getStructure(schema: z.ZodType, orOne = false): Structure {
       : getStructure(from, orOne);
   }
   if (isWrapper(schema)) return getStructure(schema.unwrap() as z.ZodType, orOne);
-  throw new Error(`the config schema has a form without a name: ${schema.type}`);
+  throw new Error(`Unknown schema type in the config: ${schema.type}`);
 }
 
 function isWrapper(schema: z.ZodType) {
@@ -38,7 +38,7 @@ function isWrapper(schema: z.ZodType) {
   );
 }
 
-/** The words of an option, from whichever wrapper has them. */
+/** Returns the description of an option. */
 export function getOptionInfo(schema: z.ZodType): OptionInfo | undefined {
   return options.get(schema);
 }
@@ -49,12 +49,12 @@ export function isSecret(schema: z.ZodType): boolean {
   return structure.form === 'value' && structure.facts.secret === true;
 }
 
-/** The keys that a section may have in the file: its own, and `x_file` for every secret `x`. */
+/** Returns the keys that a section may have in the file: its options, and `x_file` for each secret `x`. */
 export function listFileKeys(keys: Readonly<Record<string, z.ZodType>>): string[] {
   return Object.entries(keys).flatMap(([key, schema]) => (isSecret(schema) ? [key, `${key}_file`] : [key]));
 }
 
-/** What the file may have at a path (numbers are places in lists); undefined where nothing is known. */
+/** Returns the structure at a path (numbers are list indexes), or undefined if the schema has no such path. */
 export function structureAt(root: z.ZodType, path: readonly PropertyKey[]): Structure | undefined {
   let structure = getStructure(root);
   for (const segment of path) {
@@ -73,7 +73,7 @@ function stepInto(structure: Structure, segment: PropertyKey): Structure | undef
   return schema && getStructure(schema);
 }
 
-/** Every key path there is: `access[].bytes_per.period`. */
+/** Returns all key paths, such as `access[].bytes_per.period`. */
 export function listKeyPaths(root: z.ZodType, prefix = ''): string[] {
   const structure = getStructure(root);
   if (structure.form === 'list')

@@ -6,24 +6,21 @@ const SECOND = 1000;
 const DAY = 86_400 * SECOND;
 
 const messagesPer = z.strictObject({
-  period: required(
-    period({ min: SECOND, max: 366 * DAY }),
-    'The length of the window that slides with the time.',
-  ),
-  messages: required(integer({ min: 1 }), 'Messages that it may send within it.'),
+  period: required(period({ min: SECOND, max: 366 * DAY }), 'The length of the sliding window.'),
+  messages: required(integer({ min: 1 }), 'The messages that it may send within the period.'),
 });
 
-/** What a token needs wherever it is used. */
+/** The options that every token has. */
 export const tokenFields = {
   token: required(
     secret(),
-    'The bearer token; `sha256:…` with the hex SHA-256 of it keeps the token itself out of the config.',
+    'The bearer token, or `sha256:` and its hex SHA-256, which keeps the token itself out of the config.',
   ),
-  from: required(jid(), 'The JID that its messages come from: at a component of ours.'),
-  messages_per: optional(messagesPer, 'no limit', 'Messages within a time.'),
+  from: required(jid(), 'The sender of its messages: a JID at a component of this Porter.'),
+  messages_per: optional(messagesPer, 'no limit', 'A rate limit for messages.'),
   queue: withDefault(
     bool(),
     false,
-    'While the XMPP server is gone, take messages all the same (202), keep them safe and send them when it is back.',
+    'Whether to queue messages while the XMPP server is down: they are accepted with 202, stored durably and sent after the reconnect.',
   ),
 };

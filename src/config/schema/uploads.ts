@@ -19,40 +19,40 @@ const SECOND = 1000;
 const DAY = 86_400 * SECOND;
 const NO_ZERO = ' (to forbid uploads write `deny: true`, for no limit leave it out)';
 
-/** XEP-0363 1.2.0 §7, in its order. */
+/** The purposes of XEP-0363 1.2.0, section 7, in its order. */
 export const PURPOSES = ['message', 'profile', 'ephemeral', 'permanent'] as const;
 export type Purpose = (typeof PURPOSES)[number];
 
 const ratePeriod = () =>
-  required(period({ min: SECOND, max: 366 * DAY }), 'The length of the window that slides with the time.');
+  required(period({ min: SECOND, max: 366 * DAY }), 'The length of the sliding window.');
 
 export const accessRuleSchema = z.strictObject({
   jid: required(
     oneOrMany(pattern()),
     'Patterns (RE2 syntax), one of which must be found in the bare JID. JIDs are in lower case.',
   ),
-  deny: withDefault(bool(), false, 'Whom it matches may not upload.'),
+  deny: withDefault(bool(), false, 'Denies uploads to matching JIDs.'),
   max_file_size: optional(size({ min: 1, hint: NO_ZERO }), 'no limit', 'The largest single file.'),
   max_total_size: optional(
     size({ min: 1, hint: NO_ZERO }),
     'no limit',
-    'The hard quota: all that a user has here at one time, slots that wait for their upload included.',
+    'The hard quota: total bytes of a user, unused slots included.',
   ),
   bytes_per: optional(
     z.strictObject({
       period: ratePeriod(),
-      bytes: required(size({ min: 1, hint: NO_ZERO }), 'Bytes that a user may upload within it.'),
+      bytes: required(size({ min: 1, hint: NO_ZERO }), 'The bytes that a user may upload within the period.'),
     }),
     'no limit',
-    'Bytes within a time.',
+    'A rate limit in bytes.',
   ),
   uploads_per: optional(
     z.strictObject({
       period: ratePeriod(),
-      uploads: required(integer({ min: 1 }), 'Uploads that a user may start within it.'),
+      uploads: required(integer({ min: 1 }), 'The uploads that a user may start within the period.'),
     }),
     'no limit',
-    'Uploads within a time.',
+    'A rate limit in uploads.',
   ),
   allowed_types: optional(
     z.array(mediaRange()).min(1, 'the list is empty: to forbid uploads write `deny: true`'),
@@ -62,7 +62,7 @@ export const accessRuleSchema = z.strictObject({
   when_full: withDefault(
     oneOf(['reject', 'evict']),
     'reject',
-    'Over `max_total_size`: refuse the upload, or remove the oldest files of this user to make room.',
+    'Above `max_total_size`: reject the upload, or delete the oldest files of this user.',
   ),
 });
 
@@ -70,7 +70,7 @@ export const slotsSchema = z.strictObject({
   timeout: withDefault(
     period({ min: SECOND, max: 7 * DAY }),
     '360s',
-    'An upload must start within this time of its slot; afterwards an unused slot gives its quota back.',
+    'An upload must start within this time after its slot was granted. Then an unused slot no longer counts towards the quota.',
   ),
 });
 
@@ -78,12 +78,12 @@ export const uploadsSchema = z.strictObject({
   type_mismatch: withDefault(
     oneOf(['refuse', 'accept']),
     'refuse',
-    "What happens where an upload names another Content-Type than its slot. The slot's type is served either way.",
+    "What to do if the Content-Type of an upload differs from that of its slot. Downloads have the slot's type in both cases.",
   ),
   idle_timeout: withDefault(
     period({ min: SECOND, max: DAY }),
     '60s',
-    'An upload that stands still for so long is broken off. A slow one that moves may take as long as it likes.',
+    'An upload that receives no data for this long is aborted. A slow upload has no time limit.',
   ),
 });
 
@@ -95,21 +95,17 @@ const purposeRule = z.strictObject({
   ),
   max_file_size: optional(
     size({ min: 1 }),
-    'no limit of its own',
-    'The largest single file, if lower than the rule of the user.',
+    'no separate limit',
+    'The largest single file, if lower than the limit in `access`.',
   ),
-  max_total_size: optional(
-    size({ min: 1 }),
-    'no limit of its own',
-    'All that a user has here for this purpose at one time.',
-  ),
+  max_total_size: optional(size({ min: 1 }), 'no separate limit', 'Total bytes of a user for this purpose.'),
 });
 
 const purposeDocs: Record<Purpose, string> = {
   message: 'Files of conversations.',
   profile: 'Pictures of users and rooms.',
-  ephemeral: 'Files that are meant to go soon, such as stories.',
-  permanent: 'Files that are meant to stay, such as pictures of blog posts.',
+  ephemeral: 'Short-lived files, such as stories.',
+  permanent: 'Permanent files, such as pictures of blog posts.',
 };
 
 const purposes = z
@@ -126,29 +122,25 @@ export const retentionSchema = z.strictObject({
   soft_quota: withDefault(
     size(),
     0,
-    'What a user keeps after a sweep: the oldest files beyond it go first. 0 = off. The room between it and ' +
-      '`max_total_size` is what a user can upload from one sweep to the next.',
+    'The bytes that a user keeps after a sweep, which deletes the oldest files above it. 0 = off. The difference to ' +
+      '`max_total_size` is what a user can upload between two sweeps.',
   ),
   sweep_every: withDefault(
     periodOrOff({ min: SECOND, max: 24 * DAY }),
     '1h',
-    'How often the server removes what has expired. 0 = only `porter cleanup` does.',
+    'How often the server deletes expired files. 0 = only `porter cleanup` does.',
   ),
   keep_records: withDefault(
     periodOrNever({ min: SECOND }),
     '365d',
-    'How long `porter why` can tell what became of a removed file. Records that keep a signed link of `external` ' +
-      'from being filled again stay for ever.',
+    'How long `porter why` can explain the removal of a file. Records that prevent the ' +
+      'reuse of a signed link of `external` are kept without limit.',
   ),
-  purposes: withDefault(
-    purposes,
-    {},
-    'Purposes of XEP-0363 1.2.0 that clients may ask for. One that is not listed is not offered.',
-  ),
+  purposes: withDefault(purposes, {}, 'The purposes (XEP-0363 1.2.0) that clients may request.'),
   name_prefixes: withDefault(
     z.record(z.string().min(1, 'the prefix is empty'), oneOf(PURPOSES)),
     {},
-    'Purposes by how the name of the file starts, for clients that cannot ask for one. For Movim: ' +
+    'Purposes by the prefix of the file name, for clients that cannot request one. For Movim: ' +
       '`{chat_: message, story_: ephemeral, blog_: permanent}`.',
   ),
 });
@@ -157,33 +149,29 @@ export const downloadsSchema = z.strictObject({
   via: withDefault(
     oneOf(['self', 'x-accel-redirect', 'x-sendfile', 'webserver', 'presigned']),
     'self',
-    'Who sends the bytes: Porter; the web server before it, told by a header; a web server alone, in which case ' +
-      'links point at `download_url` and Porter refuses to serve files; or, with the files on S3, S3 itself: `presigned` ' +
-      'answers a GET with a redirect to a link that holds for minutes.',
+    'The server that sends the files. `self`: Porter. `x-accel-redirect`, `x-sendfile`: the reverse proxy, by a header ' +
+      'of Porter. `webserver`: a web server alone; links point at `download_url`, and Porter refuses to serve files. ' +
+      '`presigned`: S3; Porter answers a GET with a redirect to a link that is valid for minutes.',
   ),
   internal_prefix: optional(
     internalPrefix(),
     '`/porter-blobs/` for x-accel-redirect, the folder of `storage.blobs` for x-sendfile',
-    "What the header to the web server has before `ab/….jpg`: the path of nginx's internal location, or the folder as " +
-      'Apache and lighttpd see it.',
+    "The prefix of `ab/….jpg` in the header to the web server: the path of nginx's internal location, or the folder from " +
+      'the view of Apache and lighttpd.',
   ),
   inline_types: withDefault(
     z.array(mediaRange()),
     ['image/*', 'video/*', 'audio/*', 'text/plain'],
-    'Types that a browser may show instead of saving. HTML, SVG and other XML are never among them.',
+    'Types that browsers may display. HTML, SVG and other XML are always saved.',
   ),
-  headers: withDefault(
-    z.record(headerName(), headerValue()),
-    {},
-    'More headers for the answers to downloads.',
-  ),
+  headers: withDefault(z.record(headerName(), headerValue()), {}, 'Additional headers of downloads.'),
 });
 
 export const logSchema = z.strictObject({
   level: withDefault(
     oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
     'info',
-    'The least that is logged.',
+    'The lowest level that is logged.',
   ),
   format: withDefault(
     oneOf(['auto', 'json', 'pretty']),

@@ -5,27 +5,27 @@ import { parseAddressRange } from '../../base/addresses.ts';
 import { parseBareJid, parseJid } from '../../base/jid.ts';
 import { formatPeriod, formatSize, parsePeriod, parseSize } from '../../base/units.ts';
 
-/** What the reference page tells of a kind of value. */
+/** The description of a type of value, for the reference page. */
 export interface ValueTypeInfo {
   /** A word or two for the table: `size`, `period`, `one of …`. */
   readonly type: string;
   /** `1 s to 7 d`. */
   readonly bounds?: string;
-  /** Never shown, and may be given as `x_file`. */
+  /** Never shown. May be given as `x_file`. */
   readonly secret?: boolean;
-  /** May hold a password inside: never shown. */
+  /** May contain a password. Never shown. */
   readonly mayContainPassword?: boolean;
 }
 
-/** The facts of every kind, by its schema. */
+/** The description of each type, by its schema. */
 export const valueTypes = z.registry<ValueTypeInfo>();
 
-/** Thrown by a `read` that can say better what is wrong than "expected …". */
+/** Thrown by `parse` functions that can explain a problem better than "expected …". */
 export class InvalidValueError extends Error {}
 
 const MAX_SHOWN = 60;
 
-/** A value as it may be shown in a message. */
+/** Formats a value for a message. */
 export function describeValue(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
@@ -35,8 +35,8 @@ export function describeValue(value: unknown): string {
 }
 
 /**
- * One kind of single value. `read` gets what the YAML has and returns undefined, or throws `InvalidValueError`, where
- * it does not fit; `expected` finishes the sentence "expected …".
+ * Creates the schema of a single value. `read` parses the YAML value; it returns undefined or throws
+ * `InvalidValueError` if the value is invalid. `expected` completes the sentence "expected …".
  */
 export function valueType<T>(
   facts: ValueTypeInfo,
@@ -114,8 +114,7 @@ export function periodOrNever(bounds: Bounds = {}) {
     `${PERIOD}, or never`,
     (value) => {
       if (value === 'never') return null;
-      if (value === 0 || value === '0')
-        throw new InvalidValueError('0 could mean "at once" or "never": write never');
+      if (value === 0 || value === '0') throw new InvalidValueError('0 is ambiguous; write never');
       return readPeriod(value, bounds);
     },
   );
@@ -159,7 +158,7 @@ export function nonEmptyText() {
   return valueType({ type: 'text' }, 'text', readText);
 }
 
-/** Never shown anywhere, and may be given as `x_file`. */
+/** A secret is never shown. It may be given as `x_file`. */
 export function secret() {
   return valueType({ type: 'secret', secret: true }, 'a secret: text that is not empty', (value) => {
     const found = readText(value);
@@ -169,7 +168,7 @@ export function secret() {
   });
 }
 
-/** A regular expression in RE2's syntax, linear in time. Kept as text; policy compiles it. */
+/** A regular expression in RE2's syntax, which runs in linear time. Stays a text; `policy/` compiles it. */
 export function pattern() {
   return valueType({ type: 'pattern' }, "a pattern such as '@example\\.org$', in quotes", (value) => {
     const found = readText(value);
@@ -180,7 +179,7 @@ export function pattern() {
     } catch (error) {
       const why = error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : '';
       throw new InvalidValueError(
-        `is no pattern: ${why} (the syntax is RE2: no look-around, no back-references)`,
+        `is not a valid pattern: ${why} (the syntax is RE2, without look-around and back-references)`,
       );
     }
   });
@@ -219,12 +218,12 @@ export function mediaRange() {
   });
 }
 
-/** Path of a file or folder; relative ones are resolved by the loader, see `resolvePaths`. */
+/** The path of a file or folder. The loader resolves relative paths (`resolvePaths`). */
 export function filePath() {
   return valueType({ type: 'file' }, 'the path of a file', readText);
 }
 
-/** Headers that belong to the transfer itself. */
+/** Headers that Porter or Node sets. */
 const OWN_HEADERS =
   /^(?:content-(?:type|length|range|encoding)|etag|last-modified|accept-ranges|transfer-encoding|connection|date|trailer|upgrade)$/i;
 

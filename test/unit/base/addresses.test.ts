@@ -15,7 +15,7 @@ describe('address ranges', () => {
     });
   });
 
-  test('are none where they are malformed', () => {
+  test('are rejected if malformed', () => {
     for (const text of [
       '',
       'localhost',
@@ -30,7 +30,7 @@ describe('address ranges', () => {
     }
   });
 
-  test('let in what lies in them and nothing else', () => {
+  test('match the addresses in them and no others', () => {
     const matches = createAddressMatcher(['127.0.0.0/8', '::1', '2001:db8::/32', '192.0.2.7']);
     for (const inside of [
       '127.0.0.1',
@@ -46,7 +46,7 @@ describe('address ranges', () => {
       assert.ok(!matches(outside), outside);
     }
     assert.ok(!matches(undefined));
-    assert.ok(!createAddressMatcher([])('127.0.0.1'), 'an empty list lets nobody in');
+    assert.ok(!createAddressMatcher([])('127.0.0.1'), 'an empty list matches nothing');
   });
 
   test('never throw, whatever is asked', () => {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { backoffMs } from '../../../src/base/backoff.ts';
 
 describe('the wait before something is tried again', () => {
-  test('is a second at first, doubles, and is never more than a minute', () => {
+  test('is one second at first, doubles, and is at most a minute', () => {
     const waits = [0, 1, 2, 3, 4, 5, 6, 7, 1000].map((attempt) => backoffMs(attempt, 0));
     assert.deepEqual(
       waits,
@@ -12,7 +12,7 @@ describe('the wait before something is tried again', () => {
     );
   });
 
-  test('may grow as long as it is told', () => {
+  test('grows up to the given limit', () => {
     const hour = 3_600_000;
     assert.deepEqual(
       [backoffMs(9, 0, hour), backoffMs(12, 0, hour), backoffMs(9999, 0, hour)],
@@ -20,7 +20,7 @@ describe('the wait before something is tried again', () => {
     );
   });
 
-  test('differs by chance, by half of it at most', () => {
+  test('is shortened at random, by at most a half', () => {
     fc.assert(
       fc.property(fc.nat(100), fc.double({ min: 0, max: 1, noNaN: true }), (attempt, chance) => {
         const full = backoffMs(attempt, 0);

@@ -25,7 +25,7 @@ describe('the names of owners', () => {
       assert.equal(sha1FromOwner(other), undefined);
   });
 
-  test('that many people share are told from those of one', () => {
+  test('that several users share are distinguished from those of one', () => {
     for (const name of ['external', 'import:metronome']) assert.ok(isSharedOwner(name), name);
     for (const name of [jid, `sha1:${user}`, 'external@example.org', 'node:juliet'])
       assert.ok(!isSharedOwner(name), name);

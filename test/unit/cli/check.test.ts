@@ -76,7 +76,7 @@ describe('porter check', () => {
   test('reports a missing config file', async () => {
     const { code, err } = await runCommand(empty, ['check', '-c', 'nope.yml']);
     assert.equal(code, 2);
-    assert.match(err, /nope\.yml: cannot be read: there is no such file/);
+    assert.match(err, /nope\.yml: cannot be read: the file does not exist/);
   });
 
   test('reports a certificate that the server cannot use', async () => {
@@ -87,6 +87,6 @@ describe('porter check', () => {
     assert.equal(unfit.code, 2);
     assert.match(unfit.err, /tls\.yml:2: tls: certificate and key cannot be used together/);
     const gone = await runCommand(folder, ['check', '-c', 'gone.yml']);
-    assert.match(gone.err, /gone\.yml:2: tls\.key: cannot be read: there is no such file/);
+    assert.match(gone.err, /gone\.yml:2: tls\.key: cannot be read: the file does not exist/);
   });
 });

@@ -1,10 +1,10 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the config has this syntax of its own
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the config has this syntax
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { configProblemText, listConfigProblems, parseTestConfig } from './parse-test-config.ts';
 
 describe('a config file with problems', () => {
-  test('is told all of them at once, each with its line, key and what was expected', () => {
+  test('is reported with all problems at once, each with line, key and expected value', () => {
     const text = `listen: [5050, 'host:99999']
 acess: []
 component:
@@ -19,10 +19,10 @@ slots: {timeout: -1}
       'porter.yml:1: listen[1]: expected host:port, [::1]:port, a port or unix:/path, got "host:99999"',
       'porter.yml:2: acess: unknown key; did you mean access?',
       'porter.yml:3: component.secret: is missing; expected a secret: text that is not empty',
-      'porter.yml:3: component: needs public_url, or it cannot tell clients where to upload; add public_url',
+      'porter.yml:3: component: needs public_url, which clients upload to; add public_url',
       'porter.yml:4: component.jid: expected a domain such as upload.example.org, got "user@example.org"',
       'porter.yml:5: component.secret_fle: unknown key; did you mean secret_file?',
-      'porter.yml:7: access[0].jid[0]: is no pattern: missing closing ): `(` (the syntax is RE2: no look-around, no back-references)',
+      'porter.yml:7: access[0].jid[0]: is not a valid pattern: missing closing ): `(` (the syntax is RE2, without look-around and back-references)',
       'porter.yml:8: access[0].max_file_size: expected a size such as 512 KiB, 10 MB or plain bytes, got "12 elephants"',
       'porter.yml:9: slots.timeout: expected a period such as 90s, 15m, 1h, 30d or plain seconds, got -1',
     ]);
@@ -34,9 +34,9 @@ slots: {timeout: -1}
     'two documents': ['workers: 1\n---\nworkers: 2', /:2: a second document begins here/],
     'broken YAML': ['access: [1, 2\nlog: {}', /:2: not valid YAML: /],
     'a tag': ['workers: !number 1', /:1: not valid YAML: Unresolved tag/],
-    'an alias of nothing': ['access: *rules', /:1: access: nothing is named &rules/],
-    'an alias of itself': ['access: &a [*a]', /:1: access\[0\]: \*a holds itself/],
-    'a key that is a list': ['? [a]\n: 1', /:1: a key must be a word/],
+    'an alias of nothing': ['access: *rules', /:1: access: there is no anchor &rules/],
+    'an alias of itself': ['access: &a [*a]', /:1: access\[0\]: \*a contains itself/],
+    'a key that is a list': ['? [a]\n: 1', /:1: a key must be a single word/],
     'a list as the whole': ['- a', /:1: expected a section .*, got a list/],
     'text as the whole': ['porter', /:1: expected a section .*, got "porter"/],
     'a list where a section is meant': ['retention: [1]', /:1: retention: expected a section .*, got a list/],
@@ -44,10 +44,7 @@ slots: {timeout: -1}
     'a value where a section is meant': ['slots: 5', /:1: slots: expected a section .*, got 5/],
     'a list where a value is meant': ['public_url: [a]', /:1: public_url: expected a URL .*, got a list/],
     'a section where one word is meant': ['workers: {a: 1}', /:1: workers: expected .*, got a section/],
-    'a key without a value': [
-      '\npublic_url:\n',
-      /:2: public_url: has no value; give it one, or remove the line/,
-    ],
+    'a key without a value': ['\npublic_url:\n', /:2: public_url: has no value; add one or remove the line/],
     'a list with nothing in a place': ['listen:\n  -\n', /:2: listen\[0\]: expected .*, got nothing/],
     'an empty list': ['listen: []', /:1: listen: the list is empty/],
     'a number as secret': ['external: {secret: 1234}', /:1: external\.secret: .* put the number in quotes/],
@@ -60,7 +57,7 @@ slots: {timeout: -1}
       /must be at least 1 byte \(to forbid uploads/,
     ],
     'a period that is too long': ['slots: {timeout: 30d}', /:1: slots\.timeout: must be at most 7 d/],
-    'an age of nothing': ['retention: {max_age: 0}', /0 could mean "at once" or "never": write never/],
+    'an age of nothing': ['retention: {max_age: 0}', /0 is ambiguous; write never/],
     'never where it cannot be': ['slots: {timeout: never}', /expected a period .*, got "never"/],
     'yes for true': ['storage: {sync: yes}', /:1: storage\.sync: expected true or false, got "yes"/],
     'too many workers': ['workers: 0', /:1: workers: /],
@@ -68,10 +65,10 @@ slots: {timeout: -1}
       'trusted_proxies: [localhost]',
       /trusted_proxies\[0\]: expected an address or range/,
     ],
-    'a back-reference': ["access: [{jid: '(a)\\1'}]", /:1: access\[0\]\.jid: is no pattern: .*RE2/],
+    'a back-reference': ["access: [{jid: '(a)\\1'}]", /:1: access\[0\]\.jid: is not a valid pattern: .*RE2/],
     'a query in a URL': ['public_url: https://a/?b', /public_url: must end with the path: no \? and no #/],
     'a password in a URL': ['public_url: https://u:p@a', /public_url: must not hold a user or password/],
-    'a path that servers spoil': ['public_url: https://a/%20', /public_url: its path may only have/],
+    'a path that servers spoil': ['public_url: https://a/%20', /public_url: its path may contain only/],
     'another protocol': ['public_url: ftp://a', /public_url: expected a URL such as https:/],
     'a path that leaves its place': ['slot_api: {path: /a/../b/}', /slot_api\.path: expected a path such as/],
     'a path without a slash before it': ['slot_api: {path: slot}', /slot_api\.path: expected a path such as/],
@@ -91,7 +88,7 @@ slots: {timeout: -1}
       'downloads: {headers: {X-A: "a\\nb"}}',
       /headers\.X-A: expected the value of a header/,
     ],
-    'a purpose nobody knows': [
+    'an unknown purpose': [
       'retention: {purposes: {fun: {}}}',
       /known here: message, profile, ephemeral, permanent/,
     ],
@@ -114,37 +111,37 @@ slots: {timeout: -1}
     'an unknown store': ['storage: {blobs: "gs://x"}', /storage\.blobs: expected a folder, or s3/],
     'an unknown option of a bucket': [
       'storage: {blobs: "s3://b?foo=1"}',
-      /s3:\/\/ knows endpoint, .* not "foo"/,
+      /s3:\/\/ has no option "foo"; it has endpoint, /,
     ],
     'a lone percent sign in a bucket': [
       'storage: {blobs: "s3://b/50%"}',
       /percent sign in its path must be written/,
     ],
-    'keys in the URL of a bucket': ['storage: {blobs: "s3://k:s@b/p"}', /keys do not belong in the URL/],
+    'keys in the URL of a bucket': ['storage: {blobs: "s3://k:s@b/p"}', /the URL must not contain keys/],
     'one address twice': ['listen: [5050, 5050]', /:1: listen\[1\]: \*:5050 is listed twice/],
     'one component twice': [
       'public_url: https://a\ncomponent: [{jid: a.b, secret: s}, {jid: A.b, secret: s}]',
-      /:2: component\[1\]\.jid: two components cannot both be a\.b/,
+      /:2: component\[1\]\.jid: another component has the JID a\.b too/,
     ],
-    'two doors in one place': [
+    'two endpoints at one path': [
       'external: {secret: s, path: /x/}\nfile_share: {secret: s, path: /x/y/}',
       /:2: file_share\.path: \/x\/y\/ and \/x\/ of external\.path overlap/,
     ],
-    'a door where uploads are': [
+    'an endpoint at the path of uploads': [
       'external: {secret: s, path: /put/}',
       /\/put\/ and \/put\/ of Porter itself overlap/,
     ],
     'limits for the denied': [
       'access: [{jid: a, deny: true, max_file_size: 5}]',
-      /:1: access\[0\]\.deny: .* no limits/,
+      /:1: access\[0\]\.deny: .* cannot have limits/,
     ],
     'half of TLS': ['tls: {cert: a.pem}', /:1: tls\.key: is missing/],
-    'a page nobody can open': ['admin: {}', /:1: admin: needs jids or a token/],
+    'an admin page without any login': ['admin: {}', /:1: admin: needs jids or a token/],
     'links to nowhere': ['downloads: {via: webserver}', /downloads\.via: webserver needs download_url/],
   };
 
   for (const [what, [text, expected]] of Object.entries(single)) {
-    test(`is told of ${what}, and of nothing else`, () => {
+    test(`is reported for ${what} only`, () => {
       const found = listConfigProblems(text);
       assert.equal(found.length, 1, found.join('\n'));
       assert.match(found[0] ?? '', expected);
@@ -153,25 +150,25 @@ slots: {timeout: -1}
 });
 
 describe('an unknown key', () => {
-  test('is told the word that was probably meant', () => {
+  test('is reported with the key that was probably meant', () => {
     assert.match(configProblemText('retention: {maxAge: 5d}'), /did you mean max_age\?/);
     assert.match(configProblemText('retention: {max-age: 5d}'), /did you mean max_age\?/);
     assert.match(configProblemText('Listen: 80'), /did you mean listen\?/);
     assert.match(configProblemText('acces: []'), /did you mean access\?/);
   });
 
-  test('that stands in the wrong place is told the right one', () => {
+  test('in the wrong section is reported with the right one', () => {
     assert.match(configProblemText('when_full: evict'), /it belongs in access\[\]/);
     assert.match(configProblemText('idle_timeout: 5'), /it belongs in uploads/);
     assert.match(configProblemText('purposes: {}'), /it belongs in retention/);
   });
 
-  test('of another service is told its name here', () => {
+  test('of another service is reported with its name in Porter', () => {
     assert.match(configProblemText('user_quota_hard: 5'), /here it is access\[\]\.max_total_size/);
     assert.match(configProblemText('expire_maxage: 5'), /here it is retention\.max_age/);
   });
 
-  test('is told what there is, where that is little', () => {
+  test('is reported with the known keys of a small section', () => {
     assert.match(configProblemText('slots: {banana: 1}'), /known here: timeout$/);
   });
 });
@@ -192,7 +189,7 @@ access: [{jid: '@\${NAME}$', max_file_size: '\${PORT}'}]`;
     assert.equal(config.access[0]?.max_file_size, 8080);
   });
 
-  test('is looked at once: what it holds is not expanded again', () => {
+  test('is expanded once: its values are not expanded again', () => {
     assert.equal(parseTestConfig("external: {secret: '${TRICK}'}", { env }).external?.secret[0], '${NAME}');
   });
 
@@ -203,7 +200,7 @@ access: [{jid: '@\${NAME}$', max_file_size: '\${PORT}'}]`;
     assert.equal(secret('$NAME {} $ $$'), '$NAME {} $ $$');
   });
 
-  test('that lacks a variable is told with the line, and only once', () => {
+  test('without a needed variable is reported once, with the line', () => {
     assert.deepEqual(listConfigProblems("\nexternal:\n  secret: '${NOPE}'", { env }), [
       'porter.yml:3: external.secret: the environment variable NOPE is not set (needed for ${NOPE})',
     ]);
@@ -227,7 +224,7 @@ access: [{jid: '@\${NAME}$', max_file_size: '\${PORT}'}]`;
   });
 });
 
-describe('what may be meant but should be seen', () => {
+describe('warnings', () => {
   const warnings = (text: string) => parseTestConfig(text).warnings.join('\n');
 
   test('a file without access rules', () => assert.match(warnings(''), /all uploads are denied/));
@@ -238,11 +235,11 @@ describe('what may be meant but should be seen', () => {
     assert.doesNotMatch(warnings('public_url: https://example.org'), /is http/);
   });
 
-  test('rules that nothing reaches', () => {
-    assert.match(warnings("access: [{jid: '.*'}, {jid: a}]"), /access\[0\] matches everybody/);
-    assert.match(warnings("access: [{jid: ['b', '^.*$']}, {jid: a}]"), /access\[0\] matches everybody/);
-    assert.doesNotMatch(warnings("access: [{jid: '@a$'}, {jid: '.*'}]"), /matches everybody/);
-    assert.doesNotMatch(warnings("access: [{jid: '^a*$'}, {jid: b}]"), /matches everybody/);
+  test('rules after one that matches all JIDs', () => {
+    assert.match(warnings("access: [{jid: '.*'}, {jid: a}]"), /access\[0\] matches all JIDs/);
+    assert.match(warnings("access: [{jid: ['b', '^.*$']}, {jid: a}]"), /access\[0\] matches all JIDs/);
+    assert.doesNotMatch(warnings("access: [{jid: '@a$'}, {jid: '.*'}]"), /matches all JIDs/);
+    assert.doesNotMatch(warnings("access: [{jid: '^a*$'}, {jid: b}]"), /matches all JIDs/);
   });
 
   test('patterns that no JID can match, because JIDs are lower case', () => {
@@ -253,14 +250,14 @@ describe('what may be meant but should be seen', () => {
 
   test('a slot API that is open to the world', () => {
     const open = 'slot_api: {allow_from: [0.0.0.0/0]';
-    assert.match(warnings(`${open}}`), /anybody can upload as anybody/);
+    assert.match(warnings(`${open}}`), /anyone can upload as any user/);
     assert.doesNotMatch(warnings(`${open}, token: a-long-enough-token}`), /anybody can upload/);
   });
 
   test('a callback to which nothing can come', () => {
     const callback = 'messages: {callback_url: "http://127.0.0.1/"}';
     const component = 'public_url: https://u.lit\ncomponent: {jid: a.lit, secret: 0123456789abcdef}\n';
-    assert.match(warnings(callback), /callback_url has nothing to pass on/);
+    assert.match(warnings(callback), /callback_url has no effect/);
     assert.doesNotMatch(warnings(component + callback), /callback_url/);
   });
 

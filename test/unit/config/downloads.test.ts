@@ -3,8 +3,8 @@ import { describe, test } from 'node:test';
 import { findRestartOptions } from '../../../src/config/restart-options.ts';
 import { configProblemText, listConfigProblems, parseTestConfig } from './parse-test-config.ts';
 
-describe('who sends the files, in the config', () => {
-  test('may be a web server, with nothing else to say', () => {
+describe('downloads in the config', () => {
+  test('may be sent by a web server without more options', () => {
     for (const via of ['self', 'x-accel-redirect', 'x-sendfile'] as const) {
       assert.equal(parseTestConfig(`downloads: {via: ${via}}`).downloads.via, via);
     }
@@ -12,7 +12,7 @@ describe('who sends the files, in the config', () => {
     assert.equal(parseTestConfig(alone).downloads.via, 'webserver');
   });
 
-  test('must be told where links lead, if Porter serves nothing', () => {
+  test('needs download_url if Porter serves no files', () => {
     assert.match(configProblemText('downloads: {via: webserver}'), /webserver needs download_url/);
   });
 
@@ -47,7 +47,7 @@ describe('who sends the files, in the config', () => {
     }
   });
 
-  test('has no use for a prefix where nobody is told of it', () => {
+  test('refuses a prefix that is not used', () => {
     assert.match(
       configProblemText('downloads: {internal_prefix: /inside/}'),
       /only x-accel-redirect and x-sendfile/,

@@ -10,7 +10,7 @@ const hook = (more: string) => `${HEAD}messages:
     - {name: alerts, token: 0123456789abcdef, from: alerts@upload.example.org, to: ops@example.org, ${more}}`;
 
 describe('a hook in the config', () => {
-  test('needs a name, a token, a sender and somebody to write to', () => {
+  test('needs a name, a token, a sender and a recipient', () => {
     const [one] = parseTestConfig(hook('')).messages?.hooks ?? [];
     assert.deepEqual(one?.to, ['ops@example.org']);
     assert.equal(one?.type, 'chat');
@@ -21,17 +21,17 @@ describe('a hook in the config', () => {
       assert.match(missing, new RegExp(`hooks\\[0\\]\\.${key}: is missing`));
   });
 
-  test('speaks from a component of ours and from nowhere else', () => {
+  test('sends only from a component of this Porter', () => {
     const text = hook('').replace('from: alerts@upload', 'from: alerts@elsewhere');
     assert.match(
       configProblemText(text),
-      /hooks\[0\]\.from: must be at a component of ours: elsewhere\.example\.org/,
+      /hooks\[0\]\.from: must be at a component of this Porter: elsewhere\.example\.org/,
     );
     const token = `${HEAD}messages: {tokens: [{token: 0123456789abcdef, from: a@b.example.org}]}`;
-    assert.match(configProblemText(token), /tokens\[0\]\.from: must be at a component of ours/);
+    assert.match(configProblemText(token), /tokens\[0\]\.from: must be at a component of this Porter/);
   });
 
-  test('has a name and a token that no other has', () => {
+  test('has a unique name and token', () => {
     const twice = `${hook('')}\n${hook('').split('\n').at(-1)}`;
     assert.deepEqual(
       listConfigProblems(twice).map((line) => line.replace(/^[^ ]+ /, '')),
@@ -42,16 +42,16 @@ describe('a hook in the config', () => {
     );
   });
 
-  test('has a template that can be read, or the start says what is wrong with it', () => {
+  test('with an invalid template is reported at the start', () => {
     assert.match(
       configProblemText(hook('template: "{{#alerts}}{{status}}"')),
-      /no Mustache template: Unclosed section "alerts"/,
+      /not a Mustache template: Unclosed section "alerts"/,
     );
     assert.match(configProblemText(hook('template: ""')), /expected a Mustache template/);
     assert.equal(parseTestConfig(hook('template: "{{status}}"')).messages?.hooks[0]?.template, '{{status}}');
   });
 
-  test('names hosts of pictures, with ports and stars where they make sense', () => {
+  test('accepts image hosts with ports and wildcards', () => {
     for (const host of [
       'grafana.example.org',
       'localhost:3000',
@@ -71,18 +71,18 @@ describe('a hook in the config', () => {
     }
   });
 
-  test('has no use for the name and the password of a room unless it writes to rooms', () => {
+  test('may set nick and room password only for rooms', () => {
     assert.match(configProblemText(hook('nick: Bot')), /hooks\[0\]\.nick: only rooms/);
     assert.match(configProblemText(hook('room_password: x')), /hooks\[0\]\.room_password: only rooms/);
     assert.equal(parseTestConfig(hook('type: groupchat, nick: Bot')).messages?.hooks[0]?.nick, 'Bot');
   });
 
-  test('is warned of where its secrets are short, by its name and never with the secret', () => {
+  test('with a short secret causes a warning that names the hook and not the secret', () => {
     const { warnings } = parseTestConfig(
       hook('signature_secret: shorty').replace('0123456789abcdef', 'tiny'),
     );
-    const told = warnings.filter((line) => line.includes('hook'));
-    assert.equal(told.length, 2);
-    assert.doesNotMatch(told.join(), /tiny|shorty/);
+    const hookWarnings = warnings.filter((line) => line.includes('hook'));
+    assert.equal(hookWarnings.length, 2);
+    assert.doesNotMatch(hookWarnings.join(), /tiny|shorty/);
   });
 });

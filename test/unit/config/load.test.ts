@@ -1,4 +1,4 @@
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the config has this syntax of its own
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: the config has this syntax
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,7 +19,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 describe('a config file', () => {
-  test('that says nothing gets every default, and all doors are closed', () => {
+  test('that is empty gets all defaults, with all endpoints off', () => {
     const config = parseTestConfig('');
     assert.deepEqual(config.listen, [{ host: '127.0.0.1', port: 5050 }]);
     assert.deepEqual(config.trusted_proxies, ['127.0.0.0/8', '::1']);
@@ -47,7 +47,7 @@ describe('a config file', () => {
     assert.equal(config.storage.sync, true);
   });
 
-  test('gives what it says, in bytes and milliseconds', () => {
+  test('is parsed to bytes and milliseconds', () => {
     const config = parseTestConfig(`
 public_url: https://upload.example.org/files/
 component: {jid: Upload.Example.org, secret: 0123456789abcdef}
@@ -93,7 +93,7 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
     assert.equal(config.retention.purposes.ephemeral?.max_age, undefined, 'as the rest');
   });
 
-  test('takes one or a list where it can be either', () => {
+  test('accepts a single value in place of a list', () => {
     assert.deepEqual(parseTestConfig('listen: 8080').listen, [{ port: 8080 }]);
     assert.deepEqual(parseTestConfig('listen: [8080, "[::1]:8081", "unix:run/p.sock"]').listen, [
       { port: 8080 },
@@ -109,7 +109,7 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
     assert.deepEqual(parseTestConfig('external: {secret: only}').external?.secret, ['only']);
   });
 
-  test('has its paths from its own folder, because that is where its author stands', () => {
+  test('resolves relative paths from its folder', () => {
     const config = parseTestConfig(
       'tls: {cert: c.pem, key: /abs/k.pem}\nstorage: {blobs: b, ledger: ../l.db}',
     );
@@ -119,7 +119,7 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
     assert.deepEqual(parseTestConfig('').storage.blobs, { kind: 'folder', path: '/etc/porter/data/blobs' });
   });
 
-  test('may keep bytes in a bucket and rows in PostgreSQL', () => {
+  test('may store files on S3 and metadata in PostgreSQL', () => {
     const blobs =
       's3://pictures/some/prefix/?endpoint=http://127.0.0.1:9000&region=eu&path_style=true&create=true';
     const config = parseTestConfig(`storage: {blobs: '${blobs}', ledger: 'postgres://porter:pw@db/porter'}`);
@@ -139,14 +139,14 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
     assert.deepEqual(storage.ledger, { kind: 'postgres', url: `${url}?connections=40`, connections: 40 });
   });
 
-  test('knows the line of every key', () => {
+  test('records the line of each key', () => {
     const { lines } = parseTestConfig("\naccess:\n  - jid: ['a',\n          'b']\n");
     assert.equal(lines.access, 2);
     assert.equal(lines['access[0].jid'], 3);
     assert.equal(lines['access[0].jid[1]'], 4);
   });
 
-  test('cannot be changed by anyone who holds it', () => {
+  test('is deeply frozen', () => {
     const config = parseTestConfig('access: [{jid: a}]') as unknown as {
       access: { jid: string[] }[];
       slots: { timeout: number };
@@ -157,12 +157,12 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
     }, TypeError);
   });
 
-  test('may use aliases for what is said twice', () => {
+  test('may use YAML aliases', () => {
     const config = parseTestConfig('access:\n  - &a {jid: a, max_file_size: 5}\n  - *a\n');
     assert.equal(config.access[1]?.max_file_size, 5);
   });
 
-  test('is read from disk, and knows where it lay', async () => {
+  test('is read from disk with its absolute path', async () => {
     const file = join(folder, 'porter.yml');
     await writeFile(file, 'slot_api: {token_file: token}\nadmin: {token: "${ADMIN}"}');
     await writeFile(join(folder, 'token'), 'from-a-file-0123456789\r\n');
@@ -172,10 +172,10 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
     assert.equal(config.admin?.token, 'from-the-environment');
   });
 
-  test('that is not there is a config error, not a crash', async () => {
+  test('that does not exist is a config error', async () => {
     await assert.rejects(loadConfig(join(folder, 'nope.yml'), {}), (error) => {
       assert.ok(error instanceof ConfigError);
-      assert.match(error.format(), /nope\.yml: cannot be read: there is no such file$/);
+      assert.match(error.format(), /nope\.yml: cannot be read: the file does not exist$/);
       return true;
     });
     await assert.rejects(loadConfig(folder, {}), /cannot be used/);
@@ -183,7 +183,7 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
 });
 
 describe('the example of the reference page', () => {
-  test('is a config that works', async () => {
+  test('is a valid config', async () => {
     const file = join(folder, 'example.yml');
     await writeFile(file, EXAMPLE_CONFIG);
     await mkdir(join(folder, 'secrets'));
@@ -220,5 +220,6 @@ describe('without any file', () => {
     assert.deepEqual(config.storage.ledger, { kind: 'sqlite', path: '/srv/trial/data/porter.db' });
   });
 
-  test('it says so', () => assert.match(config.warnings.join(), /No config file: everybody on this machine/));
+  test('prints a warning', () =>
+    assert.match(config.warnings.join(), /No config file: everybody on this machine/));
 });

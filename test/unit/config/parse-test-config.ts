@@ -1,12 +1,12 @@
 import { ConfigError } from '../../../src/config/config-error.ts';
 import { type Config, type ParseOptions, parseConfig } from '../../../src/config/load.ts';
 
-/** Reads a config from text as if it were `/etc/porter/porter.yml`. */
+/** Parses a config text as if it were `/etc/porter/porter.yml`. */
 export function parseTestConfig(text: string, options: Partial<ParseOptions> = {}): Config {
   return parseConfig(text, { file: 'porter.yml', folder: '/etc/porter', env: {}, ...options });
 }
 
-/** What is wrong with a text, as lines for a person; empty where nothing is. */
+/** Returns the problems of a config text as lines; empty if it is valid. */
 export function listConfigProblems(text: string, options: Partial<ParseOptions> = {}): string[] {
   try {
     parseTestConfig(text, options);
@@ -17,7 +17,7 @@ export function listConfigProblems(text: string, options: Partial<ParseOptions> 
   }
 }
 
-/** The only fault of a text. */
+/** Returns the problems of a config text as one string. */
 export function configProblemText(text: string, options: Partial<ParseOptions> = {}): string {
   return listConfigProblems(text, options).join('\n');
 }

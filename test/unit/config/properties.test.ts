@@ -21,7 +21,7 @@ describe('edit distance', () => {
     );
   });
 
-  test('counts a slip of the finger as one', () => {
+  test('counts a typing mistake as one', () => {
     assert.equal(editDistance('access', 'acess'), 1);
     assert.equal(editDistance('access', 'acecss'), 1);
     assert.equal(editDistance('access', 'axcess'), 1);
@@ -30,7 +30,7 @@ describe('edit distance', () => {
   });
 });
 
-describe('a key with one slip of the finger', () => {
+describe('a key with one typing mistake', () => {
   const root = getStructure(configSchema);
   const keys = root.form === 'section' ? listFileKeys(root.keys) : [];
   const slip = fc
@@ -42,7 +42,7 @@ describe('a key with one slip of the finger', () => {
       return { key, slipped: key.slice(0, place) + middle + key.slice(place + 2) };
     });
 
-  test('is told the key that was meant', () => {
+  test('is reported with the key that was meant', () => {
     fc.assert(
       fc.property(slip, ({ key, slipped }) => {
         fc.pre(!keys.includes(slipped));
@@ -55,7 +55,7 @@ describe('a key with one slip of the finger', () => {
     );
   });
 
-  test('is told nothing where it is like nothing', () => {
+  test('without a similar key gets no suggestion', () => {
     assert.equal(closestWord('xylophone', keys), undefined);
   });
 });
@@ -106,7 +106,7 @@ describe('the environment', () => {
   });
 });
 
-describe('whatever a file holds', () => {
+describe('any file', () => {
   const names = [
     ...new Set(listKeyPaths(configSchema).flatMap((path) => path.replaceAll('[]', '').split('.'))),
   ];
@@ -127,7 +127,7 @@ describe('whatever a file holds', () => {
     tree: fc.oneof({ depthSize: 'small', withCrossShrink: true }, tie('leaf'), tie('section'), tie('list')),
   }));
 
-  test('it is read or refused with problems that have a line, and nothing else is thrown', () => {
+  test('is parsed, or rejected with problems that have a line', () => {
     fc.assert(
       fc.property(fc.dictionary(key, tree, { maxKeys: 8 }), (value) => {
         for (const line of listConfigProblems(stringify(value)))
@@ -137,7 +137,7 @@ describe('whatever a file holds', () => {
     );
   });
 
-  test('text that is hardly YAML is no different', () => {
+  test('also if it is hardly YAML', () => {
     fc.assert(
       fc.property(
         fc.string({

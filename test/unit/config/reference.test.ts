@@ -55,7 +55,7 @@ describe('every option', () => {
   });
 });
 
-describe('doors that are not built yet', () => {
+describe('features that this version does not support', () => {
   const config = parseTestConfig(
     'workers: 3\nexternal:\n  secret: a-secret-of-a-later-version\naccess: [{jid: a}]',
   );
@@ -74,12 +74,12 @@ describe('doors that are not built yet', () => {
     assertSupportedFeatures(config, new Set(['external', 'workers']));
   });
 
-  test('are none of those that this version has', () => {
+  test('do not include those of this version', () => {
     const today = parseTestConfig('public_url: https://a\ncomponent: {jid: a.b, secret: c}\nslot_api: {}');
     assert.deepEqual(findUnsupportedFeatures(today, supportedFeatures), []);
   });
 });
 
-test('no door can be put where the links of slots are', () => {
+test('no endpoint may have the path of slot links', () => {
   assert.ok([PUT_PREFIX, GET_PREFIX].every((prefix) => RESERVED_PATHS.some((path) => path === prefix)));
 });

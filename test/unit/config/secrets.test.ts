@@ -60,13 +60,13 @@ messages: {tokens: [{token_file: two, from: bot@a.example.org}]}`;
   test('cannot be given a second time as it is', () => {
     assert.match(
       configProblemText('external:\n  secret: a\n  secret_file: one', { folder }),
-      /:3: external\.secret_file: secret is given too: only one of both may be$/,
+      /:3: external\.secret_file: secret is given too; remove one of them$/,
     );
   });
 
-  test('that cannot be read is told with its line, once', () => {
+  test('that cannot be read is reported once, with its line', () => {
     assert.deepEqual(listConfigProblems('\nadmin:\n  token_file: nope', { folder }), [
-      'porter.yml:3: admin.token_file: cannot read nope: there is no such file',
+      'porter.yml:3: admin.token_file: cannot read nope: the file does not exist',
     ]);
     assert.match(configProblemText('admin: {token_file: empty}', { folder }), /empty is empty$/);
     assert.match(
@@ -82,13 +82,13 @@ messages: {tokens: [{token_file: two, from: bot@a.example.org}]}`;
   });
 });
 
-describe('what is wrong with a config', () => {
+describe('a problem of a config', () => {
   const anySecret = fc.stringMatching(/^[a-z0-9]{12,40}$/).map((text) => `s3cr3t${text}`);
 
-  test('is told without any secret in it', () => {
+  test('is reported without any secret in it', () => {
     fc.assert(
       fc.property(anySecret, (secret) => {
-        const told = listConfigProblems(`
+        const problems = listConfigProblems(`
 component: {jid: 5, secret: [${secret}]}
 slot_api: {token: {a: ${secret}}, tokn: ${secret}}
 external: {secret: ["${secret}\\n${secret}"], delete_secret: "${secret}\\r"}
@@ -96,8 +96,8 @@ messages: {tokens: [{token: [${secret}], from: 5}], callback_url: "x://${secret}
 storage: {ledger: "mysql://porter:${secret}@db", blobs: "s3://key:${secret}@bucket"}
 secrets: ${secret}
 `).join('\n');
-        assert.ok(told.length > 0);
-        assert.ok(!told.includes(secret), told);
+        assert.ok(problems.length > 0);
+        assert.ok(!problems.includes(secret), problems);
       }),
       { numRuns: 20 },
     );

@@ -31,7 +31,7 @@ const figureOf = (text: string, line: string) =>
     .at(-1);
 
 describe('the metrics of several processes', () => {
-  test('add up what each counts for itself, and show once what they share', async () => {
+  test('add up counters of each process and show shared values once', async () => {
     const one = await snapshot((metrics) => {
       metrics.uploadStored('slot_api', 100, 5);
       metrics.setStreamUp(JID, true);
@@ -46,7 +46,7 @@ describe('the metrics of several processes', () => {
     assert.equal(figureOf(text, `stream_up{jid="${JID}"}`), '1');
   });
 
-  test('keep what a process counted that is no more, and nothing else of it', async () => {
+  test('keep the counters of a process that has exited, and not its gauges', async () => {
     const dead = await snapshot((metrics) => metrics.uploadStored('slot_api', 100, 5));
     const kept = await retainCounters(await retainCounters([], dead), dead);
     const text = await aggregateMetrics([
@@ -58,7 +58,7 @@ describe('the metrics of several processes', () => {
     assert.equal(figureOf(text, 'transfers'), '3');
   });
 
-  test('say nothing of a stream that this process does not hold any more', async () => {
+  test('omit a stream that another process has taken over', async () => {
     const text = await aggregateMetrics([
       await snapshot((metrics) => {
         metrics.setStreamUp(JID, true);
