@@ -32,11 +32,15 @@ interface Options {
   readonly jids?: string;
   readonly records?: string;
   readonly endpoint?: 'external' | 'file_share';
+  /** `--door`, the former name of `--endpoint`. */
+  readonly door?: 'external' | 'file_share';
   readonly expireAfter?: number;
 }
 
 /** At most this many problems are listed; the report has the full count. */
 const MAX_LISTED_PROBLEMS = 1000;
+
+const ENDPOINTS = ['external', 'file_share'] as const;
 
 export function addImport(program: Command, context: CommandContext): void {
   program
@@ -66,11 +70,11 @@ export function addImport(program: Command, context: CommandContext): void {
     .option('--jids <file>', 'a file with such users, one JID per line')
     .option('--records <file>', 'output of manage.py dumpdata, for django-http-upload')
     .addOption(
-      new Option('--endpoint <name>', 'the endpoint of Porter that replaces the other service').choices([
-        'external',
-        'file_share',
-      ]),
+      new Option('--endpoint <name>', 'the endpoint of Porter that replaces the other service').choices(
+        ENDPOINTS,
+      ),
     )
+    .addOption(new Option('--door <name>', 'former name of --endpoint').choices(ENDPOINTS).hideHelp())
     .option(
       '--expire-after <period>',
       'how long after their upload the files expire, such as 90d',
@@ -119,7 +123,7 @@ async function runImport(
   const report = await importUploads(services, {
     ...sourceOptions,
     basePaths,
-    namespace: options.endpoint ?? findEndpoint(config, source, basePaths),
+    namespace: options.endpoint ?? options.door ?? findEndpoint(config, source, basePaths),
     fallbackOwner: `import:${options.from}`,
     expireAfterMs: options.expireAfter ?? null,
     dryRun: options.dryRun ?? false,
