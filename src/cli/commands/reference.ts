@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { type ErrorCode, errorRow, errorTable } from '../../base/errors.ts';
 import { renderConfigReference } from '../../config/reference.ts';
+import { renderMetricsReference } from '../../metrics/reference.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { commandReference } from '../lib/command-reference.ts';
 import { formatExamples } from '../lib/help.ts';
@@ -13,6 +14,7 @@ export const generatedPages: Readonly<Record<string, (program: Command) => strin
   'commands.md': commandReference,
   'config.md': renderConfigReference,
   'errors.md': errorReference,
+  'metrics.md': renderMetricsReference,
 };
 
 const DOCS = join(import.meta.dirname, '../../../docs');
