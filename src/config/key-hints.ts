@@ -1,31 +1,17 @@
-/** Letters to add, drop, change or swap with their neighbour to make one word out of the other. */
+import { distance } from 'fastest-levenshtein';
+
+/** Returns the number of letters to add, drop or change to turn one word into the other. A swap of neighbours is 1. */
 export function editDistance(from: string, to: string): number {
-  let beforeLast: number[] = [];
-  let last = Array.from({ length: to.length + 1 }, (_, column) => column);
-  for (let row = 1; row <= from.length; row++) {
-    const now = [row];
-    for (let column = 1; column <= to.length; column++) {
-      const same = from[row - 1] === to[column - 1];
-      const swapped =
-        row > 1 && column > 1 && from[row - 1] === to[column - 2] && from[row - 2] === to[column - 1];
-      now[column] = Math.min(
-        at(last, column) + 1,
-        at(now, column - 1) + 1,
-        at(last, column - 1) + (same ? 0 : 1),
-        swapped ? at(beforeLast, column - 2) + 1 : Infinity,
-      );
-    }
-    beforeLast = last;
-    last = now;
-  }
-  return at(last, to.length);
+  return isSwapOfNeighbours(from, to) ? 1 : distance(from, to);
 }
 
-function at(row: readonly number[], column: number): number {
-  return row[column] ?? Infinity;
+function isSwapOfNeighbours(from: string, to: string): boolean {
+  const first = [...from].findIndex((letter, index) => letter !== to[index]);
+  const [one, other] = from.slice(first, first + 2);
+  return first >= 0 && from.slice(0, first) + other + one + from.slice(first + 2) === to;
 }
 
-/** The known word that was probably meant; undefined where none is near enough to help. */
+/** Returns the known word that was probably meant, or undefined if none is similar enough. */
 export function closestWord(word: string, known: readonly string[]): string | undefined {
   const given = plain(word);
   const ranked = known
@@ -36,7 +22,7 @@ export function closestWord(word: string, known: readonly string[]): string | un
   return best && best.distance <= allowed ? best.candidate : undefined;
 }
 
-// `maxFileSize`, `max-file-size` and `max_file_size` are one word.
+// `maxFileSize`, `max-file-size` and `max_file_size` count as the same word.
 function plain(word: string): string {
   return word
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
@@ -44,8 +30,8 @@ function plain(word: string): string {
     .toLowerCase();
 }
 
-/** Options of the services that Porter takes over from, by their names there. */
-const ELSEWHERE: Readonly<Record<string, string>> = {
+/** Options of the services that Porter replaces, by their names there. */
+const OTHER_SERVICES: Readonly<Record<string, string>> = {
   component_jid: 'component.jid',
   component_secret: 'component.secret',
   component_port: 'component.server',
@@ -69,7 +55,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   external_secret: 'external.secret',
 };
 
-/** A hint for a key that is not known here: the like word here, or the place where it belongs. */
+/** Returns a hint for an unknown key: a similar key of the section, or the section to which it belongs. */
 export function hintFor(
   key: string,
   here: readonly string[],
@@ -82,7 +68,7 @@ export function hintFor(
   const near = closestWord(key, here);
   if (near !== undefined) return `did you mean ${near}?`;
   if (elsewhere.length > 0) return `it belongs in ${elsewhere.slice(0, 2).join(' or ')}`;
-  const renamed = Object.hasOwn(ELSEWHERE, key) ? ELSEWHERE[key] : undefined;
+  const renamed = Object.hasOwn(OTHER_SERVICES, key) ? OTHER_SERVICES[key] : undefined;
   if (renamed !== undefined) return `here it is ${renamed}`;
   return here.length <= 12 ? `known here: ${here.join(', ')}` : undefined;
 }
