@@ -1,6 +1,6 @@
 /**
- * `npm test [-- FILE|FOLDER|WORD…]`: installs the real peers where it can and runs the tests.
- * A word chooses the files whose path has it; a word that no path has chooses tests by their name.
+ * `npm test [-- FILE|FOLDER|WORD…]`: installs missing peers where possible and runs the tests.
+ * A word selects the files whose path contains it. A word that no path contains selects tests by name.
  */
 import { existsSync, globSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -37,9 +37,9 @@ function filesFor(word: string): readonly string[] {
 }
 
 function runTests({ files, names }: Choice): void {
-  // A file that holds no test counts as a passed one for Node; here it is a failure.
+  // Node counts a file without tests as passed; here it is a failure.
   const silent = new Set(files);
-  // Tests wait for other programs as often as they compute: never fewer than two files at a time.
+  // Tests often wait for other programs, so at least two files run at the same time.
   const concurrency = Math.max(2, availableParallelism());
   const tests = run({
     files: [...files],
@@ -56,7 +56,7 @@ function runTests({ files, names }: Choice): void {
   tests.on('end', () => {
     if (names.length > 0) return;
     for (const file of silent) {
-      console.error(`${relative(process.cwd(), file)} holds no test, or ended before it told of any.`);
+      console.error(`${relative(process.cwd(), file)} has no tests, or ended before it reported one.`);
       process.exitCode = 1;
     }
   });

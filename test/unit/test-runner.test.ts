@@ -50,7 +50,7 @@ describe('npm test', () => {
   test('fails for a file without tests or with a syntax error', async () => {
     const empty = await run('export {};');
     assert.equal(empty.code, 1);
-    assert.match(empty.stderr, /a\.test\.ts holds no test/);
+    assert.match(empty.stderr, /a\.test\.ts has no tests/);
     assert.equal((await run('this is no program')).code, 1);
   });
 });
