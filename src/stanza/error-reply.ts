@@ -2,6 +2,7 @@ import xml, { type Element } from '@xmpp/xml';
 import { formatDateTime } from '../base/clock.ts';
 import { errorRow, type Refusal } from '../base/errors.ts';
 import { LEGACY_UPLOAD, STANZA_ERRORS, UPLOAD } from './namespaces.ts';
+import type { XmlBudgetError } from './xml-reader.ts';
 
 /** Returns one of the two namespaces that define `file-too-large` and `retry`. */
 function uploadNamespace(request: Element | undefined): string {
@@ -67,4 +68,17 @@ export function isPersonalMessage(stanza: Element): boolean {
   const { type = 'normal' } = stanza.attrs;
   if (stanza.name !== 'message' || (type !== 'chat' && type !== 'normal')) return false;
   return stanza.getChild('body') !== undefined;
+}
+
+/**
+ * Returns the stanza to handle instead of one that was skipped because it exceeds its budget: an iq, so that its sender
+ * or the request that waits for it gets an error. Returns undefined for all others. `stanza` has no children.
+ */
+export function replaceSkippedStanza(stanza: Element, error: XmlBudgetError): Element | undefined {
+  if (stanza.name !== 'iq') return undefined;
+  if (stanza.attrs.type === 'result') {
+    stanza.attrs.type = 'error';
+    stanza.append(createErrorElement('modify', 'policy-violation', error.message));
+  }
+  return stanza;
 }

@@ -28,7 +28,8 @@ declare module '@xmpp/xml' {
   /** A string for the attributes is the namespace. */
   function xml(name: string, attrs?: Attributes | string, ...children: readonly Child[]): Element;
   namespace xml {
-    /** Of a stream: emits `start` (its root), `element` for each child of it, `end` and `error`. */
+    const Element: new (name: string, attrs?: Attributes) => Element;
+    /** Not linear: only for tests. Emits `start` (the root), `element` for each child of it, `end` and `error`. */
     class Parser extends EventEmitter {
       write(text: string): void;
     }
@@ -51,6 +52,8 @@ declare module '@xmpp/component-core' {
   /** XEP-0114. Emits `stanza` (Element), `error` (Error) and, when its socket is closed, `disconnect`. */
   export class Component extends EventEmitter {
     constructor(options: ComponentOptions);
+    /** Emits `start` (the stream header), `element` for each child of it, and `end`. */
+    protected Parser: new () => EventEmitter & { write(text: string): void };
     /** Milliseconds for each answer of the handshake. */
     timeout: number;
     socket: Socket | null;

@@ -1,6 +1,6 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
-import { StanzaTooDeepError, toCanonical } from '../../stanza/canonical.ts';
+import { StanzaTooComplexError, toCanonical } from '../../stanza/canonical.ts';
 import { stanzaToJson } from '../../stanza/json/mapping.ts';
 import { toUrlencodedForm } from '../../stanza/json/urlencoded-form.ts';
 import { toXmlText } from '../../stanza/xml-text.ts';
@@ -21,18 +21,18 @@ export function chooseStanzaMediaType(
   return firstMentioned(RESPONSE_TYPES, `${accept ?? ''},${contentType ?? ''}`) ?? 'application/xmpp+xml';
 }
 
-/** Formats one stanza, or several within `<xmpp/>`. Throws `Refusal` (`server_refused`) if one is nested too deeply. */
+/** Formats one stanza, or several within `<xmpp/>`. Throws `Refusal` (`server_refused`) if one is too complex. */
 export function formatStanzas(output: StanzaMediaType, stanzas: readonly Element[]): string {
   try {
     return format(output, stanzas);
   } catch (error) {
-    if (error instanceof StanzaTooDeepError)
-      throw new Refusal('server_refused', { text: TOO_DEEP, cause: error });
+    if (error instanceof StanzaTooComplexError)
+      throw new Refusal('server_refused', { text: TOO_COMPLEX, cause: error });
     throw error;
   }
 }
 
-const TOO_DEEP = 'The answer of the XMPP server is nested too deeply to be converted.';
+const TOO_COMPLEX = 'The answer of the XMPP server is nested too deeply to be converted.';
 
 function format(output: StanzaMediaType, stanzas: readonly Element[]): string {
   const [only, ...more] = stanzas;

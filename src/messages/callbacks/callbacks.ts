@@ -4,7 +4,7 @@ import { randomId } from '../../base/ids.ts';
 import { parseBareJid } from '../../base/jid.ts';
 import type { Ledger, QueuedItem } from '../../ledger/contract/ledger.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
-import { StanzaTooDeepError, toCanonical } from '../../stanza/canonical.ts';
+import { StanzaTooComplexError, toCanonical } from '../../stanza/canonical.ts';
 import type { StanzaKind } from '../../stanza/json/stanza-kind.ts';
 import { parseStanza } from '../../stanza/parse.ts';
 import type { StanzaHandler } from '../../stanza/stanza-handler.ts';
@@ -194,7 +194,7 @@ function detach(stanza: Element): Element {
   try {
     return toCanonical(stanza);
   } catch (error) {
-    if (!(error instanceof StanzaTooDeepError)) throw error;
+    if (!(error instanceof StanzaTooComplexError)) throw error;
     throw new Refusal('bad_request', { text: error.message, cause: error });
   }
 }

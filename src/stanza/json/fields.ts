@@ -1,7 +1,8 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import type { JsonObject, JsonValue } from '../../base/json.ts';
-import { MAX_STANZA_DEPTH, normalizedNamespace } from '../canonical.ts';
+import { normalizedNamespace } from '../canonical.ts';
+import { MAX_STANZA_DEPTH } from '../xml-reader.ts';
 import { toXmlText } from '../xml-text.ts';
 
 /** Maps one key of a JSON object to a part of an XML element. */

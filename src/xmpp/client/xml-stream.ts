@@ -2,13 +2,13 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls } from 'node:tls';
 import xml, { type Element } from '@xmpp/xml';
+import { replaceSkippedStanza } from '../../stanza/error-reply.ts';
+import { STANZA_BUDGET, type XmlBudget, XmlStreamReader } from '../../stanza/xml-reader.ts';
 import { corkForThisTick } from '../cork-socket.ts';
 
 const STREAMS = 'http://etherx.jabber.org/streams';
-/** Characters of one element after the login. Servers accept and forward smaller stanzas only. */
-const MAX_ELEMENT_LENGTH = 4 * 1024 * 1024;
-/** Characters of one element during the login: users choose the server, so it may be hostile. */
-const MAX_LOGIN_ELEMENT_LENGTH = 64 * 1024;
+/** During the login: users choose the server, so it may be hostile. */
+const LOGIN_BUDGET: XmlBudget = { maxLength: 64 * 1024, maxDepth: 16, maxNodes: 2_000 };
 /** Elements that may be queued before they are read by `next`. */
 const MAX_QUEUED_ELEMENTS = 100;
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -31,9 +31,7 @@ export class XmlStream {
   #firstError: unknown;
   #resolveEnded: (error: unknown) => void;
   #decoder = new TextDecoder('utf-8', { fatal: true });
-  #parser: InstanceType<typeof xml.Parser> | undefined;
-  /** Characters since the last complete element. */
-  #elementLength = 0;
+  #reader: XmlStreamReader | undefined;
   #queue: Element[] = [];
   #listener: ((element: Element) => void) | undefined;
   #wakeReader: () => void = () => undefined;
@@ -54,8 +52,7 @@ export class XmlStream {
   async open(domain: string): Promise<Element> {
     this.#decoder = new TextDecoder('utf-8', { fatal: true });
     this.#queue = [];
-    this.#elementLength = 0;
-    this.#parser = this.#createParser();
+    this.#reader = this.#createReader();
     const attrs = { to: domain, version: '1.0', xmlns: 'jabber:client', 'xmlns:stream': STREAMS };
     this.write(`<?xml version='1.0'?>${xml('stream:stream', attrs).toString().slice(0, -2)}>`);
     const features = await this.next();
@@ -77,6 +74,7 @@ export class XmlStream {
   /** Passes the queued elements and all later ones to the listener. */
   listen(listener: (element: Element) => void): void {
     this.#listener = listener;
+    if (this.#reader !== undefined) this.#reader.budget = STANZA_BUDGET;
     for (const element of this.#queue.splice(0)) listener(element);
   }
 
@@ -94,7 +92,7 @@ export class XmlStream {
     const plainSocket = this.#socket;
     // The TLS socket reports the errors of the plain one.
     plainSocket.removeAllListeners('data').removeAllListeners('close');
-    this.#parser = undefined;
+    this.#reader = undefined;
     const tlsSocket = connectTls({ ...options, socket: plainSocket });
     this.#socket = tlsSocket;
     this.#attach(tlsSocket);
@@ -129,33 +127,31 @@ export class XmlStream {
     });
   }
 
-  #createParser() {
-    const parser = new xml.Parser();
-    parser.on('element', (element: Element) => this.#handleElement(element));
-    parser.on('error', (error: Error) => this.destroy(error));
-    parser.on('end', () => {
-      this.#parser = undefined;
-      this.#socket.destroySoon();
+  #createReader(): XmlStreamReader {
+    return new XmlStreamReader(LOGIN_BUDGET, {
+      onElement: (element) => this.#handleElement(element),
+      onOverBudget: (element, error) => {
+        if (!this.#listener) throw error;
+        const replacement = replaceSkippedStanza(element, error);
+        if (replacement !== undefined) this.#listener(replacement);
+      },
+      onEnd: () => {
+        this.#reader = undefined;
+        this.#socket.destroySoon();
+      },
     });
-    return parser;
   }
 
   #receive(data: Buffer): void {
     this.lastReceivedAt = performance.now();
     try {
-      const text = this.#decoder.decode(data, { stream: true });
-      this.#elementLength += text.length;
-      this.#parser?.write(text);
-      if (this.#elementLength > (this.#listener ? MAX_ELEMENT_LENGTH : MAX_LOGIN_ELEMENT_LENGTH)) {
-        throw new Error('the server sent an element that is too long');
-      }
+      this.#reader?.write(this.#decoder.decode(data, { stream: true }));
     } catch (error) {
       this.destroy(error);
     }
   }
 
   #handleElement(element: Element): void {
-    this.#elementLength = 0;
     if (element.is('error', STREAMS)) this.destroy(new StreamError(element));
     else if (this.#listener) this.#listener(element);
     else this.#enqueue(element);

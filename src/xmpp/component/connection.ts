@@ -1,6 +1,9 @@
+import { EventEmitter } from 'node:events';
 import { isIPv6 } from 'node:net';
 import { Component } from '@xmpp/component-core';
 import type { Element } from '@xmpp/xml';
+import { replaceSkippedStanza } from '../../stanza/error-reply.ts';
+import { STANZA_BUDGET, XmlStreamReader } from '../../stanza/xml-reader.ts';
 import { corkForThisTick } from '../cork-socket.ts';
 
 export interface ComponentConnectionOptions {
@@ -107,10 +110,28 @@ async function performHandshake(
   }
 }
 
-/** Component of xmpp.js without its unhandled errors in the event loop and its timers that outlive the stream. */
+/** The parser that xmpp.js expects. Throws where the library's parser emits `error`. */
+class StreamParser extends EventEmitter {
+  readonly #reader = new XmlStreamReader(STANZA_BUDGET, {
+    onHeader: (header) => this.emit('start', header),
+    onElement: (element) => this.emit('element', element),
+    onOverBudget: (element, error) => {
+      const replacement = replaceSkippedStanza(element, error);
+      if (replacement !== undefined) this.emit('element', replacement);
+    },
+    onEnd: () => this.emit('end'),
+  });
+
+  write(text: string): void {
+    this.#reader.write(text);
+  }
+}
+
+/** Component of xmpp.js with a linear parser, without its unhandled errors in the event loop and its timers that outlive the stream. */
 class GuardedComponent extends Component {
   receivedCount = 0;
   override timeout = HANDSHAKE_TIMEOUT_MS;
+  protected override Parser = StreamParser;
 
   /** Writes the closing tag behind everything that is queued, then closes the socket. */
   endStream(): void {

@@ -198,6 +198,25 @@ describe('the component stream', () => {
     });
   });
 
+  test('stays up when a user sends a stanza with too many parts, and answers it with an error', async () => {
+    await withTestComponent({}, async (stream) => {
+      stream.write(`<message from='a@b' to='${JID}'>${'<b/>'.repeat(60_000)}</message>`);
+      const answer = await stream.request(iq('<b>'.repeat(20_000) + '</b>'.repeat(20_000)));
+      assert.equal(answer.attrs.type, 'error');
+      assert.equal((await stream.request(PING)).attrs.type, 'result');
+    });
+  });
+
+  test('reconnects after an endless stanza', async () => {
+    const { timing } = immediateTimers();
+    await withTestComponent({ timing }, async (stream, { server, components }) => {
+      stream.write(`<message><body>${'x'.repeat(4 * 1024 * 1024)}`);
+      const next = await server.nextStream();
+      assert.equal((await next.request(PING)).attrs.type, 'result');
+      assert.equal(components.status()[0]?.up, true);
+    });
+  });
+
   test('handles a stanza that arrives in one packet with the end of the handshake', async () => {
     const server = await FakeComponentServer.listen({ secret: SECRET, sentWithHandshake: PING });
     await withTestComponent({ server }, async (session) => {
