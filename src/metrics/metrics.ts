@@ -1,6 +1,45 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
-import type { ErrorCode } from '../base/errors.ts';
+import { type ErrorCode, errorTable } from '../base/errors.ts';
 import type { Endpoint, RemovalReason } from '../base/upload-records.ts';
+
+const ENDPOINTS: Readonly<Record<Endpoint, true>> = {
+  component: true,
+  slot_api: true,
+  external: true,
+  file_share: true,
+  messages: true,
+  admin: true,
+  import: true,
+};
+const REMOVAL_REASONS: Readonly<Record<RemovalReason, true>> = {
+  unused: true,
+  expired: true,
+  soft_quota: true,
+  evicted: true,
+  deleted: true,
+  forgotten: true,
+  missing: true,
+};
+const ERROR_CODES = Object.keys(errorTable);
+
+/**
+ * Every value of each label. Values that clients or servers choose would each add a time series that is kept until the
+ * process ends, so any other value becomes `other`.
+ */
+export const LABEL_VALUES = {
+  endpoint: new Set(Object.keys(ENDPOINTS)),
+  refusal: new Set(ERROR_CODES),
+  removal: new Set(Object.keys(REMOVAL_REASONS)),
+  /** RFC 6121 §5.2.2. */
+  messageType: new Set(['chat', 'normal', 'headline', 'groupchat', 'error']),
+  messageOutcome: new Set(['sent', 'queued', 'given_up', ...ERROR_CODES]),
+  callbackOutcome: new Set(['taken', 'failed', 'given_up']),
+} as const;
+
+function labelValue(set: keyof typeof LABEL_VALUES, value: string): string {
+  const values: ReadonlySet<string> = LABEL_VALUES[set];
+  return values.has(value) ? value : 'other';
+}
 
 /** Counters and histograms of this process for Prometheus. Durations in milliseconds, sizes in bytes. */
 export interface Metrics {
@@ -9,13 +48,13 @@ export interface Metrics {
   uploadStored(endpoint: Endpoint, bytes: number, ms: number): void;
   downloadServed(bytes: number): void;
   requestRefused(endpoint: Endpoint, code: ErrorCode): void;
-  /** Counts one message by its type and outcome. */
+  /** Counts one message by its type and outcome. Senders choose the type. */
   messagePosted(type: string, outcome: 'sent' | 'queued' | 'given_up' | ErrorCode): void;
   /** Counts one attempt to pass a stanza to the callback; `failed` attempts are retried. */
   callbackAttempted(outcome: 'taken' | 'failed' | 'given_up'): void;
   uploadsRemoved(reason: RemovalReason, uploads: number, bytes: number): void;
   sweepFinished(ms: number): void;
-  /** Sets whether the component stream of this JID is up. Null removes the metric: another process has the stream. */
+  /** Sets whether the component stream of this configured JID is up. Null removes the metric: another process has the stream. */
   setStreamUp(jid: string, up: boolean | null): void;
   /** Milliseconds by which the clock of this component's XMPP server is ahead of this machine's. */
   setClockSkew(jid: string, ms: number): void;
@@ -61,8 +100,9 @@ export function createMetrics(): Metrics {
 
   return {
     registry,
-    slotGranted: (endpoint, ms) => slots.observe({ endpoint }, ms / 1000),
-    uploadStored(endpoint, bytes, ms) {
+    slotGranted: (endpoint, ms) => slots.observe({ endpoint: labelValue('endpoint', endpoint) }, ms / 1000),
+    uploadStored(givenEndpoint, bytes, ms) {
+      const endpoint = labelValue('endpoint', givenEndpoint);
       puts.observe({ endpoint }, ms / 1000);
       uploaded.inc({ endpoint }, bytes);
     },
@@ -70,10 +110,16 @@ export function createMetrics(): Metrics {
       downloads.inc();
       downloaded.inc(bytes);
     },
-    requestRefused: (endpoint, reason) => refusals.inc({ endpoint, reason }),
-    messagePosted: (type, outcome) => messages.inc({ type, outcome }),
-    callbackAttempted: (outcome) => callbacks.inc({ outcome }),
-    uploadsRemoved(reason, uploads, bytes) {
+    requestRefused: (endpoint, code) =>
+      refusals.inc({ endpoint: labelValue('endpoint', endpoint), reason: labelValue('refusal', code) }),
+    messagePosted: (type, outcome) =>
+      messages.inc({
+        type: labelValue('messageType', type),
+        outcome: labelValue('messageOutcome', outcome),
+      }),
+    callbackAttempted: (outcome) => callbacks.inc({ outcome: labelValue('callbackOutcome', outcome) }),
+    uploadsRemoved(givenReason, uploads, bytes) {
+      const reason = labelValue('removal', givenReason);
       removals.inc({ reason }, uploads);
       removedBytes.inc({ reason }, bytes);
     },

@@ -11,6 +11,7 @@ workers that have exited. Durations are in seconds, sizes in bytes.
 
 The label \`endpoint\` is \`component\`, \`slot_api\`, \`external\`, \`file_share\`, \`messages\`, \`admin\` or \`import\`. The label
 \`reason\` of \`porter_refusals_total\` has the codes of [errors.md](errors.md).
+All labels have values from fixed sets: a value that a sender or client chooses becomes \`other\` if it is not one of them.
 
 The default metrics of the Prometheus client for Node.js (\`process_…\`, \`nodejs_…\`) are served too.
 `;
