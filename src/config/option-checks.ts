@@ -148,6 +148,7 @@ export function findWarnings(settings: ConfigOptions): string[] {
     ...urlWarnings(settings),
     ...slotApiWarnings(settings),
     ...callbackWarnings(settings),
+    ...accountWarnings(settings),
     ...secretsOf(settings)
       .filter(([, secret]) => secret.length < SHORT_SECRET)
       .map(
@@ -207,6 +208,30 @@ function slotApiWarnings({ slot_api }: ConfigOptions): string[] {
 function callbackWarnings({ component, messages }: ConfigOptions): string[] {
   return messages?.callback_url && component.length === 0
     ? ['messages.callback_url has no effect without a component: only components receive stanzas.']
+    : [];
+}
+
+/** Returns true if a pattern matches accounts of an arbitrary domain. */
+function matchesStrangers(text: string): boolean {
+  return RE2JS.compile(text).matcher('someone@no-such-domain.invalid').find();
+}
+
+function accountWarnings({ access, component, messages }: ConfigOptions): string[] {
+  if (messages === null) return [];
+  const { accounts, server } = messages;
+  const list = 'Set messages.accounts, for example to @example\\.org$';
+  if (accounts === null) {
+    const allowed = access.filter(({ deny }) => !deny).flatMap(({ jid }) => jid);
+    const namesNoDomain = component.length === 0 && allowed.every(matchesStrangers);
+    return namesNoDomain
+      ? [`messages: no account may log in, because neither component nor access names a domain. ${list}.`]
+      : [];
+  }
+  return server === null && accounts.some(matchesStrangers)
+    ? [
+        'messages.accounts matches all JIDs: accounts of every XMPP server on the internet can log in and send ' +
+          `through this server. ${list}.`,
+      ]
     : [];
 }
 

@@ -107,6 +107,40 @@ export function createJidMatcher(patterns: readonly string[]): (bare: string) =>
   return (bare) => compiled.some((pattern) => pattern.matcher(bare).find());
 }
 
+export interface AccountRules {
+  /** `messages.accounts`; null for the default. */
+  readonly accounts: readonly string[] | null;
+  /** JIDs of the components. */
+  readonly components: readonly string[];
+  readonly access: readonly { readonly jid: readonly string[]; readonly deny: boolean }[];
+}
+
+/** A domain that no rule can name (RFC 2606). */
+const UNNAMED_DOMAIN = 'porter-names-no-such-domain.invalid';
+
+/**
+ * Returns a function that tells whether an account (bare JID) may log in. By default its domain must be named by the config,
+ * because a login at any other domain would let strangers send through this server: the domain of a component, the one
+ * that the component belongs to, or a rule of `access` that would not match the same name at another domain.
+ */
+export function createAccountMatcher({
+  accounts,
+  components,
+  access,
+}: AccountRules): (bare: string) => boolean {
+  if (accounts !== null) return createJidMatcher(accounts);
+  const domains = new Set(components.flatMap((jid) => [jid, jid.slice(jid.indexOf('.') + 1)]));
+  const rules = access
+    .filter(({ deny }) => !deny)
+    .flatMap(({ jid }) => jid.map((text) => createJidMatcher([text])));
+  return (bare) => {
+    const at = bare.lastIndexOf('@');
+    if (domains.has(bare.slice(at + 1))) return true;
+    const elsewhere = `${bare.slice(0, at)}@${UNNAMED_DOMAIN}`;
+    return rules.some((matches) => matches(bare) && !matches(elsewhere));
+  };
+}
+
 const tokenFinderFor = memoizePerList(createTokenFinder<TokenRule>);
 const jidMatcherFor = memoizePerList(createJidMatcher);
 

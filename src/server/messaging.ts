@@ -1,7 +1,7 @@
 import { memoizeLast } from '../base/async.ts';
 import type { Relay } from '../cluster/relay.ts';
 import type { Config } from '../config/load.ts';
-import { createJidMatcher } from '../messages/authenticate.ts';
+import { createAccountMatcher } from '../messages/authenticate.ts';
 import type { MessageSenders } from '../messages/delivery/message-sender.ts';
 import { createRelayedSender, serveRelayedSenders } from '../messages/delivery/relayed-sender.ts';
 import type { MessageRules } from '../messages/message-rules.ts';
@@ -29,8 +29,10 @@ export function openMessaging({ config, services, settings }: Runtime, relay: Re
   const { messages: initial } = config;
   if (initial === null) return undefined;
   const options = () => settings().config.messages ?? initial;
-  const accountSettings = memoizeLast(toAccountSettings);
-  const accounts = createAccountSenders({ ...services, settings: () => accountSettings(options()) });
+  const accountSettings = memoizeLast((current: Config) =>
+    toAccountSettings(current, current.messages ?? initial),
+  );
+  const accounts = createAccountSenders({ ...services, settings: () => accountSettings(settings().config) });
   const times = {
     answerTimeout: () => options().answer_timeout,
     roomIdle: () => options().room_idle,
@@ -55,14 +57,15 @@ export function openMessaging({ config, services, settings }: Runtime, relay: Re
   };
 }
 
-function toAccountSettings(messages: MessageOptions): AccountSettings {
+function toAccountSettings({ access, component }: Config, messages: MessageOptions): AccountSettings {
+  const components = component.map(({ jid }) => jid);
   return {
     server: messages.server,
     directTls: messages.direct_tls,
     requireTls: messages.require_tls,
     answerTimeout: messages.answer_timeout,
     roomIdle: messages.room_idle,
-    mayLogIn: createJidMatcher(messages.accounts),
+    mayLogIn: createAccountMatcher({ accounts: messages.accounts, access, components }),
     sessions: messages.sessions,
   };
 }

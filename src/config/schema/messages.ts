@@ -74,10 +74,12 @@ export const messagesSchema = z.strictObject({
     false,
     '`server` speaks TLS from the first byte, as on port 5223, instead of after STARTTLS.',
   ),
-  accounts: withDefault(
+  accounts: optional(
     oneOrMany(pattern()),
-    ['.*'],
-    'Patterns of the bare JIDs that may log in here with their XMPP password.',
+    'accounts of the domains that `component` and `access` name',
+    'Patterns of the bare JIDs that may log in here with their XMPP password. By default those at the domains of the ' +
+      'components and the domains one label above (`example.org` for `upload.example.org`), and those that an `access` ' +
+      'rule matches because of their domain.',
   ),
   tokens: withDefault(z.array(messageToken), [], 'Bearer tokens, for senders that have no XMPP account.'),
   hooks: withDefault(

@@ -261,7 +261,7 @@ const SETTINGS = {
   ...SIGNED,
   slot_api: {},
   access: [{ jid: '.*', max_file_size: '100 MiB' }],
-  messages: {},
+  messages: { accounts: '@localhost$' },
 };
 
 async function writeCertificates(folder: string): Promise<void> {

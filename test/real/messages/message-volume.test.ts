@@ -26,7 +26,13 @@ describe('A large number of messages', { skip: needs('prosody', 'slixmpp', 'go-s
     await server.registerMany([...SENDERS, 'romeo', 'juliet'], PASSWORD);
     porter = await startPorter({
       // The default answer timeout would make the test depend on the speed of the machine.
-      config: { messages: { server: `localhost:${server.clientPort}`, answer_timeout: '5m' } },
+      config: {
+        messages: {
+          server: `localhost:${server.clientPort}`,
+          accounts: '@localhost$',
+          answer_timeout: '5m',
+        },
+      },
       env: { NODE_EXTRA_CA_CERTS: testbed.certificate.cert },
     });
   });

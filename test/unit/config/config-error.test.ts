@@ -261,6 +261,23 @@ describe('warnings', () => {
     assert.doesNotMatch(warnings(component + callback), /callback_url/);
   });
 
+  test('logins of accounts at any domain, and of none', () => {
+    const internet = /accounts of every XMPP server on the internet can log in/;
+    const none = /no account may log in/;
+    assert.match(warnings('messages: {accounts: .*}'), internet);
+    assert.match(warnings("messages: {accounts: ['@a\\.example$', '@']}"), internet);
+    assert.doesNotMatch(warnings('messages: {accounts: .*, server: xmpp.example}'), internet);
+    assert.match(warnings("access: [{jid: '.*'}]\nmessages: {}"), none);
+    for (const access of [
+      "access: [{jid: '@a\\.example$'}]\n",
+      'component: {jid: a.b, secret: 0123456789abcdef}\n',
+    ]) {
+      const text = warnings(`public_url: https://u.example\n${access}messages: {}`);
+      assert.doesNotMatch(text, internet);
+      assert.doesNotMatch(text, none);
+    }
+  });
+
   test('secrets that can be guessed, without telling them', () => {
     assert.match(warnings('external: {secret: hunter2}'), /external\.secret is shorter than 16/);
     assert.doesNotMatch(warnings('external: {secret: hunter2}'), /hunter2/);

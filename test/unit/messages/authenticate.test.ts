@@ -5,6 +5,7 @@ import { sha256Hex } from '../../../src/base/ids.ts';
 import {
   authenticateClient,
   checkRecipientAllowed,
+  createAccountMatcher,
   createTokenFinder,
 } from '../../../src/messages/authenticate.ts';
 import type {
@@ -97,4 +98,44 @@ test('a token is found only by its full value', () => {
   const find = createTokenFinder([{ token: 'abc' }, { token: 'abcd' }]);
   assert.equal(find('abcd')?.token, 'abcd');
   assert.equal(find('abcde'), undefined);
+});
+
+describe('Accounts that may log in without messages.accounts', () => {
+  const matcher = (access: readonly { jid: string[]; deny?: boolean }[], components: string[] = []) =>
+    createAccountMatcher({
+      accounts: null,
+      components,
+      access: access.map(({ jid, deny = false }) => ({ jid, deny })),
+    });
+
+  test('are those of the domains of components', () => {
+    const mayLogIn = matcher([], ['upload.example.org', 'localhost']);
+    for (const jid of ['a@example.org', 'a@upload.example.org', 'a@localhost']) assert.ok(mayLogIn(jid), jid);
+    for (const jid of ['a@evil.example', 'a@org', 'a@notexample.org', 'a@other.example.org']) {
+      assert.equal(mayLogIn(jid), false, jid);
+    }
+  });
+
+  test('are those that a rule of access matches because of their domain', () => {
+    const mayLogIn = matcher([{ jid: ['^romeo@', '@example\\.org$'] }, { jid: ['.*'] }]);
+    assert.ok(mayLogIn('juliet@example.org'));
+    assert.equal(mayLogIn('juliet@evil.example'), false);
+    assert.equal(mayLogIn('romeo@evil.example'), false);
+    assert.equal(mayLogIn('example.org@evil.example'), false);
+  });
+
+  test('are none if no domain is named, or only a denied one', () => {
+    assert.equal(matcher([{ jid: ['.*'] }])('a@example.org'), false);
+    assert.equal(matcher([{ jid: ['@evil\\.example$'], deny: true }])('a@evil.example'), false);
+  });
+
+  test('are the listed ones if there is a list', () => {
+    const mayLogIn = createAccountMatcher({
+      accounts: ['@a\\.example$'],
+      components: ['b.example'],
+      access: [],
+    });
+    assert.ok(mayLogIn('x@a.example'));
+    assert.equal(mayLogIn('x@b.example'), false);
+  });
 });
