@@ -36,7 +36,14 @@ describe('the command line', () => {
   });
 
   test('accepts the former name of an option, which scripts may still use', async () => {
-    const { code, err } = await runCommand(missingFolder, ['import', '--from', 'prosody', '--door', 'x', '.']);
+    const { code, err } = await runCommand(missingFolder, [
+      'import',
+      '--from',
+      'prosody',
+      '--door',
+      'x',
+      '.',
+    ]);
     assert.equal(code, 2);
     assert.match(err, /Allowed choices are external, file_share/);
   });

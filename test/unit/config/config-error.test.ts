@@ -266,7 +266,7 @@ describe('warnings', () => {
     const none = /no account may log in/;
     assert.match(warnings('messages: {accounts: .*}'), internet);
     assert.match(warnings("messages: {accounts: ['@a\\.example$', '@']}"), internet);
-    assert.doesNotMatch(warnings('messages: {accounts: .*, server: xmpp.example}'), internet);
+    assert.doesNotMatch(warnings('messages: {accounts: .*, server: "xmpp.example:5222"}'), internet);
     assert.match(warnings("access: [{jid: '.*'}]\nmessages: {}"), none);
     for (const access of [
       "access: [{jid: '@a\\.example$'}]\n",
