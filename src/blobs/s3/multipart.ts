@@ -7,7 +7,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { BlobError } from '../contract.ts';
-import type { MemoryLease } from './part-memory.ts';
+import { type MemoryLease, sendLease } from './part-memory.ts';
 import { createStreamedBody } from './streaming-handler.ts';
 import { attemptMetadata, isOutcomeUnknown, isStoredByAttempt, type WriteAttempt } from './write-attempt.ts';
 
@@ -21,7 +21,8 @@ export interface MultipartSender {
 
 /** S3 may need minutes to combine ten thousand parts. */
 const COMPLETE_TIMEOUT_MS = 300_000;
-const MAX_PARTS = 10_000;
+/** The limit of S3. */
+export const MAX_PARTS = 10_000;
 
 /**
  * Creates one object from the parts that `work` sends, and resolves with the size that `work` returns. Removes all parts
@@ -66,23 +67,13 @@ function createSender({ clients, source }: WriteAttempt, upload: Upload) {
     done.push({ PartNumber: number, ...(ETag !== undefined && { ETag }) });
   }
 
-  async function putLease(lease: MemoryLease, size: number): Promise<void> {
-    let isSent = false;
-    try {
-      await put(lease.buffer.subarray(0, size), size);
-      isSent = true;
-    } finally {
-      lease.release(isSent);
-    }
-  }
-
   return {
     async send(lease: MemoryLease, size: number): Promise<void> {
       await sending.catch((failure) => {
         lease.release(true);
         throw failure;
       });
-      sending = putLease(lease, size);
+      sending = sendLease(lease, size, put);
       sending.catch(() => undefined);
     },
     async stream(size: number): Promise<void> {

@@ -12,6 +12,21 @@ export interface MemoryLease {
   release(isUnused: boolean): void;
 }
 
+/** Sends the first `size` bytes of a lease and releases it, also after a failure. */
+export async function sendLease(
+  lease: MemoryLease,
+  size: number,
+  send: (body: Buffer, size: number) => Promise<void>,
+): Promise<void> {
+  let isSent = false;
+  try {
+    await send(lease.buffer.subarray(0, size), size);
+    isSent = true;
+  } finally {
+    lease.release(isSent);
+  }
+}
+
 /** `tryAcquire` gives one part at most this share of the free memory, so that large parts leave room for small ones. */
 const MAX_SHARE = 1 / 4;
 

@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { randomId } from '../../base/ids.ts';
 import { createChunkSource, fillBuffer } from './chunk-source.ts';
-import { uploadInParts } from './multipart.ts';
-import type { MemoryLease } from './part-memory.ts';
+import { MAX_PARTS, uploadInParts } from './multipart.ts';
+import { type MemoryLease, sendLease } from './part-memory.ts';
 import { toS3BlobError } from './s3-error.ts';
 import { createStreamedBody } from './streaming-handler.ts';
 import {
@@ -16,7 +16,6 @@ import {
 
 type Batches = AsyncIterable<readonly Uint8Array[]>;
 
-const MAX_PARTS = 10_000;
 const MIB = 1024 * 1024;
 
 /**
@@ -24,16 +23,16 @@ const MIB = 1024 * 1024;
  * Otherwise, if the size is known, sends the bytes as they arrive. Throws the source's own error, or `BlobError`.
  */
 export async function writeObject(
-  deps: S3WriteOptions,
+  options: S3WriteOptions,
   name: string,
   batches: Batches,
   size: number | undefined,
 ): Promise<number> {
   const source = createChunkSource(batches, size);
-  const write: WriteAttempt = { ...deps, name, source, attemptId: randomId() };
+  const write: WriteAttempt = { ...options, name, source, attemptId: randomId() };
   try {
     if (!size) return await writeUnknownSize(write);
-    await (size <= deps.partSize ? writeSingle(write, size) : writeParts(write, size));
+    await (size <= options.partSize ? writeSingle(write, size) : writeParts(write, size));
     return size;
   } catch (failure) {
     source.cancel();
@@ -46,7 +45,7 @@ async function writeSingle(write: WriteAttempt, size: number): Promise<void> {
   const lease = write.memory.tryAcquire(size);
   if (!lease) return putObject(write, createStreamedBody(write.source, size), size);
   await fillLease(write, lease);
-  await putLease(write, lease, size);
+  await sendLease(lease, size, (body, length) => putObject(write, body, length));
 }
 
 async function writeParts(write: WriteAttempt, size: number): Promise<void> {
@@ -68,7 +67,7 @@ async function writeUnknownSize(write: WriteAttempt): Promise<number> {
   const first = await memory.acquire(partSize);
   const bytes = await fillLease(write, first);
   if (bytes < partSize) {
-    await putLease(write, first, bytes);
+    await sendLease(first, bytes, (body, length) => putObject(write, body, length));
     return bytes;
   }
   return await uploadInParts(write, async (parts) => {
@@ -91,16 +90,6 @@ async function fillLease({ source }: WriteAttempt, lease: MemoryLease): Promise<
   } catch (failure) {
     lease.release(true);
     throw failure;
-  }
-}
-
-async function putLease(write: WriteAttempt, lease: MemoryLease, size: number): Promise<void> {
-  let isSent = false;
-  try {
-    await putObject(write, lease.buffer.subarray(0, size), size);
-    isSent = true;
-  } finally {
-    lease.release(isSent);
   }
 }
 

@@ -2,7 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { Refusal } from '../../base/errors.ts';
 import type { MemoryBudget } from '../../uploads/upload-request.ts';
+import type { AddressMatcher } from './client-info.ts';
 import { RequestBody } from './request-body.ts';
+
+/** Settings of an endpoint with bodies that a reload may change. */
+export interface EndpointSettings {
+  /** `trusted_proxies`. */
+  readonly trustedProxies: AddressMatcher;
+  /** `uploads.idle_timeout`: milliseconds without a byte after which a body fails. */
+  readonly idleTimeoutMs: number;
+}
 
 export interface ReadBodyOptions {
   readonly maxBytes: number;

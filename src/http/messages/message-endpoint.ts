@@ -7,15 +7,10 @@ import type { MessageServices } from '../../messages/message-services.ts';
 import { type SendRequest, sendMessages } from '../../messages/send-messages.ts';
 import { uploadBoundsFor } from '../../uploads/grant-slot.ts';
 import { requireCredentials } from '../common/authorization.ts';
-import {
-  type AddressMatcher,
-  type ClientInfo,
-  getClientInfo,
-  requestBaseUrl,
-} from '../common/client-info.ts';
+import { type ClientInfo, getClientInfo, requestBaseUrl } from '../common/client-info.ts';
 import { MESSAGE_CORS_HEADERS, optionsHeaders } from '../common/cors.ts';
 import { parseForm } from '../common/form-fields.ts';
-import { disableBodyParsing } from '../common/read-body.ts';
+import { disableBodyParsing, type EndpointSettings } from '../common/read-body.ts';
 import { pathOfTarget } from '../common/request-target.ts';
 import { sendResponse } from '../common/send-response.ts';
 import { MESSAGE_MEDIA_TYPES, readMessageBody, unsupportedMediaType } from './message-body.ts';
@@ -29,16 +24,8 @@ import {
 } from './message-response.ts';
 import type { MessageBody } from './multipart-form.ts';
 
-/** Settings that a reload may change. */
-export interface MessageEndpointSettings {
-  /** `trusted_proxies`. */
-  readonly trustedProxies: AddressMatcher;
-  /** `uploads.idle_timeout`: milliseconds without a byte after which a body fails. */
-  readonly idleTimeoutMs: number;
-}
-
 export type MessageEndpointServices = MessageServices & {
-  readonly settings: () => MessageEndpointSettings;
+  readonly settings: () => EndpointSettings;
 };
 
 const ALLOW = 'OPTIONS, POST';

@@ -9,11 +9,11 @@ import {
 } from '../../messages/hooks/handle-hook.ts';
 import { verifyWebhookSignature } from '../../messages/hooks/signature.ts';
 import { parseBearerToken } from '../common/authorization.ts';
-import { type AddressMatcher, getClientInfo, requestBaseUrl } from '../common/client-info.ts';
+import { getClientInfo, requestBaseUrl } from '../common/client-info.ts';
 import { MESSAGE_CORS_HEADERS, optionsHeaders } from '../common/cors.ts';
 import type { HttpResponse } from '../common/error-response.ts';
 import { type FormFields, parseForm, parseWait } from '../common/form-fields.ts';
-import { disableBodyParsing, readBody } from '../common/read-body.ts';
+import { disableBodyParsing, type EndpointSettings, readBody } from '../common/read-body.ts';
 import { pathOfTarget } from '../common/request-target.ts';
 import { sendResponse } from '../common/send-response.ts';
 import {
@@ -24,16 +24,8 @@ import {
 } from '../messages/message-response.ts';
 import { parseWebhookBody } from './webhook-body.ts';
 
-/** Settings that a reload may change. */
-export interface WebhookEndpointSettings {
-  /** `trusted_proxies`. */
-  readonly trustedProxies: AddressMatcher;
-  /** `uploads.idle_timeout`: milliseconds without a byte after which a body fails. */
-  readonly idleTimeoutMs: number;
-}
-
 export type WebhookEndpointServices = HookServices & {
-  readonly settings: () => WebhookEndpointSettings;
+  readonly settings: () => EndpointSettings;
   readonly hooks: () => HookRegistry;
 };
 
