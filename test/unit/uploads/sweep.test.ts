@@ -78,16 +78,16 @@ describe('a sweep', () => {
       if (cutoffs.length === 1) throw new BlobError('denied', 'S3 refuses.');
       return 1;
     };
-    const deps = { ...env.services, blobs: { ...env.services.blobs, removeAbandonedWrites } };
-    await assert.rejects(runSweep(deps, KEEP), { name: 'BlobError', kind: 'denied' });
-    assert.equal((await deps.ledger.findRemoval(old.id))?.reason, 'expired');
+    const services = { ...env.services, blobs: { ...env.services.blobs, removeAbandonedWrites } };
+    await assert.rejects(runSweep(services, KEEP), { name: 'BlobError', kind: 'denied' });
+    assert.equal((await services.ledger.findRemoval(old.id))?.reason, 'expired');
     assert.equal(await blobCount(env), 0);
-    const swept = await deps.metrics.registry.getSingleMetricAsString('porter_sweep_seconds');
+    const swept = await services.metrics.registry.getSingleMetricAsString('porter_sweep_seconds');
     assert.match(swept, /^porter_sweep_seconds_count 1$/m);
     env.advance(DAY);
-    await runSweep(deps, KEEP);
+    await runSweep(services, KEEP);
     assert.deepEqual(cutoffs, [env.services.clock() - 2 * DAY, env.services.clock() - DAY]);
-    await runSweep(deps, { ...KEEP, dryRun: true });
+    await runSweep(services, { ...KEEP, dryRun: true });
     assert.equal(cutoffs.length, 2, 'a trial run changes nothing');
   });
 

@@ -74,7 +74,7 @@ describe('a slot over HTTP', () => {
     assert.ok(slot);
     const { owner, name, size, type, endpoint } = slot.upload;
     assert.deepEqual(
-      { owner, name, size, type, endpoint: endpoint },
+      { owner, name, size, type, endpoint },
       {
         owner: 'admin@example.org',
         name: 'très cool+1&2.jpg',

@@ -28,8 +28,8 @@ async function open(t: TestContext, from: ImportSourceName, jids: readonly strin
   };
   const problems: ImportProblem[] = [];
   const owners = await createOwnerLookup(jids);
-  const bring = (change: Partial<ImportOptions> = {}, deps: UploadServices = env.services) =>
-    importUploads(deps, {
+  const bring = (change: Partial<ImportOptions> = {}, services: UploadServices = env.services) =>
+    importUploads(services, {
       source: importSources[from],
       folder,
       owners,
