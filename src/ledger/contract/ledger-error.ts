@@ -8,6 +8,7 @@
  * | `moved` | The ledger's `MigrationState` does not allow this method. |
  * | `damaged` | The file or its content is not valid. |
  * | `closed` | `close` was called. |
+ * | `unknown_outcome` | The change may or may not have taken effect, now or later. Ask for the rows, and delete no bytes. |
  * | `failed` | Any other failure. |
  */
 export type LedgerErrorKind =
@@ -18,6 +19,7 @@ export type LedgerErrorKind =
   | 'moved'
   | 'damaged'
   | 'closed'
+  | 'unknown_outcome'
   | 'failed';
 
 /** A failure of the ledger. `cause` is the error of the engine or the driver. */

@@ -3,7 +3,13 @@ import pg from 'pg';
 import { LedgerError } from '../contract/ledger.ts';
 import type { AllowedIn, Database, Durability, Queryable, SqlValue } from '../sql/database.ts';
 import { migrate, readMigrations } from '../sql/migrate.ts';
-import { PostgresConnection, pgTypes } from './connection.ts';
+import {
+  findOutcome,
+  LostCommitError,
+  PostgresConnection,
+  pgTypes,
+  type TransactionRef,
+} from './connection.ts';
 import { fromPostgresError, type RetryReason, retryReasonFor } from './postgres-error.ts';
 
 export interface PostgresOptions {
@@ -15,6 +21,8 @@ export interface PostgresOptions {
   readonly connections?: number;
   /** A statement fails after this time. 0 = no limit. Default: 60 s. */
   readonly statementTimeoutMs?: number;
+  /** How long the outcome of a commit is looked for after its connection was lost. Default: 30 s. */
+  readonly outcomeTimeoutMs?: number;
 }
 
 const DEFAULT_CONNECTIONS = 10;
@@ -22,12 +30,16 @@ const STATEMENT_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** How long work is retried while the server cannot be reached, for instance during its restart. */
 const RECONNECT_TIMEOUT_MS = 10_000;
+const OUTCOME_TIMEOUT_MS = 30_000;
+const OUTCOME_PAUSE_MS = 100;
 /** Maximum number of retries by reason. */
-const MAX_RETRIES: Readonly<Record<Exclude<RetryReason, 'connection_lost'>, number>> = {
+const MAX_RETRIES: Readonly<Record<Exclude<RetryReason, 'connection_lost' | 'read_only'>, number>> = {
   conflict: 50,
   duplicate_key: 3,
   stale_plan: 3,
 };
+/** How often a transaction is repeated after a commit that was lost before it reached the server. */
+const MAX_LOST_COMMITS = 3;
 /** Key of the advisory lock of migrations. All versions of Porter must use the same. */
 const MIGRATION_LOCK = 7_086_737;
 
@@ -38,6 +50,10 @@ const MIGRATION_LOCK = 7_086_737;
 export class PostgresDatabase implements Database {
   readonly #pool: pg.Pool;
   readonly #sync: boolean;
+  readonly #outcomeTimeoutMs: number;
+  /** Raised when a server turns out to be read-only. Connections of earlier epochs may lead to it, and are closed. */
+  #epoch = 0;
+  readonly #epochs = new WeakMap<pg.PoolClient, number>();
   #closed = false;
 
   constructor({
@@ -45,8 +61,10 @@ export class PostgresDatabase implements Database {
     sync,
     connections = DEFAULT_CONNECTIONS,
     statementTimeoutMs = STATEMENT_TIMEOUT_MS,
+    outcomeTimeoutMs = OUTCOME_TIMEOUT_MS,
   }: PostgresOptions) {
     this.#sync = sync;
+    this.#outcomeTimeoutMs = outcomeTimeoutMs;
     this.#pool = new pg.Pool({
       connectionString: url,
       application_name: 'porter',
@@ -59,7 +77,10 @@ export class PostgresDatabase implements Database {
       idle_in_transaction_session_timeout: STATEMENT_TIMEOUT_MS,
     });
     // The failed query reports a lost connection. Without listeners, the `error` event would end the process.
-    this.#pool.on('connect', (client) => client.on('error', () => {}));
+    this.#pool.on('connect', (client) => {
+      this.#epochs.set(client, this.#epoch);
+      client.on('error', () => {});
+    });
     this.#pool.on('error', () => {});
   }
 
@@ -106,19 +127,48 @@ export class PostgresDatabase implements Database {
     await this.#pool.end();
   }
 
-  /** Runs `work`, and repeats it after a failure with a `RetryReason`. A failed `work` must have no effect. */
+  /**
+   * Runs `work`, and repeats it after a failure with a `RetryReason`. A failed `work` must have no effect. After a commit whose
+   * connection was lost, first finds out whether it had one.
+   */
   async #retry<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
-    const deadline = performance.now() + RECONNECT_TIMEOUT_MS;
-    for (let failures = 1; ; failures += 1) {
+    let deadline = performance.now() + RECONNECT_TIMEOUT_MS;
+    for (let failures = 1, lostCommits = 0; ; failures += 1) {
       try {
         return await this.#runOnce(work);
       } catch (error) {
+        if (error instanceof LostCommitError) {
+          const outcome = await this.#waitForOutcome(error.transaction);
+          // The error carries what this `work` has returned.
+          if (outcome === 'committed') return error.result as T;
+          if (outcome === 'unknown') throw error;
+          lostCommits += 1;
+          if (lostCommits > MAX_LOST_COMMITS) throw error.cause;
+          deadline = performance.now() + RECONNECT_TIMEOUT_MS;
+        }
         const reason = retryReasonFor(error);
         if (reason === undefined || this.#closed) throw error;
-        if (reason === 'connection_lost' ? performance.now() > deadline : failures > MAX_RETRIES[reason])
-          throw error;
+        const isOver =
+          reason === 'connection_lost' || reason === 'read_only'
+            ? performance.now() > deadline
+            : failures > MAX_RETRIES[reason];
+        if (isOver) throw error;
         await sleep(retryDelay(failures));
       }
+    }
+  }
+
+  /** Asks the server until the outcome is certain, also while it restarts. Returns `unknown` after the time limit. */
+  async #waitForOutcome(transaction: TransactionRef): Promise<'committed' | 'aborted' | 'unknown'> {
+    const deadline = performance.now() + this.#outcomeTimeoutMs;
+    for (;;) {
+      // While the server cannot be reached, the transaction may still be running.
+      const outcome = await this.#runOnce((connection) => findOutcome(connection, transaction)).catch(
+        () => 'in progress' as const,
+      );
+      if (outcome !== 'in progress') return outcome;
+      if (this.#closed || performance.now() > deadline) return 'unknown';
+      await sleep(OUTCOME_PAUSE_MS);
     }
   }
 
@@ -132,6 +182,8 @@ export class PostgresDatabase implements Database {
     } catch (error) {
       // After most errors the transaction is rolled back, and the connection can be used again.
       broken = !(await rollBack(connection, error));
+      if (retryReasonFor(error) === 'read_only' && this.#epochs.get(connection.client) === this.#epoch)
+        this.#epoch += 1;
       throw error;
     } finally {
       connection.release(broken);
@@ -141,7 +193,11 @@ export class PostgresDatabase implements Database {
   async #connect(): Promise<PostgresConnection> {
     if (this.#closed) throw new LedgerError('closed', 'The ledger is closed.');
     try {
-      return new PostgresConnection(await this.#pool.connect());
+      for (;;) {
+        const client = await this.#pool.connect();
+        if (this.#epochs.get(client) === this.#epoch) return new PostgresConnection(client);
+        client.release(true);
+      }
     } catch (error) {
       throw fromPostgresError(error);
     }
@@ -156,14 +212,14 @@ async function inTransaction<T>(
 ): Promise<T> {
   await connection.begin(durability, allowedIn);
   const result = await work(connection);
-  await connection.commit();
+  await connection.commit(result);
   return result;
 }
 
 /** Rolls back an open transaction. Returns false if the connection cannot be used again. */
 async function rollBack(connection: PostgresConnection, error: unknown): Promise<boolean> {
   const reason = retryReasonFor(error);
-  if (reason === 'connection_lost' || reason === 'stale_plan') return false;
+  if (reason === 'connection_lost' || reason === 'read_only' || reason === 'stale_plan') return false;
   return await connection.rollback().then(
     () => true,
     () => false,

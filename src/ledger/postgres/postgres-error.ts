@@ -48,9 +48,10 @@ export function fromPostgresError(error: unknown): LedgerError {
  * | `conflict` | Another transaction locked or changed the same rows. |
  * | `duplicate_key` | The key exists, perhaps inserted after this work checked for it. |
  * | `connection_lost` | The connection broke, or the server starts, stops or has no free connection. |
+ * | `read_only` | After a failover the connection may still lead to the server that was the primary. |
  * | `stale_plan` | The tables changed under a prepared statement. |
  */
-export type RetryReason = 'conflict' | 'duplicate_key' | 'connection_lost' | 'stale_plan';
+export type RetryReason = 'conflict' | 'duplicate_key' | 'connection_lost' | 'read_only' | 'stale_plan';
 
 const CONNECTION_LOST = new Set(['57P01', '57P02', '57P03', '57P05', '25P03', '53300']);
 const CONFLICTS = new Set(['40001', '40P01']);
@@ -62,6 +63,7 @@ export function retryReasonFor(error: unknown): RetryReason | undefined {
   const state = sqlStateOf(error.cause);
   if (state === undefined || state.startsWith('08') || CONNECTION_LOST.has(state)) return 'connection_lost';
   if (CONFLICTS.has(state)) return 'conflict';
+  if (state === '25006') return 'read_only';
   if (state === '23505') return 'duplicate_key';
   return state === '0A000' ? 'stale_plan' : undefined;
 }

@@ -44,6 +44,7 @@ describe('errors of PostgreSQL', () => {
       'connection_lost',
     );
     assert.equal(retryReasonFor(convert('0A000')), 'stale_plan');
+    assert.equal(retryReasonFor(convert('25006')), 'read_only');
     assert.equal(retryReasonFor(convert('53100')), undefined);
     assert.equal(retryReasonFor(convert('28P01')), undefined);
     assert.equal(retryReasonFor(new Error('not from PostgreSQL')), undefined);
