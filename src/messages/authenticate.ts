@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { RE2JS } from 're2js';
 import { Refusal } from '../base/errors.ts';
 import { sha256Hex } from '../base/ids.ts';
-import { formatBareJid, parseBareJid, parseJid } from '../base/jid.ts';
+import { describeInvalidJid, parseBareJid, parseJid } from '../base/jid.ts';
 import type { MessageSender } from './delivery/message-sender.ts';
 import type { TokenRule } from './message-rules.ts';
 import type { MessageServices } from './message-services.ts';
@@ -14,7 +14,7 @@ export type Credentials =
 
 /** An authenticated HTTP client that may send messages. */
 export interface ApiClient {
-  /** Bare JID. Files are charged to it. */
+  /** Bare JID, for an account as its XMPP server has bound it. Files are charged to it. */
   readonly jid: string;
   readonly sender: MessageSender;
   /** Null if the client logged in with an XMPP account. */
@@ -38,11 +38,17 @@ export async function authenticateClient(
   const jid = parseJid(credentials.jid);
   if (jid === undefined || jid.local === '') {
     throw new Refusal('credentials_wrong', {
-      text: 'The user name must be a full account address, such as romeo@example.org.',
+      text:
+        jid === undefined && credentials.jid.includes('@')
+          ? describeInvalidJid(credentials.jid)
+          : 'The user name must be a full account address, such as romeo@example.org.',
     });
   }
   const sender = await senders.openAccountSender({ ...credentials, address });
-  return { jid: formatBareJid(jid), sender, token: null };
+  // The server decides which account a spelling means: `straße` is `strasse` at most servers.
+  const bound = parseBareJid(sender.jid);
+  if (bound === undefined) throw new Error(`The session has an invalid JID: ${sender.jid}`);
+  return { jid: bound, sender, token: null };
 }
 
 export function createTokenClient(

@@ -1,5 +1,5 @@
 import { Refusal } from '../base/errors.ts';
-import { formatBareJid, parseJid } from '../base/jid.ts';
+import { describeInvalidJid, formatJid, parseJid } from '../base/jid.ts';
 import type { MessageType } from '../stanza/message.ts';
 import type { ApiClient } from './authenticate.ts';
 
@@ -30,14 +30,15 @@ function parseRecipient(
   name: string,
   type: MessageType,
 ): string {
-  const jid = parseJid(completeJid(clientJid, token === null, name));
-  if (jid === undefined) throw new Refusal('recipient_missing', { text: `${name} is not a valid JID.` });
+  const fullName = completeJid(clientJid, token === null, name);
+  const jid = parseJid(fullName);
+  if (jid === undefined) throw new Refusal('recipient_missing', { text: describeInvalidJid(fullName) });
   if (type === 'groupchat' && jid.resource !== '') {
     throw new Refusal('bad_request', {
       text: `${name} is an occupant of a room. Use type chat for a private message to an occupant.`,
     });
   }
-  return jid.resource === '' ? formatBareJid(jid) : `${formatBareJid(jid)}/${jid.resource}`;
+  return formatJid(jid);
 }
 
 function completeJid(clientJid: string, isAccount: boolean, name: string): string {

@@ -1,6 +1,6 @@
 import { Refusal } from '../base/errors.ts';
 import { timeOrderedId, toPutKey } from '../base/ids.ts';
-import { parseBareJid } from '../base/jid.ts';
+import { describeInvalidJid, parseBareJid } from '../base/jid.ts';
 import type { Endpoint } from '../base/upload-records.ts';
 import type { AccessRule } from '../policy/access.ts';
 import { checkFileName, MAX_NAME_BYTES } from '../policy/file-names.ts';
@@ -111,7 +111,7 @@ export function authorizeUploader(
   jid: string,
 ): { owner: string; rule: AccessRule } {
   const owner = parseBareJid(jid);
-  if (owner === undefined) throw new Refusal('bad_request', { text: 'Invalid JID.' });
+  if (owner === undefined) throw new Refusal('bad_request', { text: describeInvalidJid(jid) });
   const decision = rules().access.decide(owner);
   if (decision.allowed) return { owner, rule: decision.rule };
   const rule = decision.index === null ? 'no access rule matches' : `access rule ${decision.index + 1}`;

@@ -95,15 +95,15 @@ export class FakeC2sConnection {
     this.socket = socket;
   }
 
-  /** Accepts a login with SASL PLAIN and binds the resource `x`. */
-  async acceptPlainLogin(): Promise<void> {
+  /** Accepts a login with SASL PLAIN and binds `boundJid`. */
+  async acceptPlainLogin(boundJid = 'romeo@localhost/x'): Promise<void> {
     await this.openStream(features(mechanisms('PLAIN')));
     await this.nextElement();
     this.write(sasl('success'));
     await this.openStream(features(BIND));
     const bind = await this.nextElement();
     this.write(
-      `<iq type='result' id='${bind.attrs.id}'>${BIND.replace('/>', '><jid>romeo@localhost/x</jid></bind>')}</iq>`,
+      `<iq type='result' id='${bind.attrs.id}'>${BIND.replace('/>', `><jid>${boundJid}</jid></bind>`)}</iq>`,
     );
   }
 }

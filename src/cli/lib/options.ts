@@ -1,12 +1,13 @@
 import { InvalidArgumentError } from 'commander';
-import { parseBareJid } from '../../base/jid.ts';
+import { describeInvalidJid, parseBareJid } from '../../base/jid.ts';
 import { parsePeriod, parseSize } from '../../base/units.ts';
 
 /** Argument parsers for commander. They throw `InvalidArgumentError`, which ends the command with exit code 2. */
 
 export function parseJidOption(text: string): string {
   const jid = parseBareJid(text);
-  if (jid === undefined) throw new InvalidArgumentError('Give a JID such as romeo@example.org.');
+  if (jid === undefined)
+    throw new InvalidArgumentError(`${describeInvalidJid(text)} Give a JID such as romeo@example.org.`);
   return jid;
 }
 

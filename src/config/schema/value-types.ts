@@ -2,7 +2,7 @@ import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { RE2JS } from 're2js';
 import { z } from 'zod';
 import { parseAddressRange } from '../../base/addresses.ts';
-import { parseBareJid, parseJid } from '../../base/jid.ts';
+import { describeInvalidJid, formatBareJid, parseJid } from '../../base/jid.ts';
 import { formatPeriod, formatSize, parsePeriod, parseSize } from '../../base/units.ts';
 
 /** The description of a type of value, for the reference page. */
@@ -193,15 +193,17 @@ export function addressRange() {
   );
 }
 
-/** A JID without a resource, folded. */
+/** A JID without a resource, normalized. */
 export function jid() {
   return valueType({ type: 'JID' }, 'a JID such as user@example.org', (value) => {
-    if (typeof value !== 'string' || parseJid(value)?.resource !== '') return undefined;
-    return parseBareJid(value);
+    if (typeof value !== 'string') return undefined;
+    const parsed = parseJid(value);
+    if (parsed === undefined) throw new InvalidValueError(describeInvalidJid(value));
+    return parsed.resource === '' ? formatBareJid(parsed) : undefined;
   });
 }
 
-/** A JID that is only a domain, folded. */
+/** A JID that is only a domain, normalized. */
 export function domainJid() {
   return valueType({ type: 'domain' }, 'a domain such as upload.example.org', (value) => {
     const parsed = typeof value === 'string' ? parseJid(value) : undefined;

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../base/clock.ts';
 import { Refusal } from '../../base/errors.ts';
-import { parseBareJid } from '../../base/jid.ts';
+import { describeInvalidJid, parseBareJid } from '../../base/jid.ts';
 import { parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import { parseSignedPath, signedLocator } from '../../policy/signed-path.ts';
 import { locatorForSubpath } from '../../uploads/old-links.ts';
@@ -60,7 +60,10 @@ function readSignedUpload(
     typeof path !== 'string' && path.bytes.equals(Buffer.from(`${claims.slot}/${claims.filename}`));
   if (!matchesPath) throw new Refusal('signature_wrong', { text: 'The upload token is for another link.' });
   const jid = parseBareJid(claims.sub);
-  if (jid === undefined) throw new Refusal('signature_wrong', { text: 'The upload token names no JID.' });
+  if (jid === undefined)
+    throw new Refusal('signature_wrong', {
+      text: `The upload token names no user. ${describeInvalidJid(claims.sub)}`,
+    });
   return {
     locator: signedLocator('file_share', path),
     uploader: { jid },

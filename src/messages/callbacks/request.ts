@@ -95,13 +95,22 @@ export function parseAcceptedFormat(accept: string): StanzaFormat | undefined {
 
 function fillPlaceholders({ url }: CallbackRules, placeholders: UrlPlaceholders): URL {
   const filled = url.replace(/\{(kind|type|to|from)\}/g, (_, key: keyof UrlPlaceholders) =>
-    encodeURIComponent(placeholders[key].toWellFormed()),
+    encodePlaceholder(placeholders[key]),
   );
   // Checked first, because the error of `new URL` contains the URL, which may contain secrets.
   if (!URL.canParse(filled)) {
     throw new Error('messages.callback_url is not a valid URL after its placeholders are replaced.');
   }
   return new URL(filled);
+}
+
+/**
+ * Percent-encodes a value. A URL parser takes a path segment of one or two dots as a step to another folder, percent-encoded
+ * ones too, so the dots of such values are encoded twice: the sender of a stanza must not choose the path.
+ */
+function encodePlaceholder(value: string): string {
+  const encoded = encodeURIComponent(value.toWellFormed());
+  return /^\.+$/.test(encoded) ? encoded.replaceAll('.', '%252E') : encoded;
 }
 
 /**

@@ -1,4 +1,5 @@
 import mustache from 'mustache';
+import { RE2JS } from 're2js';
 import { Refusal } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/ids.ts';
 import { parseBareJid } from '../../base/jid.ts';
@@ -58,7 +59,7 @@ export function compileHooks(rules: readonly HookRule[]): HookRegistry {
 
 function compileHook(rule: HookRule): Hook {
   const { token, from, messages_per, queue, override } = rule;
-  const to = [...rule.to.map((jid) => `^${jid.replace(/[^\w@-]/g, '\\$&')}$`), ...override.to];
+  const to = [...rule.to.map((jid) => `^${RE2JS.quote(jid)}$`), ...override.to];
   return { rule, token: { token, from, messages_per, queue, to }, allowsRecipient: createJidMatcher(to) };
 }
 

@@ -1,6 +1,6 @@
 import { Refusal } from '../../base/errors.ts';
 import { secretsEqual } from '../../base/ids.ts';
-import { formatBareJid, type Jid, parseJid } from '../../base/jid.ts';
+import { describeInvalidJid, formatBareJid, formatJid, type Jid, parseJid } from '../../base/jid.ts';
 import { type ApiClient, authenticateClient, type Credentials } from '../authenticate.ts';
 import type { MessageSender } from '../delivery/message-sender.ts';
 import type { MessageServices } from '../message-services.ts';
@@ -8,7 +8,10 @@ import { invalidStanza } from './invalid-stanza.ts';
 
 /** An authenticated client that may send stanzas. */
 export interface RestClient extends ApiClient {
-  /** The client may send from every JID in this scope: all users of a domain, all resources of a bare JID. */
+  /**
+   * The client may send from every JID in this scope: a component from all users of its domain, an account from its bare JID,
+   * a token from this JID only.
+   */
   readonly addressScope: Jid;
 }
 
@@ -68,16 +71,16 @@ export function senderForAddress(
 ): MessageSender {
   if (from === undefined) return client.sender;
   const jid = parseJid(from);
-  if (jid === undefined) throw invalidStanza('invalid-from', `from: ${from} is not a valid JID.`);
+  if (jid === undefined) throw invalidStanza('invalid-from', `from: ${describeInvalidJid(from)}`);
   const { addressScope } = client;
-  if (!isWithin(jid, addressScope)) {
+  const isAllowed = client.token === null ? isWithin(jid, addressScope) : formatJid(jid) === client.jid;
+  if (!isAllowed) {
     throw new Refusal('sender_refused', {
       text: `You are logged in as ${formatBareJid(addressScope)} and may not send from ${from}.`,
     });
   }
   if (isAccount(client)) return client.sender;
-  const bare = formatBareJid(jid);
-  return senders.componentSender(jid.resource === '' ? bare : `${bare}/${jid.resource}`);
+  return senders.componentSender(formatJid(jid));
 }
 
 /** Returns true if the client has an account on its server. All other clients send through a component. */

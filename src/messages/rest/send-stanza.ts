@@ -1,7 +1,7 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
-import { formatBareJid, parseJid } from '../../base/jid.ts';
+import { describeInvalidJid, formatJid, parseJid } from '../../base/jid.ts';
 import { normalizedNamespace, toCanonical } from '../../stanza/canonical.ts';
 import { STANZA_KINDS } from '../../stanza/json/stanza-kind.ts';
 import { STANZA_ERRORS } from '../../stanza/namespaces.ts';
@@ -89,8 +89,8 @@ export async function sendStanza(
 function parseRecipient(to: string | undefined): string | undefined {
   if (to === undefined || to === '') return undefined;
   const jid = parseJid(to);
-  if (jid === undefined) throw invalidStanza('improper-addressing', `to: ${to} is not a valid JID.`);
-  return jid.resource === '' ? formatBareJid(jid) : `${formatBareJid(jid)}/${jid.resource}`;
+  if (jid === undefined) throw invalidStanza('improper-addressing', `to: ${describeInvalidJid(to)}`);
+  return formatJid(jid);
 }
 
 function checkIq({ attrs: { type = '' }, children }: Element): void {

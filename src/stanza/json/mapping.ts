@@ -1,6 +1,6 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
-import { formatBareJid, parseJid } from '../../base/jid.ts';
+import { formatJid, parseJid } from '../../base/jid.ts';
 import type { JsonObject, JsonValue } from '../../base/json.ts';
 import { toCanonical } from '../canonical.ts';
 import { MAX_STANZA_DEPTH } from '../xml-reader.ts';
@@ -78,8 +78,7 @@ function selectContent(kind: StanzaKind, type: string | undefined, given: JsonOb
 /** Returns the JID in normal form, or any other value unchanged. */
 function normalizeJid(jid: JsonValue): JsonValue {
   const parsed = typeof jid === 'string' ? parseJid(jid) : undefined;
-  if (parsed === undefined) return jid;
-  return parsed.resource === '' ? formatBareJid(parsed) : `${formatBareJid(parsed)}/${parsed.resource}`;
+  return parsed === undefined ? jid : formatJid(parsed);
 }
 
 function invalidStanzaJson(text: string): Refusal {

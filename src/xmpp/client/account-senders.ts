@@ -2,7 +2,14 @@ import { createSemaphore } from '../../base/async.ts';
 import type { Clock } from '../../base/clock.ts';
 import { createConcurrencyLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
-import { formatBareJid, type Jid, parseJid } from '../../base/jid.ts';
+import {
+  describeInvalidJid,
+  formatBareJid,
+  formatJid,
+  type Jid,
+  looseJidKey,
+  parseJid,
+} from '../../base/jid.ts';
 import type { Logger } from '../../base/log.ts';
 import type { AccountLogin, MessageSender } from '../../messages/delivery/message-sender.ts';
 import { type LoginSettings, logIn } from './login.ts';
@@ -70,12 +77,35 @@ export function createAccountSenders({
 
   async function openSession(jid: Jid, password: string): Promise<AccountSession> {
     try {
-      return startAccountSession(timeouts, await logIn(dns, settings(), jid, password));
+      const bound = await logIn(dns, settings(), jid, password);
+      try {
+        checkBoundJid(jid, bound.jid);
+      } catch (error) {
+        bound.stream.destroy(error);
+        throw error;
+      }
+      return startAccountSession(timeouts, bound);
     } catch (error) {
       const refusal = toLoginRefusal(error, jid.domain);
       if (!isCredentialsRefusal(refusal)) logFailure(jid.domain, refusal, error);
       throw refusal;
     }
+  }
+
+  /** A server may bind another spelling of the account, or another account, but only at its own domain. */
+  function checkBoundJid({ domain }: Jid, boundJid: string): void {
+    const bound = parseJid(boundJid);
+    if (bound === undefined || bound.local === '') {
+      throw new Refusal('server_refused', {
+        text: `The XMPP server bound an invalid address. ${describeInvalidJid(boundJid)}`,
+      });
+    }
+    if (bound.domain !== domain) {
+      throw new Refusal('server_refused', {
+        text: `The XMPP server of ${domain} bound an address at ${bound.domain}.`,
+      });
+    }
+    if (!settings().mayLogIn(formatBareJid(bound))) throw loginNotAllowed();
   }
 
   /** Without `messages.server`, users choose the domain: then a failure is not a problem of this installation. */
@@ -86,7 +116,7 @@ export function createAccountSenders({
   }
 
   function logInThrottled(jid: Jid, { password, address }: AccountLogin): Promise<MessageSender> {
-    const attempt = { account: formatBareJid(jid), address };
+    const attempt = { account: looseJidKey(formatBareJid(jid)), address };
     const open = () => pool.add(poolKey(jid), password, () => openSession(jid, password));
     return limitPendingLogins(() =>
       throttle.attempt(attempt, () => limitParallelLogins(open), isWrongPassword),
@@ -115,9 +145,9 @@ export function createAccountSenders({
       if (jid === undefined || jid.local === '') throw new Refusal('credentials_wrong');
       const account = formatBareJid(jid);
       if (!settings().mayLogIn(account)) {
-        throw new Refusal('credentials_wrong', { text: 'This account may not log in here.' });
+        throw loginNotAllowed();
       }
-      throttle.assertNotLocked({ account, address: login.address });
+      throttle.assertNotLocked({ account: looseJidKey(account), address: login.address });
       return (await pool.find(poolKey(jid), login.password)) ?? joinPendingLogin(jid, login);
     },
     get openSessions() {
@@ -127,10 +157,12 @@ export function createAccountSenders({
   };
 }
 
+const loginNotAllowed = () => new Refusal('credentials_wrong', { text: 'This account may not log in here.' });
+
 function isWrongPassword(error: unknown): boolean {
   return error instanceof Refusal && isCredentialsRefusal(error);
 }
 
 function poolKey(jid: Jid): string {
-  return `${formatBareJid(jid)}/${jid.resource}`;
+  return formatJid(jid);
 }

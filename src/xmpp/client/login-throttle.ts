@@ -5,7 +5,7 @@ import { Refusal } from '../../base/errors.ts';
 import { AttemptCounter } from './attempt-counter.ts';
 
 export interface LoginAttempt {
-  /** Bare JID. */
+  /** Key of the account (`looseJidKey`), so that another spelling gets no further guesses. */
   readonly account: string;
   /** IP address of the client. */
   readonly address: string;

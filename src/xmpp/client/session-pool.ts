@@ -42,8 +42,8 @@ const MAX_AGE_MS = 3_600_000;
  * | state   | `#byKey` | `#open` | entered by                                    | left by                              |
  * |---------|----------|---------|-----------------------------------------------|--------------------------------------|
  * | usable  | yes      | yes     | `add`                                         | all transitions below                |
- * | retired | no       | yes     | `add` of the same key while it is in use      | its last operation ends: closed      |
- * | closed  | no       | no      | idle, too old, evicted, or its stream ended   | none                                 |
+ * | retired | no       | yes     | too old, or `add` of the same key, in use     | its last operation ends: closed      |
+ * | closed  | no       | no      | idle, evicted, or its stream ended            | none                                 |
  *
  * Sessions in `#open` and logins in progress count against `max`.
  */
@@ -66,11 +66,12 @@ export class SessionPool {
   async find(key: string, password: string): Promise<MessageSender | undefined> {
     const pooled = this.#byKey.get(key);
     if (!pooled?.matchesPassword(password)) return undefined;
-    pooled.usedAt = performance.now();
-    if (pooled.active === 0 && performance.now() - pooled.openedAt > MAX_AGE_MS) {
-      this.#remove(pooled);
+    const now = performance.now();
+    if (now - pooled.openedAt > MAX_AGE_MS) {
+      this.#expire(pooled, now);
       return undefined;
     }
+    pooled.usedAt = now;
     return (await pooled.session.isAlive()) ? this.#senderOf(pooled) : undefined;
   }
 
@@ -125,6 +126,13 @@ export class SessionPool {
   #remove(pooled: PooledSession): void {
     this.#forget(pooled);
     retire(pooled);
+  }
+
+  /** Takes an old session out of use, busy or not. A caller that has just found it can still start its operation. */
+  #expire(pooled: PooledSession, now: number): void {
+    if (this.#byKey.get(pooled.key) === pooled) this.#byKey.delete(pooled.key);
+    if (pooled.active > 0 || now - pooled.usedAt > MIN_IDLE_MS) retire(pooled);
+    else setTimeout(() => retire(pooled), MIN_IDLE_MS).unref();
   }
 
   #closeWhenIdle(pooled: PooledSession): void {

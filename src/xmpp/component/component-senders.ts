@@ -1,6 +1,6 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
-import { formatBareJid, parseJid } from '../../base/jid.ts';
+import { formatJid, parseJid } from '../../base/jid.ts';
 import type { MessageSender } from '../../messages/delivery/message-sender.ts';
 import { createStanzaChannel, type StanzaChannel } from '../../messages/delivery/stanza-channel.ts';
 import {
@@ -76,8 +76,8 @@ export function createComponentSenders(
       if (parsed === undefined || !components.includes(parsed.domain)) {
         throw new Refusal('bad_request', { text: `${jid} is not an address at a component of this server.` });
       }
-      const { domain, resource } = parsed;
-      const normalized = resource === '' ? formatBareJid(parsed) : `${formatBareJid(parsed)}/${resource}`;
+      const { domain } = parsed;
+      const normalized = formatJid(parsed);
       return wrapSender(normalized, (operation) => runWithSender(domain, normalized, operation));
     },
     attachStream(component, connection) {

@@ -74,6 +74,32 @@ describe('A client', () => {
     assert.equal(logins[0]?.address, '192.0.2.1');
   });
 
+  test('is the account that its XMPP server has bound, whatever spelling it used', async () => {
+    const { services } = createServices([]);
+    const senders: MessageSenders = {
+      ...services.senders,
+      openAccountSender: async () => senderFor('strasse@montague.lit/porter'),
+    };
+    for (const jid of ['stra\u00dfe@montague.lit', 'STRASSE@montague.lit']) {
+      const client = await authenticateClient(
+        { ...services, senders },
+        { kind: 'basic', jid, password: 'p' },
+        '192.0.2.1',
+      );
+      assert.equal(client.jid, 'strasse@montague.lit');
+    }
+  });
+
+  test('is refused without a login if PRECIS forbids its name, with the reason', async () => {
+    const { services, logins } = createServices([]);
+    const login = { kind: 'basic', jid: 'ro\u00admeo@montague.lit', password: 'p' } as const;
+    await assert.rejects(
+      authenticateClient(services, login, '192.0.2.1'),
+      (error) => refusal('credentials_wrong')(error) && /U\+00AD is not allowed/.test(String(error)),
+    );
+    assert.deepEqual(logins, []);
+  });
+
   test('without a valid account name causes no login', async () => {
     const { services, logins } = createServices([]);
     for (const jid of ['romeo', '', '@montague.lit', 'a b@montague.lit'])

@@ -71,6 +71,26 @@ async function openHooks(t: TestContext, ...rules: readonly Partial<HookRule>[])
 }
 
 describe('A hook', () => {
+  test('may have any valid JID as its recipient, and works beside hooks with others', async (t) => {
+    const jids = [
+      'm\u00fcller@example.org',
+      '\u5f20@example.org',
+      'a.b+c$d(e)[f]{g}|h^i*j?k\\l@example.org',
+      'ops@m\u00fcnchen.example.org',
+    ];
+    const others = jids.map((jid, n) => ({
+      name: `hook ${n}`,
+      token: `${TOKEN}-${n}`,
+      to: [jid],
+      type: 'chat' as const,
+    }));
+    const { ask, recipients } = await openHooks(t, {}, ...others);
+    for (const [n] of jids.entries()) {
+      assert.equal((await ask(`${PATH}-${n}`, sample('alertmanager-one'))).status, 201);
+    }
+    assert.deepEqual(recipients(), jids);
+  });
+
   test('sends the event of a program to its room, under its nick', async (t) => {
     const { ask, delivered, bodies } = await openHooks(t, {});
     const reply = await ask(PATH, sample('alertmanager-one'));

@@ -87,6 +87,19 @@ describe('POST /msg/', () => {
     assert.match(latin.text, /not valid utf-8/);
   });
 
+  test('refuses a recipient with control characters at once, and queues nothing', async (t) => {
+    const server = await startTestMessageServer(t);
+    server.changeRules({ tokens: [{ ...alerts, queue: true }] });
+    for (const resource of ['%00', 'a%07b', '%0A', '%C2%85', '%C2%AD']) {
+      const path = `/msg/juliet@example.org%2F${resource}`;
+      const reply = await server.post(path, 'hello', { Authorization: bearer() });
+      assert.equal(reply.status, 422, resource);
+      assert.match(reply.text, /is not a valid JID: U\+00\w\w is not allowed/, resource);
+    }
+    assert.equal(await server.services.ledger.queueLength('outbox'), 0);
+    assert.equal(server.delivered.length, 0);
+  });
+
   test('writes once to each of several recipients, in a list or in repeated fields', async (t) => {
     const server = await startTestMessageServer(t);
     const reply = await server.post(

@@ -467,7 +467,8 @@ describe('A client', () => {
     ['a component, by an address elsewhere', COMPONENT, 'bot@example.org', 403],
     ['a component, by a part of its domain', COMPONENT, 'x.upload.example.org', 403],
     ['a token', BEARER.authorization, undefined, 202, TOKEN.from],
-    ['a token, by a resource', BEARER.authorization, `${TOKEN.from}/x`, 202, `${TOKEN.from}/x`],
+    ['a token, by its JID', BEARER.authorization, TOKEN.from.toUpperCase(), 202, TOKEN.from],
+    ['a token, by a resource', BEARER.authorization, `${TOKEN.from}/x`, 403],
     ['a token, by its component', BEARER.authorization, 'upload.example.org', 403],
     ['an account, by an invalid JID', ROMEO, 'a@b@c', 422],
   ];

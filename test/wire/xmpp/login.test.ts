@@ -212,6 +212,37 @@ describe('a login', () => {
     });
   });
 
+  test('allows no further guesses for another spelling of the account', async () => {
+    const script: ServerScript = async (client) => {
+      await client.openStream(features(mechanisms('PLAIN')));
+      await client.nextElement();
+      client.write(sasl('failure', '<not-authorized/>'));
+    };
+    await withServer(script, async (accounts) => {
+      for (const name of ['stra\u00dfe', 'strasse', 'STRASSE', '\uff53trasse', 'Stra\u1e9ee']) {
+        const guess = accounts.senderFor({ ...LOGIN, jid: `${name}@localhost`, password: name });
+        assert.equal((await expectRefusal(guess)).code, 'credentials_wrong');
+      }
+      for (const name of ['strasse', 'stra\u00dfe']) {
+        const refusal = await expectRefusal(accounts.senderFor({ ...LOGIN, jid: `${name}@localhost` }));
+        assert.equal(refusal.code, 'too_many_attempts');
+      }
+    });
+  });
+
+  test('is refused if the server binds an address at another domain, or an invalid one', async () => {
+    for (const bound of ['romeo@example.org/x', 'localhost/x', 'ro\u00admeo@localhost/x']) {
+      const { code } = await loginRefusalAt((client) => client.acceptPlainLogin(bound));
+      assert.equal(code, 'server_refused', bound);
+    }
+  });
+
+  test('is refused if the config does not allow the account that the server binds', async () => {
+    const mayLogIn = (account: string) => account === 'romeo@localhost';
+    const script: ServerScript = (client) => client.acceptPlainLogin('juliet@localhost/x');
+    assert.equal((await loginRefusalAt(script, { mayLogIn })).code, 'credentials_wrong');
+  });
+
   test('is refused for accounts that the config does not allow', async () => {
     const mayLogIn = (account: string) => account.endsWith('@example.org');
     assert.equal(

@@ -32,6 +32,29 @@ describe('The request that posts a stanza', () => {
     );
   });
 
+  test('never leads to a path that the sender of the stanza chose', () => {
+    for (const type of ['.', '..', '...', '%2e%2e', '%2E.', '/..', '../..', '\\..']) {
+      for (const url of [
+        'https://example.org/in/{type}',
+        'https://example.org/in/{type}/x',
+        'https://example.org/in/{type}{type}/x',
+        'https://example.org/in/.{type}/x',
+      ]) {
+        const hostile = parseStanza('<message to="bot@upload.example.org"/>');
+        hostile.attrs.type = type;
+        const filled = createStanzaRequest(
+          { ...rules, url },
+          { stanza: hostile, format: 'json', delivery: 'd1', now: 1 },
+        );
+        assert.match(filled.url.pathname, /^\/in\/[^/]+(?:\/x)?$/, `${url} with ${type}`);
+        assert.equal(
+          filled.url.pathname.split('/').length,
+          url.slice('https://example.org'.length).split('/').length,
+        );
+      }
+    }
+  });
+
   test('keeps the credentials and all other parts of the URL', () => {
     const { url } = request({ url: 'http://me:pw@127.0.0.1:8080/x?token=t' });
     assert.equal(url.href, 'http://me:pw@127.0.0.1:8080/x?token=t');

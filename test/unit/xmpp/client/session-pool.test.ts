@@ -85,6 +85,22 @@ describe('the session pool', () => {
     await pool.close();
   });
 
+  test('asks the server again after an hour, also for a session that is always in use', async (t) => {
+    let now = 0;
+    t.mock.method(performance, 'now', () => now);
+    const pool = new SessionPool(() => ({ max: 5, idle: 600_000, acquireTimeoutMs: 1_000 }));
+    const busy = fakeSession('romeo@x/1');
+    const sending = (await pool.add('romeo/', 'secret', async () => busy.session)).sendStanza(MESSAGE);
+    for (; now < 3_600_000; now += 60_000) assert.ok(await pool.find('romeo/', 'secret'));
+    now = 3_600_001;
+    assert.equal(await pool.find('romeo/', 'secret'), undefined, 'the password may have changed since');
+    assert.equal(busy.session.isOpen, true, 'its operation still runs');
+    busy.finish();
+    await sending;
+    assert.equal(busy.session.isOpen, false);
+    await pool.close();
+  });
+
   test('frees the capacity of a failed login', async () => {
     const pool = new SessionPool(() => ({ max: 1, idle: 60_000, acquireTimeoutMs: 1_000 }));
     await assert.rejects(pool.add('romeo/', 'x', () => Promise.reject(new Error('no'))));
