@@ -10,6 +10,7 @@ import { propertySuite } from './ledger/properties.ts';
 import { querySuite } from './ledger/queries.ts';
 import { queueSuite } from './ledger/queue.ts';
 import { removeSuite } from './ledger/remove.ts';
+import { repairSuite } from './ledger/repair.ts';
 import { reserveSuite } from './ledger/reserve.ts';
 
 export type { TestLedger } from './ledger/fixture.ts';
@@ -20,6 +21,7 @@ export function ledgerSuite(name: string, open: OpenTestLedger): void {
     reserveSuite(open);
     claimSuite(open);
     removeSuite(open);
+    repairSuite(open);
     importSuite(open);
     copySuite(open);
     querySuite(open);

@@ -51,12 +51,25 @@ async function anonymizeRemovals(q: Queryable, id: number, owner: string, limit:
   );
 }
 
-/** Returns the number of uploads, plus 1 if removal records of the owner are left. */
+/**
+ * Returns the number of uploads, plus 1 if removal records of the owner are left. Whether uploads are left is decided by the rows.
+ * The counter only says how many, and may be wrong.
+ */
 async function countLeft(q: Queryable, id: number): Promise<number> {
-  const [uploads] = await q.query<{ count: number }>(
-    'select uploads + pending_uploads as count from owners where id = $1',
+  const [uploads] = await q.query<{ counted: number }>(
+    'select uploads + pending_uploads as counted from owners where id = $1',
+    [id],
+  );
+  // Two queries, because the second condition has its own index.
+  const stored = await q.query(
+    "select 1 as one from uploads where owner_id = $1 and state = 'stored' limit 1",
+    [id],
+  );
+  const pending = await q.query(
+    "select 1 as one from uploads where owner_id = $1 and state <> 'stored' limit 1",
     [id],
   );
   const removals = await q.query('select 1 as one from removals where owner_id = $1 limit 1', [id]);
-  return (uploads?.count ?? 0) + removals.length;
+  const hasUploads = stored.length + pending.length > 0;
+  return (hasUploads ? Math.max(1, uploads?.counted ?? 0) : 0) + removals.length;
 }

@@ -4,6 +4,7 @@ import {
   adjustPurpose,
   adjustPurposeAndTotals,
   adjustTotals,
+  USAGE,
   type UsageDelta,
 } from './quota/accounts.ts';
 import type { UploadRow } from './rows.ts';
@@ -11,7 +12,11 @@ import type { UploadRow } from './rows.ts';
 /** Implements `QuotaStore.correctSize`. */
 export async function correctUploadSize(q: Queryable, order: { id: string; size: number }): Promise<boolean> {
   const { id, size } = order;
-  const [row] = await q.query<UploadRow>("select * from uploads where id = $1 and state = 'stored'", [id]);
+  // An update, because it locks the row and returns its latest version: the size that the counters contain.
+  const [row] = await q.query<UploadRow>(
+    "update uploads set size = size where id = $1 and state = 'stored' returning *",
+    [id],
+  );
   if (!row) return false;
   await q.query('update uploads set size = $2 where id = $1', [id, size]);
   const delta: UsageDelta = { uploads: 0, bytes: size - row.size, pendingUploads: 0, pendingBytes: 0 };
@@ -29,9 +34,10 @@ export async function recountOwner(
   q: Queryable,
   order: { owner: string; repair: boolean },
 ): Promise<boolean> {
+  // An update, because it locks the row. Every transaction that changes uploads of the owner also updates this row, so none
+  // commits between this statement and the counts below.
   const [owner] = await q.query<UsageDelta & { id: number }>(
-    `select id, uploads, bytes, pending_uploads as "pendingUploads", pending_bytes as "pendingBytes"
-      from owners where name = $1`,
+    `update owners set name = name where name = $1 returning id, ${USAGE}`,
     [order.owner],
   );
   if (!owner) return false;

@@ -28,6 +28,9 @@ const newOwnerId = () => randomInt(1, ID_LIMIT);
 
 const ACCOUNT = 'id, bytes, pending_bytes as "pendingBytes"';
 
+/** The counters of an owner as a `UsageDelta`. */
+export const USAGE = 'uploads, bytes, pending_uploads as "pendingUploads", pending_bytes as "pendingBytes"';
+
 export async function readAccount(q: Queryable, id: number): Promise<OwnerAccount> {
   const [account] = await q.query<OwnerAccount>(`select ${ACCOUNT} from owners where id = $1`, [id]);
   if (!account) throw new Error(`Owner ${id} has no row.`);
@@ -96,12 +99,18 @@ async function renameHashedOwner(q: Queryable, name: string, sha1: string): Prom
   return renamed.length > 0;
 }
 
-/** Deletes an owner without uploads and removal records. */
+/** Deletes an owner without uploads and removal records. Takes what wrong counters still charge to it from the totals. */
 export async function deleteOwner(q: Queryable, id: number): Promise<void> {
   await q.query('delete from upload_rates where owner_id = $1', [id]);
   await q.query('delete from owner_purposes where owner_id = $1', [id]);
-  await q.query('delete from owners where id = $1', [id]);
-  await q.query('update totals set owners = owners - 1 where shard = $1', [totalsShard(id)]);
+  const [rest] = await q.query<UsageDelta>(`delete from owners where id = $1 returning ${USAGE}`, [id]);
+  if (!rest) return;
+  const { uploads, bytes, pendingUploads, pendingBytes } = rest;
+  await q.query(
+    `update totals set owners = owners - 1, uploads = uploads - $2, bytes = bytes - $3,
+       pending_uploads = pending_uploads - $4, pending_bytes = pending_bytes - $5 where shard = $1`,
+    [totalsShard(id), uploads, bytes, pendingUploads, pendingBytes],
+  );
 }
 
 export async function adjustOwner(q: Queryable, id: number, delta: UsageDelta): Promise<void> {
