@@ -48,6 +48,15 @@ export interface BlobStore {
   /** Rejects with a `BlobError` if the store cannot be written now. */
   checkWritable(): Promise<void>;
 
+  /** Returns the id in the marker of the store, or undefined if the store has no marker. */
+  readIdentity(): Promise<string | undefined>;
+
+  /**
+   * Writes the marker with this id. Without `replace`, an existing marker may stay: read the id afterwards. Resolves once
+   * the marker is durable (with `sync`).
+   */
+  writeIdentity(id: string, options?: { readonly replace: boolean }): Promise<void>;
+
   close(): Promise<void>;
 }
 

@@ -33,6 +33,7 @@ import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
 import { fetchStreamStatuses } from './leader-tasks.ts';
 import type { Runtime } from './runtime.ts';
 import { basePathsOf } from './settings.ts';
+import { assertSameStore } from './store-check.ts';
 
 export interface HttpDependencies {
   readonly relay: Relay;
@@ -69,7 +70,7 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
       {
         metrics,
         allProcessesMetrics: workerClient?.fetchMetrics,
-        readiness: createServerReadiness(services, config, relay),
+        readiness: createServerReadiness(runtime, relay),
         version,
         settings: () => settings().probe,
       },
@@ -174,11 +175,11 @@ function createMessageEndpoints(
 }
 
 /** Creates the checks of `/readyz`: the stores, and each component stream, in whichever process it is connected. */
-function createServerReadiness(
-  { ledger, blobs, log }: Pick<UploadServices, 'ledger' | 'blobs' | 'log'>,
-  { component }: Config,
-  relay: Relay,
-): () => Promise<Readiness> {
+function createServerReadiness(runtime: Runtime, relay: Relay): () => Promise<Readiness> {
+  const {
+    services: { ledger, blobs, log },
+    config: { component },
+  } = runtime;
   const checkStream = async (jid: string) => {
     const status = (await fetchStreamStatuses(relay)).find((stream) => stream.jid === jid);
     if (!status?.up) throw new Error(status?.lastError ?? 'not connected yet');
@@ -190,6 +191,11 @@ function createServerReadiness(
       check: async () => void (await ledger.findExistingIds([''])),
     },
     { part: 'blobs', failureText: 'The blobs cannot be written.', check: () => blobs.checkWritable() },
+    {
+      part: 'storage',
+      failureText: 'The file store does not belong to the database.',
+      check: () => assertSameStore(runtime),
+    },
     ...component.map(({ jid }) => ({
       part: jid,
       failureText: 'The component stream is down.',

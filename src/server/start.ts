@@ -10,6 +10,7 @@ import { createLeaderTasks } from './leader-tasks.ts';
 import { createMessageServices, openMessaging } from './messaging.ts';
 import { createServerLog, openRuntime } from './runtime.ts';
 import { keepDeliverySettings, toRuntimeSettings } from './settings.ts';
+import { joinServerStores } from './store-check.ts';
 import { createSweeper } from './sweeper.ts';
 
 const STOP_GRACE_MS = 30_000;
@@ -51,6 +52,7 @@ export async function startServer(config: Config, workerClient?: WorkerClient): 
     await runtime.close();
   };
   try {
+    await joinServerStores(runtime);
     // Claims are valid only while the heartbeat runs, so it starts before the first PUT can arrive.
     heartbeat = await startHeartbeat(services);
     workerClient?.handle('releaseClaims', () => releaseClaimsOfDeadProcesses(services));

@@ -3,11 +3,26 @@ import { openFsBlobs } from '../blobs/fs/fs-blobs.ts';
 import type { Config } from '../config/load.ts';
 import type { Ledger } from '../ledger/contract/ledger.ts';
 import { openSqliteLedger } from '../ledger/sqlite/open.ts';
+import type { StoreLocations } from '../uploads/store-identity/store-identity-error.ts';
 
 export interface Stores {
   readonly ledger: Ledger;
   readonly blobs: BlobStore;
   close(): Promise<void>;
+}
+
+/** Names the stores for the admin, without passwords. */
+export function storeLocations({ storage: { ledger, blobs } }: Pick<Config, 'storage'>): StoreLocations {
+  return {
+    ledger: ledger.kind === 'sqlite' ? ledger.path : withoutPassword(ledger.url),
+    blobs: blobs.kind === 'folder' ? blobs.path : `s3://${blobs.bucket}/${blobs.prefix}`,
+  };
+}
+
+function withoutPassword(url: string): string {
+  if (!URL.canParse(url)) return 'postgres://…';
+  const { host, pathname } = new URL(url);
+  return `postgres://${host}${pathname}`;
 }
 
 /** Opens the stores that the config names. The only file that imports a back end. */

@@ -2,6 +2,7 @@ import { ownerNamesFor } from '../base/owners.ts';
 import type { RemovalReason, Upload } from '../base/upload-records.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
+import { isSameStore } from './store-identity/store-state.ts';
 
 /** Blobs deleted per ledger transaction. */
 const DELETE_BATCH = 500;
@@ -70,16 +71,33 @@ export async function eraseOwner(
 
 /**
  * Deletes the blobs of removed uploads and returns their number. The ledger lists a blob until it is deleted, so that
- * a killed process leaves no orphaned bytes behind.
+ * a killed process leaves no orphaned bytes behind. Deletes nothing from a store that is not the one of this ledger, and
+ * nothing while the ledger is moved or after: the keys stay listed.
  */
-export async function deletePendingBlobs({
-  ledger,
-  blobs,
-}: Pick<UploadServices, 'ledger' | 'blobs'>): Promise<number> {
+export async function deletePendingBlobs(stores: Stores): Promise<number> {
+  return await deleteListedBlobs(stores, mayDelete);
+}
+
+type Stores = Pick<UploadServices, 'ledger' | 'blobs'>;
+
+async function mayDelete(stores: Stores): Promise<boolean> {
+  return (await stores.ledger.migrationState()) === 'open' && (await isSameStore(stores));
+}
+
+/** As `deletePendingBlobs`, for a target that `porter move` is still filling. */
+export async function deletePendingBlobsOfTarget(target: Stores): Promise<number> {
+  return await deleteListedBlobs(target, isSameStore);
+}
+
+async function deleteListedBlobs(
+  stores: Stores,
+  isAllowed: (stores: Stores) => Promise<boolean>,
+): Promise<number> {
+  const { ledger, blobs } = stores;
   let deleted = 0;
   for (;;) {
     const keys = await ledger.pendingDeletes(DELETE_BATCH);
-    if (keys.length === 0) return deleted;
+    if (keys.length === 0 || !(await isAllowed(stores))) return deleted;
     await blobs.remove(keys);
     await ledger.confirmDeleted(keys);
     deleted += keys.length;

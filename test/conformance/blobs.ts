@@ -39,6 +39,16 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       );
     });
 
+    test('keeps the id of its marker, which is not listed as a blob', async (t) => {
+      const blobs = await withStore(t);
+      assert.equal(await blobs.readIdentity(), undefined);
+      await blobs.writeIdentity('first');
+      assert.equal(await blobs.readIdentity(), 'first');
+      await blobs.writeIdentity('second', { replace: true });
+      assert.equal(await blobs.readIdentity(), 'second');
+      for await (const { key } of blobs.list()) assert.fail(key);
+    });
+
     test('stores a local file, linked or copied, independently of the original name', async (t) => {
       const blobs = await withStore(t);
       const folder = await mkdtemp(join(tmpdir(), 'porter-file-'));

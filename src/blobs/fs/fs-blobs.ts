@@ -5,6 +5,7 @@ import type { BlobStore, StoredBlob } from '../contract.ts';
 import { checkedBlobKey, isBlobKey, partKey } from '../keys.ts';
 import { createDiskSync } from './disk-sync.ts';
 import { linkIntoStore } from './link-file.ts';
+import { openMarkerFile } from './marker-file.ts';
 import { createReadBufferPool, openBlob } from './read.ts';
 import {
   appendAll,
@@ -47,6 +48,8 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
   const diskSync = sync ? createDiskSync(maxConcurrentSyncs) : null;
   const buffers = createReadBufferPool(readMemoryBytes);
   createRoot(root);
+  const marker = openMarkerFile(root, diskSync);
+  const writeOptions = { diskSync, atomic, assertMounted: marker.assertPresent };
 
   const toPath = (key: string) => join(root, checkedBlobKey(key));
   const removeOne = async (key: string) => {
@@ -55,8 +58,8 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
   };
 
   return {
-    put: async (key, batches) => writeBlob(toPath(key), batches, { diskSync, atomic }),
-    linkFile: async (key, file) => linkIntoStore(root, toPath(key), file, { diskSync, atomic }),
+    put: async (key, batches) => writeBlob(toPath(key), batches, writeOptions),
+    linkFile: async (key, file) => linkIntoStore(root, toPath(key), file, writeOptions),
     open: async (key) => openBlob(toPath(key), buffers),
     size: async (key) => readSize(toPath(key)),
     async remove(keys) {
@@ -70,6 +73,8 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
       return { free: bavail * bsize, total: blocks * bsize };
     },
     checkWritable: () => writeTestFile(join(root, `.ready-${randomId()}`)),
+    readIdentity: marker.read,
+    writeIdentity: (id, { replace } = { replace: false }) => marker.write(id, replace),
     close: async () => undefined,
   };
 }

@@ -23,14 +23,14 @@ export async function linkIntoStore(
   root: string,
   path: string,
   source: string,
-  { diskSync, atomic }: FsWriteOptions,
+  { diskSync, atomic, assertMounted }: FsWriteOptions,
 ): Promise<number | undefined> {
   const fd = await openRegularFile(source);
   try {
     const { mode, uid, size } = await fstat(fd);
     const isWorldReadable = (mode & 0o004) !== 0;
     if (!isWorldReadable && (atomic || uid !== (await lstat(root)).uid)) return undefined;
-    if (!(await linkInto(path, source))) return undefined;
+    if (!(await linkInto(path, source, assertMounted))) return undefined;
     if (diskSync) {
       await Promise.all([fdatasync(fd), diskSync.syncFolder(dirname(path))]);
       await diskSync.syncFolder(root);
@@ -42,7 +42,11 @@ export async function linkIntoStore(
 }
 
 /** Returns false if the two paths cannot be linked. */
-async function linkInto(path: string, source: string): Promise<boolean> {
+async function linkInto(
+  path: string,
+  source: string,
+  assertMounted: FsWriteOptions['assertMounted'],
+): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       await link(source, path);
@@ -51,8 +55,10 @@ async function linkInto(path: string, source: string): Promise<boolean> {
       if (isLinkError(error)) return false;
       if (attempt === 3) throw error;
       if (isBlobError(error, 'exists')) await unlink(path).catch(unless('missing'));
-      else if (isBlobError(error, 'missing')) await mkdir(dirname(path)).catch(unless('exists'));
-      else throw error;
+      else if (isBlobError(error, 'missing')) {
+        await assertMounted();
+        await mkdir(dirname(path)).catch(unless('exists'));
+      } else throw error;
     }
   }
 }

@@ -18,6 +18,8 @@ export interface FsWriteOptions {
   readonly diskSync: DiskSync | null;
   /** Writes under another name first, because a web server serves every file with a blob's name. */
   readonly atomic: boolean;
+  /** Rejects if the volume of the folder is no longer mounted. Called before a folder is created in the root. */
+  readonly assertMounted: () => Promise<void>;
 }
 
 type Batches = AsyncIterable<readonly Uint8Array[]>;
@@ -25,12 +27,7 @@ type Batches = AsyncIterable<readonly Uint8Array[]>;
 /** Writes the batches to a new file and returns its size. Removes the file after a failure. */
 export async function writeBlob(path: string, batches: Batches, options: FsWriteOptions): Promise<number> {
   const target = options.atomic ? partKey(path) : path;
-  const size = await writeFile(
-    await createBlobFile(target, options.diskSync),
-    target,
-    batches,
-    options.diskSync,
-  );
+  const size = await writeFile(await createBlobFile(target, options), target, batches, options.diskSync);
   if (options.atomic) await moveIntoPlace(target, path, options.diskSync);
   return size;
 }
@@ -64,18 +61,19 @@ async function flush(fd: number, path: string, diskSync: DiskSync): Promise<void
 }
 
 /** Creates the file. Removes the remains of a killed attempt, and creates the folder for its first blob. */
-async function createBlobFile(path: string, diskSync: DiskSync | null): Promise<number> {
+async function createBlobFile(path: string, options: FsWriteOptions): Promise<number> {
   try {
     return await createFile(path);
   } catch (error) {
     if (isBlobError(error, 'exists')) await unlink(path).catch(unless('missing'));
-    else if (isBlobError(error, 'missing')) await addFolder(dirname(path), diskSync);
+    else if (isBlobError(error, 'missing')) await addFolder(dirname(path), options);
     else throw error;
     return await createFile(path);
   }
 }
 
-async function addFolder(folder: string, diskSync: DiskSync | null): Promise<void> {
+async function addFolder(folder: string, { diskSync, assertMounted }: FsWriteOptions): Promise<void> {
+  await assertMounted();
   await mkdir(folder).catch(unless('exists'));
   await diskSync?.syncFolder(dirname(folder));
 }

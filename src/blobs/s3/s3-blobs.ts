@@ -7,12 +7,13 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { BlobStore, PresignOptions } from '../contract.ts';
 import { checkedBlobKey } from '../keys.ts';
+import { formatMarker, MARKER_NAME, parseMarker } from '../marker.ts';
 import { openS3Clients, type S3Clients, type S3Location } from './client.ts';
 import { abortStaleUploads, listS3Blobs, removeObjects } from './list.ts';
 import { openBucket } from './open-bucket.ts';
 import { createPartMemory } from './part-memory.ts';
 import { openObject, readObjectSize } from './read.ts';
-import { withBlobErrors } from './s3-error.ts';
+import { parseSdkError, toS3BlobError, withBlobErrors } from './s3-error.ts';
 import { writeObject } from './write.ts';
 
 export interface S3BlobsOptions extends S3Location {
@@ -73,6 +74,8 @@ export async function openS3Blobs(options: S3BlobsOptions): Promise<BlobStore> {
       await writeTestObject(store);
       writtenAt = performance.now();
     },
+    readIdentity: () => readMarkerObject(store),
+    writeIdentity: (id) => writeMarkerObject(store, id),
     close: async () => clients.close(),
   };
 }
@@ -103,4 +106,31 @@ async function presign({ clients, bucket }: S3Store, name: string, options: Pres
     expiresIn: lifetimeSeconds,
   });
   return await withBlobErrors(signed);
+}
+
+/** Returns the id in the marker object, or undefined if the bucket has none below the prefix. */
+async function readMarkerObject({
+  clients: { requests },
+  bucket,
+  base,
+}: S3Store): Promise<string | undefined> {
+  try {
+    const { Body } = await requests.send(new GetObjectCommand({ Bucket: bucket, Key: base + MARKER_NAME }));
+    return parseMarker((await Body?.transformToString()) ?? '');
+  } catch (cause) {
+    if (parseSdkError(cause).code !== 'NoSuchKey') throw toS3BlobError(cause);
+    // Distinguishes a missing bucket from a missing object, for stores that answer both with one code.
+    await withBlobErrors(requests.send(new HeadBucketCommand({ Bucket: bucket })));
+    return undefined;
+  }
+}
+
+async function writeMarkerObject(
+  { clients: { requests }, bucket, base }: S3Store,
+  id: string,
+): Promise<void> {
+  const object = { Bucket: bucket, Key: base + MARKER_NAME, ContentType: 'text/plain' };
+  await withBlobErrors(
+    requests.send(new PutObjectCommand({ ...object, Body: Buffer.from(formatMarker(id)) })),
+  );
 }

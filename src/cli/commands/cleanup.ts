@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
 import { formatSize } from '../../base/units.ts';
+import type { Config } from '../../config/load.ts';
+import type { UploadServices } from '../../uploads/services.ts';
 import { runSweep, type SweepReport } from '../../uploads/sweep.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { formatExamples } from '../lib/help.ts';
@@ -26,8 +28,8 @@ export function addCleanup(program: Command, context: CommandContext): void {
     .option('--json', 'print the report as JSON')
     .addHelpText('after', formatExamples('porter cleanup --dry-run', 'porter cleanup --max-age 30d'))
     .action(async (options: Options, command: Command) => {
-      await withRuntime(context, command, async (services, { retention }) => {
-        const dryRun = options.dryRun ?? false;
+      const dryRun = options.dryRun ?? false;
+      const sweep = async (services: UploadServices, { retention }: Config) => {
         const progress = showProgress(context, { title: 'removed' });
         const report = await runSweep(services, {
           dryRun,
@@ -37,7 +39,8 @@ export function addCleanup(program: Command, context: CommandContext): void {
             progress.update(unused + expired + softQuota, formatSize(bytes)),
         }).finally(() => progress.end());
         await (options.json ? printJson(context, report) : printReport(context, report, dryRun));
-      });
+      };
+      await withRuntime(context, command, sweep, { writes: !dryRun });
     });
 }
 

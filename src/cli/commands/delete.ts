@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { findByLinkOrId } from '../../uploads/explain.ts';
 import { removeUploads } from '../../uploads/remove.ts';
+import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError } from '../lib/command-error.ts';
 import { formatExamples } from '../lib/help.ts';
@@ -16,7 +17,7 @@ export function addDelete(program: Command, context: CommandContext): void {
     .option('--json', 'print the deleted and the unknown ids as JSON')
     .addHelpText('after', formatExamples('porter delete 5v1hq0cmvd0zjmf7w8h8k6f6ra'))
     .action(async (targets: string[], options: { json?: boolean }, command: Command) => {
-      await withRuntime(context, command, async (services) => {
+      const deleteUploads = async (services: UploadServices) => {
         const uploads = await Promise.all(targets.map((target) => findByLinkOrId(services, target)));
         const ids = targets.map((target, index) => uploads[index]?.id ?? target);
         const removed = await removeUploads(services, {
@@ -36,6 +37,7 @@ export function addDelete(program: Command, context: CommandContext): void {
             `No such upload: ${missing.map(sanitizeForTerminal).join(', ')}. porter uploads lists all ids.`,
           );
         }
-      });
+      };
+      await withRuntime(context, command, deleteUploads, { writes: true });
     });
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { eraseOwner } from '../../uploads/remove.ts';
+import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { formatExamples } from '../lib/help.ts';
 import { parseJidOption } from '../lib/options.ts';
@@ -16,13 +17,14 @@ export function addForget(program: Command, context: CommandContext): void {
     .option('--json', 'print the number of removed uploads as JSON')
     .addHelpText('after', formatExamples('porter forget romeo@example.org'))
     .action(async (owner: string, options: { json?: boolean }, command: Command) => {
-      await withRuntime(context, command, async (services) => {
+      const forget = async (services: UploadServices) => {
         const progress = showProgress(context, { title: 'removed' });
         const removed = await eraseOwner(services, owner, (done, left) =>
           progress.update(done, `${left} left`),
         ).finally(() => progress.end());
         if (options.json) return printJson(context, { owner, removed });
         return printLine(context.stdout, `All data of ${owner} is removed: ${removed} uploads.`);
-      });
+      };
+      await withRuntime(context, command, forget, { writes: true });
     });
 }

@@ -1,9 +1,16 @@
+import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
 import { formatSize } from '../../base/units.ts';
-import { type FsckFault, type FsckReport, fsck } from '../../uploads/fsck.ts';
+import type { Config } from '../../config/load.ts';
+import { storeLocations } from '../../server/stores.ts';
+import { type FsckFault, type FsckReport, fsck, TooManyRepairsError } from '../../uploads/fsck.ts';
 import { readTotals } from '../../uploads/list.ts';
+import type { UploadServices } from '../../uploads/services.ts';
+import { rejoinStores, requireOpenLedger } from '../../uploads/store-identity/join-stores.ts';
+import { describeSample, storeIdentityError } from '../../uploads/store-identity/store-identity-error.ts';
+import { readStoreState } from '../../uploads/store-identity/store-state.ts';
 import type { CommandContext } from '../lib/command-context.ts';
-import { CommandError } from '../lib/command-error.ts';
+import { CommandError, usageError } from '../lib/command-error.ts';
 import { formatExamples } from '../lib/help.ts';
 import { printJson, printLine, sanitizeForTerminal } from '../lib/output.ts';
 import { showProgress } from '../lib/progress.ts';
@@ -18,32 +25,108 @@ export function addFsck(program: Command, context: CommandContext): void {
     .summary('check the database against the stored files')
     .description(
       'Checks the database against the stored files. Finds missing files, files of the wrong size, orphaned files, ' +
-        'leftovers of interrupted uploads, and wrong quota counters. Exit code 1 if faults remain. Can run beside a server.',
+        'leftovers of interrupted uploads, and wrong quota counters. Exit code 1 if faults remain. Can run beside a server. ' +
+        'With --rejoin, accepts a file store that has lost its id or has another one, for example after a restore.',
     )
     .option('--repair', 'repair the faults')
+    .option('--rejoin', 'tie the database to this file store, after showing what was found')
+    .option('--force', 'repair more than 10 % of all files; rejoin without asking')
     .option('--json', 'print faults and totals as JSON')
-    .addHelpText('after', formatExamples('porter fsck', 'porter fsck --repair'))
-    .action(async (options: { repair?: boolean; json?: boolean }, command: Command) => {
-      await withRuntime(context, command, async (services) => {
-        const repair = options.repair ?? false;
-        const faults: FsckFault[] = [];
-        const { uploads } = await readTotals(services);
-        const progress = showProgress(context, { title: 'checked', total: uploads });
-        const report = await fsck(services, {
-          repair,
-          onFault: (fault) => {
-            if (!options.json) context.stdout.write(`${formatFault(fault)}\n`);
-            else if (faults.length < MAX_LISTED_FAULTS) faults.push(fault);
-          },
-          onProgress: (checked) => progress.update(checked.uploads, `${checked.blobs} blobs`),
-        }).finally(() => progress.end());
-        if (options.json) await printJson(context, { ...report, repaired: repair, list: faults });
-        else await printLine(context.stdout, formatSummary(report, repair));
-        if (report.faults > 0 && !repair) {
-          throw new CommandError(`${report.faults} faults found. Run: porter fsck --repair`);
-        }
+    .addHelpText('after', formatExamples('porter fsck', 'porter fsck --repair', 'porter fsck --rejoin'))
+    .action(async (options: Options, command: Command) => {
+      if (options.rejoin && options.repair) {
+        throw usageError('Give either --rejoin or --repair. Run porter fsck between the two.');
+      }
+      const run = options.rejoin ? rejoin : check;
+      const writes = options.repair ?? false;
+      await withRuntime(context, command, (services, config) => run(context, options, services, config), {
+        writes,
       });
     });
+}
+
+interface Options {
+  readonly repair?: boolean;
+  readonly rejoin?: boolean;
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+async function check(
+  context: CommandContext,
+  { repair = false, force = false, json = false }: Options,
+  services: UploadServices,
+  config: Config,
+): Promise<void> {
+  await requireComparableStores(services, config);
+  const faults: FsckFault[] = [];
+  const { uploads } = await readTotals(services);
+  const progress = showProgress(context, { title: 'checked', total: uploads });
+  const report = await fsck(services, {
+    repair,
+    force,
+    onFault: (fault) => {
+      if (!json) context.stdout.write(`${formatFault(fault)}\n`);
+      else if (faults.length < MAX_LISTED_FAULTS) faults.push(fault);
+    },
+    onProgress: (checked) => progress.update(checked.uploads, `${checked.blobs} blobs`),
+  })
+    .catch((error) => {
+      throw error instanceof TooManyRepairsError ? new CommandError(error.message) : error;
+    })
+    .finally(() => progress.end());
+  if (json) await printJson(context, { ...report, repaired: repair, list: faults });
+  else await printLine(context.stdout, formatSummary(report, repair));
+  if (report.faults > 0 && !repair) {
+    throw new CommandError(`${report.faults} faults found. Run: porter fsck --repair`);
+  }
+}
+
+/** In a store that is not the one of this database, every file would be a fault. */
+async function requireComparableStores(services: UploadServices, config: Config): Promise<void> {
+  const state = await readStoreState(services);
+  if (state.kind === 'same' || state.kind === 'new' || state.kind === 'from_before') return;
+  // After a move, the old database may be compared with a file store that it shared.
+  if ((await services.ledger.migrationState()) !== 'open') return;
+  throw storeIdentityError(state, storeLocations(config));
+}
+
+async function rejoin(
+  context: CommandContext,
+  { force = false }: Options,
+  services: UploadServices,
+  config: Config,
+): Promise<void> {
+  await requireOpenLedger(services);
+  const state = await readStoreState(services);
+  if (state.kind === 'same') {
+    await printLine(context.stdout, 'The database and the file store belong together already.');
+    return;
+  }
+  const { ledger, blobs } = storeLocations(config);
+  await printLine(context.stdout, `Database: ${ledger}, id ${state.ledgerId ?? 'none'}`);
+  await printLine(context.stdout, `File store: ${blobs}, id ${state.storeId ?? 'none'}`);
+  await printLine(context.stdout, describeSample(state.sample));
+  if (!force && !(await confirm(context))) {
+    throw new CommandError('Nothing was changed. To tie them together without a question, add --force.');
+  }
+  await rejoinStores(services);
+  await printLine(
+    context.stdout,
+    'The database and the file store now belong together. Any other database that used this file store is cut off. ' +
+      'Run porter fsck, and restart running servers.',
+  );
+}
+
+/** Asks on a terminal. Returns false if there is none. */
+async function confirm({ stdin, stderr }: CommandContext): Promise<boolean> {
+  if (!stdin?.isTTY) return false;
+  const lines = createInterface({ input: stdin, output: stderr });
+  try {
+    return /^y(es)?$/i.test((await lines.question('Tie them together? [y/N] ')).trim());
+  } finally {
+    lines.close();
+  }
 }
 
 function formatFault(fault: FsckFault): string {
@@ -56,6 +139,8 @@ function formatFault(fault: FsckFault): string {
       return `orphan: ${sanitizeForTerminal(fault.key)}, ${formatSize(fault.size)}, belongs to no upload`;
     case 'wrong_count':
       return `wrong count: the quota counters of ${sanitizeForTerminal(fault.owner)} do not match the uploads`;
+    case 'wrong_totals':
+      return 'wrong totals: the totals of the service do not match the counters of all users';
   }
 }
 

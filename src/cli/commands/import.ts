@@ -89,8 +89,11 @@ export function addImport(program: Command, context: CommandContext): void {
       ),
     )
     .action((folder: string, options: Options, command: Command) =>
-      withRuntime(context, command, (services, config) =>
-        runImport(context, { folder, options, services, config }),
+      withRuntime(
+        context,
+        command,
+        (services, config) => runImport(context, { folder, options, services, config }),
+        { writes: !options.dryRun },
       ),
     );
 }

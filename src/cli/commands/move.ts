@@ -1,8 +1,9 @@
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { formatSize } from '../../base/units.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
-import { openStores, type Stores } from '../../server/stores.ts';
+import { openStores, type Stores, storeLocations } from '../../server/stores.ts';
 import {
   cancelMigration,
   copyStorage,
@@ -14,6 +15,7 @@ import type {
   MigrationProblem,
   MigrationReport,
 } from '../../uploads/migrate-storage/prepare.ts';
+import { requireWritableStores } from '../../uploads/store-identity/join-stores.ts';
 import { requireBlobOwner } from '../lib/blob-owner.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, usageError } from '../lib/command-error.ts';
@@ -74,7 +76,7 @@ function requireDifferentLedgers({ storage: from }: Config, { storage: to }: Con
   );
 }
 
-type Storages = Pick<MigrationContext, 'source' | 'target' | 'sharedBlobs'>;
+type Storages = Pick<MigrationContext, 'source' | 'target' | 'sharedBlobs' | 'targetLocations'>;
 
 async function withBothStorages(
   from: Config,
@@ -89,11 +91,26 @@ async function withBothStorages(
     return stores;
   };
   try {
-    const sharedBlobs = JSON.stringify(from.storage.blobs) === JSON.stringify(to.storage.blobs);
-    await work({ source: await open(from), target: await open(to), sharedBlobs });
+    const source = await open(from);
+    const target = await open(to);
+    // In the other states an earlier run has checked the source, and a shared store may have been handed over.
+    if ((await source.ledger.migrationState()) === 'open')
+      await requireWritableStores(source, storeLocations(from));
+    const sharedBlobs = await isSameBlobStore(from.storage.blobs, to.storage.blobs);
+    await work({ source, target, sharedBlobs, targetLocations: storeLocations(to) });
   } finally {
     for (const stores of opened) await stores.close();
   }
+}
+
+/** Also recognizes one folder under two paths. */
+async function isSameBlobStore(
+  from: Config['storage']['blobs'],
+  to: Config['storage']['blobs'],
+): Promise<boolean> {
+  if (from.kind !== 'folder' || to.kind !== 'folder') return JSON.stringify(from) === JSON.stringify(to);
+  const [one, other] = await Promise.all([stat(from.path), stat(to.path)]);
+  return one.dev === other.dev && one.ino === other.ino;
 }
 
 async function run(context: CommandContext, options: Options, storages: Storages): Promise<void> {

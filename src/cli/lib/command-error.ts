@@ -1,6 +1,7 @@
 import { CommanderError } from 'commander';
 import { Refusal } from '../../base/errors.ts';
 import { ConfigError } from '../../config/config-error.ts';
+import { StoreIdentityError } from '../../uploads/store-identity/store-identity-error.ts';
 import type { CommandContext } from './command-context.ts';
 
 /** Exit codes that scripts rely on. */
@@ -65,9 +66,12 @@ function permissionDenied({ port }: SystemError): string {
   return `permission denied${user}. ${remedy}`;
 }
 
+/** Their message says what to do, so it stands alone. */
+const EXPECTED_ERRORS = [CommandError, Refusal, StoreIdentityError];
+
 /** Formats any thrown value as one line for the admin. `debugHint` is added to unexpected errors only. */
 export function formatErrorMessage(error: unknown, debugHint = ' (PORTER_DEBUG=1 shows more)'): string {
-  if (error instanceof CommandError || error instanceof Refusal) return error.message;
+  if (EXPECTED_ERRORS.some((type) => error instanceof type)) return (error as Error).message;
   if (!(error instanceof Error)) return String(error);
   const { code, syscall, path, address = path, port } = error as SystemError;
   const explain = code === undefined ? undefined : SYSTEM_ERRORS[code];

@@ -3,25 +3,29 @@ import type { Command } from 'commander';
 import { createLog } from '../../base/log.ts';
 import type { Config } from '../../config/load.ts';
 import { openRuntime } from '../../server/runtime.ts';
+import { storeLocations } from '../../server/stores.ts';
 import type { UploadServices } from '../../uploads/services.ts';
+import { requireWritableStores } from '../../uploads/store-identity/join-stores.ts';
 import type { CommandContext } from './command-context.ts';
 import { CommandError } from './command-error.ts';
 import { loadCommandConfig } from './config-file.ts';
 
 /**
  * Loads the config, opens its stores for `work` and closes them afterwards. A running server may use the same stores
- * at the same time.
+ * at the same time. `writes`: refuses stores that do not belong together or are being moved.
  */
 export async function withRuntime(
   context: CommandContext,
   command: Command,
   work: (services: UploadServices, config: Config) => Promise<void>,
+  { writes = false }: { readonly writes?: boolean } = {},
 ): Promise<void> {
   const config = await loadCommandConfig(context, command);
   requireExistingLedger(config);
   const log = createLog({ level: 'warn', format: 'pretty', destination: 2 });
   const runtime = await openRuntime(config, log);
   try {
+    if (writes) await requireWritableStores(runtime.services, storeLocations(config));
     await work(runtime.services, config);
   } finally {
     await runtime.close();

@@ -25,6 +25,8 @@ export interface AdminStore {
 
   /** Returns which of up to 1,000 ids have an upload of any state. Used by `porter fsck`. */
   findExistingIds(ids: readonly string[]): Promise<string[]>;
+  /** Returns which of up to 1,000 blob keys an import has announced. Used by `porter fsck`. */
+  findImportingBlobs(keys: readonly string[]): Promise<string[]>;
 }
 
 export interface UploadQuery {

@@ -13,6 +13,15 @@ import type { UploadState } from '../../base/upload-records.ts';
  */
 export type MigrationState = 'open' | 'closing' | 'moved' | 'importing';
 
+/** Why a ledger in this state refuses a method, and what to do. */
+export const MIGRATION_STATE_MESSAGES: Readonly<Record<MigrationState, string>> = {
+  open: 'No move to this ledger is running.',
+  closing:
+    'The ledger is being moved, so it takes no uploads and no messages. Wait until porter move is done.',
+  moved: 'The ledger was moved. Start Porter with the config of the new ledger.',
+  importing: 'A move to this ledger is not finished. Run: porter move --finish',
+};
+
 /** The tables that are copied, in this order. Owners come before the rows that refer to them. */
 export const COPIED_TABLES = [
   'owners',

@@ -3,6 +3,7 @@ import type { CopyStore } from './copy.ts';
 import type { MessageStore } from './messages.ts';
 import type { ProcessStore } from './processes.ts';
 import type { QuotaStore } from './quota.ts';
+import type { IdentityStore } from './store-identity.ts';
 import type { UploadStore } from './uploads.ts';
 
 export type * from './admin.ts';
@@ -11,6 +12,7 @@ export { LedgerError, type LedgerErrorKind } from './ledger-error.ts';
 export type * from './messages.ts';
 export * from './processes.ts';
 export * from './quota.ts';
+export type * from './store-identity.ts';
 export type * from './uploads.ts';
 
 /**
@@ -26,6 +28,13 @@ export type * from './uploads.ts';
  *
  * Times are milliseconds since 1970, sizes are bytes.
  */
-export interface Ledger extends UploadStore, QuotaStore, MessageStore, ProcessStore, AdminStore, CopyStore {
+export interface Ledger
+  extends UploadStore,
+    QuotaStore,
+    MessageStore,
+    ProcessStore,
+    AdminStore,
+    IdentityStore,
+    CopyStore {
   close(): Promise<void>;
 }

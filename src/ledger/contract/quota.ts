@@ -8,6 +8,11 @@ export interface QuotaStore {
   correctSize(params: { readonly id: string; readonly size: number }): Promise<boolean>;
   /** Counts the uploads of an owner, and corrects its counters if `repair` is set. Returns true if they were wrong. */
   recount(params: { readonly owner: string; readonly repair: boolean }): Promise<boolean>;
+  /**
+   * Adds up the counters of all owners and counts the removal records. Corrects the totals of the service if `repair` is set.
+   * Returns true if they were wrong.
+   */
+  recountTotals(params: { readonly repair: boolean }): Promise<boolean>;
 }
 
 /** The quotas of an owner. null = no limit. Periods are milliseconds. */

@@ -157,3 +157,13 @@ export async function queryOldPaths(q: Queryable): Promise<OldPath[]> {
   const rows = await q.query<OldPath>('select path, namespace from old_paths order by path');
   return rows.map(({ path, namespace }) => ({ path, namespace }));
 }
+
+/** Implements `AdminStore.findImportingBlobs`. */
+export async function queryImportingBlobs(q: Queryable, keys: readonly string[]): Promise<string[]> {
+  const found: string[] = [];
+  for (const chunk of chunks(keys)) {
+    const sql = `select blob from import_intents where blob in ${inList(chunk.length)}`;
+    found.push(...(await q.query<{ blob: string }>(sql, chunk)).map(({ blob }) => blob));
+  }
+  return found;
+}

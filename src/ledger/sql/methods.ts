@@ -19,7 +19,7 @@ import {
 } from './claims.ts';
 import type { AllowedIn, Database, Durability, Queryable } from './database.ts';
 import { forgetOwnerRows } from './forget.ts';
-import { insertImportedUploads, insertOldPath, queryOldPaths } from './import.ts';
+import { insertImportedUploads, insertOldPath, queryImportingBlobs, queryOldPaths } from './import.ts';
 import { beginRequest, dropRequest, finishRequest } from './messages/idempotency.ts';
 import { chargeMessageRate } from './messages/message-rates.ts';
 import {
@@ -31,7 +31,12 @@ import {
   removeQueuedItem,
   takeDueItems,
 } from './messages/queue.ts';
-import { readMigrationState, writeMigrationState } from './migration-state.ts';
+import {
+  readMigrationState,
+  readStoreIdentity,
+  writeMigrationState,
+  writeStoreIdentity,
+} from './migration-state.ts';
 import {
   clearPendingDeletes,
   queryExistingIds,
@@ -50,6 +55,7 @@ import { removeUploadsById } from './remove.ts';
 import { correctUploadSize, recountOwner } from './repair.ts';
 import { reserveSlot } from './reserve.ts';
 import { runSweepStep } from './sweep.ts';
+import { recountTotals } from './totals.ts';
 
 export type LedgerMethod = Exclude<keyof Ledger, 'close'>;
 
@@ -120,6 +126,7 @@ export const methods: LedgerMethods = {
   listOwners: read(queryOwners),
   correctSize: write('durable', 'open', correctUploadSize),
   recount: write('durable', ({ repair }) => (repair ? 'open' : 'always'), recountOwner),
+  recountTotals: write('durable', ({ repair }) => (repair ? 'open' : 'always'), recountTotals),
 
   // MessageStore
   enqueue: write('durable', 'open', enqueueItem),
@@ -148,6 +155,11 @@ export const methods: LedgerMethods = {
   addOldPath: write('durable', 'open', insertOldPath),
   listOldPaths: read(queryOldPaths),
   findExistingIds: read(queryExistingIds),
+  findImportingBlobs: read(queryImportingBlobs),
+
+  // IdentityStore
+  storeIdentity: read(readStoreIdentity),
+  setStoreIdentity: write('durable', 'always', writeStoreIdentity),
 
   // CopyStore
   migrationState: read(readMigrationState),

@@ -1,5 +1,6 @@
-import type { MigrationState } from '../contract/copy.ts';
+import { MIGRATION_STATE_MESSAGES, type MigrationState } from '../contract/copy.ts';
 import { LedgerError } from '../contract/ledger-error.ts';
+import type { StoreIdentity } from '../contract/store-identity.ts';
 import type { AllowedIn, Queryable } from './database.ts';
 
 /** Selects the migration state. No row means `open`. */
@@ -22,19 +23,34 @@ const ALLOWED_STATES: Readonly<Record<Exclude<AllowedIn, 'always'>, readonly Mig
   importing: ['importing'],
 };
 
-const MESSAGES: Readonly<Record<MigrationState, string>> = {
-  open: 'No move to this ledger is running.',
-  closing:
-    'The ledger is being moved, so it takes no uploads and no messages. Wait until porter move is done.',
-  moved: 'The ledger was moved. Start Porter with the config of the new ledger.',
-  importing: 'A move to this ledger is not finished. Run: porter move --finish',
-};
-
 /** Returns the error of a method that this state does not allow. Returns undefined if it is allowed. */
 export function migrationStateError(
   state: MigrationState,
   allowedIn: Exclude<AllowedIn, 'always'>,
 ): LedgerError | undefined {
   if (ALLOWED_STATES[allowedIn].includes(state)) return undefined;
-  return new LedgerError('moved', MESSAGES[state]);
+  return new LedgerError('moved', MIGRATION_STATE_MESSAGES[state]);
+}
+
+/** Implements `IdentityStore.storeIdentity`. */
+export async function readStoreIdentity(q: Queryable): Promise<StoreIdentity | null> {
+  const [row] = await q.query<{ id: string; is_marked: number }>('select id, is_marked from store_identity');
+  return row ? { id: row.id, isMarked: row.is_marked === 1 } : null;
+}
+
+/** Implements `IdentityStore.setStoreIdentity`. */
+export async function writeStoreIdentity(
+  q: Queryable,
+  { id, isMarked, replaces }: StoreIdentity & { readonly replaces: string | null },
+): Promise<StoreIdentity> {
+  const marked = isMarked ? 1 : 0;
+  if (replaces === null) {
+    await q.query(
+      'insert into store_identity (one_row, id, is_marked) values (1, $1, $2) on conflict do nothing',
+      [id, marked],
+    );
+  } else {
+    await q.query('update store_identity set id = $1, is_marked = $2 where id = $3', [id, marked, replaces]);
+  }
+  return (await readStoreIdentity(q)) ?? { id, isMarked };
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COPIED_TABLES } from '../../ledger/contract/ledger.ts';
-import { deletePendingBlobs } from '../remove.ts';
+import { deletePendingBlobsOfTarget } from '../remove.ts';
+import { rejoinStores } from '../store-identity/join-stores.ts';
 import { type MigrationContext, MigrationError, type MigrationReport, prepareTarget } from './prepare.ts';
 import { syncTable } from './sync-table.ts';
 import { compareAllFiles, verifyFiles, verifyOwnerCounters } from './verify.ts';
@@ -42,7 +43,8 @@ export async function copyStorage(
 
 /**
  * Copies, then switches over: closes the source, copies the rest, compares both, and opens the target. Opens the source
- * again after a failure. Returns false if the migration is already finished.
+ * again after a failure. Returns false if the migration is already finished. A shared store gets a new id, which only the
+ * target knows: neither the old config nor an old copy of the source can delete files of the target.
  */
 export async function finishMigration(
   context: MigrationContext,
@@ -58,8 +60,9 @@ export async function finishMigration(
     await runPass(context, report, true);
     await verifyOwnerCounters(context);
     context.signal.throwIfAborted();
+    if (context.sharedBlobs) await rejoinStores(target);
   } catch (error) {
-    await source.ledger.setMigrationState('open');
+    await reopenSource(context);
     throw error;
   }
   await target.ledger.setMigrationState('open');
@@ -70,7 +73,8 @@ export async function finishMigration(
 export async function cancelMigration({
   source,
   target,
-}: Pick<MigrationContext, 'source' | 'target'>): Promise<void> {
+  sharedBlobs,
+}: Pick<MigrationContext, 'source' | 'target' | 'sharedBlobs'>): Promise<void> {
   const [sourceState, targetState] = [
     await source.ledger.migrationState(),
     await target.ledger.migrationState(),
@@ -81,7 +85,18 @@ export async function cancelMigration({
       'The move is finished, and the new storage may contain newer files. To go back, move from the new storage to this one.',
     );
   }
-  await source.ledger.setMigrationState('open');
+  await reopenSource({ source, sharedBlobs });
+}
+
+/** Opens the source again. A shared store that was handed over to the target gets the id of the source back first. */
+async function reopenSource({
+  source: { ledger, blobs },
+  sharedBlobs,
+}: Pick<MigrationContext, 'source' | 'sharedBlobs'>): Promise<void> {
+  const identity = await ledger.storeIdentity();
+  if (sharedBlobs && identity && (await blobs.readIdentity()) !== identity.id)
+    await blobs.writeIdentity(identity.id, { replace: true });
+  await ledger.setMigrationState('open');
 }
 
 /** Copies all tables once. Returns the number of changed rows. */
@@ -98,7 +113,7 @@ async function runPass(context: MigrationContext, report: MigrationReport, exact
     changed += await syncTable(context, table, report, { exact, ...(table === 'uploads' && { onRows }) });
   }
   // With a shared blob store, the running server deletes the blobs.
-  if (!context.sharedBlobs) await deletePendingBlobs(context.target);
+  if (!context.sharedBlobs) await deletePendingBlobsOfTarget(context.target);
   return changed;
 }
 

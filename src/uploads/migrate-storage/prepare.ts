@@ -1,5 +1,7 @@
 import type { BlobStore } from '../../blobs/contract.ts';
 import type { CopiedTable, Ledger } from '../../ledger/contract/ledger.ts';
+import { joinStores } from '../store-identity/join-stores.ts';
+import type { StoreLocations } from '../store-identity/store-identity-error.ts';
 
 /** The stores of one Porter installation. */
 export interface StorageBackend {
@@ -12,6 +14,8 @@ export interface MigrationContext {
   readonly target: StorageBackend;
   /** True if source and target use the same blob store, so that only the ledger moves. */
   readonly sharedBlobs: boolean;
+  /** Where the stores of the target are, in words for the admin. */
+  readonly targetLocations: StoreLocations;
   readonly observer: MigrationObserver;
   /** Ends the work between two batches. Copied data stays in the target. */
   readonly signal: AbortSignal;
@@ -63,7 +67,11 @@ const MUST_BE_EMPTY: readonly CopiedTable[] = ['owners', 'uploads', 'removals', 
 export async function prepareTarget({
   source,
   target,
-}: Pick<MigrationContext, 'source' | 'target'>): Promise<'ready' | 'done'> {
+  sharedBlobs,
+  targetLocations,
+}: Pick<MigrationContext, 'source' | 'target' | 'sharedBlobs' | 'targetLocations'>): Promise<
+  'ready' | 'done'
+> {
   const [sourceState, targetState] = [
     await source.ledger.migrationState(),
     await target.ledger.migrationState(),
@@ -78,6 +86,8 @@ export async function prepareTarget({
     throw new MigrationError('Another move is moving the new storage away. Finish or cancel it first.');
   if (targetState === 'open') await assertEmpty(target);
   if (targetState !== 'importing') await target.ledger.setMigrationState('importing');
+  // A shared store keeps the id of the source until the switch.
+  if (!sharedBlobs) await joinStores(target, targetLocations);
   return 'ready';
 }
 

@@ -16,6 +16,49 @@ import {
 } from './fixture.ts';
 
 export function querySuite(open: OpenTestLedger): void {
+  describe('identity and totals', () => {
+    ledgerTest(open, 'changes the identity only if it is the expected one', async (ledger) => {
+      assert.equal(await ledger.storeIdentity(), null);
+      const first = { id: 'first', isMarked: false };
+      assert.deepEqual(await ledger.setStoreIdentity({ ...first, replaces: null }), first);
+      assert.deepEqual(await ledger.setStoreIdentity({ id: 'late', isMarked: true, replaces: null }), first);
+      assert.deepEqual(
+        await ledger.setStoreIdentity({ id: 'late', isMarked: true, replaces: 'other' }),
+        first,
+      );
+      const next = { id: 'next', isMarked: true };
+      assert.deepEqual(await ledger.setStoreIdentity({ ...next, replaces: 'first' }), next);
+      assert.deepEqual(await ledger.storeIdentity(), next);
+    });
+
+    ledgerTest(open, 'finds and repairs wrong totals of the service', async (ledger) => {
+      await store(ledger);
+      await issue(ledger, { upload: { owner: ROMEO } });
+      const stats = await ledger.stats();
+      assert.equal(await ledger.recountTotals({ repair: false }), false);
+      const rows = await ledger.readRowRange({ table: 'totals', after: null, upTo: null });
+      await ledger.setMigrationState('importing');
+      const wrong = rows.map((row) => ({ ...row, bytes: Number(row.bytes) + 7, removals: 3, owners: 0 }));
+      await ledger.upsertRows({ table: 'totals', rows: wrong });
+      await ledger.setMigrationState('open');
+      assert.equal(await ledger.recountTotals({ repair: false }), true);
+      assert.notDeepEqual(await ledger.stats(), stats);
+      assert.equal(await ledger.recountTotals({ repair: true }), true);
+      assert.deepEqual(await ledger.stats(), stats);
+      assert.equal(await ledger.recountTotals({ repair: true }), false);
+    });
+
+    ledgerTest(open, 'never finds wrong totals while uploads are stored', async (ledger) => {
+      const work = Array.from({ length: 12 }, (_, i) =>
+        store(ledger, { upload: { owner: `user${i}@example.org` } }),
+      );
+      const checks = Array.from({ length: 12 }, () => ledger.recountTotals({ repair: true }));
+      assert.deepEqual(new Set(await Promise.all(checks)), new Set([false]));
+      await Promise.all(work);
+      assert.equal(await ledger.recountTotals({ repair: false }), false);
+    });
+  });
+
   describe('lists and lookups', () => {
     ledgerTest(open, 'lists uploads in pages, by owner and state, in either direction', async (ledger) => {
       const stored = await Promise.all([0, 1, 2].map(() => store(ledger)));

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { after, before, describe, test } from 'node:test';
 import { httpRequest } from '../../support/http.ts';
 import {
@@ -135,14 +135,61 @@ describe('Commands over all files, next to a running server', () => {
     assert.deepEqual(await json(porter, 'uploads', '--state', 'uploaded'), []);
   });
 
+  test('no command writes while the blob volume is not mounted, and no file is lost', async () => {
+    const get = await storeFor(porter, 'vera@example.org');
+    const blobs = `${porter.folder}/data/blobs`;
+    const readiness = () => httpRequest(`${porter.url}/readyz`);
+    await rename(blobs, `${blobs}.mounted`);
+    await mkdir(blobs);
+    const commands = [
+      ['fsck', '--repair'],
+      ['fsck'],
+      ['cleanup'],
+      ['delete', get],
+      ['forget', 'vera@example.org'],
+    ];
+    for (const command of commands) {
+      const { code, stderr } = await porter.runCommand(...command);
+      assert.equal(code, 1, command.join(' '));
+      assert.match(stderr, /has no marker porter-store-id.*Is the volume of storage\.blobs mounted/);
+    }
+    await porter.program.waitFor('/readyz to fail', async () => (await readiness()).status === 503);
+    assert.match((await readiness()).text, /does not belong to the database/);
+    const second = await porter.runCommand('serve');
+    assert.equal(second.code, 1);
+    assert.match(second.stderr, /has no marker porter-store-id/);
+    await rm(blobs, { recursive: true });
+    await rename(`${blobs}.mounted`, blobs);
+    await porter.program.waitFor('/readyz to succeed', async () => (await readiness()).status === 200);
+    assert.ok((await httpRequest(get)).body.equals(BODY));
+    assert.equal((await porter.runCommand('fsck', '--repair')).code, 0);
+  });
+
+  test('fsck --rejoin ties the database to a store that has lost its marker', async () => {
+    await rm(`${porter.folder}/data/blobs/porter-store-id`);
+    assert.equal((await porter.runCommand('cleanup')).code, 1);
+    const unforced = await porter.runCommand('fsck', '--rejoin');
+    assert.equal(unforced.code, 1);
+    assert.match(unforced.stdout, /Database: .*File store: .*sampled uploads/s);
+    assert.equal((await porter.runCommand('cleanup')).code, 1);
+    assert.equal((await porter.runCommand('fsck', '--rejoin', '--force')).code, 0);
+    assert.equal((await porter.runCommand('cleanup')).code, 0);
+  });
+
   test('fsck finds a file without bytes and repairs the ledger', async () => {
     await storeFor(porter, 'fay@example.org');
     assert.equal((await porter.runCommand('fsck')).code, 0);
-    await rm(`${porter.folder}/data/blobs`, { recursive: true });
+    const blobs = `${porter.folder}/data/blobs`;
+    for (const name of await readdir(blobs)) {
+      if (name.length === 2) await rm(`${blobs}/${name}`, { recursive: true });
+    }
     const found = await porter.runCommand('fsck', '--json');
     assert.equal(found.code, 1);
     assert.ok(JSON.parse(found.stdout).list.some(({ kind }: { kind: string }) => kind === 'missing'));
-    assert.equal((await porter.runCommand('fsck', '--repair')).code, 0);
+    const refused = await porter.runCommand('fsck', '--repair');
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /would remove or change \d+ of \d+ files.*--force/);
+    assert.equal((await porter.runCommand('fsck', '--repair', '--force')).code, 0);
     assert.equal((await porter.runCommand('fsck')).code, 0);
     const get = await storeFor(porter, 'fay@example.org');
     assert.ok((await httpRequest(get)).body.equals(BODY));

@@ -1,14 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { explain } from '../../../src/uploads/explain.ts';
-import { type FsckFault, fsck } from '../../../src/uploads/fsck.ts';
+import { type FsckFault, fsck, TooManyRepairsError } from '../../../src/uploads/fsck.ts';
 import { removeUploads } from '../../../src/uploads/remove.ts';
 import { DAY, openTestServices, type TestServices } from '../../support/test-services.ts';
 
+const HOUR = 3600_000;
+
+/** Checks or repairs. Forces the repair, because a few files are more than a tenth of all in a small store. */
 async function check({ services }: TestServices, repair = false): Promise<FsckFault[]> {
   const faults: FsckFault[] = [];
-  await fsck(services, { repair, onFault: (fault) => faults.push(fault) });
+  await fsck(services, { repair, force: repair, onFault: (fault) => faults.push(fault) });
   return faults;
+}
+
+/** Sets the clock, so that all files of the store were written `ms` ago. */
+function passSinceWritten({ services, advance }: TestServices, ms: number): void {
+  advance(Date.now() + ms - services.clock());
 }
 
 async function* bytes(text: string): AsyncGenerator<Buffer[]> {
@@ -51,10 +59,51 @@ describe('fsck', () => {
   test('reports blobs without an upload, and removes them', async (t) => {
     const env = await openTestServices(t);
     await env.services.blobs.put('zz/zz00000000000000000000000.txt', bytes('left over'));
+    passSinceWritten(env, 2 * HOUR);
     assert.deepEqual(await check(env, true), [
       { kind: 'orphan', key: 'zz/zz00000000000000000000000.txt', size: 9 },
     ]);
     assert.deepEqual(await check(env), []);
+  });
+
+  test('does not take files younger than an hour for orphans', async (t) => {
+    const env = await openTestServices(t);
+    await env.services.blobs.put('zz/zz00000000000000000000000.txt', bytes('new'));
+    passSinceWritten(env, HOUR / 2);
+    assert.deepEqual(await check(env, true), []);
+    assert.equal(await env.services.blobs.size('zz/zz00000000000000000000000.txt'), 3);
+  });
+
+  test('repairs no more than a tenth of all files without force, and says the number first', async (t) => {
+    const env = await openTestServices(t);
+    const slots = await Promise.all(Array.from({ length: 19 }, () => env.upload({ size: 1 })));
+    const blobs = await Promise.all(
+      slots.map(async ({ id }) => (await env.services.ledger.find(id))?.blob ?? ''),
+    );
+    await env.services.blobs.remove(blobs.slice(0, 2));
+    const faults: FsckFault[] = [];
+    const repair = () => fsck(env.services, { repair: true, onFault: (fault) => faults.push(fault) });
+    await assert.rejects(repair, (error) => {
+      assert.ok(error instanceof TooManyRepairsError);
+      assert.deepEqual([error.files, error.total], [2, 19]);
+      return true;
+    });
+    assert.equal((await env.services.ledger.stats()).uploads, 19);
+    await env.upload({ size: 1 });
+    await repair();
+    assert.equal((await env.services.ledger.stats()).uploads, 18);
+  });
+
+  test('repairs nothing while the ledger is moved, and deletes no file after it', async (t) => {
+    const env = await openTestServices(t);
+    const { ledger, blobs } = env.services;
+    await blobs.put('zz/zz00000000000000000000000.txt', bytes('of the new server'));
+    passSinceWritten(env, 2 * HOUR);
+    for (const state of ['closing', 'moved'] as const) {
+      await ledger.setMigrationState(state);
+      await assert.rejects(check(env, true), /moved while porter fsck/);
+      assert.equal(await blobs.size('zz/zz00000000000000000000000.txt'), 17);
+    }
   });
 
   test('checks more than one page', async (t) => {

@@ -17,7 +17,8 @@ export interface OwnerAccount {
   readonly pendingBytes: number;
 }
 
-const SHARDS = 16;
+/** Rows of `totals`. */
+export const SHARDS = 16;
 
 /** Returns the row of `totals` that counts an owner. The rows are sharded, so that owners rarely wait for each other. */
 export const totalsShard = (ownerId: number) => ownerId % SHARDS;

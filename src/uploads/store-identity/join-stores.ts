@@ -1,0 +1,66 @@
+import { randomId } from '../../base/ids.ts';
+import { LedgerError, MIGRATION_STATE_MESSAGES } from '../../ledger/contract/ledger.ts';
+import { type StoreLocations, storeIdentityError } from './store-identity-error.ts';
+import { readStoreState, type StorePair } from './store-state.ts';
+
+/** How the stores came to belong together. */
+export type StoreJoin = 'same' | 'new' | 'from_before';
+
+/**
+ * Makes sure that ledger and store belong together. Writes the identity of a new installation, and accepts one from before that
+ * has none. Throws `StoreIdentityError` if the stores do not belong together.
+ */
+export async function joinStores(stores: StorePair, locations: StoreLocations): Promise<StoreJoin> {
+  const state = await readStoreState(stores);
+  if (state.kind === 'same') await confirmMarker(stores, state.ledgerId);
+  else if (state.kind === 'new' || state.kind === 'from_before') await writeIdentity(stores, locations);
+  else throw storeIdentityError(state, locations);
+  return state.kind;
+}
+
+/**
+ * Throws unless a command may write: the ledger is not being moved, and it belongs to the store. Ties empty stores together, but
+ * leaves an installation from before to `porter serve`.
+ */
+export async function requireWritableStores(stores: StorePair, locations: StoreLocations): Promise<void> {
+  await requireOpenLedger(stores);
+  const state = await readStoreState(stores);
+  if (state.kind === 'new') await writeIdentity(stores, locations);
+  else if (state.kind !== 'same') throw storeIdentityError(state, locations);
+}
+
+/** The id goes to the ledger first. If several processes start at once, all write the marker of the one that came first. */
+async function writeIdentity(stores: StorePair, locations: StoreLocations): Promise<void> {
+  const { ledger, blobs } = stores;
+  const { id } = await ledger.setStoreIdentity({ id: randomId(), isMarked: false, replaces: null });
+  await blobs.writeIdentity(id);
+  const state = await readStoreState(stores);
+  if (state.kind !== 'same') throw storeIdentityError(state, locations);
+  await confirmMarker(stores, id);
+}
+
+async function confirmMarker({ ledger }: StorePair, id: string | null): Promise<void> {
+  const identity = await ledger.storeIdentity();
+  if (id === null || identity?.isMarked) return;
+  await ledger.setStoreIdentity({ id, isMarked: true, replaces: id });
+}
+
+/**
+ * Ties the ledger to the store with a new id, whatever ids they have. Any other ledger that was tied to the store, such as an old
+ * copy, is cut off. A kill in between leaves different ids, and the call can be repeated.
+ */
+export async function rejoinStores({ ledger, blobs }: StorePair): Promise<string> {
+  const id = randomId();
+  const current = await ledger.storeIdentity();
+  const set = await ledger.setStoreIdentity({ id, isMarked: false, replaces: current?.id ?? null });
+  if (set.id !== id) throw new Error('Another process has changed the identity of the database. Try again.');
+  await blobs.writeIdentity(id, { replace: true });
+  await ledger.setStoreIdentity({ id, isMarked: true, replaces: id });
+  return id;
+}
+
+/** Throws `LedgerError` unless the migration state is `open`. */
+export async function requireOpenLedger({ ledger }: Pick<StorePair, 'ledger'>): Promise<void> {
+  const migrationState = await ledger.migrationState();
+  if (migrationState !== 'open') throw new LedgerError('moved', MIGRATION_STATE_MESSAGES[migrationState]);
+}
