@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { createDurableFolder } from '../../base/durable-folder.ts';
 import { randomId } from '../../base/ids.ts';
 import type { BlobStore, StoredBlob } from '../contract.ts';
 import { checkedBlobKey, isBlobKey, partKey } from '../keys.ts';
@@ -85,7 +85,7 @@ function halfThePool(): number {
 
 function createRoot(root: string): void {
   try {
-    mkdirSync(root, { recursive: true });
+    createDurableFolder(root);
   } catch (cause) {
     throw toBlobError(cause);
   }

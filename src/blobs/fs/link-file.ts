@@ -1,16 +1,6 @@
 import { dirname } from 'node:path';
-import {
-  close,
-  fdatasync,
-  fstat,
-  isBlobError,
-  link,
-  lstat,
-  mkdir,
-  openRegularFile,
-  unlink,
-} from './syscalls.ts';
-import type { FsWriteOptions } from './write.ts';
+import { close, fstat, isBlobError, link, lstat, openRegularFile, unlink } from './syscalls.ts';
+import { addFolder, type FsWriteOptions, flush } from './write.ts';
 
 /** Errors after which a copy may still work: another file system, missing permission, too many links. */
 const LINK_ERRORS = new Set(['EXDEV', 'EPERM', 'EACCES', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS']);
@@ -23,18 +13,16 @@ export async function linkIntoStore(
   root: string,
   path: string,
   source: string,
-  { diskSync, atomic, assertMounted }: FsWriteOptions,
+  options: FsWriteOptions,
 ): Promise<number | undefined> {
+  const { diskSync, atomic } = options;
   const fd = await openRegularFile(source);
   try {
     const { mode, uid, size } = await fstat(fd);
     const isWorldReadable = (mode & 0o004) !== 0;
     if (!isWorldReadable && (atomic || uid !== (await lstat(root)).uid)) return undefined;
-    if (!(await linkInto(path, source, assertMounted))) return undefined;
-    if (diskSync) {
-      await Promise.all([fdatasync(fd), diskSync.syncFolder(dirname(path))]);
-      await diskSync.syncFolder(root);
-    }
+    if (!(await linkInto(path, source, options))) return undefined;
+    if (diskSync) await flush(fd, path, diskSync);
     return size;
   } finally {
     await close(fd);
@@ -42,11 +30,7 @@ export async function linkIntoStore(
 }
 
 /** Returns false if the two paths cannot be linked. */
-async function linkInto(
-  path: string,
-  source: string,
-  assertMounted: FsWriteOptions['assertMounted'],
-): Promise<boolean> {
+async function linkInto(path: string, source: string, options: FsWriteOptions): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       await link(source, path);
@@ -55,10 +39,8 @@ async function linkInto(
       if (isLinkError(error)) return false;
       if (attempt === 3) throw error;
       if (isBlobError(error, 'exists')) await unlink(path).catch(unless('missing'));
-      else if (isBlobError(error, 'missing')) {
-        await assertMounted();
-        await mkdir(dirname(path)).catch(unless('exists'));
-      } else throw error;
+      else if (isBlobError(error, 'missing')) await addFolder(dirname(path), options);
+      else throw error;
     }
   }
 }

@@ -54,9 +54,9 @@ async function writeFile(
   return size;
 }
 
-/** Flushes file and folder in parallel. If one fails, waits for the other before the file is closed. */
-async function flush(fd: number, path: string, diskSync: DiskSync): Promise<void> {
-  const results = await Promise.allSettled([diskSync.syncFile(fd), diskSync.syncFolder(dirname(path))]);
+/** Flushes the bytes and the name of a file in parallel. If one fails, waits for the other before the file is closed. */
+export async function flush(fd: number, path: string, diskSync: DiskSync): Promise<void> {
+  const results = await Promise.allSettled([diskSync.syncFile(fd), diskSync.syncName(path)]);
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
@@ -72,16 +72,16 @@ async function createBlobFile(path: string, options: FsWriteOptions): Promise<nu
   }
 }
 
-async function addFolder(folder: string, { diskSync, assertMounted }: FsWriteOptions): Promise<void> {
+export async function addFolder(folder: string, { diskSync, assertMounted }: FsWriteOptions): Promise<void> {
   await assertMounted();
   await mkdir(folder).catch(unless('exists'));
-  await diskSync?.syncFolder(dirname(folder));
+  diskSync?.folderCreated(folder);
 }
 
 async function moveIntoPlace(part: string, path: string, diskSync: DiskSync | null): Promise<void> {
   try {
     await rename(part, path);
-    await diskSync?.syncFolder(dirname(path));
+    await diskSync?.syncName(path);
   } catch (error) {
     await unlink(part).catch(() => undefined);
     await unlink(path).catch(() => undefined);

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
+import { createDurableFolder } from '../../base/durable-folder.ts';
 import { type Ledger, LedgerError } from '../contract/ledger.ts';
 import { createLedgerFrom, methods } from '../sql/methods.ts';
 import type { SqliteOptions } from './connection.ts';
@@ -15,7 +15,7 @@ export type { SqliteOptions };
  * @throws LedgerError if the file cannot be opened, or a newer version of Porter has migrated it.
  */
 export async function openSqliteLedger(options: SqliteOptions): Promise<Ledger> {
-  await createFolder(dirname(options.file));
+  createFolder(dirname(options.file));
   const writer = new Thread(options);
   try {
     await writer.call('open');
@@ -26,9 +26,9 @@ export async function openSqliteLedger(options: SqliteOptions): Promise<Ledger> 
   return connect({ writer, reader: new Thread(options) });
 }
 
-async function createFolder(folder: string): Promise<void> {
+function createFolder(folder: string): void {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    createDurableFolder(folder, 0o700);
   } catch (cause) {
     throw folderError(folder, cause);
   }
