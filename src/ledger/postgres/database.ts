@@ -3,6 +3,7 @@ import pg from 'pg';
 import { LedgerError } from '../contract/ledger.ts';
 import type { AllowedIn, Database, Durability, Queryable, SqlValue } from '../sql/database.ts';
 import { migrate, readMigrations } from '../sql/migrate.ts';
+import { normalizeOwners } from '../sql/normalize-owners.ts';
 import {
   findOutcome,
   LostCommitError,
@@ -95,6 +96,7 @@ export class PostgresDatabase implements Database {
       'durable',
       'always',
     );
+    await normalizeOwners(this);
   }
 
   async query<Row = Record<string, SqlValue>>(sql: string, params?: readonly SqlValue[]): Promise<Row[]> {

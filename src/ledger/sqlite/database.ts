@@ -2,6 +2,7 @@ import { LedgerError } from '../contract/ledger.ts';
 import type { AllowedIn, Database, Durability, Queryable, SqlValue } from '../sql/database.ts';
 import { migrate, readMigrations } from '../sql/migrate.ts';
 import { migrationStateError, readMigrationState } from '../sql/migration-state.ts';
+import { normalizeOwners } from '../sql/normalize-owners.ts';
 import { SqliteConnection, type SqliteOptions } from './connection.ts';
 
 /** Maximum number of transactions per commit, so that none waits long for the others. */
@@ -42,6 +43,7 @@ export class SqliteDatabase implements Database {
   async migrate(): Promise<void> {
     const migrations = await readMigrations();
     await this.transaction((q) => migrate(q, migrations), 'durable', 'always');
+    await normalizeOwners(this);
   }
 
   async query<Row = Record<string, SqlValue>>(sql: string, params?: readonly SqlValue[]): Promise<Row[]> {

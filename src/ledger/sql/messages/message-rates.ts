@@ -50,3 +50,20 @@ function add(buckets: readonly Bucket[], [start, at, count]: Bucket): Bucket[] {
   const sum: Bucket = [start, Math.max(at, same?.[1] ?? at), count + (same?.[2] ?? 0)];
   return [...rest, sum].toSorted(([a], [b]) => a - b);
 }
+
+/** Adds the buckets of one key to those of another, and deletes the first. */
+export async function mergeMessageRates(q: Queryable, from: string, to: string): Promise<void> {
+  const moved = await q.query<{ width: number; buckets: string; ends_at: number }>(
+    'delete from message_rates where key = $1 returning width, buckets, ends_at',
+    [from],
+  );
+  for (const { width, buckets, ends_at } of moved) {
+    const given: Bucket[] = JSON.parse(buckets);
+    const sum = given.reduce(add, await lockBuckets(q, to, width));
+    await q.query(
+      `update message_rates set buckets = $3, ends_at = case when ends_at > $4 then ends_at else $4 end
+        where key = $1 and width = $2`,
+      [to, width, JSON.stringify(sum), ends_at],
+    );
+  }
+}
