@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 
 /** An address to listen on, in the form of `net.Server.listen`. Without a host: every address of the machine. */
 export type ListenAddress = { readonly port: number; readonly host?: string } | { readonly path: string };
@@ -40,4 +40,18 @@ export function createAddressMatcher(ranges: readonly string[]): (address: strin
     const version = isIP(address);
     return version !== 0 && list.check(address, version === 4 ? 'ipv4' : 'ipv6');
   };
+}
+
+/** Returns the IPv4 address, or the /64 network of an IPv6 address, because one subscriber usually has a whole /64. */
+export function networkOf(address: string): string {
+  const unmapped = address.replace(/^::ffff:(?=\d+\.)/i, '');
+  if (!isIPv6(unmapped)) return unmapped;
+  const [head = '', tail] = (unmapped.split('%')[0] ?? '').split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const after = tail ? tail.split(':') : [];
+  // `::` stands for as many zero groups as are missing from eight.
+  const zeros = tail === undefined ? 0 : 8 - groups.length - after.length;
+  const all = [...groups, ...Array<string>(Math.max(0, zeros)).fill('0'), ...after];
+  const network = all.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${network.join(':')}::/64`;
 }

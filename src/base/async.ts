@@ -18,6 +18,22 @@ export function createSemaphore(limit: number): Semaphore {
   };
 }
 
+/** A semaphore for each key, which exists while it is used. */
+export function createKeyedSemaphore(limit: number): <T>(key: string, work: () => Promise<T>) => Promise<T> {
+  const entries = new Map<string, { readonly run: Semaphore; users: number }>();
+  return async (key, work) => {
+    const entry = entries.get(key) ?? { run: createSemaphore(limit), users: 0 };
+    entries.set(key, entry);
+    entry.users += 1;
+    try {
+      return await entry.run(work);
+    } finally {
+      entry.users -= 1;
+      if (entry.users === 0) entries.delete(key);
+    }
+  };
+}
+
 /** Resolves after `ms` milliseconds, or as soon as the signal aborts. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -17,10 +17,13 @@ export interface IdempotentResult<T> {
 }
 
 const RETENTION_MS = 24 * 3600 * 1000;
+/** Keys of one owner within that time. Each keeps an answer in the ledger. */
+const MAX_KEYS_PER_OWNER = 5_000;
 
 /**
  * Does the work once per key (draft-ietf-httpapi-idempotency-key-header) and returns the stored answer to repetitions.
- * Throws `key_reused` if the same key comes with another request, and `key_in_use` while the first one is running.
+ * Throws `key_reused` if the same key comes with another request, `key_in_use` while the first one is running,
+ * and `too_many_messages` if the owner has used too many keys.
  * The key stays free if the work throws or its result is not final.
  */
 export async function runIdempotent<T>(
@@ -30,9 +33,15 @@ export async function runIdempotent<T>(
 ): Promise<T> {
   const now = clock();
   const expiresAt = now + RETENTION_MS;
-  const request = await ledger.beginRequest({ owner, key, digest, instance, now, expiresAt });
+  const limit = MAX_KEYS_PER_OWNER;
+  const request = await ledger.beginRequest({ owner, key, digest, instance, now, expiresAt, limit });
   if (request.outcome === 'done') return JSON.parse(request.response) as T;
   if (request.outcome === 'key_reused') throw new Refusal('key_reused');
+  if (request.outcome === 'too_many') {
+    throw new Refusal('too_many_messages', {
+      text: `This sender has used ${limit} idempotency keys within 24 hours. Send without a key, or try again later.`,
+    });
+  }
   if (request.outcome === 'running') throw new Refusal('key_in_use');
   let isFinal = false;
   try {

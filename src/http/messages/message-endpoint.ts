@@ -1,4 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { networkOf } from '../../base/addresses.ts';
+import { createSharedLimit, type SharedLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/ids.ts';
 import { type ApiClient, authenticateClient, hashToken } from '../../messages/authenticate.ts';
@@ -33,18 +35,21 @@ const ALLOW = 'OPTIONS, POST';
 interface EndpointState {
   readonly root: string;
   readonly realm: string;
-  /** Multipart forms that are being received. */
-  openForms: number;
+  /** Admits multipart forms that are being received. */
+  readonly limitForms: SharedLimit;
 }
 
 /** Limits multipart forms, because each may keep a file of the largest size on disk until it is complete. */
 const MAX_OPEN_FORMS = 64;
+/** Of one network and of one sender. */
+const MAX_OPEN_FORMS_PER_KEY = 16;
 
 /** `POST /msg/RECIPIENT`: messages from scripts. `path` is `messages.path`. */
 export function messageEndpoint(services: MessageEndpointServices, path: string): FastifyPluginAsync {
   const root = path.replace(/\/+$/, '');
   const realm = `${root.slice(1) || 'messages'}`;
-  const state: EndpointState = { root, realm, openForms: 0 };
+  const limitForms = createSharedLimit(MAX_OPEN_FORMS, MAX_OPEN_FORMS_PER_KEY);
+  const state: EndpointState = { root, realm, limitForms };
   return async (app) => {
     disableBodyParsing(app);
     app.setErrorHandler((error, request, reply) => {
@@ -122,11 +127,10 @@ async function receiveMessage(
   const readAndSend = () =>
     readBodyAndSend(services, request, sender, key, (body) => toSendRequest(body, target, client));
   if (!/^multipart\//i.test(request.headers['content-type'] ?? '')) return await readAndSend();
-  if (state.openForms >= MAX_OPEN_FORMS) throw new Refusal('busy');
-  state.openForms += 1;
-  return await readAndSend().finally(() => {
-    state.openForms -= 1;
-  });
+  return await state.limitForms(
+    [`network ${networkOf(client.address)}`, `sender ${sender.jid}`],
+    readAndSend,
+  );
 }
 
 async function readBodyAndSend(

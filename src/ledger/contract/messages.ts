@@ -1,6 +1,6 @@
 /** Queues, idempotency keys and message rates. */
 export interface MessageStore {
-  /** Appends an item to its queue. Returns `full` if the queue holds `limit` items already. */
+  /** Appends an item to its queue. Returns `full` if it holds `limit` items already, or `keyLimit` with this key. */
   enqueue(item: EnqueueParams): Promise<EnqueueResult>;
   /**
    * Takes the first item of each queue key that is due, at most `limit` items. No process gets a taken item, or a later
@@ -48,6 +48,8 @@ export interface EnqueueParams {
   readonly giveUpAt: number;
   /** Maximum number of items in the queue. */
   readonly limit: number;
+  /** Maximum number of items with this key; without it only `limit` counts. */
+  readonly keyLimit?: number;
 }
 
 export type EnqueueResult =
@@ -98,6 +100,8 @@ export interface BeginRequestParams extends RequestKey {
   readonly instance: string;
   readonly now: number;
   readonly expiresAt: number;
+  /** Maximum number of keys that one owner may have at a time. */
+  readonly limit: number;
 }
 
 export type BeginRequestResult =
@@ -106,7 +110,9 @@ export type BeginRequestResult =
   /** The first request with this key is still running. */
   | { readonly outcome: 'running' }
   /** The key belongs to a different request. */
-  | { readonly outcome: 'key_reused' };
+  | { readonly outcome: 'key_reused' }
+  /** The owner has `limit` other keys already. */
+  | { readonly outcome: 'too_many' };
 
 export interface FinishRequestParams extends RequestKey {
   readonly response: string;

@@ -1,7 +1,8 @@
 import type { Element } from '@xmpp/xml';
+import { createSharedLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
-import { parseBareJid } from '../../base/jid.ts';
+import { parseBareJid, parseJid } from '../../base/jid.ts';
 import type { Ledger, QueuedItem } from '../../ledger/contract/ledger.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
 import { StanzaTooComplexError, toCanonical } from '../../stanza/canonical.ts';
@@ -46,6 +47,15 @@ const CONCURRENCY = 16;
 const MAX_IQS = 100;
 /** Stanzas that may be written to the ledger at the same time. */
 const MAX_WRITES = 1000;
+/** Of these, those of one sender or one remote domain. */
+const MAX_IQS_PER_KEY = MAX_IQS / 4;
+const MAX_WRITES_PER_KEY = MAX_WRITES / 4;
+/** Part of the queue that one sender may fill. */
+const SENDER_SHARE = 1 / 20;
+/** Part of the queue that one remote domain may fill, because its users can create any number of accounts. */
+const DOMAIN_SHARE = 1 / 4;
+/** A share is not smaller than this, unless the whole queue is. */
+const MIN_SHARE = 100;
 /** Sending a reply takes at most this long. */
 const REPLY_MS = 30_000;
 
@@ -71,7 +81,10 @@ class StanzaCallbacks implements Callbacks {
   /** Result of the last attempt of each item, needed if the item then expires. */
   readonly #lastResults = new WeakMap<QueuedItem, CallbackResult>();
   #stopping = new AbortController();
-  #iqs = 0;
+  readonly #limitIqs = createSharedLimit(MAX_IQS, MAX_IQS_PER_KEY);
+  readonly #limitWrites = createSharedLimit(MAX_WRITES, MAX_WRITES_PER_KEY);
+  /** Stanzas that this process has queued and not removed, by remote domain. */
+  readonly #queuedByDomain = new Map<string, number>();
   #runner: QueueRunner | undefined;
 
   constructor(services: CallbackServices) {
@@ -106,7 +119,8 @@ class StanzaCallbacks implements Callbacks {
   }
 
   async #enqueue({ keepTrying, maxWaiting }: CallbackRules, stanza: Element): Promise<void> {
-    if (this.#writes.size >= MAX_WRITES) throw new Refusal('busy');
+    const domain = remoteDomain(stanza);
+    if ((this.#queuedByDomain.get(domain ?? '') ?? 0) >= shareOf(maxWaiting, DOMAIN_SHARE)) throw queueFull();
     const { ledger, clock } = this.#services;
     const queueKey = parseBareJid(stanza.attrs.from ?? '') ?? '';
     const body = JSON.stringify({ delivery: randomId(), stanza: stanza.toString() } satisfies StoredStanza);
@@ -119,24 +133,36 @@ class StanzaCallbacks implements Callbacks {
       now,
       giveUpAt: now + keepTrying,
     } as const;
-    const result = await this.#writes.run(queueKey, () => ledger.enqueue({ ...item, limit: maxWaiting }));
-    if (result.outcome === 'full') {
-      throw new Refusal('queue_full', { text: 'Too many stanzas are queued here. Try again later.' });
-    }
+    const limits = { limit: maxWaiting, keyLimit: shareOf(maxWaiting, SENDER_SHARE) };
+    const result = await this.#limitWrites(shareKeys(stanza), () =>
+      this.#writes.run(queueKey, () => ledger.enqueue({ ...item, ...limits })),
+    );
+    if (result.outcome === 'full') throw queueFull();
+    if (domain !== undefined) this.#countQueued(domain, 1);
     this.#runner?.wake();
   }
 
   async #answerIq(rules: CallbackRules, iq: Element): Promise<void> {
-    if (this.#iqs >= MAX_IQS) throw new Refusal('busy');
-    this.#iqs += 1;
+    await this.#limitIqs(shareKeys(iq), () => this.#postIq(rules, iq));
+  }
+
+  async #postIq(rules: CallbackRules, iq: Element): Promise<void> {
     const signal = AbortSignal.any([AbortSignal.timeout(rules.timeout), this.#stopping.signal]);
-    try {
-      const { mayRetry, reply } = await this.#receiver.post(rules, iq, randomId(), signal);
-      this.#services.metrics.callbackAttempted(mayRetry ? 'given_up' : 'taken');
-      if (reply) await this.#senderFor(iq).sendStanza(reply);
-    } finally {
-      this.#iqs -= 1;
-    }
+    const { mayRetry, reply } = await this.#receiver.post(rules, iq, randomId(), signal);
+    this.#services.metrics.callbackAttempted(mayRetry ? 'given_up' : 'taken');
+    if (reply) await this.#senderFor(iq).sendStanza(reply);
+  }
+
+  #countRemoved(stanza: Element): void {
+    const domain = remoteDomain(stanza);
+    if (domain !== undefined) this.#countQueued(domain, -1);
+  }
+
+  /** Stanzas that were queued before this process began to lead are not counted. */
+  #countQueued(domain: string, change: 1 | -1): void {
+    const count = (this.#queuedByDomain.get(domain) ?? 0) + change;
+    if (count > 0) this.#queuedByDomain.set(domain, count);
+    else this.#queuedByDomain.delete(domain);
   }
 
   async #attempt(item: QueuedItem, signal: AbortSignal): Promise<AttemptResult> {
@@ -150,7 +176,10 @@ class StanzaCallbacks implements Callbacks {
     const result = await this.#receiver.post(rules, stanza, stored.delivery, deadline);
     if (!result.mayRetry) {
       const sent = await this.#sendReply(stanza, result.reply);
-      if (sent.outcome === 'done') metrics.callbackAttempted('taken');
+      if (sent.outcome === 'done') {
+        metrics.callbackAttempted('taken');
+        this.#countRemoved(stanza);
+      }
       return sent;
     }
     this.#lastResults.set(item, result);
@@ -166,6 +195,7 @@ class StanzaCallbacks implements Callbacks {
       'stanza dropped: the callback receiver did not accept it in time',
     );
     const stanza = parseStanza((JSON.parse(item.body) as StoredStanza).stanza);
+    this.#countRemoved(stanza);
     await this.#sendReply(stanza, (this.#lastResults.get(item) ?? unreachableResult(stanza)).reply);
   }
 
@@ -187,6 +217,27 @@ class StanzaCallbacks implements Callbacks {
   #senderFor(stanza: Element) {
     return this.#services.senders.componentSender(stanza.attrs.to ?? '');
   }
+}
+
+/** Returns the domain of the sender, or undefined if the component belongs to it: those users share the server. */
+function remoteDomain({ attrs: { from = '', to = '' } }: Element): string | undefined {
+  const domain = parseJid(from)?.domain ?? '';
+  const own = parseJid(to)?.domain ?? '';
+  return domain === own || own.endsWith(`.${domain}`) ? undefined : domain;
+}
+
+function shareKeys(stanza: Element): string[] {
+  const domain = remoteDomain(stanza);
+  const sender = `sender ${parseBareJid(stanza.attrs.from ?? '') ?? ''}`;
+  return domain === undefined ? [sender] : [sender, `domain ${domain}`];
+}
+
+function shareOf(limit: number, share: number): number {
+  return Math.max(Math.ceil(limit * share), Math.min(limit, MIN_SHARE));
+}
+
+function queueFull(): Refusal {
+  return new Refusal('queue_full', { text: 'Too many stanzas are queued here. Try again later.' });
 }
 
 /** Returns a copy that has the same meaning outside its stream. */

@@ -1,6 +1,7 @@
-import { createSemaphore } from '../../base/async.ts';
+import { networkOf } from '../../base/addresses.ts';
+import { createKeyedSemaphore, createSemaphore } from '../../base/async.ts';
 import type { Clock } from '../../base/clock.ts';
-import { createConcurrencyLimit } from '../../base/concurrency-limit.ts';
+import { createSharedLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
 import {
   describeInvalidJid,
@@ -47,8 +48,12 @@ export interface AccountSenders {
 }
 
 const MAX_PARALLEL_LOGINS = 200;
+/** Of one network of clients, and to one domain: a server that does not answer holds its logins until their timeout. */
+const MAX_PARALLEL_LOGINS_PER_KEY = 50;
 /** Running and waiting logins together. Further ones are refused with `busy`. */
 const MAX_PENDING_LOGINS = 2_000;
+/** Of one network, one account and one domain. */
+const MAX_PENDING_LOGINS_PER_KEY = 500;
 
 interface PendingLogin {
   readonly matchesPassword: PasswordMatcher;
@@ -62,7 +67,8 @@ export function createAccountSenders({
   dns = createSystemDnsResolver(),
 }: AccountSendersOptions): AccountSenders {
   const throttle = createLoginThrottle(clock);
-  const limitPendingLogins = createConcurrencyLimit(MAX_PENDING_LOGINS);
+  const limitPendingLogins = createSharedLimit(MAX_PENDING_LOGINS, MAX_PENDING_LOGINS_PER_KEY);
+  const limitLoginsPerKey = createKeyedSemaphore(MAX_PARALLEL_LOGINS_PER_KEY);
   const limitParallelLogins = createSemaphore(MAX_PARALLEL_LOGINS);
   const pool = new SessionPool(() => ({
     ...settings().sessions,
@@ -117,9 +123,14 @@ export function createAccountSenders({
 
   function logInThrottled(jid: Jid, { password, address }: AccountLogin): Promise<MessageSender> {
     const attempt = { account: looseJidKey(formatBareJid(jid)), address };
+    const network = `network ${networkOf(address)}`;
+    const domain = `domain ${jid.domain}`;
     const open = () => pool.add(poolKey(jid), password, () => openSession(jid, password));
-    return limitPendingLogins(() =>
-      throttle.attempt(attempt, () => limitParallelLogins(open), isWrongPassword),
+    // The shares come before the limit for all, so that one network or domain does not take every place.
+    const openInTurn = () =>
+      limitLoginsPerKey(network, () => limitLoginsPerKey(domain, () => limitParallelLogins(open)));
+    return limitPendingLogins([network, domain, `account ${attempt.account}`], () =>
+      throttle.attempt(attempt, openInTurn, isWrongPassword),
     );
   }
 

@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net';
 import { LRUCache } from 'lru-cache';
+import { networkOf } from '../../base/addresses.ts';
 import type { Clock } from '../../base/clock.ts';
 import { Refusal } from '../../base/errors.ts';
 import { AttemptCounter } from './attempt-counter.ts';
@@ -101,18 +101,4 @@ export function createLoginThrottle(clock: Clock): LoginThrottle {
       }
     },
   };
-}
-
-/** Returns the IPv4 address, or the /64 network of an IPv6 address, because one subscriber usually has a whole /64. */
-function networkOf(address: string): string {
-  const unmapped = address.replace(/^::ffff:(?=\d+\.)/i, '');
-  if (!isIPv6(unmapped)) return unmapped;
-  const [head = '', tail] = (unmapped.split('%')[0] ?? '').split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const after = tail ? tail.split(':') : [];
-  // `::` stands for as many zero groups as are missing from eight.
-  const zeros = tail === undefined ? 0 : 8 - groups.length - after.length;
-  const all = [...groups, ...Array<string>(Math.max(0, zeros)).fill('0'), ...after];
-  const network = all.slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
-  return `${network.join(':')}::/64`;
 }

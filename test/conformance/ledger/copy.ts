@@ -66,7 +66,7 @@ async function fillAllTables(ledger: Ledger) {
   await ledger.addOldPath({ path: '/upload/', namespace: 'external' });
   await ledger.chargeMessageRate({ key: 'counter', period: HOUR, limit: 9, count: 2, now: NOW });
   const request = { owner: JULIET, key: 'k', digest: 'd', instance: 'here', now: NOW, expiresAt: NOW + HOUR };
-  await ledger.beginRequest(request);
+  await ledger.beginRequest({ ...request, limit: 9 });
   const item = { queue: 'outbox', queueKey: 'a', owner: JULIET, body: 'hello' } as const;
   await ledger.enqueue({ ...item, now: NOW, giveUpAt: NOW + HOUR, limit: 9 });
   return { file, slot, claimed, removed, signed: signed.upload.id };

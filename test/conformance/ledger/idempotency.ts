@@ -4,7 +4,8 @@ import type { BeginRequestParams, Ledger } from '../../../src/ledger/contract/le
 import { DAY, JULIET, ledgerTest, NOW, type OpenTestLedger, ROMEO, SECOND } from './fixture.ts';
 
 const begin = (ledger: Ledger, options: Partial<BeginRequestParams> = {}) => {
-  const params = { owner: ROMEO, key: 'k', digest: 'd', instance: 'here', now: NOW, expiresAt: NOW + DAY };
+  const expiresAt = NOW + DAY;
+  const params = { owner: ROMEO, key: 'k', digest: 'd', instance: 'here', now: NOW, expiresAt, limit: 99 };
   return ledger.beginRequest({ ...params, ...options });
 };
 const NEW = { outcome: 'new' };
@@ -43,6 +44,20 @@ export function idempotencySuite(open: OpenTestLedger): void {
       await ledger.finishRequest({ ...key, response: '' });
       assert.deepEqual(await begin(ledger, { digest: 'different' }), { outcome: 'key_reused' });
       assert.deepEqual(await begin(ledger), { outcome: 'done', response: '' });
+    });
+
+    ledgerTest(open, 'are limited for each owner', async (ledger) => {
+      for (const key of ['a', 'b', 'c']) assert.deepEqual(await begin(ledger, { key, limit: 3 }), NEW);
+      assert.deepEqual(await begin(ledger, { key: 'd', limit: 3 }), { outcome: 'too_many' });
+      assert.deepEqual(await begin(ledger, { key: 'd', limit: 4 }), NEW, 'the refused one left nothing');
+      assert.deepEqual(await begin(ledger, { key: 'a', limit: 3 }), RUNNING, 'known keys still work');
+      assert.deepEqual(await begin(ledger, { key: 'd', owner: JULIET, limit: 3 }), NEW);
+      const tomorrow = { now: NOW + DAY, expiresAt: NOW + 2 * DAY };
+      assert.deepEqual(
+        await begin(ledger, { key: 'a', limit: 4, ...tomorrow }),
+        NEW,
+        'expired ones are replaced',
+      );
     });
 
     ledgerTest(open, 'allow a new request after a failed one was dropped', async (ledger) => {

@@ -47,6 +47,22 @@ export function queueSuite(open: OpenTestLedger): void {
       ]);
     });
 
+    ledgerTest(open, 'lets one key fill its share only', async (ledger) => {
+      await enqueue(ledger, '1', { keyLimit: 2 });
+      await enqueue(ledger, '2', { keyLimit: 2 });
+      const item = {
+        queue: 'callback',
+        queueKey: ROMEO,
+        owner: ROMEO,
+        body: '3',
+        now: NOW,
+        giveUpAt: NOW + 1,
+      } as const;
+      assert.deepEqual(await ledger.enqueue({ ...item, limit: 99, keyLimit: 2 }), { outcome: 'full' });
+      await enqueue(ledger, '1', { queueKey: JULIET, keyLimit: 2 });
+      assert.equal(await ledger.queueLength('callback'), 3);
+    });
+
     ledgerTest(
       open,
       'keeps the order of a queue key, and takes items of different keys together',

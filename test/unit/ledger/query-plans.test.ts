@@ -127,7 +127,7 @@ describe('query plans of the ledger', () => {
     await ledger.queueLength('outbox');
     const request = { owner: JULIET, key: 'k' };
     for (let i = 0; i < 2; i += 1) {
-      await ledger.beginRequest({ ...request, digest: 'd', expiresAt: NOW + DAY, ...later });
+      await ledger.beginRequest({ ...request, digest: 'd', expiresAt: NOW + DAY, ...later, limit: 9 });
     }
     await ledger.finishRequest({ ...request, response: '' });
     await ledger.dropRequest(request);

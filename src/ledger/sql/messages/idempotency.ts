@@ -14,7 +14,11 @@ const IS_ABANDONED = `idempotency_keys.response is null and idempotency_keys.sta
 /** Implements `MessageStore.beginRequest`. */
 export async function beginRequest(q: Queryable, params: BeginRequestParams): Promise<BeginRequestResult> {
   for (;;) {
-    if (await insertOrTakeOver(q, params)) return { outcome: 'new' };
+    if (await insertOrTakeOver(q, params)) {
+      if (!(await hasTooMany(q, params))) return { outcome: 'new' };
+      await dropRequest(q, params);
+      return { outcome: 'too_many' };
+    }
     const earlier = await findEarlier(q, params);
     // The earlier request may have been dropped between the two statements. Then this one is new.
     if (earlier !== undefined) return earlier;
@@ -33,6 +37,14 @@ async function insertOrTakeOver(q: Queryable, params: BeginRequestParams): Promi
     [owner, key, digest, instance, now, expiresAt, now - HEARTBEAT_TIMEOUT_MS],
   );
   return written.length > 0;
+}
+
+async function hasTooMany(q: Queryable, { owner, limit }: BeginRequestParams): Promise<boolean> {
+  const beyond = await q.query('select 1 as one from idempotency_keys where owner = $1 limit 1 offset $2', [
+    owner,
+    limit,
+  ]);
+  return beyond.length > 0;
 }
 
 async function findEarlier(

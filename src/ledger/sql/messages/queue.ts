@@ -19,7 +19,15 @@ async function lockQueue(q: Queryable, queue: QueueName): Promise<void> {
 
 /** Implements `MessageStore.enqueue`. */
 export async function enqueueItem(q: Queryable, item: EnqueueParams): Promise<EnqueueResult> {
-  const { queue, queueKey, owner, body, now, giveUpAt, limit } = item;
+  const { queue, queueKey, owner, body, now, giveUpAt, limit, keyLimit } = item;
+  if (keyLimit !== undefined) {
+    await lockQueue(q, queue);
+    const last = await q.query(
+      'select 1 as one from queue_items where queue = $1 and queue_key = $2 limit 1 offset $3',
+      [queue, queueKey, keyLimit - 1],
+    );
+    if (last.length > 0) return { outcome: 'full' };
+  }
   const [row] = await q.query<{ last_id: number }>(
     `update queues set item_count = item_count + 1, last_id = last_id + 1
       where queue = $1 and item_count < $2 returning last_id`,

@@ -106,6 +106,20 @@ describe('Callbacks', () => {
   const isEmpty = async () => (await ledger.queueLength('callback')) === 0;
   const take = async (stanza: Element) => assert.equal(await callbacks.onStanza(stanza), true);
 
+  test('queue no more of one sender or one remote domain than its share, and still take those of others', async () => {
+    rules = { ...(rules as CallbackRules), maxWaiting: 1000 };
+    speaks = false;
+    const from = (jid: string) =>
+      parseStanza(`<message from='${jid}' to='bot.example.org' type='chat' id='1'><body>x</body></message>`);
+    const isFull = (error: unknown) => error instanceof Refusal && error.code === 'queue_full';
+    for (let count = 0; count < 100; count += 1) await take(from('a@evil.example/x'));
+    await assert.rejects(async () => callbacks.onStanza(from('a@evil.example/y')), isFull);
+    for (let count = 0; count < 150; count += 1) await take(from(`a${count}@evil.example`));
+    await assert.rejects(async () => callbacks.onStanza(from('b@evil.example')), isFull);
+    for (let count = 0; count < 300; count += 1) await take(from(`c${count}@example.org`));
+    await take(from('d@other.example'));
+  });
+
   test('post stanzas and send the responses back', async () => {
     receiver.respond = () => ({
       status: 200,
