@@ -146,6 +146,9 @@ async function checkUpload(services: FsckServices, pass: FsckPass, upload: Uploa
   if (found === expected) return;
   // The upload may have been removed since its page was read.
   if ((await services.ledger.findExistingIds([id])).length === 0) return;
+  // An import may be writing these bytes again, or have written them since their size was read.
+  if (found === undefined && (await findImporting(services, [upload.blob])).length > 0) return;
+  if ((await services.blobs.size(upload.blob)) === expected) return;
   if (found === undefined) {
     pass.onFault({ kind: 'missing', id, owner, name });
     if (!pass.repair) return;
@@ -193,7 +196,12 @@ async function findOrphans(
 ): Promise<void> {
   const ids = new Set(await services.ledger.findExistingIds(page.map(({ key }) => idInBlobKey(key))));
   const unknown = page.filter(({ key }) => !ids.has(idInBlobKey(key)));
-  const importing = new Set(await services.ledger.findImportingBlobs(unknown.map(({ key }) => key)));
+  const importing = new Set(
+    await findImporting(
+      services,
+      unknown.map(({ key }) => key),
+    ),
+  );
   const orphans = unknown.filter(({ key }) => !importing.has(key));
   for (const { key, size } of orphans) {
     pass.onFault({ kind: 'orphan', key, size });
@@ -202,6 +210,10 @@ async function findOrphans(
   if (!pass.repair || orphans.length === 0) return;
   await prepareRepair(services, { ...pass, countRepair: () => {} });
   await services.blobs.remove(orphans.map(({ key }) => key));
+}
+
+function findImporting({ ledger, clock }: FsckServices, blobs: readonly string[]): Promise<string[]> {
+  return ledger.findImportingBlobs({ blobs, now: clock() });
 }
 
 async function checkCounters(services: FsckServices, pass: FsckPass): Promise<void> {

@@ -15,8 +15,14 @@ export interface AdminStore {
   forget(params: ForgetParams): Promise<ForgetResult>;
 
   /**
+   * Announces up to 1,000 blobs before an import writes them, so that `porter fsck` does not take them for orphans. Returns the
+   * keys among them that are still pending deletes: the import must wait until those are deleted.
+   */
+  announceImports(params: AnnounceImportsParams): Promise<string[]>;
+  /**
    * Inserts up to 1,000 files of another service as stored uploads. Charges their owners without any limit. Skips files
    * whose locator or id is in use or was removed. Returns the ids of the inserted uploads. Their blobs must exist already.
+   * Ends the announcements. An announced blob whose upload has no row afterwards becomes a pending delete.
    */
   importUploads(params: ImportUploadsParams): Promise<string[]>;
   /** Records the path below which links of another service begin, or changes its namespace. */
@@ -25,8 +31,8 @@ export interface AdminStore {
 
   /** Returns which of up to 1,000 ids have an upload of any state. Used by `porter fsck`. */
   findExistingIds(ids: readonly string[]): Promise<string[]>;
-  /** Returns which of up to 1,000 blob keys an import has announced. Used by `porter fsck`. */
-  findImportingBlobs(keys: readonly string[]): Promise<string[]>;
+  /** Returns which of up to 1,000 blob keys an import has announced within `IMPORT_TIMEOUT_MS`. Used by `porter fsck`. */
+  findImportingBlobs(params: { readonly blobs: readonly string[]; readonly now: number }): Promise<string[]>;
 }
 
 export interface UploadQuery {
@@ -59,9 +65,20 @@ export interface ForgetResult {
   readonly left: number;
 }
 
+export type AnnouncedImport = Pick<Upload, 'id' | 'blob'>;
+
+export interface AnnounceImportsParams {
+  readonly imports: readonly AnnouncedImport[];
+  readonly now: number;
+}
+
 export interface ImportUploadsParams {
   readonly uploads: readonly ImportedUpload[];
+  readonly announced?: readonly AnnouncedImport[];
 }
+
+/** After so many milliseconds, an announced blob without an upload belongs to an import that was killed. */
+export const IMPORT_TIMEOUT_MS = 24 * 3600_000;
 
 /** A file of another service. */
 export interface ImportedUpload

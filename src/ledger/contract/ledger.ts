@@ -6,7 +6,7 @@ import type { QuotaStore } from './quota.ts';
 import type { IdentityStore } from './store-identity.ts';
 import type { UploadStore } from './uploads.ts';
 
-export type * from './admin.ts';
+export * from './admin.ts';
 export * from './copy.ts';
 export { LedgerError, type LedgerErrorKind } from './ledger-error.ts';
 export type * from './messages.ts';

@@ -1,4 +1,11 @@
-import type { ImportedUpload, ImportUploadsParams, OldPath } from '../contract/admin.ts';
+import {
+  type AnnouncedImport,
+  type AnnounceImportsParams,
+  IMPORT_TIMEOUT_MS,
+  type ImportedUpload,
+  type ImportUploadsParams,
+  type OldPath,
+} from '../contract/admin.ts';
 import { chunks, inList, insertMany, type Queryable } from './database.ts';
 import {
   adjustPurpose,
@@ -12,16 +19,19 @@ import {
 /** Implements `AdminStore.importUploads`. Charges owners in sorted order, so that concurrent transactions cannot deadlock. */
 export async function insertImportedUploads(
   q: Queryable,
-  { uploads }: ImportUploadsParams,
+  { uploads, announced = [] }: ImportUploadsParams,
   newId?: () => number,
 ): Promise<string[]> {
-  const importable = await withoutTaken(q, uploads);
+  const alive = await endAnnouncements(q, announced);
+  const announcedUploads = announced.length === 0 ? uploads : uploads.filter(({ id }) => alive.has(id));
+  const importable = await withoutTaken(q, announcedUploads);
   const owners = Map.groupBy(importable, ({ owner }) => owner);
   const imported: InsertedUpload[] = [];
   for (const owner of [...owners.keys()].sort()) {
     imported.push(...(await importForOwner(q, owner, owners.get(owner) ?? [], newId)));
   }
   await chargeTotals(q, imported);
+  await discardUnused(q, announced);
   return imported.map(({ upload }) => upload.id);
 }
 
@@ -158,12 +168,75 @@ export async function queryOldPaths(q: Queryable): Promise<OldPath[]> {
   return rows.map(({ path, namespace }) => ({ path, namespace }));
 }
 
+/** Implements `AdminStore.announceImports`. A repeated import replaces the announcement of one that was killed. */
+export async function announceImports(
+  q: Queryable,
+  { imports, now }: AnnounceImportsParams,
+): Promise<string[]> {
+  const tail = 'on conflict (id) do update set blob = excluded.blob, started_at = excluded.started_at';
+  await insertMany(
+    q,
+    { table: 'import_intents', columns: ['id', 'blob', 'started_at'], tail },
+    imports.map(({ id, blob }) => [id, blob, now]),
+  );
+  return await selectColumn(
+    q,
+    (list) => `select blob as value from pending_deletes where blob in ${list}`,
+    imports.map(({ blob }) => blob),
+  );
+}
+
+/**
+ * Returns the ids whose announcements were still there. Another import of the same file may have ended one, and its blob may be
+ * deleted. Deleting the rows first also makes concurrent imports of one file wait for each other.
+ */
+async function endAnnouncements(q: Queryable, announced: readonly AnnouncedImport[]): Promise<Set<string>> {
+  const ids = announced.map(({ id }) => id);
+  const sql = (list: string) => `delete from import_intents where id in ${list} returning id as value`;
+  return new Set(await selectColumn(q, sql, ids));
+}
+
+/** Adds the announced blobs of uploads that have no row to the pending deletes. */
+async function discardUnused(q: Queryable, announced: readonly AnnouncedImport[]): Promise<void> {
+  const ids = announced.map(({ id }) => id);
+  const present = new Set(
+    await selectColumn(q, (list) => `select id as value from uploads where id in ${list}`, ids),
+  );
+  const unused = announced.filter(({ id }) => !present.has(id)).map(({ blob }) => [blob]);
+  await insertMany(
+    q,
+    { table: 'pending_deletes', columns: ['blob'], tail: 'on conflict do nothing' },
+    unused,
+  );
+}
+
 /** Implements `AdminStore.findImportingBlobs`. */
-export async function queryImportingBlobs(q: Queryable, keys: readonly string[]): Promise<string[]> {
+export async function queryImportingBlobs(
+  q: Queryable,
+  { blobs, now }: { readonly blobs: readonly string[]; readonly now: number },
+): Promise<string[]> {
   const found: string[] = [];
-  for (const chunk of chunks(keys)) {
-    const sql = `select blob from import_intents where blob in ${inList(chunk.length)}`;
-    found.push(...(await q.query<{ blob: string }>(sql, chunk)).map(({ blob }) => blob));
+  for (const chunk of chunks(blobs)) {
+    const sql = `select blob, started_at as "startedAt" from import_intents where blob in ${inList(chunk.length)}`;
+    const rows = await q.query<{ blob: string; startedAt: number }>(sql, chunk);
+    found.push(
+      ...rows.filter(({ startedAt }) => startedAt > now - IMPORT_TIMEOUT_MS).map(({ blob }) => blob),
+    );
   }
   return found;
+}
+
+/** Runs a statement for parts of a list, and returns the column `value` of all rows. */
+async function selectColumn(
+  q: Queryable,
+  sql: (list: string) => string,
+  items: readonly string[],
+): Promise<string[]> {
+  const values: string[] = [];
+  for (const chunk of chunks(items)) {
+    values.push(
+      ...(await q.query<{ value: string }>(sql(inList(chunk.length)), chunk)).map(({ value }) => value),
+    );
+  }
+  return values;
 }

@@ -19,7 +19,13 @@ import {
 } from './claims.ts';
 import type { AllowedIn, Database, Durability, Queryable } from './database.ts';
 import { forgetOwnerRows } from './forget.ts';
-import { insertImportedUploads, insertOldPath, queryImportingBlobs, queryOldPaths } from './import.ts';
+import {
+  announceImports,
+  insertImportedUploads,
+  insertOldPath,
+  queryImportingBlobs,
+  queryOldPaths,
+} from './import.ts';
 import { beginRequest, dropRequest, finishRequest } from './messages/idempotency.ts';
 import { chargeMessageRate } from './messages/message-rates.ts';
 import {
@@ -151,6 +157,7 @@ export const methods: LedgerMethods = {
   listRemovals: read(queryRemovals),
   findOwnerBySha1: read(queryOwnerBySha1),
   forget: write('durable', 'open', forgetOwnerRows),
+  announceImports: write('durable', 'open', announceImports),
   importUploads: write('durable', 'open', insertImportedUploads),
   addOldPath: write('durable', 'open', insertOldPath),
   listOldPaths: read(queryOldPaths),

@@ -1,4 +1,5 @@
-import type { ImportedUpload } from '../../ledger/contract/ledger.ts';
+import type { AnnouncedImport, ImportedUpload } from '../../ledger/contract/ledger.ts';
+import { deletePendingBlobs } from '../remove.ts';
 import type { UploadServices } from '../services.ts';
 import { classify, type ImportedUploadOptions, type ImportStatus, toImportedUpload } from './classify.ts';
 import type { FoundFile, ImportProblem, ImportSource, SourceOptions } from './source.ts';
@@ -42,8 +43,9 @@ const PARALLEL = 8;
 type ImportServices = Pick<UploadServices, 'ledger' | 'blobs' | 'rules' | 'clock'>;
 
 /**
- * Imports the files of another service. Stores the bytes before the row, so that every file in the ledger is complete. Ids
- * are derived from the links, so an interrupted import can be repeated. The server may keep running.
+ * Imports the files of another service. Announces a blob to the ledger, stores its bytes, and then inserts its row. So every file
+ * in the ledger is complete, and `porter fsck --repair` removes no bytes whose row is still to come. Ids are derived from the
+ * links, so an interrupted import can be repeated. The server may keep running.
  */
 export async function importUploads(services: ImportServices, options: ImportOptions): Promise<ImportReport> {
   const report: ImportReport = {
@@ -99,6 +101,12 @@ function reportImportProblem(options: ImportOptions, report: ImportReport, probl
   options.onProblem(problem);
 }
 
+/** A file that is to be imported. */
+interface ImportableFile {
+  readonly file: string;
+  readonly upload: ImportedUpload;
+}
+
 type StoredFile = ImportedUpload & { readonly linked: boolean };
 
 async function importBatch(
@@ -107,25 +115,41 @@ async function importBatch(
   batch: readonly FoundFile[],
   report: ImportReport,
 ): Promise<void> {
-  const stored: StoredFile[] = [];
-  for (let at = 0; at < batch.length; at += PARALLEL) {
-    const running = batch.slice(at, at + PARALLEL).map((file) => importFile(services, options, file, report));
-    // Waits for all of them before one failure ends the import.
-    const results = await Promise.allSettled(running);
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
-    for (const result of results)
-      if (result.status === 'fulfilled' && result.value) stored.push(result.value);
+  const files = await inParallel(batch, (found) => findImportable(services, options, found, report));
+  if (options.dryRun) {
+    const uploads = files.map(({ upload }) => ({ ...upload, linked: false }));
+    countResults(uploads, new Set(uploads.map(({ id }) => id)), report);
+    return;
   }
+  if (files.length === 0) return;
+  const announced = files.map(({ upload: { id, blob } }) => ({ id, blob }));
+  await announce(services, announced);
+  const stored = await inParallel(files, (file) => storeUpload(services, options, file, report));
   const uploads = stored.map(({ linked: _, ...upload }) => upload);
-  const importedIds = options.dryRun ? stored.map(({ id }) => id) : await insertUploads(services, uploads);
+  const importedIds = await services.ledger.importUploads({ uploads, announced });
   countResults(stored, new Set(importedIds), report);
 }
 
-async function insertUploads(
-  { ledger }: ImportServices,
-  uploads: readonly ImportedUpload[],
-): Promise<string[]> {
-  return uploads.length === 0 ? [] : await ledger.importUploads({ uploads });
+/** Runs `work` for all items, some at a time. Returns the results that are not undefined. */
+async function inParallel<T, Result>(
+  items: readonly T[],
+  work: (item: T) => Promise<Result | undefined>,
+): Promise<Result[]> {
+  const done: Result[] = [];
+  for (let at = 0; at < items.length; at += PARALLEL) {
+    // Waits for all of them before one failure ends the import.
+    const results = await Promise.allSettled(items.slice(at, at + PARALLEL).map(work));
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    for (const result of results)
+      if (result.status === 'fulfilled' && result.value !== undefined) done.push(result.value);
+  }
+  return done;
+}
+
+/** A killed import may have left a blob under the same key, which is then deleted before this one is written. */
+async function announce(services: ImportServices, imports: readonly AnnouncedImport[]): Promise<void> {
+  const pending = await services.ledger.announceImports({ imports, now: services.clock() });
+  if (pending.length > 0) await deletePendingBlobs(services);
 }
 
 function countResults(
@@ -150,25 +174,32 @@ const COUNTER = { already: 'already', removed: 'removed', expired: 'expired' } a
   keyof ImportReport
 >;
 
-/** Stores the bytes of a file and returns its upload. Returns undefined if the file is skipped. */
-async function importFile(
+/** Returns undefined if the file is skipped. */
+async function findImportable(
   services: ImportServices,
   options: ImportOptions,
   found: FoundFile,
   report: ImportReport,
-): Promise<StoredFile | undefined> {
+): Promise<ImportableFile | undefined> {
   report.files += 1;
   report.bytes += found.size;
   const upload = toImportedUpload(services, options, found);
   const status = await classify(services, upload);
-  if (status !== 'new' && status !== 'bytes_missing') {
-    report[COUNTER[status]] += 1;
-    return undefined;
-  }
-  if (options.dryRun) return { ...upload, linked: false };
-  const result = await storeFile(services.blobs, upload.blob, found.file);
+  if (status === 'new' || status === 'bytes_missing') return { file: found.file, upload };
+  report[COUNTER[status]] += 1;
+  return undefined;
+}
+
+/** Stores the bytes of a file and returns its upload. Returns undefined if the file cannot be read. */
+async function storeUpload(
+  services: ImportServices,
+  options: ImportOptions,
+  { file, upload }: ImportableFile,
+  report: ImportReport,
+): Promise<StoredFile | undefined> {
+  const result = await storeFile(services.blobs, upload.blob, file);
   if ('problem' in result) {
-    reportImportProblem(options, report, { file: found.file, problem: result.problem });
+    reportImportProblem(options, report, { file, problem: result.problem });
     return undefined;
   }
   return { ...upload, size: result.size, linked: result.linked };

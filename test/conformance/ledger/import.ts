@@ -4,6 +4,8 @@ import { timeOrderedId } from '../../../src/base/ids.ts';
 import type { ImportedUpload } from '../../../src/ledger/contract/ledger.ts';
 import {
   checkCounters,
+  DAY,
+  HOUR,
   JULIET,
   ledgerTest,
   NOW,
@@ -35,6 +37,24 @@ function importedUpload(options: Partial<ImportedUpload> = {}): ImportedUpload {
 
 export function importSuite(open: OpenTestLedger): void {
   describe('imported uploads', () => {
+    ledgerTest(open, 'are announced before their bytes, and leave no bytes without a row', async (ledger) => {
+      const [kept, failed, stolen] = [importedUpload(), importedUpload(), importedUpload()];
+      const announced = [kept, failed, stolen].map(({ id, blob }) => ({ id, blob }));
+      const blobs = announced.map(({ blob }) => blob);
+      assert.deepEqual(await ledger.announceImports({ imports: announced, now: NOW }), []);
+      const importing = (now: number) => ledger.findImportingBlobs({ blobs, now });
+      assert.deepEqual((await importing(NOW + HOUR)).toSorted(), blobs.toSorted());
+      assert.deepEqual(await importing(NOW + 2 * DAY), []);
+      // Another import of the same file could not read it.
+      await ledger.importUploads({ uploads: [], announced: announced.slice(2) });
+      assert.deepEqual(await ledger.importUploads({ uploads: [kept, stolen], announced }), [kept.id]);
+      assert.deepEqual(await importing(NOW), []);
+      const pending = [failed.blob, stolen.blob].toSorted();
+      assert.deepEqual((await ledger.pendingDeletes(9)).toSorted(), pending);
+      const again = await ledger.announceImports({ imports: announced.slice(1), now: NOW });
+      assert.deepEqual(again.toSorted(), pending);
+    });
+
     ledgerTest(open, 'are stored with their original time and charged to their owners', async (ledger) => {
       const pictures = [
         importedUpload({ purpose: 'profile' }),

@@ -74,6 +74,17 @@ describe('fsck', () => {
     assert.equal(await env.services.blobs.size('zz/zz00000000000000000000000.txt'), 3);
   });
 
+  test('leaves the bytes alone that an import has announced, whatever their age', async (t) => {
+    const env = await openTestServices(t);
+    const { ledger, blobs } = env.services;
+    const [id, blob] = ['zz000000000000000000000000', 'zz/zz000000000000000000000000.txt'];
+    await blobs.put(blob, bytes('of an import'));
+    passSinceWritten(env, 2 * HOUR);
+    await ledger.announceImports({ imports: [{ id, blob }], now: env.services.clock() });
+    assert.deepEqual(await check(env, true), []);
+    assert.equal(await blobs.size(blob), 12);
+  });
+
   test('repairs no more than a tenth of all files without force, and says the number first', async (t) => {
     const env = await openTestServices(t);
     const slots = await Promise.all(Array.from({ length: 19 }, () => env.upload({ size: 1 })));
