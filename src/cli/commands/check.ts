@@ -5,6 +5,7 @@ import { ConfigError, type ConfigProblem } from '../../config/config-error.ts';
 import { fileErrorReason } from '../../config/environment-and-secrets.ts';
 import { findUnsupportedFeatures, supportedFeatures } from '../../config/features.ts';
 import type { Config } from '../../config/load.ts';
+import { networkLedgerWarnings } from '../../config/network-file-system.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, EXIT_CODE, formatProblemCount } from '../lib/command-error.ts';
 import { findConfigFile, loadCommandConfig } from '../lib/config-file.ts';
@@ -35,7 +36,8 @@ async function checkConfig(context: CommandContext, command: Command): Promise<C
     const config = await loadCommandConfig(context, command);
     const problems = [...findUnsupportedFeatures(config, supportedFeatures), ...findTlsProblems(config)];
     const name = findConfigFile(context, command) ?? 'the config';
-    return { warnings: config.warnings, error: problems.length > 0 ? new ConfigError(name, problems) : null };
+    const warnings = [...config.warnings, ...networkLedgerWarnings(config)];
+    return { warnings, error: problems.length > 0 ? new ConfigError(name, problems) : null };
   } catch (error) {
     if (error instanceof ConfigError) return { warnings: [], error };
     throw error;

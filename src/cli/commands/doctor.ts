@@ -3,6 +3,7 @@ import { systemClock } from '../../base/clock.ts';
 import { createLog } from '../../base/log.ts';
 import { assertSupportedFeatures, supportedFeatures } from '../../config/features.ts';
 import type { Config } from '../../config/load.ts';
+import { networkLedgerWarnings } from '../../config/network-file-system.ts';
 import { DoctorReport, type Finding, type FindingState } from '../../doctor/report.ts';
 import { runChecks } from '../../doctor/run-checks.ts';
 import { openRuntime, type Runtime } from '../../server/runtime.ts';
@@ -50,7 +51,8 @@ function reportConfig(report: DoctorReport, file: string | undefined, config: Co
     'config',
     file === undefined ? 'No config file found; the default settings are used.' : `${file} is valid.`,
   );
-  for (const warning of config.warnings) report.warn('config', warning);
+  for (const warning of [...config.warnings, ...networkLedgerWarnings(config)])
+    report.warn('config', warning);
 }
 
 async function diagnose(report: DoctorReport, config: Config, { url, minFree }: Options): Promise<void> {

@@ -3,6 +3,7 @@ import { connectToSupervisor, type WorkerClient } from '../../cluster/workers/wo
 import { ConfigError } from '../../config/config-error.ts';
 import { findRestartOptions } from '../../config/features.ts';
 import type { Config } from '../../config/load.ts';
+import { networkLedgerWarnings } from '../../config/network-file-system.ts';
 import type { PorterServer } from '../../server/start.ts';
 import type { SupervisedServer } from '../../server/start-workers.ts';
 import type { CommandContext } from '../lib/command-context.ts';
@@ -39,7 +40,7 @@ async function serve(context: CommandContext, command: Command): Promise<void> {
     const stopSignal = waitForStopSignal();
     const server = config.workers > 1 ? await startWorkers(config) : await startSingle(context, config);
     const { log } = server;
-    for (const warning of config.warnings) log.warn(warning);
+    for (const warning of [...config.warnings, ...networkLedgerWarnings(config)]) log.warn(warning);
     reloadSignal.onReload(() => reloadConfig(server, config, loadConfig));
     const end = await Promise.race([stopSignal, server.gaveUp]);
     reloadSignal.ignore();
