@@ -3,10 +3,12 @@
  * `npm run bench:history -- [--rounds N] [--only WORD] [--uploads N] [SMALL LARGE]…`. Places are files of SQLite or
  * `postgres://…` that `bench/fill.ts` has filled; without any, two files are filled for the run.
  */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { attemptBlobKey } from '../src/base/blob-keys.ts';
 import { timeOrderedId, toPutKey } from '../src/base/ids.ts';
 import type { Ledger, Reservation } from '../src/ledger/contract/ledger.ts';
 import { openPostgresLedger } from '../src/ledger/postgres/open.ts';
@@ -78,7 +80,8 @@ async function put(sample: Sample): Promise<void> {
   const { id, size } = slot.upload;
   const now = Date.now();
   await sample.ledger.claim({ by: { putKey: slot.putKey ?? '' }, token: id, instance: 'bench', now });
-  if (!(await sample.ledger.commit({ id, token: id, now, size }))) throw new Error('A commit was lost.');
+  if (!(await sample.ledger.commit({ id, token: id, blob: attemptBlobKey(slot.upload.blob, id), now, size })))
+    throw new Error('A commit was lost.');
 }
 
 async function sweepOldest(sample: Sample): Promise<void> {

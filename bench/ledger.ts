@@ -2,9 +2,11 @@
  * Measures the throughput of the SQLite ledger: `node bench/ledger.ts [ROWS]` (default 1,000,000). Uses the thread of
  * the server, with 64 concurrent callers, on a new file in the temporary folder.
  */
+
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { attemptBlobKey } from '../src/base/blob-keys.ts';
 import { timeOrderedId, toPutKey } from '../src/base/ids.ts';
 import type { Ledger, Reservation } from '../src/ledger/contract/ledger.ts';
 import { insertMany, type Queryable, type SqlValue } from '../src/ledger/sql/database.ts';
@@ -113,7 +115,15 @@ async function measure(ledger: Ledger, label: string): Promise<void> {
     await ledger.reserve(order);
     const by = { putKey: order.putKey ?? '' };
     await ledger.claim({ by, token: id, instance: 'bench', now: order.now });
-    if (!(await ledger.commit({ id, token: id, now: order.now, size })))
+    if (
+      !(await ledger.commit({
+        id,
+        token: id,
+        blob: attemptBlobKey(order.upload.blob, id),
+        now: order.now,
+        size,
+      }))
+    )
       throw new Error('A commit was lost.');
   });
   const pages = await Promise.all(

@@ -14,7 +14,7 @@ export type UploadState = 'issued' | 'receiving' | 'stored';
 
 /** A slot and the file uploaded to it: one row of the ledger. */
 export interface Upload {
-  /** 26 characters; also the stem of the blob's key, and the strong ETag of its bytes. */
+  /** 26 characters; also the first ones of the blob's name, and the strong ETag of its bytes. */
   readonly id: string;
   /** The key by which a GET finds it: the id for Porter's slots, `external:` + hash of the decoded path for signed links. */
   readonly locator: string;
@@ -30,7 +30,10 @@ export interface Upload {
   /** The declared size; for a stored upload the actual one. */
   readonly size: number;
   readonly state: UploadState;
+  /** The key of the bytes (`base/blob-keys.ts`): of the stored file, or of the PUT that holds the claim. */
   readonly blob: string;
+  /** The key of the bytes until the file has its public name `blob` (`downloads.via: webserver`); absent otherwise. */
+  readonly unpublishedBlob?: string;
   readonly createdAt: number;
   /** The PUT must start before it. A repeated PUT of the same bytes is answered with 201 until then. */
   readonly deadline: number;

@@ -1,5 +1,5 @@
 /**
- * Stores the bytes of uploads by key. A key is `ab/<id>.<ext>` (see `uploads/links.ts`). Porter chooses it, never a client.
+ * Stores the bytes of uploads by key (see `base/blob-keys.ts`). Porter chooses the key, never a client.
  *
  * A blob is written once and never changed. A failed `put` leaves nothing behind. The ledger decides whether a blob may be
  * served: a store may show incomplete bytes under their key. All errors are `BlobError`s with the original as the cause.
@@ -17,6 +17,12 @@ export interface BlobStore {
    * if it must be copied instead. Replaces an existing blob. Absent if the store does not support links.
    */
   linkFile?(key: string, file: string): Promise<number | undefined>;
+
+  /**
+   * Gives a complete blob another key, as durable as after a `put`, and removes the old one. Does nothing if that has been
+   * done. A store without it has no readers beside Porter. May be called by several processes at once.
+   */
+  publish?(key: string, publicKey: string): Promise<void>;
 
   /**
    * Opens a blob for reading. Resolves with undefined if there is none. A blob that is removed while open stays readable.

@@ -10,11 +10,3 @@ export function checkedBlobKey(key: string): string {
   if (!isBlobKey(key)) throw new BlobError('failed', 'Invalid blob key.');
   return key;
 }
-
-/** Returns the name of an unfinished blob. It never equals the key of a blob. */
-export const partKey = (key: string): string => `${key}.part`;
-
-/** Returns the blob key for the name of an unfinished blob, or undefined for other names. */
-export function parsePartKey(name: string): string | undefined {
-  return /^[^.]+\.[^.]+\.part$/.test(name) ? name.slice(0, -'.part'.length) : undefined;
-}

@@ -3,6 +3,7 @@ import type { Logger } from '../base/log.ts';
 import type { WorkerClient } from '../cluster/workers/worker-client.ts';
 import { assertSupportedFeatures, supportedFeatures } from '../config/features.ts';
 import type { Config } from '../config/load.ts';
+import { publishPendingBlobs } from '../uploads/blobs/publish.ts';
 import { type Heartbeat, releaseClaimsOfDeadProcesses, startHeartbeat } from '../uploads/housekeeping.ts';
 import { joinCluster } from './cluster-membership.ts';
 import { openHttp } from './http.ts';
@@ -55,6 +56,7 @@ export async function startServer(config: Config, workerClient?: WorkerClient): 
     await joinServerStores(runtime);
     // Claims are valid only while the heartbeat runs, so it starts before the first PUT can arrive.
     heartbeat = await startHeartbeat(services);
+    await publishPendingBlobs(services);
     workerClient?.handle('releaseClaims', () => releaseClaimsOfDeadProcesses(services));
     await http.server.start();
     // Slots are granted once their links work, so the component connects after HTTP listens.

@@ -1,3 +1,4 @@
+import { attemptBlobKey } from '../base/blob-keys.ts';
 import { Refusal } from '../base/errors.ts';
 import { timeOrderedId } from '../base/ids.ts';
 import { ANONYMOUS_OWNER, isSharedOwner, ownerFromSha1 } from '../base/owners.ts';
@@ -24,7 +25,8 @@ export async function claimSigned(
   const { ledger, instance, clock, rules } = services;
   checkDeclaredBody(rules(), signed, request);
   const now = clock();
-  const { rule, limits, ...row } = await buildUpload(services, signed, request.endpoint, now);
+  const { rule, limits, ...slot } = await buildUpload(services, signed, request.endpoint, now);
+  const row = { ...slot, blob: attemptBlobKey(slot.blob, token) };
   const existing = await reserveUpload(services, {
     upload: row,
     rule,

@@ -1,5 +1,6 @@
+import { idInBlobKey, parsePartKey } from '../base/blob-keys.ts';
 import type { Upload } from '../base/upload-records.ts';
-import { idInBlobKey } from './links.ts';
+import { publishPendingBlobs } from './blobs/publish.ts';
 import { deletePendingBlobs, removeUploads } from './remove.ts';
 import { isSameStore } from './store-identity/store-state.ts';
 
@@ -142,7 +143,11 @@ async function checkUploads(services: FsckServices, pass: FsckPass): Promise<voi
 
 async function checkUpload(services: FsckServices, pass: FsckPass, upload: Upload): Promise<void> {
   const { id, owner, name, size: expected } = upload;
-  const found = await services.blobs.size(upload.blob);
+  let found = await services.blobs.size(upload.blob);
+  if (found === undefined && upload.unpublishedBlob !== undefined) {
+    await publishPendingBlobs(services);
+    found = await services.blobs.size(upload.blob);
+  }
   if (found === expected) return;
   // The upload may have been removed since its page was read.
   if ((await services.ledger.findExistingIds([id])).length === 0) return;
@@ -188,28 +193,37 @@ async function checkBlobs(services: FsckServices, pass: FsckPass): Promise<void>
   await checkPage();
 }
 
-/** The ledger knows a blob before its first byte is written: as the key of an upload, or as one that an import is writing. */
+/**
+ * The ledger has a blob key before its first byte is written: as the key of an upload, or as one that an import is writing.
+ * Other keys with the id of an upload are the remains of attempts that failed.
+ */
 async function findOrphans(
   services: FsckServices,
   pass: FsckPass,
   page: { key: string; size: number }[],
 ): Promise<void> {
-  const ids = new Set(await services.ledger.findExistingIds(page.map(({ key }) => idInBlobKey(key))));
-  const unknown = page.filter(({ key }) => !ids.has(idInBlobKey(key)));
-  const importing = new Set(
-    await findImporting(
-      services,
-      unknown.map(({ key }) => key),
-    ),
-  );
-  const orphans = unknown.filter(({ key }) => !importing.has(key));
+  const { ledger, blobs } = services;
+  const keys = page.map(({ key }) => ({ id: idInBlobKey(key), blob: parsePartKey(key) ?? key }));
+  const known = new Set(await ledger.findKnownBlobs(keys));
+  const unknown = page.filter((_, index) => !known.has(keys[index]?.blob ?? ''));
+  const unknownKeys = unknown.map(({ key }) => key);
+  const importing = new Set(await findImporting(services, unknownKeys));
+  const orphans: typeof page = [];
+  for (const blob of unknown) {
+    if (!importing.has(blob.key) && !(await isGone(services, blob.key))) orphans.push(blob);
+  }
   for (const { key, size } of orphans) {
     pass.onFault({ kind: 'orphan', key, size });
     if (pass.repair) pass.countRepair();
   }
   if (!pass.repair || orphans.length === 0) return;
   await prepareRepair(services, { ...pass, countRepair: () => {} });
-  await services.blobs.remove(orphans.map(({ key }) => key));
+  await blobs.remove(orphans.map(({ key }) => key));
+}
+
+/** Returns true if a blob was removed or renamed since it was listed. */
+async function isGone({ blobs }: FsckServices, key: string): Promise<boolean> {
+  return parsePartKey(key) === undefined && (await blobs.size(key)) === undefined;
 }
 
 function findImporting({ ledger, clock }: FsckServices, blobs: readonly string[]): Promise<string[]> {

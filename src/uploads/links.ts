@@ -1,3 +1,4 @@
+import { slotBlobKey } from '../base/blob-keys.ts';
 import type { Upload } from '../base/upload-records.ts';
 import { slug } from '../policy/file-names.ts';
 import { blobExtension } from '../policy/guess-media-type.ts';
@@ -33,7 +34,7 @@ export function fileUrl(
   return (rules().fileUrlBuilder ?? getUrl)(base, file);
 }
 
-const BLOB_PATH = /\/[0-9a-z]{2}\/([0-9a-z]{26})\.[0-9a-z]{1,10}(?:\/[^/]*)?$/;
+const BLOB_PATH = /\/[0-9a-z]{2}\/([0-9a-z]{26})(?:[0-9a-z]{12})?\.[0-9a-z]{1,10}(?:\/[^/]*)?$/;
 
 /** Returns the id in the path of a `blobUrl`. */
 export function idInBlobPath(path: string): string | undefined {
@@ -52,15 +53,7 @@ export function idInSubpath(rest: string): string | undefined {
   return ID_AND_NAME.exec(rest)?.[1];
 }
 
-/**
- * Returns the key of an upload's blob. The folder is the last two characters of the id, because its first ones are a
- * timestamp and would fill one folder at a time. The extension lets a web server send the right media type.
- */
+/** Returns the slot key for a file of this name and type. */
 export function blobKey(id: string, name: string, type?: string): string {
-  return `${id.slice(-2)}/${id}.${blobExtension(name, type)}`;
-}
-
-/** Returns the id of the upload that a blob key belongs to. Accepts the keys of unfinished writes (`….part`) too. */
-export function idInBlobKey(key: string): string {
-  return key.slice(key.lastIndexOf('/') + 1).split('.', 1)[0] ?? '';
+  return slotBlobKey(id, blobExtension(name, type));
 }

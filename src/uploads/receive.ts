@@ -3,8 +3,10 @@ import { randomId } from '../base/ids.ts';
 import type { Upload } from '../base/upload-records.ts';
 import type { ClaimResult } from '../ledger/contract/ledger.ts';
 import { isDownloadable } from '../policy/retention.ts';
+import { publicBlobKey, publishBlob, publishPendingBlobs } from './blobs/publish.ts';
 import { claimSigned } from './claim-signed.ts';
 import { isSameBody } from './compare-bytes.ts';
+import { deletePendingBlobs } from './remove.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
 import { checkDeclaredBody, exactSize, type UploadRequest } from './upload-request.ts';
@@ -14,7 +16,9 @@ import { checkDeclaredBody, exactSize, type UploadRequest } from './upload-reque
  *
  *   issued ── claim ──> receiving ── body complete, durable, commit ──> stored
  *     ^                     │
- *     └── release ──────────┘  after any failure: first the bytes are removed, then the claim is released
+ *     └── release ──────────┘  after any failure: the blob key of this attempt becomes a pending delete
+ *
+ * Each attempt writes under its own blob key, so a late or failed attempt cannot touch the bytes of another one.
  *
  * A slot that is `receiving` gives 409, unless its holder is a stalled transfer of this process, which is replaced.
  * A slot that is `stored` accepts the same bytes again for a while, because the first answer may have been lost.
@@ -122,7 +126,7 @@ async function endStalledTransfer(
   return true;
 }
 
-/** Stores the body in an upload that is claimed with `token`. After a failure, removes the bytes, then the claim. */
+/** Stores the body in an upload that is claimed with `token`. After a failure, releases the claim and removes the bytes. */
 async function storeBody(
   services: UploadServices,
   upload: Upload,
@@ -164,57 +168,81 @@ function writeBlob(
 }
 
 /**
- * Makes the file downloadable. If the ledger fails during the commit, asks it for the outcome. If that fails too, keeps
- * the bytes, because the commit may have succeeded; `porter fsck` finds them otherwise.
+ * Makes the file downloadable. If the ledger fails during the commit, asks it for the outcome. Never removes bytes: they may
+ * belong to a stored upload. The release that follows a failure decides that, in the ledger.
  */
 async function commit(
-  { ledger, blobs, clock }: Pick<UploadServices, 'ledger' | 'blobs' | 'clock'>,
+  services: Pick<UploadServices, 'ledger' | 'blobs' | 'clock' | 'rules' | 'log'>,
   upload: Upload,
   token: string,
   size: number,
 ): Promise<Upload> {
+  const { ledger, clock } = services;
+  const { id, blob, locator } = upload;
   const now = clock();
-  const stored: Upload = { ...upload, state: 'stored', size, storedAt: now };
-  let failure: unknown;
-  const committed = await ledger.commit({ id: upload.id, token, now, size }).catch((error) => {
-    failure = error;
-    return false;
+  const publicBlob = publicBlobKey(services, upload);
+  const order = { id, token, now, size, blob, ...(publicBlob !== undefined && { publicBlob }) };
+  const committed = await ledger.commit(order).catch(async (failure) => {
+    if (await isStoredBy(services, upload)) return true;
+    throw failure;
   });
-  if (committed) return stored;
-  const row = await ledger.find(upload.locator);
-  if (failure !== undefined && row?.id === upload.id && row.state === 'stored') return row;
-  if (row?.id !== upload.id || failure !== undefined) await blobs.remove([upload.blob]);
-  if (failure !== undefined) throw failure;
-  throw new Refusal(row ? 'being_uploaded' : 'slot_unknown');
+  if (!committed) {
+    const row = await ledger.find(locator);
+    throw new Refusal(row?.id === id ? 'being_uploaded' : 'slot_unknown');
+  }
+  if (publicBlob !== undefined && !(await publishBlob(services, { id, blob, publicBlob }))) {
+    throw new Refusal('slot_unknown');
+  }
+  return { ...upload, state: 'stored', size, storedAt: now, blob: publicBlob ?? blob };
+}
+
+/** Returns true if the ledger has stored the bytes of this attempt. */
+async function isStoredBy({ ledger }: Pick<UploadServices, 'ledger'>, attempt: Upload): Promise<boolean> {
+  const row = await ledger.find(attempt.locator);
+  if (row?.id !== attempt.id || row.state !== 'stored') return false;
+  return row.blob === attempt.blob || row.unpublishedBlob === attempt.blob;
 }
 
 /**
- * Releases a claim so that the slot can be used again. While the ledger is unreachable, keeps trying in the background:
- * claims of a running process never time out.
+ * Releases a claim so that the slot can be used again, and deletes the bytes of the attempt. While the ledger is
+ * unreachable, keeps trying in the background: claims of a running process never time out.
  */
 async function releaseClaim(
-  services: Pick<UploadServices, 'ledger' | 'clock' | 'log'>,
-  { id }: Upload,
+  services: Pick<UploadServices, 'ledger' | 'blobs' | 'clock' | 'log'>,
+  upload: Upload,
   token: string,
 ): Promise<void> {
-  const { ledger, clock, log } = services;
   try {
-    await ledger.release({ id, token, now: clock() });
+    await releaseAndDelete(services, upload, token);
   } catch (err) {
-    log.error({ err, id }, 'cannot release the claim of an upload; trying again in the background');
-    releaseLater(services, id, token, FIRST_RELEASE_RETRY_MS);
+    services.log.error(
+      { err, id: upload.id },
+      'cannot release the claim of an upload; trying again in the background',
+    );
+    releaseLater(services, upload, token, FIRST_RELEASE_RETRY_MS);
   }
 }
 
+async function releaseAndDelete(
+  services: Pick<UploadServices, 'ledger' | 'blobs' | 'clock'>,
+  { id, blob }: Upload,
+  token: string,
+): Promise<void> {
+  const { ledger, clock } = services;
+  await ledger.release({ id, token, now: clock(), blob });
+  // A key that cannot be deleted now stays pending.
+  await deletePendingBlobs(services).catch(() => 0);
+}
+
 function releaseLater(
-  services: Pick<UploadServices, 'ledger' | 'clock'>,
-  id: string,
+  services: Pick<UploadServices, 'ledger' | 'blobs' | 'clock'>,
+  upload: Upload,
   token: string,
   delayMs: number,
 ): void {
   const release = () => {
-    services.ledger.release({ id, token, now: services.clock() }).catch(() => {
-      releaseLater(services, id, token, Math.min(delayMs * 2, MAX_RELEASE_RETRY_MS));
+    releaseAndDelete(services, upload, token).catch(() => {
+      releaseLater(services, upload, token, Math.min(delayMs * 2, MAX_RELEASE_RETRY_MS));
     });
   };
   setTimeout(release, delayMs).unref();
@@ -232,6 +260,7 @@ async function acceptRepeated(
   if (request.size !== null && request.size !== upload.size) throw new Refusal('already_there');
   checkDeclaredBody(rules, upload, request);
   request.body.accept();
+  await publishPendingBlobs(services);
   if (!(await isSameBody(services, upload, request.body))) throw new Refusal('already_there');
   return { upload, repeated: true };
 }

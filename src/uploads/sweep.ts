@@ -2,6 +2,7 @@ import { formatPeriod, formatSize } from '../base/units.ts';
 import type { RemovalReason } from '../base/upload-records.ts';
 import { HEARTBEAT_TIMEOUT_MS, type SweepStep } from '../ledger/contract/ledger.ts';
 import { maxAgeFor, type Retention, toLifetimes } from '../policy/retention.ts';
+import { publishPendingBlobs } from './blobs/publish.ts';
 import { deletePendingBlobs } from './remove.ts';
 import type { UploadServices } from './services.ts';
 
@@ -64,7 +65,10 @@ export async function runSweep(services: SweepServices, options: SweepOptions): 
     if (options.signal?.aborted) break;
     await runTask(services, task, options, report);
   }
-  if (!options.dryRun) await deletePendingBlobs(services);
+  if (!options.dryRun) {
+    await publishPendingBlobs(services);
+    await deletePendingBlobs(services);
+  }
   services.metrics.sweepFinished(performance.now() - start);
   services.log.info({ ...report, ms: Math.round(performance.now() - start) }, 'sweep done');
   // Last, because it may fail on its own: an S3 policy may permit deletes but not listing multipart uploads.

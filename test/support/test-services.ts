@@ -104,7 +104,8 @@ async function fill({ ledger, blobs, clock }: UploadServices, slot: GrantedSlot)
   const claimed = await ledger.claim({ ...order, by: { putKey: toPutKey(slot.token) } });
   if (claimed.outcome !== 'claimed') throw new Error(claimed.outcome);
   await blobs.put(claimed.upload.blob, one(Buffer.alloc(slot.size, 'x')));
-  await ledger.commit({ id: slot.id, token: 'claim', now: clock(), size: slot.size });
+  const { blob } = claimed.upload;
+  await ledger.commit({ id: slot.id, token: 'claim', now: clock(), size: slot.size, blob });
 }
 
 async function* one(chunk: Buffer): AsyncGenerator<Buffer[]> {

@@ -1,10 +1,11 @@
 import { join } from 'node:path';
+import { isAttemptBlobKey, partKey } from '../../base/blob-keys.ts';
 import { createDurableFolder } from '../../base/durable-folder.ts';
 import { randomId } from '../../base/ids.ts';
 import type { BlobStore, StoredBlob } from '../contract.ts';
-import { checkedBlobKey, isBlobKey, partKey } from '../keys.ts';
+import { checkedBlobKey, isBlobKey } from '../keys.ts';
 import { createDiskSync } from './disk-sync.ts';
-import { linkIntoStore } from './link-file.ts';
+import { linkIntoStore, publishFile } from './link-file.ts';
 import { openMarkerFile } from './marker-file.ts';
 import { createReadBufferPool, openBlob } from './read.ts';
 import {
@@ -36,7 +37,7 @@ export interface FsBlobsOptions {
 const FOLDER = /^[0-9a-z]{2}$/;
 const PARALLEL = 16;
 
-/** Stores blobs as files `root/ab/<id>.<ext>`. Ignores files with other names. Throws `BlobError` if it cannot create the folder. */
+/** Stores blobs as files `root/<key>`. Ignores files with other names. Throws `BlobError` if it cannot create the folder. */
 export function openFsBlobs(options: FsBlobsOptions): BlobStore {
   const {
     root,
@@ -58,7 +59,10 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
   };
 
   return {
-    put: async (key, batches) => writeBlob(toPath(key), batches, writeOptions),
+    // The key of an attempt is in no link, so a web server gets no request for it before the file is complete.
+    put: async (key, batches) =>
+      writeBlob(toPath(key), batches, { ...writeOptions, atomic: atomic && !isAttemptBlobKey(key) }),
+    publish: async (key, publicKey) => publishFile(toPath(key), toPath(publicKey), diskSync),
     linkFile: async (key, file) => linkIntoStore(root, toPath(key), file, writeOptions),
     open: async (key) => openBlob(toPath(key), buffers),
     size: async (key) => readSize(toPath(key)),

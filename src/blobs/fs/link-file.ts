@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
-import { close, fstat, isBlobError, link, lstat, openRegularFile, unlink } from './syscalls.ts';
+import type { DiskSync } from './disk-sync.ts';
+import { close, fstat, isBlobError, link, lstat, openRegularFile, rename, unlink } from './syscalls.ts';
 import { addFolder, type FsWriteOptions, flush } from './write.ts';
 
 /** Errors after which a copy may still work: another file system, missing permission, too many links. */
@@ -29,6 +30,47 @@ export async function linkIntoStore(
   }
 }
 
+/**
+ * Gives a complete file its public name in the same folder, without replacing another file: of several processes that do the
+ * same, each finds the name or makes it.
+ */
+export async function publishFile(
+  path: string,
+  publicPath: string,
+  diskSync: DiskSync | null,
+): Promise<void> {
+  try {
+    await link(path, publicPath);
+  } catch (error) {
+    const isOther = isBlobError(error, 'exists') && (await isOtherFile(path, publicPath));
+    if (isOther || isBlobError(error, 'missing') || isLinkError(error)) await renameOnce(path, publicPath);
+    else if (!isBlobError(error, 'exists')) throw error;
+  }
+  await diskSync?.syncFolder(dirname(publicPath));
+  await unlink(path).catch(unless('missing'));
+}
+
+/** Returns false if the first one does not exist: then another process has published it. */
+async function isOtherFile(path: string, publicPath: string): Promise<boolean> {
+  const [file, published] = await Promise.all(
+    [lstat(path), lstat(publicPath)].map((stats) => stats.catch(unless('missing'))),
+  );
+  return file !== undefined && !(file.ino === published?.ino && file.dev === published.dev);
+}
+
+/**
+ * For file systems without links, and for a public name that has the remains of an attempt of an older Porter. The ledger has
+ * chosen the file at `path`, so it replaces them. Does nothing if another process has done it.
+ */
+async function renameOnce(path: string, publicPath: string): Promise<void> {
+  try {
+    await rename(path, publicPath);
+  } catch (error) {
+    if (!isBlobError(error, 'missing')) throw error;
+    await lstat(publicPath);
+  }
+}
+
 /** Returns false if the two paths cannot be linked. */
 async function linkInto(path: string, source: string, options: FsWriteOptions): Promise<boolean> {
   for (let attempt = 1; ; attempt += 1) {
@@ -50,6 +92,8 @@ function isLinkError(error: unknown): boolean {
   return LINK_ERRORS.has(cause?.code ?? '');
 }
 
-const unless = (kind: 'missing' | 'exists') => (error: unknown) => {
-  if (!isBlobError(error, kind)) throw error;
-};
+const unless =
+  (kind: 'missing' | 'exists') =>
+  (error: unknown): undefined => {
+    if (!isBlobError(error, kind)) throw error;
+  };

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { partKey } from '../keys.ts';
+import { partKey } from '../../base/blob-keys.ts';
 import type { DiskSync } from './disk-sync.ts';
 import {
   appendAll,

@@ -8,8 +8,9 @@ import {
   type ListPartsCommandOutput,
   paginateListObjectsV2,
 } from '@aws-sdk/client-s3';
+import { parsePartKey, partKey } from '../../base/blob-keys.ts';
 import { BlobError, type StoredBlob } from '../contract.ts';
-import { isBlobKey, parsePartKey, partKey } from '../keys.ts';
+import { isBlobKey } from '../keys.ts';
 import type { S3Clients } from './client.ts';
 import { parseSdkError, toS3BlobError } from './s3-error.ts';
 

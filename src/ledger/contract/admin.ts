@@ -33,6 +33,11 @@ export interface AdminStore {
   findExistingIds(ids: readonly string[]): Promise<string[]>;
   /** Returns which of up to 1,000 blob keys an import has announced within `IMPORT_TIMEOUT_MS`. Used by `porter fsck`. */
   findImportingBlobs(params: { readonly blobs: readonly string[]; readonly now: number }): Promise<string[]>;
+  /**
+   * Takes up to 1,000 keys, each with the id in it. Returns all keys that the uploads with these ids have, and those of the
+   * given keys that are pending deletes.
+   */
+  findKnownBlobs(keys: readonly { readonly id: string; readonly blob: string }[]): Promise<string[]>;
 }
 
 export interface UploadQuery {

@@ -15,18 +15,30 @@ export interface UploadStore {
   /** Charges the owner's quotas and inserts the slot, or returns the limit that it exceeds. */
   reserve(reservation: Reservation): Promise<ReserveResult>;
 
-  /** Changes issued → receiving, for one PUT at a time. */
+  /**
+   * Changes issued → receiving, for one PUT at a time. Gives the attempt a blob key that no other attempt has. If it takes an
+   * abandoned claim over, the key of the other attempt becomes a pending delete.
+   */
   claim(params: ClaimParams): Promise<ClaimResult>;
   /**
-   * Changes receiving → stored. Returns false, and stores nothing, if another PUT has taken the claim over or the row was
-   * removed. If the row is still there, its blob belongs to the other PUT.
+   * Changes receiving → stored with the key of this attempt. Returns false, and stores nothing, if another PUT has taken the
+   * claim over or the row was removed; then the key of this attempt becomes a pending delete.
    */
   commit(params: CommitParams): Promise<boolean>;
   /**
    * Changes receiving → issued, so that the PUT can be repeated until the slot's deadline. Deletes an upload that was
-   * reserved together with its claim, and refunds its quota. Returns false if another PUT has taken the claim over.
+   * reserved together with its claim, and refunds its quota. The key of the attempt becomes a pending delete. Returns false
+   * if the attempt has no claim: another PUT has taken it over, or its commit has succeeded. Then keeps a stored key.
    */
   release(params: ReleaseParams): Promise<boolean>;
+
+  /** Returns stored uploads whose files do not have their public name yet. */
+  unpublished(limit: number): Promise<UnpublishedBlob[]>;
+  /**
+   * Records that a file has its public name. If the upload was removed meanwhile, that name becomes a pending delete and the
+   * result is false.
+   */
+  confirmPublished(blob: PublishedBlob): Promise<boolean>;
 
   /** Finds an upload of any state by its locator. */
   find(locator: string): Promise<Upload | undefined>;
@@ -115,13 +127,29 @@ export interface CommitParams {
   readonly now: number;
   /** Received size. The charge is corrected if it differs from the reserved size. */
   readonly size: number;
+  /** The key under which this attempt has stored the bytes. */
+  readonly blob: string;
+  /** The key that the file gets after the commit (`BlobStore.publish`). The upload has it from now on. */
+  readonly publicBlob?: string;
 }
 
 export interface ReleaseParams {
   readonly id: string;
   readonly token: string;
   readonly now: number;
+  /** The key of this attempt. */
+  readonly blob: string;
 }
+
+/** The file of a stored upload that a web server finds only after `BlobStore.publish`. */
+export interface UnpublishedBlob {
+  readonly id: string;
+  /** The key of the attempt that was stored. */
+  readonly blob: string;
+  readonly publicBlob: string;
+}
+
+export type PublishedBlob = Pick<UnpublishedBlob, 'id' | 'publicBlob'>;
 
 export interface RemoveParams {
   readonly ids: readonly string[];

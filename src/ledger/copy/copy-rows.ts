@@ -22,7 +22,7 @@ interface TableColumns {
 
 const COUNTERS = ['uploads', 'bytes', 'pending_uploads', 'pending_bytes'];
 const UPLOAD_COLUMNS =
-  `locator put_key owner_id endpoint purpose name type size state blob created_at deadline stored_at expires_at claim_token
+  `locator put_key owner_id endpoint purpose name type size state blob unpublished_blob created_at deadline stored_at expires_at claim_token
   instance claimed_at may_have_bytes reserved_by_put rate_buckets`.split(/\s+/);
 const REMOVAL_COLUMNS = 'owner_id endpoint name size was_stored created_at reason detail tombstone'.split(
   ' ',
@@ -67,9 +67,13 @@ const TABLES: Readonly<Record<CopiedTable, TableColumns>> = {
   message_rates: { columns: ['buckets', 'ends_at'], sums: ['ends_at', 'length(buckets)'] },
 };
 
-/** Columns that are not copied as they are. Processes are not copied, so their claims are backdated and can be taken over. */
+/**
+ * Columns that are not copied as they are. Processes are not copied, so their claims are backdated and can be taken over. The
+ * copy writes files under their public names.
+ */
 const EXPORTED: Readonly<Record<string, string>> = {
   taken_by: 'null as taken_by',
+  unpublished_blob: 'null as unpublished_blob',
   claimed_at: 'case when claimed_at is null then null else 0 end as claimed_at',
 };
 

@@ -1,11 +1,18 @@
-import type { Upload } from '../../base/upload-records.ts';
+import { attemptBlobKey, isAttemptBlobKey, toSlotBlobKey } from '../../base/blob-keys.ts';
 import { HEARTBEAT_TIMEOUT_MS, type Instance } from '../contract/processes.ts';
-import type { ClaimParams, ClaimResult, CommitParams, ReleaseParams } from '../contract/uploads.ts';
+import type {
+  ClaimParams,
+  ClaimResult,
+  CommitParams,
+  PublishedBlob,
+  ReleaseParams,
+  UnpublishedBlob,
+} from '../contract/uploads.ts';
 import { chunks, inList, type Queryable } from './database.ts';
 import { removalCauses } from './expiry.ts';
 import { adjustPurposeAndTotals, type UsageDelta } from './quota/accounts.ts';
 import { correctUploadRates } from './quota/upload-rates.ts';
-import { discardUpload, recordRemovals } from './remove.ts';
+import { addPendingBlobs, addPendingDeletes, discardUpload, recordRemovals } from './remove.ts';
 import { SELECT_UPLOADS, toUpload, type UploadRow, type UploadRowWithOwner, WHERE_LOCATOR } from './rows.ts';
 
 /** True for a `receiving` upload that was claimed before the time `param`, if its process has sent no heartbeat since. */
@@ -19,11 +26,10 @@ export async function claimSlot(q: Queryable, params: ClaimParams): Promise<Clai
   if (!row) return { outcome: 'unknown' };
   if (row.state === 'stored') return { outcome: 'stored', upload: toUpload(row, row.owner) };
   if (row.deadline <= params.now) return { outcome: 'unknown' };
-  if (await setReceiving(q, row.id, params)) {
-    const upload: Upload = { ...toUpload(row, row.owner), state: 'receiving' };
-    return { outcome: 'claimed', upload };
-  }
-  return await claimedByOther(q, params.by);
+  const blob = attemptBlobKey(row.blob, params.token);
+  if (!(await setReceiving(q, row, blob, params))) return await claimedByOther(q, params.by);
+  await abandonBlob(q, row);
+  return { outcome: 'claimed', upload: { ...toUpload(row, row.owner), state: 'receiving', blob } };
 }
 
 async function findClaimable(q: Queryable, by: ClaimParams['by']): Promise<UploadRowWithOwner | undefined> {
@@ -34,14 +40,28 @@ async function findClaimable(q: Queryable, by: ClaimParams['by']): Promise<Uploa
   return row;
 }
 
-async function setReceiving(q: Queryable, id: string, params: ClaimParams): Promise<boolean> {
-  const { token, instance, now } = params;
+/** Fails if another PUT has claimed the slot since `row` was read. */
+async function setReceiving(
+  q: Queryable,
+  row: UploadRow,
+  blob: string,
+  { token, instance, now }: ClaimParams,
+): Promise<boolean> {
   const updated = await q.query(
-    `update uploads set state = 'receiving', claim_token = $2, instance = $3, claimed_at = $4, may_have_bytes = 1
-      where id = $1 and (state = 'issued' or (${abandonedClaimSql('$5')})) returning id`,
-    [id, token, instance, now, now - HEARTBEAT_TIMEOUT_MS],
+    `update uploads set state = 'receiving', claim_token = $2, instance = $3, claimed_at = $4, blob = $5, may_have_bytes = 1
+      where id = $1 and claim_token is not distinct from $6 and (state = 'issued' or (${abandonedClaimSql('$7')}))
+      returning id`,
+    [row.id, token, instance, now, blob, row.claim_token, now - HEARTBEAT_TIMEOUT_MS],
   );
   return updated.length === 1;
+}
+
+/**
+ * Makes the bytes of an attempt that has lost its claim a pending delete. Spares a slot key: with `downloads.via: webserver`
+ * it is the public name of the file that the next attempt stores.
+ */
+async function abandonBlob(q: Queryable, row: UploadRow): Promise<void> {
+  if (isAttemptBlobKey(row.blob)) await addPendingDeletes(q, [row]);
 }
 
 /** Another PUT has claimed the slot meanwhile. Returns how far it is. */
@@ -65,14 +85,28 @@ async function findByClaim(
 /** Implements `UploadStore.commit`. */
 export async function commitUpload(q: Queryable, params: CommitParams): Promise<boolean> {
   const row = await findByClaim(q, params);
-  if (!row) return false;
-  const { size, now } = params;
+  if (row && (await setStored(q, params))) {
+    await chargeStoredSize(q, row, params);
+    return true;
+  }
+  await abandonAttempt(q, params);
+  return false;
+}
+
+async function setStored(
+  q: Queryable,
+  { id, token, size, now, blob, publicBlob }: CommitParams,
+): Promise<boolean> {
   const stored = await q.query(
-    `update uploads set state = 'stored', stored_at = $3, size = $4, claim_token = null, instance = null,
-       claimed_at = null where id = $1 and claim_token = $2 and state = 'receiving' returning id`,
-    [params.id, params.token, now, size],
+    `update uploads set state = 'stored', stored_at = $3, size = $4, blob = $5, unpublished_blob = $6,
+       claim_token = null, instance = null, claimed_at = null
+      where id = $1 and claim_token = $2 and state = 'receiving' returning id`,
+    [id, token, now, size, publicBlob ?? blob, publicBlob === undefined ? null : blob],
   );
-  if (stored.length === 0) return false;
+  return stored.length === 1;
+}
+
+async function chargeStoredSize(q: Queryable, row: UploadRow, { size, now }: CommitParams): Promise<void> {
   const delta: UsageDelta = { uploads: 1, bytes: size, pendingUploads: -1, pendingBytes: -row.size };
   await q.query(
     `update owners set uploads = uploads + 1, bytes = bytes + $2, pending_uploads = pending_uploads - 1,
@@ -81,30 +115,67 @@ export async function commitUpload(q: Queryable, params: CommitParams): Promise<
   );
   await adjustPurposeAndTotals(q, row.owner_id, row.purpose, delta);
   if (size !== row.size) await correctUploadRates(q, row, 0, size - row.size);
-  return true;
 }
 
 /** Implements `UploadStore.release`. */
 export async function releaseSlotClaim(q: Queryable, params: ReleaseParams): Promise<boolean> {
   const row = await findByClaim(q, params);
-  if (!row) return false;
+  if (row && (await endClaim(q, row))) return true;
+  await abandonAttempt(q, params);
+  return false;
+}
+
+/** Returns false if another PUT has taken the claim over. */
+async function endClaim(q: Queryable, row: UploadRow): Promise<boolean> {
   if (row.reserved_by_put === 0) return (await resetToIssued(q, row)) === 1;
   const deleted = await q.query(
     "delete from uploads where id = $1 and claim_token = $2 and state = 'receiving' returning id",
-    [params.id, params.token],
+    [row.id, row.claim_token],
   );
   if (deleted.length === 1) await discardUpload(q, row);
   return deleted.length === 1;
 }
 
+/**
+ * Makes the bytes of an attempt without a claim a pending delete. Spares the key if the upload has it: then the commit of
+ * this attempt succeeded earlier, although its answer was lost.
+ */
+async function abandonAttempt(q: Queryable, { id, blob }: ReleaseParams): Promise<void> {
+  const inUse = await q.query(
+    'select 1 as one from uploads where id = $1 and (blob = $2 or unpublished_blob = $2)',
+    [id, blob],
+  );
+  if (inUse.length === 0) await addPendingBlobs(q, [blob]);
+}
+
 /** Changes receiving → issued. Returns the number of changed rows: 0 if another PUT has taken the claim over. */
 export async function resetToIssued(q: Queryable, row: UploadRow): Promise<number> {
   const rows = await q.query(
-    `update uploads set state = 'issued', claim_token = null, instance = null, claimed_at = null
-      where id = $1 and claim_token = $2 and state = 'receiving' returning id`,
-    [row.id, row.claim_token],
+    `update uploads set state = 'issued', claim_token = null, instance = null, claimed_at = null, blob = $3,
+       may_have_bytes = 0 where id = $1 and claim_token = $2 and state = 'receiving' returning id`,
+    [row.id, row.claim_token, toSlotBlobKey(row.blob)],
   );
+  if (rows.length === 1) await abandonBlob(q, row);
   return rows.length;
+}
+
+/** Implements `UploadStore.unpublished`. */
+export async function queryUnpublished(q: Queryable, limit: number): Promise<UnpublishedBlob[]> {
+  return await q.query<UnpublishedBlob>(
+    `select id, unpublished_blob as blob, blob as "publicBlob" from uploads
+      where unpublished_blob is not null order by id limit $1`,
+    [limit],
+  );
+}
+
+/** Implements `UploadStore.confirmPublished`. */
+export async function markPublished(q: Queryable, { id, publicBlob }: PublishedBlob): Promise<boolean> {
+  const published = await q.query(
+    "update uploads set unpublished_blob = null where id = $1 and blob = $2 and state = 'stored' returning id",
+    [id, publicBlob],
+  );
+  if (published.length === 0) await addPendingBlobs(q, [publicBlob]);
+  return published.length === 1;
 }
 
 /**

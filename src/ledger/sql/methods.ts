@@ -13,7 +13,9 @@ import {
   claimSlot,
   commitUpload,
   deleteInstances,
+  markPublished,
   queryInstances,
+  queryUnpublished,
   recordHeartbeat,
   releaseSlotClaim,
 } from './claims.ts';
@@ -46,6 +48,7 @@ import {
 import {
   clearPendingDeletes,
   queryExistingIds,
+  queryKnownBlobs,
   queryOwnerBySha1,
   queryOwners,
   queryPendingDeletes,
@@ -118,6 +121,8 @@ export const methods: LedgerMethods = {
   claim: write('lazy', 'open', claimSlot),
   commit: write('durable', 'open_or_closing', commitUpload),
   release: write('lazy', 'open_or_closing', releaseSlotClaim),
+  unpublished: read(queryUnpublished),
+  confirmPublished: write('lazy', 'always', markPublished),
   find: read(queryUpload),
   findByPutKey: read(queryUploadByPutKey),
   findRemoval: read(queryRemoval),
@@ -162,6 +167,7 @@ export const methods: LedgerMethods = {
   addOldPath: write('durable', 'open', insertOldPath),
   listOldPaths: read(queryOldPaths),
   findExistingIds: read(queryExistingIds),
+  findKnownBlobs: read(queryKnownBlobs),
   findImportingBlobs: read(queryImportingBlobs),
 
   // IdentityStore

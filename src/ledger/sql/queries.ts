@@ -152,6 +152,28 @@ export async function queryExistingIds(q: Queryable, ids: readonly string[]): Pr
   return existing;
 }
 
+export async function queryKnownBlobs(
+  q: Queryable,
+  keys: readonly { readonly id: string; readonly blob: string }[],
+): Promise<string[]> {
+  const known: string[] = [];
+  for (const chunk of chunks(keys)) {
+    const list = inList(chunk.length);
+    const rows = await q.query<{ blob: string; unpublished: string | null }>(
+      `select blob, unpublished_blob as unpublished from uploads where id in ${list}`,
+      chunk.map(({ id }) => id),
+    );
+    const pending = await q.query<{ blob: string }>(
+      `select blob from pending_deletes where blob in ${list}`,
+      chunk.map(({ blob }) => blob),
+    );
+    for (const { blob, unpublished } of rows)
+      known.push(blob, ...(unpublished === null ? [] : [unpublished]));
+    known.push(...pending.map(({ blob }) => blob));
+  }
+  return known;
+}
+
 export async function queryPendingDeletes(q: Queryable, limit: number): Promise<string[]> {
   const rows = await q.query<{ blob: string }>('select blob from pending_deletes limit $1', [limit]);
   return rows.map(({ blob }) => blob);

@@ -60,9 +60,8 @@ async function ownerNames(q: Queryable, rows: readonly UploadRow[]): Promise<Map
  * Writes everything that follows from rows that this transaction has deleted: removal records, pending deletes, counters,
  * and refunds of the upload rates of unused slots.
  *
- * A blob becomes a pending delete only together with its row, never while its slot can still be used. Each key belongs to one
- * row only. So deleting a pending key can never delete the bytes of a later, successful PUT. Bytes of an interrupted PUT stay
- * under the key of a slot that can be retried, and the next PUT overwrites them.
+ * A key becomes a pending delete in the transaction that takes it from its upload: here with the row, or in `claims.ts` with
+ * the claim of one attempt. Every attempt has its own key, so deleting a pending key never deletes the bytes of a later one.
  */
 export async function recordRemovals(
   q: Queryable,
@@ -122,10 +121,16 @@ function isTombstone(row: UploadRow, reason: RemovalReason): boolean {
   return reason !== 'unused' && (row.locator !== null || row.endpoint === 'import');
 }
 
-/** Adds the blobs of deleted rows to the pending deletes. */
+/** Adds the blobs of rows to the pending deletes. */
 export async function addPendingDeletes(q: Queryable, rows: readonly UploadRow[]): Promise<void> {
-  const blobs = rows.filter((row) => row.may_have_bytes === 1).map((row) => [row.blob]);
-  await insertMany(q, { table: 'pending_deletes', columns: ['blob'], tail: 'on conflict do nothing' }, blobs);
+  const withBytes = rows.filter((row) => row.may_have_bytes === 1);
+  const unpublished = withBytes.map((row) => row.unpublished_blob).filter((blob) => blob !== null);
+  await addPendingBlobs(q, [...withBytes.map(({ blob }) => blob), ...unpublished]);
+}
+
+export async function addPendingBlobs(q: Queryable, blobs: readonly string[]): Promise<void> {
+  const rows = blobs.map((blob) => [blob]);
+  await insertMany(q, { table: 'pending_deletes', columns: ['blob'], tail: 'on conflict do nothing' }, rows);
 }
 
 async function refund(q: Queryable, rows: readonly UploadRow[]): Promise<void> {

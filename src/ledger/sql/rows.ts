@@ -12,6 +12,7 @@ export interface UploadRow {
   readonly size: number;
   readonly state: UploadState;
   readonly blob: string;
+  readonly unpublished_blob: string | null;
   readonly created_at: number;
   readonly deadline: number;
   readonly stored_at: number | null;
@@ -48,6 +49,7 @@ export function toUpload(row: UploadRow, owner: string): Upload {
     size: row.size,
     state: row.state,
     blob: row.blob,
+    ...(row.unpublished_blob !== null && { unpublishedBlob: row.unpublished_blob }),
     createdAt: row.created_at,
     deadline: row.deadline,
     storedAt: row.stored_at,

@@ -1,5 +1,6 @@
 import type { BlobStore, OpenBlob } from '../../blobs/contract.ts';
 import type { CopiedRow } from '../../ledger/contract/ledger.ts';
+import { publishPendingBlobs } from '../blobs/publish.ts';
 import type { MigrationContext, MigrationReport } from './prepare.ts';
 
 /** Files copied in parallel. */
@@ -25,7 +26,7 @@ export async function copyFiles(
   const waiting = [...rows];
   const next = async () => {
     for (let row = waiting.shift(); row && !context.signal.aborted; row = waiting.shift()) {
-      const size = await copyFile(context.source.blobs, context.target.blobs, row.blob);
+      const size = await copyUpload(context, row);
       if (size === undefined) lost.add(row.id);
       else {
         report.files += 1;
@@ -49,6 +50,15 @@ export function reportProblem(
 ): void {
   report.problems += 1;
   context.observer.onProblem({ id, kind });
+}
+
+/** Returns the size of the copied file, or undefined if the source has lost it. */
+async function copyUpload({ source, target }: MigrationContext, { blob }: MigratedUpload) {
+  const size = await copyFile(source.blobs, target.blobs, blob);
+  if (size !== undefined) return size;
+  // The upload was stored just now or by a killed process, and its file does not have its public name yet.
+  await publishPendingBlobs(source);
+  return await copyFile(source.blobs, target.blobs, blob);
 }
 
 /** Returns the copied bytes once they are durable, or undefined if the source has no such blob. */

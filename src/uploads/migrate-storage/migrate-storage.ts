@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COPIED_TABLES } from '../../ledger/contract/ledger.ts';
+import { publishPendingBlobs } from '../blobs/publish.ts';
 import { deletePendingBlobsOfTarget } from '../remove.ts';
 import { rejoinStores } from '../store-identity/join-stores.ts';
 import { type MigrationContext, MigrationError, type MigrationReport, prepareTarget } from './prepare.ts';
@@ -123,6 +124,7 @@ async function drainUploads({ source, signal }: MigrationContext, timeoutMs: num
   while (performance.now() < deadline) {
     signal.throwIfAborted();
     const receiving = await source.ledger.listUploads({ state: 'receiving', limit: 1 });
+    await publishPendingBlobs(source);
     if (receiving.length === 0) return;
     await sleep(DRAIN_POLL_MS);
   }

@@ -1,6 +1,6 @@
+import { idInBlobKey } from '../../base/blob-keys.ts';
 import type { RowKey } from '../../ledger/contract/ledger.ts';
 import { isSameBlob } from '../compare-bytes.ts';
-import { idInBlobKey } from '../links.ts';
 import { copyFiles, type MigratedUpload, toMigratedUpload } from './copy-files.ts';
 import { type MigrationContext, MigrationError, type MigrationReport } from './prepare.ts';
 import { ROWS_PER_RANGE } from './sync-table.ts';

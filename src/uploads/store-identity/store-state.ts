@@ -1,5 +1,5 @@
+import { idInBlobKey } from '../../base/blob-keys.ts';
 import type { StoreIdentity } from '../../ledger/contract/ledger.ts';
-import { idInBlobKey } from '../links.ts';
 import type { UploadServices } from '../services.ts';
 
 /*

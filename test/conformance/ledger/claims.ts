@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { Ledger } from '../../../src/ledger/contract/ledger.ts';
 import {
+  attempt,
   checkCounters,
   claimSlot,
   HOUR,
@@ -45,7 +46,7 @@ export function claimSuite(open: OpenTestLedger): void {
         assert.deepEqual(outcomes.toSorted(), ['claimed', 'receiving', 'receiving']);
         const winner = ['one', 'two', 'three'][outcomes.indexOf('claimed')] ?? '';
         for (const token of ['one', 'two', 'three']) {
-          const done = await ledger.commit({ id, token, now: NOW, size: 100 });
+          const done = await ledger.commit({ ...attempt(id, token), now: NOW, size: 100 });
           assert.equal(done, token === winner);
         }
         await other.close();
@@ -57,6 +58,7 @@ export function claimSuite(open: OpenTestLedger): void {
       await ledger.reserve(order);
       assert.deepEqual(await claimSlot(ledger, order.upload.id), {
         ...order.upload,
+        blob: attempt(order.upload.id, `token of ${order.upload.id}`).blob,
         state: 'receiving',
         createdAt: NOW,
         storedAt: null,
@@ -95,7 +97,7 @@ export function claimSuite(open: OpenTestLedger): void {
       assert.deepEqual(await ledger.listInstances('h'), [{ id: 'alive', pid: 1 }]);
       assert.equal((await ledger.claim(claimParams(dead))).outcome, 'claimed');
       assert.equal((await ledger.claim(claimParams(alive))).outcome, 'receiving');
-      assert.equal(await ledger.commit({ id: dead, token: 'first', now: NOW, size: 100 }), false);
+      assert.equal(await ledger.commit({ ...attempt(dead, 'first'), now: NOW, size: 100 }), false);
     });
 
     ledgerTest(open, 'finds slots by locator if their links have no token', async (ledger) => {
@@ -120,11 +122,47 @@ export function claimSuite(open: OpenTestLedger): void {
         const minute = NOW + 60 * SECOND;
         assert.equal((await ledger.claim(claimParams(id, 'next', minute - 1))).outcome, 'receiving');
         assert.equal((await ledger.claim(claimParams(id, 'next', minute))).outcome, 'claimed');
-        assert.equal(await ledger.commit({ id, token: `token of ${id}`, now: minute, size: 100 }), false);
-        assert.equal(await ledger.release({ id, token: `token of ${id}`, now: minute }), false);
-        assert.equal(await ledger.commit({ id, token: 'next', now: minute, size: 100 }), true);
+        assert.equal(
+          await ledger.commit({ ...attempt(id, `token of ${id}`), now: minute, size: 100 }),
+          false,
+        );
+        assert.equal(await ledger.release({ ...attempt(id, `token of ${id}`), now: minute }), false);
+        assert.equal(await ledger.commit({ ...attempt(id, 'next'), now: minute, size: 100 }), true);
       },
     );
+
+    ledgerTest(open, 'gives every attempt its own blob key; only the stored one stays', async (ledger) => {
+      const id = await issue(ledger);
+      const minute = NOW + 60 * SECOND;
+      const late = await ledger.claim(claimParams(id, 'late', NOW, 'frozen'));
+      const next = await ledger.claim(claimParams(id, 'next', minute));
+      assert.ok(late.outcome === 'claimed' && next.outcome === 'claimed');
+      assert.notEqual(late.upload.blob, next.upload.blob);
+      assert.deepEqual(
+        await ledger.pendingDeletes(9),
+        [late.upload.blob],
+        'in the transaction that takes over',
+      );
+      await ledger.confirmDeleted([late.upload.blob]);
+      assert.equal(await ledger.commit({ ...attempt(id, 'next'), now: minute, size: 100 }), true);
+      // The late attempt writes its bytes after they were deleted, and then learns that it has lost.
+      assert.equal(await ledger.commit({ ...attempt(id, 'late'), now: minute, size: 100 }), false);
+      assert.deepEqual(await ledger.pendingDeletes(9), [late.upload.blob]);
+      assert.equal(await ledger.release({ ...attempt(id, 'late'), now: minute }), false);
+      const row = await ledger.find(id);
+      assert.deepEqual([row?.state, row?.blob], ['stored', next.upload.blob]);
+      assert.deepEqual(await ledger.pendingDeletes(9), [late.upload.blob]);
+    });
+
+    ledgerTest(open, 'spares the stored key if the answer to the commit was lost', async (ledger) => {
+      const id = await issue(ledger);
+      await ledger.claim(claimParams(id, 'mine'));
+      const mine = { ...attempt(id, 'mine'), now: NOW };
+      assert.equal(await ledger.commit({ ...mine, size: 100 }), true);
+      assert.equal(await ledger.commit({ ...mine, size: 100 }), false);
+      assert.equal(await ledger.release(mine), false);
+      assert.deepEqual(await ledger.pendingDeletes(9), []);
+    });
 
     ledgerTest(
       open,
@@ -134,11 +172,15 @@ export function claimSuite(open: OpenTestLedger): void {
         await claimSlot(ledger, id, { instance: 'here' });
         await sendHeartbeat(ledger, 'here', NOW + 300 * SECOND);
         assert.equal((await ledger.claim(claimParams(id, 'next', NOW + 350 * SECOND))).outcome, 'receiving');
-        assert.equal(await ledger.commit({ id, token: `token of ${id}`, now: NOW + HOUR, size: 100 }), true);
+        assert.equal(
+          await ledger.commit({ ...attempt(id, `token of ${id}`), now: NOW + HOUR, size: 100 }),
+          true,
+        );
       },
     );
   });
   commitSuite(open);
+  publishSuite(open);
   releaseSuite(open);
 }
 
@@ -171,15 +213,15 @@ function commitSuite(open: OpenTestLedger): void {
 
     ledgerTest(open, 'changes nothing without the claim', async (ledger) => {
       const id = await issue(ledger);
-      assert.equal(await ledger.commit({ id, token: 'mine', now: NOW, size: 100 }), false);
+      assert.equal(await ledger.commit({ ...attempt(id, 'mine'), now: NOW, size: 100 }), false);
       await claimSlot(ledger, id);
-      assert.equal(await ledger.commit({ id, token: 'other', now: NOW, size: 100 }), false);
+      assert.equal(await ledger.commit({ ...attempt(id, 'other'), now: NOW, size: 100 }), false);
       assert.equal((await ledger.find(id))?.state, 'receiving');
     });
 
     ledgerTest(open, 'counts once when it is repeated', async (ledger) => {
       const id = await store(ledger);
-      assert.equal(await ledger.commit({ id, token: `token of ${id}`, now: NOW, size: 100 }), false);
+      assert.equal(await ledger.commit({ ...attempt(id, `token of ${id}`), now: NOW, size: 100 }), false);
       assert.equal((await ledger.usage(JULIET)).uploads, 1);
     });
 
@@ -187,9 +229,48 @@ function commitSuite(open: OpenTestLedger): void {
       const id = await issue(ledger);
       const { blob } = await claimSlot(ledger, id);
       await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW });
-      assert.equal(await ledger.commit({ id, token: `token of ${id}`, now: NOW, size: 100 }), false);
+      assert.equal(await ledger.commit({ ...attempt(id, `token of ${id}`), now: NOW, size: 100 }), false);
       assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
       await checkCounters(ledger);
+    });
+  });
+}
+
+function publishSuite(open: OpenTestLedger): void {
+  const PUBLIC = 'ab/public.jpg';
+  const storeUnpublished = async (ledger: Ledger) => {
+    const id = await issue(ledger);
+    await claimSlot(ledger, id);
+    const mine = attempt(id, `token of ${id}`);
+    assert.ok(await ledger.commit({ ...mine, now: NOW, size: 100, publicBlob: PUBLIC }));
+    return mine;
+  };
+
+  describe('publish', () => {
+    ledgerTest(open, 'lists a stored file until it has its public name', async (ledger) => {
+      const { id, blob } = await storeUnpublished(ledger);
+      assert.equal((await ledger.find(id))?.blob, PUBLIC);
+      assert.deepEqual(
+        (await ledger.unpublished(9)).map((row) => ({ ...row })),
+        [{ id, blob, publicBlob: PUBLIC }],
+      );
+      await ledger.release({ ...attempt(id, `token of ${id}`), now: NOW });
+      assert.deepEqual(await ledger.pendingDeletes(9), [], 'the key of a stored file');
+      for (let times = 0; times < 2; times += 1) {
+        assert.equal(await ledger.confirmPublished({ id, publicBlob: PUBLIC }), true);
+        assert.deepEqual(await ledger.unpublished(9), []);
+      }
+      await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW });
+      assert.deepEqual(await ledger.pendingDeletes(9), [PUBLIC]);
+    });
+
+    ledgerTest(open, 'deletes both names if the upload is removed before', async (ledger) => {
+      const { id, blob } = await storeUnpublished(ledger);
+      await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW });
+      assert.deepEqual((await ledger.pendingDeletes(9)).toSorted(), [blob, PUBLIC].toSorted());
+      await ledger.confirmDeleted([blob, PUBLIC]);
+      assert.equal(await ledger.confirmPublished({ id, publicBlob: PUBLIC }), false);
+      assert.deepEqual(await ledger.pendingDeletes(9), [PUBLIC]);
     });
   });
 }
@@ -199,20 +280,27 @@ function releaseSuite(open: OpenTestLedger): void {
     ledgerTest(open, 'allows another PUT until the deadline', async (ledger) => {
       const id = await issue(ledger);
       await claimSlot(ledger, id);
-      assert.equal(await ledger.release({ id, token: `token of ${id}`, now: NOW + 1 }), true);
+      assert.equal(await ledger.release({ ...attempt(id, `token of ${id}`), now: NOW + 1 }), true);
       assert.equal((await ledger.find(id))?.state, 'issued');
-      await storeSlot(ledger, id, { now: NOW + 2 });
-      assert.deepEqual(await ledger.pendingDeletes(9), [], 'the key of its blob is in use');
+      const failed = attempt(id, `token of ${id}`).blob;
+      assert.deepEqual(await ledger.pendingDeletes(9), [failed]);
+      const next = { by: { putKey: `key of ${id}` }, token: 'next', instance: 'here', now: NOW + 2 };
+      const claimed = await ledger.claim(next);
+      assert.ok(claimed.outcome === 'claimed' && claimed.upload.blob !== failed);
+      const { blob } = claimed.upload;
+      assert.equal(await ledger.commit({ id, token: 'next', now: NOW + 2, size: 100, blob }), true);
+      assert.equal((await ledger.find(id))?.blob, blob);
+      assert.deepEqual(await ledger.pendingDeletes(9), [failed], 'the stored key is not deleted');
       await checkCounters(ledger);
     });
 
     ledgerTest(open, 'requires the token of the claim', async (ledger) => {
       const id = await issue(ledger);
       await claimSlot(ledger, id);
-      assert.equal(await ledger.release({ id, token: 'other', now: NOW }), false);
+      assert.equal(await ledger.release({ ...attempt(id, 'other'), now: NOW }), false);
       assert.equal((await ledger.find(id))?.state, 'receiving');
-      await ledger.commit({ id, token: `token of ${id}`, now: NOW, size: 100 });
-      assert.equal(await ledger.release({ id, token: `token of ${id}`, now: NOW }), false);
+      await ledger.commit({ ...attempt(id, `token of ${id}`), now: NOW, size: 100 });
+      assert.equal(await ledger.release({ ...attempt(id, `token of ${id}`), now: NOW }), false);
       assert.equal((await ledger.find(id))?.state, 'stored');
     });
 
@@ -224,7 +312,7 @@ function releaseSuite(open: OpenTestLedger): void {
         const claim = { instance: 'here', token: 't' };
         const id = await issue(ledger, { limits, claim });
         await refused(ledger, { limits, claim });
-        assert.equal(await ledger.release({ id, token: 't', now: NOW }), true);
+        assert.equal(await ledger.release({ ...attempt(id, 't'), now: NOW }), true);
         assert.equal(await ledger.findRemoval(id), undefined);
         await issue(ledger, { limits, claim });
         await checkCounters(ledger);

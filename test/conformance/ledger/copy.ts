@@ -10,6 +10,7 @@ import {
   rowKey,
 } from '../../../src/ledger/contract/ledger.ts';
 import {
+  attempt,
   checkCounters,
   claimSlot,
   HOUR,
@@ -60,7 +61,7 @@ async function fillAllTables(ledger: Ledger) {
   await claimSlot(ledger, claimed);
   const signed = reservation({ putKey: null, upload: { locator: LINK, owner: ROMEO } });
   await ledger.reserve({ ...signed, claim: { instance: 'here', token: 'signed' } });
-  await ledger.commit({ id: signed.upload.id, token: 'signed', now: NOW, size: 100 });
+  await ledger.commit({ ...attempt(signed.upload.id, 'signed'), now: NOW, size: 100 });
   const removed = await store(ledger);
   await ledger.remove({ ids: [removed], reason: 'deleted', detail: '', now: NOW });
   await ledger.addOldPath({ path: '/upload/', namespace: 'external' });
@@ -126,7 +127,7 @@ export function copySuite(open: OpenTestLedger): void {
       const changes: (() => Promise<unknown>)[] = [
         () => issue(ledger),
         () => claimSlot(ledger, slot),
-        () => ledger.release({ id: slot, token: `token of ${slot}`, now: NOW }),
+        () => ledger.release({ ...attempt(slot, `token of ${slot}`), now: NOW }),
         () => storeSlot(ledger, slot),
         () => ledger.correctSize({ id: file, size: 7 }),
         () => ledger.remove({ ids: [file], reason: 'deleted', detail: '', now: NOW }),
@@ -187,7 +188,7 @@ export function copySuite(open: OpenTestLedger): void {
       await assert.rejects(claimSlot(ledger, slot), isMoved);
       await assert.rejects(ledger.remove({ ids: [file], reason: 'deleted', detail: '', now: NOW }), isMoved);
       assert.equal(
-        await ledger.commit({ id: claimed, token: `token of ${claimed}`, now: NOW, size: 100 }),
+        await ledger.commit({ ...attempt(claimed, `token of ${claimed}`), now: NOW, size: 100 }),
         true,
       );
     });
@@ -197,7 +198,7 @@ export function copySuite(open: OpenTestLedger): void {
       const claimed = await issue(ledger);
       await claimSlot(ledger, claimed);
       await ledger.setMigrationState('moved');
-      const order = { id: claimed, token: `token of ${claimed}`, now: NOW, size: 100 };
+      const order = { ...attempt(claimed, `token of ${claimed}`), now: NOW, size: 100 };
       await assert.rejects(ledger.commit(order), isMoved);
       await assert.rejects(ledger.sweep({ kind: 'unused', limit: 9, now: NOW + HOUR }), isMoved);
       await assert.rejects(ledger.forget({ owner: JULIET, limit: 9, now: NOW }), isMoved);

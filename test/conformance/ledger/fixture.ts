@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { attemptBlobKey, slotBlobKey } from '../../../src/base/blob-keys.ts';
 import { timeOrderedId } from '../../../src/base/ids.ts';
 import type { Upload } from '../../../src/base/upload-records.ts';
 import {
@@ -62,12 +63,17 @@ export function reservation(options: ReservationOptions = {}): Reservation {
       name: 'balcony.jpg',
       type: 'image/jpeg',
       size: 100,
-      blob: `${id.slice(0, 2)}/${id}.jpg`,
+      blob: slotBlobKey(id, 'jpg'),
       deadline: now + SLOT_TIME,
       expiresAt: null,
       ...options.upload,
     },
   };
+}
+
+/** Returns the id, token and blob key of an attempt to fill the slot of a `reservation`. */
+export function attempt(id: string, token: string): { id: string; token: string; blob: string } {
+  return { id, token, blob: attemptBlobKey(slotBlobKey(id, 'jpg'), token) };
 }
 
 /** Reserves a slot and returns its id. */
@@ -92,7 +98,7 @@ export async function storeSlot(
   { now = NOW, size = 100, instance = 'here' }: { now?: number; size?: number; instance?: string } = {},
 ): Promise<void> {
   await claimSlot(ledger, id, { now, instance });
-  assert.equal(await ledger.commit({ id, token: `token of ${id}`, now, size }), true);
+  assert.equal(await ledger.commit({ ...attempt(id, `token of ${id}`), now, size }), true);
 }
 
 /** Claims a slot and leaves it in `receiving`. */

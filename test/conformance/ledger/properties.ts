@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { randomId } from '../../../src/base/ids.ts';
 import type { Ledger, Lifetimes, Limits, ReserveResult } from '../../../src/ledger/contract/ledger.ts';
-import { checkCounters, NOW, type OpenTestLedger, reservation, SECOND } from './fixture.ts';
+import { attempt, checkCounters, NOW, type OpenTestLedger, reservation, SECOND } from './fixture.ts';
 
 /** Small values, so that expiries, limits and periods coincide often. */
 const short: Lifetimes = {
@@ -111,14 +111,15 @@ class Story {
     const { ledger, now } = this;
     const { id, token } = slot;
     if (one.does === 'remove') await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now });
-    if (one.does === 'release') await ledger.release({ id, token, now });
+    if (one.does === 'release') await ledger.release({ ...attempt(id, token), now });
     if (one.does === 'claim' || one.does === 'store') {
       await ledger.claim({ by: { putKey: `key of ${id}` }, token, instance: 'here', now });
     }
     if (one.does !== 'store' || !('size' in one)) return;
     const known = await ledger.findByPutKey(`key of ${id}`);
     // Endpoints store at most the declared size.
-    if (known) await ledger.commit({ id, token, now, size: Math.min(one.size ?? known.size, known.size) });
+    if (known)
+      await ledger.commit({ ...attempt(id, token), now, size: Math.min(one.size ?? known.size, known.size) });
   }
 
   async sweep(kind: string): Promise<void> {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
+import { idInBlobKey } from '../../../src/base/blob-keys.ts';
 import {
+  attempt,
   checkCounters,
   claimSlot,
   issue,
@@ -205,6 +207,16 @@ export function querySuite(open: OpenTestLedger): void {
       const strangers = Array.from({ length: 997 }, (_, i) => `stranger${i}`);
       assert.deepEqual((await ledger.findExistingIds([...strangers, ...ids])).toSorted(), ids.toSorted());
       assert.deepEqual(await ledger.findExistingIds([]), []);
+    });
+
+    ledgerTest(open, 'returns the blob keys of uploads and of pending deletes', async (ledger) => {
+      const [kept, removed] = [await store(ledger), await store(ledger)];
+      await ledger.remove({ ids: [removed], reason: 'deleted', detail: '', now: NOW });
+      const blobs = [kept, removed].map((id) => attempt(id, `token of ${id}`).blob);
+      const other = attempt(kept, 'other').blob;
+      const keys = [...blobs, other, 'ab/unknown.jpg'].map((blob) => ({ id: idInBlobKey(blob), blob }));
+      assert.deepEqual((await ledger.findKnownBlobs(keys)).toSorted(), blobs.toSorted());
+      assert.deepEqual(await ledger.findKnownBlobs([]), []);
     });
 
     ledgerTest(open, 'returns nothing for unknown locators and owners', async (ledger) => {

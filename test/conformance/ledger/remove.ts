@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { Ledger, SweepStep } from '../../../src/ledger/contract/ledger.ts';
 import {
+  attempt,
   checkCounters,
   claimSlot,
   DAY,
@@ -17,7 +18,6 @@ import {
   SECOND,
   SLOT_TIME,
   store,
-  storeSlot,
 } from './fixture.ts';
 
 export function removeSuite(open: OpenTestLedger): void {
@@ -58,10 +58,10 @@ export function removeSuite(open: OpenTestLedger): void {
       const issued = await issue(ledger);
       const tried = await issue(ledger);
       await claimSlot(ledger, tried);
-      await ledger.release({ id: tried, token: `token of ${tried}`, now: NOW });
-      assert.deepEqual(await ledger.pendingDeletes(9), []);
+      await ledger.release({ ...attempt(tried, `token of ${tried}`), now: NOW });
+      const blobs = [stored, tried].map((id) => attempt(id, `token of ${id}`).blob);
+      assert.deepEqual(await ledger.pendingDeletes(9), blobs.slice(1), 'the bytes of the failed attempt');
       await ledger.remove({ ids: [stored, issued, tried], reason: 'deleted', detail: '', now: NOW });
-      const blobs = [stored, tried].map((id) => `${id.slice(0, 2)}/${id}.jpg`);
       assert.deepEqual((await ledger.pendingDeletes(9)).toSorted(), blobs.toSorted());
       assert.equal((await ledger.pendingDeletes(1)).length, 1);
       await ledger.confirmDeleted(blobs.slice(0, 1));
@@ -197,17 +197,20 @@ function sweepSuite(open: OpenTestLedger): void {
       await checkCounters(ledger);
     });
 
-    ledgerTest(open, 'returns slots of dead processes to issued and keeps their blobs', async (ledger) => {
+    ledgerTest(open, 'returns slots of dead processes to issued and deletes their bytes', async (ledger) => {
       const id = await issue(ledger);
       const { blob } = await claimSlot(ledger, id, { instance: 'dead' });
       assert.deepEqual(await ledger.sweep({ ...dead, dryRun: true }), { count: 1, bytes: 100 });
       assert.deepEqual(await ledger.sweep(dead), { count: 1, bytes: 0 });
       assert.equal((await ledger.find(id))?.state, 'issued');
-      assert.deepEqual(await ledger.pendingDeletes(9), [], 'the next PUT uses the same key');
-      await storeSlot(ledger, id, { now: dead.now });
+      assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
+      await ledger.confirmDeleted([blob]);
+      const next = { by: { putKey: `key of ${id}` }, token: 'next', instance: 'here', now: dead.now };
+      assert.equal((await ledger.claim(next)).outcome, 'claimed');
+      assert.ok(await ledger.commit({ ...attempt(id, 'next'), now: dead.now, size: 100 }));
       assert.deepEqual(await ledger.pendingDeletes(9), []);
       await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: dead.now });
-      assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
+      assert.deepEqual(await ledger.pendingDeletes(9), [attempt(id, 'next').blob]);
     });
 
     ledgerTest(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { randomId } from '../../../src/base/ids.ts';
 import {
+  attempt,
   checkCounters,
   DAY,
   HOUR,
@@ -407,7 +408,7 @@ function reserveLocators(open: OpenTestLedger): void {
     ledgerTest(open, 'are blocked after their upload was removed', async (ledger) => {
       const order = outside({ claim });
       await ledger.reserve(order);
-      await ledger.commit({ id: order.upload.id, token: 't', now: NOW, size: 100 });
+      await ledger.commit({ ...attempt(order.upload.id, 't'), now: NOW, size: 100 });
       await ledger.remove({ ids: [order.upload.id], reason: 'deleted', detail: 'by her', now: NOW + 1 });
       const answer = await ledger.reserve(outside({ claim, now: NOW + 2 }));
       assert.ok(!answer.granted && answer.limit === 'locator');
@@ -421,7 +422,7 @@ function reserveLocators(open: OpenTestLedger): void {
     ledgerTest(open, 'can be used again after an interrupted transfer', async (ledger) => {
       const order = outside({ claim });
       await ledger.reserve(order);
-      assert.equal(await ledger.release({ id: order.upload.id, token: 't', now: NOW }), true);
+      assert.equal(await ledger.release({ ...attempt(order.upload.id, 't'), now: NOW }), true);
       assert.equal(await ledger.find('external:abc'), undefined);
       assert.deepEqual(await ledger.pendingDeletes(9), [order.upload.blob]);
       assert.deepEqual(await ledger.reserve(outside({ claim })), { granted: true });

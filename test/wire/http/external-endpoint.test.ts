@@ -502,11 +502,11 @@ describe('hostile paths at the endpoint for HMAC links', () => {
       assert.doesNotMatch(answer, /^X-Evil/m);
     }
     for await (const { key } of server.services.blobs.list())
-      assert.match(key, /^[0-9a-z]{2}\/[0-9a-z]{26}\.[a-z]+$/);
+      assert.match(key, /^[0-9a-z]{2}\/[0-9a-z]{38}\.[a-z]+$/);
     const kept = paths.filter(([, , status]) => status === 201).length;
     assert.equal((await server.services.ledger.stats()).uploads, kept);
     for (const path of await readdir(server.folder, { recursive: true })) {
-      assert.match(path, /^(?:porter\.db(?:-wal|-shm)?|blobs(?:\/[^/]{1,20})?(?:\/[0-9a-z]{26}\.[a-z]+)?)$/);
+      assert.match(path, /^(?:porter\.db(?:-wal|-shm)?|blobs(?:\/[^/]{1,20})?(?:\/[0-9a-z]{38}\.[a-z]+)?)$/);
     }
   });
 

@@ -82,3 +82,49 @@ describe('a file that is linked into the store', () => {
     await assert.rejects(async () => blobs.linkFile?.('../outside', source), { name: 'BlobError' });
   });
 });
+
+describe('a file that gets its public name', () => {
+  const ID = '0123456789abcdefghjkmnpqrs';
+  const PUBLIC = `rs/${ID}.jpg`;
+  const ATTEMPT = `rs/${ID}aaaaaaaaaaaa.jpg`;
+
+  async function* bytes(text: string) {
+    yield [Buffer.from(text)];
+  }
+
+  test('has that name only, after any number of calls at once', async (t) => {
+    const { root, blobs } = await open(t, { atomic: true, sync: true });
+    await blobs.put(ATTEMPT, bytes('winner'));
+    await Promise.all(Array.from({ length: 5 }, () => blobs.publish?.(ATTEMPT, PUBLIC)));
+    await blobs.publish?.(ATTEMPT, PUBLIC);
+    assert.equal(await readFile(join(root, PUBLIC), 'utf8'), 'winner');
+    assert.equal(await blobs.size(ATTEMPT), undefined);
+  });
+
+  test('is found there although a kill left both names', async (t) => {
+    const { root, blobs } = await open(t, { atomic: true });
+    await blobs.put(ATTEMPT, bytes('winner'));
+    await link(join(root, ATTEMPT), join(root, PUBLIC));
+    await blobs.publish?.(ATTEMPT, PUBLIC);
+    assert.deepEqual(
+      (await Array.fromAsync(blobs.list())).map(({ key }) => key),
+      [PUBLIC],
+    );
+  });
+
+  test('replaces what an attempt of an older Porter left there', async (t) => {
+    const { root, blobs } = await open(t, { atomic: true });
+    await blobs.put(PUBLIC, bytes('remains'));
+    await blobs.put(ATTEMPT, bytes('winner'));
+    await blobs.publish?.(ATTEMPT, PUBLIC);
+    assert.equal(await readFile(join(root, PUBLIC), 'utf8'), 'winner');
+  });
+
+  test('is reported as missing if it exists under neither name', async (t) => {
+    const { blobs } = await open(t, { atomic: true });
+    await assert.rejects(async () => blobs.publish?.(ATTEMPT, PUBLIC), {
+      name: 'BlobError',
+      kind: 'missing',
+    });
+  });
+});

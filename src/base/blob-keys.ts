@@ -1,0 +1,55 @@
+/*
+ * Keys of blobs. Every key of an upload begins with `ab/<id>`, where `ab` are the last two characters of its id: the first
+ * ones are a timestamp and would fill one folder at a time.
+ *
+ *   slot key      ab/<id>.<ext>             written by imports; the name in links of `downloads.via: webserver`
+ *   attempt key   ab/<id><attempt>.<ext>    written by one PUT and by no other
+ *
+ * A late PUT therefore cannot touch the bytes of the one that was stored.
+ */
+
+const ID_LENGTH = 26;
+/** 60 random bits. They only have to differ among the attempts of one upload. */
+const ATTEMPT_LENGTH = 12;
+
+/** Returns the slot key. The extension lets a web server send the right media type. */
+export function slotBlobKey(id: string, extension: string): string {
+  return `${id.slice(-2)}/${id}.${extension}`;
+}
+
+/** Returns the key for the attempt with this claim token. `key`: any key of the same upload. */
+export function attemptBlobKey(key: string, token: string): string {
+  const { folder, id, extension } = splitKey(key);
+  return `${folder}/${id}${token.slice(0, ATTEMPT_LENGTH)}.${extension}`;
+}
+
+/** Returns the slot key of the upload that a key belongs to. */
+export function toSlotBlobKey(key: string): string {
+  const { folder, id, extension } = splitKey(key);
+  return `${folder}/${id}.${extension}`;
+}
+
+export const isAttemptBlobKey = (key: string): boolean => toSlotBlobKey(key) !== key;
+
+/** Returns the id of the upload that a key belongs to. Accepts the keys of unfinished writes (`….part`) too. */
+export function idInBlobKey(key: string): string {
+  return splitKey(key).id;
+}
+
+/** Returns the name of an unfinished blob. It never equals the key of a blob. */
+export const partKey = (key: string): string => `${key}.part`;
+
+/** Returns the blob key for the name of an unfinished blob, or undefined for other names. */
+export function parsePartKey(name: string): string | undefined {
+  return /^[^.]+\.[^.]+\.part$/.test(name) ? name.slice(0, -'.part'.length) : undefined;
+}
+
+function splitKey(key: string): { folder: string; id: string; extension: string } {
+  const slash = key.lastIndexOf('/');
+  const [stem = '', ...extensions] = key.slice(slash + 1).split('.');
+  return {
+    folder: key.slice(0, Math.max(0, slash)),
+    id: stem.slice(0, ID_LENGTH),
+    extension: extensions.join('.'),
+  };
+}
