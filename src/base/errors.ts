@@ -88,6 +88,7 @@ export const errorTable = {
   being_uploaded: { http: 409, text: 'Another upload to this link is in progress.' },
   body_cut: { http: 400, text: 'The upload ended before its last byte. Try again.' },
   body_idle: { http: 408, text: 'The upload received no data for too long. Try again.' },
+  body_slow: { http: 408, text: 'The body of the request took too long to arrive. Try again.' },
   storage_full: {
     http: 507,
     stanza: ['wait', 'resource-constraint'],

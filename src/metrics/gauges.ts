@@ -17,6 +17,8 @@ export interface GaugeSources {
   readonly queues: Readonly<Record<string, () => Promise<number>>>;
   /** Uploads and downloads in progress. */
   readonly transfers: () => number;
+  /** Open connections of HTTP clients. */
+  readonly connections: () => number;
   readonly version: string;
 }
 
@@ -50,6 +52,7 @@ export function addGauges(registry: Registry, sources: GaugeSources): void {
   total('owners', 'Users with files or slots.', 'owners');
   addQueues(registry, sources.queues);
   addTransfers(registry, sources.transfers);
+  addConnections(registry, sources.connections);
   addBuild(registry, sources.version);
   addProcesses(registry);
   collectDefaultMetrics({ register: registry });
@@ -79,6 +82,17 @@ function addTransfers(registry: Registry, transfers: () => number): void {
     registers: [registry],
     collect() {
       this.set(transfers());
+    },
+  });
+}
+
+function addConnections(registry: Registry, connections: () => number): void {
+  new Gauge({
+    name: 'porter_open_connections',
+    help: 'Open connections of HTTP clients, idle ones included.',
+    registers: [registry],
+    collect() {
+      this.set(connections());
     },
   });
 }

@@ -30,6 +30,7 @@ export const LABEL_VALUES = {
   endpoint: new Set(Object.keys(ENDPOINTS)),
   refusal: new Set(ERROR_CODES),
   removal: new Set(Object.keys(REMOVAL_REASONS)),
+  drop: new Set(['total_limit', 'client_limit', 'made_room']),
   /** RFC 6121 §5.2.2. */
   messageType: new Set(['chat', 'normal', 'headline', 'groupchat', 'error']),
   messageOutcome: new Set(['sent', 'queued', 'given_up', ...ERROR_CODES]),
@@ -52,6 +53,8 @@ export interface Metrics {
   messagePosted(type: string, outcome: 'sent' | 'queued' | 'given_up' | ErrorCode): void;
   /** Counts one attempt to pass a stanza to the callback; `failed` attempts are retried. */
   callbackAttempted(outcome: 'taken' | 'failed' | 'given_up'): void;
+  /** Counts a connection that a limit has closed. */
+  connectionDropped(reason: 'total_limit' | 'client_limit' | 'made_room'): void;
   uploadsRemoved(reason: RemovalReason, uploads: number, bytes: number): void;
   sweepFinished(ms: number): void;
   /** Sets whether the component stream of this configured JID is up. Null removes the metric: another process has the stream. */
@@ -80,6 +83,11 @@ export function createMetrics(): Metrics {
   const callbacks = counter('callbacks_total', 'Attempts to pass a stanza to the callback, by outcome.', [
     'outcome',
   ]);
+  const drops = counter(
+    'dropped_connections_total',
+    'Connections that were closed because of a limit, by reason.',
+    ['reason'],
+  );
   const removals = counter('removed_uploads_total', 'Removed slots and uploads by reason.', ['reason']);
   const removedBytes = counter('removed_bytes_total', 'Bytes of removed uploads by reason.', ['reason']);
   const sweeps = histogram('sweep_seconds', 'Duration of a sweep.');
@@ -118,6 +126,7 @@ export function createMetrics(): Metrics {
         outcome: labelValue('messageOutcome', outcome),
       }),
     callbackAttempted: (outcome) => callbacks.inc({ outcome: labelValue('callbackOutcome', outcome) }),
+    connectionDropped: (reason) => drops.inc({ reason: labelValue('drop', reason) }),
     uploadsRemoved(givenReason, uploads, bytes) {
       const reason = labelValue('removal', givenReason);
       removals.inc({ reason }, uploads);

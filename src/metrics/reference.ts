@@ -31,6 +31,7 @@ export function renderMetricsReference(): string {
     totals: () => Promise.reject(new Error('not served')),
     queues: {},
     transfers: () => 0,
+    connections: () => 0,
     version: '',
   });
   const metrics = registry.getMetricsAsArray() as unknown as readonly DescribedMetric[];

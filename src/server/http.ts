@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { memoizeLast } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
+import { fileDescriptorLimit } from '../base/file-descriptors.ts';
 import { version } from '../base/version.ts';
 import type { Relay } from '../cluster/relay.ts';
 import type { WorkerClient } from '../cluster/workers/worker-client.ts';
@@ -11,6 +12,7 @@ import type { FileEndpoint } from '../http/files/file-endpoint.ts';
 import { createFileServer, createOldLinkHandler, withCachedOldLinks } from '../http/files/file-server.ts';
 import { createPresignedLinks, type PresignedLinks } from '../http/files/presigned-links.ts';
 import { createWebServerDelivery, withoutSlotDownloads } from '../http/files/web-server-delivery.ts';
+import { connectionLimitsFor } from '../http/listener/connection-limit.ts';
 import { healthEndpoints } from '../http/listener/health-endpoints.ts';
 import { HttpServer } from '../http/listener/http-server.ts';
 import { createReadiness, type Readiness, type ReadinessCheck } from '../http/listener/readiness.ts';
@@ -85,16 +87,25 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
   const server = new HttpServer(
     {
       log,
+      trustedProxies,
+      onConnectionDropped: (reason) => metrics.connectionDropped(reason),
       dataPlane: withEchoEndpoint({ ledger, trustedProxies }, slotFiles),
       route: withCachedOldLinks(oldLinks, fileServer, (request, response) =>
         router.routing(request, response),
       ),
     },
-    { listen: config.listen, tls: config.tls, shared: workerClient !== undefined, baseUrls },
+    {
+      listen: config.listen,
+      tls: config.tls,
+      shared: workerClient !== undefined,
+      baseUrls,
+      connectionLimits: connectionLimitsFor(fileDescriptorLimit(), config.connections),
+    },
   );
   addGauges(metrics.registry, {
     totals: () => ledger.stats(),
     queues: { outbox: () => ledger.queueLength('outbox'), callback: () => ledger.queueLength('callback') },
+    connections: () => server.openConnections,
     transfers: () => fileServer.transfersInFlight(),
     version,
   });
@@ -148,6 +159,7 @@ function createMessageEndpoints(
   const requestSettings = () => ({
     trustedProxies: trustedProxies(),
     idleTimeoutMs: settings().data.idleTimeoutMs,
+    totalTimeoutMs: settings().data.totalTimeoutMs,
   });
   const compiledHooks = memoizeLast(compileHooks);
   return [

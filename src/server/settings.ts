@@ -53,6 +53,7 @@ export function toRuntimeSettings(config: Config) {
   };
   const data = {
     idleTimeoutMs: config.uploads.idle_timeout,
+    totalTimeoutMs: config.uploads.total_timeout,
     inlineTypes: config.downloads.inline_types,
     downloadHeaders: config.downloads.headers,
   };

@@ -60,6 +60,7 @@ export async function startTestFileServer(
   const fileCache = createFileCache({ ...(cacheTrustMs !== undefined && { ttlMs: cacheTrustMs }) });
   let settings: FileServerSettings = {
     idleTimeoutMs: 60_000,
+    totalTimeoutMs: 86_400_000,
     inlineTypes: ['image/*', 'video/*', 'audio/*', 'text/plain'],
     downloadHeaders: {},
     ...options.settings,

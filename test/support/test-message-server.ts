@@ -58,6 +58,7 @@ export interface TestMessageServer extends TestServices {
 export async function startTestMessageServer(
   t: TestContext,
   idleTimeoutMs = 60_000,
+  totalTimeoutMs = 86_400_000,
 ): Promise<TestMessageServer> {
   const stores = await openTestServices(t);
   stores.setRules({ access: access({ jid: ['example\\.org$'] }) });
@@ -94,7 +95,7 @@ export async function startTestMessageServer(
     componentSender: senderFor,
   };
   const deps = { ...stores.services, senders, messageRules: () => rules };
-  const settings = { trustedProxies: createAddressMatcher([]), idleTimeoutMs };
+  const settings = { trustedProxies: createAddressMatcher([]), idleTimeoutMs, totalTimeoutMs };
   const endpointDeps: MessageEndpointServices = {
     ...deps,
     outbox: createOutbox(deps),
@@ -102,7 +103,7 @@ export async function startTestMessageServer(
   };
   const data = createFileServer({
     ...deps,
-    settings: () => ({ idleTimeoutMs, inlineTypes: ['image/*'], downloadHeaders: {} }),
+    settings: () => ({ idleTimeoutMs, totalTimeoutMs, inlineTypes: ['image/*'], downloadHeaders: {} }),
   });
   const { port, request } = await serveEndpoints(t, deps, [messageEndpoint(endpointDeps, '/msg/')], data);
   return {

@@ -34,6 +34,19 @@ const tls = z.strictObject({
   key: required(filePath(), 'Its private key, PEM.'),
 });
 
+const connections = z.strictObject({
+  max: optional(
+    integer({ min: 1 }),
+    'half of the file descriptors that are left for connections (`ulimit -n`), at most 16384',
+    'Connections at the same time. Above it, the connection that is idle for longest is closed.',
+  ),
+  max_per_client: optional(
+    integer({ min: 1 }),
+    'a quarter of `max`, at least 8',
+    'Connections of one client address, or of one /64 network of IPv6. Not for Unix sockets and `trusted_proxies`.',
+  ),
+});
+
 const storage = z.strictObject({
   blobs: withDefault(
     blobLocation(),
@@ -85,6 +98,7 @@ export const configSchema = z.strictObject({
     ['127.0.0.0/8', '::1'],
     'Proxies whose `X-Forwarded-*` headers are trusted. Over a Unix socket they always are.',
   ),
+  connections: withDefault(connections, {}, 'Limits of HTTP connections, for each process.'),
   workers: withDefault(workers, 1, 'Processes that serve HTTP; `auto` is one per CPU core.'),
   storage: withDefault(storage, {}, 'Files and metadata.'),
   component: withDefault(

@@ -83,7 +83,12 @@ export const uploadsSchema = z.strictObject({
   idle_timeout: withDefault(
     period({ min: SECOND, max: DAY }),
     '60s',
-    'An upload that receives no data for this long is aborted. A slow upload has no time limit.',
+    'An upload that receives no data for this long is aborted.',
+  ),
+  total_timeout: withDefault(
+    period({ min: SECOND, max: 7 * DAY }),
+    '1d',
+    'An upload that is not complete after this time is aborted.',
   ),
 });
 

@@ -39,6 +39,11 @@ export function recordConnection(socket: Socket, isUnix: boolean): void {
   );
 }
 
+/** Returns the recorded address of a connection; `unix` for a Unix socket. */
+export function connectionAddress(socket: Socket): string {
+  return remoteAddressOf(socket);
+}
+
 const FORWARDING_HEADERS = ['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'forwarded'] as const;
 
 /**

@@ -17,43 +17,43 @@ export interface ReadBodyOptions {
   readonly maxBytes: number;
   /** Milliseconds without a byte. */
   readonly idleTimeoutMs: number;
-  /** Milliseconds for the whole body; no limit if undefined. */
+  /** Milliseconds for the whole body; default `BODY_TIMEOUT_MS`. */
   readonly totalTimeoutMs?: number;
   readonly memoryBudget: MemoryBudget;
   /** Names the content in the error text, for example "message". */
   readonly content: string;
 }
 
+/** A body that is not a file must arrive within this time. */
+export const BODY_TIMEOUT_MS = 60_000;
+
 /**
- * Reads a whole body into memory. Throws `Refusal`: `message_too_large` as soon as it exceeds `maxBytes`, `body_idle` after
- * a timeout, `body_cut` if the client disconnects.
+ * Reads a whole body into memory. Throws `Refusal`: `message_too_large` as soon as it exceeds `maxBytes`, `body_idle` or
+ * `body_slow` after a timeout, `body_cut` if the client disconnects.
  */
 export async function readBody(
   req: IncomingMessage,
-  { maxBytes, idleTimeoutMs, totalTimeoutMs, memoryBudget, content }: ReadBodyOptions,
+  { maxBytes, idleTimeoutMs, totalTimeoutMs = BODY_TIMEOUT_MS, memoryBudget, content }: ReadBodyOptions,
 ): Promise<Buffer> {
   const tooLarge = () =>
     new Refusal('message_too_large', { text: `The ${content} is too long: at most ${maxBytes} bytes.` });
   if (Number(req.headers['content-length'] ?? 0) > maxBytes) throw tooLarge();
-  const body = new RequestBody(req, { idleTimeoutMs });
-  const timer =
-    totalTimeoutMs === undefined
-      ? undefined
-      : setTimeout(() => body.abort(new Refusal('body_idle')), totalTimeoutMs);
+  const body = new RequestBody(req, { idleTimeoutMs, totalTimeoutMs });
   const chunks: Buffer[] = [];
-  try {
-    const check = (size: number) => (size > maxBytes ? tooLarge() : undefined);
-    for await (const batch of body.batches(memoryBudget, check)) {
-      // Copied, because the memory of a batch is freed when the next one is requested.
-      for (const chunk of batch) chunks.push(Buffer.from(chunk));
-    }
-  } finally {
-    clearTimeout(timer);
+  const check = (size: number) => (size > maxBytes ? tooLarge() : undefined);
+  for await (const batch of body.batches(memoryBudget, check)) {
+    // Copied, because the memory of a batch is freed when the next one is requested.
+    for (const chunk of batch) chunks.push(Buffer.from(chunk));
   }
   return Buffer.concat(chunks);
 }
 
-/** Stops Fastify from reading bodies, so that a handler can read them within limits that depend on the sender. */
+/** Returns whether a request has a body (RFC 9112 §6.3). An empty one counts as none, a chunked one as one. */
+export function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+/** Stops Fastify from reading bodies: a handler reads them with `readBody`, after it has authorised the client. */
 export function disableBodyParsing(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));

@@ -5,8 +5,18 @@ import type { MemoryBudget, SizeCheck, UploadBody } from '../../uploads/upload-r
 export interface RequestBodyOptions {
   /** Milliseconds without a byte after which the body fails with `body_idle`. */
   readonly idleTimeoutMs: number;
+  /** Milliseconds from the start of reading after which the body fails with `body_slow`; no limit if undefined. */
+  readonly totalTimeoutMs?: number | undefined;
   /** Sends `100 Continue`; set if the client waits for it. */
   readonly sendContinue?: () => void;
+}
+
+/** Sends `100 Continue` for each request whose client waits for it and whose body has not been read yet. */
+const delayedContinues = new WeakMap<Readable, () => void>();
+
+/** Delays `100 Continue` until the body is read, so that a client that is refused never sends its body. */
+export function delayContinue(stream: Readable, sendContinue: () => void): void {
+  delayedContinues.set(stream, sendContinue);
 }
 
 type Batch = readonly Uint8Array[];
@@ -47,6 +57,7 @@ export class RequestBody implements UploadBody {
   #failure: Error | undefined;
   #lastByteAt = performance.now();
   #idleTimer: NodeJS.Timeout | undefined;
+  #totalTimer: NodeJS.Timeout | undefined;
 
   constructor(stream: Readable, options: RequestBodyOptions) {
     this.#stream = stream;
@@ -68,7 +79,11 @@ export class RequestBody implements UploadBody {
     this.#check = check;
     this.#lastByteAt = performance.now();
     if (!this.#failure) {
-      this.#idleTimer = setTimeout(() => this.#onIdle(), this.#options.idleTimeoutMs);
+      const { idleTimeoutMs, totalTimeoutMs } = this.#options;
+      this.#idleTimer = setTimeout(() => this.#onIdle(), idleTimeoutMs);
+      if (totalTimeoutMs !== undefined)
+        this.#totalTimer = setTimeout(() => this.abort(new Refusal('body_slow')), totalTimeoutMs);
+      delayedContinues.get(this.#stream)?.();
       this.#stream.pause();
       this.#stream.on('data', (chunk: Uint8Array) => this.#onData(chunk, budget));
       this.#stream.on('end', () => this.#onEnd());
@@ -126,6 +141,7 @@ export class RequestBody implements UploadBody {
     if (this.#failure || this.#failsCheck(true)) return;
     this.isComplete = true;
     clearTimeout(this.#idleTimer);
+    clearTimeout(this.#totalTimer);
     if (this.#pending && this.#budget) this.#deliver(this.#pending, this.#budget);
   }
 
@@ -203,6 +219,7 @@ export class RequestBody implements UploadBody {
 
   #stop(): void {
     clearTimeout(this.#idleTimer);
+    clearTimeout(this.#totalTimer);
     this.#releaseSlot();
   }
 }

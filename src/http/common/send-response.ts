@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { CORS_HEADER_LIST } from './cors.ts';
 import type { HttpResponse } from './error-response.ts';
@@ -21,7 +21,7 @@ export function sendResponse(
   if (request.raw.complete || reply.raw.destroyed) return reply.code(status).headers(headers).send(body);
   reply.hijack();
   reply.raw.shouldKeepAlive = false;
-  reply.raw.writeHead(status, headers);
+  reply.raw.writeHead(status, { ...reply.getHeaders(), ...headers } as OutgoingHttpHeaders);
   reply.raw.write(body);
   drainRequest(request.raw, reply.raw);
   return reply;
@@ -63,4 +63,16 @@ export function drainRequest(req: IncomingMessage, res: ServerResponse, limits =
     clearTimeout(idleTimer);
   });
   req.resume();
+}
+
+/**
+ * Closes the connection after an answer that begins before the whole body has arrived. The rest of the body must not be
+ * read without limit, and none of it may ever be taken for a request (RFC 9112 §9.3).
+ */
+export function closeAfterEarlyAnswer(request: IncomingMessage, response: ServerResponse): void {
+  const writeHead = response.writeHead.bind(response) as (...values: unknown[]) => ServerResponse;
+  response.writeHead = (...values: unknown[]) => {
+    if (!request.complete) response.shouldKeepAlive = false;
+    return writeHead(...values);
+  };
 }

@@ -9,6 +9,8 @@ import type { Validators } from './conditional-request.ts';
 export interface FileServerSettings {
   /** `uploads.idle_timeout`: milliseconds without a byte after which a transfer is ended. */
   readonly idleTimeoutMs: number;
+  /** `uploads.total_timeout`: milliseconds after which an upload is ended. */
+  readonly totalTimeoutMs: number;
   /** `downloads.inline_types`. */
   readonly inlineTypes: readonly string[];
   /** `downloads.headers`: each replaces Porter's header of the same name. */

@@ -26,9 +26,10 @@ export async function handlePut(
   res: ServerResponse,
   expectsContinue: boolean,
 ): Promise<void> {
-  const { idleTimeoutMs } = services.settings();
+  const { idleTimeoutMs, totalTimeoutMs } = services.settings();
   const body = new RequestBody(req, {
     idleTimeoutMs,
+    totalTimeoutMs,
     ...(expectsContinue && { sendContinue: () => res.writeContinue() }),
   });
   try {

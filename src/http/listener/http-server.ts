@@ -8,10 +8,14 @@ import {
 import { createServer as createTlsServer, type Server as TlsListener } from 'node:https';
 import type { Socket } from 'node:net';
 import type { ListenAddress } from '../../base/addresses.ts';
-import type { Logger } from '../../base/log.ts';
 import { recordConnection } from '../common/client-info.ts';
+import { hasBody } from '../common/read-body.ts';
+import { delayContinue } from '../common/request-body.ts';
 import { createTargetNormalizer, pathOfTarget } from '../common/request-target.ts';
+import { closeAfterEarlyAnswer } from '../common/send-response.ts';
 import { loadCertificate, type TlsFiles } from './certificate.ts';
+import type { ConnectionLimits } from './connection-limit.ts';
+import { type ConnectionSettings, HttpConnections } from './http-connections.ts';
 import { formatListenAddress, listen } from './listen.ts';
 import { isReplaced, ReplayedSocket, reparseWithEncodedTarget } from './non-ascii-target.ts';
 
@@ -24,8 +28,7 @@ export interface DataPlane {
   handleContinue(request: IncomingMessage, response: ServerResponse): unknown;
 }
 
-export interface HttpServerServices {
-  readonly log: Logger;
+export interface HttpServerServices extends ConnectionSettings {
   readonly dataPlane: DataPlane;
   /** Handles all other requests: `routing` of the router. */
   readonly route: (request: IncomingMessage, response: ServerResponse) => void;
@@ -41,6 +44,8 @@ export interface HttpServerSettings {
   readonly baseUrls: readonly (string | null | undefined)[];
   /** Milliseconds within which all headers must arrive; default 60 s. */
   readonly headersTimeoutMs?: number;
+  /** Default: derived from the file descriptor limit. */
+  readonly connectionLimits?: ConnectionLimits;
 }
 
 const HEADERS_TIMEOUT_MS = 60_000;
@@ -73,11 +78,13 @@ export class HttpServer {
   /** Connections below TLS, including those whose handshake is not complete. */
   private readonly rawSockets = new Set<Socket>();
   private readonly inFlight = new Set<ServerResponse>();
+  private readonly connections: HttpConnections;
   private isStopping = false;
 
   constructor(services: HttpServerServices, settings: HttpServerSettings) {
     this.services = services;
     this.settings = settings;
+    this.connections = new HttpConnections(services, settings.connectionLimits);
     this.normalizeTarget = createTargetNormalizer(settings.baseUrls, (path) => services.dataPlane.owns(path));
   }
 
@@ -98,6 +105,11 @@ export class HttpServer {
       if (bound === null) throw new Error('The server is not listening.');
       return typeof bound === 'string' ? { path: bound } : { host: bound.address, port: bound.port };
     });
+  }
+
+  /** Number of open connections, idle ones included. */
+  get openConnections(): number {
+    return this.connections.size;
   }
 
   /** Uses the current certificate files for new connections. Throws `TlsError` and keeps the old ones if they are invalid. */
@@ -177,11 +189,14 @@ export class HttpServer {
   private attach(listener: Listener, isUnix: boolean): void {
     const { dataPlane, route } = this.services;
     const isTls = this.tlsListeners.includes(listener as TlsListener);
-    if (isTls) listener.on('connection', (socket: Socket) => trackSocket(this.rawSockets, socket));
     const event = isTls ? 'secureConnection' : 'connection';
+    if (isTls)
+      listener.on('connection', (socket: Socket) => {
+        if (this.connections.beginHandshake(socket)) trackSocket(this.rawSockets, socket);
+      });
     listener.on(event, (socket: Socket) => {
       recordConnection(socket, isUnix);
-      trackSocket(this.sockets, socket);
+      if (this.connections.admit(socket, isTls)) trackSocket(this.sockets, socket);
     });
     listener.on('request', (request, response) => {
       if (dataPlane.owns(this.accept(request, response))) dataPlane.handle(request, response);
@@ -191,7 +206,7 @@ export class HttpServer {
       if (dataPlane.owns(this.accept(request, response))) {
         dataPlane.handleContinue(request, response);
       } else {
-        response.writeContinue();
+        delayContinue(request, () => response.writeContinue());
         route(request, response);
       }
     });
@@ -205,6 +220,8 @@ export class HttpServer {
   private accept(request: IncomingMessage, response: ServerResponse): string {
     this.inFlight.add(response);
     response.on('close', this.unregister);
+    this.connections.beginRequest(request.socket);
+    if (hasBody(request)) closeAfterEarlyAnswer(request, response);
     const isLast = this.isStopping || (request.socket as unknown) instanceof ReplayedSocket;
     if (isLast) response.setHeader('Connection', 'close');
     request.url = this.normalizeTarget(request.url ?? '/');
@@ -216,25 +233,22 @@ export class HttpServer {
     const server = this;
     return function (this: ServerResponse): void {
       server.inFlight.delete(this);
-      if (server.isStopping && !server.isBusy(this.req.socket)) endIdle(this.req.socket);
+      server.connections.endRequest(this.req.socket);
+      if (server.isStopping && !server.connections.isBusy(this.req.socket)) endIdle(this.req.socket);
     };
   })();
-
-  private isBusy(socket: Socket): boolean {
-    for (const response of this.inFlight) if (response.req.socket === socket) return true;
-    return false;
-  }
 
   /** Returns true if the request is parsed again with an encoded target, or if another parser has the connection already. */
   private handledWithoutReply(listener: Listener, event: string, error: Error, socket: Socket): boolean {
     if (isReplaced(socket)) return true;
-    if (this.isBusy(socket) || !reparseWithEncodedTarget(listener, event, error, socket)) return false;
+    if (this.connections.isBusy(socket) || !reparseWithEncodedTarget(listener, event, error, socket))
+      return false;
     this.sockets.delete(socket);
     return true;
   }
 
   private answerParseError(error: NodeJS.ErrnoException, socket: Socket): void {
-    if (this.isBusy(socket) || !socket.writable) socket.destroy();
+    if (this.connections.isBusy(socket) || !socket.writable) socket.destroy();
     else socket.end(`HTTP/1.1 ${statusLine(error)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   }
 }

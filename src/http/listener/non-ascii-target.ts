@@ -7,6 +7,8 @@ import type { TLSSocket } from 'node:tls';
 interface ParseError extends NodeJS.ErrnoException {
   /** The bytes that it was parsing. */
   readonly rawPacket?: Buffer;
+  /** How many bytes of the packet it has accepted. */
+  readonly bytesParsed?: number;
 }
 
 /** A valid request line, except for bytes above 0x7F in its target. */
@@ -23,6 +25,15 @@ export function encodeRequestTarget(packet: Buffer): Buffer | undefined {
   if (!REQUEST_LINE.test(line) || !/[\x80-\xff]/.test(line)) return undefined;
   const encoded = line.replace(/[\x80-\xff]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`);
   return Buffer.concat([Buffer.from(encoded, 'latin1'), packet.subarray(end)]);
+}
+
+/**
+ * Returns whether the parser stopped at the target in the first line of the packet. If it stopped later, the packet begins
+ * with other bytes, such as the rest of a body, which must never be read as a request.
+ */
+function isInFirstLine(error: ParseError): error is ParseError & { readonly rawPacket: Buffer } {
+  const { code, rawPacket, bytesParsed = Number.POSITIVE_INFINITY } = error;
+  return code === 'HPE_INVALID_URL' && rawPacket !== undefined && bytesParsed < rawPacket.indexOf(LINE_FEED);
 }
 
 const replaced = new WeakSet<Socket>();
@@ -43,8 +54,7 @@ export function reparseWithEncodedTarget(
   error: ParseError,
   socket: Socket,
 ): boolean {
-  const packet =
-    error.code === 'HPE_INVALID_URL' && error.rawPacket ? encodeRequestTarget(error.rawPacket) : undefined;
+  const packet = isInFirstLine(error) ? encodeRequestTarget(error.rawPacket) : undefined;
   if (packet === undefined || socket.destroyed) return false;
   replaced.add(socket);
   socket.removeAllListeners('data').removeAllListeners('end');
@@ -52,15 +62,22 @@ export function reparseWithEncodedTarget(
   return true;
 }
 
+/** Returns the socket that a `ReplayedSocket` replaces; undefined for any other socket. */
+export function replacedSocket(socket: unknown): Socket | undefined {
+  return socket instanceof ReplayedSocket ? socket.replaced : undefined;
+}
+
 /** A connection that first returns bytes which another parser has already read. */
 export class ReplayedSocket extends Duplex {
   readonly #socket: Socket;
+  readonly replaced: Socket;
   readonly encrypted: boolean;
   readonly remoteAddress: string | undefined;
 
   constructor(socket: Socket, first: Buffer) {
     super({ allowHalfOpen: socket.allowHalfOpen });
     this.#socket = socket;
+    this.replaced = socket;
     this.encrypted = (socket as TLSSocket).encrypted === true;
     this.remoteAddress = socket.remoteAddress;
     this.push(first);

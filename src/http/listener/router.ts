@@ -11,7 +11,9 @@ import { Refusal } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { CORS_HEADERS, optionsHeaders } from '../common/cors.ts';
 import { errorResponse } from '../common/error-response.ts';
+import { disableBodyParsing } from '../common/read-body.ts';
 import { pathOfTarget } from '../common/request-target.ts';
+import { sendResponse } from '../common/send-response.ts';
 
 export interface RouterServices {
   readonly log: Logger;
@@ -29,12 +31,12 @@ export interface OldLinkHandler {
 /** Methods of old links. */
 const OLD_LINK_METHODS = ['OPTIONS', 'HEAD', 'GET'];
 
-/** Endpoints with larger bodies set their own limit. */
-const MAX_BODY_BYTES = 64 * 1024;
+const EMPTY_404_HEADERS = { ...CORS_HEADERS, 'Content-Length': '0' };
 
 /**
- * Creates the router of all endpoints except those for files, which the file server handles. Endpoints are plugins. Requests
- * enter through `routing`; Fastify's own server is never started. `close` ends the plugins.
+ * Creates the router of all endpoints except those for files, which the file server handles. Endpoints are plugins. They
+ * read bodies themselves, after they have authorised the client: Fastify reads none. Requests enter through `routing`;
+ * Fastify's own server is never started. `close` ends the plugins.
  */
 export async function createRouter(
   services: RouterServices,
@@ -42,9 +44,11 @@ export async function createRouter(
 ): Promise<FastifyInstance> {
   const handleError = (error: unknown, request: FastifyRequest, reply: FastifyReply) =>
     sendError(services, error, request, reply);
-  const app = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, frameworkErrors: handleError });
+  const app = Fastify({ logger: false, frameworkErrors: handleError });
   app.setErrorHandler(handleError);
-  app.setNotFoundHandler(async ({ raw }, reply) => {
+  disableBodyParsing(app);
+  app.setNotFoundHandler(async (request, reply) => {
+    const { raw } = request;
     if (!OLD_LINK_METHODS.includes(raw.method ?? '')) throw new Refusal('not_found');
     const locator = await services.oldLinks?.locatorOf(pathOfTarget(raw.url ?? '/'));
     if (locator !== undefined && raw.method !== 'OPTIONS') {
@@ -55,7 +59,7 @@ export async function createRouter(
     if (locator !== undefined) return reply.headers(optionsHeaders(OLD_LINK_METHODS.join(', '))).send();
     if (raw.method === 'OPTIONS') throw new Refusal('not_found');
     // Empty, because clients save the body of an error as the file (docs/protocols.md, "GET answers").
-    return reply.code(404).headers(CORS_HEADERS).header('Content-Length', '0').send();
+    return sendResponse(request, reply, { status: 404, headers: EMPTY_404_HEADERS, body: '' });
   });
   for (const plugin of plugins) await app.register(plugin);
   await app.ready();
@@ -74,15 +78,11 @@ function sendError(
     now: services.clock(),
     accept,
   });
-  void reply.code(response.status).headers(response.headers).send(response.body);
+  void sendResponse(request, reply, response);
 }
 
 const FASTIFY_ERROR_TEXTS: Readonly<Record<string, string>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: 'This Content-Type is not supported.',
-  FST_ERR_CTP_BODY_TOO_LARGE: 'The body is too long.',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'The Content-Type is JSON, but the body is empty.',
-  FST_ERR_CTP_INVALID_JSON_BODY: 'The body is not valid JSON.',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'The body does not have the length given in Content-Length.',
   FST_ERR_BAD_URL: 'The path has an invalid percent-encoding.',
 };
 
@@ -90,9 +90,6 @@ const FASTIFY_ERROR_TEXTS: Readonly<Record<string, string>> = {
 function toRefusal(error: unknown): Refusal | undefined {
   const { statusCode = 500, code = '' } = error as Partial<FastifyError>;
   if (statusCode >= 500 || error instanceof Refusal) return undefined;
-  const text =
-    error instanceof SyntaxError
-      ? FASTIFY_ERROR_TEXTS.FST_ERR_CTP_INVALID_JSON_BODY
-      : FASTIFY_ERROR_TEXTS[code];
+  const text = FASTIFY_ERROR_TEXTS[code];
   return new Refusal('bad_request', { cause: error, ...(text !== undefined && { text }) });
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../../base/errors.ts';
 import { mediaTypeEssence } from '../../policy/media-type.ts';
 import { type FormFields, parseFormOrText } from '../common/form-fields.ts';
-import { readBody } from '../common/read-body.ts';
+import { hasBody, readBody } from '../common/read-body.ts';
 import { parseJsonFields } from './message-fields.ts';
 import { type MessageBody, type MultipartOptions, readMultipart } from './multipart-form.ts';
 
@@ -21,7 +21,7 @@ export async function readMessageBody(req: IncomingMessage, options: MultipartOp
   const contentType = req.headers['content-type'] ?? '';
   const format = MESSAGE_MEDIA_TYPES.find((known) => known === mediaTypeEssence(contentType));
   if (format === undefined) {
-    if (contentType === '' && hasNoBody(req)) return EMPTY_BODY;
+    if (contentType === '' && !hasBody(req)) return EMPTY_BODY;
     throw unsupportedMediaType();
   }
   if (format === 'multipart/form-data') return await readMultipart(req, contentType, options);
@@ -34,10 +34,6 @@ export async function readMessageBody(req: IncomingMessage, options: MultipartOp
 export function unsupportedMediaType(): Refusal {
   const text = `The Content-Type must be one of ${MESSAGE_MEDIA_TYPES.join(', ')}.`;
   return new Refusal('media_type_unknown', { text });
-}
-
-function hasNoBody({ headers }: IncomingMessage): boolean {
-  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 }
 
 function toFields(

@@ -26,8 +26,13 @@ import {
 } from './message-response.ts';
 import type { MessageBody } from './multipart-form.ts';
 
+export interface MessageEndpointSettings extends EndpointSettings {
+  /** `uploads.total_timeout`: milliseconds after which a form with files fails. */
+  readonly totalTimeoutMs: number;
+}
+
 export type MessageEndpointServices = MessageServices & {
-  readonly settings: () => EndpointSettings;
+  readonly settings: () => MessageEndpointSettings;
 };
 
 const ALLOW = 'OPTIONS, POST';
@@ -140,10 +145,12 @@ async function readBodyAndSend(
   key: string | undefined,
   createRequest: (body: MessageBody) => SendRequest,
 ): Promise<MessageOutcome> {
+  const { idleTimeoutMs, totalTimeoutMs } = services.settings();
   const body = await readMessageBody(request.raw, {
     maxTextBytes: services.messageRules().maxSize,
     fileLimits: () => uploadBoundsFor(services, sender.jid),
-    idleTimeoutMs: services.settings().idleTimeoutMs,
+    idleTimeoutMs,
+    totalTimeoutMs,
     memoryBudget: services.transfers.memory,
   });
   try {

@@ -27,6 +27,8 @@ export interface MessageBody {
 export interface MultipartOptions extends FormLimits {
   /** Milliseconds without a byte after which the body fails. */
   readonly idleTimeoutMs: number;
+  /** Milliseconds after which the body fails. */
+  readonly totalTimeoutMs?: number;
   readonly memoryBudget: MemoryBudget;
 }
 

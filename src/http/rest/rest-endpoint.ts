@@ -13,7 +13,7 @@ import { type AddressMatcher, getClientInfo } from '../common/client-info.ts';
 import { CORS_HEADERS, optionsHeaders, REST_CORS_HEADERS } from '../common/cors.ts';
 import { errorResponse } from '../common/error-response.ts';
 import { parseWait } from '../common/form-fields.ts';
-import { readBody } from '../common/read-body.ts';
+import { BODY_TIMEOUT_MS, readBody } from '../common/read-body.ts';
 import { restErrorResponse } from './rest-errors.ts';
 import { parseIqQuery, parseStanzaRequest, STANZA_REQUEST_TYPES } from './stanza-request.ts';
 import { chooseStanzaMediaType, formatStanzas } from './stanza-response.ts';
@@ -29,8 +29,6 @@ const ALLOW = METHODS.join(', ');
 /** Defaults of mod_rest (docs/protocols.md, "mod_rest"). */
 const IQ_TIMEOUT_MS = 120_000;
 const MAX_IQ_TIMEOUT_MS = 300_000;
-/** A stanza must arrive within this time. */
-const BODY_TIMEOUT_MS = 60_000;
 const UNAUTHORIZED = 401;
 
 /**
@@ -81,7 +79,6 @@ function addBodyParser(app: FastifyInstance, { messageRules, transfers }: RestEn
     readBody(payload, {
       maxBytes: messageRules().maxSize,
       idleTimeoutMs: BODY_TIMEOUT_MS,
-      totalTimeoutMs: BODY_TIMEOUT_MS,
       memoryBudget: transfers.memory,
       content: 'stanza',
     }),

@@ -1,6 +1,7 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '../../base/errors.ts';
 import { secretsEqual } from '../../base/ids.ts';
+import { mediaTypeEssence } from '../../policy/media-type.ts';
 import { grantSlot, maxFileSizeFor } from '../../uploads/grant-slot.ts';
 import { fileUrl, putUrl } from '../../uploads/links.ts';
 import type { UploadServices } from '../../uploads/services.ts';
@@ -11,6 +12,7 @@ import {
   isAllowedClient,
   requestBaseUrl,
 } from '../common/client-info.ts';
+import { decodeUtf8, hasBody, parseJsonText, readBody } from '../common/read-body.ts';
 import {
   parseJidParameter,
   parseSlotParameters,
@@ -38,6 +40,7 @@ export type SlotApiServices = UploadServices & {
 
 const METHODS = ['GET', 'POST'];
 const MAX_BODY_BYTES = 16 * 1024;
+const BODY_IDLE_TIMEOUT_MS = 15_000;
 
 /**
  * Slots over plain HTTP, for ejabberd's `service_url` and clients of django-xmpp-http-upload (docs/protocols.md, "Slot API of
@@ -48,7 +51,6 @@ export function slotApiEndpoint(services: SlotApiServices, path: string): Fastif
   const root = path.replace(/\/+$/, '');
   const answer = (request: FastifyRequest, reply: FastifyReply) => handleCall(services, request, reply);
   return async (app) => {
-    addBodyParsers(app);
     const others = app.supportedMethods.filter((method) => !METHODS.includes(method));
     for (const url of [root, `${root}/*`]) {
       app.route({ method: METHODS, url, exposeHeadRoute: false, handler: answer });
@@ -62,23 +64,6 @@ async function refuseMethod(_request: FastifyRequest, reply: FastifyReply): Prom
   throw new Refusal('method_not_allowed', { text: 'The slot API accepts only GET and POST.' });
 }
 
-/** Accepts forms and JSON. A POST may instead have its parameters in the query. */
-function addBodyParsers(app: FastifyInstance): void {
-  const options = { parseAs: 'string', bodyLimit: MAX_BODY_BYTES } as const;
-  const json = app.getDefaultJsonParser('error', 'error');
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', options, json);
-  app.addContentTypeParser('application/x-www-form-urlencoded', options, (_request, body, done) => {
-    done(null, parseFormBody(String(body)));
-  });
-}
-
-function parseFormBody(body: string): SlotApiParameters {
-  const form: Record<string, string> = Object.create(null);
-  for (const [name, value] of new URLSearchParams(body)) form[name] ??= value;
-  return form;
-}
-
 async function handleCall(
   services: SlotApiServices,
   request: FastifyRequest,
@@ -86,9 +71,10 @@ async function handleCall(
 ): Promise<FastifyReply> {
   const settings = services.settings();
   const client = getClientInfo(request.raw, settings.trustedProxies);
+  let parameters = request.query as SlotApiParameters;
   try {
     const call = readCall(request, settings, client);
-    const parameters = parametersOf(request);
+    parameters = await readParameters(services, request);
     const output = chooseSlotResponseType(parseTextParameter(parameters, 'output'), request.headers.accept);
     const body =
       call === 'max_size'
@@ -96,7 +82,7 @@ async function handleCall(
         : formatSlot(output, await grantUrls(services, settings, client, parameters));
     return reply.header('Cache-Control', 'no-store').type(`${output}; charset=utf-8`).send(body);
   } catch (error) {
-    if (error instanceof Refusal) logRefusal(services, request, client, error);
+    if (error instanceof Refusal) logRefusal(services, parameters, client, error);
     else services.metrics.requestRefused('slot_api', 'internal');
     throw error;
   }
@@ -135,12 +121,41 @@ function checkToken(expected: string | undefined, inPath: string, authorization:
   }
 }
 
-function parametersOf({ query, body }: FastifyRequest): SlotApiParameters {
-  if (body === undefined || body === null) return query as SlotApiParameters;
-  if (typeof body !== 'object' || Array.isArray(body)) {
+/**
+ * Returns the parameters of the query and of the body, a form or JSON. A POST without a body has its parameters in the
+ * query. Reads the body, so the client must be authorised before.
+ */
+async function readParameters(
+  { transfers }: SlotApiServices,
+  { query, raw }: FastifyRequest,
+): Promise<SlotApiParameters> {
+  if (raw.method !== 'POST' || !hasBody(raw)) return query as SlotApiParameters;
+  const parse = BODY_PARSERS[mediaTypeEssence(raw.headers['content-type'] ?? '')];
+  if (parse === undefined) {
+    throw new Refusal('bad_request', { text: 'The Content-Type must be that of a form or of JSON.' });
+  }
+  const bytes = await readBody(raw, {
+    maxBytes: MAX_BODY_BYTES,
+    idleTimeoutMs: BODY_IDLE_TIMEOUT_MS,
+    memoryBudget: transfers.memory,
+    content: 'request',
+  });
+  const body = parse(decodeUtf8(bytes));
+  if (typeof body !== 'object' || body === null || Array.isArray(body) || Object.hasOwn(body, '__proto__')) {
     throw new Refusal('bad_request', { text: 'The body must be a form or a JSON object.' });
   }
-  return { ...(query as SlotApiParameters), ...(body as SlotApiParameters) };
+  return { ...(query as SlotApiParameters), ...body };
+}
+
+const BODY_PARSERS: Readonly<Record<string, ((text: string) => unknown) | undefined>> = {
+  'application/json': parseJsonText,
+  'application/x-www-form-urlencoded': parseFormBody,
+};
+
+function parseFormBody(body: string): SlotApiParameters {
+  const form: Record<string, string> = Object.create(null);
+  for (const [name, value] of new URLSearchParams(body)) form[name] ??= value;
+  return form;
 }
 
 async function grantUrls(
@@ -160,14 +175,10 @@ async function grantUrls(
 /** The access rule that refused is logged separately, by the rule. */
 function logRefusal(
   services: SlotApiServices,
-  request: FastifyRequest,
+  { jid }: SlotApiParameters,
   client: ClientInfo,
   { code, message }: Refusal,
 ): void {
   services.metrics.requestRefused('slot_api', code);
-  const { jid } = {
-    ...(request.query as SlotApiParameters),
-    ...(request.body as SlotApiParameters | undefined),
-  };
   services.log.info({ client: client.address, jid, reason: code, text: message }, 'slot refused');
 }

@@ -38,7 +38,11 @@ describe('a config file', () => {
     }
     assert.equal(config.global_quota, null);
     assert.equal(config.slots.timeout, 360_000);
-    assert.deepEqual(config.uploads, { type_mismatch: 'refuse', idle_timeout: 60_000 });
+    assert.deepEqual(config.uploads, {
+      type_mismatch: 'refuse',
+      idle_timeout: 60_000,
+      total_timeout: 86_400_000,
+    });
     assert.equal(config.retention.max_age, 30 * DAY);
     assert.equal(config.retention.sweep_every, 3_600_000);
     assert.equal(config.retention.keep_records, 365 * DAY);

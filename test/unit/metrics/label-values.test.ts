@@ -60,6 +60,7 @@ describe('The labels of all metrics', () => {
       totals: async () => ({ uploads: 1, bytes: 1, pendingUploads: 1, pendingBytes: 1, owners: 1 }),
       queues: { outbox: async () => 1 },
       transfers: () => 1,
+      connections: () => 0,
       version: '1',
     });
     countHostileRequests(metrics);

@@ -16,6 +16,7 @@ async function snapshot(work: (metrics: ReturnType<typeof createMetrics>) => voi
   addGauges(metrics.registry, {
     totals: async () => totals,
     transfers: () => 3,
+    connections: () => 0,
     queues: {},
     version: '1',
   });

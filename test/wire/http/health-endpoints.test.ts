@@ -97,6 +97,7 @@ describe('the metrics', () => {
       totals: async () => TOTALS,
       queues: { outbox: async () => 5, callback: () => Promise.reject(new Error('away')) },
       transfers: () => 4,
+      connections: () => 0,
       version: '1.2.3',
     });
     metrics.requestRefused('slot_api', 'denied');
@@ -126,7 +127,13 @@ describe('the metrics', () => {
       asked += 1;
       throw new Error('down');
     };
-    addGauges(metrics.registry, { totals, queues: {}, transfers: () => 0, version: '1.2.3' });
+    addGauges(metrics.registry, {
+      totals,
+      queues: {},
+      transfers: () => 0,
+      connections: () => 0,
+      version: '1.2.3',
+    });
     const ask = await start(t, { metrics });
     const replies = await Promise.all(Array.from({ length: 20 }, () => ask('/metrics')));
     for (const reply of replies) {

@@ -18,6 +18,7 @@ import {
 } from '../../../src/http/listener/http-server.ts';
 import { ListenError } from '../../../src/http/listener/listen.ts';
 import { sendRawBytes, sendRequest } from '../../support/http.ts';
+import { readTestBody } from '../../support/read-test-body.ts';
 import { createSelfSigned } from '../../support/self-signed-certificate.ts';
 
 const log = createLog({ level: 'silent', format: 'json' });
@@ -46,7 +47,11 @@ async function start(
       dataPlane: endpoint,
       route: (request, response) => {
         const { address, protocol } = getClientInfo(request, () => false);
-        request.resume().on('end', () => response.end(`route ${request.url} ${address} ${protocol}`));
+        if (request.url === '/refused') {
+          response.writeHead(403).end();
+          return;
+        }
+        void readTestBody(request).then(() => response.end(`route ${request.url} ${address} ${protocol}`));
       },
     },
     { listen: [LOCAL], baseUrls: [], ...settings },
@@ -103,7 +108,7 @@ describe('the server', () => {
     assert.notEqual(free, port);
   });
 
-  test('leaves 100 Continue to the data plane, and sends it for all other requests', async (t) => {
+  test('leaves 100 Continue to the data plane, and sends it for all other requests when their body is read', async (t) => {
     const { port } = await start(t);
     const ask = (path: string) =>
       sendRawBytes(
@@ -113,6 +118,7 @@ describe('the server', () => {
     const refused = await ask('/put/x');
     assert.match(refused, /^HTTP\/1\.1 413 [\s\S]*data refuses/);
     assert.match(await ask('/slot/'), /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 OK/);
+    assert.match(await ask('/refused'), /^HTTP\/1\.1 403 /);
   });
 
   test('answers 400 to a request that is not HTTP and closes the connection', async (t) => {

@@ -10,6 +10,7 @@ import { getClientInfo } from '../../../src/http/common/client-info.ts';
 import { HttpServer, type HttpServerSettings } from '../../../src/http/listener/http-server.ts';
 import { encodeRequestTarget } from '../../../src/http/listener/non-ascii-target.ts';
 import { RawConnection } from '../../support/raw-connection.ts';
+import { readTestBody } from '../../support/read-test-body.ts';
 import { createSelfSigned } from '../../support/self-signed-certificate.ts';
 
 const log = createLog({ level: 'silent', format: 'json' });
@@ -21,14 +22,11 @@ async function start(t: TestContext, settings: Partial<HttpServerSettings> = {})
       log,
       dataPlane: { owns: () => false, handle: () => undefined, handleContinue: () => undefined },
       route(request, response) {
-        let bytes = 0;
-        request.on('data', (chunk: Buffer) => {
-          bytes += chunk.length;
-        });
-        request.on('end', () => {
-          const { address, protocol } = getClientInfo(request, () => false);
-          response.end(`${request.method} ${request.url} ${bytes} ${address} ${protocol}\n`);
-        });
+        const { address, protocol } = getClientInfo(request, () => false);
+        void readTestBody(request).then(
+          ({ length }) => response.end(`${request.method} ${request.url} ${length} ${address} ${protocol}\n`),
+          () => undefined,
+        );
       },
     },
     { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [], ...settings },
@@ -74,6 +72,16 @@ describe('a request whose target has raw UTF-8', () => {
     await wire.waitFor('GET /first');
     wire.send(bytes(head('GET')));
     assert.ok((await wire.waitForClose()).includes(`GET ${ENCODED} 0 `));
+  });
+
+  test('is never taken from the body of the request before', async (t) => {
+    const { port } = await start(t);
+    const wire = await RawConnection.open(t, port);
+    const inBody = bytes(head('GET', '', '/inside-the-body/é'));
+    wire.send(`POST /outer HTTP/1.1\r\nHost: h\r\nContent-Length: ${inBody.length}\r\n\r\n`);
+    // The body and the next request arrive in one packet, which begins like a request.
+    wire.send(Buffer.concat([inBody, bytes(head('GET'))]));
+    assert.doesNotMatch(await wire.waitForClose(), /inside-the-body/);
   });
 
   test('may wait for 100 Continue', async (t) => {

@@ -1,0 +1,162 @@
+import type { Socket } from 'node:net';
+import type { Logger } from '../../base/log.ts';
+
+export interface ConnectionLimits {
+  /** Connections of this process. */
+  readonly total: number;
+  /** Connections of one client address. An IPv6 client is its /64 network. Trusted proxies and Unix sockets have no such limit. */
+  readonly perClient: number;
+}
+
+/** Why a connection was closed before its request: the two limits, or to make room for a new connection. */
+export const DROP_REASONS = ['total_limit', 'client_limit', 'made_room'] as const;
+export type DropReason = (typeof DROP_REASONS)[number];
+
+/** A connection has a socket and, during a transfer, an open file. */
+const DESCRIPTORS_PER_CONNECTION = 2;
+/** For the stores, the XMPP streams and the log. */
+const MAX_RESERVED_DESCRIPTORS = 256;
+/** Without a lower limit of the system. A connection takes about 20 KB of memory. */
+const MAX_TOTAL = 16_384;
+const MIN_PER_CLIENT = 8;
+/** One client gets at most a quarter of all connections. */
+const CLIENTS = 4;
+
+/** Returns the limits for a process that may have `descriptors` files and sockets open; undefined means no limit. */
+export function connectionLimitsFor(
+  descriptors: number | undefined,
+  configured: { readonly max?: number | null; readonly max_per_client?: number | null } = {},
+): ConnectionLimits {
+  const available = descriptors ?? Number.POSITIVE_INFINITY;
+  const reserved = Math.min(MAX_RESERVED_DESCRIPTORS, Math.ceil(available / 3));
+  const derived = Math.floor((available - reserved) / DESCRIPTORS_PER_CONNECTION);
+  const total = configured.max ?? Math.max(1, Math.min(MAX_TOTAL, derived));
+  const perClient = configured.max_per_client ?? Math.max(MIN_PER_CLIENT, Math.floor(total / CLIENTS));
+  return { total, perClient: Math.min(total, perClient) };
+}
+
+/** An open connection. It is idle while `requests` is 0, also during its TLS handshake and its first header. */
+export interface OpenConnection {
+  readonly socket: Socket;
+  /** Undefined for trusted proxies and Unix sockets, which stand for many clients. */
+  readonly client: string | undefined;
+  /** Requests without a complete answer. */
+  requests: number;
+  /** `performance.now()` when it became idle. */
+  idleSince: number;
+}
+
+export interface ConnectionTableServices {
+  readonly log: Logger;
+  readonly onDrop: (reason: DropReason) => void;
+}
+
+const LOG_INTERVAL_MS = 10_000;
+
+/**
+ * Counts connections and keeps them within the limits. Over the limit of its client, a new connection is refused. At the
+ * total limit, the connection that has been idle for longest is closed to make room, first one of the client with the most
+ * connections; if none is idle, the new connection is refused.
+ */
+export class ConnectionTable {
+  readonly #limits: ConnectionLimits;
+  readonly #services: ConnectionTableServices;
+  readonly #open = new Set<OpenConnection>();
+  readonly #countOf = new Map<string, number>();
+  readonly #dropped: Record<DropReason, number> = { total_limit: 0, client_limit: 0, made_room: 0 };
+  #loggedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(limits: ConnectionLimits, services: ConnectionTableServices) {
+    this.#limits = limits;
+    this.#services = services;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Registers a new connection until it closes. Destroys it and returns undefined if it is over a limit. */
+  admit(socket: Socket, address: string | undefined): OpenConnection | undefined {
+    const client = address === undefined ? undefined : networkOf(address);
+    const reason = this.#refusalFor(client);
+    if (reason !== undefined) {
+      socket.destroy();
+      this.#report(reason, address);
+      return undefined;
+    }
+    const connection = { socket, client, requests: 0, idleSince: performance.now() };
+    this.#add(connection);
+    socket.once('close', () => this.#delete(connection));
+    return connection;
+  }
+
+  #refusalFor(client: string | undefined): DropReason | undefined {
+    if (client !== undefined && this.#connectionsOf(client) >= this.#limits.perClient) return 'client_limit';
+    if (this.#open.size < this.#limits.total) return undefined;
+    const idle = this.#findIdle();
+    if (idle === undefined) return 'total_limit';
+    this.#delete(idle);
+    idle.socket.destroy();
+    this.#report('made_room', idle.client);
+    return undefined;
+  }
+
+  /** Returns the connection to close first, or undefined if all are busy. */
+  #findIdle(): OpenConnection | undefined {
+    let found: OpenConnection | undefined;
+    for (const connection of this.#open)
+      if (connection.requests === 0 && (found === undefined || this.#goesBefore(connection, found)))
+        found = connection;
+    return found;
+  }
+
+  #goesBefore(one: OpenConnection, other: OpenConnection): boolean {
+    const difference = this.#connectionsOf(one.client) - this.#connectionsOf(other.client);
+    return difference === 0 ? one.idleSince < other.idleSince : difference > 0;
+  }
+
+  #connectionsOf(client: string | undefined): number {
+    return client === undefined ? 0 : (this.#countOf.get(client) ?? 0);
+  }
+
+  #add(connection: OpenConnection): void {
+    this.#open.add(connection);
+    const { client } = connection;
+    if (client !== undefined) this.#countOf.set(client, this.#connectionsOf(client) + 1);
+  }
+
+  #delete(connection: OpenConnection): void {
+    const { client } = connection;
+    if (!this.#open.delete(connection) || client === undefined) return;
+    const left = this.#connectionsOf(client) - 1;
+    if (left > 0) this.#countOf.set(client, left);
+    else this.#countOf.delete(client);
+  }
+
+  /** Logs at most one line in ten seconds: a flood of connections must not become a flood of lines. */
+  #report(reason: DropReason, client: string | undefined): void {
+    this.#services.onDrop(reason);
+    this.#dropped[reason] += 1;
+    const now = performance.now();
+    if (now - this.#loggedAt < LOG_INTERVAL_MS) return;
+    this.#loggedAt = now;
+    this.#services.log.warn(
+      { reason, client, open: this.#open.size, limits: this.#limits, dropped: { ...this.#dropped } },
+      'connections were closed because of a limit: see connections.max and connections.max_per_client',
+    );
+  }
+}
+
+/** Returns the /64 network of an IPv6 address, because one client usually has a whole one; IPv4 addresses as they are. */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address;
+  const [head = '', tail] = address.split('::', 2);
+  const left = head === '' ? [] : head.split(':');
+  const right = tail === undefined || tail === '' ? [] : tail.split(':');
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
+  const groups = [...left, ...Array<string>(zeros).fill('0'), ...right];
+  return groups
+    .slice(0, 4)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':');
+}
