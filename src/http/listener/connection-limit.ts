@@ -77,7 +77,7 @@ export class ConnectionTable {
 
   /** Registers a new connection until it closes. Destroys it and returns undefined if it is over a limit. */
   admit(socket: Socket, address: string | undefined): OpenConnection | undefined {
-    const client = address === undefined ? undefined : networkOf(address);
+    const client = address === undefined ? undefined : clientNetwork(address);
     const reason = this.#refusalFor(client);
     if (reason !== undefined) {
       socket.destroy();
@@ -148,7 +148,7 @@ export class ConnectionTable {
 }
 
 /** Returns the /64 network of an IPv6 address, because one client usually has a whole one; IPv4 addresses as they are. */
-export function networkOf(address: string): string {
+export function clientNetwork(address: string): string {
   if (!address.includes(':')) return address;
   const [head = '', tail] = address.split('::', 2);
   const left = head === '' ? [] : head.split(':');

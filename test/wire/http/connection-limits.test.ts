@@ -7,9 +7,9 @@ import { createAddressMatcher } from '../../../src/base/addresses.ts';
 import { createLog } from '../../../src/base/log.ts';
 import {
   type ConnectionLimits,
+  clientNetwork,
   connectionLimitsFor,
   type DropReason,
-  networkOf,
 } from '../../../src/http/listener/connection-limit.ts';
 import { HttpServer } from '../../../src/http/listener/http-server.ts';
 import { sendRequest } from '../../support/http.ts';
@@ -122,8 +122,8 @@ describe('the default limits', () => {
   });
 
   test('count an IPv6 network of a client as one', () => {
-    assert.equal(networkOf('2001:db8::1'), networkOf('2001:db8:0:0:ffff::2'));
-    assert.notEqual(networkOf('2001:db8::1'), networkOf('2001:db8:0:1::1'));
-    assert.equal(networkOf('192.0.2.1'), '192.0.2.1');
+    assert.equal(clientNetwork('2001:db8::1'), clientNetwork('2001:db8:0:0:ffff::2'));
+    assert.notEqual(clientNetwork('2001:db8::1'), clientNetwork('2001:db8:0:1::1'));
+    assert.equal(clientNetwork('192.0.2.1'), '192.0.2.1');
   });
 });
