@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { RE2JS } from 're2js';
-import { parseBareJid } from '../base/jid.ts';
+import { looseJidKey, parseBareJid } from '../base/jid.ts';
+import { foldLoosely } from '../base/precis.ts';
 
 /** One rule of the option `access`. Sizes in bytes, periods in milliseconds, null for no limit. */
 export interface AccessRule {
@@ -52,6 +53,20 @@ export function jidsInRules(rules: readonly Pick<AccessRule, 'jid'>[]): string[]
   );
 }
 
+/**
+ * Compiles the pattern of a deny rule for `looseJidKey`: an admin may write an account in another spelling than the server's, such
+ * as `straße` for `strasse`. Only characters outside ASCII are folded, because those of ASCII may be syntax.
+ */
+function compileLoosely(pattern: string): RE2JS[] {
+  const folded = pattern.replace(/\P{ASCII}+/gu, foldLoosely);
+  try {
+    return [RE2JS.compile(folded, RE2JS.CASE_INSENSITIVE)];
+  } catch {
+    // A range such as [à-ö] may have no folded form. The pattern itself still applies.
+    return [];
+  }
+}
+
 /** Enough for the active users of a large provider. */
 const MAX_CACHED_DECISIONS = 20_000;
 
@@ -63,11 +78,17 @@ export function compileAccessRules(rules: readonly AccessRule[]): AccessPolicy {
   const compiled = rules.map((rule) => ({
     rule,
     patterns: rule.jid.map((pattern) => RE2JS.compile(pattern)),
+    loosePatterns: rule.deny ? rule.jid.flatMap(compileLoosely) : [],
   }));
   const decisions = new LRUCache<string, AccessDecision>({ max: MAX_CACHED_DECISIONS });
 
   function match(owner: string): AccessDecision {
-    const index = compiled.findIndex(({ patterns }) => patterns.some((p) => p.matcher(owner).find()));
+    const looseKey = looseJidKey(owner);
+    const matches = (patterns: readonly RE2JS[], text: string) =>
+      patterns.some((p) => p.matcher(text).find());
+    const index = compiled.findIndex(
+      ({ patterns, loosePatterns }) => matches(patterns, owner) || matches(loosePatterns, looseKey),
+    );
     const rule = compiled[index]?.rule;
     if (!rule) return { allowed: false, index: null };
     return rule.deny ? { allowed: false, index } : { allowed: true, index, rule };

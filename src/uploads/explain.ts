@@ -5,7 +5,7 @@ import type { Usage } from '../ledger/contract/ledger.ts';
 import type { AccessDecision } from '../policy/access.ts';
 import { expiryTime } from '../policy/retention.ts';
 import { GET_PREFIX, idInBlobPath, idInPath, PUT_PREFIX } from './links.ts';
-import { readUsage } from './list.ts';
+import { readUsage, resolveOwner } from './list.ts';
 import { locatorForOldLink } from './old-links.ts';
 import type { UploadServices } from './services.ts';
 
@@ -37,8 +37,9 @@ export async function explain(services: ExplainServices, target: string): Promis
     findId(path) ?? (await locatorFromPath(services, path)) ?? target,
   );
   if (removal) return { about: 'removal', removal };
-  const owner = /^https?:|^\//.test(target) ? undefined : parseBareJid(target);
-  if (owner === undefined || findId(path) !== undefined) return { about: 'unknown', target };
+  const jid = /^https?:|^\//.test(target) ? undefined : parseBareJid(target);
+  if (jid === undefined || findId(path) !== undefined) return { about: 'unknown', target };
+  const owner = await resolveOwner(services, jid);
   const usage = await readUsage(services, owner);
   return { about: 'owner', owner, decision: services.rules().access.decide(owner), usage };
 }

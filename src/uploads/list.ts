@@ -1,3 +1,4 @@
+import { looseJidKey, parseBareJid } from '../base/jid.ts';
 import { ownerNamesFor } from '../base/owners.ts';
 import type { Removal, Upload } from '../base/upload-records.ts';
 import type { LedgerStats, OwnerUsage, RemovalQuery, UploadQuery, Usage } from '../ledger/contract/ledger.ts';
@@ -60,6 +61,23 @@ async function* removalPages(
     before = page.at(-1);
     if (page.length < PAGE) return;
   }
+}
+
+/**
+ * Returns the owner that an admin means. A JID without files may be another spelling of one with files: most servers store `straße`
+ * as `strasse`.
+ */
+export async function resolveOwner(services: Pick<UploadServices, 'ledger'>, jid: string): Promise<string> {
+  const other = parseBareJid(looseJidKey(jid)) ?? jid;
+  if (other === jid || (await hasData(services, jid))) return jid;
+  return (await hasData(services, other)) ? other : jid;
+}
+
+async function hasData(services: Pick<UploadServices, 'ledger'>, owner: string): Promise<boolean> {
+  const { uploads, pendingUploads } = await readUsage(services, owner);
+  if (uploads + pendingUploads > 0) return true;
+  for await (const _ of iterateRemovals(services, { owner })) return true;
+  return false;
 }
 
 /** Returns the usage of an owner, including uploads under the hash of its JID. */

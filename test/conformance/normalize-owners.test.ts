@@ -43,7 +43,15 @@ function suite(name: string, open: () => Promise<TestDatabase>): void {
         await issue(ledger, { upload: { owner, purpose: 'ephemeral' }, limits: RATE });
         const removed = await store(ledger, { upload: { owner } });
         await ledger.remove({ ids: [removed], reason: 'deleted', detail: '', now: NOW });
-        const request = { owner, key: 'k', digest: owner, instance: 'here', now: NOW, expiresAt: NOW + HOUR };
+        const request = {
+          owner,
+          key: 'k',
+          digest: owner,
+          instance: 'here',
+          now: NOW,
+          expiresAt: NOW + HOUR,
+          limit: 100,
+        };
         await ledger.beginRequest(request);
         await ledger.beginRequest({ ...request, key: `k ${owner.length}` });
         await ledger.chargeMessageRate({ key: owner, period: HOUR, limit: 10, count: 2, now: NOW });

@@ -1,7 +1,9 @@
 import type { Command } from 'commander';
+import { resolveOwner } from '../../uploads/list.ts';
 import { eraseOwner } from '../../uploads/remove.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';
+import { CommandError } from '../lib/command-error.ts';
 import { formatExamples } from '../lib/help.ts';
 import { parseJidOption } from '../lib/options.ts';
 import { printJson, printLine } from '../lib/output.ts';
@@ -18,6 +20,12 @@ export function addForget(program: Command, context: CommandContext): void {
     .addHelpText('after', formatExamples('porter forget romeo@example.org'))
     .action(async (owner: string, options: { json?: boolean }, command: Command) => {
       const forget = async (services: UploadServices) => {
+        const other = await resolveOwner(services, owner);
+        if (other !== owner) {
+          throw new CommandError(
+            `No data of ${owner} found. The XMPP server may call this account ${other}. Then run: porter forget ${other}`,
+          );
+        }
         const progress = showProgress(context, { title: 'removed' });
         const removed = await eraseOwner(services, owner, (done, left) =>
           progress.update(done, `${left} left`),

@@ -4,7 +4,7 @@ import type { Endpoint, Removal, RemovalReason, Upload } from '../../base/upload
 import type { Config } from '../../config/load.ts';
 import { expiryTime, isDownloadable } from '../../policy/retention.ts';
 import { fileUrl } from '../../uploads/links.ts';
-import { iterateRemovals, iterateUploads } from '../../uploads/list.ts';
+import { iterateRemovals, iterateUploads, resolveOwner } from '../../uploads/list.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { formatExamples } from '../lib/help.ts';
@@ -82,7 +82,7 @@ async function* readRows(
   config: Config,
   { jid, state }: Options,
 ): AsyncGenerator<Row> {
-  const filter = jid === undefined ? {} : { owner: jid };
+  const filter = jid === undefined ? {} : { owner: await resolveOwner(services, jid) };
   for await (const upload of iterateUploads(services, filter)) {
     const row = toUploadRow(services, config, upload);
     if (state === undefined || row.state === state) yield row;

@@ -1,4 +1,4 @@
-import { parseBareJid } from '../../base/jid.ts';
+import { looseJidKey, parseBareJid } from '../../base/jid.ts';
 import { jidSha1, ownerFromSha1 } from '../../base/owners.ts';
 
 /** Finds owners for services that store only a hash or a part of the JID. */
@@ -20,6 +20,9 @@ export async function createOwnerLookup(
     const sha1 = jidSha1(jid);
     if (bySha1.has(sha1)) continue;
     bySha1.set(sha1, jid);
+    // ejabberd hashes its own spelling: that of `straße` is `strasse`.
+    const stored = parseBareJid(looseJidKey(jid));
+    if (stored !== undefined && stored !== jid) bySha1.set(jidSha1(stored), stored);
     const node = toUrlNode(jid);
     if (node !== undefined) byNode.set(node, byNode.has(node) ? null : jid);
   }

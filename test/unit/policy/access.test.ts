@@ -29,6 +29,23 @@ describe('access rules', () => {
     assert.deepEqual(access.decide('somebody@elsewhere.example'), { allowed: false, index: 3 });
   });
 
+  test('a deny rule holds for every spelling of the account that a server may have', () => {
+    const spellings = ['^stra\u00dfe@', '^STRASSE@', '^stra\u1e9ee@', '^\uff53trasse@', '^stras\u00adse@'];
+    for (const pattern of spellings) {
+      const denying = compileAccessRules([rule(pattern, { deny: true }), rule('.*')]);
+      for (const owner of ['strasse@example.org', 'stra\u00dfe@example.org']) {
+        assert.equal(denying.decide(owner).allowed, false, `${pattern} ${owner}`);
+      }
+      assert.ok(denying.decide('strase@example.org').allowed);
+    }
+  });
+
+  test('an allowing rule holds for its own spelling only', () => {
+    const allowing = compileAccessRules([rule('^strasse@')]);
+    assert.ok(allowing.decide('strasse@example.org').allowed);
+    assert.equal(allowing.decide('stra\u00dfe@example.org').allowed, false);
+  });
+
   test('access is denied if no rule matches', () => {
     assert.deepEqual(compileAccessRules([]).decide('user@example.org'), { allowed: false, index: null });
   });
