@@ -2,8 +2,11 @@
 export const UNKNOWN_TYPE = 'application/octet-stream';
 
 const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`|~-]+";
-/** Syntax of RFC 9110 §8.3.1, without characters that could end the header. */
-const MEDIA_TYPE = new RegExp(`^${TOKEN}/${TOKEN}[ \\t]*(?:;[\\t -~]*)?$`);
+const QUOTED = '"(?:[\\t !#-\\[\\]-~]|\\\\[\\t -~])*"';
+/** Syntax of RFC 9110 §8.3.1 in ASCII. Anything else, such as a second type after a comma, could be read as another type. */
+const MEDIA_TYPE = new RegExp(
+  `^${TOKEN}/${TOKEN}[ \\t]*(?:;[ \\t]*(?:${TOKEN}=(?:${TOKEN}|${QUOTED})[ \\t]*)?)*$`,
+);
 const MAX_LENGTH = 255;
 
 /** Returns a trimmed media type, or undefined if it is malformed. */

@@ -13,6 +13,7 @@ describe('media types', () => {
   test('are kept with their parameters', () => {
     assert.equal(parseMediaType(' text/plain; charset=utf-8 '), 'text/plain; charset=utf-8');
     assert.equal(parseMediaType('image/svg+xml'), 'image/svg+xml');
+    assert.equal(parseMediaType('text/plain;a="x, \\"y" ; b=c;'), 'text/plain;a="x, \\"y" ; b=c;');
   });
 
   test('that are malformed are refused', () => {
@@ -25,6 +26,11 @@ describe('media types', () => {
       'text/plain\r\nX: y',
       `text/${'x'.repeat(300)}`,
       'text/é',
+      'image/png;,text/html',
+      'image/png, text/html',
+      'image/png; a=b, text/html',
+      'image/png; text/html',
+      'image/png; a="b',
     ]) {
       assert.equal(parseMediaType(text), undefined, JSON.stringify(text));
     }
