@@ -1,8 +1,10 @@
 import type { ListenAddress } from '../base/addresses.ts';
+import { sleep } from '../base/async.ts';
 import type { Logger } from '../base/log.ts';
 import type { WorkerClient } from '../cluster/workers/worker-client.ts';
 import { assertSupportedFeatures, supportedFeatures } from '../config/features.ts';
 import type { Config } from '../config/load.ts';
+import { LedgerError } from '../ledger/contract/ledger.ts';
 import { publishPendingBlobs } from '../uploads/blobs/publish.ts';
 import { type Heartbeat, releaseClaimsOfDeadProcesses, startHeartbeat } from '../uploads/housekeeping.ts';
 import { joinCluster } from './cluster-membership.ts';
@@ -15,6 +17,7 @@ import { joinServerStores } from './store-check.ts';
 import { createSweeper } from './sweeper.ts';
 
 const STOP_GRACE_MS = 30_000;
+const LEDGER_RETRY_MS = 1_000;
 
 /** A running server. */
 export interface PorterServer {
@@ -77,4 +80,26 @@ export async function startServer(config: Config, workerClient?: WorkerClient): 
     await stop(0);
     throw error;
   }
+}
+
+/**
+ * Starts the server of a worker. While the database server cannot be reached, logs that and tries again, because an exit would
+ * count as a failed start. Returns undefined if the signal aborts first.
+ */
+export async function startWorkerServer(
+  config: Config,
+  workerClient: WorkerClient,
+  signal: AbortSignal,
+): Promise<PorterServer | undefined> {
+  for (let failures = 0; !signal.aborted; failures += 1) {
+    try {
+      return await startServer(config, workerClient);
+    } catch (err) {
+      if (!(err instanceof LedgerError && err.kind === 'unreachable')) throw err;
+      const log = createServerLog(config, workerClient.number);
+      if (failures === 0) log.error({ err }, 'this worker waits for the database server; trying again');
+      await sleep(LEDGER_RETRY_MS, signal);
+    }
+  }
+  return undefined;
 }

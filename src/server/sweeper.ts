@@ -1,7 +1,10 @@
+import { sleep } from '../base/async.ts';
 import type { Leadership } from '../cluster/leadership.ts';
 import type { SweepJobs } from '../cluster/postgres/sweep-jobs.ts';
 import { runSweep } from '../uploads/sweep.ts';
 import type { Runtime } from './runtime.ts';
+
+const RETRY_MS = 5_000;
 
 /** Runs the sweeps that the leading process schedules. */
 export interface Sweeper {
@@ -21,17 +24,33 @@ export function createSweeper({ config, services, settings }: Runtime): Sweeper 
   const { ledger } = config.storage;
   if (ledger.kind !== 'postgres') return { run: sweepHere, withSweepJobs: (leadership) => leadership };
   let jobs: SweepJobs | undefined;
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  /** Retries until the database can be reached, because leading does not depend on it. */
   const startJobs = async () => {
     // pg-boss is loaded only if the ledger is in PostgreSQL.
     const { startSweepJobs } = await import('../cluster/postgres/sweep-jobs.ts');
-    jobs = await startSweepJobs({ url: ledger.url, log: services.log }, sweepHere);
+    for (let failures = 0; jobs === undefined && !signal.aborted; failures += 1) {
+      try {
+        jobs = await startSweepJobs({ url: ledger.url, log: services.log }, sweepHere);
+      } catch (err) {
+        if (failures === 0) services.log.warn({ err }, 'cannot start the job queue for sweeps; trying again');
+        await sleep(RETRY_MS, signal);
+      }
+    }
   };
+  let starting: Promise<void> | undefined;
   return {
     run: async () => await jobs?.enqueue(),
     withSweepJobs: (leadership) => ({
-      start: async (tasks) => void (await Promise.all([startJobs(), leadership.start(tasks)])),
+      async start(tasks) {
+        starting ??= startJobs();
+        await leadership.start(tasks);
+      },
       async stop() {
+        stopping.abort();
         await leadership.stop();
+        await starting;
         await jobs?.stop();
       },
     }),

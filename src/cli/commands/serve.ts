@@ -91,8 +91,11 @@ async function serveAsWorker(supervisor: WorkerClient): Promise<void> {
   try {
     // The supervisor runs the same program, so the config has the expected shape.
     const config = (await supervisor.fetchConfig()) as Config;
-    const { startServer } = await import('../../server/start.ts');
-    const server = await startServer(config, supervisor);
+    const { startWorkerServer } = await import('../../server/start.ts');
+    const stopping = new AbortController();
+    void stopSignal.then(() => stopping.abort());
+    const server = await startWorkerServer(config, supervisor, stopping.signal);
+    if (server === undefined) return;
     supervisor.handle('reload', (next) => server.reload(next as Config));
     await supervisor.reportReady();
     await stopSignal;

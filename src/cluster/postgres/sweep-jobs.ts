@@ -37,15 +37,12 @@ export async function startSweepJobs(
   });
   boss.on('error', (error) => log.warn({ err: error }, 'the job queue for sweeps reports an error'));
   const stopping = new AbortController();
-  await boss.start();
-  await boss.createQueue(QUEUE, {
-    policy: 'exclusive',
-    retryLimit: 0,
-    heartbeatSeconds: HEARTBEAT_SECONDS,
-    expireInSeconds: MAX_SWEEP_SECONDS,
-    retentionSeconds: RETENTION_SECONDS,
-    deleteAfterSeconds: RETENTION_SECONDS,
-  });
+  try {
+    await startQueue(boss);
+  } catch (error) {
+    await boss.stop({ graceful: false }).catch(() => {});
+    throw error;
+  }
   await boss.work(QUEUE, { pollingIntervalSeconds: POLL_SECONDS }, async ([job]) => {
     const signals = job ? [stopping.signal, job.signal] : [stopping.signal];
     await sweep(AbortSignal.any(signals));
@@ -57,6 +54,18 @@ export async function startSweepJobs(
       await boss.stop({ graceful: true, timeout: STOP_TIMEOUT_MS });
     },
   };
+}
+
+async function startQueue(boss: PgBoss): Promise<void> {
+  await boss.start();
+  await boss.createQueue(QUEUE, {
+    policy: 'exclusive',
+    retryLimit: 0,
+    heartbeatSeconds: HEARTBEAT_SECONDS,
+    expireInSeconds: MAX_SWEEP_SECONDS,
+    retentionSeconds: RETENTION_SECONDS,
+    deleteAfterSeconds: RETENTION_SECONDS,
+  });
 }
 
 async function readJobSchema(url: string): Promise<string> {

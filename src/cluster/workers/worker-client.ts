@@ -52,9 +52,15 @@ function createWorkerClient(channel: IpcChannel, number: number): WorkerClient {
     fetchMetrics: async () => String(await channel.request('metrics', null, METRICS_TIMEOUT_MS)),
     wrapLeadership: (instance) => ({
       async start(tasks) {
+        // The supervisor repeats the request if it got no answer.
+        let starting: Promise<void> | undefined;
         channel.handle('lead', async () => {
           isAppointed = true;
-          await instance.start(tasks);
+          starting ??= instance.start(tasks).catch((error: unknown) => {
+            starting = undefined;
+            throw error;
+          });
+          await starting;
         });
       },
       async stop() {

@@ -1,9 +1,19 @@
+import { sleep } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
 import { createWorkerMetrics, type WorkerMetrics } from '../../metrics/worker-metrics.ts';
 import { noLeaderError } from '../relay.ts';
 import { startWorkerProcess, type WorkerExit, type WorkerProcess } from './worker-process.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Pause before a failed request is repeated: doubled from the first up to the longest. */
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 30_000;
+
+/** Replaced in tests. */
+export interface WorkerPoolOptions {
+  readonly startProcess?: (number: number) => WorkerProcess;
+  readonly firstRetryMs?: number;
+}
 
 /**
  * The workers of a supervisor, and which of them leads.
@@ -14,8 +24,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
  *                     │                     │                   │
  *                     └────────── exit: handleExit() ───────────┘
  *
- * At most one worker leads. When none does, the serving worker with the lowest number is appointed. A worker that
- * fails to lead is killed, so that another can be appointed.
+ * At most one worker leads. When none does, the serving worker with the lowest number is appointed. A failed request kills
+ * no worker: it is repeated until it succeeds or the worker exits, because the worker serves files meanwhile.
  */
 export class WorkerPool {
   readonly #log: Logger;
@@ -25,7 +35,16 @@ export class WorkerPool {
   #leader: WorkerProcess | undefined;
   #isShuttingDown = false;
 
-  constructor(log: Logger, config: unknown) {
+  readonly #startProcess: (number: number) => WorkerProcess;
+  readonly #firstRetryMs: number;
+
+  constructor(
+    log: Logger,
+    config: unknown,
+    { startProcess = startWorkerProcess, firstRetryMs = FIRST_RETRY_MS }: WorkerPoolOptions = {},
+  ) {
+    this.#startProcess = startProcess;
+    this.#firstRetryMs = firstRetryMs;
     this.#log = log;
     this.#config = config;
   }
@@ -40,7 +59,7 @@ export class WorkerPool {
 
   /** Starts a worker. `ready` resolves once it serves. */
   launch(number: number): { readonly worker: WorkerProcess; readonly ready: Promise<void> } {
-    const worker = startWorkerProcess(number);
+    const worker = this.#startProcess(number);
     this.#workers.set(number, worker);
     return { worker, ready: this.#handleRequests(worker) };
   }
@@ -68,8 +87,7 @@ export class WorkerPool {
     await first.channel.request('reload', config, REQUEST_TIMEOUT_MS);
     this.#config = config;
     first.config = config;
-    for (const worker of others) worker.config = config;
-    await Promise.all(others.map((worker) => this.#tryRequest(worker, 'reload', config)));
+    await Promise.all(others.map((worker) => this.#sendConfig(worker)));
   }
 
   /** Stops appointing leaders and reporting exits. */
@@ -82,9 +100,35 @@ export class WorkerPool {
     if (this.#leader !== undefined || this.#isShuttingDown || next === undefined) return;
     this.#leader = next;
     this.#log.info({ worker: next.number, workerPid: next.pid }, 'this worker leads');
-    void this.#tryRequest(next, 'lead', null).then((succeeded) => {
-      if (!succeeded) next.kill('SIGKILL');
-    });
+    void this.#repeat(next, () => this.#tryRequest(next, 'lead', null));
+  }
+
+  /**
+   * Sends a worker the latest config. Resolves after the first attempt. If it fails, logs the worker and repeats the attempt in
+   * the background until the worker has the config.
+   */
+  async #sendConfig(worker: WorkerProcess): Promise<void> {
+    const attempt = async () => {
+      const config = this.#config;
+      if (worker.config === config) return true;
+      if (!(await this.#tryRequest(worker, 'reload', config))) {
+        this.#log.warn({ worker: worker.number }, 'this worker still uses its old config; trying again');
+        return false;
+      }
+      worker.config = config;
+      return this.#config === config;
+    };
+    if (!(await attempt())) void this.#repeat(worker, attempt, this.#firstRetryMs);
+  }
+
+  /** Repeats an attempt until it succeeds or the worker exits. */
+  async #repeat(worker: WorkerProcess, attempt: () => Promise<boolean>, firstPauseMs = 0): Promise<void> {
+    const isCurrent = () => !this.#isShuttingDown && this.#workers.get(worker.number) === worker;
+    await sleep(firstPauseMs);
+    for (let pauseMs = this.#firstRetryMs; isCurrent() && !(await attempt()); ) {
+      await sleep(pauseMs);
+      pauseMs = Math.min(pauseMs * 2, LONGEST_RETRY_MS);
+    }
   }
 
   /** Returns whether the worker did it. Logs a failure, unless the worker has exited meanwhile. */
@@ -126,8 +170,6 @@ export class WorkerPool {
   /** Gives a worker that has just begun to serve the latest config: a reload may have happened during its start. */
   async #welcome(worker: WorkerProcess): Promise<void> {
     this.#appointLeader();
-    if (worker.config === this.#config) return;
-    worker.config = this.#config;
-    await this.#tryRequest(worker, 'reload', this.#config);
+    await this.#sendConfig(worker);
   }
 }

@@ -4,6 +4,7 @@
  * | `full` | The disk or the database server has no space. |
  * | `denied` | The user of this process may not open, read or write the database. |
  * | `busy` | Other transactions or programs hold the database for too long. |
+ * | `unreachable` | The database server does not answer, or is starting or stopping. |
  * | `newer` | A newer version of Porter has migrated the schema. |
  * | `moved` | The ledger's `MigrationState` does not allow this method. |
  * | `damaged` | The file or its content is not valid. |
@@ -15,6 +16,7 @@ export type LedgerErrorKind =
   | 'full'
   | 'denied'
   | 'busy'
+  | 'unreachable'
   | 'newer'
   | 'moved'
   | 'damaged'

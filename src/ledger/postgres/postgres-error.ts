@@ -6,6 +6,7 @@ const ERRORS: Readonly<Record<string, readonly [kind: LedgerErrorKind, cause: st
   '53': ['busy', 'The PostgreSQL server has no free resources', 'Check its max_connections and its memory.'],
   '40': ['busy', 'Other transactions changed the same rows in every attempt', 'Try again later.'],
   '55': ['busy', 'Another session of PostgreSQL locks the ledger', 'Try again later.'],
+  '57P': ['unreachable', 'The PostgreSQL server is starting or stopping', 'Try again later.'],
   '28': ['denied', 'PostgreSQL rejected the login', 'Check user and password in storage.ledger.'],
   '3D': ['denied', 'PostgreSQL does not have this database', 'Create it, or check storage.ledger.'],
   '42501': [
@@ -28,12 +29,13 @@ export function fromPostgresError(error: unknown): LedgerError {
   if (state === undefined) {
     const reason = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
     return new LedgerError(
-      'failed',
+      'unreachable',
       `Cannot reach PostgreSQL (${reason}). Check that the server of storage.ledger is running and not overloaded.`,
       error,
     );
   }
   const [kind, cause, remedy] = ERRORS[state] ??
+    ERRORS[state.slice(0, 3)] ??
     ERRORS[state.slice(0, 2)] ?? ['failed', 'PostgreSQL reported an error', ''];
   const detail =
     WITH_SERVER_MESSAGE.has(state.slice(0, 2)) && error instanceof Error ? `: ${error.message}` : '';

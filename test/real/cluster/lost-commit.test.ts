@@ -87,7 +87,7 @@ describe('A PostgreSQL connection that is cut at a commit', { skip: needs('postg
     withWords(async (database, words) => {
       const insert = insertWord('adieu');
       const cut = proxy.cutAt(COMMIT, 'before', 4);
-      const done = assert.rejects(database.transaction(insert), { name: 'LedgerError', kind: 'failed' });
+      const done = assert.rejects(database.transaction(insert), { name: 'LedgerError', kind: 'unreachable' });
       await cut;
       await done;
       assert.equal(insert.runs, 4);

@@ -82,6 +82,26 @@ for (const [name, skip] of ledgers) {
       await assertSound(porter);
     });
 
+    test('survive an outage of the database during which the leader dies', async (t) => {
+      if (!postgres) return t.skip('has no server that could stop');
+      const porter = await start(t);
+      const { program } = porter;
+      const leader = leaderPid(program);
+      const survivor = [...servingWorkers(program).values()].find((pid) => pid !== leader) ?? 0;
+      await postgres.stop();
+      try {
+        process.kill(leader, 'SIGKILL');
+        await program.waitFor('another leader', () => leaderPid(program) === survivor);
+        await program.waitFor('a worker that waits', () => program.stdout.includes('waits for the database'));
+        assert.ok(isAlive(survivor));
+      } finally {
+        await postgres.start();
+      }
+      await program.waitFor('both workers', () => servingWorkers(program).size === 2);
+      assert.equal([...servingWorkers(program).values()].includes(survivor), true);
+      await uploadFile(porter, randomBytes(1000));
+    });
+
     test('the claim of a killed worker is released at once', async (t) => {
       const porter = await start(t, { slots: { timeout: '10m' } });
       const body = randomBytes(500_000);
