@@ -1,3 +1,5 @@
+import type { DiskSpace } from '../base/disk-space.ts';
+
 /**
  * Stores the bytes of uploads by key (see `base/blob-keys.ts`). Porter chooses the key, never a client.
  *
@@ -48,8 +50,8 @@ export interface BlobStore {
   /** Returns a URL that fetches the blob directly from the store. Absent if the store has no such URLs. */
   presignUrl?(key: string, options: PresignOptions): Promise<string>;
 
-  /** Resolves with the free and total bytes, or with undefined if the store does not report them. */
-  space(): Promise<{ readonly free: number; readonly total: number } | undefined>;
+  /** Resolves with the room of the store's file system, or with undefined if the store does not report it. */
+  space(): Promise<DiskSpace | undefined>;
 
   /** Rejects with a `BlobError` if the store cannot be written now. */
   checkWritable(): Promise<void>;

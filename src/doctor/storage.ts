@@ -1,16 +1,11 @@
-import { statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type DiskSpace, readDiskSpace } from '../base/disk-space.ts';
 import { formatSize } from '../base/units.ts';
 import type { BlobStore } from '../blobs/contract.ts';
 import type { Config } from '../config/load.ts';
+import { reservedBytes, reservedFiles } from '../uploads/disk/space-reserve.ts';
 import type { UploadServices } from '../uploads/services.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
-
-/** In bytes. */
-export interface DiskSpace {
-  readonly free: number;
-  readonly total: number;
-}
 
 /** With less free space a disk is nearly full. Small disks: with less than 5 %. `--min-free` replaces both. */
 const LOW_BYTES = 1024 ** 3;
@@ -45,6 +40,10 @@ export function blobsAdvice({ storage: { blobs } }: Pick<Config, 'storage'>): st
         `If the owner is wrong, run: chown -R porter ${blobs.path}`;
 }
 
+const FREE_SPACE =
+  'Free some space: porter users shows the usage by user, porter cleanup --max-age 7d removes older files, ' +
+  'global_quota limits the total.';
+
 /** `minFree`: required free bytes, instead of the default thresholds. */
 export async function checkDiskSpace(
   report: DoctorReport,
@@ -52,7 +51,7 @@ export async function checkDiskSpace(
   blobs: BlobStore,
   minFree: number | undefined,
 ): Promise<void> {
-  const { ledger } = config.storage;
+  const { ledger, reserve } = config.storage;
   const disks: [check: string, read: () => Promise<DiskSpace | undefined>][] = [
     ['disk space for blobs', () => blobs.space()],
   ];
@@ -62,7 +61,7 @@ export async function checkDiskSpace(
   for (const [check, read] of disks) {
     try {
       const space = await read();
-      if (space) reportDiskSpace(report, check, space, minFree);
+      if (space) reportDiskSpace(report, check, space, { minFree, reserve });
     } catch (error) {
       report.fail(check, `The free space cannot be read: ${shortErrorReason(error)}.`);
     }
@@ -72,25 +71,34 @@ export async function checkDiskSpace(
 export function reportDiskSpace(
   report: DoctorReport,
   check: string,
-  { free, total }: DiskSpace,
-  minFree?: number,
+  space: DiskSpace,
+  { minFree, reserve }: { readonly minFree?: number | undefined; readonly reserve: number | null },
 ): void {
-  const limit = minFree ?? Math.max(FULL_BYTES, Math.min(LOW_BYTES, total * LOW_SHARE));
+  const { free, total, freeFiles, totalFiles } = space;
   const summary = `${formatSize(free)} free of ${formatSize(total)}`;
+  const reserved = reservedBytes(reserve, space);
+  if (free < reserved) {
+    report.fail(
+      check,
+      `The disk has less than storage.reserve (${formatSize(reserved)}): ${summary}. New slots and uploads get 507. ${FREE_SPACE}`,
+    );
+    return;
+  }
+  if (totalFiles > 0 && freeFiles < reservedFiles(reserve, space)) {
+    report.fail(
+      check,
+      `The file system has room for ${freeFiles} more files only (inodes). New slots and uploads get 507. ${FREE_SPACE}`,
+    );
+    return;
+  }
+  const limit = minFree ?? Math.max(FULL_BYTES, Math.min(LOW_BYTES, total * LOW_SHARE));
   if (free >= limit) {
     report.ok(check, `${summary}.`);
     return;
   }
-  const text =
-    `The disk is nearly full: ${summary}. Free some space: porter users shows the usage by user, ` +
-    'porter cleanup --max-age 7d removes older files, global_quota limits the total.';
+  const text = `The disk is nearly full: ${summary}. ${FREE_SPACE}`;
   if (free < FULL_BYTES || minFree !== undefined) report.fail(check, text);
   else report.warn(check, text);
-}
-
-async function readDiskSpace(folder: string): Promise<DiskSpace> {
-  const { bavail, blocks, bsize } = await statfs(folder);
-  return { free: bavail * bsize, total: blocks * bsize };
 }
 
 function errorMessage(error: unknown): string {

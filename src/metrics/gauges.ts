@@ -19,7 +19,16 @@ export interface GaugeSources {
   readonly transfers: () => number;
   /** Open connections of HTTP clients. */
   readonly connections: () => number;
+  /** The file systems of blobs and ledger, as far as they are known. */
+  readonly disks: () => Promise<readonly DiskFigures[]>;
   readonly version: string;
+}
+
+export interface DiskFigures {
+  readonly store: string;
+  readonly space: { readonly free: number; readonly freeFiles: number };
+  /** Whether it has less than `storage.reserve`. */
+  readonly isLow: boolean;
 }
 
 const FRESH_MS = 5000;
@@ -53,6 +62,7 @@ export function addGauges(registry: Registry, sources: GaugeSources): void {
   addQueues(registry, sources.queues);
   addTransfers(registry, sources.transfers);
   addConnections(registry, sources.connections);
+  addDisks(registry, sources.disks);
   addBuild(registry, sources.version);
   addProcesses(registry);
   collectDefaultMetrics({ register: registry });
@@ -95,6 +105,29 @@ function addConnections(registry: Registry, connections: () => number): void {
       this.set(connections());
     },
   });
+}
+
+function addDisks(registry: Registry, disks: GaugeSources['disks']): void {
+  const add = (name: string, help: string, figure: (disk: DiskFigures) => number) =>
+    new Gauge({
+      name: `porter_disk_${name}`,
+      help,
+      labelNames: ['store'],
+      // All workers have the same disks.
+      aggregator: 'first',
+      registers: [registry],
+      async collect() {
+        this.reset();
+        for (const disk of await disks().catch(() => [])) this.set({ store: disk.store }, figure(disk));
+      },
+    });
+  add('free_bytes', 'Free bytes of the disk of the `blobs` and of the `ledger`.', ({ space }) => space.free);
+  add('free_files', 'Files (inodes) that can still be created there.', ({ space }) => space.freeFiles);
+  add(
+    'below_reserve',
+    'Whether the disk has less than `storage.reserve`, so that uploads get 507: 1 or 0.',
+    ({ isLow }) => (isLow ? 1 : 0),
+  );
 }
 
 function addBuild(registry: Registry, version: string): void {

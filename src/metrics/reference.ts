@@ -32,6 +32,7 @@ export function renderMetricsReference(): string {
     queues: {},
     transfers: () => 0,
     connections: () => 0,
+    disks: async () => [],
     version: '',
   });
   const metrics = registry.getMetricsAsArray() as unknown as readonly DescribedMetric[];

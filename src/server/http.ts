@@ -107,6 +107,7 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
     queues: { outbox: () => ledger.queueLength('outbox'), callback: () => ledger.queueLength('callback') },
     connections: () => server.openConnections,
     transfers: () => fileServer.transfersInFlight(),
+    disks: () => services.spaceReserve.states(),
     version,
   });
   workerClient?.handle('snapshot', () => metrics.registry.getMetricsAsJSON());

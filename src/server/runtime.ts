@@ -3,6 +3,7 @@ import { randomId } from '../base/ids.ts';
 import { createLog, type Logger } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
 import { createMetrics } from '../metrics/metrics.ts';
+import { createSpaceReserve, type ReservedDisk } from '../uploads/disk/space-reserve.ts';
 import { createFileCache } from '../uploads/file-cache.ts';
 import type { UploadServices } from '../uploads/services.ts';
 import { createTransfers } from '../uploads/transfers.ts';
@@ -18,13 +19,17 @@ export interface Runtime {
   /** The settings of the last reload. */
   readonly settings: () => RuntimeSettings;
   replaceSettings(settings: RuntimeSettings): void;
+  /** Sets space aside for removals on a full disk. Only a server does this, because the files must belong to its user. */
+  fillBallast(): Promise<void>;
   /** Closes the stores. */
   close(): Promise<void>;
 }
 
 /** Opens the stores that the config names. Rejects if one of them cannot be opened. */
 export async function openRuntime(config: Config, log: Logger): Promise<Runtime> {
-  const { ledger, blobs, close } = await openStores(config);
+  const { ledger, blobs, readLedgerSpace, fillBallast, close } = await openStores(config);
+  const disks: ReservedDisk[] = [{ store: 'blobs', readSpace: () => blobs.space() }];
+  if (readLedgerSpace) disks.push({ store: 'ledger', readSpace: readLedgerSpace });
   let settings = toRuntimeSettings(config);
   const services: UploadServices = {
     ledger,
@@ -36,6 +41,7 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
     instance: randomId(),
     transfers: createTransfers(),
     fileCache: createFileCache(),
+    spaceReserve: createSpaceReserve(log, disks, config.storage.reserve),
   };
   return {
     config,
@@ -45,6 +51,7 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
     replaceSettings(next) {
       settings = next;
     },
+    fillBallast,
     close,
   };
 }

@@ -6,7 +6,12 @@ import { assertSupportedFeatures, supportedFeatures } from '../config/features.t
 import type { Config } from '../config/load.ts';
 import { LedgerError } from '../ledger/contract/ledger.ts';
 import { publishPendingBlobs } from '../uploads/blobs/publish.ts';
-import { type Heartbeat, releaseClaimsOfDeadProcesses, startHeartbeat } from '../uploads/housekeeping.ts';
+import {
+  type Heartbeat,
+  releaseClaimsOfDeadProcesses,
+  startBallastSchedule,
+  startHeartbeat,
+} from '../uploads/housekeeping.ts';
 import { joinCluster } from './cluster-membership.ts';
 import { openHttp } from './http.ts';
 import { createLeaderTasks } from './leader-tasks.ts';
@@ -46,12 +51,14 @@ export async function startServer(config: Config, workerClient?: WorkerClient): 
   const leadership = createLeadership(sweeper.withSweepJobs);
   const http = await openHttp(runtime, { relay, messageServices, workerClient });
   let heartbeat: Heartbeat | undefined;
+  let ballast: { stop(): Promise<void> } | undefined;
 
   const stop = async (graceMs = STOP_GRACE_MS) => {
     await leadership.stop();
     await http.stop(graceMs);
     await messaging?.stop();
     await heartbeat?.stop();
+    await ballast?.stop();
     await leave();
     await runtime.close();
   };
@@ -61,6 +68,7 @@ export async function startServer(config: Config, workerClient?: WorkerClient): 
     heartbeat = await startHeartbeat(services);
     await publishPendingBlobs(services);
     workerClient?.handle('releaseClaims', () => releaseClaimsOfDeadProcesses(services));
+    ballast = startBallastSchedule(services, runtime.fillBallast);
     await http.server.start();
     // Slots are granted once their links work, so the component connects after HTTP listens.
     await leadership.start(createLeaderTasks(runtime, { relay, sweeper, messaging, messageServices }));

@@ -1,13 +1,21 @@
+import { dirname } from 'node:path';
+import { type DiskSpace, readDiskSpace } from '../base/disk-space.ts';
 import type { BlobStore } from '../blobs/contract.ts';
 import { openFsBlobs } from '../blobs/fs/fs-blobs.ts';
 import type { Config } from '../config/load.ts';
 import type { Ledger } from '../ledger/contract/ledger.ts';
+import { fillBallast } from '../ledger/sqlite/ballast.ts';
 import { openSqliteLedger } from '../ledger/sqlite/open.ts';
+import { isBelowReserve } from '../uploads/disk/space-reserve.ts';
 import type { StoreLocations } from '../uploads/store-identity/store-identity-error.ts';
 
 export interface Stores {
   readonly ledger: Ledger;
   readonly blobs: BlobStore;
+  /** Reads the room of the ledger's file system. Undefined if the ledger is not on this machine. */
+  readonly readLedgerSpace: (() => Promise<DiskSpace>) | undefined;
+  /** Sets space aside for removals on a full disk, if the ledger is on a disk with room above `storage.reserve`. */
+  fillBallast(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,6 +43,8 @@ export async function openStores({ storage, downloads }: Config): Promise<Stores
   return {
     ledger,
     blobs,
+    readLedgerSpace: ledgerSpaceReader(storage),
+    fillBallast: () => fillLedgerBallast(storage),
     async close() {
       await blobs.close();
       await ledger.close();
@@ -52,6 +62,15 @@ async function openBlobs(
   // The AWS SDK is as large as the rest of Porter, so it is loaded only if needed.
   const { openS3Blobs } = await import('../blobs/s3/s3-blobs.ts');
   return await openS3Blobs({ ...location, pathStyle, publicEndpoint });
+}
+
+function ledgerSpaceReader({ ledger }: Config['storage']): Stores['readLedgerSpace'] {
+  return ledger.kind === 'sqlite' ? () => readDiskSpace(dirname(ledger.path)) : undefined;
+}
+
+async function fillLedgerBallast({ ledger, reserve }: Config['storage']): Promise<void> {
+  if (ledger.kind !== 'sqlite') return;
+  await fillBallast(ledger.path, (space, bytes) => !isBelowReserve(reserve, space, bytes));
 }
 
 async function openLedger({ ledger, sync }: Config['storage']): Promise<Ledger> {

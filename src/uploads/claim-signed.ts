@@ -44,7 +44,10 @@ export async function claimSigned(
   return claimed.outcome === 'unknown' ? { outcome: 'receiving', upload: existing.upload } : claimed;
 }
 
-type SigningServices = Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'log' | 'instance'>;
+type SigningServices = Pick<
+  UploadServices,
+  'ledger' | 'rules' | 'clock' | 'log' | 'instance' | 'spaceReserve'
+>;
 
 type UploadWithRule = Omit<Upload, 'state' | 'createdAt' | 'storedAt'> & {
   readonly rule: AccessRule;

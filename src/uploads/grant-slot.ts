@@ -40,7 +40,7 @@ export interface GrantedSlot {
   readonly deadline: number;
 }
 
-type GrantServices = Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'log' | 'metrics'>;
+type GrantServices = Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'log' | 'metrics' | 'spaceReserve'>;
 
 /** Grants a slot and charges it to the owner's quotas. Throws a `Refusal` if a rule or a quota forbids it. */
 export async function grantSlot(services: GrantServices, request: SlotRequest): Promise<GrantedSlot> {

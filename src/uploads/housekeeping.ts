@@ -62,6 +62,14 @@ export function startSweepSchedule(
   });
 }
 
+/** Sets space for removals aside at the start, and again after it was used. */
+export function startBallastSchedule(
+  services: Pick<UploadServices, 'log'>,
+  fillBallast: () => Promise<void>,
+): { stop(): Promise<void> } {
+  return repeat(services, { firstMs: 0, periodMs: () => RECHECK_MS }, fillBallast);
+}
+
 const MIGRATION_MESSAGES: Readonly<Record<MigrationState, string>> = {
   open: 'the ledger is open again; uploads work',
   closing: 'porter move is moving the ledger away; uploads are refused until it has finished',
@@ -144,7 +152,7 @@ function repeat(
   const run = async () => {
     for (let waitMs = firstMs; await waited(waitMs, signal); waitMs = periodMs() || RECHECK_MS) {
       await task(signal).catch((error: unknown) =>
-        log.error({ err: error }, 'a heartbeat or sweep failed; it will be tried again'),
+        log.error({ err: error }, 'a periodic task failed; it will be tried again'),
       );
     }
   };

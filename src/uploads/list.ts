@@ -1,3 +1,4 @@
+import type { DiskSpace } from '../base/disk-space.ts';
 import { looseJidKey, parseBareJid } from '../base/jid.ts';
 import { ownerNamesFor } from '../base/owners.ts';
 import type { Removal, Upload } from '../base/upload-records.ts';
@@ -10,7 +11,7 @@ const PAGE = 500;
 
 /** Sums over all owners. `space` is undefined if the blob store does not report free space. */
 export interface ServiceTotals extends LedgerStats {
-  readonly space: { readonly free: number; readonly total: number } | undefined;
+  readonly space: Pick<DiskSpace, 'free' | 'total'> | undefined;
 }
 
 export async function readTotals({

@@ -6,6 +6,7 @@ import { isDownloadable } from '../policy/retention.ts';
 import { publicBlobKey, publishBlob, publishPendingBlobs } from './blobs/publish.ts';
 import { claimSigned } from './claim-signed.ts';
 import { isSameBody } from './compare-bytes.ts';
+import type { SpaceReserve } from './disk/space-reserve.ts';
 import { deletePendingBlobs } from './remove.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
@@ -156,15 +157,35 @@ async function storeBody(
 }
 
 /** A failed `put` leaves no bytes behind. */
-function writeBlob(
-  { rules, transfers, blobs }: Pick<UploadServices, 'rules' | 'transfers' | 'blobs'>,
+async function writeBlob(
+  {
+    rules,
+    transfers,
+    blobs,
+    spaceReserve,
+  }: Pick<UploadServices, 'rules' | 'transfers' | 'blobs' | 'spaceReserve'>,
   upload: Upload,
   request: UploadRequest,
 ): Promise<number> {
   checkDeclaredBody(rules(), upload, request);
+  await spaceReserve.check(upload.size);
   request.body.accept();
   const batches = request.body.batches(transfers.memory, exactSize(upload));
-  return blobs.put(upload.blob, batches, upload.size);
+  return await blobs.put(upload.blob, whileThereIsRoom(spaceReserve, batches), upload.size);
+}
+
+/** Passes batches on until a disk has less than the reserve: transfers that began together may use it up together. */
+async function* whileThereIsRoom(
+  spaceReserve: SpaceReserve,
+  batches: AsyncIterable<readonly Uint8Array[]>,
+): AsyncGenerator<readonly Uint8Array[], void> {
+  let isFirst = true;
+  for await (const batch of batches) {
+    // The room for the first batch was checked just before.
+    if (!isFirst) spaceReserve.checkWhileWriting();
+    isFirst = false;
+    yield batch;
+  }
 }
 
 /**

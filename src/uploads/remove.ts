@@ -1,5 +1,6 @@
 import { ownerNamesFor } from '../base/owners.ts';
 import type { RemovalReason, Upload } from '../base/upload-records.ts';
+import { LedgerError } from '../ledger/contract/ledger.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
 import { isSameStore } from './store-identity/store-state.ts';
@@ -56,10 +57,13 @@ export async function eraseOwner(
 ): Promise<number> {
   let removed = 0;
   for (const name of ownerNamesFor(owner)) {
-    for (let left = 1; left > 0; ) {
-      const step = await services.ledger.forget({ owner: name, limit: ERASE_BATCH, now: services.clock() });
-      removed += step.removed;
-      left = step.left;
+    for (let left = 1, batch = ERASE_BATCH; left > 0; ) {
+      const { result, limit } = await runBatch(batch, (size) =>
+        services.ledger.forget({ owner: name, limit: size, now: services.clock() }),
+      );
+      removed += result.removed;
+      left = result.left;
+      batch = limit;
       await deletePendingBlobs(services);
       onProgress(removed, left);
     }
@@ -67,6 +71,24 @@ export async function eraseOwner(
   services.log.info({ uploads: removed }, 'all data of an owner erased');
   services.metrics.uploadsRemoved('forgotten', removed, 0);
   return removed;
+}
+
+/**
+ * Runs one batch of removals. If the ledger's disk is too full for it, repeats it with a smaller `limit`. Returns the limit
+ * that fitted, for the next batches.
+ */
+export async function runBatch<T>(
+  limit: number,
+  work: (limit: number) => Promise<T>,
+): Promise<{ readonly result: T; readonly limit: number }> {
+  for (let current = limit; ; current = Math.ceil(current / 8)) {
+    try {
+      return { result: await work(current), limit: current };
+    } catch (error) {
+      const isFull = error instanceof LedgerError && error.kind === 'full';
+      if (!isFull || current === 1) throw error;
+    }
+  }
 }
 
 /**

@@ -29,12 +29,13 @@ export type LocatorTaken = Extract<ReserveResult, { limit: 'locator' }>;
  * the conflicting upload if the locator is or was in use, else undefined.
  */
 export async function reserveUpload(
-  { ledger, rules }: Pick<UploadServices, 'ledger' | 'rules'>,
+  { ledger, rules, spaceReserve }: Pick<UploadServices, 'ledger' | 'rules' | 'spaceReserve'>,
   request: ReserveRequest,
 ): Promise<LocatorTaken | undefined> {
   const { upload, rule, limits, putKey, claim, now } = request;
   checkSize(upload.size, limits);
   checkType(upload.type, rule);
+  await spaceReserve.check(upload.size);
   const reserved = await ledger
     .reserve({
       upload,

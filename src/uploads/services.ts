@@ -5,6 +5,7 @@ import type { Ledger, OldPath } from '../ledger/contract/ledger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { AccessPolicy } from '../policy/access.ts';
 import type { Retention } from '../policy/retention.ts';
+import type { SpaceReserve } from './disk/space-reserve.ts';
 import type { FileCache } from './file-cache.ts';
 import type { FileUrlBuilder } from './links.ts';
 import type { Transfers } from './transfers.ts';
@@ -39,6 +40,8 @@ export interface UploadServices {
   /** Uploads in progress in this process; all endpoints share their memory budget. */
   readonly transfers: Transfers;
   readonly fileCache: FileCache;
+  /** Refuses uploads when a disk is nearly full. */
+  readonly spaceReserve: SpaceReserve;
   /** Milliseconds without data after which a newer attempt replaces an older one; default 3000. */
   readonly takeoverAfterMs?: number;
 }

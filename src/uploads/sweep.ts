@@ -3,7 +3,7 @@ import type { RemovalReason } from '../base/upload-records.ts';
 import { HEARTBEAT_TIMEOUT_MS, type SweepStep } from '../ledger/contract/ledger.ts';
 import { maxAgeFor, type Retention, toLifetimes } from '../policy/retention.ts';
 import { publishPendingBlobs } from './blobs/publish.ts';
-import { deletePendingBlobs } from './remove.ts';
+import { deletePendingBlobs, runBatch } from './remove.ts';
 import type { UploadServices } from './services.ts';
 
 /** Rows per transaction: blocks the ledger for a few milliseconds, whatever the backlog. */
@@ -82,10 +82,13 @@ async function runTask(
   options: SweepOptions,
   report: SweepReport,
 ): Promise<void> {
-  const limit = options.dryRun ? Number.MAX_SAFE_INTEGER : BATCH;
-  for (;;) {
-    const step = { ...task.step, limit, now: services.clock(), dryRun: options.dryRun ?? false } as SweepStep;
-    const { count, bytes } = await services.ledger.sweep(step);
+  const { dryRun = false } = options;
+  for (let batch = dryRun ? Number.MAX_SAFE_INTEGER : BATCH; ; ) {
+    const { result, limit } = await runBatch(batch, (size) =>
+      services.ledger.sweep({ ...task.step, limit: size, now: services.clock(), dryRun } as SweepStep),
+    );
+    const { count, bytes } = result;
+    batch = limit;
     if (task.tally) report[task.tally] += count;
     if (task.tally === 'expired' || task.tally === 'softQuota') report.bytes += bytes;
     if (task.reason && !options.dryRun) services.metrics.uploadsRemoved(task.reason, count, bytes);

@@ -3,6 +3,7 @@ import type { BlobStore } from '../../src/blobs/contract.ts';
 import type { Ledger, Reservation, ReserveResult } from '../../src/ledger/contract/ledger.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { type AccessRule, compileAccessRules } from '../../src/policy/access.ts';
+import { noReserve } from '../../src/uploads/disk/space-reserve.ts';
 import { createFileCache } from '../../src/uploads/file-cache.ts';
 import type { UploadRules, UploadServices } from '../../src/uploads/services.ts';
 import { createTransfers } from '../../src/uploads/transfers.ts';
@@ -44,6 +45,7 @@ export function createGrantingServices(
     instance: 'test',
     transfers: createTransfers(),
     fileCache: createFileCache(),
+    spaceReserve: noReserve,
   };
   return { deps, reserved };
 }

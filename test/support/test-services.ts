@@ -9,6 +9,7 @@ import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { type AccessRule, allowAllRule, compileAccessRules } from '../../src/policy/access.ts';
 import type { Retention } from '../../src/policy/retention.ts';
+import { noReserve } from '../../src/uploads/disk/space-reserve.ts';
 import { createFileCache } from '../../src/uploads/file-cache.ts';
 import { type GrantedSlot, grantSlot, type SlotRequest } from '../../src/uploads/grant-slot.ts';
 import type { UploadRules, UploadServices } from '../../src/uploads/services.ts';
@@ -65,6 +66,7 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
     instance: 'test',
     transfers: createTransfers(),
     fileCache: createFileCache(),
+    spaceReserve: noReserve,
   };
   const requestSlot = (request: Partial<SlotRequest> = {}) =>
     grantSlot(services, {

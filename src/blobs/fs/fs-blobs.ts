@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { isAttemptBlobKey, partKey } from '../../base/blob-keys.ts';
+import { type DiskSpace, readDiskSpace } from '../../base/disk-space.ts';
 import { createDurableFolder } from '../../base/durable-folder.ts';
 import { randomId } from '../../base/ids.ts';
 import type { BlobStore, StoredBlob } from '../contract.ts';
@@ -15,7 +16,6 @@ import {
   isBlobError,
   lstat,
   readdir,
-  statfs,
   toBlobError,
   unlink,
 } from './syscalls.ts';
@@ -72,10 +72,7 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
       }
     },
     list: () => listBlobs(root),
-    async space() {
-      const { bavail, blocks, bsize } = await statfs(root);
-      return { free: bavail * bsize, total: blocks * bsize };
-    },
+    space: () => readSpace(root),
     checkWritable: () => writeTestFile(join(root, `.ready-${randomId()}`)),
     readIdentity: marker.read,
     writeIdentity: (id, { replace } = { replace: false }) => marker.write(id, replace),
@@ -90,6 +87,14 @@ function halfThePool(): number {
 function createRoot(root: string): void {
   try {
     createDurableFolder(root);
+  } catch (cause) {
+    throw toBlobError(cause);
+  }
+}
+
+async function readSpace(root: string): Promise<DiskSpace> {
+  try {
+    return await readDiskSpace(root);
   } catch (cause) {
     throw toBlobError(cause);
   }

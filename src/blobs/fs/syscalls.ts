@@ -65,7 +65,6 @@ export const rename = (from: string, to: string) =>
 export const mkdir = (path: string) => call<void>((done) => fs.mkdir(path, (error) => done(error)));
 export const fstat = (fd: number) => call<fs.Stats>((done) => fs.fstat(fd, done));
 export const lstat = (path: string) => call<fs.Stats>((done) => fs.lstat(path, done));
-export const statfs = (path: string) => call<fs.StatsFs>((done) => fs.statfs(path, done));
 export const readdir = (path: string) =>
   call<fs.Dirent[]>((done) => fs.readdir(path, { withFileTypes: true }, done));
 

@@ -65,6 +65,12 @@ const storage = z.strictObject({
     true,
     '`true`: a finished upload survives a power failure. `false` is faster; most other servers do that.',
   ),
+  reserve: optional(
+    size(),
+    '256 MiB, but at most 2 % of the disk',
+    'Free space that Porter leaves alone on the disks of the files and of an SQLite ledger. Below it, new slots and ' +
+      'uploads get 507; downloads and removals work. 0 = off.',
+  ),
 });
 
 /**

@@ -18,6 +18,11 @@ export type Durability = 'durable' | 'lazy';
  */
 export type AllowedIn = 'open' | 'open_or_closing' | 'importing' | 'always';
 
+export interface TransactionOptions {
+  /** The transaction removes data. On a full disk it may use space that the engine keeps for removals. */
+  readonly freesSpace?: boolean;
+}
+
 /**
  * One SQL engine. A `query` outside of a transaction reads the latest committed rows and does not wait for writers.
  * Failures are `LedgerError`s.
@@ -28,6 +33,7 @@ export interface Database extends Queryable {
     work: (q: Queryable) => Promise<T>,
     durability?: Durability,
     allowedIn?: AllowedIn,
+    options?: TransactionOptions,
   ): Promise<T>;
   /** Runs `work` while no other transaction runs, except those that are allowed in every state. */
   exclusive<T>(work: (q: Queryable) => Promise<T>): Promise<T>;

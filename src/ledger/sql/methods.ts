@@ -19,7 +19,7 @@ import {
   recordHeartbeat,
   releaseSlotClaim,
 } from './claims.ts';
-import type { AllowedIn, Database, Durability, Queryable } from './database.ts';
+import type { AllowedIn, Database, Durability, Queryable, TransactionOptions } from './database.ts';
 import { forgetOwnerRows } from './forget.ts';
 import {
   announceImports,
@@ -93,12 +93,13 @@ function write<Argument, Result>(
   durability: Durability,
   allowedIn: AllowedIn | ((argument: Argument) => AllowedIn),
   work: (q: Queryable, argument: Argument, newOwnerId?: NewOwnerId) => Promise<Result>,
+  options: TransactionOptions = {},
 ): MethodDefinition<Argument, Result> {
   return {
     thread: 'writer',
     run(db, argument, newOwnerId) {
       const states = typeof allowedIn === 'function' ? allowedIn(argument) : allowedIn;
-      return db.transaction((q) => work(q, argument, newOwnerId), durability, states);
+      return db.transaction((q) => work(q, argument, newOwnerId), durability, states, options);
     },
   };
 }
@@ -126,10 +127,10 @@ export const methods: LedgerMethods = {
   find: read(queryUpload),
   findByPutKey: read(queryUploadByPutKey),
   findRemoval: read(queryRemoval),
-  remove: write('durable', 'open', removeUploadsById),
+  remove: write('durable', 'open', removeUploadsById, { freesSpace: true }),
   sweep: custom(runSweepStep),
   pendingDeletes: read(queryPendingDeletes),
-  confirmDeleted: write('durable', 'always', clearPendingDeletes),
+  confirmDeleted: write('durable', 'always', clearPendingDeletes, { freesSpace: true }),
 
   // QuotaStore
   usage: read(queryUsage),
@@ -161,8 +162,8 @@ export const methods: LedgerMethods = {
   listUploads: read(queryUploads),
   listRemovals: read(queryRemovals),
   findOwnerBySha1: read(queryOwnerBySha1),
-  forget: write('durable', 'open', forgetOwnerRows),
   announceImports: write('durable', 'open', announceImports),
+  forget: write('durable', 'open', forgetOwnerRows, { freesSpace: true }),
   importUploads: write('durable', 'open', insertImportedUploads),
   addOldPath: write('durable', 'open', insertOldPath),
   listOldPaths: read(queryOldPaths),

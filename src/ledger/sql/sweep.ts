@@ -17,7 +17,7 @@ import type { UploadRow } from './rows.ts';
 /** Implements `UploadStore.sweep`. A dry run reads committed rows without a transaction. */
 export async function runSweepStep(db: Database, step: SweepStep): Promise<SweepResult> {
   if (step.dryRun) return await runStep(db, step);
-  return await db.transaction((q) => runStep(q, step));
+  return await db.transaction((q) => runStep(q, step), 'durable', 'open', { freesSpace: true });
 }
 
 async function runStep(q: Queryable, step: SweepStep): Promise<SweepResult> {

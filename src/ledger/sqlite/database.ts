@@ -1,8 +1,16 @@
 import { LedgerError } from '../contract/ledger.ts';
-import type { AllowedIn, Database, Durability, Queryable, SqlValue } from '../sql/database.ts';
+import type {
+  AllowedIn,
+  Database,
+  Durability,
+  Queryable,
+  SqlValue,
+  TransactionOptions,
+} from '../sql/database.ts';
 import { migrate, readMigrations } from '../sql/migrate.ts';
 import { migrationStateError, readMigrationState } from '../sql/migration-state.ts';
 import { normalizeOwners } from '../sql/normalize-owners.ts';
+import { isDiskFull, releaseBallast } from './ballast.ts';
 import { SqliteConnection, type SqliteOptions } from './connection.ts';
 
 /** Maximum number of transactions per commit, so that none waits long for the others. */
@@ -13,6 +21,7 @@ interface QueuedTransaction {
   run(q: Queryable): Promise<() => void>;
   readonly durability: Durability;
   readonly allowedIn: AllowedIn;
+  readonly freesSpace: boolean;
   reject(reason: unknown): void;
 }
 
@@ -42,7 +51,7 @@ export class SqliteDatabase implements Database {
   /** Brings the schema up to date. @throws LedgerError */
   async migrate(): Promise<void> {
     const migrations = await readMigrations();
-    await this.transaction((q) => migrate(q, migrations), 'durable', 'always');
+    await this.transaction((q) => migrate(q, migrations), 'durable', 'always', { freesSpace: true });
     await normalizeOwners(this);
   }
 
@@ -56,6 +65,7 @@ export class SqliteDatabase implements Database {
     work: (q: Queryable) => Promise<T>,
     durability: Durability = 'durable',
     allowedIn: AllowedIn = 'open',
+    { freesSpace = false }: TransactionOptions = {},
   ): Promise<T> {
     this.#checkOpen();
     return await new Promise<T>((resolve, reject) => {
@@ -63,7 +73,7 @@ export class SqliteDatabase implements Database {
         const result = await work(q);
         return () => resolve(result);
       };
-      this.#queue.push({ run, durability, allowedIn, reject });
+      this.#queue.push({ run, durability, allowedIn, freesSpace, reject });
       this.#running ??= this.#runLater();
     });
   }
@@ -92,13 +102,43 @@ export class SqliteDatabase implements Database {
     await new Promise((resolve) => setImmediate(resolve));
     const batch = this.#queue.splice(0, MAX_BATCH);
     try {
-      this.#writer ??= new SqliteConnection(this.#options);
-      await commitTogether(this.#writer, batch);
+      await this.#commit(batch);
     } catch (error) {
-      for (const { reject } of batch) reject(error);
+      await this.#commitOnFullDisk(batch, error);
     }
     this.#running = this.#queue.length > 0 ? this.#runLater() : undefined;
   }
+
+  async #commit(batch: readonly QueuedTransaction[]): Promise<void> {
+    this.#writer ??= new SqliteConnection(this.#options);
+    await commitTogether(this.#writer, batch);
+  }
+
+  /** Rejects the batch. If the disk is full, first repeats its removals with the space of the ballast. */
+  async #commitOnFullDisk(batch: readonly QueuedTransaction[], error: unknown): Promise<void> {
+    const { file } = this.#options;
+    const removals = batch.filter(({ freesSpace }) => freesSpace);
+    let failure = toFullDiskError(error, file);
+    for (const { freesSpace, reject } of batch) if (!freesSpace) reject(failure);
+    while (removals.length > 0 && isFullError(failure) && releaseBallast(file)) {
+      try {
+        await this.#commit(removals);
+        return;
+      } catch (again) {
+        failure = toFullDiskError(again, file);
+      }
+    }
+    for (const { reject } of removals) reject(failure);
+  }
+}
+
+const isFullError = (error: unknown) => error instanceof LedgerError && error.kind === 'full';
+
+/** SQLite reports a full disk as another error if it cannot create its WAL or its shared memory. */
+function toFullDiskError(error: unknown, file: string): unknown {
+  if (!(error instanceof LedgerError) || !['failed', 'denied'].includes(error.kind) || !isDiskFull(file))
+    return error;
+  return new LedgerError('full', `The disk of the ledger ${file} is full. Free some space on it.`, error);
 }
 
 /** Runs a batch in one commit. Rejects if the commit fails; then the whole batch is rolled back. */
@@ -127,7 +167,7 @@ async function checkAllowed(connection: SqliteConnection, allowedIn: AllowedIn):
 
 /**
  * Runs one transaction of a batch, and returns the function that settles its promise. Rejects only if SQLite has rolled back the
- * whole batch, as it does when the disk is full.
+ * whole batch, or the disk is full.
  */
 async function runInSavepoint(
   connection: SqliteConnection,
@@ -140,7 +180,7 @@ async function runInSavepoint(
     connection.exec('release one');
     return resolve;
   } catch (error) {
-    if (!connection.inTransaction) throw error;
+    if (!connection.inTransaction || isFullError(error)) throw error;
     connection.exec('rollback to one');
     connection.exec('release one');
     return () => transaction.reject(error);

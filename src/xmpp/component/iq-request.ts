@@ -2,7 +2,10 @@ import type { Element } from '@xmpp/xml';
 import type { ConcurrencyLimit } from '../../base/concurrency-limit.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 
-type UsedUploadServices = Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'log' | 'metrics'>;
+type UsedUploadServices = Pick<
+  UploadServices,
+  'ledger' | 'rules' | 'clock' | 'log' | 'metrics' | 'spaceReserve'
+>;
 
 /** Shared by the iq handlers of all component streams. */
 export type IqServices = UsedUploadServices & {

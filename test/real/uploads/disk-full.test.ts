@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { glob, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { appendFile, glob, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { httpRequest, openRequest, readResponse } from '../../support/http.ts';
@@ -15,13 +16,17 @@ const MB = 1_000_000;
 async function withSmallDisk(
   megabytes: number,
   work: (porter: PorterProcess, disk: TmpfsMount) => Promise<void>,
-  ledger = './porter.db',
+  {
+    ledger = './porter.db',
+    reserve,
+    ...config
+  }: { ledger?: string; reserve?: string; retention?: object } = {},
 ): Promise<void> {
   const folder = await createTemporaryFolder();
   const disk = await mountTmpfs(join(folder, 'disk'), megabytes);
   try {
-    const storage = { blobs: './disk/blobs', ledger };
-    const porter = await startPorter({ folder, config: { ...openSlotConfig, storage } });
+    const storage = { blobs: './disk/blobs', ledger, ...(reserve && { reserve }) };
+    const porter = await startPorter({ folder, config: { ...openSlotConfig, ...config, storage } });
     await work(porter, disk).finally(() => porter.stop());
   } finally {
     await disk.remove();
@@ -36,6 +41,16 @@ async function bytesBelow(folder: string): Promise<number> {
     if (found.isFile()) sum += found.size;
   }
   return sum;
+}
+
+/** Takes the last byte of the disk. */
+async function fillDisk(disk: TmpfsMount): Promise<void> {
+  for (const size of [MB, 4096, 1]) {
+    const write = async () => {
+      for (;;) await appendFile(join(disk.path, 'filler'), Buffer.alloc(size));
+    };
+    await assert.rejects(write(), { code: 'ENOSPC' });
+  }
 }
 
 describe('A disk', { skip: needsMount() }, () => {
@@ -73,8 +88,96 @@ describe('A disk', { skip: needsMount() }, () => {
         await rm(filler);
         await uploadFile(porter, body);
       },
-      './disk/porter.db',
+      { ledger: './disk/porter.db' },
     ));
+
+  test('with less than storage.reserve: slots and uploads get 507, downloads and removals work, and it is reported', () =>
+    withSmallDisk(
+      16,
+      async (porter, disk) => {
+        const body = randomBytes(100_000);
+        const get = await uploadFile(porter, body);
+        const slot = await getSlot(porter, { size: body.length });
+        const tooLarge = await sendSlotRequest(porter, { size: 15 * MB });
+        assert.deepEqual([tooLarge.status, tooLarge.text], [507, 'The server has no storage space left.\n']);
+
+        const filler = join(disk.path, 'filler');
+        await writeFile(filler, Buffer.alloc(14 * MB));
+        await porter.program.waitFor('507 for a slot', async () => {
+          const { status } = await sendSlotRequest(porter, { size: 1000 });
+          return status === 507;
+        });
+        const put = await httpRequest(slot.put, { method: 'PUT', body });
+        assert.deepEqual([put.status, put.text], [507, 'The server has no storage space left.\n']);
+        const metrics = (await httpRequest(`${porter.url}/metrics`)).text;
+        assert.match(metrics, /^porter_disk_below_reserve\{store="blobs"\} 1$/m);
+        assert.match(metrics, /^porter_disk_below_reserve\{store="ledger"\} 0$/m);
+        assert.match(porter.program.output, /less than storage\.reserve .* uploads are refused with 507/);
+
+        assert.ok((await httpRequest(get)).body.equals(body));
+        assert.equal((await porter.runCommand('delete', get)).code, 0);
+        await rm(filler);
+        await porter.program.waitFor('room for a slot', async () => {
+          const { status } = await sendSlotRequest(porter, { size: 1000 });
+          return status === 200;
+        });
+        assert.equal((await httpRequest(slot.put, { method: 'PUT', body })).status, 201);
+      },
+      { reserve: '4 MiB' },
+    ));
+
+  describe('that other programs have filled completely, with the ledger on it', () => {
+    const removals = {
+      'porter delete': (porter: PorterProcess, get: string) => porter.runCommand('delete', get),
+      'porter forget': (porter: PorterProcess) => porter.runCommand('forget', 'romeo@example.org'),
+      'porter cleanup': (porter: PorterProcess) => porter.runCommand('cleanup', '--max-age', '0s'),
+    };
+    for (const [name, remove] of Object.entries(removals)) {
+      for (const restarted of [false, true]) {
+        test(`${name} frees space ${restarted ? 'after a restart' : 'beside the server'}`, () =>
+          withSmallDisk(
+            32,
+            async (porter, disk) => {
+              const get = await uploadFile(porter, randomBytes(2 * MB));
+              await porter.program.waitFor('the ballast', () =>
+                existsSync(join(disk.path, 'porter.db-ballast/4')),
+              );
+              if (restarted) await porter.stop();
+              await fillDisk(disk);
+              if (restarted) {
+                const { folder, port } = porter;
+                const config = await readFile(join(folder, 'porter.yml'), 'utf8');
+                const again = await startPorter({ folder, port, config });
+                try {
+                  await assertFrees(again, get, remove);
+                } finally {
+                  await again.stop();
+                }
+              } else {
+                await assertFrees(porter, get, remove);
+              }
+            },
+            { ledger: './disk/porter.db' },
+          ));
+      }
+    }
+
+    async function assertFrees(
+      porter: PorterProcess,
+      get: string,
+      remove: (porter: PorterProcess, get: string) => ReturnType<PorterProcess['runCommand']>,
+    ): Promise<void> {
+      assert.equal((await httpRequest(get)).status, 200);
+      const { code, stdout, stderr } = await remove(porter, get);
+      assert.equal(code, 0, stdout + stderr);
+      assert.equal(await bytesBelow(join(porter.folder, 'disk/blobs')), 0);
+      await porter.program.waitFor('room for an upload', async () => {
+        const { status } = await sendSlotRequest(porter, { size: 100_000 });
+        return status === 200;
+      });
+      await uploadFile(porter, randomBytes(100_000));
+    }
+  });
 
   test('that has become read-only: /readyz reports it, files are still served, and Porter recovers without a restart', () =>
     withSmallDisk(8, async (porter, disk) => {

@@ -7,9 +7,17 @@ import { reportDiskSpace } from '../../../src/doctor/storage.ts';
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
-function checkSpace(free: number, total: number, minFree?: number): Finding {
+function checkSpace(
+  free: number,
+  total: number,
+  {
+    minFree,
+    reserve = null,
+    freeFiles = 1e6,
+  }: { minFree?: number; reserve?: number | null; freeFiles?: number } = {},
+): Finding {
   const report = new DoctorReport();
-  reportDiskSpace(report, 'disk', { free, total }, minFree);
+  reportDiskSpace(report, 'disk', { free, total, freeFiles, totalFiles: 1e6 }, { minFree, reserve });
   const [finding] = report.findings;
   assert.ok(finding);
   return finding;
@@ -28,9 +36,23 @@ describe('the free disk space', () => {
   }
 
   test('is compared with --min-free only, if given', () => {
-    assert.equal(checkSpace(49 * GIB, 1000 * GIB, 50 * GIB).state, 'fail');
-    assert.equal(checkSpace(50 * GIB, 1000 * GIB, 50 * GIB).state, 'ok');
-    assert.equal(checkSpace(10 * MIB, 1000 * GIB, MIB).state, 'ok');
+    const reserve = 0;
+    assert.equal(checkSpace(49 * GIB, 1000 * GIB, { minFree: 50 * GIB, reserve }).state, 'fail');
+    assert.equal(checkSpace(50 * GIB, 1000 * GIB, { minFree: 50 * GIB, reserve }).state, 'ok');
+    assert.equal(checkSpace(10 * MIB, 1000 * GIB, { minFree: MIB, reserve }).state, 'ok');
+  });
+
+  test('below storage.reserve fails whatever --min-free is, because uploads are refused', () => {
+    const { state, text } = checkSpace(255 * MIB, 1000 * GIB, { minFree: MIB });
+    assert.equal(state, 'fail');
+    assert.match(text, /less than storage\.reserve \(256 MiB\): 255 MiB free.*get 507\. Free some space/);
+    assert.equal(checkSpace(9 * GIB, 1000 * GIB, { reserve: 10 * GIB }).state, 'fail');
+  });
+
+  test('fails if the file system has no room for more files, though it has bytes', () => {
+    const { state, text } = checkSpace(500 * GIB, 1000 * GIB, { freeFiles: 999 });
+    assert.equal(state, 'fail');
+    assert.match(text, /999 more files only \(inodes\).*get 507/);
   });
 
   test('is reported with a remedy', () => {

@@ -61,6 +61,7 @@ describe('The labels of all metrics', () => {
       queues: { outbox: async () => 1 },
       transfers: () => 1,
       connections: () => 0,
+      disks: async () => [],
       version: '1',
     });
     countHostileRequests(metrics);

@@ -17,6 +17,7 @@ async function snapshot(work: (metrics: ReturnType<typeof createMetrics>) => voi
     totals: async () => totals,
     transfers: () => 3,
     connections: () => 0,
+    disks: async () => [],
     queues: {},
     version: '1',
   });

@@ -98,6 +98,7 @@ describe('the metrics', () => {
       queues: { outbox: async () => 5, callback: () => Promise.reject(new Error('away')) },
       transfers: () => 4,
       connections: () => 0,
+      disks: async () => [{ store: 'blobs', space: { free: 9000, freeFiles: 70 }, isLow: true }],
       version: '1.2.3',
     });
     metrics.requestRefused('slot_api', 'denied');
@@ -114,6 +115,9 @@ describe('the metrics', () => {
     assert.equal(samples.get('porter_queued{queue="outbox"}'), 5);
     assert.equal(samples.has('porter_queued{queue="callback"}'), false);
     assert.equal(samples.get('porter_transfers'), 4);
+    assert.equal(samples.get('porter_disk_free_bytes{store="blobs"}'), 9000);
+    assert.equal(samples.get('porter_disk_free_files{store="blobs"}'), 70);
+    assert.equal(samples.get('porter_disk_below_reserve{store="blobs"}'), 1);
     assert.equal(samples.get('porter_stream_up{jid="upload.example.org"}'), 1);
     assert.equal(samples.get('porter_refusals_total{endpoint="slot_api",reason="denied"}'), 1);
     assert.equal(samples.get(`porter_build_info{version="1.2.3",node="${process.version}"}`), 1);
@@ -132,6 +136,7 @@ describe('the metrics', () => {
       queues: {},
       transfers: () => 0,
       connections: () => 0,
+      disks: async () => [],
       version: '1.2.3',
     });
     const ask = await start(t, { metrics });
