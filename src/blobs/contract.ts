@@ -1,4 +1,4 @@
-import type { DiskSpace } from '../base/disk-space.ts';
+import type { DiskSpace } from '../base/system-resources.ts';
 
 /**
  * Stores the bytes of uploads by key (see `base/blob-keys.ts`). Porter chooses the key, never a client.
@@ -114,4 +114,28 @@ export class BlobError extends Error {
     this.name = 'BlobError';
     this.kind = kind;
   }
+}
+
+const KEY = /^[0-9a-z]{2}\/[0-9a-z]{1,64}(?:\.[0-9a-z]{1,10}){1,2}$/;
+
+/** Porter ignores all files and objects whose names are not blob keys. */
+export const isBlobKey = (text: string): boolean => KEY.test(text);
+
+/** Returns the key. Throws `BlobError` if it is not a blob key and could lead out of the store. */
+export function checkedBlobKey(key: string): string {
+  if (!isBlobKey(key)) throw new BlobError('failed', 'Invalid blob key.');
+  return key;
+}
+
+/** Name of the file or object, in the root of the store, that holds its identity. It is not a blob key. */
+export const MARKER_NAME = 'porter-store-id';
+
+/** Returns the content of the marker. */
+export function formatMarker(id: string): string {
+  return `${id}\nThis file ties the stored files to the database of Porter. Do not change or remove it.\n`;
+}
+
+/** Returns the id in a marker. A damaged marker gives a text that equals no id. */
+export function parseMarker(text: string): string {
+  return text.split('\n', 1)[0]?.trim() ?? '';
 }

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { type DiskSpace, readDiskSpace } from '../base/disk-space.ts';
+import { type DiskSpace, readDiskSpace } from '../base/system-resources.ts';
 import type { BlobStore } from '../blobs/contract.ts';
 import { openFsBlobs } from '../blobs/fs/fs-blobs.ts';
 import type { Config } from '../config/load.ts';

@@ -1,7 +1,7 @@
 import { slotBlobKey } from '../base/blob-keys.ts';
 import type { Upload } from '../base/upload-records.ts';
 import { slug } from '../policy/file-names.ts';
-import { blobExtension } from '../policy/guess-media-type.ts';
+import { blobExtension } from '../policy/media-type.ts';
 
 /**
  * Every URL is a base, a fixed word, an id and a slug. It consists of `[A-Za-z0-9_.-/:]` only, so that clients and servers

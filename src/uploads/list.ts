@@ -1,6 +1,6 @@
-import type { DiskSpace } from '../base/disk-space.ts';
 import { looseJidKey, parseBareJid } from '../base/jid.ts';
 import { ownerNamesFor } from '../base/owners.ts';
+import type { DiskSpace } from '../base/system-resources.ts';
 import type { Removal, Upload } from '../base/upload-records.ts';
 import type { LedgerStats, OwnerUsage, RemovalQuery, UploadQuery, Usage } from '../ledger/contract/ledger.ts';
 import type { UploadServices } from './services.ts';

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
 import { isAttemptBlobKey, partKey } from '../../base/blob-keys.ts';
-import { type DiskSpace, readDiskSpace } from '../../base/disk-space.ts';
 import { createDurableFolder } from '../../base/durable-folder.ts';
 import { randomId } from '../../base/ids.ts';
-import type { BlobStore, StoredBlob } from '../contract.ts';
-import { checkedBlobKey, isBlobKey } from '../keys.ts';
+import { type DiskSpace, readDiskSpace } from '../../base/system-resources.ts';
+import { type BlobStore, checkedBlobKey, isBlobKey, type StoredBlob } from '../contract.ts';
 import { createDiskSync } from './disk-sync.ts';
 import { linkIntoStore, publishFile } from './link-file.ts';
 import { openMarkerFile } from './marker-file.ts';

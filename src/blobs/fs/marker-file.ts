@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { randomId } from '../../base/ids.ts';
-import { BlobError } from '../contract.ts';
-import { formatMarker, MARKER_NAME, parseMarker } from '../marker.ts';
+import { BlobError, formatMarker, MARKER_NAME, parseMarker } from '../contract.ts';
 import type { DiskSync } from './disk-sync.ts';
 import {
   appendAll,

@@ -9,8 +9,7 @@ import {
   paginateListObjectsV2,
 } from '@aws-sdk/client-s3';
 import { parsePartKey, partKey } from '../../base/blob-keys.ts';
-import { BlobError, type StoredBlob } from '../contract.ts';
-import { isBlobKey } from '../keys.ts';
+import { BlobError, isBlobKey, type StoredBlob } from '../contract.ts';
 import type { S3Clients } from './client.ts';
 import { parseSdkError, toS3BlobError } from './s3-error.ts';
 

@@ -5,9 +5,14 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import type { BlobStore, PresignOptions } from '../contract.ts';
-import { checkedBlobKey } from '../keys.ts';
-import { formatMarker, MARKER_NAME, parseMarker } from '../marker.ts';
+import {
+  type BlobStore,
+  checkedBlobKey,
+  formatMarker,
+  MARKER_NAME,
+  type PresignOptions,
+  parseMarker,
+} from '../contract.ts';
 import { openS3Clients, type S3Clients, type S3Location } from './client.ts';
 import { abortStaleUploads, listS3Blobs, removeObjects } from './list.ts';
 import { openBucket } from './open-bucket.ts';

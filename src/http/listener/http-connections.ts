@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { fileDescriptorLimit } from '../../base/file-descriptors.ts';
 import type { Logger } from '../../base/log.ts';
+import { fileDescriptorLimit } from '../../base/system-resources.ts';
 import { type AddressMatcher, connectionAddress, UNIX_SOCKET } from '../common/client-info.ts';
 import { normalizeAddress } from '../common/forwarded.ts';
 import {

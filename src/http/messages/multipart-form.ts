@@ -2,8 +2,12 @@ import type { Readable } from 'node:stream';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { Refusal } from '../../base/errors.ts';
 import type { Attachment } from '../../messages/attachments.ts';
-import { mediaTypesForName } from '../../policy/guess-media-type.ts';
-import { mediaTypeEssence, parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
+import {
+  mediaTypeEssence,
+  mediaTypesForName,
+  parseMediaType,
+  UNKNOWN_TYPE,
+} from '../../policy/media-type.ts';
 import type { MemoryBudget } from '../../uploads/upload-request.ts';
 import { type FormFields, toFormFields } from '../common/form-fields.ts';
 import { RequestBody } from '../common/request-body.ts';

@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../base/clock.ts';
 import { Refusal } from '../../base/errors.ts';
-import { mediaTypesForName } from '../../policy/guess-media-type.ts';
-import { parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
+import { mediaTypesForName, parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import { parseSignedPath, type SignedPath, signedLocator } from '../../policy/signed-path.ts';
 import { locatorForSubpath } from '../../uploads/old-links.ts';
 import type { SignedUpload, Uploader } from '../../uploads/upload-request.ts';

@@ -1,6 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { mediaTypesForName } from '../../policy/guess-media-type.ts';
-import { mediaTypeEssence, UNKNOWN_TYPE } from '../../policy/media-type.ts';
+import { mediaTypeEssence, mediaTypesForName, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import type { SignedPath } from '../../policy/signed-path.ts';
 
 /**

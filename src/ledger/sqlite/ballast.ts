@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, statfsSync, unlinkSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { type DiskSpace, readDiskSpace } from '../../base/disk-space.ts';
+import { type DiskSpace, readDiskSpace } from '../../base/system-resources.ts';
 
 /*
  * Files beside the database that only take up space. SQLite cannot remove a row without first writing to its WAL. If other

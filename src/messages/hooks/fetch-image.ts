@@ -10,8 +10,7 @@ import { request as httpsRequest } from 'node:https';
 import { raceAbort } from '../../base/async.ts';
 import { getNetworkScope } from '../../base/network-scope.ts';
 import { readBounded } from '../../base/read-bounded.ts';
-import { blobExtension, mediaTypesForName } from '../../policy/guess-media-type.ts';
-import { mediaTypeEssence } from '../../policy/media-type.ts';
+import { blobExtension, mediaTypeEssence, mediaTypesForName } from '../../policy/media-type.ts';
 import {
   type AddressTrust,
   ImageError,

@@ -1,7 +1,7 @@
 import { memoizeFor, withTimeout } from '../../base/async.ts';
-import type { DiskSpace } from '../../base/disk-space.ts';
 import { Refusal } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import type { DiskSpace } from '../../base/system-resources.ts';
 import { formatSize } from '../../base/units.ts';
 
 /** A file system that Porter writes to. */

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { mediaTypesForName } from '../../../src/policy/guess-media-type.ts';
-import { parseMediaType } from '../../../src/policy/media-type.ts';
+import { mediaTypesForName, parseMediaType } from '../../../src/policy/media-type.ts';
 
 describe('the type of a file by its name', () => {
   test('is the usual one first', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { AccessRule } from '../../../src/policy/access.ts';
-import { announcedMaxFileSize, uploadLimitsFor } from '../../../src/policy/limits.ts';
+import { announcedMaxFileSize, uploadLimitsFor } from '../../../src/policy/access.ts';
 import type { Retention } from '../../../src/policy/retention.ts';
 
 const rule: AccessRule = {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { randomId } from '../../../src/base/ids.ts';
-import { mediaTypesForName } from '../../../src/policy/guess-media-type.ts';
+import { mediaTypesForName } from '../../../src/policy/media-type.ts';
 import { blobKey, blobUrl, idInBlobPath } from '../../../src/uploads/links.ts';
 
 const ID = '5v1hq0cmvd0zjmf7w8h8k6f6ra';

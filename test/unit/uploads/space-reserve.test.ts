@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { DiskSpace } from '../../../src/base/disk-space.ts';
 import { createLog } from '../../../src/base/log.ts';
+import type { DiskSpace } from '../../../src/base/system-resources.ts';
 import { createSpaceReserve, reservedBytes } from '../../../src/uploads/disk/space-reserve.ts';
 
 const MIB = 1024 ** 2;
