@@ -39,6 +39,8 @@ export interface Upload {
   readonly deadline: number;
   /** The time at which the last byte was durable; null before. */
   readonly storedAt: number | null;
+  /** When the last PUT of an issued slot came; 0 if the time is unknown. Absent if none has come. */
+  readonly lastPutAt?: number;
   /** The expiry given in the request (`expire-before`, JWT `expires`). Retention may remove the file sooner. */
   readonly expiresAt: number | null;
 }

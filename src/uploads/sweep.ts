@@ -116,6 +116,7 @@ function createTasks(services: SweepServices, options: SweepOptions): Task[] {
     { step: { kind: 'upload_rates' }, tally: null, reason: null },
     { step: { kind: 'message_rates' }, tally: null, reason: null },
     { step: { kind: 'idempotency_keys' }, tally: null, reason: null },
+    { step: { kind: 'refusals' }, tally: null, reason: null },
   ];
 }
 

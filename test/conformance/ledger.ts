@@ -5,10 +5,12 @@ import type { OpenTestLedger } from './ledger/fixture.ts';
 import { hashedOwnerSuite } from './ledger/hashed-owners.ts';
 import { idempotencySuite } from './ledger/idempotency.ts';
 import { importSuite } from './ledger/import.ts';
+import { limitUsageSuite } from './ledger/limit-usage.ts';
 import { messageRateSuite } from './ledger/message-rates.ts';
 import { propertySuite } from './ledger/properties.ts';
 import { querySuite } from './ledger/queries.ts';
 import { queueSuite } from './ledger/queue.ts';
+import { refusalSuite } from './ledger/refusals.ts';
 import { removeSuite } from './ledger/remove.ts';
 import { repairSuite } from './ledger/repair.ts';
 import { reserveSuite } from './ledger/reserve.ts';
@@ -29,6 +31,8 @@ export function ledgerSuite(name: string, open: OpenTestLedger): void {
     queueSuite(open);
     idempotencySuite(open);
     messageRateSuite(open);
+    refusalSuite(open);
+    limitUsageSuite(open);
     propertySuite(open);
   });
 }

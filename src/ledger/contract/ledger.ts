@@ -3,6 +3,7 @@ import type { CopyStore } from './copy.ts';
 import type { MessageStore } from './messages.ts';
 import type { ProcessStore } from './processes.ts';
 import type { QuotaStore } from './quota.ts';
+import type { RefusalStore } from './refusals.ts';
 import type { IdentityStore } from './store-identity.ts';
 import type { UploadStore } from './uploads.ts';
 
@@ -12,6 +13,7 @@ export { LedgerError, type LedgerErrorKind } from './ledger-error.ts';
 export type * from './messages.ts';
 export * from './processes.ts';
 export * from './quota.ts';
+export * from './refusals.ts';
 export type * from './store-identity.ts';
 export type * from './uploads.ts';
 
@@ -31,6 +33,7 @@ export type * from './uploads.ts';
 export interface Ledger
   extends UploadStore,
     QuotaStore,
+    RefusalStore,
     MessageStore,
     ProcessStore,
     AdminStore,

@@ -2,6 +2,8 @@
 export interface QuotaStore {
   usage(owner: string): Promise<Usage>;
   stats(): Promise<LedgerStats>;
+  /** Returns the use of every limit that is set, without changing anything. */
+  limitUsage(query: LimitUsageQuery): Promise<LimitUsage[]>;
   /** Lists owners by name. `after` is the last name of the previous page. */
   listOwners(query: OwnerQuery): Promise<OwnerUsage[]>;
   /** Sets the size of a stored upload, and corrects the counters. Used by `porter fsck`. */
@@ -54,6 +56,27 @@ export interface Usage {
   /** Slots that wait for their PUT or are receiving it. */
   readonly pendingUploads: number;
   readonly pendingBytes: number;
+}
+
+export interface LimitUsageQuery {
+  readonly owner: string;
+  /** The purpose that `purposeBytes` is for. */
+  readonly purpose: string;
+  readonly limits: Limits;
+  readonly lifetimes: Lifetimes;
+  readonly evict: boolean;
+  readonly now: number;
+}
+
+/** How far a limit is used up. Bytes, or uploads for `uploadsPer`. */
+export interface LimitUsage {
+  readonly limit: LimitName;
+  readonly used: number;
+  readonly allowed: number;
+  /** The part of `used` that makes room for a new upload by itself (`when_full: evict`). */
+  readonly evictable: number;
+  /** When there is more room than now if nothing else is uploaded; null if waiting does not help. */
+  readonly freesAt: number | null;
 }
 
 export interface OwnerUsage extends Usage {

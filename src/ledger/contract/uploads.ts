@@ -185,6 +185,7 @@ export type SweepStep = { readonly limit: number; readonly now: number; readonly
     }
   | { /** Rate counters that no period reaches any more. */ readonly kind: 'upload_rates' | 'message_rates' }
   | { /** Expired idempotency keys. */ readonly kind: 'idempotency_keys' }
+  | { /** Refusals of more than a day ago. */ readonly kind: 'refusals' }
 );
 
 export interface SweepResult {

@@ -148,10 +148,13 @@ async function abandonAttempt(q: Queryable, { id, blob }: ReleaseParams): Promis
   if (inUse.length === 0) await addPendingBlobs(q, [blob]);
 }
 
-/** Changes receiving → issued. Returns the number of changed rows: 0 if another PUT has taken the claim over. */
+/**
+ * Changes receiving → issued. Returns the number of changed rows: 0 if another PUT has taken the claim over. Keeps `claimed_at`,
+ * which shows that a PUT has come.
+ */
 export async function resetToIssued(q: Queryable, row: UploadRow): Promise<number> {
   const rows = await q.query(
-    `update uploads set state = 'issued', claim_token = null, instance = null, claimed_at = null, blob = $3,
+    `update uploads set state = 'issued', claim_token = null, instance = null, blob = $3,
        may_have_bytes = 0 where id = $1 and claim_token = $2 and state = 'receiving' returning id`,
     [row.id, row.claim_token, toSlotBlobKey(row.blob)],
   );

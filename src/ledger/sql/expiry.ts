@@ -80,7 +80,12 @@ export async function removeSelected(
 
 /** Causes that both a sweep and a reservation record. */
 export const removalCauses = {
-  unused: (now: number): RemovalCause => ({ reason: 'unused', detail: 'nothing was uploaded in time', now }),
+  unused: (now: number): RemovalCause => ({
+    reason: 'unused',
+    detail: 'no PUT ever came',
+    detailAfterPut: 'a PUT came, but none was complete',
+    now,
+  }),
   expired: (now: number): RemovalCause => ({ reason: 'expired', detail: 'its request named this end', now }),
   maxAge: (now: number, maxAge: number, purpose: string): RemovalCause => ({
     reason: 'expired',

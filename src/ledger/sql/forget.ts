@@ -14,6 +14,7 @@ export async function forgetOwnerRows(q: Queryable, params: ForgetParams): Promi
     owner,
   ]);
   const queuedLeft = await forgetMessages(q, owner, limit);
+  await q.query('delete from refusals where owner = $1', [owner]);
   if (!row) return { removed: 0, left: queuedLeft };
   const removed = await q.query<UploadRow>(
     `delete from uploads where id in (

@@ -60,6 +60,8 @@ import {
   queryUploads,
   queryUsage,
 } from './queries.ts';
+import { queryLimitUsage } from './quota/limit-usage.ts';
+import { queryRefusals, recordRefusals } from './refusals.ts';
 import { removeUploadsById } from './remove.ts';
 import { correctUploadSize, recountOwner } from './repair.ts';
 import { reserveSlot } from './reserve.ts';
@@ -135,10 +137,15 @@ export const methods: LedgerMethods = {
   // QuotaStore
   usage: read(queryUsage),
   stats: read(queryStats),
+  limitUsage: read(queryLimitUsage),
   listOwners: read(queryOwners),
   correctSize: write('durable', 'open', correctUploadSize),
   recount: write('durable', ({ repair }) => (repair ? 'open' : 'always'), recountOwner),
   recountTotals: write('durable', ({ repair }) => (repair ? 'open' : 'always'), recountTotals),
+
+  // RefusalStore
+  recordRefusals: write('lazy', 'open_or_closing', recordRefusals),
+  listRefusals: read(queryRefusals),
 
   // MessageStore
   enqueue: write('durable', 'open', enqueueItem),

@@ -16,6 +16,8 @@ import { toUpload, type UploadRow } from './rows.ts';
 export interface RemovalCause {
   readonly reason: RemovalReason;
   readonly detail: string;
+  /** Replaces `detail` for a slot to which a PUT has come. */
+  readonly detailAfterPut?: string;
   readonly now: number;
   /** Records neither owner nor name. */
   readonly anonymous?: boolean;
@@ -96,7 +98,7 @@ const REMOVAL_COLUMNS = [
 ];
 
 async function insertRecords(q: Queryable, rows: readonly UploadRow[], cause: RemovalCause): Promise<void> {
-  const { reason, detail, now, anonymous } = cause;
+  const { reason, detail, detailAfterPut, now, anonymous } = cause;
   const records = rows.map((row) => [
     row.locator ?? row.id,
     now,
@@ -108,7 +110,7 @@ async function insertRecords(q: Queryable, rows: readonly UploadRow[], cause: Re
     row.state === 'stored' ? 1 : 0,
     row.created_at,
     reason,
-    detail,
+    row.claimed_at === null ? detail : (detailAfterPut ?? detail),
     isTombstone(row, reason) ? 1 : 0,
   ]);
   const tail = 'on conflict do nothing returning id';

@@ -53,6 +53,7 @@ export function toUpload(row: UploadRow, owner: string): Upload {
     createdAt: row.created_at,
     deadline: row.deadline,
     storedAt: row.stored_at,
+    ...(row.state === 'issued' && row.claimed_at !== null && { lastPutAt: row.claimed_at }),
     expiresAt: row.expires_at,
   };
 }

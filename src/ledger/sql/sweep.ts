@@ -1,4 +1,4 @@
-import type { SweepResult, SweepStep } from '../contract/ledger.ts';
+import { KEEP_REFUSALS_MS, type SweepResult, type SweepStep } from '../contract/ledger.ts';
 import { abandonedClaimSql, resetToIssued } from './claims.ts';
 import type { Database, Queryable, SqlValue } from './database.ts';
 import {
@@ -37,6 +37,14 @@ async function runStep(q: Queryable, step: SweepStep): Promise<SweepResult> {
       return await sweepSoftQuota(q, step);
     case 'records':
       return await sweepRecords(q, step);
+    case 'refusals':
+      return await sweepRows(q, step, {
+        table: 'refusals',
+        key: 'owner, endpoint, code, upload_id',
+        where: 'is_denied in (0, 1) and last_at <= $1',
+        params: [now - KEEP_REFUSALS_MS],
+        limit,
+      });
     case 'upload_rates':
     case 'message_rates':
     case 'idempotency_keys':

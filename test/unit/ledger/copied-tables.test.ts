@@ -7,13 +7,17 @@ import { COPIED_TABLES } from '../../../src/ledger/contract/copy.ts';
 import { copiedColumns } from '../../../src/ledger/copy/copy-rows.ts';
 import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
 
-/** Tables that belong to one database: schema version, migration state, running processes and imports, and its blob store. */
+/**
+ * Tables that belong to one database: schema version, migration state, running processes and imports, its blob store, and the
+ * refusals of the last day.
+ */
 const NOT_COPIED = [
   'import_intents',
   'instances',
   'migrations',
   'migration_state',
   'pending_steps',
+  'refusals',
   'store_identity',
 ];
 

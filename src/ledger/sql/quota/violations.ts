@@ -70,7 +70,7 @@ function tally(purposes: readonly PurposeBytes[], r: Reservation): { used: numbe
   return { used, evictable: evictablePurposes.reduce((sum, { bytes }) => sum + bytes, 0) };
 }
 
-export function isEvictable(r: Reservation, purpose: string): boolean {
+export function isEvictable(r: Pick<Reservation, 'evict' | 'lifetimes'>, purpose: string): boolean {
   return r.evict && lifetimeFor(r.lifetimes, purpose).evictable;
 }
 

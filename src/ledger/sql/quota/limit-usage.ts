@@ -1,0 +1,98 @@
+import type { Limits, LimitUsage, LimitUsageQuery } from '../../contract/quota.ts';
+import type { Queryable } from '../database.ts';
+import { storedPurposes } from '../expiry.ts';
+import { type OwnerAccount, readPurposeBytes } from './accounts.ts';
+import { forecastFreeBytes } from './forecast.ts';
+import { forecastRate, spentInPeriod, type UploadRateLimit } from './upload-rates.ts';
+import { isEvictable } from './violations.ts';
+
+type Account = Pick<OwnerAccount, 'id' | 'bytes' | 'pendingBytes'>;
+
+/** Implements `QuotaStore.limitUsage`. */
+export async function queryLimitUsage(q: Queryable, query: LimitUsageQuery): Promise<LimitUsage[]> {
+  const account = await findAccount(q, query.owner);
+  const { ownerBytes, purposeBytes, bytesPer, uploadsPer, globalBytes } = query.limits;
+  const found: LimitUsage[] = [];
+  const add = async (limit: keyof Limits, allowed: number | undefined | null, usage: UsageReader) => {
+    if (allowed === undefined || allowed === null) return;
+    const { used, evictable = 0 } = await usage.read();
+    // Room appears when less than both is used: under a lowered limit, `used` may exceed `allowed`.
+    const excess = used - Math.min(used, allowed) + 1;
+    const freesAt = used === 0 ? null : await usage.forecast(excess, used - excess);
+    found.push({ limit, used, allowed, evictable, freesAt: freesAt && Math.max(freesAt, query.now) });
+  };
+  await add('ownerBytes', ownerBytes, storedUsage(q, account, query, undefined));
+  await add('purposeBytes', purposeBytes, storedUsage(q, account, query, query.purpose));
+  await add('bytesPer', bytesPer?.bytes, rateUsage(q, account, query, 'bytesPer'));
+  await add('uploadsPer', uploadsPer?.uploads, rateUsage(q, account, query, 'uploadsPer'));
+  await add('globalBytes', globalBytes, globalUsage(q, query));
+  return found;
+}
+
+interface UsageReader {
+  read(): Promise<{ readonly used: number; readonly evictable?: number }>;
+  /** Returns when `excess` is freed, so that at most `room` is used; null if waiting does not help. */
+  forecast(excess: number, room: number): Promise<number | null>;
+}
+
+async function findAccount(q: Queryable, owner: string): Promise<Account> {
+  const [row] = await q.query<Account>(
+    'select id, bytes, pending_bytes as "pendingBytes" from owners where name = $1',
+    [owner],
+  );
+  return row ?? { id: 0, bytes: 0, pendingBytes: 0 };
+}
+
+/** `purpose`: only its bytes; undefined for all of the owner. */
+function storedUsage(
+  q: Queryable,
+  account: Account,
+  query: LimitUsageQuery,
+  purpose: string | undefined,
+): UsageReader {
+  const readPurposes = async () => {
+    const all = await readPurposeBytes(q, account);
+    return purpose === undefined ? all : all.filter((one) => one.purpose === purpose);
+  };
+  return {
+    async read() {
+      const purposes = await readPurposes();
+      const evictable = purposes.filter((one) => isEvictable(query, one.purpose));
+      return {
+        used: purposes.reduce((sum, { bytes, pendingBytes }) => sum + bytes + pendingBytes, 0),
+        evictable: evictable.reduce((sum, { bytes }) => sum + bytes, 0),
+      };
+    },
+    async forecast(excess) {
+      const purposes = (await readPurposes()).map((one) => one.purpose);
+      const scope = { ownerId: account.id, purposes, lifetimes: query.lifetimes };
+      return forecastFreeBytes(q, purpose === undefined ? scope : { ...scope, slotPurpose: purpose }, excess);
+    },
+  };
+}
+
+function rateUsage(
+  q: Queryable,
+  { id: ownerId }: Account,
+  { limits, now }: LimitUsageQuery,
+  limit: UploadRateLimit,
+): UsageReader {
+  const period = limits[limit]?.period ?? 0;
+  return {
+    read: async () => ({ used: await spentInPeriod(q, ownerId, limit, period, now) }),
+    forecast: (_, room) => forecastRate(q, { ownerId, limit, period, room, now }),
+  };
+}
+
+function globalUsage(q: Queryable, { lifetimes }: LimitUsageQuery): UsageReader {
+  return {
+    async read() {
+      const [sum] = await q.query<{ used: number }>(
+        'select cast(sum(bytes + pending_bytes) as bigint) as used from totals',
+      );
+      return { used: sum?.used ?? 0 };
+    },
+    forecast: async (excess) =>
+      forecastFreeBytes(q, { purposes: await storedPurposes(q), lifetimes }, excess),
+  };
+}
