@@ -103,9 +103,9 @@ export interface StoredBlob {
   readonly modifiedAt: number;
 }
 
-export type BlobErrorKind = 'full' | 'denied' | 'missing' | 'exists' | 'failed';
+export type BlobErrorKind = 'full' | 'denied' | 'missing' | 'exists' | 'busy' | 'failed';
 
-/** A failure of the blob store. `full` becomes status 507. */
+/** A failure of the blob store. `full` becomes status 507. `busy`: it works, but has too many requests. */
 export class BlobError extends Error {
   readonly kind: BlobErrorKind;
 

@@ -14,7 +14,14 @@ export interface RunningServer {
 /** The JSON answer of `/readyz`. */
 interface ReadinessAnswer {
   readonly ready: boolean;
-  readonly reasons: readonly { readonly part: string; readonly reason: string }[];
+  readonly reasons: readonly PartReport[];
+  /** Parts that work, but slowly. */
+  readonly slow: readonly PartReport[];
+}
+
+interface PartReport {
+  readonly part: string;
+  readonly reason: string;
 }
 
 /** Queries the server at the address in `listen`. Returns undefined if it does not answer. */
@@ -48,21 +55,30 @@ export async function checkRunningServer(
 function parseReadiness(body: Buffer): ReadinessAnswer | undefined {
   try {
     const answer = JSON.parse(body.toString()) as Partial<ReadinessAnswer>;
-    return typeof answer.ready === 'boolean' && Array.isArray(answer.reasons)
-      ? (answer as ReadinessAnswer)
-      : undefined;
+    const { ready, reasons, slow = [] } = answer;
+    return typeof ready === 'boolean' && Array.isArray(reasons) ? { ready, reasons, slow } : undefined;
   } catch {
     return undefined;
   }
 }
 
 /** Reports the problems of the server, and returns the JIDs of components without a stream. */
-function reportReadiness(report: DoctorReport, config: Config, { reasons }: ReadinessAnswer): string[] {
+export function reportReadiness(
+  report: DoctorReport,
+  config: Pick<Config, 'component' | 'storage'>,
+  { reasons, slow }: Omit<ReadinessAnswer, 'ready'>,
+): string[] {
   const jids = new Set(config.component.map(({ jid }) => jid));
   for (const { part, reason } of reasons) {
     if (jids.has(part)) continue;
     const advice = part === 'blobs' ? ` ${blobsAdvice(config)}` : '';
     report.fail(`server: ${part}`, `The running server reports: ${reason}${advice}`);
+  }
+  for (const { part, reason } of slow) {
+    report.warn(
+      `server: ${part}`,
+      `The running server reports: ${reason} Check the load of this machine, its disks and its database server.`,
+    );
   }
   return reasons.map(({ part }) => part).filter((part) => jids.has(part));
 }

@@ -19,10 +19,11 @@ export async function checkStores(
   { ledger, blobs }: Pick<UploadServices, 'ledger' | 'blobs'>,
 ): Promise<void> {
   try {
+    await ledger.checkWritable();
     const { uploads, owners } = await ledger.stats();
     report.ok('ledger', `The database answers: ${uploads} files of ${owners} users.`);
   } catch (error) {
-    report.fail('ledger', `The database does not answer: ${errorMessage(error)}`);
+    report.fail('ledger', `The database cannot be used: ${errorMessage(error)}`);
   }
   try {
     await blobs.checkWritable();

@@ -15,7 +15,6 @@ import { createWebServerDelivery, withoutSlotDownloads } from '../http/files/web
 import { connectionLimitsFor } from '../http/listener/connection-limit.ts';
 import { healthEndpoints } from '../http/listener/health-endpoints.ts';
 import { HttpServer } from '../http/listener/http-server.ts';
-import { createReadiness, type Readiness, type ReadinessCheck } from '../http/listener/readiness.ts';
 import { createRouter } from '../http/listener/router.ts';
 import { messageEndpoint } from '../http/messages/message-endpoint.ts';
 import { restEndpoint } from '../http/rest/rest-endpoint.ts';
@@ -32,10 +31,9 @@ import { addGauges } from '../metrics/gauges.ts';
 import { createOldLinks } from '../uploads/old-links.ts';
 import type { UploadServices } from '../uploads/services.ts';
 import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
-import { fetchStreamStatuses } from './leader-tasks.ts';
+import { createServerReadiness } from './readiness-checks.ts';
 import type { Runtime } from './runtime.ts';
 import { basePathsOf } from './settings.ts';
-import { assertSameStore } from './store-check.ts';
 
 export interface HttpDependencies {
   readonly relay: Relay;
@@ -72,7 +70,7 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
       {
         metrics,
         allProcessesMetrics: workerClient?.fetchMetrics,
-        readiness: createServerReadiness(runtime, relay),
+        readiness: createServerReadiness(runtime, relay, log),
         version,
         settings: () => settings().probe,
       },
@@ -185,35 +183,4 @@ function createMessageEndpoints(
       messages.rest_path,
     ),
   ];
-}
-
-/** Creates the checks of `/readyz`: the stores, and each component stream, in whichever process it is connected. */
-function createServerReadiness(runtime: Runtime, relay: Relay): () => Promise<Readiness> {
-  const {
-    services: { ledger, blobs, log },
-    config: { component },
-  } = runtime;
-  const checkStream = async (jid: string) => {
-    const status = (await fetchStreamStatuses(relay)).find((stream) => stream.jid === jid);
-    if (!status?.up) throw new Error(status?.lastError ?? 'not connected yet');
-  };
-  const checks: ReadinessCheck[] = [
-    {
-      part: 'ledger',
-      failureText: 'The ledger does not answer.',
-      check: async () => void (await ledger.findExistingIds([''])),
-    },
-    { part: 'blobs', failureText: 'The blobs cannot be written.', check: () => blobs.checkWritable() },
-    {
-      part: 'storage',
-      failureText: 'The file store does not belong to the database.',
-      check: () => assertSameStore(runtime),
-    },
-    ...component.map(({ jid }) => ({
-      part: jid,
-      failureText: 'The component stream is down.',
-      check: () => checkStream(jid),
-    })),
-  ];
-  return createReadiness(log, checks);
 }

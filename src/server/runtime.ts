@@ -19,6 +19,8 @@ export interface Runtime {
   /** The settings of the last reload. */
   readonly settings: () => RuntimeSettings;
   replaceSettings(settings: RuntimeSettings): void;
+  /** Resolves if a thread of the ledger ends unexpectedly. From then on the ledger fails every call. */
+  readonly ledgerThreadEnded: Promise<Error>;
   /** Sets space aside for removals on a full disk. Only a server does this, because the files must belong to its user. */
   fillBallast(): Promise<void>;
   /** Closes the stores. */
@@ -27,7 +29,7 @@ export interface Runtime {
 
 /** Opens the stores that the config names. Rejects if one of them cannot be opened. */
 export async function openRuntime(config: Config, log: Logger): Promise<Runtime> {
-  const { ledger, blobs, readLedgerSpace, fillBallast, close } = await openStores(config);
+  const { ledger, blobs, ledgerThreadEnded, readLedgerSpace, fillBallast, close } = await openStores(config);
   const disks: ReservedDisk[] = [{ store: 'blobs', readSpace: () => blobs.space() }];
   if (readLedgerSpace) disks.push({ store: 'ledger', readSpace: readLedgerSpace });
   let settings = toRuntimeSettings(config);
@@ -51,6 +53,7 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
     replaceSettings(next) {
       settings = next;
     },
+    ledgerThreadEnded,
     fillBallast,
     close,
   };

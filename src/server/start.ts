@@ -29,6 +29,8 @@ export interface PorterServer {
   /** The actual addresses: port 0 of the config is replaced by the assigned port. */
   readonly addresses: readonly ListenAddress[];
   readonly log: Logger;
+  /** Resolves if a thread of the ledger ends unexpectedly. Only a new process works again. */
+  readonly ledgerThreadEnded: Promise<Error>;
   /** Applies the options that can change at run time. Rejects and keeps the old settings if the new ones are invalid. */
   reload(config: Config): Promise<void>;
   /** Stops accepting work, gives running transfers up to `graceMs` milliseconds to finish, then closes everything. */
@@ -75,6 +77,7 @@ export async function startServer(config: Config, workerClient?: WorkerClient): 
     return {
       addresses: http.server.addresses,
       log,
+      ledgerThreadEnded: runtime.ledgerThreadEnded,
       async reload(next) {
         assertSupportedFeatures(next, supportedFeatures);
         const settings = toRuntimeSettings(keepDeliverySettings(config, next));

@@ -12,6 +12,8 @@ import type { StoreLocations } from '../uploads/store-identity/store-identity-er
 export interface Stores {
   readonly ledger: Ledger;
   readonly blobs: BlobStore;
+  /** Resolves if a thread of the ledger ends unexpectedly. From then on the ledger fails every call. */
+  readonly ledgerThreadEnded: Promise<Error>;
   /** Reads the room of the ledger's file system. Undefined if the ledger is not on this machine. */
   readonly readLedgerSpace: (() => Promise<DiskSpace>) | undefined;
   /** Sets space aside for removals on a full disk, if the ledger is on a disk with room above `storage.reserve`. */
@@ -35,7 +37,8 @@ function withoutPassword(url: string): string {
 
 /** Opens the stores that the config names. The only file that imports a back end. */
 export async function openStores({ storage, downloads }: Config): Promise<Stores> {
-  const ledger = await openLedger(storage);
+  const threadEnded = Promise.withResolvers<Error>();
+  const ledger = await openLedger(storage, threadEnded.resolve);
   const blobs = await openBlobs(storage, downloads).catch(async (error) => {
     await ledger.close();
     throw error;
@@ -43,6 +46,7 @@ export async function openStores({ storage, downloads }: Config): Promise<Stores
   return {
     ledger,
     blobs,
+    ledgerThreadEnded: threadEnded.promise,
     readLedgerSpace: ledgerSpaceReader(storage),
     fillBallast: () => fillLedgerBallast(storage),
     async close() {
@@ -73,8 +77,11 @@ async function fillLedgerBallast({ ledger, reserve }: Config['storage']): Promis
   await fillBallast(ledger.path, (space, bytes) => !isBelowReserve(reserve, space, bytes));
 }
 
-async function openLedger({ ledger, sync }: Config['storage']): Promise<Ledger> {
-  if (ledger.kind === 'sqlite') return await openSqliteLedger({ file: ledger.path, sync });
+async function openLedger(
+  { ledger, sync }: Config['storage'],
+  onThreadEnd: (error: Error) => void,
+): Promise<Ledger> {
+  if (ledger.kind === 'sqlite') return await openSqliteLedger({ file: ledger.path, sync }, onThreadEnd);
   // The PostgreSQL client is loaded only if needed.
   const { openPostgresLedger } = await import('../ledger/postgres/open.ts');
   return await openPostgresLedger({ ...ledger, sync });

@@ -4,7 +4,7 @@ import { createDurableFolder } from '../../base/durable-folder.ts';
 import { randomId } from '../../base/ids.ts';
 import { type DiskSpace, readDiskSpace } from '../../base/system-resources.ts';
 import { type BlobStore, checkedBlobKey, isBlobKey, type StoredBlob } from '../contract.ts';
-import { createDiskSync } from './disk-sync.ts';
+import { createDiskSync, type DiskSync } from './disk-sync.ts';
 import { linkIntoStore, publishFile } from './link-file.ts';
 import { openMarkerFile } from './marker-file.ts';
 import { createReadBufferPool, openBlob } from './read.ts';
@@ -72,7 +72,7 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
     },
     list: () => listBlobs(root),
     space: () => readSpace(root),
-    checkWritable: () => writeTestFile(join(root, `.ready-${randomId()}`)),
+    checkWritable: () => writeTestFile(join(root, `.ready-${randomId()}`), diskSync),
     readIdentity: marker.read,
     writeIdentity: (id, { replace } = { replace: false }) => marker.write(id, replace),
     close: async () => undefined,
@@ -139,10 +139,11 @@ async function readSize(path: string): Promise<number | undefined> {
   }
 }
 
-async function writeTestFile(path: string): Promise<void> {
+async function writeTestFile(path: string, diskSync: DiskSync | null): Promise<void> {
   const fd = await createFile(path);
   try {
     await appendAll(fd, [Buffer.from('ready\n')]);
+    await diskSync?.syncFile(fd);
   } finally {
     await close(fd);
     await unlink(path);

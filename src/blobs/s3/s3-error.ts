@@ -22,6 +22,12 @@ const KINDS: Readonly<Record<string, BlobErrorKind>> = {
   NoSuchBucket: 'missing',
   NoSuchUpload: 'missing',
   NotFound: 'missing',
+  SlowDown: 'busy',
+  TooManyRequests: 'busy',
+  Throttling: 'busy',
+  ThrottlingException: 'busy',
+  RequestLimitExceeded: 'busy',
+  RequestTimeout: 'busy',
 };
 
 const INSUFFICIENT_STORAGE = 507;

@@ -68,6 +68,7 @@ async function startSingle(context: CommandContext, config: Config): Promise<Ser
   // Imported here, because no other command needs the server.
   const { startServer } = await import('../../server/start.ts');
   const server = await startServer(config);
+  exitWithoutLedger(server);
   if (config.file === null) context.stdout.write(formatWelcome(server, config));
   return { ...server, stop: () => server.stop(GRACE_MS), gaveUp: new Promise(() => {}) };
 }
@@ -96,6 +97,7 @@ async function serveAsWorker(supervisor: WorkerClient): Promise<void> {
     void stopSignal.then(() => stopping.abort());
     const server = await startWorkerServer(config, supervisor, stopping.signal);
     if (server === undefined) return;
+    exitWithoutLedger(server);
     supervisor.handle('reload', (next) => server.reload(next as Config));
     await supervisor.reportReady();
     await stopSignal;
@@ -104,6 +106,17 @@ async function serveAsWorker(supervisor: WorkerClient): Promise<void> {
   } finally {
     supervisor.disconnect();
   }
+}
+
+/**
+ * Ends the process if a thread of the ledger ends, because it cannot serve without one. A supervisor, systemd or Docker starts
+ * it again. As after a crash, nothing is finished: without the ledger no transfer could be completed.
+ */
+function exitWithoutLedger({ log, ledgerThreadEnded }: PorterServer): void {
+  void ledgerThreadEnded.then((err) => {
+    log.fatal({ err }, 'a thread of the ledger has ended unexpectedly, so this process exits with code 1');
+    process.exit(1);
+  });
 }
 
 function ignoreSignal(): void {}

@@ -6,6 +6,11 @@ export interface ProcessStore {
   listInstances(host: string): Promise<Pick<Instance, 'id' | 'pid'>[]>;
   /** Removes processes that have ended. Their claims can be taken over at once. */
   removeInstances(ids: readonly string[]): Promise<void>;
+  /**
+   * Inserts a row, deletes it and commits, as durably as an upload. Rejects if the database cannot store uploads, also while
+   * it is read-only. Does not wait for a database server that restarts.
+   */
+  checkWritable(): Promise<void>;
 }
 
 /** After so many milliseconds without a heartbeat, other processes may take over the claims of a process. */

@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { LedgerError } from '../contract/ledger.ts';
-import type { AllowedIn, Database, Durability, Queryable, SqlValue } from '../sql/database.ts';
+import type {
+  AllowedIn,
+  Database,
+  Durability,
+  Queryable,
+  SqlValue,
+  TransactionOptions,
+} from '../sql/database.ts';
 import { migrate, readMigrations } from '../sql/migrate.ts';
 import { normalizeOwners } from '../sql/normalize-owners.ts';
 import {
@@ -107,9 +114,12 @@ export class PostgresDatabase implements Database {
     work: (q: Queryable) => Promise<T>,
     durability: Durability = 'durable',
     allowedIn: AllowedIn = 'open',
+    { reconnectTimeoutMs }: TransactionOptions = {},
   ): Promise<T> {
     const effective = this.#sync ? durability : 'lazy';
-    return await this.#retry((connection) => inTransaction(connection, work, effective, allowedIn));
+    const inOneTransaction = (connection: PostgresConnection) =>
+      inTransaction(connection, work, effective, allowedIn);
+    return await this.#retry(inOneTransaction, reconnectTimeoutMs);
   }
 
   async exclusive<T>(work: (q: Queryable) => Promise<T>): Promise<T> {
@@ -133,8 +143,11 @@ export class PostgresDatabase implements Database {
    * Runs `work`, and repeats it after a failure with a `RetryReason`. A failed `work` must have no effect. After a commit whose
    * connection was lost, first finds out whether it had one.
    */
-  async #retry<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
-    let deadline = performance.now() + RECONNECT_TIMEOUT_MS;
+  async #retry<T>(
+    work: (connection: PostgresConnection) => Promise<T>,
+    reconnectTimeoutMs = RECONNECT_TIMEOUT_MS,
+  ): Promise<T> {
+    let deadline = performance.now() + reconnectTimeoutMs;
     for (let failures = 1, lostCommits = 0; ; failures += 1) {
       try {
         return await this.#runOnce(work);
@@ -146,7 +159,7 @@ export class PostgresDatabase implements Database {
           if (outcome === 'unknown') throw error;
           lostCommits += 1;
           if (lostCommits > MAX_LOST_COMMITS) throw error.cause;
-          deadline = performance.now() + RECONNECT_TIMEOUT_MS;
+          deadline = performance.now() + reconnectTimeoutMs;
         }
         const reason = retryReasonFor(error);
         if (reason === undefined || this.#closed) throw error;

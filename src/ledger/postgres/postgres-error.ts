@@ -22,11 +22,20 @@ const ERRORS: Readonly<Record<string, readonly [kind: LedgerErrorKind, cause: st
 /** Classes whose server message is included. Messages of other classes might contain file names or values. */
 const WITH_SERVER_MESSAGE = new Set(['28', '3D']);
 
+/** Errors of the driver: a statement took too long, and all connections of the pool were in use for too long. */
+const CLIENT_TIMEOUTS = new Set(['Query read timeout', 'timeout exceeded when trying to connect']);
+
 /** Converts an error of the server or the driver to a `LedgerError`. Returns a `LedgerError` unchanged. */
 export function fromPostgresError(error: unknown): LedgerError {
   if (error instanceof LedgerError) return error;
   const state = sqlStateOf(error);
   if (state === undefined) {
+    if (error instanceof Error && CLIENT_TIMEOUTS.has(error.message))
+      return new LedgerError(
+        'busy',
+        `PostgreSQL does not answer in time (${error.message}). Check the load of its server and its locks.`,
+        error,
+      );
     const reason = codeOf(error) ?? (error instanceof Error ? error.message : String(error));
     return new LedgerError(
       'unreachable',

@@ -1,4 +1,5 @@
 import { attemptBlobKey, isAttemptBlobKey, toSlotBlobKey } from '../../base/blob-keys.ts';
+import { randomId } from '../../base/ids.ts';
 import { HEARTBEAT_TIMEOUT_MS, type Instance } from '../contract/processes.ts';
 import type {
   ClaimParams,
@@ -207,6 +208,13 @@ export async function recordHeartbeat(q: Queryable, { id, host, pid, now }: Inst
     [id, host, pid, now],
   );
   await q.query('delete from instances where seen_at <= $1', [now - DELETE_AFTER_MS]);
+}
+
+/** Implements `ProcessStore.checkWritable`. */
+export async function writeTestRow(q: Queryable): Promise<void> {
+  const id = `write test ${randomId()}`;
+  await q.query("insert into instances (id, host, pid, seen_at) values ($1, '', 0, 0)", [id]);
+  await q.query('delete from instances where id = $1', [id]);
 }
 
 /** Implements `ProcessStore.listInstances`. */

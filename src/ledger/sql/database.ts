@@ -21,6 +21,8 @@ export type AllowedIn = 'open' | 'open_or_closing' | 'importing' | 'always';
 export interface TransactionOptions {
   /** The transaction removes data. On a full disk it may use space that the engine keeps for removals. */
   readonly freesSpace?: boolean;
+  /** How long the work is repeated while the database server cannot be reached or is read-only. Default: 10 s. */
+  readonly reconnectTimeoutMs?: number;
 }
 
 /**

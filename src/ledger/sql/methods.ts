@@ -18,6 +18,7 @@ import {
   queryUnpublished,
   recordHeartbeat,
   releaseSlotClaim,
+  writeTestRow,
 } from './claims.ts';
 import type { AllowedIn, Database, Durability, Queryable, TransactionOptions } from './database.ts';
 import { forgetOwnerRows } from './forget.ts';
@@ -164,6 +165,7 @@ export const methods: LedgerMethods = {
   heartbeat: write('lazy', 'always', recordHeartbeat),
   listInstances: read(queryInstances),
   removeInstances: write('lazy', 'always', deleteInstances),
+  checkWritable: write('durable', 'always', writeTestRow, { reconnectTimeoutMs: 1000 }),
 
   // AdminStore
   listUploads: read(queryUploads),

@@ -11,19 +11,22 @@ export type { SqliteOptions };
 
 /**
  * Opens the ledger in an SQLite file. Creates the file and its folder if needed, and migrates the schema. Several processes may
- * open one file.
+ * open one file. If a thread of the ledger ends before `close`, all calls that need it are rejected, and `onThreadEnd` is called.
  * @throws LedgerError if the file cannot be opened, or a newer version of Porter has migrated it.
  */
-export async function openSqliteLedger(options: SqliteOptions): Promise<Ledger> {
+export async function openSqliteLedger(
+  options: SqliteOptions,
+  onThreadEnd: (error: LedgerError) => void = () => {},
+): Promise<Ledger> {
   createFolder(dirname(options.file));
-  const writer = new Thread(options);
+  const writer = new Thread(options, onThreadEnd);
   try {
     await writer.call('open');
   } catch (error) {
     await writer.close();
     throw error;
   }
-  return connect({ writer, reader: new Thread(options) });
+  return connect({ writer, reader: new Thread(options, onThreadEnd) });
 }
 
 function createFolder(folder: string): void {
@@ -59,14 +62,17 @@ class Thread {
   #calls: ThreadCall[] = [];
   #count = 0;
   #error: LedgerError | undefined;
+  #isClosing = false;
 
-  constructor(options: SqliteOptions) {
+  constructor(options: SqliteOptions, onUnexpectedEnd: (error: LedgerError) => void) {
     this.#worker = new Worker(WORKER, { workerData: options, name: 'ledger' });
     this.#worker.on('message', (replies: readonly ThreadReply[]) => this.#settle(replies));
-    this.#worker.on('error', (cause) =>
-      this.#fail(new LedgerError('failed', 'The thread of the ledger ended with an error.', cause)),
-    );
-    this.#worker.on('exit', () => this.#fail(new LedgerError('closed', 'The ledger is closed.')));
+    // `exit` follows `error`.
+    this.#worker.on('error', (cause) => this.#fail(threadEndError(options.file, cause)));
+    this.#worker.on('exit', (code) => {
+      if (this.#isClosing) this.#fail(new LedgerError('closed', 'The ledger is closed.'));
+      else onUnexpectedEnd(this.#fail(threadEndError(options.file, new Error(`exit code ${code}`))));
+    });
   }
 
   call(method: ThreadMethod, argument?: unknown): Promise<unknown> {
@@ -79,6 +85,7 @@ class Thread {
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     if (this.#error) return;
     await this.call('close');
     await this.#worker.terminate();
@@ -98,9 +105,20 @@ class Thread {
     }
   }
 
-  #fail(error: LedgerError): void {
+  /** Rejects all calls, also later ones, with the first error. */
+  #fail(error: LedgerError): LedgerError {
     this.#error ??= error;
     for (const { reject } of this.#pending.values()) reject(this.#error);
     this.#pending.clear();
+    return this.#error;
   }
+}
+
+function threadEndError(file: string, cause: unknown): LedgerError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new LedgerError(
+    'failed',
+    `The thread that runs the ledger ${file} has ended unexpectedly (${reason}).`,
+    cause,
+  );
 }

@@ -169,8 +169,11 @@ describe('With blobs on S3, Porter', { skip: needs('ceph') }, () => {
       assert.equal(refused.status, 500);
       assert.match(refused.text, /^[^\n/]+\n?$/);
       assert.equal((await httpRequest(link)).status, 500);
-      const ready = await httpRequest(`${porter.url}/readyz`);
-      assert.equal(ready.status, 503);
+      let ready = await httpRequest(`${porter.url}/readyz`);
+      await porter.program.waitFor('503', async () => {
+        ready = await httpRequest(`${porter.url}/readyz`);
+        return ready.status === 503;
+      });
       assert.match(ready.text, /"blobs"/);
       assert.equal((await httpRequest(`${porter.url}/healthz`)).status, 200);
     } finally {

@@ -67,7 +67,8 @@ describe('the probes', () => {
       checks: [
         {
           part: 'ledger',
-          failureText: 'The ledger does not answer.',
+          failureText: () => 'The ledger does not answer.',
+          slowText: 'The ledger is slow.',
           check: () => Promise.reject(new Error('x')),
         },
       ],
@@ -79,6 +80,24 @@ describe('the probes', () => {
     assert.deepEqual(JSON.parse(reply.text), {
       ready: false,
       reasons: [{ part: 'ledger', reason: 'The ledger does not answer.' }],
+      slow: [],
+    });
+  });
+
+  test('are 200 with a reason if a dependency is slow, so that no balancer takes the instance out', async (t) => {
+    const isOverload = () => true;
+    const check = () => Promise.reject(new Error('SlowDown'));
+    const ask = await start(t, {
+      checks: [
+        { part: 'blobs', failureText: () => '', slowText: 'The blob store is slow.', check, isOverload },
+      ],
+    });
+    const reply = await ask('/readyz');
+    assert.equal(reply.status, 200);
+    assert.deepEqual(JSON.parse(reply.text), {
+      ready: true,
+      reasons: [],
+      slow: [{ part: 'blobs', reason: 'The blob store is slow.' }],
     });
   });
 
