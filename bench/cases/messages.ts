@@ -74,9 +74,8 @@ function through(
 }
 
 const NOTES = [
-  'Timed until the last message has reached its reader. With the default of 0.5 s for a bounce, a connection carries',
-  `at most two messages a second, ${2 * CONNECTIONS} in all; all others are sent with ?wait=0. The processor time of the XMPP server`,
-  "is not in Porter's.",
+  'Timed until the last message has reached its reader. One line waits until the server of the recipient has taken each message;',
+  "all others are sent with ?wait=0. The processor time of the XMPP server is not in Porter's.",
 ];
 
 const jidOf = ({ user, domain }: XmppServer['account']) => `${user}@${domain}`;
@@ -101,7 +100,7 @@ async function porterMethods(environment: BenchEnvironment, server: XmppServer):
     method('token', `/msg/${to}?wait=0`, token, TOKEN.from, 201),
     method('account', `/msg/${to}?wait=0`, account, sender, 201),
     method('/rest', `/rest/message/chat/${to}?wait=0`, token, TOKEN.from, 202),
-    method('token, 0.5 s', `/msg/${to}`, token, TOKEN.from, 201),
+    method('token, taken by the recipient', `/msg/${to}`, token, TOKEN.from, 201),
   ];
 }
 

@@ -90,8 +90,9 @@ export const messagesSchema = z.strictObject({
   max_size: withDefault(size({ min: 1024 }), '192 KiB', 'The longest message or stanza, files not counted.'),
   bounce_wait: withDefault(
     period({ min: 0, max: 60 * SECOND }),
-    '500ms',
-    'How long an answer waits for a bounce of its message; `?wait=0` in a request does not wait.',
+    '2s',
+    'The longest wait until the server of the recipient has taken a message or bounced it. It usually ends after milliseconds, ' +
+      'because the server answers a ping behind the message. `?wait=0` in a request does not wait.',
   ),
   answer_timeout: withDefault(
     period({ min: SECOND, max: 300 * SECOND }),

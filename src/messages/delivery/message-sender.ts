@@ -8,7 +8,10 @@ export interface RoomOptions {
 }
 
 export interface DeliveryOptions {
-  /** Milliseconds to wait for a bounce after the server has accepted the message; 0 = do not wait. */
+  /**
+   * Milliseconds to wait, after the sender's server has accepted the message, until the recipient's server has taken or bounced
+   * it; 0 = do not wait.
+   */
   readonly bounceWait: number;
   /** Only for `type='groupchat'`. */
   readonly room?: RoomOptions | undefined;
@@ -27,8 +30,9 @@ export interface MessageSender {
   /** The `from` of its stanzas: the full JID of a session, or the JID at the component. */
   readonly jid: string;
   /**
-   * Sends a message; sets its `from`. Resolves when the server has accepted it and no bounce came in time. A message to a
-   * room resolves when the room has reflected it. Also refuses with `bounced`.
+   * Sends a message; sets its `from`. Resolves when the server of the recipient has taken it: it has answered a ping behind the
+   * message. Also resolves if neither that answer nor a bounce came in time. A message to a room resolves when the room has
+   * reflected it. Also refuses with `bounced`.
    * Messages reach the server in the order of the calls. Messages to a room that must be joined first keep their order
    * among themselves, but later messages to other recipients may overtake them.
    */

@@ -1,9 +1,12 @@
 import xml, { type Element } from '@xmpp/xml';
+import { sleep } from '../../base/async.ts';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
 import { parseBareJid, parseJid } from '../../base/jid.ts';
+import { PING } from '../../stanza/namespaces.ts';
 import { toXmlText } from '../../stanza/xml-text.ts';
 import { createBounceWatcher } from './bounce-watcher.ts';
+import { createDeliveryPings, type SilentDomains } from './delivery-pings.ts';
 import type { DeliveryOptions, MessageSender } from './message-sender.ts';
 import { createPendingIqs } from './pending-iqs.ts';
 import { MucRooms } from './rooms.ts';
@@ -15,7 +18,10 @@ export interface DeliveryTimeouts {
   readonly roomIdle: () => number;
 }
 
-export type StreamSenderOptions = DeliveryTimeouts & {
+/** Timeouts and memory that all senders of a process share. */
+export type SenderContext = DeliveryTimeouts & { readonly silentDomains: SilentDomains };
+
+export type StreamSenderOptions = SenderContext & {
   readonly channel: Pick<StanzaChannel, 'send'>;
 };
 
@@ -43,7 +49,9 @@ export function createStreamSender(
   const serverAddresses = new Set([jid, parseBareJid(jid) ?? jid, domain]);
   const iqs = createPendingIqs();
   const bounces = createBounceWatcher((sender) => sender === undefined || serverAddresses.has(sender));
+  const pings = createDeliveryPings({ ...options, ping });
   const rooms = new MucRooms({ ...options, send }, jid);
+  let isConnected = true;
 
   /** Shares the children of the stanza, but does not change it. */
   function send(stanza: Element, id = stanza.attrs.id): Promise<void> {
@@ -53,23 +61,37 @@ export function createStreamSender(
     return channel.send(toXmlText(copy.toString()));
   }
 
+  /** Any answer counts, an error too: the server of the domain, or of this sender, has dealt with the stanzas before it. */
+  async function ping(to: string): Promise<boolean> {
+    const stanza = xml('iq', { type: 'get', to }, xml('ping', PING));
+    let isAccepted = false;
+    try {
+      await iqs.request({ id: undefined }, options.answerTimeout(), async (id) => {
+        await send(stanza, id);
+        isAccepted = true;
+      });
+      return true;
+    } catch (error) {
+      // Otherwise the sender's own server is slow or away, which says nothing about the domain.
+      if (isAccepted && isConnected) return false;
+      throw error;
+    }
+  }
+
   async function deliver(message: Element, { bounceWait, room }: DeliveryOptions): Promise<void> {
     const { id = randomId(), to = jid, type } = message.attrs;
     if (type === 'groupchat') return rooms.send(message, id, room ?? {});
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const unwatch = bounces.watch(id, to, reject);
-    let timer: NodeJS.Timeout | undefined;
-    let isSettled = false;
-    const waitForBounce = () => {
-      if (bounceWait === 0) resolve();
-      else if (!isSettled) timer = setTimeout(resolve, bounceWait);
-    };
-    send(message, id).then(waitForBounce, reject);
+    const bounce = Promise.withResolvers<never>();
+    const unwatch = bounces.watch(id, to, bounce.reject);
+    const settled = new AbortController();
     try {
-      await promise;
+      const accepted = send(message, id);
+      if (bounceWait === 0) return await Promise.race([bounce.promise, accepted]);
+      const taken = pings.answered(parseJid(to)?.domain ?? to);
+      await Promise.race([bounce.promise, accepted]);
+      await Promise.race([bounce.promise, taken, sleep(bounceWait, settled.signal)]);
     } finally {
-      isSettled = true;
-      clearTimeout(timer);
+      settled.abort();
       unwatch();
     }
   }
@@ -107,6 +129,7 @@ export function createStreamSender(
     },
     leaveRooms: () => rooms.leaveAll(),
     handleDisconnect() {
+      isConnected = false;
       iqs.rejectAll();
       rooms.handleDisconnect();
     },

@@ -12,6 +12,7 @@ import {
   parseJid,
 } from '../../base/jid.ts';
 import type { Logger } from '../../base/log.ts';
+import { createSilentDomains } from '../../messages/delivery/delivery-pings.ts';
 import type { AccountLogin, MessageSender } from '../../messages/delivery/message-sender.ts';
 import { type LoginSettings, logIn } from './login.ts';
 import { isCredentialsRefusal, toLoginRefusal } from './login-errors.ts';
@@ -76,9 +77,10 @@ export function createAccountSenders({
   }));
   /** By account and resource. */
   const pendingLogins = new Map<string, Set<PendingLogin>>();
-  const timeouts = {
+  const context = {
     answerTimeout: () => settings().answerTimeout,
     roomIdle: () => settings().roomIdle,
+    silentDomains: createSilentDomains(),
   };
 
   async function openSession(jid: Jid, password: string): Promise<AccountSession> {
@@ -90,7 +92,7 @@ export function createAccountSenders({
         bound.stream.destroy(error);
         throw error;
       }
-      return startAccountSession(timeouts, bound);
+      return startAccountSession(context, bound);
     } catch (error) {
       const refusal = toLoginRefusal(error, jid.domain);
       if (!isCredentialsRefusal(refusal)) logFailure(jid.domain, refusal, error);

@@ -3,7 +3,7 @@ import { Refusal } from '../../base/errors.ts';
 import { parseJid } from '../../base/jid.ts';
 import type { MessageSender } from '../../messages/delivery/message-sender.ts';
 import { createStanzaChannel } from '../../messages/delivery/stanza-channel.ts';
-import { createStreamSender, type DeliveryTimeouts } from '../../messages/delivery/stream-sender.ts';
+import { createStreamSender, type SenderContext } from '../../messages/delivery/stream-sender.ts';
 import { errorReply, isPersonalMessage } from '../../stanza/error-reply.ts';
 import { DISCO_INFO, PING } from '../../stanza/namespaces.ts';
 import type { BoundStream } from './login.ts';
@@ -26,10 +26,7 @@ export interface AccountSession {
 const PING_AFTER_SILENCE_MS = 60_000;
 const PING_TIMEOUT_MS = 5_000;
 
-export function startAccountSession(
-  timeouts: DeliveryTimeouts,
-  { stream, jid }: BoundStream,
-): AccountSession {
+export function startAccountSession(context: SenderContext, { stream, jid }: BoundStream): AccountSession {
   const domain = parseJid(jid)?.domain ?? jid;
   const channel = createStanzaChannel(
     {
@@ -37,9 +34,9 @@ export function startAccountSession(
       formatPing: (id) => pingElement(domain, id).toString(),
       onPingTimeout: () => stream.destroy(new Error('the server does not answer pings')),
     },
-    timeouts.answerTimeout,
+    context.answerTimeout,
   );
-  const streamSender = createStreamSender({ channel, ...timeouts }, jid, { from: false });
+  const streamSender = createStreamSender({ channel, ...context }, jid, { from: false });
   const reply = (element: Element) => void channel.send(element.toString()).catch(() => undefined);
 
   stream.listen((stanza) => {

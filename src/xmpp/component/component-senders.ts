@@ -1,6 +1,7 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import { formatJid, parseJid } from '../../base/jid.ts';
+import { createSilentDomains } from '../../messages/delivery/delivery-pings.ts';
 import type { MessageSender } from '../../messages/delivery/message-sender.ts';
 import { createStanzaChannel, type StanzaChannel } from '../../messages/delivery/stanza-channel.ts';
 import {
@@ -40,6 +41,7 @@ export function createComponentSenders(
 ): ComponentSenders {
   /** By the JID of the component; absent while its stream is down. */
   const streams = new Map<string, AttachedStream>();
+  const context = { ...timeouts, silentDomains: createSilentDomains() };
 
   async function runWithSender<T>(
     component: string,
@@ -52,7 +54,7 @@ export function createComponentSenders(
     }
     const { channel, senders } = stream;
     if (senders.size >= MAX_IDLE_SENDERS) removeIdle(senders);
-    const sender = senders.get(jid) ?? createStreamSender({ channel, ...timeouts }, jid, { from: true });
+    const sender = senders.get(jid) ?? createStreamSender({ channel, ...context }, jid, { from: true });
     senders.set(jid, sender);
     try {
       return await operation(sender.sender);

@@ -30,6 +30,8 @@ const MUC = 'http://jabber.org/protocol/muc';
 const OWNER = `${MUC}#owner`;
 const AT_ONCE = { bounceWait: 0 };
 const LISTENING = { bounceWait: 5_000 };
+/** An hour: a test that waited for the end of it would fail. */
+const UNTIL_TAKEN = { bounceWait: 3_600_000 };
 
 /** How the tests start and configure one kind of XMPP server. */
 export interface SenderServerKind {
@@ -224,6 +226,23 @@ export function testMessageSenders(kind: SenderServerKind): void {
             (await sender()).deliver(chatMessage('unknown@localhost', 'hello'), LISTENING),
           );
           assert.deepEqual([refusal.code, refusal.condition], ['bounced', 'service-unavailable']);
+        });
+
+        test('to unknown users bounces each time, before the ping behind it is answered', async () => {
+          const from = await sender();
+          const deliver = (n: number) =>
+            expectRefusal(from.deliver(chatMessage(`unknown${n % 7}@localhost`, 'hello'), UNTIL_TAKEN));
+          for (let n = 0; n < 50; n += 1) assert.equal((await deliver(n)).code, 'bounced');
+          for (const { code } of await Promise.all(Array.from({ length: 100 }, (_, n) => deliver(n)))) {
+            assert.equal(code, 'bounced');
+          }
+        });
+
+        test('is sent as soon as the server has taken it, long before the wait ends', async () => {
+          const from = await sender();
+          const bodies = Array.from({ length: 40 }, (_, n) => `${who} taken ${n}`);
+          for (const body of bodies) await from.deliver(chatMessage('juliet@localhost', body), UNTIL_TAKEN);
+          for (const body of bodies) assert.equal((await heard()).body, body);
         });
 
         test('to an unknown server bounces', async () => {

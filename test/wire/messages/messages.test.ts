@@ -90,7 +90,7 @@ describe('POST /msg/', () => {
   test('refuses a recipient with control characters at once, and queues nothing', async (t) => {
     const server = await startTestMessageServer(t);
     server.changeRules({ tokens: [{ ...alerts, queue: true }] });
-    for (const resource of ['%00', 'a%07b', '%0A', '%C2%85', '%C2%AD']) {
+    for (const resource of ['%00', 'a%07b', '%0Ab', '%C2%85', '%C2%AD']) {
       const path = `/msg/juliet@example.org%2F${resource}`;
       const reply = await server.post(path, 'hello', { Authorization: bearer() });
       assert.equal(reply.status, 422, resource);

@@ -96,6 +96,32 @@ describe('a message from an address at the component', () => {
     });
   });
 
+  test('is sent as soon as the server of the recipient has answered a ping behind it, with a result or an error', async () => {
+    await withComponentSender({}, async (alerts, server) => {
+      for (const type of ['result', 'error']) {
+        const sending = alerts.deliver(chatMessage(JULIET, 'hello'), LONG_BOUNCE_WAIT);
+        assert.equal((await server.nextStanza()).name, 'message');
+        const { attrs, children } = await server.nextStanza();
+        assert.deepEqual([attrs.from, attrs.to, attrs.type], [ALERTS, 'montague.tld', 'get']);
+        assert.match(String(children[0]), /^<ping xmlns="urn:xmpp:ping"/);
+        server.send(xml('iq', { type, from: attrs.to, to: attrs.from, id: attrs.id }));
+        await server.answerNextPing();
+        await sending;
+      }
+    });
+  });
+
+  test('that bounces before the ping behind it is answered is refused', async () => {
+    await withComponentSender({}, async (alerts, server) => {
+      const sending = expectRefusal(alerts.deliver(chatMessage(JULIET, 'hello'), LONG_BOUNCE_WAIT));
+      const message = await server.nextStanza();
+      const { attrs } = await server.nextStanza();
+      server.bounce(message, 'service-unavailable');
+      server.send(xml('iq', { type: 'result', from: attrs.to, to: attrs.from, id: attrs.id }));
+      assert.equal((await sending).code, 'bounced');
+    });
+  });
+
   test('is not affected by an error from an address other than the recipient', async () => {
     await withComponentSender({}, async (alerts, server) => {
       const sending = alerts.deliver(chatMessage(JULIET, 'hello', { id: 'm1' }), NO_BOUNCE_WAIT);
