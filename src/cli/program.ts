@@ -2,10 +2,12 @@ import { Command } from 'commander';
 import { description, version } from '../base/version.ts';
 import { addCheck } from './commands/check.ts';
 import { addCleanup } from './commands/cleanup.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addDelete } from './commands/delete.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addForget } from './commands/forget.ts';
 import { addFsck } from './commands/fsck.ts';
+import { addHealth } from './commands/health.ts';
 import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
 import { addMove } from './commands/move.ts';
@@ -28,6 +30,7 @@ const commands: readonly AddCommand[] = [
   addCheck,
   addServe,
   addDoctor,
+  addHealth,
   addCleanup,
   addUploads,
   addUsers,
@@ -39,6 +42,7 @@ const commands: readonly AddCommand[] = [
   addMove,
   addWhy,
   addSend,
+  addCompletion,
   addReference,
 ];
 

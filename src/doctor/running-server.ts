@@ -12,7 +12,7 @@ export interface RunningServer {
 }
 
 /** The JSON answer of `/readyz`. */
-interface ReadinessAnswer {
+export interface ReadinessAnswer {
   readonly ready: boolean;
   readonly reasons: readonly PartReport[];
   /** Parts that work, but slowly. */
@@ -30,7 +30,7 @@ export async function checkRunningServer(
   config: Config,
 ): Promise<RunningServer | undefined> {
   const target = localTarget(config);
-  const address = formatAddress(target);
+  const address = formatTarget(target);
   try {
     const { status, body } = await sendProbe(target, '/readyz');
     const answer = parseReadiness(body);
@@ -52,7 +52,8 @@ export async function checkRunningServer(
   }
 }
 
-function parseReadiness(body: Buffer): ReadinessAnswer | undefined {
+/** Parses the answer of `/readyz`. Returns undefined if another program has sent it. */
+export function parseReadiness(body: Buffer): ReadinessAnswer | undefined {
   try {
     const answer = JSON.parse(body.toString()) as Partial<ReadinessAnswer>;
     const { ready, reasons, slow = [] } = answer;
@@ -86,7 +87,8 @@ export function reportReadiness(
 /** A server that listens at all addresses is reached at the loopback address. */
 const WILDCARD_HOSTS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
-function localTarget({ listen, tls }: Config): ProbeTarget {
+/** Returns how a server with this config is reached on this machine, without a reverse proxy. */
+export function localTarget({ listen, tls }: Config): ProbeTarget {
   const unresolved = { address: undefined, localAddress: undefined };
   const [first] = listen;
   if (first && 'path' in first) {
@@ -99,7 +101,8 @@ function localTarget({ listen, tls }: Config): ProbeTarget {
   };
 }
 
-function formatAddress({ socketPath, baseUrl }: ProbeTarget): string {
+/** Formats the address of a target for a message, such as `127.0.0.1:5050`. */
+export function formatTarget({ socketPath, baseUrl }: ProbeTarget): string {
   return socketPath === undefined ? baseUrl.replace(/^https?:\/\//, '') : `the Unix socket ${socketPath}`;
 }
 
