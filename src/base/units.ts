@@ -1,38 +1,57 @@
-const SIZE_UNITS: Record<string, number> = {
-  b: 1,
-  kb: 1e3,
-  mb: 1e6,
-  gb: 1e9,
-  tb: 1e12,
-  kib: 2 ** 10,
-  mib: 2 ** 20,
-  gib: 2 ** 30,
-  tib: 2 ** 40,
-};
+/** Single letters are binary, as for nginx, systemd and `dd`. */
+const SIZE_UNITS = unitTable([
+  ['b byte bytes', 1],
+  ['kb', 1e3],
+  ['mb', 1e6],
+  ['gb', 1e9],
+  ['tb', 1e12],
+  ['k kib', 2 ** 10],
+  ['m mib', 2 ** 20],
+  ['g gib', 2 ** 30],
+  ['t tib', 2 ** 40],
+]);
 
-const PERIOD_UNITS: Record<string, number> = {
-  ms: 1,
-  s: 1e3,
-  m: 60e3,
-  h: 3600e3,
-  d: 86400e3,
-  w: 7 * 86400e3,
-};
+const PERIOD_UNITS = unitTable([
+  ['ms millisecond milliseconds', 1],
+  ['s sec secs second seconds', 1e3],
+  ['m min mins minute minutes', 60e3],
+  ['h hr hrs hour hours', 3600e3],
+  ['d day days', 86400e3],
+  ['w week weeks', 7 * 86400e3],
+]);
 
-/** Parses `512 KiB`, `10 MB` or plain bytes to whole bytes. Returns undefined if it is malformed. */
+function unitTable(rows: readonly (readonly [names: string, factor: number])[]): ReadonlyMap<string, number> {
+  return new Map(rows.flatMap(([names, factor]) => names.split(' ').map((name) => [name, factor] as const)));
+}
+
+/** Parses `512 KiB`, `10 MB`, `100M` or plain bytes to whole bytes. Returns undefined if it is malformed. */
 export function parseSize(text: string | number): number | undefined {
   return parse(text, SIZE_UNITS, 'b');
 }
 
-/** Parses `90s`, `15m`, `1h`, `30d` or plain seconds to whole milliseconds. Returns undefined if it is malformed. */
+/**
+ * Parses `90s`, `15 min`, `1 hour` or `30d` to whole milliseconds. Returns undefined if it is malformed. A number without a
+ * unit is malformed too, except 0: in `--max-age 30`, one admin means days and another one seconds.
+ */
 export function parsePeriod(text: string | number): number | undefined {
-  return parse(text, PERIOD_UNITS, 's');
+  return isBareNumber(text) && Number(text) !== 0 ? undefined : parse(text, PERIOD_UNITS, 's');
 }
 
-function parse(text: string | number, units: Record<string, number>, plain: string): number | undefined {
+/** Returns what to write instead of a number that lacks the unit of a period, or undefined for any other text. */
+export function describeMissingUnit(text: string | number): string | undefined {
+  const number = String(text).trim();
+  if (!isBareNumber(text)) return undefined;
+  return `${number} has no unit: write ${number}d, ${number} min or ${number}s`;
+}
+
+function isBareNumber(text: string | number): boolean {
+  return /^\d+(?:\.\d+)?$/.test(String(text).trim());
+}
+
+function parse(text: string | number, units: ReadonlyMap<string, number>, plain: string): number | undefined {
   const match = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/i.exec(String(text).trim());
   if (!match) return undefined;
-  const unit = units[(match[2] || plain).toLowerCase()];
+  const unit = units.get((match[2] || plain).toLowerCase());
   if (unit === undefined) return undefined;
   const value = Math.round(Number(match[1]) * unit);
   return Number.isSafeInteger(value) ? value : undefined;

@@ -38,6 +38,12 @@ export interface BlobStore {
   /** Removes blobs. Ignores missing ones. */
   remove(keys: readonly string[]): Promise<void>;
 
+  /**
+   * Moves a blob, or the remains of an unfinished write, to `lost+found/` in the store, where Porter neither lists nor serves
+   * it. Never replaces a file there. Resolves with its name in the store, or with undefined if there is nothing to keep.
+   */
+  moveToLostAndFound(key: string): Promise<string | undefined>;
+
   /** Yields all blobs and the remains of unfinished writes, in any order. For fsck. */
   list(): AsyncIterable<StoredBlob>;
 
@@ -129,6 +135,16 @@ export function checkedBlobKey(key: string): string {
 
 /** Name of the file or object, in the root of the store, that holds its identity. It is not a blob key. */
 export const MARKER_NAME = 'porter-store-id';
+
+/** Folder or prefix, in the root of the store, of the files that `porter fsck --repair` has set aside. */
+export const LOST_AND_FOUND = 'lost+found';
+
+/** Yields the names to try for a blob in lost+found, where an earlier one may have the first. */
+export function* lostAndFoundNames(key: string): Generator<string> {
+  const name = key.slice(key.lastIndexOf('/') + 1);
+  yield name;
+  for (let number = 2; ; number += 1) yield `${number}-${name}`;
+}
 
 /** Returns the content of the marker. */
 export function formatMarker(id: string): string {

@@ -37,7 +37,7 @@ const RULES = `## How values are written
 | | |
 |---|---|
 | sizes | \`512 KiB\`, \`10 MB\`, \`1.5 GiB\` or plain bytes; KB, MB, GB, TB count in thousands, KiB, MiB, GiB, TiB in 1024s |
-| periods | \`90s\`, \`15m\`, \`1h\`, \`30d\`, \`2w\` or plain seconds; \`never\` where the table has it |
+| periods | \`90s\`, \`15m\`, \`1 hour\`, \`30 days\`, \`2w\`, always with a unit; \`never\` where the table has it |
 | from the environment | \`\${NAME}\` anywhere in a value; a variable that is not set is an error; \`$\${\` is a plain \`\${\` |
 | secrets | any secret \`x\` may be given as \`x_file\`, the path of a file that holds it; a line break at its end is cut off |
 | paths | relative ones start at the folder of \`porter.yml\`; without a file, at the current folder |

@@ -33,9 +33,7 @@ export async function explain(services: ExplainServices, target: string): Promis
   const path = toPath(target);
   const upload = await findUpload(services, path);
   if (upload) return { about: 'upload', upload, endsAt: expiryTime(services.rules().retention, upload) };
-  const removal = await services.ledger.findRemoval(
-    findId(path) ?? (await locatorFromPath(services, path)) ?? target,
-  );
+  const removal = await findRemovalByLinkOrId(services, target);
   if (removal) return { about: 'removal', removal };
   const jid = /^https?:|^\//.test(target) ? undefined : parseBareJid(target);
   if (jid === undefined || findId(path) !== undefined) return { about: 'unknown', target };
@@ -47,6 +45,15 @@ export async function explain(services: ExplainServices, target: string): Promis
 /** Returns the upload with this link or id, whatever its state. */
 export async function findByLinkOrId(services: ExplainServices, target: string): Promise<Upload | undefined> {
   return findUpload(services, toPath(target));
+}
+
+/** Returns the record of the removed upload with this link or id. */
+export async function findRemovalByLinkOrId(
+  services: ExplainServices,
+  target: string,
+): Promise<Removal | undefined> {
+  const path = toPath(target);
+  return services.ledger.findRemoval(findId(path) ?? (await locatorFromPath(services, path)) ?? target);
 }
 
 async function findUpload(services: ExplainServices, path: string): Promise<Upload | undefined> {

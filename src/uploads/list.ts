@@ -74,7 +74,8 @@ export async function resolveOwner(services: Pick<UploadServices, 'ledger'>, jid
   return (await hasData(services, other)) ? other : jid;
 }
 
-async function hasData(services: Pick<UploadServices, 'ledger'>, owner: string): Promise<boolean> {
+/** Returns true if an owner has slots, files or records of removed files. */
+export async function hasData(services: Pick<UploadServices, 'ledger'>, owner: string): Promise<boolean> {
   const { uploads, pendingUploads } = await readUsage(services, owner);
   if (uploads + pendingUploads > 0) return true;
   for await (const _ of iterateRemovals(services, { owner })) return true;

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openFsBlobs } from '../../src/blobs/fs/fs-blobs.ts';
@@ -14,6 +14,10 @@ for (const [name, options] of settings) {
   blobStoreSuite(name, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'porter-blobs-'));
     const store = openFsBlobs({ root: join(folder, 'blobs'), ...options });
-    return { store, close: () => rm(folder, { recursive: true }) };
+    return {
+      store,
+      readFile: (file) => readFile(join(folder, 'blobs', file)),
+      close: () => rm(folder, { recursive: true }),
+    };
   });
 }

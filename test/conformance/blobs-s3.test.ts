@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import {
   CreateMultipartUploadCommand,
+  GetObjectCommand,
   ListMultipartUploadsCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
@@ -53,7 +54,11 @@ describe('the real S3', { skip: needs('ceph') }, () => {
         const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket }));
         assert.deepEqual(Uploads, []);
       };
-      return { store, close };
+      const readFile = async (key: string) => {
+        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: `some/files/${key}` }));
+        return Buffer.from((await Body?.transformToByteArray()) ?? []);
+      };
+      return { store, readFile, close };
     });
   }
 });

@@ -9,19 +9,22 @@ import type { BlobStore, OpenBlob } from '../../src/blobs/contract.ts';
 
 export interface TestBlobStore {
   readonly store: BlobStore;
+  /** Reads a file or object by its name in the store, without Porter. */
+  readFile(name: string): Promise<Buffer>;
   close(): Promise<void>;
 }
 
 /** All that every back end of the blobs must do. `open` makes a new, empty store each time. */
 export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>): void {
-  const withStore = async (t: TestContext) => {
-    const { store, close } = await open();
+  const openStore = async (t: TestContext) => {
+    const opened = await open();
     t.after(async () => {
-      await store.close();
-      await close();
+      await opened.store.close();
+      await opened.close();
     });
-    return store;
+    return opened;
   };
+  const withStore = async (t: TestContext) => (await openStore(t)).store;
 
   describe(`blobs on ${name}`, () => {
     test('returns what was put, byte for byte, whatever the chunks and batches', async (t) => {
@@ -222,6 +225,22 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       await blobs.remove([...keys.slice(0, 39), newBlobKey()]);
       await blobs.remove(keys.slice(0, 39));
       assert.deepEqual(await listKeys(blobs), keys.slice(39));
+    });
+
+    test('moves blobs to lost+found, where they keep their bytes and replace nothing', async (t) => {
+      const { store: blobs, readFile } = await openStore(t);
+      const key = newBlobKey();
+      const texts = ['the first file', 'another file under the same key'];
+      const names: string[] = [];
+      for (const text of texts) {
+        await blobs.put(key, toBatches([[Buffer.from(text)]]));
+        names.push((await blobs.moveToLostAndFound(key)) ?? '');
+        assert.equal(await blobs.size(key), undefined);
+      }
+      assert.deepEqual(await Promise.all(names.map(async (path) => String(await readFile(path)))), texts);
+      for (const path of names) assert.match(path, /^lost\+found\//);
+      assert.deepEqual(await listKeys(blobs), []);
+      assert.equal(await blobs.moveToLostAndFound(newBlobKey()), undefined);
     });
 
     test('lists every blob with its size and age', async (t) => {

@@ -6,6 +6,7 @@ import { type DiskSpace, readDiskSpace } from '../../base/system-resources.ts';
 import { type BlobStore, checkedBlobKey, isBlobKey, type StoredBlob } from '../contract.ts';
 import { createDiskSync, type DiskSync } from './disk-sync.ts';
 import { linkIntoStore, publishFile } from './link-file.ts';
+import { moveFileToLostAndFound } from './lost-and-found.ts';
 import { openMarkerFile } from './marker-file.ts';
 import { createReadBufferPool, openBlob } from './read.ts';
 import {
@@ -70,6 +71,7 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
         await Promise.all(keys.slice(at, at + PARALLEL).map(removeOne));
       }
     },
+    moveToLostAndFound: (key) => moveFileToLostAndFound(root, toPath(key), diskSync),
     list: () => listBlobs(root),
     space: () => readSpace(root),
     checkWritable: () => writeTestFile(join(root, `.ready-${randomId()}`), diskSync),

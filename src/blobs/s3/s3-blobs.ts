@@ -15,6 +15,7 @@ import {
 } from '../contract.ts';
 import { openS3Clients, type S3Clients, type S3Location } from './client.ts';
 import { abortStaleUploads, listS3Blobs, removeObjects } from './list.ts';
+import { moveObjectToLostAndFound } from './lost-and-found.ts';
 import { openBucket } from './open-bucket.ts';
 import { createPartMemory } from './part-memory.ts';
 import { openObject, readObjectSize } from './read.ts';
@@ -67,6 +68,7 @@ export async function openS3Blobs(options: S3BlobsOptions): Promise<BlobStore> {
     open: async (key, first) => openObject(store, toObjectName(key), first),
     size: async (key) => readObjectSize(store, toObjectName(key)),
     remove: async (keys) => withBlobErrors(removeObjects(store, keys.map(checkedBlobKey))),
+    moveToLostAndFound: (key) => withBlobErrors(moveObjectToLostAndFound(store, checkedBlobKey(key))),
     list: () => listS3Blobs(store),
     removeAbandonedWrites: (before) => withBlobErrors(abortStaleUploads(store, before)),
     presignUrl: async (key, options) => presign(store, toObjectName(key), options),

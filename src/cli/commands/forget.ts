@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
-import { resolveOwner } from '../../uploads/list.ts';
+import { hasData, iterateOwners, readTotals, readUsage, resolveOwner } from '../../uploads/list.ts';
 import { eraseOwner } from '../../uploads/remove.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError } from '../lib/command-error.ts';
 import { formatExamples } from '../lib/help.ts';
+import { requireForce } from '../lib/large-removal.ts';
 import { parseJidOption } from '../lib/options.ts';
 import { printJson, printLine } from '../lib/output.ts';
 import { showProgress } from '../lib/progress.ts';
@@ -16,23 +17,52 @@ export function addForget(program: Command, context: CommandContext): void {
     .summary('remove all data of a user')
     .description('Removes all files and slots of a user, the quota counters, and the JID from all records.')
     .argument('<jid>', 'the user', parseJidOption)
+    .option('--force', 'remove more than 10 % of all files')
     .option('--json', 'print the number of removed uploads as JSON')
     .addHelpText('after', formatExamples('porter forget romeo@example.org'))
-    .action(async (owner: string, options: { json?: boolean }, command: Command) => {
-      const forget = async (services: UploadServices) => {
-        const other = await resolveOwner(services, owner);
-        if (other !== owner) {
-          throw new CommandError(
-            `No data of ${owner} found. The XMPP server may call this account ${other}. Then run: porter forget ${other}`,
-          );
-        }
-        const progress = showProgress(context, { title: 'removed' });
-        const removed = await eraseOwner(services, owner, (done, left) =>
-          progress.update(done, `${left} left`),
-        ).finally(() => progress.end());
-        if (options.json) return printJson(context, { owner, removed });
-        return printLine(context.stdout, `All data of ${owner} is removed: ${removed} uploads.`);
-      };
-      await withRuntime(context, command, forget, { writes: true });
+    .action(async (owner: string, options: Options, command: Command) => {
+      const work = (services: UploadServices) => forget(context, services, owner, options);
+      await withRuntime(context, command, work, { writes: true });
     });
+}
+
+interface Options {
+  readonly force?: boolean;
+  readonly json?: boolean;
+}
+
+async function forget(
+  context: CommandContext,
+  services: UploadServices,
+  owner: string,
+  { force = false, json = false }: Options,
+): Promise<void> {
+  const other = await resolveOwner(services, owner);
+  if (other !== owner) {
+    throw new CommandError(
+      `No data of ${owner} found. The XMPP server may call this account ${other}. Then run: porter forget ${other}`,
+    );
+  }
+  const isKnown = await hasData(services, owner);
+  const usage = await readUsage(services, owner);
+  if (!force)
+    requireForce(usage.uploads, (await readTotals(services)).uploads, `porter forget --force ${owner}`);
+  const progress = showProgress(context, { title: 'removed' });
+  const removed = await eraseOwner(services, owner, (done, left) =>
+    progress.update(done, `${left} left`),
+  ).finally(() => progress.end());
+  if (!isKnown) throw new CommandError(await describeUnknownOwner(services, owner));
+  if (json) await printJson(context, { owner, removed });
+  else await printLine(context.stdout, `All data of ${owner} is removed: ${removed} uploads.`);
+}
+
+/** Messages of an unknown owner may have been queued, and are gone now too. */
+async function describeUnknownOwner(services: UploadServices, owner: string): Promise<string> {
+  const text = `No files of ${owner} found.`;
+  if (owner.includes('@')) return `${text} porter users lists all users.`;
+  for await (const usage of iterateOwners(services)) {
+    if (usage.owner.startsWith(`${owner}@`))
+      return `${text} Give the whole JID, for example: porter forget ${usage.owner}`;
+  }
+  return `${text} Give the whole JID, such as ${owner}@example.org. porter users lists all users.`;
 }

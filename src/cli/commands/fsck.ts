@@ -3,7 +3,9 @@ import type { Command } from 'commander';
 import { formatSize } from '../../base/units.ts';
 import type { Config } from '../../config/load.ts';
 import { storeLocations } from '../../server/stores.ts';
-import { type FsckFault, type FsckReport, fsck, TooManyRepairsError } from '../../uploads/fsck.ts';
+import type { FsckFault } from '../../uploads/fsck/faults.ts';
+import { type FsckReport, fsck } from '../../uploads/fsck/fsck.ts';
+import { StaleLedgerError, TooManyRepairsError } from '../../uploads/fsck/repair-limit.ts';
 import { readTotals } from '../../uploads/list.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import { rejoinStores, requireOpenLedger } from '../../uploads/store-identity/join-stores.ts';
@@ -28,7 +30,7 @@ export function addFsck(program: Command, context: CommandContext): void {
         'leftovers of interrupted uploads, and wrong quota counters. Exit code 1 if faults remain. Can run beside a server. ' +
         'With --rejoin, accepts a file store that has lost its id or has another one, for example after a restore.',
     )
-    .option('--repair', 'repair the faults')
+    .option('--repair', 'repair the faults; deletes no bytes, but moves files to lost+found')
     .option('--rejoin', 'tie the database to this file store, after showing what was found')
     .option('--force', 'repair more than 10 % of all files; rejoin without asking')
     .option('--json', 'print faults and totals as JSON')
@@ -72,7 +74,8 @@ async function check(
     onProgress: (checked) => progress.update(checked.uploads, `${checked.blobs} blobs`),
   })
     .catch((error) => {
-      throw error instanceof TooManyRepairsError ? new CommandError(error.message) : error;
+      const isExpected = error instanceof TooManyRepairsError || error instanceof StaleLedgerError;
+      throw isExpected ? new CommandError(error.message) : error;
     })
     .finally(() => progress.end());
   if (json) await printJson(context, { ...report, repaired: repair, list: faults });
@@ -134,14 +137,18 @@ function formatFault(fault: FsckFault): string {
     case 'missing':
       return `missing: the file of ${fault.id} ("${sanitizeForTerminal(fault.name)}" of ${sanitizeForTerminal(fault.owner)}) is not in the storage`;
     case 'wrong_size':
-      return `wrong size: the file of ${fault.id} has ${fault.found} bytes, the database says ${fault.expected}`;
+      return `wrong size: the file of ${fault.id} ("${sanitizeForTerminal(fault.name)}" of ${sanitizeForTerminal(fault.owner)}) has ${fault.found} bytes, the database says ${fault.expected}${formatMove(fault)}`;
     case 'orphan':
-      return `orphan: ${sanitizeForTerminal(fault.key)}, ${formatSize(fault.size)}, belongs to no upload`;
+      return `orphan: ${sanitizeForTerminal(fault.key)}, ${formatSize(fault.size)}, belongs to no upload${formatMove(fault)}`;
     case 'wrong_count':
       return `wrong count: the quota counters of ${sanitizeForTerminal(fault.owner)} do not match the uploads`;
     case 'wrong_totals':
       return 'wrong totals: the totals of the service do not match the counters of all users';
   }
+}
+
+function formatMove({ movedTo }: { readonly movedTo?: string }): string {
+  return movedTo === undefined ? '' : `; moved to ${sanitizeForTerminal(movedTo)}`;
 }
 
 function formatSummary({ uploads, blobs, faults }: FsckReport, repaired: boolean): string {

@@ -10,7 +10,7 @@ import {
   importUploads,
 } from '../../uploads/import/import-uploads.ts';
 import { createOwnerLookup } from '../../uploads/import/owner-lookup.ts';
-import type { ImportProblem, ImportSource } from '../../uploads/import/source.ts';
+import type { ImportProblem, ImportSource, SourceOptions } from '../../uploads/import/source.ts';
 import { type ImportSourceName, importSources } from '../../uploads/import/sources.ts';
 import { iterateOwners } from '../../uploads/list.ts';
 import type { UploadServices } from '../../uploads/services.ts';
@@ -122,7 +122,10 @@ async function runImport(
     owners: await createOwnerLookup(candidateJids(context, services, options)),
     records: options.records && resolve(context.cwd, options.records),
   };
-  const progress = showProgress(context, { title: 'imported', total: await countFiles(sourceOptions) });
+  const total = await countFiles(sourceOptions);
+  // Before anything is written: a wrong folder must not leave old paths behind.
+  if (total === 0) await throwEmpty(context, options, sourceOptions);
+  const progress = showProgress(context, { title: 'imported', total });
   const report = await importUploads(services, {
     ...sourceOptions,
     basePaths,
@@ -134,6 +137,20 @@ async function runImport(
     onProgress: ({ files, bytes }) => progress.update(files, formatSize(bytes)),
   }).finally(() => progress.end());
   await printReport(context, options, basePaths, report, problems);
+}
+
+/** Throws the reason why no file can be imported, after the problems that were found. */
+async function throwEmpty(
+  context: CommandContext,
+  { from }: Options,
+  sourceOptions: SourceOptions & { readonly source: ImportSource },
+): Promise<never> {
+  const { source, folder } = sourceOptions;
+  for await (const found of source.files(sourceOptions)) {
+    if ('problem' in found)
+      await printLine(context.stderr, `${sanitizeForTerminal(found.file)}: ${found.problem}`);
+  }
+  throw new CommandError(`No files of ${from} found in ${folder}. Give ${source.layout}.`);
 }
 
 /** JIDs that a hash in the other service may stand for: from options, the config, and the owners in the ledger. */

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { describeInvalidJid, parseBareJid } from '../../base/jid.ts';
-import { parsePeriod, parseSize } from '../../base/units.ts';
+import { describeMissingUnit, parsePeriod, parseSize } from '../../base/units.ts';
 
 /** Argument parsers for commander. They throw `InvalidArgumentError`, which ends the command with exit code 2. */
 
@@ -14,14 +14,19 @@ export function parseJidOption(text: string): string {
 /** Returns milliseconds. */
 export function parsePeriodOption(text: string): number {
   const period = parsePeriod(text);
-  if (period === undefined) throw new InvalidArgumentError('Give a period such as 90s, 12h or 30d.');
+  if (period === undefined) {
+    const missing = describeMissingUnit(text);
+    throw new InvalidArgumentError(
+      missing === undefined ? 'Give a period such as 90s, 12h or 30d.' : `${missing}.`,
+    );
+  }
   return period;
 }
 
 /** Returns bytes. */
 export function parseSizeOption(text: string): number {
   const size = parseSize(text);
-  if (size === undefined) throw new InvalidArgumentError('Give a size such as 500 MiB or 50 GiB.');
+  if (size === undefined) throw new InvalidArgumentError('Give a size such as 500M, 500 MiB or 50 GiB.');
   return size;
 }
 

@@ -3,7 +3,7 @@ import { RE2JS } from 're2js';
 import { z } from 'zod';
 import { parseAddressRange } from '../../base/addresses.ts';
 import { describeInvalidJid, formatBareJid, parseJid } from '../../base/jid.ts';
-import { formatPeriod, formatSize, parsePeriod, parseSize } from '../../base/units.ts';
+import { describeMissingUnit, formatPeriod, formatSize, parsePeriod, parseSize } from '../../base/units.ts';
 
 /** The description of a type of value, for the reference page. */
 export interface ValueTypeInfo {
@@ -93,11 +93,14 @@ export function size(bounds: Bounds & { readonly hint?: string } = {}) {
   );
 }
 
-const PERIOD = 'a period such as 90s, 15m, 1h, 30d or plain seconds';
+const PERIOD = 'a period such as 90s, 15m, 1h or 30d';
 
 function readPeriod(value: unknown, bounds: Bounds): number | undefined {
   const ms = isPlain(value) ? parsePeriod(value as string | number) : undefined;
-  return ms === undefined ? undefined : within(ms, bounds, formatPeriod);
+  if (ms !== undefined) return within(ms, bounds, formatPeriod);
+  const missing = isPlain(value) ? describeMissingUnit(value as string | number) : undefined;
+  if (missing !== undefined) throw new InvalidValueError(missing);
+  return undefined;
 }
 
 /** Milliseconds. */

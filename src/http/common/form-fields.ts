@@ -29,10 +29,10 @@ export function toFormFields(entries: Iterable<readonly [string, string]>): Form
 
 const MAX_WAIT_MS = 60_000;
 
-/** Parses the parameter `wait`, the time to wait for bounces, to milliseconds. Throws `Refusal` (`bad_request`). */
+/** Parses the parameter `wait`, the time to wait for bounces (plain numbers: seconds), to ms. Throws `Refusal` (`bad_request`). */
 export function parseWait(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  const wait = parsePeriod(text);
+  const wait = parsePeriod(/^\d+$/.test(text) ? `${text}s` : text);
   if (wait !== undefined && wait <= MAX_WAIT_MS) return wait;
   throw new Refusal('bad_request', { text: 'The wait must be a time up to 60s, such as 0, 500ms or 2s.' });
 }

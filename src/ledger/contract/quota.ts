@@ -6,8 +6,6 @@ export interface QuotaStore {
   limitUsage(query: LimitUsageQuery): Promise<LimitUsage[]>;
   /** Lists owners by name. `after` is the last name of the previous page. */
   listOwners(query: OwnerQuery): Promise<OwnerUsage[]>;
-  /** Sets the size of a stored upload, and corrects the counters. Used by `porter fsck`. */
-  correctSize(params: { readonly id: string; readonly size: number }): Promise<boolean>;
   /** Counts the uploads of an owner, and corrects its counters if `repair` is set. Returns true if they were wrong. */
   recount(params: { readonly owner: string; readonly repair: boolean }): Promise<boolean>;
   /**

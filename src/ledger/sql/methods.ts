@@ -64,7 +64,7 @@ import {
 import { queryLimitUsage } from './quota/limit-usage.ts';
 import { queryRefusals, recordRefusals } from './refusals.ts';
 import { removeUploadsById } from './remove.ts';
-import { correctUploadSize, recountOwner } from './repair.ts';
+import { recountOwner } from './repair.ts';
 import { reserveSlot } from './reserve.ts';
 import { runSweepStep } from './sweep.ts';
 import { recountTotals } from './totals.ts';
@@ -140,7 +140,6 @@ export const methods: LedgerMethods = {
   stats: read(queryStats),
   limitUsage: read(queryLimitUsage),
   listOwners: read(queryOwners),
-  correctSize: write('durable', 'open', correctUploadSize),
   recount: write('durable', ({ repair }) => (repair ? 'open' : 'always'), recountOwner),
   recountTotals: write('durable', ({ repair }) => (repair ? 'open' : 'always'), recountTotals),
 

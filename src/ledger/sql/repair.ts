@@ -1,29 +1,5 @@
 import type { Queryable } from './database.ts';
-import {
-  adjustOwner,
-  adjustPurpose,
-  adjustPurposeAndTotals,
-  adjustTotals,
-  USAGE,
-  type UsageDelta,
-} from './quota/accounts.ts';
-import type { UploadRow } from './rows.ts';
-
-/** Implements `QuotaStore.correctSize`. */
-export async function correctUploadSize(q: Queryable, order: { id: string; size: number }): Promise<boolean> {
-  const { id, size } = order;
-  // An update, because it locks the row and returns its latest version: the size that the counters contain.
-  const [row] = await q.query<UploadRow>(
-    "update uploads set size = size where id = $1 and state = 'stored' returning *",
-    [id],
-  );
-  if (!row) return false;
-  await q.query('update uploads set size = $2 where id = $1', [id, size]);
-  const delta: UsageDelta = { uploads: 0, bytes: size - row.size, pendingUploads: 0, pendingBytes: 0 };
-  await adjustOwner(q, row.owner_id, delta);
-  await adjustPurposeAndTotals(q, row.owner_id, row.purpose, delta);
-  return true;
-}
+import { adjustOwner, adjustPurpose, adjustTotals, USAGE, type UsageDelta } from './quota/accounts.ts';
 
 interface PurposeCount extends UsageDelta {
   readonly purpose: string;

@@ -20,6 +20,7 @@ export const django: ImportSource = {
   // The app's own view at its usual mount points, and MEDIA_URL, which its links use by default.
   basePaths: ['/share/', '/share/share/', '/http_upload/share/', '/media/http_upload/'],
   endpoint: 'external',
+  layout: 'MEDIA_ROOT of Django, or its folder http_upload, with RANDOM/NAME',
   takesRecords: true,
   async *files({ folder, records }) {
     const recordsByKey = records === undefined ? new Map<string, DjangoRecord>() : await readRecords(records);

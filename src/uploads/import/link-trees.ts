@@ -34,6 +34,7 @@ function ownerFromHash({ names }: FileInTree, owners: OwnerLookup): string | nul
 export const ejabberd: ImportSource = {
   basePaths: ['/upload/'],
   endpoint: 'external',
+  layout: 'docroot of mod_http_upload, with HASH/RANDOM/NAME',
   async *files({ folder, owners }) {
     for await (const file of walkFiles(folder)) {
       const [first = ''] = file.names;
@@ -52,6 +53,7 @@ function ownerFromLocalPart(node: string, owners: OwnerLookup): string {
 export const prosodyFiler: ImportSource = {
   basePaths: ['/upload/'],
   endpoint: 'external',
+  layout: 'the store folder, whose paths are those of the links',
   async *files({ folder, owners }) {
     for await (const file of walkFiles(folder))
       yield toFoundFile(file, { owner: ownerFromHash(file, owners) });
@@ -64,6 +66,7 @@ const BASE64_SHA1 = /^[\w-]{27}$/;
 export const httpUploadComponent: ImportSource = {
   basePaths: ['/'],
   endpoint: 'external',
+  layout: 'the storage folder, with HASH/RANDOM/NAME',
   async *files({ folder, owners }) {
     for await (const file of walkFiles(folder)) {
       const [first = ''] = file.names;
@@ -77,6 +80,7 @@ export const httpUploadComponent: ImportSource = {
 export const tigase: ImportSource = {
   basePaths: ['/upload/'],
   endpoint: 'external',
+  layout: 'the upload folder, with SLOT/NAME or JID/SLOT/NAME',
   async *files({ folder }: SourceOptions) {
     for await (const file of walkFiles(folder)) {
       const [jid, ...rest] = file.names;

@@ -15,6 +15,7 @@ const LIST = '.list';
 export const prosodyHttpUpload: ImportSource = {
   basePaths: ['/upload/'],
   endpoint: 'external',
+  layout: "Prosody's data folder, with http_upload/RANDOM/NAME",
   async *files({ folder }) {
     const data = await findDataFolder(folder);
     const problems: ImportProblem[] = [];

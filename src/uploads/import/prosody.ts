@@ -14,6 +14,7 @@ const STORE = 'http_file_share';
 export const prosody: ImportSource = {
   basePaths: ['/file_share/'],
   endpoint: 'file_share',
+  layout: "Prosody's data folder, with HOST/http_file_share/*.bin",
   async *files({ folder }) {
     for (const host of await findHostFolders(folder)) yield* readHostFiles(host);
   },

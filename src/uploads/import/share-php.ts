@@ -41,11 +41,13 @@ async function readTypeFile(file: string): Promise<string | null> {
 export const sharePhp: ImportSource = {
   basePaths: ['/upload/share.php/'],
   endpoint: 'external',
+  layout: 'the folder of the uploaded files, with names of 64 hex digits',
   files: ({ folder }) => hashedFiles(folder),
 };
 
 export const metronome: ImportSource = {
   basePaths: ['/share.php/'],
   endpoint: 'external',
+  layout: 'the folder of the uploaded files, with names of 64 hex digits',
   files: ({ folder }) => hashedFiles(folder),
 };

@@ -11,6 +11,7 @@ const MAX_METADATA_BYTES = 64 * 1024;
 export const xmppHttpUpload: ImportSource = {
   basePaths: ['/'],
   endpoint: 'external',
+  layout: 'the folder with the files *.data and *.meta',
   async *files({ folder }) {
     for await (const file of walkFiles(folder)) {
       const last = file.names.at(-1) ?? '';

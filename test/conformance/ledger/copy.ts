@@ -129,7 +129,6 @@ export function copySuite(open: OpenTestLedger): void {
         () => claimSlot(ledger, slot),
         () => ledger.release({ ...attempt(slot, `token of ${slot}`), now: NOW }),
         () => storeSlot(ledger, slot),
-        () => ledger.correctSize({ id: file, size: 7 }),
         () => ledger.remove({ ids: [file], reason: 'deleted', detail: '', now: NOW }),
         () => ledger.forget({ owner: ROMEO, limit: 9, now: NOW }),
       ];

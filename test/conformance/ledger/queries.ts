@@ -11,7 +11,6 @@ import {
   NOW,
   type OpenTestLedger,
   ROMEO,
-  refused,
   reservation,
   SECOND,
   store,
@@ -230,19 +229,6 @@ export function querySuite(open: OpenTestLedger): void {
 
 function repairSuite(open: OpenTestLedger): void {
   describe('repair', () => {
-    ledgerTest(open, 'corrects the size of a stored upload in all counters', async (ledger) => {
-      const id = await store(ledger, { upload: { purpose: 'profile' } });
-      const waiting = await issue(ledger);
-      assert.equal(await ledger.correctSize({ id, size: 777 }), true);
-      assert.equal((await ledger.find(id))?.size, 777);
-      assert.equal((await ledger.usage(JULIET)).bytes, 777);
-      assert.equal(await ledger.correctSize({ id: waiting, size: 1 }), false);
-      assert.equal(await ledger.correctSize({ id: 'unknown', size: 1 }), false);
-      const limits = { purposeBytes: 800 };
-      assert.equal((await refused(ledger, { limits, upload: { purpose: 'profile' } })).used, 777);
-      await checkCounters(ledger);
-    });
-
     ledgerTest(open, 'does not change correct counters', async (ledger) => {
       await store(ledger);
       assert.equal(await ledger.recount({ owner: JULIET, repair: true }), false);

@@ -49,33 +49,6 @@ export function repairSuite(open: OpenTestLedger): void {
       },
     );
 
-    ledgerTest(
-      open,
-      'corrections of one size at the same time, and beside its removal, keep the counters right',
-      async (ledger, { openAgain }) => {
-        const other = await openAgain();
-        try {
-          for (let round = 0; round < 20; round += 1) {
-            const id = await store(ledger);
-            const corrections = [ledger, other, ledger, other].map((one, i) =>
-              one.correctSize({ id, size: 50 + i }),
-            );
-            const removal = other.remove({
-              ids: round % 2 === 0 ? [id] : [],
-              reason: 'deleted',
-              detail: '',
-              now: NOW,
-            });
-            await Promise.all([...corrections, removal]);
-          }
-          await checkCounters(ledger);
-          assert.equal(await ledger.correctSize({ id: 'unknown', size: 1 }), false);
-        } finally {
-          await other.close();
-        }
-      },
-    );
-
     for (const [title, wrong] of [
       ['too high', { uploads: 7, bytes: 700, pending_uploads: 3, pending_bytes: 300 }],
       ['too low', { uploads: 0, bytes: 0, pending_uploads: 0, pending_bytes: 0 }],

@@ -76,7 +76,7 @@ describe('Commands next to a running server', { concurrency: true }, () => {
     await gone(porter, byLink);
     const twice = await porter.runCommand('delete', byLink);
     assert.equal(twice.code, 1);
-    assert.match(twice.stderr, /No such upload/);
+    assert.match(twice.stderr, /was removed before, at 20\d\d-.*Z: deleted by porter delete/);
   });
 
   test('why explains what happened to a deleted file, and which rule applies to a JID', async () => {
@@ -90,10 +90,23 @@ describe('Commands next to a running server', { concurrency: true }, () => {
     assert.equal((await porter.runCommand('why', 'https://upload.example.org/files/nothing/x')).code, 1);
   });
 
+  test('forget of a user without files fails, and asks for the whole JID', async () => {
+    await storeFor(porter, 'gustav@example.org');
+    const node = await porter.runCommand('forget', 'gustav');
+    assert.equal(node.code, 1);
+    assert.match(node.stderr, /No files of gustav found\..*porter forget gustav@example\.org/);
+    const unknown = await porter.runCommand('forget', 'paris@example.org');
+    assert.equal(unknown.code, 1);
+    assert.match(unknown.stderr, /No files of paris@example\.org found\. porter users lists/);
+  });
+
   test('forget removes all files of a JID, and the JID from the records', async () => {
     const links = [await storeFor(porter, 'fred@example.org'), await storeFor(porter, 'fred@example.org')];
     const other = await storeFor(porter, 'fredrika@example.org');
-    assert.deepEqual(await json(porter, 'forget', 'fred@example.org'), {
+    const refused = await porter.runCommand('forget', 'fred@example.org');
+    assert.equal(refused.code, 1);
+    assert.match(refused.stderr, /would remove 2 of \d+ files.*porter forget --force fred@example\.org/);
+    assert.deepEqual(await json(porter, 'forget', '--force', 'fred@example.org'), {
       owner: 'fred@example.org',
       removed: 2,
     });
@@ -129,7 +142,13 @@ describe('Commands over all files, next to a running server', () => {
     const dry = await json(porter, 'cleanup', '--dry-run', '--max-age', '0s');
     assert.ok(dry.expired >= 1);
     assert.equal((await httpRequest(get)).status, 200);
-    const swept = await json(porter, 'cleanup', '--max-age', '0s');
+    const refused = await porter.runCommand('cleanup', '--max-age', '1ms');
+    assert.match(refused.stderr, /would remove \d+ of \d+ files.*--force/);
+    const unclear = await porter.runCommand('cleanup', '--max-age', '30');
+    assert.equal(unclear.code, 2);
+    assert.match(unclear.stderr, /30 has no unit: write 30d, 30 min or 30s/);
+    assert.equal((await httpRequest(get)).status, 200);
+    const swept = await json(porter, 'cleanup', '--max-age', '0s', '--force');
     assert.ok(swept.expired >= 1);
     await gone(porter, get);
     assert.deepEqual(await json(porter, 'uploads', '--state', 'uploaded'), []);
@@ -163,6 +182,12 @@ describe('Commands over all files, next to a running server', () => {
     await porter.program.waitFor('/readyz to succeed', async () => (await readiness()).status === 200);
     assert.ok((await httpRequest(get)).body.equals(BODY));
     assert.equal((await porter.runCommand('fsck', '--repair')).code, 0);
+  });
+
+  test('import of a folder that is not the one of the service fails, and says what the folder must hold', async () => {
+    const { code, stderr } = await porter.runCommand('import', '--from', 'prosody', porter.folder);
+    assert.equal(code, 1);
+    assert.match(stderr, /No files of prosody found in .*HOST\/http_file_share/);
   });
 
   test('fsck --rejoin ties the database to a store that has lost its marker', async () => {

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { formatPeriod, formatSize, parsePeriod, parseSize } from '../../../src/base/units.ts';
+import {
+  describeMissingUnit,
+  formatPeriod,
+  formatSize,
+  parsePeriod,
+  parseSize,
+} from '../../../src/base/units.ts';
 
 describe('sizes', () => {
   test('are read as people write them', () => {
@@ -12,6 +18,10 @@ describe('sizes', () => {
       ['1.5 GiB', 1_610_612_736],
       ['2 TiB', 2_199_023_255_552],
       [' 7 B ', 7],
+      ['100M', 100 * 2 ** 20],
+      ['512k', 524_288],
+      ['2 G', 2 ** 31],
+      ['7 bytes', 7],
       ['42', 42],
       [42, 42],
       [0, 0],
@@ -76,7 +86,7 @@ describe('sizes', () => {
 });
 
 describe('periods', () => {
-  test('are read as people write them, plain numbers as seconds', () => {
+  test('are read as people write them', () => {
     const cases: [string | number, number][] = [
       ['90s', 90_000],
       ['15m', 900_000],
@@ -85,20 +95,29 @@ describe('periods', () => {
       ['2 w', 1_209_600_000],
       ['250ms', 250],
       ['1.5h', 5_400_000],
-      ['360', 360_000],
-      [360, 360_000],
+      ['30 days', 2_592_000_000],
+      ['1 hour', 3_600_000],
+      ['5 min', 300_000],
+      ['10 seconds', 10_000],
+      ['0', 0],
+      [0, 0],
     ];
     for (const [text, ms] of cases) assert.equal(parsePeriod(text), ms, String(text));
   });
 
   test('are nothing where they are none', () => {
-    for (const text of ['', 'soon', '-1s', '3 months', '1h30m', 'never', '1e3s']) {
-      assert.equal(parsePeriod(text), undefined, text);
+    for (const text of ['', 'soon', '30', 30, '1.5', '-1s', '3 months', '1h30m', 'never', '1e3s']) {
+      assert.equal(parsePeriod(text), undefined, String(text));
     }
   });
 
+  test('without a unit are answered with the ways to write them', () => {
+    assert.equal(describeMissingUnit('30'), '30 has no unit: write 30d, 30 min or 30s');
+    assert.equal(describeMissingUnit('30d'), undefined);
+  });
+
   test('survive being written with any unit', () => {
-    const units = { ms: 1, '': 1e3, s: 1e3, m: 60e3, h: 3600e3, d: 86400e3, w: 604800e3 };
+    const units = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86400e3, w: 604800e3 };
     fc.assert(
       fc.property(fc.nat(1_000_000), fc.constantFrom(...Object.entries(units)), (count, [unit, factor]) => {
         assert.equal(parsePeriod(`${count}${unit}`), count * factor);

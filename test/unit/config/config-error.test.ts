@@ -24,7 +24,7 @@ slots: {timeout: -1}
       'porter.yml:5: component.secret_fle: unknown key; did you mean secret_file?',
       'porter.yml:7: access[0].jid[0]: is not a valid pattern: missing closing ): `(` (the syntax is RE2, without look-around and back-references)',
       'porter.yml:8: access[0].max_file_size: expected a size such as 512 KiB, 10 MB or plain bytes, got "12 elephants"',
-      'porter.yml:9: slots.timeout: expected a period such as 90s, 15m, 1h, 30d or plain seconds, got -1',
+      'porter.yml:9: slots.timeout: expected a period such as 90s, 15m, 1h or 30d, got -1',
     ]);
   });
 
@@ -57,6 +57,10 @@ slots: {timeout: -1}
       /must be at least 1 byte \(to forbid uploads/,
     ],
     'a period that is too long': ['slots: {timeout: 30d}', /:1: slots\.timeout: must be at most 7 d/],
+    'a period without a unit': [
+      'retention: {max_age: 30}',
+      /:1: retention\.max_age: 30 has no unit: write 30d, 30 min or 30s/,
+    ],
     'an age of nothing': ['retention: {max_age: 0}', /0 is ambiguous; write never/],
     'never where it cannot be': ['slots: {timeout: never}', /expected a period .*, got "never"/],
     'yes for true': ['storage: {sync: yes}', /:1: storage\.sync: expected true or false, got "yes"/],

@@ -6,7 +6,7 @@ import { Refusal } from '../../../src/base/errors.ts';
 import { toPutKey } from '../../../src/base/ids.ts';
 import { openFsBlobs } from '../../../src/blobs/fs/fs-blobs.ts';
 import { publishPendingBlobs } from '../../../src/uploads/blobs/publish.ts';
-import { fsck } from '../../../src/uploads/fsck.ts';
+import { fsck } from '../../../src/uploads/fsck/fsck.ts';
 import type { GrantedSlot } from '../../../src/uploads/grant-slot.ts';
 import { blobUrl } from '../../../src/uploads/links.ts';
 import { receiveUpload } from '../../../src/uploads/receive.ts';

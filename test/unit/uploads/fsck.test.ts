@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { explain } from '../../../src/uploads/explain.ts';
-import { type FsckFault, fsck, TooManyRepairsError } from '../../../src/uploads/fsck.ts';
+import type { FsckFault } from '../../../src/uploads/fsck/faults.ts';
+import { fsck } from '../../../src/uploads/fsck/fsck.ts';
+import { StaleLedgerError, TooManyRepairsError } from '../../../src/uploads/fsck/repair-limit.ts';
 import { removeUploads } from '../../../src/uploads/remove.ts';
 import { DAY, openTestServices, type TestServices } from '../../support/test-services.ts';
 
@@ -45,25 +47,82 @@ describe('fsck', () => {
     assert.equal((await env.services.ledger.findRemoval(slot.id))?.reason, 'missing');
   });
 
-  test('reports a blob of another size, and keeps its bytes', async (t) => {
+  test('moves a file of another size to lost+found, and removes its upload with a recorded reason', async (t) => {
     const env = await openTestServices(t);
+    const { ledger, blobs } = env.services;
     const slot = await env.upload();
-    const blob = (await env.services.ledger.find(slot.id))?.blob ?? '';
-    await env.services.blobs.remove([blob]);
-    await env.services.blobs.put(blob, bytes('short'));
-    assert.deepEqual(await check(env, true), [{ kind: 'wrong_size', id: slot.id, expected: 100, found: 5 }]);
+    const blob = (await ledger.find(slot.id))?.blob ?? '';
+    await blobs.remove([blob]);
+    await blobs.put(blob, bytes('short'));
+    const [fault, ...others] = await check(env, true);
+    assert.deepEqual(others, []);
+    assert.ok(fault?.kind === 'wrong_size');
+    assert.deepEqual([fault.id, fault.expected, fault.found], [slot.id, 100, 5]);
+    assert.match(fault.movedTo ?? '', /^lost\+found\//);
+    assert.equal(await blobs.size(blob), undefined);
+    assert.match(
+      (await ledger.findRemoval(slot.id))?.detail ?? '',
+      /had 5 bytes instead of 100.*lost\+found/,
+    );
+    assert.equal((await ledger.usage('romeo@example.org')).bytes, 0);
     assert.deepEqual(await check(env), []);
-    assert.equal((await env.services.ledger.usage('romeo@example.org')).bytes, 5);
   });
 
-  test('reports blobs without an upload, and removes them', async (t) => {
+  test('reports blobs without an upload, and moves them to lost+found', async (t) => {
     const env = await openTestServices(t);
     await env.services.blobs.put('zz/zz00000000000000000000000.txt', bytes('left over'));
     passSinceWritten(env, 2 * HOUR);
-    assert.deepEqual(await check(env, true), [
-      { kind: 'orphan', key: 'zz/zz00000000000000000000000.txt', size: 9 },
-    ]);
+    const [fault, ...others] = await check(env, true);
+    assert.deepEqual(others, []);
+    assert.ok(fault?.kind === 'orphan');
+    assert.deepEqual([fault.key, fault.size], ['zz/zz00000000000000000000000.txt', 9]);
+    assert.equal(fault.movedTo, 'lost+found/zz00000000000000000000000.txt');
     assert.deepEqual(await check(env), []);
+  });
+
+  test('deletes no bytes in a repair, whatever the faults are', async (t) => {
+    const env = await openTestServices(t);
+    const { ledger, blobs } = env.services;
+    const slot = await env.upload();
+    const blob = (await ledger.find(slot.id))?.blob ?? '';
+    await blobs.remove([blob]);
+    await blobs.put(blob, bytes('short'));
+    await blobs.put('zz/zz00000000000000000000000.txt', bytes('left over'));
+    passSinceWritten(env, 2 * HOUR);
+    const removed: string[] = [];
+    const remove = async (keys: readonly string[]) => {
+      for (const key of keys) if ((await blobs.size(key)) !== undefined) removed.push(key);
+      await blobs.remove(keys);
+    };
+    const services = { ...env.services, blobs: { ...blobs, remove } };
+    await fsck(services, { repair: true, force: true, onFault: () => undefined });
+    assert.deepEqual(removed, []);
+  });
+
+  test('refuses to repair with a database that is older than the stored files', async (t) => {
+    const env = await openTestServices(t);
+    const { blobs } = env.services;
+    await Promise.all(Array.from({ length: 20 }, () => env.upload({ size: 1 })));
+    const newer = 'zz/zz00000000000000000000000.txt';
+    await blobs.put(newer, bytes('stored after the backup of the database'));
+    const list = async function* () {
+      for await (const blob of blobs.list())
+        yield blob.key === newer ? { ...blob, modifiedAt: env.services.clock() + 2 * HOUR } : blob;
+    };
+    const services = {
+      ...env.services,
+      blobs: { ...blobs, list },
+      clock: () => env.services.clock() + 4 * HOUR,
+    };
+    const repair = (force: boolean) => fsck(services, { repair: true, force, onFault: () => undefined });
+    await assert.rejects(repair(false), (error) => {
+      assert.ok(error instanceof StaleLedgerError);
+      assert.match(error.message, /1 unknown stored file is newer.*probably an old copy/);
+      return true;
+    });
+    assert.equal(await blobs.size(newer), 39);
+    await repair(true);
+    assert.equal(await blobs.size(newer), undefined);
   });
 
   test('does not take files younger than an hour for orphans', async (t) => {

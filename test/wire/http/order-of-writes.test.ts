@@ -158,6 +158,7 @@ describe('a power failure', () => {
       source: {
         basePaths: ['/upload/'],
         endpoint: 'external',
+        layout: 'any',
         async *files() {
           yield found;
         },

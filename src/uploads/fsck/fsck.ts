@@ -1,27 +1,15 @@
-import { idInBlobKey, parsePartKey } from '../base/blob-keys.ts';
-import type { Upload } from '../base/upload-records.ts';
-import { publishPendingBlobs } from './blobs/publish.ts';
-import { deletePendingBlobs, removeUploads } from './remove.ts';
-import { isSameStore } from './store-identity/store-state.ts';
+import { idInBlobKey, parsePartKey } from '../../base/blob-keys.ts';
+import type { Upload } from '../../base/upload-records.ts';
+import type { StoredBlob } from '../../blobs/contract.ts';
+import { publishPendingBlobs } from '../blobs/publish.ts';
+import { deletePendingBlobs, removeUploads } from '../remove.ts';
+import { isSameStore } from '../store-identity/store-state.ts';
+import type { FsckFault } from './faults.ts';
+import { allowedRepairs, RepairCounter, type RepairLimit } from './repair-limit.ts';
 
 const PAGE = 500;
 /** A blob that was written more recently may belong to work that is still running. */
 const ORPHAN_AGE_MS = 3600_000;
-/** A repair that would remove or change a larger share of all files needs `force`. */
-const MAX_REPAIRED_SHARE = 0.1;
-
-/** A difference between the ledger and the stored files. */
-export type FsckFault =
-  /** The blob of a stored upload is missing. Repair: removes the upload and records the reason. */
-  | { readonly kind: 'missing'; readonly id: string; readonly owner: string; readonly name: string }
-  /** The blob has another size than the ledger. Repair: corrects the size in the ledger. */
-  | { readonly kind: 'wrong_size'; readonly id: string; readonly expected: number; readonly found: number }
-  /** A blob, or part of an aborted write, without an upload. Repair: deletes it. */
-  | { readonly kind: 'orphan'; readonly key: string; readonly size: number }
-  /** An owner's counters differ from the sum of its uploads. Repair: counts them again. */
-  | { readonly kind: 'wrong_count'; readonly owner: string }
-  /** The totals of the service differ from the sum of all owners. Repair: adds them up again. */
-  | { readonly kind: 'wrong_totals' };
 
 export interface FsckOptions {
   readonly repair: boolean;
@@ -38,25 +26,6 @@ export interface FsckReport {
   faults: number;
 }
 
-/** The repair would remove or change so many files that the store is probably the wrong one. Nothing or a part was repaired. */
-export class TooManyRepairsError extends Error {
-  /** Files that would be removed or changed, at least. */
-  readonly files: number;
-  /** All files: uploads in the ledger, or blobs if there are more of them. */
-  readonly total: number;
-
-  constructor(files: number, total: number) {
-    super(
-      `The repair would remove or change ${files} of ${total} files, which is more than 10 %. Nothing more is repaired. ` +
-        'Check that storage.blobs and storage.ledger are complete and belong together. ' +
-        'If the files are really gone, run: porter fsck --repair --force',
-    );
-    this.name = 'TooManyRepairsError';
-    this.files = files;
-    this.total = total;
-  }
-}
-
 type FsckServices = Parameters<typeof removeUploads>[0];
 
 /** One pass over ledger and store. */
@@ -71,37 +40,27 @@ interface FsckPass {
 
 /**
  * Checks the database against the stored files, page by page. The server may keep running. Memory use does not depend on
- * the number of files. A repair begins with a pass that only counts, and throws `TooManyRepairsError` if more than a tenth of
- * all files would be removed or changed.
+ * the number of files. A repair deletes no bytes: it moves them to lost+found in the store. It begins with a pass that only
+ * counts, and throws `TooManyRepairsError` or `StaleLedgerError` if ledger and store probably do not belong together.
  */
 export async function fsck(services: FsckServices, options: FsckOptions): Promise<FsckReport> {
   if (!options.repair) return await runPass(services, options, { repair: false, countRepair: () => {} });
   await deletePendingBlobs(services);
-  const limit = options.force ? Number.POSITIVE_INFINITY : await countRepairs(services, options);
-  let repairs = 0;
-  const countRepair = () => {
-    repairs += 1;
-    if (repairs > limit) throw new TooManyRepairsError(repairs, Math.floor(limit / MAX_REPAIRED_SHARE));
-  };
-  return await runPass(services, options, { repair: true, countRepair });
+  const limit = options.force ? undefined : await countRepairs(services, options);
+  return await runPass(services, options, { repair: true, countRepair: () => limit?.count() });
 }
 
-/** Counts the files that a repair would remove or change. Returns how many it may, or throws if they are more. */
-async function countRepairs(services: FsckServices, { onProgress }: FsckOptions): Promise<number> {
-  let repairs = 0;
-  const onFault = ({ kind }: FsckFault) => {
-    if (kind === 'missing' || kind === 'wrong_size' || kind === 'orphan') repairs += 1;
-  };
+/** Counts the files that a repair would remove or change. Throws if they are too many, or newer than the ledger. */
+async function countRepairs(services: FsckServices, { onProgress }: FsckOptions): Promise<RepairLimit> {
+  const counter = await RepairCounter.create(services.ledger);
   const { uploads, blobs } = await checkFiles(services, {
     repair: false,
     countRepair: () => {},
-    onFault,
+    onFault: (fault) => counter.add(fault),
     onProgress,
     report: { uploads: 0, blobs: 0, faults: 0 },
   });
-  const total = Math.max(uploads, blobs);
-  if (repairs > total * MAX_REPAIRED_SHARE) throw new TooManyRepairsError(repairs, total);
-  return total * MAX_REPAIRED_SHARE;
+  return allowedRepairs(counter, Math.max(uploads, blobs));
 }
 
 async function runPass(
@@ -142,7 +101,7 @@ async function checkUploads(services: FsckServices, pass: FsckPass): Promise<voi
 }
 
 async function checkUpload(services: FsckServices, pass: FsckPass, upload: Upload): Promise<void> {
-  const { id, owner, name, size: expected } = upload;
+  const { id, size: expected } = upload;
   let found = await services.blobs.size(upload.blob);
   if (found === undefined && upload.unpublishedBlob !== undefined) {
     await publishPendingBlobs(services);
@@ -152,19 +111,36 @@ async function checkUpload(services: FsckServices, pass: FsckPass, upload: Uploa
   // The upload may have been removed since its page was read.
   if ((await services.ledger.findExistingIds([id])).length === 0) return;
   // An import may be writing these bytes again, or have written them since their size was read.
-  if (found === undefined && (await findImporting(services, [upload.blob])).length > 0) return;
+  if ((await findImporting(services, [upload.blob])).length > 0) return;
   if ((await services.blobs.size(upload.blob)) === expected) return;
-  if (found === undefined) {
-    pass.onFault({ kind: 'missing', id, owner, name });
-    if (!pass.repair) return;
-    await prepareRepair(services, pass);
-    await removeUploads(services, { ids: [id], reason: 'missing', detail: 'its bytes were missing (fsck)' });
-  } else {
-    pass.onFault({ kind: 'wrong_size', id, expected, found });
-    if (!pass.repair) return;
-    await prepareRepair(services, pass);
-    await services.ledger.correctSize({ id, size: found });
-  }
+  if (found === undefined) await repairMissing(services, pass, upload);
+  else await repairSize(services, pass, upload, found);
+}
+
+async function repairMissing(services: FsckServices, pass: FsckPass, upload: Upload): Promise<void> {
+  const { id, owner, name } = upload;
+  pass.onFault({ kind: 'missing', id, owner, name });
+  if (!pass.repair) return;
+  await prepareRepair(services, pass);
+  await removeUploads(services, { ids: [id], reason: 'missing', detail: 'its bytes were missing (fsck)' });
+}
+
+/** The blob is moved before its upload is removed, because the removal deletes the blob. */
+async function repairSize(
+  services: FsckServices,
+  pass: FsckPass,
+  upload: Upload,
+  found: number,
+): Promise<void> {
+  const { id, owner, name, size: expected, blob } = upload;
+  const fault = { kind: 'wrong_size', id, owner, name, expected, found } as const;
+  if (!pass.repair) return pass.onFault(fault);
+  await prepareRepair(services, pass);
+  const movedTo = await services.blobs.moveToLostAndFound(blob);
+  const place = movedTo === undefined ? '' : `, and is kept as ${movedTo}`;
+  const detail = `its file had ${found} bytes instead of ${expected}${place} (fsck)`;
+  await removeUploads(services, { ids: [id], reason: 'missing', detail });
+  pass.onFault({ ...fault, ...(movedTo !== undefined && { movedTo }) });
 }
 
 /** Counts a repair. The volume may have been unmounted, or the ledger moved, since the check began. */
@@ -178,7 +154,7 @@ async function prepareRepair({ ledger, blobs }: FsckServices, { countRepair }: F
 
 async function checkBlobs(services: FsckServices, pass: FsckPass): Promise<void> {
   const writtenBefore = services.clock() - ORPHAN_AGE_MS;
-  let page: { key: string; size: number; modifiedAt: number }[] = [];
+  let page: StoredBlob[] = [];
   const checkPage = async () => {
     pass.report.blobs += page.length;
     const old = page.filter(({ modifiedAt }) => modifiedAt < writtenBefore);
@@ -200,25 +176,24 @@ async function checkBlobs(services: FsckServices, pass: FsckPass): Promise<void>
 async function findOrphans(
   services: FsckServices,
   pass: FsckPass,
-  page: { key: string; size: number }[],
+  page: readonly StoredBlob[],
 ): Promise<void> {
-  const { ledger, blobs } = services;
+  const { ledger } = services;
   const keys = page.map(({ key }) => ({ id: idInBlobKey(key), blob: parsePartKey(key) ?? key }));
   const known = new Set(await ledger.findKnownBlobs(keys));
   const unknown = page.filter((_, index) => !known.has(keys[index]?.blob ?? ''));
   const unknownKeys = unknown.map(({ key }) => key);
   const importing = new Set(await findImporting(services, unknownKeys));
-  const orphans: typeof page = [];
+  const orphans: StoredBlob[] = [];
   for (const blob of unknown) {
     if (!importing.has(blob.key) && !(await isGone(services, blob.key))) orphans.push(blob);
   }
-  for (const { key, size } of orphans) {
-    pass.onFault({ kind: 'orphan', key, size });
+  if (pass.repair && orphans.length > 0) await prepareRepair(services, { ...pass, countRepair: () => {} });
+  for (const { key, size, modifiedAt } of orphans) {
     if (pass.repair) pass.countRepair();
+    const movedTo = pass.repair ? await services.blobs.moveToLostAndFound(key) : undefined;
+    pass.onFault({ kind: 'orphan', key, size, modifiedAt, ...(movedTo !== undefined && { movedTo }) });
   }
-  if (!pass.repair || orphans.length === 0) return;
-  await prepareRepair(services, { ...pass, countRepair: () => {} });
-  await blobs.remove(orphans.map(({ key }) => key));
 }
 
 /** Returns true if a blob was removed or renamed since it was listed. */
