@@ -64,7 +64,7 @@ function lineOf({ path, headers = {} }: WrkRequest): string {
 /** wrk sleeps for its whole duration even if its thread has ended, so it is interrupted. */
 async function endWhenCounted(program: Program): Promise<void> {
   const counted = () => !program.running || program.stderr.includes('counted');
-  await program.waitFor('all answers', counted, 300);
+  await program.waitFor('all answers', counted);
   program.signal('SIGINT');
 }
 

@@ -15,6 +15,8 @@ export interface FakeComponentServerOptions {
   sentWithHandshake?: string;
   /** Accepts connections and never sends anything. */
   silent?: boolean;
+  /** Sends back every byte that it receives. */
+  echo?: boolean;
 }
 
 /** The server side of XEP-0114. The test controls every byte on the wire. */
@@ -63,6 +65,7 @@ export class FakeComponentServer {
     // Components are stopped in the middle of tests.
     socket.on('error', () => socket.destroy());
     if (this.options.silent) return;
+    if (this.options.echo) return void socket.pipe(socket);
     const stream = new FakeComponentStream(socket);
     const expected = createHash('sha1').update(`${ID}${this.options.secret}`).digest('hex');
     stream.onHandshake = (digest) => {

@@ -16,8 +16,6 @@ const SECRET = 'a secret of twenty characters';
 const SENDERS = ['alerts', 'backup'];
 const RECIPIENTS = ['romeo', 'juliet'];
 const NUMBERS = Array.from({ length: 12 }, (_, number) => number);
-/** Seconds. An item that the killed process had taken is taken by another only after the time limit of one attempt. */
-const TIMEOUT = 600;
 
 const tokenFor = (sender: string) => `the-token-of-${sender}-in-tests`;
 
@@ -59,11 +57,7 @@ describe('Queued items in PostgreSQL, after a kill of the leading instance', {
     t.after(() => instances.remove());
     const [one, two] = instances.all as [PorterProcess, PorterProcess];
     for (const { program, url } of instances.all) {
-      await program.waitFor(
-        'the stream',
-        async () => (await httpRequest(`${url}/readyz`)).status === 200,
-        90,
-      );
+      await program.waitFor('the stream', async () => (await httpRequest(`${url}/readyz`)).status === 200);
     }
     const holds = ({ program }: PorterProcess) =>
       readLog(program).some(({ msg }) => msg === 'component stream is up');
@@ -104,15 +98,11 @@ describe('Queued items in PostgreSQL, after a kill of the leading instance', {
       t.after(() => client.logout());
       const heard: string[] = [];
       const all = SENDERS.length * NUMBERS.length;
-      await other.program.waitFor(
-        `all for ${recipient}`,
-        async () => {
-          const { messages } = await client.run<{ messages: [string, string][] }>('drain');
-          heard.push(...messages.map(([, body]) => body));
-          return new Set(heard).size === all;
-        },
-        TIMEOUT,
-      );
+      await other.program.waitFor(`all for ${recipient}`, async () => {
+        const { messages } = await client.run<{ messages: [string, string][] }>('drain');
+        heard.push(...messages.map(([, body]) => body));
+        return new Set(heard).size === all;
+      });
       for (const sender of SENDERS) {
         const fromSender = heard.filter((body) => body.startsWith(sender));
         assert.deepEqual(
@@ -121,7 +111,7 @@ describe('Queued items in PostgreSQL, after a kill of the leading instance', {
         );
       }
     }
-    await other.program.waitFor('the end', async () => (await metric(other, 'outbox')) === 0, TIMEOUT);
+    await other.program.waitFor('the end', async () => (await metric(other, 'outbox')) === 0);
   });
 
   test('stanzas are posted to the callback by the other instance, in order per sender', async (t) => {
@@ -133,18 +123,10 @@ describe('Queued items in PostgreSQL, after a kill of the leading instance', {
       for (const number of NUMBERS) await client.run('send', { to: BOT, body: `${sender} ${number}` });
     }
     const all = RECIPIENTS.length * NUMBERS.length;
-    await leader.program.waitFor(
-      'all to be kept',
-      async () => (await metric(leader, 'callback')) === all,
-      60,
-    );
+    await leader.program.waitFor('all to be kept', async () => (await metric(leader, 'callback')) === all);
     await leader.stop('SIGKILL');
     await receiver.start();
-    await other.program.waitFor(
-      'all to be handed over',
-      async () => (await metric(other, 'callback')) === 0,
-      TIMEOUT,
-    );
+    await other.program.waitFor('all to be handed over', async () => (await metric(other, 'callback')) === 0);
     const taken = new Map(receiver.posts.map((post) => [post.headers['x-porter-delivery'], textOf(post)]));
     for (const sender of RECIPIENTS) {
       assert.deepEqual(

@@ -8,6 +8,8 @@ interface LogLine {
   /** The id of the message that the line is about. */
   readonly id?: string;
   readonly workerPid?: number;
+  /** The part whose readiness has changed: `ledger`, `blobs` or the JID of a component. */
+  readonly part?: string;
 }
 
 /** Parses the JSON log of a program, in order. */
@@ -25,6 +27,16 @@ export function servingWorkers(program: Program): Map<number, number> {
     else if (msg.startsWith('worker') && serving.get(worker) === workerPid) serving.delete(worker);
   }
   return serving;
+}
+
+/** Whether the latest readiness that each process of this server has reported for this part is `ready`. */
+export function everyProcessReports(program: Program, part: string, ready: boolean): boolean {
+  const workers = [...servingWorkers(program).values()];
+  const log = readLog(program).filter((entry) => entry.part === part);
+  return (workers.length > 0 ? workers : [program.pid]).every((pid) => {
+    const latest = log.findLast((entry) => entry.pid === pid);
+    return latest === undefined ? ready : (latest.msg === 'works again') === ready;
+  });
 }
 
 /** The process id of the leading worker. */

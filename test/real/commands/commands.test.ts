@@ -34,7 +34,7 @@ async function json(porter: PorterProcess, ...args: readonly string[]) {
 
 /** Waits until a file is gone; the server may cache it for a second. */
 function gone({ program }: PorterProcess, link: string): Promise<void> {
-  return program.waitFor('a 404', async () => (await httpRequest(link)).status === 404, 2);
+  return program.waitFor('a 404', async () => (await httpRequest(link)).status === 404);
 }
 
 describe('Commands next to a running server', { concurrency: true }, () => {

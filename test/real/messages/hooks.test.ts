@@ -155,10 +155,8 @@ describe('Hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
     await juliet.logout();
     await porter.program.waitFor('the loss', async () => !(await isReady()));
     await alertmanager.postAlerts([down('mail')]);
-    await alertmanager.program.waitFor(
-      'a refusal',
-      () => /unexpected status code 503/.test(alertmanager.program.output),
-      60,
+    await alertmanager.program.waitFor('a refusal', () =>
+      /unexpected status code 503/.test(alertmanager.program.output),
     );
     await server.start();
     juliet = await testbed.login(server, 'juliet');

@@ -58,7 +58,7 @@ export class SlixmppClient {
         .slice(0, -1)
         .map((line) => JSON.parse(line) as { tag?: string; failure?: string })
         .find((said) => said.tag === tag);
-    await this.program.waitFor(`an answer to ${verb}`, () => answer() !== undefined, 360);
+    await this.program.waitFor(`an answer to ${verb}`, () => answer() !== undefined);
     const found = answer();
     if (found?.failure !== undefined) throw new Error(`${verb}: ${found.failure}`);
     return found as T;

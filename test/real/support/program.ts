@@ -22,6 +22,8 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
+const HUNG_MS = 1_200_000;
+
 /** A child process of a test, with all of its output. */
 export class Program {
   readonly name: string;
@@ -85,11 +87,11 @@ export class Program {
   }
 
   /**
-   * Waits until `ready` returns true. Throws with the output of the program if it ends before, or after `seconds`: a limit
+   * Waits until `ready` returns true. Throws with the output of the program if it ends before, or after `HUNG_MS`: a limit
    * for hung programs, far above what a busy machine needs.
    */
-  async waitFor(event: string, ready: () => boolean | Promise<boolean>, seconds = 300): Promise<void> {
-    const deadline = Date.now() + seconds * 1000;
+  async waitFor(event: string, ready: () => boolean | Promise<boolean>): Promise<void> {
+    const deadline = Date.now() + HUNG_MS;
     while (!(await ready())) {
       if (!this.running) throw new Error(`${this.name} ended before ${event}:\n${this.output}`);
       if (Date.now() > deadline)

@@ -87,7 +87,7 @@ describe('Refusals of the slot API', { concurrency: true }, () => {
     const first = await uploadFile(porter, randomBytes(400), { jid });
     const second = await uploadFile(porter, randomBytes(401), { jid });
     const third = await uploadFile(porter, randomBytes(402), { jid });
-    await porter.program.waitFor('a 404', async () => (await httpRequest(first)).status === 404, 2);
+    await porter.program.waitFor('a 404', async () => (await httpRequest(first)).status === 404);
     assert.deepEqual([(await httpRequest(second)).status, (await httpRequest(third)).status], [200, 200]);
     assert.match((await porter.runCommand('why', first)).stdout, /removed to make space/);
   });

@@ -46,7 +46,6 @@ test('a kill of S3 during uploads loses no acknowledged one, and the others can 
     await porter.program.waitFor(
       'ready',
       async () => (await httpRequest(`${porter.url}/readyz`)).status === 200,
-      120,
     );
 
     for (const { link, body } of stored) assert.ok((await httpRequest(link)).body.equals(body), link);

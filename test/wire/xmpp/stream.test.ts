@@ -14,6 +14,7 @@ import {
   type TestComponentOptions,
   withTestComponent,
 } from '../../support/test-component.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const PING = iq("<ping xmlns='urn:xmpp:ping'/>");
 
@@ -111,6 +112,19 @@ describe('the component stream', () => {
       assert.equal((await session.request(PING)).attrs.type, 'result');
       assert.equal(components.status()[0]?.lastError, null);
     });
+  });
+
+  test('is not up on a port that only sends back what it receives', async () => {
+    const server = await FakeComponentServer.listen({ secret: SECRET, echo: true });
+    const backoff = controlledBackoff();
+    const { components, logLines, stop } = await startTestComponent({ server, timing: backoff.timing });
+    await waitUntil(() => logLines.length > 0);
+    assert.match(components.status()[0]?.lastError ?? 'up', /sends back what it receives/);
+    server.options.echo = false;
+    backoff.proceed();
+    const session = await server.nextStream();
+    assert.equal((await session.request(PING)).attrs.type, 'result');
+    await stop();
   });
 
   const conditions: readonly (readonly [string, RegExp])[] = [
