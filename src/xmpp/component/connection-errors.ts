@@ -1,8 +1,5 @@
 import type { ComponentConnectionOptions } from './connection.ts';
 
-/** Error code for a stream header without an id. */
-export const NO_STREAM_ID = 'NO_STREAM_ID';
-
 /** Describes a failed or ended stream for the admin, with the remedy. The text never contains the secret. */
 export function describeConnectionError(
   error: unknown,
@@ -32,7 +29,8 @@ const descriptions: Readonly<Record<string, (jid: string, address: string) => st
   'invalid-namespace': (_jid, address) =>
     `${address} is a port for clients or servers, not for components: set component.server to the component port ` +
     '(often 5347)',
-  [NO_STREAM_ID]: (_jid, address) =>
+  // Of `connection.ts`.
+  NO_STREAM_ID: (_jid, address) =>
     `${address} sends back what it receives or is not the component port of an XMPP server: set component.server to the ` +
     'component port (often 5347)',
   ECONNREFUSED: (_jid, address) =>

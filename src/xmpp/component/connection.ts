@@ -5,7 +5,6 @@ import type { Element } from '@xmpp/xml';
 import { replaceSkippedStanza } from '../../stanza/error-reply.ts';
 import { STANZA_BUDGET, XmlStreamReader } from '../../stanza/xml-reader.ts';
 import { corkForThisTick } from '../cork-socket.ts';
-import { NO_STREAM_ID } from './connection-errors.ts';
 
 export interface ComponentConnectionOptions {
   /** JID of the component. */
@@ -108,7 +107,7 @@ async function performHandshake(
     // XEP-0114 section 3: the server's header has an id. The component's own header has none, and comes back from an echo
     // server, or from TCP itself if the local port of the connection happens to be the port of a server that is down.
     const { id } = header.attrs;
-    if (!id) throw Object.assign(new Error('the stream header has no id'), { code: NO_STREAM_ID });
+    if (!id) throw Object.assign(new Error('the stream header has no id'), { code: 'NO_STREAM_ID' });
     await entity.authenticate(id, options.secret);
   } finally {
     clearTimeout(timer);
