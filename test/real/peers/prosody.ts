@@ -1,6 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { CertificateFiles } from '../../support/self-signed-certificate.ts';
 import { freePorts, startServerProgram } from '../support/ports.ts';
 import { runProgram } from '../support/program.ts';
 import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
@@ -11,6 +12,17 @@ export interface ProsodyOptions extends XmppServerOptions {
   /** Appended to the config. */
   readonly extra?: string;
   readonly logLevel?: 'info' | 'warn';
+  /** Connects the server to others (s2s), with STARTTLS and dialback. Default: no other server. */
+  readonly federation?: Federation;
+}
+
+/** How servers find each other. Their port is 5269, the one that domains without SRV records use. */
+export interface Federation {
+  /** The server's own address, 127.x.y.z. */
+  readonly address: string;
+  /** A hosts file with the addresses of all domains. They must end in `.test`, so that no query leaves this machine (RFC 6761). */
+  readonly hosts: string;
+  readonly certificate: CertificateFiles;
 }
 
 /** For `extra`: a MUC component whose new rooms are not locked. */
@@ -75,6 +87,18 @@ interface Layout extends ProsodyOptions {
   readonly componentPort: number;
 }
 
+function federationConfig(federation: Federation | undefined): string {
+  if (federation === undefined) return 'modules_disabled = { "s2s" }';
+  const { address, hosts, certificate } = federation;
+  return `
+s2s_interfaces = { "${address}" }
+s2s_ports = { 5269 }
+s2s_require_encryption = true
+s2s_secure_auth = false
+ssl = { certificate = "${certificate.cert}", key = "${certificate.key}" }
+unbound = { resolvconf = false; hoststxt = "${hosts}" }`;
+}
+
 function writeConfig(folder: string, layout: Layout): string {
   const { domain, components = [], tls } = layout;
   const items = components.map(({ jid }) => `{ "${jid}", "HTTP File Upload" }`).join(', ');
@@ -90,8 +114,8 @@ interfaces = { "127.0.0.1" }
 c2s_ports = { ${layout.clientPort} }
 component_ports = { ${layout.componentPort} }
 component_interfaces = { "127.0.0.1" }
-modules_enabled = { "disco", "roster", "saslauth", "tls", "ping", "carbons" }
-modules_disabled = { "s2s" }
+modules_enabled = { "disco", "roster", "saslauth", "tls", "ping", "carbons", "dialback" }
+${federationConfig(layout.federation)}
 authentication = "internal_plain"
 c2s_require_encryption = ${tls !== undefined}
 allow_unencrypted_plain_auth = true
