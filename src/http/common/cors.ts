@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 /** Sent with every answer, errors included: without them a web client can read neither status nor text. */
 export const CORS_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Origin': '*',
@@ -32,13 +34,21 @@ export const REST_CORS_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Expose-Headers': 'Retry-After, WWW-Authenticate',
 };
 
-/** Returns the headers of an answer to `OPTIONS`, preflight or not. It needs no authorization. */
-export function optionsHeaders(allow: string): Record<string, string> {
+/**
+ * Returns the headers of an answer to `OPTIONS`, preflight or not. It needs no authorization. A page of a public site may
+ * reach a Porter in a private network, as it may reach any other (Private Network Access, WICG), if its browser asks.
+ */
+export function optionsHeaders(allow: string, request: IncomingMessage): Record<string, string> {
   return {
     ...CORS_HEADERS,
     ...(allow.includes('DELETE') && DELETE_CORS_HEADERS),
+    ...(asksForPrivateNetwork(request) && { 'Access-Control-Allow-Private-Network': 'true' }),
     Allow: allow,
     'Access-Control-Max-Age': String(PREFLIGHT_MAX_AGE_SECONDS),
     'Content-Length': '0',
   };
+}
+
+function asksForPrivateNetwork({ headers }: IncomingMessage): boolean {
+  return headers['access-control-request-private-network'] === 'true';
 }

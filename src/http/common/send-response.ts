@@ -64,15 +64,3 @@ export function drainRequest(req: IncomingMessage, res: ServerResponse, limits =
   });
   req.resume();
 }
-
-/**
- * Closes the connection after an answer that begins before the whole body has arrived. The rest of the body must not be
- * read without limit, and none of it may ever be taken for a request (RFC 9112 §9.3).
- */
-export function closeAfterEarlyAnswer(request: IncomingMessage, response: ServerResponse): void {
-  const writeHead = response.writeHead.bind(response) as (...values: unknown[]) => ServerResponse;
-  response.writeHead = (...values: unknown[]) => {
-    if (!request.complete) response.shouldKeepAlive = false;
-    return writeHead(...values);
-  };
-}

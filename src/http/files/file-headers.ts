@@ -36,11 +36,15 @@ export interface FileHeaders extends Validators {
   readonly retention: Retention;
 }
 
-/** Prevents files from running scripts and from framing or being framed (docs/protocols.md, "GET answers"). */
+/**
+ * Prevents files from running scripts and from framing or being framed (docs/protocols.md, "GET answers"). `media-src` lets
+ * a browser play an audio or video link that is opened directly.
+ */
 const SAFETY_HEADERS: Readonly<Record<string, string>> = {
   'X-Content-Type-Options': 'nosniff',
-  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
+  'Content-Security-Policy': "default-src 'none'; media-src 'self'; frame-ancestors 'none'; sandbox",
   'Cross-Origin-Resource-Policy': 'cross-origin',
+  'X-Robots-Tag': 'noindex',
 };
 
 /** One year in seconds. */

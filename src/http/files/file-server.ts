@@ -103,7 +103,7 @@ export function createFileServer(services: FileServerServices): FileServer {
   function handleOtherMethod(endpoint: FileEndpoint, req: IncomingMessage, res: ServerResponse): void {
     const allow = allowedMethods(endpoint);
     if (req.method === 'OPTIONS') {
-      res.writeHead(200, optionsHeaders(allow)).end();
+      res.writeHead(200, optionsHeaders(allow, req)).end();
     } else if (req.method === 'GET' || req.method === 'HEAD') {
       sendEmpty(res, 405, ['Allow', allow]);
     } else {

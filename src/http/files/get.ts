@@ -188,7 +188,7 @@ function cacheHeaders(services: GetServices, { setsCacheControl, expiresAt }: Fi
   return setsCacheControl ? ['Cache-Control', cacheControl(expiresAt, services.clock())] : [];
 }
 
-/** Sends 304 or 412 with the headers that a cache updates. */
+/** Sends 304 with the headers that a cache updates, or 412. */
 function sendConditionStatus({ services, res, headers }: FileRequest, status: 304 | 412): undefined {
   const length = status === 412 ? ['Content-Length', '0'] : [];
   res.writeHead(status, [...length, ...headers.common, ...cacheHeaders(services, headers)]).end();

@@ -9,15 +9,14 @@ import { createServer as createTlsServer, type Server as TlsListener } from 'nod
 import type { Socket } from 'node:net';
 import type { ListenAddress } from '../../base/addresses.ts';
 import { recordConnection } from '../common/client-info.ts';
-import { hasBody } from '../common/read-body.ts';
 import { delayContinue } from '../common/request-body.ts';
 import { createTargetNormalizer, pathOfTarget } from '../common/request-target.ts';
-import { closeAfterEarlyAnswer } from '../common/send-response.ts';
 import { loadCertificate, type TlsFiles } from './certificate.ts';
 import type { ConnectionLimits } from './connection-limit.ts';
 import { type ConnectionSettings, HttpConnections } from './http-connections.ts';
 import { formatListenAddress, listen } from './listen.ts';
 import { isReplaced, ReplayedSocket, reparseWithEncodedTarget } from './non-ascii-target.ts';
+import { PorterResponse } from './porter-response.ts';
 
 /** Handles requests of file endpoints without the router. */
 export interface DataPlane {
@@ -165,6 +164,7 @@ export class HttpServer {
       maxHeaderSize: MAX_HEADER_BYTES,
       highWaterMark: READ_AHEAD_BYTES,
       noDelay: true,
+      ServerResponse: PorterResponse,
     };
   }
 
@@ -221,7 +221,6 @@ export class HttpServer {
     this.inFlight.add(response);
     response.on('close', this.unregister);
     this.connections.beginRequest(request.socket);
-    if (hasBody(request)) closeAfterEarlyAnswer(request, response);
     const isLast = this.isStopping || (request.socket as unknown) instanceof ReplayedSocket;
     if (isLast) response.setHeader('Connection', 'close');
     request.url = this.normalizeTarget(request.url ?? '/');
@@ -249,7 +248,7 @@ export class HttpServer {
 
   private answerParseError(error: NodeJS.ErrnoException, socket: Socket): void {
     if (this.connections.isBusy(socket) || !socket.writable) socket.destroy();
-    else socket.end(`HTTP/1.1 ${statusLine(error)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    else socket.end(`HTTP/1.1 ${statusLine(error)}\r\nConnection: close\r\nCache-Control: no-store\r\n\r\n`);
   }
 }
 

@@ -56,7 +56,7 @@ export async function createRouter(
       services.oldLinks?.serve(raw, reply.raw, locator);
       return reply;
     }
-    if (locator !== undefined) return reply.headers(optionsHeaders(OLD_LINK_METHODS.join(', '))).send();
+    if (locator !== undefined) return reply.headers(optionsHeaders(OLD_LINK_METHODS.join(', '), raw)).send();
     if (raw.method === 'OPTIONS') throw new Refusal('not_found');
     // Empty, because clients save the body of an error as the file (docs/protocols.md, "GET answers").
     return sendResponse(request, reply, { status: 404, headers: EMPTY_404_HEADERS, body: '' });

@@ -83,9 +83,9 @@ function isUnsupportedType(error: unknown): boolean {
   return (error as { readonly code?: unknown }).code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE';
 }
 
-async function answerOptions(_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function answerOptions({ raw }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const headers = {
-    ...optionsHeaders(ALLOW),
+    ...optionsHeaders(ALLOW, raw),
     ...MESSAGE_CORS_HEADERS,
     Accept: MESSAGE_MEDIA_TYPES.join(', '),
   };

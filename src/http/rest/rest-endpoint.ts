@@ -85,8 +85,12 @@ function addBodyParser(app: FastifyInstance, { messageRules, transfers }: RestEn
   );
 }
 
-async function answerOptions(_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const headers = { ...optionsHeaders(ALLOW), ...REST_CORS_HEADERS, Accept: STANZA_REQUEST_TYPES.join(', ') };
+async function answerOptions({ raw }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const headers = {
+    ...optionsHeaders(ALLOW, raw),
+    ...REST_CORS_HEADERS,
+    Accept: STANZA_REQUEST_TYPES.join(', '),
+  };
   return reply.headers(headers).send();
 }
 

@@ -51,8 +51,8 @@ export function webhookEndpoint(services: WebhookEndpointServices, path: string)
     app.route({
       method: 'OPTIONS',
       url,
-      handler: async (_, reply) =>
-        reply.headers({ ...optionsHeaders(ALLOW), ...MESSAGE_CORS_HEADERS }).send(),
+      handler: async ({ raw }, reply) =>
+        reply.headers({ ...optionsHeaders(ALLOW, raw), ...MESSAGE_CORS_HEADERS }).send(),
     });
     app.route({ method: others, url, exposeHeadRoute: false, handler: refuseMethod });
   };

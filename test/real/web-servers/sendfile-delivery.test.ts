@@ -225,7 +225,11 @@ function suite(site: () => Site): void {
     assert.equal(headers['accept-ranges'], 'bytes');
     assert.match(headers['cache-control'] ?? '', /^public, immutable, max-age=\d+$/);
     assert.equal(headers['x-content-type-options'], 'nosniff');
-    assert.equal(headers['content-security-policy'], "default-src 'none'; frame-ancestors 'none'; sandbox");
+    assert.equal(
+      headers['content-security-policy'],
+      "default-src 'none'; media-src 'self'; frame-ancestors 'none'; sandbox",
+    );
+    assert.equal(headers['x-robots-tag'], 'noindex');
     assert.equal(headers['cross-origin-resource-policy'], 'cross-origin');
     assert.equal(headers['access-control-allow-origin'], '*');
     assert.match(headers['access-control-expose-headers'] ?? '', /Content-Disposition/);
@@ -300,9 +304,21 @@ function suite(site: () => Site): void {
   test('a missing file gets 404 without a body, with CORS headers', async () => {
     const get = await site().upload(Buffer.from('here'), 'a.txt', 'text/plain');
     const [, id = ''] = /([0-9a-z]{26})/.exec(get) ?? [];
-    const { status, headers, body } = await site().ask(get.replaceAll(id, id.replace(/.{5}$/, '00000')));
-    assert.deepEqual([status, body.length], [404, 0]);
-    assert.equal(headers['access-control-allow-origin'], '*');
+    for (const method of ['GET', 'HEAD']) {
+      const missing = get.replaceAll(id, id.replace(/.{5}$/, '00000'));
+      const { status, headers, body } = await site().ask(missing, {}, method);
+      assert.deepEqual([status, body.length], [404, 0]);
+      assert.equal(headers['access-control-allow-origin'], '*');
+      assert.equal(headers['cache-control'], 'no-store');
+      if (method === 'HEAD') assert.equal(headers['content-length'], undefined);
+    }
+  });
+
+  test('a range that begins after the end gets 416, which no cache keeps', async () => {
+    const get = await site().upload(Buffer.from('here'), 'a.txt', 'text/plain');
+    const { status, headers, body } = await site().ask(get, { Range: 'bytes=4-' });
+    assert.deepEqual([status, headers['content-range'], body.length], [416, 'bytes */4', 0]);
+    assert.match(headers['cache-control'] ?? '', /no-store$/);
   });
 
   test('a CORS preflight succeeds', async () => {

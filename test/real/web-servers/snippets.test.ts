@@ -113,10 +113,11 @@ function suite(testbed: () => ProxyTestbed): void {
   test('a missing file gets 404 without a body', async () => {
     const get = new URL(await testbed().upload(Buffer.from('here')));
     get.pathname = get.pathname.replace(/[A-Za-z0-9]{4}/, 'AAAA');
-    const answer = await testbed().request(get.href);
-    assert.equal(answer.status, 404);
-    assert.equal(answer.headers['content-length'], '0');
-    assert.equal(answer.body.length, 0);
+    for (const method of ['GET', 'HEAD']) {
+      const { status, headers, body } = await testbed().request(get.href, { method });
+      assert.deepEqual([status, body.length, headers['cache-control']], [404, 0, 'no-store']);
+      assert.equal(headers['content-length'], method === 'HEAD' ? undefined : '0');
+    }
   });
 
   test('a refusal reaches a client that is still sending', async () => {
@@ -252,9 +253,13 @@ async function bodyFlows(testbed: ProxyTestbed): Promise<void> {
 
 async function quietWhileDown(testbed: ProxyTestbed): Promise<void> {
   await testbed.porter.stop();
-  const answer = await testbed.request('/files/abc/picture.jpg');
-  assert.ok(answer.status === 502 || answer.status === 503, String(answer.status));
-  assert.equal(answer.text.trim(), '');
+  for (const method of ['GET', 'HEAD']) {
+    const { status, text, headers } = await testbed.request('/files/abc/picture.jpg', { method });
+    assert.ok(status === 502 || status === 503, String(status));
+    assert.equal(text.trim(), '');
+    assert.equal(headers['cache-control'], 'no-store');
+    if (method === 'HEAD') assert.equal(headers['content-length'], undefined);
+  }
 }
 
 async function worksBelowPath(testbed: ProxyTestbed): Promise<void> {

@@ -130,7 +130,7 @@ describe('the server', () => {
     ]) {
       assert.match(
         await sendRawBytes(port, bytes),
-        /^HTTP\/1\.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n$/,
+        /^HTTP\/1\.1 400 Bad Request\r\nConnection: close\r\nCache-Control: no-store\r\n\r\n$/,
       );
     }
   });
