@@ -6,16 +6,40 @@ export const UNKNOWN_TYPE = 'application/octet-stream';
 
 const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`|~-]+";
 const QUOTED = '"(?:[\\t !#-\\[\\]-~]|\\\\[\\t -~])*"';
+const PARAMETER = `;[ \\t]*(?:(${TOKEN})=(${TOKEN}|${QUOTED})[ \\t]*)?`;
 /** Syntax of RFC 9110 §8.3.1 in ASCII. Anything else, such as a second type after a comma, could be read as another type. */
-const MEDIA_TYPE = new RegExp(
-  `^${TOKEN}/${TOKEN}[ \\t]*(?:;[ \\t]*(?:${TOKEN}=(?:${TOKEN}|${QUOTED})[ \\t]*)?)*$`,
-);
+const MEDIA_TYPE = new RegExp(`^(${TOKEN}/${TOKEN})[ \\t]*((?:${PARAMETER})*)$`);
+const PARAMETERS = new RegExp(PARAMETER, 'g');
+const ONLY_TOKEN = new RegExp(`^${TOKEN}$`);
 const MAX_LENGTH = 255;
 
-/** Returns a trimmed media type, or undefined if it is malformed. */
+/**
+ * Parses a media type and writes it in one spelling, so that every reader understands it as this one type: type and names in
+ * lower case, each parameter once, quotes only where needed. Omits a parameter in which a reader that ignores quotes would
+ * see another type after a comma. Returns undefined if it is malformed.
+ */
 export function parseMediaType(text: string): string | undefined {
-  const type = text.trim();
-  return type.length <= MAX_LENGTH && MEDIA_TYPE.test(type) ? type : undefined;
+  const given = text.trim();
+  const match = given.length <= MAX_LENGTH ? MEDIA_TYPE.exec(given) : null;
+  if (match === null) return undefined;
+  const [, essence = '', parameters = ''] = match;
+  const values = new Map<string, string>();
+  for (const [, name, value] of parameters.matchAll(PARAMETERS)) {
+    if (name === undefined || value === undefined || values.has(name.toLowerCase())) continue;
+    values.set(name.toLowerCase(), unquote(value));
+  }
+  const kept = [...values].filter(([, value]) => !(value.includes(',') && value.includes('/')));
+  return [essence.toLowerCase(), ...kept.map(([name, value]) => `; ${name}=${quoteIfNeeded(value)}`)].join(
+    '',
+  );
+}
+
+function unquote(value: string): string {
+  return value.startsWith('"') ? value.slice(1, -1).replace(/\\(.)/g, '$1') : value;
+}
+
+function quoteIfNeeded(value: string): string {
+  return ONLY_TOKEN.test(value) ? value : `"${value.replace(/["\\]/g, '\\$&')}"`;
 }
 
 /** Returns `type/subtype` in lower case, without parameters. */
@@ -43,8 +67,11 @@ export function isTypeMismatch(given: string | null, declared: string): boolean 
   return putType !== '' && slotType !== UNKNOWN_TYPE && putType !== slotType;
 }
 
-/** Types that can run scripts in a browser. They are never shown inline, whatever the config says. */
-const ACTIVE_TYPES = /^(?:text\/(?:html|xml|xsl)|application\/(?:xml|xhtml\+xml|xslt\+xml)|.*\+xml)$/;
+/**
+ * Types that can run scripts in a browser, and containers of such types. They are never shown inline, whatever the config
+ * says.
+ */
+const ACTIVE_TYPES = /^(?:text\/(?:html|xml|xsl)|application\/xml|.*\+xml|multipart\/.*|message\/.*)$/;
 
 export function isShownInline(type: string, inlineTypes: readonly string[]): boolean {
   return !ACTIVE_TYPES.test(mediaTypeEssence(type)) && matchesMediaRange(type, inlineTypes);

@@ -13,7 +13,7 @@ import { startTestFileServer } from '../../support/test-file-server.ts';
 const log = createLog({ level: 'silent', format: 'json' });
 const CACHED = 'public, max-age=9';
 
-/** All ways in which an endpoint answers; each says that a cache may keep its error. */
+/** The forms in which endpoints write headers; each tells caches to keep its error. */
 const ANSWERS: Readonly<Record<string, (response: ServerResponse) => unknown>> = {
   '/files/list': (response) =>
     response.writeHead(404, ['Content-Length', '3', 'Cache-Control', CACHED]).end('abc'),
