@@ -35,8 +35,8 @@ export interface BlobStore {
   /** Resolves with the size of a blob in bytes, or with undefined if there is none. */
   size(key: string): Promise<number | undefined>;
 
-  /** Removes blobs. Ignores missing ones. */
-  remove(keys: readonly string[]): Promise<void>;
+  /** Removes blobs, each by itself. Ignores missing ones. Resolves with those that could not be removed. */
+  remove(keys: readonly string[]): Promise<readonly FailedRemoval[]>;
 
   /**
    * Moves a blob, or the remains of an unfinished write, to `lost+found/` in the store, where Porter neither lists nor serves
@@ -72,6 +72,12 @@ export interface BlobStore {
   writeIdentity(id: string, options?: { readonly replace: boolean }): Promise<void>;
 
   close(): Promise<void>;
+}
+
+/** A blob that could not be removed. */
+export interface FailedRemoval {
+  readonly key: string;
+  readonly error: BlobError;
 }
 
 /** Bytes from `start` up to, but not including, `end`. */

@@ -22,6 +22,7 @@ export async function checkStores(
     await ledger.checkWritable();
     const { uploads, owners } = await ledger.stats();
     report.ok('ledger', `The database answers: ${uploads} files of ${owners} users.`);
+    await checkDeletions(report, config, { ledger });
   } catch (error) {
     report.fail('ledger', `The database cannot be used: ${errorMessage(error)}`);
   }
@@ -31,6 +32,30 @@ export async function checkStores(
   } catch (error) {
     report.fail('blobs', `${errorMessage(error)} ${blobsAdvice(config)}`);
   }
+}
+
+/** Failed deletions that the doctor counts. */
+const MAX_COUNTED = 1000;
+
+/** Reports removed files whose bytes the store does not delete. */
+async function checkDeletions(
+  report: DoctorReport,
+  { storage: { blobs } }: Pick<Config, 'storage'>,
+  { ledger }: Pick<UploadServices, 'ledger'>,
+): Promise<void> {
+  const failed = await ledger.failedDeletes(MAX_COUNTED);
+  const [first] = failed;
+  if (first === undefined) return report.ok('deletions', 'The bytes of all removed files could be deleted.');
+  const count = failed.length === MAX_COUNTED ? `${MAX_COUNTED} or more` : String(failed.length);
+  const remedy =
+    blobs.kind === 's3'
+      ? 'The S3 keys must allow s3:DeleteObject (docs/s3.md), and no retention lock may hold the object.'
+      : `The folder ${blobs.path} must belong to the user that runs Porter, and no file in it may be immutable (lsattr, chattr -i).`;
+  report.warn(
+    'deletions',
+    `The storage does not delete the bytes of ${count} removed files, such as ${first.blob} (${first.attempts} attempts): ` +
+      `${first.reason} ${remedy} Porter tries again by itself; porter fsck --repair tries at once.`,
+  );
 }
 
 /** The remedy if files cannot be written. */

@@ -56,6 +56,8 @@ export interface Metrics {
   /** Counts a connection that a limit has closed. */
   connectionDropped(reason: 'total_limit' | 'client_limit' | 'made_room'): void;
   uploadsRemoved(reason: RemovalReason, uploads: number, bytes: number): void;
+  /** Counts failed attempts to delete the bytes of removed uploads. */
+  deletionsFailed(files: number): void;
   sweepFinished(ms: number): void;
   /** Sets whether the component stream of this configured JID is up. Null removes the metric: another process has the stream. */
   setStreamUp(jid: string, up: boolean | null): void;
@@ -90,6 +92,10 @@ export function createMetrics(): Metrics {
   );
   const removals = counter('removed_uploads_total', 'Removed slots and uploads by reason.', ['reason']);
   const removedBytes = counter('removed_bytes_total', 'Bytes of removed uploads by reason.', ['reason']);
+  const failedDeletes = counter(
+    'failed_deletes_total',
+    'Failed attempts to delete the bytes of a removed file. They are repeated.',
+  );
   const sweeps = histogram('sweep_seconds', 'Duration of a sweep.');
   const skews = new Gauge({
     name: 'porter_stream_clock_skew_seconds',
@@ -132,6 +138,7 @@ export function createMetrics(): Metrics {
       removals.inc({ reason }, uploads);
       removedBytes.inc({ reason }, bytes);
     },
+    deletionsFailed: (files) => failedDeletes.inc(files),
     sweepFinished: (ms) => sweeps.observe(ms / 1000),
     setStreamUp(jid, up) {
       if (up !== null) return streams.set({ jid }, up ? 1 : 0);

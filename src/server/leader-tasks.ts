@@ -7,7 +7,7 @@ import { type Callbacks, createCallbacks } from '../messages/callbacks/callbacks
 import { httpClient } from '../messages/callbacks/http-client.ts';
 import type { CallbackRules } from '../messages/callbacks/request.ts';
 import type { MessageServices } from '../messages/message-services.ts';
-import { type SweepSchedule, startSweepSchedule } from '../uploads/housekeeping.ts';
+import { type SweepSchedule, startDeletionSchedule, startSweepSchedule } from '../uploads/housekeeping.ts';
 import { type Components, startComponents } from '../xmpp/component/components.ts';
 import type { ComponentStreamStatus } from '../xmpp/component/reconnecting-stream.ts';
 import type { Messaging } from './messaging.ts';
@@ -24,13 +24,14 @@ export interface LeaderTaskServices {
   readonly messageServices: Pick<MessageServices, 'outbox'> | undefined;
 }
 
-/** Creates the work of the leading process: component streams, sweep schedule, callbacks and outbox. */
+/** Creates the work of the leading process: component streams, sweeps and deletions, callbacks and outbox. */
 export function createLeaderTasks(
   runtime: Runtime,
   { relay, sweeper, messaging, messageServices }: LeaderTaskServices,
 ): LeaderTasks {
   const { services, config, settings } = runtime;
   let sweeps: SweepSchedule | undefined;
+  let deletions: { stop(): Promise<void> } | undefined;
   let components: Components | undefined;
   const streams = () => components?.status() ?? [];
   const callbacks = messaging && createServerCallbacks(runtime, messaging, streams);
@@ -39,6 +40,7 @@ export function createLeaderTasks(
     async startLeading() {
       const sweepIntervalMs = () => settings().config.retention.sweep_every ?? 0;
       sweeps = startSweepSchedule(services, { sweepIntervalMs }, sweeper.run);
+      deletions = startDeletionSchedule(services);
       const publicUrl = config.public_url ?? '';
       const urls = { publicUrl, downloadUrl: config.download_url ?? publicUrl };
       components = startComponents(
@@ -66,6 +68,8 @@ export function createLeaderTasks(
       components = undefined;
       await sweeps?.stop();
       sweeps = undefined;
+      await deletions?.stop();
+      deletions = undefined;
     },
   };
 }

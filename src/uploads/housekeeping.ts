@@ -3,12 +3,15 @@ import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Refusal } from '../base/errors.ts';
 import type { MigrationState } from '../ledger/contract/ledger.ts';
+import { deletePendingBlobs } from './blobs/delete-pending.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
 
 const HEARTBEAT_MS = 10_000;
 /** The first sweep comes soon after a start, so that leftovers of a crash do not wait for a whole period. */
 const FIRST_SWEEP_MS = 5_000;
+/** Milliseconds between two looks for deletions that are due: the first retry comes after this time. */
+const DELETIONS_MS = 60_000;
 /** While a task is switched off, its period is read again after this time, because a reload may switch it on. */
 const RECHECK_MS = 60_000;
 
@@ -59,6 +62,16 @@ export function startSweepSchedule(
 ): SweepSchedule {
   return repeat(services, { firstMs: FIRST_SWEEP_MS, periodMs: sweepIntervalMs }, async (signal) => {
     if (sweepIntervalMs() > 0) await sweepNow(signal);
+  });
+}
+
+/**
+ * Deletes the blobs of removed uploads that a killed process or a failure has left behind. Only one process of a cluster does
+ * this. It also runs while sweeps are switched off.
+ */
+export function startDeletionSchedule(services: UploadServices): { stop(): Promise<void> } {
+  return repeat(services, { firstMs: FIRST_SWEEP_MS, periodMs: () => DELETIONS_MS }, async () => {
+    await deletePendingBlobs(services);
   });
 }
 

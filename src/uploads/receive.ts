@@ -3,11 +3,11 @@ import { randomId } from '../base/ids.ts';
 import type { Upload } from '../base/upload-records.ts';
 import type { ClaimResult } from '../ledger/contract/ledger.ts';
 import { isDownloadable } from '../policy/retention.ts';
+import { deletePendingBlobs } from './blobs/delete-pending.ts';
 import { publicBlobKey, publishBlob, publishPendingBlobs } from './blobs/publish.ts';
 import { claimSigned } from './claim-signed.ts';
 import { isSameBody } from './compare-bytes.ts';
 import type { SpaceReserve } from './disk/space-reserve.ts';
-import { deletePendingBlobs } from './remove.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
 import { checkDeclaredBody, exactSize, type UploadRequest } from './upload-request.ts';
@@ -224,15 +224,13 @@ async function isStoredBy({ ledger }: Pick<UploadServices, 'ledger'>, attempt: U
   return row.blob === attempt.blob || row.unpublishedBlob === attempt.blob;
 }
 
+type ReleaseServices = Pick<UploadServices, 'ledger' | 'blobs' | 'clock' | 'log' | 'metrics'>;
+
 /**
  * Releases a claim so that the slot can be used again, and deletes the bytes of the attempt. While the ledger is
  * unreachable, keeps trying in the background: claims of a running process never time out.
  */
-async function releaseClaim(
-  services: Pick<UploadServices, 'ledger' | 'blobs' | 'clock' | 'log'>,
-  upload: Upload,
-  token: string,
-): Promise<void> {
+async function releaseClaim(services: ReleaseServices, upload: Upload, token: string): Promise<void> {
   try {
     await releaseAndDelete(services, upload, token);
   } catch (err) {
@@ -245,22 +243,16 @@ async function releaseClaim(
 }
 
 async function releaseAndDelete(
-  services: Pick<UploadServices, 'ledger' | 'blobs' | 'clock'>,
+  services: ReleaseServices,
   { id, blob }: Upload,
   token: string,
 ): Promise<void> {
   const { ledger, clock } = services;
   await ledger.release({ id, token, now: clock(), blob });
-  // A key that cannot be deleted now stays pending.
-  await deletePendingBlobs(services).catch(() => 0);
+  await deletePendingBlobs(services);
 }
 
-function releaseLater(
-  services: Pick<UploadServices, 'ledger' | 'blobs' | 'clock'>,
-  upload: Upload,
-  token: string,
-  delayMs: number,
-): void {
+function releaseLater(services: ReleaseServices, upload: Upload, token: string, delayMs: number): void {
   const release = () => {
     releaseAndDelete(services, upload, token).catch(() => {
       releaseLater(services, upload, token, Math.min(delayMs * 2, MAX_RELEASE_RETRY_MS));

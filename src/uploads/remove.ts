@@ -1,12 +1,10 @@
 import { ownerNamesFor } from '../base/owners.ts';
 import type { RemovalReason, Upload } from '../base/upload-records.ts';
 import { LedgerError } from '../ledger/contract/ledger.ts';
+import { deletePendingBlobs } from './blobs/delete-pending.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
-import { isSameStore } from './store-identity/store-state.ts';
 
-/** Blobs deleted per ledger transaction. */
-const DELETE_BATCH = 500;
 /** Uploads erased per ledger transaction. */
 const ERASE_BATCH = 500;
 
@@ -19,7 +17,10 @@ export interface RemovalRequest {
 
 type RemoveServices = Pick<UploadServices, 'ledger' | 'blobs' | 'fileCache' | 'clock' | 'log' | 'metrics'>;
 
-/** Removes uploads from the ledger, with a record of the reason, and then their bytes. Ignores unknown ids. */
+/**
+ * Removes uploads from the ledger, with a record of the reason, and then their bytes. Ignores unknown ids. Bytes that cannot be
+ * deleted now do not fail a removal that the ledger has recorded: they are tried again later.
+ */
 export async function removeUploads(services: RemoveServices, request: RemovalRequest): Promise<Upload[]> {
   const { ledger, fileCache, clock, log, metrics } = services;
   const { reason, detail } = request;
@@ -88,40 +89,5 @@ export async function runBatch<T>(
       const isFull = error instanceof LedgerError && error.kind === 'full';
       if (!isFull || current === 1) throw error;
     }
-  }
-}
-
-/**
- * Deletes the blobs of removed uploads and returns their number. The ledger lists a blob until it is deleted, so that
- * a killed process leaves no orphaned bytes behind. Deletes nothing from a store that is not the one of this ledger, and
- * nothing while the ledger is moved or after: the keys stay listed.
- */
-export async function deletePendingBlobs(stores: Stores): Promise<number> {
-  return await deleteListedBlobs(stores, mayDelete);
-}
-
-type Stores = Pick<UploadServices, 'ledger' | 'blobs'>;
-
-async function mayDelete(stores: Stores): Promise<boolean> {
-  return (await stores.ledger.migrationState()) === 'open' && (await isSameStore(stores));
-}
-
-/** As `deletePendingBlobs`, for a target that `porter move` is still filling. */
-export async function deletePendingBlobsOfTarget(target: Stores): Promise<number> {
-  return await deleteListedBlobs(target, isSameStore);
-}
-
-async function deleteListedBlobs(
-  stores: Stores,
-  isAllowed: (stores: Stores) => Promise<boolean>,
-): Promise<number> {
-  const { ledger, blobs } = stores;
-  let deleted = 0;
-  for (;;) {
-    const keys = await ledger.pendingDeletes(DELETE_BATCH);
-    if (keys.length === 0 || !(await isAllowed(stores))) return deleted;
-    await blobs.remove(keys);
-    await ledger.confirmDeleted(keys);
-    deleted += keys.length;
   }
 }

@@ -2,8 +2,9 @@ import { formatPeriod, formatSize } from '../base/units.ts';
 import type { RemovalReason } from '../base/upload-records.ts';
 import { HEARTBEAT_TIMEOUT_MS, type SweepStep } from '../ledger/contract/ledger.ts';
 import { maxAgeFor, type Retention, toLifetimes } from '../policy/retention.ts';
+import { deletePendingBlobs } from './blobs/delete-pending.ts';
 import { publishPendingBlobs } from './blobs/publish.ts';
-import { deletePendingBlobs, runBatch } from './remove.ts';
+import { runBatch } from './remove.ts';
 import type { UploadServices } from './services.ts';
 
 /** Rows per transaction: blocks the ledger for a few milliseconds, whatever the backlog. */
@@ -22,6 +23,8 @@ export interface SweepOptions {
   readonly keepRecords: number | null;
   /** Called after each batch. */
   readonly onProgress?: (report: SweepReport) => void;
+  /** Called when the sweep is done, before the removal of abandoned writes, which may fail on its own. */
+  readonly onDone?: (report: SweepReport) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -71,6 +74,7 @@ export async function runSweep(services: SweepServices, options: SweepOptions): 
   }
   services.metrics.sweepFinished(performance.now() - start);
   services.log.info({ ...report, ms: Math.round(performance.now() - start) }, 'sweep done');
+  options.onDone?.(report);
   // Last, because it may fail on its own: an S3 policy may permit deletes but not listing multipart uploads.
   if (!options.dryRun) await services.blobs.removeAbandonedWrites?.(services.clock() - ABANDONED_AFTER_MS);
   return report;

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rename, rm, rmdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openFsBlobs } from '../../src/blobs/fs/fs-blobs.ts';
@@ -14,8 +14,19 @@ for (const [name, options] of settings) {
   blobStoreSuite(name, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'porter-blobs-'));
     const store = openFsBlobs({ root: join(folder, 'blobs'), ...options });
+    /** A folder in place of a file: no user may unlink it. */
+    const protect = async (key: string) => {
+      const file = join(folder, 'blobs', key);
+      await rename(file, join(folder, 'kept'));
+      await mkdir(file);
+      return async () => {
+        await rmdir(file);
+        await rename(join(folder, 'kept'), file);
+      };
+    };
     return {
       store,
+      protect,
       readFile: (file) => readFile(join(folder, 'blobs', file)),
       close: () => rm(folder, { recursive: true }),
     };

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import {
   CreateMultipartUploadCommand,
+  DeleteBucketPolicyCommand,
   GetObjectCommand,
   ListMultipartUploadsCommand,
+  PutBucketPolicyCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { openS3Blobs } from '../../src/blobs/s3/s3-blobs.ts';
@@ -58,7 +60,20 @@ describe('the real S3', { skip: needs('ceph') }, () => {
         const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: `some/files/${key}` }));
         return Buffer.from((await Body?.transformToByteArray()) ?? []);
       };
-      return { store, readFile, close };
+      const protect = async (key: string) => {
+        const Statement = {
+          Effect: 'Deny',
+          Principal: '*',
+          Action: 's3:DeleteObject',
+          Resource: `arn:aws:s3:::${Bucket}/some/files/${key}`,
+        };
+        const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [Statement] });
+        await client.send(new PutBucketPolicyCommand({ Bucket, Policy }));
+        return async () => {
+          await client.send(new DeleteBucketPolicyCommand({ Bucket }));
+        };
+      };
+      return { store, readFile, protect, close };
     });
   }
 });

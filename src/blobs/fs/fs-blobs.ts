@@ -3,7 +3,13 @@ import { isAttemptBlobKey, partKey } from '../../base/blob-keys.ts';
 import { createDurableFolder } from '../../base/durable-folder.ts';
 import { randomId } from '../../base/ids.ts';
 import { type DiskSpace, readDiskSpace } from '../../base/system-resources.ts';
-import { type BlobStore, checkedBlobKey, isBlobKey, type StoredBlob } from '../contract.ts';
+import {
+  type BlobStore,
+  checkedBlobKey,
+  type FailedRemoval,
+  isBlobKey,
+  type StoredBlob,
+} from '../contract.ts';
 import { createDiskSync, type DiskSync } from './disk-sync.ts';
 import { linkIntoStore, publishFile } from './link-file.ts';
 import { moveFileToLostAndFound } from './lost-and-found.ts';
@@ -67,9 +73,14 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
     open: async (key) => openBlob(toPath(key), buffers),
     size: async (key) => readSize(toPath(key)),
     async remove(keys) {
+      const failures: FailedRemoval[] = [];
       for (let at = 0; at < keys.length; at += PARALLEL) {
-        await Promise.all(keys.slice(at, at + PARALLEL).map(removeOne));
+        const work = keys.slice(at, at + PARALLEL).map(async (key) => {
+          await removeOne(key).catch((cause) => failures.push({ key, error: toBlobError(cause) }));
+        });
+        await Promise.all(work);
       }
+      return failures;
     },
     moveToLostAndFound: (key) => moveFileToLostAndFound(root, toPath(key), diskSync),
     list: () => listBlobs(root),

@@ -9,7 +9,7 @@ import {
   paginateListObjectsV2,
 } from '@aws-sdk/client-s3';
 import { parsePartKey, partKey } from '../../base/blob-keys.ts';
-import { BlobError, isBlobKey, type StoredBlob } from '../contract.ts';
+import { BlobError, type FailedRemoval, isBlobKey, type StoredBlob } from '../contract.ts';
 import type { S3Clients } from './client.ts';
 import { parseSdkError, toS3BlobError } from './s3-error.ts';
 
@@ -76,36 +76,72 @@ export async function* listS3Blobs(options: S3ListOptions): AsyncGenerator<Store
   }
 }
 
-/** Removes blobs by key and unfinished writes by their name (`<key>.part`). */
-export async function removeObjects(options: S3ListOptions, keys: readonly string[]): Promise<void> {
-  const parts = new Set(keys.map(parsePartKey).filter((key) => key !== undefined));
-  const whole = keys.filter((key) => parsePartKey(key) === undefined);
+/** Removes blobs by key and unfinished writes by their name (`<key>.part`). Returns those that could not be removed. */
+export async function removeObjects(
+  options: S3ListOptions,
+  keys: readonly string[],
+): Promise<FailedRemoval[]> {
+  const failures = keys.filter((key) => !isBlobKey(key)).map((key) => ({ key, error: invalidKey() }));
+  const valid = keys.filter(isBlobKey);
+  const whole = valid.filter((key) => parsePartKey(key) === undefined);
   for (let at = 0; at < whole.length; at += DELETE_BATCH)
-    await removeBatch(options, whole.slice(at, at + DELETE_BATCH));
-  if (parts.size === 0) return;
-  for await (const unfinished of listUnfinished(options)) {
-    if (parts.has(unfinished.key)) await abort(options, unfinished);
+    failures.push(...(await removeBatch(options, whole.slice(at, at + DELETE_BATCH))));
+  const parts = valid.filter((key) => parsePartKey(key) !== undefined);
+  if (parts.length > 0) failures.push(...(await removeUnfinished(options, parts)));
+  return failures;
+}
+
+const invalidKey = () => new BlobError('failed', 'Invalid blob key.');
+
+/** All `keys` have failed for the same reason. */
+const allFailed = (keys: readonly string[], cause: unknown): FailedRemoval[] =>
+  keys.map((key) => ({ key, error: toS3BlobError(cause) }));
+
+async function removeUnfinished(options: S3ListOptions, keys: readonly string[]): Promise<FailedRemoval[]> {
+  const parts = new Set(keys.map(parsePartKey));
+  try {
+    for await (const unfinished of listUnfinished(options)) {
+      if (parts.has(unfinished.key)) await abort(options, unfinished);
+    }
+    return [];
+  } catch (cause) {
+    return allFailed(keys, cause);
   }
 }
 
-async function removeBatch({ clients, bucket, base }: S3ListOptions, keys: readonly string[]): Promise<void> {
+async function removeBatch(options: S3ListOptions, keys: readonly string[]): Promise<FailedRemoval[]> {
+  try {
+    return await sendDelete(options, keys);
+  } catch (cause) {
+    return allFailed(keys, cause);
+  }
+}
+
+async function sendDelete(
+  { clients, bucket, base }: S3ListOptions,
+  keys: readonly string[],
+): Promise<FailedRemoval[]> {
   const [only] = keys;
   if (keys.length === 1) {
     await clients.requests.send(new DeleteObjectCommand({ Bucket: bucket, Key: `${base}${only}` }));
-    return;
+    return [];
   }
   const Delete = { Quiet: true, Objects: keys.map((key) => ({ Key: base + key })) };
   // MD5 is the checksum that every store supports.
   const command = new DeleteObjectsCommand({ Bucket: bucket, Delete, ChecksumAlgorithm: 'MD5' });
   const { Errors = [] } = await clients.requests.send(command);
-  const failed = Errors.find(({ Code }) => Code !== 'NoSuchKey');
-  if (failed)
-    throw new BlobError(
-      'failed',
-      `The blob store failed: S3 refused to delete an object (${failed.Code}).`,
-      failed,
-    );
+  const failed = Errors.filter(({ Code }) => Code !== 'NoSuchKey');
+  // A store that does not name the object leaves open which ones are deleted.
+  if (failed.some(({ Key }) => Key === undefined)) return allFailed(keys, toDeleteError(failed[0]));
+  return failed.map((error) => ({ key: (error.Key ?? '').slice(base.length), error: toDeleteError(error) }));
 }
+
+const toDeleteError = (error: { readonly Code?: string | undefined } | undefined) =>
+  new BlobError(
+    'failed',
+    `The blob store failed: S3 refused to delete an object (${error?.Code ?? 'unknown'}).`,
+    error,
+  );
 
 async function abort({ clients, bucket }: S3ListOptions, { name, id }: Unfinished): Promise<void> {
   const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key: name, UploadId: id });

@@ -67,7 +67,7 @@ export async function openS3Blobs(options: S3BlobsOptions): Promise<BlobStore> {
     },
     open: async (key, first) => openObject(store, toObjectName(key), first),
     size: async (key) => readObjectSize(store, toObjectName(key)),
-    remove: async (keys) => withBlobErrors(removeObjects(store, keys.map(checkedBlobKey))),
+    remove: (keys) => removeObjects(store, keys),
     moveToLostAndFound: (key) => withBlobErrors(moveObjectToLostAndFound(store, checkedBlobKey(key))),
     list: () => listS3Blobs(store),
     removeAbandonedWrites: (before) => withBlobErrors(abortStaleUploads(store, before)),

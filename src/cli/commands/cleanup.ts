@@ -51,13 +51,21 @@ async function cleanUp(
     requireForce(expired + softQuota, uploads, 'porter cleanup --force --max-age …');
   }
   const progress = showProgress(context, { title: 'removed' });
-  const report = await runSweep(services, {
+  let done: SweepReport | undefined;
+  const sweep = runSweep(services, {
     ...settings,
     dryRun,
     onProgress: ({ unused, expired, softQuota, bytes }) =>
       progress.update(unused + expired + softQuota, formatSize(bytes)),
+    onDone: (report) => {
+      done = report;
+    },
   }).finally(() => progress.end());
-  await (json ? printJson(context, report) : printReport(context, report, dryRun));
+  try {
+    await sweep;
+  } finally {
+    if (done) await (json ? printJson(context, done) : printReport(context, done, dryRun));
+  }
 }
 
 async function printReport({ stdout }: CommandContext, report: SweepReport, dryRun: boolean): Promise<void> {

@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
+import { formatDateTime } from '../../base/clock.ts';
 import { formatSize } from '../../base/units.ts';
 import type { Config } from '../../config/load.ts';
 import { storeLocations } from '../../server/stores.ts';
@@ -80,9 +81,12 @@ async function check(
     .finally(() => progress.end());
   if (json) await printJson(context, { ...report, repaired: repair, list: faults });
   else await printLine(context.stdout, formatSummary(report, repair));
-  if (report.faults > 0 && !repair) {
-    throw new CommandError(`${report.faults} faults found. Run: porter fsck --repair`);
-  }
+  if (report.left === 0) return;
+  throw new CommandError(
+    repair
+      ? `${report.left} faults remain: files that the storage does not delete. Remove the cause, then run: porter fsck --repair`
+      : `${report.left} faults found. Run: porter fsck --repair`,
+  );
 }
 
 /** In a store that is not the one of this database, every file would be a fault. */
@@ -144,6 +148,8 @@ function formatFault(fault: FsckFault): string {
       return `wrong count: the quota counters of ${sanitizeForTerminal(fault.owner)} do not match the uploads`;
     case 'wrong_totals':
       return 'wrong totals: the totals of the service do not match the counters of all users';
+    case 'undeletable':
+      return `undeletable: ${sanitizeForTerminal(fault.blob)} of a removed file is still stored after ${fault.attempts} attempts, next at ${formatDateTime(fault.retryAt)}: ${sanitizeForTerminal(fault.reason)}`;
   }
 }
 
@@ -151,7 +157,8 @@ function formatMove({ movedTo }: { readonly movedTo?: string }): string {
   return movedTo === undefined ? '' : `; moved to ${sanitizeForTerminal(movedTo)}`;
 }
 
-function formatSummary({ uploads, blobs, faults }: FsckReport, repaired: boolean): string {
-  const result = faults === 0 ? 'no faults' : `${faults} faults${repaired ? ', repaired' : ''}`;
+function formatSummary({ uploads, blobs, faults, left }: FsckReport, repaired: boolean): string {
+  const repairs = left === 0 ? ', repaired' : `, ${faults - left} repaired`;
+  const result = faults === 0 ? 'no faults' : `${faults} faults${repaired ? repairs : ''}`;
   return `${uploads} uploads in the database, ${blobs} stored files: ${result}.`;
 }

@@ -51,10 +51,39 @@ export interface UploadStore {
   remove(params: RemoveParams): Promise<Upload[]>;
   /** Runs one bounded step of a sweep. */
   sweep(step: SweepStep): Promise<SweepResult>;
-  /** Returns keys of blobs that remain to be deleted, because their uploads were removed. */
-  pendingDeletes(limit: number): Promise<string[]>;
+  /**
+   * Returns keys of blobs that remain to be deleted, because their uploads were removed. First those that were never tried,
+   * then those whose next attempt is due.
+   */
+  pendingDeletes(query: { readonly now: number; readonly limit: number }): Promise<string[]>;
+  /**
+   * Counts an attempt to delete these blobs. Once it resolves, no power cut brings back an upload that has one of them (with
+   * `sync`), so their bytes may be deleted. Returns those that are still pending.
+   */
+  beginDeletes(blobs: readonly string[]): Promise<BegunDelete[]>;
   /** Drops these keys from the pending deletes after their blobs were deleted. */
   confirmDeleted(blobs: readonly string[]): Promise<void>;
+  /** Records failed attempts and when to try again. */
+  postponeDeletes(failures: readonly PostponedDelete[]): Promise<void>;
+  /** Returns blobs whose deletion has failed, those that are due first. */
+  failedDeletes(limit: number): Promise<FailedDelete[]>;
+}
+
+export interface BegunDelete {
+  readonly blob: string;
+  /** Attempts so far, this one included. */
+  readonly attempts: number;
+}
+
+export interface PostponedDelete {
+  readonly blob: string;
+  readonly retryAt: number;
+  /** Why the attempt has failed. */
+  readonly reason: string;
+}
+
+export interface FailedDelete extends PostponedDelete {
+  readonly attempts: number;
 }
 
 export interface Reservation {

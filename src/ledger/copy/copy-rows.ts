@@ -49,7 +49,7 @@ const TABLES: Readonly<Record<CopiedTable, TableColumns>> = {
     sums: ['owner_id', 'created_at', 'size', 'length(name)', 'length(detail)'],
   },
   old_paths: { columns: ['namespace'], sums: ['length(namespace)'] },
-  pending_deletes: { columns: [], sums: ['length(blob)'] },
+  pending_deletes: { columns: ['attempts', 'retry_at', 'last_error'], sums: ['length(blob)'] },
   totals: { columns: ['owners', 'removals', ...COUNTERS], sums: ['owners', 'removals', ...COUNTERS] },
   queues: { columns: ['item_count', 'last_id'], sums: ['item_count', 'last_id'] },
   queue_items: {
@@ -67,6 +67,13 @@ const TABLES: Readonly<Record<CopiedTable, TableColumns>> = {
   message_rates: { columns: ['buckets', 'ends_at'], sums: ['ends_at', 'length(buckets)'] },
 };
 
+/** Columns of `pending_deletes`. The new store may delete at once what the old one could not. */
+const PENDING_DELETES: Readonly<Record<string, string>> = {
+  attempts: '0 as attempts',
+  retry_at: '0 as retry_at',
+  last_error: 'null as last_error',
+};
+
 /**
  * Columns that are not copied as they are. Processes are not copied, so their claims are backdated and can be taken over. The
  * copy writes files under their public names.
@@ -77,11 +84,15 @@ const EXPORTED: Readonly<Record<string, string>> = {
   claimed_at: 'case when claimed_at is null then null else 0 end as claimed_at',
 };
 
+function exported(table: CopiedTable, column: string): string {
+  return (table === 'pending_deletes' ? PENDING_DELETES[column] : EXPORTED[column]) ?? column;
+}
+
 /** Returns all columns of a table, the primary key first. */
 export const copiedColumns = (table: CopiedTable) => [...PRIMARY_KEYS[table], ...TABLES[table].columns];
 const selectRows = (table: CopiedTable) =>
   `select ${copiedColumns(table)
-    .map((column) => EXPORTED[column] ?? column)
+    .map((column) => exported(table, column))
     .join(', ')} from ${table}`;
 
 const tuple = (items: readonly string[]) => (items.length === 1 ? items.join() : `(${items.join(', ')})`);

@@ -48,11 +48,16 @@ import {
 } from './migration-state.ts';
 import {
   clearPendingDeletes,
+  countDeleteAttempts,
+  postponePendingDeletes,
+  queryFailedDeletes,
+  queryPendingDeletes,
+} from './pending-deletes.ts';
+import {
   queryExistingIds,
   queryKnownBlobs,
   queryOwnerBySha1,
   queryOwners,
-  queryPendingDeletes,
   queryRemoval,
   queryRemovals,
   queryStats,
@@ -133,7 +138,11 @@ export const methods: LedgerMethods = {
   remove: write('durable', 'open', removeUploadsById, { freesSpace: true }),
   sweep: custom(runSweepStep),
   pendingDeletes: read(queryPendingDeletes),
-  confirmDeleted: write('durable', 'always', clearPendingDeletes, { freesSpace: true }),
+  beginDeletes: write('durable', 'always', countDeleteAttempts, { freesSpace: true }),
+  // If a power cut undoes it, the missing blob is deleted again.
+  confirmDeleted: write('lazy', 'always', clearPendingDeletes, { freesSpace: true }),
+  postponeDeletes: write('lazy', 'always', postponePendingDeletes),
+  failedDeletes: read(queryFailedDeletes),
 
   // QuotaStore
   usage: read(queryUsage),

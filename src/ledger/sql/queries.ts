@@ -173,14 +173,3 @@ export async function queryKnownBlobs(
   }
   return known;
 }
-
-export async function queryPendingDeletes(q: Queryable, limit: number): Promise<string[]> {
-  const rows = await q.query<{ blob: string }>('select blob from pending_deletes limit $1', [limit]);
-  return rows.map(({ blob }) => blob);
-}
-
-export async function clearPendingDeletes(q: Queryable, blobs: readonly string[]): Promise<void> {
-  for (const chunk of chunks(blobs)) {
-    await q.query(`delete from pending_deletes where blob in ${inList(chunk.length)}`, chunk);
-  }
-}

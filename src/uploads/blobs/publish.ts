@@ -1,8 +1,8 @@
 import { toSlotBlobKey } from '../../base/blob-keys.ts';
 import type { Upload } from '../../base/upload-records.ts';
 import type { UnpublishedBlob } from '../../ledger/contract/ledger.ts';
-import { deletePendingBlobs } from '../remove.ts';
 import type { UploadServices } from '../services.ts';
+import { deletePendingBlobs } from './delete-pending.ts';
 
 /*
  * With `downloads.via: webserver` a link names the blob before any PUT has begun. Each PUT writes under a key that only it has;

@@ -1,3 +1,5 @@
+import type { FailedDelete } from '../../ledger/contract/ledger.ts';
+
 /** A difference between the ledger and the stored files. */
 export type FsckFault =
   /** The blob of a stored upload is missing. Repair: removes the upload and records the reason. */
@@ -22,7 +24,9 @@ export type FsckFault =
   /** An owner's counters differ from the sum of its uploads. Repair: counts them again. */
   | { readonly kind: 'wrong_count'; readonly owner: string }
   /** The totals of the service differ from the sum of all owners. Repair: adds them up again. */
-  | { readonly kind: 'wrong_totals' };
+  | { readonly kind: 'wrong_totals' }
+  /** The bytes of a removed upload cannot be deleted. Repair: tries again now. Remains a fault if the store refuses again. */
+  | ({ readonly kind: 'undeletable' } & FailedDelete);
 
 interface Moved {
   /** The name in the store that a repair has given the blob. Absent if the blob is where it was. */

@@ -1,13 +1,16 @@
 import { idInBlobKey, parsePartKey } from '../../base/blob-keys.ts';
 import type { Upload } from '../../base/upload-records.ts';
 import type { StoredBlob } from '../../blobs/contract.ts';
+import { deletePendingBlobs } from '../blobs/delete-pending.ts';
 import { publishPendingBlobs } from '../blobs/publish.ts';
-import { deletePendingBlobs, removeUploads } from '../remove.ts';
+import { removeUploads } from '../remove.ts';
 import { isSameStore } from '../store-identity/store-state.ts';
 import type { FsckFault } from './faults.ts';
 import { allowedRepairs, RepairCounter, type RepairLimit } from './repair-limit.ts';
 
 const PAGE = 500;
+/** Blobs that cannot be deleted, which one run reports. */
+const MAX_UNDELETABLE = 1000;
 /** A blob that was written more recently may belong to work that is still running. */
 const ORPHAN_AGE_MS = 3600_000;
 
@@ -24,6 +27,8 @@ export interface FsckReport {
   uploads: number;
   blobs: number;
   faults: number;
+  /** Faults that remain after a repair. */
+  left: number;
 }
 
 type FsckServices = Parameters<typeof removeUploads>[0];
@@ -45,7 +50,7 @@ interface FsckPass {
  */
 export async function fsck(services: FsckServices, options: FsckOptions): Promise<FsckReport> {
   if (!options.repair) return await runPass(services, options, { repair: false, countRepair: () => {} });
-  await deletePendingBlobs(services);
+  await deletePendingBlobs(services, { postponed: true });
   const limit = options.force ? undefined : await countRepairs(services, options);
   return await runPass(services, options, { repair: true, countRepair: () => limit?.count() });
 }
@@ -58,7 +63,7 @@ async function countRepairs(services: FsckServices, { onProgress }: FsckOptions)
     countRepair: () => {},
     onFault: (fault) => counter.add(fault),
     onProgress,
-    report: { uploads: 0, blobs: 0, faults: 0 },
+    report: { uploads: 0, blobs: 0, faults: 0, left: 0 },
   });
   return allowedRepairs(counter, Math.max(uploads, blobs));
 }
@@ -68,15 +73,23 @@ async function runPass(
   options: FsckOptions,
   { repair, countRepair }: Pick<FsckPass, 'repair' | 'countRepair'>,
 ): Promise<FsckReport> {
-  const report: FsckReport = { uploads: 0, blobs: 0, faults: 0 };
+  const report: FsckReport = { uploads: 0, blobs: 0, faults: 0, left: 0 };
   const onFault = (fault: FsckFault) => {
     report.faults += 1;
+    if (!repair || fault.kind === 'undeletable') report.left += 1;
     options.onFault(fault);
   };
   const pass: FsckPass = { repair, countRepair, onFault, onProgress: options.onProgress, report };
   await checkFiles(services, pass);
   await checkCounters(services, pass);
+  await checkDeletions(services, pass);
   return report;
+}
+
+/** A repair has tried them again before this. */
+async function checkDeletions({ ledger }: FsckServices, { onFault }: FsckPass): Promise<void> {
+  for (const failed of await ledger.failedDeletes(MAX_UNDELETABLE))
+    onFault({ kind: 'undeletable', ...failed });
 }
 
 async function checkFiles(services: FsckServices, pass: FsckPass): Promise<FsckReport> {
@@ -191,9 +204,22 @@ async function findOrphans(
   if (pass.repair && orphans.length > 0) await prepareRepair(services, { ...pass, countRepair: () => {} });
   for (const { key, size, modifiedAt } of orphans) {
     if (pass.repair) pass.countRepair();
-    const movedTo = pass.repair ? await services.blobs.moveToLostAndFound(key) : undefined;
+    const movedTo = pass.repair ? await moveOrphan(services, pass, key) : undefined;
     pass.onFault({ kind: 'orphan', key, size, modifiedAt, ...(movedTo !== undefined && { movedTo }) });
   }
+}
+
+/** An orphan that cannot be moved stays where it is, and does not keep others. */
+async function moveOrphan(
+  { blobs, log }: FsckServices,
+  { report }: FsckPass,
+  key: string,
+): Promise<string | undefined> {
+  return await blobs.moveToLostAndFound(key).catch((err: unknown) => {
+    log.error({ err, key }, 'an orphan cannot be moved to lost+found');
+    report.left += 1;
+    return undefined;
+  });
 }
 
 /** Returns true if a blob was removed or renamed since it was listed. */

@@ -1,5 +1,5 @@
 import type { AnnouncedImport, ImportedUpload } from '../../ledger/contract/ledger.ts';
-import { deletePendingBlobs } from '../remove.ts';
+import { deleteBeforeWriting } from '../blobs/delete-pending.ts';
 import type { UploadServices } from '../services.ts';
 import { classify, type ImportedUploadOptions, type ImportStatus, toImportedUpload } from './classify.ts';
 import type { FoundFile, ImportProblem, ImportSource, SourceOptions } from './source.ts';
@@ -123,8 +123,13 @@ async function importBatch(
   }
   if (files.length === 0) return;
   const announced = files.map(({ upload: { id, blob } }) => ({ id, blob }));
-  await announce(services, announced);
-  const stored = await inParallel(files, (file) => storeUpload(services, options, file, report));
+  const undeleted = await announce(services, announced);
+  const stored = await inParallel(files, async (file) => {
+    if (!undeleted.has(file.upload.blob)) return await storeUpload(services, options, file, report);
+    const problem = 'its bytes from an earlier import cannot be deleted (porter fsck lists them)';
+    reportImportProblem(options, report, { file: file.file, problem });
+    return undefined;
+  });
   const uploads = stored.map(({ linked: _, ...upload }) => upload);
   const importedIds = await services.ledger.importUploads({ uploads, announced });
   countResults(stored, new Set(importedIds), report);
@@ -146,10 +151,16 @@ async function inParallel<T, Result>(
   return done;
 }
 
-/** A killed import may have left a blob under the same key, which is then deleted before this one is written. */
-async function announce(services: ImportServices, imports: readonly AnnouncedImport[]): Promise<void> {
+/**
+ * A killed import may have left a blob under the same key, which is then deleted before this one is written. Returns the keys
+ * that cannot be deleted now. Writing them would be in vain: a later attempt would delete the new bytes.
+ */
+async function announce(
+  services: ImportServices,
+  imports: readonly AnnouncedImport[],
+): Promise<ReadonlySet<string>> {
   const pending = await services.ledger.announceImports({ imports, now: services.clock() });
-  if (pending.length > 0) await deletePendingBlobs(services);
+  return await deleteBeforeWriting(services, pending);
 }
 
 function countResults(

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { COPIED_TABLES } from '../../ledger/contract/ledger.ts';
+import { deletePendingBlobsOfTarget } from '../blobs/delete-pending.ts';
 import { publishPendingBlobs } from '../blobs/publish.ts';
-import { deletePendingBlobsOfTarget } from '../remove.ts';
 import { rejoinStores } from '../store-identity/join-stores.ts';
 import { type MigrationContext, MigrationError, type MigrationReport, prepareTarget } from './prepare.ts';
 import { syncTable } from './sync-table.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { Ledger } from '../../../src/ledger/contract/ledger.ts';
+import { pendingKeys } from '../../support/pending-keys.ts';
 import {
   attempt,
   checkCounters,
@@ -138,20 +139,16 @@ export function claimSuite(open: OpenTestLedger): void {
       const next = await ledger.claim(claimParams(id, 'next', minute));
       assert.ok(late.outcome === 'claimed' && next.outcome === 'claimed');
       assert.notEqual(late.upload.blob, next.upload.blob);
-      assert.deepEqual(
-        await ledger.pendingDeletes(9),
-        [late.upload.blob],
-        'in the transaction that takes over',
-      );
+      assert.deepEqual(await pendingKeys(ledger), [late.upload.blob], 'in the transaction that takes over');
       await ledger.confirmDeleted([late.upload.blob]);
       assert.equal(await ledger.commit({ ...attempt(id, 'next'), now: minute, size: 100 }), true);
       // The late attempt writes its bytes after they were deleted, and then learns that it has lost.
       assert.equal(await ledger.commit({ ...attempt(id, 'late'), now: minute, size: 100 }), false);
-      assert.deepEqual(await ledger.pendingDeletes(9), [late.upload.blob]);
+      assert.deepEqual(await pendingKeys(ledger), [late.upload.blob]);
       assert.equal(await ledger.release({ ...attempt(id, 'late'), now: minute }), false);
       const row = await ledger.find(id);
       assert.deepEqual([row?.state, row?.blob], ['stored', next.upload.blob]);
-      assert.deepEqual(await ledger.pendingDeletes(9), [late.upload.blob]);
+      assert.deepEqual(await pendingKeys(ledger), [late.upload.blob]);
     });
 
     ledgerTest(open, 'spares the stored key if the answer to the commit was lost', async (ledger) => {
@@ -161,7 +158,7 @@ export function claimSuite(open: OpenTestLedger): void {
       assert.equal(await ledger.commit({ ...mine, size: 100 }), true);
       assert.equal(await ledger.commit({ ...mine, size: 100 }), false);
       assert.equal(await ledger.release(mine), false);
-      assert.deepEqual(await ledger.pendingDeletes(9), []);
+      assert.deepEqual(await pendingKeys(ledger), []);
     });
 
     ledgerTest(
@@ -230,7 +227,7 @@ function commitSuite(open: OpenTestLedger): void {
       const { blob } = await claimSlot(ledger, id);
       await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW });
       assert.equal(await ledger.commit({ ...attempt(id, `token of ${id}`), now: NOW, size: 100 }), false);
-      assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
+      assert.deepEqual(await pendingKeys(ledger), [blob]);
       await checkCounters(ledger);
     });
   });
@@ -255,22 +252,22 @@ function publishSuite(open: OpenTestLedger): void {
         [{ id, blob, publicBlob: PUBLIC }],
       );
       await ledger.release({ ...attempt(id, `token of ${id}`), now: NOW });
-      assert.deepEqual(await ledger.pendingDeletes(9), [], 'the key of a stored file');
+      assert.deepEqual(await pendingKeys(ledger), [], 'the key of a stored file');
       for (let times = 0; times < 2; times += 1) {
         assert.equal(await ledger.confirmPublished({ id, publicBlob: PUBLIC }), true);
         assert.deepEqual(await ledger.unpublished(9), []);
       }
       await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW });
-      assert.deepEqual(await ledger.pendingDeletes(9), [PUBLIC]);
+      assert.deepEqual(await pendingKeys(ledger), [PUBLIC]);
     });
 
     ledgerTest(open, 'deletes both names if the upload is removed before', async (ledger) => {
       const { id, blob } = await storeUnpublished(ledger);
       await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW });
-      assert.deepEqual((await ledger.pendingDeletes(9)).toSorted(), [blob, PUBLIC].toSorted());
+      assert.deepEqual((await pendingKeys(ledger)).toSorted(), [blob, PUBLIC].toSorted());
       await ledger.confirmDeleted([blob, PUBLIC]);
       assert.equal(await ledger.confirmPublished({ id, publicBlob: PUBLIC }), false);
-      assert.deepEqual(await ledger.pendingDeletes(9), [PUBLIC]);
+      assert.deepEqual(await pendingKeys(ledger), [PUBLIC]);
     });
   });
 }
@@ -283,14 +280,14 @@ function releaseSuite(open: OpenTestLedger): void {
       assert.equal(await ledger.release({ ...attempt(id, `token of ${id}`), now: NOW + 1 }), true);
       assert.equal((await ledger.find(id))?.state, 'issued');
       const failed = attempt(id, `token of ${id}`).blob;
-      assert.deepEqual(await ledger.pendingDeletes(9), [failed]);
+      assert.deepEqual(await pendingKeys(ledger), [failed]);
       const next = { by: { putKey: `key of ${id}` }, token: 'next', instance: 'here', now: NOW + 2 };
       const claimed = await ledger.claim(next);
       assert.ok(claimed.outcome === 'claimed' && claimed.upload.blob !== failed);
       const { blob } = claimed.upload;
       assert.equal(await ledger.commit({ id, token: 'next', now: NOW + 2, size: 100, blob }), true);
       assert.equal((await ledger.find(id))?.blob, blob);
-      assert.deepEqual(await ledger.pendingDeletes(9), [failed], 'the stored key is not deleted');
+      assert.deepEqual(await pendingKeys(ledger), [failed], 'the stored key is not deleted');
       await checkCounters(ledger);
     });
 

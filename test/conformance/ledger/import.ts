@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { timeOrderedId } from '../../../src/base/ids.ts';
 import type { ImportedUpload } from '../../../src/ledger/contract/ledger.ts';
+import { pendingKeys } from '../../support/pending-keys.ts';
 import {
   checkCounters,
   DAY,
@@ -50,7 +51,7 @@ export function importSuite(open: OpenTestLedger): void {
       assert.deepEqual(await ledger.importUploads({ uploads: [kept, stolen], announced }), [kept.id]);
       assert.deepEqual(await importing(NOW), []);
       const pending = [failed.blob, stolen.blob].toSorted();
-      assert.deepEqual((await ledger.pendingDeletes(9)).toSorted(), pending);
+      assert.deepEqual((await pendingKeys(ledger)).toSorted(), pending);
       const again = await ledger.announceImports({ imports: announced.slice(1), now: NOW });
       assert.deepEqual(again.toSorted(), pending);
     });
@@ -120,7 +121,7 @@ export function importSuite(open: OpenTestLedger): void {
       const removed = importedUpload();
       await ledger.importUploads({ uploads: [removed] });
       await ledger.remove({ ids: [removed.id], reason: 'deleted', detail: '', now: NOW });
-      assert.deepEqual(await ledger.pendingDeletes(9), [removed.blob]);
+      assert.deepEqual(await pendingKeys(ledger), [removed.blob]);
       assert.deepEqual(await ledger.importUploads({ uploads: [removed] }), []);
       assert.deepEqual(
         (await ledger.listOwners({ limit: 9 })).map(({ owner }) => owner),

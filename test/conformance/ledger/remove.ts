@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { Ledger, SweepStep } from '../../../src/ledger/contract/ledger.ts';
+import { pendingKeys } from '../../support/pending-keys.ts';
 import {
   attempt,
   checkCounters,
@@ -60,15 +61,42 @@ export function removeSuite(open: OpenTestLedger): void {
       await claimSlot(ledger, tried);
       await ledger.release({ ...attempt(tried, `token of ${tried}`), now: NOW });
       const blobs = [stored, tried].map((id) => attempt(id, `token of ${id}`).blob);
-      assert.deepEqual(await ledger.pendingDeletes(9), blobs.slice(1), 'the bytes of the failed attempt');
+      assert.deepEqual(await pendingKeys(ledger), blobs.slice(1), 'the bytes of the failed attempt');
       await ledger.remove({ ids: [stored, issued, tried], reason: 'deleted', detail: '', now: NOW });
-      assert.deepEqual((await ledger.pendingDeletes(9)).toSorted(), blobs.toSorted());
-      assert.equal((await ledger.pendingDeletes(1)).length, 1);
+      assert.deepEqual((await pendingKeys(ledger)).toSorted(), blobs.toSorted());
+      assert.equal((await pendingKeys(ledger, 1)).length, 1);
       await ledger.confirmDeleted(blobs.slice(0, 1));
-      assert.deepEqual(await ledger.pendingDeletes(9), blobs.slice(1));
+      assert.deepEqual(await pendingKeys(ledger), blobs.slice(1));
       await ledger.confirmDeleted(blobs);
-      assert.deepEqual(await ledger.pendingDeletes(9), []);
+      assert.deepEqual(await pendingKeys(ledger), []);
     });
+
+    ledgerTest(
+      open,
+      'lists a blob that cannot be deleted again when its next attempt is due',
+      async (ledger) => {
+        const stored = [await store(ledger), await store(ledger)];
+        const [stuck = '', other = ''] = stored.map((id) => attempt(id, `token of ${id}`).blob);
+        await ledger.remove({ ids: stored, reason: 'deleted', detail: '', now: NOW });
+        assert.deepEqual(await ledger.failedDeletes(9), []);
+        const begun = await ledger.beginDeletes([stuck, other, 'gone']);
+        assert.deepEqual(
+          begun.toSorted((a, b) => a.blob.localeCompare(b.blob)),
+          [stuck, other].toSorted().map((blob) => ({ blob, attempts: 1 })),
+        );
+        assert.equal((await ledger.pendingDeletes({ now: NOW, limit: 9 })).length, 2, 'a kill loses no key');
+        await ledger.confirmDeleted([other]);
+        await ledger.postponeDeletes([{ blob: stuck, retryAt: NOW + SECOND, reason: 'EPERM' }]);
+        assert.deepEqual(await ledger.pendingDeletes({ now: NOW, limit: 9 }), []);
+        assert.deepEqual(await ledger.pendingDeletes({ now: NOW + SECOND, limit: 9 }), [stuck]);
+        assert.deepEqual(await ledger.beginDeletes([stuck]), [{ blob: stuck, attempts: 2 }]);
+        assert.deepEqual(await ledger.failedDeletes(9), [
+          { blob: stuck, attempts: 2, retryAt: NOW + SECOND, reason: 'EPERM' },
+        ]);
+        await ledger.confirmDeleted([stuck]);
+        assert.deepEqual(await ledger.failedDeletes(9), []);
+      },
+    );
 
     ledgerTest(open, 'removes 1,000 uploads at once', async (ledger) => {
       const ids: string[] = [];
@@ -78,7 +106,7 @@ export function removeSuite(open: OpenTestLedger): void {
       }
       const removed = await ledger.remove({ ids, reason: 'deleted', detail: '', now: NOW });
       assert.equal(removed.length, 1000);
-      assert.equal((await ledger.pendingDeletes(2000)).length, 1000);
+      assert.equal((await pendingKeys(ledger, 2000)).length, 1000);
       await checkCounters(ledger);
     });
   });
@@ -122,7 +150,7 @@ function forgetSuite(open: OpenTestLedger): void {
       assert.equal(records.length, 6);
       assert.doesNotMatch(JSON.stringify(records), /juliet|balcony/);
       assert.deepEqual([(await ledger.findRemoval(String(ids[0])))?.reason, other.length], ['forgotten', 26]);
-      assert.equal((await ledger.pendingDeletes(9)).length, 4);
+      assert.equal((await pendingKeys(ledger)).length, 4);
       await checkCounters(ledger);
     });
 
@@ -165,7 +193,7 @@ function sweepSuite(open: OpenTestLedger): void {
       assert.deepEqual(await sweepAll(ledger, step), [10, 10, 5]);
       assert.deepEqual(await ledger.findExistingIds([...ids, kept]), [kept]);
       assert.equal((await ledger.findRemoval(String(ids[0])))?.reason, 'unused');
-      assert.deepEqual(await ledger.pendingDeletes(9), [], 'their keys never had bytes');
+      assert.deepEqual(await pendingKeys(ledger), [], 'their keys never had bytes');
       await checkCounters(ledger);
     });
 
@@ -183,7 +211,7 @@ function sweepSuite(open: OpenTestLedger): void {
       );
       const removal = await ledger.findRemoval(old);
       assert.deepEqual([removal?.reason, removal?.detail], ['expired', 'older than 30 d']);
-      assert.equal((await ledger.pendingDeletes(9)).length, 1);
+      assert.equal((await pendingKeys(ledger)).length, 1);
     });
 
     ledgerTest(open, 'removes uploads past their expiresAt', async (ledger) => {
@@ -203,14 +231,14 @@ function sweepSuite(open: OpenTestLedger): void {
       assert.deepEqual(await ledger.sweep({ ...dead, dryRun: true }), { count: 1, bytes: 100 });
       assert.deepEqual(await ledger.sweep(dead), { count: 1, bytes: 0 });
       assert.equal((await ledger.find(id))?.state, 'issued');
-      assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
+      assert.deepEqual(await pendingKeys(ledger), [blob]);
       await ledger.confirmDeleted([blob]);
       const next = { by: { putKey: `key of ${id}` }, token: 'next', instance: 'here', now: dead.now };
       assert.equal((await ledger.claim(next)).outcome, 'claimed');
       assert.ok(await ledger.commit({ ...attempt(id, 'next'), now: dead.now, size: 100 }));
-      assert.deepEqual(await ledger.pendingDeletes(9), []);
+      assert.deepEqual(await pendingKeys(ledger), []);
       await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: dead.now });
-      assert.deepEqual(await ledger.pendingDeletes(9), [attempt(id, 'next').blob]);
+      assert.deepEqual(await pendingKeys(ledger), [attempt(id, 'next').blob]);
     });
 
     ledgerTest(
@@ -222,7 +250,7 @@ function sweepSuite(open: OpenTestLedger): void {
         await ledger.sweep(dead);
         await ledger.sweep({ kind: 'unused', limit: 9, now: NOW + SLOT_TIME });
         assert.deepEqual(await ledger.findExistingIds([id]), []);
-        assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
+        assert.deepEqual(await pendingKeys(ledger), [blob]);
       },
     );
 
@@ -238,7 +266,7 @@ function sweepSuite(open: OpenTestLedger): void {
       const step = { ...dead, silentSince: NOW + HOUR, now: NOW + 2 * HOUR };
       assert.deepEqual(await ledger.sweep(step), { count: 2, bytes: 200 });
       assert.deepEqual(await ledger.findExistingIds([late, put.upload.id]), []);
-      assert.equal((await ledger.pendingDeletes(9)).length, 2);
+      assert.equal((await pendingKeys(ledger)).length, 2);
       assert.equal((await ledger.findRemoval(late))?.reason, 'unused');
       await checkCounters(ledger);
     });

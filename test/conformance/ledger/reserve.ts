@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { randomId } from '../../../src/base/ids.ts';
+import { pendingKeys } from '../../support/pending-keys.ts';
 import {
   attempt,
   checkCounters,
@@ -243,7 +244,7 @@ function reserveReturns(open: OpenTestLedger): void {
           detail: 'older than 7 d (purpose ephemeral)',
         },
       );
-      assert.equal((await ledger.pendingDeletes(10)).length, 1);
+      assert.equal((await pendingKeys(ledger)).length, 1);
     });
 
     ledgerTest(
@@ -424,7 +425,7 @@ function reserveLocators(open: OpenTestLedger): void {
       await ledger.reserve(order);
       assert.equal(await ledger.release({ ...attempt(order.upload.id, 't'), now: NOW }), true);
       assert.equal(await ledger.find('external:abc'), undefined);
-      assert.deepEqual(await ledger.pendingDeletes(9), [order.upload.blob]);
+      assert.deepEqual(await pendingKeys(ledger), [order.upload.blob]);
       assert.deepEqual(await ledger.reserve(outside({ claim })), { granted: true });
       assert.equal((await ledger.usage(JULIET)).pendingUploads, 1);
       await checkCounters(ledger);

@@ -20,6 +20,7 @@ import {
   store,
   storeSlot,
 } from '../../conformance/ledger/fixture.ts';
+import { pendingKeys } from '../../support/pending-keys.ts';
 
 /** Scans of tables that grow. Only `recount` may read all rows of an owner, and sort them by purpose. */
 const SCANS =
@@ -109,7 +110,7 @@ describe('query plans of the ledger', () => {
     await callMessageMethods(ledger);
     await callReads(ledger);
     await ledger.remove({ ids: [await store(ledger), slot], reason: 'deleted', detail: '', now: NOW });
-    await ledger.confirmDeleted(await ledger.pendingDeletes(9));
+    await ledger.confirmDeleted(await pendingKeys(ledger));
     await ledger.forget({ owner: JULIET, limit: 3, now: NOW });
   }
 

@@ -13,6 +13,7 @@ import { receiveUpload } from '../../../src/uploads/receive.ts';
 import type { UploadServices } from '../../../src/uploads/services.ts';
 import { createTransfers } from '../../../src/uploads/transfers.ts';
 import type { UploadBody } from '../../../src/uploads/upload-request.ts';
+import { pendingKeys } from '../../support/pending-keys.ts';
 import { MINUTE, openTestServices, type TestServices } from '../../support/test-services.ts';
 
 /** A body of two halves. The second one is sent on `resume`; before it `sentFirst` resolves. */
@@ -59,7 +60,7 @@ async function assertClean(services: UploadServices): Promise<void> {
   const faults: unknown[] = [];
   await fsck(services, { repair: false, onFault: (fault) => faults.push(fault) });
   assert.deepEqual(faults, []);
-  assert.deepEqual(await services.ledger.pendingDeletes(9), []);
+  assert.deepEqual(await pendingKeys(services.ledger), []);
 }
 
 /** Another process on the same stores. It sends no heartbeats, as if it were frozen. */

@@ -92,7 +92,7 @@ describe('fsck', () => {
     const removed: string[] = [];
     const remove = async (keys: readonly string[]) => {
       for (const key of keys) if ((await blobs.size(key)) !== undefined) removed.push(key);
-      await blobs.remove(keys);
+      return await blobs.remove(keys);
     };
     const services = { ...env.services, blobs: { ...blobs, remove } };
     await fsck(services, { repair: true, force: true, onFault: () => undefined });

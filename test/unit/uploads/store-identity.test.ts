@@ -11,6 +11,7 @@ import {
 } from '../../../src/uploads/store-identity/join-stores.ts';
 import { StoreIdentityError } from '../../../src/uploads/store-identity/store-identity-error.ts';
 import { readStoreState } from '../../../src/uploads/store-identity/store-state.ts';
+import { pendingKeys } from '../../support/pending-keys.ts';
 import { openTestServices, type TestServices } from '../../support/test-services.ts';
 
 const LOCATIONS = { ledger: '/var/lib/porter/porter.db', blobs: '/var/lib/porter/blobs' };
@@ -86,10 +87,10 @@ describe('store identity', () => {
     const blob = (await ledger.find(slot.id))?.blob ?? '';
     const mount = await unmount(env);
     await removeUploads(env.services, { ids: [slot.id], reason: 'deleted', detail: 'test' });
-    assert.deepEqual(await ledger.pendingDeletes(9), [blob]);
+    assert.deepEqual(await pendingKeys(ledger), [blob]);
     await mount();
     await removeUploads(env.services, { ids: [], reason: 'deleted', detail: 'test' });
-    assert.deepEqual(await ledger.pendingDeletes(9), []);
+    assert.deepEqual(await pendingKeys(ledger), []);
     assert.equal(await blobs.size(blob), undefined);
   });
 

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe, type TestContext, test } from 'node:test';
 import { Refusal } from '../../../src/base/errors.ts';
 import { encodeForm } from '../../support/http.ts';
+import { pendingKeys } from '../../support/pending-keys.ts';
 import { RawConnection } from '../../support/raw-connection.ts';
 import { ROMEO, startTestMessageServer, type TestMessageServer } from '../../support/test-message-server.ts';
 import { access } from '../../support/test-services.ts';
@@ -139,7 +140,7 @@ describe('A form with a refused file', () => {
     });
     assert.deepEqual(server.delivered, [], 'nothing is sent at all');
     assert.deepEqual(await uploads(server), [], 'nothing is left of it');
-    assert.deepEqual(await server.services.ledger.pendingDeletes(10), []);
+    assert.deepEqual(await pendingKeys(server.services.ledger), []);
     assert.equal(spooled(), 0, 'no temporary file stays open');
     return reply;
   }

@@ -121,13 +121,30 @@ describe('blobs on a faulty S3 store', () => {
     }
   });
 
-  test('one refused delete of many is an error', async (t) => {
+  test('one refused delete of many is reported for its key only', async (t) => {
     const s3 = await startFakeS3(t, (request, response) => {
       assert.ok(request.headers['content-md5'], 'the checksum that every store knows');
-      response.end('<DeleteResult><Error><Key>x</Key><Code>AccessDenied</Code></Error></DeleteResult>');
+      response.end(`<DeleteResult><Error><Key>${KEY}</Key><Code>AccessDenied</Code></Error></DeleteResult>`);
     });
     const blobs = await s3.open();
-    await assert.rejects(blobs.remove([KEY, 'ab/other.bin']), /AccessDenied/);
+    const failures = await blobs.remove([KEY, 'ab/other.bin']);
+    assert.deepEqual(
+      failures.map(({ key }) => key),
+      [KEY],
+    );
+    assert.match(failures[0]?.error.message ?? '', /AccessDenied/);
+  });
+
+  test('a refused request for many deletes is reported for all their keys', async (t) => {
+    const s3 = await startFakeS3(t, (_, response) => {
+      response.writeHead(403).end('<Error><Code>AccessDenied</Code></Error>');
+    });
+    const blobs = await s3.open();
+    const failures = await blobs.remove([KEY, 'ab/other.bin']);
+    assert.deepEqual(
+      failures.map(({ key, error }) => [key, error.kind]),
+      [KEY, 'ab/other.bin'].map((key) => [key, 'denied']),
+    );
   });
 
   test('checkWritable writes only now and then', async (t) => {
