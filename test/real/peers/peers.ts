@@ -27,6 +27,7 @@ export const peers = {
   lighttpd: { packages: ['lighttpd', 'lighttpd-mod-openssl'], proof: '/usr/lib/lighttpd/mod_openssl.so' },
   haproxy: { packages: ['haproxy'], proof: 'haproxy' },
   caddy: { packages: ['caddy'], proof: 'caddy' },
+  chromium: { packages: ['chromium'], proof: 'chromium' },
   curl: { packages: ['curl'], proof: 'curl' },
   // The path contains the version, which differs between Debian releases.
   postgresql: { packages: ['postgresql'], proof: 'psql' },
