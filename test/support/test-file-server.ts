@@ -27,6 +27,8 @@ export interface TestFileServerOptions {
   readonly endpoints?: (deps: TestServices['services']) => readonly FileEndpoint[];
   /** How files are delivered if Porter does not send the bytes. */
   readonly delivery?: FileServerServices['delivery'];
+  /** Redirects downloads. */
+  readonly presignedLinks?: FileServerServices['presignedLinks'];
   /** How long a cached lookup is used, milliseconds. */
   readonly cacheTrustMs?: number;
 }
@@ -73,6 +75,7 @@ export async function startTestFileServer(
     fileCache,
     endpoints: options.endpoints?.(stores.services) ?? [],
     delivery: options.delivery,
+    presignedLinks: options.presignedLinks,
     ...(takeoverAfterMs !== undefined && { takeoverAfterMs }),
   };
   const plane = createFileServer(deps);

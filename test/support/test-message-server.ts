@@ -20,6 +20,8 @@ import { access, openTestServices, type TestServices } from './test-services.ts'
 export const ROMEO = 'romeo@example.org';
 export const PASSWORD = 'pa:ss wörd';
 export const TOKEN = 'a-token-of-some-length';
+/** Accounts that may log in, all with `PASSWORD`. */
+const ACCOUNTS = [ROMEO, 'juliet@example.org'];
 export const ALERTS = 'alerts@upload.example.org';
 
 export const basic = (jid = ROMEO, password = PASSWORD) =>
@@ -88,9 +90,9 @@ export async function startTestMessageServer(
   const senders: MessageSenders = {
     async openAccountSender(login) {
       logins.push(login);
-      if (parseBareJid(login.jid) !== ROMEO || login.password !== PASSWORD)
-        throw new Refusal('credentials_wrong');
-      return senderFor(`${ROMEO}/porter`);
+      const bare = parseBareJid(login.jid) ?? '';
+      if (!ACCOUNTS.includes(bare) || login.password !== PASSWORD) throw new Refusal('credentials_wrong');
+      return senderFor(`${bare}/porter`);
     },
     componentSender: senderFor,
   };

@@ -8,6 +8,7 @@ import {
   bearer,
   ROMEO,
   startTestMessageServer,
+  TOKEN,
 } from '../../support/test-message-server.ts';
 
 const JULIET = 'juliet@example.org';
@@ -359,6 +360,29 @@ describe('An Idempotency-Key', () => {
       (await server.post(`/msg/${JULIET}`, 'y', { ...key('k2'), Authorization: bearer() })).status,
       201,
     );
+    assert.equal(server.delivered.length, 2);
+  });
+
+  test('is separate for each account', async (t) => {
+    const server = await startTestMessageServer(t);
+    const send = (jid: string, body: string) =>
+      server.post('/msg/nurse@example.org', body, { ...key('k'), Authorization: basic(jid) });
+    assert.equal((await send(ROMEO, 'from Romeo')).status, 201);
+    assert.equal((await send(JULIET, 'from Juliet')).status, 201);
+    assert.deepEqual(
+      server.delivered.map(({ from }) => from),
+      [`${ROMEO}/porter`, `${JULIET}/porter`],
+    );
+  });
+
+  test('is separate for each token, although both write as the same JID', async (t) => {
+    const server = await startTestMessageServer(t);
+    server.changeRules({ tokens: [alerts, { ...alerts, token: 'another-token-of-some-length' }] });
+    const send = (token: string, body: string) =>
+      server.post(`/msg/${JULIET}`, body, { ...key('k'), Authorization: bearer(token) });
+    assert.equal((await send(TOKEN, 'x')).status, 201);
+    assert.equal((await send('another-token-of-some-length', 'y')).status, 201);
+    assert.equal((await send('another-token-of-some-length', 'y')).status, 201);
     assert.equal(server.delivered.length, 2);
   });
 

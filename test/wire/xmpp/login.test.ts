@@ -345,6 +345,69 @@ describe('an account session', () => {
     );
   });
 
+  /** Accepts the password of `LOGIN`, once `arrived` returns. Counts the logins and binds the resource of each. */
+  const checkPassword =
+    (logins: string[], arrived: () => Promise<void>): ServerScript =>
+    async (client) => {
+      await client.openStream(features(mechanisms('PLAIN')));
+      const [, , password] = Buffer.from((await client.nextElement()).getText(), 'base64')
+        .toString()
+        .split('\0');
+      logins.push(password ?? '');
+      await arrived();
+      if (password !== LOGIN.password) return client.write(sasl('failure', '<not-authorized/>'));
+      client.write(sasl('success'));
+      await client.openStream(features(BIND));
+      const bind = await client.nextElement();
+      const resource = bind.getChild('bind')?.getChild('resource')?.getText() ?? 'x';
+      const jid = `<jid>romeo@localhost/${resource}</jid>`;
+      client.write(`<iq type='result' id='${bind.attrs.id}'>${BIND.replace('/>', `>${jid}</bind>`)}</iq>`);
+      for (;;) {
+        const stanza = await client.nextElement();
+        if (stanza.getChild('ping')) client.write(`<iq type='result' id='${stanza.attrs.id}'/>`);
+      }
+    };
+
+  test('is not shared by two logins at the same moment with different passwords', async () => {
+    const logins: string[] = [];
+    const bothArrived = () => waitUntil(() => logins.length === 2);
+    await withServer(checkPassword(logins, bothArrived), async (accounts) => {
+      const right = accounts.senderFor(LOGIN);
+      const wrong = expectRefusal(accounts.senderFor({ ...LOGIN, password: 'guess' }));
+      assert.equal(
+        await Promise.race([wrong.then(({ code }) => code), right.then(() => wrong)]),
+        'credentials_wrong',
+      );
+      assert.match((await right).jid, /^romeo@localhost\//);
+      assert.deepEqual(logins.toSorted(), ['guess', 'secret']);
+    });
+  });
+
+  test('is shared by logins at the same moment with the same password', async () => {
+    const logins: string[] = [];
+    await withServer(
+      checkPassword(logins, async () => {}),
+      async (accounts) => {
+        await Promise.all(Array.from({ length: 5 }, () => accounts.senderFor(LOGIN)));
+        assert.deepEqual(logins, ['secret']);
+      },
+    );
+  });
+
+  test('is separate for each resource of the account', async () => {
+    const logins: string[] = [];
+    await withServer(
+      checkPassword(logins, async () => {}),
+      async (accounts) => {
+        for (const resource of ['garden', 'balcony', 'garden']) {
+          const jid = `romeo@localhost/${resource}`;
+          assert.equal((await accounts.senderFor({ ...LOGIN, jid })).jid, jid);
+        }
+        assert.equal(logins.length, 2);
+      },
+    );
+  });
+
   test('is shared only with the same password; another password is checked by the server', async () => {
     let logins = 0;
     const script: ServerScript = async (client) => {

@@ -114,7 +114,7 @@ describe('readiness', () => {
   });
 });
 
-/** Probes of a ledger that answers when the test says so, with the validity of an answer switched off. */
+/** Probes of a ledger that answers when the test allows it, with the validity of an answer switched off. */
 async function startProbes(to = log) {
   let calls = 0;
   let answer = Promise.withResolvers<void>();
