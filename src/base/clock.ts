@@ -20,3 +20,42 @@ export function parseDateTime(text: string): number | undefined {
   const isRealDay = new Date(asUtc).toISOString().startsWith(`${date}T`);
   return zone !== undefined && isRealDay ? ms : undefined;
 }
+
+const MONTHS = 'January February March April May June July August September October November December'.split(
+  ' ',
+);
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+
+/**
+ * Formats a time for people, with its distance from `now`: `at 14:05 UTC, in 23 minutes` on the same day, otherwise
+ * `on 30 December at 00:44 UTC, in 29 days`. Times to come are rounded up to whole minutes, so that a promised time is never
+ * too early; past times are rounded down.
+ */
+export function formatMoment(ms: number, now: number): string {
+  const minute = (ms > now ? Math.ceil(ms / MINUTE) : Math.floor(ms / MINUTE)) * MINUTE;
+  const date = new Date(minute);
+  const time = `at ${date.toISOString().slice(11, 16)} UTC`;
+  const distance = formatDistance(ms - now);
+  if (Math.floor(minute / DAY) === Math.floor(now / DAY)) return `${time}, ${distance}`;
+  const year = date.getUTCFullYear() === new Date(now).getUTCFullYear() ? '' : ` ${date.getUTCFullYear()}`;
+  return `on ${date.getUTCDate()} ${MONTHS[date.getUTCMonth()]}${year} ${time}, ${distance}`;
+}
+
+function formatDistance(ms: number): string {
+  const text = formatLength(Math.abs(ms));
+  return ms > 0 ? `in ${text}` : `${text} ago`;
+}
+
+/** Returns the largest unit of which there are at least two, or the smallest of which there is one: `90 minutes`, `29 days`. */
+function formatLength(ms: number): string {
+  for (const [unit, name] of [
+    [DAY, 'day'],
+    [60 * MINUTE, 'hour'],
+    [MINUTE, 'minute'],
+  ] as const) {
+    if (ms >= 2 * unit) return `${Math.round(ms / unit)} ${name}s`;
+  }
+  const seconds = Math.max(1, Math.ceil(ms / 1000));
+  return `${seconds} ${seconds === 1 ? 'second' : 'seconds'}`;
+}

@@ -163,6 +163,10 @@ export interface RefusalDetails {
   readonly retryAt?: number;
   /** For `bounced` and `server_refused`: the condition of the received stanza error (RFC 6120, section 8.3.3). */
   readonly condition?: string;
+  /** For `denied`: the access rule that decides. For the log only. */
+  readonly rule?: string;
+  /** The owner, if it is authenticated although the request is refused. For the log and `porter why`. */
+  readonly owner?: string;
   readonly cause?: unknown;
 }
 
@@ -172,6 +176,8 @@ export class Refusal extends Error {
   readonly maxFileSize: number | undefined;
   readonly retryAt: number | undefined;
   readonly condition: string | undefined;
+  readonly rule: string | undefined;
+  readonly owner: string | undefined;
 
   constructor(code: ErrorCode, details: RefusalDetails = {}) {
     super(
@@ -183,5 +189,7 @@ export class Refusal extends Error {
     this.maxFileSize = details.maxFileSize;
     this.retryAt = details.retryAt;
     this.condition = details.condition;
+    this.rule = details.rule;
+    this.owner = details.owner;
   }
 }

@@ -1,5 +1,6 @@
 import { Refusal } from '../base/errors.ts';
 import { toPutKey } from '../base/ids.ts';
+import { parseBareJid } from '../base/jid.ts';
 import type { SharedFile } from '../stanza/message.ts';
 import { grantSlot } from '../uploads/grant-slot.ts';
 import { fileUrl } from '../uploads/links.ts';
@@ -61,8 +62,13 @@ async function store(
   linkBase: string,
   granted: string[],
 ): Promise<StoredAttachment> {
-  if (size === 0) throw new Refusal('bad_request', { text: 'An attached file is empty.' });
-  const slot = await grantSlot(services, { endpoint: 'messages', jid: owner, name, size, type });
+  const slot = await grantSlot(services, { endpoint: 'messages', jid: owner, name, size, type }).catch(
+    (error: unknown) => {
+      const request = { kind: 'slot', endpoint: 'messages', owner: parseBareJid(owner), name, size } as const;
+      if (error instanceof Refusal) services.refusals.add({ ...request, refusal: error });
+      throw error;
+    },
+  );
   granted.push(slot.id);
   const by = { putKey: toPutKey(slot.token) };
   await receiveUpload(services, { by, endpoint: 'messages', size, type: slot.type, body: open() });

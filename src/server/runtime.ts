@@ -3,6 +3,7 @@ import { randomId } from '../base/ids.ts';
 import { createLog, type Logger } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
 import { createMetrics } from '../metrics/metrics.ts';
+import { createRefusalLog } from '../uploads/refusals/refusal-log.ts';
 import { createSpaceReserve, type ReservedDisk } from '../uploads/disk/space-reserve.ts';
 import { createFileCache } from '../uploads/file-cache.ts';
 import type { UploadServices } from '../uploads/services.ts';
@@ -33,12 +34,15 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
   const disks: ReservedDisk[] = [{ store: 'blobs', readSpace: () => blobs.space() }];
   if (readLedgerSpace) disks.push({ store: 'ledger', readSpace: readLedgerSpace });
   let settings = toRuntimeSettings(config);
+  const rules = () => settings.rules;
+  const refusals = createRefusalLog({ ledger, rules, clock: systemClock, log });
   const services: UploadServices = {
     ledger,
     blobs,
-    rules: () => settings.rules,
+    rules,
     clock: systemClock,
     log,
+    refusals,
     metrics: createMetrics(),
     instance: randomId(),
     transfers: createTransfers(),
@@ -55,7 +59,10 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
     },
     ledgerThreadEnded,
     fillBallast,
-    close,
+    async close() {
+      await refusals.flush();
+      await close();
+    },
   };
 }
 

@@ -39,7 +39,7 @@ export interface GrantedSlot {
   readonly deadline: number;
 }
 
-type GrantServices = Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'log' | 'metrics' | 'spaceReserve'>;
+type GrantServices = Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'metrics' | 'spaceReserve'>;
 
 /** Grants a slot and charges it to the owner's quotas. Throws a `Refusal` if a rule or a quota forbids it. */
 export async function grantSlot(services: GrantServices, request: SlotRequest): Promise<GrantedSlot> {
@@ -67,7 +67,7 @@ export async function grantSlot(services: GrantServices, request: SlotRequest): 
 }
 
 /** Returns the largest file, in bytes, that the rule of this JID allows (`max_file_size`); null = any size. */
-export function maxFileSizeFor(services: Pick<UploadServices, 'rules' | 'log'>, jid: string): number | null {
+export function maxFileSizeFor(services: Pick<UploadServices, 'rules'>, jid: string): number | null {
   const { rule } = authorizeUploader(services, jid);
   const { retention } = services.rules();
   return uploadLimitsFor(rule, retention, choosePurpose(retention, '', undefined), null).maxFileSize;
@@ -94,7 +94,7 @@ export interface UploadBounds {
 }
 
 /** Returns the most that this JID could ever upload, regardless of what is stored. Throws `denied` if it may not upload. */
-export function uploadBoundsFor(services: Pick<UploadServices, 'rules' | 'log'>, jid: string): UploadBounds {
+export function uploadBoundsFor(services: Pick<UploadServices, 'rules'>, jid: string): UploadBounds {
   const { rule } = authorizeUploader(services, jid);
   const { retention, globalQuota } = services.rules();
   const limits = uploadLimitsFor(rule, retention, choosePurpose(retention, '', undefined), globalQuota);
@@ -106,7 +106,7 @@ export function uploadBoundsFor(services: Pick<UploadServices, 'rules' | 'log'>,
 
 /** Returns the bare JID as the owner, and the access rule that permits it. Throws `denied` if none does. */
 export function authorizeUploader(
-  { rules, log }: Pick<UploadServices, 'rules' | 'log'>,
+  { rules }: Pick<UploadServices, 'rules'>,
   jid: string,
 ): { owner: string; rule: AccessRule } {
   const owner = parseBareJid(jid);
@@ -114,8 +114,7 @@ export function authorizeUploader(
   const decision = rules().access.decide(owner);
   if (decision.allowed) return { owner, rule: decision.rule };
   const rule = decision.index === null ? 'no access rule matches' : `access rule ${decision.index + 1}`;
-  log.info({ owner, rule }, 'upload denied');
-  throw new Refusal('denied', { text: `${owner} may not upload files here.` });
+  throw new Refusal('denied', { text: `${owner} may not upload files here.`, rule });
 }
 
 function parseFile(request: SlotRequest): { name: string; size: number; type: string } {

@@ -8,6 +8,7 @@ import { publicBlobKey, publishBlob, publishPendingBlobs } from './blobs/publish
 import { claimSigned } from './claim-signed.ts';
 import { isSameBody } from './compare-bytes.ts';
 import type { SpaceReserve } from './disk/space-reserve.ts';
+import { reportRefusedPut } from './refusals/refused-put.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
 import { checkDeclaredBody, exactSize, type UploadRequest } from './upload-request.ts';
@@ -54,7 +55,7 @@ export async function receiveUpload(
     return await storeClaimed(services, claimed, token, request);
   } catch (error) {
     const refusal = toStorageRefusal(error);
-    if (refusal instanceof Refusal) reportRefusal(services, refusal, upload, request);
+    if (refusal instanceof Refusal) reportRefusedPut(services, refusal, request, upload);
     else services.metrics.requestRefused(upload?.endpoint ?? request.endpoint, 'internal');
     throw refusal;
   }
@@ -76,21 +77,6 @@ async function storeClaimed(
     case 'unknown':
       throw new Refusal((await isRemoved(services, request.by)) ? 'removed' : 'slot_unknown');
   }
-}
-
-function reportRefusal(
-  { metrics, log }: Pick<UploadServices, 'metrics' | 'log'>,
-  { code, message }: Refusal,
-  upload: Upload | undefined,
-  { endpoint, body }: UploadRequest,
-): void {
-  metrics.requestRefused(upload?.endpoint ?? endpoint, code);
-  if (upload === undefined) return;
-  const { id, owner } = upload;
-  log.info(
-    { id, owner, endpoint: upload.endpoint, code, received: body.received },
-    `upload refused: ${message}`,
-  );
 }
 
 /** Claims the slot. If a stalled or ending transfer of this process holds it, waits for its end and tries again. */

@@ -1,4 +1,4 @@
-import { formatDateTime } from '../base/clock.ts';
+import { formatMoment } from '../base/clock.ts';
 import { Refusal } from '../base/errors.ts';
 import { formatPeriod, formatSize } from '../base/units.ts';
 import type { Upload } from '../base/upload-records.ts';
@@ -94,7 +94,7 @@ function overQuota(
 }
 
 function formatRetry(retryAt: number, now: number): string {
-  return `There is room again in ${formatPeriod(Math.max(retryAt - now, 1000))}, at ${formatDateTime(retryAt)}.`;
+  return `There is room again ${formatMoment(Math.max(retryAt, now + 1), now)}.`;
 }
 
 function formatRemedy(limit: LimitName, size: number, allowed: number): string {

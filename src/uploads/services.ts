@@ -8,6 +8,7 @@ import type { Retention } from '../policy/retention.ts';
 import type { SpaceReserve } from './disk/space-reserve.ts';
 import type { FileCache } from './file-cache.ts';
 import type { FileUrlBuilder } from './links.ts';
+import type { RefusalLog } from './refusals/refusal-log.ts';
 import type { Transfers } from './transfers.ts';
 
 /** The configured rules for uploads. A reload replaces the whole object. */
@@ -42,6 +43,8 @@ export interface UploadServices {
   readonly fileCache: FileCache;
   /** Refuses uploads when a disk is nearly full. */
   readonly spaceReserve: SpaceReserve;
+  /** Gets every refused slot request and PUT. */
+  readonly refusals: RefusalLog;
   /** Milliseconds without data after which a newer attempt replaces an older one; default 3000. */
   readonly takeoverAfterMs?: number;
 }

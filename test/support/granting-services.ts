@@ -5,6 +5,7 @@ import { createMetrics } from '../../src/metrics/metrics.ts';
 import { type AccessRule, compileAccessRules } from '../../src/policy/access.ts';
 import { noReserve } from '../../src/uploads/disk/space-reserve.ts';
 import { createFileCache } from '../../src/uploads/file-cache.ts';
+import type { RefusedRequest } from '../../src/uploads/refusals/refusal-log.ts';
 import type { UploadRules, UploadServices } from '../../src/uploads/services.ts';
 import { createTransfers } from '../../src/uploads/transfers.ts';
 
@@ -27,9 +28,11 @@ export function uploadRules(access: readonly AccessRule[], more: Partial<UploadR
 export function createGrantingServices(
   rules: UploadRules,
   outcome: (reservation: Reservation) => ReserveResult | Promise<ReserveResult> = () => ({ granted: true }),
-): { deps: UploadServices; reserved: Reservation[] } {
+): { deps: UploadServices; reserved: Reservation[]; refusals: RefusedRequest[] } {
   const reserved: Reservation[] = [];
-  const ledger: Pick<Ledger, 'reserve'> = {
+  const refusals: RefusedRequest[] = [];
+  const ledger: Pick<Ledger, 'reserve' | 'recordRefusals'> = {
+    recordRefusals: async () => undefined,
     async reserve(reservation) {
       reserved.push(reservation);
       return outcome(reservation);
@@ -46,6 +49,7 @@ export function createGrantingServices(
     transfers: createTransfers(),
     fileCache: createFileCache(),
     spaceReserve: noReserve,
+    refusals: { add: (refused) => void refusals.push(refused), flush: async () => undefined },
   };
-  return { deps, reserved };
+  return { deps, reserved, refusals };
 }

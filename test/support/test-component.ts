@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import type { Logger } from '../../src/base/log.ts';
 import type { Reservation, ReserveResult } from '../../src/ledger/contract/ledger.ts';
 import { allowAllRule } from '../../src/policy/access.ts';
+import type { RefusedRequest } from '../../src/uploads/refusals/refusal-log.ts';
 import type { UploadRules } from '../../src/uploads/services.ts';
 import {
   type ComponentServices,
@@ -35,6 +36,8 @@ export interface TestComponent {
   readonly server: FakeComponentServer;
   readonly components: Components;
   readonly reservations: readonly Reservation[];
+  /** Requests passed to the refusal log. */
+  readonly refusals: readonly RefusedRequest[];
   /** All log lines, as JSON. */
   readonly logLines: readonly string[];
   stop(): Promise<void>;
@@ -42,10 +45,11 @@ export interface TestComponent {
 
 export async function startTestComponent(options: TestComponentOptions = {}): Promise<TestComponent> {
   const server = options.server ?? (await FakeComponentServer.listen({ secret: SECRET }));
-  const { deps, reserved: reservations } = createGrantingServices(
-    options.rules ?? uploadRules([allowAllRule]),
-    options.onReserve,
-  );
+  const {
+    deps,
+    reserved: reservations,
+    refusals,
+  } = createGrantingServices(options.rules ?? uploadRules([allowAllRule]), options.onReserve);
   const logLines: string[] = [];
   const components = startComponents(
     {
@@ -69,6 +73,7 @@ export async function startTestComponent(options: TestComponentOptions = {}): Pr
     server,
     components,
     reservations,
+    refusals,
     logLines,
     async stop() {
       await components.stop();

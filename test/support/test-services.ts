@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { pino } from 'pino';
 import { toPutKey } from '../../src/base/ids.ts';
-import { createLog } from '../../src/base/log.ts';
 import { openFsBlobs } from '../../src/blobs/fs/fs-blobs.ts';
 import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
@@ -12,6 +12,7 @@ import type { Retention } from '../../src/policy/retention.ts';
 import { noReserve } from '../../src/uploads/disk/space-reserve.ts';
 import { createFileCache } from '../../src/uploads/file-cache.ts';
 import { type GrantedSlot, grantSlot, type SlotRequest } from '../../src/uploads/grant-slot.ts';
+import { createRefusalLog } from '../../src/uploads/refusals/refusal-log.ts';
 import type { UploadRules, UploadServices } from '../../src/uploads/services.ts';
 import { createTransfers } from '../../src/uploads/transfers.ts';
 
@@ -22,6 +23,8 @@ export interface TestServices {
   readonly services: UploadServices;
   /** Where the ledger and the blobs are. */
   readonly folder: string;
+  /** Log lines from `info` up, as JSON. */
+  readonly logLines: readonly string[];
   /** Moves the clock. */
   advance(ms: number): void;
   /** Replaces some of the rules. */
@@ -56,12 +59,15 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
     slotTimeout: 6 * MINUTE,
     typeMismatch: 'refuse',
   };
+  const logLines: string[] = [];
+  const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(line) });
   const services: UploadServices = {
     ledger,
     blobs,
     rules: () => rules,
     clock: () => now,
-    log: createLog({ level: 'silent', format: 'json' }),
+    log,
+    refusals: createRefusalLog({ ledger, rules: () => rules, clock: () => now, log }),
     metrics: createMetrics(),
     instance: 'test',
     transfers: createTransfers(),
@@ -80,6 +86,7 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
   const opened: TestServices = {
     services,
     folder,
+    logLines,
     advance(ms) {
       now += ms;
     },
@@ -93,6 +100,7 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
       return slot;
     },
     async close() {
+      await services.refusals.flush();
       await ledger.close();
       await rm(folder, { recursive: true, force: true });
     },

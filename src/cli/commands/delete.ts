@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { formatDateTime } from '../../base/clock.ts';
 import type { Removal } from '../../base/upload-records.ts';
-import { findByLinkOrId, findRemovalByLinkOrId } from '../../uploads/explain.ts';
+import { findByLinkOrId, findRemovalByLinkOrId } from '../../uploads/explain/explain.ts';
 import { removeUploads } from '../../uploads/remove.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';

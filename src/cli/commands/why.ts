@@ -1,9 +1,16 @@
 import type { Command } from 'commander';
-import { formatDateTime } from '../../base/clock.ts';
+import { formatMoment } from '../../base/clock.ts';
 import { formatPeriod, formatSize } from '../../base/units.ts';
 import type { Removal, Upload } from '../../base/upload-records.ts';
 import type { AccessRule } from '../../policy/access.ts';
-import { type Explanation, explain } from '../../uploads/explain.ts';
+import { type Explanation, explain, type TargetKind } from '../../uploads/explain/explain.ts';
+import {
+  isExhausted,
+  type OwnerExplanation,
+  type OwnerLimit,
+  type RefusalRecord,
+  type UnusedSlot,
+} from '../../uploads/explain/explain-owner.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError } from '../lib/command-error.ts';
 import { formatExamples } from '../lib/help.ts';
@@ -15,7 +22,7 @@ export function addWhy(program: Command, context: CommandContext): void {
     .command('why')
     .summary('explain which rule applies, or what happened to a file')
     .description(
-      'For a JID: prints the access rule that applies, and the usage. For a link or an id: prints what happened to the file.',
+      'For a JID: prints the access rule that applies, the limits and their use, and the refusals of the last day. For a link or an id: prints what happened to the file.',
     )
     .argument('<target>', 'a link, an id, or a JID')
     .option('--json', 'print the explanation as JSON')
@@ -26,19 +33,37 @@ export function addWhy(program: Command, context: CommandContext): void {
     .action(async (target: string, options: { json?: boolean }, command: Command) => {
       await withRuntime(context, command, async (services, config) => {
         const explanation = await explain(services, target);
-        if (options.json) await printJson(context, explanation);
+        if (options.json) await printJson(context, withIsoTimes(explanation));
         else if (explanation.about !== 'unknown') {
           const lines = formatExplanation(explanation, services.clock(), config.lines);
           await printLine(context.stdout, lines.map(sanitizeForTerminal).join('\n'));
         }
         if (explanation.about === 'unknown') {
-          throw new CommandError(
-            `Nothing found for ${sanitizeForTerminal(target)}: it is not a JID, and there is no record of such a link or id. ` +
-              'porter uploads lists all ids.',
-          );
+          const subject = sanitizeForTerminal(target);
+          throw new CommandError(UNKNOWN_TEXTS[explanation.looksLike](subject));
         }
       });
     });
+}
+
+const UNKNOWN_TEXTS: Readonly<Record<TargetKind, (target: string) => string>> = {
+  link: (link) =>
+    `There is no record of the link ${link}. Is it a link of this server, and is it complete? porter uploads --jid lists the links of a user.`,
+  id: (id) => `There is no upload with the id ${id}, and no record of one. porter uploads lists all ids.`,
+  domain: (domain) =>
+    `${domain} is a domain, and no file was uploaded under it. Name an account: porter why romeo@${domain}`,
+  other: (text) =>
+    `"${text}" is neither a link, nor the id of an upload, nor a JID such as romeo@example.org.`,
+};
+
+const TIME_KEYS = /(?:At|^deadline)$/;
+
+/** Replaces times by ISO 8601 texts. */
+function withIsoTimes(explanation: Explanation): unknown {
+  const text = JSON.stringify(explanation, (key, value: unknown) =>
+    typeof value === 'number' && TIME_KEYS.test(key) ? new Date(value).toISOString() : value,
+  );
+  return JSON.parse(text);
 }
 
 function formatExplanation(
@@ -48,57 +73,130 @@ function formatExplanation(
 ): string[] {
   switch (explanation.about) {
     case 'owner':
-      return formatOwner(explanation, configLines);
+      return formatOwner(explanation, now, configLines);
     case 'upload':
-      return formatUpload(explanation.upload, explanation.endsAt, now);
+      return [...formatUpload(explanation, now), ...formatRefusals(explanation.refusals, now)];
     case 'removal':
-      return formatRemoval(explanation.removal);
+      return [...formatRemoval(explanation.removal, now), ...formatRefusals(explanation.refusals, now)];
   }
 }
 
 function formatOwner(
-  { owner, decision, usage }: Extract<Explanation, { about: 'owner' }>,
+  explanation: OwnerExplanation,
+  now: number,
   configLines: Readonly<Record<string, number>>,
 ): string[] {
-  const used = `Usage: ${usage.uploads} files, ${formatSize(usage.bytes)}, and ${usage.pendingUploads} pending slots.`;
-  if (decision.index === null) return [`${owner} may not upload: no access rule matches.`, used];
-  const line = configLines[`access[${decision.index}]`];
-  const rule = `access rule ${decision.index + 1}${line === undefined ? '' : ` (line ${line})`}`;
-  if (!decision.allowed) return [`${owner} may not upload: ${rule} denies it.`, used];
-  return [`${owner} may upload: ${rule} applies.`, ...formatLimits(decision.rule), used];
+  const { usage, limits, decision } = explanation;
+  const slots = `${count(usage.pendingUploads, 'pending slot')} of ${formatSize(usage.pendingBytes)}`;
+  return [
+    formatAnswer(explanation, now, configLines),
+    ...(decision.allowed ? formatRule(decision.rule) : []),
+    ...limits.map((limit) => `  ${formatLimit(limit, now)}`),
+    `Usage: ${count(usage.uploads, 'file')}, ${formatSize(usage.bytes)}, and ${slots}.`,
+    ...formatUnusedSlots(explanation.unusedSlots, now),
+    ...formatRefusals(explanation.refusals, now),
+  ];
 }
 
-function formatLimits(rule: AccessRule): string[] {
-  const lines = [
+const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
+
+/** The first line says whether an upload would succeed now. */
+function formatAnswer(
+  { owner, decision, refusedNow }: OwnerExplanation,
+  now: number,
+  configLines: Readonly<Record<string, number>>,
+): string {
+  if (decision.index === null) return `${owner} may not upload: no access rule matches.`;
+  const line = configLines[`access[${decision.index}]`];
+  const rule = `access rule ${decision.index + 1}${line === undefined ? '' : ` (line ${line})`}`;
+  switch (refusedNow?.reason) {
+    case undefined:
+      return `${owner} may upload: ${rule} applies.`;
+    case 'denied':
+      return `${owner} may not upload: ${rule} denies it.`;
+    case 'moving':
+      return `${owner} cannot upload now: porter move is moving the files, or has moved them. By ${rule} it may.`;
+    case 'storage_full':
+      return `${owner} cannot upload now: ${refusedNow.text} By ${rule} it may.`;
+    case 'limit':
+      return `${owner} cannot upload now: ${formatLimit(refusedNow.limit, now)}. By ${rule} it may.`;
+  }
+}
+
+function formatRule(rule: AccessRule): string[] {
+  return [
     rule.max_file_size !== null && `  at most ${formatSize(rule.max_file_size)} per file`,
-    rule.max_total_size !== null && `  at most ${formatSize(rule.max_total_size)} in total`,
-    rule.bytes_per &&
-      `  at most ${formatSize(rule.bytes_per.bytes)} in ${formatPeriod(rule.bytes_per.period)}`,
-    rule.uploads_per &&
-      `  at most ${rule.uploads_per.uploads} files in ${formatPeriod(rule.uploads_per.period)}`,
     rule.allowed_types && `  only ${rule.allowed_types.join(', ')}`,
     rule.when_full === 'evict' && '  the oldest files are removed to make space',
   ].filter((line) => typeof line === 'string');
-  return lines.length > 0 ? lines : ['  without limits'];
 }
 
-function formatUpload(upload: Upload, endsAt: number | null, now: number): string[] {
+/** For example `2 of 2 uploads in the last 1 h, next at 14:05 UTC, in 23 minutes`. */
+function formatLimit(limit: OwnerLimit, now: number): string {
+  const { used, allowed, period, purpose, freesAt } = limit;
+  const what: Record<OwnerLimit['limit'], string> = {
+    ownerBytes: 'in total',
+    purposeBytes: `for the purpose ${purpose}`,
+    bytesPer: `in the last ${formatPeriod(period ?? 0)}`,
+    uploadsPer: `in the last ${formatPeriod(period ?? 0)}`,
+    globalBytes: 'of all users together',
+  };
+  const amount =
+    limit.limit === 'uploadsPer'
+      ? `${used} of ${count(allowed, 'upload')}`
+      : `${formatSize(used)} of ${formatSize(allowed)}`;
+  return `${amount} ${what[limit.limit]}${formatRelief(limit, freesAt, now)}`;
+}
+
+function formatRelief(limit: OwnerLimit, freesAt: number | null, now: number): string {
+  if (limit.used === 0) return '';
+  if (freesAt === null) return isExhausted(limit, now) ? ', until files are deleted' : '';
+  if (freesAt <= now) return ', part of it has expired and makes room for the next upload';
+  return `, ${isExhausted(limit, now) ? 'next' : 'less'} ${formatMoment(freesAt, now)}`;
+}
+
+function formatUnusedSlots(slots: readonly UnusedSlot[], now: number): string[] {
+  if (slots.length === 0) return [];
+  return [
+    'Slots of the last day without a file:',
+    ...slots.map((slot) => `  ${formatUnusedSlot(slot, now)}`),
+  ];
+}
+
+function formatUnusedSlot({ name, size, grantedAt, isOpen, hadPut, id }: UnusedSlot, now: number): string {
+  const put = hadPut
+    ? 'a PUT came, but none was complete'
+    : isOpen
+      ? 'no PUT has come yet'
+      : 'no PUT ever came';
+  return `"${name}", ${formatSize(size)}, granted ${formatMoment(grantedAt, now)}: ${put} (${id})`;
+}
+
+function formatRefusals(refusals: readonly RefusalRecord[], now: number): string[] {
+  if (refusals.length === 0) return [];
+  return ['Refused in the last day:', ...refusals.map((refusal) => `  ${formatRefusal(refusal, now)}`)];
+}
+
+function formatRefusal(refusal: RefusalRecord, now: number): string {
+  const { endpoint, code, times, lastAt, text, name, size, uploadId } = refusal;
+  const kind = uploadId === '' ? 'slot' : 'PUT';
+  const file = name === '' ? '' : ` of "${name}"${size === null ? '' : `, ${formatSize(size)}`}`;
+  const repeated = times > 1 ? `, ${times} times` : '';
+  return `${capitalized(formatMoment(lastAt, now))}${repeated}: ${kind}${file} at ${endpoint}, ${code}: ${text}`;
+}
+
+const capitalized = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
+function formatUpload({ upload, endsAt }: Extract<Explanation, { about: 'upload' }>, now: number): string[] {
   const title = `"${upload.name}" of ${upload.owner}, ${formatSize(upload.size)}, ${upload.type}`;
-  const granted = `The slot was granted ${formatDateTime(upload.createdAt)}.`;
-  if (upload.state === 'receiving') return [title, granted, 'The file is being uploaded now.'];
-  if (upload.state === 'issued') {
-    const leftMs = upload.deadline - now;
-    return [
-      title,
-      granted,
-      leftMs > 0
-        ? `The slot is valid for another ${formatPeriod(leftMs)}.`
-        : 'The slot expired without an upload.',
-    ];
+  const granted = formatMoment(upload.createdAt, now);
+  if (upload.state === 'receiving') {
+    return [title, `The slot was granted ${granted}.`, 'The file is being uploaded now.'];
   }
-  const stored = `It was stored ${formatDateTime(upload.storedAt ?? upload.createdAt)}.`;
+  if (upload.state === 'issued') return [title, ...formatSlot(upload, now)];
+  const stored = `It was stored ${formatMoment(upload.storedAt ?? upload.createdAt, now)}.`;
   if (endsAt === null) return [title, stored, 'It never expires.'];
-  const end = formatDateTime(endsAt);
+  const end = formatMoment(endsAt, now);
   return [
     title,
     stored,
@@ -106,8 +204,23 @@ function formatUpload(upload: Upload, endsAt: number | null, now: number): strin
   ];
 }
 
-const REASONS: Record<Removal['reason'], string> = {
-  unused: 'Its slot expired without an upload, and the quota was returned',
+function formatSlot({ createdAt, deadline, lastPutAt }: Upload, now: number): string[] {
+  const isOpen = now < deadline;
+  const granted = `Slot granted ${formatMoment(createdAt, now)}`;
+  const attempt =
+    lastPutAt === undefined
+      ? `no PUT ${isOpen ? 'has come yet' : 'ever came'}`
+      : `a PUT came${lastPutAt === 0 ? '' : ` ${formatMoment(lastPutAt, now)}`}, but none was complete`;
+  const end = isOpen
+    ? `The slot is valid for another ${formatPeriod(deadline - now)}.`
+    : `The slot expired ${formatMoment(deadline, now)}.`;
+  return [`${granted}, ${attempt}.`, end, ...(lastPutAt === undefined && !isOpen ? [NO_PUT_HINT] : [])];
+}
+
+const NO_PUT_HINT =
+  'The client, or a server that uploads for it, could not reach the upload link. porter doctor tests the link from this machine.';
+
+const REASONS: Record<Exclude<Removal['reason'], 'unused'>, string> = {
   expired: 'It expired',
   soft_quota: 'Its owner exceeded the soft quota',
   evicted: 'It was removed to make space for a newer file of its owner',
@@ -116,9 +229,20 @@ const REASONS: Record<Removal['reason'], string> = {
   missing: 'Its bytes were missing from the storage',
 };
 
-function formatRemoval(removal: Removal): string[] {
+function formatRemoval(removal: Removal, now: number): string[] {
+  const { reason, removedAt, createdAt, detail: recorded } = removal;
   const title =
     removal.name === '' ? 'A file' : `"${removal.name}" of ${removal.owner}, ${formatSize(removal.size)}`;
-  const detail = removal.detail === '' ? '' : ` (${removal.detail})`;
-  return [title, `${REASONS[removal.reason]}${detail}: removed ${formatDateTime(removal.removedAt)}.`];
+  if (reason === 'unused') {
+    const hint = recorded.startsWith('no PUT') ? [NO_PUT_HINT] : [];
+    const granted = `Slot granted ${formatMoment(createdAt, now)}, ${recorded}.`;
+    return [
+      title,
+      granted,
+      `It was removed ${formatMoment(removedAt, now)}, and its quota was returned.`,
+      ...hint,
+    ];
+  }
+  const detail = recorded === '' ? '' : ` (${recorded})`;
+  return [title, `${REASONS[reason]}${detail}: removed ${formatMoment(removedAt, now)}.`];
 }

@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import { formatDateTime } from '../../base/clock.ts';
 import { type ErrorCode, errorRow, Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
 import type { Logger } from '../../base/log.ts';
@@ -63,12 +64,14 @@ function logInternalError(error: unknown, log: Logger): Refusal {
 }
 
 function problemJson(
-  { code, message, condition }: Refusal,
+  { code, message, condition, retryAt: at, maxFileSize }: Refusal,
   status: number,
   members: ErrorResponseContext['problemMembers'],
 ): string {
   const title = STATUS_CODES[status];
-  return JSON.stringify({ type: 'about:blank', title, status, detail: message, code, condition, ...members });
+  const retryAt = at === undefined ? undefined : formatDateTime(at);
+  const details = { code, condition, retryAt, maxFileSize };
+  return JSON.stringify({ type: 'about:blank', title, status, detail: message, ...details, ...members });
 }
 
 /** A 401 has a challenge (RFC 9110 §11.6.1). Other endpoints add their own. */

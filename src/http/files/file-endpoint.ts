@@ -20,6 +20,8 @@ export interface FileEndpoint {
   readonly locate?: (below: string) => string | undefined;
   /** Returns the upload that a PUT is for; throws `Refusal`. Without it, PUT is not allowed. */
   readonly readPut?: (req: IncomingMessage, target: EndpointTarget) => Omit<UploadRequest, 'body'>;
+  /** Returns how the slot of a PUT is found, also if `readPut` refuses it. Undefined if the path names none. */
+  readonly slotOf?: (below: string) => UploadRequest['by'] | undefined;
   /**
    * Returns the function that reads a DELETE, or undefined while DELETE is not allowed. That function returns the file to
    * remove and the reason to record; throws `Refusal`.

@@ -48,6 +48,10 @@ export type FileServerServices = GetServices &
 /** Receives the PUTs of Porter's own slots. The token in the path identifies the slot. */
 const slotPutEndpoint: FileEndpoint = {
   path: PUT_PREFIX,
+  slotOf(below) {
+    const token = idInSubpath(below);
+    return token === undefined ? undefined : { putKey: toPutKey(token) };
+  },
   readPut(req, { below }) {
     const token = idInSubpath(below);
     if (token === undefined) throw new Refusal('slot_unknown');
@@ -96,8 +100,14 @@ export function createFileServer(services: FileServerServices): FileServer {
     res: ServerResponse,
     expectsContinue: boolean,
   ): void {
-    if (isStopping) sendRefusal(services, endpoint, req, res, new Refusal('unavailable'));
+    if (isStopping) refuseWhileStopping(endpoint, req, res);
     else track(handlePut(services, endpoint, req, res, expectsContinue), res);
+  }
+
+  function refuseWhileStopping(endpoint: FileEndpoint, req: IncomingMessage, res: ServerResponse): void {
+    const refusal = new Refusal('unavailable');
+    services.refusals.add({ kind: 'upload', endpoint: endpoint.name ?? 'slot_api', refusal });
+    sendRefusal(services, endpoint, req, res, refusal);
   }
 
   function handleOtherMethod(endpoint: FileEndpoint, req: IncomingMessage, res: ServerResponse): void {

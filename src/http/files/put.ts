@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal } from '../../base/errors.ts';
 import { receiveUpload } from '../../uploads/receive.ts';
+import { reportRefusedPut } from '../../uploads/refusals/refused-put.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { UploadRequest } from '../../uploads/upload-request.ts';
 import { CORS_HEADER_LIST } from '../common/cors.ts';
@@ -45,28 +46,22 @@ function readPut(
   endpoint: FileEndpoint,
   req: IncomingMessage,
 ): Omit<UploadRequest, 'body'> {
+  const target = targetBelow(endpoint, req.url ?? '/');
   try {
     if (endpoint.readPut === undefined) throw new Refusal('method_not_allowed');
-    const upload = endpoint.readPut(req, targetBelow(endpoint, req.url ?? '/'));
+    const upload = endpoint.readPut(req, target);
     if (req.headers['content-range'] === undefined) return upload;
     throw new Refusal('bad_request', {
       text: 'Partial uploads are not supported: send the whole file without Content-Range.',
     });
   } catch (error) {
-    if (error instanceof Refusal) logRefusal(services, endpoint, error);
+    if (error instanceof Refusal)
+      reportRefusedPut(services, error, {
+        by: endpoint.slotOf?.(target.below),
+        endpoint: endpoint.name ?? 'slot_api',
+      });
     throw error;
   }
-}
-
-/** A wrong signature is logged at `info`: its usual cause is a secret that differs from the XMPP server's. */
-function logRefusal(
-  { metrics, log }: Pick<PutServices, 'metrics' | 'log'>,
-  { name }: FileEndpoint,
-  { code, message }: Refusal,
-): void {
-  const endpoint = name ?? 'slot_api';
-  metrics.requestRefused(endpoint, code);
-  log[code === 'signature_wrong' ? 'info' : 'debug']({ endpoint, code }, `upload refused: ${message}`);
 }
 
 /** Answers before the whole body has arrived, then drains the request so that the client can read the answer. */

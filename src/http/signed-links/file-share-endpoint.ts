@@ -13,7 +13,7 @@ import {
   type EndpointTarget,
   type FileEndpoint,
 } from '../files/file-endpoint.ts';
-import { type UploadTokenClaims, verifyUploadToken } from './upload-token.ts';
+import { subjectOfToken, type UploadTokenClaims, verifyUploadToken } from './upload-token.ts';
 
 /** Settings that a reload may change. */
 export interface FileShareEndpointSettings {
@@ -91,6 +91,9 @@ function verifyClaims(
   if (claims === 'malformed') throw new Refusal('unauthorized', { text: 'The bearer token is malformed.' });
   if (claims === 'invalid')
     throw new Refusal('signature_wrong', { text: 'The upload token is not valid on this server.' });
-  if (claims === 'expired') throw new Refusal('slot_unknown');
+  if (claims === 'expired') {
+    const jid = parseBareJid(subjectOfToken(token));
+    throw new Refusal('slot_unknown', jid === undefined ? {} : { owner: jid });
+  }
   return claims;
 }

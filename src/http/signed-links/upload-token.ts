@@ -42,6 +42,12 @@ export function verifyUploadToken(
   return now < claims.exp ? claims : 'expired';
 }
 
+/** Returns the `sub` of an expired token. Its signature must be verified. */
+export function subjectOfToken(token: string): string {
+  const { sub } = parseObject(token.split('.')[1] ?? '') ?? {};
+  return typeof sub === 'string' ? sub : '';
+}
+
 const SHA256_BYTES = 32;
 
 type JwtObject = Readonly<Record<string, unknown>>;

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '../../base/errors.ts';
 import { secretsEqual } from '../../base/ids.ts';
+import { parseBareJid } from '../../base/jid.ts';
 import { mediaTypeEssence } from '../../policy/media-type.ts';
 import { grantSlot, maxFileSizeFor } from '../../uploads/grant-slot.ts';
 import { fileUrl, putUrl } from '../../uploads/links.ts';
@@ -72,8 +73,10 @@ async function handleCall(
   const settings = services.settings();
   const client = getClientInfo(request.raw, settings.trustedProxies);
   let parameters = request.query as SlotApiParameters;
+  let isAuthorized = false;
   try {
     const call = readCall(request, settings, client);
+    isAuthorized = true;
     parameters = await readParameters(services, request);
     const output = chooseSlotResponseType(parseTextParameter(parameters, 'output'), request.headers.accept);
     const body =
@@ -82,7 +85,7 @@ async function handleCall(
         : formatSlot(output, await grantUrls(services, settings, client, parameters));
     return reply.header('Cache-Control', 'no-store').type(`${output}; charset=utf-8`).send(body);
   } catch (error) {
-    if (error instanceof Refusal) logRefusal(services, parameters, client, error);
+    if (error instanceof Refusal) reportRefusal(services, parameters, isAuthorized, client, error);
     else services.metrics.requestRefused('slot_api', 'internal');
     throw error;
   }
@@ -172,13 +175,24 @@ async function grantUrls(
   };
 }
 
-/** The access rule that refused is logged separately, by the rule. */
-function logRefusal(
-  services: SlotApiServices,
-  { jid }: SlotApiParameters,
-  client: ClientInfo,
-  { code, message }: Refusal,
+/** Only an authorized client can vouch for the JID. */
+function reportRefusal(
+  { metrics, refusals }: SlotApiServices,
+  parameters: SlotApiParameters,
+  isAuthorized: boolean,
+  { address }: ClientInfo,
+  refusal: Refusal,
 ): void {
-  services.metrics.requestRefused('slot_api', code);
-  services.log.info({ client: client.address, jid, reason: code, text: message }, 'slot refused');
+  metrics.requestRefused('slot_api', refusal.code);
+  const { jid, name, size } = parameters;
+  refusals.add({
+    kind: 'slot',
+    endpoint: 'slot_api',
+    refusal,
+    owner: isAuthorized && typeof jid === 'string' ? parseBareJid(jid) : undefined,
+    claimedJid: jid,
+    name: typeof name === 'string' ? name : undefined,
+    size: size === undefined ? undefined : Number(size),
+    client: address,
+  });
 }

@@ -1,8 +1,9 @@
 import xml, { type Element } from '@xmpp/xml';
 import { parseDateTime } from '../../base/clock.ts';
 import { Refusal } from '../../base/errors.ts';
+import { parseBareJid } from '../../base/jid.ts';
 import { LEGACY_UPLOAD, PURPOSE } from '../../stanza/namespaces.ts';
-import { grantSlot, type SlotRequest } from '../../uploads/grant-slot.ts';
+import { type GrantedSlot, grantSlot, type SlotRequest } from '../../uploads/grant-slot.ts';
 import { fileUrl, putUrl } from '../../uploads/links.ts';
 import type { IqRequest, IqServices } from './iq-request.ts';
 
@@ -11,10 +12,25 @@ export async function answerSlotRequest(
   services: IqServices,
   { payload, from }: IqRequest,
 ): Promise<Element> {
-  const request: SlotRequest = { endpoint: 'component', jid: from, ...parseSlotRequest(payload) };
-  const slot = await services.limitSlotRequests(() => grantSlot(services, request));
+  const slot = await grant(services, payload, from);
   const put = putUrl(services.publicUrl, slot.token, slot.name);
   return slotElement(payload.getNS() ?? '', put, fileUrl(services, services.downloadUrl, slot));
+}
+
+async function grant(services: IqServices, payload: Element, from: string): Promise<GrantedSlot> {
+  const { refusals, limitSlotRequests } = services;
+  let file: Omit<SlotRequest, 'endpoint' | 'jid'> | undefined;
+  try {
+    file = parseSlotRequest(payload);
+    const request: SlotRequest = { endpoint: 'component', jid: from, ...file };
+    return await limitSlotRequests(() => grantSlot(services, request));
+  } catch (error) {
+    if (error instanceof Refusal) {
+      const owner = parseBareJid(from);
+      refusals.add({ kind: 'slot', endpoint: 'component', refusal: error, owner, claimedJid: from, ...file });
+    }
+    throw error;
+  }
 }
 
 /** The old namespace (XEP-0363 before version 0.3) carries the URLs as text. */

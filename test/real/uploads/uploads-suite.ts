@@ -175,7 +175,7 @@ export function testUploads(
         await mercutio.run<Slot>('slot', { jid: UPLOAD, name: 'a.jpg', size: 1000 });
         const { error } = await mercutio.run<Refused>('slot', { jid: UPLOAD, name: 'b.jpg', size: 1000 });
         assert.deepEqual([error.type, error.condition], ['wait', 'resource-constraint']);
-        assert.match(error.text, /^You have uploaded 1 of 1 files in 1 h\. There is room again in /);
+        assert.match(error.text, /^You have uploaded 1 of 1 files in 1 h\. There is room again (?:on|at) .* UTC, in /);
         const retryAt = Date.parse(error.retry ?? '');
         assert.ok(retryAt > before && retryAt <= Date.now() + 3_700_000, `retry at ${error.retry}`);
       });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { explain } from '../../../src/uploads/explain.ts';
+import { explain } from '../../../src/uploads/explain/explain.ts';
 import type { FsckFault } from '../../../src/uploads/fsck/faults.ts';
 import { fsck } from '../../../src/uploads/fsck/fsck.ts';
 import { StaleLedgerError, TooManyRepairsError } from '../../../src/uploads/fsck/repair-limit.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { jidSha1, ownerFromSha1 } from '../../../src/base/owners.ts';
-import { explain } from '../../../src/uploads/explain.ts';
+import { explain } from '../../../src/uploads/explain/explain.ts';
 import { iterateRemovals, iterateUploads } from '../../../src/uploads/list.ts';
 import { access } from '../../support/test-services.ts';
 import { JULIET, startTestSignedLinksServer, UUID } from '../../support/test-signed-links-server.ts';

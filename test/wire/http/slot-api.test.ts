@@ -9,6 +9,7 @@ import { type SlotApiSettings, slotApiEndpoint } from '../../../src/http/slots/s
 import type { Reservation, ReserveResult } from '../../../src/ledger/contract/ledger.ts';
 import type { AccessRule } from '../../../src/policy/access.ts';
 import { allowAllRule } from '../../../src/policy/access.ts';
+import type { RefusedRequest } from '../../../src/uploads/refusals/refusal-log.ts';
 import { createGrantingServices, uploadRules } from '../../support/granting-services.ts';
 import { sendRequest, type TestRequest } from '../../support/http.ts';
 
@@ -27,6 +28,7 @@ const EJABBERD =
 interface Started {
   ask(path: string, options?: TestRequest): ReturnType<typeof sendRequest>;
   readonly reserved: Reservation[];
+  readonly refusals: readonly RefusedRequest[];
   readonly port: number;
 }
 
@@ -35,7 +37,7 @@ async function start(
   settings: Partial<SlotApiSettings> = {},
   outcome?: (reservation: Reservation) => ReserveResult,
 ): Promise<Started> {
-  const { deps, reserved } = createGrantingServices(uploadRules(RULES), outcome);
+  const { deps, reserved, refusals } = createGrantingServices(uploadRules(RULES), outcome);
   const current: SlotApiSettings = {
     allowFrom: LOOPBACK,
     trustedProxies: LOOPBACK,
@@ -55,7 +57,12 @@ async function start(
   });
   const [address] = server.addresses;
   const port = address !== undefined && 'port' in address ? address.port : 0;
-  return { ask: (path, options) => sendRequest({ host: '127.0.0.1', port }, path, options), reserved, port };
+  return {
+    ask: (path, options) => sendRequest({ host: '127.0.0.1', port }, path, options),
+    reserved,
+    refusals,
+    port,
+  };
 }
 
 describe('a slot over HTTP', () => {
@@ -388,5 +395,35 @@ describe('access to the slot API', () => {
     assert.equal((await ask(`/slot/s3cret/${path}`)).status, 403);
     const headers = { 'x-forwarded-for': '192.0.2.1' };
     assert.equal((await ask(`/slot/s3cret/${path}`, { headers })).status, 200);
+  });
+});
+
+describe('a refused slot over HTTP', () => {
+  test('is reported once, with JID, file, code and client', async (t) => {
+    const { ask, refusals } = await start(t);
+    await ask('/slot/?jid=Romeo@example.org/garden&name=a.jpg&size=5000&content_type=image/jpeg');
+    await ask('/slot/?jid=romeo@example.org&name=a.jpg&size=nothing');
+    assert.deepEqual(
+      refusals.map(({ kind, endpoint, refusal, owner, name, client }) => [
+        kind,
+        endpoint,
+        refusal.code,
+        owner,
+        name,
+        client,
+      ]),
+      [
+        ['slot', 'slot_api', 'file_too_large', 'romeo@example.org', 'a.jpg', '127.0.0.1'],
+        ['slot', 'slot_api', 'bad_request', 'romeo@example.org', 'a.jpg', '127.0.0.1'],
+      ],
+    );
+  });
+
+  test('is not held against a JID that an unauthorized client names', async (t) => {
+    const { ask, refusals } = await start(t, { token: 'secret' });
+    assert.equal((await ask('/slot/?jid=romeo@example.org&name=a.jpg&size=5')).status, 403);
+    const [refused, ...more] = refusals;
+    assert.deepEqual(more, []);
+    assert.deepEqual([refused?.owner, refused?.claimedJid], [undefined, 'romeo@example.org']);
   });
 });

@@ -210,7 +210,7 @@ describe('a slot request', () => {
         'wait',
         'resource-constraint',
         'Your storage is full: 900 bytes of 1000 bytes used, this file needs 200 bytes. ' +
-          'There is room again in 2 h, at 2026-06-01T14:00:00Z.',
+          'There is room again at 14:00 UTC, in 2 hours.',
         `<retry xmlns="${UPLOAD}" stamp="2026-06-01T14:00:00Z"/>`,
       ),
     );
@@ -400,6 +400,33 @@ describe('a slot request', () => {
         assert.equal((await session.nextStanza()).attrs.type, 'result');
       }
       assert.equal((await session.request(iq(slotRequest("filename='a' size='1'")))).attrs.type, 'result');
+    });
+  });
+});
+
+describe('a refused slot request', () => {
+  test('is reported with the JID of the stanza, the file and the code', async () => {
+    await withTestComponent({ rules, now: NOW }, async (session, component) => {
+      const from = 'Romeo@montague.tld/garden';
+      await session.request(
+        iq(slotRequest("filename='a.jpg' size='30000' content-type='image/jpeg'"), { from }),
+      );
+      await session.request(iq(slotRequest("filename='a.jpg' size='many'"), { from }));
+      await session.request(iq(slotRequest("filename='a.jpg' size='3'"), { from: 'x@stranger.example/r' }));
+      assert.deepEqual(
+        component.refusals.map(({ owner, endpoint, refusal, name, size }) => [
+          owner,
+          endpoint,
+          refusal.code,
+          name,
+          size,
+        ]),
+        [
+          ['romeo@montague.tld', 'component', 'file_too_large', 'a.jpg', 30_000],
+          ['romeo@montague.tld', 'component', 'bad_request', undefined, undefined],
+          ['x@stranger.example', 'component', 'denied', 'a.jpg', 3],
+        ],
+      );
     });
   });
 });
