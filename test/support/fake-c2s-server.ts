@@ -95,12 +95,12 @@ export class FakeC2sConnection {
     this.socket = socket;
   }
 
-  /** Accepts a login with SASL PLAIN and binds `boundJid`. */
-  async acceptPlainLogin(boundJid = 'romeo@localhost/x'): Promise<void> {
+  /** Accepts a login with SASL PLAIN and binds `boundJid`. `otherFeatures` are announced after the login. */
+  async acceptPlainLogin(boundJid = 'romeo@localhost/x', ...otherFeatures: readonly string[]): Promise<void> {
     await this.openStream(features(mechanisms('PLAIN')));
     await this.nextElement();
     this.write(sasl('success'));
-    await this.openStream(features(BIND));
+    await this.openStream(features(BIND, ...otherFeatures));
     const bind = await this.nextElement();
     this.write(
       `<iq type='result' id='${bind.attrs.id}'>${BIND.replace('/>', `><jid>${boundJid}</jid></bind>`)}</iq>`,

@@ -97,7 +97,8 @@ export class FakeComponentStream {
 
   constructor(socket: Socket) {
     this.socket = socket;
-    this.closed = once(socket, 'close');
+    // Unlike `once`, this does not reject if the component resets the connection.
+    this.closed = new Promise((resolve) => socket.once('close', resolve));
     const parser = new xml.Parser();
     parser.on('start', (header: Element) => this.answerHeader(header));
     parser.on('element', (element: Element) => this.receive(element));

@@ -1,5 +1,6 @@
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
+import { createStanzaSizeLimit, type StanzaSizeLimit } from './stanza-size-limit.ts';
 
 /** The stream that a channel writes to. */
 export interface StreamWriter {
@@ -15,13 +16,16 @@ export interface StreamWriter {
 export interface StanzaChannel {
   /**
    * Writes a stanza after all earlier ones and resolves when the server has accepted it. Refusals: `unavailable` and
-   * `busy` (it was not written), `no_answer` (it was written).
+   * `busy` (it was not written), `no_answer` (it was written), `message_too_large` (the server does not take it).
    */
   send(xml: string): Promise<void>;
   /** Returns true if this is the id of a ping of this channel. Confirms the stanzas written before that ping. */
   handlePong(id: string): boolean;
-  /** The stream is closed. */
-  handleDisconnect(): void;
+  /**
+   * The stream is closed. If the server ended it with `policy-violation`, as servers do when a stanza is too large, the largest
+   * stanza that it had not accepted is refused with `message_too_large`. So is one that was the largest in two closed streams.
+   */
+  handleDisconnect(reason?: unknown): void;
 }
 
 /** Characters that may be written without confirmation. */
@@ -49,16 +53,21 @@ interface Entry {
  *            room in the window       ping sent             pong
  *  waiting ────────────────────▶ written ─────▶ pinged ─────────────▶ resolved
  *     │ expired: busy               │             │ ping timeout: no_answer
- *     │ disconnect: unavailable     └─────────────┴ disconnect: no_answer
+ *     │ disconnect: unavailable     └─────────────┴ disconnect: no_answer, or message_too_large
  * ```
  */
-export function createStanzaChannel(writer: StreamWriter, answerTimeout: () => number): StanzaChannel {
-  return new PingedChannel(writer, answerTimeout);
+export function createStanzaChannel(
+  writer: StreamWriter,
+  answerTimeout: () => number,
+  sizeLimit: StanzaSizeLimit = createStanzaSizeLimit(),
+): StanzaChannel {
+  return new PingedChannel(writer, answerTimeout, sizeLimit);
 }
 
 class PingedChannel implements StanzaChannel {
   readonly #writer: StreamWriter;
   readonly #answerTimeout: () => number;
+  readonly #sizeLimit: StanzaSizeLimit;
   readonly #idPrefix = `porter-${randomId()}-`;
   readonly #waiting = new Set<Entry>();
   #waitingSize = 0;
@@ -72,14 +81,17 @@ class PingedChannel implements StanzaChannel {
   #pingTimer: NodeJS.Timeout | undefined;
   #expiryTimer: NodeJS.Timeout | undefined;
 
-  constructor(writer: StreamWriter, answerTimeout: () => number) {
+  constructor(writer: StreamWriter, answerTimeout: () => number, sizeLimit: StanzaSizeLimit) {
     this.#writer = writer;
     this.#answerTimeout = answerTimeout;
+    this.#sizeLimit = sizeLimit;
   }
 
   send(xml: string): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(new Refusal('unavailable'));
+      const refusal = this.#sizeLimit.refusalFor(Buffer.byteLength(xml));
+      if (refusal) return reject(refusal);
       if (this.#waitingSize + xml.length > MAX_WAITING_SIZE && this.#waiting.size > 0)
         return reject(tooSlow());
       this.#waiting.add({ xml, expiresAt: performance.now() + this.#answerTimeout(), resolve, reject });
@@ -96,15 +108,29 @@ class PingedChannel implements StanzaChannel {
     return true;
   }
 
-  handleDisconnect(): void {
+  handleDisconnect(reason?: unknown): void {
     this.#isClosed = true;
     clearTimeout(this.#pingTimer);
     clearTimeout(this.#expiryTimer);
+    this.#rejectTooLarge(isPolicyViolation(reason));
     for (const entry of [...this.#pinged, ...this.#written]) entry.reject(new Refusal('no_answer'));
     for (const entry of this.#waiting) entry.reject(new Refusal('unavailable'));
     this.#waiting.clear();
     this.#pinged = [];
     this.#written = [];
+  }
+
+  /**
+   * The server does not name the stanza that it did not take: the largest one is refused. The others may be sent again, which
+   * would be a loop with this one among them.
+   */
+  #rejectTooLarge(isViolation: boolean): void {
+    const [first, ...others] = [...this.#pinged, ...this.#written];
+    if (first === undefined) return;
+    const largest = others.reduce((max, entry) => (entry.xml.length > max.xml.length ? entry : max), first);
+    const bytes = Buffer.byteLength(largest.xml);
+    const refusal = isViolation ? this.#sizeLimit.recordViolation(bytes) : this.#sizeLimit.recordLoss(bytes);
+    if (refusal) largest.reject(refusal);
   }
 
   #fillWindow(): void {
@@ -190,6 +216,11 @@ class PingedChannel implements StanzaChannel {
     }
     this.#fillWindow();
   }
+}
+
+/** A stream error of the server (RFC 6120 §4.9.3.14). */
+function isPolicyViolation(reason: unknown): boolean {
+  return (reason as { condition?: unknown } | undefined)?.condition === 'policy-violation';
 }
 
 function tooSlow(): Refusal {

@@ -125,7 +125,7 @@ function createOutboxHandler(services: OutboxServices): QueueHandler {
       if (error === signal.reason) return { outcome: 'failed' };
       if (!(error instanceof Refusal)) throw error;
       if (error.code === 'unavailable') return { outcome: 'paused' };
-      if (error.code !== 'bounced' && error.code !== 'server_refused') return { outcome: 'failed' };
+      if (!isFinal(error)) return { outcome: 'failed' };
       recordResult(services, stored, message, error);
       return { outcome: 'done' };
     }
@@ -137,6 +137,11 @@ function createOutboxHandler(services: OutboxServices): QueueHandler {
   }
 
   return { queue: 'outbox', concurrency: CONCURRENCY, attemptTimeout, attempt, giveUp };
+}
+
+/** The same message would be refused again. */
+function isFinal({ code }: Refusal): boolean {
+  return code === 'bounced' || code === 'server_refused' || code === 'message_too_large';
 }
 
 /** The client has its answer already, so the result only goes to the log and the metrics. */

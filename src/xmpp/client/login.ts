@@ -29,6 +29,8 @@ export interface BoundStream {
   readonly stream: XmlStream;
   /** Full JID, as bound by the server. */
   readonly jid: string;
+  /** The largest stanza that the server takes, as it has announced (XEP-0478); null if it has not. */
+  readonly maxStanzaBytes: number | null;
 }
 
 /** The server does not offer TLS, and the password is not sent without it. */
@@ -51,6 +53,9 @@ export class LoginTimeoutError extends Error {}
 const TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 const BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
 const SESSION = 'urn:ietf:params:xml:ns:xmpp-session';
+const STREAM_LIMITS = 'urn:xmpp:stream-limits:0';
+/** Bytes. No server may take less (RFC 6120 §13.12). */
+const MIN_STANZA_LIMIT = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Logs an account in (RFC 6120 §4 to §7). `login-errors.ts` maps the errors to refusals. */
@@ -88,8 +93,8 @@ async function openBoundStream(
     : await resolveDomain(dns, jid.domain);
   const { stream, address } = await connectToFirst(addresses, jid.domain, requireTls, signal);
   try {
-    const boundJid = await negotiate(stream, address, tlsPolicyFor(address, requireTls), jid, credentials);
-    return { stream, jid: boundJid };
+    const bound = await negotiate(stream, address, tlsPolicyFor(address, requireTls), jid, credentials);
+    return { stream, ...bound };
   } catch (error) {
     stream.destroy(error);
     throw error;
@@ -119,14 +124,14 @@ async function connectToFirst(
   throw lastError;
 }
 
-/** Starts TLS, authenticates and binds a resource. Returns the full JID. */
+/** Starts TLS, authenticates and binds a resource. */
 async function negotiate(
   stream: XmlStream,
   address: XmppServerAddress,
   policy: TlsPolicy,
   jid: Jid,
   credentials: SaslCredentials,
-): Promise<string> {
+): Promise<Omit<BoundStream, 'stream'>> {
   let features = await stream.open(jid.domain);
   let isEncrypted = address.usesDirectTls;
   if (!isEncrypted && features.getChild('starttls', TLS)) {
@@ -135,7 +140,14 @@ async function negotiate(
   }
   if (!isEncrypted && policy.isTlsRequired) throw new TlsUnavailableError('the server does not offer TLS');
   await authenticate(stream, features, credentials, isEncrypted || !policy.isTlsRequired);
-  return bind(stream, await stream.open(jid.domain), jid.resource);
+  features = await stream.open(jid.domain);
+  const boundJid = await bind(stream, features, jid.resource);
+  return { jid: boundJid, maxStanzaBytes: announcedStanzaLimit(features) };
+}
+
+function announcedStanzaLimit(features: Element): number | null {
+  const text = features.getChild('limits', STREAM_LIMITS)?.getChild('max-bytes')?.getText() ?? '';
+  return /^\d{1,15}$/.test(text) ? Math.max(Number(text), MIN_STANZA_LIMIT) : null;
 }
 
 async function startTls(stream: XmlStream, domain: string, policy: TlsPolicy): Promise<Element> {

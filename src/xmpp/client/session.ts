@@ -3,6 +3,7 @@ import { Refusal } from '../../base/errors.ts';
 import { parseJid } from '../../base/jid.ts';
 import type { MessageSender } from '../../messages/delivery/message-sender.ts';
 import { createStanzaChannel } from '../../messages/delivery/stanza-channel.ts';
+import { createStanzaSizeLimit } from '../../messages/delivery/stanza-size-limit.ts';
 import { createStreamSender, type SenderContext } from '../../messages/delivery/stream-sender.ts';
 import { errorReply, isPersonalMessage } from '../../stanza/error-reply.ts';
 import { DISCO_INFO, PING } from '../../stanza/namespaces.ts';
@@ -26,7 +27,10 @@ export interface AccountSession {
 const PING_AFTER_SILENCE_MS = 60_000;
 const PING_TIMEOUT_MS = 5_000;
 
-export function startAccountSession(context: SenderContext, { stream, jid }: BoundStream): AccountSession {
+export function startAccountSession(
+  context: SenderContext,
+  { stream, jid, maxStanzaBytes }: BoundStream,
+): AccountSession {
   const domain = parseJid(jid)?.domain ?? jid;
   const channel = createStanzaChannel(
     {
@@ -35,6 +39,7 @@ export function startAccountSession(context: SenderContext, { stream, jid }: Bou
       onPingTimeout: () => stream.destroy(new Error('the server does not answer pings')),
     },
     context.answerTimeout,
+    createStanzaSizeLimit(maxStanzaBytes),
   );
   const streamSender = createStreamSender({ channel, ...context }, jid, { from: false });
   const reply = (element: Element) => void channel.send(element.toString()).catch(() => undefined);
@@ -47,9 +52,9 @@ export function startAccountSession(context: SenderContext, { stream, jid }: Bou
     if (stanza.name === 'iq') reply(answerIqRequest(stanza));
     else if (stanza.attrs.from !== undefined && isPersonalMessage(stanza)) reply(messageNotReadReply(stanza));
   });
-  void stream.ended.then(() => {
+  void stream.ended.then((reason) => {
     streamSender.handleDisconnect();
-    channel.handleDisconnect();
+    channel.handleDisconnect(reason);
   });
 
   return {

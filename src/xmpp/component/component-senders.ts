@@ -4,6 +4,7 @@ import { formatJid, parseJid } from '../../base/jid.ts';
 import { createSilentDomains } from '../../messages/delivery/delivery-pings.ts';
 import type { MessageSender } from '../../messages/delivery/message-sender.ts';
 import { createStanzaChannel, type StanzaChannel } from '../../messages/delivery/stanza-channel.ts';
+import { createStanzaSizeLimit } from '../../messages/delivery/stanza-size-limit.ts';
 import {
   createStreamSender,
   type DeliveryTimeouts,
@@ -41,6 +42,8 @@ export function createComponentSenders(
 ): ComponentSenders {
   /** By the JID of the component; absent while its stream is down. */
   const streams = new Map<string, AttachedStream>();
+  /** By the JID of the component. They outlive its streams. */
+  const sizeLimits = new Map(components.map((jid) => [jid, createStanzaSizeLimit()]));
   const context = { ...timeouts, silentDomains: createSilentDomains() };
 
   async function runWithSender<T>(
@@ -92,13 +95,14 @@ export function createComponentSenders(
           onPingTimeout: () => undefined,
         },
         timeouts.answerTimeout,
+        sizeLimits.get(component),
       );
       const stream: AttachedStream = { channel, senders: new Map() };
       streams.set(component, stream);
-      void connection.ended.then(() => {
+      void connection.ended.then((reason) => {
         if (streams.get(component) === stream) streams.delete(component);
         for (const sender of stream.senders.values()) sender.handleDisconnect();
-        channel.handleDisconnect();
+        channel.handleDisconnect(reason);
       });
     },
     handle(stanza) {

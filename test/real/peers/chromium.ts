@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Program } from '../support/program.ts';
 
-/** What a browser did with a link that was opened. */
+/** The effects that a link had when a browser opened it. */
 export interface OpenedPage {
   /** The error of the navigation, such as `net::ERR_ABORTED` for a download; empty if the page was shown. */
   readonly error: string;

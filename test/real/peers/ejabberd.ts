@@ -108,10 +108,19 @@ function withLines(text: string, { initSnippet, componentPort }: Layout): string
 }
 
 function writeConfig(layout: Layout): string {
-  const { domain, components = [], tls, modules = '', listeners = '', logLevel = 'info' } = layout;
+  const {
+    domain,
+    components = [],
+    tls,
+    modules = '',
+    listeners = '',
+    logLevel = 'info',
+    stanzaLimit,
+  } = layout;
   const hosts = components.map(({ jid, secret }) => `      "${jid}": {password: "${secret}"}`);
   const extra = components.map(({ jid }) => `"${jid}"`).join(', ');
-  const c2s = tls ? 'starttls_required: true' : 'starttls: false';
+  const size = stanzaLimit === undefined ? '' : `max_stanza_size: ${stanzaLimit}`;
+  const c2s = `${tls ? 'starttls_required: true' : 'starttls: false'}${size && `, ${size}`}`;
   return `
 hosts: ["${domain}"]
 loglevel: ${logLevel}
@@ -124,6 +133,7 @@ ${listeners}
     ip: "127.0.0.1"
     module: ejabberd_service
     access: all
+    ${size}
     hosts:
 ${hosts.length === 0 ? '      "none.invalid": {password: "none"}' : hosts.join('\n')}
 api_permissions:

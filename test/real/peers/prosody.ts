@@ -100,7 +100,7 @@ unbound = { resolvconf = false; hoststxt = "${hosts}" }`;
 }
 
 function writeConfig(folder: string, layout: Layout): string {
-  const { domain, components = [], tls } = layout;
+  const { domain, components = [], tls, stanzaLimit: limit } = layout;
   const items = components.map(({ jid }) => `{ "${jid}", "HTTP File Upload" }`).join(', ');
   const sections = components.map(
     ({ jid, secret }) => `Component "${jid}"\n  component_secret = "${secret}"`,
@@ -121,6 +121,7 @@ c2s_require_encryption = ${tls !== undefined}
 allow_unencrypted_plain_auth = true
 log = { { levels = { min = "${layout.logLevel ?? 'info'}" }, to = "console" } }
 ${tls ? `ssl = { certificate = "${tls.cert}", key = "${tls.key}" }` : ''}
+${limit === undefined ? '' : `c2s_stanza_size_limit = ${limit}\ncomponent_stanza_size_limit = ${limit}`}
 ${layout.global ?? ''}
 VirtualHost "${domain}"
   ${items === '' ? '' : `disco_items = { ${items} }`}

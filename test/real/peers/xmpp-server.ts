@@ -14,6 +14,8 @@ export interface XmppServerOptions {
   readonly initSnippet?: string;
   /** The port for components. Default: a free port. */
   readonly componentPort?: number;
+  /** Bytes of the largest stanza of a client or component. Default: that of the server. */
+  readonly stanzaLimit?: number | undefined;
   /** If set, clients must use TLS. */
   readonly tls?: CertificateFiles;
 }

@@ -27,6 +27,8 @@ const COMPONENT = 'upload.localhost';
 const ALERTS = `alerts@${COMPONENT}`;
 const SECRET = 'a secret of twenty characters';
 const MUC = 'http://jabber.org/protocol/muc';
+/** Bytes. The servers end the stream of a sender that exceeds it. */
+const STANZA_LIMIT = 200_000;
 const OWNER = `${MUC}#owner`;
 const AT_ONCE = { bounceWait: 0 };
 const LISTENING = { bounceWait: 5_000 };
@@ -97,7 +99,12 @@ export function testMessageSenders(kind: SenderServerKind): void {
       testbed = await createXmppTestbed();
       directPort = await freePort();
       const entries = [{ jid: COMPONENT, secret: SECRET }];
-      server = await kind.start({ tls: testbed.certificate, components: entries, directPort });
+      server = await kind.start({
+        tls: testbed.certificate,
+        components: entries,
+        directPort,
+        stanzaLimit: STANZA_LIMIT,
+      });
       for (const user of ['romeo', 'juliet', 'mercutio']) await server.register(user, PASSWORD);
       juliet = await testbed.login(server, 'juliet');
       setDefaultCACertificates([...authorities, testbed.ca]);
@@ -226,6 +233,21 @@ export function testMessageSenders(kind: SenderServerKind): void {
             (await sender()).deliver(chatMessage('unknown@localhost', 'hello'), LISTENING),
           );
           assert.deepEqual([refusal.code, refusal.condition], ['bounced', 'service-unavailable']);
+        });
+
+        test('above the limit of the server is refused as too large, and the next one arrives', async () => {
+          const message = chatMessage('juliet@localhost', 'x'.repeat(STANZA_LIMIT + 1_000));
+          const isUp = () => components.status()[0]?.up === true;
+          let { code } = await expectRefusal((await sender()).deliver(message, LISTENING));
+          // The stream error is lost if the server closes the socket before it has read everything.
+          while (code === 'no_answer' || code === 'unavailable') {
+            await waitUntil(isUp);
+            ({ code } = await expectRefusal((await sender()).deliver(message, LISTENING)));
+          }
+          assert.equal(code, 'message_too_large');
+          await waitUntil(isUp);
+          await (await sender()).deliver(chatMessage('juliet@localhost', `${who} again`), AT_ONCE);
+          assert.equal((await heard()).body, `${who} again`);
         });
 
         test('to unknown users bounces each time, before the ping behind it is answered', async () => {

@@ -85,6 +85,18 @@ describe('A message in the outbox', () => {
     assert.match(counted, /type="chat",outcome="bounced"} 1/);
   });
 
+  test('that the server takes for too large is dropped, and does not block the next one', async (t) => {
+    const server = await startServerWithQueue(t);
+    for (const text of ['large', 'good']) await server.post(JULIET, text);
+    server.back((text) => (text === 'large' ? new Refusal('message_too_large') : undefined));
+    server.outbox.start();
+    await waitUntil(async () => (await server.waiting()) === 0);
+    assert.deepEqual(server.taken, [`${JULIET} good`]);
+    assert.equal(server.delivered.filter(({ message }) => String(message).includes('large')).length, 2);
+    const counted = await server.services.metrics.registry.getSingleMetricAsString('porter_messages_total');
+    assert.match(counted, /outcome="message_too_large"} 1/);
+  });
+
   test('is sent again with the same id if the server may not have it', async (t) => {
     const server = await startServerWithQueue(t);
     await server.post(JULIET, '1');

@@ -7,9 +7,11 @@ import {
   chatMessage,
   expectRefusal,
   JULIET,
+  StreamPeer,
   withComponentSender,
 } from '../../support/component-sender.ts';
 import { iq, JID, slotRequest } from '../../support/test-component.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 
 const NO_BOUNCE_WAIT = { bounceWait: 0 };
 const LONG_BOUNCE_WAIT = { bounceWait: 600_000 };
@@ -253,6 +255,47 @@ describe('an address at the component', () => {
       assert.ok(slot.getChild('slot'));
       server.send(ping);
       await sending;
+    });
+  });
+});
+
+describe('a message that the server takes for too large', () => {
+  test('is refused alone when the server ends the stream, and is not sent again', async () => {
+    await withComponentSender({}, async (alerts, server, _senders, component) => {
+      const text = 'x'.repeat(20_000);
+      const small = expectRefusal(alerts.deliver(chatMessage(JULIET, 'small'), NO_BOUNCE_WAIT));
+      const large = expectRefusal(alerts.deliver(chatMessage(JULIET, text), NO_BOUNCE_WAIT));
+      for (let n = 0; n < 2; n += 1) await server.session.nextStanza();
+      server.session.end('policy-violation');
+      assert.equal((await large).code, 'message_too_large');
+      assert.equal((await small).code, 'no_answer', 'it may be sent again');
+
+      const next = new StreamPeer(await component.server.nextStream());
+      await waitUntil(() => component.components.status()[0]?.up === true);
+      const refusal = await expectRefusal(alerts.deliver(chatMessage(JULIET, `${text}!`), NO_BOUNCE_WAIT));
+      assert.equal(refusal.code, 'message_too_large');
+      assert.match(refusal.message, /has refused a message of 20\d\d\d bytes, and this one has 20\d\d\d/);
+      const later = alerts.deliver(chatMessage(JULIET, 'later'), NO_BOUNCE_WAIT);
+      assert.match(String(await next.nextStanza()), /later/);
+      await next.answerNextPing();
+      await later;
+    });
+  });
+
+  test('is refused once the stream has broken twice while it was on its way', async () => {
+    await withComponentSender({}, async (alerts, server, _senders, component) => {
+      const message = chatMessage(JULIET, 'x'.repeat(20_000), { id: 'm1' });
+      const first = expectRefusal(alerts.deliver(message, NO_BOUNCE_WAIT));
+      await server.session.nextStanza();
+      server.session.destroy();
+      assert.equal((await first).code, 'no_answer');
+
+      const next = await component.server.nextStream();
+      await waitUntil(() => component.components.status()[0]?.up === true);
+      const second = expectRefusal(alerts.deliver(message, NO_BOUNCE_WAIT));
+      await next.nextStanza();
+      next.destroy();
+      assert.equal((await second).code, 'message_too_large');
     });
   });
 });

@@ -280,6 +280,29 @@ describe('an account session', () => {
     });
   });
 
+  test('refuses a stanza above the size that the server has announced, without writing it', async () => {
+    const received: string[] = [];
+    const script: ServerScript = async (client) => {
+      const limits = "<limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>12000</max-bytes></limits>";
+      await client.acceptPlainLogin('romeo@localhost/x', limits);
+      for (;;) {
+        const stanza = await client.nextElement();
+        if (stanza.getChild('ping')) client.write(`<iq type='result' id='${stanza.attrs.id}'/>`);
+        else received.push(stanza.attrs.id ?? '');
+      }
+    };
+    await withServer(script, async (accounts) => {
+      const romeo = await accounts.senderFor(LOGIN);
+      const deliver = (id: string, length: number) =>
+        romeo.deliver(chatMessage('juliet@localhost', 'ä'.repeat(length), { id }), { bounceWait: 0 });
+      const refusal = await expectRefusal(deliver('large', 6_000));
+      assert.equal(refusal.code, 'message_too_large');
+      assert.match(refusal.message, /takes at most .*\(12000 bytes\)/);
+      await deliver('fits', 5_900);
+      assert.deepEqual(received, ['fits']);
+    });
+  });
+
   test('answers personal messages with an error, and error messages not at all', async () => {
     const received: string[] = [];
     const from = "from='juliet@localhost/balcony' to='romeo@localhost/x'";
