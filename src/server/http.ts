@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import type { FastifyPluginAsync } from 'fastify';
 import { memoizeLast } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
@@ -148,7 +149,7 @@ function createS3Links(
 
 /** Creates `/msg/`, its `hooks/` and `/rest`. A reload may add the first hook, so `hooks/` exists without any. */
 function createMessageEndpoints(
-  { messages }: Config,
+  { messages, storage: { blobs } }: Config,
   messageServices: MessageServices | undefined,
   settings: Runtime['settings'],
   trustedProxies: () => AddressMatcher,
@@ -161,8 +162,9 @@ function createMessageEndpoints(
     totalTimeoutMs: settings().data.totalTimeoutMs,
   });
   const compiledHooks = memoizeLast(compileHooks);
+  const spoolFolder = blobs.kind === 'folder' ? blobs.path : tmpdir();
   return [
-    messageEndpoint({ ...messageServices, settings: requestSettings }, messages.path),
+    messageEndpoint({ ...messageServices, settings: requestSettings, spoolFolder }, messages.path),
     webhookEndpoint(
       {
         ...messageServices,

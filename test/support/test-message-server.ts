@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import type { TestContext } from 'node:test';
 import type { Element } from '@xmpp/xml';
 import { createAddressMatcher } from '../../src/base/addresses.ts';
@@ -102,6 +103,7 @@ export async function startTestMessageServer(
     ...deps,
     outbox: createOutbox(deps),
     settings: () => settings,
+    spoolFolder: tmpdir(),
   };
   const data = createFileServer({
     ...deps,

@@ -33,6 +33,8 @@ export interface MessageEndpointSettings extends EndpointSettings {
 
 export type MessageEndpointServices = MessageServices & {
   readonly settings: () => MessageEndpointSettings;
+  /** Large files of forms are kept here until the form is complete; on the disk of the blobs. */
+  readonly spoolFolder: string;
 };
 
 const ALLOW = 'OPTIONS, POST';
@@ -48,6 +50,8 @@ interface EndpointState {
 const MAX_OPEN_FORMS = 64;
 /** Of one network and of one sender. */
 const MAX_OPEN_FORMS_PER_KEY = 16;
+/** A form that takes longer gives its place to others. */
+const FORM_TIMEOUT_MS = 30 * 60_000;
 
 /** `POST /msg/RECIPIENT`: messages from scripts. `path` is `messages.path`. */
 export function messageEndpoint(services: MessageEndpointServices, path: string): FastifyPluginAsync {
@@ -150,7 +154,8 @@ async function readBodyAndSend(
     maxTextBytes: services.messageRules().maxSize,
     fileLimits: () => uploadBoundsFor(services, sender.jid),
     idleTimeoutMs,
-    totalTimeoutMs,
+    totalTimeoutMs: Math.min(totalTimeoutMs, FORM_TIMEOUT_MS),
+    spoolFolder: services.spoolFolder,
     memoryBudget: services.transfers.memory,
   });
   try {

@@ -33,6 +33,8 @@ export interface MultipartOptions extends FormLimits {
   readonly idleTimeoutMs: number;
   /** Milliseconds after which the body fails. */
   readonly totalTimeoutMs?: number;
+  /** Larger files are kept here until the form is complete. */
+  readonly spoolFolder: string;
   readonly memoryBudget: MemoryBudget;
 }
 
@@ -95,7 +97,7 @@ function writeTo(parser: BusboyInstance, chunk: Buffer): Promise<void> {
 }
 
 /** Collects the parts of a form. The first error ends the whole form. */
-function collectParts(parser: BusboyInstance, sizes: FormLimits, abort: (reason: Error) => void) {
+function collectParts(parser: BusboyInstance, sizes: MultipartOptions, abort: (reason: Error) => void) {
   const sizeCheck = createFormSizeCheck(sizes);
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
@@ -117,7 +119,7 @@ function collectParts(parser: BusboyInstance, sizes: FormLimits, abort: (reason:
     open.add(file);
     // A form that is cut off ends its files with an error, also those that are no longer read.
     file.on('error', () => undefined);
-    const spooled = spoolFile(file, { name, type }, sizeCheck).catch((error: Error) => {
+    const spooled = spoolFile(file, { name, type }, sizeCheck, sizes.spoolFolder).catch((error: Error) => {
       fail(error);
       return undefined;
     });
@@ -152,12 +154,14 @@ async function spoolFile(
   file: Readable,
   { name, type }: { readonly name: string; readonly type: string },
   sizeCheck: FormSizeCheck,
+  folder: string,
 ): Promise<SpooledFile | undefined> {
   let check: FileSizeCheck | undefined;
-  const spooled = await spool(readPart(file), (size) => {
+  const checkSize = (size: number) => {
     check ??= sizeCheck.addFile();
     check.check(size);
-  });
+  };
+  const spooled = await spool(readPart(file), checkSize, folder);
   if (name === '' && spooled.size === 0) return undefined;
   return { name: name === '' ? 'file' : name, type: typeOfPart(name, type), spooled };
 }

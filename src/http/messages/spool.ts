@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { Refusal } from '../../base/errors.ts';
@@ -21,12 +20,13 @@ export interface SpooledBytes {
 const MAX_IN_MEMORY = 64 * 1024;
 
 /**
- * Keeps bytes whose number is known only at their end. Calls `check` with the number received so far; it may throw. The
- * temporary file is unlinked at once, so that it does not survive a crash of this process.
+ * Keeps bytes whose number is known only at their end, larger ones in a file in `folder`. Calls `check` with the number
+ * received so far; it may throw. The file is unlinked at once, so that it does not survive a crash of this process.
  */
 export async function spool(
   chunks: AsyncIterable<Uint8Array>,
   check: (size: number) => void,
+  folder: string,
 ): Promise<SpooledBytes> {
   const hash = createHash('sha256');
   const held: Uint8Array[] = [];
@@ -39,7 +39,7 @@ export async function spool(
       hash.update(chunk);
       held.push(chunk);
       if (size <= MAX_IN_MEMORY) continue;
-      file ??= await openUnlinkedFile();
+      file ??= await openUnlinkedFile(folder);
       await file.appendFile(Buffer.concat(held.splice(0)));
     }
   } catch (error) {
@@ -54,8 +54,8 @@ export async function spool(
   };
 }
 
-async function openUnlinkedFile(): Promise<FileHandle> {
-  const path = join(tmpdir(), `porter-${randomId()}`);
+async function openUnlinkedFile(folder: string): Promise<FileHandle> {
+  const path = join(folder, `porter-${randomId()}`);
   const file = await open(path, 'wx+', 0o600);
   await unlink(path);
   return file;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
 import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -13,6 +14,7 @@ const OPTIONS: MultipartOptions = {
   maxTextBytes: 10_000,
   fileLimits: () => ({ file: null, total: null }),
   idleTimeoutMs: 60_000,
+  spoolFolder: tmpdir(),
   memoryBudget: memory,
 };
 
@@ -63,6 +65,36 @@ describe('a form', () => {
         },
       ),
       { numRuns: 60 },
+    );
+  });
+
+  test('that does not end fails at its deadline, however often it sends bytes', async () => {
+    const { body, headers } = await encodeForm((form) => form.append('body', 'text'));
+    let sent = 0;
+    async function* drip() {
+      for (;;) {
+        yield body.subarray(sent, sent + 1);
+        sent = Math.min(sent + 1, body.length - 10);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    const stream = Readable.from(drip(), { objectMode: false });
+    await assert.rejects(
+      readMultipart(stream, headers['Content-Type'], { ...OPTIONS, totalTimeoutMs: 100 }),
+      (error) => error instanceof Refusal && error.code === 'body_slow',
+    );
+    stream.destroy();
+  });
+
+  test('keeps its files in the given folder', async () => {
+    const { body, headers } = await encodeForm((form) =>
+      form.append('file', new File([new Uint8Array(70_000)], 'a.bin')),
+    );
+    const stream = () => Readable.from([body], { objectMode: false });
+    const spoolFolder = '/no/such/folder';
+    await assert.rejects(
+      readMultipart(stream(), headers['Content-Type'], { ...OPTIONS, spoolFolder }),
+      /ENOENT/,
     );
   });
 
