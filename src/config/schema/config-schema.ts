@@ -43,7 +43,7 @@ const connections = z.strictObject({
   max_per_client: optional(
     integer({ min: 1 }),
     'a quarter of `max`, at least 8',
-    'Connections of one client address, or of one /64 network of IPv6. Not for Unix sockets and `trusted_proxies`.',
+    'Connections of one client address, or of one /64 network of IPv6. Unix sockets and `trusted_proxies` have no such limit; requests in progress that they forward count for the client that they name.',
   ),
 });
 

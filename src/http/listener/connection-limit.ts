@@ -1,10 +1,14 @@
 import type { Socket } from 'node:net';
+import { networkOf } from '../../base/addresses.ts';
 import type { Logger } from '../../base/log.ts';
 
 export interface ConnectionLimits {
   /** Connections of this process. */
   readonly total: number;
-  /** Connections of one client address. An IPv6 client is its /64 network. Trusted proxies and Unix sockets have no such limit. */
+  /**
+   * Connections of one client address, and requests in progress that a trusted proxy forwards for it. An IPv6 client is its
+   * /64 network. Trusted proxies and Unix sockets themselves have no such limit.
+   */
   readonly perClient: number;
 }
 
@@ -54,7 +58,7 @@ export interface ConnectionTableServices {
 const LOG_INTERVAL_MS = 10_000;
 
 /**
- * Counts connections and keeps them within the limits. Over the limit of its client, a new connection is refused. At the
+ * Counts connections, and requests that trusted proxies forward, and keeps them within the limits. Over the limit of its client, a new connection is refused. At the
  * total limit, the connection that has been idle for longest is closed to make room, first one of the client with the most
  * connections; if none is idle, the new connection is refused.
  */
@@ -77,7 +81,7 @@ export class ConnectionTable {
 
   /** Registers a new connection until it closes. Destroys it and returns undefined if it is over a limit. */
   admit(socket: Socket, address: string | undefined): OpenConnection | undefined {
-    const client = address === undefined ? undefined : clientNetwork(address);
+    const client = address === undefined ? undefined : networkOf(address);
     const reason = this.#refusalFor(client);
     if (reason !== undefined) {
       socket.destroy();
@@ -90,8 +94,29 @@ export class ConnectionTable {
     return connection;
   }
 
+  /**
+   * Counts a request that a trusted proxy forwards for this client until `endForwarded`. Returns false if the client is over
+   * its limit.
+   */
+  beginForwarded(client: string): boolean {
+    if (this.#isOverLimit(client)) {
+      this.#report('client_limit', client);
+      return false;
+    }
+    this.#countOf.set(client, this.#connectionsOf(client) + 1);
+    return true;
+  }
+
+  endForwarded(client: string): void {
+    this.#countDown(client);
+  }
+
+  #isOverLimit(client: string | undefined): boolean {
+    return client !== undefined && this.#connectionsOf(client) >= this.#limits.perClient;
+  }
+
   #refusalFor(client: string | undefined): DropReason | undefined {
-    if (client !== undefined && this.#connectionsOf(client) >= this.#limits.perClient) return 'client_limit';
+    if (this.#isOverLimit(client)) return 'client_limit';
     if (this.#open.size < this.#limits.total) return undefined;
     const idle = this.#findIdle();
     if (idle === undefined) return 'total_limit';
@@ -127,7 +152,10 @@ export class ConnectionTable {
 
   #delete(connection: OpenConnection): void {
     const { client } = connection;
-    if (!this.#open.delete(connection) || client === undefined) return;
+    if (this.#open.delete(connection) && client !== undefined) this.#countDown(client);
+  }
+
+  #countDown(client: string): void {
     const left = this.#connectionsOf(client) - 1;
     if (left > 0) this.#countOf.set(client, left);
     else this.#countOf.delete(client);
@@ -145,18 +173,4 @@ export class ConnectionTable {
       'connections were closed because of a limit: see connections.max and connections.max_per_client',
     );
   }
-}
-
-/** Returns the /64 network of an IPv6 address, because one client usually has a whole one; IPv4 addresses as they are. */
-export function clientNetwork(address: string): string {
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = address.split('::', 2);
-  const left = head === '' ? [] : head.split(':');
-  const right = tail === undefined || tail === '' ? [] : tail.split(':');
-  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length);
-  const groups = [...left, ...Array<string>(zeros).fill('0'), ...right];
-  return groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':');
 }

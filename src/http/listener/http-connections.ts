@@ -1,7 +1,15 @@
-import type { Socket } from 'node:net';
+import type { IncomingMessage } from 'node:http';
+import { isIP, type Socket } from 'node:net';
+import { networkOf } from '../../base/addresses.ts';
 import type { Logger } from '../../base/log.ts';
 import { fileDescriptorLimit } from '../../base/system-resources.ts';
-import { type AddressMatcher, connectionAddress, UNIX_SOCKET } from '../common/client-info.ts';
+import {
+  type AddressMatcher,
+  connectionAddress,
+  getClientInfo,
+  isForwardedByTrustedProxy,
+  UNIX_SOCKET,
+} from '../common/client-info.ts';
 import { normalizeAddress } from '../common/forwarded.ts';
 import {
   ConnectionTable,
@@ -10,6 +18,8 @@ import {
   type OpenConnection,
 } from './connection-limit.ts';
 import { replacedSocket } from './non-ascii-target.ts';
+
+const NONE: AddressMatcher = () => false;
 
 export interface ConnectionSettings {
   readonly log: Logger;
@@ -28,6 +38,8 @@ export class HttpConnections {
   readonly #table: ConnectionTable;
   /** The connection of each socket that is ready for HTTP. */
   readonly #connectionOf = new WeakMap<Socket, OpenConnection>();
+  /** The client of each request in progress that a trusted proxy forwards. */
+  readonly #forwardedFor = new WeakMap<IncomingMessage, string>();
   /** Connections with TLS by their addresses and ports. */
   readonly #encrypted = new Map<string, OpenConnection>();
 
@@ -67,13 +79,22 @@ export class HttpConnections {
     return this.#table.admit(socket, this.#limitedClient(connectionAddress(socket)));
   }
 
-  beginRequest(socket: Socket): void {
-    const connection = this.#connectionOf.get(socket);
-    if (connection !== undefined) connection.requests += 1;
+  /** Registers a request until `endRequest`. Returns false if its client, behind a trusted proxy, is over its limit. */
+  beginRequest(request: IncomingMessage): boolean {
+    const connection = this.#connectionOf.get(request.socket);
+    if (connection === undefined) return true;
+    connection.requests += 1;
+    const client = connection.client === undefined ? this.#forwardedClient(request) : undefined;
+    if (client === undefined) return true;
+    if (!this.#table.beginForwarded(client)) return false;
+    this.#forwardedFor.set(request, client);
+    return true;
   }
 
-  endRequest(socket: Socket): void {
-    const connection = this.#connectionOf.get(socket);
+  endRequest(request: IncomingMessage): void {
+    const client = this.#forwardedFor.get(request);
+    if (client !== undefined) this.#table.endForwarded(client);
+    const connection = this.#connectionOf.get(request.socket);
     if (connection === undefined) return;
     connection.requests -= 1;
     connection.idleSince = performance.now();
@@ -81,6 +102,14 @@ export class HttpConnections {
 
   isBusy(socket: Socket): boolean {
     return (this.#connectionOf.get(socket)?.requests ?? 0) > 0;
+  }
+
+  /** Returns the network of the client that a trusted proxy names, or undefined if it names none. */
+  #forwardedClient(request: IncomingMessage): string | undefined {
+    const trusted = this.#settings.trustedProxies?.() ?? NONE;
+    if (!isForwardedByTrustedProxy(request, trusted)) return undefined;
+    const { address } = getClientInfo(request, trusted);
+    return isIP(address) === 0 || trusted(address) ? undefined : networkOf(address);
   }
 
   /** Returns the address whose connections are limited, or undefined if it stands for many clients. */

@@ -11,6 +11,7 @@ import type { ListenAddress } from '../../base/addresses.ts';
 import { recordConnection } from '../common/client-info.ts';
 import { delayContinue } from '../common/request-body.ts';
 import { createTargetNormalizer, pathOfTarget } from '../common/request-target.ts';
+import { sendEmpty } from '../common/send-response.ts';
 import { loadCertificate, type TlsFiles } from './certificate.ts';
 import type { ConnectionLimits } from './connection-limit.ts';
 import { type ConnectionSettings, HttpConnections } from './http-connections.ts';
@@ -51,6 +52,8 @@ const HEADERS_TIMEOUT_MS = 60_000;
 /** Longer than the 60 s of nginx and most load balancers, so that they close idle connections first. */
 const KEEP_ALIVE_TIMEOUT_MS = 75_000;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** For a client with too many requests in progress. */
+const BUSY_CLIENT_RETRY_SECONDS = 5;
 const MAX_HEADER_BYTES = 16 * 1024;
 /** A paused body keeps one read (up to 64 KiB) in memory instead of two. */
 const READ_AHEAD_BYTES = 16 * 1024;
@@ -199,10 +202,12 @@ export class HttpServer {
       if (this.connections.admit(socket, isTls)) trackSocket(this.sockets, socket);
     });
     listener.on('request', (request, response) => {
+      if (!this.register(request, response)) return;
       if (dataPlane.owns(this.accept(request, response))) dataPlane.handle(request, response);
       else route(request, response);
     });
     listener.on('checkContinue', (request, response) => {
+      if (!this.register(request, response)) return;
       if (dataPlane.owns(this.accept(request, response))) {
         dataPlane.handleContinue(request, response);
       } else {
@@ -216,11 +221,19 @@ export class HttpServer {
     });
   }
 
-  /** Registers a request, normalizes its target and returns its path. */
-  private accept(request: IncomingMessage, response: ServerResponse): string {
+  /** Registers a request. Refuses it and returns false if its client has too many in progress. */
+  private register(request: IncomingMessage, response: ServerResponse): boolean {
     this.inFlight.add(response);
     response.on('close', this.unregister);
-    this.connections.beginRequest(request.socket);
+    if (this.connections.beginRequest(request)) return true;
+    response.shouldKeepAlive = false;
+    // Without a text, because clients save the body of an error as the file.
+    sendEmpty(response, 503, ['Retry-After', String(BUSY_CLIENT_RETRY_SECONDS)]);
+    return false;
+  }
+
+  /** Normalizes the target of a request and returns its path. */
+  private accept(request: IncomingMessage, response: ServerResponse): string {
     const isLast = this.isStopping || (request.socket as unknown) instanceof ReplayedSocket;
     if (isLast) response.setHeader('Connection', 'close');
     request.url = this.normalizeTarget(request.url ?? '/');
@@ -232,7 +245,7 @@ export class HttpServer {
     const server = this;
     return function (this: ServerResponse): void {
       server.inFlight.delete(this);
-      server.connections.endRequest(this.req.socket);
+      server.connections.endRequest(this.req);
       if (server.isStopping && !server.connections.isBusy(this.req.socket)) endIdle(this.req.socket);
     };
   })();

@@ -1,21 +1,30 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
-import { createAddressMatcher } from '../../../src/base/addresses.ts';
+import { createAddressMatcher, networkOf } from '../../../src/base/addresses.ts';
 import { createLog } from '../../../src/base/log.ts';
+import type { TlsFiles } from '../../../src/http/listener/certificate.ts';
 import {
   type ConnectionLimits,
-  clientNetwork,
   connectionLimitsFor,
   type DropReason,
 } from '../../../src/http/listener/connection-limit.ts';
 import { HttpServer } from '../../../src/http/listener/http-server.ts';
-import { sendRequest } from '../../support/http.ts';
+import { httpRequest, sendRequest } from '../../support/http.ts';
+import { createSelfSigned } from '../../support/self-signed-certificate.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
-async function start(t: TestContext, connectionLimits: ConnectionLimits, proxies: readonly string[] = []) {
+async function start(
+  t: TestContext,
+  connectionLimits: ConnectionLimits,
+  proxies: readonly string[] = [],
+  tls?: TlsFiles,
+) {
   const dropped: DropReason[] = [];
   const busy: ServerResponse[] = [];
   const server = new HttpServer(
@@ -29,7 +38,7 @@ async function start(t: TestContext, connectionLimits: ConnectionLimits, proxies
       onConnectionDropped: (reason) => dropped.push(reason),
       trustedProxies: () => createAddressMatcher(proxies),
     },
-    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [], connectionLimits },
+    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [], connectionLimits, tls },
   );
   await server.start();
   t.after(() => server.stop({ graceMs: 0 }));
@@ -37,7 +46,9 @@ async function start(t: TestContext, connectionLimits: ConnectionLimits, proxies
   const port = bound !== undefined && 'port' in bound ? bound.port : 0;
   return {
     server,
+    port,
     dropped,
+    busy,
     /** Opens a connection from an address and waits until the server has it, or has closed it. */
     async open(localAddress: string, bytes = ''): Promise<Socket> {
       const before = server.openConnections + dropped.length;
@@ -51,7 +62,8 @@ async function start(t: TestContext, connectionLimits: ConnectionLimits, proxies
       if (bytes.includes('/busy')) await waitUntil(() => busy.length > requests);
       return socket;
     },
-    request: (localAddress: string) => sendRequest({ host: '127.0.0.1', port, localAddress }, '/'),
+    request: (localAddress: string, headers: Record<string, string> = {}) =>
+      sendRequest({ host: '127.0.0.1', port, localAddress }, '/', { headers }),
   };
 }
 
@@ -95,6 +107,48 @@ describe('connections', () => {
     assert.equal(server.openConnections, 6);
   });
 
+  test('of a trusted proxy carry at most as many requests in progress for each client as the client may connect', async (t) => {
+    const { open, busy, dropped, request } = await start(t, { total: 16, perClient: 2 }, ['127.0.0.9']);
+    const forwarded = (client: string) => BUSY.replace('\r\n\r\n', `\r\nX-Forwarded-For: ${client}\r\n\r\n`);
+    await open('127.0.0.9', forwarded('2001:db8::1'));
+    await open('127.0.0.9', forwarded('2001:db8::2'));
+    const refused = await request('127.0.0.9', { 'X-Forwarded-For': '2001:db8::3' });
+    assert.deepEqual([refused.status, refused.headers['retry-after'], refused.text], [503, '5', '']);
+    assert.deepEqual(dropped, ['client_limit']);
+    assert.equal((await request('127.0.0.9', { 'X-Forwarded-For': '192.0.2.1' })).status, 200);
+    // A client cannot name another one: only what the proxy has added counts.
+    const forged = await request('127.0.0.9', { 'X-Forwarded-For': '192.0.2.1, 2001:db8::3' });
+    assert.equal(forged.status, 503);
+    busy[0]?.end();
+    await waitUntil(
+      async () => (await request('127.0.0.9', { 'X-Forwarded-For': '2001:db8::3' })).status === 200,
+    );
+  });
+
+  test('of an untrusted client count for itself, whatever it claims', async (t) => {
+    const { request } = await start(t, { total: 8, perClient: 2 }, ['127.0.0.9']);
+    for (let i = 0; i < 4; i += 1)
+      assert.equal((await request('127.0.0.3', { 'X-Forwarded-For': '192.0.2.1' })).status, 200);
+  });
+
+  test('over TLS count from their TCP connection on, and end their place when they close', async (t) => {
+    const { cert, key } = createSelfSigned(['localhost']);
+    const folder = await mkdtemp(join(tmpdir(), 'porter-tls-'));
+    t.after(() => rm(folder, { recursive: true, force: true }));
+    const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+    await Promise.all([writeFile(files.cert, cert), writeFile(files.key, key)]);
+    const { open, port, server, dropped } = await start(t, { total: 8, perClient: 2 }, [], files);
+    const url = `https://localhost:${port}/`;
+    // None of these has finished its handshake.
+    const silent = [await open('127.0.0.2'), await open('127.0.0.2'), await open('127.0.0.2')];
+    assert.deepEqual([server.openConnections, dropped], [2, ['client_limit']]);
+    assert.equal((await httpRequest(url, { ca: cert, localAddress: '127.0.0.3' })).status, 200);
+    await waitUntil(() => server.openConnections === 2);
+    for (const socket of silent) socket.destroy();
+    await waitUntil(() => server.openConnections === 0);
+    assert.equal((await httpRequest(url, { ca: cert, localAddress: '127.0.0.2' })).status, 200);
+  });
+
   test('that close free their place', async (t) => {
     const { open, request, server } = await start(t, { total: 4, perClient: 1 });
     for (let i = 0; i < 3; i += 1) {
@@ -122,8 +176,8 @@ describe('the default limits', () => {
   });
 
   test('count an IPv6 network of a client as one', () => {
-    assert.equal(clientNetwork('2001:db8::1'), clientNetwork('2001:db8:0:0:ffff::2'));
-    assert.notEqual(clientNetwork('2001:db8::1'), clientNetwork('2001:db8:0:1::1'));
-    assert.equal(clientNetwork('192.0.2.1'), '192.0.2.1');
+    assert.equal(networkOf('2001:db8::1'), networkOf('2001:db8:0:0:ffff::2'));
+    assert.notEqual(networkOf('2001:db8::1'), networkOf('2001:db8:0:1::1'));
+    assert.equal(networkOf('192.0.2.1'), '192.0.2.1');
   });
 });
