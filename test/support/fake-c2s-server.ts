@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createSecureContext, TLSSocket } from 'node:tls';
@@ -82,6 +83,17 @@ export class FakeC2sConnection {
       });
     }
     return this.received.shift() as Element;
+  }
+
+  /** The channel binding of the TLS connection, as the server computes it. */
+  channelBinding(type: 'tls-exporter' | 'tls-server-end-point'): Buffer {
+    const socket = this.socket as TLSSocket;
+    if (type === 'tls-exporter') {
+      return socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0));
+    }
+    return createHash('sha256')
+      .update(socket.getX509Certificate()?.raw ?? '')
+      .digest();
   }
 
   /** Answers STARTTLS and continues with TLS; `plaintext` is sent unencrypted behind the answer. */

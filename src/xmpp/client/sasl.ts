@@ -1,8 +1,17 @@
 import xml, { type Element } from '@xmpp/xml';
-import { createScramClient, type ScramCredentials, type ScramDigest, ScramError } from './scram.ts';
+import {
+  createScramClient,
+  type ScramClient,
+  type ScramCredentials,
+  type ScramDigest,
+  ScramError,
+  type ScramOffer,
+} from './scram.ts';
 import type { XmlStream } from './xml-stream.ts';
 
 const SASL = 'urn:ietf:params:xml:ns:xmpp-sasl';
+/** XEP-0440. */
+const CHANNEL_BINDING = 'urn:xmpp:sasl-cb:0';
 
 /** The login failed. `condition` is the one of RFC 6120 §6.5, or `no-mechanism` if no offered mechanism is supported. */
 export class SaslError extends Error {
@@ -16,6 +25,7 @@ export class SaslError extends Error {
 
 /** Strongest first. */
 const SCRAM_MECHANISMS: readonly (readonly [string, ScramDigest])[] = [
+  ['SCRAM-SHA-512', 'sha512'],
   ['SCRAM-SHA-256', 'sha256'],
   ['SCRAM-SHA-1', 'sha1'],
 ];
@@ -35,22 +45,34 @@ export async function authenticate(
   credentials: SaslCredentials,
   isPlainAllowed: boolean,
 ): Promise<void> {
-  const offered = features.getChild('mechanisms', SASL)?.getChildElements() ?? [];
-  const names = new Set(offered.map((mechanism) => mechanism.getText().trim().toUpperCase()));
+  const offer = readOffer(features);
+  const names = new Set(offer.mechanisms.map((name) => name.toUpperCase()));
+  // Without the list of XEP-0440, a server may know only bindings that this connection does not have.
+  const binding = stream.channelBinding(offer.bindingTypes);
   for (const [name, digest] of SCRAM_MECHANISMS) {
-    if (names.has(name)) return authenticateScram(stream, name, digest, credentials);
+    const isBound = binding !== undefined && names.has(`${name}-PLUS`);
+    if (isBound || names.has(name)) {
+      const client = createScramClient(digest, credentials, {
+        offer,
+        binding: isBound ? binding : undefined,
+      });
+      return await authenticateScram(stream, isBound ? `${name}-PLUS` : name, client);
+    }
   }
-  if (names.has('PLAIN') && isPlainAllowed) return authenticatePlain(stream, credentials);
+  if (names.has('PLAIN') && isPlainAllowed) return await authenticatePlain(stream, credentials);
   throw new SaslError('no-mechanism', `the server offers ${[...names].join(', ') || 'none'}`);
 }
 
-async function authenticateScram(
-  stream: XmlStream,
-  name: string,
-  digest: ScramDigest,
-  credentials: ScramCredentials,
-): Promise<void> {
-  const client = createScramClient(digest, credentials);
+function readOffer(features: Element): ScramOffer {
+  const mechanisms = features.getChild('mechanisms', SASL)?.getChildElements() ?? [];
+  const bindings = features.getChild('sasl-channel-binding', CHANNEL_BINDING)?.getChildElements() ?? [];
+  return {
+    mechanisms: mechanisms.map((mechanism) => mechanism.getText().trim()),
+    bindingTypes: bindings.flatMap(({ attrs: { type } }) => (type ? [type] : [])),
+  };
+}
+
+async function authenticateScram(stream: XmlStream, name: string, client: ScramClient): Promise<void> {
   write(stream, 'auth', client.clientFirst, name);
   write(stream, 'response', await client.respond(decode(await expect(stream, 'challenge'))));
   const last = await stream.next();

@@ -1,8 +1,9 @@
 import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import { createSemaphore } from '../../base/async.ts';
+import type { ChannelBinding } from './channel-binding.ts';
 
-export type ScramDigest = 'sha1' | 'sha256';
+export type ScramDigest = 'sha1' | 'sha256' | 'sha512';
 
 export interface ScramCredentials {
   readonly name: string;
@@ -10,7 +11,23 @@ export interface ScramCredentials {
   readonly password: string;
 }
 
-/** The client side of SCRAM (RFC 5802; RFC 7677 for SHA-256) without channel binding. */
+/** The offers of the server, as the client has received them. */
+export interface ScramOffer {
+  readonly mechanisms: readonly string[];
+  /** XEP-0440. */
+  readonly bindingTypes: readonly string[];
+}
+
+export interface ScramOptions {
+  /** For the mechanisms with `-PLUS`. */
+  readonly binding?: ChannelBinding | undefined;
+  /** Checked against the hash that the server may send (XEP-0474). */
+  readonly offer?: ScramOffer;
+  /** For tests. */
+  readonly clientNonce?: string;
+}
+
+/** The client side of SCRAM (RFC 5802; RFC 7677 for SHA-256), with or without channel binding. */
 export interface ScramClient {
   readonly clientFirst: string;
   /** Returns the client-final message. Throws a `ScramError` if the server-first message is invalid. */
@@ -26,9 +43,6 @@ export class ScramError extends Error {}
 const MIN_ITERATIONS = 4096;
 /** A third of a second on one core. The server, which may be hostile, chooses the count. */
 const MAX_ITERATIONS = 1_000_000;
-/** GS2 header: no channel binding, no authorization identity. */
-const GS2_HEADER = 'n,,';
-
 const deriveKey = promisify(pbkdf2);
 /** Libuv has four threads by default. Logins leave two of them for disk I/O. */
 const limitDerivations = createSemaphore(2);
@@ -36,21 +50,25 @@ const limitDerivations = createSemaphore(2);
 export function createScramClient(
   digest: ScramDigest,
   { name, password }: ScramCredentials,
-  clientNonce = randomBytes(24).toString('base64'),
+  { binding, offer, clientNonce = randomBytes(24).toString('base64') }: ScramOptions = {},
 ): ScramClient {
+  // GS2 header (RFC 5801 §4): the type of channel binding, and no authorization identity.
+  const gs2Header = binding ? `p=${binding.type},,` : 'n,,';
+  const bindingInput = Buffer.concat([Buffer.from(gs2Header), binding?.data ?? Buffer.alloc(0)]);
   const clientFirstBare = `n=${name.replaceAll('=', '=3D').replaceAll(',', '=2C')},r=${clientNonce}`;
   let serverSignature: Buffer | undefined;
   return {
-    clientFirst: GS2_HEADER + clientFirstBare,
+    clientFirst: gs2Header + clientFirstBare,
     async respond(serverFirst) {
-      const { salt, iterations, nonce } = parseServerFirst(serverFirst, clientNonce);
+      const { salt, iterations, nonce, offerHash } = parseServerFirst(serverFirst, clientNonce);
+      if (offer && offerHash !== undefined && offerHash !== hashOffer(digest, offer)) throw downgraded();
       const keyLength = createHash(digest).update('').digest().length;
       const saltedPassword = await limitDerivations(() =>
         deriveKey(password, salt, iterations, keyLength, digest),
       );
       const clientKey = hmac(digest, saltedPassword, 'Client Key');
       const storedKey = createHash(digest).update(clientKey).digest();
-      const clientFinalWithoutProof = `c=${Buffer.from(GS2_HEADER).toString('base64')},r=${nonce}`;
+      const clientFinalWithoutProof = `c=${bindingInput.toString('base64')},r=${nonce}`;
       const authMessage = `${clientFirstBare},${serverFirst},${clientFinalWithoutProof}`;
       const clientSignature = hmac(digest, storedKey, authMessage);
       serverSignature = hmac(digest, hmac(digest, saltedPassword, 'Server Key'), authMessage);
@@ -86,5 +104,24 @@ function parseServerFirst(message: string, clientNonce: string) {
       `the server asks for ${iterations} iterations, but ${MIN_ITERATIONS} to ${MAX_ITERATIONS} are allowed`,
     );
   }
-  return { nonce, salt: Buffer.from(salt, 'base64'), iterations };
+  return {
+    nonce,
+    salt: Buffer.from(salt, 'base64'),
+    iterations,
+    offerHash: /,h=([A-Za-z0-9+/=]+)(?:,|$)/.exec(message)?.[1],
+  };
+}
+
+/**
+ * XEP-0474: the hash of the sorted mechanisms and, if there are any, the sorted types of channel binding. It is part of the
+ * signed messages, so only somebody with the password can change it.
+ */
+function hashOffer(digest: ScramDigest, { mechanisms, bindingTypes }: ScramOffer): string {
+  const list = (names: readonly string[]) => [...names].sort().join('\x1e');
+  const text = bindingTypes.length === 0 ? list(mechanisms) : `${list(mechanisms)}\x1f${list(bindingTypes)}`;
+  return createHash(digest).update(text).digest('base64');
+}
+
+function downgraded(): ScramError {
+  return new ScramError('the login methods that the server offered were changed on the way');
 }

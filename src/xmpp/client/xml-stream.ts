@@ -5,6 +5,7 @@ import xml, { type Element } from '@xmpp/xml';
 import { replaceSkippedStanza } from '../../stanza/error-reply.ts';
 import { STANZA_BUDGET, type XmlBudget, XmlStreamReader } from '../../stanza/xml-reader.ts';
 import { corkForThisTick } from '../cork-socket.ts';
+import { bindChannel, type ChannelBinding } from './channel-binding.ts';
 
 const STREAMS = 'http://etherx.jabber.org/streams';
 /** During the login: users choose the server, so it may be hostile. */
@@ -46,6 +47,11 @@ export class XmlStream {
 
   get isOpen(): boolean {
     return this.#socket.writable;
+  }
+
+  /** See `bindChannel`. */
+  channelBinding(types: readonly string[]): ChannelBinding | undefined {
+    return bindChannel(this.#socket, types);
   }
 
   /** Opens the stream, or restarts it on the same socket (RFC 6120 §4.3.3). Returns the stream features. */

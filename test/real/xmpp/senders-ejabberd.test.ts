@@ -4,6 +4,7 @@ import { testMessageSenders } from './senders-suite.ts';
 testMessageSenders({
   name: 'ejabberd',
   rooms: 'rooms.localhost',
+  otherMechanisms: ['SCRAM-SHA-512'],
   start({ directPort, disabled = [], ...options }) {
     return startEjabberd({
       ...options,

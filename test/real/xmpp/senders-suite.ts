@@ -39,6 +39,8 @@ const UNTIL_TAKEN = { bounceWait: 3_600_000 };
 export interface SenderServerKind {
   readonly name: PeerName;
   readonly rooms: string;
+  /** Besides those that every server has. */
+  readonly otherMechanisms?: readonly string[];
   start(
     options: XmppServerOptions & {
       /** The port for direct TLS (XEP-0368). */
@@ -390,7 +392,7 @@ export function testMessageSenders(kind: SenderServerKind): void {
     });
   });
 
-  for (const mechanism of ['SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN']) {
+  for (const mechanism of [...(kind.otherMechanisms ?? []), 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN']) {
     describe(`${kind.name} that only offers ${mechanism}`, { skip: needs(kind.name) }, () => {
       test('accepts logins with the password', async () => {
         const testbed = await createXmppTestbed();

@@ -111,6 +111,52 @@ describe('a login', () => {
     assert.match(text, /not proven/);
   });
 
+  const plusCases = [
+    ['tls-exporter', ['tls-server-end-point', 'tls-exporter']],
+    ['tls-server-end-point', ['tls-unique', 'tls-server-end-point']],
+  ] as const;
+  for (const [type, offered] of plusCases) {
+    test(`is bound to the TLS connection by ${type} where the server offers it`, async () => {
+      const { promise: seen, resolve } = Promise.withResolvers<{ mechanism: string; input: Buffer }>();
+      const { promise: expected, resolve: resolveExpected } = Promise.withResolvers<Buffer>();
+      const script: ServerScript = async (client) => {
+        await client.openStream(features(starttls));
+        await client.acceptStartTls();
+        const types = offered.map((name) => `<channel-binding type='${name}'/>`).join('');
+        const bindings = `<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'>${types}</sasl-channel-binding>`;
+        await client.openStream(
+          features(mechanisms('SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256', 'SCRAM-SHA-1-PLUS'), bindings),
+        );
+        const auth = await client.nextElement();
+        client.write(
+          sasl('challenge', base64(`r=${clientNonce(auth.getText())}x,s=${base64('salt')},i=4096`)),
+        );
+        const final = Buffer.from((await client.nextElement()).getText(), 'base64').toString();
+        resolveExpected(client.channelBinding(type));
+        const input = Buffer.from(/^c=([^,]*)/.exec(final)?.[1] ?? '', 'base64');
+        resolve({ mechanism: auth.attrs.mechanism ?? '', input });
+        client.write(sasl('failure', '<not-authorized/>'));
+      };
+      assert.equal((await loginRefusalAt(script)).code, 'credentials_wrong');
+      const { mechanism, input } = await seen;
+      assert.equal(mechanism, 'SCRAM-SHA-256-PLUS');
+      assert.deepEqual(input, Buffer.concat([Buffer.from(`p=${type},,`), await expected]));
+    });
+  }
+
+  test('is not bound if the server does not say how', async () => {
+    const script: ServerScript = async (client) => {
+      await client.openStream(features(starttls));
+      await client.acceptStartTls();
+      await client.openStream(features(mechanisms('SCRAM-SHA-256-PLUS', 'SCRAM-SHA-1')));
+      const { mechanism } = (await client.nextElement()).attrs;
+      client.write(
+        sasl('failure', mechanism === 'SCRAM-SHA-1' ? '<temporary-auth-failure/>' : '<not-authorized/>'),
+      );
+    };
+    assert.equal((await loginRefusalAt(script)).code, 'unavailable');
+  });
+
   test('rejects an excessive iteration count', async () => {
     const script: ServerScript = async (client) => {
       await client.openStream(features(mechanisms('SCRAM-SHA-1')));

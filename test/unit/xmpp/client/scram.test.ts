@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { preparePassword } from '../../../../src/xmpp/client/sasl.ts';
-import { createScramClient, ScramError } from '../../../../src/xmpp/client/scram.ts';
+import { createScramClient, ScramError, type ScramOffer } from '../../../../src/xmpp/client/scram.ts';
 
 const USER = { name: 'user', password: 'pencil' };
 
@@ -9,7 +10,7 @@ describe('SCRAM', () => {
   test('with SHA-1 produces and accepts the messages of RFC 5802 §5', async () => {
     const nonce = 'fyko+d2lbbFgONRv9qkxdawL';
     const nonceOfBoth = `${nonce}3rfcNHYJY1ZVvWVs7j`;
-    const scram = createScramClient('sha1', USER, nonce);
+    const scram = createScramClient('sha1', USER, { clientNonce: nonce });
     assert.equal(scram.clientFirst, `n,,n=user,r=${nonce}`);
     assert.equal(
       await scram.respond(`r=${nonceOfBoth},s=QSXCR+Q6sek8bf92,i=4096`),
@@ -22,7 +23,7 @@ describe('SCRAM', () => {
   test('with SHA-256 produces and accepts the messages of RFC 7677 §3', async () => {
     const nonce = 'rOprNGfwEbeRWgbNEkqO';
     const nonceOfBoth = `${nonce}%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0`;
-    const scram = createScramClient('sha256', USER, nonce);
+    const scram = createScramClient('sha256', USER, { clientNonce: nonce });
     assert.equal(
       await scram.respond(`r=${nonceOfBoth},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096`),
       `c=biws,r=${nonceOfBoth},p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=`,
@@ -31,7 +32,7 @@ describe('SCRAM', () => {
   });
 
   test('rejects a final message without a valid server signature', async () => {
-    const scram = createScramClient('sha256', USER, 'abc');
+    const scram = createScramClient('sha256', USER, { clientNonce: 'abc' });
     assert.throws(() => scram.verifyServerFinal('v='), ScramError);
     await scram.respond('r=abcd,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096');
     for (const serverFinal of ['', 'v=', 'e=other-error', 'v=AAAA'])
@@ -40,7 +41,7 @@ describe('SCRAM', () => {
 
   test('rejects iteration counts that are too low or too high', async () => {
     for (const iterations of ['1', '4095', '1000001', '99999999999', '-5', '4e3']) {
-      const scram = createScramClient('sha256', USER, 'abc');
+      const scram = createScramClient('sha256', USER, { clientNonce: 'abc' });
       await assert.rejects(
         scram.respond(`r=abcd,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=${iterations}`),
         ScramError,
@@ -51,14 +52,35 @@ describe('SCRAM', () => {
 
   test('rejects a nonce that does not extend the nonce of the client', async () => {
     for (const nonce of ['abc', 'xbcd', 'ab']) {
-      const scram = createScramClient('sha256', USER, 'abc');
+      const scram = createScramClient('sha256', USER, { clientNonce: 'abc' });
       await assert.rejects(scram.respond(`r=${nonce},s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096`), ScramError, nonce);
     }
   });
 
   test('escapes = and , in user names', () => {
-    const scram = createScramClient('sha1', { name: 'a=b,c', password: 'x' }, 'n');
+    const scram = createScramClient('sha1', { name: 'a=b,c', password: 'x' }, { clientNonce: 'n' });
     assert.equal(scram.clientFirst, 'n,,n=a=3Db=2Cc,r=n');
+  });
+});
+
+describe('SCRAM with the hash of the offer (XEP-0474)', () => {
+  const offer = { mechanisms: ['SCRAM-SHA-256', 'PLAIN', 'SCRAM-SHA-1'], bindingTypes: [] };
+  const respond = (text: string, received: ScramOffer) => {
+    const hash = createHash('sha256').update(text).digest('base64');
+    const scram = createScramClient('sha256', USER, { clientNonce: 'abc', offer: received });
+    return scram.respond(`r=abcd,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096,h=${hash}`);
+  };
+  const plain = 'PLAIN\x1eSCRAM-SHA-1\x1eSCRAM-SHA-256';
+
+  test('goes on if the offer arrived unchanged', async () => {
+    assert.match(await respond(plain, offer), /^c=biws,r=abcd,p=/);
+    const bound = { ...offer, bindingTypes: ['tls-server-end-point', 'tls-exporter'] };
+    assert.match(await respond(`${plain}\x1ftls-exporter\x1etls-server-end-point`, bound), /^c=biws/);
+  });
+
+  test('ends if somebody has taken methods or types of channel binding out of the offer', async () => {
+    await assert.rejects(respond(`${plain}\x1eSCRAM-SHA-512`, offer), /were changed on the way/);
+    await assert.rejects(respond(`${plain}\x1ftls-exporter`, offer), /were changed on the way/);
   });
 });
 
