@@ -1,4 +1,5 @@
 import { closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 const { O_RDONLY, O_DIRECTORY } = constants;
@@ -17,8 +18,14 @@ export function createDurableFolder(path: string, mode?: number): void {
   }
 }
 
-/** Ignores folders that this user may not read, and file systems without fsync of folders. */
-function syncFolder(folder: string): void {
+/** Flushes a file to the disk. */
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, 'r+');
+  await file.sync().finally(() => file.close());
+}
+
+/** Flushes the names in a folder to the disk. Ignores folders that this user may not read, and file systems without fsync of folders. */
+export function syncFolder(folder: string): void {
   try {
     const fd = openSync(folder, O_RDONLY | O_DIRECTORY);
     try {

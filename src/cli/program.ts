@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { description, version } from '../base/version.ts';
+import { addBackup } from './commands/backup.ts';
 import { addCheck } from './commands/check.ts';
 import { addCleanup } from './commands/cleanup.ts';
 import { addCompletion } from './commands/completion.ts';
@@ -12,6 +13,7 @@ import { addImport } from './commands/import.ts';
 import { addInit } from './commands/init.ts';
 import { addMove } from './commands/move.ts';
 import { addReference } from './commands/reference.ts';
+import { addRestore } from './commands/restore.ts';
 import { addSend } from './commands/send.ts';
 import { addServe } from './commands/serve.ts';
 import { addStats } from './commands/stats.ts';
@@ -38,6 +40,8 @@ const commands: readonly AddCommand[] = [
   addDelete,
   addForget,
   addFsck,
+  addBackup,
+  addRestore,
   addImport,
   addMove,
   addWhy,

@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
+import { checkOptions } from './checks/option-checks.ts';
+import { checkRawOptions } from './checks/raw-checks.ts';
+import { findWarnings } from './checks/warnings.ts';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
 import {
   type Environment,
@@ -10,7 +13,6 @@ import {
   readSecretFiles,
 } from './environment-and-secrets.ts';
 import { hintFor } from './key-hints.ts';
-import { checkOptions, checkRawOptions, findWarnings } from './option-checks.ts';
 import { childKey, findKeyLine, keyPath, parseYaml } from './parse-yaml.ts';
 import { type ConfigOptions, configSchema } from './schema/config-schema.ts';
 import { listFileKeys, listKeyPaths, structureAt } from './schema/structure.ts';
@@ -73,11 +75,28 @@ export function parseConfig(text: string, options: ParseOptions): Config {
   problems.push(
     ...(result.error?.issues ?? []).flatMap((issue) => problemsOf(issue, value, source.lines)),
     ...(Object.keys(source.lines).length > 0 ? checkRawOptions(value, source.lines) : []),
-    ...(result.data ? checkOptions(result.data, source.lines) : []),
+    ...checkValidSections(result, value, source.lines),
   );
   if (problems.length > 0 || !result.data)
     throw new ConfigError(options.name ?? file, firstOfEachKey(problems));
   return finish(result.data, { file, folder, lines: source.lines });
+}
+
+/** Checks the options of all valid sections against each other. */
+function checkValidSections(
+  result: z.ZodSafeParseResult<ConfigOptions>,
+  value: unknown,
+  lines: Readonly<Record<string, number>>,
+): ConfigProblem[] {
+  if (result.success) return checkOptions(result.data, lines);
+  const invalid = new Set(
+    result.error.issues.flatMap((issue) =>
+      issue.path.length === 0 && issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0])],
+    ),
+  );
+  const valid = Object.entries(value ?? {}).filter(([section]) => !invalid.has(section));
+  const { data } = configSchema.safeParse(Object.fromEntries(valid));
+  return data === undefined ? [] : checkOptions(data, lines, (section) => !invalid.has(section));
 }
 
 /**

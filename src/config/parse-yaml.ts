@@ -24,18 +24,39 @@ export interface YamlSource {
 /** Parses YAML 1.2. Never throws; returns errors in `problems`. */
 export function parseYaml(text: string): YamlSource {
   const counter = new LineCounter();
-  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false });
+  const { text: spaced, problems } = replaceTabs(text);
+  const options = { lineCounter: counter, prettyErrors: false, uniqueKeys: false };
+  const document = parseDocument(spaced, options);
   const faults = [...document.errors, ...document.warnings];
-  if (faults.length > 0) {
-    const problems = faults.map((fault) => problemOf(fault, counter));
-    return { value: {}, lines: {}, problems };
-  }
-  return new Reading(document, counter).whole();
+  problems.push(...faults.map((fault) => problemOf(fault, counter)));
+  // After a fault that leaves the structure intact, all other problems are reported in the same round.
+  if (faults.some(({ code }) => !HARMLESS.has(code))) return { value: {}, lines: {}, problems };
+  const source = new Reading(document, counter).whole();
+  return { ...source, problems: [...problems, ...source.problems] };
 }
 
+/** Faults after which the values can be read. */
+const HARMLESS: ReadonlySet<string> = new Set(['BAD_DQ_ESCAPE']);
+
+/** Replaces tabs in the indentation by spaces, and reports the first of them. The parser reports one mistake several times. */
+function replaceTabs(text: string): { readonly text: string; readonly problems: ConfigProblem[] } {
+  const lines = text.split('\n');
+  const first = lines.findIndex(hasTab);
+  if (first < 0) return { text, problems: [] };
+  const message = 'indented with a tab: YAML takes only spaces';
+  return {
+    text: lines.map((line) => (hasTab(line) ? line.replace(/^[ \t]+/, spacesFor) : line)).join('\n'),
+    problems: [{ line: first + 1, key: '', message }],
+  };
+}
+
+const hasTab = (line: string): boolean => /^ *\t[ \t]*[^\s#]/.test(line);
+
+const spacesFor = (indentation: string): string => indentation.replaceAll('\t', '  ');
+
 const WORDS: Partial<Record<YAMLError['code'], string>> = {
-  DUPLICATE_KEY: 'this key is given twice',
-  TAB_AS_INDENT: 'indented with a tab: YAML takes only spaces',
+  BAD_DQ_ESCAPE:
+    "a backslash in double quotes begins an escape, which this is not; write patterns in single quotes, such as '@example\\.org$'",
   MULTIPLE_DOCS: 'a second document begins here (`---`); a config has only one',
 };
 
@@ -84,6 +105,7 @@ class Reading {
 
   private readMap(items: readonly unknown[], key: string, above: readonly unknown[]) {
     const entries: [string, unknown][] = [];
+    const seen = new Map<string, number>();
     for (const pair of items) {
       if (!isPair(pair)) continue;
       if (!isScalar(pair.key)) {
@@ -92,6 +114,12 @@ class Reading {
       }
       const name = String(pair.key.value);
       const path = childKey(key, name);
+      const firstLine = seen.get(name);
+      if (firstLine !== undefined) {
+        this.complain(pair.key, path, `this key is given twice; the first is in line ${firstLine}`);
+        continue;
+      }
+      seen.set(name, this.lineOf(pair.key));
       this.mark(path, pair.key);
       const value = this.read(pair.value, path, above);
       if (value === null) this.complain(pair.key, path, 'has no value; add one or remove the line');

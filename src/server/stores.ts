@@ -3,11 +3,14 @@ import { type DiskSpace, readDiskSpace } from '../base/system-resources.ts';
 import type { BlobStore } from '../blobs/contract.ts';
 import { openFsBlobs } from '../blobs/fs/fs-blobs.ts';
 import type { Config } from '../config/load.ts';
-import type { Ledger } from '../ledger/contract/ledger.ts';
+import type { Ledger, StoreIdentity } from '../ledger/contract/ledger.ts';
+import { backUpSqliteFile } from '../ledger/sqlite/backup.ts';
 import { fillBallast } from '../ledger/sqlite/ballast.ts';
 import { openSqliteLedger } from '../ledger/sqlite/open.ts';
 import { isBelowReserve } from '../uploads/disk/space-reserve.ts';
 import type { StoreLocations } from '../uploads/store-identity/store-identity-error.ts';
+
+export { assertIntactLedger, sealSqliteFile } from '../ledger/sqlite/backup.ts';
 
 export interface Stores {
   readonly ledger: Ledger;
@@ -85,4 +88,43 @@ async function openLedger(
   // The PostgreSQL client is loaded only if needed.
   const { openPostgresLedger } = await import('../ledger/postgres/open.ts');
   return await openPostgresLedger({ ...ledger, sync });
+}
+
+/** The stores of a backup: an SQLite file, and a folder if files were backed up too. */
+export interface BackupStores {
+  readonly ledger: Ledger;
+  /** Undefined if the backup has no files. */
+  readonly blobs: BlobStore | undefined;
+  close(): Promise<void>;
+}
+
+/** Opens the ledger of a backup, and the folder of its files. Creates what does not exist. */
+export async function openBackup(file: string, filesFolder: string | undefined): Promise<BackupStores> {
+  const ledger = await openSqliteLedger({ file, sync: true });
+  try {
+    const blobs = filesFolder === undefined ? undefined : openFsBlobs({ root: filesFolder, sync: true });
+    return { ledger, blobs, close: () => ledger.close() };
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+}
+
+/** Writes a copy of the ledger, as it is at one moment, to a new SQLite file. The servers keep running. */
+export async function backUpLedger(
+  { storage }: Pick<Config, 'storage'>,
+  identity: StoreIdentity | null,
+  file: string,
+): Promise<void> {
+  if (storage.ledger.kind === 'sqlite') return await backUpSqliteFile(storage.ledger.path, file);
+  const { readPostgresSnapshot } = await import('../ledger/postgres/snapshot.ts');
+  const copy = await openSqliteLedger({ file, sync: true });
+  try {
+    await copy.setMigrationState('importing');
+    await readPostgresSnapshot(storage.ledger.url, (table, rows) => copy.upsertRows({ table, rows }));
+    if (identity) await copy.setStoreIdentity({ ...identity, replaces: null });
+    await copy.setMigrationState('open');
+  } finally {
+    await copy.close();
+  }
 }

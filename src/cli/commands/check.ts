@@ -8,18 +8,17 @@ import type { Config } from '../../config/load.ts';
 import { networkLedgerWarnings } from '../../config/network-file-system.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, EXIT_CODE, formatProblemCount } from '../lib/command-error.ts';
-import { findConfigFile, loadCommandConfig } from '../lib/config-file.ts';
+import { addConfigArgument, findConfigFile, loadCommandConfig } from '../lib/config-file.ts';
 import { formatExamples } from '../lib/help.ts';
 import { printJson, printLine } from '../lib/output.ts';
 
 export function addCheck(program: Command, context: CommandContext): void {
-  program
-    .command('check')
+  addConfigArgument(program.command('check'))
     .summary('check the config file')
     .description('Checks the config file and prints every problem with its line. Exit code 0 or 2.')
     .option('--json', 'print problems and warnings as JSON')
-    .addHelpText('after', formatExamples('porter check -c /etc/porter/porter.yml'))
-    .action(async (options: { json?: boolean }, command: Command) => {
+    .addHelpText('after', formatExamples('porter check /etc/porter/porter.yml'))
+    .action(async (_file: string | undefined, options: { json?: boolean }, command: Command) => {
       const file = findConfigFile(context, command) ?? null;
       const result = await checkConfig(context, command);
       await (options.json ? printResultJson(context, file, result) : printResult(context, file, result));
@@ -79,8 +78,15 @@ async function printResult(
   if (error) throw error;
   await printLine(
     context.stdout,
-    file === null ? 'No config file found. The default settings are valid.' : `${file} is valid.`,
+    file === null
+      ? 'No config file found. The default settings are valid.'
+      : `${file} is valid${describeWarnings(warnings.length)}.`,
   );
+}
+
+function describeWarnings(count: number): string {
+  if (count === 0) return '';
+  return count === 1 ? ', with 1 warning' : `, with ${count} warnings`;
 }
 
 async function printResultJson(

@@ -11,7 +11,6 @@ import {
 } from '../../uploads/migrate-storage/migrate-storage.ts';
 import type {
   MigrationContext,
-  MigrationObserver,
   MigrationProblem,
   MigrationReport,
 } from '../../uploads/migrate-storage/prepare.ts';
@@ -21,9 +20,9 @@ import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, usageError } from '../lib/command-error.ts';
 import { loadCommandConfig } from '../lib/config-file.ts';
 import { formatExamples } from '../lib/help.ts';
+import { MigrationDisplay } from '../lib/migration-display.ts';
 import { parsePeriodOption } from '../lib/options.ts';
 import { printJson, printLine } from '../lib/output.ts';
-import { type Progress, showProgress } from '../lib/progress.ts';
 import { withStopSignal } from '../lib/signals.ts';
 import { requireExistingLedger } from '../lib/with-runtime.ts';
 
@@ -35,9 +34,6 @@ interface Options {
   readonly wait: number;
   readonly json?: boolean;
 }
-
-/** At most this many problems are listed; the report has the full count. */
-const MAX_LISTED_PROBLEMS = 1000;
 
 export function addMove(program: Command, context: CommandContext): void {
   program
@@ -120,7 +116,7 @@ async function run(context: CommandContext, options: Options, storages: Storages
     return;
   }
   const report: MigrationReport = { rows: 0, files: 0, bytes: 0, problems: 0 };
-  const display = new MigrationDisplay(context);
+  const display = new MigrationDisplay(context, 'copied');
   const compareBytes = options.verify ?? false;
   // The signal takes effect between two batches. An interrupted --finish then opens the old storage again.
   const interrupted = new CommandError('Interrupted. Run the command again to continue.');
@@ -131,41 +127,6 @@ async function run(context: CommandContext, options: Options, storages: Storages
       : copyStorage(migration, report, { compareBytes });
   }).finally(() => display.end());
   await printReport(context, options, { report, problems: display.problems, moved });
-}
-
-const PASS_TITLES = {
-  copy: 'copied',
-  close: 'copied, closed',
-  verify: 'verified',
-  compare: 'compared',
-} as const;
-
-/** Shows a progress bar per pass and collects problems. */
-class MigrationDisplay implements MigrationObserver {
-  readonly problems: MigrationProblem[] = [];
-  readonly #context: CommandContext;
-  #progress: Progress | undefined;
-
-  constructor(context: CommandContext) {
-    this.#context = context;
-  }
-
-  onPass(pass: keyof typeof PASS_TITLES, uploads: number): void {
-    this.end();
-    this.#progress = showProgress(this.#context, { title: PASS_TITLES[pass], total: uploads });
-  }
-
-  onProgress(uploads: number, bytes: number): void {
-    this.#progress?.update(uploads, `${formatSize(bytes)} copied`);
-  }
-
-  onProblem(problem: MigrationProblem): void {
-    if (this.problems.length < MAX_LISTED_PROBLEMS) this.problems.push(problem);
-  }
-
-  end(): void {
-    this.#progress?.end();
-  }
 }
 
 interface Outcome {

@@ -8,7 +8,7 @@ import type { PorterServer } from '../../server/start.ts';
 import type { SupervisedServer } from '../../server/start-workers.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, formatErrorMessage } from '../lib/command-error.ts';
-import { loadCommandConfig } from '../lib/config-file.ts';
+import { addConfigArgument, loadCommandConfig } from '../lib/config-file.ts';
 import { formatExamples } from '../lib/help.ts';
 import { DEFAULT_HTTP_PORT } from '../lib/init-plan.ts';
 import { ReloadSignal, stopGracefully, waitForStopSignal } from '../lib/signals.ts';
@@ -19,12 +19,11 @@ const GRACE_MS = 30_000;
 const WORKER_LIMIT_MS = GRACE_MS + 5_000;
 
 export function addServe(program: Command, context: CommandContext): void {
-  program
-    .command('serve')
+  addConfigArgument(program.command('serve'))
     .summary('run the server')
     .description('Runs the server until SIGTERM or SIGINT. SIGHUP reloads the config and the certificates.')
     .addHelpText('after', formatExamples('porter serve -c /etc/porter/porter.yml'))
-    .action(async (_options: object, command: Command) => {
+    .action(async (_file: string | undefined, _options: object, command: Command) => {
       const supervisor = connectToSupervisor();
       if (supervisor) await serveAsWorker(supervisor);
       else await serve(context, command);

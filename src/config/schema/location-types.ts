@@ -31,7 +31,7 @@ export type LedgerLocation =
       readonly connections: number;
     };
 
-/** `127.0.0.1:5050`, `[::1]:5050`, `5050` or `unix:/run/porter.sock`. */
+/** `127.0.0.1:5050`, `[::1]:5050`, `5050`, `*:5050` or `unix:/run/porter.sock`. */
 export function listenAddress() {
   const expected = 'host:port, [::1]:port, a port or unix:/path';
   return valueType<ListenAddress>({ type: 'address' }, expected, (value) => {
@@ -39,6 +39,8 @@ export function listenAddress() {
       return isPort(Number(value)) ? { port: Number(value) } : undefined;
     }
     if (typeof value !== 'string') return undefined;
+    const [, anyHost] = /^\*:(\d{1,5})$/.exec(value) ?? [];
+    if (anyHost !== undefined) return isPort(Number(anyHost)) ? { port: Number(anyHost) } : undefined;
     if (value.startsWith('unix:')) return value.length > 5 ? { path: value.slice(5) } : undefined;
     return readHostPort(value);
   });

@@ -176,6 +176,11 @@ export function pattern() {
   return valueType({ type: 'pattern' }, "a pattern such as '@example\\.org$', in quotes", (value) => {
     const found = readText(value);
     if (found === undefined) return undefined;
+    // `"\b"` is a backspace in YAML.
+    if (/\p{Cc}/u.test(found))
+      throw new InvalidValueError(
+        'has a control character: write patterns in single quotes, where a backslash is kept',
+      );
     try {
       RE2JS.compile(found);
       return found;

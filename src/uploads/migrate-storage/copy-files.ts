@@ -54,15 +54,15 @@ export function reportProblem(
 
 /** Returns the size of the copied file, or undefined if the source has lost it. */
 async function copyUpload({ source, target }: MigrationContext, { blob }: MigratedUpload) {
-  const size = await copyFile(source.blobs, target.blobs, blob);
+  const size = await copyBlob(source.blobs, target.blobs, blob);
   if (size !== undefined) return size;
   // The upload was stored just now or by a killed process, and its file does not have its public name yet.
   await publishPendingBlobs(source);
-  return await copyFile(source.blobs, target.blobs, blob);
+  return await copyBlob(source.blobs, target.blobs, blob);
 }
 
 /** Returns the copied bytes once they are durable, or undefined if the source has no such blob. */
-async function copyFile(from: BlobStore, to: BlobStore, key: string): Promise<number | undefined> {
+export async function copyBlob(from: BlobStore, to: BlobStore, key: string): Promise<number | undefined> {
   const blob = await from.open(key);
   if (!blob) return undefined;
   try {

@@ -29,6 +29,22 @@ describe('porter check', () => {
     });
   });
 
+  test('takes the config file as an argument too', async () => {
+    assert.equal((await runCommand(folder, ['check', 'good.yml'])).out, 'good.yml is valid.\n');
+    assert.equal((await runCommand(folder, ['check', 'bad.yml'])).code, 2);
+    const twice = await runCommand(folder, ['check', 'good.yml', '-c', 'bad.yml']);
+    assert.equal(twice.code, 2);
+    assert.match(twice.err, /Give the config file once/);
+    assert.match((await runCommand(folder, ['serve', 'bad.yml'])).err, /bad\.yml:1: workers: expected/);
+  });
+
+  test('counts the warnings of a valid config', async () => {
+    const { code, out, err } = await runCommand(folder, ['check', 'warned.yml']);
+    assert.equal(code, 0);
+    assert.equal(out, 'warned.yml is valid, with 1 warning.\n');
+    assert.match(err, /^warning: No access rules/);
+  });
+
   test('lists every problem with its line and exits with 2', async () => {
     const { code, out, err } = await runCommand(folder, ['check', '-c', 'bad.yml']);
     assert.equal(code, 2);

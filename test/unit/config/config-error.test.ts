@@ -28,9 +28,55 @@ slots: {timeout: -1}
     ]);
   });
 
+  test('is reported in one round, whatever kinds of problems it has', () => {
+    const text = `workers: 1
+slots:
+\ttimeout: 5d
+\tcleanup: 3
+access:
+  - jid: "@example\\.org$"
+    max_file_size: 12 elephants
+listen: [5050, 5050]
+workers: 2
+downloads: {via: presigned}
+`;
+    assert.deepEqual(
+      listConfigProblems(text).map((line) => line.replace(/;.*/, '')),
+      [
+        'porter.yml:3: indented with a tab: YAML takes only spaces',
+        'porter.yml:4: slots.cleanup: unknown key',
+        'porter.yml:6: a backslash in double quotes begins an escape, which this is not',
+        'porter.yml:7: access[0].max_file_size: expected a size such as 512 KiB, 10 MB or plain bytes, got "12 elephants"',
+        'porter.yml:8: listen[1]: *:5050 is listed twice',
+        'porter.yml:9: workers: this key is given twice',
+        'porter.yml:10: downloads.via: presigned needs the blobs on S3',
+      ],
+    );
+  });
+
+  test('is reported without problems that only follow from another one', () => {
+    const text = `public_url: https://example.org
+component: {jid: upload.example.org, server: 'x:y', secret: a-secret-of-16-letters}
+access: [{jid: '@example\\.org$'}]
+messages: {tokens: [{token: a-token-of-16-letters, from: bot@upload.example.org}]}
+`;
+    assert.deepEqual(listConfigProblems(text).length, 1);
+  });
+
   const single: Record<string, [string, RegExp]> = {
-    'a key given twice': ['workers: 1\nworkers: 2', /:2: this key is given twice/],
-    'a tab': ['slots:\n\ttimeout: 5', /:2: indented with a tab/],
+    'a key given twice': [
+      'workers: 1\nworkers: 2',
+      /:2: workers: this key is given twice; the first is in line 1/,
+    ],
+    'a pattern in double quotes': [
+      'access: [{jid: "@example\\.org$"}]',
+      /:1: .*write patterns in single quotes, such as '@example\\.org\$'/,
+    ],
+    'a pattern with an escape of YAML': [
+      'access: [{jid: "\\bromeo@"}]',
+      /:1: .*write patterns in single quotes/,
+    ],
+    'a tab': ['slots:\n\ttimeout: 5s', /:2: indented with a tab/],
     'two documents': ['workers: 1\n---\nworkers: 2', /:2: a second document begins here/],
     'broken YAML': ['access: [1, 2\nlog: {}', /:2: not valid YAML: /],
     'a tag': ['workers: !number 1', /:1: not valid YAML: Unresolved tag/],

@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { generatedPages } from '../../../src/cli/commands/reference.ts';
 import { createProgram } from '../../../src/cli/program.ts';
+import { RESERVED_PATHS } from '../../../src/config/checks/option-checks.ts';
 import {
   assertSupportedFeatures,
   findUnsupportedFeatures,
   requestedFeatures,
   supportedFeatures,
 } from '../../../src/config/features.ts';
-import { RESERVED_PATHS } from '../../../src/config/option-checks.ts';
 import { configSchema } from '../../../src/config/schema/config-schema.ts';
 import { getOptionInfo, getStructure, listKeyPaths } from '../../../src/config/schema/structure.ts';
 import { GET_PREFIX, PUT_PREFIX } from '../../../src/uploads/links.ts';

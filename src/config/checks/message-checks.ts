@@ -1,7 +1,6 @@
-import { isLoopbackHost } from '../base/addresses.ts';
-import type { ConfigOptions } from './schema/config-schema.ts';
-
-type Complain = (key: string, message: string) => void;
+import { isLoopbackHost } from '../../base/addresses.ts';
+import type { ConfigOptions } from '../schema/config-schema.ts';
+import type { Complain } from './complain.ts';
 
 /** Checks the message options against each other and against the components. */
 export function checkMessageOptions({ messages, component }: ConfigOptions, complain: Complain): void {

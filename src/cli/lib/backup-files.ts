@@ -1,0 +1,2 @@
+/** Returns the folder with the files of a backup. */
+export const filesFolderOf = (file: string): string => `${file}.files`;

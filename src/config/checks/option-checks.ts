@@ -1,0 +1,97 @@
+import type { ConfigProblem } from '../config-error.ts';
+import type { ConfigOptions } from '../schema/config-schema.ts';
+import { checkAccess } from './access-checks.ts';
+import { type Complain, complainTo, type Lines } from './complain.ts';
+import { checkMessageOptions } from './message-checks.ts';
+
+/** Paths that Porter always uses: uploads and downloads of slots, and the health endpoints. */
+export const RESERVED_PATHS = ['/put/', '/files/', '/healthz', '/readyz'] as const;
+
+type SectionName = keyof ConfigOptions;
+type Check = (settings: ConfigOptions, complain: Complain) => void;
+
+/** Checks of several options against each other, and the sections that each reads. */
+const CHECKS: readonly (readonly [readonly SectionName[], Check])[] = [
+  [['listen'], checkListen],
+  [['component'], checkComponents],
+  [['slot_api', 'external', 'file_share', 'messages', 'admin', 'metrics'], checkPaths],
+  [['messages', 'component'], checkMessageOptions],
+  [['downloads', 'storage'], checkSender],
+  [['access'], checkAccess],
+];
+
+/**
+ * Checks the parsed options against each other. `isValid`: returns false for a section that is not valid. A check that
+ * reads such a section is left out, so that one mistake is reported once.
+ */
+export function checkOptions(
+  settings: ConfigOptions,
+  lines: Lines,
+  isValid: (section: string) => boolean = () => true,
+): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const complain = complainTo(problems, lines);
+  for (const [sections, check] of CHECKS) if (sections.every(isValid)) check(settings, complain);
+  return problems;
+}
+
+function checkListen({ listen }: ConfigOptions, complain: Complain): void {
+  for (const [place, text] of repeated(listen.map(addressText))) {
+    complain(`listen[${place}]`, `${text} is listed twice`);
+  }
+}
+
+function checkComponents({ component }: ConfigOptions, complain: Complain): void {
+  for (const [place, jid] of repeated(component.map((one) => one.jid))) {
+    complain(`component[${place}].jid`, `another component has the JID ${jid} too`);
+  }
+}
+
+/** Checks that the sender of the files can read them. */
+function checkSender({ downloads: { via }, storage: { blobs } }: ConfigOptions, complain: Complain): void {
+  if (via === 'presigned' && blobs.kind !== 's3') {
+    const hint = 'set storage.blobs to an s3:// URL, or leave downloads.via out';
+    complain('downloads.via', 'presigned needs the blobs on S3', hint);
+  } else if (via !== 'self' && via !== 'presigned' && blobs.kind !== 'folder') {
+    const hint = 'presigned lets S3 send the files itself';
+    complain('downloads.via', `${via} needs the blobs in a folder that the web server reads`, hint);
+  }
+}
+
+function addressText(address: ConfigOptions['listen'][number]): string {
+  if ('path' in address) return address.path;
+  // Port 0 means any free port, so two of them do not collide.
+  return address.port === 0 ? '' : `${address.host ?? '*'}:${address.port}`;
+}
+
+function repeated(texts: readonly string[]): [number, string][] {
+  return [...texts.entries()].filter(([place, text]) => text !== '' && texts.indexOf(text) < place);
+}
+
+/** Checks that no two endpoints have the same path, or one below the other. */
+function checkPaths(settings: ConfigOptions, complain: Complain): void {
+  const taken: [string, string][] = RESERVED_PATHS.map((path) => ['Porter itself', path]);
+  for (const [key, path] of endpointPaths(settings)) {
+    const clash = taken.find(([, other]) => overlap(path, other));
+    if (clash) complain(key, `${path} and ${clash[1]} of ${clash[0]} overlap`);
+    taken.push([key, path]);
+  }
+}
+
+function endpointPaths(settings: ConfigOptions): [string, string][] {
+  const { slot_api, external, file_share, messages, admin, metrics } = settings;
+  return [
+    ['metrics.path', metrics.path],
+    ['slot_api.path', slot_api?.path],
+    ['external.path', external?.path],
+    ['file_share.path', file_share?.path],
+    ['messages.path', messages?.path],
+    ['messages.rest_path', messages?.rest_path],
+    ['admin.path', admin?.path],
+  ].filter((entry): entry is [string, string] => entry[1] !== undefined);
+}
+
+function overlap(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => (path.endsWith('/') ? path : `${path}/`)) as [string, string];
+  return a.startsWith(b) || b.startsWith(a);
+}

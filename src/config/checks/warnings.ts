@@ -1,0 +1,123 @@
+import { availableParallelism } from 'node:os';
+import { RE2JS } from 're2js';
+import { isLoopbackHost } from '../../base/addresses.ts';
+import type { ConfigOptions } from '../schema/config-schema.ts';
+import { accessWarnings, unanchoredWarnings } from './access-checks.ts';
+
+/** Returns warnings about valid but suspicious options, as sentences for the log and `porter check`. */
+export function findWarnings(settings: ConfigOptions): string[] {
+  return [
+    ...workerWarnings(settings),
+    ...accessWarnings(settings),
+    ...urlWarnings(settings),
+    ...slotApiWarnings(settings),
+    ...messageWarnings(settings),
+    ...secretWarnings(settings),
+  ];
+}
+
+/** More processes than this per core only cost memory. */
+const WORKERS_PER_CORE = 4;
+
+function workerWarnings({ workers }: ConfigOptions): string[] {
+  const cores = availableParallelism();
+  if (workers <= Math.max(8, cores * WORKERS_PER_CORE)) return [];
+  return [
+    `workers: ${workers} processes on a machine with ${cores} CPU ${cores === 1 ? 'core' : 'cores'} need much memory and ` +
+      'are not faster. Write auto for one per core.',
+  ];
+}
+
+function urlWarnings({ public_url, download_url }: ConfigOptions): string[] {
+  return [
+    ['public_url', public_url],
+    ['download_url', download_url],
+  ].flatMap(([key, url]) =>
+    url?.startsWith('http:') && !isLoopbackHost(new URL(url).hostname)
+      ? [`${key} is http: files and links are sent unencrypted, and many clients refuse that. Use https.`]
+      : [],
+  );
+}
+
+function slotApiWarnings({ slot_api }: ConfigOptions): string[] {
+  const open = slot_api?.token === null && slot_api.allow_from.some((range) => range.endsWith('/0'));
+  return open
+    ? [
+        'slot_api accepts requests from all addresses without a token, so anyone can upload as any user. Set slot_api.token or restrict allow_from.',
+      ]
+    : [];
+}
+
+/** Returns warnings about message options that have no effect or let strangers in. */
+function messageWarnings(settings: ConfigOptions): string[] {
+  return [...callbackWarnings(settings), ...accountWarnings(settings), ...patternWarnings(settings)];
+}
+
+function patternWarnings({ messages }: ConfigOptions): string[] {
+  if (messages === null) return [];
+  return [
+    ...unanchoredWarnings('messages.accounts', messages.accounts ?? []),
+    ...messages.tokens.flatMap(({ to }, place) => unanchoredWarnings(`messages.tokens[${place}].to`, to)),
+  ];
+}
+
+function callbackWarnings({ component, messages }: ConfigOptions): string[] {
+  return messages?.callback_url && component.length === 0
+    ? ['messages.callback_url has no effect without a component: only components receive stanzas.']
+    : [];
+}
+
+/** Returns true if a pattern matches accounts of an arbitrary domain. */
+function matchesStrangers(text: string): boolean {
+  return RE2JS.compile(text).matcher('someone@no-such-domain.invalid').find();
+}
+
+function accountWarnings({ access, component, messages }: ConfigOptions): string[] {
+  if (messages === null) return [];
+  const { accounts, server } = messages;
+  const list = 'Set messages.accounts, for example to @example\\.org$';
+  if (accounts === null) {
+    const allowed = access.filter(({ deny }) => !deny).flatMap(({ jid }) => jid);
+    const namesNoDomain = component.length === 0 && allowed.every(matchesStrangers);
+    return namesNoDomain
+      ? [`messages: no account may log in, because neither component nor access names a domain. ${list}.`]
+      : [];
+  }
+  return server === null && accounts.some(matchesStrangers)
+    ? [
+        'messages.accounts matches all JIDs: accounts of every XMPP server on the internet can log in and send ' +
+          `through this server. ${list}.`,
+      ]
+    : [];
+}
+
+const SHORT_SECRET = 16;
+
+/** Returns warnings about secrets that can be guessed. */
+function secretWarnings(settings: ConfigOptions): string[] {
+  return secretsOf(settings)
+    .filter(([, secret]) => secret.length < SHORT_SECRET)
+    .map(
+      ([key]) =>
+        `${key} is shorter than ${SHORT_SECRET} characters: use a longer one, because a short secret can be guessed.`,
+    );
+}
+
+function secretsOf(settings: ConfigOptions): [string, string][] {
+  const { component, slot_api, external, file_share, messages, admin } = settings;
+  const found: [string, string | null | undefined][] = [
+    ...component.map((one): [string, string] => [`the secret of component ${one.jid}`, one.secret]),
+    ['slot_api.token', slot_api?.token],
+    ...(external?.secret ?? []).map((secret): [string, string] => ['external.secret', secret]),
+    ['external.delete_secret', external?.delete_secret],
+    ...(file_share?.secret ?? []).map((secret): [string, string] => ['file_share.secret', secret]),
+    ...(messages?.tokens ?? []).map((one): [string, string] => ['messages.tokens[].token', one.token]),
+    ...(messages?.hooks ?? []).flatMap(({ name, token, signature_secret }): [string, string | null][] => [
+      [`the token of hook ${name}`, token],
+      [`the signature_secret of hook ${name}`, signature_secret],
+    ]),
+    ['messages.callback.secret', messages?.callback.secret],
+    ['admin.token', admin?.token],
+  ];
+  return found.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+}

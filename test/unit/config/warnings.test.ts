@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { RE2JS } from 're2js';
+import { parseTestConfig } from './parse-test-config.ts';
+
+/** Returns the warnings about the first access rule. */
+function warningsOf(rule: string): string {
+  return parseTestConfig(`access: [{${rule}}]`).warnings.join('\n');
+}
+
+describe('warnings about a valid config', () => {
+  test('name patterns that also match accounts of longer domains, and give one that does not', () => {
+    for (const pattern of ['example.org', '@example.org', '@example\\.org', '^romeo@example\\.org']) {
+      const text = warningsOf(`jid: '${pattern}'`);
+      assert.match(
+        text,
+        /does not end with \$, so it also matches accounts at example\.org\.evil\.example/,
+        pattern,
+      );
+      const better = RE2JS.compile(/Write '([^']+)'/.exec(text)?.[1] ?? '');
+      assert.ok(better.matcher('romeo@example.org').find(), pattern);
+      assert.ok(!better.matcher('romeo@example.org.evil.example').find(), pattern);
+    }
+  });
+
+  test('leave anchored patterns and those for everybody alone', () => {
+    for (const pattern of ['@example\\.org$', '^romeo@', '.*', '', '@(a|b)\\.example$', '^admin@[^@]*$']) {
+      if (pattern !== '') assert.doesNotMatch(warningsOf(`jid: '${pattern}'`), /does not end with/, pattern);
+    }
+  });
+
+  test('name unanchored patterns of accounts and tokens too', () => {
+    const { warnings } = parseTestConfig(`public_url: https://example.org
+component: {jid: upload.example.org, server: 'localhost:5347', secret: a-secret-of-16-letters}
+access: [{jid: '@example\\.org$'}]
+messages:
+  accounts: example.org
+  tokens: [{token: a-token-of-16-letters, from: bot@upload.example.org, to: example.org}]
+`);
+    assert.match(warnings.join('\n'), /messages\.accounts: the pattern example\.org does not end/);
+    assert.match(warnings.join('\n'), /messages\.tokens\[0\]\.to: the pattern example\.org does not end/);
+  });
+
+  test('name a file limit that the total limit makes useless', () => {
+    assert.match(
+      warningsOf("jid: '@example\\.org$', max_file_size: 10G, max_total_size: 1G"),
+      /access\[0\]: max_file_size \(10 GiB\) is above max_total_size \(1 GiB\), so no file above 1 GiB is accepted/,
+    );
+    assert.equal(warningsOf("jid: '@example\\.org$', max_file_size: 1G, max_total_size: 1G"), '');
+  });
+
+  test('name far more workers than the machine has cores', () => {
+    const { warnings } = parseTestConfig("workers: 1000\naccess: [{jid: '@example\\.org$'}]");
+    assert.match(warnings.join('\n'), /workers: 1000 processes on a machine with \d+ CPU cores?/);
+  });
+});
+
+test('every address of the machine can be written with a star', () => {
+  assert.deepEqual(parseTestConfig("listen: '*:5050'").listen, [{ port: 5050 }]);
+});
