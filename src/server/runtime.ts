@@ -3,6 +3,7 @@ import { randomId } from '../base/ids.ts';
 import { createLog, type Logger } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
 import { createMetrics } from '../metrics/metrics.ts';
+import { createBlobDeleter } from '../uploads/blobs/delete-pending.ts';
 import { createSpaceReserve, type ReservedDisk } from '../uploads/disk/space-reserve.ts';
 import { createFileCache } from '../uploads/file-cache.ts';
 import { createRefusalLog } from '../uploads/refusals/refusal-log.ts';
@@ -36,6 +37,8 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
   let settings = toRuntimeSettings(config);
   const rules = () => settings.rules;
   const refusals = createRefusalLog({ ledger, rules, clock: systemClock, log });
+  const metrics = createMetrics();
+  const blobDeleter = createBlobDeleter({ ledger, blobs, clock: systemClock, log, metrics });
   const services: UploadServices = {
     ledger,
     blobs,
@@ -43,7 +46,8 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
     clock: systemClock,
     log,
     refusals,
-    metrics: createMetrics(),
+    metrics,
+    blobDeleter,
     instance: randomId(),
     transfers: createTransfers(),
     fileCache: createFileCache(),
@@ -61,6 +65,7 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
     fillBallast,
     async close() {
       await refusals.flush();
+      await blobDeleter.idle();
       await close();
     },
   };

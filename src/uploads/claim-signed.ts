@@ -8,7 +8,7 @@ import { type AccessRule, allowAllRule, type UploadLimits, uploadLimitsFor } fro
 import { choosePurpose } from '../policy/retention.ts';
 import { authorizeUploader } from './grant-slot.ts';
 import { blobKey } from './links.ts';
-import { reserveUpload } from './reserve.ts';
+import { type ReserveServices, reserveUpload } from './reserve.ts';
 import type { UploadServices } from './services.ts';
 import { checkDeclaredBody, type SignedUpload, type UploadRequest } from './upload-request.ts';
 
@@ -43,10 +43,7 @@ export async function claimSigned(
   return claimed.outcome === 'unknown' ? { outcome: 'receiving', upload: existing.upload } : claimed;
 }
 
-type SigningServices = Pick<
-  UploadServices,
-  'ledger' | 'rules' | 'clock' | 'log' | 'instance' | 'spaceReserve'
->;
+type SigningServices = ReserveServices & Pick<UploadServices, 'clock' | 'log' | 'instance'>;
 
 type UploadWithRule = Omit<Upload, 'state' | 'createdAt' | 'storedAt'> & {
   readonly rule: AccessRule;

@@ -7,7 +7,7 @@ import { checkFileName, MAX_NAME_BYTES } from '../policy/file-names.ts';
 import { parseMediaType, UNKNOWN_TYPE } from '../policy/media-type.ts';
 import { choosePurpose, isPurposeOffered, type Retention } from '../policy/retention.ts';
 import { blobKey } from './links.ts';
-import { reserveUpload } from './reserve.ts';
+import { type ReserveServices, reserveUpload } from './reserve.ts';
 import type { UploadServices } from './services.ts';
 
 /** A request for a slot, as an endpoint has parsed it from a stanza or a query. */
@@ -39,7 +39,7 @@ export interface GrantedSlot {
   readonly deadline: number;
 }
 
-type GrantServices = Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'metrics' | 'spaceReserve'>;
+type GrantServices = ReserveServices & Pick<UploadServices, 'clock'>;
 
 /** Grants a slot and charges it to the owner's quotas. Throws a `Refusal` if a rule or a quota forbids it. */
 export async function grantSlot(services: GrantServices, request: SlotRequest): Promise<GrantedSlot> {

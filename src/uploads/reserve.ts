@@ -20,6 +20,13 @@ export interface ReserveRequest {
   readonly now: number;
 }
 
+export type ReserveServices = Pick<
+  UploadServices,
+  'ledger' | 'rules' | 'spaceReserve' | 'metrics' | 'blobDeleter'
+>;
+
+type FinalResult = Exclude<ReserveResult, { limit: 'batch' }>;
+
 /** The upload that has, or had, the same locator. */
 export type LocatorTaken = Extract<ReserveResult, { limit: 'locator' }>;
 
@@ -28,29 +35,44 @@ export type LocatorTaken = Extract<ReserveResult, { limit: 'locator' }>;
  * the conflicting upload if the locator is or was in use, else undefined.
  */
 export async function reserveUpload(
-  { ledger, rules, spaceReserve }: Pick<UploadServices, 'ledger' | 'rules' | 'spaceReserve'>,
+  services: ReserveServices,
   request: ReserveRequest,
 ): Promise<LocatorTaken | undefined> {
   const { upload, rule, limits, putKey, claim, now } = request;
   checkSize(upload.size, limits);
   checkType(upload.type, rule);
-  await spaceReserve.check(upload.size);
-  const reserved = await ledger
-    .reserve({
-      upload,
-      putKey,
-      limits: limits.quotas,
-      evict: rule.when_full === 'evict',
-      lifetimes: toLifetimes(rules().retention),
-      now,
-      ...(claim && { claim }),
-    })
-    .catch((error: unknown) => {
-      throw toStorageRefusal(error);
-    });
+  await services.spaceReserve.check(upload.size);
+  const reserved = await reserveInBatches(services, {
+    upload,
+    putKey,
+    limits: limits.quotas,
+    evict: rule.when_full === 'evict',
+    lifetimes: toLifetimes(services.rules().retention),
+    now,
+    ...(claim && { claim }),
+  });
   if (reserved.granted) return undefined;
   if (reserved.limit === 'locator') return reserved;
   throw overQuota(reserved, upload, limits.quotas, now);
+}
+
+/**
+ * Repeats the reservation while it has removed as many uploads as one transaction may. The bytes of removed uploads are deleted
+ * in the background.
+ */
+async function reserveInBatches(
+  { ledger, metrics, blobDeleter }: Pick<ReserveServices, 'ledger' | 'metrics' | 'blobDeleter'>,
+  reservation: Reservation,
+): Promise<FinalResult> {
+  for (;;) {
+    const result = await ledger.reserve(reservation).catch((error: unknown) => {
+      throw toStorageRefusal(error);
+    });
+    for (const { reason, uploads, bytes } of result.removed ?? [])
+      metrics.uploadsRemoved(reason, uploads, bytes);
+    if (result.removed !== undefined) blobDeleter.wake();
+    if (result.granted || result.limit !== 'batch') return result;
+  }
 }
 
 function checkSize(size: number, { maxFileSize: max }: UploadLimits): void {
@@ -68,7 +90,7 @@ function checkType(type: string, rule: AccessRule): void {
   });
 }
 
-type OverQuota = Exclude<ReserveResult, { granted: true } | LocatorTaken>;
+type OverQuota = Exclude<FinalResult, { granted: true } | LocatorTaken>;
 
 /** The text names the usage, the limit and when space frees up; see docs/protocols.md, "Quota errors". */
 function overQuota(

@@ -28,6 +28,14 @@ export interface UploadRules {
   readonly signedPaths?: readonly OldPath[];
 }
 
+/** Deletes pending blobs in the background, for requests that must not wait for it: evictions make room for a slot. */
+export interface BlobDeleter {
+  /** Starts a run, or one more run after the current one. */
+  wake(): void;
+  /** Resolves when no run is left. */
+  idle(): Promise<void>;
+}
+
 /** The services that the upload use cases share. A function takes those it uses: `Pick<UploadServices, …>`. */
 export interface UploadServices {
   readonly ledger: Ledger;
@@ -41,6 +49,8 @@ export interface UploadServices {
   /** Uploads in progress in this process; all endpoints share their memory budget. */
   readonly transfers: Transfers;
   readonly fileCache: FileCache;
+  /** Deletes the bytes of removed uploads in the background. */
+  readonly blobDeleter: BlobDeleter;
   /** Refuses uploads when a disk is nearly full. */
   readonly spaceReserve: SpaceReserve;
   /** Gets every refused slot request and PUT. */

@@ -50,6 +50,7 @@ export function createGrantingServices(
     fileCache: createFileCache(),
     spaceReserve: noReserve,
     refusals: { add: (refused) => void refusals.push(refused), flush: async () => undefined },
+    blobDeleter: { wake: () => {}, idle: async () => {} },
   };
   return { deps, reserved, refusals };
 }

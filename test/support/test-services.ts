@@ -9,6 +9,7 @@ import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { type AccessRule, allowAllRule, compileAccessRules } from '../../src/policy/access.ts';
 import type { Retention } from '../../src/policy/retention.ts';
+import { createBlobDeleter } from '../../src/uploads/blobs/delete-pending.ts';
 import { noReserve } from '../../src/uploads/disk/space-reserve.ts';
 import { createFileCache } from '../../src/uploads/file-cache.ts';
 import { type GrantedSlot, grantSlot, type SlotRequest } from '../../src/uploads/grant-slot.ts';
@@ -61,6 +62,8 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
   };
   const logLines: string[] = [];
   const log = pino({ level: 'info' }, { write: (line: string) => void logLines.push(line) });
+  const metrics = createMetrics();
+  const blobDeleter = createBlobDeleter({ ledger, blobs, clock: () => now, metrics });
   const services: UploadServices = {
     ledger,
     blobs,
@@ -68,7 +71,8 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
     clock: () => now,
     log,
     refusals: createRefusalLog({ ledger, rules: () => rules, clock: () => now, log }),
-    metrics: createMetrics(),
+    metrics,
+    blobDeleter,
     instance: 'test',
     transfers: createTransfers(),
     fileCache: createFileCache(),
@@ -101,6 +105,7 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
     },
     async close() {
       await services.refusals.flush();
+      await blobDeleter.idle();
       await ledger.close();
       await rm(folder, { recursive: true, force: true });
     },

@@ -12,7 +12,10 @@ import type { Lifetimes, LimitName, Limits } from './quota.ts';
  * ```
  */
 export interface UploadStore {
-  /** Charges the owner's quotas and inserts the slot, or returns the limit that it exceeds. */
+  /**
+   * Charges the owner's quotas and inserts the slot, or returns the limit that it exceeds. Removes expired uploads, and with
+   * `evict` the owner's oldest ones, to make room: a bounded number, so the caller repeats a result with the limit `batch`.
+   */
   reserve(reservation: Reservation): Promise<ReserveResult>;
 
   /**
@@ -113,8 +116,17 @@ export interface Reservation {
   readonly claim?: { readonly instance: string; readonly token: string };
 }
 
-export type ReserveResult =
+/** Uploads that a reservation has removed. Their blobs are pending deletes. */
+export interface RemovedForRoom {
+  readonly reason: Extract<RemovalReason, 'unused' | 'expired' | 'evicted'>;
+  readonly uploads: number;
+  readonly bytes: number;
+}
+
+export type ReserveResult = (
   | { readonly granted: true }
+  /** As many uploads were removed as one transaction may, and there are more. Repeat the reservation. */
+  | { readonly granted: false; readonly limit: 'batch' }
   | {
       readonly granted: false;
       readonly limit: LimitName;
@@ -130,7 +142,11 @@ export type ReserveResult =
       readonly limit: 'locator';
       readonly upload?: Upload;
       readonly removal?: Removal;
-    };
+    }
+) & {
+  /** Absent if none were removed. */
+  readonly removed?: readonly RemovedForRoom[];
+};
 
 export interface ClaimParams {
   readonly by: { readonly putKey: string } | { readonly locator: string };

@@ -119,21 +119,26 @@ async function nextPurpose(q: Queryable, than: '>' | '>=', purpose: string): Pro
 }
 
 /**
- * Removes up to about `limit` expired uploads that the sweep has not removed yet, so that a forecast of `retryAt` is right
- * whenever the next sweep runs.
+ * Removes up to `limit` expired uploads that the sweep has not removed yet, so that a forecast of `retryAt` is right
+ * whenever the next sweep runs. Returns their rows.
  */
 export async function removeExpired(
   q: Queryable,
   params: { ownerId?: number; purposes: readonly string[]; lifetimes: Lifetimes; now: number; limit: number },
-): Promise<void> {
+): Promise<UploadRow[]> {
   const { ownerId, purposes, lifetimes, now, limit } = params;
-  let left = limit;
-  left -= (await removeSelected(q, unusedSlots(now, ownerId), left, removalCauses.unused(now))).length;
-  left -= (await removeSelected(q, uploadsPastExpiry(now, ownerId), left, removalCauses.expired(now))).length;
+  const removed: UploadRow[] = [];
+  const remove = async (selection: UploadSelection, cause: RemovalCause) => {
+    const left = limit - removed.length;
+    if (left > 0) removed.push(...(await removeSelected(q, selection, left, cause)));
+  };
+  await remove(unusedSlots(now, ownerId), removalCauses.unused(now));
+  await remove(uploadsPastExpiry(now, ownerId), removalCauses.expired(now));
   for (const purpose of purposes) {
     const { maxAge } = lifetimeFor(lifetimes, purpose);
-    if (maxAge === null || left === 0) continue;
+    if (maxAge === null) continue;
     const aged = uploadsPastMaxAge(purpose, now - maxAge, ownerId);
-    left -= (await removeSelected(q, aged, left, removalCauses.maxAge(now, maxAge, purpose))).length;
+    await remove(aged, removalCauses.maxAge(now, maxAge, purpose));
   }
+  return removed;
 }

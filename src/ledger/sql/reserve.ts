@@ -1,5 +1,5 @@
 import type { Upload } from '../../base/upload-records.ts';
-import type { Reservation, ReserveResult } from '../contract/ledger.ts';
+import type { RemovedForRoom, Reservation, ReserveResult } from '../contract/ledger.ts';
 import { deleteIfExpired } from './claims.ts';
 import type { Queryable } from './database.ts';
 import { removeExpired, storedPurposes } from './expiry.ts';
@@ -12,7 +12,7 @@ import {
   readAccount,
   readPurposeBytes,
 } from './quota/accounts.ts';
-import { evictUploads, planEviction } from './quota/evict.ts';
+import { evictUploads, NO_EVICTION, planEviction } from './quota/evict.ts';
 import { bucketWidthsFor, chargeUploadRates } from './quota/upload-rates.ts';
 import {
   excessAmount,
@@ -26,14 +26,22 @@ import {
   SELECT_UPLOADS,
   toRemoval,
   toUpload,
+  type UploadRow,
   type UploadRowWithOwner,
   WHERE_LOCATOR,
 } from './rows.ts';
 
-/** Expired uploads that one reservation removes at most when it needs room. */
-const MAX_EXPIRED_REMOVED = 2000;
+/** Uploads that one reservation removes at most for each reason. Each blocks the ledger for about 30 µs. */
+const MAX_REMOVED = 500;
 
 type RefusedReservation = Exclude<ReserveResult, { granted: true }>;
+
+/** The result of making room for a reservation. */
+interface Room {
+  /** Undefined if the reservation fits now. */
+  readonly refused?: RefusedReservation;
+  readonly removed: readonly RemovedForRoom[];
+}
 
 /** Implements `UploadStore.reserve`. Charges the owner's row first, which locks it, and refunds it if a limit refuses. */
 export async function reserveSlot(
@@ -45,14 +53,13 @@ export async function reserveSlot(
   if (conflict) return conflict;
   const { size } = r.upload;
   const { account, isNew } = await chargePending(q, r.upload.owner, size, newId);
-  const refused = await makeRoom(q, account, r);
-  if (!refused) {
-    await insertSlot(q, account, r);
-    return { granted: true };
-  }
-  await adjustOwner(q, account.id, { uploads: 0, bytes: 0, pendingUploads: -1, pendingBytes: -size });
-  if (isNew) await deleteOwner(q, account.id);
-  return refused;
+  const { refused, removed } = await makeRoom(q, account, r);
+  const result: ReserveResult = refused ?? { granted: true };
+  if (refused) {
+    await adjustOwner(q, account.id, { uploads: 0, bytes: 0, pendingUploads: -1, pendingBytes: -size });
+    if (isNew) await deleteOwner(q, account.id);
+  } else await insertSlot(q, account, r);
+  return removed.length === 0 ? result : { ...result, removed };
 }
 
 async function findLocatorConflict(q: Queryable, r: Reservation): Promise<RefusedReservation | undefined> {
@@ -76,35 +83,49 @@ const inUse = (by: { upload: Upload } | { removal: ReturnType<typeof toRemoval> 
   ...by,
 });
 
-/** Removes expired and evictable uploads if needed. Returns undefined if the reservation then fits under every limit. */
-async function makeRoom(
-  q: Queryable,
-  account: OwnerAccount,
-  r: Reservation,
-): Promise<RefusedReservation | undefined> {
-  if ((await findViolations(q, account, r)).length === 0) return undefined;
-  await removeExpiredFor(q, account, r);
+/** Removes expired and evictable uploads if needed. */
+async function makeRoom(q: Queryable, account: OwnerAccount, r: Reservation): Promise<Room> {
+  if ((await findViolations(q, account, r)).length === 0) return { removed: [] };
+  const expired = await removeExpiredFor(q, account, r);
+  const removed = tallyRemoved(expired);
   const current = await readAccount(q, account.id);
   const violations = await findViolations(q, current, r);
+  // More expired uploads may be left than this transaction has removed.
+  if (violations.length > 0 && expired.length >= MAX_REMOVED) return { refused: REPEAT, removed };
   const blocking = violations.filter((violation) => excessAmount(violation) > violation.evictable);
   const plan = blocking.every(({ limit }) => limit === 'globalBytes')
-    ? await planEviction(q, current, r, violations)
-    : { ids: [], bytes: 0 };
+    ? await planEviction(q, current, r, violations, MAX_REMOVED)
+    : NO_EVICTION;
   const remaining = blocking.filter((violation) => excessAmount(violation) > plan.bytes);
-  if (remaining.length > 0) return await refusalFor(q, current, r, remaining);
-  await evictUploads(q, plan, r.now);
-  return undefined;
+  if (remaining.length > 0) return { refused: await refusalFor(q, current, r, remaining), removed };
+  const evicted = await evictUploads(q, plan, r.now);
+  const room = { removed: [...removed, ...tally('evicted', evicted)] };
+  return plan.isComplete ? room : { ...room, refused: REPEAT };
+}
+
+const REPEAT: RefusedReservation = { granted: false, limit: 'batch' };
+
+function tallyRemoved(rows: readonly UploadRow[]): RemovedForRoom[] {
+  const stored = rows.filter(({ state }) => state === 'stored');
+  const unused = rows.filter(({ state }) => state !== 'stored');
+  return [...tally('expired', stored), ...tally('unused', unused)];
+}
+
+function tally(reason: RemovedForRoom['reason'], rows: readonly UploadRow[]): RemovedForRoom[] {
+  if (rows.length === 0) return [];
+  return [{ reason, uploads: rows.length, bytes: rows.reduce((sum, { size }) => sum + size, 0) }];
 }
 
 /** A `retryAt` names the time of an expiry, which may be before the next sweep. So the reservation removes expired uploads itself. */
-async function removeExpiredFor(q: Queryable, account: OwnerAccount, r: Reservation): Promise<void> {
+async function removeExpiredFor(q: Queryable, account: OwnerAccount, r: Reservation): Promise<UploadRow[]> {
   const { lifetimes, now } = r;
-  const limit = MAX_EXPIRED_REMOVED;
+  const limit = MAX_REMOVED;
   const purposes = (await readPurposeBytes(q, account)).map(({ purpose }) => purpose);
-  await removeExpired(q, { ownerId: account.id, purposes, lifetimes, now, limit });
+  const removed = await removeExpired(q, { ownerId: account.id, purposes, lifetimes, now, limit });
   const violations = await findViolations(q, await readAccount(q, account.id), r);
-  if (!violations.some((violation) => violation.limit === 'globalBytes')) return;
-  await removeExpired(q, { purposes: await storedPurposes(q), lifetimes, now, limit });
+  if (!violations.some((violation) => violation.limit === 'globalBytes')) return removed;
+  const others = await removeExpired(q, { purposes: await storedPurposes(q), lifetimes, now, limit });
+  return [...removed, ...others];
 }
 
 /** Returns the violation that lasts longest, so that its `retryAt` holds for all limits. */

@@ -1,7 +1,7 @@
 import { systemClock } from '../../base/clock.ts';
 import { BlobError, type BlobStore, type FailedRemoval } from '../../blobs/contract.ts';
 import type { BegunDelete } from '../../ledger/contract/ledger.ts';
-import type { UploadServices } from '../services.ts';
+import type { BlobDeleter, UploadServices } from '../services.ts';
 import { isSameStore } from '../store-identity/store-state.ts';
 
 /*
@@ -142,4 +142,34 @@ async function postpone(
 /** Returns how long to wait after the attempt with this number. */
 export function retryDelayMs(attempt: number): number {
   return Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 20), MAX_RETRY_MS);
+}
+
+/*
+ *   idle ── wake ──> running ── done ──> idle
+ *                     │  ▲
+ *                wake │  │ done
+ *                     ▼  │
+ *                  running, and once more
+ */
+
+/** Creates a deleter that any number of requests may wake: it runs once at a time. */
+export function createBlobDeleter(services: DeleteServices): BlobDeleter {
+  let running: Promise<void> | undefined;
+  let again = false;
+  const run = async () => {
+    do {
+      again = false;
+      await deletePendingBlobs(services);
+    } while (again);
+    running = undefined;
+  };
+  return {
+    wake() {
+      if (running === undefined) running = run();
+      else again = true;
+    },
+    async idle() {
+      while (running !== undefined) await running;
+    },
+  };
 }

@@ -4,7 +4,7 @@ import type { UploadServices } from '../../uploads/services.ts';
 
 type UsedUploadServices = Pick<
   UploadServices,
-  'ledger' | 'rules' | 'clock' | 'log' | 'metrics' | 'spaceReserve' | 'refusals'
+  'ledger' | 'rules' | 'clock' | 'log' | 'metrics' | 'spaceReserve' | 'refusals' | 'blobDeleter'
 >;
 
 /** Shared by the iq handlers of all component streams. */

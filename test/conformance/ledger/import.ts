@@ -18,7 +18,7 @@ import {
 } from './fixture.ts';
 
 /** Returns a file of another service: 100 bytes, owned by Juliet, if `options` do not change it. */
-function importedUpload(options: Partial<ImportedUpload> = {}): ImportedUpload {
+export function importedUpload(options: Partial<ImportedUpload> = {}): ImportedUpload {
   const storedAt = options.storedAt ?? NOW - 1000;
   const id = options.id ?? timeOrderedId(storedAt);
   return {

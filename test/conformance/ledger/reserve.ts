@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { randomId } from '../../../src/base/ids.ts';
+import type { ImportedUpload, RemovedForRoom } from '../../../src/ledger/contract/ledger.ts';
 import { pendingKeys } from '../../support/pending-keys.ts';
 import {
   attempt,
@@ -21,6 +22,7 @@ import {
   store,
   storeSlot,
 } from './fixture.ts';
+import { importedUpload } from './import.ts';
 
 const kept = { ownerBytes: 1000 };
 const hourly = (bytes: number) => ({ bytesPer: { period: HOUR, bytes } });
@@ -104,6 +106,46 @@ export function reserveSuite(open: OpenTestLedger): void {
       assert.deepEqual(answer, { granted: false, limit: 'globalBytes', used: 900, allowed: 1000 });
       assert.equal(retryAt, NOW + SLOT_TIME, 'the deadline of Romeo’s slot');
       await issue(ledger, { upload: { size: 400 }, limits, now: NOW + SLOT_TIME });
+    });
+
+    ledgerTest(open, 'removes a bounded number of files per transaction to make room', async (ledger) => {
+      const upload = { owner: JULIET, size: 1 };
+      const files = (options: Partial<ImportedUpload>) =>
+        Array.from({ length: 600 }, () => importedUpload({ ...upload, ...options }));
+      const wanted = reservation({ upload: { size: 1000 }, limits: { ownerBytes: 1500 }, evict: true });
+      await ledger.importUploads({ uploads: files({ expiresAt: NOW }) });
+      await ledger.importUploads({ uploads: files({}) });
+      await ledger.importUploads({ uploads: files({}) });
+      const seen: RemovedForRoom[] = [];
+      for (let result = await ledger.reserve(wanted); ; result = await ledger.reserve(wanted)) {
+        for (const removed of result.removed ?? [])
+          assert.ok(removed.uploads <= 500, JSON.stringify(removed));
+        seen.push(...(result.removed ?? []));
+        if (result.granted) break;
+        assert.equal(result.limit, 'batch');
+        assert.ok(result.removed, 'each repetition removes some');
+        await checkCounters(ledger);
+      }
+      const total = (reason: string) =>
+        seen.filter((one) => one.reason === reason).reduce((sum, { uploads }) => sum + uploads, 0);
+      assert.deepEqual([total('expired'), total('evicted')], [600, 700]);
+      const usage = { uploads: 500, bytes: 500, pendingUploads: 1, pendingBytes: 1000 };
+      assert.deepEqual(await ledger.usage(JULIET), usage);
+      await checkCounters(ledger);
+    });
+
+    ledgerTest(open, 'evicts nothing for a request that the quota of the service refuses', async (ledger) => {
+      const files = (owner: string) =>
+        Array.from({ length: 600 }, () => importedUpload({ owner, size: 1, storedAt: NOW }));
+      await ledger.importUploads({ uploads: files(JULIET) });
+      await ledger.importUploads({ uploads: files(ROMEO) });
+      const limits = { ownerBytes: 600, globalBytes: 1100 };
+      const result = await ledger.reserve(reservation({ upload: { size: 550 }, limits, evict: true }));
+      assert.deepEqual(
+        [result.granted, 'limit' in result && result.limit, result.removed],
+        [false, 'globalBytes', undefined],
+      );
+      assert.equal((await ledger.usage(JULIET)).uploads, 600);
     });
 
     ledgerTest(open, 'inserts nothing for a refused request, not even an owner', async (ledger) => {

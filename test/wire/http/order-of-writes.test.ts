@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { openFsBlobs } from '../../../src/blobs/fs/fs-blobs.ts';
 import { createLedger } from '../../../src/ledger/sql/methods.ts';
 import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
+import { createBlobDeleter } from '../../../src/uploads/blobs/delete-pending.ts';
 import { grantSlot } from '../../../src/uploads/grant-slot.ts';
 import { importUploads } from '../../../src/uploads/import/import-uploads.ts';
 import { createOwnerLookup } from '../../../src/uploads/import/owner-lookup.ts';
@@ -17,7 +18,7 @@ import { sendRequest } from '../../support/http.ts';
 import { pendingKeys } from '../../support/pending-keys.ts';
 import { RawConnection } from '../../support/raw-connection.ts';
 import { startTestFileServer } from '../../support/test-file-server.ts';
-import { DAY, openTestServices } from '../../support/test-services.ts';
+import { access, DAY, openTestServices } from '../../support/test-services.ts';
 
 const BODY = 'x'.repeat(100);
 
@@ -33,7 +34,8 @@ async function start(t: TestContext, { atomic = false } = {}) {
   t.after(() => ledger.close());
   const blobs = openFsBlobs({ root, sync: true, atomic });
   const server = await startTestFileServer(t, { ledger: () => ledger, blobs: () => blobs });
-  const services = { ...server.services, ledger, blobs };
+  const blobDeleter = createBlobDeleter({ ledger, blobs });
+  const services = { ...server.services, ledger, blobs, blobDeleter };
   return { server, services, recorder, folder, root };
 }
 
@@ -194,6 +196,24 @@ describe('a power failure', () => {
       assert.deepEqual(await pendingKeys(started.services.ledger), []);
     });
   }
+
+  test('never leaves an evicted upload with a row and without bytes, nor with bytes that nothing names', async (t) => {
+    const started = await start(t);
+    const { server, services, recorder } = started;
+    await store(started);
+    server.setRules({ access: access({ max_total_size: BODY.length, when_full: 'evict' }) });
+    await requestSlot(started);
+    await services.blobDeleter.idle();
+    assertOrder(recorder, [
+      'answer 201',
+      'commit lazy',
+      'commit full',
+      /^unlink .*/,
+      /^unlinked /,
+      /^commit/,
+    ]);
+    assert.deepEqual(await pendingKeys(services.ledger), []);
+  });
 
   test('leaves no row of an upload whose PUT has failed', async (t) => {
     const started = await start(t);

@@ -2,20 +2,30 @@ import type { Reservation } from '../../contract/ledger.ts';
 import type { Queryable } from '../database.ts';
 import { oldestUploads } from '../owner-uploads.ts';
 import { deleteUploads, recordRemovals } from '../remove.ts';
+import type { UploadRow } from '../rows.ts';
 import { type OwnerAccount, readPurposeBytes } from './accounts.ts';
 import { excessAmount, isEvictable, type QuotaViolation } from './violations.ts';
 
 export interface EvictionPlan {
   readonly ids: readonly string[];
+  /** Bytes that are free after the whole eviction, at least. */
   readonly bytes: number;
+  /** False if more uploads must go than one transaction may remove. */
+  readonly isComplete: boolean;
 }
 
-/** Selects as few of the oldest evictable uploads as needed: first of the purpose that is full, then of the owner. */
+export const NO_EVICTION: EvictionPlan = { ids: [], bytes: 0, isComplete: true };
+
+/**
+ * Selects as few of the oldest evictable uploads as needed, and at most `limit`: first of the purpose that is full, then of the
+ * owner.
+ */
 export async function planEviction(
   q: Queryable,
   account: OwnerAccount,
   r: Reservation,
   violations: readonly QuotaViolation[],
+  limit: number,
 ): Promise<EvictionPlan> {
   const excess = (limit: 'purposeBytes' | 'ownerBytes') =>
     violations
@@ -23,10 +33,15 @@ export async function planEviction(
       .reduce((sum, one) => sum + excessAmount(one), 0);
   const ids = new Set<string>();
   let bytes = 0;
+  let isComplete = true;
   const select = async (purposes: readonly string[], until: number) => {
     if (bytes >= until) return;
     for await (const { id, size } of oldestUploads(q, account.id, purposes)) {
       if (ids.has(id)) continue;
+      if (ids.size === limit) {
+        isComplete = false;
+        return;
+      }
       ids.add(id);
       bytes += size;
       if (bytes >= until) return;
@@ -39,10 +54,12 @@ export async function planEviction(
     excess('purposeBytes'),
   );
   await select(evictable, excess('ownerBytes'));
-  return { ids: [...ids], bytes };
+  const needed = Math.max(excess('purposeBytes'), excess('ownerBytes'));
+  return { ids: [...ids], bytes: isComplete ? bytes : needed, isComplete };
 }
 
-export async function evictUploads(q: Queryable, { ids }: EvictionPlan, now: number): Promise<void> {
+export async function evictUploads(q: Queryable, { ids }: EvictionPlan, now: number): Promise<UploadRow[]> {
   const rows = await deleteUploads(q, ids);
   await recordRemovals(q, rows, { reason: 'evicted', detail: 'made room for a newer upload', now });
+  return rows;
 }
