@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rename, writeFile } from 'node:fs/promises';
+import { chmod, chown, rename, stat, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { parseJid } from '../../base/jid.ts';
@@ -17,6 +17,9 @@ interface InitOptions {
   readonly domain?: string;
   readonly force?: boolean;
 }
+
+/** For a config below /etc, which is no place for data. The packages create this folder. */
+const SYSTEM_DATA_FOLDER = '/var/lib/porter';
 
 export function addInit(program: Command, context: CommandContext): void {
   program
@@ -38,14 +41,14 @@ export function addInit(program: Command, context: CommandContext): void {
     .option('--force', 'replace an existing file; the old one is kept as FILE.bak')
     .addHelpText('after', formatExamples('porter init --for prosody --domain example.org'))
     .action(async (options: InitOptions, command: Command) => {
-      const plan = createInitPlan(options.for, parseDomain(options.domain ?? 'localhost'));
       const file = configFileToWrite(context, command);
-      const replaced = await writeConfig(
-        resolve(context.cwd, file),
-        file,
-        formatPorterConfig(plan),
-        options.force === true,
+      const path = resolve(context.cwd, file);
+      const plan = createInitPlan(
+        options.for,
+        parseDomain(options.domain ?? 'localhost'),
+        path.startsWith('/etc/') ? SYSTEM_DATA_FOLDER : './data',
       );
+      const replaced = await writeConfig(path, file, formatPorterConfig(plan), options.force === true);
       await printResult(context, plan, file, replaced);
     });
 }
@@ -62,12 +65,20 @@ function parseDomain(text: string): string {
   return jid.domain;
 }
 
-/** Returns true if an existing file was renamed to `.bak`. */
+/**
+ * Returns true if an existing file was renamed to `.bak`. Then the new one has its owner and mode, so that a service which could
+ * read the old one can read the new one.
+ */
 async function writeConfig(path: string, name: string, text: string, force: boolean): Promise<boolean> {
   const exists = existsSync(path);
   if (exists && !force) throw usageError(`${name} exists already. Use --force to replace it.`);
   if (exists) await rename(path, `${path}.bak`);
   await writeFile(path, text, { mode: 0o600, flag: 'wx' });
+  if (exists) {
+    const { uid, gid, mode } = await stat(`${path}.bak`);
+    if (process.getuid?.() === 0) await chown(path, uid, gid);
+    await chmod(path, mode & 0o7777);
+  }
   return exists;
 }
 
@@ -78,6 +89,9 @@ async function printResult(
   replaced: boolean,
 ): Promise<void> {
   const backup = replaced ? ` The old file is now ${file}.bak.` : '';
-  await printLine(context.stdout, `Wrote ${file} with a new secret. Only your user can read it.${backup}\n`);
+  await printLine(
+    context.stdout,
+    `Wrote ${file} with a new secret. ${replaced ? 'It has the owner and mode of the old file.' : 'Only your user can read it.'}${backup}\n`,
+  );
   await printLine(context.stdout, formatServerInstructions(plan));
 }

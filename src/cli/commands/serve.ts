@@ -11,6 +11,7 @@ import { CommandError, formatErrorMessage } from '../lib/command-error.ts';
 import { addConfigArgument, loadCommandConfig } from '../lib/config-file.ts';
 import { formatExamples } from '../lib/help.ts';
 import { DEFAULT_HTTP_PORT } from '../lib/init-plan.ts';
+import { createServiceManager } from '../lib/service-manager.ts';
 import { ReloadSignal, stopGracefully, waitForStopSignal } from '../lib/signals.ts';
 
 /** Time for running requests to end after a stop signal. */
@@ -41,6 +42,8 @@ async function serve(context: CommandContext, command: Command): Promise<void> {
     const { log } = server;
     for (const warning of [...config.warnings, ...networkLedgerWarnings(config)]) log.warn(warning);
     reloadSignal.onReload(() => reloadConfig(server, config, loadConfig));
+    const serviceManager = createServiceManager(context.env, log);
+    await serviceManager.ready();
     const end = await Promise.race([stopSignal, server.gaveUp]);
     reloadSignal.ignore();
     if (typeof end === 'number') {
@@ -48,6 +51,7 @@ async function serve(context: CommandContext, command: Command): Promise<void> {
       throw new CommandError('The workers keep crashing; giving up. The log has the reason.', end);
     }
     log.info({ signal: end }, 'stopping');
+    void serviceManager.stopping();
     await stopGracefully(server.stop, server.kill);
     log.info('stopped');
   } finally {

@@ -13,6 +13,8 @@ export interface InitPlan {
   readonly secret: string;
   readonly componentPort: number;
   readonly publicUrl: string;
+  /** The folder of database and files; relative ones start at the folder of the config file. */
+  readonly dataFolder: string;
   /** A trial on one machine, without TLS and DNS. */
   readonly localTrial: boolean;
 }
@@ -20,7 +22,7 @@ export interface InitPlan {
 export const DEFAULT_HTTP_PORT = 5050;
 const COMPONENT_PORT = 5347;
 
-export function createInitPlan(serverKind: XmppServerKind, domain: string): InitPlan {
+export function createInitPlan(serverKind: XmppServerKind, domain: string, dataFolder = './data'): InitPlan {
   const localTrial = domain === 'localhost' || domain.endsWith('.localhost');
   const componentJid = `upload.${domain}`;
   const publicUrl = localTrial ? `http://127.0.0.1:${DEFAULT_HTTP_PORT}` : `https://${componentJid}`;
@@ -31,6 +33,7 @@ export function createInitPlan(serverKind: XmppServerKind, domain: string): Init
     secret: randomId(),
     componentPort: COMPONENT_PORT,
     publicUrl,
+    dataFolder,
     localTrial,
   };
 }

@@ -9,7 +9,7 @@ const SECRET_SETTING: Record<XmppServerKind, string> = {
 
 /** Returns the text of a new `porter.yml`. A test checks that `porter check` accepts it. */
 export function formatPorterConfig(plan: InitPlan): string {
-  const { serverKind, domain, componentJid, secret, componentPort, publicUrl, localTrial } = plan;
+  const { serverKind, domain, componentJid, secret, componentPort, publicUrl, dataFolder, localTrial } = plan;
   return `# Porter's config, written by: porter init --for ${serverKind} --domain ${domain}
 # All options with their defaults: docs/config.md. After a change: porter check, then reload (SIGHUP) or restart.
 
@@ -24,8 +24,8 @@ trusted_proxies: [127.0.0.0/8, "::1"]
 
 # Storage. Relative paths start at the folder of this file.
 storage:
-  blobs: ./data/blobs         # uploaded files
-  ledger: ./data/porter.db    # database: owners, uploads, quotas
+  blobs: ${dataFolder}/blobs         # uploaded files
+  ledger: ${dataFolder}/porter.db    # database: owners, uploads, quotas
 
 # Connection to the XMPP server (XEP-0114).
 component:

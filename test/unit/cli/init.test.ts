@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { parse } from 'yaml';
 import { createInitPlan, xmppServerKinds } from '../../../src/cli/lib/init-plan.ts';
+import { formatPorterConfig } from '../../../src/cli/lib/init-porter-config.ts';
 import { formatServerConfig } from '../../../src/cli/lib/init-server-config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { compileAccessRules } from '../../../src/policy/access.ts';
@@ -82,6 +83,23 @@ describe('porter init', () => {
     assert.match(forced.out, /The old file is now porter\.yml\.bak/);
     assert.equal(await readFile(`${file}.bak`, 'utf8'), 'existing');
     assert.match(await readFile(file, 'utf8'), /^# Porter's config/);
+  });
+
+  test('replaces a config by one that the service can still read: it has the old owner and mode', async () => {
+    const folder = await emptyFolder();
+    const file = join(folder, 'porter.yml');
+    await writeFile(file, 'existing', { mode: 0o640 });
+    if (process.getuid?.() === 0) await chown(file, 0, 12_345);
+    const before = await stat(file);
+    assert.equal((await runCommand(folder, ['init', '--force'])).code, 0);
+    const after = await stat(file);
+    assert.deepEqual([after.mode, after.uid, after.gid], [before.mode, before.uid, before.gid]);
+  });
+
+  test('keeps the data of a config below /etc in /var/lib/porter', () => {
+    const plan = createInitPlan('prosody', 'example.org', '/var/lib/porter');
+    const { storage } = parse(formatPorterConfig(plan));
+    assert.deepEqual(storage, { blobs: '/var/lib/porter/blobs', ledger: '/var/lib/porter/porter.db' });
   });
 
   test('writes to the file given with -c', async () => {

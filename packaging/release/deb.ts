@@ -1,0 +1,152 @@
+import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeManAndCompletions } from '../man/write-man-pages.ts';
+import { packageJson } from './application.ts';
+import { compression, normalizeModes, sizeKiB, sourceDateEpoch } from './archive.ts';
+import { formatCopyright } from './copyright.ts';
+import { type Architecture, addNode } from './node-runtime.ts';
+import { ROOT, run } from './run.ts';
+
+const FILES = join(ROOT, 'packaging/debian');
+const NAME = 'xmpp-porter';
+/** From the variables that Debian's tools use. */
+const MAINTAINER = `${process.env.DEBFULLNAME ?? 'Porter maintainers'} <${process.env.DEBEMAIL ?? 'porter@localhost'}>`;
+/** Documentation that is useful on a server. The rest is for contributors. */
+const CONTRIB = [
+  'apache',
+  'caddy',
+  'ejabberd',
+  'haproxy',
+  'lighttpd',
+  'monitoring',
+  'nginx',
+  'prosody',
+  'systemd',
+];
+
+export interface PackageInput {
+  /** The folder that `stageApplication` has written. */
+  readonly application: string;
+  /** A folder for downloads that are used again. */
+  readonly cache: string;
+  /** An empty folder for temporary files. */
+  readonly work: string;
+  /** The folder for the results. */
+  readonly out: string;
+}
+
+/** Builds `xmpp-porter_VERSION_ARCHITECTURE.deb` and returns its path. */
+export async function buildDeb(
+  { application, cache, work, out }: PackageInput,
+  architecture: Architecture,
+): Promise<string> {
+  const root = join(work, `deb-${architecture}`);
+  rmSync(root, { recursive: true, force: true });
+  const lib = join(root, 'usr/lib/porter');
+  cpSync(application, join(lib, 'app'), { recursive: true });
+  await addNode(cache, architecture, join(lib, 'bin'));
+  chmodSync(join(lib, 'app/dist/main.js'), 0o644);
+  addFile(join(FILES, 'launcher.sh'), join(root, 'usr/bin/porter'), 0o755);
+  addFile(join(ROOT, 'contrib/systemd/porter.service'), join(root, 'usr/lib/systemd/system/porter.service'));
+  addFile(join(FILES, 'lintian-overrides'), join(root, 'usr/share/lintian/overrides', NAME));
+  writeManAndCompletions(join(root, 'usr/share'), packageJson.version, releaseDate());
+  addDocumentation(join(root, 'usr/share/doc', NAME), application);
+  normalizeModes(root);
+  compressManPages(join(root, 'usr/share/man'));
+  addControl(join(root, 'DEBIAN'), architecture, sizeKiB(join(root, 'usr')));
+  setDates(root);
+  const file = join(out, `${NAME}_${packageJson.version}_${architecture}.deb`);
+  // One thread, because the number of threads changes the bytes.
+  const format = compression.level === 1 ? ['-Zgzip', '-z1'] : ['-Zxz', '-z6', '--threads-max=1'];
+  run('dpkg-deb', ['--root-owner-group', ...format, '--build', root, file], {
+    env: { SOURCE_DATE_EPOCH: String(sourceDateEpoch()) },
+  });
+  rmSync(root, { recursive: true });
+  return file;
+}
+
+/** The date of the release in UTC, `YYYY-MM-DD`. */
+export function releaseDate(): string {
+  return new Date(sourceDateEpoch() * 1000).toISOString().slice(0, 10);
+}
+
+function addFile(from: string, to: string, mode = 0o644): void {
+  mkdirSync(join(to, '..'), { recursive: true });
+  cpSync(from, to);
+  chmodSync(to, mode);
+}
+
+function addDocumentation(folder: string, application: string): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'copyright'), formatCopyright(join(application, 'node_modules')));
+  writeFileSync(join(folder, 'changelog'), formatDebianChangelog());
+  run('gzip', ['-n', '-9', join(folder, 'changelog')]);
+  for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md'])
+    addFile(join(ROOT, name), join(folder, name));
+  cpSync(join(ROOT, 'docs'), join(folder, 'docs'), {
+    recursive: true,
+    filter: (path) => !path.includes('/docs/decisions'),
+  });
+  for (const name of CONTRIB) {
+    cpSync(join(ROOT, 'contrib', name), join(folder, 'examples', name), { recursive: true });
+  }
+  // Links of the README point to contrib/.
+  symlinkSync('examples', join(folder, 'contrib'));
+}
+
+function compressManPages(folder: string): void {
+  run('find', [folder, '-type', 'f', '-exec', 'gzip', '-n', '-9', '{}', '+']);
+}
+
+function addControl(folder: string, architecture: Architecture, installedKiB: number): void {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'control'), formatControl(architecture, installedKiB));
+  chmodSync(join(folder, 'control'), 0o644);
+  for (const script of ['postinst', 'prerm', 'postrm'])
+    addFile(join(FILES, script), join(folder, script), 0o755);
+  const root = join(folder, '..');
+  const sums = run('sh', ['-c', "find usr -type f | LC_ALL=C sort | tr '\\n' '\\0' | xargs -0 md5sum"], {
+    cwd: root,
+  });
+  writeFileSync(join(folder, 'md5sums'), sums);
+  chmodSync(join(folder, 'md5sums'), 0o644);
+  chmodSync(folder, 0o755);
+}
+
+/** libatomic1, libstdc++6 and libc6 are what `objdump -p` names as needed by Node.js, and the versions its symbols need. */
+function formatControl(architecture: Architecture, installedKiB: number): string {
+  return `Package: ${NAME}
+Version: ${packageJson.version}
+Architecture: ${architecture}
+Maintainer: ${MAINTAINER}
+Installed-Size: ${installedKiB}
+Depends: init-system-helpers (>= 1.54~), libatomic1, libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 6), passwd
+Recommends: systemd
+Suggests: caddy | nginx | apache2, ejabberd | prosody
+Section: net
+Priority: optional
+Description: file sharing and messaging beside an XMPP server
+ Porter stores the files that people send in their chats (XEP-0363, HTTP File
+ Upload), beside Prosody, ejabberd or any other XMPP server, with quotas,
+ retention and explained refusals. Scripts and monitoring tools send messages
+ into chats over HTTP.
+ .
+ This package contains its own Node.js.
+`;
+}
+
+/** The entry of this release, as Debian Policy 4.4 wants it. */
+function formatDebianChangelog(): string {
+  const date = new Date(sourceDateEpoch() * 1000).toUTCString().replace('GMT', '+0000');
+  return `${NAME} (${packageJson.version}) stable; urgency=medium
+
+  * Release ${packageJson.version}. All changes: CHANGELOG.md in this folder.
+
+ -- ${MAINTAINER}  ${date}
+`;
+}
+
+/** dpkg-deb only lowers dates to SOURCE_DATE_EPOCH; older ones stay. */
+function setDates(root: string): void {
+  run('find', [root, '-exec', 'touch', '--no-dereference', `--date=@${sourceDateEpoch()}`, '{}', '+']);
+}

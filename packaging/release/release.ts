@@ -1,0 +1,97 @@
+/**
+ * `npm run release [-- PART…]`: builds the packages of a release into `release/`. Parts: deb, tarball, npm, image, sbom. Without a
+ * part: all, with their checksums in SHA256SUMS. `--arch amd64` or `--arch arm64` limits deb and tarball to one architecture;
+ * `--fast` compresses little, for tests.
+ *
+ * Two builds of one commit have the same bytes (docs/releasing.md names the conditions). Needs npm, dpkg-deb, apt-get and GNU tar,
+ * as Debian has them, but no Docker, no root and no machine of the other architecture.
+ */
+import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { packageJson, stageApplication } from './application.ts';
+import { buildDeb } from './deb.ts';
+import type { DebianPackage } from './debian-packages.ts';
+import { type Architecture, architectures, checkNodeVersion } from './node-runtime.ts';
+import { buildImage } from './oci.ts';
+import { digestFile, ROOT, run } from './run.ts';
+import { writeSbom } from './sbom.ts';
+import { buildTarball } from './tarball.ts';
+
+const PARTS = ['deb', 'tarball', 'npm', 'image', 'sbom'];
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    arch: { type: 'string' },
+    out: { type: 'string', default: join(ROOT, 'release') },
+    fast: { type: 'boolean' },
+    cache: { type: 'string', default: join(ROOT, 'release/cache') },
+  },
+});
+const unknown = positionals.filter((part) => !PARTS.includes(part));
+if (unknown.length > 0) throw new Error(`Unknown part: ${unknown.join(', ')}. Parts: ${PARTS.join(', ')}`);
+if (values.arch !== undefined && !(values.arch in architectures)) {
+  throw new Error(
+    `Unknown architecture: ${values.arch}. Architectures: ${Object.keys(architectures).join(', ')}`,
+  );
+}
+const wants = (part: string) => positionals.length === 0 || positionals.includes(part);
+const chosen = Object.keys(architectures).filter(
+  (name) => values.arch === undefined || name === values.arch,
+) as Architecture[];
+
+// Modes in archives come from the files, so they must not depend on the umask of the builder.
+process.umask(0o022);
+process.env.LC_ALL = 'C';
+checkNodeVersion();
+const { out, cache } = values;
+const work = join(out, 'work');
+rmSync(work, { recursive: true, force: true });
+mkdirSync(work, { recursive: true });
+
+const application = join(work, 'application');
+const input = { application, cache, work, out };
+if (['deb', 'tarball', 'image'].some(wants)) {
+  progress('compiles Porter and installs its dependencies');
+  stageApplication(application);
+}
+for (const architecture of chosen) {
+  if (wants('deb')) report(await buildDeb(input, architecture));
+  if (wants('tarball')) report(await buildTarball(input, architecture));
+}
+if (wants('npm')) report(buildNpmPackage());
+let debianPackages: readonly DebianPackage[] = [];
+if (wants('image')) {
+  const image = await buildImage(input);
+  debianPackages = image.debianPackages;
+  report(image.file);
+}
+if (wants('sbom')) report(writeSbom(out, debianPackages));
+rmSync(work, { recursive: true });
+await writeChecksums();
+
+function buildNpmPackage(): string {
+  run('npm', ['pack', '--silent', '--pack-destination', out]);
+  return join(out, `xmpp-porter-${packageJson.version}.tgz`);
+}
+
+async function writeChecksums(): Promise<void> {
+  const files = readdirSync(out, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && !entry.name.startsWith('SHA256SUMS'))
+    .map((entry) => entry.name)
+    .toSorted();
+  const lines = await Promise.all(
+    files.map(async (name) => `${await digestFile(join(out, name))}  ${name}\n`),
+  );
+  writeFileSync(join(out, 'SHA256SUMS'), lines.join(''));
+  report(join(out, 'SHA256SUMS'));
+}
+
+function progress(text: string): void {
+  console.log(`… ${text}`);
+}
+
+function report(file: string): void {
+  console.log(`${(statSync(file).size / 1e6).toFixed(1).padStart(7)} MB  ${basename(file)}`);
+}

@@ -1,0 +1,48 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageJson } from './application.ts';
+import { sourceDateEpoch } from './archive.ts';
+import type { DebianPackage } from './debian-packages.ts';
+import { nodeVersion } from './node-runtime.ts';
+import { ROOT, run } from './run.ts';
+
+interface Sbom {
+  serialNumber?: string;
+  metadata: { timestamp: string; [key: string]: unknown };
+  components: unknown[];
+}
+
+/**
+ * Writes `porter-VERSION.cdx.json`, a CycloneDX list of everything inside the packages: the npm packages of the lockfile, Node.js
+ * and the Debian packages of the image. Without random numbers, so that two builds have the same.
+ */
+export function writeSbom(out: string, debianPackages: readonly DebianPackage[]): string {
+  const sbom = JSON.parse(
+    run('npm', ['sbom', '--sbom-format=cyclonedx', '--omit=dev', '--package-lock-only'], { cwd: ROOT }),
+  ) as Sbom;
+  // Optional in CycloneDX; npm makes a random one.
+  delete sbom.serialNumber;
+  sbom.metadata.timestamp = new Date(sourceDateEpoch() * 1000).toISOString();
+  const { version } = nodeVersion;
+  sbom.components.push({
+    type: 'application',
+    'bom-ref': `node@${version}`,
+    name: 'node',
+    version,
+    purl: `pkg:generic/node@${version}`,
+    licenses: [{ license: { id: 'MIT' } }],
+  });
+  const seen = new Map(debianPackages.map((entry) => [`${entry.name}@${entry.version}`, entry]));
+  for (const [ref, { name, version: debianVersion }] of [...seen].toSorted()) {
+    sbom.components.push({
+      type: 'library',
+      'bom-ref': `debian/${ref}`,
+      name,
+      version: debianVersion,
+      purl: `pkg:deb/debian/${encodeURIComponent(name)}@${encodeURIComponent(debianVersion)}`,
+    });
+  }
+  const file = join(out, `porter-${packageJson.version}.cdx.json`);
+  writeFileSync(file, `${JSON.stringify(sbom, null, 1)}\n`);
+  return file;
+}

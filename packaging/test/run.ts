@@ -1,0 +1,111 @@
+/**
+ * `npm run test:packages [-- bookworm|trixie|deb|tarball|image…]`: tests the packages in `release/` (`npm run release -- --fast`)
+ * in clean systems. Makes them once by debootstrap and boots a throw-away copy with systemd-nspawn, without network. Needs root,
+ * Debian and a few minutes: apt-get install debootstrap systemd-container.
+ */
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packageJson } from '../release/application.ts';
+import { ROOT, run } from '../release/run.ts';
+import { testImage } from './image.ts';
+
+const SUITES = ['bookworm', 'trixie'];
+const KINDS = ['deb', 'tarball', 'image'];
+/** As an admin has them: systemd, what the package depends on, and curl as the client. */
+const INCLUDE = 'systemd,systemd-sysv,dbus,libatomic1,curl';
+
+const words = process.argv.slice(2);
+const wanted = (name: string, group: readonly string[]) =>
+  !words.some((word) => group.includes(word)) || words.includes(name);
+const release = join(ROOT, 'release');
+const roots = process.env.PORTER_TEST_ROOTS ?? join(release, 'cache/roots');
+
+let passed = 0;
+let failed = 0;
+for (const kind of KINDS.filter((name) => wanted(name, KINDS))) {
+  if (kind === 'image') {
+    count('image', testImage(findPackage(/-oci\.tar$/), join(release, 'work-image')));
+    continue;
+  }
+  for (const suite of SUITES.filter((name) => wanted(name, SUITES)))
+    count(`${kind} on ${suite}`, testInstall(kind, suite));
+}
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+function count(name: string, ok: boolean): void {
+  console.log(`${ok ? 'ok    ' : 'FAILED'} ${name}`);
+  if (ok) passed += 1;
+  else failed += 1;
+}
+
+function findPackage(pattern: RegExp): string {
+  const name = readdirSync(release).find((file) => pattern.test(file));
+  if (name === undefined)
+    throw new Error(`No package ${pattern} in ${release}. Run: npm run release -- --fast`);
+  return join(release, name);
+}
+
+/** Boots a copy of a clean system, which runs `inside.sh` and powers off. */
+function testInstall(kind: string, suite: string): boolean {
+  const base = makeRoot(suite);
+  const machine = join(roots, `test-${kind}-${suite}`);
+  rmSync(machine, { recursive: true, force: true });
+  run('cp', ['-a', '--reflink=auto', base, machine]);
+  const folder = join(machine, 'test');
+  mkdirSync(folder);
+  const name = kind === 'deb' ? 'porter.deb' : 'porter.tar.gz';
+  cpSync(findPackage(kind === 'deb' ? /_amd64\.deb$/ : /-x64\.tar\.gz$/), join(folder, name));
+  cpSync(join(import.meta.dirname, 'inside.sh'), join(folder, 'inside.sh'));
+  const unit = join(machine, 'etc/systemd/system/porter-test.service');
+  writeFileSync(unit, formatTestUnit(kind, name));
+  run('ln', ['-s', unit.slice(machine.length), join(machine, 'etc/systemd/system/multi-user.target.wants/')]);
+  boot(machine);
+  const log = join(folder, 'log');
+  const text = existsSync(log) ? readFileSync(log, 'utf8') : 'The system did not boot.\n';
+  const ok = text.trimEnd().endsWith('PASSED');
+  if (!ok) console.log(text);
+  rmSync(machine, { recursive: true, force: true });
+  return ok;
+}
+
+function makeRoot(suite: string): string {
+  const root = join(roots, suite);
+  if (existsSync(root)) return root;
+  mkdirSync(roots, { recursive: true });
+  const temporary = `${root}.part`;
+  rmSync(temporary, { recursive: true, force: true });
+  run('debootstrap', ['--variant=minbase', `--include=${INCLUDE}`, suite, temporary]);
+  run('mv', [temporary, root]);
+  return root;
+}
+
+function formatTestUnit(kind: string, name: string): string {
+  return `[Unit]
+After=systemd-user-sessions.service
+[Service]
+Type=oneshot
+Environment=EXPECTED_VERSION=${packageJson.version} PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ExecStart=sh -c 'sh /test/inside.sh ${kind} /test/${name} > /test/log 2>&1; systemctl poweroff --no-block'
+`;
+}
+
+function boot(machine: string): void {
+  // nspawn refuses a folder on a disk here. Machines without systemd have one.
+  const propagate = '/run/systemd/nspawn';
+  mkdirSync(propagate, { recursive: true });
+  const needsMount = run('stat', ['-f', '-c', '%T', propagate]).trim() !== 'tmpfs';
+  if (needsMount) run('mount', ['-t', 'tmpfs', 'tmpfs', propagate]);
+  try {
+    spawnSync(
+      'systemd-nspawn',
+      ['-q', '-b', '-D', machine, '--register=no', '--keep-unit', '--private-network', '--console=pipe']
+        // Only read by systemd 256 and later on machines that still have the first version of control groups.
+        .concat('--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1'),
+      { stdio: ['ignore', 'ignore', 'inherit'], timeout: 1_200_000 },
+    );
+  } finally {
+    if (needsMount) run('umount', [propagate]);
+  }
+}
