@@ -3,6 +3,8 @@ import { type DiskSpace, readDiskSpace } from '../base/system-resources.ts';
 import { formatSize } from '../base/units.ts';
 import type { BlobStore } from '../blobs/contract.ts';
 import type { Config } from '../config/load.ts';
+import { HEARTBEAT_TIMEOUT_MS, type InstanceState } from '../ledger/contract/ledger.ts';
+import { formatSkew, measureClockSkew, NOTICEABLE_SKEW_MS } from '../uploads/heartbeat/clock-skew.ts';
 import { reservedBytes, reservedFiles } from '../uploads/disk/space-reserve.ts';
 import type { UploadServices } from '../uploads/services.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
@@ -16,7 +18,7 @@ const FULL_BYTES = 64 * 1024 ** 2;
 export async function checkStores(
   report: DoctorReport,
   config: Config,
-  { ledger, blobs }: Pick<UploadServices, 'ledger' | 'blobs'>,
+  { ledger, blobs, clock }: Pick<UploadServices, 'ledger' | 'blobs' | 'clock'>,
 ): Promise<void> {
   try {
     await ledger.checkWritable();
@@ -26,6 +28,7 @@ export async function checkStores(
   } catch (error) {
     report.fail('ledger', `The database cannot be used: ${errorMessage(error)}`);
   }
+  await checkLedgerClock(report, config, { ledger, clock });
   try {
     await blobs.checkWritable();
     report.ok('blobs', 'Files can be written.');
@@ -56,6 +59,45 @@ async function checkDeletions(
     `The storage does not delete the bytes of ${count} removed files, such as ${first.blob} (${first.attempts} attempts): ` +
       `${first.reason} ${remedy} Porter tries again by itself; porter fsck --repair tries at once.`,
   );
+}
+
+/** Compares the clock of PostgreSQL with this machine's clock, and with those of all running instances. */
+async function checkLedgerClock(
+  report: DoctorReport,
+  { storage }: Config,
+  services: Pick<UploadServices, 'ledger' | 'clock'>,
+): Promise<void> {
+  if (storage.ledger.kind !== 'postgres') return;
+  try {
+    const instances = await services.ledger.listInstances();
+    reportLedgerClock(report, await measureClockSkew(services), instances);
+  } catch (error) {
+    report.fail(LEDGER_CLOCK, `It cannot be read: ${errorMessage(error)}`);
+  }
+}
+
+const LEDGER_CLOCK = 'clock of the database';
+
+/** `skewMs`: by how much the database is ahead of this machine; null if it answers too slowly. */
+export function reportLedgerClock(
+  report: DoctorReport,
+  skewMs: number | null,
+  instances: readonly Pick<InstanceState, 'host' | 'clockSkewMs' | 'silentMs'>[],
+): void {
+  const running = instances.filter(({ silentMs }) => silentMs < HEARTBEAT_TIMEOUT_MS);
+  const others = running.map(({ host, clockSkewMs }) => ({ machine: `of ${host}`, skewMs: clockSkewMs }));
+  const all = [{ machine: 'of this machine', skewMs }, ...others];
+  const texts = all
+    .filter((one) => one.skewMs !== null && Math.abs(one.skewMs) > NOTICEABLE_SKEW_MS)
+    .map((one) => `${formatSkew(one.skewMs ?? 0)} the clock ${one.machine}`);
+  if (texts.length > 0) {
+    report.warn(
+      LEDGER_CLOCK,
+      `It is ${[...new Set(texts)].join(', ')}: slots expire too early or too late. Synchronise all clocks (chrony, ` +
+        'systemd-timesyncd).',
+    );
+  } else if (skewMs === null) report.skip(LEDGER_CLOCK, 'Not compared: the database answers too slowly.');
+  else report.ok(LEDGER_CLOCK, "It agrees with this machine's clock and with those of all instances.");
 }
 
 /** The remedy if files cannot be written. */

@@ -63,6 +63,8 @@ export interface Metrics {
   setStreamUp(jid: string, up: boolean | null): void;
   /** Milliseconds by which the clock of this component's XMPP server is ahead of this machine's. */
   setClockSkew(jid: string, ms: number): void;
+  /** `ms`: by how much the clock of the database is ahead of this process. */
+  setLedgerClockSkew(ms: number): void;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600];
@@ -101,6 +103,12 @@ export function createMetrics(): Metrics {
     name: 'porter_stream_clock_skew_seconds',
     help: 'Seconds by which the clock of the XMPP server is ahead of this machine.',
     labelNames: ['jid'],
+    aggregator: 'first',
+    registers,
+  });
+  const ledgerSkew = new Gauge({
+    name: 'porter_ledger_clock_skew_seconds',
+    help: 'Seconds by which the clock of the database is ahead of this machine; 0 with SQLite.',
     aggregator: 'first',
     registers,
   });
@@ -146,5 +154,6 @@ export function createMetrics(): Metrics {
       skews.remove({ jid });
     },
     setClockSkew: (jid, ms) => skews.set({ jid }, ms / 1000),
+    setLedgerClockSkew: (ms) => ledgerSkew.set(ms / 1000),
   };
 }

@@ -7,11 +7,11 @@ import type { Config } from '../config/load.ts';
 import { LedgerError } from '../ledger/contract/ledger.ts';
 import { publishPendingBlobs } from '../uploads/blobs/publish.ts';
 import {
-  type Heartbeat,
+  type HeartbeatSchedule,
   releaseClaimsOfDeadProcesses,
-  startBallastSchedule,
   startHeartbeat,
-} from '../uploads/housekeeping.ts';
+} from '../uploads/heartbeat/heartbeat.ts';
+import { startBallastSchedule } from '../uploads/housekeeping.ts';
 import { joinCluster } from './cluster-membership.ts';
 import { openHttp } from './http.ts';
 import { createLeaderTasks } from './leader-tasks.ts';
@@ -52,7 +52,7 @@ export async function startServer(config: Config, workerClient?: WorkerClient): 
   const messageServices = messaging && createMessageServices(runtime, messaging);
   const leadership = createLeadership(sweeper.withSweepJobs);
   const http = await openHttp(runtime, { relay, messageServices, workerClient });
-  let heartbeat: Heartbeat | undefined;
+  let heartbeat: HeartbeatSchedule | undefined;
   let ballast: { stop(): Promise<void> } | undefined;
 
   const stop = async (graceMs = STOP_GRACE_MS) => {

@@ -1,13 +1,7 @@
-import { readlinkSync } from 'node:fs';
-import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Refusal } from '../base/errors.ts';
-import type { MigrationState } from '../ledger/contract/ledger.ts';
 import { deletePendingBlobs } from './blobs/delete-pending.ts';
 import type { UploadServices } from './services.ts';
-import { toStorageRefusal } from './storage-refusal.ts';
 
-const HEARTBEAT_MS = 10_000;
 /** The first sweep comes soon after a start, so that leftovers of a crash do not wait for a whole period. */
 const FIRST_SWEEP_MS = 5_000;
 /** Milliseconds between two looks for deletions that are due: the first retry comes after this time. */
@@ -20,38 +14,9 @@ export interface SweepSettings {
   readonly sweepIntervalMs: () => number;
 }
 
-export interface Heartbeat {
-  stop(): Promise<void>;
-}
-
 export interface SweepSchedule {
   /** Ends a running sweep after its current batch. */
   stop(): Promise<void>;
-}
-
-type HeartbeatServices = Pick<UploadServices, 'ledger' | 'log' | 'instance' | 'clock'>;
-
-/**
- * Starts the heartbeats of this process. Before it resolves, it releases the claims of dead processes on this host and
- * sends the first heartbeat. On a full disk it resolves without them and keeps trying: downloads work meanwhile.
- */
-export async function startHeartbeat(services: HeartbeatServices): Promise<Heartbeat> {
-  let released = false;
-  const logMigrationState = createMigrationStateLogger(services);
-  const beat = async () => {
-    await logMigrationState();
-    if (!released) await releaseClaimsOfDeadProcesses(services);
-    released = true;
-    await sendHeartbeat(services);
-  };
-  await beat().catch((error: unknown) => {
-    if (!(toStorageRefusal(error) instanceof Refusal)) throw error;
-    services.log.error(
-      { err: error },
-      'the ledger cannot be written; only downloads work until there is space',
-    );
-  });
-  return repeat(services, { firstMs: HEARTBEAT_MS, periodMs: () => HEARTBEAT_MS }, beat);
 }
 
 /** Runs `sweepNow` at the configured interval. Only one process of a cluster does this. */
@@ -83,79 +48,13 @@ export function startBallastSchedule(
   return repeat(services, { firstMs: 0, periodMs: () => RECHECK_MS }, fillBallast);
 }
 
-const MIGRATION_MESSAGES: Readonly<Record<MigrationState, string>> = {
-  open: 'the ledger is open again; uploads work',
-  closing: 'porter move is moving the ledger away; uploads are refused until it has finished',
-  moved: 'the ledger has moved: start Porter with the config of the new storage; only downloads work here',
-  importing: 'porter move is still filling this ledger: uploads are refused until porter move --finish',
-};
-
-/** Logs when `porter move` closes or opens the ledger of this process. */
-function createMigrationStateLogger({
-  ledger,
-  log,
-}: Pick<UploadServices, 'ledger' | 'log'>): () => Promise<void> {
-  let last: MigrationState = 'open';
-  return async () => {
-    const migrationState = await ledger.migrationState();
-    if (migrationState !== last)
-      log[migrationState === 'open' ? 'info' : 'error'](
-        { migrationState },
-        MIGRATION_MESSAGES[migrationState],
-      );
-    last = migrationState;
-  };
-}
-
-/** Where a pid identifies a process: the host and, on Linux, the pid namespace, because containers may share a host name. */
-const pidScope = [hostname(), readPidNamespace()].join(' ').trim();
-
-function readPidNamespace(): string {
-  try {
-    return readlinkSync('/proc/self/ns/pid');
-  } catch {
-    return '';
-  }
-}
-
-async function sendHeartbeat({ ledger, instance, clock }: HeartbeatServices): Promise<void> {
-  await ledger.heartbeat({ id: instance, host: pidScope, pid: process.pid, now: clock() });
-}
-
-/**
- * Releases the claims of processes on this host that have died, so that after a crash uploads can be sent again at once.
- * Claims of processes on other hosts expire with their heartbeat.
- */
-export async function releaseClaimsOfDeadProcesses({
-  ledger,
-  instance,
-  log,
-}: Pick<UploadServices, 'ledger' | 'instance' | 'log'>): Promise<void> {
-  const processes = await ledger.listInstances(pidScope);
-  const dead = processes.filter(({ id, pid }) => id !== instance && !isAlive(pid));
-  if (dead.length === 0) return;
-  await ledger.removeInstances(dead.map(({ id }) => id));
-  log.info({ processes: dead.length }, 'released the claims of processes that have ended');
-}
-
-/** An entry with the pid of this process belongs to an earlier process: this one has another instance id. */
-function isAlive(pid: number): boolean {
-  if (pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-}
-
 interface Schedule {
   readonly firstMs: number;
   readonly periodMs: () => number;
 }
 
 /** Runs the task periodically until it is stopped. A failure is logged and does not end the schedule. */
-function repeat(
+export function repeat(
   { log }: Pick<UploadServices, 'log'>,
   { firstMs, periodMs }: Schedule,
   task: (signal: AbortSignal) => Promise<void>,

@@ -1,6 +1,6 @@
 import { formatPeriod, formatSize } from '../base/units.ts';
 import type { RemovalReason } from '../base/upload-records.ts';
-import { HEARTBEAT_TIMEOUT_MS, type SweepStep } from '../ledger/contract/ledger.ts';
+import type { SweepStep } from '../ledger/contract/ledger.ts';
 import { maxAgeFor, type Retention, toLifetimes } from '../policy/retention.ts';
 import { deletePendingBlobs } from './blobs/delete-pending.ts';
 import { publishPendingBlobs } from './blobs/publish.ts';
@@ -108,7 +108,7 @@ function createTasks(services: SweepServices, options: SweepOptions): Task[] {
   const retention = options.maxAge === undefined ? configured : { ...configured, max_age: options.maxAge };
   return [
     {
-      step: { kind: 'dead_claims', silentSince: now - HEARTBEAT_TIMEOUT_MS },
+      step: { kind: 'dead_claims' },
       tally: 'deadClaims',
       reason: null,
     },

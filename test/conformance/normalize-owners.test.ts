@@ -136,6 +136,7 @@ function suite(name: string, open: () => Promise<TestDatabase>): void {
         for (let run = 0; run < 500; run += 1) {
           let transactions = 0;
           const interrupted: Database = {
+            nowSql: db.nowSql,
             query: (sql, params) => db.query(sql, params),
             exclusive: (work) => db.exclusive(work),
             close: async () => undefined,

@@ -1,3 +1,5 @@
+import type { LedgerTime } from './processes.ts';
+
 /** Queues, idempotency keys and message rates. */
 export interface MessageStore {
   /** Appends an item to its queue. Returns `full` if it holds `limit` items already, or `keyLimit` with this key. */
@@ -93,7 +95,7 @@ export interface RequestKey {
   readonly key: string;
 }
 
-export interface BeginRequestParams extends RequestKey {
+export interface BeginRequestParams extends RequestKey, LedgerTime {
   /** Digest of the request. A different request with the same key gets `key_reused`. */
   readonly digest: string;
   /** Id of the process that runs the request, as in its heartbeats. */

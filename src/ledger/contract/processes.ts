@@ -1,11 +1,18 @@
+import type { Machine } from '../../base/machine.ts';
+
 /** Processes that hold claims. Their heartbeats show which claims are still valid. */
 export interface ProcessStore {
-  /** Records that a process is running. Its claims expire `HEARTBEAT_TIMEOUT_MS` after its last heartbeat. */
-  heartbeat(instance: Instance): Promise<void>;
-  /** Lists the processes of a host that have sent heartbeats. */
-  listInstances(host: string): Promise<Pick<Instance, 'id' | 'pid'>[]>;
+  /**
+   * Records by the ledger's clock that a process is running. Its claims expire `HEARTBEAT_TIMEOUT_MS` after its last
+   * heartbeat.
+   */
+  heartbeat(heartbeat: Heartbeat): Promise<void>;
+  /** Lists the processes that have sent heartbeats within the last day. */
+  listInstances(): Promise<InstanceState[]>;
   /** Removes processes that have ended. Their claims can be taken over at once. */
   removeInstances(ids: readonly string[]): Promise<void>;
+  /** Returns the time of the ledger's clock, ms since 1970. */
+  readClock(): Promise<number>;
   /**
    * Inserts a row, deletes it and commits, as durably as an upload. Rejects if the database cannot store uploads, also while
    * it is read-only. Does not wait for a database server that restarts.
@@ -16,10 +23,27 @@ export interface ProcessStore {
 /** After so many milliseconds without a heartbeat, other processes may take over the claims of a process. */
 export const HEARTBEAT_TIMEOUT_MS = 60_000;
 
-export interface Instance {
+/**
+ * Claims and heartbeats use one clock, so that instances whose own clocks differ do not take over each other's claims: the
+ * clock of the PostgreSQL server, or of the machine with SQLite.
+ */
+export interface LedgerTime {
+  /** Replaces the ledger's clock in tests. Ms since 1970. */
+  readonly ledgerTime?: number;
+}
+
+export interface Instance extends Machine {
   readonly id: string;
-  /** Name of the host on which `pid` is unique. */
-  readonly host: string;
   readonly pid: number;
-  readonly now: number;
+  /** Milliseconds by which the ledger's clock is ahead of this process; null if that was not measured. */
+  readonly clockSkewMs: number | null;
+}
+
+export type Heartbeat = Instance & LedgerTime;
+
+export interface InstanceState extends Instance {
+  /** Time of its last heartbeat by the ledger's clock. */
+  readonly seenAt: number;
+  /** Milliseconds since then. */
+  readonly silentMs: number;
 }

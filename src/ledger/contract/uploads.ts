@@ -1,4 +1,5 @@
 import type { Removal, RemovalReason, Upload } from '../../base/upload-records.ts';
+import type { LedgerTime } from './processes.ts';
 import type { Lifetimes, LimitName, Limits } from './quota.ts';
 
 /**
@@ -34,6 +35,12 @@ export interface UploadStore {
    * if the attempt has no claim: another PUT has taken it over, or its commit has succeeded. Then keeps a stored key.
    */
   release(params: ReleaseParams): Promise<boolean>;
+
+  /**
+   * Releases a claim whose outcome was unknown, by its token. Returns false if there is no such claim: it did not take effect,
+   * or not yet.
+   */
+  releaseByToken(params: Pick<ClaimParams, 'by' | 'token' | 'now'>): Promise<boolean>;
 
   /** Returns stored uploads whose files do not have their public name yet. */
   unpublished(limit: number): Promise<UnpublishedBlob[]>;
@@ -89,7 +96,7 @@ export interface FailedDelete extends PostponedDelete {
   readonly attempts: number;
 }
 
-export interface Reservation {
+export interface Reservation extends LedgerTime {
   /** The id begins with the second of `now` (`timeOrderedId`), so that the oldest uploads of an owner are found by id. */
   readonly upload: Pick<
     Upload,
@@ -148,12 +155,13 @@ export type ReserveResult = (
   readonly removed?: readonly RemovedForRoom[];
 };
 
-export interface ClaimParams {
+export interface ClaimParams extends LedgerTime {
   readonly by: { readonly putKey: string } | { readonly locator: string };
   /** Random token that identifies this claim in `commit` and `release`. */
   readonly token: string;
   /** Id of the process that holds the claim, as in its heartbeats. */
   readonly instance: string;
+  /** Compared with the deadline of the slot. */
   readonly now: number;
 }
 
@@ -207,8 +215,8 @@ export interface RemoveParams {
 export type SweepStep = { readonly limit: number; readonly now: number; readonly dryRun?: boolean } & (
   | { /** Slots whose deadline passed without a PUT. */ readonly kind: 'unused' }
   | {
-      /** Claims of processes that sent no heartbeat since `silentSince`. */ readonly kind: 'dead_claims';
-      readonly silentSince: number;
+      /** Claims of processes that sent no heartbeat for `HEARTBEAT_TIMEOUT_MS`. */ readonly kind: 'dead_claims';
+      readonly ledgerTime?: number;
     }
   | {
       /** Uploads of one purpose that were stored at `storedBefore` or earlier. */ readonly kind: 'max_age';

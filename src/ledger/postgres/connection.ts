@@ -5,6 +5,12 @@ import type { AllowedIn, Durability, Queryable, SqlValue } from '../sql/database
 import { migrationStateError, SELECT_MIGRATION_STATE } from '../sql/migration-state.ts';
 import { fromPostgresError, retryReasonFor } from './postgres-error.ts';
 
+/**
+ * The clock of the server. PostgreSQL evaluates a scalar subquery once per statement, so that a comparison with it can use an
+ * index although the clock is volatile.
+ */
+export const POSTGRES_NOW = '(select cast(extract(epoch from clock_timestamp()) * 1000 as bigint))';
+
 /** `pg_type.oid` of `bigint`. */
 const BIGINT_OID = 20;
 
@@ -59,6 +65,7 @@ const serverRuns = new WeakMap<pg.PoolClient, string>();
 
 /** A checked-out connection of the pool. Its statements run one after the other. */
 export class PostgresConnection implements Queryable {
+  readonly nowSql = POSTGRES_NOW;
   readonly client: pg.PoolClient;
   /** The transaction that was begun last. */
   transaction: TransactionRef | undefined;

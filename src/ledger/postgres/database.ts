@@ -14,6 +14,7 @@ import { normalizeOwners } from '../sql/normalize-owners.ts';
 import {
   findOutcome,
   LostCommitError,
+  POSTGRES_NOW,
   PostgresConnection,
   pgTypes,
   type TransactionRef,
@@ -56,6 +57,7 @@ const MIGRATION_LOCK = 7_086_737;
  * transaction that deadlocks, or inserts a key that another one has inserted meanwhile, is retried.
  */
 export class PostgresDatabase implements Database {
+  readonly nowSql = POSTGRES_NOW;
   readonly #pool: pg.Pool;
   readonly #sync: boolean;
   readonly #outcomeTimeoutMs: number;

@@ -1,6 +1,6 @@
 import { attemptBlobKey, isAttemptBlobKey, toSlotBlobKey } from '../../base/blob-keys.ts';
 import { randomId } from '../../base/ids.ts';
-import { HEARTBEAT_TIMEOUT_MS, type Instance } from '../contract/processes.ts';
+import { HEARTBEAT_TIMEOUT_MS, type Heartbeat, type InstanceState } from '../contract/processes.ts';
 import type {
   ClaimParams,
   ClaimResult,
@@ -16,10 +16,23 @@ import { correctUploadRates } from './quota/upload-rates.ts';
 import { addPendingBlobs, addPendingDeletes, discardUpload, recordRemovals } from './remove.ts';
 import { SELECT_UPLOADS, toUpload, type UploadRow, type UploadRowWithOwner, WHERE_LOCATOR } from './rows.ts';
 
-/** True for a `receiving` upload that was claimed before the time `param`, if its process has sent no heartbeat since. */
-export const abandonedClaimSql = (param: string) =>
-  `state = 'receiving' and claimed_at <= ${param} and not exists (
-     select 1 from instances where instances.id = uploads.instance and instances.seen_at > ${param})`;
+/** The ledger's clock, unless the parameter `param` replaces it. */
+export const ledgerTimeSql = ({ nowSql }: Queryable, param: string) =>
+  `coalesce(cast(${param} as bigint), ${nowSql})`;
+
+/** Heartbeats up to this time have expired. */
+export const silentSinceSql = (q: Queryable, param: string) =>
+  `(${ledgerTimeSql(q, param)} - ${HEARTBEAT_TIMEOUT_MS})`;
+
+/**
+ * True for a `receiving` upload that was claimed before `HEARTBEAT_TIMEOUT_MS`, if its process has sent no heartbeat since.
+ * `param`: as in `ledgerTimeSql`.
+ */
+export function abandonedClaimSql(q: Queryable, param: string): string {
+  const silentSince = silentSinceSql(q, param);
+  return `state = 'receiving' and claimed_at <= ${silentSince} and not exists (
+     select 1 from instances where instances.id = uploads.instance and instances.seen_at > ${silentSince})`;
+}
 
 /** Implements `UploadStore.claim`. */
 export async function claimSlot(q: Queryable, params: ClaimParams): Promise<ClaimResult> {
@@ -46,13 +59,14 @@ async function setReceiving(
   q: Queryable,
   row: UploadRow,
   blob: string,
-  { token, instance, now }: ClaimParams,
+  { token, instance, ledgerTime }: ClaimParams,
 ): Promise<boolean> {
   const updated = await q.query(
-    `update uploads set state = 'receiving', claim_token = $2, instance = $3, claimed_at = $4, blob = $5, may_have_bytes = 1
-      where id = $1 and claim_token is not distinct from $6 and (state = 'issued' or (${abandonedClaimSql('$7')}))
+    `update uploads set state = 'receiving', claim_token = $2, instance = $3, claimed_at = ${ledgerTimeSql(q, '$6')},
+       blob = $4, may_have_bytes = 1
+      where id = $1 and claim_token is not distinct from $5 and (state = 'issued' or (${abandonedClaimSql(q, '$6')}))
       returning id`,
-    [row.id, token, instance, now, blob, row.claim_token, now - HEARTBEAT_TIMEOUT_MS],
+    [row.id, token, instance, blob, row.claim_token, ledgerTime ?? null],
   );
   return updated.length === 1;
 }
@@ -126,6 +140,15 @@ export async function releaseSlotClaim(q: Queryable, params: ReleaseParams): Pro
   return false;
 }
 
+/** Implements `UploadStore.releaseByToken`. */
+export async function releaseUnknownClaim(
+  q: Queryable,
+  { by, token }: Pick<ClaimParams, 'by' | 'token'>,
+): Promise<boolean> {
+  const row = await findClaimable(q, by);
+  return row?.state === 'receiving' && row.claim_token === token && (await endClaim(q, row));
+}
+
 /** Returns false if another PUT has taken the claim over. */
 async function endClaim(q: Queryable, row: UploadRow): Promise<boolean> {
   if (row.reserved_by_put === 0) return (await resetToIssued(q, row)) === 1;
@@ -186,11 +209,15 @@ export async function markPublished(q: Queryable, { id, publicBlob }: PublishedB
  * Deletes a slot that is past its deadline, so that its locator can be used again. Keeps it while a running PUT holds
  * the claim. Returns whether it was deleted.
  */
-export async function deleteIfExpired(q: Queryable, row: UploadRow, now: number): Promise<boolean> {
+export async function deleteIfExpired(
+  q: Queryable,
+  row: UploadRow,
+  { now, ledgerTime }: Pick<ClaimParams, 'now' | 'ledgerTime'>,
+): Promise<boolean> {
   if (row.state === 'stored' || row.deadline > now) return false;
   const [deleted] = await q.query<UploadRow>(
-    `delete from uploads where id = $1 and (state = 'issued' or (${abandonedClaimSql('$2')})) returning *`,
-    [row.id, now - HEARTBEAT_TIMEOUT_MS],
+    `delete from uploads where id = $1 and (state = 'issued' or (${abandonedClaimSql(q, '$2')})) returning *`,
+    [row.id, ledgerTime ?? null],
   );
   if (!deleted) return false;
   await recordRemovals(q, [deleted], removalCauses.unused(now));
@@ -201,13 +228,25 @@ export async function deleteIfExpired(q: Queryable, row: UploadRow, now: number)
 const DELETE_AFTER_MS = 86_400_000;
 
 /** Implements `ProcessStore.heartbeat`. */
-export async function recordHeartbeat(q: Queryable, { id, host, pid, now }: Instance): Promise<void> {
+export async function recordHeartbeat(q: Queryable, heartbeat: Heartbeat): Promise<void> {
+  const { id, host, pid, machineId, bootId, pidNamespace, clockSkewMs, ledgerTime = null } = heartbeat;
   await q.query(
-    `insert into instances (id, host, pid, seen_at) values ($1, $2, $3, $4)
-      on conflict (id) do update set host = excluded.host, pid = excluded.pid, seen_at = excluded.seen_at`,
-    [id, host, pid, now],
+    `insert into instances (id, host, pid, machine_id, boot_id, pid_namespace, clock_skew_ms, seen_at)
+      values ($1, $2, $3, $4, $5, $6, $7, ${ledgerTimeSql(q, '$8')})
+      on conflict (id) do update set host = excluded.host, pid = excluded.pid, machine_id = excluded.machine_id,
+        boot_id = excluded.boot_id, pid_namespace = excluded.pid_namespace, clock_skew_ms = excluded.clock_skew_ms,
+        seen_at = excluded.seen_at`,
+    [id, host, pid, machineId, bootId, pidNamespace, clockSkewMs, ledgerTime],
   );
-  await q.query('delete from instances where seen_at <= $1', [now - DELETE_AFTER_MS]);
+  await q.query(`delete from instances where seen_at <= ${ledgerTimeSql(q, '$1')} - ${DELETE_AFTER_MS}`, [
+    ledgerTime,
+  ]);
+}
+
+/** Implements `ProcessStore.readClock`. */
+export async function readClock(q: Queryable): Promise<number> {
+  const [row] = await q.query<{ now: number }>(`select ${q.nowSql} as now`);
+  return row?.now ?? 0;
 }
 
 /** Implements `ProcessStore.checkWritable`. */
@@ -218,8 +257,12 @@ export async function writeTestRow(q: Queryable): Promise<void> {
 }
 
 /** Implements `ProcessStore.listInstances`. */
-export function queryInstances(q: Queryable, host: string): Promise<Pick<Instance, 'id' | 'pid'>[]> {
-  return q.query('select id, pid from instances where host = $1', [host]);
+export function queryInstances(q: Queryable): Promise<InstanceState[]> {
+  return q.query(
+    `select id, host, pid, machine_id as "machineId", boot_id as "bootId", pid_namespace as "pidNamespace",
+       clock_skew_ms as "clockSkewMs", seen_at as "seenAt", ${q.nowSql} - seen_at as "silentMs"
+      from instances order by id`,
+  );
 }
 
 /** Implements `ProcessStore.removeInstances`. Backdating the claims marks them as abandoned. */

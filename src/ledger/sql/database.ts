@@ -3,6 +3,8 @@ export type SqlValue = string | number | null;
 
 /** Runs one statement with the parameters `$1`, `$2`, … Both engines run the same SQL text. */
 export interface Queryable {
+  /** An expression of this engine: its clock in ms since 1970. Evaluated once per statement. */
+  readonly nowSql: string;
   query<Row = Record<string, SqlValue>>(sql: string, params?: readonly SqlValue[]): Promise<Row[]>;
 }
 

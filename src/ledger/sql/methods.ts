@@ -16,8 +16,10 @@ import {
   markPublished,
   queryInstances,
   queryUnpublished,
+  readClock,
   recordHeartbeat,
   releaseSlotClaim,
+  releaseUnknownClaim,
   writeTestRow,
 } from './claims.ts';
 import type { AllowedIn, Database, Durability, Queryable, TransactionOptions } from './database.ts';
@@ -130,6 +132,7 @@ export const methods: LedgerMethods = {
   claim: write('lazy', 'open', claimSlot),
   commit: write('durable', 'open_or_closing', commitUpload),
   release: write('lazy', 'open_or_closing', releaseSlotClaim),
+  releaseByToken: write('lazy', 'open_or_closing', releaseUnknownClaim),
   unpublished: read(queryUnpublished),
   confirmPublished: write('lazy', 'always', markPublished),
   find: read(queryUpload),
@@ -172,6 +175,7 @@ export const methods: LedgerMethods = {
   // ProcessStore
   heartbeat: write('lazy', 'always', recordHeartbeat),
   listInstances: read(queryInstances),
+  readClock: read(readClock),
   removeInstances: write('lazy', 'always', deleteInstances),
   checkWritable: write('durable', 'always', writeTestRow, { reconnectTimeoutMs: 1000 }),
 

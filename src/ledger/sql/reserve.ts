@@ -1,6 +1,6 @@
 import type { Upload } from '../../base/upload-records.ts';
 import type { RemovedForRoom, Reservation, ReserveResult } from '../contract/ledger.ts';
-import { deleteIfExpired } from './claims.ts';
+import { deleteIfExpired, ledgerTimeSql } from './claims.ts';
 import type { Queryable } from './database.ts';
 import { removeExpired, storedPurposes } from './expiry.ts';
 import {
@@ -65,7 +65,7 @@ export async function reserveSlot(
 async function findLocatorConflict(q: Queryable, r: Reservation): Promise<RefusedReservation | undefined> {
   const { locator, id } = r.upload;
   const [row] = await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where ${WHERE_LOCATOR}`, [locator]);
-  if (row && !(await deleteIfExpired(q, row, r.now))) return inUse({ upload: toUpload(row, row.owner) });
+  if (row && !(await deleteIfExpired(q, row, r))) return inUse({ upload: toUpload(row, row.owner) });
   // An unused slot does not block its locator, because no file was served under it.
   const [removal] = await q.query<RemovalRow>(
     `${SELECT_REMOVALS} where locator = $1 and reason <> 'unused' order by removed_at desc limit 1`,
@@ -150,10 +150,11 @@ async function insertSlot(q: Queryable, account: OwnerAccount, r: Reservation): 
   const { upload, claim = null, now } = r;
   const { id, locator, size, purpose } = upload;
   const rateBuckets = bucketWidthsFor(r.limits);
+  const claimedAt = claim ? ledgerTimeSql(q, '$17') : 'cast($17 as bigint)';
   await q.query(
     `insert into uploads (id, locator, put_key, owner_id, endpoint, purpose, name, type, size, state, blob,
        created_at, deadline, stored_at, expires_at, claim_token, instance, claimed_at, may_have_bytes, reserved_by_put, rate_buckets)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, null, $14, $15, $16, $17, $18, $18, $19)`,
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, null, $14, $15, $16, ${claimedAt}, $18, $18, $19)`,
     [
       id,
       locator === id ? null : locator,
@@ -171,7 +172,7 @@ async function insertSlot(q: Queryable, account: OwnerAccount, r: Reservation): 
       upload.expiresAt,
       claim?.token ?? null,
       claim?.instance ?? null,
-      claim ? now : null,
+      (claim && r.ledgerTime) ?? null,
       claim ? 1 : 0,
       rateBuckets,
     ],

@@ -87,17 +87,17 @@ async function sweepDeadClaims(
   q: Queryable,
   step: SweepStep & { kind: 'dead_claims' },
 ): Promise<SweepResult> {
-  const { now, limit, silentSince } = step;
-  const where = abandonedClaimSql('$1');
+  const { now, limit, ledgerTime = null } = step;
+  const where = abandonedClaimSql(q, '$1');
   const selection: UploadSelection = {
     state: 'receiving',
     where,
     order: 'claimed_at',
-    params: [silentSince],
+    params: [ledgerTime],
   };
   if (step.dryRun) return await countUploads(q, selection, limit);
   const rows = await q.query<UploadRow>(`select * from uploads where ${where} order by claimed_at limit $2`, [
-    silentSince,
+    ledgerTime,
     limit,
   ]);
   const deleted: UploadRow[] = [];

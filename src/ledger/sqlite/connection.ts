@@ -8,6 +8,9 @@ export interface SqliteOptions {
   readonly sync: boolean;
 }
 
+/** https://sqlite.org/lang_datefunc.html. `unixepoch` returns seconds. */
+export const SQLITE_NOW = "cast(round(unixepoch('now', 'subsec') * 1000) as integer)";
+
 interface Prepared {
   readonly statement: StatementSync;
   /** Index of the parameter for each `?`. */
@@ -23,6 +26,7 @@ const CHECKPOINT_PAGES = 8000;
 
 /** A connection to an SQLite file, with a cache of prepared statements. It works synchronously: promises are resolved at once. */
 export class SqliteConnection implements Queryable {
+  readonly nowSql = SQLITE_NOW;
   readonly #db: DatabaseSync;
   readonly #prepared = new Map<string, Prepared>();
   readonly #sync: boolean;

@@ -11,7 +11,7 @@ import { migrate, readMigrations } from '../sql/migrate.ts';
 import { migrationStateError, readMigrationState } from '../sql/migration-state.ts';
 import { normalizeOwners } from '../sql/normalize-owners.ts';
 import { isDiskFull, releaseBallast } from './ballast.ts';
-import { SqliteConnection, type SqliteOptions } from './connection.ts';
+import { SQLITE_NOW, SqliteConnection, type SqliteOptions } from './connection.ts';
 
 /** Maximum number of transactions per commit, so that none waits long for the others. */
 const MAX_BATCH = 128;
@@ -37,6 +37,7 @@ interface QueuedTransaction {
  * Its calls block the thread. `open.ts` runs it in a worker thread.
  */
 export class SqliteDatabase implements Database {
+  readonly nowSql = SQLITE_NOW;
   readonly #options: SqliteOptions;
   #writer: SqliteConnection | undefined;
   #reader: SqliteConnection | undefined;

@@ -6,7 +6,9 @@ import {
   attempt,
   checkCounters,
   claimSlot,
+  DAY,
   HOUR,
+  heartbeatOf,
   issue,
   JULIET,
   ledgerTest,
@@ -25,10 +27,10 @@ const claimParams = (id: string, token = 'mine', now = NOW, instance = 'here') =
   token,
   instance,
   now,
+  ledgerTime: now,
 });
 
-const sendHeartbeat = (ledger: Ledger, id: string, now: number) =>
-  ledger.heartbeat({ id, host: 'h', pid: 1, now });
+const sendHeartbeat = (ledger: Ledger, id: string, now: number) => ledger.heartbeat(heartbeatOf(id, now));
 
 export function claimSuite(open: OpenTestLedger): void {
   describe('claim', () => {
@@ -91,11 +93,10 @@ export function claimSuite(open: OpenTestLedger): void {
       await sendHeartbeat(ledger, 'alive', NOW);
       await ledger.claim(claimParams(dead, 'first', NOW, 'dead'));
       await ledger.claim(claimParams(alive, 'first', NOW, 'alive'));
-      const instances = await ledger.listInstances('h');
-      assert.deepEqual(instances.map(({ id }) => id).toSorted(), ['alive', 'dead']);
-      assert.deepEqual(await ledger.listInstances('elsewhere'), []);
+      const ids = async () => (await ledger.listInstances()).map(({ id }) => id);
+      assert.deepEqual(await ids(), ['alive', 'dead']);
       await ledger.removeInstances(['dead']);
-      assert.deepEqual(await ledger.listInstances('h'), [{ id: 'alive', pid: 1 }]);
+      assert.deepEqual(await ids(), ['alive']);
       assert.equal((await ledger.claim(claimParams(dead))).outcome, 'claimed');
       assert.equal((await ledger.claim(claimParams(alive))).outcome, 'receiving');
       assert.equal(await ledger.commit({ ...attempt(dead, 'first'), now: NOW, size: 100 }), false);
@@ -108,9 +109,45 @@ export function claimSuite(open: OpenTestLedger): void {
       });
       await ledger.reserve(order);
       const by = { locator: 'file_share:xyz' };
-      const result = await ledger.claim({ by, token: 't', instance: 'here', now: NOW });
+      const result = await ledger.claim({ by, token: 't', instance: 'here', now: NOW, ledgerTime: NOW });
       assert.ok(result.outcome === 'claimed');
       assert.equal(result.upload.id, order.upload.id);
+    });
+
+    ledgerTest(
+      open,
+      'stays with its process if the clock of another process is an hour ahead or behind',
+      async (ledger) => {
+        const later = Date.now() + DAY;
+        const { ledgerTime: _, ...heartbeat } = heartbeatOf('here', 0);
+        for (const skewMs of [HOUR, -HOUR]) {
+          const id = await issue(ledger, { upload: { deadline: later } });
+          await ledger.heartbeat(heartbeat);
+          const claim = (token: string, instance: string, now: number) =>
+            ledger.claim({ by: { putKey: `key of ${id}` }, token, instance, now });
+          assert.equal((await claim('mine', 'here', Date.now())).outcome, 'claimed');
+          const now = Date.now() + skewMs;
+          assert.equal((await claim('next', 'there', now)).outcome, 'receiving');
+          assert.deepEqual(await ledger.sweep({ kind: 'dead_claims', limit: 9, now }), {
+            count: 0,
+            bytes: 0,
+          });
+          assert.equal(await ledger.commit({ ...attempt(id, 'mine'), now, size: 100 }), true);
+        }
+      },
+    );
+
+    ledgerTest(open, 'and heartbeats use the clock that the ledger shows', async (ledger) => {
+      const before = Date.now();
+      const shown = await ledger.readClock();
+      // Both run on this machine.
+      assert.ok(shown >= before - 1 && shown <= Date.now() + 1, `${shown} is not about ${before}`);
+      const { ledgerTime: _, ...heartbeat } = heartbeatOf('here', 0);
+      await ledger.heartbeat({ ...heartbeat, clockSkewMs: -60_000 });
+      const [listed] = await ledger.listInstances();
+      assert.ok(listed && listed.seenAt >= shown && listed.silentMs >= 0 && listed.silentMs < HOUR);
+      const { seenAt: _seenAt, silentMs: _silentMs, ...rest } = listed;
+      assert.deepEqual(rest, { ...heartbeat, clockSkewMs: -60_000 });
     });
 
     ledgerTest(
@@ -274,6 +311,25 @@ function publishSuite(open: OpenTestLedger): void {
 
 function releaseSuite(open: OpenTestLedger): void {
   describe('release', () => {
+    ledgerTest(open, 'ends a claim of unknown outcome by its token, and no other claim', async (ledger) => {
+      const id = await issue(ledger);
+      const by = { putKey: `key of ${id}` };
+      assert.equal(await ledger.releaseByToken({ by, token: 'mine', now: NOW }), false, 'no effect yet');
+      await ledger.claim(claimParams(id, 'mine'));
+      assert.equal(await ledger.releaseByToken({ by, token: 'other', now: NOW }), false);
+      assert.equal(await ledger.releaseByToken({ by, token: 'mine', now: NOW }), true);
+      assert.equal((await ledger.find(id))?.state, 'issued');
+      await storeSlot(ledger, id);
+      assert.equal(await ledger.releaseByToken({ by, token: `token of ${id}`, now: NOW }), false);
+      assert.equal((await ledger.find(id))?.state, 'stored');
+      const locator = 'external/of unknown outcome';
+      const claim = { instance: 'here', token: 'signed' };
+      await ledger.reserve(reservation({ putKey: null, upload: { locator }, claim }));
+      assert.equal(await ledger.releaseByToken({ by: { locator }, token: 'signed', now: NOW }), true);
+      assert.equal(await ledger.find(locator), undefined, 'it was reserved by its PUT');
+      await checkCounters(ledger);
+    });
+
     ledgerTest(open, 'allows another PUT until the deadline', async (ledger) => {
       const id = await issue(ledger);
       await claimSlot(ledger, id);

@@ -15,6 +15,7 @@ import {
   checkCounters,
   claimSlot,
   HOUR,
+  heartbeatOf,
   issue,
   JULIET,
   ledgerTest,
@@ -204,7 +205,7 @@ export function copySuite(open: OpenTestLedger): void {
       await assert.rejects(ledger.forget({ owner: JULIET, limit: 9, now: NOW }), isMoved);
       assert.equal((await ledger.find(file))?.state, 'stored');
       assert.equal(await ledger.recount({ owner: JULIET, repair: false }), false);
-      await ledger.heartbeat({ id: 'here', host: 'h', pid: 1, now: NOW });
+      await ledger.heartbeat(heartbeatOf('here', NOW));
       await ledger.setMigrationState('open');
       assert.equal(await ledger.commit(order), true);
     });

@@ -4,6 +4,7 @@ import { attemptBlobKey, slotBlobKey } from '../../../src/base/blob-keys.ts';
 import { timeOrderedId } from '../../../src/base/ids.ts';
 import type { Upload } from '../../../src/base/upload-records.ts';
 import {
+  type Heartbeat,
   type Ledger,
   type Lifetimes,
   type Limits,
@@ -51,6 +52,7 @@ export function reservation(options: ReservationOptions = {}): Reservation {
     putKey: `key of ${id}`,
     evict: false,
     lifetimes,
+    ledgerTime: now,
     ...options,
     now,
     limits: { ...unlimited, ...options.limits },
@@ -91,6 +93,12 @@ export async function store(ledger: Ledger, options: ReservationOptions = {}): P
   return order.upload.id;
 }
 
+/** Returns a heartbeat at the time `ledgerTime`, of a process with the pid 1 on the machine `h`. */
+export function heartbeatOf(id: string, ledgerTime: number): Heartbeat {
+  const machine = { host: 'h', machineId: 'm', bootId: 'b', pidNamespace: 'n' };
+  return { id, pid: 1, ...machine, clockSkewMs: null, ledgerTime };
+}
+
 /** Claims and stores an issued slot. */
 export async function storeSlot(
   ledger: Ledger,
@@ -107,7 +115,7 @@ export async function claimSlot(
   id: string,
   { now = NOW, instance = 'here' }: { now?: number; instance?: string } = {},
 ): Promise<Upload> {
-  const order = { by: { putKey: `key of ${id}` }, token: `token of ${id}`, instance, now };
+  const order = { by: { putKey: `key of ${id}` }, token: `token of ${id}`, instance, now, ledgerTime: now };
   const claimed = await ledger.claim(order);
   assert.equal(claimed.outcome, 'claimed');
   assert.ok('upload' in claimed);

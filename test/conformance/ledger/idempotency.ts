@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { BeginRequestParams, Ledger } from '../../../src/ledger/contract/ledger.ts';
-import { DAY, JULIET, ledgerTest, NOW, type OpenTestLedger, ROMEO, SECOND } from './fixture.ts';
+import { DAY, heartbeatOf, JULIET, ledgerTest, NOW, type OpenTestLedger, ROMEO, SECOND } from './fixture.ts';
 
 const begin = (ledger: Ledger, options: Partial<BeginRequestParams> = {}) => {
   const expiresAt = NOW + DAY;
   const params = { owner: ROMEO, key: 'k', digest: 'd', instance: 'here', now: NOW, expiresAt, limit: 99 };
-  return ledger.beginRequest({ ...params, ...options });
+  return ledger.beginRequest({ ...params, ...options, ledgerTime: options.now ?? NOW });
 };
 const NEW = { outcome: 'new' };
 const RUNNING = { outcome: 'running' };
@@ -83,7 +83,7 @@ export function idempotencySuite(open: OpenTestLedger): void {
         assert.deepEqual(await begin(ledger, { instance: 'quiet' }), NEW);
         const minute = NOW + 60 * SECOND;
         assert.deepEqual(await begin(ledger, { now: minute - 1 }), RUNNING);
-        await ledger.heartbeat({ id: 'quiet', host: 'h', pid: 1, now: NOW + SECOND });
+        await ledger.heartbeat(heartbeatOf('quiet', NOW + SECOND));
         assert.deepEqual(await begin(ledger, { now: minute }), RUNNING);
         assert.deepEqual(await begin(ledger, { now: minute + SECOND }), NEW);
       },

@@ -113,7 +113,7 @@ class Story {
     if (one.does === 'remove') await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now });
     if (one.does === 'release') await ledger.release({ ...attempt(id, token), now });
     if (one.does === 'claim' || one.does === 'store') {
-      await ledger.claim({ by: { putKey: `key of ${id}` }, token, instance: 'here', now });
+      await ledger.claim({ by: { putKey: `key of ${id}` }, token, instance: 'here', now, ledgerTime: now });
     }
     if (one.does !== 'store' || !('size' in one)) return;
     const known = await ledger.findByPutKey(`key of ${id}`);
@@ -127,7 +127,7 @@ class Story {
     const step = { limit: 3, now, detail: 'swept' };
     if (kind === 'unused' || kind === 'expires_at' || kind === 'upload_rates')
       await ledger.sweep({ ...step, kind });
-    if (kind === 'dead_claims') await ledger.sweep({ ...step, kind, silentSince: now - 30 * SECOND });
+    if (kind === 'dead_claims') await ledger.sweep({ ...step, kind, ledgerTime: now + 30 * SECOND });
     if (kind === 'soft_quota') await ledger.sweep({ ...step, kind, bytes: 90, lifetimes: short });
     if (kind === 'max_age') {
       await ledger.sweep({ ...step, kind, purpose: 'brief', storedBefore: now - 12 * SECOND });

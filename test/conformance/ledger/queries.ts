@@ -5,6 +5,7 @@ import {
   attempt,
   checkCounters,
   claimSlot,
+  heartbeatOf,
   issue,
   JULIET,
   ledgerTest,
@@ -266,14 +267,14 @@ function repairSuite(open: OpenTestLedger): void {
     ledgerTest(open, 'can be tried without a trace, also several at once', async (ledger, opened) => {
       const other = await opened.openAgain();
       await Promise.all([ledger.checkWritable(), other.checkWritable(), ledger.checkWritable()]);
-      assert.deepEqual(await ledger.listInstances(''), []);
+      assert.deepEqual(await ledger.listInstances(), []);
       await other.close();
       await assert.rejects(other.checkWritable(), { name: 'LedgerError', kind: 'closed' });
     });
 
     ledgerTest(open, 'are rejected after close', async (_ledger, opened) => {
       const other = await opened.openAgain();
-      const done = other.heartbeat({ id: 'x', host: 'h', pid: 1, now: NOW });
+      const done = other.heartbeat(heartbeatOf('x', NOW));
       await other.close();
       await done;
       await assert.rejects(other.stats(), { name: 'LedgerError', kind: 'closed' });

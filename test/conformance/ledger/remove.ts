@@ -8,6 +8,7 @@ import {
   claimSlot,
   DAY,
   HOUR,
+  heartbeatOf,
   issue,
   JULIET,
   ledgerTest,
@@ -177,7 +178,7 @@ async function sweepAll(ledger: Ledger, step: SweepStep): Promise<number[]> {
 
 const dead = {
   kind: 'dead_claims',
-  silentSince: NOW + 60 * SECOND,
+  ledgerTime: NOW + 120 * SECOND,
   now: NOW + 120 * SECOND,
   limit: 9,
 } as const;
@@ -263,7 +264,7 @@ function sweepSuite(open: OpenTestLedger): void {
         upload: { locator: 'external:abc', endpoint: 'external', deadline: NOW + 10 * DAY },
       });
       await ledger.reserve(put);
-      const step = { ...dead, silentSince: NOW + HOUR, now: NOW + 2 * HOUR };
+      const step = { ...dead, ledgerTime: NOW + HOUR + 60 * SECOND, now: NOW + 2 * HOUR };
       assert.deepEqual(await ledger.sweep(step), { count: 2, bytes: 200 });
       assert.deepEqual(await ledger.findExistingIds([late, put.upload.id]), []);
       assert.equal((await pendingKeys(ledger)).length, 2);
@@ -272,7 +273,7 @@ function sweepSuite(open: OpenTestLedger): void {
     });
 
     ledgerTest(open, 'keeps the claims of running processes', async (ledger) => {
-      await ledger.heartbeat({ id: 'alive', host: 'h', pid: 2, now: NOW + 61 * SECOND });
+      await ledger.heartbeat(heartbeatOf('alive', NOW + 61 * SECOND));
       for (const instance of ['alive', 'new']) {
         await claimSlot(ledger, await issue(ledger), {
           instance,

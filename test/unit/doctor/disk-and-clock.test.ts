@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { reportClockSkew } from '../../../src/doctor/component.ts';
 import { DoctorReport, type Finding } from '../../../src/doctor/report.ts';
-import { reportDiskSpace } from '../../../src/doctor/storage.ts';
+import { reportDiskSpace, reportLedgerClock } from '../../../src/doctor/storage.ts';
 
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
@@ -86,5 +86,31 @@ describe('the clock of the XMPP server', () => {
   test('is reported as ahead or behind', () => {
     assert.match(checkSkew(60_000)?.text ?? '', /1 min ahead of/);
     assert.match(checkSkew(-60_000)?.text ?? '', /1 min behind/);
+  });
+});
+
+describe('the clock of the database', () => {
+  const finding = (...args: [number | null, Parameters<typeof reportLedgerClock>[2]]) => {
+    const report = new DoctorReport();
+    reportLedgerClock(report, ...args);
+    return report.findings[0];
+  };
+  const instance = (host: string, clockSkewMs: number | null, silentMs = 0) => ({
+    host,
+    clockSkewMs,
+    silentMs,
+  });
+
+  test('agrees with this machine and all running instances', () => {
+    assert.equal(finding(4_000, [instance('a', 0), instance('b', null)])?.state, 'ok');
+    assert.equal(finding(0, [instance('ended', 90_000, 61_000)])?.state, 'ok');
+    assert.equal(finding(null, [])?.state, 'skip');
+  });
+
+  test('is reported with the machine whose clock differs', () => {
+    const mine = finding(60_000, []);
+    assert.equal(mine?.state, 'warn');
+    assert.match(mine?.text ?? '', /^It is 1 min ahead of the clock of this machine: /);
+    assert.match(finding(0, [instance('b', -60_000)])?.text ?? '', /^It is 1 min behind the clock of b: /);
   });
 });

@@ -47,6 +47,7 @@ describe('query plans of the ledger', () => {
   });
 
   const recordStatements = (q: Queryable): Queryable => ({
+    nowSql: q.nowSql,
     async query<Row>(sql: string, params?: readonly SqlValue[]) {
       statements.add(sql);
       return await q.query<Row>(sql, params);
@@ -88,7 +89,7 @@ describe('query plans of the ledger', () => {
       storedBefore: NOW,
       detail: '',
     };
-    const more = { ...step, silentSince: NOW + HOUR, removedBefore: NOW + DAY };
+    const more = { ...step, ledgerTime: NOW + HOUR, removedBefore: NOW + DAY };
     for (const dryRun of [true, false]) {
       const kinds = [
         'dead_claims',

@@ -7,6 +7,7 @@ import { after, before, beforeEach, describe, test } from 'node:test';
 import { LedgerError } from '../../../src/ledger/contract/ledger.ts';
 import { openSqliteLedger } from '../../../src/ledger/sqlite/open.ts';
 import { fromSqliteError } from '../../../src/ledger/sqlite/sqlite-error.ts';
+import { heartbeatOf } from '../../conformance/ledger/fixture.ts';
 
 describe('opening an SQLite ledger', () => {
   let root = '';
@@ -35,7 +36,7 @@ describe('opening an SQLite ledger', () => {
 
   test('keeps the data of an earlier process', async () => {
     const first = await open();
-    await first.heartbeat({ id: 'x', host: 'h', pid: 1, now: 1 });
+    await first.heartbeat(heartbeatOf('x', 1));
     await first.close();
     const again = await open();
     assert.equal((await again.stats()).owners, 0);

@@ -4,12 +4,15 @@ import type {
   FinishRequestParams,
   RequestKey,
 } from '../../contract/messages.ts';
-import { HEARTBEAT_TIMEOUT_MS } from '../../contract/processes.ts';
+import { ledgerTimeSql, silentSinceSql } from '../claims.ts';
 import type { Queryable } from '../database.ts';
 
-/** True for a running request whose process stopped sending heartbeats, and that started before `$7` itself. */
-const IS_ABANDONED = `idempotency_keys.response is null and idempotency_keys.started_at <= $7 and not exists (
-  select 1 from instances where instances.id = idempotency_keys.instance and instances.seen_at > $7)`;
+/** True for a running request that began before the heartbeats of its process stopped. */
+function abandonedSql(q: Queryable, ledgerTime: string): string {
+  const silentSince = silentSinceSql(q, ledgerTime);
+  return `idempotency_keys.response is null and idempotency_keys.started_at <= ${silentSince} and not exists (
+    select 1 from instances where instances.id = idempotency_keys.instance and instances.seen_at > ${silentSince})`;
+}
 
 /** Implements `MessageStore.beginRequest`. */
 export async function beginRequest(q: Queryable, params: BeginRequestParams): Promise<BeginRequestResult> {
@@ -26,15 +29,15 @@ export async function beginRequest(q: Queryable, params: BeginRequestParams): Pr
 }
 
 async function insertOrTakeOver(q: Queryable, params: BeginRequestParams): Promise<boolean> {
-  const { owner, key, digest, instance, now, expiresAt } = params;
+  const { owner, key, digest, instance, now, expiresAt, ledgerTime = null } = params;
   const written = await q.query(
     `insert into idempotency_keys (owner, key, request_digest, response, instance, started_at, expires_at)
-      values ($1, $2, $3, null, $4, $5, $6)
+      values ($1, $2, $3, null, $4, ${ledgerTimeSql(q, '$7')}, $5)
       on conflict (owner, key) do update set request_digest = excluded.request_digest, response = null,
         instance = excluded.instance, started_at = excluded.started_at, expires_at = excluded.expires_at
-      where idempotency_keys.expires_at <= excluded.started_at or (${IS_ABANDONED})
+      where idempotency_keys.expires_at <= $6 or (${abandonedSql(q, '$7')})
       returning 1 as one`,
-    [owner, key, digest, instance, now, expiresAt, now - HEARTBEAT_TIMEOUT_MS],
+    [owner, key, digest, instance, expiresAt, now, ledgerTime],
   );
   return written.length > 0;
 }
