@@ -4,8 +4,8 @@ import { formatSize } from '../base/units.ts';
 import type { BlobStore } from '../blobs/contract.ts';
 import type { Config } from '../config/load.ts';
 import { HEARTBEAT_TIMEOUT_MS, type InstanceState } from '../ledger/contract/ledger.ts';
-import { formatSkew, measureClockSkew, NOTICEABLE_SKEW_MS } from '../uploads/heartbeat/clock-skew.ts';
 import { reservedBytes, reservedFiles } from '../uploads/disk/space-reserve.ts';
+import { formatSkew, measureClockSkew, NOTICEABLE_SKEW_MS } from '../uploads/heartbeat/clock-skew.ts';
 import type { UploadServices } from '../uploads/services.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
 

@@ -3,12 +3,12 @@ import { randomId } from '../base/ids.ts';
 import type { Upload } from '../base/upload-records.ts';
 import type { ClaimResult } from '../ledger/contract/ledger.ts';
 import { isDownloadable } from '../policy/retention.ts';
-import { deletePendingBlobs } from './blobs/delete-pending.ts';
 import { publicBlobKey, publishBlob, publishPendingBlobs } from './blobs/publish.ts';
 import { claimSigned } from './claim-signed.ts';
 import { isSameBody } from './compare-bytes.ts';
 import type { SpaceReserve } from './disk/space-reserve.ts';
 import { reportRefusedPut } from './refusals/refused-put.ts';
+import { isUnknownOutcome, releaseClaim, releaseUnknownClaim } from './release-claim.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
 import { checkDeclaredBody, exactSize, type UploadRequest } from './upload-request.ts';
@@ -35,9 +35,6 @@ export interface ReceiveResult {
 /** Milliseconds. A phone that changes networks leaves a silent connection behind. */
 const TAKEOVER_AFTER_MS = 3000;
 const MAX_CLAIM_ATTEMPTS = 3;
-/** Milliseconds between attempts to release a claim: doubled from the first up to the largest. */
-const FIRST_RELEASE_RETRY_MS = 1000;
-const MAX_RELEASE_RETRY_MS = 60_000;
 
 /**
  * Stores the body of a request in its slot. Resolves once the file is durable and can be downloaded. Otherwise rejects
@@ -82,7 +79,10 @@ async function storeClaimed(
 /** Claims the slot. If a stalled or ending transfer of this process holds it, waits for its end and tries again. */
 async function claim(services: UploadServices, request: UploadRequest, token: string): Promise<ClaimResult> {
   for (let attempt = 1; ; attempt += 1) {
-    const claimed = await claimOnce(services, request, token);
+    const claimed = await claimOnce(services, request, token).catch(async (error: unknown) => {
+      if (isUnknownOutcome(error)) await releaseUnknownClaim(services, { by: request.by, token });
+      throw error;
+    });
     if (claimed.outcome !== 'receiving' || attempt === MAX_CLAIM_ATTEMPTS) return claimed;
     if (!(await endStalledTransfer(services, claimed.upload.id))) return claimed;
   }
@@ -208,43 +208,6 @@ async function isStoredBy({ ledger }: Pick<UploadServices, 'ledger'>, attempt: U
   const row = await ledger.find(attempt.locator);
   if (row?.id !== attempt.id || row.state !== 'stored') return false;
   return row.blob === attempt.blob || row.unpublishedBlob === attempt.blob;
-}
-
-type ReleaseServices = Pick<UploadServices, 'ledger' | 'blobs' | 'clock' | 'log' | 'metrics'>;
-
-/**
- * Releases a claim so that the slot can be used again, and deletes the bytes of the attempt. While the ledger is
- * unreachable, keeps trying in the background: claims of a running process never time out.
- */
-async function releaseClaim(services: ReleaseServices, upload: Upload, token: string): Promise<void> {
-  try {
-    await releaseAndDelete(services, upload, token);
-  } catch (err) {
-    services.log.error(
-      { err, id: upload.id },
-      'cannot release the claim of an upload; trying again in the background',
-    );
-    releaseLater(services, upload, token, FIRST_RELEASE_RETRY_MS);
-  }
-}
-
-async function releaseAndDelete(
-  services: ReleaseServices,
-  { id, blob }: Upload,
-  token: string,
-): Promise<void> {
-  const { ledger, clock } = services;
-  await ledger.release({ id, token, now: clock(), blob });
-  await deletePendingBlobs(services);
-}
-
-function releaseLater(services: ReleaseServices, upload: Upload, token: string, delayMs: number): void {
-  const release = () => {
-    releaseAndDelete(services, upload, token).catch(() => {
-      releaseLater(services, upload, token, Math.min(delayMs * 2, MAX_RELEASE_RETRY_MS));
-    });
-  };
-  setTimeout(release, delayMs).unref();
 }
 
 async function acceptRepeated(

@@ -1,10 +1,10 @@
 import { Refusal } from '../../base/errors.ts';
 import { hasSamePids, thisMachine } from '../../base/machine.ts';
 import type { InstanceState, MigrationState } from '../../ledger/contract/ledger.ts';
-import { createClockComparison } from './clock-skew.ts';
 import { repeat } from '../housekeeping.ts';
 import type { UploadServices } from '../services.ts';
 import { toStorageRefusal } from '../storage-refusal.ts';
+import { createClockComparison } from './clock-skew.ts';
 
 const HEARTBEAT_MS = 10_000;
 

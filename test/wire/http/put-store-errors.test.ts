@@ -104,6 +104,39 @@ describe('an upload', () => {
     assert.equal((await server.put(await server.grantSlot(), BODY)).status, 507);
   });
 
+  test('whose claim took effect with an unknown outcome is released, so that the next PUT is 201', async (t) => {
+    const ledger = createFailures();
+    const server = await withLedger(t, (real) => ({
+      async claim(order) {
+        const result = await real.claim(order);
+        ledger.check(new LedgerError('unknown_outcome', 'the connection broke'));
+        return result;
+      },
+    }));
+    const slot = await server.grantSlot();
+    ledger.fail(1);
+    assert.equal((await server.put(slot, BODY)).status, 500);
+    assert.equal((await server.put(slot, BODY)).status, 201);
+  });
+
+  test('whose claim takes effect later is released in the background', async (t) => {
+    const ledger = createFailures();
+    let late: (() => Promise<unknown>) | undefined;
+    const server = await withLedger(t, (real) => ({
+      async claim(order) {
+        late = () => real.claim(order);
+        ledger.check(new LedgerError('unknown_outcome', 'the standby is away'));
+        return real.claim(order);
+      },
+    }));
+    const slot = await server.grantSlot();
+    ledger.fail(1);
+    assert.equal((await server.put(slot, BODY)).status, 500);
+    await late?.();
+    await waitUntil(async () => (await server.services.ledger.find(slot.id))?.state === 'issued');
+    assert.equal((await server.put(slot, BODY)).status, 201);
+  });
+
   test('whose commit fails is rolled back completely', async (t) => {
     const ledger = createFailures();
     const server = await withLedger(t, (real) => ({
