@@ -1,4 +1,4 @@
-import type { Machine } from '../../base/machine.ts';
+import type { Machine } from '../../base/system-resources.ts';
 
 /** Processes that hold claims. Their heartbeats show which claims are still valid. */
 export interface ProcessStore {

@@ -141,7 +141,7 @@ export async function releaseSlotClaim(q: Queryable, params: ReleaseParams): Pro
 }
 
 /** Implements `UploadStore.releaseByToken`. */
-export async function releaseUnknownClaim(
+export async function endClaimByToken(
   q: Queryable,
   { by, token }: Pick<ClaimParams, 'by' | 'token'>,
 ): Promise<boolean> {

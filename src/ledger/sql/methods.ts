@@ -13,13 +13,13 @@ import {
   claimSlot,
   commitUpload,
   deleteInstances,
+  endClaimByToken,
   markPublished,
   queryInstances,
   queryUnpublished,
   readClock,
   recordHeartbeat,
   releaseSlotClaim,
-  releaseUnknownClaim,
   writeTestRow,
 } from './claims.ts';
 import type { AllowedIn, Database, Durability, Queryable, TransactionOptions } from './database.ts';
@@ -132,7 +132,7 @@ export const methods: LedgerMethods = {
   claim: write('lazy', 'open', claimSlot),
   commit: write('durable', 'open_or_closing', commitUpload),
   release: write('lazy', 'open_or_closing', releaseSlotClaim),
-  releaseByToken: write('lazy', 'open_or_closing', releaseUnknownClaim),
+  releaseByToken: write('lazy', 'open_or_closing', endClaimByToken),
   unpublished: read(queryUnpublished),
   confirmPublished: write('lazy', 'always', markPublished),
   find: read(queryUpload),

@@ -1,5 +1,5 @@
 import { Refusal } from '../../base/errors.ts';
-import { hasSamePids, thisMachine } from '../../base/machine.ts';
+import { hasSamePids, thisMachine } from '../../base/system-resources.ts';
 import type { InstanceState, MigrationState } from '../../ledger/contract/ledger.ts';
 import { repeat } from '../housekeeping.ts';
 import type { UploadServices } from '../services.ts';

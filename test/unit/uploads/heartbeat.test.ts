@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { hasSamePids, type Machine, thisMachine } from '../../../src/base/machine.ts';
+import { hasSamePids, type Machine, thisMachine } from '../../../src/base/system-resources.ts';
 import { LedgerError } from '../../../src/ledger/contract/ledger.ts';
 import { createClockComparison } from '../../../src/uploads/heartbeat/clock-skew.ts';
 import { releaseClaimsOfDeadProcesses, startHeartbeat } from '../../../src/uploads/heartbeat/heartbeat.ts';
