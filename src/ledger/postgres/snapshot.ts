@@ -2,7 +2,7 @@ import pg from 'pg';
 import { COPIED_TABLES, type CopiedRow, type CopiedTable, type RowKey } from '../contract/copy.ts';
 import { findRangeEnd, readRowRange } from '../copy/copy-rows.ts';
 import type { Queryable, SqlValue } from '../sql/database.ts';
-import { pgTypes } from './connection.ts';
+import { POSTGRES_NOW, pgTypes } from './connection.ts';
 import { fromPostgresError } from './postgres-error.ts';
 
 const ROWS_PER_RANGE = 1000;
@@ -54,6 +54,7 @@ async function readTable(
 
 function toQueryable(client: pg.Client): Queryable {
   return {
+    nowSql: POSTGRES_NOW,
     async query<Row>(sql: string, params: readonly SqlValue[] = []): Promise<Row[]> {
       return (await client.query(sql, [...params])).rows as Row[];
     },
