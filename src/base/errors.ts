@@ -21,7 +21,7 @@ export const errorTable = {
   name_too_long: {
     http: 413,
     stanza: ['modify', 'not-acceptable'],
-    text: 'The file name is too long: at most 255 bytes.',
+    text: 'The path of this link is too long.',
   },
   file_too_large: {
     http: 413,

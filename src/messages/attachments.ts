@@ -74,6 +74,6 @@ async function store(
   await receiveUpload(services, { by, endpoint: 'messages', size, type: slot.type, body: open() });
   return {
     id: slot.id,
-    file: { url: fileUrl(services, linkBase, slot), name, type: slot.type, size, sha256 },
+    file: { url: fileUrl(services, linkBase, slot), name: slot.name, type: slot.type, size, sha256 },
   };
 }

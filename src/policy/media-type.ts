@@ -77,10 +77,16 @@ export function isShownInline(type: string, inlineTypes: readonly string[]): boo
   return !ACTIVE_TYPES.test(mediaTypeEssence(type)) && matchesMediaRange(type, inlineTypes);
 }
 
+/** Returns the usual extension of a media type, empty if it has none. */
+export function usualExtension(type: string): string {
+  return fileExtension(`.${mime.getExtension(mediaTypeEssence(type)) ?? ''}`);
+}
+
 const DEFAULT_EXTENSION = 'bin';
 
 /** Extensions that programs map to different types; the usual type first. */
 const AMBIGUOUS_TYPES: Readonly<Record<string, readonly string[]>> = {
+  '3ga': ['audio/3gpp'],
   '3gp': ['video/3gpp', 'audio/3gpp'],
   aac: ['audio/aac', 'audio/x-aac'],
   apk: ['application/vnd.android.package-archive'],
@@ -99,13 +105,23 @@ const AMBIGUOUS_TYPES: Readonly<Record<string, readonly string[]>> = {
   rar: ['application/vnd.rar', 'application/x-rar'],
   wav: ['audio/wav', 'audio/x-wav', 'audio/vnd.wave'],
   webm: ['video/webm', 'audio/webm'],
+  xdc: ['application/webxdc+zip'],
   xml: ['application/xml', 'text/xml'],
   zip: ['application/zip', 'application/x-zip-compressed'],
 };
 
+/** Media types by extension in lower case, in addition to those that Porter knows (`uploads.types`). */
+export type MoreTypes = Readonly<Record<string, string>>;
+
 /** Returns the media types that programs use for a file of this name, the usual one first; empty if unknown. */
-export function mediaTypesForName(name: string): readonly string[] {
+export function mediaTypesForName(name: string, more: MoreTypes = {}): readonly string[] {
   const extension = fileExtension(name);
+  const configured = Object.hasOwn(more, extension) ? more[extension] : undefined;
+  const known = knownTypes(extension);
+  return configured === undefined ? known : [configured, ...known.filter((type) => type !== configured)];
+}
+
+function knownTypes(extension: string): readonly string[] {
   if (Object.hasOwn(AMBIGUOUS_TYPES, extension)) return AMBIGUOUS_TYPES[extension] ?? [];
   const type = extension === '' ? null : mime.getType(extension);
   return type === null ? [] : [type];
@@ -120,5 +136,5 @@ export function blobExtension(name: string, type?: string): string {
   const wanted = type === undefined ? undefined : mediaTypeEssence(type);
   if (wanted === undefined || mediaTypesForName(name).includes(wanted))
     return nameExtension || DEFAULT_EXTENSION;
-  return fileExtension(`.${mime.getExtension(wanted) ?? ''}`) || DEFAULT_EXTENSION;
+  return usualExtension(wanted) || DEFAULT_EXTENSION;
 }

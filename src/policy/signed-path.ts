@@ -1,5 +1,5 @@
 import { sha256Hex } from '../base/ids.ts';
-import { checkFileName, MAX_NAME_BYTES } from './file-names.ts';
+import { cleanFileName } from './file-names.ts';
 
 /** The part of a link below the path of its endpoint, in a link that another server has created. */
 export interface SignedPath {
@@ -7,14 +7,14 @@ export interface SignedPath {
   readonly bytes: Buffer;
   /** As text; invalid UTF-8 becomes U+FFFD. */
   readonly segments: readonly string[];
-  /** Name of the file: the last segment, or `file` if that is not a valid name. */
+  /** Name of the file: the last segment, cleaned. */
   readonly name: string;
 }
 
 export type SignedPathError = 'malformed' | 'too_long';
 
-/** One or two random segments and a name. */
-const MAX_PATH_BYTES = 1024;
+/** Room for random segments and a long name. */
+const MAX_PATH_BYTES = 4096;
 
 const SLASH = 0x2f;
 
@@ -27,10 +27,8 @@ export function parseSignedPath(raw: string): SignedPath | SignedPathError {
   const bytes = decodePath(raw);
   if (bytes === undefined || bytes.length === 0) return 'malformed';
   const segments = bytes.toString('utf8').split('/');
-  const last = bytes.subarray(bytes.lastIndexOf(SLASH) + 1);
-  if (bytes.length > MAX_PATH_BYTES || last.length > MAX_NAME_BYTES) return 'too_long';
-  const name = segments.at(-1) ?? '';
-  return { bytes, segments, name: checkFileName(name) === 'valid' ? name : 'file' };
+  if (bytes.length > MAX_PATH_BYTES) return 'too_long';
+  return { bytes, segments, name: cleanFileName(segments.at(-1) ?? '') };
 }
 
 /** Returns undefined if the encoding is invalid or a byte is not allowed. */

@@ -18,6 +18,7 @@ export function toUploadRules(config: Config): UploadRules {
     globalQuota: config.global_quota,
     slotTimeout: config.slots.timeout,
     typeMismatch: config.uploads.type_mismatch,
+    types: config.uploads.types,
     ...(config.downloads.via === 'webserver' && { fileUrlBuilder: blobUrl }),
     jidsBySha1: new Map(
       [...(config.admin?.jids ?? []), ...jidsInRules(config.access)].map((jid) => [jidSha1(jid), jid]),
@@ -48,6 +49,7 @@ export function toRuntimeSettings(config: Config) {
     allowFrom: createAddressMatcher(config.slot_api?.allow_from ?? []),
     trustedProxies,
     token: config.slot_api?.token,
+    names: config.slot_api?.names ?? 'ascii',
     publicUrl: config.public_url,
     downloadUrl: config.download_url,
   };
@@ -62,6 +64,7 @@ export function toRuntimeSettings(config: Config) {
     deleteSecret: config.external?.delete_secret ?? null,
     maxFileSize: config.external?.max_file_size ?? 0,
     maxTotalSize: config.external?.max_total_size ?? null,
+    types: config.uploads.types,
   };
   const fileShare: FileShareEndpointSettings = { secrets: config.file_share?.secret ?? [] };
   return { config, rules: toUploadRules(config), probe, slots, data, external, fileShare };

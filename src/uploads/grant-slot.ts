@@ -3,8 +3,9 @@ import { timeOrderedId, toPutKey } from '../base/ids.ts';
 import { describeInvalidJid, parseBareJid } from '../base/jid.ts';
 import type { Endpoint } from '../base/upload-records.ts';
 import { type AccessRule, announcedMaxFileSize, uploadLimitsFor } from '../policy/access.ts';
-import { checkFileName, MAX_NAME_BYTES } from '../policy/file-names.ts';
-import { parseMediaType, UNKNOWN_TYPE } from '../policy/media-type.ts';
+import { cleanFileName } from '../policy/file-names.ts';
+import { parseFileSize } from '../policy/file-size.ts';
+import { parseMediaType, UNKNOWN_TYPE, usualExtension } from '../policy/media-type.ts';
 import { choosePurpose, isPurposeOffered, type Retention } from '../policy/retention.ts';
 import { blobKey } from './links.ts';
 import { type ReserveServices, reserveUpload } from './reserve.ts';
@@ -47,7 +48,7 @@ export async function grantSlot(services: GrantServices, request: SlotRequest): 
   const { retention, slotTimeout, globalQuota } = services.rules();
   const { owner, rule } = authorizeUploader(services, request.jid);
   const file = parseFile(request);
-  const purpose = parsePurpose(retention, request);
+  const purpose = parsePurpose(retention, file.name, request.purpose);
   const limits = uploadLimitsFor(rule, retention, purpose, globalQuota);
 
   const now = services.clock();
@@ -118,27 +119,18 @@ export function authorizeUploader(
 }
 
 function parseFile(request: SlotRequest): { name: string; size: number; type: string } {
-  const { name, size } = request;
-  const problem = checkFileName(name);
-  if (problem === 'too_long') throw new Refusal('name_too_long');
-  if (problem === 'empty') throw new Refusal('bad_request', { text: 'The file needs a name.' });
-  if (problem === 'malformed') {
-    throw new Refusal('bad_request', {
-      text: `A file name has no "/", no control characters and at most ${MAX_NAME_BYTES} bytes.`,
-    });
-  }
-  if (!Number.isSafeInteger(size) || size <= 0) {
-    throw new Refusal('bad_request', { text: 'The size must be a whole number of bytes above 0.' });
-  }
+  const size = parseFileSize(request.size);
+  if (typeof size !== 'number') throw new Refusal('bad_request', { text: size.problem });
   const type = request.type?.trim() ? parseMediaType(request.type) : UNKNOWN_TYPE;
   if (type === undefined) {
     throw new Refusal('bad_request', { text: 'The content type is not of the form type/subtype.' });
   }
-  return { name, size, type };
+  const extension = request.type?.trim() ? usualExtension(type) : '';
+  return { name: cleanFileName(request.name, extension), size, type };
 }
 
-function parsePurpose(retention: Retention, request: SlotRequest): string {
-  const purpose = choosePurpose(retention, request.name, request.purpose);
+function parsePurpose(retention: Retention, name: string, requested: string | undefined): string {
+  const purpose = choosePurpose(retention, name, requested);
   if (purpose === '' || isPurposeOffered(retention, purpose)) return purpose;
   throw new Refusal('purpose_not_offered', {
     text: `Uploads for the purpose "${purpose}" are not offered here.`,

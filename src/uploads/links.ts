@@ -1,37 +1,57 @@
 import { slotBlobKey } from '../base/blob-keys.ts';
 import type { Upload } from '../base/upload-records.ts';
-import { slug } from '../policy/file-names.ts';
+import { encodeForUrl, slug } from '../policy/file-names.ts';
 import { blobExtension } from '../policy/media-type.ts';
 
 /**
- * Every URL is a base, a fixed word, an id and a slug. It consists of `[A-Za-z0-9_.-/:]` only, so that clients and servers
- * do not re-encode it (docs/protocols.md, "Links"). Only the id counts when a file is looked up.
+ * Every URL is a base, a fixed word, an id and a name (docs/protocols.md, "Links"). Only the id counts when a file is looked up.
  */
 export const PUT_PREFIX = '/put/';
 export const GET_PREFIX = '/files/';
 
+/**
+ * The form of the name in a link. `utf8`: the name itself, percent-encoded: clients show and save a file under it (XEP-0363 §4).
+ * `ascii`: only `[A-Za-z0-9_.-]`, for servers that encode links a second time.
+ */
+export type LinkNames = 'utf8' | 'ascii';
+
+const formatName = (name: string, names: LinkNames) => (names === 'utf8' ? encodeForUrl(name) : slug(name));
+
 /** `base`: without a trailing slash, as in `public_url`. */
-export function putUrl(base: string, token: string, name: string): string {
-  return `${base}${PUT_PREFIX}${token}/${slug(name)}`;
+export function putUrl(base: string, token: string, name: string, names: LinkNames = 'utf8'): string {
+  return `${base}${PUT_PREFIX}${token}/${formatName(name, names)}`;
 }
 
-export function getUrl(base: string, upload: Pick<Upload, 'id' | 'name'>): string {
-  return `${base}${GET_PREFIX}${upload.id}/${slug(upload.name)}`;
+export function getUrl(
+  base: string,
+  { id, name }: Pick<Upload, 'id' | 'name'>,
+  names: LinkNames = 'utf8',
+): string {
+  return `${base}${GET_PREFIX}${id}/${formatName(name, names)}`;
 }
 
 /** Builds the download link of a file. `base`: `download_url`, without a trailing slash. */
-export type FileUrlBuilder = (base: string, file: Pick<Upload, 'id' | 'name' | 'blob'>) => string;
+export type FileUrlBuilder = (
+  base: string,
+  file: Pick<Upload, 'id' | 'name' | 'blob'>,
+  names: LinkNames,
+) => string;
 
-/** Builds links for a web server that serves the blob folder itself (`downloads.via: webserver`). */
-export const blobUrl: FileUrlBuilder = (base, { blob, name }) => `${base}/${blob}/${slug(name)}`;
+/**
+ * Builds links for a web server that serves the blob folder itself (`downloads.via: webserver`). Their names are ASCII, because the
+ * web server writes them to `Content-Disposition`.
+ */
+export const blobUrl = (base: string, { blob, name }: Pick<Upload, 'id' | 'name' | 'blob'>) =>
+  `${base}/${blob}/${slug(name)}`;
 
 /** Returns the download link in the configured form. */
 export function fileUrl(
   { rules }: { readonly rules: () => { readonly fileUrlBuilder?: FileUrlBuilder } },
   base: string,
   file: Parameters<FileUrlBuilder>[1],
+  names: LinkNames = 'utf8',
 ): string {
-  return (rules().fileUrlBuilder ?? getUrl)(base, file);
+  return (rules().fileUrlBuilder ?? getUrl)(base, file, names);
 }
 
 const BLOB_PATH = /\/[0-9a-z]{2}\/([0-9a-z]{26})(?:[0-9a-z]{12})?\.[0-9a-z]{1,10}(?:\/[^/]*)?$/;

@@ -4,6 +4,7 @@ import type { BlobStore } from '../blobs/contract.ts';
 import type { Ledger, OldPath } from '../ledger/contract/ledger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { AccessPolicy } from '../policy/access.ts';
+import type { MoreTypes } from '../policy/media-type.ts';
 import type { Retention } from '../policy/retention.ts';
 import type { SpaceReserve } from './disk/space-reserve.ts';
 import type { FileCache } from './file-cache.ts';
@@ -20,6 +21,8 @@ export interface UploadRules {
   /** Milliseconds after which a slot can no longer be used. */
   readonly slotTimeout: number;
   readonly typeMismatch: 'refuse' | 'accept';
+  /** `uploads.types`. */
+  readonly types?: MoreTypes;
   /** Builds download links; by default `getUrl`, which points at Porter itself. */
   readonly fileUrlBuilder?: FileUrlBuilder;
   /** JIDs named in the config, by their hex SHA-1, which is all that ejabberd's links contain. */

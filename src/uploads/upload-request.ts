@@ -1,6 +1,7 @@
 import { Refusal } from '../base/errors.ts';
 import type { Endpoint, Upload } from '../base/upload-records.ts';
 import type { ClaimParams } from '../ledger/contract/ledger.ts';
+import { explainExtraBytes } from '../policy/file-size.ts';
 import { isTypeMismatch } from '../policy/media-type.ts';
 
 /** A request that uploads a file: how its slot is found, and what the sender declares about the body. */
@@ -106,7 +107,8 @@ export function exactSize(slot: Pick<Upload, 'size'>): SizeCheck {
 }
 
 function sizeMismatch(slot: Pick<Upload, 'size'>, size: number | string): Refusal {
+  const hint = typeof size === 'number' ? explainExtraBytes(size - slot.size) : '';
   return new Refusal('size_mismatch', {
-    text: `The body has ${size} bytes; the slot was requested for ${slot.size}.`,
+    text: `The body has ${size} bytes; the slot was requested for ${slot.size}.${hint}`,
   });
 }

@@ -112,8 +112,15 @@ function toUploadRow(services: UploadServices, config: Config, upload: Upload): 
     removed: null,
     reason: null,
     // Links that an XMPP server has signed cannot be rebuilt: only their hash is stored.
-    link: base === null || upload.locator !== id ? null : fileUrl(services, base, upload),
+    link:
+      base === null || upload.locator !== id
+        ? null
+        : fileUrl(services, base, upload, linkNames(config, upload)),
   };
+}
+
+function linkNames({ slot_api }: Config, { endpoint }: Upload): 'ascii' | 'utf8' {
+  return endpoint === 'slot_api' ? (slot_api?.names ?? 'ascii') : 'utf8';
 }
 
 function getState(services: UploadServices, upload: Upload): State {

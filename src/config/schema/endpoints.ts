@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { serverAddress, urlPath } from './location-types.ts';
 import { oneOrMany, optional, required, withDefault } from './options.ts';
-import { addressRange, domainJid, jid, nonEmptyText, secret, size } from './value-types.ts';
+import { addressRange, domainJid, jid, nonEmptyText, oneOf, secret, size } from './value-types.ts';
 
 /** Loopback: the machine itself and a web server beside it. */
 export const LOOPBACK_RANGES = ['127.0.0.0/8', '::1'];
@@ -31,6 +31,12 @@ export const slotApiSchema = z.strictObject({
     secret(),
     'no token is required',
     'Sent as `Authorization: Bearer …`, or as the last part of the path (`/slot/TOKEN/`), for ejabberd.',
+  ),
+  names: withDefault(
+    oneOf(['ascii', 'utf8']),
+    'ascii',
+    'The file name at the end of links. `ascii`: letters, digits and `_.-`, because ejabberd up to 25.07 encodes links a second ' +
+      'time. `utf8`: the real name, percent-encoded. Links of the component always have the real name.',
   ),
 });
 

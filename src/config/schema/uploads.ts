@@ -7,6 +7,7 @@ import {
   headerValue,
   integer,
   mediaRange,
+  mediaType,
   oneOf,
   pattern,
   period,
@@ -79,6 +80,20 @@ export const uploadsSchema = z.strictObject({
     oneOf(['refuse', 'accept']),
     'refuse',
     "What to do if the Content-Type of an upload differs from that of its slot. Downloads have the slot's type in both cases.",
+  ),
+  types: withDefault(
+    z.record(
+      z
+        .string()
+        .regex(
+          /^[a-z0-9]{1,10}$/,
+          'must be an extension: 1 to 10 lower-case letters and digits, without a dot',
+        ),
+      mediaType(),
+    ),
+    {},
+    'Media types by file extension, for files whose client names none: links signed with `v`, imports, forms. For example ' +
+      '`{xyz: chemical/x-xyz}`.',
   ),
   idle_timeout: withDefault(
     period({ min: SECOND, max: DAY }),

@@ -228,6 +228,15 @@ export function mediaRange() {
   });
 }
 
+/** A media type without parameters, lower case. */
+export function mediaType() {
+  return valueType({ type: 'media type' }, 'a media type such as image/png', (value) => {
+    if (typeof value !== 'string') return undefined;
+    const type = value.trim().toLowerCase();
+    return /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(type) ? type : undefined;
+  });
+}
+
 /** The path of a file or folder. The loader resolves relative paths (`resolvePaths`). */
 export function filePath() {
   return valueType({ type: 'file' }, 'the path of a file', readText);

@@ -1,5 +1,6 @@
 import type { Upload } from '../../base/upload-records.ts';
-import { isShownInline, parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
+import { cleanFileName, encodeForUrl } from '../../policy/file-names.ts';
+import { isShownInline, parseMediaType, UNKNOWN_TYPE, usualExtension } from '../../policy/media-type.ts';
 import { expiryTime, type Retention } from '../../policy/retention.ts';
 import type { CachedFile } from '../../uploads/file-cache.ts';
 import { CORS_HEADERS } from '../common/cors.ts';
@@ -83,7 +84,7 @@ function createFileHeaders(upload: Upload, settings: FileServerSettings, retenti
   ];
   const type = parseMediaType(upload.type) ?? UNKNOWN_TYPE;
   const kind = isShownInline(type, settings.inlineTypes) ? 'inline' : 'attachment';
-  const disposition = contentDisposition(kind, upload.name);
+  const disposition = contentDisposition(kind, cleanFileName(upload.name, usualExtension(type)));
   const content = toList({
     'Content-Type': type,
     'Accept-Ranges': 'bytes',
@@ -119,17 +120,11 @@ export function cacheControl(expiresAt: number | null, now: number): string {
  * character of the name can end the value or the header.
  */
 export function contentDisposition(kind: 'inline' | 'attachment', name: string): string {
-  return `${kind}; filename="${toAsciiName(name)}"; filename*=UTF-8''${toExtValue(name)}`;
+  return `${kind}; filename="${toAsciiName(name)}"; filename*=UTF-8''${encodeForUrl(name)}`;
 }
 
 /** Replaces quotes, backslashes and `%`: clients disagree on how to read them. */
 function toAsciiName(name: string): string {
   const unaccented = name.normalize('NFKD').replace(/\p{M}/gu, '');
   return unaccented.replace(/[^ -~]|["%\\]/gu, '_');
-}
-
-/** Encodes an RFC 8187 `ext-value`. `encodeURIComponent` leaves four characters that are not `attr-char`. */
-function toExtValue(name: string): string {
-  const encoded = encodeURIComponent(name.toWellFormed());
-  return encoded.replace(/['()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`);
 }

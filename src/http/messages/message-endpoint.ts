@@ -157,6 +157,7 @@ async function readBodyAndSend(
     totalTimeoutMs: Math.min(totalTimeoutMs, FORM_TIMEOUT_MS),
     spoolFolder: services.spoolFolder,
     memoryBudget: services.transfers.memory,
+    types: services.rules().types,
   });
   try {
     return await send(services, sender, createRequest(body), key);

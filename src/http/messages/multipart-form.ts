@@ -3,6 +3,7 @@ import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { Refusal } from '../../base/errors.ts';
 import type { Attachment } from '../../messages/attachments.ts';
 import {
+  type MoreTypes,
   mediaTypeEssence,
   mediaTypesForName,
   parseMediaType,
@@ -36,6 +37,8 @@ export interface MultipartOptions extends FormLimits {
   /** Larger files are kept here until the form is complete. */
   readonly spoolFolder: string;
   readonly memoryBudget: MemoryBudget;
+  /** `uploads.types`. */
+  readonly types?: MoreTypes | undefined;
 }
 
 const MAX_FILES = 16;
@@ -97,8 +100,8 @@ function writeTo(parser: BusboyInstance, chunk: Buffer): Promise<void> {
 }
 
 /** Collects the parts of a form. The first error ends the whole form. */
-function collectParts(parser: BusboyInstance, sizes: MultipartOptions, abort: (reason: Error) => void) {
-  const sizeCheck = createFormSizeCheck(sizes);
+function collectParts(parser: BusboyInstance, options: MultipartOptions, abort: (reason: Error) => void) {
+  const sizeCheck = createFormSizeCheck(options);
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
   const open = new Set<Readable>();
@@ -119,7 +122,12 @@ function collectParts(parser: BusboyInstance, sizes: MultipartOptions, abort: (r
     open.add(file);
     // A form that is cut off ends its files with an error, also those that are no longer read.
     file.on('error', () => undefined);
-    const spooled = spoolFile(file, { name, type }, sizeCheck, sizes.spoolFolder).catch((error: Error) => {
+    const spooled = spoolFile(
+      file,
+      { name, type, types: options.types },
+      sizeCheck,
+      options.spoolFolder,
+    ).catch((error: Error) => {
       fail(error);
       return undefined;
     });
@@ -149,10 +157,15 @@ interface SpooledFile {
   readonly spooled: SpooledBytes;
 }
 
+interface PartHeaders extends Pick<MultipartOptions, 'types'> {
+  readonly name: string;
+  readonly type: string;
+}
+
 /** Returns undefined for an empty part without a name: browsers send one if the user selected no file. */
 async function spoolFile(
   file: Readable,
-  { name, type }: { readonly name: string; readonly type: string },
+  { name, type, types }: PartHeaders,
   sizeCheck: FormSizeCheck,
   folder: string,
 ): Promise<SpooledFile | undefined> {
@@ -163,7 +176,7 @@ async function spoolFile(
   };
   const spooled = await spool(readPart(file), checkSize, folder);
   if (name === '' && spooled.size === 0) return undefined;
-  return { name: name === '' ? 'file' : name, type: typeOfPart(name, type), spooled };
+  return { name: name === '' ? 'file' : name, type: typeOfPart(name, type, types), spooled };
 }
 
 /** Reports errors of the form as `Refusal`, so that they differ from errors of the disk. */
@@ -176,10 +189,10 @@ async function* readPart(file: Readable): AsyncGenerator<Uint8Array> {
 }
 
 /** Guesses the type from the name if the sender gives none. */
-function typeOfPart(name: string, declared: string): string | null {
+function typeOfPart(name: string, declared: string, types?: MoreTypes): string | null {
   const known = parseMediaType(declared);
   return known === undefined || mediaTypeEssence(known) === UNKNOWN_TYPE
-    ? (mediaTypesForName(name)[0] ?? null)
+    ? (mediaTypesForName(name, types)[0] ?? null)
     : known;
 }
 

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../../base/clock.ts';
 import { Refusal } from '../../base/errors.ts';
-import { mediaTypesForName, parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
+import { type MoreTypes, mediaTypesForName, parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import { parseSignedPath, type SignedPath, signedLocator } from '../../policy/signed-path.ts';
 import { locatorForSubpath } from '../../uploads/old-links.ts';
 import type { SignedUpload, Uploader } from '../../uploads/upload-request.ts';
@@ -28,6 +28,8 @@ export interface ExternalEndpointSettings {
   readonly maxFileSize: number;
   /** Bytes per user whose JID is unknown; null for no limit. */
   readonly maxTotalSize: number | null;
+  /** `uploads.types`. */
+  readonly types?: MoreTypes;
 }
 
 export interface ExternalEndpointServices {
@@ -67,7 +69,7 @@ function readSignedUpload(
   req: IncomingMessage,
   target: EndpointTarget,
 ): SignedUpload {
-  const { secrets, maxFileSize, maxTotalSize } = settings();
+  const { secrets, maxFileSize, maxTotalSize, types } = settings();
   const signature = parseUploadSignature(target.query);
   if (signature === undefined)
     throw new Refusal('signature_wrong', { text: 'This upload link has no signature.' });
@@ -84,7 +86,7 @@ function readSignedUpload(
     uploader: uploaderFromPath(path),
     name: path.name,
     size,
-    type: servedType(type, contentType, path.name),
+    type: servedType(type, contentType, path.name, types),
     maxFileSize,
     maxTotalSize,
     deadline: clock() + REPEAT_MS,
@@ -94,8 +96,8 @@ function readSignedUpload(
 }
 
 /** Returns the signed type; if it is empty, the type of the PUT; if that is missing, the usual type for the name. */
-function servedType(signed: string, contentType: string | null, name: string): string {
-  const type = signed !== '' ? signed : contentType?.trim() || mediaTypesForName(name)[0];
+function servedType(signed: string, contentType: string | null, name: string, types?: MoreTypes): string {
+  const type = signed !== '' ? signed : contentType?.trim() || mediaTypesForName(name, types)[0];
   return parseMediaType(type ?? '') ?? UNKNOWN_TYPE;
 }
 

@@ -4,7 +4,7 @@ import { secretsEqual } from '../../base/ids.ts';
 import { parseBareJid } from '../../base/jid.ts';
 import { mediaTypeEssence } from '../../policy/media-type.ts';
 import { grantSlot, maxFileSizeFor } from '../../uploads/grant-slot.ts';
-import { fileUrl, putUrl } from '../../uploads/links.ts';
+import { fileUrl, type LinkNames, putUrl } from '../../uploads/links.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import {
   type AddressMatcher,
@@ -29,6 +29,8 @@ export interface SlotApiSettings {
   /** `trusted_proxies`. */
   readonly trustedProxies: AddressMatcher;
   readonly token?: string | null | undefined;
+  /** `slot_api.names`. */
+  readonly names?: LinkNames | undefined;
   /** `public_url` without a trailing slash. If it is not set, links have the host of the request. */
   readonly publicUrl?: string | null | undefined;
   /** `download_url`, if downloads have another base. */
@@ -168,10 +170,11 @@ async function grantUrls(
   parameters: SlotApiParameters,
 ) {
   const putBase = settings.publicUrl ?? requestBaseUrl(client);
+  const { names = 'ascii' } = settings;
   const slot = await grantSlot(services, { endpoint: 'slot_api', ...parseSlotParameters(parameters) });
   return {
-    put: putUrl(putBase, slot.token, slot.name),
-    get: fileUrl(services, settings.downloadUrl ?? putBase, slot),
+    put: putUrl(putBase, slot.token, slot.name, names),
+    get: fileUrl(services, settings.downloadUrl ?? putBase, slot, names),
   };
 }
 

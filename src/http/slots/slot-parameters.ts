@@ -1,4 +1,5 @@
 import { Refusal } from '../../base/errors.ts';
+import { parseFileSize } from '../../policy/file-size.ts';
 
 /** Parameters of a call, from a query, a form or a JSON object. */
 export type SlotApiParameters = Readonly<Record<string, unknown>>;
@@ -17,11 +18,18 @@ export interface SlotParameters {
 export function parseSlotParameters(parameters: SlotApiParameters): SlotParameters {
   return {
     jid: required(parameters, 'jid'),
-    name: required(parameters, 'name'),
+    name: parseName(parameters),
     size: parseSizeParameter(first(parameters, 'size')),
     type: parseTextParameter(parameters, 'content_type') || parseTextParameter(parameters, 'type') || null,
     purpose: parseTextParameter(parameters, 'purpose') || undefined,
   };
+}
+
+/** A name of white space is cleaned, like every other name. */
+function parseName(parameters: SlotApiParameters): string {
+  const name = parseTextParameter(parameters, 'name');
+  if (name === undefined || name === '') throw missing('name', name);
+  return name;
 }
 
 export function parseJidParameter(parameters: SlotApiParameters): string {
@@ -31,12 +39,12 @@ export function parseJidParameter(parameters: SlotApiParameters): string {
 /** Parses a positive whole number: decimal digits, or a number from JSON. */
 export function parseSizeParameter(value: unknown): number {
   if (value === undefined || value === '') throw missing('size', value);
-  const plain = typeof value === 'string' && /^[1-9]\d{0,15}$/.test(value) ? Number(value) : value;
-  if (Number.isSafeInteger(plain) && (plain as number) > 0) return plain as number;
-  throw new Refusal('bad_request', {
-    text: 'The parameter "size" must be a whole number of bytes above 0, in plain digits.',
-  });
+  const size = typeof value === 'string' || typeof value === 'number' ? parseFileSize(value) : NOT_A_NUMBER;
+  if (typeof size === 'number') return size;
+  throw new Refusal('bad_request', { text: `The parameter "size" is not accepted. ${size.problem}` });
 }
+
+const NOT_A_NUMBER = { problem: 'It must be a number or digits.' };
 
 export function parseTextParameter(parameters: SlotApiParameters, name: string): string | undefined {
   const value = first(parameters, name);

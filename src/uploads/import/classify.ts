@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { ID_ALPHABET, idTimePrefix, sha256Hex } from '../../base/ids.ts';
 import { parseBareJid } from '../../base/jid.ts';
 import type { ImportedUpload } from '../../ledger/contract/ledger.ts';
-import { MAX_NAME_BYTES } from '../../policy/file-names.ts';
-import { mediaTypesForName, parseMediaType, UNKNOWN_TYPE } from '../../policy/media-type.ts';
+import { cleanFileName } from '../../policy/file-names.ts';
+import { mediaTypesForName, parseMediaType, UNKNOWN_TYPE, usualExtension } from '../../policy/media-type.ts';
 import { choosePurpose, expiryTime } from '../../policy/retention.ts';
 import { blobKey } from '../links.ts';
 import type { UploadServices } from '../services.ts';
@@ -30,7 +30,7 @@ export function toImportedUpload(
 ): ImportedUpload {
   const hash = typeof found.linkPath === 'string' ? sha256Hex(found.linkPath) : found.linkPath.sha256;
   const locator = `${options.namespace}:${hash}`;
-  const name = cleanName(found.name);
+  const name = cleanFileName(found.name, found.type === null ? '' : usualExtension(found.type));
   const storedAt = Math.max(0, Math.min(found.storedAt, services.clock()));
   const id = deriveId(locator, storedAt);
   return {
@@ -39,7 +39,8 @@ export function toImportedUpload(
     owner: normalizeOwner(found.owner) ?? options.fallbackOwner,
     purpose: choosePurpose(services.rules().retention, name, undefined),
     name,
-    type: parseMediaType(found.type ?? '') ?? mediaTypesForName(name)[0] ?? UNKNOWN_TYPE,
+    type:
+      parseMediaType(found.type ?? '') ?? mediaTypesForName(name, services.rules().types)[0] ?? UNKNOWN_TYPE,
     size: found.size,
     blob: blobKey(id, name),
     storedAt,
@@ -58,13 +59,6 @@ function deriveId(locator: string, storedAt: number): string {
 function normalizeOwner(owner: string | null): string | null {
   if (owner === null || owner === '') return null;
   return /^(?:sha1|node):/.test(owner) ? owner : (parseBareJid(owner) ?? null);
-}
-
-/** Replaces characters that Porter does not accept in names. The old services accepted any name. */
-function cleanName(name: string): string {
-  let clean = name.toWellFormed().replace(/[/\p{Cc}]/gu, '_');
-  while (Buffer.byteLength(clean) > MAX_NAME_BYTES) clean = clean.slice(1);
-  return /^\.{0,2}$/.test(clean.trim()) ? 'file' : clean.toWellFormed();
 }
 
 /** Checks the ledger, and the blob if the upload exists, so that an interrupted import can be completed. */

@@ -5,6 +5,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Endpoint } from '../../base/upload-records.ts';
 import type { Ledger, RefusalRecord } from '../../ledger/contract/ledger.ts';
 import type { AccessPolicy } from '../../policy/access.ts';
+import { cleanFileName } from '../../policy/file-names.ts';
 
 /** A refused slot request or PUT. */
 export interface RefusedRequest {
@@ -97,7 +98,8 @@ export function createRefusalLog(services: RefusalLogServices): RefusalLog {
   };
 
   function logFields({ endpoint, refusal, owner, claimedJid, uploadId, ...rest }: RefusedRequest) {
-    const { name, size, received, client } = rest;
+    const { size, received, client } = rest;
+    const name = rest.name === undefined ? undefined : cleanFileName(rest.name);
     const { code, message: text, rule } = refusal;
     const jid = owner ?? claimedJid;
     return { jid, endpoint, code, text, rule, id: uploadId, name, size: size ?? undefined, received, client };
@@ -105,7 +107,7 @@ export function createRefusalLog(services: RefusalLogServices): RefusalLog {
 
   function toRecord({ rules }: RefusalLogServices, request: RefusedRequest, owner: string): RefusalRecord {
     const now = clock();
-    const { endpoint, refusal, uploadId = '', name = '', size = null } = request;
+    const { endpoint, refusal, uploadId = '', name, size = null } = request;
     return {
       owner,
       endpoint,
@@ -116,7 +118,7 @@ export function createRefusalLog(services: RefusalLogServices): RefusalLog {
       firstAt: now,
       lastAt: now,
       text: refusal.message.slice(0, MAX_TEXT),
-      name,
+      name: name === undefined ? '' : cleanFileName(name),
       size: Number.isSafeInteger(size) ? size : null,
     };
   }

@@ -15,8 +15,8 @@ import { announcedMaxSizeFor } from '../../uploads/grant-slot.ts';
 import type { IqRequest, IqServices } from './iq-request.ts';
 
 /**
- * Announced if no limit applies, or if the requester may not upload: clients expect the field, and old ones read it as a
- * signed 32-bit number. A larger limit that the admin has set is announced unchanged.
+ * Announced if no limit applies, or if the requester may not upload: clients expect the field. It is also the largest limit that
+ * the form of the old namespace announces: its clients read a signed 32-bit number, and Psi+ offers no upload above it.
  */
 const MAX_INT32 = 2 ** 31 - 1;
 
@@ -34,7 +34,7 @@ export function discoInfoReply(services: IqServices, { payload, from, serviceNam
     ...[...FEATURES, ...purposes].map((feature) => xml('feature', { var: feature })),
     // Some clients read the first form only; clients of the old namespace look for the second.
     uploadForm(UPLOAD, size),
-    uploadForm(LEGACY_UPLOAD, size),
+    uploadForm(LEGACY_UPLOAD, Math.min(size, MAX_INT32)),
   );
 }
 

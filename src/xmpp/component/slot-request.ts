@@ -2,6 +2,7 @@ import xml, { type Element } from '@xmpp/xml';
 import { parseDateTime } from '../../base/clock.ts';
 import { Refusal } from '../../base/errors.ts';
 import { parseBareJid } from '../../base/jid.ts';
+import { parseFileSize } from '../../policy/file-size.ts';
 import { LEGACY_UPLOAD, PURPOSE } from '../../stanza/namespaces.ts';
 import { type GrantedSlot, grantSlot, type SlotRequest } from '../../uploads/grant-slot.ts';
 import { fileUrl, putUrl } from '../../uploads/links.ts';
@@ -45,13 +46,14 @@ function slotElement(xmlns: string, put: string, get: string): Element {
  */
 export function parseSlotRequest(request: Element): Omit<SlotRequest, 'endpoint' | 'jid'> {
   const name = readField(request, 'filename');
-  const size = readField(request, 'size')?.trim();
+  const size = readField(request, 'size');
   if (name === undefined) throw badRequest('The slot request has no filename.');
   if (size === undefined) throw badRequest('The slot request has no size.');
-  if (!/^\d+$/.test(size)) throw badRequest('The size must be a whole number of bytes, in digits.');
+  const bytes = parseFileSize(size);
+  if (typeof bytes !== 'number') throw badRequest(bytes.problem);
   return {
     name,
-    size: Number(size),
+    size: bytes,
     type: readField(request, 'content-type') ?? null,
     ...readPurpose(request),
   };

@@ -40,6 +40,7 @@ describe('a config file', () => {
     assert.equal(config.slots.timeout, 360_000);
     assert.deepEqual(config.uploads, {
       type_mismatch: 'refuse',
+      types: {},
       idle_timeout: 60_000,
       total_timeout: 86_400_000,
     });

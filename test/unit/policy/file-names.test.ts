@@ -1,39 +1,80 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { checkFileName, slug } from '../../../src/policy/file-names.ts';
+import { cleanFileName, encodeForUrl, MAX_NAME_BYTES, slug } from '../../../src/policy/file-names.ts';
 
-describe('file names', () => {
-  test('of all scripts are valid', () => {
-    for (const name of [
-      'très cool.jpg',
-      'a+b 100%.txt',
-      'Foto (1).JPG',
-      '日本語.pdf',
-      '😀.gif',
-      'e\u0301.txt',
-      '.bashrc',
-    ]) {
-      assert.equal(checkFileName(name), 'valid', name);
+/** Names as clients send them, and as they are stored, shown and saved. */
+const CLEANED: readonly (readonly [given: string, cleaned: string])[] = [
+  ['très cool.jpg', 'très cool.jpg'],
+  ['Перечень юр лиц и услуг.xlsx', 'Перечень юр лиц и услуг.xlsx'],
+  ['日本語の報告書.pdf', '日本語の報告書.pdf'],
+  ['تقرير.docx', 'تقرير.docx'],
+  ['Übergröße+%20 & co.jpg', 'Übergröße+%20 & co.jpg'],
+  ['e\u0301.txt', 'e\u0301.txt'],
+  ['😀👩‍🚀❤️.gif', '😀👩🚀❤️.gif'],
+  ['.htaccess', '.htaccess'],
+  [`${'体'.repeat(90)}.docx`, `${'体'.repeat(83)}.docx`],
+  [`${'a'.repeat(300)}`, 'a'.repeat(255)],
+  [`${'x'.repeat(300)}.JPEG`, `${'x'.repeat(250)}.JPEG`],
+  ['/storage/emulated/0/a.jpg', 'a.jpg'],
+  ['C:\\Users\\me\\a.jpg', 'a.jpg'],
+  ['../../etc/passwd', 'passwd'],
+  ['folder/', 'folder'],
+  ['\u202Egpj.exe', 'gpj.exe'],
+  ['a\u200Bb\uFEFFc\u2066d.txt', 'abcd.txt'],
+  ['a\0b\nc\u007fd.txt', 'ab cd.txt'],
+  ['a\u2028b.txt', 'a b.txt'],
+  ['a\ud800b\udc00.txt', 'ab.txt'],
+  [' a b.txt\u00a0', 'a b.txt'],
+];
+
+/** Names of which nothing is left. */
+const EMPTY = ['', ' ', '.', '..', '...', '/', '//', '\\', '\u202E', '\ud800', 'a/..', '\0'];
+
+describe('a file name', () => {
+  for (const [given, cleaned] of CLEANED) {
+    const title = JSON.stringify(given.length > 40 ? `${given.slice(0, 10)}… (${given.length})` : given);
+    test(`${title} is kept, or cleaned and never refused`, () => {
+      assert.equal(cleanFileName(given, 'jpg'), cleaned);
+    });
+  }
+
+  test('of which nothing is left becomes "file" with the usual extension of the type', () => {
+    for (const name of EMPTY) {
+      assert.equal(cleanFileName(name, 'jpg'), 'file.jpg', JSON.stringify(name));
+      assert.equal(cleanFileName(name), 'file', JSON.stringify(name));
     }
   });
 
-  test('that are paths, have control characters or are empty are invalid', () => {
-    for (const name of ['a/b.txt', '..', '.', 'a\0b', 'a\nb', 'a\u007fb', 'a\ud800']) {
-      assert.equal(checkFileName(name), 'malformed', JSON.stringify(name));
-    }
-    assert.equal(checkFileName(''), 'empty');
-    assert.equal(checkFileName('   '), 'empty');
+  test('is shortened between characters as a reader sees them', () => {
+    const name = cleanFileName(`${'🧑🏽'.repeat(60)}.png`);
+    assert.match(name, /^(?:🧑🏽)+\.png$/u);
+    const marks = cleanFileName(`a${'\u0301'.repeat(400)}.png`);
+    assert.ok(Buffer.byteLength(marks) <= 255 && marks.endsWith('.png') && marks.isWellFormed());
   });
 
-  test('have at most 255 bytes, not characters', () => {
-    assert.equal(checkFileName('a'.repeat(255)), 'valid');
-    assert.equal(checkFileName('a'.repeat(256)), 'too_long');
-    assert.equal(checkFileName('é'.repeat(128)), 'too_long');
+  test('is cleaned to a name that stays the same, fits every file system and shows no other order', () => {
+    const text = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 400 }),
+      fc.string({ unit: 'grapheme', maxLength: 400 }),
+      fc
+        .array(fc.constantFrom('/', '\\', '.', ' ', '\ud800', '\u202E', 'é', '.jpg', '\u200d', '体'))
+        .map((all) => all.join('')),
+    );
+    fc.assert(
+      fc.property(text, (name) => {
+        const cleaned = cleanFileName(name);
+        assert.equal(cleanFileName(cleaned), cleaned);
+        assert.ok(Buffer.byteLength(cleaned) <= MAX_NAME_BYTES && cleaned.isWellFormed());
+        assert.doesNotMatch(cleaned, /^\.*$|^\s|\s$|[/\\\p{Cc}\p{Bidi_Control}]/u);
+        assert.equal(decodeURIComponent(encodeForUrl(cleaned)), cleaned);
+        assert.match(encodeForUrl(cleaned), /^(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})+$/);
+      }),
+    );
   });
 });
 
-describe('the name in a URL', () => {
+describe('the ASCII name in a URL', () => {
   test('is an ASCII form with its extension', () => {
     assert.equal(slug('très cool.jpg'), 'tres_cool.jpg');
     assert.equal(slug('a+b 100%.txt'), 'a_b_100.txt');

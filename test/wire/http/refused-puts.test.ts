@@ -93,3 +93,21 @@ describe('a refused PUT', () => {
     assert.deepEqual(await refusalsOf(server, JULIET), []);
   });
 });
+
+describe('a PUT that is longer than its slot', () => {
+  test('by as much as encryption adds tells that the client encrypted too late', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    const slot = await server.grantSlot({ size: 100 });
+    for (const [size, hint] of [
+      [116, /encrypted the file after it requested the slot: encryption adds 16 bytes/],
+      [132, /encrypted the file after/],
+      [115, /slot was requested for 100\.\n$/],
+      [133, /slot was requested for 100\.\n$/],
+      [84, /slot was requested for 100\.\n$/],
+    ] as const) {
+      const answer = await server.put(slot, 'x'.repeat(size));
+      assert.equal(answer.status, 400);
+      assert.match(answer.text, hint, String(size));
+    }
+  });
+});

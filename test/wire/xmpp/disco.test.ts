@@ -96,11 +96,15 @@ describe('service discovery of the component', () => {
   });
 
   test('announces the limit of the requester, or the largest 32-bit integer if there is none', async () => {
-    const size = async (user: string) => formsIn(await server.request(infoQuery(user)))[0]?.[1]?.[2];
+    const sizes = async (user: string) =>
+      formsIn(await server.request(infoQuery(user))).map((form) => form[1]?.[2]);
+    const size = async (user: string) => (await sizes(user))[0];
     assert.equal(await size('small'), '20000');
     assert.equal(await size('full'), '10000', 'at most the quota');
     assert.equal(await size('unlimited'), '2147483647');
     assert.equal(await size('large'), String(5 * 2 ** 30), 'a configured limit is announced unchanged');
+    // Psi+ reads the form of the old namespace as a 32-bit integer, and offers no upload above it.
+    assert.deepEqual(await sizes('large'), [String(5 * 2 ** 30), '2147483647']);
     assert.equal(await size('denied'), '2147483647', 'a denied user gets the refusal with the slot request');
   });
 

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import fc from 'fast-check';
 import type { ReserveResult } from '../../../src/ledger/contract/ledger.ts';
 import { allowAllRule } from '../../../src/policy/access.ts';
-import { checkFileName } from '../../../src/policy/file-names.ts';
+import { cleanFileName } from '../../../src/policy/file-names.ts';
 import type { FakeComponentStream } from '../../support/fake-component-server.ts';
 import { uploadRules } from '../../support/granting-services.ts';
 import {
@@ -25,8 +25,8 @@ const HOUR = 3_600_000;
 const UNLIMITED_USER = 'x@far.example/r';
 const NOW = Date.UTC(2026, 5, 1, 12);
 
-const PUT = new RegExp(`^${PUBLIC_URL}/put/[0-9a-z]{26}/[A-Za-z0-9_.-]+$`);
-const GET = new RegExp(`^${DOWNLOAD_URL}/files/[0-9a-z]{26}/[A-Za-z0-9_.-]+$`);
+const PUT = new RegExp(`^${PUBLIC_URL}/put/[0-9a-z]{26}/tr%C3%A8s%20cool\\.jpg$`);
+const GET = new RegExp(`^${DOWNLOAD_URL}/files/[0-9a-z]{26}/tr%C3%A8s%20cool\\.jpg$`);
 
 const rules = uploadRules(
   [
@@ -95,8 +95,8 @@ describe('a slot request', () => {
       '<filename>my_juliet.png</filename><size>20000</size><content-type>image/png</content-type>';
     const answer = await server.request(iq(slotRequest('', children, LEGACY)));
     const slot = answer.getChild('slot', LEGACY);
-    assert.match(slot?.getChild('put')?.getText() ?? '', PUT);
-    assert.match(slot?.getChild('get')?.getText() ?? '', GET);
+    assert.match(slot?.getChild('put')?.getText() ?? '', /\/put\/[0-9a-z]{26}\/my_juliet\.png$/);
+    assert.match(slot?.getChild('get')?.getText() ?? '', /\/files\/[0-9a-z]{26}\/my_juliet\.png$/);
     assert.deepEqual(slot?.getChild('put')?.attrs, {});
   });
 
@@ -133,9 +133,7 @@ describe('a slot request', () => {
 
   test('keeps every file name intact, however TCP splits its bytes', async () => {
     const names = fc.string({ unit: 'grapheme', maxLength: 40 }).filter((name) => {
-      return (
-        checkFileName(name) === 'valid' && !/[\p{Cc}\p{Cn}\uFFFE\uFFFF]/u.test(name) && name.trim() === name
-      );
+      return cleanFileName(name) === name && !/[\p{Cc}\p{Cn}\uFFFE\uFFFF]/u.test(name);
     });
     const escaped = (text: string) => text.replace(/[&<>'"]/g, (char) => `&#${char.charCodeAt(0)};`);
     await fc.assert(
@@ -232,9 +230,19 @@ describe('a slot request', () => {
     [
       'whose size is 0',
       slotRequest("filename='a.jpg' size='0'"),
-      error('modify', 'bad-request', 'The size must be a whole number of bytes above 0.'),
+      error('modify', 'bad-request', 'Empty files cannot be sent.'),
     ],
-    ...['-1', '1e3', '0x10', '1.5', '+7', '٣', ''].map(
+    [
+      'whose size is negative',
+      slotRequest("filename='a.jpg' size='-1'"),
+      error('modify', 'bad-request', 'The size cannot be negative.'),
+    ],
+    [
+      'whose size has decimals',
+      slotRequest("filename='a.jpg' size='1.5'"),
+      error('modify', 'bad-request', 'The size must be a whole number of bytes, without decimals.'),
+    ],
+    ...['1e3', '0x10', '+7', '٣', ''].map(
       (size) =>
         [
           `whose size is "${size}"`,
@@ -245,7 +253,7 @@ describe('a slot request', () => {
     [
       'whose size exceeds the safe integers',
       slotRequest("filename='a.jpg' size='9007199254740993'"),
-      error('modify', 'bad-request', 'The size must be a whole number of bytes above 0.'),
+      error('modify', 'bad-request', 'The size is too large: a file has at most 9007199254740991 bytes.'),
     ],
     [
       'without a size',
@@ -256,21 +264,6 @@ describe('a slot request', () => {
       'without a name',
       slotRequest("size='1'"),
       error('modify', 'bad-request', 'The slot request has no filename.'),
-    ],
-    [
-      'with an empty name',
-      slotRequest("filename='' size='1'"),
-      error('modify', 'bad-request', 'The file needs a name.'),
-    ],
-    [
-      'whose name is a path',
-      slotRequest("filename='../etc/passwd' size='1'"),
-      error('modify', 'bad-request', 'A file name has no "/", no control characters and at most 255 bytes.'),
-    ],
-    [
-      'whose name has more than 255 bytes',
-      slotRequest(`filename='${'ü'.repeat(128)}' size='1'`),
-      error('modify', 'not-acceptable', 'The file name is too long: at most 255 bytes.'),
     ],
     [
       'whose content type is malformed',

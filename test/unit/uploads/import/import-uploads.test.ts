@@ -51,9 +51,9 @@ describe('an imported file', () => {
     const { keep, bring, find } = await open(t, 'prosody-filer');
     const long = `${'ü'.repeat(120)}.jpg`;
     const names = {
-      'tab\there.txt': 'tab_here.txt',
-      'two\nlines.png': 'two_lines.png',
-      '...': '...',
+      'tab\there.txt': 'tab here.txt',
+      'two\nlines.png': 'two lines.png',
+      '...': 'file',
       ' ': 'file',
     };
     for (const name of [...Object.keys(names), long]) await keep(`id/${name}`);
