@@ -1,6 +1,6 @@
 import { randomId } from '../../base/ids.ts';
 import { LedgerError, MIGRATION_STATE_MESSAGES } from '../../ledger/contract/ledger.ts';
-import { type StoreLocations, storeIdentityError } from './store-identity-error.ts';
+import { type StoreLocations, storeIdentityError, unwritableStoreError } from './store-identity-error.ts';
 import { readStoreState, type StorePair } from './store-state.ts';
 
 /** How the stores came to belong together. */
@@ -33,7 +33,9 @@ export async function requireWritableStores(stores: StorePair, locations: StoreL
 async function writeIdentity(stores: StorePair, locations: StoreLocations): Promise<void> {
   const { ledger, blobs } = stores;
   const { id } = await ledger.setStoreIdentity({ id: randomId(), isMarked: false, replaces: null });
-  await blobs.writeIdentity(id);
+  await blobs.writeIdentity(id).catch(async (cause: unknown) => {
+    throw unwritableStoreError(await readStoreState(stores), locations, cause);
+  });
   const state = await readStoreState(stores);
   if (state.kind !== 'same') throw storeIdentityError(state, locations);
   await confirmMarker(stores, id);

@@ -10,8 +10,8 @@ export interface StoreLocations {
 export class StoreIdentityError extends Error {
   readonly state: StoreState;
 
-  constructor(state: StoreState, message: string) {
-    super(message);
+  constructor(state: StoreState, message: string, cause?: unknown) {
+    super(message, { cause });
     this.name = 'StoreIdentityError';
     this.state = state;
   }
@@ -27,6 +27,20 @@ export function storeIdentityError(state: StoreState, locations: StoreLocations)
     state,
     `${describeState(state, locations)} ${describeSample(state.sample)} ${adviceFor(state)}`,
   );
+}
+
+/** Builds the error of a file store that gets no marker, because it cannot be written. */
+export function unwritableStoreError(
+  state: StoreState,
+  { blobs }: StoreLocations,
+  cause: unknown,
+): StoreIdentityError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const remedy = blobs.startsWith('s3://')
+    ? 'The keys must allow writing to the bucket: docs/s3.md has the policy.'
+    : `The folder must belong to the user that runs Porter (now uid ${process.getuid?.()}), on a disk that is mounted for writing. ` +
+      `If the owner is wrong, run: chown -R porter ${blobs}`;
+  return new StoreIdentityError(state, `Cannot write to storage.blobs, ${blobs}: ${reason} ${remedy}`, cause);
 }
 
 function describeState({ kind, ledgerId, storeId }: StoreState, { ledger, blobs }: StoreLocations): string {

@@ -10,6 +10,7 @@ import { createTemporaryFolder, runPorter, startPorter } from '../support/porter
 import { freePort } from '../support/ports.ts';
 import { Program } from '../support/program.ts';
 import { assertFindings, runDoctor } from '../support/run-doctor.ts';
+import { mountTmpfs, needsMount } from '../support/tmpfs.ts';
 
 const access = [{ jid: '.*', max_file_size: '2 MB' }];
 
@@ -49,18 +50,43 @@ describe('porter doctor, on the same machine', { concurrency: 4 }, () => {
     });
   });
 
-  test('reports a folder that the running server cannot write to', async () => {
+  test('reports a folder that the running server can no longer write to', {
+    skip: needsMount(),
+  }, async () => {
+    const folder = await createTemporaryFolder();
     // Not even root can write to a read-only file system.
-    const porter = await startPorter({ config: { storage: { blobs: '/sys/kernel' }, access } });
+    const disk = await mountTmpfs(join(folder, 'blobs'), 16);
     try {
-      const diagnosis = await runDoctor(join(porter.folder, 'porter.yml'));
-      const { checks, texts } = failures(diagnosis.findings);
-      assert.ok(checks.includes('blobs') && checks.includes('server: blobs'), diagnosis.output);
-      assert.match(texts, /must belong to the user that runs Porter/);
-      assert.match(texts, /chown -R porter \/sys\/kernel/);
+      const porter = await startPorter({ folder, config: { storage: { blobs: disk.path }, access } });
+      try {
+        await disk.makeReadOnly();
+        const diagnosis = await runDoctor(join(folder, 'porter.yml'));
+        const { checks, texts } = failures(diagnosis.findings);
+        assert.ok(checks.includes('blobs') && checks.includes('server: blobs'), diagnosis.output);
+        assert.match(texts, /must belong to the user that runs Porter/);
+        assert.ok(texts.includes(`chown -R porter ${disk.path}`), diagnosis.output);
+      } finally {
+        await porter.stop();
+      }
     } finally {
-      await porter.remove();
+      await disk.remove();
+      await rm(folder, { recursive: true, force: true });
     }
+  });
+
+  test('reports a new folder that cannot be written, where the server refuses to start and names it', async () => {
+    const port = await freePort();
+    const config = { listen: `127.0.0.1:${port}`, storage: { blobs: '/sys/kernel' }, access };
+    await withConfig(config, async (file, folder) => {
+      const { code, stdout, stderr } = await runPorter(['serve', '-c', file], { cwd: folder });
+      assert.equal(code, 1);
+      const remedy = /Cannot write to storage\.blobs, \/sys\/kernel: .*chown -R porter \/sys\/kernel/;
+      assert.match(stdout + stderr, remedy);
+      const diagnosis = await runDoctor(file);
+      const { checks, texts } = failures(diagnosis.findings);
+      assert.ok(checks.includes('blobs') && checks.includes('server'), diagnosis.output);
+      assert.match(texts, /chown -R porter \/sys\/kernel/);
+    });
   });
 
   test('reports that no rule allows uploads, and that clients need an address', async () => {
