@@ -57,12 +57,21 @@ function reportConfig(report: DoctorReport, file: string | undefined, config: Co
 
 async function diagnose(report: DoctorReport, config: Config, { url, minFree }: Options): Promise<void> {
   const runtime = await openStorage(report, config);
+  const interrupted = new Error('interrupted');
   try {
-    await withStopSignal(new Error('interrupted'), (signal) =>
+    await withStopSignal(interrupted, (signal) =>
       runChecks(report, { config, services: runtime?.services, url, minFree, now: systemClock, signal }),
     );
+  } catch (error) {
+    // The findings so far are printed nevertheless: on a full disk, one of them is the cause.
+    if (error === interrupted) throw error;
+    report.fail('doctor', `The checks ended early: ${formatErrorMessage(error, '')}`);
   } finally {
-    await runtime?.close();
+    await runtime
+      ?.close()
+      .catch((error) =>
+        report.warn('doctor', `Cannot close the storage properly: ${formatErrorMessage(error, '')}`),
+      );
   }
 }
 

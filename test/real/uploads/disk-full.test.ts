@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { describe, test } from 'node:test';
 import { httpRequest, openRequest, readResponse } from '../../support/http.ts';
 import { createTemporaryFolder, type PorterProcess, startPorter } from '../support/porter-process.ts';
+import { runDoctor } from '../support/run-doctor.ts';
 import { getSlot, openSlotConfig, sendSlotRequest, uploadFile } from '../support/slots.ts';
 import { mountTmpfs, needsMount, type TmpfsMount } from '../support/tmpfs.ts';
 
@@ -91,6 +92,10 @@ describe('A disk', { skip: needsMount() }, () => {
         const refused = await sendSlotRequest(porter, { size: body.length });
         assert.deepEqual([refused.status, refused.text], [507, 'The server has no storage space left.\n']);
         assert.ok((await httpRequest(get)).body.equals(body));
+        const doctor = await runDoctor(join(porter.folder, 'porter.yml'));
+        const failed = doctor.findings.filter(({ state }) => state === 'fail').map(({ check }) => check);
+        assert.ok(failed.includes('disk space for blobs'), doctor.output);
+        assert.ok(failed.includes('disk space for the ledger'), doctor.output);
         await rm(filler);
         await porter.program.waitFor('room for a slot', async () => {
           const { status } = await sendSlotRequest(porter, { size: body.length });
