@@ -1,6 +1,12 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8';
 
+// The oldest supported version, as in package.json. `bin/porter.js` checks it too; this is for `node dist/main.js`.
+if (Number(process.versions.node.split('.')[0]) < 24) {
+  process.stderr.write(`Porter needs Node.js 24 or newer; this is ${process.versions.node}.\n`);
+  process.exit(1);
+}
+
 /*
  * Process-wide settings. They must be in place before any other code is loaded, because V8 sizes its heap and libuv its
  * thread pool at first use; therefore everything else is loaded with `import()` below.

@@ -81,5 +81,7 @@ export function createProgram(context: CommandContext): Command {
     .exitOverride()
     .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage or config.');
   for (const add of commands) add(program, context);
+  for (const command of program.commands)
+    command.showHelpAfterError(`(porter ${command.name()} --help explains its options)`);
   return program;
 }

@@ -81,9 +81,9 @@ export function reportServedType(report: DoctorReport, { headers }: ProbeRespons
 
 type HeaderRule = readonly [name: string, expected: RegExp, consequence: string];
 
-/** Required headers, and the consequence if one is wrong. A header that arrives twice matches none of these. */
+/** Required headers, and the consequence if one is wrong. A header that arrives twice matches none of these, except where both values mean the same. */
 const HEADERS: readonly HeaderRule[] = [
-  ['x-content-type-options', /^nosniff$/i, 'browsers may run uploaded scripts'],
+  ['x-content-type-options', /^nosniff(?:, *nosniff)*$/i, 'browsers may run uploaded scripts'],
   ['content-security-policy', /sandbox/, 'browsers may run uploaded scripts'],
   ['content-disposition', /^(?:inline|attachment)/, 'file names are lost'],
   ['access-control-allow-origin', /^\*$/, 'web clients cannot read files'],

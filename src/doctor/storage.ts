@@ -164,7 +164,10 @@ export function reportDiskSpace(
     report.ok(check, `${summary}.`);
     return;
   }
-  const text = `The disk is nearly full: ${summary}. ${FREE_SPACE}`;
+  const text =
+    total < limit
+      ? `The disk is too small: ${formatSize(total)} in total, and ${formatSize(limit)} should be free. Use a larger one.`
+      : `The disk is nearly full: ${summary}. ${FREE_SPACE}`;
   if (free < FULL_BYTES || minFree !== undefined) report.fail(check, text);
   else report.warn(check, text);
 }

@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { CommanderError } from 'commander';
 import { Refusal } from '../../base/errors.ts';
 import { ConfigError } from '../../config/config-error.ts';
+import { MigrationError } from '../../uploads/migrate-storage/prepare.ts';
 import { StoreIdentityError } from '../../uploads/store-identity/store-identity-error.ts';
 import type { CommandContext } from './command-context.ts';
 
@@ -57,8 +60,9 @@ const SYSTEM_ERRORS: Readonly<Record<string, (error: SystemError) => string>> = 
   ENOTFOUND: () => 'unknown host name. Check the name and DNS.',
 };
 
-function permissionDenied({ port }: SystemError): string {
+function permissionDenied({ address, port }: SystemError): string {
   const user = process.getuid === undefined ? '' : ` (running as uid ${process.getuid()})`;
+  if (address?.startsWith('/')) return describeSocketFolder(dirname(address), user);
   const remedy =
     port === undefined
       ? 'Run the command as the user that Porter runs as.'
@@ -66,8 +70,15 @@ function permissionDenied({ port }: SystemError): string {
   return `permission denied${user}. ${remedy}`;
 }
 
+/** Node reports a missing folder of a Unix socket as a missing permission. */
+function describeSocketFolder(folder: string, user: string): string {
+  return existsSync(folder)
+    ? `the socket cannot be created in ${folder}${user}. The folder must be writable for the user of Porter.`
+    : `there is no folder ${folder}. Create it, or let systemd do it (RuntimeDirectory=).`;
+}
+
 /** Their message says what to do, so it stands alone. */
-const EXPECTED_ERRORS = [CommandError, Refusal, StoreIdentityError];
+const EXPECTED_ERRORS = [CommandError, Refusal, StoreIdentityError, MigrationError];
 
 /** Formats any thrown value as one line for the admin. `debugHint` is added to unexpected errors only. */
 export function formatErrorMessage(error: unknown, debugHint = ' (PORTER_DEBUG=1 shows more)'): string {
@@ -76,6 +87,7 @@ export function formatErrorMessage(error: unknown, debugHint = ' (PORTER_DEBUG=1
   const { code, syscall, path, address = path, port } = error as SystemError;
   const explain = code === undefined ? undefined : SYSTEM_ERRORS[code];
   if (explain === undefined) return `${error.message}${debugHint}`;
-  const subject = address === undefined ? '' : ` ${address}${port === undefined ? '' : `:${port}`}`;
+  const subject =
+    address === undefined ? '' : ` ${address}${port === undefined || port < 0 ? '' : `:${port}`}`;
   return `${syscall === undefined ? '' : `${syscall}${subject}: `}${explain(error)}`;
 }

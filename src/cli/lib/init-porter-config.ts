@@ -55,6 +55,13 @@ retention:
   #   ephemeral: {max_age: 7d}
   # name_prefixes: {story_: ephemeral}
 
+# Messages from scripts and other programs: curl -H 'Authorization: Bearer …' -d 'Backup done' ${publicUrl}/msg/romeo@${domain}
+# messages:
+#   tokens:
+#     - {token: a-long-random-text, from: alerts@${componentJid}, to: '@${domain.replaceAll('.', '\\.')}$'}
+#   hooks:                                              # Grafana, GitHub, Alertmanager, …: docs/hooks.md
+#     - {name: grafana, token: another-random-text, from: alerts@${componentJid}, to: romeo@${domain}}
+
 # Metrics for Prometheus.
 metrics:
   path: /metrics

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { createLog } from '../../base/log.ts';
 import type { Config } from '../../config/load.ts';
@@ -7,7 +7,7 @@ import { storeLocations } from '../../server/stores.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import { requireWritableStores } from '../../uploads/store-identity/join-stores.ts';
 import type { CommandContext } from './command-context.ts';
-import { CommandError } from './command-error.ts';
+import { CommandError, EXIT_CODE } from './command-error.ts';
 import { loadCommandConfig } from './config-file.ts';
 
 /**
@@ -34,9 +34,26 @@ export async function withRuntime(
 
 /** Throws if the SQLite file is missing. Opening it would create an empty one, for example in the wrong folder. */
 export function requireExistingLedger({ storage, file }: Config): void {
-  if (storage.ledger.kind !== 'sqlite' || existsSync(storage.ledger.path)) return;
+  if (storage.ledger.kind !== 'sqlite' || isFound(storage.ledger.path)) return;
   const source = file === null ? 'no config file was found' : `config: ${file}`;
   throw new CommandError(
     `No ledger found at ${storage.ledger.path} (${source}). Start \`porter serve\` once, or check the path given with -c.`,
   );
+}
+
+/** Throws if this user may not look into the folder: the file may be there. */
+function isFound(path: string): boolean {
+  try {
+    statSync(path);
+    return true;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EACCES') return false;
+    throw new CommandError(
+      `Cannot look into the folder of the ledger ${path} (EACCES, running as uid ${process.getuid?.()}). ` +
+        'Run the command as the user that Porter runs as.',
+      EXIT_CODE.failed,
+      error,
+    );
+  }
 }

@@ -12,9 +12,13 @@ export function parseForm(text: string): FormFields {
 /** Returns false for text without a single `=`, which programs such as `curl -d` send with the type of a form. */
 export const looksLikeForm = (text: string): boolean => text.includes('=');
 
-/** Parses a form; text that is not a form becomes the field `body`. */
-export function parseFormOrText(text: string): FormFields {
-  return looksLikeForm(text) ? parseForm(text) : new Map([['body', [text]]]);
+/**
+ * Parses a form. Text without any of the known fields is not a form, although it may have a `=`, and becomes the field `body`:
+ * `curl -d 'CPU = 90%'`.
+ */
+export function parseFormOrText(text: string, knownFields: ReadonlySet<string>): FormFields {
+  const fields: FormFields = looksLikeForm(text) ? parseForm(text) : new Map();
+  return [...fields.keys()].some((name) => knownFields.has(name)) ? fields : new Map([['body', [text]]]);
 }
 
 export function toFormFields(entries: Iterable<readonly [string, string]>): FormFields {

@@ -3,7 +3,7 @@ import { Refusal } from '../../base/errors.ts';
 import { mediaTypeEssence } from '../../policy/media-type.ts';
 import { type FormFields, parseFormOrText } from '../common/form-fields.ts';
 import { hasBody, readBody } from '../common/read-body.ts';
-import { parseJsonFields } from './message-fields.ts';
+import { MESSAGE_FIELDS, parseJsonFields } from './message-fields.ts';
 import { type MessageBody, type MultipartOptions, readMultipart } from './multipart-form.ts';
 
 /** Supported types, in the order in which an error lists them. */
@@ -41,7 +41,7 @@ function toFields(
   text: string,
 ): FormFields {
   if (format === 'application/json') return parseJsonFields(text);
-  return format === 'text/plain' ? new Map([['body', [text]]]) : parseFormOrText(text);
+  return format === 'text/plain' ? new Map([['body', [text]]]) : parseFormOrText(text, MESSAGE_FIELDS);
 }
 
 const CHARSET = /;\s*charset\s*=\s*"?([^\s";]+)/i;

@@ -50,7 +50,8 @@ function parseLanguage(text: string | undefined): string | undefined {
   throw new Refusal('bad_request', { text: 'The lang must be a language tag such as en or pt-BR.' });
 }
 
-const KNOWN_FIELDS = new Set([
+/** The fields of a message in a form or a JSON object. */
+export const MESSAGE_FIELDS: ReadonlySet<string> = new Set([
   'to',
   'type',
   'body',
@@ -71,7 +72,7 @@ export function parseJsonFields(text: string): FormFields {
   }
   const fields = new Map<string, string[]>();
   for (const [name, value] of Object.entries(object)) {
-    if (value === null || !KNOWN_FIELDS.has(name)) continue;
+    if (value === null || !MESSAGE_FIELDS.has(name)) continue;
     const values: unknown[] = name === 'to' && Array.isArray(value) ? value : [value];
     fields.set(
       name,

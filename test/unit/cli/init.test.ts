@@ -160,3 +160,17 @@ describe('the config lines for ejabberd', () => {
     assert.deepEqual(lines.modules, { mod_disco: { extra_domains: ['upload.example.org'] } });
   });
 });
+
+test('the commented messages of a new config are valid once the comments are removed', async () => {
+  const folder = await emptyFolder();
+  await runCommand(folder, ['init', '--domain', 'example.org']);
+  const file = join(folder, 'porter.yml');
+  const text = await readFile(file, 'utf8');
+  const start = text.indexOf('# messages:');
+  assert.ok(start > 0);
+  const end = text.indexOf('\n\n', start);
+  const block = text.slice(start, end).replaceAll(/^# /gm, '');
+  await writeFile(file, text.slice(0, start) + block + text.slice(end));
+  const { code, err } = await runCommand(folder, ['check']);
+  assert.equal(code, 0, err);
+});

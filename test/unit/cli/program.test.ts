@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { Command } from 'commander';
 import { Refusal } from '../../../src/base/errors.ts';
@@ -55,6 +57,7 @@ describe('the command line', () => {
     const option = await runCommand(missingFolder, ['check', '--jsno']);
     assert.equal(option.code, 2);
     assert.match(option.err, /Did you mean --json\?/);
+    assert.match(option.err, /porter check --help explains its options/);
     assert.equal((await runCommand(missingFolder, ['check', 'superfluous'])).code, 2);
     assert.equal((await runCommand(missingFolder, ['init', '--for', 'icq'])).code, 2);
   });
@@ -116,6 +119,17 @@ describe('a command that fails', () => {
     assert.equal(
       formatErrorMessage(inUse),
       'listen 127.0.0.1:5050: the address is already in use. Is another Porter running?',
+    );
+  });
+
+  test('names the missing folder of a Unix socket', async () => {
+    const server = createServer();
+    const failed = once(server, 'error');
+    server.listen('/nonexistent/porter.sock');
+    const [error] = await failed;
+    assert.equal(
+      formatErrorMessage(error),
+      'listen /nonexistent/porter.sock: there is no folder /nonexistent. Create it, or let systemd do it (RuntimeDirectory=).',
     );
   });
 

@@ -24,6 +24,12 @@ function checkSpace(
 }
 
 describe('the free disk space', () => {
+  test('of an empty disk that is too small is not reported as used up', () => {
+    const { state, text } = checkSpace(3 * MIB, 3 * MIB);
+    assert.equal(state, 'fail');
+    assert.match(text, /too small: 3 MiB in total, and 64 MiB should be free/);
+  });
+
   for (const [disk, state, free, total] of [
     ['a large disk with a gigabyte left', 'ok', GIB, 1000 * GIB],
     ['a large disk with less', 'warn', GIB - 1, 1000 * GIB],

@@ -3,7 +3,11 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { Refusal } from '../../../../src/base/errors.ts';
 import { parseForm, parseFormOrText } from '../../../../src/http/common/form-fields.ts';
-import { parseJsonFields, parseMessage } from '../../../../src/http/messages/message-fields.ts';
+import {
+  MESSAGE_FIELDS,
+  parseJsonFields,
+  parseMessage,
+} from '../../../../src/http/messages/message-fields.ts';
 
 const NONE = new Map<string, string[]>();
 const text = fc.string({ unit: 'binary', minLength: 1 }).map((one) => one.toWellFormed());
@@ -40,7 +44,7 @@ describe('the fields of a message', () => {
     fc.assert(fc.property(fc.string(), (given) => refusesOnly(() => parseJsonFields(given))));
     fc.assert(
       fc.property(fc.string(), fc.string(), (body, query) =>
-        refusesOnly(() => parseMessage(parseFormOrText(body), parseForm(query), '')),
+        refusesOnly(() => parseMessage(parseFormOrText(body, MESSAGE_FIELDS), parseForm(query), '')),
       ),
     );
   });
@@ -56,6 +60,7 @@ describe('the fields of a message', () => {
   });
 
   test('are the text itself if a form has no =', () => {
-    assert.deepEqual(parseFormOrText('100% full & hot').get('body'), ['100% full & hot']);
+    for (const text of ['100% full & hot', 'CPU = 90%', 'a=b&c=d', 'x=%E4'])
+      assert.deepEqual(parseFormOrText(text, MESSAGE_FIELDS).get('body'), [text]);
   });
 });
