@@ -427,7 +427,7 @@ describe('a refused slot over HTTP', () => {
   });
 });
 
-test('the links of a slot over HTTP are ASCII, or have the real name if the config says so', async (t) => {
+test('the links of a slot over HTTP are ASCII, or have the real name with names: utf8', async (t) => {
   const query = `jid=admin@example.org&size=5&name=${encodeURIComponent('/sdcard/Отчёт (1).pdf')}`;
   const ascii = await start(t);
   assert.match((await ascii.ask(`/slot/?${query}`)).text, /^[A-Za-z0-9_./:\n-]+\/1\.pdf$/);
