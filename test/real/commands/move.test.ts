@@ -1,13 +1,24 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { globSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { httpRequest } from '../../support/http.ts';
+import { MAIN } from '../../support/paths.ts';
 import { needs } from '../peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
 import { type S3Server, startS3 } from '../peers/s3.ts';
-import { getSlot, sendSlotRequest, startPut, uploadFile, waitForTransfers } from '../support/slots.ts';
+import { runPorter } from '../support/porter-process.ts';
+import { freePort } from '../support/ports.ts';
+import { Program } from '../support/program.ts';
+import {
+  getSlot,
+  openSlotConfig,
+  sendSlotRequest,
+  startPut,
+  uploadFile,
+  waitForTransfers,
+} from '../support/slots.ts';
 import {
   assertDeletedStayDeleted,
   assertFilesIntact,
@@ -226,6 +237,59 @@ describe('porter move', () => {
     assert.match(stdout, /1 files were damaged before/);
     await testbed.switchStorage(BESIDE);
     for (const link of links) assert.ok((await httpRequest(link)).body.equals(body));
+  });
+
+  test('leaves an old config that can delete and store nothing in a file store that both share', async (t) => {
+    const testbed = await open(t);
+    const body = randomBytes(3000);
+    const before = await uploadFile(testbed.porter, body);
+    const there = { ledger: './data2/porter.db', blobs: HERE.blobs };
+    await testbed.writeTargetConfig(there);
+    await done(testbed.move('--finish'));
+    await testbed.switchStorage(there);
+    const { folder } = testbed.porter;
+    const links = [before, await uploadFile(testbed.porter, body)];
+    const blobs = () => globSync(`${folder}/data/blobs/**/*`).toSorted();
+    const stored = blobs();
+
+    const port = await freePort();
+    const config = { ...openSlotConfig, storage: HERE };
+    await writeFile(
+      `${folder}/old.yml`,
+      JSON.stringify({ ...config, listen: `127.0.0.1:${port}`, retention: { max_age: '1s' } }),
+    );
+    const commands = [
+      ['fsck', '--repair', '--force'],
+      ['cleanup', '--max-age', '0s', '--force'],
+      ['delete', before],
+      ['forget', 'romeo@example.org', '--force'],
+      ['fsck', '--rejoin', '--force'],
+    ];
+    for (const [command = '', ...args] of commands) {
+      const { code, stdout, stderr } = await runPorter([command, '-c', 'old.yml', ...args], { cwd: folder });
+      assert.equal(code, 1, `${command}: ${stdout}`);
+      assert.match(
+        stderr,
+        /The ledger was moved\. Start Porter with the config of the new ledger\./,
+        command,
+      );
+    }
+    const old = new Program(process.execPath, [MAIN, 'serve', '-c', 'old.yml'], { cwd: folder });
+    try {
+      await old.waitFor('the reason in the log', () => /the ledger has moved/.test(old.output));
+      const url = `http://127.0.0.1:${port}`;
+      await old.waitFor('an answer', async () => {
+        const answered = await httpRequest(`${url}/healthz`).catch(() => undefined);
+        return answered !== undefined;
+      });
+      const slot = await sendSlotRequest({ ...testbed.porter, url }, { size: 10 });
+      assert.equal(slot.status, 503);
+    } finally {
+      await old.stop();
+    }
+    assert.deepEqual(blobs(), stored);
+    for (const link of links) assert.ok((await httpRequest(link)).body.equals(body));
+    assert.equal((await testbed.porter.runCommand('fsck')).code, 0);
   });
 
   test('refuses a target in use, a target equal to the source, and --cancel after the switch', async (t) => {
