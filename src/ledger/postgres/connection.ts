@@ -126,6 +126,11 @@ export class PostgresConnection implements Queryable {
     await this.#next({ text: 'rollback' });
   }
 
+  /** Runs a statement that must not be in a transaction. */
+  async command(sql: string): Promise<void> {
+    await this.#next({ text: sql });
+  }
+
   /** Returns the connection to the pool, or closes it if it is `broken`. */
   release(broken: boolean): void {
     this.client.release(broken);

@@ -9,6 +9,7 @@ import type {
   SqlValue,
   TransactionOptions,
 } from '../sql/database.ts';
+import { isIndexChange, planIndexes } from '../sql/indexes.ts';
 import { migrate, readMigrations } from '../sql/migrate.ts';
 import { normalizeOwners } from '../sql/normalize-owners.ts';
 import {
@@ -19,6 +20,7 @@ import {
   pgTypes,
   type TransactionRef,
 } from './connection.ts';
+import { buildIndexes } from './index-builds.ts';
 import { fromPostgresError, type RetryReason, retryReasonFor } from './postgres-error.ts';
 
 export interface PostgresOptions {
@@ -94,17 +96,18 @@ export class PostgresDatabase implements Database {
     this.#pool.on('error', () => {});
   }
 
-  /** Migrates the schema under a lock. @throws LedgerError */
+  /** Migrates the schema under a lock, then builds the indexes of tables with rows. @throws LedgerError */
   async migrate(): Promise<void> {
     const migrations = await readMigrations();
     await this.transaction(
       async (q) => {
         await q.query('select pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-        await migrate(q, migrations);
+        await migrate(q, migrations, Date.now(), isIndexChange);
       },
       'durable',
       'always',
     );
+    await this.#retry((connection) => buildIndexes(connection, planIndexes(migrations)));
     await normalizeOwners(this);
   }
 

@@ -26,6 +26,9 @@ export async function readMigrations(folder: string = FOLDER): Promise<Migration
   );
 }
 
+/** Returns whether the caller executes a statement later, instead of `migrate`. Not used for an empty database. */
+export type IsDeferred = (statement: string, migration: Migration) => boolean;
+
 /**
  * Applies the missing migrations. The caller must hold a lock on the whole schema, so that only one of several starting
  * processes migrates. Rejects with `LedgerError('newer')` if a newer version has migrated the database.
@@ -34,6 +37,7 @@ export async function migrate(
   q: Queryable,
   migrations: readonly Migration[],
   now: number = Date.now(),
+  isDeferred: IsDeferred = () => false,
 ): Promise<void> {
   await q.query(
     'create table if not exists migrations (version integer primary key, name text not null, applied_at bigint not null)',
@@ -41,8 +45,11 @@ export async function migrate(
   const rows = await q.query<{ version: number }>('select version from migrations');
   const applied = new Set(rows.map(({ version }) => version));
   checkVersion(Math.max(0, ...applied), migrations.at(-1)?.version ?? 0);
-  for (const { version, name, sql } of migrations.filter((one) => !applied.has(one.version))) {
-    for (const statement of statementsOf(sql)) await q.query(statement);
+  for (const migration of migrations.filter((one) => !applied.has(one.version))) {
+    const { version, name, sql } = migration;
+    for (const statement of statementsOf(sql)) {
+      if (applied.size === 0 || !isDeferred(statement, migration)) await q.query(statement);
+    }
     await q.query('insert into migrations (version, name, applied_at) values ($1, $2, $3)', [
       version,
       name,
@@ -60,7 +67,7 @@ function checkVersion(found: number, supported: number): void {
 }
 
 /** Splits a file into statements. A semicolon at the end of a line ends a statement. */
-function statementsOf(sql: string): string[] {
+export function statementsOf(sql: string): string[] {
   return sql
     .replace(/^\s*--.*$/gm, '')
     .split(/;\s*$/m)
