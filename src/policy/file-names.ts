@@ -1,5 +1,7 @@
 /** The limit of most file systems. Clients save a file under the name in its link. */
 export const MAX_NAME_BYTES = 255;
+/** Longer names are shortened to this, so that a program can append ` (1)` or `.crdownload` while it saves the file. */
+const SHORTENED_BYTES = 240;
 
 /**
  * Control characters, line separators, halves of surrogate pairs, noncharacters, and characters that are not visible, such as
@@ -15,7 +17,7 @@ const LINE_BREAKS_AND_TABS = /[\t-\r\u0085\u2028\u2029]/g;
  *
  * - the last segment after `/` or `\` counts
  * - tabs and line breaks become spaces; invisible characters and white space at both ends are removed
- * - above 255 bytes the stem is shortened and the extension kept
+ * - above 255 bytes the stem is shortened, to 240 bytes in all, and the extension kept
  * - if nothing is left, the name is `file` with `extension`, the usual one for the media type
  */
 export function cleanFileName(name: string, extension = ''): string {
@@ -31,7 +33,7 @@ function shortenName(name: string): string {
   if (Buffer.byteLength(name) <= MAX_NAME_BYTES) return name;
   const suffix = /\.[A-Za-z0-9]{1,10}$/.exec(name)?.[0] ?? '';
   const stem = name.slice(0, name.length - suffix.length);
-  return cutToBytes(stem, MAX_NAME_BYTES - suffix.length).trimEnd() + suffix;
+  return cutToBytes(stem, SHORTENED_BYTES - suffix.length).trimEnd() + suffix;
 }
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });

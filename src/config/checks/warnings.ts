@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { RE2JS } from 're2js';
 import { isLoopbackHost } from '../../base/addresses.ts';
+import { matchesMediaRange } from '../../policy/media-type.ts';
 import type { ConfigOptions } from '../schema/config-schema.ts';
 import { accessWarnings, unanchoredWarnings } from './access-checks.ts';
 
@@ -11,6 +12,7 @@ export function findWarnings(settings: ConfigOptions): string[] {
     ...accessWarnings(settings),
     ...urlWarnings(settings),
     ...slotApiWarnings(settings),
+    ...inlineTypeWarnings(settings),
     ...messageWarnings(settings),
     ...secretWarnings(settings),
   ];
@@ -46,6 +48,17 @@ function slotApiWarnings({ slot_api }: ConfigOptions): string[] {
         'slot_api accepts requests from all addresses without a token, so anyone can upload as any user. Set slot_api.token or restrict allow_from.',
       ]
     : [];
+}
+
+/** Files are shown in a sandbox. Safari has no viewer for PDF in one (adobe/aem-core-wcm-components#2839). */
+function inlineTypeWarnings({ downloads }: ConfigOptions): string[] {
+  const { inline_types: inlineTypes } = downloads;
+  if (!matchesMediaRange('application/pdf', inlineTypes)) return [];
+  const range = inlineTypes.find((type) => matchesMediaRange('application/pdf', [type]));
+  return [
+    `downloads.inline_types has ${range}: Safari shows a blank page for a PDF, because files run in a sandbox. Leave PDF out, so that ` +
+      'every browser saves it.',
+  ];
 }
 
 /** Returns warnings about message options that have no effect or let strangers in. */

@@ -1,6 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { waitUntil } from '../../support/wait-until.ts';
 import { Program } from '../support/program.ts';
 
 /** The effects that a link had when a browser opened it. */
@@ -76,6 +77,23 @@ export class Chromium {
     if (errorText !== '') return { error: String(errorText), html: '' };
     await loaded;
     return { error: '', html: await this.evaluate('document.documentElement.outerHTML') };
+  }
+
+  /** Opens a link that is saved, and returns the name under which the file is saved. */
+  async save(url: string): Promise<string> {
+    const folder = await mkdtemp(join(this.#folder, 'downloads-'));
+    await this.#call('Browser.setDownloadBehavior', { behavior: 'allow', downloadPath: folder });
+    await this.#call('Page.navigate', { url });
+    let names: string[] = [];
+    await waitUntil(async () => {
+      names = await readdir(folder);
+      // Chromium writes to a temporary name first.
+      return (
+        names.length > 0 &&
+        names.every((name) => !/\.crdownload$|^\.(?:org\.chromium|com\.google)/.test(name))
+      );
+    });
+    return names.join('\n');
   }
 
   /** Evaluates an expression in the page that is shown; waits if it is a promise. */

@@ -80,6 +80,21 @@ describe('porter check', () => {
     assert.match(err, /^warning: No access rules: all uploads are denied/);
   });
 
+  test('warns that Safari cannot show a PDF inline', async () => {
+    for (const [type, count] of [
+      ['application/pdf', 1],
+      ['application/*', 1],
+      ['image/*', 0],
+    ] as const) {
+      const name = `inline-${count}.yml`;
+      const text = `access: [{jid: '@example\\.org$'}]\ndownloads: {inline_types: ['${type}']}\n`;
+      await writeFile(join(folder, name), text);
+      const { err, code } = await runCommand(folder, ['check', name]);
+      assert.equal(code, 0);
+      assert.equal(err.match(/Safari shows a blank page for a PDF/g)?.length ?? 0, count, type);
+    }
+  });
+
   test('uses -c, else PORTER_CONFIG, else porter.yml in the current folder, else the defaults', async () => {
     const env = { PORTER_CONFIG: 'bad.yml' };
     assert.match((await runCommand(folder, ['check', '-c', 'good.yml'], env)).out, /good\.yml/);
