@@ -5,7 +5,7 @@ import type { Removal, Upload } from '../base/upload-records.ts';
 import type { LedgerStats, OwnerUsage, RemovalQuery, UploadQuery, Usage } from '../ledger/contract/ledger.ts';
 import type { UploadServices } from './services.ts';
 
-export type { OwnerUsage };
+export type { OwnerUsage, Usage };
 
 const PAGE = 500;
 

@@ -1,5 +1,13 @@
 import type { Command } from 'commander';
-import { hasData, iterateOwners, readTotals, readUsage, resolveOwner } from '../../uploads/list.ts';
+import { formatSize } from '../../base/units.ts';
+import {
+  hasData,
+  iterateOwners,
+  readTotals,
+  readUsage,
+  resolveOwner,
+  type Usage,
+} from '../../uploads/list.ts';
 import { eraseOwner } from '../../uploads/remove.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';
@@ -17,16 +25,18 @@ export function addForget(program: Command, context: CommandContext): void {
     .summary('remove all data of a user')
     .description('Removes all files and slots of a user, the quota counters, and the JID from all records.')
     .argument('<jid>', 'the user', parseJidOption)
+    .option('--dry-run', 'only report what would be removed')
     .option('--force', 'remove more than 10 % of all files')
     .option('--json', 'print the number of removed uploads as JSON')
     .addHelpText('after', formatExamples('porter forget romeo@example.org'))
     .action(async (owner: string, options: Options, command: Command) => {
       const work = (services: UploadServices) => forget(context, services, owner, options);
-      await withRuntime(context, command, work, { writes: true });
+      await withRuntime(context, command, work, { writes: !options.dryRun });
     });
 }
 
 interface Options {
+  readonly dryRun?: boolean;
   readonly force?: boolean;
   readonly json?: boolean;
 }
@@ -35,7 +45,7 @@ async function forget(
   context: CommandContext,
   services: UploadServices,
   owner: string,
-  { force = false, json = false }: Options,
+  { dryRun = false, force = false, json = false }: Options,
 ): Promise<void> {
   const other = await resolveOwner(services, owner);
   if (other !== owner) {
@@ -45,6 +55,7 @@ async function forget(
   }
   const isKnown = await hasData(services, owner);
   const usage = await readUsage(services, owner);
+  if (dryRun) return await printUsage(context, owner, usage, json);
   if (!force)
     requireForce(usage.uploads, (await readTotals(services)).uploads, `porter forget --force ${owner}`);
   const progress = showProgress(context, { title: 'removed' });
@@ -54,6 +65,20 @@ async function forget(
   if (!isKnown) throw new CommandError(await describeUnknownOwner(services, owner));
   if (json) await printJson(context, { owner, removed });
   else await printLine(context.stdout, `All data of ${owner} is removed: ${removed} uploads.`);
+}
+
+async function printUsage(
+  context: CommandContext,
+  owner: string,
+  { uploads, bytes, pendingUploads }: Usage,
+  json: boolean,
+): Promise<void> {
+  if (json) return printJson(context, { owner, dryRun: true, uploads, bytes, pendingUploads });
+  await printLine(
+    context.stdout,
+    `${uploads} ${uploads === 1 ? 'file' : 'files'} of ${owner} (${formatSize(bytes)}) and ${pendingUploads} pending ` +
+      `${pendingUploads === 1 ? 'slot' : 'slots'} would be removed.`,
+  );
 }
 
 /** Messages of an unknown owner may have been queued, and are gone now too. */

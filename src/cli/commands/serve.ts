@@ -11,6 +11,7 @@ import { CommandError, formatErrorMessage } from '../lib/command-error.ts';
 import { addConfigArgument, loadCommandConfig } from '../lib/config-file.ts';
 import { formatExamples } from '../lib/help.ts';
 import { DEFAULT_HTTP_PORT } from '../lib/init-plan.ts';
+import { parsePortOption } from '../lib/options.ts';
 import { createServiceManager } from '../lib/service-manager.ts';
 import { ReloadSignal, stopGracefully, waitForStopSignal } from '../lib/signals.ts';
 
@@ -23,19 +24,27 @@ export function addServe(program: Command, context: CommandContext): void {
   addConfigArgument(program.command('serve'))
     .summary('run the server')
     .description('Runs the server until SIGTERM or SIGINT. SIGHUP reloads the config and the certificates.')
-    .addHelpText('after', formatExamples('porter serve -c /etc/porter/porter.yml'))
-    .action(async (_file: string | undefined, _options: object, command: Command) => {
+    .option(
+      '--port <number>',
+      'listen on 127.0.0.1 at this port, instead of the addresses of the config',
+      parsePortOption,
+    )
+    .addHelpText(
+      'after',
+      formatExamples('porter serve -c /etc/porter/porter.yml', 'porter serve --port 5051'),
+    )
+    .action(async (_file: string | undefined, options: { port?: number }, command: Command) => {
       const supervisor = connectToSupervisor();
       if (supervisor) await serveAsWorker(supervisor);
-      else await serve(context, command);
+      else await serve(context, command, options.port);
     });
 }
 
-async function serve(context: CommandContext, command: Command): Promise<void> {
+async function serve(context: CommandContext, command: Command, port: number | undefined): Promise<void> {
   // Before anything else: a SIGHUP during the start must not end the process.
   const reloadSignal = new ReloadSignal();
   try {
-    const loadConfig = () => loadCommandConfig(context, command);
+    const loadConfig = async () => withPort(await loadCommandConfig(context, command), port);
     const config = await loadConfig();
     const stopSignal = waitForStopSignal();
     const server = config.workers > 1 ? await startWorkers(config) : await startSingle(context, config);
@@ -57,6 +66,10 @@ async function serve(context: CommandContext, command: Command): Promise<void> {
   } finally {
     reloadSignal.close();
   }
+}
+
+function withPort(config: Config, port: number | undefined): Config {
+  return port === undefined ? config : { ...config, listen: [{ host: '127.0.0.1', port }] };
 }
 
 /** A running server, in this process or in workers. */

@@ -8,14 +8,23 @@ import { iterateRemovals, iterateUploads, resolveOwner } from '../../uploads/lis
 import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { formatExamples } from '../lib/help.ts';
-import { parseJidOption } from '../lib/options.ts';
+import { parseCountOption, parseJidOption, parsePeriodOption, parseSizeOption } from '../lib/options.ts';
 import { printRows, type TableColumn } from '../lib/output.ts';
 import { withRuntime } from '../lib/with-runtime.ts';
 
 const STATES = ['pending', 'uploaded', 'expired'] as const;
 type State = (typeof STATES)[number];
 
+const SORT_KEYS = ['size', 'newest'] as const;
+
 interface Options {
+  /** Milliseconds. */
+  readonly since?: number;
+  /** Bytes. */
+  readonly larger?: number;
+  readonly type?: string;
+  readonly sort?: (typeof SORT_KEYS)[number];
+  readonly limit?: number;
   readonly jid?: string;
   readonly state?: State;
   readonly json?: boolean;
@@ -62,19 +71,62 @@ export function addUploads(program: Command, context: CommandContext): void {
         'pending: slot without a file yet; expired: past its end, removed or not',
       ).choices(STATES),
     )
+    .option('--since <period>', 'only uploads created within this time, such as 7d', parsePeriodOption)
+    .option('--larger <size>', 'only files above this size, such as 100M', parseSizeOption)
+    .option('--type <type>', 'only files whose media type begins with this, such as video/')
+    .addOption(
+      new Option('--sort <key>', 'largest or newest first; by default the oldest first').choices(SORT_KEYS),
+    )
+    .option('--limit <number>', 'at most this many lines', parseCountOption)
     .option('--json', 'print a list of objects')
     .addHelpText(
       'after',
-      formatExamples('porter uploads --jid romeo@example.org --state uploaded', 'porter uploads --json'),
+      formatExamples(
+        'porter uploads --jid romeo@example.org --state uploaded',
+        'porter uploads --since 7d --larger 100M --sort size --limit 20',
+        'porter uploads --json',
+      ),
     )
     .action(async (options: Options, command: Command) => {
       await withRuntime(context, command, async (services, config) => {
-        await printRows(context, readRows(services, config, options), COLUMNS, {
+        const rows = limitRows(
+          filterRows(readRows(services, config, options), options, services.clock()),
+          options,
+        );
+        await printRows(context, rows, COLUMNS, {
           json: options.json,
           emptyText: 'No uploads found.',
         });
       });
     });
+}
+
+async function* filterRows(
+  rows: AsyncIterable<Row>,
+  { since, larger, type }: Options,
+  now: number,
+): AsyncGenerator<Row> {
+  for await (const row of rows) {
+    if (since !== undefined && Date.parse(row.created) < now - since) continue;
+    if (larger !== undefined && row.size <= larger) continue;
+    if (type !== undefined && !(row.type ?? '').startsWith(type.toLowerCase())) continue;
+    yield row;
+  }
+}
+
+/** Sorts, which needs memory for all rows that pass the filters, and cuts. */
+async function* limitRows(rows: AsyncIterable<Row>, { sort, limit }: Options): AsyncGenerator<Row> {
+  const ordered = sort === undefined ? rows : sortRows(await Array.fromAsync(rows), sort);
+  let left = limit ?? Number.POSITIVE_INFINITY;
+  for await (const row of ordered) {
+    if (left === 0) return;
+    left -= 1;
+    yield row;
+  }
+}
+
+function sortRows(rows: Row[], key: (typeof SORT_KEYS)[number]): Row[] {
+  return rows.sort((a, b) => (key === 'size' ? b.size - a.size : b.created.localeCompare(a.created)));
 }
 
 async function* readRows(

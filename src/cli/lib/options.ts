@@ -38,3 +38,17 @@ export function parseUrlOption(text: string): string {
   }
   return url.href.replace(/\/+$/, '');
 }
+
+/** Returns a port; 0 is any free one. */
+export function parsePortOption(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(port <= 65_535)) throw new InvalidArgumentError('Give a port from 0 to 65535.');
+  return port;
+}
+
+/** Returns a whole number of at least 1. */
+export function parseCountOption(text: string): number {
+  const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (count < 1) throw new InvalidArgumentError('Give a whole number of at least 1.');
+  return count;
+}

@@ -63,8 +63,34 @@ function inlineTypeWarnings({ downloads }: ConfigOptions): string[] {
 
 /** Returns warnings about message options that have no effect or let strangers in. */
 function messageWarnings(settings: ConfigOptions): string[] {
-  return [...callbackWarnings(settings), ...accountWarnings(settings), ...patternWarnings(settings)];
+  return [
+    ...callbackWarnings(settings),
+    ...accountWarnings(settings),
+    ...patternWarnings(settings),
+    ...senderWarnings(settings),
+  ];
 }
+
+/** Images of a hook and files of a token are stored as uploads of `from`. */
+function senderWarnings({ access, messages }: ConfigOptions): string[] {
+  if (messages === null || access.length === 0) return [];
+  const texts = (key: string, from: string, what: string) =>
+    mayUpload(access, from)
+      ? []
+      : [
+          `${key}: ${from} may not upload, so ${what} is refused. Add a rule for it to access, such as {jid: '${jidPattern(from)}'}.`,
+        ];
+  return messages.hooks.flatMap(({ from, images_from }, place) =>
+    images_from.length === 0 ? [] : texts(`messages.hooks[${place}]`, from, 'every image of this hook'),
+  );
+}
+
+function mayUpload(access: ConfigOptions['access'], jid: string): boolean {
+  const rule = access.find((one) => one.jid.some((text) => RE2JS.compile(text).matcher(jid).find()));
+  return rule !== undefined && !rule.deny;
+}
+
+const jidPattern = (jid: string): string => `^${jid.replaceAll(/[.+*?^$(){}|[\]\\]/g, '\\$&')}$`;
 
 function patternWarnings({ messages }: ConfigOptions): string[] {
   if (messages === null) return [];

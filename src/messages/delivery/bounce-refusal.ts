@@ -6,6 +6,7 @@ const MAX_TEXT_LENGTH = 300;
 
 /** Texts for the sender of a message, by the condition of RFC 6120 §8.3.3. */
 const ERROR_TEXTS: Readonly<Record<string, string>> = {
+  'bad-request': 'the recipient does not understand this message',
   conflict: 'the name is already in use',
   'feature-not-implemented': 'the recipient cannot receive such messages',
   forbidden: 'the recipient does not allow you to write to them',
@@ -45,6 +46,8 @@ export const ROOM_ERROR_TEXTS: Readonly<Record<string, string>> = {
   'not-acceptable': 'you are not in this room',
 };
 
+const NO_TEXTS: Readonly<Record<string, string>> = {};
+
 /** Returns the condition of an error stanza. Servers may omit it. */
 export function errorCondition(stanza: Element): string {
   const error = stanza.getChild('error');
@@ -54,17 +57,23 @@ export function errorCondition(stanza: Element): string {
   return condition?.getName() ?? 'undefined-condition';
 }
 
+/** Conditions with which rooms refuse messages that are not of the type `groupchat` (XEP-0045 §7.4). */
+const ROOM_CONDITIONS: ReadonlySet<string> = new Set(['bad-request', 'not-acceptable']);
+
 /** Returns the refusal for the sender of the message that the error stanza answers. */
 export function refusalFromErrorStanza(
   stanza: Element,
   to: string,
-  specialTexts: Readonly<Record<string, string>> = {},
+  specialTexts: Readonly<Record<string, string>> = NO_TEXTS,
   code: 'bounced' | 'server_refused' = 'bounced',
 ): Refusal {
   const condition = errorCondition(stanza);
   const reason = specialTexts[condition] ?? ERROR_TEXTS[condition] ?? condition;
   const serverText = toOneLine(stanza.getChild('error')?.getChild('text', STANZA_ERRORS)?.getText() ?? '');
-  const text = `The message to ${to} was not delivered: ${reason}${serverText === '' ? '' : ` (${serverText})`}.`;
+  const quoted = serverText === '' ? '' : ` (${serverText})`;
+  const mayBeRoom = specialTexts === NO_TEXTS && ROOM_CONDITIONS.has(condition) && to.includes('@');
+  const hint = mayBeRoom ? ' Is this a room? Then add type: groupchat.' : '';
+  const text = `The message to ${to} was not delivered: ${reason}${quoted}.${hint}`;
   return new Refusal(code, { condition, text });
 }
 

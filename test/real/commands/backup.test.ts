@@ -181,12 +181,13 @@ describe('porter backup and restore with S3', { skip: needs('ceph') }, () => {
   let s3: S3Server;
   before(async () => {
     s3 = await startS3();
+    // For the commands that the testbed runs beside the server.
+    Object.assign(process.env, s3.env);
   });
   after(() => s3.remove());
 
   test('files on S3 are backed up to a folder, and restored to another bucket', async (t) => {
-    const place = async () => `s3://${await s3.createBucket()}/files?endpoint=${s3.endpoint}&path_style=true`;
-    const from = { ...HERE, blobs: await place() };
-    await backUpAndRestore(t, from, { ...BESIDE, blobs: await place() }, s3.env);
+    const from = { ...HERE, blobs: s3.blobsUrl(await s3.createBucket()) };
+    await backUpAndRestore(t, from, { ...BESIDE, blobs: s3.blobsUrl(await s3.createBucket()) }, s3.env);
   });
 });

@@ -56,6 +56,15 @@ describe('Commands next to a running server', { concurrency: true }, () => {
     await getSlot(porter, { jid: 'ulla@example.org', size: 5 });
     const pending = await json(porter, 'uploads', '--jid', 'ulla@example.org', '--state', 'pending');
     assert.equal(pending.length, 1);
+    const ullas = async (...filter: readonly string[]) =>
+      ((await json(porter, 'uploads', '--jid', 'ulla@example.org', ...filter)) as { size: number }[]).map(
+        ({ size }) => size,
+      );
+    assert.deepEqual(await ullas('--larger', '5k'), [BODY.length]);
+    assert.deepEqual(await ullas('--type', 'image/', '--since', '1h'), [BODY.length]);
+    assert.deepEqual(await ullas('--type', 'video/'), []);
+    assert.deepEqual(await ullas('--sort', 'size'), [BODY.length, 5]);
+    assert.deepEqual(await ullas('--sort', 'newest', '--limit', '1'), [5]);
   });
 
   test('delete removes files by id and by link, also for the running server', async () => {
@@ -106,6 +115,12 @@ describe('Commands next to a running server', { concurrency: true }, () => {
     const refused = await porter.runCommand('forget', 'fred@example.org');
     assert.equal(refused.code, 1);
     assert.match(refused.stderr, /would remove 2 of \d+ files.*porter forget --force fred@example\.org/);
+    const dry = await porter.runCommand('forget', '--dry-run', 'fred@example.org');
+    assert.match(
+      dry.stdout,
+      /^2 files of fred@example\.org \(19\.5 KiB\) and 0 pending slots would be removed\.$/m,
+    );
+    for (const link of links) assert.equal((await httpRequest(link)).status, 200);
     assert.deepEqual(await json(porter, 'forget', '--force', 'fred@example.org'), {
       owner: 'fred@example.org',
       removed: 2,

@@ -49,6 +49,21 @@ messages:
     assert.equal(warningsOf("jid: '@example\\.org$', max_file_size: 1G, max_total_size: 1G"), '');
   });
 
+  test('name a hook with images whose sender may not upload, and a rule that lets it', () => {
+    const withRule = (rule: string) =>
+      parseTestConfig(`public_url: https://upload.example.org
+component: {jid: upload.example.org, server: 'localhost:5347', secret: a-secret-of-16-letters}
+access: [{jid: '@example\\.org$'}${rule}]
+messages:
+  hooks:
+    - {name: grafana, token: a-token-of-16-letters, from: bot@upload.example.org, to: romeo@example.org, images_from: grafana.example.org}
+`).warnings.join('\n');
+    const text = withRule('');
+    assert.match(text, /messages\.hooks\[0\]: bot@upload\.example\.org may not upload/);
+    const rule = /such as (\{.*\})\.$/m.exec(text)?.[1] ?? '';
+    assert.doesNotMatch(withRule(`, ${rule}`), /may not upload/);
+  });
+
   test('name far more workers than the machine has cores', () => {
     const { warnings } = parseTestConfig("workers: 1000\naccess: [{jid: '@example\\.org$'}]");
     assert.match(warnings.join('\n'), /workers: 1000 processes on a machine with \d+ CPU cores?/);
