@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { pino } from 'pino';
+import type { Clock } from '../../src/base/clock.ts';
 import { toPutKey } from '../../src/base/ids.ts';
 import { openFsBlobs } from '../../src/blobs/fs/fs-blobs.ts';
+import type { Ledger } from '../../src/ledger/contract/ledger.ts';
 import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { type AccessRule, allowAllRule, compileAccessRules } from '../../src/policy/access.ts';
@@ -36,6 +38,20 @@ export interface TestServices {
   close(): Promise<void>;
 }
 
+/** Lets the clock of a test replace the clock of the ledger. */
+function withClock(ledger: Ledger, clock: Clock): Ledger {
+  const timed = () => ({ ledgerTime: clock() });
+  return {
+    ...ledger,
+    readClock: async () => clock(),
+    heartbeat: (heartbeat) => ledger.heartbeat({ ...timed(), ...heartbeat }),
+    claim: (params) => ledger.claim({ ...timed(), ...params }),
+    reserve: (reservation) => ledger.reserve({ ...timed(), ...reservation }),
+    beginRequest: (params) => ledger.beginRequest({ ...timed(), ...params }),
+    sweep: (step) => ledger.sweep(step.kind === 'dead_claims' ? { ...timed(), ...step } : step),
+  };
+}
+
 export function access(rule: Partial<AccessRule> = {}): UploadRules['access'] {
   return compileAccessRules([{ ...allowAllRule, jid: ['@example\\.org$'], ...rule }]);
 }
@@ -50,7 +66,8 @@ export const retention: Retention = {
 /** Upload services with real stores in a temporary folder and a clock that the test controls. */
 export async function openTestServices(t: TestContext): Promise<TestServices> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-services-'));
-  const ledger = await openSqliteLedger({ file: join(folder, 'porter.db'), sync: false });
+  const real = await openSqliteLedger({ file: join(folder, 'porter.db'), sync: false });
+  const ledger = withClock(real, () => now);
   const blobs = openFsBlobs({ root: join(folder, 'blobs'), sync: false });
   let now = Date.UTC(2026, 0, 1);
   let rules: UploadRules = {
