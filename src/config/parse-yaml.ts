@@ -23,6 +23,20 @@ export interface YamlSource {
 
 /** Parses YAML 1.2. Never throws; returns errors in `problems`. */
 export function parseYaml(text: string): YamlSource {
+  try {
+    return parse(text);
+  } catch (error) {
+    // The parser is recursive, and so is everything after it.
+    if (!(error instanceof RangeError)) throw error;
+    return {
+      value: {},
+      lines: {},
+      problems: [{ line: 1, key: '', message: 'the file is nested too deeply' }],
+    };
+  }
+}
+
+function parse(text: string): YamlSource {
   const counter = new LineCounter();
   const { text: spaced, problems } = replaceTabs(text);
   const options = { lineCounter: counter, prettyErrors: false, uniqueKeys: false };

@@ -113,7 +113,12 @@ function collectParts(parser: BusboyInstance, options: MultipartOptions, abort: 
     for (const file of open) file.destroy(reason);
   };
 
-  parser.on('field', (name, value, _nameCut, isCut) => {
+  // Errors of these handlers reach no caller: they would end the process. The parser passes undefined for a missing name.
+  parser.on('field', (name: string | undefined, value: string | undefined, _nameCut, isCut) => {
+    if (name === undefined || value === undefined) {
+      fail(new Refusal('bad_request', { text: 'A part of the form has no name.' }));
+      return;
+    }
     const refusal = sizeCheck.addText(name, value, isCut);
     if (refusal) fail(refusal);
     else entries.push([name, value]);
@@ -124,7 +129,7 @@ function collectParts(parser: BusboyInstance, options: MultipartOptions, abort: 
     file.on('error', () => undefined);
     const spooled = spoolFile(
       file,
-      { name, type, types: options.types },
+      { name, type: type ?? '', types: options.types },
       sizeCheck,
       options.spoolFolder,
     ).catch((error: Error) => {

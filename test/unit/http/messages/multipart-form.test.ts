@@ -86,6 +86,14 @@ describe('a form', () => {
     stream.destroy();
   });
 
+  test('with a part that has no name is refused, and does not end the process', async () => {
+    const body = Buffer.from('--x\r\nContent-Disposition: form-data\r\n\r\nhello\r\n--x--\r\n');
+    await assert.rejects(
+      readMultipart(Readable.from([body], { objectMode: false }), 'multipart/form-data; boundary=x', OPTIONS),
+      { code: 'bad_request', message: 'A part of the form has no name.' },
+    );
+  });
+
   test('keeps its files in the given folder', async () => {
     const { body, headers } = await encodeForm((form) =>
       form.append('file', new File([new Uint8Array(70_000)], 'a.bin')),
