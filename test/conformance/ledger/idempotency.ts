@@ -44,6 +44,12 @@ export function idempotencySuite(open: OpenTestLedger): void {
       await ledger.finishRequest({ ...key, response: '' });
       assert.deepEqual(await begin(ledger, { digest: 'different' }), { outcome: 'key_reused' });
       assert.deepEqual(await begin(ledger), { outcome: 'done', response: '' });
+      const juliet = { owner: JULIET, digest: 'different' };
+      assert.deepEqual(await begin(ledger, juliet), RUNNING);
+      await ledger.finishRequest({ owner: JULIET, key: 'k', response: 'of Juliet' });
+      assert.deepEqual(await begin(ledger, juliet), { outcome: 'done', response: 'of Juliet' });
+      await ledger.dropRequest({ owner: JULIET, key: 'l' });
+      assert.deepEqual(await begin(ledger, { key: 'l' }), RUNNING);
     });
 
     ledgerTest(open, 'are limited for each owner', async (ledger) => {
