@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { toPutKey } from '../../../src/base/ids.ts';
 import { createLog } from '../../../src/base/log.ts';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
+import { createBlobDeleter } from '../../../src/uploads/blobs/delete-pending.ts';
 import { publishPendingBlobs } from '../../../src/uploads/blobs/publish.ts';
 import { noReserve } from '../../../src/uploads/disk/space-reserve.ts';
 import { createFileCache } from '../../../src/uploads/file-cache.ts';
@@ -15,6 +16,7 @@ import { importUploads } from '../../../src/uploads/import/import-uploads.ts';
 import { createOwnerLookup } from '../../../src/uploads/import/owner-lookup.ts';
 import { finishMigration } from '../../../src/uploads/migrate-storage/migrate-storage.ts';
 import { receiveUpload } from '../../../src/uploads/receive.ts';
+import { createRefusalLog } from '../../../src/uploads/refusals/refusal-log.ts';
 import { removeUploads } from '../../../src/uploads/remove.ts';
 import type { UploadServices } from '../../../src/uploads/services.ts';
 import { joinStores } from '../../../src/uploads/store-identity/join-stores.ts';
@@ -34,19 +36,25 @@ const LOCATIONS = { ledger: 'the ledger', blobs: 'the store' };
 
 /** Services of one process. `later`: milliseconds by which its clock is ahead. */
 function servicesOf(stores: Stores, instance: string, later = 0): UploadServices {
+  const rules = () => ({
+    access: access(),
+    retention,
+    globalQuota: null,
+    slotTimeout: 60 * MINUTE,
+    typeMismatch: 'refuse' as const,
+  });
+  const clock = () => Date.now() + later;
+  const log = createLog({ level: 'silent', format: 'json' });
+  const metrics = createMetrics();
   return {
     ...stores,
-    rules: () => ({
-      access: access(),
-      retention,
-      globalQuota: null,
-      slotTimeout: 60 * MINUTE,
-      typeMismatch: 'refuse',
-    }),
-    clock: () => Date.now() + later,
-    log: createLog({ level: 'silent', format: 'json' }),
-    metrics: createMetrics(),
+    rules,
+    clock,
+    log,
+    metrics,
     instance,
+    blobDeleter: createBlobDeleter({ ...stores, clock, metrics }),
+    refusals: createRefusalLog({ ...stores, rules, clock, log }),
     transfers: createTransfers(),
     fileCache: createFileCache(),
     spaceReserve: noReserve,
@@ -101,7 +109,8 @@ async function restart(stores: Stores): Promise<UploadServices> {
 let processes = 0;
 async function beat(stores: Stores): Promise<void> {
   processes += 1;
-  await stores.ledger.heartbeat({ id: 'dead', host: 'test', pid: processes, now: Date.now() });
+  const machine = { host: 'test', machineId: '', bootId: '', pidNamespace: '' };
+  await stores.ledger.heartbeat({ id: 'dead', pid: processes, clockSkewMs: null, ...machine });
 }
 
 /** Runs the operation with a fault. Returns its result, `killed`, or `failed`. */
