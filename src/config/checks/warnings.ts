@@ -1,7 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { RE2JS } from 're2js';
 import { isLoopbackHost } from '../../base/addresses.ts';
-import { matchesMediaRange } from '../../policy/media-type.ts';
 import type { ConfigOptions } from '../schema/config-schema.ts';
 import { accessWarnings, unanchoredWarnings } from './access-checks.ts';
 
@@ -50,11 +49,12 @@ function slotApiWarnings({ slot_api }: ConfigOptions): string[] {
     : [];
 }
 
+const RANGES_WITH_PDF = ['application/pdf', 'application/*', '*/*'];
+
 /** Files are shown in a sandbox. Safari has no viewer for PDF in one (adobe/aem-core-wcm-components#2839). */
 function inlineTypeWarnings({ downloads }: ConfigOptions): string[] {
-  const { inline_types: inlineTypes } = downloads;
-  if (!matchesMediaRange('application/pdf', inlineTypes)) return [];
-  const range = inlineTypes.find((type) => matchesMediaRange('application/pdf', [type]));
+  const range = downloads.inline_types.find((type) => RANGES_WITH_PDF.includes(type));
+  if (range === undefined) return [];
   return [
     `downloads.inline_types has ${range}: Safari shows a blank page for a PDF, because files run in a sandbox. Leave PDF out, so that ` +
       'every browser saves it.',

@@ -113,12 +113,17 @@ export function testUploads(
       '日本語.pdf',
       '😀 (1).gif',
       "it's; x=y&z?#.png",
+      'Перечень юр лиц и услуг.xlsx',
+      'تقرير.docx',
+      '.htaccess',
     ]) {
-      test(`"${fileName}" is stored with its bytes and name`, async () => {
+      test(`"${fileName}" is stored with its bytes and name, and the link ends in the name`, async () => {
         const content = `content of ${fileName}`;
         const path = await testbed.createFile(fileName, content);
         const { get } = await romeo.run<Slot>('upload', { jid: UPLOAD, path });
-        assert.match(get, /^https:\/\/localhost:\d+\/files\/[A-Za-z0-9_.\-/]+$/);
+        // slixmpp rewrites the escapes of the link.
+        assert.match(get, /^https:\/\/localhost:\d+\/files\/[0-9a-z]{26}\/[^/?#\s]+$/);
+        assert.equal(decodeURIComponent(get.split('/').at(-1) ?? ''), fileName);
         const answer = await httpRequest(get, { ca });
         assert.equal(answer.status, 200);
         assert.equal(answer.text, content);
@@ -128,6 +133,20 @@ export function testUploads(
         assert.equal(encoded === undefined ? plain : decodeURIComponent(encoded), fileName, disposition);
       });
     }
+
+    test('a name that is a path, too long or invisible is cleaned, not refused', async () => {
+      for (const [name, cleaned] of [
+        ['/storage/emulated/0/a.jpg', 'a.jpg'],
+        ['C:\\Users\\me\\a.jpg', 'a.jpg'],
+        ['\u202Egpj.exe', 'gpj.exe'],
+        ['..', 'file.bin'],
+        [' ', 'file.bin'],
+        [`${'体'.repeat(90)}.docx`, `${'体'.repeat(78)}.docx`],
+      ] as const) {
+        const { get } = await romeo.run<Slot>('slot', { jid: UPLOAD, name, size: 1 });
+        assert.equal(decodeURIComponent(get.split('/').at(-1) ?? ''), cleaned);
+      }
+    });
 
     test('each of several component JIDs grants slots', async () => {
       for (const jid of [UPLOAD, SECOND]) {
@@ -175,7 +194,10 @@ export function testUploads(
         await mercutio.run<Slot>('slot', { jid: UPLOAD, name: 'a.jpg', size: 1000 });
         const { error } = await mercutio.run<Refused>('slot', { jid: UPLOAD, name: 'b.jpg', size: 1000 });
         assert.deepEqual([error.type, error.condition], ['wait', 'resource-constraint']);
-        assert.match(error.text, /^You have uploaded 1 of 1 files in 1 h\. There is room again (?:on|at) .* UTC, in /);
+        assert.match(
+          error.text,
+          /^You have uploaded 1 of 1 files in 1 h\. There is room again (?:on|at) .* UTC, in /,
+        );
         const retryAt = Date.parse(error.retry ?? '');
         assert.ok(retryAt > before && retryAt <= Date.now() + 3_700_000, `retry at ${error.retry}`);
       });

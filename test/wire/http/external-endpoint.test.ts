@@ -54,6 +54,20 @@ describe('an upload whose path and size are signed (v)', () => {
     assert.match(metrics, /porter_uploaded_bytes_total\{endpoint="external"\} 100/);
   });
 
+  test('is served with the type that the config names for its extension', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.changeExternal({ types: { xyz: 'chemical/x-xyz' } });
+    for (const [name, served] of [
+      ['a.xyz', 'chemical/x-xyz'],
+      ['IMG_1.HEIC', 'image/heic'],
+      ['game.xdc', 'application/webxdc+zip'],
+    ] as const) {
+      assert.equal((await server.putV(`${UUID}/${name}`, BODY)).status, 201);
+      const got = await server.request(`/upload/${UUID}/${name}`);
+      assert.equal(got.headers['content-type'], served);
+    }
+  });
+
   test('is served with the type of the PUT, else with the usual type for its name', async (t) => {
     const server = await startTestSignedLinksServer(t);
     for (const [name, type, served] of [
