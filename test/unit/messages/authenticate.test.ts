@@ -52,6 +52,21 @@ describe('A client', () => {
     }
   });
 
+  test('is refused with a token that a reload has removed, and limited to its new recipients', async () => {
+    let tokens = [rule('old-token', ['@a\\.example$']), rule('kept-token', ['@a\\.example$'])];
+    const { services } = createServices([]);
+    const reloading = { ...services, messageRules: () => ({ tokens }) as unknown as MessageRules };
+    const logIn = (token: string) => authenticateClient(reloading, { kind: 'bearer', token }, '192.0.2.1');
+    await logIn('old-token');
+    checkRecipientAllowed(await logIn('kept-token'), 'romeo@a.example');
+    tokens = [rule('kept-token', ['@b\\.example$']), rule('new-token')];
+    await assert.rejects(logIn('old-token'), refusal('credentials_wrong'));
+    await logIn('new-token');
+    const kept = await logIn('kept-token');
+    checkRecipientAllowed(kept, 'romeo@b.example');
+    assert.throws(() => checkRecipientAllowed(kept, 'romeo@a.example'), refusal('recipient_refused'));
+  });
+
   test('is refused with the hash itself or an empty token', async () => {
     const hash = sha256Hex('second-token');
     const { services } = createServices([rule(`sha256:${hash}`)]);
