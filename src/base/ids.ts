@@ -62,5 +62,13 @@ export function sha256Hex(text: string | Uint8Array): string {
 /** Compares two secrets in constant time. */
 export function secretsEqual(given: string, expected: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(expected));
+  return digestsEqual(digest(given), digest(expected));
+}
+
+/**
+ * Compares two digests or MACs. The time depends on their lengths, which are public, and not on their bytes. Every comparison
+ * of a secret uses this function or `secretsEqual`.
+ */
+export function digestsEqual(given: Uint8Array, expected: Uint8Array): boolean {
+  return given.length === expected.length && timingSafeEqual(given, expected);
 }

@@ -1,7 +1,6 @@
-import { timingSafeEqual } from 'node:crypto';
 import { RE2JS } from 're2js';
 import { Refusal } from '../base/errors.ts';
-import { sha256Hex } from '../base/ids.ts';
+import { digestsEqual, sha256Hex } from '../base/ids.ts';
 import { describeInvalidJid, parseBareJid, parseJid } from '../base/jid.ts';
 import type { MessageSender } from './delivery/message-sender.ts';
 import type { TokenRule } from './message-rules.ts';
@@ -94,7 +93,7 @@ export function createTokenFinder<T extends { readonly token: string }>(
     const given = Buffer.from(sha256Hex(token), 'hex');
     let found: T | undefined;
     for (const [index, digest] of digests.entries()) {
-      if (timingSafeEqual(digest, given)) found = entries[index];
+      if (digestsEqual(digest, given)) found = entries[index];
     }
     return found;
   };

@@ -1,4 +1,5 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
+import { digestsEqual } from '../../base/ids.ts';
 import { mediaTypeEssence, mediaTypesForName, UNKNOWN_TYPE } from '../../policy/media-type.ts';
 import type { SignedPath } from '../../policy/signed-path.ts';
 
@@ -108,7 +109,7 @@ export function matchesAnySecret(
   for (const secret of secrets) {
     const hmac = createHmac('sha256', secret);
     for (const part of parts) hmac.update(part);
-    if (mac !== undefined && timingSafeEqual(hmac.digest(), mac)) matches = true;
+    if (mac !== undefined && digestsEqual(hmac.digest(), mac)) matches = true;
   }
   return matches;
 }

@@ -1,5 +1,6 @@
-import { createHmac, timingSafeEqual } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { Refusal } from '../../base/errors.ts';
+import { digestsEqual } from '../../base/ids.ts';
 
 /** Headers with a hex HMAC-SHA256 signature. GitHub prefixes it with `sha256=`. */
 const SIGNATURE_HEADERS = [
@@ -30,7 +31,7 @@ export function verifyWebhookSignature(
   let isValid = false;
   for (const text of texts) {
     const expected = createHmac('sha256', secret).update(text).digest();
-    for (const mac of macs) if (timingSafeEqual(mac, expected)) isValid = true;
+    for (const mac of macs) if (digestsEqual(mac, expected)) isValid = true;
   }
   if (!isValid) {
     throw new Refusal('signature_wrong', {

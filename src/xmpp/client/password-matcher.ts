@@ -1,4 +1,5 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
+import { digestsEqual } from '../../base/ids.ts';
 
 /** Returns true for the password that it was created with. Keeps a keyed hash instead of the password. */
 export type PasswordMatcher = (candidate: string) => boolean;
@@ -11,5 +12,5 @@ export function createPasswordMatcher(password: string): PasswordMatcher {
   const key = randomBytes(32);
   const hash = (text: string) => createHmac('sha256', key).update(text).digest();
   const expected = hash(password);
-  return (candidate) => timingSafeEqual(hash(candidate), expected);
+  return (candidate) => digestsEqual(hash(candidate), expected);
 }

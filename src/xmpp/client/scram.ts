@@ -1,6 +1,7 @@
-import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, createHmac, pbkdf2, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { createSemaphore } from '../../base/async.ts';
+import { digestsEqual } from '../../base/ids.ts';
 import type { ChannelBinding } from './channel-binding.ts';
 
 export type ScramDigest = 'sha1' | 'sha256' | 'sha512';
@@ -78,10 +79,7 @@ export function createScramClient(
     verifyServerFinal(serverFinal) {
       const [, verifier = ''] = /^v=([A-Za-z0-9+/=]+)(?:,|$)/.exec(serverFinal) ?? [];
       const received = Buffer.from(verifier, 'base64');
-      const isProven =
-        serverSignature !== undefined &&
-        serverSignature.length === received.length &&
-        timingSafeEqual(serverSignature, received);
+      const isProven = serverSignature !== undefined && digestsEqual(serverSignature, received);
       if (!isProven) throw new ScramError('the server has not proven that it knows the password');
     },
   };

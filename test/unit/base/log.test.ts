@@ -1,31 +1,32 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { test } from 'node:test';
-import { promisify } from 'node:util';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
 
-const LOG = new URL('../../../src/base/log.ts', import.meta.url).href;
-const SECRETS = ['secret', 'token', 'password', 'authorization', 'cookie', 'putUrl', 'putKey'];
+const LOG = join(import.meta.dirname, '../../../src/base/log.ts');
+const KEYS = ['secret', 'token', 'password', 'authorization', 'cookie', 'putUrl', 'putKey'];
 
-/** Logs each secret on three levels in another process, and returns its output. */
-async function logSecrets(format: 'json' | 'pretty'): Promise<string> {
-  const program = `
-    const { createLog } = await import(${JSON.stringify(LOG)});
-    const log = createLog({ level: 'info', format: ${JSON.stringify(format)} });
-    for (const key of ${JSON.stringify(SECRETS)}) {
-      const value = 'the-' + key + '-itself';
-      log.info({ [key]: value }, 'one level');
-      log.info({ request: { [key]: value } }, 'two levels');
-      log.info({ request: { headers: { [key]: value } } }, 'three levels');
-    }`;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program]);
+/** Logs one line in a process of its own, because the log writes to a file descriptor. */
+function logLine(format: 'json' | 'pretty', fields: Record<string, unknown>): string {
+  const code = `import { createLog } from ${JSON.stringify(LOG)};
+    createLog({ level: 'info', format: ${JSON.stringify(format)} }).info(${JSON.stringify(fields)}, 'a line');`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+    encoding: 'utf8',
+  });
+  assert.match(stdout, /a line/, stderr);
   return stdout;
 }
 
-for (const format of ['json', 'pretty'] as const) {
-  test(`secrets, tokens, passwords and upload links are not logged (${format})`, async () => {
-    const output = await logSecrets(format);
-    for (const key of SECRETS) assert.doesNotMatch(output, new RegExp(`the-${key}-itself`), key);
-    assert.equal(output.match(/\(secret\)/g)?.length, SECRETS.length * 3);
-    assert.match(output, /three levels/);
-  });
-}
+describe('the log', () => {
+  for (const format of ['json', 'pretty'] as const)
+    test(`never contains a token, password or upload link, at any of three levels: ${format}`, () => {
+      const secrets = Object.fromEntries(KEYS.map((key) => [key, `hidden-${key}`]));
+      const line = logLine(format, {
+        ...secrets,
+        request: { ...secrets, headers: secrets },
+        shown: 'visible',
+      });
+      assert.match(line, /visible/);
+      assert.doesNotMatch(line, /hidden-/);
+    });
+});
