@@ -30,7 +30,7 @@ export interface DebianPackage {
 
 /**
  * Downloads Debian packages of any architecture and unpacks them without running their scripts. apt checks the signature of the
- * release. Uses folders of its own, so that the lists of the machine stay as they are.
+ * release. Uses separate folders, so that the lists of the machine stay as they are.
  */
 export function extractDebianPackages(packages: DebianPackages): DebianPackage[] {
   const { names, root } = packages;

@@ -51,7 +51,7 @@ slot_api: {allow_from: [127.0.0.0/8]}
 access: [{jid: '@localhost$', max_file_size: 10 MiB}]
 `;
 
-/** In namespaces of its own: the root file system is mounted read-only, /data and /tmp are tmpfs, the network is loopback. */
+/** In separate namespaces: the root file system is mounted read-only, /data and /tmp are tmpfs, the network is loopback. */
 const INSIDE = `
 set -e
 root=$1
