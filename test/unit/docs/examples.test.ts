@@ -48,7 +48,7 @@ function withoutFiles(block: string, indentation: string): string {
   return block
     .replaceAll(new RegExp(`^${indentation}`, 'gm'), '')
     .replaceAll(
-      /\b(\w*(?:secret|token))_file: [^\s,}]+/g,
+      /\b(\w*(?:secret|token))_file: (?:\$\{\w+\}|[^\s,}])+/g,
       (_, key: string) => `${key}: secret-${++count}-for-the-examples`,
     );
 }

@@ -45,7 +45,7 @@ describe('a size', () => {
       {},
       [],
     ]) {
-      assert.throws(() => parseSizeParameter(size), refused(/"size" must be/), String(size));
+      assert.throws(() => parseSizeParameter(size), refused(/"size" is not accepted/), String(size));
     }
   });
 

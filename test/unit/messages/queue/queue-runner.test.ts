@@ -124,9 +124,11 @@ describe('A queue runner', () => {
     let failedAt = 0;
     const runner = run({
       async attempt({ body, attempts }) {
-        if (body === 'stuck') tries.push(attempts);
-        failedAt = clock();
-        if (body === 'stuck' && attempts < 3) return FAILED;
+        if (body === 'stuck') {
+          tries.push(attempts);
+          failedAt = clock();
+          if (attempts < 3) return FAILED;
+        }
         seen.push(body);
         return DONE;
       },
