@@ -6,7 +6,7 @@ import { describe, test } from 'node:test';
 const LOG = join(import.meta.dirname, '../../../src/base/log.ts');
 const KEYS = ['secret', 'token', 'password', 'authorization', 'cookie', 'putUrl', 'putKey'];
 
-/** Logs one line in a process of its own, because the log writes to a file descriptor. */
+/** Logs one line in a separate process, because the log writes to a file descriptor. */
 function logLine(format: 'json' | 'pretty', fields: Record<string, unknown>): string {
   const code = `import { createLog } from ${JSON.stringify(LOG)};
     createLog({ level: 'info', format: ${JSON.stringify(format)} }).info(${JSON.stringify(fields)}, 'a line');`;
