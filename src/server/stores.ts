@@ -87,6 +87,8 @@ async function openLedger(
   if (ledger.kind === 'sqlite') return await openSqliteLedger({ file: ledger.path, sync }, onThreadEnd);
   // The PostgreSQL client is loaded only if needed.
   const { openPostgresLedger } = await import('../ledger/postgres/open.ts');
+  const { assertSessions } = await import('../ledger/postgres/pooling.ts');
+  await assertSessions(ledger.url);
   return await openPostgresLedger({ ...ledger, sync });
 }
 
