@@ -148,6 +148,8 @@ async function openDatabase(random: Random): Promise<BackEnd> {
 
 async function openBucket(random: Random): Promise<BackEnd> {
   const server = await startS3();
+  // For the commands that run beside the servers.
+  Object.assign(process.env, server.env);
   const bucket = await server.createBucket();
   return {
     settings: { blobs: server.blobsUrl(bucket) },
