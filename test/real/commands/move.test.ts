@@ -229,7 +229,7 @@ describe('porter move', () => {
     assert.equal(globSync('data2/blobs/*/*', { cwd: folder }).length, 2);
     const broken = await uploadFile(testbed.porter, body);
     const id = new URL(broken).pathname.split('/')[2] ?? '';
-    const [path = ''] = globSync(`data/blobs/*/${id}.*`, { cwd: folder });
+    const [path = ''] = globSync(`data/blobs/*/${id}*`, { cwd: folder });
     await rm(`${folder}/${path}`);
     const { code, stderr, stdout } = await testbed.move('--finish');
     assert.equal(code, 0, stderr);
