@@ -85,6 +85,11 @@ export class FaultyProcess {
   }
 }
 
+/** Keeps all that a killed operation holds. Node.js reports a file handle that is collected as garbage as an error. */
+const killed = new Set<Promise<never>>();
+
 function forever(): Promise<never> {
-  return new Promise(() => {});
+  const promise = new Promise<never>(() => {});
+  killed.add(promise);
+  return promise;
 }

@@ -10,7 +10,7 @@ import { createBlobDeleter } from '../../../src/uploads/blobs/delete-pending.ts'
 import { grantSlot } from '../../../src/uploads/grant-slot.ts';
 import { importUploads } from '../../../src/uploads/import/import-uploads.ts';
 import { createOwnerLookup } from '../../../src/uploads/import/owner-lookup.ts';
-import { putUrl } from '../../../src/uploads/links.ts';
+import { blobUrl, putUrl } from '../../../src/uploads/links.ts';
 import { eraseOwner, removeUploads } from '../../../src/uploads/remove.ts';
 import { runSweep } from '../../../src/uploads/sweep.ts';
 import { type DiskRecorder, recordDisk } from '../../support/disk-recorder.ts';
@@ -90,15 +90,28 @@ describe('a power failure', () => {
 
   test('loses no upload whose file appears only when it is complete', async (t) => {
     const started = await start(t, { atomic: true });
+    started.server.setRules({ fileUrlBuilder: blobUrl });
     await store(started);
+    assertOrder(started.recorder, [
+      /^create/,
+      /^write/,
+      /^fdatasync/,
+      'commit full',
+      /^link/,
+      /^fsync ..$/,
+      'answer 201',
+    ]);
+  });
+
+  test('loses no imported file that appears only when it is complete', async (t) => {
+    const started = await start(t, { atomic: true });
+    await started.services.blobs.put('ab/imported.jpg', one(BODY));
     assertOrder(started.recorder, [
       /^create .*\.part$/,
       /^write/,
-      /^fdatasync/,
+      /^fdatasync .*\.part$/,
       /^rename/,
-      /^fsync ..$/,
-      'commit full',
-      'answer 201',
+      /^fsync ab$/,
     ]);
   });
 

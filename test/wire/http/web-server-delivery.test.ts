@@ -11,7 +11,7 @@ import { HttpServer } from '../../../src/http/listener/http-server.ts';
 import { putUrl } from '../../../src/uploads/links.ts';
 import { createProbeUploads } from '../../../src/uploads/probe-uploads.ts';
 import { sendRequest } from '../../support/http.ts';
-import { startTestFileServer } from '../../support/test-file-server.ts';
+import { startTestFileServer, type TestFileServer, type TestSlot } from '../../support/test-file-server.ts';
 
 const LOOPBACK = createAddressMatcher(['127.0.0.0/8']);
 const NO_ADDRESS = createAddressMatcher([]);
@@ -24,13 +24,18 @@ const settings: DeliverySettings = {
   trustedProxies: () => LOOPBACK,
 };
 
+/** Returns the key of the stored file. The key of a slot is never written. */
+async function blobOf({ services }: TestFileServer, { id }: TestSlot): Promise<string> {
+  return (await services.ledger.find(id))?.blob ?? assert.fail('no such file');
+}
+
 describe('files that a web server sends', () => {
   test('get X-Sendfile with the encoded path in the blob folder and an empty body', async (t) => {
     const testServer = await startTestFileServer(t, { delivery: createWebServerDelivery(settings) });
     const file = await testServer.storeFile('bytes', { name: 'a.png', type: 'image/png' });
     const { status, headers, text } = await testServer.get(file.getPath, THROUGH);
     assert.deepEqual([status, text, headers['content-length']], [200, '', '0']);
-    assert.equal(headers['x-sendfile'], `/srv/some%20folder/100%25/${file.blob}`);
+    assert.equal(headers['x-sendfile'], `/srv/some%20folder/100%25/${await blobOf(testServer, file)}`);
     assert.equal(headers['content-type'], 'image/png');
     assert.equal(headers.etag, `"${file.id}"`);
     assert.equal(headers['accept-ranges'], 'bytes');
@@ -41,7 +46,7 @@ describe('files that a web server sends', () => {
     const testServer = await startTestFileServer(t, { delivery });
     const file = await testServer.storeFile('bytes');
     const { headers } = await testServer.get(file.getPath, { ...THROUGH, Range: 'bytes=1-2' });
-    assert.equal(headers['x-accel-redirect'], `/porter-blobs/${file.blob}`);
+    assert.equal(headers['x-accel-redirect'], `/porter-blobs/${await blobOf(testServer, file)}`);
     assert.equal(headers['accept-ranges'], undefined);
     assert.match(headers['content-disposition'] ?? '', /filename/);
   });
@@ -51,7 +56,7 @@ describe('files that a web server sends', () => {
     const testServer = await startTestFileServer(t, { delivery });
     const file = await testServer.storeFile('bytes');
     const { headers } = await testServer.get(file.getPath, THROUGH);
-    assert.equal(headers['x-accel-redirect'], `/inside/${file.blob}`);
+    assert.equal(headers['x-accel-redirect'], `/inside/${await blobOf(testServer, file)}`);
   });
 
   test('come from Porter if the client bypasses the web server, without any path of the disk', async (t) => {
