@@ -19,8 +19,8 @@ const PASSWORD = 'pw';
 /** Processes that share one ledger; one of them holds the component stream. */
 interface Cluster {
   readonly processes: readonly PorterProcess[];
-  /** Kills the process that holds the stream. */
-  killHolder(): void;
+  /** Kills the process that holds the stream. Resolves when it has ended. */
+  killHolder(): Promise<void>;
 }
 
 describe('The component stream of several processes', { skip: needs('prosody', 'slixmpp') }, () => {
@@ -49,17 +49,18 @@ describe('The component stream of several processes', { skip: needs('prosody', '
     t.after(() => porter.remove());
     const { program } = porter;
     await program.waitFor('both workers', () => servingWorkers(program).size === 2);
-    return { processes: [porter], killHolder: () => void process.kill(leaderPid(program), 'SIGKILL') };
+    return { processes: [porter], killHolder: async () => void process.kill(leaderPid(program), 'SIGKILL') };
   }
 
   async function startTwo(t: TestContext, ledger: string): Promise<Cluster> {
     const instances = await startInstances({ ledger, config: settings() });
     t.after(() => instances.remove());
-    const killHolder = () => {
-      const ups = instances.all.flatMap(({ program }) =>
-        readLog(program).filter(({ msg }) => msg === 'component stream is up'),
-      );
-      process.kill(ups.at(-1)?.pid ?? 0, 'SIGKILL');
+    const hasStream = ({ program }: PorterProcess) =>
+      readLog(program).some(({ msg }) => msg === 'component stream is up');
+    const killHolder = async () => {
+      const holder = instances.all.findLast(hasStream);
+      assert.ok(holder);
+      await holder.program.stop('SIGKILL');
     };
     return { processes: instances.all, killHolder };
   }
@@ -117,7 +118,7 @@ describe('The component stream of several processes', { skip: needs('prosody', '
     await allReport(processes, 200);
     const before = await requestSlot();
     const killed = performance.now();
-    killHolder();
+    await killHolder();
     await slotAfterKill(processes);
     t.diagnostic(`slots again ${Math.round(performance.now() - killed)} ms after the kill`);
     const survivor = processes.find(({ program }) => program.running);
