@@ -179,7 +179,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
   },
   'a disk with less room than is asked for': {
     args: ['--min-free', '8000 TiB'],
-    fails: { 'disk space for blobs': /nearly full/, 'disk space for the ledger': /nearly full/ },
+    fails: { 'disk space for blobs': /too small/, 'disk space for the ledger': /too small/ },
   },
   'downloads from elsewhere that lead nowhere': {
     config: { download_url: 'http://localhost:UNUSED_PORT' },
