@@ -20,6 +20,7 @@ import { createServerLog, openRuntime } from './runtime.ts';
 import { keepDeliverySettings, toRuntimeSettings } from './settings.ts';
 import { joinServerStores } from './store-check.ts';
 import { createSweeper } from './sweeper.ts';
+import { openAfterOtherMachine } from './wait-for-other-machine.ts';
 
 const STOP_GRACE_MS = 30_000;
 const LEDGER_RETRY_MS = 1_000;
@@ -39,12 +40,17 @@ export interface PorterServer {
 
 /**
  * Starts stores, use cases and endpoints, in this order. If one fails, stops all that has started and rejects.
- * `workerClient`: the connection to the supervisor, if this process is one of several workers.
+ * `workerClient`: the connection to the supervisor, if this process is one of several workers. `signal` ends the wait for
+ * another machine that has used the SQLite file a moment ago; then this rejects.
  */
-export async function startServer(config: Config, workerClient?: WorkerClient): Promise<PorterServer> {
+export async function startServer(
+  config: Config,
+  workerClient?: WorkerClient,
+  signal?: AbortSignal,
+): Promise<PorterServer> {
   assertSupportedFeatures(config, supportedFeatures);
   const log = createServerLog(config, workerClient?.number);
-  const runtime = await openRuntime(config, log);
+  const runtime = await openAfterOtherMachine(() => openRuntime(config, log), { log, signal });
   const { services } = runtime;
   const { relay, createLeadership, leave } = await joinCluster(config, log, workerClient);
   const sweeper = createSweeper(runtime);
@@ -104,7 +110,7 @@ export async function startWorkerServer(
 ): Promise<PorterServer | undefined> {
   for (let failures = 0; !signal.aborted; failures += 1) {
     try {
-      return await startServer(config, workerClient);
+      return await startServer(config, workerClient, signal);
     } catch (err) {
       if (!(err instanceof LedgerError && err.kind === 'unreachable')) throw err;
       const log = createServerLog(config, workerClient.number);

@@ -11,6 +11,7 @@ import { isBelowReserve } from '../uploads/disk/space-reserve.ts';
 import type { StoreLocations } from '../uploads/store-identity/store-identity-error.ts';
 
 export { assertIntactLedger, sealSqliteFile } from '../ledger/sqlite/backup.ts';
+export { OtherMachineError } from '../ledger/sqlite/other-machine.ts';
 
 export interface Stores {
   readonly ledger: Ledger;

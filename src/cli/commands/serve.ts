@@ -47,7 +47,10 @@ async function serve(context: CommandContext, command: Command, port: number | u
     const loadConfig = async () => withPort(await loadCommandConfig(context, command), port);
     const config = await loadConfig();
     const stopSignal = waitForStopSignal();
-    const server = config.workers > 1 ? await startWorkers(config) : await startSingle(context, config);
+    const stopping = new AbortController();
+    void stopSignal.then(() => stopping.abort());
+    const server =
+      config.workers > 1 ? await startWorkers(config) : await startSingle(context, config, stopping.signal);
     const { log } = server;
     for (const warning of [...config.warnings, ...networkLedgerWarnings(config)]) log.warn(warning);
     reloadSignal.onReload(() => reloadConfig(server, config, loadConfig));
@@ -80,10 +83,10 @@ interface Server extends Pick<PorterServer, 'log' | 'reload'> {
   readonly gaveUp: Promise<number>;
 }
 
-async function startSingle(context: CommandContext, config: Config): Promise<Server> {
+async function startSingle(context: CommandContext, config: Config, signal: AbortSignal): Promise<Server> {
   // Imported here, because no other command needs the server.
   const { startServer } = await import('../../server/start.ts');
-  const server = await startServer(config);
+  const server = await startServer(config, undefined, signal);
   exitWithoutLedger(server);
   if (config.file === null) context.stdout.write(formatWelcome(server, config));
   return { ...server, stop: () => server.stop(GRACE_MS), gaveUp: new Promise(() => {}) };

@@ -8,6 +8,7 @@ import { accessWarnings, unanchoredWarnings } from './access-checks.ts';
 export function findWarnings(settings: ConfigOptions): string[] {
   return [
     ...workerWarnings(settings),
+    ...poolerWarnings(settings),
     ...accessWarnings(settings),
     ...urlWarnings(settings),
     ...slotApiWarnings(settings),
@@ -26,6 +27,17 @@ function workerWarnings({ workers }: ConfigOptions): string[] {
   return [
     `workers: ${workers} processes on a machine with ${cores} CPU ${cores === 1 ? 'core' : 'cores'} need much memory and ` +
       'are not faster. Write auto for one per core.',
+  ];
+}
+
+const PGBOUNCER_PORT = '6432';
+
+/** Without a connection, only the port shows a pooler. The start finds out whether its mode works. */
+function poolerWarnings({ storage: { ledger } }: ConfigOptions): string[] {
+  if (ledger.kind !== 'postgres' || !URL.canParse(ledger.url)) return [];
+  if (new URL(ledger.url).port !== PGBOUNCER_PORT) return [];
+  return [
+    'storage.ledger: port 6432 is that of PgBouncer. Connect to PostgreSQL directly (port 5432), or set pool_mode = session.',
   ];
 }
 

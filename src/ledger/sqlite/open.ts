@@ -5,15 +5,18 @@ import { type Ledger, LedgerError } from '../contract/ledger.ts';
 import { createLedgerFrom, methods } from '../sql/methods.ts';
 import type { SqliteOptions } from './connection.ts';
 import { assertOwnWal } from './foreign-wal.ts';
+import { assertNoOtherMachine } from './other-machine.ts';
 import { folderError } from './sqlite-error.ts';
 import { deserializeError, type ThreadCall, type ThreadMethod, type ThreadReply } from './thread-protocol.ts';
 
 export type { SqliteOptions };
 
 /**
- * Opens the ledger in an SQLite file. Creates the file and its folder if needed, and migrates the schema. Several processes may
- * open one file. If a thread of the ledger ends before `close`, all calls that need it are rejected, and `onThreadEnd` is called.
- * @throws LedgerError if the file cannot be opened, has the write-ahead log of another file, or a newer version of Porter has migrated it.
+ * Opens the ledger in an SQLite file. Creates the file and its folder if needed, and migrates the schema. Several processes of
+ * one machine may open one file. If a thread of the ledger ends before `close`, all calls that need it are rejected, and
+ * `onThreadEnd` is called.
+ * @throws LedgerError if the file cannot be opened, has the write-ahead log of another file, a server on another machine uses it
+ *   (`OtherMachineError`), or a newer version of Porter has migrated it.
  */
 export async function openSqliteLedger(
   options: SqliteOptions,
@@ -21,6 +24,7 @@ export async function openSqliteLedger(
 ): Promise<Ledger> {
   createFolder(dirname(options.file));
   assertOwnWal(options.file);
+  assertNoOtherMachine(options.file);
   const writer = new Thread(options, onThreadEnd);
   try {
     await writer.call('open');

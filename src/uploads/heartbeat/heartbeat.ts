@@ -1,3 +1,4 @@
+import { withTimeout } from '../../base/async.ts';
 import { Refusal } from '../../base/errors.ts';
 import { hasSamePids, thisMachine } from '../../base/system-resources.ts';
 import type { InstanceState, MigrationState } from '../../ledger/contract/ledger.ts';
@@ -7,8 +8,11 @@ import { toStorageRefusal } from '../storage-refusal.ts';
 import { createClockComparison } from './clock-skew.ts';
 
 const HEARTBEAT_MS = 10_000;
+/** A database server that is away must not delay the end of the process. */
+const REMOVE_TIMEOUT_MS = 2_000;
 
 export interface HeartbeatSchedule {
+  /** Also removes the process from the ledger. Call it after all work of the process has ended. */
   stop(): Promise<void>;
 }
 
@@ -34,7 +38,22 @@ export async function startHeartbeat(services: HeartbeatServices): Promise<Heart
     if (!(toStorageRefusal(error) instanceof Refusal)) throw error;
     log.error({ err: error }, 'the ledger cannot be written; only downloads work until there is space');
   });
-  return repeat(services, { firstMs: HEARTBEAT_MS, periodMs: () => HEARTBEAT_MS }, beat);
+  const schedule = repeat(services, { firstMs: HEARTBEAT_MS, periodMs: () => HEARTBEAT_MS }, beat);
+  return {
+    async stop() {
+      await schedule.stop();
+      await removeThisInstance(services);
+    },
+  };
+}
+
+/** Without this, another machine would wait for the heartbeat of this process to expire before it opens the SQLite file. */
+async function removeThisInstance({ ledger, instance, log }: HeartbeatServices): Promise<void> {
+  try {
+    await withTimeout(ledger.removeInstances([instance]), REMOVE_TIMEOUT_MS, () => new Error('no answer'));
+  } catch (err) {
+    log.info({ err }, 'the heartbeat of this process is still in the ledger; it expires by itself');
+  }
 }
 
 const MIGRATION_MESSAGES: Readonly<Record<MigrationState, string>> = {

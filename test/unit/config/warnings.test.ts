@@ -41,6 +41,13 @@ messages:
     assert.match(warnings.join('\n'), /messages\.tokens\[0\]\.to: the pattern example\.org does not end/);
   });
 
+  test('name the port of PgBouncer in the URL of the ledger', () => {
+    const warningsAt = (port: number) =>
+      parseTestConfig(`storage: {ledger: 'postgres://porter@localhost:${port}/porter'}`).warnings.join('\n');
+    assert.match(warningsAt(6432), /storage\.ledger: port 6432 is that of PgBouncer/);
+    assert.doesNotMatch(warningsAt(5432), /PgBouncer/);
+  });
+
   test('name a file limit that the total limit makes useless', () => {
     assert.match(
       warningsOf("jid: '@example\\.org$', max_file_size: 10G, max_total_size: 1G"),

@@ -28,6 +28,21 @@ describe('the start of the heartbeat', () => {
   }
 });
 
+test('a process that stops removes its heartbeat, so that another machine can open the ledger at once', async (t) => {
+  const { services } = await openTestServices(t);
+  const heartbeat = await startHeartbeat(services);
+  assert.equal((await services.ledger.listInstances()).length, 1);
+  await heartbeat.stop();
+  assert.deepEqual(await services.ledger.listInstances(), []);
+});
+
+test('a process stops also if its heartbeat cannot be removed', async (t) => {
+  const { services } = await openTestServices(t);
+  const removeInstances = () => Promise.reject(new LedgerError('unreachable', 'no'));
+  const heartbeat = await startHeartbeat({ ...services, ledger: { ...services.ledger, removeInstances } });
+  await heartbeat.stop();
+});
+
 /** Above the largest pid of Linux (proc(5), pid_max). */
 const NO_PROCESS = 2 ** 22 + 1;
 
