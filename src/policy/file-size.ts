@@ -3,10 +3,10 @@ export interface InvalidSize {
   readonly problem: string;
 }
 
-/** Parses the size of a slot request in bytes: decimal digits, or a number from JSON. */
+/** Parses the size of a slot request in bytes: decimal digits without leading zeros, or a number from JSON. */
 export function parseFileSize(given: string | number): number | InvalidSize {
-  const text = String(given).trim();
-  const size = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  const text = String(given);
+  const size = /^(?:0|[1-9]\d*)$/.test(text) ? Number(text) : Number.NaN;
   if (size > 0 && Number.isSafeInteger(size)) return size;
   return { problem: describeProblem(text, size) };
 }

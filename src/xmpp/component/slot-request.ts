@@ -49,7 +49,7 @@ export function parseSlotRequest(request: Element): Omit<SlotRequest, 'endpoint'
   const size = readField(request, 'size');
   if (name === undefined) throw badRequest('The slot request has no filename.');
   if (size === undefined) throw badRequest('The slot request has no size.');
-  const bytes = parseFileSize(size);
+  const bytes = parseFileSize(size.trim());
   if (typeof bytes !== 'number') throw badRequest(bytes.problem);
   return {
     name,

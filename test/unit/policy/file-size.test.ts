@@ -6,7 +6,6 @@ describe('the size in a slot request', () => {
   test('is a whole number of bytes', () => {
     for (const [given, size] of [
       ['1', 1],
-      [' 42 ', 42],
       [7, 7],
       ['2147483648', 2 ** 31],
       ['9007199254740991', Number.MAX_SAFE_INTEGER],
@@ -28,6 +27,8 @@ describe('the size in a slot request', () => {
     ['1e3', /in digits/],
     ['ten', /in digits/],
     ['', /in digits/],
+    ['007', /in digits/],
+    [' 5', /in digits/],
     [Number.NaN, /in digits/],
   ] as const) {
     test(`is refused with the reason if it is ${JSON.stringify(given)}`, () => {
