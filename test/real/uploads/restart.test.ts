@@ -29,7 +29,7 @@ function again({ folder, port }: PorterProcess, config: Record<string, unknown>)
 
 async function blobFiles(folder: string): Promise<string[]> {
   const found: string[] = [];
-  for await (const file of glob('data/blobs/**', { cwd: folder })) {
+  for await (const file of glob('data/blobs/*/*', { cwd: folder })) {
     if ((await stat(join(folder, file))).isFile()) found.push(file);
   }
   return found;

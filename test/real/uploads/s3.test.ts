@@ -44,9 +44,10 @@ describe('With blobs on S3, Porter', { skip: needs('ceph') }, () => {
     await s3?.remove();
   });
 
+  /** The files, without the marker of the store. */
   const objects = async () => {
     const { Contents = [] } = await s3.client.send(new ListObjectsV2Command({ Bucket: bucket }));
-    return Contents.map(({ Key = '' }) => Key);
+    return Contents.map(({ Key = '' }) => Key).filter((key) => !key.endsWith('/porter-store-id'));
   };
   const unfinished = async () => {
     const { Uploads = [] } = await s3.client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
@@ -90,7 +91,7 @@ describe('With blobs on S3, Porter', { skip: needs('ceph') }, () => {
     for (let file = 0; file < 5; file += 1)
       await uploadFile(porter, randomBytes(1000), { jid: 'juliet@example.org' });
     const before = (await objects()).length;
-    assert.equal((await porter.runCommand('forget', 'juliet@example.org')).code, 0);
+    assert.equal((await porter.runCommand('forget', '--force', 'juliet@example.org')).code, 0);
     assert.equal((await objects()).length, before - 5);
   });
 
@@ -125,7 +126,7 @@ describe('With blobs on S3, Porter', { skip: needs('ceph') }, () => {
     const slot = await getSlot(porter, { size: body.length });
     const put = await startPut(slot.put, body, 20 * MB);
     await porter.program.waitFor('parts', async () => (await unfinished()).length === 1);
-    const swept = await porter.runCommand('cleanup', '--max-age', '1s');
+    const swept = await porter.runCommand('cleanup', '--force', '--max-age', '1s');
     assert.equal(swept.code, 0, swept.stderr);
     const checked = await porter.runCommand('fsck', '--repair');
     assert.equal(checked.code, 0, checked.stdout);
@@ -266,6 +267,6 @@ describe('At startup, Porter reports', { skip: needs('ceph') }, () => {
       await porter.remove();
     }
     const { Contents } = await s3.client.send(new ListObjectsV2Command({ Bucket: 'made-new' }));
-    assert.equal(Contents?.length, 1);
+    assert.equal(Contents?.length, 2, 'the file and the marker of the store');
   });
 });
