@@ -27,8 +27,11 @@ export class Chromium {
   readonly #replies = new Map<number, (reply: Reply) => void>();
   #onLoad = () => {};
   #calls = 0;
+  /** Keeps the test process alive while it waits for the browser: idle connections of `fetch` and `WebSocket` do not. */
+  readonly #hold: NodeJS.Timeout;
 
-  private constructor(program: Program, folder: string, socket: WebSocket) {
+  private constructor(program: Program, folder: string, socket: WebSocket, hold: NodeJS.Timeout) {
+    this.#hold = hold;
     this.#program = program;
     this.#folder = folder;
     this.#socket = socket;
@@ -36,6 +39,16 @@ export class Chromium {
   }
 
   static async start(): Promise<Chromium> {
+    const hold = setInterval(() => {}, 1000);
+    try {
+      return await Chromium.#launch(hold);
+    } catch (error) {
+      clearInterval(hold);
+      throw error;
+    }
+  }
+
+  static async #launch(hold: NodeJS.Timeout): Promise<Chromium> {
     const folder = await mkdtemp(join(tmpdir(), 'porter-chromium-'));
     const program = new Program('chromium', [
       '--headless=new',
@@ -63,7 +76,7 @@ export class Chromium {
       socket.addEventListener('open', resolve);
       socket.addEventListener('error', reject);
     });
-    const browser = new Chromium(program, folder, socket);
+    const browser = new Chromium(program, folder, socket, hold);
     await browser.#call('Page.enable');
     return browser;
   }
@@ -107,6 +120,7 @@ export class Chromium {
   }
 
   async stop(): Promise<void> {
+    clearInterval(this.#hold);
     this.#socket.close();
     await this.#program.stop();
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
