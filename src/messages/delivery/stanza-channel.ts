@@ -90,7 +90,7 @@ class PingedChannel implements StanzaChannel {
   send(xml: string): Promise<void> {
     return new Promise((resolve, reject) => {
       if (this.#isClosed) return reject(new Refusal('unavailable'));
-      const refusal = this.#sizeLimit.refusalFor(Buffer.byteLength(xml));
+      const refusal = this.#sizeLimit.refusalFor(xml);
       if (refusal) return reject(refusal);
       if (this.#waitingSize + xml.length > MAX_WAITING_SIZE && this.#waiting.size > 0)
         return reject(tooSlow());

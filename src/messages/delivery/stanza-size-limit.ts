@@ -6,8 +6,8 @@ import { formatSize } from '../../base/units.ts';
  * that is on its way, so such a stanza must not be written again.
  */
 export interface StanzaSizeLimit {
-  /** Returns the refusal (`message_too_large`) of a stanza of so many bytes, or undefined if the server may take it. */
-  refusalFor(bytes: number): Refusal | undefined;
+  /** Returns the refusal (`message_too_large`) of a stanza, or undefined if the server may take it. */
+  refusalFor(stanza: string): Refusal | undefined;
   /** Records that the server ended the stream because of a stanza of so many bytes. Returns the refusal for its sender. */
   recordViolation(bytes: number): Refusal;
   /**
@@ -49,7 +49,10 @@ export function createStanzaSizeLimit(
       lost = { bytes, until: now() + LEARNED_FOR_MS };
       return undefined;
     },
-    refusalFor(bytes) {
+    refusalFor(stanza) {
+      // Most servers have no known limit, and then nothing is measured.
+      if (announced === null && learned === undefined) return undefined;
+      const bytes = Buffer.byteLength(stanza);
       if (announced !== null && bytes > announced) {
         return tooLarge(
           `The XMPP server takes at most ${formatSize(announced)} (${announced} bytes) for one message with all its parts.`,

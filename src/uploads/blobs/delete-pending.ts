@@ -2,7 +2,7 @@ import { systemClock } from '../../base/clock.ts';
 import { BlobError, type BlobStore, type FailedRemoval } from '../../blobs/contract.ts';
 import type { BegunDelete } from '../../ledger/contract/ledger.ts';
 import type { BlobDeleter, UploadServices } from '../services.ts';
-import { isSameStore } from '../store-identity/store-state.ts';
+import { isSameStore, mayRemoveFiles } from '../store-identity/store-state.ts';
 
 /*
  * The bytes of a removed upload. The ledger lists their key until they are deleted, so that a killed process leaves no orphaned
@@ -40,11 +40,7 @@ export async function deletePendingBlobs(
   services: DeleteServices,
   options: { readonly postponed?: boolean } = {},
 ): Promise<DeletionResult> {
-  return await deleteListed(services, mayDelete, options);
-}
-
-async function mayDelete(stores: Stores): Promise<boolean> {
-  return (await stores.ledger.migrationState()) === 'open' && (await isSameStore(stores));
+  return await deleteListed(services, mayRemoveFiles, options);
 }
 
 /** As `deletePendingBlobs`, for a target that `porter move` is still filling. */
@@ -61,7 +57,7 @@ export async function deleteBeforeWriting(
   blobs: readonly string[],
 ): Promise<ReadonlySet<string>> {
   if (blobs.length === 0) return new Set();
-  if (!(await mayDelete(services))) return new Set(blobs);
+  if (!(await mayRemoveFiles(services))) return new Set(blobs);
   const { failures } = await deleteBatch(services, blobs);
   return new Set(failures.map(({ key }) => key));
 }

@@ -4,7 +4,7 @@ import type { StoredBlob } from '../../blobs/contract.ts';
 import { deletePendingBlobs } from '../blobs/delete-pending.ts';
 import { publishPendingBlobs } from '../blobs/publish.ts';
 import { removeUploads } from '../remove.ts';
-import { isSameStore } from '../store-identity/store-state.ts';
+import { mayRemoveFiles } from '../store-identity/store-state.ts';
 import type { FsckFault } from './faults.ts';
 import { allowedRepairs, RepairCounter, type RepairLimit } from './repair-limit.ts';
 
@@ -156,10 +156,14 @@ async function repairSize(
   pass.onFault({ ...fault, ...(movedTo !== undefined && { movedTo }) });
 }
 
-/** Counts a repair. The volume may have been unmounted, or the ledger moved, since the check began. */
-async function prepareRepair({ ledger, blobs }: FsckServices, { countRepair }: FsckPass): Promise<void> {
+async function prepareRepair(services: FsckServices, { countRepair }: FsckPass): Promise<void> {
   countRepair();
-  if ((await ledger.migrationState()) === 'open' && (await isSameStore({ ledger, blobs }))) return;
+  await assertRepairable(services);
+}
+
+/** The volume may have been unmounted, or the ledger moved, since the check began. */
+async function assertRepairable(services: FsckServices): Promise<void> {
+  if (await mayRemoveFiles(services)) return;
   throw new Error(
     'The file store was replaced or the database was moved while porter fsck was running. Nothing more is repaired.',
   );
@@ -201,7 +205,7 @@ async function findOrphans(
   for (const blob of unknown) {
     if (!importing.has(blob.key) && !(await isGone(services, blob.key))) orphans.push(blob);
   }
-  if (pass.repair && orphans.length > 0) await prepareRepair(services, { ...pass, countRepair: () => {} });
+  if (pass.repair && orphans.length > 0) await assertRepairable(services);
   for (const { key, size, modifiedAt } of orphans) {
     if (pass.repair) pass.countRepair();
     const movedTo = pass.repair ? await moveOrphan(services, pass, key) : undefined;

@@ -107,3 +107,8 @@ export async function isSameStore(stores: StorePair): Promise<boolean> {
   const [identity, storeId] = await readIds(stores);
   return identity?.id === storeId;
 }
+
+/** Returns true if files may be deleted or moved: the ledger is not being moved, and the store is the one of this ledger. */
+export async function mayRemoveFiles(stores: StorePair): Promise<boolean> {
+  return (await stores.ledger.migrationState()) === 'open' && (await isSameStore(stores));
+}

@@ -48,6 +48,12 @@ describe('A PostgreSQL connection that is cut at a commit', { skip: needs('postg
     }
   };
 
+  /** Sets the synchronous standbys that a commit waits for; empty for none. */
+  const setStandbys = async (url: string, names: string) => {
+    await server.query(url, `alter system set synchronous_standby_names = '${names}'`);
+    await server.query(url, 'select pg_reload_conf()');
+  };
+
   /** Counts how often the transaction runs. */
   const insertWord = (word: string) => {
     const insert = async (q: Queryable) => {
@@ -117,19 +123,15 @@ describe('A PostgreSQL connection that is cut at a commit', { skip: needs('postg
   test('a commit that waits for an absent synchronous standby has an unknown outcome, and is not repeated', () =>
     withWords(
       async (database, words, url) => {
-        const setStandbys = async (names: string) => {
-          await server.query(url, `alter system set synchronous_standby_names = '${names}'`);
-          await server.query(url, 'select pg_reload_conf()');
-        };
         const insert = insertWord('adieu');
-        await setStandbys('verona');
+        await setStandbys(url, 'verona');
         try {
           await assert.rejects(database.transaction(insert), {
             name: 'LedgerError',
             kind: 'unknown_outcome',
           });
         } finally {
-          await setStandbys('');
+          await setStandbys(url, '');
         }
         assert.equal(insert.runs, 1);
         while ((await words()).length === 0) await server.query(url, 'select pg_sleep(0.05)');
@@ -141,19 +143,15 @@ describe('A PostgreSQL connection that is cut at a commit', { skip: needs('postg
   test('a commit that waits for a synchronous standby counts as done when the standby is back', () =>
     withWords(
       async (database, words, url) => {
-        const setStandbys = async (names: string) => {
-          await server.query(url, `alter system set synchronous_standby_names = '${names}'`);
-          await server.query(url, 'select pg_reload_conf()');
-        };
         const insert = insertWord('adieu');
-        await setStandbys('verona');
+        await setStandbys(url, 'verona');
         const done = database.transaction(insert);
         // The client gives up on the statement after a second, and then asks for the outcome.
         const asked =
           "select 1 from pg_stat_activity where query ~ 'pg_xact_status|backend_xid' and pid <> pg_backend_pid()";
         while ((await server.query(url, asked)).rows.length === 0)
           await server.query(url, 'select pg_sleep(0.05)');
-        await setStandbys('');
+        await setStandbys(url, '');
         assert.equal(await done, 'adieu');
         assert.equal(insert.runs, 1);
         assert.deepEqual(await words(), ['adieu']);
