@@ -71,7 +71,11 @@ messages:                                 # HTTP to XMPP
     - {token: a-long-token-for-alerts, from: alerts@upload.example.org, to: ['@example\.org$']}
   callback_url: https://bot.example.org/stanzas
 
-admin: {path: /admin/, jids: [admin@example.org], token_file: secrets/admin-token}
+web:                                      # who administers Porter, from an XMPP client or a browser
+  path: /web/
+  admins: [admin@example.org]             # see and do everything
+  moderators: [helper@example.org]        # see and remove files, nothing else
+  contact: mailto:abuse@example.org       # where users report abuse
 metrics: {path: /metrics, allow_from: [127.0.0.0/8]}
 log: {level: info, format: json}
 `;

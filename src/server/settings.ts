@@ -21,7 +21,7 @@ export function toUploadRules(config: Config): UploadRules {
     types: config.uploads.types,
     ...(config.downloads.via === 'webserver' && { fileUrlBuilder: blobUrl }),
     jidsBySha1: new Map(
-      [...(config.admin?.jids ?? []), ...jidsInRules(config.access)].map((jid) => [jidSha1(jid), jid]),
+      [...(config.web?.admins ?? []), ...jidsInRules(config.access)].map((jid) => [jidSha1(jid), jid]),
     ),
     signedPaths: signedPaths(config),
   };

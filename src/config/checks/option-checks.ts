@@ -14,7 +14,7 @@ type Check = (settings: ConfigOptions, complain: Complain) => void;
 const CHECKS: readonly (readonly [readonly SectionName[], Check])[] = [
   [['listen'], checkListen],
   [['component'], checkComponents],
-  [['slot_api', 'external', 'file_share', 'messages', 'admin', 'metrics'], checkPaths],
+  [['slot_api', 'external', 'file_share', 'messages', 'web', 'metrics'], checkPaths],
   [['messages', 'component'], checkMessageOptions],
   [['downloads', 'storage'], checkSender],
   [['access'], checkAccess],
@@ -79,7 +79,7 @@ function checkPaths(settings: ConfigOptions, complain: Complain): void {
 }
 
 function endpointPaths(settings: ConfigOptions): [string, string][] {
-  const { slot_api, external, file_share, messages, admin, metrics } = settings;
+  const { slot_api, external, file_share, messages, web, metrics } = settings;
   return [
     ['metrics.path', metrics.path],
     ['slot_api.path', slot_api?.path],
@@ -87,7 +87,7 @@ function endpointPaths(settings: ConfigOptions): [string, string][] {
     ['file_share.path', file_share?.path],
     ['messages.path', messages?.path],
     ['messages.rest_path', messages?.rest_path],
-    ['admin.path', admin?.path],
+    ['web.path', web?.path],
   ].filter((entry): entry is [string, string] => entry[1] !== undefined);
 }
 

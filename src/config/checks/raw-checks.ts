@@ -28,10 +28,6 @@ export function checkRawOptions(value: unknown, lines: Lines): ConfigProblem[] {
     complain('downloads.via', 'webserver needs download_url, which the links point to');
   }
   checkDelivery(sectionOf(file.downloads), complain);
-  const { admin } = file;
-  if (admin !== undefined && listOf(sectionOf(admin).jids).length === 0 && !hasSecret(admin, 'token')) {
-    complain('admin', 'needs jids or a token, so that an admin can sign in');
-  }
   checkPrefixes(sectionOf(file.retention), complain);
   return problems;
 }
@@ -39,10 +35,6 @@ export function checkRawOptions(value: unknown, lines: Lines): ConfigProblem[] {
 function checkDelivery({ via, internal_prefix }: Section, complain: Complain): void {
   if (internal_prefix === undefined || via === 'x-accel-redirect' || via === 'x-sendfile') return;
   complain('downloads.internal_prefix', 'only x-accel-redirect and x-sendfile use it');
-}
-
-function hasSecret(section: unknown, key: string): boolean {
-  return sectionOf(section)[key] !== undefined;
 }
 
 function checkPrefixes(retention: Section, complain: Complain): void {

@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import {
-  adminSchema,
   componentSchema,
   externalSchema,
   fileShareSchema,
   metricsSchema,
   slotApiSchema,
+  webSchema,
 } from './endpoints.ts';
 import { baseUrl, blobLocation, ledgerLocation, listenAddress } from './location-types.ts';
 import { messagesSchema } from './messages.ts';
@@ -140,7 +140,7 @@ export const configSchema = z.strictObject({
   retention: withDefault(retentionSchema, {}, 'How long files are kept.'),
   downloads: withDefault(downloadsSchema, {}, 'How files are served.'),
   messages: optional(messagesSchema, 'off', 'Messages from HTTP to XMPP and back.'),
-  admin: optional(adminSchema, 'off', 'A web page for admins and its JSON API.'),
+  web: optional(webSchema, 'off', 'Who administers Porter from an XMPP client or a browser.'),
   metrics: withDefault(metricsSchema, {}, 'Metrics for Prometheus.'),
   log: withDefault(logSchema, {}, 'The log.'),
 });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { serverAddress, urlPath } from './location-types.ts';
+import { contactUri, serverAddress, urlPath } from './location-types.ts';
 import { oneOrMany, optional, required, withDefault } from './options.ts';
-import { addressRange, domainJid, jid, nonEmptyText, oneOf, secret, size } from './value-types.ts';
+import { accountJid, addressRange, domainJid, nonEmptyText, oneOf, secret, size } from './value-types.ts';
 
 /** Loopback: the machine itself and a web server beside it. */
 export const LOOPBACK_RANGES = ['127.0.0.0/8', '::1'];
@@ -71,10 +71,19 @@ export const fileShareSchema = z.strictObject({
   ),
 });
 
-export const adminSchema = z.strictObject({
-  path: withDefault(urlPath(), '/admin/', 'The path of the page.'),
-  jids: withDefault(z.array(jid()), [], 'XMPP accounts with all admin rights.'),
-  token: optional(secret(), 'only accounts can sign in', 'A token to sign in with instead of an account.'),
+export const webSchema = z.strictObject({
+  path: withDefault(urlPath(), '/web/', 'The path of the page.'),
+  admins: withDefault(z.array(accountJid()), [], 'Accounts that may see and do everything.'),
+  moderators: withDefault(
+    z.array(accountJid()),
+    [],
+    'Accounts that may see the files of all users and remove them, and nothing else.',
+  ),
+  contact: withDefault(
+    oneOrMany(contactUri(), 0),
+    [],
+    'Where users report abuse, as one or more URIs: `xmpp:`, `mailto:` or `https:`. Clients find it at the component (XEP-0157).',
+  ),
 });
 
 export const metricsSchema = z.strictObject({

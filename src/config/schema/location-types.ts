@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import type { ListenAddress } from '../../base/addresses.ts';
+import { parseBareJid } from '../../base/jid.ts';
 import { InvalidValueError, valueType } from './value-types.ts';
 
 export interface ServerAddress {
@@ -102,6 +103,19 @@ function webUrl(text: string): URL | undefined {
   if (url.username !== '' || url.password !== '')
     throw new InvalidValueError('must not hold a user or password');
   return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined;
+}
+
+const CONTACT = 'a URI such as mailto:abuse@example.org, xmpp:admin@example.org or https://example.org/abuse';
+
+/** A URI at which a person can be reached. */
+export function contactUri() {
+  return valueType({ type: 'URI' }, CONTACT, (value) => {
+    if (typeof value !== 'string' || /[\s\p{Cc}]/u.test(value)) return undefined;
+    const [, scheme = '', address = ''] = /^(\w+):(.*)$/.exec(value) ?? [];
+    if (scheme === 'https') return URL.canParse(value) ? value : undefined;
+    if (scheme === 'mailto') return /^[^@?]+@[^@?]+(?:\?.*)?$/.test(address) ? value : undefined;
+    return scheme === 'xmpp' && parseBareJid(address.replace(/\?.*$/, '')) !== undefined ? value : undefined;
+  });
 }
 
 /** The path of an endpoint; ends with a slash unless `bare`. */

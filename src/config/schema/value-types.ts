@@ -211,6 +211,16 @@ export function jid() {
   });
 }
 
+/** The JID of an account, without a resource, normalized: the owner of its uploads. */
+export function accountJid() {
+  return valueType({ type: 'JID' }, 'the JID of an account, such as admin@example.org', (value) => {
+    if (typeof value !== 'string') return undefined;
+    const parsed = parseJid(value);
+    if (parsed === undefined) throw new InvalidValueError(describeInvalidJid(value));
+    return parsed.local !== '' && parsed.resource === '' ? formatBareJid(parsed) : undefined;
+  });
+}
+
 /** A JID that is only a domain, normalized. */
 export function domainJid() {
   return valueType({ type: 'domain' }, 'a domain such as upload.example.org', (value) => {

@@ -186,7 +186,22 @@ messages: {tokens: [{token: a-token-of-16-letters, from: bot@upload.example.org}
       /:1: access\[0\]\.deny: .* cannot have limits/,
     ],
     'half of TLS': ['tls: {cert: a.pem}', /:1: tls\.key: is missing/],
-    'an admin page without any login': ['admin: {}', /:1: admin: needs jids or a token/],
+    'an admin with a resource': [
+      'web: {admins: [admin@example.org/phone]}',
+      /:1: web\.admins\[0\]: expected the JID of an account, such as admin@example\.org, got "admin@example\.org\/phone"/,
+    ],
+    'a domain as moderator': [
+      'web: {moderators: [example.org]}',
+      /web\.moderators\[0\]: expected the JID of an account/,
+    ],
+    'a contact without a scheme': [
+      'web: {contact: abuse@example.org}',
+      /web\.contact(?:\[0\])?: expected a URI such as mailto:abuse@example\.org/,
+    ],
+    'a page at the path of uploads': [
+      'web: {path: /put/}',
+      /:1: web\.path: \/put\/ and \/put\/ of Porter itself/,
+    ],
     'links to nowhere': ['downloads: {via: webserver}', /downloads\.via: webserver needs download_url/],
   };
 

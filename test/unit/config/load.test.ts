@@ -30,7 +30,7 @@ describe('a config file', () => {
       'external',
       'file_share',
       'messages',
-      'admin',
+      'web',
       'tls',
       'public_url',
     ] as const) {
@@ -169,12 +169,25 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
 
   test('is read from disk with its absolute path', async () => {
     const file = join(folder, 'porter.yml');
-    await writeFile(file, 'slot_api: {token_file: token}\nadmin: {token: "${ADMIN}"}');
+    await writeFile(file, 'slot_api: {token_file: token}\nexternal: {secret: "${SECRET}"}');
     await writeFile(join(folder, 'token'), 'from-a-file-0123456789\r\n');
-    const config = await loadConfig(file, { ADMIN: 'from-the-environment' });
+    const config = await loadConfig(file, { SECRET: 'from-the-environment' });
     assert.equal(config.file, file);
     assert.equal(config.slot_api?.token, 'from-a-file-0123456789', 'without the line break at the end');
-    assert.equal(config.admin?.token, 'from-the-environment');
+    assert.deepEqual(config.external?.secret, ['from-the-environment']);
+  });
+
+  test('names admins and moderators as owners are named, and contacts as URIs', () => {
+    const { web } = parseTestConfig(
+      'web: {admins: [Admin@Example.ORG], moderators: [STRASSE@münchen.example], contact: [xmpp:a@b, "mailto:a@b", https://b/]}',
+    );
+    assert.deepEqual(web, {
+      path: '/web/',
+      admins: ['admin@example.org'],
+      moderators: ['strasse@münchen.example'],
+      contact: ['xmpp:a@b', 'mailto:a@b', 'https://b/'],
+    });
+    assert.deepEqual(parseTestConfig('web: {contact: mailto:a@b}').web?.contact, ['mailto:a@b']);
   });
 
   test('that does not exist is a config error', async () => {
@@ -193,7 +206,6 @@ describe('the example of the reference page', () => {
     await writeFile(file, EXAMPLE_CONFIG);
     await mkdir(join(folder, 'secrets'));
     await writeFile(join(folder, 'secrets/slot-api-token'), 'slot-api-token-of-the-example');
-    await writeFile(join(folder, 'secrets/admin-token'), 'admin-token-of-the-example');
     const config = await loadConfig(file, { PORTER_COMPONENT_SECRET: 'component-secret-of-the-example' });
     assert.deepEqual(config.warnings, []);
     assert.equal(config.component[0]?.secret, 'component-secret-of-the-example');

@@ -65,16 +65,16 @@ messages: {tokens: [{token_file: two, from: bot@a.example.org}]}`;
   });
 
   test('that cannot be read is reported once, with its line', () => {
-    assert.deepEqual(listConfigProblems('\nadmin:\n  token_file: nope', { folder }), [
-      'porter.yml:3: admin.token_file: cannot read nope: the file does not exist',
+    assert.deepEqual(listConfigProblems('\nslot_api:\n  token_file: nope', { folder }), [
+      'porter.yml:3: slot_api.token_file: cannot read nope: the file does not exist',
     ]);
-    assert.match(configProblemText('admin: {token_file: empty}', { folder }), /empty is empty$/);
+    assert.match(configProblemText('slot_api: {token_file: empty}', { folder }), /empty is empty$/);
     assert.match(
-      configProblemText('admin: {token_file: long}', { folder }),
+      configProblemText('slot_api: {token_file: long}', { folder }),
       /a secret must be a single line$/,
     );
-    assert.match(configProblemText('admin: {token_file: .}', { folder }), /it is a folder$/);
-    assert.match(configProblemText('admin: {token_file: 5}', { folder }), /expected the path of a file$/);
+    assert.match(configProblemText('slot_api: {token_file: .}', { folder }), /it is a folder$/);
+    assert.match(configProblemText('slot_api: {token_file: 5}', { folder }), /expected the path of a file$/);
   });
 
   test('is only for secrets', () => {
