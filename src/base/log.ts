@@ -1,12 +1,20 @@
+import { fstatSync } from 'node:fs';
 import { type Logger, type LoggerOptions, pino } from 'pino';
-import { build as pretty } from 'pino-pretty';
+import { hasKnownCause } from './log-lines/known-errors.ts';
+import { createTextFormatter } from './log-lines/text.ts';
 
 export type { Logger };
 
+/**
+ * - `json`: one object per line
+ * - `pretty`: text for a terminal
+ * - `journal`: text for the journal of systemd, with the priority in front (sd-daemon(3))
+ */
+export type LogFormat = 'json' | 'pretty' | 'journal';
+
 export interface LogOptions {
   readonly level: string;
-  /** `pretty` is for reading on a terminal. */
-  readonly format: 'json' | 'pretty';
+  readonly format: LogFormat;
   /** File descriptor: 1 for a server; 2 for commands, which print their results to 1. */
   readonly destination?: 1 | 2;
 }
@@ -17,13 +25,49 @@ const SECRET_KEYS = ['secret', 'token', 'password', 'authorization', 'cookie', '
 export function createLog({ level, format, destination = 1 }: LogOptions): Logger {
   const options: LoggerOptions = {
     level,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    serializers: { err: (err: unknown) => serializeError(err, log.isLevelEnabled('debug')) },
     redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]), censor: '(secret)' },
   };
-  return format === 'json'
-    ? pino(options, pino.destination(destination))
-    : pino(options, prettyOn(destination));
+  const output = pino.destination(destination);
+  const log = pino(options, format === 'json' ? output : formatLines(output, format, destination));
+  return log;
 }
 
-function prettyOn(destination: 1 | 2) {
-  return pretty({ destination, sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' });
+function formatLines(output: { write(text: string): unknown }, format: 'pretty' | 'journal', fd: 1 | 2) {
+  const isColored = format === 'pretty' && (fd === 1 ? process.stdout : process.stderr).isTTY === true;
+  const formatLine = createTextFormatter({ format, isColored });
+  return { write: (line: string) => void output.write(formatLine(line)) };
+}
+
+/** Returns the logged form of an error. Errors with a known cause need no stack, except for developers (`debug`). */
+function serializeError(err: unknown, debug: boolean): unknown {
+  if (!(err instanceof Error)) return err;
+  const { stack, ...serialized } = pino.stdSerializers.err(err);
+  const message = serialized.message || firstMessage(err);
+  return { ...serialized, message, ...((debug || !hasKnownCause(err)) && { stack }) };
+}
+
+/** Node reports a host with several addresses that cannot be reached as an error without a message. */
+function firstMessage(err: Error): string {
+  const [first] = err instanceof AggregateError ? err.errors : [];
+  return first instanceof Error ? first.message : err.name;
+}
+
+/**
+ * Returns true if this file descriptor leads to the journal of systemd: `JOURNAL_STREAM` then names its device and inode
+ * (systemd.exec(5)).
+ */
+export function isJournal(
+  fd: 1 | 2,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): boolean {
+  if (env.JOURNAL_STREAM === undefined) return false;
+  try {
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    return env.JOURNAL_STREAM === `${dev}:${ino}`;
+  } catch {
+    return false;
+  }
 }

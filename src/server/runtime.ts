@@ -1,6 +1,6 @@
 import { systemClock } from '../base/clock.ts';
 import { randomId } from '../base/ids.ts';
-import { createLog, type Logger } from '../base/log.ts';
+import { createLog, isJournal, type LogFormat, type Logger } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
 import { createMetrics } from '../metrics/metrics.ts';
 import { createBlobDeleter } from '../uploads/blobs/delete-pending.ts';
@@ -77,7 +77,8 @@ export function createServerLog(config: Config, worker?: number): Logger {
   return worker === undefined ? log : log.child({ worker });
 }
 
-function logFormat({ log }: Config): 'json' | 'pretty' {
+function logFormat({ log }: Config): LogFormat {
   if (log.format !== 'auto') return log.format;
+  if (isJournal(1)) return 'journal';
   return process.stdout.isTTY ? 'pretty' : 'json';
 }

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { CommanderError } from 'commander';
 import { Refusal } from '../../base/errors.ts';
+import { isJournal } from '../../base/log.ts';
 import { ConfigError } from '../../config/config-error.ts';
 import { MigrationError } from '../../uploads/migrate-storage/prepare.ts';
 import { StoreIdentityError } from '../../uploads/store-identity/store-identity-error.ts';
@@ -30,7 +31,9 @@ export function usageError(message: string): CommandError {
 export function reportCommandError({ stderr, env }: CommandContext, error: unknown): number {
   // Commander has printed its own message already. Requested help ends with exit code 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODE.done : EXIT_CODE.usage;
-  const print = (text: string) => stderr.write(`${text}\n`);
+  // As sd-daemon(3) has it: the journal shows these lines as errors.
+  const prefix = isJournal(2, env) ? '<3>' : '';
+  const print = (text: string) => stderr.write(`${text.replace(/^/gm, prefix)}\n`);
   if (env.PORTER_DEBUG === '1') {
     print(error instanceof Error ? (error.stack ?? error.message) : String(error));
   }

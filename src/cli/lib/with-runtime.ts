@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { createLog } from '../../base/log.ts';
+import { createLog, isJournal } from '../../base/log.ts';
 import type { Config } from '../../config/load.ts';
 import { openRuntime } from '../../server/runtime.ts';
 import { storeLocations } from '../../server/stores.ts';
@@ -22,7 +22,7 @@ export async function withRuntime(
 ): Promise<void> {
   const config = await loadCommandConfig(context, command);
   requireExistingLedger(config);
-  const log = createLog({ level: 'warn', format: 'pretty', destination: 2 });
+  const log = createLog({ level: 'warn', format: isJournal(2) ? 'journal' : 'pretty', destination: 2 });
   const runtime = await openRuntime(config, log);
   try {
     if (writes) await requireWritableStores(runtime.services, storeLocations(config));

@@ -194,8 +194,9 @@ export const logSchema = z.strictObject({
     'The lowest level that is logged.',
   ),
   format: withDefault(
-    oneOf(['auto', 'json', 'pretty']),
+    oneOf(['auto', 'json', 'pretty', 'journal']),
     'auto',
-    '`auto` is `pretty` on a terminal and `json` elsewhere.',
+    '`json`: one object per line. `pretty`: text for a terminal. `journal`: text with the priority in front, for systemd. ' +
+      '`auto`: `journal` if the output goes to the journal, `pretty` on a terminal, `json` elsewhere.',
   ),
 });

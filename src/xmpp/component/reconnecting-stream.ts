@@ -2,6 +2,7 @@ import { sleep } from '../../base/async.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import { formatPeriod } from '../../base/units.ts';
 import { createClockSkewProbe } from './clock-skew.ts';
 import {
   type ComponentConnection,
@@ -98,7 +99,7 @@ export class ComponentStream {
       const retryInMs = backoffMs(attempt, random());
       const lastError = describeConnectionError(error, this.#connectionOptions);
       this.#setStatus(lastError);
-      log.warn({ jid, retryInMs }, `component stream is down: ${lastError}`);
+      log.warn({ jid, retryIn: formatPeriod(retryInMs) }, `component stream is down: ${lastError}`);
       await wait(retryInMs, signal);
     }
     this.#setStatus('stopped');
