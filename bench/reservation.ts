@@ -3,6 +3,7 @@ import type { Limits } from '../src/ledger/contract/ledger.ts';
 /** Every kind of quota is looked at, and none is ever used up. */
 export const limits: Limits = {
   ownerBytes: 2 ** 50,
+  ownerFiles: 2 ** 50,
   purposeBytes: null,
   bytesPer: { period: 3_600_000, bytes: 2 ** 50 },
   uploadsPer: { period: 3_600_000, uploads: 1e9 },

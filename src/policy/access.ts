@@ -11,6 +11,7 @@ export interface AccessRule {
   readonly deny: boolean;
   readonly max_file_size: number | null;
   readonly max_total_size: number | null;
+  readonly max_files: number | null;
   readonly bytes_per: { readonly period: number; readonly bytes: number } | null;
   readonly uploads_per: { readonly period: number; readonly uploads: number } | null;
   /** Media types and ranges (`image/*`); null for all. */
@@ -24,6 +25,7 @@ export const allowAllRule: AccessRule = {
   deny: false,
   max_file_size: null,
   max_total_size: null,
+  max_files: null,
   bytes_per: null,
   uploads_per: null,
   allowed_types: null,
@@ -126,6 +128,7 @@ export function uploadLimitsFor(
     maxFileSize: smallest(rule.max_file_size, purposeRule?.max_file_size ?? null),
     quotas: {
       ownerBytes: rule.max_total_size,
+      ownerFiles: rule.max_files,
       purposeBytes,
       bytesPer: rule.bytes_per,
       uploadsPer: rule.uploads_per,

@@ -64,6 +64,7 @@ export function toRuntimeSettings(config: Config) {
     deleteSecret: config.external?.delete_secret ?? null,
     maxFileSize: config.external?.max_file_size ?? 0,
     maxTotalSize: config.external?.max_total_size ?? null,
+    maxFiles: config.external?.max_files ?? null,
     types: config.uploads.types,
   };
   const fileShare: FileShareEndpointSettings = { secrets: config.file_share?.secret ?? [] };

@@ -76,14 +76,18 @@ async function resolveOwner(
   signed: SignedUpload,
 ): Promise<{ owner: string; rule: AccessRule }> {
   const { uploader, maxFileSize } = signed;
-  if (uploader === 'anonymous') return { owner: ANONYMOUS_OWNER, rule: anonymousRule(maxFileSize, null) };
+  if (uploader === 'anonymous')
+    return {
+      owner: ANONYMOUS_OWNER,
+      rule: anonymousRule({ maxFileSize, maxTotalSize: null, maxFiles: null }),
+    };
   const jid = 'jid' in uploader ? uploader.jid : await findJid(services, uploader.sha1);
   if (jid !== undefined) {
     const { owner, rule } = authorizeUploader(services, jid);
     return { owner, rule: { ...rule, max_file_size: smaller(rule.max_file_size, maxFileSize) } };
   }
   const owner = 'sha1' in uploader ? ownerFromSha1(uploader.sha1) : ANONYMOUS_OWNER;
-  return { owner, rule: anonymousRule(maxFileSize, signed.maxTotalSize) };
+  return { owner, rule: anonymousRule(signed) };
 }
 
 /** Returns the JID with this SHA-1 if the config or the ledger has it. */
@@ -91,8 +95,9 @@ async function findJid({ ledger, rules }: SigningServices, sha1: string): Promis
   return rules().jidsBySha1?.get(sha1) ?? (await ledger.findOwnerBySha1(sha1));
 }
 
-function anonymousRule(maxFileSize: number | null, maxTotalSize: number | null): AccessRule {
-  return { ...allowAllRule, max_file_size: maxFileSize, max_total_size: maxTotalSize };
+function anonymousRule(limits: Pick<SignedUpload, 'maxFileSize' | 'maxTotalSize' | 'maxFiles'>): AccessRule {
+  const { maxFileSize, maxTotalSize, maxFiles } = limits;
+  return { ...allowAllRule, max_file_size: maxFileSize, max_total_size: maxTotalSize, max_files: maxFiles };
 }
 
 function smaller(one: number | null, other: number | null): number | null {

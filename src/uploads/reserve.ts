@@ -2,7 +2,13 @@ import { formatMoment } from '../base/clock.ts';
 import { Refusal } from '../base/errors.ts';
 import { formatPeriod, formatSize } from '../base/units.ts';
 import type { Upload } from '../base/upload-records.ts';
-import type { LimitName, Limits, Reservation, ReserveResult } from '../ledger/contract/ledger.ts';
+import {
+  countsUploads,
+  type LimitName,
+  type Limits,
+  type Reservation,
+  type ReserveResult,
+} from '../ledger/contract/ledger.ts';
 import type { AccessRule, UploadLimits } from '../policy/access.ts';
 import { matchesMediaRange } from '../policy/media-type.ts';
 import { toLifetimes } from '../policy/retention.ts';
@@ -104,6 +110,7 @@ function overQuota(
   const of = `${formatSize(used)} of ${formatSize(allowed)}`;
   const texts: Record<typeof limit, string> = {
     ownerBytes: `Your storage is full: ${of} used, ${needs}.`,
+    ownerFiles: `You have ${used} of ${allowed} files, unused slots included.`,
     purposeBytes: `Your storage for this purpose is full: ${of} used, ${needs}.`,
     bytesPer: `You have uploaded ${of} in ${formatPeriod(limits.bytesPer?.period ?? 0)}; ${needs}.`,
     uploadsPer: `You have uploaded ${used} of ${allowed} files in ${formatPeriod(limits.uploadsPer?.period ?? 0)}.`,
@@ -120,6 +127,6 @@ function formatRetry(retryAt: number, now: number): string {
 }
 
 function formatRemedy(limit: LimitName, size: number, allowed: number): string {
-  if (limit !== 'uploadsPer' && size > allowed) return 'A file of this size never fits.';
+  if (!countsUploads(limit) && size > allowed) return 'A file of this size never fits.';
   return 'Waiting does not help: delete some files.';
 }

@@ -74,6 +74,7 @@ export interface SignedUpload {
   readonly maxFileSize: number | null;
   /** The endpoint's limit for all files of a user whose JID is unknown, in bytes; null = any size. */
   readonly maxTotalSize: number | null;
+  readonly maxFiles: number | null;
   /** The PUT must start before this time; ms since 1970. */
   readonly deadline: number;
   /** Milliseconds after storing during which the same bytes may be sent again; null = until the deadline. */

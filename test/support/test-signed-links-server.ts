@@ -81,6 +81,7 @@ export async function startTestSignedLinksServer(
     deleteSecret: DELETE_SECRET,
     maxFileSize: 1_000_000,
     maxTotalSize: null,
+    maxFiles: null,
   };
   let secrets: readonly string[] = [SECRET];
   const server = await startTestFileServer(t, {

@@ -10,13 +10,15 @@ import { withRuntime } from '../lib/with-runtime.ts';
 interface Row extends OwnerUsage {
   /** max_total_size of the access rule in bytes; null = no limit. */
   readonly quota: number | null;
+  /** max_files of the access rule; null = no limit. */
+  readonly maxFiles: number | null;
   /** True if the access rules no longer allow uploads. */
   readonly denied: boolean;
 }
 
 const COLUMNS: readonly TableColumn<Row>[] = [
   { title: 'OWNER', text: (row) => row.owner },
-  { title: 'FILES', text: (row) => String(row.uploads), right: true },
+  { title: 'FILES', text: formatFiles, right: true },
   { title: 'SIZE', text: (row) => formatSize(row.bytes), right: true },
   { title: 'QUOTA', text: formatQuota, right: true },
   { title: 'PENDING', text: (row) => String(row.pendingUploads), right: true },
@@ -49,9 +51,15 @@ async function* readRows(services: UploadServices): AsyncGenerator<Row> {
     yield {
       ...usage,
       quota: decision.allowed ? decision.rule.max_total_size : null,
+      maxFiles: decision.allowed ? decision.rule.max_files : null,
       denied: !decision.allowed,
     };
   }
+}
+
+/** For example `20 of 100`, or `20` if the number of files is not limited. */
+function formatFiles({ uploads, maxFiles }: Row): string {
+  return maxFiles === null ? String(uploads) : `${uploads} of ${maxFiles}`;
 }
 
 function formatQuota({ quota, denied }: Row): string {

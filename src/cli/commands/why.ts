@@ -136,6 +136,7 @@ function formatLimit(limit: OwnerLimit, now: number): string {
   const { used, allowed, period, purpose, freesAt } = limit;
   const what: Record<OwnerLimit['limit'], string> = {
     ownerBytes: 'in total',
+    ownerFiles: 'in total',
     purposeBytes: `for the purpose ${purpose}`,
     bytesPer: `in the last ${formatPeriod(period ?? 0)}`,
     uploadsPer: `in the last ${formatPeriod(period ?? 0)}`,
@@ -144,7 +145,9 @@ function formatLimit(limit: OwnerLimit, now: number): string {
   const amount =
     limit.limit === 'uploadsPer'
       ? `${used} of ${count(allowed, 'upload')}`
-      : `${formatSize(used)} of ${formatSize(allowed)}`;
+      : limit.limit === 'ownerFiles'
+        ? `${used} of ${count(allowed, 'file')}`
+        : `${formatSize(used)} of ${formatSize(allowed)}`;
   return `${amount} ${what[limit.limit]}${formatRelief(limit, freesAt, now)}`;
 }
 

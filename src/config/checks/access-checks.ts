@@ -8,7 +8,8 @@ type Rule = ConfigOptions['access'][number];
 /** Checks that rules with `deny` have no limits. */
 export function checkAccess({ access }: ConfigOptions, complain: Complain): void {
   access.forEach((rule, place) => {
-    const limited = rule.max_file_size ?? rule.max_total_size ?? rule.bytes_per ?? rule.uploads_per;
+    const limited =
+      rule.max_file_size ?? rule.max_total_size ?? rule.max_files ?? rule.bytes_per ?? rule.uploads_per;
     if (rule.deny && limited !== null)
       complain(`access[${place}].deny`, 'a rule with deny cannot have limits; remove them');
   });

@@ -1,7 +1,16 @@
 import { z } from 'zod';
 import { contactUri, serverAddress, urlPath } from './location-types.ts';
 import { oneOrMany, optional, required, withDefault } from './options.ts';
-import { accountJid, addressRange, domainJid, nonEmptyText, oneOf, secret, size } from './value-types.ts';
+import {
+  accountJid,
+  addressRange,
+  domainJid,
+  integer,
+  nonEmptyText,
+  oneOf,
+  secret,
+  size,
+} from './value-types.ts';
 
 /** Loopback: the machine itself and a web server beside it. */
 export const LOOPBACK_RANGES = ['127.0.0.0/8', '::1'];
@@ -61,6 +70,7 @@ export const externalSchema = z.strictObject({
     'no limit',
     'Total bytes of a user whose links contain only a hash (ejabberd) and whose JID Porter does not know. For all others the limits of `access` apply. Links of Prosody and Metronome contain no user.',
   ),
+  max_files: optional(integer({ min: 1 }), 'no limit', 'Files of such a user, as `max_total_size`.'),
 });
 
 export const fileShareSchema = z.strictObject({

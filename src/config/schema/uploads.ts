@@ -39,6 +39,11 @@ export const accessRuleSchema = z.strictObject({
     'no limit',
     'The hard quota: total bytes of a user, unused slots included.',
   ),
+  max_files: optional(
+    integer({ min: 1, hint: NO_ZERO }),
+    'no limit',
+    'The files of a user, unused slots included. Many small files use up the inodes of a disk, however few bytes they have.',
+  ),
   bytes_per: optional(
     z.strictObject({
       period: ratePeriod(),
@@ -63,7 +68,7 @@ export const accessRuleSchema = z.strictObject({
   when_full: withDefault(
     oneOf(['reject', 'evict']),
     'reject',
-    'Above `max_total_size`: reject the upload, or delete the oldest files of this user.',
+    'Above `max_total_size` or `max_files`: reject the upload, or delete the oldest files of this user.',
   ),
 });
 

@@ -132,10 +132,10 @@ export function periodOrOff(bounds: Bounds = {}) {
   );
 }
 
-export function integer(bounds: Bounds) {
+export function integer({ hint, ...bounds }: Bounds & { readonly hint?: string }) {
   return valueType({ type: 'whole number', ...boundsWord(bounds, String) }, 'a whole number', (value) => {
     const number = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-    return Number.isSafeInteger(number) ? within(number as number, bounds, String) : undefined;
+    return Number.isSafeInteger(number) ? within(number as number, bounds, String, hint) : undefined;
   });
 }
 

@@ -28,6 +28,7 @@ export interface ExternalEndpointSettings {
   readonly maxFileSize: number;
   /** Bytes per user whose JID is unknown; null for no limit. */
   readonly maxTotalSize: number | null;
+  readonly maxFiles: number | null;
   /** `uploads.types`. */
   readonly types?: MoreTypes;
 }
@@ -69,7 +70,7 @@ function readSignedUpload(
   req: IncomingMessage,
   target: EndpointTarget,
 ): SignedUpload {
-  const { secrets, maxFileSize, maxTotalSize, types } = settings();
+  const { secrets, maxFileSize, maxTotalSize, maxFiles, types } = settings();
   const signature = parseUploadSignature(target.query);
   if (signature === undefined)
     throw new Refusal('signature_wrong', { text: 'This upload link has no signature.' });
@@ -89,6 +90,7 @@ function readSignedUpload(
     type: servedType(type, contentType, path.name, types),
     maxFileSize,
     maxTotalSize,
+    maxFiles,
     deadline: clock() + REPEAT_MS,
     repeatForMs: REPEAT_MS,
     expiresAt: null,

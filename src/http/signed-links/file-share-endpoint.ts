@@ -72,6 +72,7 @@ function readSignedUpload(
     type: parseMediaType(claims.filetype) ?? UNKNOWN_TYPE,
     maxFileSize: null,
     maxTotalSize: null,
+    maxFiles: null,
     deadline: claims.exp,
     repeatForMs: null,
     expiresAt: claims.expires,

@@ -19,6 +19,8 @@ export interface QuotaStore {
 export interface Limits {
   /** All bytes of the owner, including slots that wait for their PUT. */
   readonly ownerBytes: number | null;
+  /** All files of the owner, including slots that wait for their PUT. */
+  readonly ownerFiles: number | null;
   /** The owner's bytes under the purpose of this upload. */
   readonly purposeBytes: number | null;
   readonly bytesPer: { readonly period: number; readonly bytes: number } | null;
@@ -29,8 +31,13 @@ export interface Limits {
 
 export type LimitName = keyof Limits;
 
+/** The limits that count uploads. All others count bytes. */
+export const countsUploads = (limit: LimitName): limit is 'ownerFiles' | 'uploadsPer' =>
+  limit === 'ownerFiles' || limit === 'uploadsPer';
+
 export const unlimited: Limits = {
   ownerBytes: null,
+  ownerFiles: null,
   purposeBytes: null,
   bytesPer: null,
   uploadsPer: null,
@@ -66,12 +73,15 @@ export interface LimitUsageQuery {
   readonly now: number;
 }
 
-/** How far a limit is used up. Bytes, or uploads for `uploadsPer`. */
+/** How far a limit is used up. Bytes, or a number of uploads for `uploadsPer` and `ownerFiles`. */
 export interface LimitUsage {
   readonly limit: LimitName;
   readonly used: number;
   readonly allowed: number;
-  /** The part of `used` that makes room for a new upload by itself (`when_full: evict`). */
+  /**
+   * The part of `used` that makes room for a new upload by itself (`when_full: evict`). Of `ownerFiles` only as many as one more
+   * upload needs.
+   */
   readonly evictable: number;
   /** When there is more room than now if nothing else is uploaded; null if waiting does not help. */
   readonly freesAt: number | null;

@@ -115,7 +115,7 @@ export interface Reservation extends LedgerTime {
   /** Hash of the PUT token; null if the PUT is found by its locator. */
   readonly putKey: string | null;
   readonly limits: Limits;
-  /** Whether the owner's oldest evictable uploads are removed to make room under `ownerBytes` and `purposeBytes`. */
+  /** Whether the owner's oldest evictable uploads are removed to make room under `ownerBytes`, `ownerFiles` and `purposeBytes`. */
   readonly evict: boolean;
   readonly lifetimes: Lifetimes;
   readonly now: number;
@@ -137,7 +137,7 @@ export type ReserveResult = (
   | {
       readonly granted: false;
       readonly limit: LimitName;
-      /** Current usage under this limit (bytes, or uploads for `uploadsPer`), without this reservation. */
+      /** Current usage under this limit (bytes, or uploads: `countsUploads`), without this reservation. */
       readonly used: number;
       readonly allowed: number;
       /** When the same reservation fits if nothing else is reserved; null if it will never fit by waiting. */

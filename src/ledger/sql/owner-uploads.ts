@@ -1,5 +1,5 @@
 import type { UploadState } from '../../base/upload-records.ts';
-import type { Queryable, SqlValue } from './database.ts';
+import { inList, type Queryable, type SqlValue } from './database.ts';
 import type { UploadRow } from './rows.ts';
 
 export interface OwnerUploadsQuery {
@@ -50,6 +50,21 @@ export async function findOwnerByName(
   const [first] = rows;
   if (!first) return undefined;
   return { id: first.id, purposes: ['', ...rows.flatMap(({ purpose }) => purpose ?? [])] };
+}
+
+/** Counts stored uploads of an owner under some purposes, up to `limit`. Reads only the index. */
+export async function countStored(
+  q: Queryable,
+  { ownerId, purposes, limit }: Pick<OwnerUploadsQuery, 'ownerId' | 'purposes' | 'limit'>,
+): Promise<number> {
+  if (purposes.length === 0) return 0;
+  const [row] = await q.query<{ count: number }>(
+    `select cast(count(*) as bigint) as count from (
+       select 1 from uploads where owner_id = $1 and state = 'stored'
+         and purpose in ${inList(purposes.length, 3)} limit $2) as counted`,
+    [ownerId, limit, ...purposes],
+  );
+  return row?.count ?? 0;
 }
 
 /** Enough for most evictions. */

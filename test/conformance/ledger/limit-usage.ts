@@ -78,6 +78,17 @@ export function limitUsageSuite(open: OpenTestLedger): void {
       assert.equal(lowered?.freesAt, NOW + 30 * DAY, 'the slot alone is not enough');
     });
 
+    ledgerTest(open, 'counts files and slots, and names when there are fewer of them', async (ledger) => {
+      await store(ledger, { upload: { size: 300 } });
+      await ledger.reserve(reservation());
+      const answer = { limit: 'ownerFiles', used: 2, allowed: 2, evictable: 0, freesAt: NOW + SLOT_TIME };
+      assert.deepEqual(await measure(ledger, { ownerFiles: 2 }), [answer]);
+      const evicting = await measure(ledger, { ownerFiles: 2 }, { evict: true });
+      assert.deepEqual(evicting, [{ ...answer, evictable: 1 }]);
+      const [lowered] = await measure(ledger, { ownerFiles: 1 });
+      assert.equal(lowered?.freesAt, NOW + 30 * DAY, 'the slot alone is not enough');
+    });
+
     ledgerTest(open, 'leaves files out that make room by themselves', async (ledger) => {
       await store(ledger, { upload: { size: 300 } });
       await store(ledger, { upload: { size: 70, purpose: 'profile' } });

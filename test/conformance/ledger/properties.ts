@@ -19,6 +19,7 @@ const size = fc.integer({ min: 1, max: 40 });
 const period = fc.integer({ min: 1, max: 60 }).map((seconds) => seconds * SECOND);
 const ownLimits: fc.Arbitrary<Limits> = fc.record({
   ownerBytes: orNull(fc.integer({ min: 20, max: 150 })),
+  ownerFiles: orNull(fc.integer({ min: 1, max: 8 })),
   purposeBytes: orNull(fc.integer({ min: 20, max: 150 })),
   bytesPer: orNull(fc.record({ period, bytes: fc.integer({ min: 20, max: 150 }) })),
   uploadsPer: orNull(fc.record({ period, uploads: fc.integer({ min: 1, max: 6 }) })),
@@ -205,6 +206,7 @@ export function propertySuite(open: OpenTestLedger): void {
           await withLedger(open, async (ledger) => {
             const limits = {
               ownerBytes: null,
+              ownerFiles: null,
               purposeBytes: null,
               bytesPer: null,
               uploadsPer: null,
@@ -230,7 +232,8 @@ export function propertySuite(open: OpenTestLedger): void {
           const life = new Story(ledger, limits, evict);
           for (const next of some) {
             await life.do(next);
-            const { bytes, pendingBytes } = await ledger.usage(life.owner);
+            const { bytes, pendingBytes, uploads, pendingUploads } = await ledger.usage(life.owner);
+            assert.ok(uploads + pendingUploads <= (limits.ownerFiles ?? Number.POSITIVE_INFINITY));
             assert.ok(bytes + pendingBytes <= (limits.ownerBytes ?? Number.POSITIVE_INFINITY));
           }
           assert.equal(await ledger.recount({ owner: life.owner, repair: false }), false);

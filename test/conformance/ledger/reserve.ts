@@ -81,6 +81,42 @@ export function reserveSuite(open: OpenTestLedger): void {
       await issue(ledger, { upload: { size: 100 }, limits: kept });
     });
 
+    ledgerTest(open, 'counts stored files and pending slots of any size', async (ledger) => {
+      const limits = { ownerFiles: 3 };
+      const stored = await store(ledger, { upload: { size: 1 }, limits });
+      await store(ledger, { upload: { size: 5000, purpose: 'profile' }, limits });
+      await issue(ledger, { limits });
+      assert.deepEqual(await refused(ledger, { upload: { size: 1 }, limits }), {
+        granted: false,
+        limit: 'ownerFiles',
+        used: 3,
+        allowed: 3,
+        retryAt: NOW + SLOT_TIME,
+      });
+      await issue(ledger, { upload: { owner: ROMEO }, limits });
+      await ledger.remove({ ids: [stored], reason: 'deleted', detail: '', now: NOW });
+      await issue(ledger, { limits });
+      await checkCounters(ledger);
+    });
+
+    ledgerTest(open, 'grants exactly as many concurrent requests as files are allowed', async (ledger) => {
+      const asked = Array.from({ length: 40 }, () =>
+        ledger.reserve(reservation({ limits: { ownerFiles: 15 } })),
+      );
+      assert.equal((await Promise.all(asked)).filter(({ granted }) => granted).length, 15);
+    });
+
+    ledgerTest(open, 'names when a file frees its place, also under a lowered limit', async (ledger) => {
+      await store(ledger, { upload: { purpose: 'profile' } });
+      await store(ledger, { upload: { expiresAt: NOW + HOUR } });
+      await store(ledger);
+      const retryAt = async (ownerFiles: number) =>
+        (await refused(ledger, { limits: { ownerFiles } })).retryAt;
+      assert.equal(await retryAt(3), NOW + HOUR);
+      assert.equal(await retryAt(2), NOW + 30 * DAY);
+      assert.equal(await retryAt(1), null, 'the profile picture has no maximum age');
+    });
+
     ledgerTest(open, 'counts quotas of owners and purposes separately', async (ledger) => {
       const limits = { ownerBytes: 1000, purposeBytes: 200 };
       await store(ledger, { upload: { size: 200, purpose: 'profile' }, limits });
@@ -346,6 +382,31 @@ function reserveEvicts(open: OpenTestLedger): void {
       const removal = await ledger.findRemoval(String(ids[0]));
       assert.deepEqual([removal?.reason, removal?.stored], ['evicted', true]);
       await checkCounters(ledger);
+    });
+
+    ledgerTest(open, 'removes as many of the oldest uploads as there are too many files', async (ledger) => {
+      const ids = [];
+      for (let i = 0; i < 4; i += 1) ids.push(await store(ledger, { now: NOW + i * SECOND }));
+      const keptPurpose = await store(ledger, { upload: { purpose: 'profile' } });
+      const evict = { evict: true, now: NOW + DAY };
+      await issue(ledger, { ...evict, limits: { ownerFiles: 5 } });
+      assert.deepEqual(await ledger.findExistingIds(ids), ids.slice(1));
+      // The slot and the profile picture stay, so that at most one file more fits.
+      const answer = await refused(ledger, { ...evict, limits: { ownerFiles: 2 } });
+      assert.deepEqual([answer.limit, answer.used, answer.retryAt], ['ownerFiles', 5, evict.now + SLOT_TIME]);
+      assert.deepEqual(await ledger.findExistingIds(ids), ids.slice(1), 'nothing is removed in vain');
+      await issue(ledger, { ...evict, limits: { ownerFiles: 3 } });
+      assert.deepEqual(await ledger.findExistingIds([...ids, keptPurpose]), [keptPurpose]);
+      await checkCounters(ledger);
+    });
+
+    ledgerTest(open, 'removes enough for both the bytes and the number of files', async (ledger) => {
+      const ids = [];
+      for (const size of [900, 50, 50])
+        ids.push(await store(ledger, { upload: { size }, now: NOW + ids.length * SECOND }));
+      const limits = { ownerBytes: 1000, ownerFiles: 2 };
+      await issue(ledger, { evict: true, limits, now: NOW + DAY });
+      assert.deepEqual(await ledger.findExistingIds(ids), ids.slice(2));
     });
 
     ledgerTest(open, 'removes the oldest uploads of all purposes together', async (ledger) => {

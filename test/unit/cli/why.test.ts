@@ -74,6 +74,20 @@ describe('porter why', () => {
     );
   });
 
+  test('counts files, and says when there is room for one more', async (t) => {
+    const rule = "access:\n  - {jid: '@example\\.org$', max_files: 1}\n";
+    const folder = await prepare(t, rule, async (services) => {
+      await request(services);
+    });
+    const { out } = await why(folder, ROMEO);
+    assert.match(
+      out,
+      /^\S+ cannot upload now: 1 of 1 file in total, next (?:on \d+ \w+ )?at \d\d:\d\d UTC, in/,
+    );
+    const [limit] = JSON.parse((await why(folder, ROMEO, '--json')).out).limits;
+    assert.deepEqual([limit.limit, limit.used, limit.allowed], ['ownerFiles', 1, 1]);
+  });
+
   test('begins with "may upload" only if an upload is possible', async (t) => {
     const folder = await prepare(t, LIMITS, async () => undefined);
     assert.match(

@@ -102,6 +102,10 @@ messages: {tokens: [{token: a-token-of-16-letters, from: bot@upload.example.org}
       'access: [{jid: a, max_total_size: 0}]',
       /must be at least 1 byte \(to forbid uploads/,
     ],
+    'no file at all': [
+      'access: [{jid: a, max_files: 0}]',
+      /:1: access\[0\]\.max_files: must be at least 1 \(to forbid uploads write `deny: true`/,
+    ],
     'a period that is too long': ['slots: {timeout: 30d}', /:1: slots\.timeout: must be at most 7 d/],
     'a period without a unit': [
       'retention: {max_age: 30}',

@@ -84,6 +84,7 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
         deny: false,
         max_file_size: 10_000_000,
         max_total_size: null,
+        max_files: null,
         bytes_per: { period: 3_600_000, bytes: 1024 * MIB },
         uploads_per: { period: 900_000, uploads: 3 },
         allowed_types: ['image/*'],

@@ -63,6 +63,7 @@ describe('query plans of the ledger', () => {
     });
     const limits = {
       ownerBytes: 1000,
+      ownerFiles: 50,
       purposeBytes: 900,
       globalBytes: 2000,
       bytesPer: { period: HOUR, bytes: 5000 },
@@ -73,8 +74,10 @@ describe('query plans of the ledger', () => {
     const slot = await issue(ledger, { upload: { size: 400 }, limits });
     for (const evict of [true, false]) await refused(ledger, { upload: { size: 990 }, limits, evict });
     await refused(ledger, { limits: { ...limits, uploadsPer: { period: HOUR, uploads: 1 } } });
+    await refused(ledger, { limits: { ...limits, ownerFiles: 1, uploadsPer: null, bytesPer: null } });
     await refused(ledger, { upload: { size: 200 }, limits: { globalBytes: 1000 } });
     await ledger.reserve(reservation({ upload: { size: 600 }, limits, evict: true }));
+    await ledger.reserve(reservation({ limits: { ownerFiles: 2 }, evict: true }));
     await storeSlot(ledger, slot, { size: 300 });
     const claim = { by: { locator: 'external:abc' }, token: 't', instance: 'dead', now: NOW };
     await ledger.claim(claim);

@@ -9,6 +9,7 @@ const rule: AccessRule = {
   deny: false,
   max_file_size: 1000,
   max_total_size: 5000,
+  max_files: 40,
   bytes_per: { period: 3_600_000, bytes: 2000 },
   uploads_per: { period: 60_000, uploads: 3 },
   allowed_types: null,
@@ -28,6 +29,7 @@ describe('limits of an upload', () => {
     assert.equal(limits.maxFileSize, 200);
     assert.deepEqual(limits.quotas, {
       ownerBytes: 5000,
+      ownerFiles: 40,
       purposeBytes: 300,
       bytesPer: rule.bytes_per,
       uploadsPer: rule.uploads_per,

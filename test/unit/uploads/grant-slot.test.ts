@@ -88,6 +88,31 @@ describe('a slot request', () => {
     await requestSlot();
   });
 
+  test('over the number of files is refused with the number and the time when one expires', async (t) => {
+    const { requestSlot, upload, setRules, services, advance } = await openTestServices(t);
+    setRules({ access: access({ max_files: 2 }) });
+    const first = services.clock();
+    await upload({ size: 1 });
+    advance(MINUTE);
+    await upload({ size: 1 });
+    const refusal = await refused(requestSlot({ size: 1 }));
+    assert.equal(refusal.code, 'quota_exceeded');
+    assert.match(refusal.message, /^You have 2 of 2 files, unused slots included\. There is room again/);
+    assert.equal(refusal.retryAt, first + 30 * 24 * HOUR);
+    setRules({ access: access({ max_files: 2, when_full: 'evict' }) });
+    await requestSlot();
+    assert.equal((await services.ledger.usage('romeo@example.org')).uploads, 1);
+  });
+
+  test('over the number of files that never expire is refused with the advice to delete some', async (t) => {
+    const { requestSlot, upload, setRules } = await openTestServices(t);
+    setRules({ access: access({ max_files: 1 }) });
+    await upload({ purpose: 'profile' });
+    const refusal = await refused(requestSlot());
+    assert.equal(refusal.retryAt, undefined);
+    assert.match(refusal.message, /delete some files/);
+  });
+
   test('over the upload rate is granted again exactly at the announced time', async (t) => {
     const { requestSlot, setRules, services, advance } = await openTestServices(t);
     setRules({ access: access({ uploads_per: { period: HOUR, uploads: 2 } }), slotTimeout: 2 * HOUR });

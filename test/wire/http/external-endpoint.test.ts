@@ -379,6 +379,16 @@ describe("ejabberd's links, which begin with the hash of a JID", () => {
     assert.equal((await server.putV(ejabberdPath('romeo@example.org', 'b.jpg'), BODY)).status, 201);
   });
 
+  test('limit each such user to external.max_files', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.changeExternal({ maxFiles: 1 });
+    assert.equal((await server.putV(path, BODY)).status, 201);
+    const reply = await server.putV(ejabberdPath(JULIET, 'b.jpg'), BODY);
+    assert.equal(reply.status, 507);
+    assert.match(reply.text, /You have 1 of 1 files/);
+    assert.equal((await server.putV(ejabberdPath('romeo@example.org', 'b.jpg'), BODY)).status, 201);
+  });
+
   test('use the rule and quota of a JID that has a slot or file', async (t) => {
     const server = await startTestSignedLinksServer(t);
     server.setRules({ access: access({ max_total_size: 250, max_file_size: 150 }) });

@@ -13,7 +13,9 @@ export interface UsageDelta {
 /** Counters of an owner whose row is locked by this transaction. */
 export interface OwnerAccount {
   readonly id: number;
+  readonly uploads: number;
   readonly bytes: number;
+  readonly pendingUploads: number;
   readonly pendingBytes: number;
 }
 
@@ -27,10 +29,10 @@ export const totalsShard = (ownerId: number) => ownerId % SHARDS;
 const ID_LIMIT = 2 ** 31;
 const newOwnerId = () => randomInt(1, ID_LIMIT);
 
-const ACCOUNT = 'id, bytes, pending_bytes as "pendingBytes"';
-
 /** The counters of an owner as a `UsageDelta`. */
 export const USAGE = 'uploads, bytes, pending_uploads as "pendingUploads", pending_bytes as "pendingBytes"';
+/** An `OwnerAccount`. */
+export const ACCOUNT = `id, ${USAGE}`;
 
 export async function readAccount(q: Queryable, id: number): Promise<OwnerAccount> {
   const [account] = await q.query<OwnerAccount>(`select ${ACCOUNT} from owners where id = $1`, [id]);
@@ -176,7 +178,10 @@ export interface PurposeBytes {
 }
 
 /** Returns the owner's bytes by purpose. `''` gets the bytes that belong to no named purpose. */
-export async function readPurposeBytes(q: Queryable, account: OwnerAccount): Promise<PurposeBytes[]> {
+export async function readPurposeBytes(
+  q: Queryable,
+  account: Pick<OwnerAccount, 'id' | 'bytes' | 'pendingBytes'>,
+): Promise<PurposeBytes[]> {
   const named = await q.query<PurposeBytes>(
     `select purpose, bytes, pending_bytes as "pendingBytes" from owner_purposes where owner_id = $1`,
     [account.id],

@@ -27,15 +27,16 @@ export async function planEviction(
   violations: readonly QuotaViolation[],
   limit: number,
 ): Promise<EvictionPlan> {
-  const excess = (limit: 'purposeBytes' | 'ownerBytes') =>
+  const excess = (limit: 'purposeBytes' | 'ownerBytes' | 'ownerFiles') =>
     violations
       .filter((violation) => violation.limit === limit)
       .reduce((sum, one) => sum + excessAmount(one), 0);
   const ids = new Set<string>();
   let bytes = 0;
   let isComplete = true;
-  const select = async (purposes: readonly string[], until: number) => {
-    if (bytes >= until) return;
+  const select = async (purposes: readonly string[], until: { bytes: number; files: number }) => {
+    const isEnough = () => bytes >= until.bytes && ids.size >= until.files;
+    if (isEnough()) return;
     for await (const { id, size } of oldestUploads(q, account.id, purposes)) {
       if (ids.has(id)) continue;
       if (ids.size === limit) {
@@ -44,16 +45,16 @@ export async function planEviction(
       }
       ids.add(id);
       bytes += size;
-      if (bytes >= until) return;
+      if (isEnough()) return;
     }
   };
   const purposes = (await readPurposeBytes(q, account)).map(({ purpose }) => purpose);
   const evictable = purposes.filter((purpose) => isEvictable(r, purpose));
   await select(
     evictable.filter((purpose) => purpose === r.upload.purpose),
-    excess('purposeBytes'),
+    { bytes: excess('purposeBytes'), files: 0 },
   );
-  await select(evictable, excess('ownerBytes'));
+  await select(evictable, { bytes: excess('ownerBytes'), files: excess('ownerFiles') });
   const needed = Math.max(excess('purposeBytes'), excess('ownerBytes'));
   return { ids: [...ids], bytes: isComplete ? bytes : needed, isComplete };
 }

@@ -27,31 +27,32 @@ interface ExpiryList {
 const READ_LIMITS = [64, 4096];
 
 /**
- * Returns when `needed` bytes will have expired; null if they never will. If even the second attempt does not read enough
+ * Returns when `needed` bytes or files will have expired; null if they never will. If even the second attempt does not read enough
  * rows, returns the time up to which the rows were read. A later forecast then gets further.
  */
-export async function forecastFreeBytes(
+export async function forecastRoom(
   q: Queryable,
   scope: ForecastScope,
   needed: number,
+  unit: 'bytes' | 'files',
 ): Promise<number | null> {
   let completeUntil = Number.POSITIVE_INFINITY;
   let found: number | null = null;
   for (const limit of READ_LIMITS) {
     const lists = await readExpiries(q, scope, limit);
     completeUntil = Math.min(...lists.map((list) => list.completeUntil));
-    found = timeToFree(lists, needed);
+    found = timeToFree(lists, needed, unit);
     if (found !== null && found <= completeUntil) return found;
     if (completeUntil === Number.POSITIVE_INFINITY) return found;
   }
   return found ?? completeUntil;
 }
 
-function timeToFree(lists: readonly ExpiryList[], needed: number): number | null {
+function timeToFree(lists: readonly ExpiryList[], needed: number, unit: 'bytes' | 'files'): number | null {
   let freed = 0;
   const expiries = lists.flatMap((list) => list.expiries).sort((a, b) => a.at - b.at);
   for (const { at, size } of expiries) {
-    freed += size;
+    freed += unit === 'files' ? 1 : size;
     if (freed >= needed) return at;
   }
   return null;

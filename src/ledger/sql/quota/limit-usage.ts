@@ -1,17 +1,15 @@
 import type { Limits, LimitUsage, LimitUsageQuery } from '../../contract/quota.ts';
 import type { Queryable } from '../database.ts';
 import { storedPurposes } from '../expiry.ts';
-import { type OwnerAccount, readPurposeBytes } from './accounts.ts';
-import { forecastFreeBytes } from './forecast.ts';
+import { ACCOUNT, type OwnerAccount, readPurposeBytes } from './accounts.ts';
+import { forecastRoom } from './forecast.ts';
 import { forecastRate, spentInPeriod, type UploadRateLimit } from './upload-rates.ts';
-import { isEvictable } from './violations.ts';
-
-type Account = Pick<OwnerAccount, 'id' | 'bytes' | 'pendingBytes'>;
+import { countEvictable, isEvictable } from './violations.ts';
 
 /** Implements `QuotaStore.limitUsage`. */
 export async function queryLimitUsage(q: Queryable, query: LimitUsageQuery): Promise<LimitUsage[]> {
   const account = await findAccount(q, query.owner);
-  const { ownerBytes, purposeBytes, bytesPer, uploadsPer, globalBytes } = query.limits;
+  const { ownerBytes, ownerFiles, purposeBytes, bytesPer, uploadsPer, globalBytes } = query.limits;
   const found: LimitUsage[] = [];
   const add = async (limit: keyof Limits, allowed: number | undefined | null, usage: UsageReader) => {
     if (allowed === undefined || allowed === null) return;
@@ -22,6 +20,7 @@ export async function queryLimitUsage(q: Queryable, query: LimitUsageQuery): Pro
     found.push({ limit, used, allowed, evictable, freesAt: freesAt && Math.max(freesAt, query.now) });
   };
   await add('ownerBytes', ownerBytes, storedUsage(q, account, query, undefined));
+  await add('ownerFiles', ownerFiles, filesUsage(q, account, query, ownerFiles ?? 0));
   await add('purposeBytes', purposeBytes, storedUsage(q, account, query, query.purpose));
   await add('bytesPer', bytesPer?.bytes, rateUsage(q, account, query, 'bytesPer'));
   await add('uploadsPer', uploadsPer?.uploads, rateUsage(q, account, query, 'uploadsPer'));
@@ -35,18 +34,15 @@ interface UsageReader {
   forecast(excess: number, room: number): Promise<number | null>;
 }
 
-async function findAccount(q: Queryable, owner: string): Promise<Account> {
-  const [row] = await q.query<Account>(
-    'select id, bytes, pending_bytes as "pendingBytes" from owners where name = $1',
-    [owner],
-  );
-  return row ?? { id: 0, bytes: 0, pendingBytes: 0 };
+async function findAccount(q: Queryable, owner: string): Promise<OwnerAccount> {
+  const [row] = await q.query<OwnerAccount>(`select ${ACCOUNT} from owners where name = $1`, [owner]);
+  return row ?? { id: 0, uploads: 0, bytes: 0, pendingUploads: 0, pendingBytes: 0 };
 }
 
 /** `purpose`: only its bytes; undefined for all of the owner. */
 function storedUsage(
   q: Queryable,
-  account: Account,
+  account: OwnerAccount,
   query: LimitUsageQuery,
   purpose: string | undefined,
 ): UsageReader {
@@ -66,14 +62,35 @@ function storedUsage(
     async forecast(excess) {
       const purposes = (await readPurposes()).map((one) => one.purpose);
       const scope = { ownerId: account.id, purposes, lifetimes: query.lifetimes };
-      return forecastFreeBytes(q, purpose === undefined ? scope : { ...scope, slotPurpose: purpose }, excess);
+      const slots = purpose === undefined ? scope : { ...scope, slotPurpose: purpose };
+      return forecastRoom(q, slots, excess, 'bytes');
+    },
+  };
+}
+
+function filesUsage(
+  q: Queryable,
+  account: OwnerAccount,
+  query: LimitUsageQuery,
+  allowed: number,
+): UsageReader {
+  const used = account.uploads + account.pendingUploads;
+  return {
+    read: async () => ({
+      used,
+      evictable: await countEvictable(q, account, query, Math.max(0, used - allowed + 1)),
+    }),
+    async forecast(excess) {
+      const purposes = (await readPurposeBytes(q, account)).map(({ purpose }) => purpose);
+      const scope = { ownerId: account.id, purposes, lifetimes: query.lifetimes };
+      return forecastRoom(q, scope, excess, 'files');
     },
   };
 }
 
 function rateUsage(
   q: Queryable,
-  { id: ownerId }: Account,
+  { id: ownerId }: OwnerAccount,
   { limits, now }: LimitUsageQuery,
   limit: UploadRateLimit,
 ): UsageReader {
@@ -93,6 +110,6 @@ function globalUsage(q: Queryable, { lifetimes }: LimitUsageQuery): UsageReader 
       return { used: sum?.used ?? 0 };
     },
     forecast: async (excess) =>
-      forecastFreeBytes(q, { purposes: await storedPurposes(q), lifetimes }, excess),
+      forecastRoom(q, { purposes: await storedPurposes(q), lifetimes }, excess, 'bytes'),
   };
 }

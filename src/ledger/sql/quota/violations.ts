@@ -1,8 +1,9 @@
-import type { LimitName, Reservation } from '../../contract/ledger.ts';
+import { countsUploads, type LimitName, type Reservation } from '../../contract/ledger.ts';
 import type { Queryable } from '../database.ts';
 import { lifetimeFor, storedPurposes } from '../expiry.ts';
+import { countStored } from '../owner-uploads.ts';
 import { type OwnerAccount, type PurposeBytes, readGlobalBytes, readPurposeBytes } from './accounts.ts';
-import { type ForecastScope, forecastFreeBytes } from './forecast.ts';
+import { type ForecastScope, forecastRoom } from './forecast.ts';
 import { forecastRate, spentInPeriod, type UploadRateLimit } from './upload-rates.ts';
 
 /** A limit that a reservation would exceed. */
@@ -12,7 +13,7 @@ export interface QuotaViolation {
   readonly allowed: number;
   /** Bytes of the reservation, or 1 for a limit on uploads. */
   readonly requested: number;
-  /** Stored bytes that eviction could free under this limit. */
+  /** Stored bytes that eviction could free under this limit; of files, as many as are needed at most. */
   readonly evictable: number;
 }
 
@@ -29,7 +30,11 @@ export async function findViolations(
   account: OwnerAccount,
   r: Reservation,
 ): Promise<QuotaViolation[]> {
-  const measured = [...(await measureOwner(q, account, r)), ...(await measureRates(q, account, r))];
+  const measured = [
+    ...(await measureOwner(q, account, r)),
+    ...(await measureFiles(q, account, r)),
+    ...(await measureRates(q, account, r)),
+  ];
   if (r.limits.globalBytes !== null) {
     const used = await readGlobalBytes(q);
     const allowed = r.limits.globalBytes;
@@ -54,6 +59,31 @@ async function measureOwner(q: Queryable, account: OwnerAccount, r: Reservation)
     found.push({ limit: 'ownerBytes', allowed: ownerBytes, requested, ...tally(purposes, r) });
   }
   return found;
+}
+
+/** Counts stored files only if the limit is exceeded, and only as many as must be evicted. */
+async function measureFiles(q: Queryable, account: OwnerAccount, r: Reservation): Promise<QuotaViolation[]> {
+  const allowed = r.limits.ownerFiles;
+  const used = account.uploads + account.pendingUploads - 1;
+  if (allowed === null || used < allowed) return [];
+  const evictable = await countEvictable(q, account, r, used + 1 - allowed);
+  return [{ limit: 'ownerFiles', used, allowed, requested: 1, evictable }];
+}
+
+/** Returns how many files of the owner eviction could remove, and at most `limit`. */
+export async function countEvictable(
+  q: Queryable,
+  account: OwnerAccount,
+  r: Pick<Reservation, 'evict' | 'lifetimes'>,
+  limit: number,
+): Promise<number> {
+  if (!r.evict) return 0;
+  const purposes = (await readPurposeBytes(q, account)).map(({ purpose }) => purpose);
+  return await countStored(q, {
+    ownerId: account.id,
+    purposes: purposes.filter((purpose) => isEvictable(r, purpose)),
+    limit,
+  });
 }
 
 /**
@@ -101,7 +131,8 @@ export async function forecastViolationEnd(
   if (limit === 'bytesPer' || limit === 'uploadsPer')
     return await forecastRateEnd(q, account, r, limit, violation);
   const needed = excessAmount(violation) - violation.evictable;
-  const at = await forecastFreeBytes(q, await forecastScope(q, account, r, limit), needed);
+  const unit = countsUploads(limit) ? 'files' : 'bytes';
+  const at = await forecastRoom(q, await forecastScope(q, account, r, limit), needed, unit);
   return at === null ? null : Math.max(at, r.now);
 }
 
@@ -116,18 +147,18 @@ async function forecastRateEnd(
   return await forecastRate(q, { ownerId: account.id, limit, period, room: allowed - requested, now: r.now });
 }
 
-/** Selects the uploads whose expiry frees bytes. Evictable uploads are left out, because they are already counted as room. */
+/** Selects the uploads whose expiry makes room. Evictable uploads are left out, because they are already counted as room. */
 async function forecastScope(
   q: Queryable,
   account: OwnerAccount,
   r: Reservation,
-  limit: 'ownerBytes' | 'purposeBytes' | 'globalBytes',
+  limit: Exclude<LimitName, UploadRateLimit>,
 ): Promise<ForecastScope> {
   const { lifetimes } = r;
   if (limit === 'globalBytes') return { purposes: await storedPurposes(q), lifetimes };
   const isKept = (purpose: string) => !isEvictable(r, purpose);
   const ownerId = account.id;
-  if (limit === 'ownerBytes') {
+  if (limit !== 'purposeBytes') {
     const purposes = (await readPurposeBytes(q, account)).map(({ purpose }) => purpose);
     return { ownerId, purposes: purposes.filter(isKept), lifetimes };
   }
