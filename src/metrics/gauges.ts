@@ -65,7 +65,14 @@ export function addGauges(registry: Registry, sources: GaugeSources): void {
   addDisks(registry, sources.disks);
   addBuild(registry, sources.version);
   addProcesses(registry);
+  addNodeMetrics(registry);
+}
+
+/** The default metrics of the client, without gauges that are named like counters: they are the sums of others. */
+function addNodeMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry });
+  for (const kind of ['handles', 'requests', 'resources'])
+    registry.removeSingleMetric(`nodejs_active_${kind}_total`);
 }
 
 function addQueues(registry: Registry, queues: GaugeSources['queues']): void {

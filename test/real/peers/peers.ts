@@ -35,6 +35,7 @@ export const peers = {
   ceph: { packages: ['ceph-mon', 'ceph-osd', 'radosgw'], proof: 'radosgw' },
   systemd: { packages: ['systemd'], proof: 'systemd-analyze' },
   alertmanager: { packages: ['prometheus-alertmanager'], proof: 'prometheus-alertmanager' },
+  promtool: { packages: ['prometheus'], proof: 'promtool' },
   wrk: { packages: ['wrk'], proof: 'wrk' },
 } as const satisfies Record<string, Peer>;
 
