@@ -60,6 +60,11 @@ export const errorTable = {
   },
   caller_refused: { http: 403, text: 'This address is not allowed for this client.' },
   unauthorized: { http: 401, text: 'Authorization required.' },
+  not_permitted: { http: 403, text: 'You are not permitted to do this.' },
+  csrf_wrong: {
+    http: 403,
+    text: 'The X-CSRF-Token header is missing or does not belong to this session. Load the page again.',
+  },
   signature_wrong: {
     http: 403,
     text: 'The signature of this upload link does not match its path, file size and type.',

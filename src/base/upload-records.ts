@@ -3,7 +3,15 @@
  */
 
 /** The endpoint at which the permission to upload was presented. */
-export type Endpoint = 'component' | 'slot_api' | 'external' | 'file_share' | 'messages' | 'admin' | 'import';
+export type Endpoint =
+  | 'component'
+  | 'slot_api'
+  | 'external'
+  | 'file_share'
+  | 'messages'
+  | 'admin'
+  | 'import'
+  | 'web';
 
 /**
  * - `issued`: the slot is granted and unused.

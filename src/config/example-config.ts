@@ -76,6 +76,8 @@ web:                                      # who administers Porter, from an XMPP
   admins: [admin@example.org]             # see and do everything
   moderators: [helper@example.org]        # see and remove files, nothing else
   contact: mailto:abuse@example.org       # where users report abuse
+  token_file: secrets/web-token           # for scripts
+  title: Files of example.org
 metrics: {path: /metrics, allow_from: [127.0.0.0/8]}
 log: {level: info, format: json}
 `;

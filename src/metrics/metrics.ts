@@ -10,6 +10,7 @@ const ENDPOINTS: Readonly<Record<Endpoint, true>> = {
   messages: true,
   admin: true,
   import: true,
+  web: true,
 };
 const REMOVAL_REASONS: Readonly<Record<RemovalReason, true>> = {
   unused: true,

@@ -31,13 +31,18 @@ import { createRoomNicks } from '../messages/rest/room-nicks.ts';
 import { addGauges } from '../metrics/gauges.ts';
 import { createOldLinks } from '../uploads/old-links.ts';
 import type { UploadServices } from '../uploads/services.ts';
+import { webEndpoint } from '../web/web-endpoint.ts';
 import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
+import type { Messaging } from './messaging.ts';
 import { createServerReadiness } from './readiness-checks.ts';
 import type { Runtime } from './runtime.ts';
 import { basePathsOf } from './settings.ts';
+import { createWebServices } from './web.ts';
 
 export interface HttpDependencies {
   readonly relay: Relay;
+  /** Undefined if the config has neither `messages` nor `web`. */
+  readonly messaging: Pick<Messaging, 'senders'> | undefined;
   /** Undefined if the config has no `messages` section. */
   readonly messageServices: MessageServices | undefined;
   /** Set in a process that is one of several workers. */
@@ -54,7 +59,7 @@ export interface HttpEndpoints {
 
 export async function openHttp(runtime: Runtime, dependencies: HttpDependencies): Promise<HttpEndpoints> {
   const { config, services, settings } = runtime;
-  const { relay, messageServices, workerClient } = dependencies;
+  const { relay, messaging, messageServices, workerClient } = dependencies;
   const { ledger, log, metrics, clock } = services;
   const trustedProxies = () => settings().slots.trustedProxies;
   const fileServer = createFileServer({
@@ -81,6 +86,7 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
       ? [slotApiEndpoint({ ...services, settings: () => settings().slots }, config.slot_api.path)]
       : []),
     ...createMessageEndpoints(config, messageServices, settings, trustedProxies),
+    ...(config.web && messaging ? [webEndpoint(createWebServices(runtime, messaging), config.web.path)] : []),
   ]);
   const slotFiles = config.downloads.via === 'webserver' ? withoutSlotDownloads(fileServer) : fileServer;
   const server = new HttpServer(

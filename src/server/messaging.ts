@@ -1,6 +1,7 @@
 import { memoizeLast } from '../base/async.ts';
 import type { Relay } from '../cluster/relay.ts';
 import type { Config } from '../config/load.ts';
+import { messagesSchema } from '../config/schema/messages.ts';
 import { createAccountMatcher } from '../messages/authenticate.ts';
 import type { MessageSenders } from '../messages/delivery/message-sender.ts';
 import { createRelayedSender, serveRelayedSenders } from '../messages/delivery/relayed-sender.ts';
@@ -24,9 +25,9 @@ export interface Messaging {
   stop(): Promise<void>;
 }
 
-/** Returns undefined if the config has no `messages` section. */
+/** Returns undefined if the config has neither `messages` nor `web`, whose users sign in by a login or a message. */
 export function openMessaging({ config, services, settings }: Runtime, relay: Relay): Messaging | undefined {
-  const { messages: initial } = config;
+  const initial = config.messages ?? (config.web && messagesSchema.parse({}));
   if (initial === null) return undefined;
   const options = () => settings().config.messages ?? initial;
   const accountSettings = memoizeLast((current: Config) =>

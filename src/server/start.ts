@@ -55,9 +55,10 @@ export async function startServer(
   const { relay, createLeadership, leave } = await joinCluster(config, log, workerClient);
   const sweeper = createSweeper(runtime);
   const messaging = openMessaging(runtime, relay);
-  const messageServices = messaging && createMessageServices(runtime, messaging);
+  const messageServices =
+    messaging && config.messages ? createMessageServices(runtime, messaging) : undefined;
   const leadership = createLeadership(sweeper.withSweepJobs);
-  const http = await openHttp(runtime, { relay, messageServices, workerClient });
+  const http = await openHttp(runtime, { relay, messaging, messageServices, workerClient });
   let heartbeat: HeartbeatSchedule | undefined;
   let ballast: { stop(): Promise<void> } | undefined;
 

@@ -33,7 +33,9 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   messages: ['uploads', 'policy', 'ledger', 'stanza', 'metrics', 'cluster', 'base'],
   http: ['uploads', 'messages', 'stanza', 'policy', 'metrics', 'base'],
   xmpp: ['uploads', 'messages', 'stanza', 'policy', 'metrics', 'base'],
+  web: ['http', 'uploads', 'messages', 'stanza', 'policy', 'ledger', 'metrics', 'base'],
   server: [
+    'web',
     'xmpp',
     'http',
     'messages',
@@ -52,7 +54,11 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
   'main.ts': ['cli'],
 };
 
-const files = globSync('**/*.ts', { cwd: SRC }).toSorted();
+/** A browser runs the page. It imports only types of the API. */
+const PAGE = 'web/page/';
+const files = globSync('**/*.ts', { cwd: SRC })
+  .filter((file) => !file.startsWith(PAGE))
+  .toSorted();
 const sources = new Map(files.map((file) => [file, readFileSync(join(SRC, file), 'utf8')]));
 /** The files that each file imports: static, dynamic and type imports. */
 const imports = new Map(files.map((file) => [file, importsOf(file)]));
@@ -130,6 +136,13 @@ describe('the source code', () => {
   test('uses of the cluster only the relay contract in messages/', () => {
     const wrong = crossImports(
       (from, to, target) => from !== 'messages' || to !== 'cluster' || target === 'cluster/relay.ts',
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  test('uses of http/ only the parts that all endpoints share in web/', () => {
+    const wrong = crossImports(
+      (from, to, target) => from !== 'web' || to !== 'http' || target.startsWith('http/common/'),
     );
     assert.deepEqual(wrong, []);
   });

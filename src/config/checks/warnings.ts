@@ -155,7 +155,7 @@ function secretWarnings(settings: ConfigOptions): string[] {
 }
 
 function secretsOf(settings: ConfigOptions): [string, string][] {
-  const { component, slot_api, external, file_share, messages } = settings;
+  const { component, slot_api, external, file_share, messages, web } = settings;
   const found: [string, string | null | undefined][] = [
     ...component.map((one): [string, string] => [`the secret of component ${one.jid}`, one.secret]),
     ['slot_api.token', slot_api?.token],
@@ -168,6 +168,7 @@ function secretsOf(settings: ConfigOptions): [string, string][] {
       [`the signature_secret of hook ${name}`, signature_secret],
     ]),
     ['messages.callback.secret', messages?.callback.secret],
+    ['web.token', web?.token],
   ];
   return found.filter((entry): entry is [string, string] => typeof entry[1] === 'string');
 }

@@ -140,7 +140,11 @@ export const configSchema = z.strictObject({
   retention: withDefault(retentionSchema, {}, 'How long files are kept.'),
   downloads: withDefault(downloadsSchema, {}, 'How files are served.'),
   messages: optional(messagesSchema, 'off', 'Messages from HTTP to XMPP and back.'),
-  web: optional(webSchema, 'off', 'Who administers Porter from an XMPP client or a browser.'),
+  web: optional(
+    webSchema,
+    'off',
+    'The web page and its API, and who administers Porter from an XMPP client or a browser.',
+  ),
   metrics: withDefault(metricsSchema, {}, 'Metrics for Prometheus.'),
   log: withDefault(logSchema, {}, 'The log.'),
 });

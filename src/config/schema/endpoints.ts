@@ -4,6 +4,7 @@ import { oneOrMany, optional, required, withDefault } from './options.ts';
 import {
   accountJid,
   addressRange,
+  bool,
   domainJid,
   integer,
   nonEmptyText,
@@ -92,7 +93,25 @@ export const webSchema = z.strictObject({
   contact: withDefault(
     oneOrMany(contactUri(), 0),
     [],
-    'Where users report abuse, as one or more URIs: `xmpp:`, `mailto:` or `https:`. Clients find it at the component (XEP-0157).',
+    'Where users report abuse, as one or more URIs: `xmpp:`, `mailto:` or `https:`. Clients find it at the component (XEP-0157), ' +
+      'browsers on the page and in `/.well-known/security.txt`.',
+  ),
+  sign_in: withDefault(
+    oneOrMany(oneOf(['password', 'link'])),
+    ['password', 'link'],
+    'How users sign in to the page. `password`: the XMPP password, checked by a login at the server of the account. `link`: a ' +
+      'one-time link that Porter sends to the account as a message; needs a `component`. Who may: `messages.accounts`.',
+  ),
+  token: optional(
+    secret(),
+    'none',
+    'A bearer token with all rights of an admin, for scripts (`Authorization: Bearer …`).',
+  ),
+  title: withDefault(nonEmptyText(), 'Files', 'The title of the page.'),
+  guest_links: withDefault(
+    bool(),
+    true,
+    'Users may make links by which somebody without an account sends them files.',
   ),
 });
 

@@ -187,6 +187,10 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
       admins: ['admin@example.org'],
       moderators: ['strasse@münchen.example'],
       contact: ['xmpp:a@b', 'mailto:a@b', 'https://b/'],
+      sign_in: ['password', 'link'],
+      token: null,
+      title: 'Files',
+      guest_links: true,
     });
     assert.deepEqual(parseTestConfig('web: {contact: mailto:a@b}').web?.contact, ['mailto:a@b']);
   });
@@ -207,6 +211,7 @@ describe('the example of the reference page', () => {
     await writeFile(file, EXAMPLE_CONFIG);
     await mkdir(join(folder, 'secrets'));
     await writeFile(join(folder, 'secrets/slot-api-token'), 'slot-api-token-of-the-example');
+    await writeFile(join(folder, 'secrets/web-token'), 'web-token-of-the-example-config');
     const config = await loadConfig(file, { PORTER_COMPONENT_SECRET: 'component-secret-of-the-example' });
     assert.deepEqual(config.warnings, []);
     assert.equal(config.component[0]?.secret, 'component-secret-of-the-example');

@@ -1,0 +1,269 @@
+import { z } from 'zod';
+import { defineRoute, named } from '../route.ts';
+import {
+  adminFileSchema,
+  bytes,
+  count,
+  ids,
+  limitSchema,
+  next,
+  page,
+  quotaSchema,
+  refusalSchema,
+  removalResult,
+  restoreResult,
+  role,
+  time,
+  trashedFile,
+  wholeNumber,
+} from '../schemas.ts';
+
+const topic = 'Administration';
+
+const userSchema = named(
+  'User',
+  z.strictObject({
+    owner: z.string(),
+    files: count,
+    bytes,
+    pendingBytes: bytes,
+    quotaBytes: bytes.nullable().describe('`max_total_size` of the rule; null = no limit.'),
+    lastUploadAt: time.nullable(),
+  }),
+);
+
+const ruleSchema = named(
+  'MatchedRule',
+  z.strictObject({
+    isAllowed: z.boolean(),
+    rule: z.string().nullable().describe('`access[0]`, as in the config; null if no rule matches.'),
+    line: z.int().nullable().describe('Its line in the config file.'),
+    maxFileSize: bytes.nullable(),
+    quotaBytes: bytes.nullable(),
+    role,
+  }),
+);
+
+/** Files and users of the whole service. */
+export const adminRoutes = {
+  listAllFiles: defineRoute({
+    method: 'GET',
+    path: '/admin/files',
+    access: 'moderator',
+    topic,
+    summary:
+      'Lists files of all users. A filter may need several pages with few or no entries: continue while `next` is not null.',
+    query: z.strictObject({
+      ...page,
+      sort: z
+        .enum(['newest', 'oldest', 'largest'])
+        .default('newest')
+        .describe('`largest`: only files from 1 MiB, if no owner is given.'),
+      owner: z.string().max(3072).optional(),
+      search: z.string().max(200).optional().describe('Text in the name, in upper or lower case.'),
+      type: z.string().max(100).optional().describe('The beginning of the media type, such as `image/`.'),
+      state: z.enum(['issued', 'receiving', 'stored']).default('stored'),
+      minSize: wholeNumber(Number.MAX_SAFE_INTEGER).optional().describe('Bytes.'),
+      maxSize: wholeNumber(Number.MAX_SAFE_INTEGER).optional().describe('Bytes.'),
+      after: time.optional().describe('Created at or after this time.'),
+      before: time.optional().describe('Created before this time.'),
+    }),
+    status: 200,
+    answer: named('AdminFileList', z.strictObject({ files: z.array(adminFileSchema), next })),
+  }),
+  findFile: defineRoute({
+    method: 'GET',
+    path: '/admin/find',
+    access: 'moderator',
+    topic,
+    summary: 'Finds the file of a link or an id.',
+    query: z.strictObject({ link: z.string().min(1).max(8192) }),
+    status: 200,
+    answer: adminFileSchema,
+  }),
+  deleteAnyFiles: defineRoute({
+    method: 'POST',
+    path: '/admin/files/delete',
+    access: 'moderator',
+    topic,
+    summary: 'Deletes files of any users.',
+    body: named('AdminFileSelection', z.strictObject({ ids, reason: z.string().trim().max(200).optional() })),
+    status: 200,
+    answer: removalResult,
+  }),
+  listAllTrash: defineRoute({
+    method: 'GET',
+    path: '/admin/trash',
+    access: 'moderator',
+    topic,
+    summary: 'Lists deleted files of all users that can be restored, the last deleted first.',
+    query: z.strictObject(page),
+    status: 200,
+    answer: named('AdminTrash', z.strictObject({ files: z.array(trashedFile), next })),
+  }),
+  restoreAnyFiles: defineRoute({
+    method: 'POST',
+    path: '/admin/trash/restore',
+    access: 'moderator',
+    topic,
+    summary: 'Restores deleted files of any users.',
+    body: named('AdminTrashSelection', z.strictObject({ ids })),
+    status: 200,
+    answer: restoreResult,
+  }),
+  listUsers: defineRoute({
+    method: 'GET',
+    path: '/admin/users',
+    access: 'moderator',
+    topic,
+    summary: 'Lists the users with slots or files.',
+    query: z.strictObject({
+      ...page,
+      sort: z.enum(['name', 'largest']).default('name'),
+      search: z.string().max(200).optional().describe('The beginning of the address.'),
+    }),
+    status: 200,
+    answer: named('UserList', z.strictObject({ users: z.array(userSchema), next })),
+  }),
+  getUser: defineRoute({
+    method: 'GET',
+    path: '/admin/user',
+    access: 'moderator',
+    topic,
+    summary: 'Returns the usage, the limits, the rule and the refusals of the last day of a user.',
+    query: z.strictObject({ owner: z.string().min(1).max(3072) }),
+    status: 200,
+    answer: named(
+      'UserDetails',
+      z.strictObject({
+        owner: z.string(),
+        quota: quotaSchema,
+        limits: z.array(limitSchema),
+        rule: ruleSchema,
+        refusals: z.array(refusalSchema),
+      }),
+    ),
+  }),
+  deleteFilesOfUser: defineRoute({
+    method: 'POST',
+    path: '/admin/user/delete-files',
+    access: 'moderator',
+    topic,
+    summary: 'Deletes all files of a user. `confirm` must be the address again.',
+    body: named(
+      'UserFilesDeletion',
+      z.strictObject({ owner: z.string().min(1).max(3072), confirm: z.string().max(3072) }),
+    ),
+    status: 200,
+    answer: removalResult,
+  }),
+  forgetUser: defineRoute({
+    method: 'POST',
+    path: '/admin/user/forget',
+    access: 'admin',
+    topic,
+    summary:
+      'Deletes all files of a user and erases the address from every record, as `porter forget` does. `confirm` must be the address again.',
+    body: named(
+      'UserForgetting',
+      z.strictObject({ owner: z.string().min(1).max(3072), confirm: z.string().max(3072) }),
+    ),
+    status: 200,
+    answer: named('ForgetAnswer', z.strictObject({ removed: count })),
+  }),
+  getStatus: defineRoute({
+    method: 'GET',
+    path: '/admin/status',
+    access: 'admin',
+    topic,
+    summary: 'Returns the totals, the disks, the component streams and the queues.',
+    status: 200,
+    answer: named(
+      'Status',
+      z.strictObject({
+        version: z.string(),
+        owners: count,
+        files: count,
+        bytes,
+        pendingFiles: count,
+        quotaBytes: bytes.nullable().describe('`global_quota`; null = no limit.'),
+        space: z.strictObject({ free: bytes, total: bytes }).nullable(),
+        growthPerDay: z
+          .number()
+          .nullable()
+          .describe(
+            'Bytes per day over the last week, from the files that are still stored; null if unknown.',
+          ),
+        fullAt: time
+          .nullable()
+          .describe('When the disk is full at this growth; null if it is not foreseeable.'),
+        streams: z.array(z.strictObject({ jid: z.string(), up: z.boolean(), reason: z.string().nullable() })),
+        queues: z.strictObject({ messages: count, callbacks: count }),
+        failedDeletes: count.describe('Files that are removed and whose bytes could not be deleted yet.'),
+      }),
+    ),
+  }),
+  explainTarget: defineRoute({
+    method: 'GET',
+    path: '/admin/why',
+    access: 'moderator',
+    topic,
+    summary: 'Explains a link, an id or an address in the words of `porter why`.',
+    query: z.strictObject({ target: z.string().min(1).max(8192) }),
+    status: 200,
+    answer: named('WhyAnswer', z.strictObject({ found: z.boolean(), lines: z.array(z.string()) })),
+  }),
+  getConfig: defineRoute({
+    method: 'GET',
+    path: '/admin/config',
+    access: 'admin',
+    topic,
+    summary: 'Returns the options in effect, without secrets.',
+    status: 200,
+    answer: named(
+      'ConfigView',
+      z.strictObject({
+        file: z.string().nullable().describe('The name of the file, without its folder.'),
+        warnings: z.array(z.string()),
+        options: z.record(z.string(), z.unknown()),
+      }),
+    ),
+  }),
+  matchRule: defineRoute({
+    method: 'GET',
+    path: '/admin/rule',
+    access: 'admin',
+    topic,
+    summary: 'Returns the rule of `access` that decides for an address.',
+    query: z.strictObject({ jid: z.string().min(1).max(3072) }),
+    status: 200,
+    answer: ruleSchema,
+  }),
+  listAudit: defineRoute({
+    method: 'GET',
+    path: '/admin/audit',
+    access: 'admin',
+    topic,
+    summary:
+      'Lists what admins, moderators and users have removed, restored and changed here, the latest first.',
+    query: z.strictObject(page),
+    status: 200,
+    answer: named(
+      'Audit',
+      z.strictObject({
+        entries: z.array(
+          z.strictObject({
+            at: time,
+            actor: z.string(),
+            address: z.string().describe('The network address of the client.'),
+            action: z.string(),
+            subject: z.string(),
+            files: count,
+            bytes,
+          }),
+        ),
+        next,
+      }),
+    ),
+  }),
+};
