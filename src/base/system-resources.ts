@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import tls from 'node:tls';
 
 /**
  * Returns how many files and sockets this process may have open (`ulimit -n`; Node.js raises the soft limit to the hard one
@@ -83,4 +84,21 @@ function readPidNamespace(): string {
   } catch {
     return '';
   }
+}
+
+let areTrusted = false;
+
+/**
+ * Makes all later TLS connections of this thread trust the certificate authorities of the system too, as every other program on
+ * this machine does. Node's own list and `NODE_EXTRA_CA_CERTS` stay trusted. The system's list is in the files that OpenSSL reads,
+ * or that `SSL_CERT_FILE` and `SSL_CERT_DIR` name. Takes about 80 ms the first time, so only code that opens TLS connections
+ * calls this.
+ */
+export function trustSystemCertificates(): void {
+  if (areTrusted) return;
+  areTrusted = true;
+  // Since Node.js 24.5. Before that, NODE_OPTIONS=--use-system-ca does the same.
+  if (typeof tls.setDefaultCACertificates !== 'function') return;
+  const trusted = new Set([...tls.getCACertificates('default'), ...tls.getCACertificates('system')]);
+  tls.setDefaultCACertificates([...trusted]);
 }

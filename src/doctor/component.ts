@@ -1,8 +1,13 @@
+import type { Element } from '@xmpp/xml';
 import { formatPeriod } from '../base/units.ts';
 import type { Config } from '../config/load.ts';
+import { userDomainsOf } from '../config/user-domains.ts';
+import type { ProbeUploads } from '../uploads/probe-uploads.ts';
 import { createClockSkewProbe } from '../xmpp/component/clock-skew.ts';
 import { type ComponentConnectionOptions, openComponentConnection } from '../xmpp/component/connection.ts';
 import { describeConnectionError } from '../xmpp/component/connection-errors.ts';
+import { createServiceDiscovery } from '../xmpp/component/discovery.ts';
+import { fetchDiscovery, reportDiscovery } from './discovery.ts';
 import type { DoctorReport } from './report.ts';
 import { type RunningServer, readStreamMetrics } from './running-server.ts';
 
@@ -13,29 +18,41 @@ const TIME_TIMEOUT_MS = 2_000;
 const NOTICEABLE_SKEW_MS = 5_000;
 const HARMFUL_SKEW_MS = 30_000;
 
+export interface ComponentCheckOptions {
+  readonly config: Config;
+  /** Undefined if no server runs. */
+  readonly server: RunningServer | undefined;
+  /** Undefined if the stores cannot be opened. */
+  readonly probeUploads: ProbeUploads | undefined;
+  readonly now: () => number;
+}
+
 /**
- * Checks that the XMPP server accepts every component. If the running server is connected, its metrics are used: the
- * XMPP server would refuse a second login. Otherwise the doctor logs in itself to get the error.
+ * Checks that the XMPP server accepts every component, that clients find it, and that the clocks agree. If the running server is
+ * connected, it is asked: the XMPP server would refuse a second login. Otherwise the doctor logs in itself to get the error.
  */
-export async function checkComponents(
-  report: DoctorReport,
-  config: Config,
-  server: RunningServer | undefined,
-  now: () => number,
-): Promise<void> {
+export async function checkComponents(report: DoctorReport, options: ComponentCheckOptions): Promise<void> {
+  const { config, server, probeUploads } = options;
   const streams = server && (await readStreamMetrics(server, config).catch(() => undefined));
+  const isConnected = ({ jid }: { jid: string }) => server && !server.disconnectedComponents.has(jid);
+  const discoveries =
+    server && probeUploads && config.component.some(isConnected)
+      ? await fetchDiscovery(server, probeUploads).catch(() => undefined)
+      : undefined;
   for (const component of config.component) {
     const { jid } = component;
     const check = `component ${jid}`;
     const stream = streams?.get(jid);
     if (streams && !stream) {
       report.fail(check, 'The running server does not have this component in its config. Restart it.');
-    } else if (server && !server.disconnectedComponents.has(jid)) {
+    } else if (isConnected(component)) {
       report.ok(check, 'The running server is connected to the XMPP server.');
+      const found = discoveries?.find((discovery) => discovery.jid === jid);
+      reportDiscovery(report, jid, found);
       const skew = stream?.skewSeconds;
       reportClockSkew(report, jid, skew === undefined ? undefined : skew * 1000);
     } else {
-      await checkLogin(report, check, component, server !== undefined, now);
+      await checkLogin(report, check, component, options);
     }
   }
 }
@@ -44,24 +61,29 @@ async function checkLogin(
   report: DoctorReport,
   check: string,
   component: ComponentConnectionOptions,
-  serverRuns: boolean,
-  now: () => number,
+  { config, server, now }: ComponentCheckOptions,
 ): Promise<void> {
+  const { jid } = component;
   const skew = Promise.withResolvers<number | undefined>();
-  const skewProbe = createClockSkewProbe(component.jid, now, skew.resolve);
+  const skewProbe = createClockSkewProbe(jid, now, skew.resolve);
+  const discovery = createServiceDiscovery(config.component.map((one) => one.jid));
   try {
     const signal = AbortSignal.timeout(LOGIN_TIMEOUT_MS);
-    const connection = await openComponentConnection(component, skewProbe.handle, signal);
+    const onStanza = (stanza: Element) => void (skewProbe.handle(stanza) || discovery.handle(stanza));
+    const connection = await openComponentConnection(component, onStanza, signal);
+    void connection.ended.then(() => discovery.stop());
     skewProbe.start(connection);
     const timer = setTimeout(() => skew.resolve(undefined), TIME_TIMEOUT_MS);
+    const found = await discovery.discover(jid, connection, userDomainsOf(jid, config.access));
     const skewMs = await skew.promise;
     clearTimeout(timer);
     await connection.close();
-    const note = serverRuns
+    const note = server
       ? ' The running server was not connected a moment ago; it tries again within a minute.'
       : '';
     report.ok(check, `The XMPP server accepts the login.${note}`);
-    reportClockSkew(report, component.jid, skewMs);
+    reportDiscovery(report, jid, found);
+    reportClockSkew(report, jid, skewMs);
   } catch (error) {
     const advice = describeConnectionError(error, component);
     report.fail(check, `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`);

@@ -18,6 +18,8 @@ export interface ProbeRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string | number>>;
   readonly body?: Buffer;
+  /** Milliseconds without a byte after which the request fails. */
+  readonly idleTimeoutMs?: number;
 }
 
 export interface ProbeResponse {
@@ -28,7 +30,6 @@ export interface ProbeResponse {
   readonly localAddress: string | undefined;
 }
 
-/** A request fails if no byte arrives for this time. */
 const IDLE_TIMEOUT_MS = 10_000;
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 
@@ -51,13 +52,13 @@ export async function resolveProbeTarget(baseUrl: string): Promise<ProbeTarget> 
 export function openProbe(
   { baseUrl, address, localAddress, socketPath }: ProbeTarget,
   path: string,
-  { method = 'GET', headers = {} }: ProbeRequest = {},
+  { method = 'GET', headers = {}, idleTimeoutMs = IDLE_TIMEOUT_MS }: ProbeRequest = {},
 ): ClientRequest {
   const options = {
     method,
     headers: { ...headers },
     agent: false,
-    timeout: IDLE_TIMEOUT_MS,
+    timeout: idleTimeoutMs,
     ...(address && { lookup: createFixedLookup(address) }),
     ...(localAddress !== undefined && { localAddress }),
     ...(socketPath !== undefined && { socketPath }),
@@ -65,7 +66,7 @@ export function openProbe(
   const opened = baseUrl.startsWith('https:')
     ? requestTls(`${baseUrl}${path}`, { ...options, rejectUnauthorized: false })
     : request(`${baseUrl}${path}`, options);
-  opened.on('timeout', () => opened.destroy(new Error(`no answer within ${IDLE_TIMEOUT_MS / 1000} s`)));
+  opened.on('timeout', () => opened.destroy(new Error(`no answer within ${idleTimeoutMs / 1000} s`)));
   return opened;
 }
 

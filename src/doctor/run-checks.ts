@@ -46,23 +46,33 @@ export interface DoctorOptions {
  * reverse proxy. Removes its test uploads.
  */
 export async function runChecks(report: DoctorReport, options: DoctorOptions): Promise<void> {
-  const { config, services, minFree, now, signal } = options;
+  const { config, services, minFree, signal } = options;
   if (services) {
     await checkStores(report, config, services);
     await checkDiskSpace(report, config, services.blobs, minFree);
   }
+  const probeUploads = services && createProbeUploads(services);
+  try {
+    await raceAbort(checkServer(report, options, probeUploads), signal);
+  } finally {
+    await probeUploads?.close();
+  }
+}
+
+/** Checks the running server and the XMPP server, then transfers through the reverse proxy. */
+async function checkServer(
+  report: DoctorReport,
+  options: DoctorOptions,
+  probeUploads: ProbeUploads | undefined,
+): Promise<void> {
+  const { config, services, now } = options;
   const server = await checkRunningServer(report, config);
-  await checkComponents(report, config, server, now);
-  if (!server || !services) {
+  await checkComponents(report, { config, server, probeUploads, now });
+  if (!server || !services || !probeUploads) {
     report.skip('uploads and downloads', 'Not tested: they need a running server and its database.');
     return;
   }
-  const probeUploads = createProbeUploads(services);
-  try {
-    await raceAbort(checkTransfers(report, { ...options, services, server, probeUploads }), signal);
-  } finally {
-    await probeUploads.close();
-  }
+  await checkTransfers(report, { ...options, services, server, probeUploads });
 }
 
 interface TransferOptions extends DoctorOptions {

@@ -33,6 +33,7 @@ import { createOldLinks } from '../uploads/old-links.ts';
 import type { UploadServices } from '../uploads/services.ts';
 import { webEndpoint } from '../web/web-endpoint.ts';
 import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
+import { requestDiscovery } from './leader-tasks.ts';
 import type { Messaging } from './messaging.ts';
 import { createServerReadiness } from './readiness-checks.ts';
 import type { Runtime } from './runtime.ts';
@@ -94,7 +95,10 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
       log,
       trustedProxies,
       onConnectionDropped: (reason) => metrics.connectionDropped(reason),
-      dataPlane: withEchoEndpoint({ ledger, trustedProxies }, slotFiles),
+      dataPlane: withEchoEndpoint(
+        { ledger, trustedProxies, discover: () => requestDiscovery(relay) },
+        slotFiles,
+      ),
       route: withCachedOldLinks(oldLinks, fileServer, (request, response) =>
         router.routing(request, response),
       ),

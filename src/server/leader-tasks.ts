@@ -3,6 +3,7 @@ import type { JsonValue } from '../base/json.ts';
 import type { LeaderTasks } from '../cluster/leadership.ts';
 import type { Relay } from '../cluster/relay.ts';
 import type { Config } from '../config/load.ts';
+import { userDomainsOf } from '../config/user-domains.ts';
 import { type Callbacks, createCallbacks } from '../messages/callbacks/callbacks.ts';
 import { httpClient } from '../messages/callbacks/http-client.ts';
 import type { CallbackRules } from '../messages/callbacks/request.ts';
@@ -16,6 +17,9 @@ import type { Sweeper } from './sweeper.ts';
 
 const STREAMS_TOPIC = 'streams';
 const STREAMS_TIMEOUT_MS = 1_500;
+const DISCOVERY_TOPIC = 'discovery';
+/** Several requests of up to five seconds, one after the other. */
+const DISCOVERY_TIMEOUT_MS = 20_000;
 
 export interface LeaderTaskServices {
   readonly relay: Relay;
@@ -36,6 +40,7 @@ export function createLeaderTasks(
   const streams = () => components?.status() ?? [];
   const callbacks = messaging && createServerCallbacks(runtime, messaging, streams);
   relay.handle(STREAMS_TOPIC, () => streams().map((status) => ({ ...status })));
+  relay.handle(DISCOVERY_TOPIC, async () => ((await components?.discover()) ?? []) as unknown as JsonValue);
   return {
     async startLeading() {
       const sweepIntervalMs = () => settings().config.retention.sweep_every ?? 0;
@@ -52,6 +57,7 @@ export function createLeaderTasks(
           onStreamUp: messageServices && (() => messageServices.outbox.resume()),
           ...(callbacks && { onStanza: callbacks.onStanza }),
           measureClockSkew: true,
+          searchedDomains: (jid) => userDomainsOf(jid, settings().config.access),
         },
         config.component,
       );
@@ -110,4 +116,9 @@ export async function fetchStreamStatuses(relay: Relay): Promise<readonly Compon
   const statuses: JsonValue = await relay.request(STREAMS_TOPIC, null, STREAMS_TIMEOUT_MS);
   // The handler in `createLeaderTasks` has sent them, from the same version of the program.
   return statuses as unknown as readonly ComponentStreamStatus[];
+}
+
+/** Asks the leading process, from any process, what clients of the users' domains find. Throws `RelayError`. */
+export function requestDiscovery(relay: Relay): Promise<JsonValue> {
+  return relay.request(DISCOVERY_TOPIC, null, DISCOVERY_TIMEOUT_MS);
 }

@@ -1,4 +1,5 @@
 import { memoizeLast } from '../base/async.ts';
+import { trustSystemCertificates } from '../base/system-resources.ts';
 import type { Relay } from '../cluster/relay.ts';
 import type { Config } from '../config/load.ts';
 import { messagesSchema } from '../config/schema/messages.ts';
@@ -29,6 +30,7 @@ export interface Messaging {
 export function openMessaging({ config, services, settings }: Runtime, relay: Relay): Messaging | undefined {
   const initial = config.messages ?? (config.web && messagesSchema.parse({}));
   if (initial === null) return undefined;
+  trustSystemCertificates();
   const options = () => settings().config.messages ?? initial;
   const accountSettings = memoizeLast((current: Config) =>
     toAccountSettings(current, current.messages ?? initial),

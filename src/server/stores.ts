@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { type DiskSpace, readDiskSpace } from '../base/system-resources.ts';
+import { type DiskSpace, readDiskSpace, trustSystemCertificates } from '../base/system-resources.ts';
 import type { BlobStore } from '../blobs/contract.ts';
 import { openFsBlobs } from '../blobs/fs/fs-blobs.ts';
 import type { Config } from '../config/load.ts';
@@ -41,6 +41,7 @@ function withoutPassword(url: string): string {
 
 /** Opens the stores that the config names. The only file that imports a back end. */
 export async function openStores({ storage, downloads }: Config): Promise<Stores> {
+  if (storage.ledger.kind === 'postgres' || storage.blobs.kind === 's3') trustSystemCertificates();
   const threadEnded = Promise.withResolvers<Error>();
   const ledger = await openLedger(storage, threadEnded.resolve);
   const blobs = await openBlobs(storage, downloads).catch(async (error) => {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { systemClock } from '../../base/clock.ts';
 import { createLog } from '../../base/log.ts';
+import { trustSystemCertificates } from '../../base/system-resources.ts';
 import { assertSupportedFeatures, supportedFeatures } from '../../config/features.ts';
 import type { Config } from '../../config/load.ts';
 import { networkLedgerWarnings } from '../../config/network-file-system.ts';
@@ -41,6 +42,7 @@ export function addDoctor(program: Command, context: CommandContext): void {
         if (!options.json) context.stdout.write(`${formatFinding(finding)}\n`);
       });
       reportConfig(report, findConfigFile(context, command), config);
+      trustSystemCertificates();
       await diagnose(report, config, options);
       await printSummary(context, report, options.json ?? false);
     });

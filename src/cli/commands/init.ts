@@ -15,6 +15,7 @@ import { printLine } from '../lib/output.ts';
 interface InitOptions {
   readonly for: XmppServerKind;
   readonly domain?: string;
+  readonly component?: string;
   readonly force?: boolean;
 }
 
@@ -38,22 +39,33 @@ export function addInit(program: Command, context: CommandContext): void {
       '--domain <domain>',
       'the domain of your users, as in user@DOMAIN (default: localhost, for a trial on this machine)',
     )
+    .option('--component <jid>', 'the name of the upload service (default: upload.DOMAIN)')
     .option('--force', 'replace an existing file; the old one is kept as FILE.bak')
     .addHelpText('after', formatExamples('porter init --for prosody --domain example.org'))
     .action(async (options: InitOptions, command: Command) => {
       const file = configFileToWrite(context, command);
       const path = resolve(context.cwd, file);
-      const plan = createInitPlan(
-        options.for,
-        parseDomain(options.domain ?? 'localhost'),
-        path.startsWith('/etc/') ? SYSTEM_DATA_FOLDER : './data',
-      );
+      const domain = parseDomain('--domain', options.domain ?? 'localhost');
+      const plan = createInitPlan(options.for, domain, {
+        componentJid: parseComponent(options.component, domain),
+        dataFolder: path.startsWith('/etc/') ? SYSTEM_DATA_FOLDER : './data',
+      });
       const replaced = await writeConfig(path, file, formatPorterConfig(plan), options.force === true);
       await printResult(context, plan, file, replaced);
     });
 }
 
-function parseDomain(text: string): string {
+function parseComponent(text: string | undefined, domain: string): string | undefined {
+  const jid = text === undefined ? undefined : parseDomain('--component', text);
+  if (jid === domain) {
+    throw usageError(
+      `--component takes another name than the users' domain, such as upload.${domain}. Or their contacts and messages break.`,
+    );
+  }
+  return jid;
+}
+
+function parseDomain(option: string, text: string): string {
   const jid = parseJid(text);
   // Only characters that need no quoting in YAML, Lua, a regular expression or a URL.
   const isSafe =
@@ -61,7 +73,7 @@ function parseDomain(text: string): string {
     jid.local === '' &&
     jid.resource === '' &&
     /^[\p{L}\p{N}](?:[\p{L}\p{N}.-]*[\p{L}\p{N}])?$/u.test(jid.domain);
-  if (!isSafe) throw usageError(`--domain takes a domain such as example.org, not ${JSON.stringify(text)}.`);
+  if (!isSafe) throw usageError(`${option} takes a domain such as example.org, not ${JSON.stringify(text)}.`);
   return jid.domain;
 }
 

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
+import { trustSystemCertificates } from '../../base/system-resources.ts';
 import { formatSize } from '../../base/units.ts';
 import { type ApiAccess, type ApiAccessOptions, resolveApiAccess } from '../lib/api-access.ts';
 import type { CommandContext } from '../lib/command-context.ts';
@@ -106,6 +107,7 @@ async function post(
   { url, authorization }: ApiAccess,
   { data, size }: MessageForm,
 ): Promise<Response> {
+  trustSystemCertificates();
   const request = new Request(url, {
     method: 'POST',
     body: data,

@@ -22,9 +22,18 @@ export interface InitPlan {
 export const DEFAULT_HTTP_PORT = 5050;
 const COMPONENT_PORT = 5347;
 
-export function createInitPlan(serverKind: XmppServerKind, domain: string, dataFolder = './data'): InitPlan {
+export interface InitChoices {
+  /** Default: `upload.` and the domain. */
+  readonly componentJid?: string | undefined;
+  readonly dataFolder?: string;
+}
+
+export function createInitPlan(
+  serverKind: XmppServerKind,
+  domain: string,
+  { componentJid = `upload.${domain}`, dataFolder = './data' }: InitChoices = {},
+): InitPlan {
   const localTrial = domain === 'localhost' || domain.endsWith('.localhost');
-  const componentJid = `upload.${domain}`;
   const publicUrl = localTrial ? `http://127.0.0.1:${DEFAULT_HTTP_PORT}` : `https://${componentJid}`;
   return {
     serverKind,
@@ -36,4 +45,9 @@ export function createInitPlan(serverKind: XmppServerKind, domain: string, dataF
     dataFolder,
     localTrial,
   };
+}
+
+/** Whether the component is a direct subdomain of the users' domain. Prosody lists such components by itself. */
+export function isDirectSubdomain({ componentJid, domain }: InitPlan): boolean {
+  return componentJid.slice(componentJid.indexOf('.') + 1) === domain;
 }

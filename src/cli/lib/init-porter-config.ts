@@ -10,7 +10,7 @@ const SECRET_SETTING: Record<XmppServerKind, string> = {
 /** Returns the text of a new `porter.yml`. A test checks that `porter check` accepts it. */
 export function formatPorterConfig(plan: InitPlan): string {
   const { serverKind, domain, componentJid, secret, componentPort, publicUrl, dataFolder, localTrial } = plan;
-  return `# Porter's config, written by: porter init --for ${serverKind} --domain ${domain}
+  return `# Porter's config, written by: porter init --for ${serverKind} --domain ${domain}${componentJid === `upload.${domain}` ? '' : ` --component ${componentJid}`}
 # All options with their defaults: docs/config.md. After a change: porter check, then reload (SIGHUP) or restart.
 
 # Address for HTTP.${localTrial ? '' : ' The web server in front does TLS and forwards requests to this address.'}

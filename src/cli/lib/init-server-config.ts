@@ -1,5 +1,5 @@
 import type { InitPlan, XmppServerKind } from './init-plan.ts';
-import { DEFAULT_HTTP_PORT } from './init-plan.ts';
+import { DEFAULT_HTTP_PORT, isDirectSubdomain } from './init-plan.ts';
 
 interface ServerGuide {
   /** Where the admin puts the snippet. */
@@ -30,17 +30,11 @@ export function formatServerInstructions(plan: InitPlan): string {
 const guides: Record<XmppServerKind, ServerGuide> = {
   prosody: {
     where: 'Put this at the end of /etc/prosody/prosody.cfg.lua',
-    snippet: ({
-      domain,
-      componentJid,
-      secret,
-    }) => `-- Porter connects as ${componentJid}, by default to port 5347 of this machine.
-Component "${componentJid}"
-    component_secret = "${secret}"
+    snippet: (plan) => `-- Porter connects as ${plan.componentJid}, by default to port 5347 of this machine.
+Component "${plan.componentJid}"
+    component_secret = "${plan.secret}"
 
--- Clients of ${domain} find it by its name. For any other VirtualHost, add this to its section:
---     disco_items = { { "${componentJid}", "HTTP File Upload" } }
-`,
+${prosodyItems(plan)}`,
     steps: ({ componentJid }) => [
       `remove any other Component "${componentJid}", and http_file_share and http_upload from modules_enabled`,
       'prosodyctl check config, then restart Prosody',
@@ -54,6 +48,8 @@ Component "${componentJid}"
     ip: "127.0.0.1"
     module: ejabberd_service
     access: all
+    # registers no other name than that of the component which has logged in
+    global_routes: false
     hosts:
       "${componentJid}":
         password: "${secret}"
@@ -79,6 +75,21 @@ service discovery: list ${componentJid} among the items of ${domain}, so that cl
     steps: () => ['restart the XMPP server, or reload its config'],
   },
 };
+
+/** Prosody lists a component only under its direct parent. */
+function prosodyItems(plan: InitPlan): string {
+  const { domain, componentJid } = plan;
+  const items = `disco_items = { { "${componentJid}", "HTTP File Upload" } }`;
+  if (isDirectSubdomain(plan)) {
+    return `-- Clients of ${domain} find it by its name. For any other VirtualHost, add this to its section:
+--     ${items}
+`;
+  }
+  return `-- Lets clients of ${domain} find it. If that host has disco_items already, add the entry there instead.
+VirtualHost "${domain}"
+    ${items}
+`;
+}
 
 function porterSteps({ componentJid, publicUrl, localTrial }: InitPlan): string[] {
   const run = 'porter check, then porter serve (in a checkout: npm run -s porter -- check, then npm start)';

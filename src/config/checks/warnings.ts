@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { RE2JS } from 're2js';
 import { isLoopbackHost } from '../../base/addresses.ts';
 import type { ConfigOptions } from '../schema/config-schema.ts';
+import { namedDomains } from '../user-domains.ts';
 import { accessWarnings, unanchoredWarnings } from './access-checks.ts';
 
 /** Returns warnings about valid but suspicious options, as sentences for the log and `porter check`. */
@@ -10,6 +11,7 @@ export function findWarnings(settings: ConfigOptions): string[] {
     ...workerWarnings(settings),
     ...poolerWarnings(settings),
     ...accessWarnings(settings),
+    ...componentWarnings(settings),
     ...urlWarnings(settings),
     ...slotApiWarnings(settings),
     ...inlineTypeWarnings(settings),
@@ -39,6 +41,18 @@ function poolerWarnings({ storage: { ledger } }: ConfigOptions): string[] {
   return [
     'storage.ledger: port 6432 is that of PgBouncer. Connect to PostgreSQL directly (port 5432), or set pool_mode = session.',
   ];
+}
+
+/** A component with the domain of the users takes the stanzas of their server away. */
+function componentWarnings({ component, access }: ConfigOptions): string[] {
+  const named = namedDomains(access);
+  return component
+    .filter(({ jid }) => named.includes(jid))
+    .map(
+      ({ jid }) =>
+        `component ${jid}: access names ${jid} as a domain of users. A component needs another name, or contacts, carbons and ` +
+        `archives of these users break. Use upload.${jid}.`,
+    );
 }
 
 function urlWarnings({ public_url, download_url }: ConfigOptions): string[] {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { JsonValue } from '../../base/json.ts';
 import { idInPath, PUT_PREFIX } from '../../uploads/links.ts';
 import { isProbeToken } from '../../uploads/probe-uploads.ts';
 import type { UploadServices } from '../../uploads/services.ts';
@@ -17,11 +18,16 @@ export interface EchoedRequest extends ClientInfo {
 export type EchoEndpointServices = Pick<UploadServices, 'ledger'> & {
   /** `trusted_proxies`, called for every request. */
   readonly trustedProxies: () => AddressMatcher;
+  /** Asks the XMPP servers what clients find. May take many seconds. */
+  readonly discover: () => Promise<JsonValue>;
 };
+
+/** The query with which `porter doctor` asks for what the component streams find out, instead of an echo. */
+export const DISCOVERY_QUERY = 'porter-doctor=discovery';
 
 /**
  * Shows `porter doctor` its own request: a GET of the upload link of one of its probe slots is answered with the request
- * as JSON. Any other GET of an upload link is handled as usual, also if the ledger fails.
+ * as JSON, or with what the component streams find (null if they cannot tell). Any other GET of an upload link is handled as usual, also if the ledger fails.
  */
 export function withEchoEndpoint(services: EchoEndpointServices, dataPlane: DataPlane): DataPlane {
   async function echoIfProbe(
@@ -30,8 +36,10 @@ export function withEchoEndpoint(services: EchoEndpointServices, dataPlane: Data
     token: string,
   ): Promise<void> {
     const isProbe = await isProbeToken(services, token).catch(() => false);
-    if (isProbe) echoRequest(request, response, services.trustedProxies());
-    else dataPlane.handle(request, response);
+    if (!isProbe) dataPlane.handle(request, response);
+    else if (queryOf(request) === DISCOVERY_QUERY) {
+      sendJson(response, await services.discover().catch(() => null));
+    } else sendJson(response, echoOf(request, services.trustedProxies()));
   }
 
   return {
@@ -50,14 +58,21 @@ function uploadToken({ url = '/' }: IncomingMessage): string | undefined {
   return url.startsWith(PUT_PREFIX) ? idInPath(pathOfTarget(url), PUT_PREFIX) : undefined;
 }
 
-function echoRequest(request: IncomingMessage, response: ServerResponse, trusted: AddressMatcher): void {
-  const echoed: EchoedRequest = {
+function echoOf(request: IncomingMessage, trusted: AddressMatcher): EchoedRequest {
+  return {
     ...getClientInfo(request, trusted),
     contentType: request.headers['content-type'] ?? null,
     authorization: request.headers.authorization ?? null,
-    query: request.url?.split('?', 2)[1] ?? '',
+    query: queryOf(request),
   };
-  const body = JSON.stringify(echoed);
+}
+
+function queryOf({ url }: IncomingMessage): string {
+  return url?.split('?', 2)[1] ?? '';
+}
+
+function sendJson(response: ServerResponse, value: EchoedRequest | JsonValue): void {
+  const body = JSON.stringify(value);
   response
     .writeHead(200, {
       'Content-Type': 'application/json',

@@ -6,6 +6,8 @@ import { errorReply, isPersonalMessage } from '../../stanza/error-reply.ts';
 import type { StanzaHandler } from '../../stanza/stanza-handler.ts';
 import type { ComponentSenders } from './component-senders.ts';
 import type { ComponentConnection, ComponentConnectionOptions, StanzaListener } from './connection.ts';
+import type { ComponentDiscovery, SearchedDomain } from './discovery.ts';
+import { createDiscoveryWatch, type DiscoveryWatch } from './discovery-watch.ts';
 import type { IqServices } from './iq-request.ts';
 import { answerIq, hasRoute, recordRefusal } from './iq-router.ts';
 import {
@@ -29,12 +31,16 @@ export type ComponentServices = Omit<IqServices, 'serviceNames' | 'limitSlotRequ
   readonly onStreamUp?: (() => void) | undefined;
   /** Queries the time of the XMPP servers and exports the difference as a metric. */
   readonly measureClockSkew?: boolean;
+  /** Checks at each connection whether the clients of these domains find the component, and logs what the admin must change. */
+  readonly searchedDomains?: ((componentJid: string) => readonly SearchedDomain[]) | undefined;
   /** For tests: replaces timers of the streams. */
   readonly timing?: Pick<ComponentStreamOptions, 'wait' | 'random' | 'keepalive'>;
 };
 
 export interface Components {
   status(): readonly ComponentStreamStatus[];
+  /** Asks the XMPP servers what clients find, over all streams that are up. */
+  discover(): Promise<readonly ComponentDiscovery[]>;
   /**
    * Waits for the answers in progress, then closes the streams. `atOnce` skips the wait, because another process takes
    * over the streams. Nothing keeps the process alive afterwards.
@@ -60,23 +66,35 @@ export function startComponents(
     serviceNames: new Map(components.map(({ jid, name }) => [jid, name])),
     limitSlotRequests: createConcurrencyLimit(MAX_SLOT_REQUESTS),
   };
-  const started = components.map((settings) => startComponent(services, iqServices, settings));
+  const watch = createDiscoveryWatch({
+    log: services.log,
+    components: components.map(({ jid }) => jid),
+    searchedDomains: services.searchedDomains ?? (() => []),
+  });
+  const started = components.map((settings) => startComponent(services, iqServices, watch, settings));
   return {
     status: () => started.map(({ stream }) => stream.status),
+    discover: () => watch.discover(),
     async stop({ atOnce } = { atOnce: false }) {
+      watch.stop();
       services.componentSenders?.leaveRooms();
       await Promise.all(started.map((component) => component.stop(atOnce)));
     },
   };
 }
 
-function startComponent(services: ComponentServices, iqServices: IqServices, settings: ComponentSettings) {
+function startComponent(
+  services: ComponentServices,
+  iqServices: IqServices,
+  watch: DiscoveryWatch,
+  settings: ComponentSettings,
+) {
   const { clock, log, metrics, componentSenders, onStreamUp, measureClockSkew, timing } = services;
   const { jid } = settings;
   const answersInProgress = new Set<Promise<void>>();
 
   const onStanza: StanzaListener = (stanza, send) => {
-    if (componentSenders?.handle(stanza)) return;
+    if (watch.handle(stanza) || componentSenders?.handle(stanza)) return;
     const answer = answerStanza(iqServices, services.onStanza, stanza, send).catch((error: unknown) =>
       log.info({ jid, reason: String(error) }, 'could not send an answer: the component stream has ended'),
     );
@@ -91,6 +109,7 @@ function startComponent(services: ComponentServices, iqServices: IqServices, set
     onConnection: (connection) => {
       componentSenders?.attachStream(jid, connection);
       onStreamUp?.();
+      watch.attach(jid, connection);
     },
     ...(measureClockSkew && { onClockSkew: (ms: number) => metrics.setClockSkew(jid, ms) }),
   });

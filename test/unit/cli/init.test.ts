@@ -97,7 +97,7 @@ describe('porter init', () => {
   });
 
   test('keeps the data of a config below /etc in /var/lib/porter', () => {
-    const plan = createInitPlan('prosody', 'example.org', '/var/lib/porter');
+    const plan = createInitPlan('prosody', 'example.org', { dataFolder: '/var/lib/porter' });
     const { storage } = parse(formatPorterConfig(plan));
     assert.deepEqual(storage, { blobs: '/var/lib/porter/blobs', ledger: '/var/lib/porter/porter.db' });
   });
@@ -126,6 +126,13 @@ describe('porter init', () => {
     await assert.rejects(stat(join(folder, 'porter.yml')));
   });
 
+  test('refuses the domain of the users as the name of the component', async () => {
+    const args = ['init', '--domain', 'example.org', '--component', 'example.org'];
+    const { code, err } = await runCommand(await emptyFolder(), args);
+    assert.equal(code, 2);
+    assert.match(err, /another name than the users' domain, such as upload\.example\.org/);
+  });
+
   test('prints the next steps', async () => {
     const { out } = await runCommand(await emptyFolder(), [
       'init',
@@ -151,6 +158,7 @@ describe('the config lines for ejabberd', () => {
         ip: '127.0.0.1',
         module: 'ejabberd_service',
         access: 'all',
+        global_routes: false,
         hosts: { 'upload.example.org': { password: plan.secret } },
       },
     ]);

@@ -296,6 +296,16 @@ access: [{jid: '@\${NAME}$', max_file_size: '\${PORT}'}]`;
 describe('warnings', () => {
   const warnings = (text: string) => parseTestConfig(text).warnings.join('\n');
 
+  test('a component with the domain of the users', () => {
+    const withJid = (jid: string, pattern: string) =>
+      warnings(
+        `{public_url: 'https://e.org', component: {jid: ${jid}, secret: ${'x'.repeat(16)}}, access: [{jid: '${pattern}'}]}`,
+      );
+    assert.match(withJid('e.org', '@e\\.org$'), /a domain of users.*Use upload\.e\.org/);
+    assert.doesNotMatch(withJid('upload.e.org', '@e\\.org$'), /domain of users/);
+    assert.doesNotMatch(withJid('e.org', '.*'), /domain of users/);
+  });
+
   test('a file without access rules', () => assert.match(warnings(''), /all uploads are denied/));
 
   test('a public_url without TLS, unless it stays on this machine', () => {

@@ -133,7 +133,11 @@ describe('the data plane', () => {
 
   test('echoes only requests of the doctor', async (t) => {
     const testServer = await startTestFileServer(t);
-    const deps = { ledger: testServer.services.ledger, trustedProxies: () => LOOPBACK };
+    const deps = {
+      ledger: testServer.services.ledger,
+      trustedProxies: () => LOOPBACK,
+      discover: async () => null,
+    };
     const at = await listen(t, testServer, (plane) => withEchoEndpoint(deps, plane));
     const checkup = createProbeUploads(testServer.services);
     const { token } = await checkup.requestSlot({ name: 'a.txt', size: 1, type: 'text/plain' });
