@@ -9,7 +9,7 @@ import { readMultipart } from '../../src/http/messages/multipart-form.ts';
 import { parseStanzaRequest } from '../../src/http/rest/stanza-request.ts';
 import { parseSlotParameters, type SlotApiParameters } from '../../src/http/slots/slot-parameters.ts';
 import { parseWebhookBody } from '../../src/http/webhooks/webhook-body.ts';
-import { detectFormat, hookFormats } from '../../src/messages/hooks/formats/registry.ts';
+import { detectFormat, hookPrograms } from '../../src/messages/hooks/formats/registry.ts';
 import { parseMediaType } from '../../src/policy/media-type.ts';
 import { stanzaToJson } from '../../src/stanza/json/mapping.ts';
 import { parseElement } from '../../src/stanza/parse.ts';
@@ -47,10 +47,10 @@ function parseSlotBody(input: string): SlotApiParameters {
 
 async function readHook(input: string): Promise<string | undefined> {
   const { payload } = await parseWebhookBody(bytes(input), 'application/x-www-form-urlencoded');
-  const event = { payload, eventName: undefined };
+  const event = { payload, header: () => undefined, query: () => undefined };
   detectFormat(event);
-  const texts = Object.values(hookFormats).map(
-    (read) => read(event, { resolved: 'show', fields: NO_FIELDS })?.text ?? '',
+  const texts = Object.values(hookPrograms).map(
+    ({ parse }) => parse(event, { resolved: 'show', fields: NO_FIELDS })?.text ?? '',
   );
   return texts.join('');
 }
@@ -171,6 +171,12 @@ describe('a body of a request', () => {
       '"commits":',
       '"labels":',
       '"msg":',
+      '"object_kind":"note",',
+      '"object_attributes":',
+      '"embeds":',
+      '"sections":',
+      '"eventType":',
+      '"data":',
       'payload=',
     ],
     check: (input) => expectRefusal(() => readHook(input)),

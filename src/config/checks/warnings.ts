@@ -94,6 +94,7 @@ function messageWarnings(settings: ConfigOptions): string[] {
     ...accountWarnings(settings),
     ...patternWarnings(settings),
     ...senderWarnings(settings),
+    ...hookWarnings(settings),
   ];
 }
 
@@ -109,6 +110,37 @@ function senderWarnings({ access, messages }: ConfigOptions): string[] {
   return messages.hooks.flatMap(({ from, images_from }, place) =>
     images_from.length === 0 ? [] : texts(`messages.hooks[${place}]`, from, 'every image of this hook'),
   );
+}
+
+/** Formats of programs that sign requests, or whose payloads programs that sign them may send. */
+const SIGNED_FORMATS = [
+  'auto',
+  'github',
+  'gitea',
+  'forgejo',
+  'gitlab',
+  'grafana',
+  'sentry',
+  'slack',
+  'generic',
+];
+
+/** Returns warnings about options of hooks that have no effect or refuse everything. */
+function hookWarnings({ messages }: ConfigOptions): string[] {
+  return (messages?.hooks ?? []).flatMap(({ format, signature_secret, fields }, place) => {
+    const key = `messages.hooks[${place}]`;
+    const namesFields = Object.values(fields).some((path) => path !== null);
+    return [
+      ...(signature_secret !== null && !SIGNED_FORMATS.includes(format)
+        ? [
+            `${key}.signature_secret: programs with the format ${format} do not sign requests, so all are refused. Leave it out.`,
+          ]
+        : []),
+      ...(namesFields && format !== 'generic' && format !== 'auto'
+        ? [`${key}.fields has no effect with format ${format}: set format: generic.`]
+        : []),
+    ];
+  });
 }
 
 function mayUpload(access: ConfigOptions['access'], jid: string): boolean {

@@ -87,7 +87,17 @@ export const hookSchema = z.strictObject({
       'github',
       'gitea',
       'forgejo',
+      'gitlab',
       'uptime-kuma',
+      'healthchecks',
+      'sentry',
+      'sonarr',
+      'radarr',
+      'proxmox',
+      'gotify',
+      'ntfy',
+      'teams',
+      'discord',
       'slack',
       'generic',
     ]),
@@ -97,7 +107,7 @@ export const hookSchema = z.strictObject({
   resolved: withDefault(
     oneOf(['show', 'hide']),
     'show',
-    'Whether to send a message when an alert ends (Alertmanager, Grafana, Uptime Kuma).',
+    'Whether to send a message when a problem ends: resolved alerts, monitors that are up again, pipelines that passed.',
   ),
   template: optional(
     template(),
@@ -108,7 +118,8 @@ export const hookSchema = z.strictObject({
   signature_secret: optional(
     secret(),
     'signatures are not checked',
-    'The secret by which GitHub, Gitea, Forgejo or Grafana sign requests; a request without their signature is refused.',
+    'The secret by which GitHub, Gitea, Forgejo, Grafana, GitLab or Sentry sign requests, or that GitLab sends as its secret ' +
+      'token; a request without either is refused.',
   ),
   override: withDefault(override, {}, 'What a request may override.'),
   images_from: withDefault(

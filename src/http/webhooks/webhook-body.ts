@@ -11,8 +11,8 @@ export interface WebhookBody {
   readonly signedTexts: readonly (Buffer | string)[];
 }
 
-/** Form fields that carry JSON: `payload` of Slack and GitHub, `data` of Uptime Kuma. */
-const JSON_FIELDS = ['payload', 'data'];
+/** Form fields that carry JSON: `payload` of Slack and GitHub, `data` of Uptime Kuma, `payload_json` of Discord. */
+const JSON_FIELDS = ['payload', 'data', 'payload_json'];
 
 /**
  * Parses a body by its Content-Type. Many programs send none or a wrong one, so a body that looks like JSON is read as JSON.

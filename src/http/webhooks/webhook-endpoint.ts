@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { Refusal } from '../../base/errors.ts';
 import {
@@ -7,8 +8,9 @@ import {
   type HookServices,
   handleHookRequest,
 } from '../../messages/hooks/handle-hook.ts';
+import type { HookAnswer } from '../../messages/hooks/hook-message.ts';
 import { verifyWebhookSignature } from '../../messages/hooks/signature.ts';
-import { parseBearerToken } from '../common/authorization.ts';
+import { parseAuthorization } from '../common/authorization.ts';
 import { getClientInfo, requestBaseUrl } from '../common/client-info.ts';
 import { MESSAGE_CORS_HEADERS, optionsHeaders } from '../common/cors.ts';
 import type { HttpResponse } from '../common/error-response.ts';
@@ -81,12 +83,9 @@ async function handleCall(
     const found = findHook(services.hooks(), target);
     hook = found.hook;
     const to = found.to ?? target.query.get('to')?.[0];
-    const bounceWait = parseWait(target.query.get('wait')?.[0]);
-    return sendResponse(
-      request,
-      reply,
-      await receiveHook(services, hook, { to, bounceWait }, request, context),
-    );
+    const bounceWait = parseBounceWait(target.query.get('wait')?.[0]);
+    const options = { to, bounceWait, query: target.query };
+    return sendResponse(request, reply, await receiveHook(services, hook, options, request, context));
   } catch (error) {
     logRefusal(services, request, hook, error);
     return sendResponse(request, reply, refusalResponse(error, context));
@@ -97,7 +96,13 @@ interface WebhookTarget {
   /** The path below `hooks/`, decoded. */
   readonly below: string;
   readonly query: FormFields;
-  readonly bearer: string | undefined;
+  /** Tokens of headers and of the query. */
+  readonly tokens: readonly string[];
+}
+
+/** Programs for Discord send `?wait=true`, which asks for the id of the message and is not a time. */
+function parseBounceWait(text: string | undefined): number | undefined {
+  return text === 'true' || text === 'false' ? undefined : parseWait(text);
 }
 
 function parseTarget({ raw, headers }: FastifyRequest, root: string): WebhookTarget {
@@ -108,32 +113,49 @@ function parseTarget({ raw, headers }: FastifyRequest, root: string): WebhookTar
     return {
       below: decodeURIComponent(path.slice(root.length)),
       query,
-      bearer: parseBearerToken(headers.authorization),
+      tokens: readTokens(headers, query),
     };
   } catch (error) {
     throw new Refusal('bad_request', { text: 'The path has an invalid percent-encoding.', cause: error });
   }
 }
 
-/** The token is the first segment of the path or the bearer token. The rest of the path is a recipient. */
+/**
+ * Returns the tokens outside the path: a bearer token, the password of Basic (Sonarr, ntfy), and the key of a program for
+ * Gotify, in a header or in the query.
+ */
+function readTokens(headers: IncomingHttpHeaders, query: FormFields): string[] {
+  const credentials = parseAuthorization(headers.authorization);
+  const fromHeader =
+    typeof credentials === 'string'
+      ? []
+      : [credentials.kind === 'bearer' ? credentials.token : credentials.password];
+  const keys = [headers['x-gotify-key'], query.get('token')?.[0]];
+  return [...fromHeader, ...keys.filter((key) => typeof key === 'string')].filter((token) => token !== '');
+}
+
+/** Programs for Gotify append this to the address of their server. */
+const GOTIFY_PATH = 'message';
+
+/** The token is the first segment of the path, or one of the other tokens. The rest of the path is a recipient. */
 function findHook(
   hooks: HookRegistry,
-  { below, bearer }: WebhookTarget,
+  { below, tokens }: WebhookTarget,
 ): { hook: Hook; to: string | undefined } {
   const slash = below.indexOf('/');
   const first = slash < 0 ? below : below.slice(0, slash);
   const rest = slash < 0 ? '' : below.slice(slash + 1).replace(/\/+$/, '');
   const byPath = first === '' ? undefined : hooks.findByToken(first);
-  const hook = byPath ?? (bearer === undefined ? undefined : hooks.findByToken(bearer));
+  const hook = byPath ?? tokens.map((token) => hooks.findByToken(token)).find((found) => found !== undefined);
   if (!hook) throw new Refusal('unauthorized', { text: 'The token of this webhook is unknown.' });
   const inPath = byPath ? rest : below.replace(/\/+$/, '');
-  return { hook, to: inPath === '' ? undefined : inPath };
+  return { hook, to: inPath === '' || inPath === GOTIFY_PATH ? undefined : inPath };
 }
 
 async function receiveHook(
   services: WebhookEndpointServices,
   hook: Hook,
-  options: Pick<HookRequest, 'to' | 'bounceWait'>,
+  { query, ...options }: Pick<HookRequest, 'to' | 'bounceWait'> & { readonly query: FormFields },
   request: FastifyRequest,
   context: MessageResponseContext,
 ): Promise<HttpResponse> {
@@ -147,33 +169,33 @@ async function receiveHook(
   });
   const { payload, signedTexts } = await parseWebhookBody(bytes, request.headers['content-type'] ?? '');
   const { signature_secret: secret } = hook.rule;
-  if (secret !== null) verifyWebhookSignature(secret, request.headers, signedTexts);
+  if (secret !== null) {
+    verifyWebhookSignature({ secret, headers: request.headers, texts: signedTexts, now: services.clock() });
+  }
   const call: HookRequest = {
     ...options,
-    event: { payload, eventName: eventOf(request) },
+    event: { payload, header: headerReader(request), query: (name) => query.get(name)?.[0] },
     linkBase: () => requestBaseUrl(client),
   };
-  const { format, results } = await handleHookRequest(services, hook, call);
+  const { results, answer } = await handleHookRequest(services, hook, call);
   const response = results.length === 0 ? NO_MESSAGE : outcomeResponse(toMessageOutcome(results), context);
-  return format === 'slack' && response.status < 300 ? SLACK_OK : response;
+  return answer !== undefined && response.status < 300 ? toResponse(answer) : response;
 }
 
-const EVENT_HEADERS = ['x-github-event', 'x-gitea-event', 'x-forgejo-event', 'x-gogs-event'];
+function headerReader({ headers }: FastifyRequest): (name: string) => string | undefined {
+  return (name) => {
+    const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
+    return typeof value === 'string' ? value : undefined;
+  };
+}
 
-function eventOf({ headers }: FastifyRequest): string | undefined {
-  const value = EVENT_HEADERS.map((name) => headers[name]).find((header) => typeof header === 'string');
-  return typeof value === 'string' ? value.slice(0, 100) : undefined;
+function toResponse({ status, type, body }: HookAnswer): HttpResponse {
+  const length = { 'Content-Length': String(Buffer.byteLength(body)) };
+  return { status, headers: type === undefined ? {} : { 'Content-Type': type, ...length }, body };
 }
 
 /** For a payload that needs no message, such as a resolved alert with `resolved: false`. */
 const NO_MESSAGE: HttpResponse = { status: 204, headers: {}, body: '' };
-
-/** Slack's own answer. Some programs accept only this one (docs/protocols.md, "mod_rest"). */
-const SLACK_OK: HttpResponse = {
-  status: 200,
-  headers: { 'Content-Type': 'text/plain; charset=utf-8', 'Content-Length': '2' },
-  body: 'ok',
-};
 
 function logRefusal(
   { log, metrics, settings }: WebhookEndpointServices,

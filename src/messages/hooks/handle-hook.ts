@@ -9,8 +9,8 @@ import { createJidMatcher, createTokenClient, createTokenFinder } from '../authe
 import type { MessageRate, TokenRule } from '../message-rules.ts';
 import type { MessageServices } from '../message-services.ts';
 import { type MessageResult, mayHaveArrived, sendMessages } from '../send-messages.ts';
-import { detectFormat, type HookFormatName, hookFormats } from './formats/registry.ts';
-import type { FieldPaths, HookMessage, WebhookEvent } from './hook-message.ts';
+import { detectFormat, type HookFormatName, hookProgram } from './formats/registry.ts';
+import type { FieldPaths, HookAnswer, HookMessage, WebhookEvent } from './hook-message.ts';
 import { type ImageFetcher, imageErrorText } from './image-fetcher.ts';
 import type { PartialDeliveries } from './partial-deliveries.ts';
 import { truncate } from './payload-fields.ts';
@@ -77,9 +77,10 @@ export interface HookRequest {
 }
 
 export interface HookResult {
-  readonly format: HookFormatName;
   /** Results of the text messages, or of the images if there is no text. Empty if the event needs no message. */
   readonly results: readonly MessageResult[];
+  /** The answer that the program expects after success; undefined for Porter's own. */
+  readonly answer: HookAnswer | undefined;
 }
 
 /** UTF-16 units; in every script far below the stanza size limits of servers. */
@@ -100,16 +101,20 @@ export async function handleHookRequest(
   const { rule } = hook;
   const { event } = request;
   const format = rule.format === 'auto' ? detectFormat(event) : rule.format;
+  const toResult = (results: readonly MessageResult[]): HookResult => ({
+    results,
+    answer: hookProgram(format).answer?.(event, results[0]?.id ?? ''),
+  });
   const message = parseEvent(rule, format, event);
   const text = message ? formatText(rule, event, message) : '';
   if (!message || (text === '' && message.images.length === 0)) {
     services.log.info({ hook: rule.name, format }, 'hook event ignored: it needs no message');
-    return { format, results: [] };
+    return toResult([]);
   }
   const to = selectRecipients(hook, request.to, message.channel);
   const results = text === '' ? [] : await sendText(services, hook, request, to, text);
   const reached = results.filter(mayHaveArrived).map((result) => result.to);
-  if (text !== '' && reached.length === 0) return { format, results };
+  if (text !== '' && reached.length === 0) return toResult(results);
   const send = createSend(services, hook, request, text === '' ? to : reached);
   const imageResults = await sendImages(services, rule, message.images, (image) => send(undefined, [image]));
   if (text === '' && imageResults.length === 0) {
@@ -117,7 +122,7 @@ export async function handleHookRequest(
       text: 'The payload has no text, and its image cannot be fetched. The log of Porter has the reason.',
     });
   }
-  return { format, results: text === '' ? imageResults : results };
+  return toResult(text === '' ? imageResults : results);
 }
 
 /** Skips recipients that got the text from an earlier attempt of the same event. */
@@ -141,7 +146,7 @@ async function sendText(
 /** A template may find text in a payload in which the format finds none. */
 function parseEvent(rule: HookRule, format: HookFormatName, event: WebhookEvent): HookMessage | undefined {
   try {
-    return hookFormats[format](event, rule);
+    return hookProgram(format).parse(event, rule);
   } catch (error) {
     const isTextMissing = error instanceof Refusal && error.code === 'body_missing';
     if (isTextMissing && rule.template !== null) return { text: '', images: [] };
@@ -170,7 +175,15 @@ function renderTemplate(template: string, payload: unknown, text: string): strin
   const fields = payload instanceof Object && !Array.isArray(payload) ? payload : { text: payload };
   const view = { ...fields, porter: { text } };
   const options = { escape: (value: unknown) => escapeStyling(String(value)) };
-  return mustache.render(template, view, {}, options).trim();
+  try {
+    return mustache.render(template, view, {}, options).trim();
+  } catch (error) {
+    // An object in the payload may have a `toString` that is not a function.
+    throw new Refusal('bad_request', {
+      text: 'The template of this hook cannot be applied to the payload: it expects texts where the payload has objects.',
+      cause: error,
+    });
+  }
 }
 
 type Send = (text: string | undefined, files: readonly Attachment[]) => Promise<MessageResult[]>;

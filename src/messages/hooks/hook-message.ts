@@ -1,9 +1,11 @@
-/** The payload that a program posted to a hook. */
+/** The request that a program sent to a hook. */
 export interface WebhookEvent {
   /** Parsed JSON, the fields of a form, or a text. */
   readonly payload: unknown;
-  /** Event name from a header such as `X-GitHub-Event`. */
-  readonly eventName?: string | undefined;
+  /** Returns a request header by its name in lower case. */
+  readonly header: (name: string) => string | undefined;
+  /** Returns the first value of a parameter of the query. */
+  readonly query: (name: string) => string | undefined;
 }
 
 /** Paths of the fields in a generic payload: a JSON pointer (`/a/0/b`) or dotted (`a.0.b`). Null = common names. */
@@ -37,7 +39,28 @@ export interface HookMessage {
  * Parses the payload of one program and leaves out missing and unexpected parts. Returns undefined if the event needs
  * no message. Refuses with `bad_request` if the payload is not from this program.
  */
-export type HookFormat = (call: WebhookEvent, options: FormatOptions) => HookMessage | undefined;
+export type HookFormat = (event: WebhookEvent, options: FormatOptions) => HookMessage | undefined;
+
+/** The answer that a program expects from the service whose requests it imitates. */
+export interface HookAnswer {
+  readonly status: number;
+  readonly type?: 'text/plain; charset=utf-8' | 'application/json; charset=utf-8';
+  readonly body: string;
+}
+
+/** How the requests of one program are recognized, read and answered. */
+export interface HookProgram {
+  readonly parse: HookFormat;
+  /** Returns true if `format: auto` reads this request as this program's. Without it, `auto` never does. */
+  readonly recognizes?: (event: WebhookEvent) => boolean;
+  /** Replaces Porter's own answer after success. */
+  readonly answer?: (event: WebhookEvent, messageId: string) => HookAnswer;
+}
 
 /** Limit of images per event; the others are left out. */
 export const MAX_IMAGES = 4;
+
+/** Returns up to `MAX_IMAGES` different URLs, without empty ones. */
+export function selectImages(urls: readonly string[]): string[] {
+  return [...new Set(urls.filter((url) => url !== ''))].slice(0, MAX_IMAGES);
+}

@@ -21,7 +21,8 @@ export function valueAt(value: unknown, ...path: PayloadPath): unknown {
 export function textAt(value: unknown, ...path: PayloadPath): string {
   const found = valueAt(value, ...path);
   if (typeof found !== 'string') return typeof found === 'number' ? String(found) : '';
-  return truncate(found.replace(/\r\n?/g, '\n').trim(), MAX_TEXT);
+  // JSON may have lone surrogates, which no URL and no XML can contain.
+  return truncate(found.toWellFormed().replace(/\r\n?/g, '\n').trim(), MAX_TEXT);
 }
 
 /** Like `textAt`, in one line. */
@@ -49,7 +50,7 @@ export function entriesAt(value: unknown, ...path: PayloadPath): [string, string
   if (typeof found !== 'object' || found === null || Array.isArray(found)) return [];
   return Object.keys(found)
     .slice(0, MAX_ENTRIES)
-    .map((key): [string, string] => [toOneLine(key), textAt(found, key)])
+    .map((key): [string, string] => [toOneLine(key.toWellFormed()), textAt(found, key)])
     .filter(([, text]) => text !== '');
 }
 
@@ -59,9 +60,10 @@ export function linkAt(value: unknown, ...path: PayloadPath): string {
   return /^https?:\/\/[^\s<>"]+$/i.test(text) && URL.canParse(text) ? text : '';
 }
 
-/** Returns a time as `2026-11-20 16:30:05 UTC`; empty if it is invalid or Go's zero time. */
+/** Returns a time as `2026-11-20 16:30:05 UTC`; empty if it is invalid or Go's zero time. A number is in seconds since 1970. */
 export function timeAt(value: unknown, ...path: PayloadPath): string {
-  const date = new Date(textAt(value, ...path));
+  const found = valueAt(value, ...path);
+  const date = new Date(typeof found === 'number' ? found * 1000 : textAt(value, ...path));
   if (Number.isNaN(date.getTime()) || date.getTime() <= 0) return '';
   return `${date.toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
@@ -76,4 +78,9 @@ export function truncate(text: string, max: number): string {
 export function requirePayloadObject(payload: unknown, program: string): object {
   if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return payload;
   throw new Refusal('bad_request', { text: `This is not a payload of ${program}: expected a JSON object.` });
+}
+
+/** Returns true if the payload is an object with all these fields. */
+export function hasFields(payload: unknown, ...names: readonly string[]): boolean {
+  return names.every((name) => valueAt(payload, name) !== undefined);
 }

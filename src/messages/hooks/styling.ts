@@ -39,6 +39,11 @@ export function quoteStyled(text: string): string {
     .join('\n');
 }
 
+/** Returns preformatted untrusted text as a block (§5.1.2). No line inside can end the block. */
+export function codeBlock(text: string): string {
+  return `\`\`\`\n${text.replace(/^(?=```)/gm, WORD_JOINER)}\n\`\`\``;
+}
+
 /** Joins all texts that are not empty, with line breaks. */
 export function joinLines(...texts: readonly string[]): string {
   return texts.filter((text) => text !== '').join('\n');

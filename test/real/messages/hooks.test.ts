@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { httpRequest } from '../../support/http.ts';
-import { sample } from '../../unit/messages/hooks/format-sample.ts';
+import { sample } from '../../unit/messages/hooks/sample-kit.ts';
 import { type Alertmanager, startAlertmanager } from '../peers/alertmanager.ts';
 import { needs } from '../peers/peers.ts';
 import { OPEN_ROOMS, startProsody } from '../peers/prosody.ts';
@@ -120,9 +120,9 @@ describe('Hooks into a room of Prosody', { skip: needs('prosody', 'slixmpp', 'al
   });
 
   test('deliver the picture of a Grafana alert as a file', async () => {
-    const [alert] = sample('grafana-one').alerts as object[];
+    const [alert] = sample('grafana/one').alerts as object[];
     const imageURL = `http://${grafanaHost()}/graph.png`;
-    const reply = await post(TOKEN, { ...sample('grafana-one'), alerts: [{ ...alert, imageURL }] });
+    const reply = await post(TOKEN, { ...sample('grafana/one'), alerts: [{ ...alert, imageURL }] });
     assert.equal(reply.status, 201);
     await hear(/^\*\[FIRING\] High memory usage\*/);
     const picture = await hear(/graph\.png$/);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { hookPrograms } from '../../../src/messages/hooks/formats/registry.ts';
 import { configProblemText, listConfigProblems, parseTestConfig } from './parse-test-config.ts';
 
 const HEAD = `public_url: https://upload.example.org
@@ -84,5 +85,26 @@ describe('a hook in the config', () => {
     const hookWarnings = warnings.filter((line) => line.includes('hook'));
     assert.equal(hookWarnings.length, 2);
     assert.doesNotMatch(hookWarnings.join(), /tiny|shorty/);
+  });
+
+  test('may have the format of every program', () => {
+    for (const format of ['auto', ...Object.keys(hookPrograms)]) {
+      const { messages } = parseTestConfig(hook(`format: ${format}`));
+      assert.equal(messages?.hooks[0]?.format, format);
+    }
+    assert.match(configProblemText(hook('format: gitlap')), /hooks\[0\]\.format: .*gitlab/);
+  });
+
+  test('with options that do not fit its format causes a warning', () => {
+    const warnings = (more: string) =>
+      parseTestConfig(hook(more))
+        .warnings.filter((line) => line.includes('hooks'))
+        .join();
+    const secret = 'signature_secret: a-secret-that-is-long';
+    assert.match(warnings(`format: ntfy, ${secret}`), /hooks\[0\]\.signature_secret: .*ntfy do not sign/);
+    for (const format of ['gitlab', 'sentry', 'auto', 'generic'])
+      assert.equal(warnings(`format: ${format}, ${secret}`), '');
+    assert.match(warnings('format: gitlab, fields: {text: a.b}'), /fields has no effect with format gitlab/);
+    assert.equal(warnings('format: generic, fields: {text: a.b}'), '');
   });
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { hookFormats } from '../../../src/messages/hooks/formats/registry.ts';
+import { hookPrograms } from '../../../src/messages/hooks/formats/registry.ts';
 import { listConfigProblems } from '../config/parse-test-config.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/hooks.md'), 'utf8');
@@ -23,13 +23,13 @@ describe('docs/hooks.md', () => {
     for (const block of blocks) {
       const text = whole(block)
         .replace('secret_file: component-secret', 'secret: a-secret-that-is-long')
-        .replace(/token_file: (\S+)/g, 'token: $1-0123456789');
+        .replace(/(token|secret)_file: ([^\s,]+)/g, '$1: $2-0123456789');
       assert.deepEqual(listConfigProblems(text), [], text);
     }
   });
 
   test('documents every format', () => {
-    for (const name of Object.keys(hookFormats))
+    for (const name of Object.keys(hookPrograms))
       assert.match(PAGE, new RegExp(name.replace('-', '[- ]'), 'i'), name);
   });
 });

@@ -7,6 +7,7 @@ import { Refusal } from '../../../src/base/errors.ts';
 import { sha256Hex } from '../../../src/base/ids.ts';
 import { messageEndpoint } from '../../../src/http/messages/message-endpoint.ts';
 import { webhookEndpoint } from '../../../src/http/webhooks/webhook-endpoint.ts';
+import { type HookFormatName, hookPrograms } from '../../../src/messages/hooks/formats/registry.ts';
 import { compileHooks, type HookRule } from '../../../src/messages/hooks/handle-hook.ts';
 import { createImageFetcher } from '../../../src/messages/hooks/image-fetcher.ts';
 import { createPartialDeliveries } from '../../../src/messages/hooks/partial-deliveries.ts';
@@ -14,7 +15,7 @@ import { encodeForm } from '../../support/http.ts';
 import { serveEndpoints } from '../../support/serve-endpoints.ts';
 import { startTestMessageServer } from '../../support/test-message-server.ts';
 import { access } from '../../support/test-services.ts';
-import { sample } from '../../unit/messages/hooks/format-sample.ts';
+import { sample } from '../../unit/messages/hooks/sample-kit.ts';
 
 const TOKEN = 'a-hook-of-some-length';
 const PATH = `/msg/hooks/${TOKEN}`;
@@ -86,14 +87,14 @@ describe('A hook', () => {
     }));
     const { ask, recipients } = await openHooks(t, {}, ...others);
     for (const [n] of jids.entries()) {
-      assert.equal((await ask(`${PATH}-${n}`, sample('alertmanager-one'))).status, 201);
+      assert.equal((await ask(`${PATH}-${n}`, sample('alertmanager/one'))).status, 201);
     }
     assert.deepEqual(recipients(), jids);
   });
 
   test('sends the event of a program to its room, under its nick', async (t) => {
     const { ask, delivered, bodies } = await openHooks(t, {});
-    const reply = await ask(PATH, sample('alertmanager-one'));
+    const reply = await ask(PATH, sample('alertmanager/one'));
     assert.equal(reply.status, 201);
     assert.match(bodies()[0] ?? '', /^\*\[FIRING\] InstanceDown\*\nweb1 is down\n/);
     const [one] = delivered;
@@ -200,10 +201,85 @@ describe('A hook', () => {
     const { ask, recipients, bodies } = await openHooks(t, {
       override: { to: ['^balcony@'], username: true },
     });
-    const reply = await ask(`${PATH}/balcony`, sample('matterbridge'));
+    const reply = await ask(`${PATH}/balcony`, sample('slack/matterbridge'));
     assert.equal(reply.status, 200);
     assert.deepEqual(recipients(), ['balcony@conference.example.org']);
     assert.deepEqual(bodies(), ['*<romeo>* hello from the other side']);
+  });
+
+  test('accepts its token as programs for Gotify, ntfy and Sonarr send it', async (t) => {
+    const { ask, recipients, delivered } = await openHooks(t, {});
+    const message = { title: 'Backup', message: 'done', priority: 5 };
+    const basic = (text: string) => ({ Authorization: `Basic ${Buffer.from(text).toString('base64')}` });
+    const statuses = [
+      await ask('/msg/hooks/message', message, { 'X-Gotify-Key': TOKEN }),
+      await ask(`/msg/hooks/message?token=${TOKEN}`, message),
+      await ask('/msg/hooks/', message, basic(`any:${TOKEN}`)),
+      await ask('/msg/hooks/', message, basic(`:${TOKEN}`)),
+    ].map(({ status }) => status);
+    assert.deepEqual(statuses, [200, 201, 201, 201]);
+    assert.deepEqual([...new Set(recipients())], [OPS]);
+    for (const headers of [
+      { 'X-Gotify-Key': 'wrong' },
+      basic('any:wrong'),
+      basic(TOKEN),
+      { 'X-Gotify-Key': '' },
+    ])
+      assert.equal((await ask('/msg/hooks/message', message, headers)).status, 401);
+    assert.equal((await ask('/msg/hooks/message?token=wrong', message)).status, 401);
+    assert.equal(delivered.length, 4);
+  });
+
+  test('answers as the service whose payload a program sends', async (t) => {
+    const { ask } = await openHooks(t, {});
+    const text = async (reply: Promise<{ status: number; text: string }>) => {
+      const { status, text: body } = await reply;
+      return `${status} ${body}`.trim();
+    };
+    assert.equal(await text(ask(PATH, sample('teams/adaptive-card'))), '200 1');
+    assert.equal(await text(ask(PATH, sample('discord/embeds'))), '204');
+    assert.match(await text(ask(`${PATH}?wait=true`, sample('discord/embeds'))), /^200 \{"id":"\w+"\}$/);
+    const ntfy = await text(ask(PATH, 'The disk is full', { Title: 'Backup' }));
+    assert.match(ntfy, /^200 \{"id":"\w+",.*"message":"The disk is full"\}$/);
+    const form = await encodeForm((data) =>
+      data.set('payload_json', JSON.stringify({ embeds: [{ title: 'x' }] })),
+    );
+    assert.equal(await text(ask(PATH, form.body, form.headers)), '204');
+  });
+
+  test('requires the secret token of GitLab if it has a secret', async (t) => {
+    const secret = 'a-secret-of-the-forge';
+    const { ask, bodies } = await openHooks(t, { format: 'gitlab', signature_secret: secret });
+    const push = sample('gitlab/push');
+    assert.equal((await ask(PATH, push, { 'X-Gitlab-Token': secret })).status, 201);
+    const wrong = await ask(PATH, push, { 'X-Gitlab-Token': 'another' });
+    assert.equal(wrong.status, 403);
+    assert.match(wrong.text, /signature_secret of the hook/);
+    assert.equal((await ask(PATH, push)).status, 403);
+    assert.match(bodies().join(), /^\*\[verona\/porter\]\* juliet pushed 4 commits to main\n[^,]*$/);
+  });
+
+  test('refuses hostile payloads with a reason and never with an internal error, in every format', async (t) => {
+    const formats = Object.keys(hookPrograms) as HookFormatName[];
+    const hooks = formats.map((format) => ({ name: format, token: `${TOKEN}-${format}`, format }));
+    const { ask } = await openHooks(t, ...hooks, {
+      name: 'own',
+      token: `${TOKEN}-own`,
+      template: '{{a}} {{{b}}}',
+    });
+    const deep = `{"alerts":${'['.repeat(50_000)}${']'.repeat(50_000)},"version":"4"}`;
+    const wide = `{${Array.from({ length: 50_000 }, (_, at) => `"k${at}":"${at}"`).join()}}`;
+    const odd = '{"a":{"toString":1},"b":{"toString":1,"valueOf":1},"text":{"toString":1},"object_kind":[]}';
+    const bodies = [deep, wide, odd, '[]', '"x"', 'null', '5', '{"text":"\\ud800"}', '{'];
+    for (const name of [...formats, 'own']) {
+      for (const body of bodies) {
+        const { status, text } = await ask(`${PATH}-${name}`, body, JSON_TYPE);
+        assert.ok(status < 500 || status === 501, `${name}: ${status} for ${body.slice(0, 40)}`);
+        if (status >= 400) assert.ok(text.length > 5);
+      }
+    }
+    const huge = await ask(PATH, `{"text":"${'x'.repeat(3 * 1024 * 1024)}"}`, JSON_TYPE);
+    assert.ok([401, 413].includes(huge.status));
   });
 
   test('lets a request choose only allowed recipients', async (t) => {
@@ -229,7 +305,7 @@ describe('A hook', () => {
 
   test('reads the event from its header and verifies the signature', async (t) => {
     const { ask, bodies, delivered } = await openHooks(t, { signature_secret: 'a-secret-of-the-forge' });
-    const body = JSON.stringify(sample('gitea-create'));
+    const body = JSON.stringify(sample('gitea/create'));
     const signature = createHmac('sha256', 'a-secret-of-the-forge').update(body).digest('hex');
     const headers = { ...JSON_TYPE, 'X-Gitea-Event': 'delete' };
     const signed = await ask(PATH, body, { ...headers, 'X-Gitea-Signature': signature });
@@ -244,7 +320,7 @@ describe('A hook', () => {
 
   test('reports bounces, and answers 204 to events that need no message', async (t) => {
     const { ask, onDeliver, delivered } = await openHooks(t, { resolved: 'hide' });
-    const quiet = await ask(PATH, sample('alertmanager-resolved'));
+    const quiet = await ask(PATH, sample('alertmanager/resolved'));
     assert.equal(quiet.status, 204);
     assert.equal(delivered.length, 0);
     onDeliver(() => {
@@ -257,7 +333,7 @@ describe('A hook', () => {
       throw new Refusal('unavailable');
     });
     assert.equal((await ask(PATH, { text: 'x' })).status, 503);
-    const version = await ask(PATH, { ...sample('alertmanager-one'), version: '3' });
+    const version = await ask(PATH, { ...sample('alertmanager/one'), version: '3' });
     assert.equal(version.status, 501);
   });
 
@@ -358,8 +434,8 @@ describe('An image posted to a hook', () => {
   }
 
   const grafana = (imageURL: string) => {
-    const [alert] = sample('grafana-one').alerts as object[];
-    return { ...sample('grafana-one'), alerts: [{ ...alert, imageURL }] };
+    const [alert] = sample('grafana/one').alerts as object[];
+    return { ...sample('grafana/one'), alerts: [{ ...alert, imageURL }] };
   };
 
   test('is fetched, stored as a file of the hook, and sent after the text', async (t) => {

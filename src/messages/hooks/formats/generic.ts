@@ -1,5 +1,5 @@
 import { Refusal } from '../../../base/errors.ts';
-import type { FieldPaths, HookFormat } from '../hook-message.ts';
+import type { FieldPaths, HookFormat, HookProgram } from '../hook-message.ts';
 import {
   firstNonEmpty,
   lineAt,
@@ -24,10 +24,10 @@ const COMMON_NAMES: Readonly<Record<keyof FieldPaths, readonly string[]>> = {
 };
 
 /**
- * Any other program. A text is sent unchanged. In JSON and forms, the message consists of the fields that the hook
- * configures, else the fields with common names, else all fields.
+ * A text is sent unchanged. In JSON and forms, the message consists of the fields that the hook configures, else the
+ * fields with common names, else all fields.
  */
-export const parseGeneric: HookFormat = ({ payload }, { fields }) => {
+const parse: HookFormat = ({ payload }, { fields }) => {
   if (typeof payload === 'string') return { text: payload.trim() || throwTextMissing(), images: [] };
   const find = <T>(
     name: keyof FieldPaths,
@@ -51,6 +51,9 @@ export const parseGeneric: HookFormat = ({ payload }, { fields }) => {
   if (shown === '' && image === '') throwTextMissing();
   return { text: shown, images: image === '' ? [] : [image], ...(username !== '' && { username }) };
 };
+
+/** Any other program. */
+export const generic: HookProgram = { parse };
 
 function throwTextMissing(): never {
   throw new Refusal('body_missing', {

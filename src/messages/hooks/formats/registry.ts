@@ -1,45 +1,52 @@
-import type { HookFormat, WebhookEvent } from '../hook-message.ts';
-import { valueAt } from '../payload-fields.ts';
-import { parseAlertmanager } from './alertmanager.ts';
-import { parseGeneric } from './generic.ts';
-import { parseGitEvent } from './git.ts';
-import { parseGrafana } from './grafana.ts';
-import { parseSlack } from './slack.ts';
-import { parseUptimeKuma } from './uptime-kuma.ts';
+import type { HookProgram, WebhookEvent } from '../hook-message.ts';
+import { alertmanager } from './alerts/alertmanager.ts';
+import { grafana } from './alerts/grafana.ts';
+import { discord } from './discord.ts';
+import { generic } from './generic.ts';
+import { forge } from './git/git.ts';
+import { gitlab } from './gitlab/gitlab.ts';
+import { gotify } from './gotify.ts';
+import { healthchecks } from './healthchecks.ts';
+import { ntfy } from './ntfy.ts';
+import { proxmox } from './proxmox.ts';
+import { sentry } from './sentry.ts';
+import { servarr } from './servarr.ts';
+import { slack } from './slack/slack.ts';
+import { teams } from './teams/teams.ts';
+import { uptimeKuma } from './uptime-kuma.ts';
 
-export type HookFormatName =
-  | 'alertmanager'
-  | 'grafana'
-  | 'github'
-  | 'gitea'
-  | 'forgejo'
-  | 'uptime-kuma'
-  | 'slack'
-  | 'generic';
+/** All programs, by the names in the config. `format: auto` asks them in this order. */
+export const hookPrograms = {
+  gitlab,
+  github: forge,
+  gitea: forge,
+  forgejo: forge,
+  grafana,
+  alertmanager,
+  'uptime-kuma': uptimeKuma,
+  sentry,
+  sonarr: servarr,
+  radarr: servarr,
+  proxmox,
+  gotify,
+  ntfy,
+  healthchecks,
+  teams,
+  discord,
+  slack,
+  generic,
+} as const satisfies Record<string, HookProgram>;
 
-/** The parser of each format. */
-export const hookFormats: Readonly<Record<HookFormatName, HookFormat>> = {
-  alertmanager: parseAlertmanager,
-  grafana: parseGrafana,
-  github: parseGitEvent,
-  gitea: parseGitEvent,
-  forgejo: parseGitEvent,
-  'uptime-kuma': parseUptimeKuma,
-  slack: parseSlack,
-  generic: parseGeneric,
-};
+export type HookFormatName = keyof typeof hookPrograms;
 
-/** Guesses the format from the payload. Returns `generic` if it matches no program. */
-export function detectFormat({ payload, eventName }: WebhookEvent): HookFormatName {
-  const has = (...names: readonly string[]) => names.every((name) => valueAt(payload, name) !== undefined);
-  // Gitea also sends the event header with payloads in Slack's format.
-  if (eventName !== undefined && ['repository', 'sender', 'zen'].some((name) => has(name))) return 'github';
-  if (has('alerts', 'receiver'))
-    return has('orgId') || valueAt(payload, 'version') === '1' ? 'grafana' : 'alertmanager';
-  if (has('ruleName') && (has('evalMatches') || has('ruleUrl'))) return 'grafana';
-  if (has('heartbeat', 'monitor', 'msg')) return 'uptime-kuma';
-  if (has('repository') && (has('sender') || has('pusher'))) return 'github';
-  if (has('attachments') || has('blocks') || (has('text') && (has('username') || has('channel'))))
-    return 'slack';
-  return 'generic';
+/** Returns the program of a format. */
+export function hookProgram(format: HookFormatName): HookProgram {
+  return hookPrograms[format];
+}
+
+const NAMES = Object.keys(hookPrograms) as HookFormatName[];
+
+/** Guesses the format of a request. Returns `generic` if no program recognizes it. */
+export function detectFormat(event: WebhookEvent): HookFormatName {
+  return NAMES.find((name) => hookProgram(name).recognizes?.(event) ?? false) ?? 'generic';
 }

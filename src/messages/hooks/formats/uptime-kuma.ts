@@ -1,6 +1,7 @@
-import type { HookFormat } from '../hook-message.ts';
+import type { HookFormat, HookProgram } from '../hook-message.ts';
 import {
   firstNonEmpty,
+  hasFields,
   lineAt,
   linkAt,
   requirePayloadObject,
@@ -13,8 +14,8 @@ import { bold, escapeStyling, joinLines } from '../styling.ts';
 /** `status` of a heartbeat: 0 down, 1 up, 2 pending, 3 maintenance. */
 const UP = 1;
 
-/** Uptime Kuma's webhook. `msg` is the whole message in the configured language; tests contain nothing else. */
-export const parseUptimeKuma: HookFormat = ({ payload }, { resolved }) => {
+/** `msg` is the whole message in the configured language; tests contain nothing else. */
+const parse: HookFormat = ({ payload }, { resolved }) => {
   const call = requirePayloadObject(payload, 'Uptime Kuma');
   if (resolved === 'hide' && valueAt(call, 'heartbeat', 'status') === UP) return undefined;
   const message = textAt(call, 'msg');
@@ -27,6 +28,12 @@ export const parseUptimeKuma: HookFormat = ({ payload }, { resolved }) => {
     ),
     images: [],
   };
+};
+
+/** Uptime Kuma's webhook. */
+export const uptimeKuma: HookProgram = {
+  parse,
+  recognizes: ({ payload }) => hasFields(payload, 'heartbeat', 'monitor', 'msg'),
 };
 
 /** `[name] [🔴 Down] why`, its name in bold. */

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Refusal } from '../../../../../src/base/errors.ts';
-import { renderSample, sample } from '../format-sample.ts';
+import { renderSample, sample } from '../sample-kit.ts';
 
 describe('An alert of Alertmanager', () => {
   test('shows name, labels, time and link', () => {
     assert.equal(
-      renderSample('alertmanager', sample('alertmanager-one'))?.text,
+      renderSample('alertmanager', sample('alertmanager/one'))?.text,
       `*[FIRING] InstanceDown*
 web1 is down
 web1:9100 has not answered for 5 minutes.
@@ -18,7 +18,7 @@ http://alertmanager.example.org:9093/#/alerts?receiver=xmpp`,
 
   test('is listed with its group, below the shared labels, and truncated alerts are counted', () => {
     assert.equal(
-      renderSample('alertmanager', sample('alertmanager-many'))?.text,
+      renderSample('alertmanager', sample('alertmanager/many'))?.text,
       `*[FIRING:2, RESOLVED:1] InstanceDown*
 job=node severity=page
 - FIRING web1 is down
@@ -39,10 +39,10 @@ http://alertmanager.example.org:9093/#/alerts?receiver=xmpp`,
   });
 
   test('is reported when it is resolved, unless resolved alerts are hidden', () => {
-    const ended = sample('alertmanager-resolved');
+    const ended = sample('alertmanager/resolved');
     assert.match(renderSample('alertmanager', ended)?.text ?? '', /^\*\[RESOLVED\] InstanceDown\*\n/);
     assert.equal(renderSample('alertmanager', ended, { resolved: 'hide' }), undefined);
-    const mixed = renderSample('alertmanager', sample('alertmanager-many'), { resolved: 'hide' })?.text ?? '';
+    const mixed = renderSample('alertmanager', sample('alertmanager/many'), { resolved: 'hide' })?.text ?? '';
     assert.match(mixed, /^\*\[FIRING:2\] InstanceDown\*\n/);
     assert.doesNotMatch(mixed, /web2|RESOLVED/);
   });
@@ -50,7 +50,7 @@ http://alertmanager.example.org:9093/#/alerts?receiver=xmpp`,
   test('of another version is refused with a reason', () => {
     for (const version of ['3', '5', undefined]) {
       assert.throws(
-        () => renderSample('alertmanager', { ...sample('alertmanager-one'), version }),
+        () => renderSample('alertmanager', { ...sample('alertmanager/one'), version }),
         (error) =>
           error instanceof Refusal && error.code === 'not_understood' && /version 4/.test(error.message),
       );
@@ -70,7 +70,7 @@ http://alertmanager.example.org:9093/#/alerts?receiver=xmpp`,
   });
 
   test('beyond the limit is counted, not listed', () => {
-    const [alert] = sample('alertmanager-one').alerts as unknown[];
+    const [alert] = sample('alertmanager/one').alerts as unknown[];
     const text = renderSample('alertmanager', { version: '4', alerts: Array(500).fill(alert) })?.text ?? '';
     assert.match(text, /… and 480 more/);
   });
@@ -84,7 +84,7 @@ http://alertmanager.example.org:9093/#/alerts?receiver=xmpp`,
 
 describe('An alert of Grafana', () => {
   test('shows its values, the link to its panel, and its image', () => {
-    const notice = renderSample('grafana', sample('grafana-one'));
+    const notice = renderSample('grafana', sample('grafana/one'));
     assert.equal(
       notice?.text,
       `*[FIRING] High memory usage*
@@ -100,7 +100,7 @@ https://grafana.example.org/d/dash1?orgId=1&viewPanel=2`,
   });
 
   test('uses the message template of Grafana if there is one', () => {
-    const own = { ...sample('grafana-one'), message: 'Look at us-1!' };
+    const own = { ...sample('grafana/one'), message: 'Look at us-1!' };
     assert.equal(
       renderSample('grafana', own)?.text,
       '*[FIRING:1] High memory usage Servers (blue us-1)*\nLook at us-1!',
@@ -108,7 +108,7 @@ https://grafana.example.org/d/dash1?orgId=1&viewPanel=2`,
   });
 
   test('in the legacy format shows message, values, link and image', () => {
-    const notice = renderSample('grafana', sample('grafana-legacy'));
+    const notice = renderSample('grafana', sample('grafana/legacy'));
     assert.equal(
       notice?.text,
       `*[Alerting] Load*
@@ -117,12 +117,12 @@ load of web1: 100
 https://grafana.example.org/d/abc?tab=alert&viewPanel=2`,
     );
     assert.deepEqual(notice?.images, ['https://grafana.example.org/images/x.png']);
-    const ok = { ...sample('grafana-legacy'), state: 'ok' };
+    const ok = { ...sample('grafana/legacy'), state: 'ok' };
     assert.equal(renderSample('grafana', ok, { resolved: 'hide' }), undefined);
   });
 
   test('has each image once, up to the limit, and only http(s) URLs', () => {
-    const [alert] = sample('grafana-one').alerts as object[];
+    const [alert] = sample('grafana/one').alerts as object[];
     const urls = [
       'https://a/1',
       'https://a/1',
@@ -145,7 +145,7 @@ https://grafana.example.org/d/abc?tab=alert&viewPanel=2`,
 describe('A monitor of Uptime Kuma', () => {
   test('is reported with its message, monitored address and local time', () => {
     assert.equal(
-      renderSample('uptime-kuma', sample('uptime-kuma-down'))?.text,
+      renderSample('uptime-kuma', sample('uptime-kuma/down'))?.text,
       `*[Shop]* [🔴 Down] getaddrinfo ENOTFOUND shop.example.org
 https://shop.example.org/health
 2026-11-21 00:51:35 Europe/Berlin`,
@@ -153,7 +153,7 @@ https://shop.example.org/health
   });
 
   test('that is up again is reported unless hidden; ports are shown with their host, and older versions with UTC', () => {
-    const up = sample('uptime-kuma-up');
+    const up = sample('uptime-kuma/up');
     assert.equal(
       renderSample('uptime-kuma', up)?.text,
       '*[Mail]* [✅ Up]\nmail.example.org:25\n2026-11-20 23:58:01 UTC',
@@ -162,6 +162,6 @@ https://shop.example.org/health
   });
 
   test('can be tested with the test button', () => {
-    assert.equal(renderSample('uptime-kuma', sample('uptime-kuma-test'))?.text, 'XMPP Testing');
+    assert.equal(renderSample('uptime-kuma', sample('uptime-kuma/test'))?.text, 'XMPP Testing');
   });
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Refusal } from '../../../../../src/base/errors.ts';
-import { renderSample, sample } from '../format-sample.ts';
+import { renderSample, sample } from '../sample-kit.ts';
 
 const text = (payload: unknown) => renderSample('slack', payload)?.text;
 
@@ -25,7 +25,7 @@ describe('A message for Slack', () => {
   });
 
   test('shows attachments as quotes and returns username, channel and image', () => {
-    const notice = renderSample('slack', sample('slack-attachment'));
+    const notice = renderSample('slack', sample('slack/attachment'));
     assert.equal(
       notice?.text,
       `Build #1 (https://ci.example.org/1) & deploy of *web*
@@ -47,7 +47,7 @@ Result
   });
 
   test('with blocks shows the text of the blocks', () => {
-    const notice = renderSample('slack', sample('slack-blocks'));
+    const notice = renderSample('slack', sample('slack/blocks'));
     assert.equal(
       notice?.text,
       `*New request*
@@ -73,7 +73,7 @@ Look: https://example.org/3`,
   });
 
   test('of Matterbridge or mod_slack_webhooks consists of a text and a username', () => {
-    const notice = renderSample('slack', sample('matterbridge'));
+    const notice = renderSample('slack', sample('slack/matterbridge'));
     assert.equal(notice?.text, 'hello from the other side');
     assert.equal(notice?.username, '<romeo>');
   });

@@ -1,0 +1,127 @@
+import type { HookFormat, HookProgram } from '../hook-message.ts';
+import {
+  firstNonEmpty,
+  hasFields,
+  lineAt,
+  linkAt,
+  listAt,
+  requirePayloadObject,
+  textAt,
+  toOneLine,
+  valueAt,
+} from '../payload-fields.ts';
+import { bold, escapeStyling, joinLines } from '../styling.ts';
+
+const MAX_LISTED = 10;
+
+/** Verbs for the values of `eventType`. */
+const EVENTS: Readonly<Record<string, string>> = {
+  Grab: 'grabbed',
+  Download: 'downloaded',
+  ImportComplete: 'imported',
+  Rename: 'renamed files of',
+  SeriesAdd: 'added',
+  SeriesDelete: 'deleted',
+  EpisodeFileDelete: 'deleted the file of',
+  MovieAdded: 'added',
+  MovieDelete: 'deleted',
+  MovieFileDelete: 'deleted the file of',
+  ManualInteractionRequired: 'needs your help with',
+  Test: 'sent a test:',
+};
+
+const parse: HookFormat = ({ payload }, { resolved }) => {
+  const event = requirePayloadObject(payload, 'Sonarr or Radarr');
+  const type = lineAt(event, 'eventType');
+  if (resolved === 'hide' && type === 'HealthRestored') return undefined;
+  const source = bold(`[${firstNonEmpty(lineAt(event, 'instanceName'), programOf(event))}]`);
+  return { text: joinLines(...prefix(source, formatEvent(event, type))), images: [] };
+};
+
+/** Webhooks of Sonarr, Radarr and the programs that share their code. */
+export const servarr: HookProgram = {
+  parse,
+  recognizes: ({ payload }) =>
+    hasFields(payload, 'eventType') &&
+    ['series', 'movie', 'instanceName', 'applicationUrl', 'wikiUrl', 'newVersion'].some((name) =>
+      hasFields(payload, name),
+    ),
+};
+
+function prefix(source: string, [first = '', ...rest]: readonly string[]): string[] {
+  return [`${source} ${first}`, ...rest];
+}
+
+function programOf(event: object): string {
+  return hasFields(event, 'movie') ? 'Radarr' : 'Sonarr';
+}
+
+function formatEvent(event: object, type: string): string[] {
+  if (type === 'Health' || type === 'HealthRestored') return formatHealth(event, type);
+  if (type === 'ApplicationUpdate') {
+    const versions = `${lineAt(event, 'previousVersion')} to ${lineAt(event, 'newVersion')}`;
+    return [escapeStyling(`updated from ${versions}`)];
+  }
+  const isUpgrade = type === 'Download' && valueAt(event, 'isUpgrade') === true;
+  const known = Object.hasOwn(EVENTS, type) ? EVENTS[type] : `${type}:`;
+  const verb = isUpgrade ? 'upgraded' : known;
+  return [
+    escapeStyling(toOneLine(`${verb} ${titleOf(event)}`)),
+    ...formatEpisodes(event),
+    escapeStyling(formatRelease(event)),
+    ...listAt(event, 'downloadStatusMessages').slice(0, MAX_LISTED).flatMap(formatStatusMessage),
+    escapeStyling(reasonOf(event)),
+  ];
+}
+
+function formatHealth(event: object, type: string): string[] {
+  const level = type === 'HealthRestored' ? 'solved' : firstNonEmpty(lineAt(event, 'level'), 'problem');
+  return [`${escapeStyling(level)}: ${escapeStyling(textAt(event, 'message'))}`, linkAt(event, 'wikiUrl')];
+}
+
+/** `The Title (2019)` */
+function titleOf(event: object): string {
+  const work = ['series', 'movie', 'remoteMovie']
+    .map((key) => valueAt(event, key))
+    .find((found) => lineAt(found, 'title') !== '');
+  const title = firstNonEmpty(lineAt(work, 'title'), 'an item without a title');
+  const year = lineAt(work, 'year');
+  return year === '' || year === '0' || title.includes(year) ? title : `${title} (${year})`;
+}
+
+/** `- S02E14 The Title` */
+function formatEpisodes(event: object): string[] {
+  const episodes = listAt(event, 'episodes');
+  const shown = episodes.slice(0, MAX_LISTED).map((episode) => {
+    const season = lineAt(episode, 'seasonNumber').padStart(2, '0');
+    const number = lineAt(episode, 'episodeNumber').padStart(2, '0');
+    return `- ${escapeStyling(toOneLine(`S${season}E${number} ${lineAt(episode, 'title')}`))}`;
+  });
+  return episodes.length > shown.length ? [...shown, `… and ${episodes.length - shown.length} more`] : shown;
+}
+
+/** Quality, size and origin of what was found or stored. */
+function formatRelease(event: object): string {
+  const quality = [
+    lineAt(event, 'release', 'quality'),
+    lineAt(event, 'episodeFile', 'quality'),
+    lineAt(event, 'movieFile', 'quality'),
+  ];
+  const client = lineAt(event, 'downloadClient');
+  return [firstNonEmpty(...quality), lineAt(event, 'release', 'indexer'), client === '' ? '' : `by ${client}`]
+    .filter((part) => part !== '')
+    .join(', ');
+}
+
+function formatStatusMessage(status: unknown): string[] {
+  const messages = listAt(status, 'messages').slice(0, MAX_LISTED);
+  return [lineAt(status, 'title'), ...messages.map((message) => lineAt({ message }, 'message'))]
+    .filter((line) => line !== '')
+    .map(escapeStyling);
+}
+
+function reasonOf(event: object): string {
+  const reason = lineAt(event, 'deleteReason');
+  if (reason !== '') return `reason: ${reason}`;
+  return valueAt(event, 'deletedFiles') === true ? 'with its files' : '';
+}
