@@ -1,11 +1,16 @@
-const FIRST_MS = 1_000;
-const LONGEST_MS = 60_000;
+/** The pauses between attempts, in milliseconds. */
+export interface Backoff {
+  /** The pause before the second attempt. Default: one second. */
+  readonly firstMs?: number;
+  /** Default: one minute. */
+  readonly longestMs?: number;
+  /** From 0 to 1. Shortens a pause by up to a half, so that many clients do not retry at the same time. Default: 0. */
+  readonly chance?: number;
+}
 
-/**
- * Returns the pause before attempt number `attempt` (from 0) in milliseconds: one second, doubled each time up to
- * `longest`. `chance` (0 to 1) shortens it by up to a half, so that many clients do not retry at the same time.
- */
-export function backoffMs(attempt: number, chance: number, longest: number = LONGEST_MS): number {
-  const full = Math.min(FIRST_MS * 2 ** Math.min(attempt, 32), longest);
+/** Returns the pause after `failures` (from 0) failed attempts before this one, in milliseconds: doubled each time up to the longest. */
+export function backoffMs(failures: number, options: Backoff = {}): number {
+  const { firstMs = 1_000, longestMs = 60_000, chance = 0 } = options;
+  const full = Math.min(firstMs * 2 ** Math.min(failures, 32), longestMs);
   return Math.round(full * (1 - chance / 2));
 }

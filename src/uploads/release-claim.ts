@@ -1,25 +1,22 @@
+import { backoffMs } from '../base/backoff.ts';
 import type { Upload } from '../base/upload-records.ts';
 import { type ClaimParams, LedgerError } from '../ledger/contract/ledger.ts';
-import { deletePendingBlobs } from './blobs/delete-pending.ts';
 import type { UploadServices } from './services.ts';
 
-type ReleaseServices = Pick<UploadServices, 'ledger' | 'blobs' | 'clock' | 'log' | 'metrics'>;
+type ReleaseServices = Pick<UploadServices, 'ledger' | 'clock' | 'log' | 'blobDeleter'>;
 
-/** Milliseconds between attempts to release a claim: doubled from the first up to the largest. */
-const FIRST_RETRY_MS = 1000;
-const MAX_RETRY_MS = 60_000;
 /** How often a claim of unknown outcome is looked for: for about an hour. */
 const MAX_LOOKUPS = 66;
 
 /**
- * Releases a claim so that the slot can be used again, and deletes the bytes of the attempt. While the ledger is
+ * Releases a claim so that the slot can be used again. The bytes of the attempt are deleted in the background. While the ledger is
  * unreachable, keeps trying in the background: claims of a running process never time out.
  */
 export async function releaseClaim(services: ReleaseServices, upload: Upload, token: string): Promise<void> {
   const { id, blob } = upload;
   await attemptUntilDone(services, { id }, async () => {
     await services.ledger.release({ id, token, now: services.clock(), blob });
-    await deletePendingBlobs(services);
+    services.blobDeleter.wake();
     return true;
   });
 }
@@ -50,16 +47,16 @@ async function attemptUntilDone(
   about: object,
   work: () => Promise<boolean>,
 ): Promise<void> {
-  const retry = (delayMs: number) => {
+  const retry = (failures: number) => {
     const run = async () => {
       const isDone = await work().catch(() => false);
-      if (!isDone) retry(Math.min(delayMs * 2, MAX_RETRY_MS));
+      if (!isDone) retry(failures + 1);
     };
-    setTimeout(() => void run(), delayMs).unref();
+    setTimeout(() => void run(), backoffMs(failures)).unref();
   };
   const isDone = await work().catch((err: unknown) => {
     log.error({ err, ...about }, 'cannot release the claim of an upload; trying again in the background');
     return false;
   });
-  if (!isDone) retry(FIRST_RETRY_MS);
+  if (!isDone) retry(0);
 }

@@ -170,7 +170,7 @@ class LedgerQueueRunner implements QueueRunner {
     const { clock, random = Math.random } = this.#services;
     const now = clock();
     const requested = Math.min(retryAt, now + MAX_RETRY_DELAY_MS);
-    const planned = now + backoffMs(attempts, random(), MAX_RETRY_DELAY_MS);
+    const planned = now + backoffMs(attempts, { longestMs: MAX_RETRY_DELAY_MS, chance: random() });
     return Math.min(Math.max(planned, requested), giveUpAt);
   }
 

@@ -1,3 +1,4 @@
+import { backoffMs } from '../../base/backoff.ts';
 import { systemClock } from '../../base/clock.ts';
 import { BlobError, type BlobStore, type FailedRemoval } from '../../blobs/contract.ts';
 import type { BegunDelete } from '../../ledger/contract/ledger.ts';
@@ -17,9 +18,8 @@ import { isSameStore, mayRemoveFiles } from '../store-identity/store-state.ts';
 
 /** Blobs deleted per ledger transaction. */
 const DELETE_BATCH = 500;
-/** Milliseconds until a failed deletion is tried again: doubled with each attempt, up to the largest. */
-const FIRST_RETRY_MS = 60_000;
-const MAX_RETRY_MS = 6 * 3600_000;
+/** Pauses before a failed deletion is tried again. */
+const RETRIES = { firstMs: 60_000, longestMs: 6 * 3600_000 };
 const MAX_REASON_LENGTH = 200;
 
 type Stores = Pick<UploadServices, 'ledger' | 'blobs'>;
@@ -72,7 +72,7 @@ async function deleteListed(
   let deleted = 0;
   try {
     for (;;) {
-      const now = clock() + (postponed ? MAX_RETRY_MS : 0);
+      const now = clock() + (postponed ? RETRIES.longestMs : 0);
       const keys = await ledger.pendingDeletes({ now, limit: DELETE_BATCH });
       if (keys.length === 0 || !(await isAllowed(services))) break;
       const batch = await deleteBatch(services, keys);
@@ -123,7 +123,7 @@ async function postpone(
   const now = clock();
   const postponed = failures.map(({ key, error }) => ({
     blob: key,
-    retryAt: now + retryDelayMs(attempts.get(key) ?? 1),
+    retryAt: now + backoffMs((attempts.get(key) ?? 1) - 1, RETRIES),
     reason: error.message.slice(0, MAX_REASON_LENGTH),
   }));
   metrics?.deletionsFailed(failures.length);
@@ -133,11 +133,6 @@ async function postpone(
     'the bytes of removed files cannot be deleted; they will be tried again, and porter fsck lists them',
   );
   await ledger.postponeDeletes(postponed);
-}
-
-/** Returns how long to wait after the attempt with this number. */
-export function retryDelayMs(attempt: number): number {
-  return Math.min(FIRST_RETRY_MS * 2 ** Math.min(attempt - 1, 20), MAX_RETRY_MS);
 }
 
 /*

@@ -96,7 +96,7 @@ export class ComponentStream {
       if (signal.aborted) break;
       const { up, since, jid } = this.#status;
       if (up && clock() - since >= STABLE_MS) attempt = 0;
-      const retryInMs = backoffMs(attempt, random());
+      const retryInMs = backoffMs(attempt, { chance: random() });
       const lastError = describeConnectionError(error, this.#connectionOptions);
       this.#setStatus(lastError);
       log.warn({ jid, retryIn: formatPeriod(retryInMs) }, `component stream is down: ${lastError}`);
