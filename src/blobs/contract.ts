@@ -21,6 +21,18 @@ export interface BlobStore {
   linkFile?(key: string, file: string): Promise<number | undefined>;
 
   /**
+   * Creates an empty local file that `linkFile` can add later, for bytes that arrive before they have a key. Resolves with its
+   * path. The caller removes the file. Absent if the store does not support links.
+   */
+  createSpoolFile?(): Promise<string>;
+
+  /**
+   * Removes spool files that were written last before `before` (ms since 1970): those of a killed process. Resolves with their
+   * number. A process that still uses one keeps its open file.
+   */
+  removeSpoolFiles?(before: number): Promise<number>;
+
+  /**
    * Gives a complete blob another key, as durable as after a `put`, and removes the old one. Does nothing if that has been
    * done. A store without it has no readers beside Porter. May be called by several processes at once.
    */

@@ -18,6 +18,8 @@ export interface Attachment {
   readonly size: number;
   /** Base64 SHA-256. */
   readonly sha256: string;
+  /** A local file with the bytes that may be linked into the blob store. */
+  readonly path?: string | undefined;
   /** Returns the bytes. Called at most once. */
   open(): UploadBody;
 }
@@ -58,7 +60,7 @@ export async function discardAttachments(services: MessageServices, ids: readonl
 async function store(
   services: MessageServices,
   owner: string,
-  { name, type, size, sha256, open }: Attachment,
+  { name, type, size, sha256, path, open }: Attachment,
   linkBase: string,
   granted: string[],
 ): Promise<StoredAttachment> {
@@ -71,7 +73,8 @@ async function store(
   );
   granted.push(slot.id);
   const by = { putKey: toPutKey(slot.token) };
-  await receiveUpload(services, { by, endpoint: 'messages', size, type: slot.type, body: open() });
+  const body = { body: open(), ...(path !== undefined && { file: path }) };
+  await receiveUpload(services, { by, endpoint: 'messages', size, type: slot.type, ...body });
   return {
     id: slot.id,
     file: { url: fileUrl(services, linkBase, slot), name: slot.name, type: slot.type, size, sha256 },

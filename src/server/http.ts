@@ -1,4 +1,3 @@
-import { tmpdir } from 'node:os';
 import type { FastifyPluginAsync } from 'fastify';
 import { memoizeLast } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
@@ -159,7 +158,7 @@ function createS3Links(
 
 /** Creates `/msg/`, its `hooks/` and `/rest`. A reload may add the first hook, so `hooks/` exists without any. */
 function createMessageEndpoints(
-  { messages, storage: { blobs } }: Config,
+  { messages }: Config,
   messageServices: MessageServices | undefined,
   settings: Runtime['settings'],
   trustedProxies: () => AddressMatcher,
@@ -172,9 +171,8 @@ function createMessageEndpoints(
     totalTimeoutMs: settings().data.totalTimeoutMs,
   });
   const compiledHooks = memoizeLast(compileHooks);
-  const spoolFolder = blobs.kind === 'folder' ? blobs.path : tmpdir();
   return [
-    messageEndpoint({ ...messageServices, settings: requestSettings, spoolFolder }, messages.path),
+    messageEndpoint({ ...messageServices, settings: requestSettings }, messages.path),
     webhookEndpoint(
       {
         ...messageServices,

@@ -8,7 +8,12 @@ import { type Callbacks, createCallbacks } from '../messages/callbacks/callbacks
 import { httpClient } from '../messages/callbacks/http-client.ts';
 import type { CallbackRules } from '../messages/callbacks/request.ts';
 import type { MessageServices } from '../messages/message-services.ts';
-import { type SweepSchedule, startDeletionSchedule, startSweepSchedule } from '../uploads/housekeeping.ts';
+import {
+  removeLeftSpoolFiles,
+  type SweepSchedule,
+  startDeletionSchedule,
+  startSweepSchedule,
+} from '../uploads/housekeeping.ts';
 import { type Components, startComponents } from '../xmpp/component/components.ts';
 import type { ComponentStreamStatus } from '../xmpp/component/reconnecting-stream.ts';
 import type { Messaging } from './messaging.ts';
@@ -46,6 +51,8 @@ export function createLeaderTasks(
       const sweepIntervalMs = () => settings().config.retention.sweep_every ?? 0;
       sweeps = startSweepSchedule(services, { sweepIntervalMs }, sweeper.run);
       deletions = startDeletionSchedule(services);
+      // Not awaited: a slow disk must not delay the streams.
+      void removeLeftSpoolFiles(services, performance.timeOrigin);
       const publicUrl = config.public_url ?? '';
       const urls = { publicUrl, downloadUrl: config.download_url ?? publicUrl };
       components = startComponents(

@@ -40,6 +40,22 @@ export function startDeletionSchedule(services: UploadServices): { stop(): Promi
   });
 }
 
+/** Removes the files that forms of ended processes have left beside the blobs. `startedAt`: the start of this process. */
+export async function removeLeftSpoolFiles(
+  { blobs, log }: Pick<UploadServices, 'blobs' | 'log'>,
+  startedAt: number,
+): Promise<void> {
+  try {
+    const files = await blobs.removeSpoolFiles?.(startedAt);
+    if (files) log.info({ files }, 'removed the files of forms that an ended process has left');
+  } catch (err) {
+    log.warn(
+      { err },
+      'the files of forms that an ended process has left cannot be removed; the next sweep tries again',
+    );
+  }
+}
+
 /** Sets space for removals aside at the start, and again after it was used. */
 export function startBallastSchedule(
   services: Pick<UploadServices, 'log'>,

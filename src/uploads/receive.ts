@@ -1,6 +1,7 @@
 import { Refusal } from '../base/errors.ts';
 import { randomId } from '../base/ids.ts';
 import type { Upload } from '../base/upload-records.ts';
+import { BlobError } from '../blobs/contract.ts';
 import type { ClaimResult } from '../ledger/contract/ledger.ts';
 import { isDownloadable } from '../policy/retention.ts';
 import { publicBlobKey, publishBlob, publishPendingBlobs } from './blobs/publish.ts';
@@ -38,7 +39,8 @@ const MAX_CLAIM_ATTEMPTS = 3;
 
 /**
  * Stores the body of a request in its slot. Resolves once the file is durable and can be downloaded. Otherwise rejects
- * with a `Refusal` or an internal error and leaves no bytes behind. The slot can be used again until its deadline.
+ * with a `Refusal` or an internal error; written bytes are deleted in the background. The slot can be used again until its
+ * deadline.
  */
 export async function receiveUpload(
   services: UploadServices,
@@ -154,10 +156,26 @@ async function writeBlob(
   request: UploadRequest,
 ): Promise<number> {
   checkDeclaredBody(rules(), upload, request);
+  if (await linkFile(blobs, upload, request)) return upload.size;
   await spaceReserve.check(upload.size);
   request.body.accept();
   const batches = request.body.batches(transfers.memory, exactSize(upload));
   return await blobs.put(upload.blob, whileThereIsRoom(spaceReserve, batches), upload.size);
+}
+
+/** Returns false if the bytes must be copied from the body. */
+async function linkFile(
+  blobs: Pick<UploadServices['blobs'], 'linkFile'>,
+  { blob, size }: Upload,
+  { file }: UploadRequest,
+): Promise<boolean> {
+  if (file === undefined) return false;
+  const linked = await blobs.linkFile?.(blob, file).catch((error: unknown) => {
+    // The file has lost its name, but the body still has its bytes.
+    if (error instanceof BlobError && error.kind === 'missing') return undefined;
+    throw error;
+  });
+  return linked === size;
 }
 
 /** Passes batches on until a disk has less than the reserve: transfers that began together may use it up together. */

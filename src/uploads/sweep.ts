@@ -11,6 +11,8 @@ import type { UploadServices } from './services.ts';
 const BATCH = 500;
 /** A multipart write without new data for this long is abandoned. */
 const ABANDONED_AFTER_MS = 86_400_000;
+/** A form is complete within half an hour. */
+const SPOOL_FILES_MS = 3_600_000;
 /** The purposes of XEP-0363 1.2.0. Uploads keep their purpose even if the config no longer offers it. */
 const XEP_PURPOSES = ['', 'message', 'profile', 'ephemeral', 'permanent'];
 
@@ -75,6 +77,7 @@ export async function runSweep(services: SweepServices, options: SweepOptions): 
   services.metrics.sweepFinished(performance.now() - start);
   services.log.info({ ...report, ms: Math.round(performance.now() - start) }, 'sweep done');
   options.onDone?.(report);
+  if (!options.dryRun) await services.blobs.removeSpoolFiles?.(services.clock() - SPOOL_FILES_MS);
   // Last, because it may fail on its own: an S3 policy may permit deletes but not listing multipart uploads.
   if (!options.dryRun) await services.blobs.removeAbandonedWrites?.(services.clock() - ABANDONED_AFTER_MS);
   return report;

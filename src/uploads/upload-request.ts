@@ -14,6 +14,8 @@ export interface UploadRequest {
   /** Null or empty if the sender declares none. */
   readonly type: string | null;
   readonly body: UploadBody;
+  /** A local file with all bytes of the body. The store links it instead of reading the body, if it can. */
+  readonly file?: string;
   /** Set if an XMPP server granted the upload. Then `by` is its locator, and this request also reserves it. */
   readonly signed?: SignedUpload;
 }

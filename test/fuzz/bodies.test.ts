@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { tmpdir } from 'node:os';
 import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import { parseForm } from '../../src/http/common/form-fields.ts';
@@ -92,7 +91,6 @@ describe('a body of a request', () => {
             maxTextBytes: 10_000,
             fileLimits: () => ({ file: null, total: null }),
             idleTimeoutMs: 60_000,
-            spoolFolder: tmpdir(),
             memoryBudget: memory,
           },
         ),

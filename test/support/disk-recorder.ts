@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { ServerResponse } from 'node:http';
 import { syncBuiltinESMExports } from 'node:module';
-import { dirname, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { mock, type TestContext } from 'node:test';
 
@@ -184,7 +184,7 @@ export function recordDisk(t: TestContext, root: string, database: string): Disk
   });
   wrap('unlink', ([path]: readonly unknown[]) => {
     const name = String(path);
-    if (!isInside(name) || dirname(name) === root) return undefined;
+    if (!isInside(name) || dirname(name) === root || dirname(name) === join(root, 'spool')) return undefined;
     const blob = relative(name).split(sep).join('/');
     const upload = storedUploads().find((names) => names.includes(blob));
     const isPublished = upload?.some((other) => other !== blob && survives(other) === undefined) ?? false;

@@ -1,4 +1,3 @@
-import { tmpdir } from 'node:os';
 import type { TestContext } from 'node:test';
 import type { Element } from '@xmpp/xml';
 import { createAddressMatcher } from '../../src/base/addresses.ts';
@@ -103,7 +102,6 @@ export async function startTestMessageServer(
     ...deps,
     outbox: createOutbox(deps),
     settings: () => settings,
-    spoolFolder: tmpdir(),
   };
   const data = createFileServer({
     ...deps,

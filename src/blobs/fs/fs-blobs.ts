@@ -15,6 +15,7 @@ import { linkIntoStore, publishFile } from './link-file.ts';
 import { moveFileToLostAndFound } from './lost-and-found.ts';
 import { openMarkerFile } from './marker-file.ts';
 import { createReadBufferPool, openBlob } from './read.ts';
+import { createSpoolFile, removeSpoolFiles } from './spool-files.ts';
 import {
   appendAll,
   close,
@@ -70,6 +71,8 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
       writeBlob(toPath(key), batches, { ...writeOptions, atomic: atomic && !isAttemptBlobKey(key) }),
     publish: async (key, publicKey) => publishFile(toPath(key), toPath(publicKey), diskSync),
     linkFile: async (key, file) => linkIntoStore(root, toPath(key), file, writeOptions),
+    createSpoolFile: () => createSpoolFile(root, writeOptions),
+    removeSpoolFiles: (before) => removeSpoolFiles(root, before),
     open: async (key) => openBlob(toPath(key), buffers),
     size: async (key) => readSize(toPath(key)),
     async remove(keys) {

@@ -62,7 +62,8 @@ export const close = (fd: number) => call<void>((done) => fs.close(fd, (error) =
 export const unlink = (path: string) => call<void>((done) => fs.unlink(path, (error) => done(error)));
 export const rename = (from: string, to: string) =>
   call<void>((done) => fs.rename(from, to, (error) => done(error)));
-export const mkdir = (path: string) => call<void>((done) => fs.mkdir(path, (error) => done(error)));
+export const mkdir = (path: string, mode = 0o777) =>
+  call<void>((done) => fs.mkdir(path, mode, (error) => done(error)));
 export const fstat = (fd: number) => call<fs.Stats>((done) => fs.fstat(fd, done));
 export const lstat = (path: string) => call<fs.Stats>((done) => fs.lstat(path, done));
 export const readdir = (path: string) =>

@@ -33,8 +33,6 @@ export interface MessageEndpointSettings extends EndpointSettings {
 
 export type MessageEndpointServices = MessageServices & {
   readonly settings: () => MessageEndpointSettings;
-  /** Large files of forms are kept here until the form is complete; on the disk of the blobs. */
-  readonly spoolFolder: string;
 };
 
 const ALLOW = 'OPTIONS, POST';
@@ -155,7 +153,8 @@ async function readBodyAndSend(
     fileLimits: () => uploadBoundsFor(services, sender.jid),
     idleTimeoutMs,
     totalTimeoutMs: Math.min(totalTimeoutMs, FORM_TIMEOUT_MS),
-    spoolFolder: services.spoolFolder,
+    createSpoolFile: services.blobs.createSpoolFile,
+    checkSpace: () => services.spaceReserve.checkWhileWriting(),
     memoryBudget: services.transfers.memory,
     types: services.rules().types,
   });

@@ -19,7 +19,7 @@ import {
   type FormSizeCheck,
   tooManyParts,
 } from './form-limits.ts';
-import { type SpooledBytes, spool } from './spool.ts';
+import { type CreateSpoolFile, type SpooledBytes, spool } from './spool.ts';
 
 /** The body of a message request: text fields and files. */
 export interface MessageBody {
@@ -34,8 +34,10 @@ export interface MultipartOptions extends FormLimits {
   readonly idleTimeoutMs: number;
   /** Milliseconds after which the body fails. */
   readonly totalTimeoutMs?: number;
-  /** Larger files are kept here until the form is complete. */
-  readonly spoolFolder: string;
+  /** Creates the files that keep larger parts until the form is complete. By default they are temporary files. */
+  readonly createSpoolFile?: CreateSpoolFile | undefined;
+  /** Called for each chunk of a file. Throws `Refusal` if the disk is nearly full. */
+  readonly checkSpace?: () => void;
   readonly memoryBudget: MemoryBudget;
   /** `uploads.types`. */
   readonly types?: MoreTypes | undefined;
@@ -131,7 +133,7 @@ function collectParts(parser: BusboyInstance, options: MultipartOptions, abort: 
       file,
       { name, type: type ?? '', types: options.types },
       sizeCheck,
-      options.spoolFolder,
+      options,
     ).catch((error: Error) => {
       fail(error);
       return undefined;
@@ -172,14 +174,15 @@ async function spoolFile(
   file: Readable,
   { name, type, types }: PartHeaders,
   sizeCheck: FormSizeCheck,
-  folder: string,
+  { createSpoolFile, checkSpace }: Pick<MultipartOptions, 'createSpoolFile' | 'checkSpace'>,
 ): Promise<SpooledFile | undefined> {
   let check: FileSizeCheck | undefined;
   const checkSize = (size: number) => {
     check ??= sizeCheck.addFile();
     check.check(size);
+    checkSpace?.();
   };
-  const spooled = await spool(readPart(file), checkSize, folder);
+  const spooled = await spool(readPart(file), checkSize, createSpoolFile);
   if (name === '' && spooled.size === 0) return undefined;
   return { name: name === '' ? 'file' : name, type: typeOfPart(name, type, types), spooled };
 }
@@ -202,8 +205,8 @@ function typeOfPart(name: string, declared: string, types?: MoreTypes): string |
 }
 
 function toAttachment({ name, type, spooled }: SpooledFile, { idleTimeoutMs }: MultipartOptions): Attachment {
-  const { size, sha256 } = spooled;
-  return { name, type, size, sha256, open: () => new RequestBody(spooled.read(), { idleTimeoutMs }) };
+  const { size, sha256, path } = spooled;
+  return { name, type, size, sha256, path, open: () => new RequestBody(spooled.read(), { idleTimeoutMs }) };
 }
 
 function malformedForm(error: unknown): Refusal {

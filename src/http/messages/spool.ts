@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { type FileHandle, open, rm, unlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { Refusal } from '../../base/errors.ts';
@@ -10,28 +11,39 @@ export interface SpooledBytes {
   readonly size: number;
   /** Base64 SHA-256. */
   readonly sha256: string;
+  /** The file with the bytes, if it can be linked into the blob store. */
+  readonly path: string | undefined;
   /** Returns a stream of all bytes. May be called once. */
   read(): Readable;
   /** Frees memory and disk space. Must always be called. */
   discard(): Promise<void>;
 }
 
-/** Larger parts are written to a temporary file. */
+/** Larger parts are written to a file. */
 const MAX_IN_MEMORY = 64 * 1024;
 
+/** Creates an empty file in the blob store; see `BlobStore.createSpoolFile`. */
+export type CreateSpoolFile = () => Promise<string>;
+
+/** A file that is being received. `path`: undefined if it has no name. */
+interface SpoolFile {
+  readonly handle: FileHandle;
+  readonly path: string | undefined;
+}
+
 /**
- * Keeps bytes whose number is known only at their end, larger ones in a file in `folder`. Calls `check` with the number
- * received so far; it may throw. The file is unlinked at once, so that it does not survive a crash of this process.
+ * Keeps bytes whose number is known only at their end, larger ones in a file. Calls `check` with the number received so far;
+ * it may throw. Without `createFile`, the file is a temporary one without a name, which does not survive a crash of this process.
  */
 export async function spool(
   chunks: AsyncIterable<Uint8Array>,
   check: (size: number) => void,
-  folder: string,
+  createFile: CreateSpoolFile | undefined,
 ): Promise<SpooledBytes> {
   const hash = createHash('sha256');
   const held: Uint8Array[] = [];
   let size = 0;
-  let file: FileHandle | undefined;
+  let file: SpoolFile | undefined;
   try {
     for await (const chunk of chunks) {
       size += chunk.length;
@@ -39,29 +51,39 @@ export async function spool(
       hash.update(chunk);
       held.push(chunk);
       if (size <= MAX_IN_MEMORY) continue;
-      file ??= await openUnlinkedFile(folder);
-      await file.appendFile(Buffer.concat(held.splice(0)));
+      file ??= await openSpoolFile(createFile);
+      await file.handle.appendFile(Buffer.concat(held.splice(0)));
     }
   } catch (error) {
-    await file?.close();
+    await discard(file);
     throw toSpoolError(error);
   }
   return {
     size,
     sha256: hash.digest('base64'),
-    read: () => file?.createReadStream({ start: 0, autoClose: false }) ?? Readable.from(held),
-    discard: async () => file?.close(),
+    path: file?.path,
+    read: () => file?.handle.createReadStream({ start: 0, autoClose: false }) ?? Readable.from(held),
+    discard: () => discard(file),
   };
 }
 
-async function openUnlinkedFile(folder: string): Promise<FileHandle> {
-  const path = join(folder, `porter-${randomId()}`);
-  const file = await open(path, 'wx+', 0o600);
+async function openSpoolFile(createFile: CreateSpoolFile | undefined): Promise<SpoolFile> {
+  if (createFile) {
+    const path = await createFile();
+    return { handle: await open(path, 'r+'), path };
+  }
+  const path = join(tmpdir(), `porter-${randomId()}`);
+  const handle = await open(path, 'wx+', 0o600);
   await unlink(path);
-  return file;
+  return { handle, path: undefined };
+}
+
+async function discard(file: SpoolFile | undefined): Promise<void> {
+  await file?.handle.close();
+  if (file?.path !== undefined) await rm(file.path, { force: true });
 }
 
 function toSpoolError(error: unknown): unknown {
-  const { code } = error as NodeJS.ErrnoException;
+  const { code } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT' ? new Refusal('storage_full', { cause: error }) : error;
 }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { glob, stat } from 'node:fs/promises';
+import { glob, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { httpRequest } from '../../support/http.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { getSlot, openSlotConfig, startPut, uploadFile, waitForTransfers } from '../support/slots.ts';
 
@@ -74,10 +75,14 @@ test('a kill during many uploads loses no acknowledged one and leaves nothing of
     await first.stop('SIGKILL');
     await ended;
     for (const { put } of stalled) put.destroy();
+    const spool = join(first.folder, 'data/blobs/spool');
+    await mkdir(spool);
+    await writeFile(join(spool, 'left'), body);
 
     const second = await again(first, openSlotConfig);
     for (const get of stored) assert.ok((await httpRequest(get)).body.equals(body), get);
     for (const { slot } of stalled) assert.equal((await httpRequest(slot.get)).status, 404);
+    await waitUntil(async () => (await readdir(spool)).length === 0);
     await assertSound(second);
     const [retried] = stalled;
     assert.ok(retried);

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { describe, type TestContext, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { toPutKey } from '../../../src/base/ids.ts';
 import { openFsBlobs } from '../../../src/blobs/fs/fs-blobs.ts';
+import { RequestBody } from '../../../src/http/common/request-body.ts';
 import { createLedger } from '../../../src/ledger/sql/methods.ts';
 import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
 import { createBlobDeleter } from '../../../src/uploads/blobs/delete-pending.ts';
@@ -11,6 +14,7 @@ import { grantSlot } from '../../../src/uploads/grant-slot.ts';
 import { importUploads } from '../../../src/uploads/import/import-uploads.ts';
 import { createOwnerLookup } from '../../../src/uploads/import/owner-lookup.ts';
 import { blobUrl, putUrl } from '../../../src/uploads/links.ts';
+import { receiveUpload } from '../../../src/uploads/receive.ts';
 import { eraseOwner, removeUploads } from '../../../src/uploads/remove.ts';
 import { runSweep } from '../../../src/uploads/sweep.ts';
 import { type DiskRecorder, recordDisk } from '../../support/disk-recorder.ts';
@@ -114,6 +118,22 @@ describe('a power failure', () => {
       /^fsync ab$/,
     ]);
   });
+
+  for (const atomic of [false, true]) {
+    test(`loses no file of a form, ${atomic ? 'also one that a web server reads' : 'which is not copied'}`, async (t) => {
+      const started = await start(t, { atomic });
+      const { services, recorder } = started;
+      const { slot } = await requestSlot(started);
+      const file = (await services.blobs.createSpoolFile?.()) ?? assert.fail();
+      await writeFile(file, BODY);
+      const body = new RequestBody(Readable.from([]), { idleTimeoutMs: 1000 });
+      const request = { endpoint: 'messages', size: BODY.length, type: 'image/jpeg', body, file } as const;
+      await receiveUpload(services, { ...request, by: { putKey: toPutKey(slot.token) } });
+      assertOrder(recorder, [/^create spool/, /^link/, /^fdatasync ..\//, 'commit full']);
+      assertOrder(recorder, [/^link/, /^fsync ..$/, 'commit full']);
+      assert.doesNotMatch(recorder.events.join('\n'), /^write/m);
+    });
+  }
 
   test('loses no upload of many that are stored at the same time', async (t) => {
     const started = await start(t);

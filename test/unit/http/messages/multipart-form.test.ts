@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
@@ -14,7 +16,6 @@ const OPTIONS: MultipartOptions = {
   maxTextBytes: 10_000,
   fileLimits: () => ({ file: null, total: null }),
   idleTimeoutMs: 60_000,
-  spoolFolder: tmpdir(),
   memoryBudget: memory,
 };
 
@@ -94,16 +95,42 @@ describe('a form', () => {
     );
   });
 
-  test('keeps its files in the given folder', async () => {
-    const { body, headers } = await encodeForm((form) =>
-      form.append('file', new File([new Uint8Array(70_000)], 'a.bin')),
+  test('keeps large files in files of the blob store, and removes them', async (t) => {
+    const { body, headers } = await encodeForm((form) => {
+      form.append('file', new File([new Uint8Array(70_000)], 'a.bin'));
+      form.append('file', new File(['small'], 'b.txt'));
+    });
+    const folder = await mkdtemp(join(tmpdir(), 'porter-form-'));
+    t.after(() => rm(folder, { recursive: true }));
+    const createSpoolFile = async () => {
+      const path = join(folder, 'spooled');
+      await writeFile(path, '');
+      return path;
+    };
+    const read = (options: Partial<MultipartOptions>) =>
+      readMultipart(Readable.from([Buffer.from(body)], { objectMode: false }), headers['Content-Type'], {
+        ...OPTIONS,
+        createSpoolFile,
+        ...options,
+      });
+    const form = await read({});
+    assert.deepEqual(
+      form.files.map(({ path, size }) => [path, size]),
+      [
+        [join(folder, 'spooled'), 70_000],
+        [undefined, 5],
+      ],
     );
-    const stream = () => Readable.from([body], { objectMode: false });
-    const spoolFolder = '/no/such/folder';
-    await assert.rejects(
-      readMultipart(stream(), headers['Content-Type'], { ...OPTIONS, spoolFolder }),
-      /ENOENT/,
-    );
+    assert.equal((await stat(join(folder, 'spooled'))).size, 70_000);
+    await form.discard();
+    assert.deepEqual(await readdir(folder), []);
+    let chunks = 0;
+    const checkSpace = () => {
+      chunks += 1;
+      if (chunks > 1) throw new Refusal('storage_full');
+    };
+    await assert.rejects(read({ checkSpace }), { code: 'storage_full' });
+    assert.deepEqual(await readdir(folder), []);
   });
 
   test('that is incomplete is refused and leaves nothing', async () => {
