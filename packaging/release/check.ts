@@ -16,7 +16,7 @@ const isQuick = process.argv.includes('--quick');
 type Step = readonly [name: string, check: () => unknown];
 
 const steps: readonly Step[] = [
-  ['the version is the same in package.json and package-lock.json', checkVersion],
+  ['the version is the same in package.json, package-lock.json and the YunoHost manifest', checkVersion],
   [`CHANGELOG.md has an entry for ${version}, and nothing under "Unreleased"`, checkChangelog],
   ['the working tree has no changes', checkTree],
   ['migrations are numbered without gaps, and released ones are unchanged', checkMigrations],
@@ -45,6 +45,9 @@ function checkVersion(): void {
   const lockfile = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as { version: string };
   if (lockfile.version !== version)
     throw new Error(`package.json has ${version}, the lockfile ${lockfile.version}`);
+  const manifest = readFileSync(join(ROOT, 'packaging/yunohost/manifest.toml'), 'utf8');
+  if (!manifest.includes(`version = "${version}~ynh`))
+    throw new Error(`packaging/yunohost/manifest.toml is not for version ${version}`);
 }
 
 function checkChangelog(): void {

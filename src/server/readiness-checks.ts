@@ -61,6 +61,11 @@ function storeChecks(runtime: Pick<Runtime, 'services' | 'config'>): ReadinessCh
   ];
 }
 
+/** A state of the XMPP server, not a fault of this program. */
+class StreamDownError extends Error {
+  readonly kind = 'unreachable';
+}
+
 function streamCheck(relay: Relay, jid: string): ReadinessCheck {
   return {
     part: jid,
@@ -68,7 +73,7 @@ function streamCheck(relay: Relay, jid: string): ReadinessCheck {
     slowText: 'The process with the component stream answers slowly.',
     async check() {
       const status = (await fetchStreamStatuses(relay)).find((stream) => stream.jid === jid);
-      if (!status?.up) throw new Error(status?.lastError ?? 'not connected yet');
+      if (!status?.up) throw new StreamDownError(status?.lastError ?? 'not connected yet');
     },
     isOverload: (error) => error instanceof RelayError && (error.kind === 'timeout' || error.kind === 'busy'),
   };

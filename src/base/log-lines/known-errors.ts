@@ -1,4 +1,4 @@
-/** Kinds of `LedgerError` and `BlobError` whose text names the cause and the remedy. */
+/** Kinds of `LedgerError`, `BlobError`, `StoreIdentityError` and others whose text names the cause and the remedy. */
 const EXPLAINED_KINDS = new Set([
   'full',
   'denied',
@@ -7,6 +7,7 @@ const EXPLAINED_KINDS = new Set([
   'newer',
   'moved',
   'missing',
+  'mismatch',
   'closed',
 ]);
 

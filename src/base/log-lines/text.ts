@@ -61,7 +61,8 @@ export function createTextFormatter({ format, isColored }: TextOptions): (json: 
 /** Returns the message with the text of its error, and the frames of the stack. */
 function formatRecord({ msg = '', err }: LogRecord): string[] {
   const reason = err?.message ?? '';
-  const text = [msg, msg.includes(reason) ? '' : reason].filter((part) => part !== '').join(': ');
+  const isRepeated = reason === '' || msg.includes(reason);
+  const text = isRepeated ? msg : [msg.replace(/[.:]$/, ''), reason].filter((part) => part !== '').join(': ');
   const frames = (err?.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
   return [escapeInvisible(text), ...frames.map((frame) => escapeInvisible(frame.trim()))];
 }

@@ -8,6 +8,7 @@ export interface StoreLocations {
 
 /** The ledger and the blob store do not belong together. The message says what was found and what to check. */
 export class StoreIdentityError extends Error {
+  readonly kind = 'mismatch';
   readonly state: StoreState;
 
   constructor(state: StoreState, message: string, cause?: unknown) {

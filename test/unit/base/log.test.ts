@@ -130,6 +130,13 @@ describe('the text of a log line', () => {
     );
   });
 
+  test('joins the message and the reason by one colon', () => {
+    assert.equal(
+      format({ msg: 'The component stream is down.', err: { message: 'nothing listens' } }),
+      '<4>The component stream is down: nothing listens\n',
+    );
+  });
+
   test('stays one line of visible characters, whatever a file is called', () => {
     assert.equal(
       format({ msg: 'slot refused\nfake line', name: 'a\u202Egpj.exe "x"\u001B[2J' }),

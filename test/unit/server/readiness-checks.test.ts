@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { hasKnownCause } from '../../../src/base/log-lines/known-errors.ts';
 import { BlobError } from '../../../src/blobs/contract.ts';
 import { toS3BlobError } from '../../../src/blobs/s3/s3-error.ts';
 import { RelayError } from '../../../src/cluster/relay.ts';
@@ -44,6 +45,24 @@ describe('the readiness of the stores', () => {
     ]);
   });
 
+  test('logs a stream that is down and a foreign file store with their causes, not as faults of the program', async (t) => {
+    const { services } = await openTestServices(t);
+    await services.blobs.writeIdentity('another');
+    const logged: { readonly part: string; readonly err: Error }[] = [];
+    const log = { info() {}, warn: (record: (typeof logged)[number]) => logged.push(record) };
+    const down = { jid: 'upload.example.org', up: false, lastError: 'nothing listens at 127.0.0.1:5347' };
+    await readinessOf({ ...services, log: log as never }, ['upload.example.org'], [down]);
+    assert.deepEqual(
+      new Map(logged.map(({ part, err }) => [part, hasKnownCause(err)])),
+      new Map([
+        ['storage', true],
+        ['upload.example.org', true],
+      ]),
+    );
+    const stream = logged.find(({ part }) => part === 'upload.example.org');
+    assert.equal(stream?.err.message, 'nothing listens at 127.0.0.1:5347');
+  });
+
   test('of a stream whose process does not answer in time is slow, and without a leader broken', async (t) => {
     const { services } = await openTestServices(t);
     for (const [kind, ready] of [
@@ -60,13 +79,17 @@ describe('the readiness of the stores', () => {
 function readinessOf(
   services: Awaited<ReturnType<typeof openTestServices>>['services'],
   jids: readonly string[] = [],
-  relayError?: RelayError,
+  /** An error, or the streams that the leader reports. */
+  answer?: RelayError | readonly object[],
 ) {
   const storage = { ledger: { kind: 'sqlite', path: 'l' }, blobs: { kind: 'folder', path: 'b' } };
   const config = { component: jids.map((jid) => ({ jid })), storage };
   const runtime = { services, config } as unknown as Parameters<typeof createServerReadiness>[0];
-  const relay = { request: () => Promise.reject(relayError) } as unknown as Parameters<
-    typeof createServerReadiness
-  >[1];
+  const relay = {
+    request: async () => {
+      if (answer instanceof Error) throw answer;
+      return answer;
+    },
+  } as unknown as Parameters<typeof createServerReadiness>[1];
   return createServerReadiness(runtime, relay, services.log)();
 }
