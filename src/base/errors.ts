@@ -1,6 +1,14 @@
 /** Stanza error types (RFC 6120, section 8.3.2). */
 type StanzaType = 'auth' | 'cancel' | 'modify' | 'wait';
 
+export type UploadErrorElement = 'file-too-large' | 'retry';
+export type CommandErrorElement =
+  | 'bad-action'
+  | 'bad-payload'
+  | 'bad-sessionid'
+  | 'malformed-action'
+  | 'session-expired';
+
 /** How one error is answered. */
 interface ErrorRow {
   /** HTTP status at all endpoints that `httpAt` does not name. */
@@ -9,8 +17,11 @@ interface ErrorRow {
   readonly httpAt?: Readonly<Partial<Record<'external' | 'file_share' | 'messages' | 'rest', number>>>;
   /** Stanza error type and condition (RFC 6120, section 8.3.3). Absent if the error cannot occur over XMPP. */
   readonly stanza?: readonly [StanzaType, string];
-  /** Application-specific child of the stanza error in `urn:xmpp:http:upload:0` (XEP-0363, section 5). */
-  readonly element?: 'file-too-large' | 'retry';
+  /**
+   * Application-specific child of the stanza error: of uploads in `urn:xmpp:http:upload:0` (XEP-0363, section 5), of commands in
+   * `http://jabber.org/protocol/commands` (XEP-0050, section 4.4).
+   */
+  readonly element?: UploadErrorElement | CommandErrorElement;
   /** The default text for users. A `Refusal` may replace it by a more specific one. */
   readonly text: string;
 }
@@ -144,6 +155,41 @@ export const errorTable = {
     http: 501,
     stanza: ['cancel', 'service-unavailable'],
     text: 'This service does not support this request.',
+  },
+  command_denied: {
+    http: 403,
+    stanza: ['auth', 'forbidden'],
+    text: 'You are not allowed to run this command.',
+  },
+  command_action_malformed: {
+    http: 400,
+    stanza: ['modify', 'bad-request'],
+    element: 'malformed-action',
+    text: 'The action is none of execute, prev, next, complete and cancel.',
+  },
+  command_action_wrong: {
+    http: 400,
+    stanza: ['modify', 'bad-request'],
+    element: 'bad-action',
+    text: 'The command does not offer this action now.',
+  },
+  command_form_wrong: {
+    http: 400,
+    stanza: ['modify', 'bad-request'],
+    element: 'bad-payload',
+    text: 'The command needs a form of the type submit.',
+  },
+  command_session_unknown: {
+    http: 400,
+    stanza: ['modify', 'bad-request'],
+    element: 'bad-sessionid',
+    text: 'The session id does not belong to this command.',
+  },
+  command_session_expired: {
+    http: 403,
+    stanza: ['cancel', 'not-allowed'],
+    element: 'session-expired',
+    text: 'This command has expired. Start it again.',
   },
   internal: {
     http: 500,

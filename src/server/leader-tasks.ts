@@ -14,6 +14,7 @@ import {
   startDeletionSchedule,
   startSweepSchedule,
 } from '../uploads/housekeeping.ts';
+import type { AdminRules } from '../xmpp/commands/ad-hoc-command.ts';
 import { type Components, startComponents } from '../xmpp/component/components.ts';
 import type { ComponentStreamStatus } from '../xmpp/component/reconnecting-stream.ts';
 import type { Messaging } from './messaging.ts';
@@ -63,6 +64,8 @@ export function createLeaderTasks(
           // Sends the queued messages as soon as a stream is connected.
           onStreamUp: messageServices && (() => messageServices.outbox.resume()),
           ...(callbacks && { onStanza: callbacks.onStanza }),
+          adminRules: () => toAdminRules(settings().config),
+          isNoReply: (jid) => isNoReply(settings().config, jid),
           measureClockSkew: true,
           searchedDomains: (jid) => userDomainsOf(jid, settings().config.access),
         },
@@ -101,6 +104,23 @@ function createServerCallbacks(
     httpClient,
     componentJid: config.component[0]?.jid ?? '',
   });
+}
+
+function toAdminRules({ web, retention }: Config): AdminRules {
+  return {
+    admins: web?.admins ?? [],
+    moderators: web?.moderators ?? [],
+    contacts: web?.contact ?? [],
+    keepRecords: retention.keep_records,
+  };
+}
+
+/** Returns whether messages to this JID at a component are refused although it may send some. */
+function isNoReply(config: Config, jid: string): boolean {
+  const { component, messages } = config;
+  if (toCallbackRules(config)?.stanzas.includes('message')) return false;
+  const senders = [...(messages?.tokens ?? []), ...(messages?.hooks ?? [])].map(({ from }) => from);
+  return [...component.map((one) => one.jid), ...senders].includes(jid);
 }
 
 function toCallbackRules({ messages }: Config): CallbackRules | null {

@@ -20,6 +20,7 @@ export function toUploadRules(config: Config): UploadRules {
     typeMismatch: config.uploads.type_mismatch,
     types: config.uploads.types,
     ...(config.downloads.via === 'webserver' && { fileUrlBuilder: blobUrl }),
+    ...(config.slot_api && { slotApiNames: config.slot_api.names }),
     jidsBySha1: new Map(
       [...(config.web?.admins ?? []), ...jidsInRules(config.access)].map((jid) => [jidSha1(jid), jid]),
     ),

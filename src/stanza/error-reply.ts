@@ -1,7 +1,7 @@
 import xml, { type Element } from '@xmpp/xml';
 import { formatDateTime } from '../base/clock.ts';
-import { errorRow, type Refusal } from '../base/errors.ts';
-import { LEGACY_UPLOAD, STANZA_ERRORS, UPLOAD } from './namespaces.ts';
+import { type CommandErrorElement, errorRow, type Refusal, type UploadErrorElement } from '../base/errors.ts';
+import { COMMANDS, LEGACY_UPLOAD, STANZA_ERRORS, UPLOAD } from './namespaces.ts';
 import type { XmlBudgetError } from './xml-reader.ts';
 
 /** Returns one of the two namespaces that define `file-too-large` and `retry`. */
@@ -29,15 +29,17 @@ export function createErrorElement(
 function refusalElement(refusal: Refusal, request: Element | undefined): Element {
   const { stanza, element } = errorRow(refusal.code);
   const [type, condition] = stanza ?? (['cancel', 'undefined-condition'] as const);
-  const detail = element && detailElement(element, refusal, uploadNamespace(request));
+  const detail = element && detailElement(element, refusal, request);
   return createErrorElement(type, condition, refusal.message, ...(detail ? [detail] : []));
 }
 
 function detailElement(
-  name: 'file-too-large' | 'retry',
+  name: UploadErrorElement | CommandErrorElement,
   { maxFileSize, retryAt }: Refusal,
-  xmlns: string,
+  request: Element | undefined,
 ): Element | undefined {
+  if (name !== 'file-too-large' && name !== 'retry') return xml(name, COMMANDS);
+  const xmlns = uploadNamespace(request);
   if (name === 'file-too-large') {
     return xml(
       name,

@@ -6,7 +6,16 @@ export const PURPOSE = 'urn:xmpp:http:upload:purpose:0';
 
 export const DISCO_INFO = 'http://jabber.org/protocol/disco#info';
 export const DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
+/** XEP-0050; also the disco node of the list of commands. */
+export const COMMANDS = 'http://jabber.org/protocol/commands';
+/** XEP-0004. */
 export const DATA_FORM = 'jabber:x:data';
+/** The form of XEP-0157. */
+export const SERVER_INFO = 'http://jabber.org/network/serverinfo';
+/** XEP-0504. */
+export const DATA_POLICY = 'urn:xmpp:data-policy:0';
+/** XEP-0506. */
+export const NO_REPLY = 'urn:xmpp:noreply:0';
 export const PING = 'urn:xmpp:ping';
 /** XEP-0202. */
 export const TIME = 'urn:xmpp:time';

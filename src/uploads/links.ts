@@ -54,6 +54,22 @@ export function fileUrl(
   return (rules().fileUrlBuilder ?? getUrl)(base, file, names);
 }
 
+/**
+ * Returns the download link of a stored upload, or undefined for uploads with links that an XMPP server has signed: only the hash
+ * of those is stored. `base`: `download_url`, without a trailing slash.
+ */
+export function linkOfUpload(
+  services: {
+    readonly rules: () => { readonly fileUrlBuilder?: FileUrlBuilder; readonly slotApiNames?: LinkNames };
+  },
+  base: string,
+  upload: Pick<Upload, 'id' | 'locator' | 'name' | 'blob' | 'endpoint'>,
+): string | undefined {
+  if (upload.locator !== upload.id) return undefined;
+  const names = upload.endpoint === 'slot_api' ? (services.rules().slotApiNames ?? 'ascii') : 'utf8';
+  return fileUrl(services, base, upload, names);
+}
+
 const BLOB_PATH = /\/[0-9a-z]{2}\/([0-9a-z]{26})(?:[0-9a-z]{12})?\.[0-9a-z]{1,10}(?:\/[^/]*)?$/;
 
 /** Returns the id in the path of a `blobUrl`. */

@@ -3,6 +3,7 @@ import { ownerNamesFor } from '../base/owners.ts';
 import type { DiskSpace } from '../base/system-resources.ts';
 import type { Removal, Upload } from '../base/upload-records.ts';
 import type { LedgerStats, OwnerUsage, RemovalQuery, UploadQuery, Usage } from '../ledger/contract/ledger.ts';
+import { isDownloadable } from '../policy/retention.ts';
 import type { UploadServices } from './services.ts';
 
 export type { OwnerUsage, Usage };
@@ -40,6 +41,50 @@ async function* uploadPages(
     yield* page;
     after = page.at(-1)?.id;
     if (page.length < PAGE) return;
+  }
+}
+
+/** Rows that `readFilePage` reads at least, because some may have expired. */
+const MIN_FILE_PAGE = 100;
+
+/** Some of an owner's files that can be downloaded, the latest first. */
+export interface FilePage {
+  readonly files: readonly Upload[];
+  /** The id after which the next page begins; undefined if this is the last one. */
+  readonly next: string | undefined;
+}
+
+/** Reads `limit` files of an owner, after the file with the id `after`. Includes those stored under the hash of its JID. */
+export async function readFilePage(
+  { ledger, rules, clock }: Pick<UploadServices, 'ledger' | 'rules' | 'clock'>,
+  {
+    owner,
+    after,
+    limit,
+  }: { readonly owner: string; readonly after?: string | undefined; readonly limit: number },
+): Promise<FilePage> {
+  const { retention } = rules();
+  const size = Math.max(limit + 1, MIN_FILE_PAGE);
+  const files: Upload[] = [];
+  for (let last = after; ; ) {
+    const query = {
+      state: 'stored',
+      newestFirst: true,
+      limit: size,
+      ...(last !== undefined && { after: last }),
+    } as const;
+    const lists = await Promise.all(
+      ownerNamesFor(owner).map((name) => ledger.listUploads({ ...query, owner: name })),
+    );
+    // A full list may have older files than the end of another one, so only the first `size` of all are complete.
+    const rows = lists
+      .flat()
+      .toSorted((a, b) => (a.id < b.id ? 1 : -1))
+      .slice(0, size);
+    files.push(...rows.filter((upload) => isDownloadable(retention, upload, clock())));
+    last = rows.at(-1)?.id;
+    if (files.length > limit) return { files: files.slice(0, limit), next: files[limit - 1]?.id };
+    if (rows.length < size) return { files, next: undefined };
   }
 }
 

@@ -48,6 +48,38 @@ export async function removeByLocator(
 }
 
 /**
+ * Removes all stored files of an owner, including those under the hash of its JID, and keeps a record of each. Slots in use and
+ * the counters of its rate limits stay. Returns the number of removed files.
+ */
+export async function removeFilesOf(
+  services: RemoveServices,
+  owner: string,
+  request: Omit<RemovalRequest, 'ids'>,
+): Promise<number> {
+  let removed = 0;
+  for (const name of ownerNamesFor(owner)) {
+    for (let after: string | undefined; ; ) {
+      const page = await services.ledger.listUploads({
+        owner: name,
+        state: 'stored',
+        limit: ERASE_BATCH,
+        ...(after !== undefined && { after }),
+      });
+      after = page.at(-1)?.id;
+      if (page.length > 0)
+        removed += (await removeUploads(services, { ...request, ids: page.map(({ id }) => id) })).length;
+      if (page.length < ERASE_BATCH) break;
+    }
+  }
+  return removed;
+}
+
+/** Returns true for a removal of more than a tenth of all files, which an admin has to confirm. */
+export function isLargeRemoval(removed: number, total: number): boolean {
+  return removed > total / 10;
+}
+
+/**
  * Removes all uploads of an owner, including those under the hash of its JID, and erases the owner from every record.
  * Returns the number of removed uploads.
  */

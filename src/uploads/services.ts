@@ -8,7 +8,7 @@ import type { MoreTypes } from '../policy/media-type.ts';
 import type { Retention } from '../policy/retention.ts';
 import type { SpaceReserve } from './disk/space-reserve.ts';
 import type { FileCache } from './file-cache.ts';
-import type { FileUrlBuilder } from './links.ts';
+import type { FileUrlBuilder, LinkNames } from './links.ts';
 import type { RefusalLog } from './refusals/refusal-log.ts';
 import type { Transfers } from './transfers.ts';
 
@@ -25,6 +25,8 @@ export interface UploadRules {
   readonly types?: MoreTypes;
   /** Builds download links; by default `getUrl`, which points at Porter itself. */
   readonly fileUrlBuilder?: FileUrlBuilder;
+  /** `slot_api.names`: the form of the names in links of the slot API. */
+  readonly slotApiNames?: LinkNames;
   /** JIDs named in the config, by their hex SHA-1, which is all that ejabberd's links contain. */
   readonly jidsBySha1?: ReadonlyMap<string, string>;
   /** Paths at which links signed by XMPP servers begin; complements `Ledger.oldPaths`. */

@@ -8,6 +8,15 @@ import { createFileCache } from '../../src/uploads/file-cache.ts';
 import type { RefusedRequest } from '../../src/uploads/refusals/refusal-log.ts';
 import type { UploadRules, UploadServices } from '../../src/uploads/services.ts';
 import { createTransfers } from '../../src/uploads/transfers.ts';
+import type { ComponentServices } from '../../src/xmpp/component/components.ts';
+
+/** The admin rules of a config without the section `web` and without messages. */
+export const withoutAdmins: Pick<ComponentServices, 'adminRules' | 'isNoReply'> = {
+  adminRules: () => ({ admins: [], moderators: [], contacts: [], keepRecords: null }),
+  isNoReply: () => false,
+};
+
+type GrantingServices = UploadServices & typeof withoutAdmins;
 
 /** Upload rules without limits on retention, with these access rules. */
 export function uploadRules(access: readonly AccessRule[], more: Partial<UploadRules> = {}): UploadRules {
@@ -28,7 +37,7 @@ export function uploadRules(access: readonly AccessRule[], more: Partial<UploadR
 export function createGrantingServices(
   rules: UploadRules,
   outcome: (reservation: Reservation) => ReserveResult | Promise<ReserveResult> = () => ({ granted: true }),
-): { deps: UploadServices; reserved: Reservation[]; refusals: RefusedRequest[] } {
+): { deps: GrantingServices; reserved: Reservation[]; refusals: RefusedRequest[] } {
   const reserved: Reservation[] = [];
   const refusals: RefusedRequest[] = [];
   const ledger: Pick<Ledger, 'reserve' | 'recordRefusals'> = {
@@ -38,7 +47,8 @@ export function createGrantingServices(
       return outcome(reservation);
     },
   };
-  const deps: UploadServices = {
+  const deps: GrantingServices = {
+    ...withoutAdmins,
     ledger: ledger as Ledger,
     blobs: {} as BlobStore,
     rules: () => rules,

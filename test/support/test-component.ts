@@ -4,6 +4,7 @@ import type { Reservation, ReserveResult } from '../../src/ledger/contract/ledge
 import { allowAllRule } from '../../src/policy/access.ts';
 import type { RefusedRequest } from '../../src/uploads/refusals/refusal-log.ts';
 import type { UploadRules } from '../../src/uploads/services.ts';
+import type { AdminRules } from '../../src/xmpp/commands/ad-hoc-command.ts';
 import {
   type ComponentServices,
   type Components,
@@ -27,6 +28,9 @@ export interface TestComponentOptions {
   readonly timing?: ComponentServices['timing'];
   readonly onStanza?: ComponentServices['onStanza'];
   readonly sender?: ComponentServices['componentSenders'];
+  readonly admins?: AdminRules;
+  /** JIDs that accept no messages. */
+  readonly noReply?: readonly string[];
   /** Milliseconds since 1970. */
   readonly now?: number;
 }
@@ -60,6 +64,8 @@ export async function startTestComponent(options: TestComponentOptions = {}): Pr
       downloadUrl: DOWNLOAD_URL,
       ...(options.timing && { timing: options.timing }),
       ...(options.onStanza && { onStanza: options.onStanza }),
+      ...(options.admins && { adminRules: () => options.admins ?? deps.adminRules() }),
+      isNoReply: (jid) => options.noReply?.includes(jid) ?? false,
       componentSenders: options.sender,
     },
     (options.jids ?? [JID]).map((jid) => ({

@@ -8,8 +8,8 @@ const MAX_FILES_PER_FOLDER = 20;
 const MAX_LINES_PER_FILE = 300;
 /** A shorter file with a single importer belongs into that importer. */
 const MIN_LINES_WITH_ONE_IMPORTER = 40;
-/** Folders of plug-ins: one file per command, payload format, import source or JSON field, of any length. */
-const PLUG_INS = ['cli/commands', 'messages/hooks/formats', 'uploads/import', 'stanza/json'];
+/** Folders of plug-ins: one file per command, payload format, import source, JSON field or ad-hoc command, of any length. */
+const PLUG_INS = ['cli/commands', 'messages/hooks/formats', 'uploads/import', 'stanza/json', 'xmpp/commands'];
 /** Short files that stay apart, each with its reason. */
 const SHORT_FILES: Record<string, string> = {
   'cli/lib/thread-pool.ts': 'runs before all other imports',

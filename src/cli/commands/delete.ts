@@ -1,8 +1,6 @@
 import type { Command } from 'commander';
-import { formatDateTime } from '../../base/clock.ts';
-import type { Removal } from '../../base/upload-records.ts';
-import { findByLinkOrId, findRemovalByLinkOrId } from '../../uploads/explain/explain.ts';
-import { removeUploads } from '../../uploads/remove.ts';
+import type { Removal, Upload } from '../../base/upload-records.ts';
+import { describeEarlierRemoval, removeTargets } from '../../uploads/remove-by-link.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError } from '../lib/command-error.ts';
@@ -30,37 +28,31 @@ async function deleteUploads(
   targets: readonly string[],
   options: { json?: boolean },
 ): Promise<void> {
-  const found = await Promise.all(targets.map((target) => findByLinkOrId(services, target)));
-  const ids = targets.map((target, index) => found[index]?.id ?? target);
-  const detail = 'deleted by porter delete';
-  const removed = await removeUploads(services, { ids, reason: 'deleted', detail });
-  const removedIds = removed.map(({ id }) => id);
-  const left = targets.filter((_, index) => !removedIds.includes(ids[index] ?? ''));
-  const records = await Promise.all(left.map((target) => findRemovalByLinkOrId(services, target)));
-  const missing = left.filter((_, index) => !records[index]);
-  const earlier = records.filter((record) => record !== undefined);
-  if (options.json) await printJson(context, toJson(removedIds, missing, earlier));
+  const { uploads, removedBefore, unknown } = await removeTargets(
+    services,
+    targets,
+    'deleted by porter delete',
+  );
+  if (options.json) await printJson(context, toJson(uploads, unknown, removedBefore));
   else {
-    for (const { id, name } of removed)
+    for (const { id, name } of uploads)
       await printLine(context.stdout, `${id} deleted: ${sanitizeForTerminal(name)}`);
   }
-  const problems = [...earlier.map(describeRemoval), ...describeMissing(missing)];
+  const problems = [
+    ...removedBefore.map(describeEarlierRemoval).map(sanitizeForTerminal),
+    ...describeMissing(unknown),
+  ];
   if (problems.length > 0) throw new CommandError(problems.join('\n'));
 }
 
-function toJson(removed: readonly string[], missing: readonly string[], earlier: readonly Removal[]) {
+function toJson(uploads: readonly Upload[], missing: readonly string[], earlier: readonly Removal[]) {
+  const removed = uploads.map(({ id }) => id);
   const removedBefore = earlier.map(({ id, reason, removedAt }) => ({
     id,
     reason,
     removed: new Date(removedAt).toISOString(),
   }));
   return { removed, missing, removedBefore };
-}
-
-function describeRemoval({ id, name, reason, detail, removedAt }: Removal): string {
-  const cause = detail === '' ? reason : detail;
-  const file = name === '' ? id : `${id} ("${name}")`;
-  return sanitizeForTerminal(`${file} was removed before, at ${formatDateTime(removedAt)}: ${cause}.`);
 }
 
 function describeMissing(missing: readonly string[]): string[] {

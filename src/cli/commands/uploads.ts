@@ -3,7 +3,7 @@ import { formatSize } from '../../base/units.ts';
 import type { Endpoint, Removal, RemovalReason, Upload } from '../../base/upload-records.ts';
 import type { Config } from '../../config/load.ts';
 import { expiryTime, isDownloadable } from '../../policy/retention.ts';
-import { fileUrl } from '../../uploads/links.ts';
+import { linkOfUpload } from '../../uploads/links.ts';
 import { iterateRemovals, iterateUploads, resolveOwner } from '../../uploads/list.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';
@@ -163,16 +163,8 @@ function toUploadRow(services: UploadServices, config: Config, upload: Upload): 
     expires: end === null ? null : formatTime(end),
     removed: null,
     reason: null,
-    // Links that an XMPP server has signed cannot be rebuilt: only their hash is stored.
-    link:
-      base === null || upload.locator !== id
-        ? null
-        : fileUrl(services, base, upload, linkNames(config, upload)),
+    link: base === null ? null : (linkOfUpload(services, base, upload) ?? null),
   };
-}
-
-function linkNames({ slot_api }: Config, { endpoint }: Upload): 'ascii' | 'utf8' {
-  return endpoint === 'slot_api' ? (slot_api?.names ?? 'ascii') : 'utf8';
 }
 
 function getState(services: UploadServices, upload: Upload): State {

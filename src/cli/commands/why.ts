@@ -2,15 +2,9 @@ import type { Command } from 'commander';
 import { formatMoment } from '../../base/clock.ts';
 import { formatPeriod, formatSize } from '../../base/units.ts';
 import type { Removal, Upload } from '../../base/upload-records.ts';
-import type { AccessRule } from '../../policy/access.ts';
+import { countOf, describeLimit, describeRule } from '../../uploads/explain/describe-limit.ts';
 import { type Explanation, explain, type TargetKind } from '../../uploads/explain/explain.ts';
-import {
-  isExhausted,
-  type OwnerExplanation,
-  type OwnerLimit,
-  type RefusalRecord,
-  type UnusedSlot,
-} from '../../uploads/explain/explain-owner.ts';
+import type { OwnerExplanation, RefusalRecord, UnusedSlot } from '../../uploads/explain/explain-owner.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError } from '../lib/command-error.ts';
 import { formatExamples } from '../lib/help.ts';
@@ -87,18 +81,16 @@ function formatOwner(
   configLines: Readonly<Record<string, number>>,
 ): string[] {
   const { usage, limits, decision } = explanation;
-  const slots = `${count(usage.pendingUploads, 'pending slot')} of ${formatSize(usage.pendingBytes)}`;
+  const slots = `${countOf(usage.pendingUploads, 'pending slot')} of ${formatSize(usage.pendingBytes)}`;
   return [
     formatAnswer(explanation, now, configLines),
-    ...(decision.allowed ? formatRule(decision.rule) : []),
-    ...limits.map((limit) => `  ${formatLimit(limit, now)}`),
-    `Usage: ${count(usage.uploads, 'file')}, ${formatSize(usage.bytes)}, and ${slots}.`,
+    ...(decision.allowed ? describeRule(decision.rule).map((line) => `  ${line}`) : []),
+    ...limits.map((limit) => `  ${describeLimit(limit, now)}`),
+    `Usage: ${countOf(usage.uploads, 'file')}, ${formatSize(usage.bytes)}, and ${slots}.`,
     ...formatUnusedSlots(explanation.unusedSlots, now),
     ...formatRefusals(explanation.refusals, now),
   ];
 }
-
-const count = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
 
 /** The first line says whether an upload would succeed now. */
 function formatAnswer(
@@ -119,43 +111,8 @@ function formatAnswer(
     case 'storage_full':
       return `${owner} cannot upload now: ${refusedNow.text} By ${rule} it may.`;
     case 'limit':
-      return `${owner} cannot upload now: ${formatLimit(refusedNow.limit, now)}. By ${rule} it may.`;
+      return `${owner} cannot upload now: ${describeLimit(refusedNow.limit, now)}. By ${rule} it may.`;
   }
-}
-
-function formatRule(rule: AccessRule): string[] {
-  return [
-    rule.max_file_size !== null && `  at most ${formatSize(rule.max_file_size)} per file`,
-    rule.allowed_types && `  only ${rule.allowed_types.join(', ')}`,
-    rule.when_full === 'evict' && '  the oldest files are removed to make space',
-  ].filter((line) => typeof line === 'string');
-}
-
-/** For example `2 of 2 uploads in the last 1 h, next at 14:05 UTC, in 23 minutes`. */
-function formatLimit(limit: OwnerLimit, now: number): string {
-  const { used, allowed, period, purpose, freesAt } = limit;
-  const what: Record<OwnerLimit['limit'], string> = {
-    ownerBytes: 'in total',
-    ownerFiles: 'in total',
-    purposeBytes: `for the purpose ${purpose}`,
-    bytesPer: `in the last ${formatPeriod(period ?? 0)}`,
-    uploadsPer: `in the last ${formatPeriod(period ?? 0)}`,
-    globalBytes: 'of all users together',
-  };
-  const amount =
-    limit.limit === 'uploadsPer'
-      ? `${used} of ${count(allowed, 'upload')}`
-      : limit.limit === 'ownerFiles'
-        ? `${used} of ${count(allowed, 'file')}`
-        : `${formatSize(used)} of ${formatSize(allowed)}`;
-  return `${amount} ${what[limit.limit]}${formatRelief(limit, freesAt, now)}`;
-}
-
-function formatRelief(limit: OwnerLimit, freesAt: number | null, now: number): string {
-  if (limit.used === 0) return '';
-  if (freesAt === null) return isExhausted(limit, now) ? ', until files are deleted' : '';
-  if (freesAt <= now) return ', part of it has expired and makes room for the next upload';
-  return `, ${isExhausted(limit, now) ? 'next' : 'less'} ${formatMoment(freesAt, now)}`;
 }
 
 function formatUnusedSlots(slots: readonly UnusedSlot[], now: number): string[] {

@@ -1,9 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import { Refusal } from '../../base/errors.ts';
 import { secretsEqual, sha256Hex } from '../../base/ids.ts';
+import { listedRole, type Role } from '../../policy/roles.ts';
 import { SCOPES } from '../api/route.ts';
 import type { WebServices } from '../web-services.ts';
-import type { Principal, Role } from './principal.ts';
+import type { Principal } from './principal.ts';
 
 /** Finds the client of a request by its bearer token or session cookie. Throws `Refusal` for an unknown token. */
 export async function findPrincipal(
@@ -25,9 +26,7 @@ async function findByToken(services: WebServices, token: string): Promise<Princi
 
 /** Returns the role that the config gives an account now. */
 export function roleOf({ settings }: Pick<WebServices, 'settings'>, jid: string): Role {
-  const { admins, moderators } = settings();
-  if (admins.includes(jid)) return 'admin';
-  return moderators.includes(jid) ? 'moderator' : 'user';
+  return listedRole(settings(), jid);
 }
 
 /**

@@ -1,7 +1,6 @@
 import { Refusal } from '../../base/errors.ts';
+import { includesRole, type Role } from '../../policy/roles.ts';
 import type { RouteAccess, Scope } from '../api/route.ts';
-
-export type Role = 'user' | 'moderator' | 'admin';
 
 /** An authenticated client of the API. */
 export interface Principal {
@@ -25,8 +24,7 @@ export function assertMayCall(access: RouteAccess, principal: Principal | undefi
     return;
   }
   if (access === 'moderator' || access === 'admin') {
-    const isEnough = role === 'admin' || (access === 'moderator' && role === 'moderator');
-    if (!isEnough)
+    if (!includesRole(role, access))
       throw notPermitted(`Only ${access === 'admin' ? 'admins' : 'admins and moderators'} may do this.`);
     if (via === 'token' && !scopes.has('admin')) throw missingScope('admin');
     return;

@@ -2,8 +2,11 @@ import type { Element } from '@xmpp/xml';
 import { withTimeout } from '../../base/async.ts';
 import { createConcurrencyLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
+import { parseBareJid } from '../../base/jid.ts';
 import { errorReply, isPersonalMessage } from '../../stanza/error-reply.ts';
 import type { StanzaHandler } from '../../stanza/stanza-handler.ts';
+import type { AdHocServices } from '../commands/ad-hoc-command.ts';
+import { createAdHocRequests } from '../commands/ad-hoc-requests.ts';
 import type { ComponentSenders } from './component-senders.ts';
 import type { ComponentConnection, ComponentConnectionOptions, StanzaListener } from './connection.ts';
 import type { ComponentDiscovery, SearchedDomain } from './discovery.ts';
@@ -22,20 +25,21 @@ export interface ComponentSettings extends ComponentConnectionOptions {
   readonly name: string;
 }
 
-export type ComponentServices = Omit<IqServices, 'serviceNames' | 'limitSlotRequests'> & {
-  /** Fallback for stanzas that neither `componentSenders` nor an iq route handles. */
-  readonly onStanza?: StanzaHandler;
-  /** Gets every stanza first, and sends on the component streams. */
-  readonly componentSenders?: ComponentSenders | undefined;
-  /** Called whenever a stream is connected, after `componentSenders` can use it. */
-  readonly onStreamUp?: (() => void) | undefined;
-  /** Queries the time of the XMPP servers and exports the difference as a metric. */
-  readonly measureClockSkew?: boolean;
-  /** Checks at each connection whether the clients of these domains find the component, and logs what the admin must change. */
-  readonly searchedDomains?: ((componentJid: string) => readonly SearchedDomain[]) | undefined;
-  /** For tests: replaces timers of the streams. */
-  readonly timing?: Pick<ComponentStreamOptions, 'wait' | 'random' | 'keepalive'>;
-};
+export type ComponentServices = Omit<IqServices, 'serviceNames' | 'limitSlotRequests' | 'adHocRequests'> &
+  AdHocServices & {
+    /** Fallback for stanzas that neither `componentSenders` nor an iq route handles. */
+    readonly onStanza?: StanzaHandler;
+    /** Gets every stanza first, and sends on the component streams. */
+    readonly componentSenders?: ComponentSenders | undefined;
+    /** Called whenever a stream is connected, after `componentSenders` can use it. */
+    readonly onStreamUp?: (() => void) | undefined;
+    /** Queries the time of the XMPP servers and exports the difference as a metric. */
+    readonly measureClockSkew?: boolean;
+    /** Checks at each connection whether the clients of these domains find the component, and logs what the admin must change. */
+    readonly searchedDomains?: ((componentJid: string) => readonly SearchedDomain[]) | undefined;
+    /** For tests: replaces timers of the streams. */
+    readonly timing?: Pick<ComponentStreamOptions, 'wait' | 'random' | 'keepalive'>;
+  };
 
 export interface Components {
   status(): readonly ComponentStreamStatus[];
@@ -64,6 +68,7 @@ export function startComponents(
   const iqServices: IqServices = {
     ...services,
     serviceNames: new Map(components.map(({ jid, name }) => [jid, name])),
+    adHocRequests: createAdHocRequests(services),
     limitSlotRequests: createConcurrencyLimit(MAX_SLOT_REQUESTS),
   };
   const watch = createDiscoveryWatch({
@@ -149,10 +154,13 @@ async function answerStanza(
     return;
   }
   if (isIq) await send(await answerIq(services, stanza));
-  else if (isPersonalMessage(stanza)) await send(errorReply(stanza, messageNotRead()));
+  else if (isPersonalMessage(stanza)) await send(errorReply(stanza, messageNotRead(services, stanza)));
 }
 
-function messageNotRead(): Refusal {
-  const text = 'Messages to this address are not read: it is a service for file uploads.';
+function messageNotRead({ isNoReply }: IqServices, { attrs: { to = '' } }: Element): Refusal {
+  const jid = parseBareJid(to) ?? '';
+  const purpose =
+    jid.includes('@') && isNoReply(jid) ? 'it only sends messages' : 'it is a service for file uploads';
+  const text = `Messages to this address are not read: ${purpose}.`;
   return new Refusal('not_understood', { text });
 }

@@ -1,6 +1,8 @@
 import type { Element } from '@xmpp/xml';
 import type { ConcurrencyLimit } from '../../base/concurrency-limit.ts';
 import type { UploadServices } from '../../uploads/services.ts';
+import type { AdminRules } from '../commands/ad-hoc-command.ts';
+import type { AdHocRequests } from '../commands/ad-hoc-requests.ts';
 
 type UsedUploadServices = Pick<
   UploadServices,
@@ -15,6 +17,10 @@ export type IqServices = UsedUploadServices & {
   readonly publicUrl: string;
   /** Base URL of GET links, without a trailing slash. */
   readonly downloadUrl: string;
+  readonly adminRules: () => AdminRules;
+  readonly adHocRequests: AdHocRequests;
+  /** Returns whether this bare JID at a component sends messages and accepts none (XEP-0506). */
+  readonly isNoReply: (jid: string) => boolean;
   /** Bounds the slot requests in progress. Other requests need no I/O and have no limit. */
   readonly limitSlotRequests: ConcurrencyLimit;
 };
@@ -24,6 +30,8 @@ export interface IqRequest {
   readonly payload: Element;
   /** Full JID of the requester, as stamped by the server. */
   readonly from: string;
+  /** JID of the component that the iq is addressed to. */
+  readonly to: string;
   /** Display name of the component that the iq is addressed to. */
   readonly serviceName: string;
 }

@@ -1,10 +1,11 @@
 import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
-import { parseJid } from '../../base/jid.ts';
+import { parseBareJid, parseJid } from '../../base/jid.ts';
 import { description, version } from '../../base/version.ts';
 import { errorReply } from '../../stanza/error-reply.ts';
 import {
+  COMMANDS,
   DISCO_INFO,
   DISCO_ITEMS,
   LEGACY_UPLOAD,
@@ -13,7 +14,7 @@ import {
   VCARD,
   VERSION,
 } from '../../stanza/namespaces.ts';
-import { discoInfoReply, discoItemsReply } from './disco.ts';
+import { discoInfoReply, discoItemsReply, noReplyInfo } from './disco.ts';
 import type { IqRequest, IqServices } from './iq-request.ts';
 import { answerSlotRequest } from './slot-request.ts';
 
@@ -26,6 +27,7 @@ const handlers: Readonly<Record<string, IqHandler>> = {
   [`get ${LEGACY_UPLOAD} request`]: answerSlotRequest,
   [`get ${DISCO_INFO} query`]: discoInfoReply,
   [`get ${DISCO_ITEMS} query`]: discoItemsReply,
+  [`set ${COMMANDS} command`]: ({ adHocRequests }, { from, payload }) => adHocRequests.run(from, payload),
   [`get ${PING} ping`]: () => undefined,
   [`get ${VERSION} query`]: softwareVersionReply,
   [`get ${VCARD} vCard`]: vcardReply,
@@ -39,14 +41,17 @@ export async function answerIq(services: IqServices, iq: Element): Promise<Eleme
       throw new Refusal('bad_request', { text: 'An iq has exactly one child element.' });
     }
     const { from = '', to = '', id } = iq.attrs;
+    const reply = (result?: Element) =>
+      xml('iq', { type: 'result', from: to, to: from, id }, ...(result ? [result] : []));
     const serviceName = findServiceName(services, to);
     if (serviceName === undefined) {
+      if (isInfoRequest(iq, payload) && services.isNoReply(parseBareJid(to) ?? ''))
+        return reply(noReplyInfo());
       throw new Refusal('not_found', { text: 'There is no such address at this service.' });
     }
     const handler = findHandler(iq, payload);
     if (handler === undefined) throw new Refusal('not_understood');
-    const result = await handler(services, { payload, from, serviceName });
-    return xml('iq', { type: 'result', from: to, to: from, id }, ...(result ? [result] : []));
+    return reply(await handler(services, { payload, from, to, serviceName }));
   } catch (error) {
     return errorReply(iq, recordRefusal(services, error));
   }
@@ -60,6 +65,10 @@ export async function answerIq(services: IqServices, iq: Element): Promise<Eleme
 function findServiceName({ serviceNames }: Pick<IqServices, 'serviceNames'>, to: string): string | undefined {
   const jid = parseJid(to);
   return jid?.local === '' ? serviceNames.get(jid.domain) : undefined;
+}
+
+function isInfoRequest(iq: Element, payload: Element): boolean {
+  return iq.attrs.type === 'get' && payload.is('query', DISCO_INFO);
 }
 
 function findHandler(iq: Element, payload: Element): IqHandler | undefined {

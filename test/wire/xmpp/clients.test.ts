@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { startComponents } from '../../../src/xmpp/component/components.ts';
 import { FakeComponentServer } from '../../support/fake-component-server.ts';
+import { withoutAdmins } from '../../support/granting-services.ts';
 import { sendRequest } from '../../support/http.ts';
 import { iq, JID, SECRET, slotRequest } from '../../support/test-component.ts';
 import { startTestFileServer } from '../../support/test-file-server.ts';
@@ -77,9 +78,10 @@ describe('an upload as it is sent by', () => {
       const files = await startTestFileServer(t);
       const base = `http://127.0.0.1:${files.port}`;
       const xmppServer = await FakeComponentServer.listen({ secret: SECRET });
-      const components = startComponents({ ...files.services, publicUrl: base, downloadUrl: base }, [
-        { jid: JID, secret: SECRET, server: { host: '127.0.0.1', port: xmppServer.port }, name: 'Files' },
-      ]);
+      const components = startComponents(
+        { ...files.services, ...withoutAdmins, publicUrl: base, downloadUrl: base },
+        [{ jid: JID, secret: SECRET, server: { host: '127.0.0.1', port: xmppServer.port }, name: 'Files' }],
+      );
       t.after(async () => {
         await components.stop();
         await xmppServer.stop();

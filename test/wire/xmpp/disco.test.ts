@@ -5,7 +5,13 @@ import { description, version } from '../../../src/base/version.ts';
 import { allowAllRule } from '../../../src/policy/access.ts';
 import type { FakeComponentStream } from '../../support/fake-component-server.ts';
 import { uploadRules } from '../../support/granting-services.ts';
-import { iq, slotRequest, startTestComponent, type TestComponent } from '../../support/test-component.ts';
+import {
+  iq,
+  JID,
+  slotRequest,
+  startTestComponent,
+  type TestComponent,
+} from '../../support/test-component.ts';
 
 const DISCO_INFO = 'http://jabber.org/protocol/disco#info';
 const DISCO_ITEMS = 'http://jabber.org/protocol/disco#items';
@@ -23,9 +29,9 @@ const rules = uploadRules(
   ],
   {
     retention: {
-      max_age: null,
+      max_age: 30 * 86_400_000,
       soft_quota: 0,
-      purposes: { profile: {}, permanent: {} },
+      purposes: { profile: {}, permanent: { max_age: 60 * 86_400_000 } },
       name_prefixes: {},
     },
   },
@@ -51,7 +57,16 @@ describe('service discovery of the component', () => {
   let component: TestComponent;
   let server: FakeComponentStream;
   before(async () => {
-    component = await startTestComponent({ rules });
+    component = await startTestComponent({
+      rules,
+      admins: {
+        admins: [],
+        moderators: ['helper@montague.tld'],
+        contacts: ['mailto:abuse@montague.tld'],
+        keepRecords: null,
+      },
+      noReply: [JID, `alerts@${JID}`],
+    });
     server = await component.server.nextStream();
   });
   after(() => component.stop());
@@ -87,17 +102,57 @@ describe('service discovery of the component', () => {
     );
   });
 
-  test('has the upload form first, with its hidden FORM_TYPE first, then the form of the old namespace', async () => {
+  test('has the upload form first, with its hidden FORM_TYPE first, then the form of the old namespace, then all others', async () => {
     const form = (ns: string) => [
       ['FORM_TYPE', 'hidden', ns],
       ['max-file-size', undefined, '20000'],
     ];
-    assert.deepEqual(formsIn(await server.request(infoQuery('small'))), [form(UPLOAD), form(LEGACY)]);
+    const [first, second, ...others] = formsIn(await server.request(infoQuery('small')));
+    assert.deepEqual([first, second], [form(UPLOAD), form(LEGACY)]);
+    assert.deepEqual(
+      others.map((other) => other[0]),
+      [
+        ['FORM_TYPE', 'hidden', 'urn:xmpp:data-policy:0'],
+        ['FORM_TYPE', 'hidden', 'http://jabber.org/network/serverinfo'],
+      ],
+    );
+  });
+
+  test('says how long files are kept, that users can delete them, and who else can (XEP-0504)', async () => {
+    const policy = formsIn(await server.request(infoQuery('small')))[2];
+    assert.deepEqual(policy?.slice(1, 6), [
+      ['data_retention', 'text-single', '1440'],
+      ['data_deletion', 'boolean', 'true'],
+      ['data_export', 'boolean', 'false'],
+      ['full_erasure', 'boolean', 'false'],
+      ['access_policy', 'list-multi', 'admins', 'moderators'],
+    ]);
+  });
+
+  test('names where to report abuse (XEP-0157)', async () => {
+    const contacts = formsIn(await server.request(infoQuery('small')))[3];
+    assert.deepEqual(contacts?.[1], ['abuse-addresses', 'list-multi', 'mailto:abuse@montague.tld']);
+  });
+
+  test('says at senders that they accept no messages (XEP-0506), and refuses messages to them', async () => {
+    assert.ok((await featuresOf(infoQuery('small'))).includes('urn:xmpp:noreply:0'));
+    const to = `alerts@${JID}`;
+    const info = await server.request(iq(`<query xmlns='${DISCO_INFO}'/>`, { to }));
+    const query = info.getChild('query', DISCO_INFO);
+    assert.deepEqual(query?.getChild('identity')?.attrs, { category: 'client', type: 'bot' });
+    assert.ok(query?.getChildren('feature').some(({ attrs }) => attrs.var === 'urn:xmpp:noreply:0'));
+    const message = `<message from='romeo@montague.tld/x' to='${to}' type='chat'><body>thanks</body></message>`;
+    const refused = await server.request(message);
+    assert.match(refused.toString(), /Messages to this address are not read: it only sends messages\./);
+    const other = await server.request(iq(`<query xmlns='${DISCO_INFO}'/>`, { to: `bob@${JID}` }));
+    assert.ok(other.getChild('error')?.getChild('item-not-found', STANZAS));
   });
 
   test('announces the limit of the requester, or the largest 32-bit integer if there is none', async () => {
     const sizes = async (user: string) =>
-      formsIn(await server.request(infoQuery(user))).map((form) => form[1]?.[2]);
+      formsIn(await server.request(infoQuery(user)))
+        .slice(0, 2)
+        .map((form) => form[1]?.[2]);
     const size = async (user: string) => (await sizes(user))[0];
     assert.equal(await size('small'), '20000');
     assert.equal(await size('full'), '10000', 'at most the quota');

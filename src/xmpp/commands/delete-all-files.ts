@@ -1,0 +1,43 @@
+import { formatSize } from '../../base/units.ts';
+import { countOf } from '../../uploads/explain/describe-limit.ts';
+import { readUsage } from '../../uploads/list.ts';
+import { removeFilesOf } from '../../uploads/remove.ts';
+import { type AdHocCommand, type AdHocContext, type AdHocReply, completed } from './ad-hoc-command.ts';
+import { answerInTime, isConfirmed } from './words.ts';
+
+export const deleteAllFiles: AdHocCommand = {
+  node: 'delete-all-files',
+  name: 'Delete all my files',
+  role: 'user',
+  start: (context) => askToConfirm(context),
+};
+
+async function askToConfirm(context: AdHocContext, problem?: string): Promise<AdHocReply> {
+  const { uploads, bytes } = await readUsage(context.services, context.asker);
+  if (uploads === 0) return completed('You have no files.');
+  return {
+    status: 'executing',
+    problem,
+    text: {
+      title: 'Delete all my files',
+      instructions: `This deletes ${countOf(uploads, 'file')}, ${formatSize(bytes)}. Their links stop working, and they cannot be brought back.`,
+    },
+    fields: [{ name: 'confirm', type: 'boolean', label: 'Yes, delete all my files', values: ['0'] }],
+    actions: {
+      complete: async (now, answers) =>
+        isConfirmed(answers, 'confirm')
+          ? deleteAll(now)
+          : askToConfirm(now, 'Nothing was deleted: tick the box to confirm.'),
+    },
+    execute: 'complete',
+  };
+}
+
+async function deleteAll(context: AdHocContext): Promise<AdHocReply> {
+  const { services, asker } = context;
+  const request = { reason: 'deleted', detail: `deleted by ${asker}` } as const;
+  const work = removeFilesOf(services, asker, request).then((removed) =>
+    completed(`All your files are deleted: ${countOf(removed, 'file')}.`),
+  );
+  return answerInTime(context, work, 'Your files are being deleted. This takes some time.');
+}

@@ -1,0 +1,26 @@
+import { formatSize } from '../../base/units.ts';
+import { countOf } from '../../uploads/explain/describe-limit.ts';
+import { runSweep, type SweepReport } from '../../uploads/sweep.ts';
+import { type AdHocCommand, type AdHocContext, type AdHocResult, completed } from './ad-hoc-command.ts';
+import { answerInTime } from './words.ts';
+
+export const sweepNow: AdHocCommand = {
+  node: 'sweep-now',
+  name: 'Sweep now',
+  role: 'admin',
+  start: (context) =>
+    answerInTime(context, sweep(context), 'The sweep is running. The log has a line when it is done.'),
+};
+
+async function sweep({ services, asker }: AdHocContext): Promise<AdHocResult> {
+  services.log.info({ by: asker }, 'an admin starts a sweep by a command');
+  const { keepRecords } = services.adminRules();
+  return describeSweep(await runSweep(services, { keepRecords }));
+}
+
+function describeSweep({ unused, expired, softQuota, bytes }: SweepReport): AdHocResult {
+  return completed(
+    `Removed ${countOf(unused, 'unused slot')}, ${countOf(expired, 'expired file')} and ${countOf(softQuota, 'file')} above the soft quota. ` +
+      `${formatSize(bytes)} freed.`,
+  );
+}

@@ -1,0 +1,68 @@
+import { withTimeout } from '../../base/async.ts';
+import type { FormAnswers } from '../../stanza/data-form.ts';
+import { countOf } from '../../uploads/explain/describe-limit.ts';
+import { describeEarlierRemoval, type FoundTargets } from '../../uploads/remove-by-link.ts';
+import { type AdHocContext, type AdHocNote, type AdHocResult, completed } from './ad-hoc-command.ts';
+
+/** `2026-11-30 10:50`, in UTC. */
+export function formatDate(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+}
+
+const MAX_LISTED = 10;
+
+/** Lists names in a sentence: `a.jpg, b.jpg and 3 more`. */
+export function listNames(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_LISTED).join(', ');
+  return names.length <= MAX_LISTED ? shown : `${shown} and ${names.length - MAX_LISTED} more`;
+}
+
+const MAX_LINES = 100;
+
+/** Returns the lines of an answer that have a text. Some clients send a line per value, others one value with line breaks. */
+export function answerLines(answers: FormAnswers, name: string): string[] {
+  const lines = (answers.get(name) ?? []).flatMap((value) => value.split('\n'));
+  return lines
+    .map((line) => line.trim())
+    .filter((line) => line !== '')
+    .slice(0, MAX_LINES);
+}
+
+/** Returns whether the box of a form is ticked. */
+export function isConfirmed(answers: FormAnswers, name: string): boolean {
+  return ['1', 'true'].includes(answers.get(name)?.[0]?.trim() ?? '');
+}
+
+/** Says which files were deleted, and which targets were not found. */
+export function describeRemoved({ uploads, removedBefore, unknown }: FoundTargets): AdHocNote[] {
+  const names = uploads.map(({ name }) => name);
+  const warnings = [
+    ...removedBefore.map(describeEarlierRemoval),
+    ...(unknown.length > 0 ? [`Not found: ${listNames(unknown)}.`] : []),
+  ];
+  return [
+    ...(names.length > 0 || warnings.length === 0
+      ? [{ type: 'info', text: `Deleted ${countOf(names.length, 'file')}: ${listNames(names)}.` } as const]
+      : []),
+    ...(warnings.length > 0 ? [{ type: 'warn', text: warnings.join(' ') } as const] : []),
+  ];
+}
+
+/** Clients give up after half a minute or more. */
+const PATIENCE_MS = 10_000;
+
+/** Returns the result of work that may take long. If it is late, the work continues, and `late` is the answer. */
+export async function answerInTime(
+  { services }: AdHocContext,
+  work: Promise<AdHocResult>,
+  late: string,
+): Promise<AdHocResult> {
+  const isLate = new Error('late');
+  try {
+    return await withTimeout(work, PATIENCE_MS, () => isLate);
+  } catch (error) {
+    if (error !== isLate) throw error;
+    work.catch((err: unknown) => services.log.error({ err }, 'a command has failed after its answer'));
+    return completed(late);
+  }
+}
