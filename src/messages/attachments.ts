@@ -16,8 +16,8 @@ export interface Attachment {
   readonly type: string | null;
   /** Bytes. */
   readonly size: number;
-  /** Base64 SHA-256. */
-  readonly sha256: string;
+  /** Base64 SHA-256; undefined if the bytes have not been read. */
+  readonly sha256?: string | undefined;
   /** A local file with the bytes that may be linked into the blob store. */
   readonly path?: string | undefined;
   /** Returns the bytes. Called at most once. */
@@ -42,7 +42,7 @@ export async function storeAttachments(
   const granted: string[] = [];
   const stored: StoredAttachment[] = [];
   try {
-    for (const file of files) stored.push(await store(services, owner, file, linkBase, granted));
+    for (const file of files) stored.push(await storeAttachment(services, owner, file, linkBase, granted));
     return stored;
   } catch (error) {
     await discardAttachments(services, granted);
@@ -56,8 +56,8 @@ export async function discardAttachments(services: MessageServices, ids: readonl
   await removeUploads(services, { ids, reason: 'deleted', detail: 'its message was not sent' });
 }
 
-/** Appends the id to `granted` before the upload starts, so that a failed upload is removed too. */
-async function store(
+/** Stores one file. Appends its id to `granted` before the upload starts, so that the caller can remove a failed upload. */
+export async function storeAttachment(
   services: MessageServices,
   owner: string,
   { name, type, size, sha256, path, open }: Attachment,

@@ -121,6 +121,17 @@ export function mediaTypesForName(name: string, more: MoreTypes = {}): readonly 
   return configured === undefined ? known : [configured, ...known.filter((type) => type !== configured)];
 }
 
+/** Types that programs declare for any file: Matterbridge, and curl for `--data`. */
+const UNSPECIFIC_TYPES = [UNKNOWN_TYPE, 'binary/octet-stream', 'application/x-www-form-urlencoded'];
+
+/** Returns the declared type, or the usual one for the name if the sender declares none. Returns null for an unknown type. */
+export function typeOfFile(name: string, declared: string, more: MoreTypes = {}): string | null {
+  const known = parseMediaType(declared);
+  return known === undefined || UNSPECIFIC_TYPES.includes(mediaTypeEssence(known))
+    ? (mediaTypesForName(name, more)[0] ?? null)
+    : known;
+}
+
 function knownTypes(extension: string): readonly string[] {
   if (Object.hasOwn(AMBIGUOUS_TYPES, extension)) return AMBIGUOUS_TYPES[extension] ?? [];
   const type = extension === '' ? null : mime.getType(extension);

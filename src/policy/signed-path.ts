@@ -52,10 +52,10 @@ function parseHexByte(text: string, at: number): number | undefined {
   return /^[0-9A-Fa-f]{2}$/.test(hex) ? Number.parseInt(hex, 16) : undefined;
 }
 
-/** Endpoints whose links another server creates. Each has a separate namespace of locators. */
-export type SignedEndpoint = 'external' | 'file_share';
+/** Endpoints whose links another server or a client creates. Each has a separate namespace of locators. */
+export type SignedEndpoint = 'external' | 'file_share' | 'share';
 
-/** Returns the locator of the file of a signed link. */
+/** Returns the locator of the file with this path. */
 export function signedLocator(endpoint: SignedEndpoint, { bytes }: Pick<SignedPath, 'bytes'>): string {
   return `${endpoint}:${sha256Hex(bytes)}`;
 }

@@ -17,6 +17,7 @@ import { healthEndpoints } from '../http/listener/health-endpoints.ts';
 import { HttpServer } from '../http/listener/http-server.ts';
 import { createRouter } from '../http/listener/router.ts';
 import { messageEndpoint } from '../http/messages/message-endpoint.ts';
+import { shareEndpoint, withSharedLinks } from '../http/messages/share-endpoint.ts';
 import { restEndpoint } from '../http/rest/rest-endpoint.ts';
 import { externalEndpoint } from '../http/signed-links/external-endpoint.ts';
 import { fileShareEndpoint } from '../http/signed-links/file-share-endpoint.ts';
@@ -70,7 +71,10 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
     presignedLinks: createS3Links(config, services),
   });
   const baseUrls = [config.public_url, config.download_url];
-  const oldLinks = createOldLinks(services, basePathsOf(baseUrls));
+  const importedLinks = createOldLinks(services, basePathsOf(baseUrls));
+  const oldLinks = config.messages
+    ? withSharedLinks(importedLinks, services, config.messages.share_path)
+    : importedLinks;
   const router = await createRouter({ log, clock, oldLinks: createOldLinkHandler(oldLinks, fileServer) }, [
     healthEndpoints(
       {
@@ -156,7 +160,7 @@ function createS3Links(
   return via === 'presigned' && link ? createPresignedLinks({ link, clock }) : undefined;
 }
 
-/** Creates `/msg/`, its `hooks/` and `/rest`. A reload may add the first hook, so `hooks/` exists without any. */
+/** Creates `/msg/`, its `hooks/`, `/share/` and `/rest`. A reload may add the first hook, so `hooks/` exists without any. */
 function createMessageEndpoints(
   { messages }: Config,
   messageServices: MessageServices | undefined,
@@ -173,6 +177,7 @@ function createMessageEndpoints(
   const compiledHooks = memoizeLast(compileHooks);
   return [
     messageEndpoint({ ...messageServices, settings: requestSettings }, messages.path),
+    shareEndpoint({ ...messageServices, settings: requestSettings }, messages.share_path),
     webhookEndpoint(
       {
         ...messageServices,

@@ -29,8 +29,12 @@ export function toUploadRules(config: Config): UploadRules {
 }
 
 /** The paths of signed links, with and without the paths of the base URLs in front: users paste both forms. */
-function signedPaths({ external, file_share, public_url, download_url }: Config): OldPath[] {
-  const endpoints = { external: external?.path, file_share: file_share?.path };
+function signedPaths({ external, file_share, messages, public_url, download_url }: Config): OldPath[] {
+  const endpoints = {
+    external: external?.path,
+    file_share: file_share?.path,
+    share: messages?.share_path,
+  };
   const bases = ['', ...basePathsOf([public_url, download_url])];
   return Object.entries(endpoints).flatMap(([namespace, path]) =>
     path === undefined ? [] : bases.map((base) => ({ path: base + path, namespace })),

@@ -32,6 +32,7 @@ export async function claimSigned(
     limits,
     putKey: null,
     claim: { instance, token },
+    reusesLocator: signed.reusesLocator,
     now,
   });
   if (!existing)

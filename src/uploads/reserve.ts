@@ -23,6 +23,7 @@ export interface ReserveRequest {
   readonly putKey: string | null;
   /** Set if the PUT has already arrived: reserves and claims in one transaction. */
   readonly claim?: Reservation['claim'];
+  readonly reusesLocator?: boolean | undefined;
   readonly now: number;
 }
 
@@ -44,7 +45,7 @@ export async function reserveUpload(
   services: ReserveServices,
   request: ReserveRequest,
 ): Promise<LocatorTaken | undefined> {
-  const { upload, rule, limits, putKey, claim, now } = request;
+  const { upload, rule, limits, putKey, claim, reusesLocator, now } = request;
   checkSize(upload.size, limits);
   checkType(upload.type, rule);
   await services.spaceReserve.check(upload.size);
@@ -56,6 +57,7 @@ export async function reserveUpload(
     lifetimes: toLifetimes(services.rules().retention),
     now,
     ...(claim && { claim }),
+    ...(reusesLocator && { reusesLocator }),
   });
   if (reserved.granted) return undefined;
   if (reserved.limit === 'locator') return reserved;

@@ -63,7 +63,7 @@ export interface UploadBody {
  */
 export type Uploader = { readonly jid: string } | { readonly sha1: string } | 'anonymous';
 
-/** An upload granted by an XMPP server. Porter learns about it only with its PUT. */
+/** An upload granted by an XMPP server, or whose path its client has chosen. Porter learns about it only with its PUT. */
 export interface SignedUpload {
   readonly locator: string;
   readonly uploader: Uploader;
@@ -83,6 +83,8 @@ export interface SignedUpload {
   readonly repeatForMs: number | null;
   /** When the file expires, ms since 1970; null = as `retention` says. */
   readonly expiresAt: number | null;
+  /** True if the locator may be used again after its file was removed. */
+  readonly reusesLocator?: boolean;
 }
 
 type SizeAndType = Pick<Upload, 'size' | 'type'>;

@@ -3,8 +3,9 @@ import type { Element } from '@xmpp/xml';
 import { createAddressMatcher } from '../../src/base/addresses.ts';
 import { Refusal } from '../../src/base/errors.ts';
 import { parseBareJid } from '../../src/base/jid.ts';
-import { createFileServer } from '../../src/http/files/file-server.ts';
+import { createFileServer, createOldLinkHandler } from '../../src/http/files/file-server.ts';
 import { type MessageEndpointServices, messageEndpoint } from '../../src/http/messages/message-endpoint.ts';
+import { shareEndpoint, withSharedLinks } from '../../src/http/messages/share-endpoint.ts';
 import type {
   AccountLogin,
   DeliveryOptions,
@@ -13,10 +14,12 @@ import type {
 } from '../../src/messages/delivery/message-sender.ts';
 import type { MessageRules, TokenRule } from '../../src/messages/message-rules.ts';
 import { createOutbox } from '../../src/messages/queue/outbox.ts';
+import { createOldLinks } from '../../src/uploads/old-links.ts';
 import type { HttpResponse, TestRequest } from './http.ts';
 import { serveEndpoints } from './serve-endpoints.ts';
 import { access, openTestServices, type TestServices } from './test-services.ts';
 
+const SHARE_PATH = '/share/';
 export const ROMEO = 'romeo@example.org';
 export const PASSWORD = 'pa:ss wörd';
 export const TOKEN = 'a-token-of-some-length';
@@ -107,7 +110,13 @@ export async function startTestMessageServer(
     ...deps,
     settings: () => ({ idleTimeoutMs, totalTimeoutMs, inlineTypes: ['image/*'], downloadHeaders: {} }),
   });
-  const { port, request } = await serveEndpoints(t, deps, [messageEndpoint(endpointDeps, '/msg/')], data);
+  const links = withSharedLinks(createOldLinks(stores.services), stores.services, SHARE_PATH);
+  const { port, request } = await serveEndpoints(
+    t,
+    { ...deps, oldLinks: createOldLinkHandler(links, data) },
+    [messageEndpoint(endpointDeps, '/msg/'), shareEndpoint(endpointDeps, SHARE_PATH)],
+    data,
+  );
   return {
     ...stores,
     port,

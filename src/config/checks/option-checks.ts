@@ -87,6 +87,7 @@ function endpointPaths(settings: ConfigOptions): [string, string][] {
     ['file_share.path', file_share?.path],
     ['messages.path', messages?.path],
     ['messages.rest_path', messages?.rest_path],
+    ['messages.share_path', messages?.share_path],
     ['web.path', web?.path],
   ].filter((entry): entry is [string, string] => entry[1] !== undefined);
 }

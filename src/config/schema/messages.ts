@@ -58,6 +58,11 @@ export const messagesSchema = z.strictObject({
     '/rest',
     "The path for stanzas, compatible with Prosody's mod_rest.",
   ),
+  share_path: withDefault(
+    urlPath(),
+    '/share/',
+    'The path for files alone: `PUT` a file below it with the credentials of messages, and the answer is its link.',
+  ),
   server: optional(
     serverAddress(5222),
     "found by the account's domain (SRV records)",

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { networkOf } from '../../base/addresses.ts';
-import { createSharedLimit, type SharedLimit } from '../../base/concurrency-limit.ts';
+import type { SharedLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/ids.ts';
 import { type ApiClient, authenticateClient, hashToken } from '../../messages/authenticate.ts';
@@ -25,6 +25,7 @@ import {
   toMessageOutcome,
 } from './message-response.ts';
 import type { MessageBody } from './multipart-form.ts';
+import { createSpoolLimit, SPOOL_TIMEOUT_MS } from './spool.ts';
 
 export interface MessageEndpointSettings extends EndpointSettings {
   /** `uploads.total_timeout`: milliseconds after which a form with files fails. */
@@ -44,18 +45,11 @@ interface EndpointState {
   readonly limitForms: SharedLimit;
 }
 
-/** Limits multipart forms, because each may keep a file of the largest size on disk until it is complete. */
-const MAX_OPEN_FORMS = 64;
-/** Of one network and of one sender. */
-const MAX_OPEN_FORMS_PER_KEY = 16;
-/** A form that takes longer gives its place to others. */
-const FORM_TIMEOUT_MS = 30 * 60_000;
-
 /** `POST /msg/RECIPIENT`: messages from scripts. `path` is `messages.path`. */
 export function messageEndpoint(services: MessageEndpointServices, path: string): FastifyPluginAsync {
   const root = path.replace(/\/+$/, '');
   const realm = `${root.slice(1) || 'messages'}`;
-  const limitForms = createSharedLimit(MAX_OPEN_FORMS, MAX_OPEN_FORMS_PER_KEY);
+  const limitForms = createSpoolLimit();
   const state: EndpointState = { root, realm, limitForms };
   return async (app) => {
     disableBodyParsing(app);
@@ -152,7 +146,7 @@ async function readBodyAndSend(
     maxTextBytes: services.messageRules().maxSize,
     fileLimits: () => uploadBoundsFor(services, sender.jid),
     idleTimeoutMs,
-    totalTimeoutMs: Math.min(totalTimeoutMs, FORM_TIMEOUT_MS),
+    totalTimeoutMs: Math.min(totalTimeoutMs, SPOOL_TIMEOUT_MS),
     createSpoolFile: services.blobs.createSpoolFile,
     checkSpace: () => services.spaceReserve.checkWhileWriting(),
     memoryBudget: services.transfers.memory,

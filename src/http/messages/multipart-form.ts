@@ -2,13 +2,7 @@ import type { Readable } from 'node:stream';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { Refusal } from '../../base/errors.ts';
 import type { Attachment } from '../../messages/attachments.ts';
-import {
-  type MoreTypes,
-  mediaTypeEssence,
-  mediaTypesForName,
-  parseMediaType,
-  UNKNOWN_TYPE,
-} from '../../policy/media-type.ts';
+import { type MoreTypes, typeOfFile } from '../../policy/media-type.ts';
 import type { MemoryBudget } from '../../uploads/upload-request.ts';
 import { type FormFields, toFormFields } from '../common/form-fields.ts';
 import { RequestBody } from '../common/request-body.ts';
@@ -184,7 +178,7 @@ async function spoolFile(
   };
   const spooled = await spool(readPart(file), checkSize, createSpoolFile);
   if (name === '' && spooled.size === 0) return undefined;
-  return { name: name === '' ? 'file' : name, type: typeOfPart(name, type, types), spooled };
+  return { name: name === '' ? 'file' : name, type: typeOfFile(name, type, types), spooled };
 }
 
 /** Reports errors of the form as `Refusal`, so that they differ from errors of the disk. */
@@ -194,14 +188,6 @@ async function* readPart(file: Readable): AsyncGenerator<Uint8Array> {
   } catch (error) {
     throw malformedForm(error);
   }
-}
-
-/** Guesses the type from the name if the sender gives none. */
-function typeOfPart(name: string, declared: string, types?: MoreTypes): string | null {
-  const known = parseMediaType(declared);
-  return known === undefined || mediaTypeEssence(known) === UNKNOWN_TYPE
-    ? (mediaTypesForName(name, types)[0] ?? null)
-    : known;
 }
 
 function toAttachment({ name, type, spooled }: SpooledFile, { idleTimeoutMs }: MultipartOptions): Attachment {

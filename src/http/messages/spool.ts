@@ -3,10 +3,11 @@ import { type FileHandle, open, rm, unlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { createSharedLimit, type SharedLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
 
-/** A part of a form, received completely and not stored yet. */
+/** A part of a form, or a body of unknown length, received completely and not stored yet. */
 export interface SpooledBytes {
   readonly size: number;
   /** Base64 SHA-256. */
@@ -18,6 +19,19 @@ export interface SpooledBytes {
   /** Frees memory and disk space. Must always be called. */
   discard(): Promise<void>;
 }
+
+/**
+ * Limits the requests whose bytes are kept at the same time, because each may keep a file of the largest size on disk until it
+ * is complete. The keys are its network and its sender.
+ */
+export function createSpoolLimit(): SharedLimit {
+  return createSharedLimit(MAX_OPEN, MAX_OPEN_PER_KEY);
+}
+
+const MAX_OPEN = 64;
+const MAX_OPEN_PER_KEY = 16;
+/** Milliseconds. A request that takes longer gives its place to others. */
+export const SPOOL_TIMEOUT_MS = 30 * 60_000;
 
 /** Larger parts are written to a file. */
 const MAX_IN_MEMORY = 64 * 1024;

@@ -121,6 +121,8 @@ export interface Reservation extends LedgerTime {
   readonly now: number;
   /** Reserves and claims in one transaction, for endpoints that learn of an upload by its PUT. */
   readonly claim?: { readonly instance: string; readonly token: string };
+  /** True if the locator may be used again after its upload was removed. */
+  readonly reusesLocator?: boolean;
 }
 
 /** Uploads that a reservation has removed. Their blobs are pending deletes. */

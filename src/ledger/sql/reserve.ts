@@ -71,7 +71,7 @@ async function findLocatorConflict(q: Queryable, r: Reservation): Promise<Refuse
     `${SELECT_REMOVALS} where locator = $1 and reason <> 'unused' order by removed_at desc limit 1`,
     [locator],
   );
-  if (removal) return inUse({ removal: toRemoval(removal) });
+  if (removal && r.reusesLocator !== true) return inUse({ removal: toRemoval(removal) });
   if (locator === id) return undefined;
   const [sameId] = await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where uploads.id = $1`, [id]);
   return sameId && inUse({ upload: toUpload(sameId, sameId.owner) });

@@ -523,6 +523,20 @@ function reserveLocators(open: OpenTestLedger): void {
       );
     });
 
+    ledgerTest(open, 'can be used again after a removal if the reservation allows it', async (ledger) => {
+      const order = outside({ claim });
+      await ledger.reserve(order);
+      const again = (now: number) => ({ ...outside({ claim, now }), reusesLocator: true });
+      const early = await ledger.reserve(again(NOW));
+      assert.ok(!early.granted && early.limit === 'locator' && early.upload, 'it is in use');
+      await ledger.commit({ ...attempt(order.upload.id, 't'), now: NOW, size: 100 });
+      await ledger.remove({ ids: [order.upload.id], reason: 'expired', detail: '', now: NOW + 1 });
+      const second = again(NOW + 2);
+      assert.equal((await ledger.reserve(second)).granted, true);
+      assert.equal((await ledger.find('external:abc'))?.id, second.upload.id);
+      await checkCounters(ledger);
+    });
+
     ledgerTest(open, 'can be used again after an interrupted transfer', async (ledger) => {
       const order = outside({ claim });
       await ledger.reserve(order);

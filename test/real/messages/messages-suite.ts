@@ -9,6 +9,7 @@ import type { SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer, XmppServerOptions } from '../peers/xmpp-server.ts';
 import { type PorterProcess, runPorter, startPorter } from '../support/porter-process.ts';
 import { freePort } from '../support/ports.ts';
+import { runProgram } from '../support/program.ts';
 import { createXmppTestbed, PASSWORD, type XmppTestbed } from '../support/xmpp-testbed.ts';
 
 const BOT = 'bot.localhost';
@@ -29,7 +30,7 @@ export function testMessages(
   name: PeerName,
   startServer: (options: XmppServerOptions) => Promise<XmppServer>,
 ): void {
-  describe(`Messages through ${name}`, { skip: needs(name, 'slixmpp') }, () => {
+  describe(`Messages through ${name}`, { skip: needs(name, 'slixmpp', 'curl') }, () => {
     let testbed: XmppTestbed;
     let server: XmppServer;
     let porter: PorterProcess;
@@ -118,6 +119,25 @@ export function testMessages(
       assert.ok(file.body.equals(picture));
       const answer = JSON.parse(sent.text) as { messages: { link?: string }[] };
       assert.equal(answer.messages[1]?.link, link.url);
+    });
+
+    test('may be replaced by a link: curl shares a file, with and without its length', async () => {
+      const picture = randomBytes(200_000);
+      const path = join(testbed.folder, 'shared.jpg');
+      await writeFile(path, picture);
+      const curl = (...args: string[]) =>
+        runProgram('curl', ['-sS', '-u', `romeo@localhost:${PASSWORD}`, '-T', ...args]);
+      const whole = await curl(path, `${porter.url}/share/`);
+      const chunked = await runProgram('sh', [
+        '-c',
+        `cat ${path} | curl -sS -u romeo@localhost:${PASSWORD} -T - ${porter.url}/share/4f2a/shared.jpg`,
+      ]);
+      assert.equal(chunked.stdout, `${porter.url}/share/4f2a/shared.jpg\n`, chunked.stderr);
+      for (const { stdout, stderr } of [whole, chunked]) {
+        const file = await httpRequest(stdout.trim());
+        assert.ok(file.body.equals(picture), stderr);
+        assert.equal(file.headers['content-type'], 'image/jpeg');
+      }
     });
 
     test('with a file that is too large are not sent', async () => {
