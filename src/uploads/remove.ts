@@ -84,7 +84,7 @@ export function isLargeRemoval(removed: number, total: number): boolean {
  * Returns the number of removed uploads.
  */
 export async function eraseOwner(
-  services: Pick<UploadServices, 'ledger' | 'blobs' | 'clock' | 'log' | 'metrics'>,
+  services: RemoveServices,
   owner: string,
   onProgress: (removed: number, left: number) => void = () => {},
 ): Promise<number> {
@@ -94,6 +94,8 @@ export async function eraseOwner(
       const { result, limit } = await runBatch(batch, (size) =>
         services.ledger.forget({ owner: name, limit: size, now: services.clock() }),
       );
+      for (const locator of result.locators) services.fileCache.invalidate(locator);
+      services.metrics.uploadsRemoved('forgotten', result.removed, result.bytes);
       removed += result.removed;
       left = result.left;
       batch = limit;
@@ -102,7 +104,6 @@ export async function eraseOwner(
     }
   }
   services.log.info({ uploads: removed }, 'all data of an owner erased');
-  services.metrics.uploadsRemoved('forgotten', removed, 0);
   return removed;
 }
 

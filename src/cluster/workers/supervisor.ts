@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import { sleep } from '../../base/async.ts';
+import { backoffMs } from '../../base/backoff.ts';
 import type { Logger } from '../../base/log.ts';
 import { WorkerPool } from './worker-pool.ts';
 import type { WorkerProcess } from './worker-process.ts';
@@ -13,8 +14,7 @@ export interface SupervisorOptions {
 
 /** A worker that lived at least this long is replaced at once. Others are replaced after a growing pause. */
 const STABLE_AFTER_MS = 10_000;
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 30_000;
+const PAUSES = { firstMs: 100, longestMs: 30_000 };
 /** Gives up after so many workers in a row that exited before they served, if none serves. */
 const MAX_FAILED_STARTS = 5;
 /** Time to stop the others if one worker cannot start. They have no work to finish. */
@@ -118,7 +118,7 @@ export class Supervisor {
         return this.#gaveUp.resolve(exit.code || 1);
       }
       if (performance.now() - startedAt >= STABLE_AFTER_MS) attempt = 0;
-      await sleep(Math.min(FIRST_PAUSE_MS * 2 ** attempt, LONGEST_PAUSE_MS), this.#stopping.signal);
+      await sleep(backoffMs(attempt, PAUSES), this.#stopping.signal);
       if (this.#stopping.signal.aborted) return;
       worker = this.#pool.launch(worker.number).worker;
     }

@@ -16,7 +16,7 @@ export interface AdminStore {
 
   /**
    * Announces up to 1,000 blobs before an import writes them, so that `porter fsck` does not take them for orphans. Returns the
-   * keys among them that are still pending deletes: the import must wait until those are deleted.
+   * keys among them that are pending deletes. They must not be written: another process may be deleting them at this moment.
    */
   announceImports(params: AnnounceImportsParams): Promise<string[]>;
   /**
@@ -65,7 +65,10 @@ export interface ForgetParams {
 }
 
 export interface ForgetResult {
+  /** The removed uploads: their number, their bytes and their locators. */
   readonly removed: number;
+  readonly bytes: number;
+  readonly locators: readonly string[];
   /** Uploads that are left, plus 1 if removal records and 1 if queued messages are left. */
   readonly left: number;
 }

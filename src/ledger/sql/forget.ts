@@ -15,7 +15,7 @@ export async function forgetOwnerRows(q: Queryable, params: ForgetParams): Promi
   ]);
   const queuedLeft = await forgetMessages(q, owner, limit);
   await q.query('delete from refusals where owner = $1', [owner]);
-  if (!row) return { removed: 0, left: queuedLeft };
+  if (!row) return { removed: 0, bytes: 0, locators: [], left: queuedLeft };
   const removed = await q.query<UploadRow>(
     `delete from uploads where id in (
        select id from uploads where owner_id = $1 and state = 'stored' union all
@@ -26,7 +26,12 @@ export async function forgetOwnerRows(q: Queryable, params: ForgetParams): Promi
   await anonymizeRemovals(q, row.id, owner, Math.max(1, limit - removed.length));
   const left = await countLeft(q, row.id);
   if (left === 0) await deleteOwner(q, row.id);
-  return { removed: removed.length, left: left + queuedLeft };
+  return {
+    removed: removed.length,
+    bytes: removed.reduce((sum, { size }) => sum + size, 0),
+    locators: removed.map(({ id, locator }) => locator ?? id),
+    left: left + queuedLeft,
+  };
 }
 
 /** Removes up to `limit` queued items of an owner, and its idempotency keys and message rates. Returns 1 if items are left, else 0. */

@@ -48,20 +48,6 @@ export async function deletePendingBlobsOfTarget(target: Stores): Promise<Deleti
   return await deleteListed(target, isSameStore, {});
 }
 
-/**
- * Deletes blobs that an import is about to write again, whenever their next attempt is due. Returns those that are still there
- * or whose deletion is still recorded.
- */
-export async function deleteBeforeWriting(
-  services: DeleteServices,
-  blobs: readonly string[],
-): Promise<ReadonlySet<string>> {
-  if (blobs.length === 0) return new Set();
-  if (!(await mayRemoveFiles(services))) return new Set(blobs);
-  const { failures } = await deleteBatch(services, blobs);
-  return new Set(failures.map(({ key }) => key));
-}
-
 async function deleteListed(
   services: DeleteServices,
   isAllowed: (stores: Stores) => Promise<boolean>,

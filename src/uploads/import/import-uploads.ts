@@ -1,5 +1,6 @@
-import type { AnnouncedImport, ImportedUpload } from '../../ledger/contract/ledger.ts';
-import { deleteBeforeWriting } from '../blobs/delete-pending.ts';
+import { timeOrderedId } from '../../base/ids.ts';
+import type { ImportedUpload } from '../../ledger/contract/ledger.ts';
+import { blobKey } from '../links.ts';
 import type { UploadServices } from '../services.ts';
 import { classify, type ImportedUploadOptions, type ImportStatus, toImportedUpload } from './classify.ts';
 import type { FoundFile, ImportProblem, ImportSource, SourceOptions } from './source.ts';
@@ -122,16 +123,13 @@ async function importBatch(
     return;
   }
   if (files.length === 0) return;
-  const announced = files.map(({ upload: { id, blob } }) => ({ id, blob }));
-  const undeleted = await announce(services, announced);
-  const stored = await inParallel(files, async (file) => {
-    if (!undeleted.has(file.upload.blob)) return await storeUpload(services, options, file, report);
-    const problem = 'its bytes from an earlier import cannot be deleted (porter fsck lists them)';
-    reportImportProblem(options, report, { file: file.file, problem });
-    return undefined;
-  });
+  const announced = await announce(services, files);
+  const stored = await inParallel(announced, (file) => storeUpload(services, options, file, report));
   const uploads = stored.map(({ linked: _, ...upload }) => upload);
-  const importedIds = await services.ledger.importUploads({ uploads, announced });
+  const importedIds = await services.ledger.importUploads({
+    uploads,
+    announced: [...new Set([...files, ...announced])].map(({ upload: { id, blob } }) => ({ id, blob })),
+  });
   countResults(stored, new Set(importedIds), report);
 }
 
@@ -152,15 +150,28 @@ async function inParallel<T, Result>(
 }
 
 /**
- * A killed import may have left a blob under the same key, which is then deleted before this one is written. Returns the keys
- * that cannot be deleted now. Writing them would be in vain: a later attempt would delete the new bytes.
+ * Announces the blobs of the files and returns the files. A killed import may have left a blob under the same key, which another
+ * process may be deleting at this moment. Such a file gets a new id, and with it a key that no other process knows.
  */
 async function announce(
-  services: ImportServices,
-  imports: readonly AnnouncedImport[],
-): Promise<ReadonlySet<string>> {
-  const pending = await services.ledger.announceImports({ imports, now: services.clock() });
-  return await deleteBeforeWriting(services, pending);
+  { ledger, clock }: ImportServices,
+  files: readonly ImportableFile[],
+): Promise<readonly ImportableFile[]> {
+  const imports = files.map(({ upload: { id, blob } }) => ({ id, blob }));
+  const pending = new Set(await ledger.announceImports({ imports, now: clock() }));
+  if (pending.size === 0) return files;
+  const renamed = files.map((one) => (pending.has(one.upload.blob) ? withNewId(one) : one));
+  const added = renamed.filter((one, i) => one !== files[i]);
+  await ledger.announceImports({
+    imports: added.map(({ upload: { id, blob } }) => ({ id, blob })),
+    now: clock(),
+  });
+  return renamed;
+}
+
+function withNewId({ file, upload }: ImportableFile): ImportableFile {
+  const id = timeOrderedId(upload.storedAt);
+  return { file, upload: { ...upload, id, blob: blobKey(id, upload.name) } };
 }
 
 function countResults(

@@ -134,6 +134,9 @@ export async function refused(ledger: Ledger, options: ReservationOptions): Prom
   return answer;
 }
 
+/** The result of `forget` for an owner without uploads, records and messages. */
+export const FORGOT_NOTHING = { removed: 0, bytes: 0, locators: [], left: 0 };
+
 /** Defines a test with an empty ledger. */
 export function ledgerTest(
   open: OpenTestLedger,

@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { BeginRequestParams, Ledger } from '../../../src/ledger/contract/ledger.ts';
-import { DAY, heartbeatOf, JULIET, ledgerTest, NOW, type OpenTestLedger, ROMEO, SECOND } from './fixture.ts';
+import {
+  DAY,
+  FORGOT_NOTHING,
+  heartbeatOf,
+  JULIET,
+  ledgerTest,
+  NOW,
+  type OpenTestLedger,
+  ROMEO,
+  SECOND,
+} from './fixture.ts';
 
 const begin = (ledger: Ledger, options: Partial<BeginRequestParams> = {}) => {
   const expiresAt = NOW + DAY;
@@ -103,7 +113,7 @@ export function idempotencySuite(open: OpenTestLedger): void {
       assert.deepEqual([(await ledger.sweep(step)).count, (await ledger.sweep(step)).count], [2, 1]);
       assert.deepEqual(await begin(ledger, { key: 'later' }), RUNNING);
       await begin(ledger, { owner: JULIET });
-      assert.deepEqual(await ledger.forget({ owner: ROMEO, limit: 9, now: NOW }), { removed: 0, left: 0 });
+      assert.deepEqual(await ledger.forget({ owner: ROMEO, limit: 9, now: NOW }), FORGOT_NOTHING);
       assert.deepEqual(await begin(ledger, { key: 'later' }), NEW);
       assert.deepEqual(await begin(ledger, { owner: JULIET }), RUNNING);
     });

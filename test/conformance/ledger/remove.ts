@@ -7,6 +7,7 @@ import {
   checkCounters,
   claimSlot,
   DAY,
+  FORGOT_NOTHING,
   HOUR,
   heartbeatOf,
   issue,
@@ -136,6 +137,11 @@ function forgetSuite(open: OpenTestLedger): void {
         steps.reduce((sum, { removed }) => sum + removed, 0),
         5,
       );
+      assert.equal(
+        steps.reduce((sum, { bytes }) => sum + bytes, 0),
+        500,
+      );
+      assert.deepEqual(steps.flatMap(({ locators }) => locators).sort(), ids.toSorted());
       assert.deepEqual(await ledger.findExistingIds(ids), []);
       assert.deepEqual(
         (await ledger.listOwners({ limit: 9 })).map(({ owner }) => owner),
@@ -156,7 +162,7 @@ function forgetSuite(open: OpenTestLedger): void {
     });
 
     ledgerTest(open, 'does nothing for an unknown owner', async (ledger) => {
-      assert.deepEqual(await ledger.forget({ owner: ROMEO, limit: 9, now: NOW }), { removed: 0, left: 0 });
+      assert.deepEqual(await ledger.forget({ owner: ROMEO, limit: 9, now: NOW }), FORGOT_NOTHING);
     });
 
     ledgerTest(open, 'allows the owner to upload again as a new one', async (ledger) => {

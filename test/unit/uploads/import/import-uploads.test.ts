@@ -5,12 +5,15 @@ import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { sha256Hex } from '../../../../src/base/ids.ts';
 import { jidSha1 } from '../../../../src/base/owners.ts';
-import { BlobError } from '../../../../src/blobs/contract.ts';
+import { BlobError, type BlobStore } from '../../../../src/blobs/contract.ts';
+import { deletePendingBlobs } from '../../../../src/uploads/blobs/delete-pending.ts';
+import { fsck } from '../../../../src/uploads/fsck/fsck.ts';
 import { type ImportOptions, importUploads } from '../../../../src/uploads/import/import-uploads.ts';
 import { createOwnerLookup } from '../../../../src/uploads/import/owner-lookup.ts';
 import type { ImportProblem } from '../../../../src/uploads/import/source.ts';
 import { type ImportSourceName, importSources } from '../../../../src/uploads/import/sources.ts';
 import type { UploadServices } from '../../../../src/uploads/services.ts';
+import { pendingKeys } from '../../../support/pending-keys.ts';
 import { DAY, openTestServices } from '../../../support/test-services.ts';
 
 const JULIET = 'juliet@example.org';
@@ -195,6 +198,56 @@ describe('the bytes of an import', () => {
     assert.equal(first.imported, 100);
     assert.equal((await rows()).length, 100);
     assert.equal((await bring()).imported, 150);
+  });
+});
+
+describe('an import beside a server', () => {
+  /** Imports a file that cannot be read at first, so that its blob key becomes a pending delete. Then `during` runs. */
+  async function importTwice(t: TestContext, remove: BlobStore['remove'] | undefined) {
+    const opened = await open(t, 'prosody-filer');
+    const { env, keep, bring } = opened;
+    await keep('a/b.txt', 'bytes');
+    const linkFile = () =>
+      Promise.reject(new BlobError('denied', 'No.', { code: 'EACCES', syscall: 'open' }));
+    const unreadable = { ...env.services.blobs, linkFile };
+    assert.equal((await bring({}, { ...env.services, blobs: unreadable })).problems, 1);
+    assert.equal((await pendingKeys(env.services.ledger)).length, 1);
+    const blobs = { ...env.services.blobs, ...(remove && { remove }) };
+    const deletion = deletePendingBlobs({ ...env.services, blobs });
+    return { ...opened, deletion };
+  }
+
+  async function assertReadable({ env, find }: Awaited<ReturnType<typeof importTwice>>): Promise<void> {
+    const upload = (await find('a/b.txt')) ?? assert.fail();
+    assert.equal(await env.services.blobs.size(upload.blob), 5);
+    await fsck(env.services, { repair: false, onFault: (fault) => assert.fail(JSON.stringify(fault)) });
+  }
+
+  test('keeps its bytes if the server is deleting those of an earlier import at that moment', async (t) => {
+    const begun = Promise.withResolvers<void>();
+    const imported = Promise.withResolvers<void>();
+    let removeLate: BlobStore['remove'] = async () => [];
+    const started = await importTwice(t, async (keys) => {
+      begun.resolve();
+      await imported.promise;
+      return removeLate(keys);
+    });
+    removeLate = started.env.services.blobs.remove;
+    await begun.promise;
+    assert.equal((await started.bring()).imported, 1);
+    imported.resolve();
+    await started.deletion;
+    await assertReadable(started);
+    assert.equal((await started.bring()).already, 1);
+  });
+
+  test('does not wait for bytes that cannot be deleted', async (t) => {
+    const error = new BlobError('denied', 'It is immutable.');
+    const started = await importTwice(t, async (keys) => keys.map((key) => ({ key, error })));
+    await started.deletion;
+    assert.equal((await started.bring()).imported, 1);
+    const upload = (await started.find('a/b.txt')) ?? assert.fail();
+    assert.equal(await started.env.services.blobs.size(upload.blob), 5);
   });
 });
 
