@@ -128,12 +128,12 @@ async function serveAsWorker(supervisor: WorkerClient): Promise<void> {
 }
 
 /**
- * Ends the process if a thread of the ledger ends, because it cannot serve without one. A supervisor, systemd or Docker starts
- * it again. As after a crash, nothing is finished: without the ledger no transfer could be completed.
+ * Ends the process if a thread of the ledger ends, or another machine has started on the same SQLite file. A supervisor, systemd
+ * or Docker starts it again. As after a crash, nothing is finished: without the ledger no transfer could be completed.
  */
 function exitWithoutLedger({ log, ledgerThreadEnded }: PorterServer): void {
   void ledgerThreadEnded.then((err) => {
-    log.fatal({ err }, 'a thread of the ledger has ended unexpectedly, so this process exits with code 1');
+    log.fatal({ err }, 'the ledger can no longer be used, so this process exits with code 1');
     process.exit(1);
   });
 }

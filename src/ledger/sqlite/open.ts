@@ -5,7 +5,8 @@ import { type Ledger, LedgerError } from '../contract/ledger.ts';
 import { createLedgerFrom, methods } from '../sql/methods.ts';
 import type { SqliteOptions } from './connection.ts';
 import { assertOwnWal } from './foreign-wal.ts';
-import { assertNoOtherMachine } from './other-machine.ts';
+import { removeMachineFile } from './machine-file.ts';
+import { assertNoOtherMachine, recordMachine } from './other-machine.ts';
 import { folderError } from './sqlite-error.ts';
 import { deserializeError, type ThreadCall, type ThreadMethod, type ThreadReply } from './thread-protocol.ts';
 
@@ -14,7 +15,7 @@ export type { SqliteOptions };
 /**
  * Opens the ledger in an SQLite file. Creates the file and its folder if needed, and migrates the schema. Several processes of
  * one machine may open one file. If a thread of the ledger ends before `close`, all calls that need it are rejected, and
- * `onThreadEnd` is called.
+ * `onThreadEnd` is called, as it is if another machine has started on the file.
  * @throws LedgerError if the file cannot be opened, has the write-ahead log of another file, a server on another machine uses it
  *   (`OtherMachineError`), or a newer version of Porter has migrated it.
  */
@@ -32,7 +33,30 @@ export async function openSqliteLedger(
     await writer.close();
     throw error;
   }
-  return connect({ writer, reader: new Thread(options, onThreadEnd) });
+  const ledger = connect({ writer, reader: new Thread(options, onThreadEnd) });
+  return watchMachine(ledger, options.file, onThreadEnd);
+}
+
+/** Records this machine with each heartbeat. Calls `onOtherMachine` if another machine has started on the file. */
+function watchMachine(ledger: Ledger, file: string, onOtherMachine: (error: LedgerError) => void): Ledger {
+  let isRecorded = false;
+  return {
+    ...ledger,
+    async heartbeat(heartbeat) {
+      try {
+        recordMachine(file);
+        isRecorded = true;
+      } catch (error) {
+        if (error instanceof LedgerError) onOtherMachine(error);
+        throw error;
+      }
+      await ledger.heartbeat(heartbeat);
+    },
+    async close() {
+      await ledger.close();
+      if (isRecorded) removeMachineFile(file);
+    },
+  };
 }
 
 function createFolder(folder: string): void {

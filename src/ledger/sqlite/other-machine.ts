@@ -3,11 +3,13 @@ import { DatabaseSync } from 'node:sqlite';
 import { isSameBoot, type Machine, thisMachine } from '../../base/system-resources.ts';
 import { HEARTBEAT_TIMEOUT_MS, type InstanceState, LedgerError } from '../contract/ledger.ts';
 import { SQLITE_NOW } from './connection.ts';
+import { readMachineFile, writeMachineFile } from './machine-file.ts';
 
 /*
  * SQLite shares its index of the write-ahead log between processes by memory, so all of them must run on one kernel
  * (https://sqlite.org/wal.html, https://sqlite.org/useovernet.html). Containers of one machine do: they have its boot id. A
  * second machine damages the file, whatever file system it is on.
+ * Its heartbeats are in the database, and in a file beside it (`machine-file.ts`).
  */
 
 const BUSY_TIMEOUT_MS = 10_000;
@@ -39,10 +41,26 @@ const toSeconds = (ms: number) => Math.max(0, Math.ceil(ms / 1000));
  * future comes from a clock that was set back, as after a power cut on a machine without a battery for its clock.
  */
 export function assertNoOtherMachine(file: string): void {
-  const [newest] = readHeartbeats(file)
+  const machine = readMachineFile(file);
+  assertAlone(file, machine ? [...readHeartbeats(file), machine] : readHeartbeats(file));
+}
+
+/** Throws `OtherMachineError` if one of these servers runs on another machine. */
+function assertAlone(file: string, servers: readonly (OtherServer & Machine)[]): void {
+  const [newest] = servers
     .filter((one) => Math.abs(one.silentMs) < HEARTBEAT_TIMEOUT_MS && isOtherKernel(one))
-    .sort((one, other) => other.seenAt - one.seenAt);
+    .toSorted((one, other) => other.seenAt - one.seenAt);
   if (newest) throw new OtherMachineError(file, newest);
+}
+
+/**
+ * Records a heartbeat of this machine in the file beside the database. Throws `OtherMachineError` if another machine has done so
+ * within `HEARTBEAT_TIMEOUT_MS`: this process must not use the database any longer.
+ */
+export function recordMachine(file: string): void {
+  const recorded = readMachineFile(file);
+  if (recorded) assertAlone(file, [recorded]);
+  writeMachineFile(file);
 }
 
 /** A process of an earlier version, or of a system without boot ids, is recognised by the name of its host. */

@@ -119,7 +119,7 @@ describe('A thread of the SQLite ledger that ends unexpectedly', () => {
     const porter = await startPorter({ folder, env, config: { ...openSlotConfig, ...config } });
     return { porter, endThreads: () => writeFile(file, ''), repair: () => rm(file) };
   };
-  const REASON = /^a thread of the ledger has ended unexpectedly, so this process exits with code 1$/;
+  const REASON = /^the ledger can no longer be used, so this process exits with code 1$/;
 
   test('ends the process with a reason in the log, so that it is started again', async () => {
     const { porter, endThreads } = await startEndable({});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -73,6 +74,46 @@ describe('an SQLite file that a server on another machine uses', () => {
       else await assert.rejects(openAndClose(), { kind: 'busy' });
     });
   }
+
+  /** Leaves the file beside the database as a server on another machine that has written it `silentMs` milliseconds ago. */
+  async function leaveMachineFile(silentMs: number): Promise<void> {
+    const other = { ...thisMachine, host: 'alpha', bootId: 'other', pid: 42, seenAt: Date.now() - silentMs };
+    await writeFile(`${file}-machine`, JSON.stringify(other));
+  }
+
+  const beat = { ...thisMachine, id: 'this', pid: process.pid, clockSkewMs: null };
+
+  test('is not opened if only the file beside it shows that server', async () => {
+    await openAndClose();
+    await leaveMachineFile(20_000);
+    await assert.rejects(openAndClose(), {
+      kind: 'busy',
+      message: /^Porter on the machine alpha \(process 42\)/,
+    });
+    await leaveMachineFile(61_000);
+    await openAndClose();
+  });
+
+  test('is no longer used if that server has started within the same seconds', async () => {
+    const ended: unknown[] = [];
+    const ledger = await openSqliteLedger({ file, sync: false }, (error) => ended.push(error));
+    await ledger.heartbeat(beat);
+    await ledger.heartbeat(beat);
+    assert.deepEqual(ended, []);
+    await leaveMachineFile(1000);
+    await assert.rejects(ledger.heartbeat(beat), { kind: 'busy' });
+    assert.equal(ended.length, 1);
+    await ledger.close();
+    assert.match(await readFile(`${file}-machine`, 'utf8'), /alpha/, 'the other server continues');
+  });
+
+  test('is opened at once by another machine after this one was stopped', async () => {
+    const ledger = await open();
+    await ledger.heartbeat(beat);
+    assert.ok(existsSync(`${file}-machine`));
+    await ledger.close();
+    assert.ok(!existsSync(`${file}-machine`));
+  });
 
   test('is opened at once after that server was stopped', async () => {
     await leaveHeartbeat({ bootId: 'other' }, 120_000);
