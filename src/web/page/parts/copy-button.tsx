@@ -1,0 +1,33 @@
+import { useState } from 'preact/hooks';
+import { useLocale } from '../lib/language.ts';
+
+const SHOWN_MS = 2000;
+
+/** Copies a text to the clipboard and confirms it. */
+export function CopyButton({ text, label }: { text: string; label: string }) {
+  const { words } = useLocale();
+  const [isCopied, setCopied] = useState(false);
+  async function copy(): Promise<void> {
+    await copyText(text);
+    setCopied(true);
+    setTimeout(() => setCopied(false), SHOWN_MS);
+  }
+  return (
+    <button type="button" onClick={copy}>
+      <span aria-live="polite">{isCopied ? words.copied : label}</span>
+    </button>
+  );
+}
+
+/** Without https there is no clipboard API, but a selection can be copied. */
+async function copyText(text: string): Promise<void> {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.createElement('textarea');
+  area.value = text;
+  area.className = 'visually-hidden';
+  // Beside a dialog that is open nothing can be selected.
+  (document.querySelector('dialog[open]') ?? document.body).append(area);
+  area.select();
+  document.execCommand('copy');
+  area.remove();
+}

@@ -1,0 +1,35 @@
+import type { ShownFile } from '../lib/files.ts';
+
+const PATHS = {
+  lock: 'M7 11V8a5 5 0 0 1 10 0v3M5 11h14v9H5z',
+  image: 'M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15.5 9.5h.01',
+  video: 'M4 6h11v12H4zM15 11l5-3v8l-5-3',
+  audio: 'M9 18V6l10-2v12M9 18a2.5 2.5 0 1 1-2.5-2.5H9zM19 16a2.5 2.5 0 1 1-2.5-2.5H19z',
+  text: 'M6 3h8l4 4v14H6zM14 3v4h4M9 12h6M9 16h6',
+  other: 'M6 3h8l4 4v14H6zM14 3v4h4',
+};
+
+/** A picture of the kind of a file, or of its content if the server offers thumbnails. */
+export function FileIcon({ file, hasThumbnails }: { file: ShownFile; hasThumbnails: boolean }) {
+  if (hasThumbnails && mayHaveThumbnail(file)) {
+    return <img class="thumbnail" src={`${file.url}?thumb=320`} alt="" loading="lazy" decoding="async" />;
+  }
+  return (
+    <svg class="file-icon" viewBox="0 0 24 24" aria-hidden="true">
+      <path d={PATHS[kindOf(file)]} />
+    </svg>
+  );
+}
+
+function kindOf({ isEncrypted, type }: ShownFile): keyof typeof PATHS {
+  if (isEncrypted) return 'lock';
+  const kind = type.split('/')[0] ?? '';
+  return kind === 'image' || kind === 'video' || kind === 'audio' || kind === 'text' ? kind : 'other';
+}
+
+/** No request leaves the origin of the page. */
+function mayHaveThumbnail({ isEncrypted, type, url, state }: ShownFile): boolean {
+  if (url === null) return false;
+  const isSameOrigin = new URL(url, location.href).origin === location.origin;
+  return !isEncrypted && state === 'stored' && type.startsWith('image/') && isSameOrigin;
+}

@@ -1,0 +1,53 @@
+import { errorText, useLocale } from '../lib/language.ts';
+import { canResume } from '../lib/send-body.ts';
+import type { PageUpload, UploadQueue } from '../lib/upload-queue.ts';
+import { Bar } from './bar.tsx';
+import { LinkBox } from './link-box.tsx';
+
+/** One upload: its progress, then its link. */
+export function UploadRow({ upload, queue }: { upload: PageUpload; queue: UploadQueue }) {
+  const locale = useLocale();
+  const { words, formats } = locale;
+  const { id, file, state, sentBytes, link, error } = upload;
+  const name = file.name || words.file;
+  return (
+    <li class="upload">
+      <div class="upload-line">
+        <span class="upload-name">{name}</span>
+        <span class="quiet" role="status">
+          {state === 'sending'
+            ? words.sentOf(formats.bytes(sentBytes), formats.bytes(file.size))
+            : words.uploadStates[state]}
+        </span>
+        {state === 'sending' && canResume() && (
+          <button type="button" onClick={() => queue.pause(id)}>
+            {words.pause}
+          </button>
+        )}
+        {(state === 'paused' || state === 'failed') && (
+          <button type="button" onClick={() => queue.resume(id)}>
+            {state === 'paused' ? words.resume : words.retry}
+          </button>
+        )}
+        <button
+          type="button"
+          class="icon-button"
+          aria-label={`${state === 'done' ? words.remove : words.cancel}: ${name}`}
+          onClick={() => queue.remove(id)}
+        >
+          ×
+        </button>
+      </div>
+      {(state === 'sending' || state === 'paused') && (
+        <Bar
+          value={sentBytes}
+          max={file.size}
+          label={words.uploadProgress(name)}
+          text={words.sentOf(formats.bytes(sentBytes), formats.bytes(file.size))}
+        />
+      )}
+      {state === 'failed' && <p class="error-text">{errorText(locale, error)}</p>}
+      {link !== null && <LinkBox link={link} label={words.link} />}
+    </li>
+  );
+}
