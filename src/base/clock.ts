@@ -3,6 +3,11 @@ export type Clock = () => number;
 
 export const systemClock: Clock = Date.now;
 
+/** Formats a time for tables, in UTC: `2026-12-30 00:44`. */
+export function formatTimestamp(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
+}
+
 /** Formats an XEP-0082 DateTime in UTC. Rounds up to whole seconds, so that a promised time is never too early. */
 export function formatDateTime(ms: number): string {
   return new Date(Math.ceil(ms / 1000) * 1000).toISOString().replace('.000Z', 'Z');
@@ -48,7 +53,7 @@ function formatDistance(ms: number): string {
 }
 
 /** Returns the largest unit of which there are at least two, or the smallest of which there is one: `90 minutes`, `29 days`. */
-function formatLength(ms: number): string {
+export function formatLength(ms: number): string {
   for (const [unit, name] of [
     [DAY, 'day'],
     [60 * MINUTE, 'hour'],

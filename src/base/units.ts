@@ -69,6 +69,11 @@ export function formatSize(bytes: number): string {
   return `${step === 0 ? value : Number(value.toFixed(1))} ${value === 1 && step === 0 ? 'byte' : units[step]}`;
 }
 
+/** Formats a number with its noun: `1 file`, `2 files`. `plural` is needed only where it is not the noun with an s. */
+export function formatCount(count: number, noun: string, plural = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : plural}`;
+}
+
 /** Formats milliseconds for people, in at most the two largest units: `2 h 5 min`, `40 s`. */
 export function formatPeriod(ms: number): string {
   let rest = Math.ceil(ms / 1000);

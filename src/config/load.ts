@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
+import { hostingWarnings } from './checks/hosting-checks.ts';
 import { checkOptions } from './checks/option-checks.ts';
 import { checkRawOptions } from './checks/raw-checks.ts';
 import { findWarnings } from './checks/warnings.ts';
@@ -12,6 +13,7 @@ import {
   type LoadContext,
   readSecretFiles,
 } from './environment-and-secrets.ts';
+import { expandDomains } from './hosted-domains.ts';
 import { hintFor } from './key-hints.ts';
 import { childKey, findKeyLine, keyPath, parseYaml } from './parse-yaml.ts';
 import { type ConfigOptions, configSchema } from './schema/config-schema.ts';
@@ -121,13 +123,21 @@ interface Origin {
   readonly lines: Readonly<Record<string, number>>;
 }
 
-function finish(settings: ConfigOptions, { file, folder, lines }: Origin): Config {
+function finish(parsed: ConfigOptions, { file, folder, lines }: Origin): Config {
+  const settings = withHostedDomains(parsed);
   return deepFreeze({
     ...resolvePaths(settings, folder),
     file,
-    warnings: file === null ? [TRIAL] : findWarnings(settings),
+    warnings: file === null ? [TRIAL] : [...findWarnings(settings), ...hostingWarnings(parsed)],
     lines: { ...lines },
   });
+}
+
+/** Replaces `{domain}` in the access rules. */
+function withHostedDomains(settings: ConfigOptions): ConfigOptions {
+  const { access, component } = settings;
+  const expand = (pattern: string) => expandDomains(pattern, component);
+  return { ...settings, access: access.map((rule) => ({ ...rule, jid: rule.jid.map(expand) })) };
 }
 
 function resolvePaths(settings: ConfigOptions, folder: string): ConfigOptions {

@@ -1,5 +1,6 @@
 import { RE2JS } from 're2js';
 import { parseJid } from '../base/jid.ts';
+import { domainsOf, type HostedComponent } from './hosted-domains.ts';
 
 interface AccessPatterns {
   readonly deny: boolean;
@@ -32,15 +33,30 @@ export interface UserDomain {
   readonly hasUsers: boolean;
 }
 
-/** Returns the component's parent domain and all domains that `access` names, in this order. */
-export function userDomainsOf(componentJid: string, access: readonly AccessPatterns[]): UserDomain[] {
-  const named = namedDomains(access).filter((domain) => domain !== componentJid);
-  const parent = componentJid.slice(componentJid.indexOf('.') + 1);
+interface Hosting {
+  readonly access: readonly AccessPatterns[];
+  readonly component: readonly Pick<HostedComponent, 'jid' | 'domains'>[];
+}
+
+/**
+ * Returns the domains that a component serves, by default its parent, and then those that `access` names and no other component
+ * serves.
+ */
+export function userDomainsOf(componentJid: string, { access, component }: Hosting): UserDomain[] {
+  const others = component.filter(({ jid }) => jid !== componentJid).flatMap(domainsOf);
+  const named = namedDomains(access).filter((domain) => domain !== componentJid && !others.includes(domain));
+  const domains = component.find(({ jid }) => jid === componentJid)?.domains ?? null;
   // The parent of `upload.org` is a top-level domain.
-  const hasParent = parent !== componentJid && (parent.includes('.') || parent === 'localhost');
-  if (!hasParent || named.includes(parent)) return named.map((domain) => ({ domain, hasUsers: true }));
-  const hasUsers = access.some(
-    ({ deny, jid }) => !deny && jid.some((text) => RE2JS.compile(text).matcher(`someone@${parent}`).find()),
+  const served = domainsOf({ jid: componentJid, domains }).filter(
+    (domain) => domains !== null || domain.includes('.') || domain === 'localhost',
   );
-  return [{ domain: parent, hasUsers }, ...named.map((domain) => ({ domain, hasUsers: true }))];
+  const hasUsers = (domain: string) =>
+    access.some(
+      ({ deny, jid }) => !deny && jid.some((text) => RE2JS.compile(text).matcher(`someone@${domain}`).find()),
+    );
+  const unnamed = served.filter((domain) => !named.includes(domain));
+  return [
+    ...unnamed.map((domain) => ({ domain, hasUsers: hasUsers(domain) })),
+    ...named.map((domain) => ({ domain, hasUsers: true })),
+  ];
 }

@@ -1,4 +1,5 @@
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { formatCount } from '../base/units.ts';
 import type { ProbeTarget } from './probe-client.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
 
@@ -73,7 +74,10 @@ function reportCertificate(report: DoctorReport, check: string, presented: Prese
   if (code !== undefined) report.fail(check, explainCertificateError(code, presented));
   else if (leftMs < RENEWAL_DAYS * DAY_MS) {
     const days = Math.max(0, Math.floor(leftMs / DAY_MS));
-    report.warn(check, `It expires in ${days} days (${certificate.valid_to}). Check that it is renewed.`);
+    report.warn(
+      check,
+      `It expires in ${formatCount(days, 'day')} (${certificate.valid_to}). Check that it is renewed.`,
+    );
   } else report.ok(check, `It is valid until ${certificate.valid_to}.`);
 }
 

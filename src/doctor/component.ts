@@ -74,7 +74,7 @@ async function checkLogin(
     void connection.ended.then(() => discovery.stop());
     skewProbe.start(connection);
     const timer = setTimeout(() => skew.resolve(undefined), TIME_TIMEOUT_MS);
-    const found = await discovery.discover(jid, connection, userDomainsOf(jid, config.access));
+    const found = await discovery.discover(jid, connection, userDomainsOf(jid, config));
     const skewMs = await skew.promise;
     clearTimeout(timer);
     await connection.close();

@@ -34,6 +34,11 @@ export class DoctorReport {
     this.#add({ check, state: 'skip', text });
   }
 
+  /** Returns a report that adds its findings to this one, with the name of their subject in front, such as a host name. */
+  about(subject: string): DoctorReport {
+    return new DoctorReport((finding) => this.#add({ ...finding, check: `${subject}: ${finding.check}` }));
+  }
+
   #add(finding: Finding): void {
     this.findings.push(finding);
     this.#onFinding(finding);

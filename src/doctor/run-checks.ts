@@ -1,5 +1,6 @@
 import { raceAbort } from '../base/async.ts';
 import { randomId } from '../base/ids.ts';
+import { createHostedLinks } from '../config/hosted-domains.ts';
 import type { Config } from '../config/load.ts';
 import { blobKey, fileUrl, putUrl } from '../uploads/links.ts';
 import { createProbeUploads, type ProbeUploads } from '../uploads/probe-uploads.ts';
@@ -72,13 +73,25 @@ async function checkServer(
     report.skip('uploads and downloads', 'Not tested: they need a running server and its database.');
     return;
   }
-  await checkTransfers(report, { ...options, services, server, probeUploads });
+  await checkAllTransfers(report, { ...options, services, server, probeUploads });
 }
 
 interface TransferOptions extends DoctorOptions {
   readonly services: UploadServices;
   readonly server: RunningServer;
   readonly probeUploads: ProbeUploads;
+}
+
+/** Tests the links of every hosted domain, because each may have a web server or a `server` block for itself. */
+async function checkAllTransfers(report: DoctorReport, options: TransferOptions): Promise<void> {
+  const { config, url } = options;
+  const { all } = createHostedLinks(config);
+  if (url !== undefined || all.length === 1) return checkTransfers(report, options);
+  for (const { putBase, getBase } of all) {
+    const subject = putBase === null ? 'listen' : new URL(putBase).host;
+    const ofDomain = { ...config, public_url: putBase, download_url: getBase };
+    await checkTransfers(report.about(subject), { ...options, config: ofDomain });
+  }
 }
 
 async function checkTransfers(report: DoctorReport, options: TransferOptions): Promise<void> {

@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import { type DiskSpace, readDiskSpace } from '../base/system-resources.ts';
-import { formatSize } from '../base/units.ts';
+import { formatCount, formatSize } from '../base/units.ts';
 import type { BlobStore } from '../blobs/contract.ts';
 import type { Config } from '../config/load.ts';
 import { HEARTBEAT_TIMEOUT_MS, type InstanceState } from '../ledger/contract/ledger.ts';
@@ -23,7 +23,10 @@ export async function checkStores(
   try {
     await ledger.checkWritable();
     const { uploads, owners } = await ledger.stats();
-    report.ok('ledger', `The database answers: ${uploads} files of ${owners} users.`);
+    report.ok(
+      'ledger',
+      `The database answers: ${formatCount(uploads, 'file')} of ${formatCount(owners, 'user')}.`,
+    );
     await checkDeletions(report, config, { ledger });
   } catch (error) {
     report.fail('ledger', `The database cannot be used: ${errorMessage(error)}`);
@@ -56,7 +59,7 @@ async function checkDeletions(
       : `The folder ${blobs.path} must belong to the user that runs Porter, and no file in it may be immutable (lsattr, chattr -i).`;
   report.warn(
     'deletions',
-    `The storage does not delete the bytes of ${count} removed files, such as ${first.blob} (${first.attempts} attempts): ` +
+    `The storage does not delete the bytes of ${count} removed ${failed.length === 1 ? 'file' : 'files'}, such as ${first.blob} (${formatCount(first.attempts, 'attempt')}): ` +
       `${first.reason} ${remedy} Porter tries again by itself; porter fsck --repair tries at once.`,
   );
 }
@@ -155,7 +158,7 @@ export function reportDiskSpace(
   if (totalFiles > 0 && freeFiles < reservedFiles(reserve, space)) {
     report.fail(
       check,
-      `The file system has room for ${freeFiles} more files only (inodes). New slots and uploads get 507. ${FREE_SPACE}`,
+      `The file system has room for only ${formatCount(freeFiles, 'more file')} (inodes). New slots and uploads get 507. ${FREE_SPACE}`,
     );
     return;
   }

@@ -2,6 +2,7 @@ import { RE2JS } from 're2js';
 import { Refusal } from '../base/errors.ts';
 import { digestsEqual, sha256Hex } from '../base/ids.ts';
 import { describeInvalidJid, parseBareJid, parseJid } from '../base/jid.ts';
+import { formatCount } from '../base/units.ts';
 import type { MessageSender } from './delivery/message-sender.ts';
 import type { TokenRule } from './message-rules.ts';
 import type { MessageServices } from './message-services.ts';
@@ -80,7 +81,7 @@ export async function chargeMessages(
   const { retryAt } = charge;
   if (retryAt !== null) throw new Refusal('too_many_messages', { retryAt });
   throw new Refusal('too_many_messages', {
-    text: `This token may send at most ${limit} messages in one request.`,
+    text: `This token may send at most ${formatCount(limit, 'message')} in one request.`,
   });
 }
 
@@ -115,7 +116,7 @@ export function createJidMatcher(patterns: readonly string[]): (bare: string) =>
 export interface AccountRules {
   /** `messages.accounts`; null for the default. */
   readonly accounts: readonly string[] | null;
-  /** JIDs of the components. */
+  /** JIDs of the components, and the domains that they serve. */
   readonly components: readonly string[];
   readonly access: readonly { readonly jid: readonly string[]; readonly deny: boolean }[];
 }

@@ -1,4 +1,5 @@
 import { Refusal } from '../base/errors.ts';
+import { formatCount } from '../base/units.ts';
 import type { MessageServices } from './message-services.ts';
 
 /** A request with an idempotency key, which makes repetitions safe. */
@@ -39,7 +40,7 @@ export async function runIdempotent<T>(
   if (request.outcome === 'key_reused') throw new Refusal('key_reused');
   if (request.outcome === 'too_many') {
     throw new Refusal('too_many_messages', {
-      text: `This sender has used ${limit} idempotency keys within 24 hours. Send without a key, or try again later.`,
+      text: `This sender has used ${formatCount(limit, 'idempotency key')} within 24 hours. Send without a key, or try again later.`,
     });
   }
   if (request.outcome === 'running') throw new Refusal('key_in_use');

@@ -34,6 +34,6 @@ export interface MessageRules {
   readonly maxWaiting: number;
   /** How long a queued message is retried before it is dropped. */
   readonly keepTrying: number;
-  /** Base URL of downloads, without a trailing slash. Null if the host is taken from each request. */
-  readonly downloadUrl: string | null;
+  /** Returns the base URL of an owner's downloads, without a trailing slash. Null if the host is taken from each request. */
+  readonly downloadUrlFor: (owner: string) => string | null;
 }

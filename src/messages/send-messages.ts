@@ -49,7 +49,8 @@ export async function sendMessages(
   const hasText = message.body !== undefined && message.body !== '';
   if (!hasText && files.length === 0) throw new Refusal('body_missing');
   await chargeMessages(services, client, recipients.length * (files.length + (hasText ? 1 : 0)));
-  const linkBase = files.length === 0 ? '' : (services.messageRules().downloadUrl ?? request.linkBase());
+  const linkBase =
+    files.length === 0 ? '' : (services.messageRules().downloadUrlFor(client.jid) ?? request.linkBase());
   const stored = await storeAttachments(services, client.jid, files, linkBase);
   const messages = splitMessage(
     message,

@@ -5,6 +5,7 @@ import { fileDescriptorLimit } from '../base/system-resources.ts';
 import { version } from '../base/version.ts';
 import type { Relay } from '../cluster/relay.ts';
 import type { WorkerClient } from '../cluster/workers/worker-client.ts';
+import { createHostedLinks } from '../config/hosted-domains.ts';
 import type { Config } from '../config/load.ts';
 import type { AddressMatcher } from '../http/common/client-info.ts';
 import { withEchoEndpoint } from '../http/files/echo-endpoint.ts';
@@ -70,7 +71,7 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
     delivery: createDelivery(config, trustedProxies),
     presignedLinks: createS3Links(config, services),
   });
-  const baseUrls = [config.public_url, config.download_url];
+  const baseUrls = createHostedLinks(config).urls;
   const importedLinks = createOldLinks(services, basePathsOf(baseUrls));
   const oldLinks = config.messages
     ? withSharedLinks(importedLinks, services, config.messages.share_path)

@@ -2,6 +2,7 @@ import { parseJid } from '../base/jid.ts';
 import type { JsonValue } from '../base/json.ts';
 import type { LeaderTasks } from '../cluster/leadership.ts';
 import type { Relay } from '../cluster/relay.ts';
+import { createHostedLinks, type LinkBases } from '../config/hosted-domains.ts';
 import type { Config } from '../config/load.ts';
 import { userDomainsOf } from '../config/user-domains.ts';
 import { type Callbacks, createCallbacks } from '../messages/callbacks/callbacks.ts';
@@ -15,7 +16,7 @@ import {
   startSweepSchedule,
 } from '../uploads/housekeeping.ts';
 import type { AdminRules } from '../xmpp/commands/ad-hoc-command.ts';
-import { type Components, startComponents } from '../xmpp/component/components.ts';
+import { type ComponentSettings, type Components, startComponents } from '../xmpp/component/components.ts';
 import type { ComponentStreamStatus } from '../xmpp/component/reconnecting-stream.ts';
 import type { Messaging } from './messaging.ts';
 import type { Runtime } from './runtime.ts';
@@ -54,22 +55,24 @@ export function createLeaderTasks(
       deletions = startDeletionSchedule(services);
       // Not awaited: a slow disk must not delay the streams.
       void removeLeftSpoolFiles(services, performance.timeOrigin);
-      const publicUrl = config.public_url ?? '';
-      const urls = { publicUrl, downloadUrl: config.download_url ?? publicUrl };
+      const links = createHostedLinks(config);
       components = startComponents(
         {
           ...services,
-          ...urls,
           componentSenders: messaging?.componentSenders,
           // Sends the queued messages as soon as a stream is connected.
           onStreamUp: messageServices && (() => messageServices.outbox.resume()),
           ...(callbacks && { onStanza: callbacks.onStanza }),
           adminRules: () => toAdminRules(settings().config),
+          downloadUrlFor: (owner) => requireBases(links.forOwner(owner)).getBase,
           isNoReply: (jid) => isNoReply(settings().config, jid),
           measureClockSkew: true,
-          searchedDomains: (jid) => userDomainsOf(jid, settings().config.access),
+          searchedDomains: (jid) => userDomainsOf(jid, settings().config),
         },
-        config.component,
+        config.component.map((one) => ({
+          ...one,
+          linkBasesFor: (owner: string) => requireBases(links.forComponent(one.jid, owner)),
+        })),
       );
       messaging?.setLeading(true);
       callbacks?.start();
@@ -88,6 +91,12 @@ export function createLeaderTasks(
       deletions = undefined;
     },
   };
+}
+
+/** The config check requires a `public_url` for every component. */
+function requireBases({ putBase, getBase }: LinkBases): ReturnType<ComponentSettings['linkBasesFor']> {
+  if (putBase === null || getBase === null) throw new Error('A component has no public_url.');
+  return { putBase, getBase };
 }
 
 /** Creates the callbacks. They accept no stanzas while the config has no `messages.callback_url`. */

@@ -1,6 +1,7 @@
 import { memoizeLast } from '../base/async.ts';
 import { trustSystemCertificates } from '../base/system-resources.ts';
 import type { Relay } from '../cluster/relay.ts';
+import { createHostedLinks, domainsOf } from '../config/hosted-domains.ts';
 import type { Config } from '../config/load.ts';
 import { messagesSchema } from '../config/schema/messages.ts';
 import { createAccountMatcher } from '../messages/authenticate.ts';
@@ -61,7 +62,7 @@ export function openMessaging({ config, services, settings }: Runtime, relay: Re
 }
 
 function toAccountSettings({ access, component }: Config, messages: MessageOptions): AccountSettings {
-  const components = component.map(({ jid }) => jid);
+  const components = component.flatMap((one) => [one.jid, ...domainsOf(one)]);
   return {
     server: messages.server,
     directTls: messages.direct_tls,
@@ -91,6 +92,7 @@ export function createMessageServices(
 
 function toMessageRules(config: Config, messages: Config['messages']): MessageRules {
   if (messages === null) throw new Error('The config has no messages section.');
+  const links = createHostedLinks(config);
   return {
     tokens: messages.tokens,
     components: config.component,
@@ -99,6 +101,6 @@ function toMessageRules(config: Config, messages: Config['messages']): MessageRu
     answerTimeout: messages.answer_timeout,
     maxWaiting: messages.max_waiting,
     keepTrying: messages.keep_trying,
-    downloadUrl: config.download_url ?? config.public_url ?? null,
+    downloadUrlFor: (owner) => links.forOwner(owner).getBase,
   };
 }

@@ -1,5 +1,6 @@
 import { createAddressMatcher } from '../base/addresses.ts';
 import { jidSha1 } from '../base/owners.ts';
+import { createHostedLinks } from '../config/hosted-domains.ts';
 import type { Config } from '../config/load.ts';
 import type { HealthEndpointSettings } from '../http/listener/health-endpoints.ts';
 import type { ExternalEndpointSettings } from '../http/signed-links/external-endpoint.ts';
@@ -29,13 +30,14 @@ export function toUploadRules(config: Config): UploadRules {
 }
 
 /** The paths of signed links, with and without the paths of the base URLs in front: users paste both forms. */
-function signedPaths({ external, file_share, messages, public_url, download_url }: Config): OldPath[] {
+function signedPaths(config: Config): OldPath[] {
+  const { external, file_share, messages } = config;
   const endpoints = {
     external: external?.path,
     file_share: file_share?.path,
     share: messages?.share_path,
   };
-  const bases = ['', ...basePathsOf([public_url, download_url])];
+  const bases = ['', ...basePathsOf(createHostedLinks(config).urls)];
   return Object.entries(endpoints).flatMap(([namespace, path]) =>
     path === undefined ? [] : bases.map((base) => ({ path: base + path, namespace })),
   );
@@ -55,8 +57,7 @@ export function toRuntimeSettings(config: Config) {
     trustedProxies,
     token: config.slot_api?.token,
     names: config.slot_api?.names ?? 'ascii',
-    publicUrl: config.public_url,
-    downloadUrl: config.download_url,
+    linkBasesFor: createHostedLinks(config).forOwner,
   };
   const data = {
     idleTimeoutMs: config.uploads.idle_timeout,
@@ -82,7 +83,7 @@ export function keepDeliverySettings({ downloads: { via, internal_prefix } }: Co
 }
 
 /** Returns the non-empty paths of base URLs, without a slash at the end. A reverse proxy may remove them. */
-export function basePathsOf(urls: readonly (string | null | undefined)[]): string[] {
-  const paths = urls.flatMap((url) => (url ? [new URL(url).pathname.replace(/\/+$/, '')] : []));
-  return paths.filter((path) => path !== '');
+export function basePathsOf(urls: readonly string[]): string[] {
+  const paths = urls.map((url) => new URL(url).pathname.replace(/\/+$/, ''));
+  return [...new Set(paths)].filter((path) => path !== '');
 }

@@ -1,4 +1,4 @@
-import { formatDateTime } from '../base/clock.ts';
+import { formatMoment } from '../base/clock.ts';
 import { ownerNamesFor } from '../base/owners.ts';
 import type { Removal, Upload } from '../base/upload-records.ts';
 import { findByLinkOrId, findRemovalByLinkOrId } from './explain/explain.ts';
@@ -42,10 +42,13 @@ async function findRecords(
 }
 
 /** Says when and why an upload was removed, as a sentence. */
-export function describeEarlierRemoval({ id, name, reason, detail, removedAt }: Removal): string {
+export function describeEarlierRemoval(
+  { id, name, reason, detail, removedAt }: Removal,
+  now: number,
+): string {
   const cause = detail === '' ? reason : detail;
   const file = name === '' ? id : `${id} ("${name}")`;
-  return `${file} was removed before, at ${formatDateTime(removedAt)}: ${cause}.`;
+  return `${file} was removed before, ${formatMoment(removedAt, now)}: ${cause}.`;
 }
 
 type RemoveTargetServices = Parameters<typeof removeUploads>[0] & Pick<UploadServices, 'rules'>;

@@ -1,6 +1,6 @@
 import { formatMoment } from '../base/clock.ts';
 import { Refusal } from '../base/errors.ts';
-import { formatPeriod, formatSize } from '../base/units.ts';
+import { formatCount, formatPeriod, formatSize } from '../base/units.ts';
 import type { Upload } from '../base/upload-records.ts';
 import {
   countsUploads,
@@ -115,7 +115,7 @@ function overQuota(
     ownerFiles: `You have ${used} of ${allowed} files, unused slots included.`,
     purposeBytes: `Your storage for this purpose is full: ${of} used, ${needs}.`,
     bytesPer: `You have uploaded ${of} in ${formatPeriod(limits.bytesPer?.period ?? 0)}; ${needs}.`,
-    uploadsPer: `You have uploaded ${used} of ${allowed} files in ${formatPeriod(limits.uploadsPer?.period ?? 0)}.`,
+    uploadsPer: `You have uploaded ${used} of ${formatCount(allowed, 'file')} in ${formatPeriod(limits.uploadsPer?.period ?? 0)}.`,
     globalBytes: `This upload service is full: ${needs}.`,
   };
   return new Refusal(limit === 'globalBytes' ? 'service_full' : 'quota_exceeded', {

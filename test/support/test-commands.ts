@@ -73,10 +73,17 @@ export async function startTestCommands(
       ...stores.services,
       ...withoutAdmins,
       adminRules: () => adminRules,
-      publicUrl: PUBLIC_URL,
-      downloadUrl: DOWNLOAD_URL,
+      downloadUrlFor: () => DOWNLOAD_URL,
     },
-    [{ jid: JID, secret: SECRET, server: { host: '127.0.0.1', port: server.port }, name: 'Files' }],
+    [
+      {
+        jid: JID,
+        secret: SECRET,
+        server: { host: '127.0.0.1', port: server.port },
+        name: 'Files',
+        linkBasesFor: () => ({ putBase: PUBLIC_URL, getBase: DOWNLOAD_URL }),
+      },
+    ],
   );
   t.after(async () => {
     await components.stop();

@@ -60,8 +60,6 @@ export async function startTestComponent(options: TestComponentOptions = {}): Pr
       ...deps,
       ...(options.now !== undefined && { clock: () => options.now ?? 0 }),
       log: logTo(logLines),
-      publicUrl: PUBLIC_URL,
-      downloadUrl: DOWNLOAD_URL,
       ...(options.timing && { timing: options.timing }),
       ...(options.onStanza && { onStanza: options.onStanza }),
       ...(options.admins && { adminRules: () => options.admins ?? deps.adminRules() }),
@@ -73,6 +71,7 @@ export async function startTestComponent(options: TestComponentOptions = {}): Pr
       secret: options.secret ?? SECRET,
       server: { host: '127.0.0.1', port: server.port },
       name: 'HTTP File Upload',
+      linkBasesFor: () => ({ putBase: PUBLIC_URL, getBase: DOWNLOAD_URL }),
     })),
   );
   return {

@@ -75,7 +75,7 @@ export async function startTestMessageServer(
     answerTimeout: 1000,
     maxWaiting: 100,
     keepTrying: 60_000,
-    downloadUrl: null,
+    downloadUrlFor: () => null,
   };
   const delivered: DeliveredMessage[] = [];
   const logins: AccountLogin[] = [];

@@ -3,7 +3,7 @@ import { chmod, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { syncFile, syncFolder } from '../../base/durable-folder.ts';
-import { formatSize } from '../../base/units.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import type { Config } from '../../config/load.ts';
 import { backUpLedger, openBackup, sealSqliteFile, storeLocations } from '../../server/stores.ts';
 import { type BackupReport, backUpFiles } from '../../uploads/backup/back-up-files.ts';
@@ -111,7 +111,7 @@ async function printReport(
   }
   if (files !== undefined && files.problems > 0) {
     throw new CommandError(
-      `${files.problems} files are missing or damaged, and the backup lacks them too. porter fsck lists them.`,
+      `${formatCount(files.problems, 'file')} ${files.problems === 1 ? 'is' : 'are'} missing or damaged, and not in the backup. porter fsck lists them.`,
     );
   }
 }
@@ -122,7 +122,8 @@ function describeFiles(
   config: Config,
   files: BackupReport | undefined,
 ): string {
-  if (files) return `${files.files} files (${formatSize(files.bytes)}) are copied to ${filesFolderOf(file)}.`;
+  if (files)
+    return `Copied to ${filesFolderOf(file)}: ${formatCount(files.files, 'file')} (${formatSize(files.bytes)}).`;
   const { blobs } = storeLocations(config);
-  return `The ${uploads} stored files are not in it: back up ${blobs} after this, or use --with-files.`;
+  return `It has no files: back up the folder or bucket ${blobs} after this (${formatCount(uploads, 'file')}), or use --with-files.`;
 }

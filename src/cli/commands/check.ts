@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
 import type { Command } from 'commander';
+import { formatCount } from '../../base/units.ts';
 import { ConfigError, type ConfigProblem } from '../../config/config-error.ts';
 import { fileErrorReason } from '../../config/environment-and-secrets.ts';
 import { findUnsupportedFeatures, supportedFeatures } from '../../config/features.ts';
@@ -85,8 +86,7 @@ async function printResult(
 }
 
 function describeWarnings(count: number): string {
-  if (count === 0) return '';
-  return count === 1 ? ', with 1 warning' : `, with ${count} warnings`;
+  return count === 0 ? '' : `, with ${formatCount(count, 'warning')}`;
 }
 
 async function printResultJson(

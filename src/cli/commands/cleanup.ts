@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { formatSize } from '../../base/units.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import type { Config } from '../../config/load.ts';
 import { readTotals } from '../../uploads/list.ts';
 import type { UploadServices } from '../../uploads/services.ts';
@@ -70,8 +70,8 @@ async function cleanUp(
 
 async function printReport({ stdout }: CommandContext, report: SweepReport, dryRun: boolean): Promise<void> {
   const verb = dryRun ? 'would be removed' : 'removed';
-  await printLine(stdout, `${report.unused} unused slots ${verb}`);
-  await printLine(stdout, `${report.expired} expired files ${verb}`);
-  await printLine(stdout, `${report.softQuota} files above the soft quota ${verb}`);
+  await printLine(stdout, `${formatCount(report.unused, 'unused slot')} ${verb}`);
+  await printLine(stdout, `${formatCount(report.expired, 'expired file')} ${verb}`);
+  await printLine(stdout, `${formatCount(report.softQuota, 'file')} above the soft quota ${verb}`);
   await printLine(stdout, `${formatSize(report.bytes)} ${dryRun ? 'would be freed' : 'freed'}`);
 }

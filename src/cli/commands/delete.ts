@@ -39,7 +39,7 @@ async function deleteUploads(
       await printLine(context.stdout, `${id} deleted: ${sanitizeForTerminal(name)}`);
   }
   const problems = [
-    ...removedBefore.map(describeEarlierRemoval).map(sanitizeForTerminal),
+    ...removedBefore.map((record) => sanitizeForTerminal(describeEarlierRemoval(record, services.clock()))),
     ...describeMissing(unknown),
   ];
   if (problems.length > 0) throw new CommandError(problems.join('\n'));

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { systemClock } from '../../base/clock.ts';
 import { createLog } from '../../base/log.ts';
 import { trustSystemCertificates } from '../../base/system-resources.ts';
+import { formatCount } from '../../base/units.ts';
 import { assertSupportedFeatures, supportedFeatures } from '../../config/features.ts';
 import type { Config } from '../../config/load.ts';
 import { networkLedgerWarnings } from '../../config/network-file-system.ts';
@@ -106,8 +107,8 @@ async function printSummary(
     const warnings = count('warn');
     await printLine(
       context.stdout,
-      `\nAll checks passed${warnings > 0 ? `, with ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}` : ''}.`,
+      `\nAll checks passed${warnings > 0 ? `, with ${formatCount(warnings, 'warning')}` : ''}.`,
     );
   }
-  if (failed > 0) throw new CommandError(`${failed} of ${findings.length} checks failed.`);
+  if (failed > 0) throw new CommandError(`${failed} of ${formatCount(findings.length, 'check')} failed.`);
 }

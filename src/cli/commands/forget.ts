@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { formatSize } from '../../base/units.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import {
   hasData,
   iterateOwners,
@@ -64,7 +64,7 @@ async function forget(
   ).finally(() => progress.end());
   if (!isKnown) throw new CommandError(await describeUnknownOwner(services, owner));
   if (json) await printJson(context, { owner, removed });
-  else await printLine(context.stdout, `All data of ${owner} is removed: ${removed} uploads.`);
+  else await printLine(context.stdout, `All data of ${owner} is removed: ${formatCount(removed, 'upload')}.`);
 }
 
 async function printUsage(
@@ -76,8 +76,8 @@ async function printUsage(
   if (json) return printJson(context, { owner, dryRun: true, uploads, bytes, pendingUploads });
   await printLine(
     context.stdout,
-    `${uploads} ${uploads === 1 ? 'file' : 'files'} of ${owner} (${formatSize(bytes)}) and ${pendingUploads} pending ` +
-      `${pendingUploads === 1 ? 'slot' : 'slots'} would be removed.`,
+    `${formatCount(uploads, 'file')} of ${owner} (${formatSize(bytes)}) and ${formatCount(pendingUploads, 'pending slot')} ` +
+      'would be removed.',
   );
 }
 

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { formatDateTime } from '../../base/clock.ts';
-import { formatSize } from '../../base/units.ts';
+import { formatMoment } from '../../base/clock.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import type { Config } from '../../config/load.ts';
 import { storeLocations } from '../../server/stores.ts';
 import type { FsckFault } from '../../uploads/fsck/faults.ts';
@@ -69,10 +69,10 @@ async function check(
     repair,
     force,
     onFault: (fault) => {
-      if (!json) context.stdout.write(`${formatFault(fault)}\n`);
+      if (!json) context.stdout.write(`${formatFault(fault, services.clock())}\n`);
       else if (faults.length < MAX_LISTED_FAULTS) faults.push(fault);
     },
-    onProgress: (checked) => progress.update(checked.uploads, `${checked.blobs} blobs`),
+    onProgress: (checked) => progress.update(checked.uploads, formatCount(checked.blobs, 'blob')),
   })
     .catch((error) => {
       const isExpected = error instanceof TooManyRepairsError || error instanceof StaleLedgerError;
@@ -84,8 +84,8 @@ async function check(
   if (report.left === 0) return;
   throw new CommandError(
     repair
-      ? `${report.left} faults remain: files that the storage does not delete. Remove the cause, then run: porter fsck --repair`
-      : `${report.left} faults found. Run: porter fsck --repair`,
+      ? `${formatCount(report.left, 'fault')} ${report.left === 1 ? 'remains' : 'remain'}: files that the storage does not delete. Remove the cause, then run: porter fsck --repair`
+      : `${formatCount(report.left, 'fault')} found. Run: porter fsck --repair`,
   );
 }
 
@@ -136,7 +136,7 @@ async function confirm({ stdin, stderr }: CommandContext): Promise<boolean> {
   }
 }
 
-function formatFault(fault: FsckFault): string {
+function formatFault(fault: FsckFault, now: number): string {
   switch (fault.kind) {
     case 'missing':
       return `missing: the file of ${fault.id} ("${sanitizeForTerminal(fault.name)}" of ${sanitizeForTerminal(fault.owner)}) is not in the storage`;
@@ -149,7 +149,7 @@ function formatFault(fault: FsckFault): string {
     case 'wrong_totals':
       return 'wrong totals: the totals of the service do not match the counters of all users';
     case 'undeletable':
-      return `undeletable: ${sanitizeForTerminal(fault.blob)} of a removed file is still stored after ${fault.attempts} attempts, next at ${formatDateTime(fault.retryAt)}: ${sanitizeForTerminal(fault.reason)}`;
+      return `undeletable: ${sanitizeForTerminal(fault.blob)} of a removed file is still stored after ${formatCount(fault.attempts, 'attempt')}, next ${formatMoment(fault.retryAt, now)}: ${sanitizeForTerminal(fault.reason)}`;
   }
 }
 
@@ -159,6 +159,6 @@ function formatMove({ movedTo }: { readonly movedTo?: string }): string {
 
 function formatSummary({ uploads, blobs, faults, left }: FsckReport, repaired: boolean): string {
   const repairs = left === 0 ? ', repaired' : `, ${faults - left} repaired`;
-  const result = faults === 0 ? 'no faults' : `${faults} faults${repaired ? repairs : ''}`;
-  return `${uploads} uploads in the database, ${blobs} stored files: ${result}.`;
+  const result = faults === 0 ? 'no faults' : `${formatCount(faults, 'fault')}${repaired ? repairs : ''}`;
+  return `${formatCount(uploads, 'upload')} in the database, ${formatCount(blobs, 'stored file')}: ${result}.`;
 }

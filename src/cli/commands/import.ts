@@ -1,7 +1,7 @@
 import { open, realpath, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { formatSize } from '../../base/units.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import type { Config } from '../../config/load.ts';
 import {
   countFiles,
@@ -124,8 +124,8 @@ async function runImport(
   };
   const total = await countFiles(sourceOptions);
   // Before anything is written: a wrong folder must not leave old paths behind.
-  if (total === 0) await throwEmpty(context, options, sourceOptions);
-  const progress = showProgress(context, { title: 'imported', total });
+  if (total.files === total.problems) await throwEmpty(context, options, sourceOptions);
+  const progress = showProgress(context, { title: 'checked', total: total.files });
   const report = await importUploads(services, {
     ...sourceOptions,
     basePaths,
@@ -204,20 +204,24 @@ async function printReport(
     for (const line of formatReport(report, dryRun, basePaths)) await printLine(context.stdout, line);
   }
   if (report.problems > 0) {
+    const number = formatCount(report.problems, 'file');
     throw new CommandError(
-      `${report.problems} files cannot be imported; all others ${dryRun ? 'can be' : 'are'} imported.`,
+      `${number} cannot be imported; the reasons are above. The other files are not affected.`,
     );
   }
 }
 
 function formatReport(report: ImportReport, dryRun: boolean, basePaths: readonly string[]): string[] {
-  const { imported, importedBytes, linked, already, removed, expired } = report;
-  const details = dryRun ? '' : `, ${linked} of them as hard links`;
+  const { files, imported, importedBytes, linked, already, removed, expired, problems } = report;
+  const details = dryRun ? '' : `, ${linked} of them as hard ${linked === 1 ? 'link' : 'links'}`;
   return [
-    `${imported} files ${dryRun ? 'would be imported' : 'imported'} (${formatSize(importedBytes)}${details})`,
-    already > 0 && `${already} were imported before`,
-    removed > 0 && `${removed} skipped: they were deleted from Porter before`,
-    expired > 0 && `${expired} skipped: older than retention.max_age; raise it to keep them`,
+    `${formatCount(files, 'file')} found:`,
+    `  ${imported} ${dryRun ? 'would be imported' : 'imported'} (${formatSize(importedBytes)}${details})`,
+    already > 0 && `  ${already} imported before`,
+    removed > 0 && `  ${removed} skipped, because Porter has had and removed them`,
+    expired > 0 &&
+      `  ${expired} skipped, because they are older than retention.max_age; raise it to keep them`,
+    problems > 0 && `  ${problems} with a problem`,
     imported + already > 0 && `Old links below ${basePaths.join(', ')} ${dryRun ? 'would work' : 'work'}.`,
   ].filter((line) => line !== false);
 }

@@ -14,7 +14,7 @@ import { printLine } from '../lib/output.ts';
 
 interface InitOptions {
   readonly for: XmppServerKind;
-  readonly domain?: string;
+  readonly domain?: readonly [string, ...string[]];
   readonly component?: string;
   readonly force?: boolean;
 }
@@ -37,17 +37,24 @@ export function addInit(program: Command, context: CommandContext): void {
     )
     .option(
       '--domain <domain>',
-      'the domain of your users, as in user@DOMAIN (default: localhost, for a trial on this machine)',
+      'the domain of your users, as in user@DOMAIN (default: localhost, for a trial on this machine; repeatable)',
+      addDomain,
     )
     .option('--component <jid>', 'the name of the upload service (default: upload.DOMAIN)')
     .option('--force', 'replace an existing file; the old one is kept as FILE.bak')
-    .addHelpText('after', formatExamples('porter init --for prosody --domain example.org'))
+    .addHelpText(
+      'after',
+      formatExamples(
+        'porter init --for prosody --domain example.org',
+        'porter init --for ejabberd --domain example.org --domain example.net',
+      ),
+    )
     .action(async (options: InitOptions, command: Command) => {
       const file = configFileToWrite(context, command);
       const path = resolve(context.cwd, file);
-      const domain = parseDomain('--domain', options.domain ?? 'localhost');
-      const plan = createInitPlan(options.for, domain, {
-        componentJid: parseComponent(options.component, domain),
+      const domains = options.domain ?? ['localhost'];
+      const plan = createInitPlan(options.for, domains, {
+        componentJid: parseComponent(options.component, domains),
         dataFolder: path.startsWith('/etc/') ? SYSTEM_DATA_FOLDER : './data',
       });
       const replaced = await writeConfig(path, file, formatPorterConfig(plan), options.force === true);
@@ -55,14 +62,27 @@ export function addInit(program: Command, context: CommandContext): void {
     });
 }
 
-function parseComponent(text: string | undefined, domain: string): string | undefined {
-  const jid = text === undefined ? undefined : parseDomain('--component', text);
+function parseComponent(
+  text: string | undefined,
+  [domain, ...others]: readonly string[],
+): string | undefined {
+  if (text === undefined) return undefined;
+  if (others.length > 0)
+    throw usageError('--component goes with a single --domain. Rename the components in the file.');
+  const jid = parseDomain('--component', text);
   if (jid === domain) {
     throw usageError(
       `--component takes another name than the users' domain, such as upload.${domain}. Or their contacts and messages break.`,
     );
   }
   return jid;
+}
+
+function addDomain(text: string, domains: readonly string[] | undefined): readonly [string, ...string[]] {
+  const [first, ...others] = domains ?? [];
+  const added = parseDomain('--domain', text);
+  if (first === undefined) return [added];
+  return first === added || others.includes(added) ? [first, ...others] : [first, ...others, added];
 }
 
 function parseDomain(option: string, text: string): string {

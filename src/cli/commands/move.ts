@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
-import { formatSize } from '../../base/units.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import { type Config, loadConfig } from '../../config/load.ts';
 import { openStores, type Stores, storeLocations } from '../../server/stores.ts';
 import {
@@ -158,8 +158,13 @@ function formatReport(
   moved: boolean,
 ): string[] {
   if (!moved) return [`This move is finished already. Start Porter with ${options.to}.`];
-  const lines = [`${files} files (${formatSize(bytes)}) and ${rows} rows copied`];
-  if (problems > 0) lines.push(`${problems} files were damaged before the move; porter fsck lists them`);
+  const lines = [
+    `${formatCount(files, 'file')} (${formatSize(bytes)}) and ${formatCount(rows, 'row')} of the database copied`,
+  ];
+  if (problems > 0)
+    lines.push(
+      `${formatCount(problems, 'file')} ${problems === 1 ? 'was' : 'were'} damaged before the move; porter fsck lists ${problems === 1 ? 'it' : 'them'}`,
+    );
   if (!options.finish) {
     return [...lines, 'The old storage stays in use. Run with --finish to copy later changes and to switch.'];
   }

@@ -3,7 +3,7 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { formatSize } from '../../base/units.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import type { Config } from '../../config/load.ts';
 import {
   assertIntactLedger,
@@ -113,7 +113,7 @@ async function run(
   else for (const line of formatReport(file, uploads, report, backup)) await printLine(context.stdout, line);
   if (missing > 0) {
     throw new CommandError(
-      `${report.problems} files were missing or damaged in the backup. porter fsck lists them.`,
+      `${formatCount(report.problems, 'file')} ${report.problems === 1 ? 'was' : 'were'} missing or damaged in the backup. porter fsck lists them.`,
     );
   }
 }
@@ -125,9 +125,9 @@ function formatReport(
   { blobs }: BackupStores,
 ): string[] {
   return [
-    `The database of ${file} is restored: ${uploads} files are known.`,
+    `The database of ${file} is restored: it lists ${formatCount(uploads, 'file')}.`,
     blobs
-      ? `${files} files (${formatSize(bytes)}) are restored, and their bytes are compared with the backup.`
+      ? `Restored and compared with the backup: ${formatCount(files, 'file')} (${formatSize(bytes)}).`
       : 'The backup has no files. Run porter fsck: it compares the database with the stored files.',
     'Start Porter now.',
   ];

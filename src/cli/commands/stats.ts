@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { formatSize } from '../../base/units.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import { readTotals } from '../../uploads/list.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { formatExamples } from '../lib/help.ts';
@@ -20,10 +20,10 @@ export function addStats(program: Command, context: CommandContext): void {
         const quota = config.global_quota;
         if (options.json) return printJson(context, { ...totals, quota, space: space ?? null });
         const lines = [
-          `files    ${totals.uploads}, ${formatSize(totals.bytes)}`,
-          `pending  ${totals.pendingUploads} slots, ${formatSize(totals.pendingBytes)}`,
-          `owners   ${totals.owners}`,
-          `removed  ${totals.removals} on record`,
+          `stored   ${formatCount(totals.uploads, 'file')}, ${formatSize(totals.bytes)}`,
+          `pending  ${formatCount(totals.pendingUploads, 'slot')}, ${formatSize(totals.pendingBytes)}`,
+          `users    ${totals.owners}`,
+          `removed  ${formatCount(totals.removals, 'file')} on record`,
           `quota    ${quota === null ? 'none' : formatSize(quota)}`,
           ...(space ? [`disk     ${formatSize(space.free)} free of ${formatSize(space.total)}`] : []),
         ];

@@ -1,9 +1,10 @@
 import { type Command, Option } from 'commander';
+import { formatLength, formatTimestamp } from '../../base/clock.ts';
 import { formatSize } from '../../base/units.ts';
 import type { Endpoint, Removal, RemovalReason, Upload } from '../../base/upload-records.ts';
 import type { Config } from '../../config/load.ts';
 import { expiryTime, isDownloadable } from '../../policy/retention.ts';
-import { linkOfUpload } from '../../uploads/links.ts';
+import { createLinkFormatter } from '../../server/file-links.ts';
 import { iterateRemovals, iterateUploads, resolveOwner } from '../../uploads/list.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { CommandContext } from '../lib/command-context.ts';
@@ -49,21 +50,30 @@ interface Row {
   readonly link: string | null;
 }
 
-const COLUMNS: readonly TableColumn<Row>[] = [
-  { title: 'ID', text: (row) => row.id },
+/** The last column is for copying: `porter why` and `porter delete` take links and ids. */
+const columnsAt = (now: number): readonly TableColumn<Row>[] => [
   { title: 'STATE', text: (row) => (row.reason === null ? row.state : `${row.state} (${row.reason})`) },
   { title: 'OWNER', text: (row) => row.owner },
   { title: 'SIZE', text: (row) => formatSize(row.size), right: true },
-  { title: 'STORED', text: (row) => row.stored ?? '-' },
-  { title: 'EXPIRES', text: (row) => row.removed ?? row.expires ?? 'never' },
+  { title: 'AGE', text: (row) => formatLength(now - Date.parse(row.stored ?? row.created)), right: true },
+  { title: 'EXPIRES (UTC)', text: formatEnd },
   { title: 'NAME', text: (row) => row.name },
+  { title: 'LINK OR ID', text: (row) => row.link ?? row.id },
 ];
+
+function formatEnd({ removed, expires }: Row): string {
+  const end = removed ?? expires;
+  return end === null ? 'never' : formatTimestamp(Date.parse(end));
+}
 
 export function addUploads(program: Command, context: CommandContext): void {
   program
     .command('uploads')
     .summary('list uploads')
-    .description('Lists slots and files, optionally only those in one state or of one user.')
+    .description(
+      'Lists slots and files, optionally only those in one state or of one user. Files whose links the XMPP server signs ' +
+        'have an id instead of a link.',
+    )
     .option('--jid <jid>', 'only uploads of this user', parseJidOption)
     .addOption(
       new Option(
@@ -93,7 +103,7 @@ export function addUploads(program: Command, context: CommandContext): void {
           filterRows(readRows(services, config, options), options, services.clock()),
           options,
         );
-        await printRows(context, rows, COLUMNS, {
+        await printRows(context, rows, columnsAt(services.clock()), {
           json: options.json,
           emptyText: 'No uploads found.',
         });
@@ -135,8 +145,9 @@ async function* readRows(
   { jid, state }: Options,
 ): AsyncGenerator<Row> {
   const filter = jid === undefined ? {} : { owner: await resolveOwner(services, jid) };
+  const linkOf = createLinkFormatter(services, config);
   for await (const upload of iterateUploads(services, filter)) {
-    const row = toUploadRow(services, config, upload);
+    const row = toUploadRow(services, upload, linkOf(upload));
     if (state === undefined || row.state === state) yield row;
   }
   if (state !== 'expired') return;
@@ -145,10 +156,9 @@ async function* readRows(
   }
 }
 
-function toUploadRow(services: UploadServices, config: Config, upload: Upload): Row {
+function toUploadRow(services: UploadServices, upload: Upload, link: string | null): Row {
   const { id, owner, name, size, type, endpoint } = upload;
   const end = upload.state === 'stored' ? expiryTime(services.rules().retention, upload) : upload.deadline;
-  const base = config.download_url ?? config.public_url;
   return {
     id,
     state: getState(services, upload),
@@ -163,7 +173,7 @@ function toUploadRow(services: UploadServices, config: Config, upload: Upload): 
     expires: end === null ? null : formatTime(end),
     removed: null,
     reason: null,
-    link: base === null ? null : (linkOfUpload(services, base, upload) ?? null),
+    link,
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { formatTimestamp } from '../../base/clock.ts';
 import { formatSize } from '../../base/units.ts';
 import { iterateOwners, type OwnerUsage } from '../../uploads/list.ts';
 import type { UploadServices } from '../../uploads/services.ts';
@@ -23,8 +24,8 @@ const COLUMNS: readonly TableColumn<Row>[] = [
   { title: 'QUOTA', text: formatQuota, right: true },
   { title: 'PENDING', text: (row) => String(row.pendingUploads), right: true },
   {
-    title: 'LAST',
-    text: (row) => (row.lastUploadAt === null ? '-' : new Date(row.lastUploadAt).toISOString()),
+    title: 'LAST (UTC)',
+    text: (row) => (row.lastUploadAt === null ? '-' : formatTimestamp(row.lastUploadAt)),
   },
 ];
 
@@ -39,7 +40,7 @@ export function addUsers(program: Command, context: CommandContext): void {
       await withRuntime(context, command, async (services) => {
         await printRows(context, readRows(services), COLUMNS, {
           json: options.json,
-          emptyText: 'There are no uploads yet.',
+          emptyText: 'There are no users with files yet.',
         });
       });
     });

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { formatMoment } from '../../base/clock.ts';
-import { formatPeriod, formatSize } from '../../base/units.ts';
+import { formatCount, formatPeriod, formatSize } from '../../base/units.ts';
 import type { Removal, Upload } from '../../base/upload-records.ts';
-import { countOf, describeLimit, describeRule } from '../../uploads/explain/describe-limit.ts';
+import { createLinkFormatter } from '../../server/file-links.ts';
+import { describeLimit, describeRule } from '../../uploads/explain/describe-limit.ts';
 import { type Explanation, explain, type TargetKind } from '../../uploads/explain/explain.ts';
 import type { OwnerExplanation, RefusalRecord, UnusedSlot } from '../../uploads/explain/explain-owner.ts';
 import type { CommandContext } from '../lib/command-context.ts';
@@ -27,9 +28,13 @@ export function addWhy(program: Command, context: CommandContext): void {
     .action(async (target: string, options: { json?: boolean }, command: Command) => {
       await withRuntime(context, command, async (services, config) => {
         const explanation = await explain(services, target);
-        if (options.json) await printJson(context, withIsoTimes(explanation));
+        const link =
+          explanation.about === 'upload' ? createLinkFormatter(services, config)(explanation.upload) : null;
+        if (options.json)
+          await printJson(context, { ...withIsoTimes(explanation), ...(link !== null && { link }) });
         else if (explanation.about !== 'unknown') {
           const lines = formatExplanation(explanation, services.clock(), config.lines);
+          if (link !== null) lines.push(`Link: ${link}`);
           await printLine(context.stdout, lines.map(sanitizeForTerminal).join('\n'));
         }
         if (explanation.about === 'unknown') {
@@ -53,7 +58,7 @@ const UNKNOWN_TEXTS: Readonly<Record<TargetKind, (target: string) => string>> = 
 const TIME_KEYS = /(?:At|^deadline)$/;
 
 /** Replaces times by ISO 8601 texts. */
-function withIsoTimes(explanation: Explanation): unknown {
+function withIsoTimes(explanation: Explanation): Readonly<Record<string, unknown>> {
   const text = JSON.stringify(explanation, (key, value: unknown) =>
     typeof value === 'number' && TIME_KEYS.test(key) ? new Date(value).toISOString() : value,
   );
@@ -81,12 +86,12 @@ function formatOwner(
   configLines: Readonly<Record<string, number>>,
 ): string[] {
   const { usage, limits, decision } = explanation;
-  const slots = `${countOf(usage.pendingUploads, 'pending slot')} of ${formatSize(usage.pendingBytes)}`;
+  const slots = `${formatCount(usage.pendingUploads, 'pending slot')} of ${formatSize(usage.pendingBytes)}`;
   return [
     formatAnswer(explanation, now, configLines),
     ...(decision.allowed ? describeRule(decision.rule).map((line) => `  ${line}`) : []),
     ...limits.map((limit) => `  ${describeLimit(limit, now)}`),
-    `Usage: ${countOf(usage.uploads, 'file')}, ${formatSize(usage.bytes)}, and ${slots}.`,
+    `Usage: ${formatCount(usage.uploads, 'file')}, ${formatSize(usage.bytes)}, and ${slots}.`,
     ...formatUnusedSlots(explanation.unusedSlots, now),
     ...formatRefusals(explanation.refusals, now),
   ];

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { Writable } from 'node:stream';
 import type { Command } from 'commander';
+import { createHostedLinks } from '../../config/hosted-domains.ts';
 import type { Config } from '../../config/load.ts';
 import type { CommandContext } from './command-context.ts';
 import { CommandError, EXIT_CODE, usageError } from './command-error.ts';
@@ -86,7 +87,8 @@ function configuredUrl(config: Config | undefined): string {
     const host = toLocalHost(address.host);
     return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
   }
-  if (config?.public_url) return config.public_url;
+  const [links] = config ? createHostedLinks(config).all : [];
+  if (links?.putBase) return links.putBase;
   throw usageError('The address of Porter is unknown. Give --url or PORTER_URL.');
 }
 

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { CommanderError } from 'commander';
 import { Refusal } from '../../base/errors.ts';
 import { isJournal } from '../../base/log.ts';
+import { formatCount } from '../../base/units.ts';
 import { ConfigError } from '../../config/config-error.ts';
 import { MigrationError } from '../../uploads/migrate-storage/prepare.ts';
 import { StoreIdentityError } from '../../uploads/store-identity/store-identity-error.ts';
@@ -46,7 +47,7 @@ export function reportCommandError({ stderr, env }: CommandContext, error: unkno
 }
 
 export function formatProblemCount({ problems }: ConfigError): string {
-  return problems.length === 1 ? 'One problem' : `${problems.length} problems`;
+  return problems.length === 1 ? 'One problem' : formatCount(problems.length, 'problem');
 }
 
 type SystemError = NodeJS.ErrnoException & { readonly address?: string; readonly port?: number };

@@ -4,15 +4,21 @@ import { randomId } from '../../base/ids.ts';
 export const xmppServerKinds = ['prosody', 'ejabberd', 'component'] as const;
 export type XmppServerKind = (typeof xmppServerKinds)[number];
 
-/** The settings on which Porter's config and the XMPP server's config must agree. */
-export interface InitPlan {
-  readonly serverKind: XmppServerKind;
-  /** Domain of the users. */
+/** One domain of users, and the component that serves it. */
+export interface InitDomain {
   readonly domain: string;
   readonly componentJid: string;
   readonly secret: string;
-  readonly componentPort: number;
   readonly publicUrl: string;
+}
+
+/** The settings on which Porter's config and the XMPP server's config must agree. */
+export interface InitPlan {
+  readonly serverKind: XmppServerKind;
+  readonly first: InitDomain;
+  /** All domains, `first` included. */
+  readonly domains: readonly InitDomain[];
+  readonly componentPort: number;
   /** The folder of database and files; relative ones start at the folder of the config file. */
   readonly dataFolder: string;
   /** A trial on one machine, without TLS and DNS. */
@@ -23,31 +29,36 @@ export const DEFAULT_HTTP_PORT = 5050;
 const COMPONENT_PORT = 5347;
 
 export interface InitChoices {
-  /** Default: `upload.` and the domain. */
+  /** For a single domain. Default: `upload.` and the domain. */
   readonly componentJid?: string | undefined;
   readonly dataFolder?: string;
 }
 
+/** `domains`: at least one. */
 export function createInitPlan(
   serverKind: XmppServerKind,
-  domain: string,
-  { componentJid = `upload.${domain}`, dataFolder = './data' }: InitChoices = {},
+  domains: readonly [string, ...string[]],
+  { componentJid: chosenJid, dataFolder = './data' }: InitChoices = {},
 ): InitPlan {
-  const localTrial = domain === 'localhost' || domain.endsWith('.localhost');
-  const publicUrl = localTrial ? `http://127.0.0.1:${DEFAULT_HTTP_PORT}` : `https://${componentJid}`;
+  const localTrial = domains.every((domain) => domain === 'localhost' || domain.endsWith('.localhost'));
+  const planDomain = (domain: string): InitDomain => {
+    const componentJid = chosenJid ?? `upload.${domain}`;
+    const publicUrl = localTrial ? `http://127.0.0.1:${DEFAULT_HTTP_PORT}` : `https://${componentJid}`;
+    return { domain, componentJid, secret: randomId(), publicUrl };
+  };
+  const [first, ...others] = domains;
+  const planned = planDomain(first);
   return {
     serverKind,
-    domain,
-    componentJid,
-    secret: randomId(),
+    first: planned,
+    domains: [planned, ...others.map(planDomain)],
     componentPort: COMPONENT_PORT,
-    publicUrl,
     dataFolder,
     localTrial,
   };
 }
 
 /** Whether the component is a direct subdomain of the users' domain. Prosody lists such components by itself. */
-export function isDirectSubdomain({ componentJid, domain }: InitPlan): boolean {
+export function isDirectSubdomain({ componentJid, domain }: InitDomain): boolean {
   return componentJid.slice(componentJid.indexOf('.') + 1) === domain;
 }

@@ -7,16 +7,31 @@ const SECRET_SETTING: Record<XmppServerKind, string> = {
   component: 'secret of this component in the XMPP server',
 };
 
+function formatComponents({ serverKind, domains, componentPort, localTrial }: InitPlan): string {
+  const isList = domains.length > 1;
+  return domains
+    .map(({ componentJid, secret, publicUrl }) => [
+      `jid: ${componentJid}`,
+      `secret: ${secret}    # = ${SECRET_SETTING[serverKind]}`,
+      `server: 127.0.0.1:${componentPort}`,
+      ...(isList && !localTrial ? [`public_url: ${publicUrl}`] : []),
+    ])
+    .flatMap((lines) => lines.map((line, index) => `  ${!isList ? '' : index === 0 ? '- ' : '  '}${line}`))
+    .join('\n');
+}
+
 /** Returns the text of a new `porter.yml`. A test checks that `porter check` accepts it. */
 export function formatPorterConfig(plan: InitPlan): string {
-  const { serverKind, domain, componentJid, secret, componentPort, publicUrl, dataFolder, localTrial } = plan;
-  return `# Porter's config, written by: porter init --for ${serverKind} --domain ${domain}${componentJid === `upload.${domain}` ? '' : ` --component ${componentJid}`}
+  const { serverKind, first, domains, dataFolder, localTrial } = plan;
+  const { domain, componentJid, publicUrl } = first;
+  const options = domains.map((one) => `--domain ${one.domain}`).join(' ');
+  return `# Porter's config, written by: porter init --for ${serverKind} ${options}${componentJid === `upload.${domain}` ? '' : ` --component ${componentJid}`}
 # All options with their defaults: docs/config.md. After a change: porter check, then reload (SIGHUP) or restart.
 
 # Address for HTTP.${localTrial ? '' : ' The web server in front does TLS and forwards requests to this address.'}
 listen: 127.0.0.1:${DEFAULT_HTTP_PORT}
 
-# How clients reach Porter. All links begin with it.${localTrial ? ' This one works on this machine only; use https for real users.' : ''}
+# How clients reach Porter. ${domains.length > 1 ? 'Links begin with it, or with the public_url of their component.' : 'All links begin with it.'}${localTrial ? ' This one works on this machine only; use https for real users.' : ''}
 public_url: ${publicUrl}
 
 # Web servers whose X-Forwarded-For and X-Forwarded-Proto headers are used.
@@ -27,15 +42,13 @@ storage:
   blobs: ${dataFolder}/blobs         # uploaded files
   ledger: ${dataFolder}/porter.db    # database: owners, uploads, quotas
 
-# Connection to the XMPP server (XEP-0114).
+# Connection to the XMPP server (XEP-0114).${domains.length > 1 ? ' Each domain has a component, and links on its own name.' : ''}
 component:
-  jid: ${componentJid}
-  secret: ${secret}    # = ${SECRET_SETTING[serverKind]}
-  server: 127.0.0.1:${componentPort}
+${formatComponents(plan)}
 
 # Upload limits by user. The first rule whose pattern matches the JID applies; without a match, uploads are denied.
 access:
-  - jid: '@${domain.replaceAll('.', '\\.')}$'
+  - jid: '${domains.length > 1 ? '@{domain}$' : `@${domain.replaceAll('.', '\\.')}$`}'${domains.length > 1 ? '                                  # the users of all domains above' : ''}
     max_file_size: 100 MiB
     max_total_size: 1 GiB                               # all files of one user
     uploads_per: {period: 1h, uploads: 300}

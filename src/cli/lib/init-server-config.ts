@@ -1,4 +1,4 @@
-import type { InitPlan, XmppServerKind } from './init-plan.ts';
+import type { InitDomain, InitPlan, XmppServerKind } from './init-plan.ts';
 import { DEFAULT_HTTP_PORT, isDirectSubdomain } from './init-plan.ts';
 
 interface ServerGuide {
@@ -30,19 +30,19 @@ export function formatServerInstructions(plan: InitPlan): string {
 const guides: Record<XmppServerKind, ServerGuide> = {
   prosody: {
     where: 'Put this at the end of /etc/prosody/prosody.cfg.lua',
-    snippet: (plan) => `-- Porter connects as ${plan.componentJid}, by default to port 5347 of this machine.
-Component "${plan.componentJid}"
-    component_secret = "${plan.secret}"
-
-${prosodyItems(plan)}`,
-    steps: ({ componentJid }) => [
-      `remove any other Component "${componentJid}", and http_file_share and http_upload from modules_enabled`,
+    snippet: ({
+      domains,
+    }) => `-- Porter connects to ${domains.length > 1 ? 'these' : 'this'}, by default at port 5347 of this machine.
+${domains.map(({ componentJid, secret }) => `Component "${componentJid}"\n    component_secret = "${secret}"\n`).join('\n')}
+${prosodyItems(domains)}`,
+    steps: ({ domains }) => [
+      `remove any other ${listOf(domains.map(({ componentJid }) => `Component "${componentJid}"`))}, and http_file_share and http_upload from modules_enabled`,
       'prosodyctl check config, then restart Prosody',
     ],
   },
   ejabberd: {
     where: 'Merge this into /etc/ejabberd/ejabberd.yml (one `listen:` and one `modules:` for all)',
-    snippet: ({ componentJid, secret, componentPort }) => `listen:
+    snippet: ({ domains, componentPort }) => `listen:
   # port for Porter, open to this machine only
   - port: ${componentPort}
     ip: "127.0.0.1"
@@ -51,37 +51,44 @@ ${prosodyItems(plan)}`,
     # registers no other name than that of the component which has logged in
     global_routes: false
     hosts:
-      "${componentJid}":
-        password: "${secret}"
+${domains.map(({ componentJid, secret }) => `      "${componentJid}":\n        password: "${secret}"`).join('\n')}
 
 modules:
   mod_disco:
-    # makes it visible to clients
+    # makes ${domains.length > 1 ? 'them' : 'it'} visible to clients
     extra_domains:
-      - "${componentJid}"
+${domains.map(({ componentJid }) => `      - "${componentJid}"`).join('\n')}
 `,
-    steps: ({ componentJid }) => [
-      `remove mod_http_upload if it is enabled: it uses the same name, ${componentJid}`,
+    steps: ({ domains }) => [
+      `remove mod_http_upload if it is enabled: it uses the same ${domains.length > 1 ? 'names' : 'name'}, ${listOf(domains.map(({ componentJid }) => componentJid))}`,
       'ejabberdctl restart',
     ],
   },
   component: {
     where: 'Add an external component (XEP-0114) to your XMPP server',
-    snippet: ({ domain, componentJid, secret, componentPort }) => `JID or host:  ${componentJid}
+    snippet: ({ domains, componentPort }) =>
+      domains
+        .map(
+          ({ domain, componentJid, secret }) => `JID or host:  ${componentJid}
 secret:       ${secret}
 port:         ${componentPort} on 127.0.0.1
 service discovery: list ${componentJid} among the items of ${domain}, so that clients can find it
 `,
+        )
+        .join('\n'),
     steps: () => ['restart the XMPP server, or reload its config'],
   },
 };
 
-/** Prosody lists a component only under its direct parent. */
-function prosodyItems(plan: InitPlan): string {
-  const { domain, componentJid } = plan;
+/** Prosody lists a component only under its direct parent. `--component` is for a single domain. */
+function prosodyItems(domains: readonly InitDomain[]): string {
+  const [first] = domains;
+  if (first === undefined) return '';
+  const { domain, componentJid } = first;
   const items = `disco_items = { { "${componentJid}", "HTTP File Upload" } }`;
-  if (isDirectSubdomain(plan)) {
-    return `-- Clients of ${domain} find it by its name. For any other VirtualHost, add this to its section:
+  if (domains.every(isDirectSubdomain)) {
+    const names = listOf(domains.map((one) => one.domain));
+    return `-- Clients of ${names} find ${domains.length > 1 ? 'them by their names' : 'it by its name'}. For any other VirtualHost, add this to its section:
 --     ${items}
 `;
   }
@@ -91,12 +98,16 @@ VirtualHost "${domain}"
 `;
 }
 
-function porterSteps({ componentJid, publicUrl, localTrial }: InitPlan): string[] {
+const listOf = (names: readonly string[]): string =>
+  names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+
+function porterSteps({ domains, localTrial }: InitPlan): string[] {
   const run = 'porter check, then porter serve (in a checkout: npm run -s porter -- check, then npm start)';
   if (localTrial) return [run, 'log in again with your XMPP client, and send a picture'];
   return [
-    `add ${componentJid} to DNS, and forward ${publicUrl} to 127.0.0.1:${DEFAULT_HTTP_PORT} (contrib/ has examples for nginx, Caddy and Apache)`,
+    `add ${listOf(domains.map(({ componentJid }) => componentJid))} to DNS, and forward ${listOf(domains.map(({ publicUrl }) => publicUrl))} to 127.0.0.1:${DEFAULT_HTTP_PORT} (contrib/ has examples for nginx, Caddy and Apache)`,
     run,
+    'porter doctor, which tests the whole setup from outside',
     'log in again with your XMPP client, and send a picture',
   ];
 }

@@ -1,3 +1,4 @@
+import { formatCount } from '../../base/units.ts';
 import { isLargeRemoval } from '../../uploads/remove.ts';
 import { CommandError } from './command-error.ts';
 
@@ -5,7 +6,7 @@ import { CommandError } from './command-error.ts';
 export function requireForce(removed: number, total: number, command: string): void {
   if (!isLargeRemoval(removed, total)) return;
   throw new CommandError(
-    `This would remove ${removed} of ${total} ${total === 1 ? 'file' : 'files'}, which is more than 10 %. ` +
+    `This would remove ${removed} of ${formatCount(total, 'file')}, which is more than 10 %. ` +
       `Nothing was removed. If that is meant, run: ${command}`,
   );
 }

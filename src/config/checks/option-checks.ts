@@ -2,6 +2,7 @@ import type { ConfigProblem } from '../config-error.ts';
 import type { ConfigOptions } from '../schema/config-schema.ts';
 import { checkAccess } from './access-checks.ts';
 import { type Complain, complainTo, type Lines } from './complain.ts';
+import { checkHosting } from './hosting-checks.ts';
 import { checkMessageOptions } from './message-checks.ts';
 
 /** Paths that Porter always uses: uploads and downloads of slots, and the health endpoints. */
@@ -18,6 +19,7 @@ const CHECKS: readonly (readonly [readonly SectionName[], Check])[] = [
   [['messages', 'component'], checkMessageOptions],
   [['downloads', 'storage'], checkSender],
   [['access'], checkAccess],
+  [['access', 'component'], checkHosting],
 ];
 
 /**

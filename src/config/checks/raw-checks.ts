@@ -21,7 +21,8 @@ export function checkRawOptions(value: unknown, lines: Lines): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const complain = complainTo(problems, lines);
 
-  if (listOf(file.component).length > 0 && file.public_url === undefined) {
+  const components = listOf(file.component).map(sectionOf);
+  if (file.public_url === undefined && components.some(({ public_url }) => public_url === undefined)) {
     complain('component', 'needs public_url, which clients upload to', 'add public_url');
   }
   if (sectionOf(file.downloads).via === 'webserver' && file.download_url === undefined) {

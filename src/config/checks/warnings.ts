@@ -55,11 +55,16 @@ function componentWarnings({ component, access }: ConfigOptions): string[] {
     );
 }
 
-function urlWarnings({ public_url, download_url }: ConfigOptions): string[] {
-  return [
+function urlWarnings({ public_url, download_url, component }: ConfigOptions): string[] {
+  const urls: readonly (readonly [key: string, url: string | null])[] = [
     ['public_url', public_url],
     ['download_url', download_url],
-  ].flatMap(([key, url]) =>
+    ...component.flatMap(({ jid, ...own }) => [
+      [`public_url of component ${jid}`, own.public_url] as const,
+      [`download_url of component ${jid}`, own.download_url] as const,
+    ]),
+  ];
+  return urls.flatMap(([key, url]) =>
     url?.startsWith('http:') && !isLoopbackHost(new URL(url).hostname)
       ? [`${key} is http: files and links are sent unencrypted, and many clients refuse that. Use https.`]
       : [],

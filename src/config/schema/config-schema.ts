@@ -87,7 +87,7 @@ export const configSchema = z.strictObject({
   public_url: optional(
     baseUrl(),
     'the slot API uses the host of the request',
-    'The URL at which clients reach Porter, `https` in production; may have a path. Required for `component`.',
+    'The URL at which clients reach Porter, `https` in production; may have a path. Required for a `component` without one.',
   ),
   download_url: optional(
     baseUrl(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { contactUri, serverAddress, urlPath } from './location-types.ts';
+import { baseUrl, contactUri, serverAddress, urlPath } from './location-types.ts';
 import { oneOrMany, optional, required, withDefault } from './options.ts';
 import {
   accountJid,
@@ -28,6 +28,21 @@ export const componentSchema = z.strictObject({
     'The address at which the XMPP server accepts components. XEP-0114 is not encrypted, so use the same machine or a tunnel.',
   ),
   name: withDefault(nonEmptyText(), 'HTTP File Upload', 'The name of the service that clients show.'),
+  public_url: optional(
+    baseUrl(),
+    'as the top-level `public_url`',
+    'The URL of the links of this component, so that each hosted domain has links on its own name (docs/hosting.md).',
+  ),
+  download_url: optional(
+    baseUrl(),
+    'as its `public_url`, else as the top-level `download_url`',
+    'The URL at which files of this component are fetched, if it differs.',
+  ),
+  domains: optional(
+    oneOrMany(domainJid()),
+    'the JID without its first label: `example.org` for `upload.example.org`',
+    'The domains of the users that this component serves. `{domain}` in `access` stands for those of all components.',
+  ),
 });
 
 export const slotApiSchema = z.strictObject({

@@ -30,7 +30,8 @@ const ratePeriod = () =>
 export const accessRuleSchema = z.strictObject({
   jid: required(
     oneOrMany(pattern()),
-    'Patterns (RE2 syntax), one of which must be found in the bare JID. JIDs are in lower case.',
+    'Patterns (RE2 syntax), one of which must be found in the bare JID. JIDs are in lower case. `{domain}` stands for every ' +
+      'domain that a component serves: `@{domain}$` matches all their users.',
   ),
   deny: withDefault(bool(), false, 'Denies uploads to matching JIDs.'),
   max_file_size: optional(size({ min: 1, hint: NO_ZERO }), 'no limit', 'The largest single file.'),

@@ -120,7 +120,7 @@ async function receiveFile(
     });
   const credentials = requireCredentials(headers.authorization);
   const { jid: owner } = await authenticateClient(services, credentials, client.address);
-  const linkBase = services.messageRules().downloadUrl ?? requestBaseUrl(client);
+  const linkBase = services.messageRules().downloadUrlFor(owner) ?? requestBaseUrl(client);
   const share = (file: Attachment) => shareFile(services, { owner, path, file, sharePath, linkBase });
   const name = path.name;
   const type = typeOfFile(name, headers['content-type'] ?? '', services.rules().types);

@@ -31,10 +31,11 @@ export interface SlotApiSettings {
   readonly token?: string | null | undefined;
   /** `slot_api.names`. */
   readonly names?: LinkNames | undefined;
-  /** `public_url` without a trailing slash. If it is not set, links have the host of the request. */
-  readonly publicUrl?: string | null | undefined;
-  /** `download_url`, if downloads have another base. */
-  readonly downloadUrl?: string | null | undefined;
+  /** Returns the base URLs of an owner's links. Where they are null, links have the host of the request. */
+  readonly linkBasesFor: (owner: string) => {
+    readonly putBase: string | null;
+    readonly getBase: string | null;
+  };
 }
 
 export type SlotApiServices = UploadServices & {
@@ -169,12 +170,14 @@ async function grantUrls(
   client: ClientInfo,
   parameters: SlotApiParameters,
 ) {
-  const putBase = settings.publicUrl ?? requestBaseUrl(client);
-  const { names = 'ascii' } = settings;
-  const slot = await grantSlot(services, { endpoint: 'slot_api', ...parseSlotParameters(parameters) });
+  const { names = 'ascii', linkBasesFor } = settings;
+  const request = parseSlotParameters(parameters);
+  const bases = linkBasesFor(parseBareJid(request.jid) ?? '');
+  const putBase = bases.putBase ?? requestBaseUrl(client);
+  const slot = await grantSlot(services, { endpoint: 'slot_api', ...request });
   return {
     put: putUrl(putBase, slot.token, slot.name, names),
-    get: fileUrl(services, settings.downloadUrl ?? putBase, slot, names),
+    get: fileUrl(services, bases.getBase ?? putBase, slot, names),
   };
 }
 

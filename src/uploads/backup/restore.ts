@@ -1,3 +1,4 @@
+import { formatCount } from '../../base/units.ts';
 import type { BlobStore } from '../../blobs/contract.ts';
 import type { Ledger } from '../../ledger/contract/ledger.ts';
 import { finishMigration } from '../migrate-storage/migrate-storage.ts';
@@ -42,7 +43,7 @@ async function requireEmptyLedger({ target: { ledger }, locations }: RestoreCont
   const { uploads, owners } = await ledger.stats();
   if (uploads === 0 && owners === 0) return;
   throw new MigrationError(
-    `The database ${locations.ledger} is not empty: it has ${uploads} files. Nothing was restored. ` +
+    `The database ${locations.ledger} is not empty: it has ${formatCount(uploads, 'file')}. Nothing was restored. ` +
       'Stop Porter, move the database away with its -wal and -shm files, or set storage.ledger to a new one.',
   );
 }

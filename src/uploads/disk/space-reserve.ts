@@ -2,7 +2,7 @@ import { memoizeFor, withTimeout } from '../../base/async.ts';
 import { Refusal } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { DiskSpace } from '../../base/system-resources.ts';
-import { formatSize } from '../../base/units.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 
 /** A file system that Porter writes to. */
 export interface ReservedDisk {
@@ -113,7 +113,7 @@ function logChanges(
     const wasLow = before.find((state) => state.store === store)?.isLow ?? false;
     if (isLow === wasLow) continue;
     const reserve = formatSize(reservedBytes(configured, space));
-    const room = `${formatSize(space.free)} and ${space.freeFiles} files free`;
+    const room = `${formatSize(space.free)} and ${formatCount(space.freeFiles, 'file')} free`;
     if (isLow)
       log.warn(
         { store, free: space.free, freeFiles: space.freeFiles },

@@ -1,10 +1,7 @@
 import { formatMoment } from '../../base/clock.ts';
-import { formatPeriod, formatSize } from '../../base/units.ts';
+import { formatCount, formatPeriod, formatSize } from '../../base/units.ts';
 import type { AccessRule } from '../../policy/access.ts';
 import { isExhausted, type OwnerLimit } from './explain-owner.ts';
-
-/** `1 file`, `2 files`. */
-export const countOf = (number: number, noun: string) => `${number} ${noun}${number === 1 ? '' : 's'}`;
 
 /** Describes the parts of an access rule that concern a single file, a line each. */
 export function describeRule(rule: AccessRule): string[] {
@@ -30,8 +27,8 @@ export function describeLimit(limit: OwnerLimit, now: number): string {
 }
 
 function describeAmount({ limit, used, allowed }: OwnerLimit): string {
-  if (limit === 'uploadsPer') return `${used} of ${countOf(allowed, 'upload')}`;
-  if (limit === 'ownerFiles') return `${used} of ${countOf(allowed, 'file')}`;
+  if (limit === 'uploadsPer') return `${used} of ${formatCount(allowed, 'upload')}`;
+  if (limit === 'ownerFiles') return `${used} of ${formatCount(allowed, 'file')}`;
   return `${formatSize(used)} of ${formatSize(allowed)}`;
 }
 

@@ -1,4 +1,5 @@
 import { formatDateTime } from '../../base/clock.ts';
+import { formatCount } from '../../base/units.ts';
 import type { Ledger } from '../../ledger/contract/ledger.ts';
 import type { FsckFault } from './faults.ts';
 
@@ -16,7 +17,7 @@ export class TooManyRepairsError extends Error {
 
   constructor(files: number, total: number) {
     super(
-      `The repair would remove or change ${files} of ${total} files, which is more than 10 %. Nothing more is repaired. ` +
+      `The repair would remove or change ${files} of ${formatCount(total, 'file')}, which is more than 10 %. Nothing more is repaired. ` +
         'Check that storage.blobs and storage.ledger are complete and belong together. ' +
         'If the files are really gone, run: porter fsck --repair --force',
     );

@@ -19,8 +19,9 @@ export interface ImportOptions extends SourceOptions, ImportedUploadOptions {
 }
 
 export interface ImportReport {
-  /** Files found, and their bytes. */
+  /** All files found: the sum of `imported`, `already`, `removed`, `expired` and `problems`. */
   files: number;
+  /** Bytes of the files found, without those with problems. */
   bytes: number;
   /** Imported files; in a dry run those that would be imported. */
   imported: number;
@@ -79,8 +80,10 @@ async function addOldPaths(
 async function* readBatches(options: ImportOptions, report: ImportReport): AsyncGenerator<FoundFile[]> {
   let batch: FoundFile[] = [];
   for await (const found of options.source.files(options)) {
-    if ('problem' in found) reportImportProblem(options, report, found);
-    else if (batch.push(found) === BATCH) {
+    if ('problem' in found) {
+      report.files += 1;
+      reportImportProblem(options, report, found);
+    } else if (batch.push(found) === BATCH) {
       yield batch;
       batch = [];
     }
@@ -88,13 +91,17 @@ async function* readBatches(options: ImportOptions, report: ImportReport): Async
   yield batch;
 }
 
-/** Counts the files, for a progress bar. Ignores problems, which the import itself reports. */
+/** Counts all files, and those of them that cannot be imported, for a progress bar. */
 export async function countFiles(
   options: Pick<ImportOptions, 'source' | keyof SourceOptions>,
-): Promise<number> {
-  let count = 0;
-  for await (const found of options.source.files(options)) if (!('problem' in found)) count += 1;
-  return count;
+): Promise<{ readonly files: number; readonly problems: number }> {
+  let files = 0;
+  let problems = 0;
+  for await (const found of options.source.files(options)) {
+    files += 1;
+    if ('problem' in found) problems += 1;
+  }
+  return { files, problems };
 }
 
 function reportImportProblem(options: ImportOptions, report: ImportReport, problem: ImportProblem): void {

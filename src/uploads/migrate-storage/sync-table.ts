@@ -1,3 +1,4 @@
+import { formatCount } from '../../base/units.ts';
 import {
   type CopiedRow,
   type CopiedTable,
@@ -65,7 +66,7 @@ async function assertArrived(context: MigrationContext, range: RowRange): Promis
   const { changed } = await compare(context, range.table, await context.source.ledger.readRowRange(range));
   if (changed.length > 0)
     throw new MigrationError(
-      `${changed.length} rows of ${range.table} are missing in the new storage. Run porter move again.`,
+      `${formatCount(changed.length, 'row')} of ${range.table} ${changed.length === 1 ? 'is' : 'are'} missing in the new storage. Run porter move again.`,
     );
 }
 
@@ -135,7 +136,7 @@ async function deleteSurplus(context: MigrationContext, table: CopiedTable): Pro
   const [rows, arrived] = await counts();
   if (rows === arrived) return deleted;
   throw new MigrationError(
-    `The old storage has ${rows} rows of ${table}, the new one ${arrived}. Run porter move again.`,
+    `The old storage has ${formatCount(rows, 'row')} of ${table}, the new one ${arrived}. Run porter move again.`,
   );
 }
 

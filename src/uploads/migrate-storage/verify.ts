@@ -1,4 +1,5 @@
 import { idInBlobKey } from '../../base/blob-keys.ts';
+import { formatCount } from '../../base/units.ts';
 import type { RowKey } from '../../ledger/contract/ledger.ts';
 import { isSameBlob } from '../compare-bytes.ts';
 import { copyFiles, type MigratedUpload, toMigratedUpload } from './copy-files.ts';
@@ -120,7 +121,7 @@ export async function verifyOwnerCounters({ target, signal }: MigrationContext):
     const wrong = await target.ledger.findWrongCounters({ after, upTo });
     if (wrong.length > 0) {
       throw new MigrationError(
-        `The counters of ${wrong.length} owners are wrong, such as ${wrong[0]}. Run porter fsck --repair with the old config, then move again.`,
+        `The counters of ${formatCount(wrong.length, 'owner')} are wrong, such as ${wrong[0]}. Run porter fsck --repair with the old config, then move again.`,
       );
     }
     if (upTo === null) return;

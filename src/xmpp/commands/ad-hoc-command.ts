@@ -19,8 +19,8 @@ export interface AdminRules extends RoleLists {
 /** The services of commands, which call the same use cases as the command line. */
 export type AdHocServices = UsedUploadServices & {
   readonly adminRules: () => AdminRules;
-  /** Base URL of GET links, without a trailing slash. */
-  readonly downloadUrl: string;
+  /** Returns the base URL of an owner's GET links, without a trailing slash. */
+  readonly downloadUrlFor: (owner: string) => string;
 };
 
 export interface AdHocContext {

@@ -1,5 +1,4 @@
-import { formatSize } from '../../base/units.ts';
-import { countOf } from '../../uploads/explain/describe-limit.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import { readUsage } from '../../uploads/list.ts';
 import { removeFilesOf } from '../../uploads/remove.ts';
 import { type AdHocCommand, type AdHocContext, type AdHocReply, completed } from './ad-hoc-command.ts';
@@ -20,7 +19,7 @@ async function askToConfirm(context: AdHocContext, problem?: string): Promise<Ad
     problem,
     text: {
       title: 'Delete all my files',
-      instructions: `This deletes ${countOf(uploads, 'file')}, ${formatSize(bytes)}. Their links stop working, and they cannot be brought back.`,
+      instructions: `This deletes ${formatCount(uploads, 'file')}, ${formatSize(bytes)}. Their links stop working, and they cannot be brought back.`,
     },
     fields: [{ name: 'confirm', type: 'boolean', label: 'Yes, delete all my files', values: ['0'] }],
     actions: {
@@ -37,7 +36,7 @@ async function deleteAll(context: AdHocContext): Promise<AdHocReply> {
   const { services, asker } = context;
   const request = { reason: 'deleted', detail: `deleted by ${asker}` } as const;
   const work = removeFilesOf(services, asker, request).then((removed) =>
-    completed(`All your files are deleted: ${countOf(removed, 'file')}.`),
+    completed(`All your files are deleted: ${formatCount(removed, 'file')}.`),
   );
   return answerInTime(context, work, 'Your files are being deleted. This takes some time.');
 }

@@ -1,5 +1,5 @@
+import { formatCount } from '../../base/units.ts';
 import type { FormAnswers, FormOption } from '../../stanza/data-form.ts';
-import { countOf } from '../../uploads/explain/describe-limit.ts';
 import { readFilePage } from '../../uploads/list.ts';
 import { removeOwnTargets } from '../../uploads/remove-by-link.ts';
 import {
@@ -53,7 +53,7 @@ async function showChoice(
     text: {
       title: 'Delete a file',
       instructions: `Choose files, or paste their links. They are deleted at once, and their links stop working.${
-        elsewhere === 0 ? '' : ` ${countOf(elsewhere, 'file')} chosen on other pages.`
+        elsewhere === 0 ? '' : ` ${formatCount(elsewhere, 'file')} chosen on other pages.`
       }`,
     },
     fields: [
@@ -108,5 +108,5 @@ async function deleteChosen(
     return showChoice(context, { before, chosen, problem: 'Nothing was deleted: no file is chosen.' });
   }
   const found = await removeOwnTargets(context.services, context.asker, [...chosen, ...links]);
-  return { status: 'completed', notes: describeRemoved(found) };
+  return { status: 'completed', notes: describeRemoved(found, services.clock()) };
 }

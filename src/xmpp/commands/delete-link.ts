@@ -25,7 +25,7 @@ async function askToConfirm({ services }: AdHocContext, links: readonly string[]
   if (links.length === 0) return askForLinks('Enter at least one link.');
   const { uploads, removedBefore, unknown } = await findTargets(services, links);
   const others = [
-    ...removedBefore.map(describeEarlierRemoval),
+    ...removedBefore.map((record) => describeEarlierRemoval(record, services.clock())),
     ...(unknown.length === 0 ? [] : [`Not found: ${listNames(unknown)}.`]),
   ].join(' ');
   if (uploads.length === 0) return askForLinks(others);
@@ -54,5 +54,5 @@ async function askToConfirm({ services }: AdHocContext, links: readonly string[]
 
 async function removeLinks({ services, asker }: AdHocContext, ids: readonly string[]): Promise<AdHocReply> {
   const found = await removeTargets(services, ids, `deleted by ${asker}`);
-  return { status: 'completed', notes: describeRemoved(found) };
+  return { status: 'completed', notes: describeRemoved(found, services.clock()) };
 }

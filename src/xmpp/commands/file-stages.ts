@@ -1,13 +1,12 @@
 import type { Element } from '@xmpp/xml';
-import { formatSize } from '../../base/units.ts';
+import { formatTimestamp } from '../../base/clock.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import type { Upload } from '../../base/upload-records.ts';
 import { expiryTime } from '../../policy/retention.ts';
 import { createFormTable, type FormField } from '../../stanza/data-form.ts';
-import { countOf } from '../../uploads/explain/describe-limit.ts';
 import { linkOfUpload } from '../../uploads/links.ts';
 import { readFilePage, readUsage } from '../../uploads/list.ts';
 import { type AdHocContext, type AdHocReply, type AdHocServices, completed } from './ad-hoc-command.ts';
-import { formatDate } from './words.ts';
 
 /** Files on one page. Answers must stay below the stanza limits of all servers. */
 export const FILES_PER_PAGE = 20;
@@ -29,7 +28,7 @@ export async function showFiles(context: AdHocContext, { owner, before }: FilePo
     limit: FILES_PER_PAGE,
   });
   const whose = owner === asker ? 'You have' : `${owner} has`;
-  const summary = `${whose} ${countOf(usage.uploads, 'file')}, ${formatSize(usage.bytes)}.`;
+  const summary = `${whose} ${formatCount(usage.uploads, 'file')}, ${formatSize(usage.bytes)}.`;
   if (files.length === 0 && before.length === 0) return completed(`${whose} no files.`);
   const page = {
     text: {
@@ -62,15 +61,15 @@ function describePage(summary: string, before: readonly string[], files: readonl
 
 /** For example `photo.jpg, 1.2 MiB, 2026-11-30 10:50, until 2026-12-30 10:50: https://…`. */
 function describeFile(services: AdHocServices, file: Upload): string {
-  const link = linkOfUpload(services, services.downloadUrl, file);
+  const link = linkOfUpload(services, services.downloadUrlFor(file.owner), file);
   const end = expiryTime(services.rules().retention, file);
-  const until = end === null ? '' : `, until ${formatDate(end)}`;
+  const until = end === null ? '' : `, until ${formatTimestamp(end)}`;
   return `${titleOfFile(file)}${until}${link === undefined ? '' : `: ${link}`}`;
 }
 
 /** For example `photo.jpg, 1.2 MiB, 2026-11-30 10:50`. */
 export function titleOfFile({ name, size, storedAt, createdAt }: Upload): string {
-  return `${name}, ${formatSize(size)}, ${formatDate(storedAt ?? createdAt)}`;
+  return `${name}, ${formatSize(size)}, ${formatTimestamp(storedAt ?? createdAt)}`;
 }
 
 const COLUMNS = [
@@ -91,9 +90,9 @@ function fileTable(services: AdHocServices, files: readonly Upload[]): Element {
       name: file.name,
       size: formatSize(file.size),
       type: file.type,
-      stored: formatDate(file.storedAt ?? file.createdAt),
-      expires: end === null ? 'never' : formatDate(end),
-      link: linkOfUpload(services, services.downloadUrl, file) ?? '',
+      stored: formatTimestamp(file.storedAt ?? file.createdAt),
+      expires: end === null ? 'never' : formatTimestamp(end),
+      link: linkOfUpload(services, services.downloadUrlFor(file.owner), file) ?? '',
       id: file.id,
     };
   });

@@ -1,5 +1,4 @@
-import { formatSize } from '../../base/units.ts';
-import { countOf } from '../../uploads/explain/describe-limit.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import { hasData, readTotals, readUsage, resolveOwner } from '../../uploads/list.ts';
 import { eraseOwner, isLargeRemoval } from '../../uploads/remove.ts';
 import { type AdHocCommand, type AdHocContext, type AdHocReply, completed } from './ad-hoc-command.ts';
@@ -23,7 +22,7 @@ async function askToConfirm(context: AdHocContext, owner: string, problem?: stri
   const [{ uploads, bytes }, totals] = await Promise.all([readUsage(services, owner), readTotals(services)]);
   if (!(await hasData(services, owner))) return completed(`No files of ${owner} found.`, 'warn');
   const share = isLargeRemoval(uploads, totals.uploads)
-    ? ` That is more than a tenth of all ${countOf(totals.uploads, 'file')}.`
+    ? ` That is more than a tenth of all ${formatCount(totals.uploads, 'file')}.`
     : '';
   return {
     status: 'executing',
@@ -31,7 +30,7 @@ async function askToConfirm(context: AdHocContext, owner: string, problem?: stri
     text: {
       title: TITLE,
       instructions:
-        `This deletes ${countOf(uploads, 'file')} of ${owner}, ${formatSize(bytes)}, and removes the JID from all records.${share} ` +
+        `This deletes ${formatCount(uploads, 'file')} of ${owner}, ${formatSize(bytes)}, and removes the JID from all records.${share} ` +
         'It cannot be undone.',
     },
     fields: [{ name: 'confirm', type: 'boolean', label: `Yes, forget ${owner}`, values: ['0'] }],
@@ -49,7 +48,7 @@ async function forget(context: AdHocContext, owner: string): Promise<AdHocReply>
   const { services, asker } = context;
   services.log.info({ by: asker }, 'an admin erases all data of an owner by a command');
   const work = eraseOwner(services, owner).then((removed) =>
-    completed(`All data of ${owner} is removed: ${countOf(removed, 'upload')}.`),
+    completed(`All data of ${owner} is removed: ${formatCount(removed, 'upload')}.`),
   );
   return answerInTime(context, work, `The data of ${owner} is being removed. This takes some time.`);
 }

@@ -1,8 +1,8 @@
 import { formatMoment } from '../../base/clock.ts';
-import { formatPeriod, formatSize } from '../../base/units.ts';
+import { formatCount, formatPeriod, formatSize } from '../../base/units.ts';
 import { maxAgeFor } from '../../policy/retention.ts';
 import type { FormField } from '../../stanza/data-form.ts';
-import { countOf, describeLimit, describeRule } from '../../uploads/explain/describe-limit.ts';
+import { describeLimit, describeRule } from '../../uploads/explain/describe-limit.ts';
 import { explainOwner, type OwnerExplanation } from '../../uploads/explain/explain-owner.ts';
 import type { AdHocCommand, AdHocContext, AdHocReply } from './ad-hoc-command.ts';
 
@@ -17,7 +17,7 @@ async function showQuota({ services, asker }: AdHocContext): Promise<AdHocReply>
   const explanation = await explainOwner(services, asker);
   const now = services.clock();
   const { usage, decision, limits } = explanation;
-  const used = `${countOf(usage.uploads, 'file')}, ${formatSize(usage.bytes)}`;
+  const used = `${formatCount(usage.uploads, 'file')}, ${formatSize(usage.bytes)}`;
   const answer = describeAnswer(explanation, now);
   const field = (name: string, label: string, value: string): FormField => ({
     name,

@@ -1,6 +1,5 @@
-import { formatSize } from '../../base/units.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import type { FormField } from '../../stanza/data-form.ts';
-import { countOf } from '../../uploads/explain/describe-limit.ts';
 import { readTotals } from '../../uploads/list.ts';
 import type { AdHocCommand, AdHocContext, AdHocReply } from './ad-hoc-command.ts';
 
@@ -26,7 +25,7 @@ async function showStatistics({ services }: AdHocContext): Promise<AdHocReply> {
     notes: [
       {
         type: 'info',
-        text: `${countOf(uploads, 'file')}, ${formatSize(bytes)}, of ${countOf(owners, 'user')}.`,
+        text: `${formatCount(uploads, 'file')}, ${formatSize(bytes)}, of ${formatCount(owners, 'user')}.`,
       },
     ],
     form: {

@@ -1,5 +1,4 @@
-import { formatSize } from '../../base/units.ts';
-import { countOf } from '../../uploads/explain/describe-limit.ts';
+import { formatCount, formatSize } from '../../base/units.ts';
 import { runSweep, type SweepReport } from '../../uploads/sweep.ts';
 import { type AdHocCommand, type AdHocContext, type AdHocResult, completed } from './ad-hoc-command.ts';
 import { answerInTime } from './words.ts';
@@ -20,7 +19,7 @@ async function sweep({ services, asker }: AdHocContext): Promise<AdHocResult> {
 
 function describeSweep({ unused, expired, softQuota, bytes }: SweepReport): AdHocResult {
   return completed(
-    `Removed ${countOf(unused, 'unused slot')}, ${countOf(expired, 'expired file')} and ${countOf(softQuota, 'file')} above the soft quota. ` +
+    `Removed ${formatCount(unused, 'unused slot')}, ${formatCount(expired, 'expired file')} and ${formatCount(softQuota, 'file')} above the soft quota. ` +
       `${formatSize(bytes)} freed.`,
   );
 }

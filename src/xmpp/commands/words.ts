@@ -1,13 +1,8 @@
 import { withTimeout } from '../../base/async.ts';
+import { formatCount } from '../../base/units.ts';
 import type { FormAnswers } from '../../stanza/data-form.ts';
-import { countOf } from '../../uploads/explain/describe-limit.ts';
 import { describeEarlierRemoval, type FoundTargets } from '../../uploads/remove-by-link.ts';
 import { type AdHocContext, type AdHocNote, type AdHocResult, completed } from './ad-hoc-command.ts';
-
-/** `2026-11-30 10:50`, in UTC. */
-export function formatDate(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 16).replace('T', ' ');
-}
 
 const MAX_LISTED = 10;
 
@@ -34,15 +29,20 @@ export function isConfirmed(answers: FormAnswers, name: string): boolean {
 }
 
 /** Says which files were deleted, and which targets were not found. */
-export function describeRemoved({ uploads, removedBefore, unknown }: FoundTargets): AdHocNote[] {
+export function describeRemoved({ uploads, removedBefore, unknown }: FoundTargets, now: number): AdHocNote[] {
   const names = uploads.map(({ name }) => name);
   const warnings = [
-    ...removedBefore.map(describeEarlierRemoval),
+    ...removedBefore.map((record) => describeEarlierRemoval(record, now)),
     ...(unknown.length > 0 ? [`Not found: ${listNames(unknown)}.`] : []),
   ];
   return [
     ...(names.length > 0 || warnings.length === 0
-      ? [{ type: 'info', text: `Deleted ${countOf(names.length, 'file')}: ${listNames(names)}.` } as const]
+      ? [
+          {
+            type: 'info',
+            text: `Deleted ${formatCount(names.length, 'file')}: ${listNames(names)}.`,
+          } as const,
+        ]
       : []),
     ...(warnings.length > 0 ? [{ type: 'warn', text: warnings.join(' ') } as const] : []),
   ];

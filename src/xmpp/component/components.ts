@@ -23,9 +23,13 @@ import {
 export interface ComponentSettings extends ComponentConnectionOptions {
   /** Display name of the upload service. */
   readonly name: string;
+  readonly linkBasesFor: IqServices['linkBasesFor'];
 }
 
-export type ComponentServices = Omit<IqServices, 'serviceNames' | 'limitSlotRequests' | 'adHocRequests'> &
+export type ComponentServices = Omit<
+  IqServices,
+  'serviceNames' | 'limitSlotRequests' | 'adHocRequests' | 'linkBasesFor'
+> &
   AdHocServices & {
     /** Fallback for stanzas that neither `componentSenders` nor an iq route handles. */
     readonly onStanza?: StanzaHandler;
@@ -65,7 +69,7 @@ export function startComponents(
   services: ComponentServices,
   components: readonly ComponentSettings[],
 ): Components {
-  const iqServices: IqServices = {
+  const shared = {
     ...services,
     serviceNames: new Map(components.map(({ jid, name }) => [jid, name])),
     adHocRequests: createAdHocRequests(services),
@@ -76,7 +80,7 @@ export function startComponents(
     components: components.map(({ jid }) => jid),
     searchedDomains: services.searchedDomains ?? (() => []),
   });
-  const started = components.map((settings) => startComponent(services, iqServices, watch, settings));
+  const started = components.map((settings) => startComponent(services, shared, watch, settings));
   return {
     status: () => started.map(({ stream }) => stream.status),
     discover: () => watch.discover(),
@@ -90,12 +94,13 @@ export function startComponents(
 
 function startComponent(
   services: ComponentServices,
-  iqServices: IqServices,
+  shared: Omit<IqServices, 'linkBasesFor'>,
   watch: DiscoveryWatch,
   settings: ComponentSettings,
 ) {
   const { clock, log, metrics, componentSenders, onStreamUp, measureClockSkew, timing } = services;
-  const { jid } = settings;
+  const { jid, linkBasesFor } = settings;
+  const iqServices: IqServices = { ...shared, linkBasesFor };
   const answersInProgress = new Set<Promise<void>>();
 
   const onStanza: StanzaListener = (stanza, send) => {

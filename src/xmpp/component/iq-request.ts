@@ -13,10 +13,8 @@ type UsedUploadServices = Pick<
 export type IqServices = UsedUploadServices & {
   /** Display name of the service by the JID of the component. */
   readonly serviceNames: ReadonlyMap<string, string>;
-  /** Base URL of PUT links, without a trailing slash. */
-  readonly publicUrl: string;
-  /** Base URL of GET links, without a trailing slash. */
-  readonly downloadUrl: string;
+  /** Returns the base URLs of an owner's links, without a trailing slash. */
+  readonly linkBasesFor: (owner: string) => { readonly putBase: string; readonly getBase: string };
   readonly adminRules: () => AdminRules;
   readonly adHocRequests: AdHocRequests;
   /** Returns whether this bare JID at a component sends messages and accepts none (XEP-0506). */

@@ -14,8 +14,9 @@ export async function answerSlotRequest(
   { payload, from }: IqRequest,
 ): Promise<Element> {
   const slot = await grant(services, payload, from);
-  const put = putUrl(services.publicUrl, slot.token, slot.name);
-  return slotElement(payload.getNS() ?? '', put, fileUrl(services, services.downloadUrl, slot));
+  const { putBase, getBase } = services.linkBasesFor(slot.owner);
+  const put = putUrl(putBase, slot.token, slot.name);
+  return slotElement(payload.getNS() ?? '', put, fileUrl(services, getBase, slot));
 }
 
 async function grant(services: IqServices, payload: Element, from: string): Promise<GrantedSlot> {

@@ -39,18 +39,18 @@ describe('The lines that porter init prints for Prosody', { skip: needs('prosody
   };
 
   test('pass prosodyctl check without warnings', async () => {
-    const { code, output } = await check(formatServerConfig(createInitPlan('prosody', 'example.org')));
+    const { code, output } = await check(formatServerConfig(createInitPlan('prosody', ['example.org'])));
     assert.equal(code, 0, output);
     assert.match(output, /All checks passed|Done\./);
   });
 
   test('need no disco_items for a direct subdomain of the host', async () => {
-    const elsewhere = await check(formatServerConfig(createInitPlan('prosody', 'elsewhere.example')));
+    const elsewhere = await check(formatServerConfig(createInitPlan('prosody', ['elsewhere.example'])));
     assert.match(elsewhere.output, /unreferenced components:\s+upload\.elsewhere\.example/);
   });
 
   test('have disco_items for any other name, and pass the check too', async () => {
-    const plan = createInitPlan('prosody', 'example.org', { componentJid: 'files.elsewhere.example' });
+    const plan = createInitPlan('prosody', ['example.org'], { componentJid: 'files.elsewhere.example' });
     const lines = formatServerConfig(plan);
     assert.match(lines, /VirtualHost "example\.org"\n {4}disco_items = \{ \{ "files\.elsewhere\.example",/);
     const { code, output } = await check(lines);

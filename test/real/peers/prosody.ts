@@ -29,6 +29,8 @@ export interface Federation {
 export const OPEN_ROOMS = 'Component "conference.localhost" "muc"\n  muc_room_locking = false\n';
 
 export interface Prosody extends XmppServer {
+  /** `host`: a VirtualHost of `extra`. */
+  register(user: string, password: string, host?: string): Promise<void>;
   /** Like `register`, but writes the account files directly. Call it before the first login. */
   registerMany(users: readonly string[], password: string): Promise<void>;
 }
@@ -54,8 +56,8 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
     domain,
     clientPort,
     componentPort,
-    async register(user, password) {
-      const args = ['--config', config, 'register', user, domain, password];
+    async register(user, password, host = domain) {
+      const args = ['--config', config, 'register', user, host, password];
       const { code, stdout, stderr } = await runProgram('prosodyctl', args);
       if (code !== 0) throw new Error(`prosodyctl register: ${stdout}${stderr}`);
     },

@@ -53,9 +53,15 @@ for (const { name, start, unknown, clientPort } of servers) {
       work: (endpoint: Components) => Promise<void>,
     ): Promise<void> {
       const { deps } = createGrantingServices(uploadRules([allowAllRule]));
-      const urls = { publicUrl: 'https://upload.localhost', downloadUrl: 'https://upload.localhost' };
-      const settings = { jid, secret, server: { host: '127.0.0.1', port }, name: 'HTTP File Upload' };
-      const endpoint = startComponents({ ...deps, ...urls, ...(timing && { timing }) }, [settings]);
+      const bases = { putBase: 'https://upload.localhost', getBase: 'https://upload.localhost' };
+      const settings = {
+        jid,
+        secret,
+        server: { host: '127.0.0.1', port },
+        name: 'HTTP File Upload',
+        linkBasesFor: () => bases,
+      };
+      const endpoint = startComponents({ ...deps, ...(timing && { timing }) }, [settings]);
       try {
         await work(endpoint);
       } finally {

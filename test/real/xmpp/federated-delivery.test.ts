@@ -65,13 +65,14 @@ describe('A message from the component of one server to a user of another', {
       COMPONENT,
     ]);
     const { deps } = createGrantingServices(uploadRules([allowAllRule]));
-    const urls = { publicUrl: 'https://localhost', downloadUrl: 'https://localhost' };
-    components = startComponents({ ...deps, ...urls, log: pino({ level: 'silent' }), componentSenders }, [
+    const bases = { putBase: 'https://localhost', getBase: 'https://localhost' };
+    components = startComponents({ ...deps, log: pino({ level: 'silent' }), componentSenders }, [
       {
         jid: COMPONENT,
         secret: SECRET,
         server: { host: '127.0.0.1', port: verona.componentPort },
         name: 'Bot',
+        linkBasesFor: () => bases,
       },
     ]);
     await waitUntil(() => components.status()[0]?.up === true);

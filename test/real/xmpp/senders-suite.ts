@@ -114,10 +114,10 @@ export function testMessageSenders(kind: SenderServerKind): void {
       const times = { answerTimeout: () => 30_000, roomIdle: () => 60_000 };
       const componentSenders = createComponentSenders(times, [COMPONENT]);
       const { deps } = createGrantingServices(uploadRules([allowAllRule]));
-      const urls = { publicUrl: 'https://localhost', downloadUrl: 'https://localhost' };
+      const bases = { putBase: 'https://localhost', getBase: 'https://localhost' };
       const at = { host: '127.0.0.1', port: server.componentPort };
-      components = startComponents({ ...deps, ...urls, log: pino({ level: 'silent' }), componentSenders }, [
-        { jid: COMPONENT, secret: SECRET, server: at, name: 'HTTP File Upload' },
+      components = startComponents({ ...deps, log: pino({ level: 'silent' }), componentSenders }, [
+        { jid: COMPONENT, secret: SECRET, server: at, name: 'HTTP File Upload', linkBasesFor: () => bases },
       ]);
       alerts = componentSenders.senderFor(ALERTS);
       await waitUntil(() => components.status()[0]?.up === true);

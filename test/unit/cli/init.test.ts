@@ -47,6 +47,31 @@ describe('porter init', () => {
     assert.equal(config.public_url, 'https://upload.example.org');
   });
 
+  for (const peer of xmppServerKinds)
+    test(`for ${peer} with several domains writes a component, a link and a secret for each, and one rule`, async () => {
+      const folder = await emptyFolder();
+      const domains = ['verona.example', 'mantua.example', 'verona.example'].flatMap((one) => [
+        '--domain',
+        one,
+      ]);
+      const { code, out } = await runCommand(folder, ['init', '--for', peer, ...domains]);
+      assert.equal(code, 0);
+      assert.match((await runCommand(folder, ['check'])).out, /is valid\.$/m);
+      const { component, access } = await loadConfig(join(folder, 'porter.yml'), {});
+      assert.deepEqual(
+        component.map(({ jid, public_url }) => [jid, public_url]),
+        [
+          ['upload.verona.example', 'https://upload.verona.example'],
+          ['upload.mantua.example', 'https://upload.mantua.example'],
+        ],
+      );
+      assert.notEqual(component[0]?.secret, component[1]?.secret);
+      for (const { jid, secret } of component) assert.ok(out.includes(jid) && out.includes(secret), jid);
+      const { decide } = compileAccessRules(access);
+      assert.ok(decide('romeo@verona.example').allowed && decide('romeo@mantua.example').allowed);
+      assert.ok(!decide('romeo@paris.example').allowed);
+    });
+
   test('writes a config for this machine if no domain is given', async () => {
     const folder = await emptyFolder();
     await runCommand(folder, ['init', '--for', 'prosody']);
@@ -97,7 +122,7 @@ describe('porter init', () => {
   });
 
   test('keeps the data of a config below /etc in /var/lib/porter', () => {
-    const plan = createInitPlan('prosody', 'example.org', { dataFolder: '/var/lib/porter' });
+    const plan = createInitPlan('prosody', ['example.org'], { dataFolder: '/var/lib/porter' });
     const { storage } = parse(formatPorterConfig(plan));
     assert.deepEqual(storage, { blobs: '/var/lib/porter/blobs', ledger: '/var/lib/porter/porter.db' });
   });
@@ -148,7 +173,7 @@ describe('porter init', () => {
 });
 
 describe('the config lines for ejabberd', () => {
-  const plan = createInitPlan('ejabberd', 'example.org');
+  const plan = createInitPlan('ejabberd', ['example.org']);
   const lines = parse(formatServerConfig(plan));
 
   test('accept the component with the secret of porter.yml, from this machine only', () => {
@@ -159,7 +184,7 @@ describe('the config lines for ejabberd', () => {
         module: 'ejabberd_service',
         access: 'all',
         global_routes: false,
-        hosts: { 'upload.example.org': { password: plan.secret } },
+        hosts: { 'upload.example.org': { password: plan.first.secret } },
       },
     ]);
   });

@@ -76,6 +76,9 @@ retention: {max_age: never, soft_quota: 5 MiB, sweep_every: 0, purposes: {profil
         secret: '0123456789abcdef',
         server: { host: '127.0.0.1', port: 5347 },
         name: 'HTTP File Upload',
+        public_url: null,
+        download_url: null,
+        domains: null,
       },
     ]);
     assert.deepEqual(config.access, [

@@ -27,7 +27,8 @@ describe('the domains whose users may upload', () => {
   });
 
   test('include the parent domain of the component, if accounts there may upload', () => {
-    const domains = (jid: string, ...patterns: string[]) => userDomainsOf(jid, [allow(...patterns)]);
+    const domains = (jid: string, ...patterns: string[]) =>
+      userDomainsOf(jid, { access: [allow(...patterns)], component: [{ jid, domains: null }] });
     const parent = { domain: 'example.org', hasUsers: true };
     assert.deepEqual(domains('upload.example.org', '.*'), [parent]);
     assert.deepEqual(domains('upload.example.org', '@example\\.org$'), [parent]);

@@ -26,7 +26,7 @@ async function start(t: TestContext, allowFrom: readonly string[] = []): Promise
   const slots = {
     allowFrom: createAddressMatcher(allowFrom),
     trustedProxies: none,
-    publicUrl: 'https://h',
+    linkBasesFor: () => ({ putBase: 'https://h', getBase: 'https://h' }),
     token: 'secret',
   };
   const health = { metricsAllowFrom: none, trustedProxies: none };

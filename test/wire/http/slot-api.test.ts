@@ -41,14 +41,14 @@ async function start(
   const current: SlotApiSettings = {
     allowFrom: LOOPBACK,
     trustedProxies: LOOPBACK,
-    publicUrl: BASE,
+    linkBasesFor: () => ({ putBase: BASE, getBase: BASE }),
     ...settings,
   };
   const app = await createRouter(deps, [slotApiEndpoint({ ...deps, settings: () => current }, '/slot/')]);
   const nothing = { owns: () => false, handle: () => undefined, handleContinue: () => undefined };
   const server = new HttpServer(
     { log: deps.log, dataPlane: nothing, route: app.routing },
-    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [current.publicUrl, current.downloadUrl] },
+    { listen: [{ host: '127.0.0.1', port: 0 }], baseUrls: [BASE] },
   );
   await server.start();
   t.after(async () => {
@@ -161,7 +161,9 @@ describe('a slot over HTTP', () => {
   });
 
   test('has a GET link at download_url if that is set', async (t) => {
-    const { ask } = await start(t, { downloadUrl: 'https://files.example.org/f' });
+    const { ask } = await start(t, {
+      linkBasesFor: () => ({ putBase: BASE, getBase: 'https://files.example.org/f' }),
+    });
     const { text } = await ask('/slot/?jid=admin@example.org&name=a.jpg&size=5');
     assert.match(
       text,
@@ -169,8 +171,19 @@ describe('a slot over HTTP', () => {
     );
   });
 
+  test("has the base URLs of the user's domain", async (t) => {
+    const { ask } = await start(t, {
+      linkBasesFor: (owner) =>
+        owner === 'admin@example.org'
+          ? { putBase: 'https://up.verona.example', getBase: 'https://dl.verona.example' }
+          : { putBase: BASE, getBase: BASE },
+    });
+    const { text } = await ask('/slot/?jid=admin@example.org/phone&name=a.jpg&size=5');
+    assert.match(text, /^https:\/\/up\.verona\.example\/put\/.*\nhttps:\/\/dl\.verona\.example\/files\/.*$/);
+  });
+
   test('has the host of the request if public_url is not set, also behind a proxy', async (t) => {
-    const { ask, port } = await start(t, { publicUrl: null });
+    const { ask, port } = await start(t, { linkBasesFor: () => ({ putBase: null, getBase: null }) });
     const query = '/slot/?jid=admin@example.org&name=a.jpg&size=5';
     const direct = await ask(query);
     assert.ok(direct.text.startsWith(`http://127.0.0.1:${port}/put/`), direct.text);

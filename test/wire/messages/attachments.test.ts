@@ -111,7 +111,7 @@ describe('A form with files', () => {
     const server = await startTestMessageServer(t);
     const send = () => postForm(server, (form) => file(form, 'a.txt', 'a'), { Host: 'upload.example.org' });
     await send();
-    server.changeRules({ downloadUrl: 'https://files.example.org/x' });
+    server.changeRules({ downloadUrlFor: () => 'https://files.example.org/x' });
     await send();
     assert.match(bodies(server)[0] ?? '', /^http:\/\/upload\.example\.org\/files\//);
     assert.match(bodies(server)[1] ?? '', /^https:\/\/files\.example\.org\/x\/files\//);

@@ -7,10 +7,15 @@ import { JID, SECRET } from '../../support/test-component.ts';
 
 const { deps } = createGrantingServices(uploadRules([allowAllRule]));
 const server = { host: '127.0.0.1', port: Number(process.argv[2]) };
-const components = startComponents(
-  { ...deps, publicUrl: 'https://x.example', downloadUrl: 'https://x.example' },
-  [{ jid: JID, secret: SECRET, server, name: 'HTTP File Upload' }],
-);
+const components = startComponents(deps, [
+  {
+    jid: JID,
+    secret: SECRET,
+    server,
+    name: 'HTTP File Upload',
+    linkBasesFor: () => ({ putBase: 'https://x.example', getBase: 'https://x.example' }),
+  },
+]);
 await sleep(200);
 await components.stop();
 // Runs only if something else keeps the process alive, because the timer is unreferenced.
