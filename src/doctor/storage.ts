@@ -158,7 +158,7 @@ export function reportDiskSpace(
   if (totalFiles > 0 && freeFiles < reservedFiles(reserve, space)) {
     report.fail(
       check,
-      `The file system has room for only ${formatCount(freeFiles, 'more file')} (inodes). New slots and uploads get 507. ${FREE_SPACE}`,
+      `The file system has room for ${formatCount(freeFiles, 'more file')} only (inodes). New slots and uploads get 507. ${FREE_SPACE}`,
     );
     return;
   }

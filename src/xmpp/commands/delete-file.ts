@@ -108,5 +108,5 @@ async function deleteChosen(
     return showChoice(context, { before, chosen, problem: 'Nothing was deleted: no file is chosen.' });
   }
   const found = await removeOwnTargets(context.services, context.asker, [...chosen, ...links]);
-  return { status: 'completed', notes: describeRemoved(found, services.clock()) };
+  return { status: 'completed', notes: describeRemoved(found, context.services.clock()) };
 }
