@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
+import { DOCTOR_HEADER } from '../http/common/doctor-requests.ts';
 
 /** How an HTTP server is reached: a base URL with its resolved address, or a Unix socket. */
 export interface ProbeTarget {
@@ -12,6 +13,8 @@ export interface ProbeTarget {
   /** The source address of requests; undefined if the system chooses it. */
   readonly localAddress: string | undefined;
   readonly socketPath?: string;
+  /** Shows the server that requests are tests of the doctor: see `doctor-requests.ts`. */
+  readonly doctorToken?: string;
 }
 
 export interface ProbeRequest {
@@ -50,13 +53,13 @@ export async function resolveProbeTarget(baseUrl: string): Promise<ProbeTarget> 
 
 /** Opens a request; the caller writes its body. Accepts any certificate, because `certificate.ts` checks it. */
 export function openProbe(
-  { baseUrl, address, localAddress, socketPath }: ProbeTarget,
+  { baseUrl, address, localAddress, socketPath, doctorToken }: ProbeTarget,
   path: string,
   { method = 'GET', headers = {}, idleTimeoutMs = IDLE_TIMEOUT_MS }: ProbeRequest = {},
 ): ClientRequest {
   const options = {
     method,
-    headers: { ...headers },
+    headers: { ...headers, ...(doctorToken !== undefined && { [DOCTOR_HEADER]: doctorToken }) },
     agent: false,
     timeout: idleTimeoutMs,
     ...(address && { lookup: createFixedLookup(address) }),

@@ -96,7 +96,9 @@ async function checkAllTransfers(report: DoctorReport, options: TransferOptions)
 
 async function checkTransfers(report: DoctorReport, options: TransferOptions): Promise<void> {
   const { config, probeUploads } = options;
-  const endpoint = await choosePublicEndpoint(report, options);
+  const chosen = await choosePublicEndpoint(report, options);
+  const doctorToken = await probeUploads.token();
+  const endpoint = chosen && { ...chosen, target: { ...chosen.target, doctorToken } };
   const received = endpoint && (await requestEcho(report, endpoint, probeUploads));
   if (!endpoint || !received) {
     report.skip('uploads and downloads', 'Not tested: requests do not reach Porter.');

@@ -8,6 +8,7 @@ import type { WorkerClient } from '../cluster/workers/worker-client.ts';
 import { createHostedLinks } from '../config/hosted-domains.ts';
 import type { Config } from '../config/load.ts';
 import type { AddressMatcher } from '../http/common/client-info.ts';
+import { recognizingDoctor } from '../http/common/doctor-requests.ts';
 import { withEchoEndpoint } from '../http/files/echo-endpoint.ts';
 import type { FileEndpoint } from '../http/files/file-endpoint.ts';
 import { createFileServer, createOldLinkHandler, withCachedOldLinks } from '../http/files/file-server.ts';
@@ -101,10 +102,11 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
       onConnectionDropped: (reason) => metrics.connectionDropped(reason),
       dataPlane: withEchoEndpoint(
         { ledger, trustedProxies, discover: () => requestDiscovery(relay) },
-        slotFiles,
+        { ...slotFiles, handle: recognizingDoctor({ ledger }, slotFiles.handle) },
       ),
-      route: withCachedOldLinks(oldLinks, fileServer, (request, response) =>
-        router.routing(request, response),
+      route: recognizingDoctor(
+        { ledger },
+        withCachedOldLinks(oldLinks, fileServer, (request, response) => router.routing(request, response)),
       ),
     },
     {

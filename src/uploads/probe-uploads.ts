@@ -14,6 +14,8 @@ const SLOT_MS = 5 * 60_000;
 export interface ProbeUploads {
   /** Grants a slot regardless of the access rules and quotas. */
   requestSlot(file: { name: string; size: number; type: string }): Promise<GrantedSlot>;
+  /** Returns the upload token of one test upload, with which requests show that they come from the doctor. */
+  token(): Promise<string>;
   /** Returns how far the running server has got with the upload. */
   getState(id: string): Promise<'waiting' | 'receiving' | 'stored' | 'gone'>;
   remove(id: string): Promise<void>;
@@ -30,14 +32,20 @@ export function createProbeUploads(services: UploadServices): ProbeUploads {
     slotTimeout: SLOT_MS,
   };
   const unrestricted: UploadServices = { ...services, rules: () => rules };
+  const requestSlot: ProbeUploads['requestSlot'] = (file) =>
+    grantSlot(unrestricted, {
+      endpoint: 'admin',
+      jid: owner,
+      ...file,
+      expiresAt: services.clock() + LIFETIME_MS,
+    });
+  let identity: Promise<GrantedSlot> | undefined;
   return {
-    requestSlot: (file) =>
-      grantSlot(unrestricted, {
-        endpoint: 'admin',
-        jid: owner,
-        ...file,
-        expiresAt: services.clock() + LIFETIME_MS,
-      }),
+    requestSlot,
+    async token() {
+      identity ??= requestSlot({ name: 'identity.txt', size: 1, type: 'text/plain' });
+      return (await identity).token;
+    },
     async getState(id) {
       const upload = await services.ledger.find(id);
       if (upload === undefined) return 'gone';
@@ -48,10 +56,11 @@ export function createProbeUploads(services: UploadServices): ProbeUploads {
         ids: [id],
         reason: 'deleted',
         detail: 'test upload of porter doctor',
+        withoutRecord: true,
       });
     },
     async close() {
-      await eraseOwner(unrestricted, owner);
+      await eraseOwner(unrestricted, owner, undefined, { withoutRecord: true });
     },
   };
 }

@@ -13,6 +13,8 @@ export interface RemovalRequest {
   readonly reason: RemovalReason;
   /** The person or rule behind the removal, in words. Kept in the removal record. */
   readonly detail: string;
+  /** Leaves no removal record. */
+  readonly withoutRecord?: boolean;
 }
 
 type RemoveServices = Pick<UploadServices, 'ledger' | 'blobs' | 'fileCache' | 'clock' | 'log' | 'metrics'>;
@@ -87,12 +89,13 @@ export async function eraseOwner(
   services: RemoveServices,
   owner: string,
   onProgress: (removed: number, left: number) => void = () => {},
+  { withoutRecord = false }: { readonly withoutRecord?: boolean } = {},
 ): Promise<number> {
   let removed = 0;
   for (const name of ownerNamesFor(owner)) {
     for (let left = 1, batch = ERASE_BATCH; left > 0; ) {
       const { result, limit } = await runBatch(batch, (size) =>
-        services.ledger.forget({ owner: name, limit: size, now: services.clock() }),
+        services.ledger.forget({ owner: name, limit: size, now: services.clock(), withoutRecord }),
       );
       for (const locator of result.locators) services.fileCache.invalidate(locator);
       services.metrics.uploadsRemoved('forgotten', result.removed, result.bytes);

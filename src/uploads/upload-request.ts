@@ -18,6 +18,8 @@ export interface UploadRequest {
   readonly file?: string;
   /** Set if an XMPP server granted the upload. Then `by` is its locator, and this request also reserves it. */
   readonly signed?: SignedUpload;
+  /** A test of porter doctor, whose refusal is no event. */
+  readonly isProbe?: boolean;
 }
 
 /** Limits the memory that all bodies in progress hold together. */

@@ -5,6 +5,7 @@ import { reportRefusedPut } from '../../uploads/refusals/refused-put.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { UploadRequest } from '../../uploads/upload-request.ts';
 import { CORS_HEADER_LIST } from '../common/cors.ts';
+import { isDoctorRequest } from '../common/doctor-requests.ts';
 import { errorResponse } from '../common/error-response.ts';
 import { RequestBody } from '../common/request-body.ts';
 import { drainRequest } from '../common/send-response.ts';
@@ -50,6 +51,7 @@ function readPut(
   try {
     if (endpoint.readPut === undefined) throw new Refusal('method_not_allowed');
     const upload = endpoint.readPut(req, target);
+    if (isDoctorRequest(req)) return { ...upload, isProbe: true };
     if (req.headers['content-range'] === undefined) return upload;
     throw new Refusal('bad_request', {
       text: 'Partial uploads are not supported: send the whole file without Content-Range.',
@@ -59,6 +61,7 @@ function readPut(
       reportRefusedPut(services, error, {
         by: endpoint.slotOf?.(target.below),
         endpoint: endpoint.name ?? 'slot_api',
+        isProbe: isDoctorRequest(req),
       });
     throw error;
   }

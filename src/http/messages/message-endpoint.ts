@@ -11,6 +11,7 @@ import { uploadBoundsFor } from '../../uploads/grant-slot.ts';
 import { requireCredentials } from '../common/authorization.ts';
 import { type ClientInfo, getClientInfo, requestBaseUrl } from '../common/client-info.ts';
 import { MESSAGE_CORS_HEADERS, optionsHeaders } from '../common/cors.ts';
+import { isDoctorRequest } from '../common/doctor-requests.ts';
 import { parseForm } from '../common/form-fields.ts';
 import { disableBodyParsing, type EndpointSettings } from '../common/read-body.ts';
 import { pathOfTarget } from '../common/request-target.ts';
@@ -238,6 +239,7 @@ function logRefusal(
     return;
   }
   metrics.requestRefused('messages', error.code);
+  if (isDoctorRequest(request.raw)) return;
   const { address } = getClientInfo(request.raw, settings().trustedProxies);
   log.info({ client: address, reason: error.code, text: error.message }, 'message refused');
 }

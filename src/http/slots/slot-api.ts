@@ -13,6 +13,7 @@ import {
   isAllowedClient,
   requestBaseUrl,
 } from '../common/client-info.ts';
+import { isDoctorRequest } from '../common/doctor-requests.ts';
 import { decodeUtf8, hasBody, parseJsonText, readBody } from '../common/read-body.ts';
 import {
   parseJidParameter,
@@ -88,8 +89,10 @@ async function handleCall(
         : formatSlot(output, await grantUrls(services, settings, client, parameters));
     return reply.header('Cache-Control', 'no-store').type(`${output}; charset=utf-8`).send(body);
   } catch (error) {
-    if (error instanceof Refusal) reportRefusal(services, parameters, isAuthorized, client, error);
-    else services.metrics.requestRefused('slot_api', 'internal');
+    if (error instanceof Refusal) {
+      const isProbe = isDoctorRequest(request.raw);
+      reportRefusal(services, parameters, { isAuthorized, client, isProbe }, error);
+    } else services.metrics.requestRefused('slot_api', 'internal');
     throw error;
   }
 }
@@ -185,8 +188,11 @@ async function grantUrls(
 function reportRefusal(
   { metrics, refusals }: SlotApiServices,
   parameters: SlotApiParameters,
-  isAuthorized: boolean,
-  { address }: ClientInfo,
+  {
+    isAuthorized,
+    client: { address },
+    isProbe,
+  }: { readonly isAuthorized: boolean; readonly client: ClientInfo; readonly isProbe: boolean },
   refusal: Refusal,
 ): void {
   metrics.requestRefused('slot_api', refusal.code);
@@ -200,5 +206,6 @@ function reportRefusal(
     name: typeof name === 'string' ? name : undefined,
     size: size === undefined ? undefined : Number(size),
     client: address,
+    isProbe,
   });
 }

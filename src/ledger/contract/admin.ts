@@ -62,6 +62,8 @@ export interface ForgetParams {
   readonly owner: string;
   readonly limit: number;
   readonly now: number;
+  /** As in `RemoveParams`. */
+  readonly withoutRecord?: boolean;
 }
 
 export interface ForgetResult {

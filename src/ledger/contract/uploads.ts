@@ -211,6 +211,8 @@ export interface RemoveParams {
   readonly reason: RemovalReason;
   readonly detail: string;
   readonly now: number;
+  /** Leaves no removal record: for test uploads, whose links no client has. */
+  readonly withoutRecord?: boolean;
 }
 
 /** `dryRun` counts what a step would remove and changes nothing. */

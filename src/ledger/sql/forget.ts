@@ -8,7 +8,7 @@ import type { UploadRow } from './rows.ts';
 
 /** Implements `AdminStore.forget`. */
 export async function forgetOwnerRows(q: Queryable, params: ForgetParams): Promise<ForgetResult> {
-  const { owner, limit, now } = params;
+  const { owner, limit, now, withoutRecord = false } = params;
   // An update, because it locks the row: no other transaction can charge the owner meanwhile.
   const [row] = await q.query<{ id: number }>('update owners set name = name where name = $1 returning id', [
     owner,
@@ -22,7 +22,8 @@ export async function forgetOwnerRows(q: Queryable, params: ForgetParams): Promi
        select id from uploads where owner_id = $1 and state <> 'stored' limit $2) returning *`,
     [row.id, limit],
   );
-  await recordRemovals(q, removed, { reason: 'forgotten', detail: '', now, anonymous: true });
+  const cause = { reason: 'forgotten', detail: '', now, anonymous: true, withoutRecord } as const;
+  await recordRemovals(q, removed, cause);
   await anonymizeRemovals(q, row.id, owner, Math.max(1, limit - removed.length));
   const left = await countLeft(q, row.id);
   if (left === 0) await deleteOwner(q, row.id);

@@ -21,6 +21,8 @@ export interface RemovalCause {
   readonly now: number;
   /** Records neither owner nor name. */
   readonly anonymous?: boolean;
+  /** Writes no record. */
+  readonly withoutRecord?: boolean;
 }
 
 /** Implements `UploadStore.remove`. */
@@ -71,7 +73,7 @@ export async function recordRemovals(
   cause: RemovalCause,
 ): Promise<void> {
   if (rows.length === 0) return;
-  await insertRecords(q, rows, cause);
+  if (!cause.withoutRecord) await insertRecords(q, rows, cause);
   await addPendingDeletes(q, rows);
   await refund(q, rows);
 }

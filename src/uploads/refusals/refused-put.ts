@@ -7,7 +7,7 @@ import type { RefusedRequest } from './refusal-log.ts';
 
 /** A refused PUT, as far as it was read. `by`: undefined if its path names no slot. */
 export type RefusedPut = Pick<UploadRequest, 'endpoint'> &
-  Partial<Pick<UploadRequest, 'size' | 'signed' | 'body'>> & {
+  Partial<Pick<UploadRequest, 'size' | 'signed' | 'body' | 'isProbe'>> & {
     readonly by?: UploadRequest['by'] | undefined;
   };
 
@@ -30,7 +30,7 @@ export function reportRefusedPut(
 
 function toRefusedRequest(
   refusal: Refusal,
-  { endpoint, signed, size, body }: RefusedPut,
+  { endpoint, signed, size, body, isProbe }: RefusedPut,
   slot: Upload | undefined,
 ): RefusedRequest {
   return {
@@ -42,6 +42,7 @@ function toRefusedRequest(
     name: slot?.name ?? signed?.name,
     size: slot?.size ?? size,
     received: body?.received,
+    isProbe,
   };
 }
 

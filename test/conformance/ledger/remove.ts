@@ -161,6 +161,18 @@ function forgetSuite(open: OpenTestLedger): void {
       await checkCounters(ledger);
     });
 
+    ledgerTest(open, 'leaves no record of test uploads, as remove does', async (ledger) => {
+      const id = await store(ledger);
+      await issue(ledger);
+      const order = { reason: 'deleted', detail: 'a test', now: NOW, withoutRecord: true } as const;
+      assert.equal((await ledger.remove({ ...order, ids: [id] })).length, 1);
+      await ledger.forget({ owner: JULIET, limit: 9, now: NOW, withoutRecord: true });
+      assert.deepEqual(await ledger.listRemovals({ limit: 99 }), []);
+      assert.equal((await ledger.stats()).removals, 0);
+      assert.equal((await pendingKeys(ledger)).length, 1);
+      await checkCounters(ledger);
+    });
+
     ledgerTest(open, 'does nothing for an unknown owner', async (ledger) => {
       assert.deepEqual(await ledger.forget({ owner: ROMEO, limit: 9, now: NOW }), FORGOT_NOTHING);
     });

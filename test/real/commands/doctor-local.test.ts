@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { globSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { MAIN } from '../../support/paths.ts';
 import { needs } from '../peers/peers.ts';
@@ -138,6 +139,35 @@ describe('porter doctor, on the same machine', { concurrency: 4 }, () => {
     }
   });
 
+  test('leaves no record in the database and no line in the log, so that a monitor can run it', async () => {
+    const porter = await startPorter({
+      config: {
+        access,
+        slot_api: {},
+        external: { secret: 'a-secret-of-prosody' },
+        file_share: { secret: 'another-secret-of-prosody' },
+        messages: {},
+      },
+    });
+    try {
+      const file = join(porter.folder, 'porter.yml');
+      const sweep = () => porter.program.output.includes('sweep done');
+      await porter.program.waitFor('the first sweep', sweep);
+      const [rows, log] = [countRows(porter.folder), porter.program.output];
+      const { code, output } = await runDoctor(file, ['--url', porter.url]);
+      assert.equal(code, 0, output);
+      assert.deepEqual(countRows(porter.folder), rows);
+      await porter.stop();
+      const lines = porter.program.output.slice(log.length).trim().split('\n');
+      assert.deepEqual(
+        lines.map((line) => (JSON.parse(line) as { msg: string }).msg),
+        ['stopping', 'stopped'],
+      );
+    } finally {
+      await porter.remove();
+    }
+  });
+
   test('prints one line per finding in its human-readable form', async () => {
     const porter = await startPorter({ config: { access } });
     try {
@@ -151,6 +181,19 @@ describe('porter doctor, on the same machine', { concurrency: 4 }, () => {
     }
   });
 });
+
+/** The number of rows of every table. */
+function countRows(folder: string): Record<string, unknown> {
+  const database = new DatabaseSync(join(folder, 'data/porter.db'), { readOnly: true });
+  try {
+    const tables = database.prepare("select name from sqlite_master where type = 'table'").all();
+    return Object.fromEntries(
+      tables.map(({ name }) => [name, database.prepare(`select count(*) as n from "${name}"`).get()?.n]),
+    );
+  } finally {
+    database.close();
+  }
+}
 
 function failures(findings: readonly { check: string; state: string; text: string }[]) {
   const failed = findings.filter(({ state }) => state === 'fail');
