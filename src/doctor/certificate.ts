@@ -60,7 +60,7 @@ function openTlsConnection(url: URL, { address, localAddress }: ProbeTarget): Pr
   });
 }
 
-interface PresentedCertificate {
+export interface PresentedCertificate {
   readonly host: string;
   /** The reason why Node rejects it; undefined if it is valid. */
   readonly code: string | undefined;
@@ -68,10 +68,16 @@ interface PresentedCertificate {
   readonly now: number;
 }
 
-function reportCertificate(report: DoctorReport, check: string, presented: PresentedCertificate): void {
+/** `explain`: says what is wrong and what to do. */
+export function reportCertificate(
+  report: Pick<DoctorReport, 'ok' | 'warn' | 'fail'>,
+  check: string,
+  presented: PresentedCertificate,
+  explain = explainCertificateError,
+): void {
   const { code, certificate, now } = presented;
   const leftMs = Date.parse(certificate.valid_to) - now;
-  if (code !== undefined) report.fail(check, explainCertificateError(code, presented));
+  if (code !== undefined) report.fail(check, explain(code, presented));
   else if (leftMs < RENEWAL_DAYS * DAY_MS) {
     const days = Math.max(0, Math.floor(leftMs / DAY_MS));
     report.warn(
@@ -82,7 +88,7 @@ function reportCertificate(report: DoctorReport, check: string, presented: Prese
 }
 
 function explainCertificateError(code: string, { host, certificate }: PresentedCertificate): string {
-  const names = certificate.subjectaltname?.replace(/(?:DNS|IP Address):/g, '') ?? certificate.subject.CN;
+  const names = namesIn(certificate);
   switch (code) {
     case 'CERT_HAS_EXPIRED':
       return `It expired on ${certificate.valid_to}. Renew it, and reload the web server.`;
@@ -103,6 +109,10 @@ function explainCertificateError(code: string, { host, certificate }: PresentedC
     default:
       return `Clients reject it: ${code}.`;
   }
+}
+
+export function namesIn({ subjectaltname, subject }: DetailedPeerCertificate): string {
+  return subjectaltname?.replace(/(?:DNS|IP Address):/g, '') ?? String(subject.CN);
 }
 
 /** Explains why a connection failed. `address` is host and port. */

@@ -5,6 +5,7 @@ import type { Config } from '../config/load.ts';
 import { blobKey, fileUrl, putUrl } from '../uploads/links.ts';
 import { createProbeUploads, type ProbeUploads } from '../uploads/probe-uploads.ts';
 import type { UploadServices } from '../uploads/services.ts';
+import { type AccountCheckOptions, checkAccounts } from './accounts.ts';
 import { checkComponents } from './component.ts';
 import {
   checkDownload,
@@ -37,6 +38,8 @@ export interface DoctorOptions {
   readonly url?: string | undefined;
   /** Required free disk space in bytes. */
   readonly minFree?: number | undefined;
+  /** How accounts log in, and an account to test with. Undefined if the config has no `messages` section. */
+  readonly accounts?: Pick<AccountCheckOptions, 'settings' | 'account'> | undefined;
   readonly now: () => number;
   /** Stops the checks early. Test uploads are removed nevertheless. */
   readonly signal: AbortSignal;
@@ -66,9 +69,14 @@ async function checkServer(
   options: DoctorOptions,
   probeUploads: ProbeUploads | undefined,
 ): Promise<void> {
-  const { config, services, now } = options;
+  const { config, services, accounts, now } = options;
   const server = await checkRunningServer(report, config);
   await checkComponents(report, { config, server, probeUploads, now });
+  if (accounts) {
+    const doctorToken = await probeUploads?.token();
+    const target = server && { ...server.target, ...(doctorToken !== undefined && { doctorToken }) };
+    await runCheck(report, 'accounts', () => checkAccounts(report, { config, ...accounts, target, now }));
+  }
   if (!server || !services || !probeUploads) {
     report.skip('uploads and downloads', 'Not tested: they need a running server and its database.');
     return;

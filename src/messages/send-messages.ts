@@ -19,6 +19,8 @@ export interface SendRequest {
   readonly bounceWait?: number | undefined;
   /** Returns the base URL of links, without a trailing slash. Called only if the config has no download URL. */
   readonly linkBase: () => string;
+  /** A test of porter doctor, which is not logged. */
+  readonly isProbe?: boolean;
 }
 
 /** The result of one message stanza. */
@@ -114,7 +116,7 @@ async function sendToRecipient(
         ? enqueue(addToOutbox)
         : attemptDelivery(deliver, canQueue ? addToOutbox : undefined));
       const result: MessageResult = { to, id, ...toState(services, outcome), fileUrl: message.file?.url };
-      recordResult(services, jid, result, message);
+      recordResult(services, jid, result, { ...message, isProbe: request.isProbe });
       return result;
     }),
   );
@@ -159,9 +161,10 @@ function recordResult(
   { log, metrics }: Pick<MessageServices, 'log' | 'metrics'>,
   from: string,
   { to, id, state, refusal }: MessageResult,
-  { type, file }: OutgoingMessage,
+  { type, file, isProbe }: Pick<OutgoingMessage, 'type' | 'file'> & { readonly isProbe: boolean | undefined },
 ): void {
   metrics.messagePosted(type, refusal?.code ?? (state === 'queued' ? 'queued' : 'sent'));
+  if (isProbe) return;
   const fields = { from, to, id, type, file: file !== undefined };
   if (refusal) log.info({ ...fields, code: refusal.code, condition: refusal.condition }, 'message not sent');
   else log.info(fields, `message ${state}`);

@@ -61,7 +61,8 @@ export function openMessaging({ config, services, settings }: Runtime, relay: Re
   };
 }
 
-function toAccountSettings({ access, component }: Config, messages: MessageOptions): AccountSettings {
+/** Derives how accounts log in. */
+export function toAccountSettings({ access, component }: Config, messages: MessageOptions): AccountSettings {
   const components = component.flatMap((one) => [one.jid, ...domainsOf(one)]);
   return {
     server: messages.server,

@@ -6,14 +6,17 @@ import { formatCount } from '../../base/units.ts';
 import { assertSupportedFeatures, supportedFeatures } from '../../config/features.ts';
 import type { Config } from '../../config/load.ts';
 import { networkLedgerWarnings } from '../../config/network-file-system.ts';
+import type { TestAccount } from '../../doctor/accounts.ts';
 import { DoctorReport, type Finding, type FindingState } from '../../doctor/report.ts';
 import { runChecks } from '../../doctor/run-checks.ts';
+import { toAccountSettings } from '../../server/messaging.ts';
 import { openRuntime, type Runtime } from '../../server/runtime.ts';
+import { readPassword } from '../lib/api-access.ts';
 import type { CommandContext } from '../lib/command-context.ts';
-import { CommandError, formatErrorMessage } from '../lib/command-error.ts';
+import { CommandError, formatErrorMessage, usageError } from '../lib/command-error.ts';
 import { findConfigFile, loadCommandConfig } from '../lib/config-file.ts';
 import { formatExamples } from '../lib/help.ts';
-import { parseSizeOption, parseUrlOption } from '../lib/options.ts';
+import { parseJidOption, parseSizeOption, parseUrlOption } from '../lib/options.ts';
 import { printJson, printLine, sanitizeForTerminal } from '../lib/output.ts';
 import { withStopSignal } from '../lib/signals.ts';
 import { requireExistingLedger } from '../lib/with-runtime.ts';
@@ -22,6 +25,8 @@ interface Options {
   readonly json?: boolean;
   readonly url?: string;
   readonly minFree?: number;
+  readonly account?: string;
+  readonly passwordFile?: string;
 }
 
 export function addDoctor(program: Command, context: CommandContext): void {
@@ -34,19 +39,45 @@ export function addDoctor(program: Command, context: CommandContext): void {
     )
     .option('--url <url>', 'the address that clients use, instead of public_url', parseUrlOption)
     .option('--min-free <size>', 'required free disk space, such as 50 GiB', parseSizeOption)
+    .option('--account <jid>', 'XMPP account for a login and a message to itself', parseJidOption)
+    .option(
+      '--password-file <file>',
+      'file with its password, - for standard input (default: PORTER_PASSWORD or a prompt)',
+    )
     .option('--json', 'print the findings as JSON')
-    .addHelpText('after', formatExamples('porter doctor', 'porter doctor -c /etc/porter/porter.yml --json'))
+    .addHelpText(
+      'after',
+      formatExamples(
+        'porter doctor',
+        'porter doctor -c /etc/porter/porter.yml --json',
+        'porter doctor --account romeo@example.org --password-file /etc/porter/romeo.password',
+      ),
+    )
     .action(async (options: Options, command: Command) => {
       const config = await loadCommandConfig(context, command);
       assertSupportedFeatures(config, supportedFeatures);
+      const account = await readTestAccount(context, config, options);
       const report = new DoctorReport((finding) => {
         if (!options.json) context.stdout.write(`${formatFinding(finding)}\n`);
       });
       reportConfig(report, findConfigFile(context, command), config);
       trustSystemCertificates();
-      await diagnose(report, config, options);
+      await diagnose(report, config, options, account);
       await printSummary(context, report, options.json ?? false);
     });
+}
+
+async function readTestAccount(
+  context: CommandContext,
+  { messages }: Config,
+  { account: jid, passwordFile }: Options,
+): Promise<TestAccount | undefined> {
+  if (jid === undefined) {
+    if (passwordFile !== undefined) throw usageError('--password-file needs --account.');
+    return undefined;
+  }
+  if (messages === null) throw usageError('--account needs the section messages in the config.');
+  return { jid, password: await readPassword(context, jid, passwordFile) };
 }
 
 function reportConfig(report: DoctorReport, file: string | undefined, config: Config): void {
@@ -58,12 +89,27 @@ function reportConfig(report: DoctorReport, file: string | undefined, config: Co
     report.warn('config', warning);
 }
 
-async function diagnose(report: DoctorReport, config: Config, { url, minFree }: Options): Promise<void> {
+async function diagnose(
+  report: DoctorReport,
+  config: Config,
+  { url, minFree }: Options,
+  account: TestAccount | undefined,
+): Promise<void> {
   const runtime = await openStorage(report, config);
   const interrupted = new Error('interrupted');
   try {
     await withStopSignal(interrupted, (signal) =>
-      runChecks(report, { config, services: runtime?.services, url, minFree, now: systemClock, signal }),
+      runChecks(report, {
+        config,
+        services: runtime?.services,
+        url,
+        minFree,
+        accounts: config.messages
+          ? { settings: toAccountSettings(config, config.messages), account }
+          : undefined,
+        now: systemClock,
+        signal,
+      }),
     );
   } catch (error) {
     // The findings so far are printed nevertheless: on a full disk, one of them is the cause.

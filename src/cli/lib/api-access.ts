@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { createHostedLinks } from '../../config/hosted-domains.ts';
 import type { Config } from '../../config/load.ts';
@@ -43,8 +44,7 @@ async function givenAuthorization(
   { account, tokenFile }: ApiAccessOptions,
 ): Promise<string | undefined> {
   if (account !== undefined) {
-    const password =
-      context.env.PORTER_PASSWORD ?? (await promptPassword(context, `Password of ${account}: `));
+    const password = await readPassword(context, account, undefined);
     return `Basic ${Buffer.from(`${account}:${password}`).toString('base64')}`;
   }
   const token =
@@ -52,6 +52,23 @@ async function givenAuthorization(
       ? context.env.PORTER_TOKEN
       : (await readFile(resolve(context.cwd, tokenFile), 'utf8')).trim();
   return token === undefined || token === '' ? undefined : `Bearer ${token}`;
+}
+
+/** Reads the password of an account from a file, from standard input (`-`), from `PORTER_PASSWORD` or from the terminal. */
+export async function readPassword(
+  context: CommandContext,
+  account: string,
+  file: string | undefined,
+): Promise<string> {
+  if (file === undefined) {
+    return context.env.PORTER_PASSWORD ?? (await promptPassword(context, `Password of ${account}: `));
+  }
+  const { stdin, cwd } = context;
+  const content =
+    file === '-' ? await text(stdin ?? Readable.from([])) : await readFile(resolve(cwd, file), 'utf8');
+  const password = content.replace(/\r?\n$/, '');
+  if (password === '') throw usageError(`${file === '-' ? 'Standard input' : file} has no password.`);
+  return password;
 }
 
 /** Asks for a password on the terminal without showing it. Throws a usage error if stdin is not a terminal. */

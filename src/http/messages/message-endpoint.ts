@@ -127,7 +127,10 @@ async function receiveMessage(
   const credentials = requireCredentials(request.headers.authorization);
   const sender = await authenticateClient(services, credentials, client.address);
   const readAndSend = () =>
-    readBodyAndSend(services, request, sender, key, (body) => toSendRequest(body, target, client));
+    readBodyAndSend(services, request, sender, key, (body) => ({
+      ...toSendRequest(body, target, client),
+      isProbe: isDoctorRequest(request.raw),
+    }));
   if (!/^multipart\//i.test(request.headers['content-type'] ?? '')) return await readAndSend();
   return await state.limitForms(
     [`network ${networkOf(client.address)}`, `sender ${sender.jid}`],

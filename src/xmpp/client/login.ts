@@ -87,13 +87,12 @@ async function openBoundStream(
   credentials: SaslCredentials,
   signal: AbortSignal,
 ): Promise<BoundStream> {
-  const { server, directTls, requireTls } = settings;
-  const addresses = server
-    ? await resolveConfiguredServer(dns, server, directTls)
-    : await resolveDomain(dns, jid.domain);
-  const { stream, address } = await connectToFirst(addresses, jid.domain, requireTls, signal);
+  const { requireTls } = settings;
+  const addresses = await findAddresses(dns, settings, jid.domain);
+  const policyFor = (address: XmppServerAddress) => tlsPolicyFor(address, requireTls);
+  const { stream, address } = await connectToFirst(addresses, jid.domain, policyFor, signal);
   try {
-    const bound = await negotiate(stream, address, tlsPolicyFor(address, requireTls), jid, credentials);
+    const bound = await negotiate(stream, address, policyFor(address), jid, credentials);
     return { stream, ...bound };
   } catch (error) {
     stream.destroy(error);
@@ -101,11 +100,20 @@ async function openBoundStream(
   }
 }
 
+/** Returns the addresses of `messages.server`, or those that DNS names. */
+export async function findAddresses(
+  dns: DnsResolver,
+  { server, directTls }: Pick<LoginSettings, 'server' | 'directTls'>,
+  domain: string,
+): Promise<readonly XmppServerAddress[]> {
+  return server ? await resolveConfiguredServer(dns, server, directTls) : await resolveDomain(dns, domain);
+}
+
 /** Connects to the first reachable address. Tries them one after the other, because most domains have one server. */
-async function connectToFirst(
+export async function connectToFirst(
   addresses: readonly XmppServerAddress[],
   domain: string,
-  requireTls: boolean,
+  policyFor: (address: XmppServerAddress) => TlsPolicy,
   signal: AbortSignal,
 ): Promise<{ stream: XmlStream; address: XmppServerAddress }> {
   let lastError: unknown = new NoServerFoundError(`no XMPP server is known for ${domain}`, {
@@ -113,8 +121,7 @@ async function connectToFirst(
   });
   for (const address of addresses) {
     try {
-      const policy = tlsPolicyFor(address, requireTls);
-      const stream = await connectToServer(address, domain, policy, CONNECT_TIMEOUT_MS, signal);
+      const stream = await connectToServer(address, domain, policyFor(address), CONNECT_TIMEOUT_MS, signal);
       return { stream, address };
     } catch (error) {
       signal.throwIfAborted();
@@ -134,7 +141,7 @@ async function negotiate(
 ): Promise<Omit<BoundStream, 'stream'>> {
   let features = await stream.open(jid.domain);
   let isEncrypted = address.usesDirectTls;
-  if (!isEncrypted && features.getChild('starttls', TLS)) {
+  if (!isEncrypted && offersTls(features)) {
     features = await startTls(stream, jid.domain, policy);
     isEncrypted = true;
   }
@@ -150,7 +157,12 @@ function announcedStanzaLimit(features: Element): number | null {
   return /^\d{1,15}$/.test(text) ? Math.max(Number(text), MIN_STANZA_LIMIT) : null;
 }
 
-async function startTls(stream: XmlStream, domain: string, policy: TlsPolicy): Promise<Element> {
+export function offersTls(features: Element): boolean {
+  return features.getChild('starttls', TLS) !== undefined;
+}
+
+/** Starts TLS, and returns the features of the new stream. */
+export async function startTls(stream: XmlStream, domain: string, policy: TlsPolicy): Promise<Element> {
   stream.write(xml('starttls', TLS).toString());
   const answer = await stream.next();
   if (!answer.is('proceed', TLS))

@@ -1,6 +1,11 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
-import { type ConnectionOptions, connect as connectTls } from 'node:tls';
+import {
+  type ConnectionOptions,
+  connect as connectTls,
+  type DetailedPeerCertificate,
+  TLSSocket,
+} from 'node:tls';
 import xml, { type Element } from '@xmpp/xml';
 import { replaceSkippedStanza } from '../../stanza/error-reply.ts';
 import { STANZA_BUDGET, type XmlBudget, XmlStreamReader } from '../../stanza/xml-reader.ts';
@@ -13,6 +18,12 @@ const LOGIN_BUDGET: XmlBudget = { maxLength: 64 * 1024, maxDepth: 16, maxNodes: 
 /** Elements that may be queued before they are read by `next`. */
 const MAX_QUEUED_ELEMENTS = 100;
 const CLOSE_TIMEOUT_MS = 2_000;
+
+export interface PeerCertificate {
+  /** Undefined if the certificate is valid. */
+  readonly error: unknown;
+  readonly certificate: DetailedPeerCertificate;
+}
 
 /**
  * A client's XML stream (RFC 6120 §4). It owns its socket.
@@ -52,6 +63,14 @@ export class XmlStream {
   /** See `bindChannel`. */
   channelBinding(types: readonly string[]): ChannelBinding | undefined {
     return bindChannel(this.#socket, types);
+  }
+
+  /** Returns the certificate of the server with its issuers, and why it is not valid. Undefined without TLS. */
+  get peerCertificate(): PeerCertificate | undefined {
+    const socket = this.#socket;
+    if (!(socket instanceof TLSSocket)) return undefined;
+    const error: unknown = socket.authorizationError;
+    return { error: error || undefined, certificate: socket.getPeerCertificate(true) };
   }
 
   /** Opens the stream, or restarts it on the same socket (RFC 6120 §4.3.3). Returns the stream features. */
