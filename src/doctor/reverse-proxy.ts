@@ -6,6 +6,7 @@ import type { ProbeUploads } from '../uploads/probe-uploads.ts';
 import { checkCertificate, explainConnectionError } from './certificate.ts';
 import { type ProbeResponse, type ProbeTarget, resolveProbeTarget, sendProbe } from './probe-client.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
+import { describeSocketAccess } from './unix-socket.ts';
 
 /** An address that clients use, and the option that sets it. */
 export interface PublicEndpoint {
@@ -59,6 +60,7 @@ export async function requestEcho(
   report: DoctorReport,
   { option, target }: PublicEndpoint,
   probeUploads: ProbeUploads,
+  { listen }: Pick<Config, 'listen'>,
 ): Promise<ReceivedEcho | undefined> {
   const { token, name } = await probeUploads.requestSlot({ name: 'echo.txt', size: 1, type: 'text/plain' });
   const check = `route to Porter (${option})`;
@@ -70,7 +72,7 @@ export async function requestEcho(
       report.ok(check, `Requests to ${target.baseUrl} reach this server.`);
       return { echo, sentFrom: response.localAddress };
     }
-    report.fail(check, await explainOtherAnswer({ option, target }, response));
+    report.fail(check, await explainOtherAnswer({ option, target }, response, listen));
   } catch (error) {
     report.fail(check, explainConnectionError(shortErrorReason(error), new URL(target.baseUrl).host));
   }
@@ -93,6 +95,7 @@ function parseEcho({ status, body }: ProbeResponse): EchoedRequest | undefined {
 async function explainOtherAnswer(
   { option, target }: PublicEndpoint,
   { status, headers }: ProbeResponse,
+  listen: Config['listen'],
 ): Promise<string> {
   const { protocol, host } = new URL(target.baseUrl);
   const { location } = headers;
@@ -106,9 +109,11 @@ async function explainOtherAnswer(
     return `${host} speaks https, but ${option} begins with http. Change it to https.`;
   }
   if (status === 502 || status === 503 || status === 504) {
+    const socket = listen.find((address) => 'path' in address);
+    const access = socket === undefined ? '' : ` ${describeSocketAccess(socket.path)}`;
     return (
       `The web server answers with ${status}: it cannot reach Porter. Its upstream address (proxy_pass in nginx, ` +
-      'ProxyPass in Apache, reverse_proxy in Caddy) must be the address in `listen`.'
+      `ProxyPass in Apache, reverse_proxy in Caddy) must be the address in \`listen\`.${access}`
     );
   }
   return (

@@ -15,6 +15,7 @@ import {
   checkWebServerClock,
 } from './downloads.ts';
 import { checkMessageEndpoints, checkRestrictedEndpoints, checkSignedLinkEndpoints } from './endpoints.ts';
+import { checkFileOwners } from './file-owners.ts';
 import { checkPresignedDownload } from './presigned.ts';
 import { pathBelowTarget } from './probe-client.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
@@ -53,6 +54,7 @@ export async function runChecks(report: DoctorReport, options: DoctorOptions): P
   const { config, services, minFree, signal } = options;
   if (services) {
     await checkStores(report, config, services);
+    await checkFileOwners(report, config);
     await checkDiskSpace(report, config, services.blobs, minFree);
   }
   const probeUploads = services && createProbeUploads(services);
@@ -107,7 +109,7 @@ async function checkTransfers(report: DoctorReport, options: TransferOptions): P
   const chosen = await choosePublicEndpoint(report, options);
   const doctorToken = await probeUploads.token();
   const endpoint = chosen && { ...chosen, target: { ...chosen.target, doctorToken } };
-  const received = endpoint && (await requestEcho(report, endpoint, probeUploads));
+  const received = endpoint && (await requestEcho(report, endpoint, probeUploads, config));
   if (!endpoint || !received) {
     report.skip('uploads and downloads', 'Not tested: requests do not reach Porter.');
     return;

@@ -2,6 +2,7 @@ import type { Config } from '../config/load.ts';
 import { formatLocalBaseUrl, type ProbeTarget, sendProbe } from './probe-client.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
 import { blobsAdvice } from './storage.ts';
+import { explainSocketError } from './unix-socket.ts';
 
 /** The running server, as it describes itself. */
 export interface RunningServer {
@@ -44,9 +45,12 @@ export async function checkRunningServer(
     report.ok('server', `It runs and answers at ${address}.`);
     return { target, disconnectedComponents: new Set(reportReadiness(report, config, answer)) };
   } catch (error) {
+    const reason = shortErrorReason(error);
     report.fail(
       'server',
-      `No answer at ${address} (${shortErrorReason(error)}). Start \`porter serve\` with this config file.`,
+      target.socketPath === undefined
+        ? `No answer at ${address} (${reason}). Start \`porter serve\` with this config file.`
+        : explainSocketError(reason, target.socketPath),
     );
     return undefined;
   }

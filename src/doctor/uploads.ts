@@ -27,6 +27,8 @@ const FIRST_PART_BYTES = 64 * 1024;
  */
 const ARRIVAL_TIMEOUT_MS = 8_000;
 const REFUSAL_TIMEOUT_MS = 1_000;
+/** Longer than a timeout that an admin may have written in the wrong unit. */
+const PAUSE_MS = 1_500;
 const POLL_MS = 50;
 
 /** A test file that is stored. */
@@ -90,6 +92,10 @@ async function uploadMedium(
       reportRefusal(report, first, MEDIUM_BYTES);
       return undefined;
     }
+    if (first === 'receiving' && (await isCutOff(put))) {
+      report.fail('body timeout', BODY_TIMEOUT_TEXT);
+      return undefined;
+    }
     put.request.end(bytes.subarray(FIRST_PART_BYTES));
     const response = await put.response;
     if (response.status !== 201) {
@@ -106,6 +112,19 @@ async function uploadMedium(
     put.request.destroy();
   }
 }
+
+/** Pauses like a phone that changes its network. Returns true if the web server does not wait. */
+async function isCutOff({ response }: StartedPut): Promise<boolean> {
+  const ended = response.then(
+    () => true,
+    () => true,
+  );
+  return (await Promise.race([ended, sleep(PAUSE_MS)])) === true;
+}
+
+const BODY_TIMEOUT_TEXT =
+  `The web server ends an upload after a pause of ${PAUSE_MS / 1000} s: uploads from phones fail. Allow at least a minute. In nginx: ` +
+  'client_body_timeout 60s; in Apache: RequestReadTimeout body=60.';
 
 function reportBuffering(report: DoctorReport, streamed: boolean): void {
   if (streamed) report.ok('request buffering', 'The web server streams uploads to Porter.');
@@ -191,7 +210,8 @@ async function waitForFirstEvent(
 }
 
 function reportRefusal(report: DoctorReport, response: ProbeResponse, size: number): void {
-  if (response.status === 413) {
+  if (response.status === 408) report.fail('body timeout', BODY_TIMEOUT_TEXT);
+  else if (response.status === 413) {
     report.fail(
       'body limit',
       `The web server refuses uploads of ${formatSize(size)} (413). Remove its limit, because Porter limits each user. ` +

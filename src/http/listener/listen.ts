@@ -22,7 +22,10 @@ const SOCKET_MODE = 0o660;
 export async function listen(server: Server, address: ListenAddress, shared = false): Promise<void> {
   if ('path' in address && !shared) await removeStaleSocket(address.path);
   await bind(server, { ...address, backlog: BACKLOG }).catch((error: NodeJS.ErrnoException) => {
-    throw new ListenError(`Cannot listen on ${formatListenAddress(address)}: ${explainError(error)}.`, error);
+    throw new ListenError(
+      `Cannot listen on ${formatListenAddress(address)}: ${explainError(error, address)}.`,
+      error,
+    );
   });
   if ('path' in address) await chmod(address.path, SOCKET_MODE);
 }
@@ -49,12 +52,21 @@ function bind(server: Server, options: ListenOptions): Promise<void> {
   });
 }
 
-function explainError(error: NodeJS.ErrnoException): string {
+/** Bytes of the longest path of a Unix socket (unix(7)). */
+const MAX_SOCKET_PATH = 107;
+
+function explainError(error: NodeJS.ErrnoException, address: ListenAddress): string {
+  const user = `running as uid ${process.getuid?.()}`;
+  if ('path' in address) {
+    if (Buffer.byteLength(address.path) > MAX_SOCKET_PATH)
+      return `the path of a Unix socket has at most ${MAX_SOCKET_PATH} bytes. Choose a shorter one`;
+    if (error.code === 'EACCES') return `permission denied (${user}). Allow this user to write to its folder`;
+  }
   switch (error.code) {
     case 'EADDRINUSE':
       return 'another program already listens there. Stop it, or change the option listen';
     case 'EACCES':
-      return `permission denied (running as uid ${process.getuid?.()}). Ports below 1024 need CAP_NET_BIND_SERVICE; a Unix socket needs write permission in its folder`;
+      return `permission denied (${user}). Ports below 1024 need CAP_NET_BIND_SERVICE`;
     case 'EADDRNOTAVAIL':
       return 'this machine does not have this address. Correct the option listen';
     case 'ENOENT':

@@ -48,6 +48,10 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     changes: { 'client_max_body_size 0;': 'client_max_body_size 20m;' },
     fails: { 'body limit': /100 MiB \(413\)/ },
   },
+  'a timeout for bodies in the wrong unit': {
+    changes: { 'client_max_body_size 0;': 'client_max_body_size 0; client_body_timeout 300ms;' },
+    fails: { 'body timeout': /pause of 1\.5 s.*client_body_timeout 60s/ },
+  },
   'request buffering': {
     changes: { 'proxy_request_buffering off;': 'proxy_request_buffering on;' },
     fails: { 'request buffering': /proxy_request_buffering off/ },
