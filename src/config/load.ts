@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { hostingWarnings } from './checks/hosting-checks.ts';
 import { checkOptions } from './checks/option-checks.ts';
 import { checkRawOptions } from './checks/raw-checks.ts';
+import { findTlsProblems } from './checks/tls-files.ts';
 import { findWarnings } from './checks/warnings.ts';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
 import {
@@ -15,7 +16,7 @@ import {
 } from './environment-and-secrets.ts';
 import { expandDomains } from './hosted-domains.ts';
 import { hintFor } from './key-hints.ts';
-import { childKey, findKeyLine, keyPath, parseYaml } from './parse-yaml.ts';
+import { childKey, findKeyLine, keyPath, parseYaml, type YamlSource } from './parse-yaml.ts';
 import { type ConfigOptions, configSchema } from './schema/config-schema.ts';
 import { listFileKeys, listKeyPaths, structureAt } from './schema/structure.ts';
 import { describeValue } from './schema/value-types.ts';
@@ -45,6 +46,7 @@ export async function loadConfig(
   file: string,
   env: Environment = process.env,
   name: string = file,
+  { checkFiles = false }: Pick<ParseOptions, 'checkFiles'> = {},
 ): Promise<Config> {
   const path = resolve(file);
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
@@ -54,7 +56,7 @@ export async function loadConfig(
       error,
     );
   });
-  return parseConfig(text, { file: path, name, folder: dirname(path), env });
+  return parseConfig(text, { file: path, name, folder: dirname(path), env, checkFiles });
 }
 
 export interface ParseOptions {
@@ -64,33 +66,54 @@ export interface ParseOptions {
   /** Relative paths start here. */
   readonly folder: string;
   readonly env: Environment;
+  /** Reads the files of `tls` too. Other users than that of the server may not be allowed to. */
+  readonly checkFiles?: boolean;
 }
 
 /** As `loadConfig`, from text. Files of secrets are read at once. */
 export function parseConfig(text: string, options: ParseOptions): Config {
-  const { file, folder, env } = options;
+  const { file, folder, env, checkFiles = false } = options;
   const source = parseYaml(text);
   const problems: ConfigProblem[] = [...source.problems];
   const context: LoadContext = { lines: source.lines, folder, env, problems };
   const value = readSecretFiles(context, configSchema, expandEnvironment(context, source.value));
   const result = configSchema.safeParse(value);
+  const valid = findValidSections(result, value, source.broken);
   problems.push(
     ...(result.error?.issues ?? []).flatMap((issue) => problemsOf(issue, value, source.lines)),
-    ...(Object.keys(source.lines).length > 0 ? checkRawOptions(value, source.lines) : []),
-    ...checkValidSections(result, value, source.lines),
+    ...checkRawSections(value, source),
+    ...(valid ? checkOptions(valid.data, source.lines, valid.isValid) : []),
+    ...(checkFiles && valid?.isValid('tls')
+      ? findTlsProblems(resolvePaths(valid.data, folder).tls, source.lines)
+      : []),
   );
   if (problems.length > 0 || !result.data)
     throw new ConfigError(options.name ?? file, firstOfEachKey(problems));
   return finish(result.data, { file, folder, lines: source.lines });
 }
 
-/** Checks the options of all valid sections against each other. */
-function checkValidSections(
+/** Checks which options must be given together. A section that is not valid YAML counts as given, and is not checked itself. */
+function checkRawSections(value: unknown, { lines, broken }: YamlSource): ConfigProblem[] {
+  if (Object.keys(lines).length === 0) return [];
+  const given = Object.fromEntries([...broken].map((section) => [section, true]));
+  const sections = broken.size === 0 ? value : { ...Object(value), ...given };
+  return checkRawOptions(sections, lines).filter(({ key }) => !broken.has(/^\w+/.exec(key)?.[0] ?? ''));
+}
+
+interface ValidSections {
+  /** Invalid sections have their defaults. */
+  readonly data: ConfigOptions;
+  readonly isValid: (section: string) => boolean;
+}
+
+/** Returns undefined if no section can be used. */
+function findValidSections(
   result: z.ZodSafeParseResult<ConfigOptions>,
   value: unknown,
-  lines: Readonly<Record<string, number>>,
-): ConfigProblem[] {
-  if (result.success) return checkOptions(result.data, lines);
+  broken: ReadonlySet<string>,
+): ValidSections | undefined {
+  const isReadable = (section: string) => !broken.has(section);
+  if (result.success) return { data: result.data, isValid: isReadable };
   const invalid = new Set(
     result.error.issues.flatMap((issue) =>
       issue.path.length === 0 && issue.code === 'unrecognized_keys' ? issue.keys : [String(issue.path[0])],
@@ -98,7 +121,7 @@ function checkValidSections(
   );
   const valid = Object.entries(value ?? {}).filter(([section]) => !invalid.has(section));
   const { data } = configSchema.safeParse(Object.fromEntries(valid));
-  return data === undefined ? [] : checkOptions(data, lines, (section) => !invalid.has(section));
+  return data && { data, isValid: (section) => !invalid.has(section) && isReadable(section) };
 }
 
 /**

@@ -19,7 +19,11 @@ export interface YamlSource {
   /** Lines from 1 by key path: `access[0].jid`; the whole file is `''`. */
   readonly lines: Readonly<Record<string, number>>;
   readonly problems: readonly ConfigProblem[];
+  /** Top-level keys whose sections are not valid YAML. `value` is without them. */
+  readonly broken: ReadonlySet<string>;
 }
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** Parses YAML 1.2. Never throws; returns errors in `problems`. */
 export function parseYaml(text: string): YamlSource {
@@ -32,21 +36,68 @@ export function parseYaml(text: string): YamlSource {
       value: {},
       lines: {},
       problems: [{ line: 1, key: '', message: 'the file is nested too deeply' }],
+      broken: NONE,
     };
   }
 }
 
 function parse(text: string): YamlSource {
-  const counter = new LineCounter();
   const { text: spaced, problems } = replaceTabs(text);
-  const options = { lineCounter: counter, prettyErrors: false, uniqueKeys: false };
-  const document = parseDocument(spaced, options);
-  const faults = [...document.errors, ...document.warnings];
-  problems.push(...faults.map((fault) => problemOf(fault, counter)));
+  const whole = read(spaced);
+  const asRead = ({ document, counter, faults }: ParsedText, broken: ReadonlySet<string>): YamlSource => {
+    const source = new Reading(document, counter).whole();
+    const faultProblems = faults.map((fault) => problemOf(fault, counter));
+    return { ...source, problems: [...problems, ...faultProblems, ...source.problems], broken };
+  };
   // After a fault that leaves the structure intact, all other problems are reported in the same round.
-  if (faults.some(({ code }) => !HARMLESS.has(code))) return { value: {}, lines: {}, problems };
-  const source = new Reading(document, counter).whole();
-  return { ...source, problems: [...problems, ...source.problems] };
+  if (whole.isReadable) return asRead(whole, NONE);
+  // Any other fault spoils its section. The other sections are read nevertheless.
+  const { rest, brokenSections } = removeBrokenSections(spaced);
+  const remainder = read(rest);
+  if (brokenSections.length === 0 || !remainder.isReadable) {
+    problems.push(...whole.faults.map((fault) => problemOf(fault, whole.counter)));
+    return { value: {}, lines: {}, problems, broken: NONE };
+  }
+  problems.push(...brokenSections.map(({ problem }) => problem));
+  return asRead(remainder, new Set(brokenSections.map(({ name }) => name)));
+}
+
+interface ParsedText {
+  readonly document: Document;
+  readonly counter: LineCounter;
+  readonly faults: readonly YAMLError[];
+  /** Whether the values can be read. */
+  readonly isReadable: boolean;
+}
+
+function read(text: string): ParsedText {
+  const counter = new LineCounter();
+  const document = parseDocument(text, { lineCounter: counter, prettyErrors: false, uniqueKeys: false });
+  const faults = [...document.errors, ...document.warnings];
+  return { document, counter, faults, isReadable: faults.every(({ code }) => HARMLESS.has(code)) };
+}
+
+/** A line that begins a section of a block mapping. Every other line belongs to the section above it. */
+const SECTION_START = /^(["']?)([\w-]+)\1\s*:(?=\s|$)/;
+
+/** Replaces the sections that are not valid YAML by empty lines, so that the other lines keep their numbers. */
+function removeBrokenSections(text: string): {
+  readonly rest: string;
+  readonly brokenSections: readonly { readonly name: string; readonly problem: ConfigProblem }[];
+} {
+  const lines = text.split('\n');
+  const starts = [...lines.keys()].filter((index) => SECTION_START.test(lines[index] ?? ''));
+  const rest = [...lines];
+  const brokenSections = starts.flatMap((start, index) => {
+    const end = starts[index + 1] ?? lines.length;
+    const section = lines.slice(start, end).join('\n').trimEnd();
+    const { faults, counter } = read('\n'.repeat(start) + section);
+    const fault = faults.find(({ code }) => !HARMLESS.has(code));
+    if (fault === undefined) return [];
+    rest.fill('', start, end);
+    return [{ name: SECTION_START.exec(lines[start] ?? '')?.[2] ?? '', problem: problemOf(fault, counter) }];
+  });
+  return { rest: rest.join('\n'), brokenSections };
 }
 
 /** Faults after which the values can be read. */
@@ -94,7 +145,7 @@ class Reading {
     this.counter = counter;
   }
 
-  whole(): YamlSource {
+  whole(): Omit<YamlSource, 'broken'> {
     const contents = this.document.contents as Node | null;
     const value = contents === null ? {} : (this.read(contents, '', []) ?? {});
     return { value, lines: this.lines, problems: this.problems };

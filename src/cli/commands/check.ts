@@ -1,11 +1,7 @@
-import { readFileSync } from 'node:fs';
-import { createSecureContext } from 'node:tls';
 import type { Command } from 'commander';
 import { formatCount } from '../../base/units.ts';
-import { ConfigError, type ConfigProblem } from '../../config/config-error.ts';
-import { fileErrorReason } from '../../config/environment-and-secrets.ts';
+import { ConfigError } from '../../config/config-error.ts';
 import { findUnsupportedFeatures, supportedFeatures } from '../../config/features.ts';
-import type { Config } from '../../config/load.ts';
 import { networkLedgerWarnings } from '../../config/network-file-system.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, EXIT_CODE, formatProblemCount } from '../lib/command-error.ts';
@@ -33,8 +29,8 @@ interface CheckResult {
 
 async function checkConfig(context: CommandContext, command: Command): Promise<CheckResult> {
   try {
-    const config = await loadCommandConfig(context, command);
-    const problems = [...findUnsupportedFeatures(config, supportedFeatures), ...findTlsProblems(config)];
+    const config = await loadCommandConfig(context, command, { checkFiles: true });
+    const problems = findUnsupportedFeatures(config, supportedFeatures);
     const name = findConfigFile(context, command) ?? 'the config';
     const warnings = [...config.warnings, ...networkLedgerWarnings(config)];
     return { warnings, error: problems.length > 0 ? new ConfigError(name, problems) : null };
@@ -42,32 +38,6 @@ async function checkConfig(context: CommandContext, command: Command): Promise<C
     if (error instanceof ConfigError) return { warnings: [], error };
     throw error;
   }
-}
-
-/** Loads certificate and key as the server does. */
-function findTlsProblems({ tls, lines }: Config): ConfigProblem[] {
-  if (!tls) return [];
-  const problems: ConfigProblem[] = [];
-  const addProblem = (key: string, message: string) => {
-    problems.push({ line: lines[key] ?? lines.tls ?? 0, key, message });
-  };
-  const read = (key: 'cert' | 'key') => {
-    try {
-      return readFileSync(tls[key]);
-    } catch (error) {
-      addProblem(`tls.${key}`, `cannot be read: ${fileErrorReason(error)}`);
-      return undefined;
-    }
-  };
-  const [cert, key] = [read('cert'), read('key')];
-  if (!cert || !key) return problems;
-  try {
-    createSecureContext({ cert, key });
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    addProblem('tls', `certificate and key cannot be used together: ${reason}`);
-  }
-  return problems;
 }
 
 async function printResult(

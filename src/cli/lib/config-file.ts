@@ -33,11 +33,15 @@ function takesConfigFile(command: Command): boolean {
 }
 
 /** Loads the config of a command. Throws `ConfigError`, which ends the command with exit code 2. */
-export async function loadCommandConfig(context: CommandContext, command: Command): Promise<Config> {
+export async function loadCommandConfig(
+  context: CommandContext,
+  command: Command,
+  options: { readonly checkFiles?: boolean } = {},
+): Promise<Config> {
   const file = findConfigFile(context, command);
   return file === undefined
     ? defaultConfig(context.cwd)
-    : loadConfig(resolve(context.cwd, file), context.env, file);
+    : loadConfig(resolve(context.cwd, file), context.env, file, options);
 }
 
 /** The file that `porter init` writes. */

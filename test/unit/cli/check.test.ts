@@ -57,6 +57,23 @@ describe('porter check', () => {
     ]);
   });
 
+  test('reports TLS files that cannot be read beside other problems', async () => {
+    const text = 'workers: many\ntls: {cert: missing.pem, key: missing.key}\nmessages: [\n';
+    await writeFile(join(folder, 'tls.yml'), text);
+    const { err } = await runCommand(folder, ['check', 'tls.yml']);
+    assert.deepEqual(
+      err.split('\n').map((line) => line.replace(/(not valid YAML): .*/, '$1')),
+      [
+        'tls.yml:1: workers: expected a whole number from 1 to 1024, or auto, got "many"',
+        'tls.yml:2: tls.cert: cannot be read: the file does not exist',
+        'tls.yml:2: tls.key: cannot be read: the file does not exist',
+        'tls.yml:3: not valid YAML',
+        '4 problems with the config; nothing was done.',
+        '',
+      ],
+    );
+  });
+
   test('prints problems as JSON with --json', async () => {
     const bad = await runCommand(folder, ['check', '--json', '-c', 'bad.yml']);
     assert.equal(bad.code, 2);

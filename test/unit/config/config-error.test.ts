@@ -63,6 +63,26 @@ messages: {tokens: [{token: a-token-of-16-letters, from: bot@upload.example.org}
     assert.deepEqual(listConfigProblems(text).length, 1);
   });
 
+  test('beside a section that is not valid YAML: all others are checked, and nothing is reported for its absence', () => {
+    const text = `component: {jid: upload.example.org, secret: a-secret-of-16-letters}
+public_url: [https://example.org
+workers: many
+admin:
+  jids: [a@example.org
+slots:
+  timeuot: 5s
+`;
+    assert.deepEqual(
+      listConfigProblems(text).map((line) => line.replace(/(not valid YAML|unknown key).*/, '$1')),
+      [
+        'porter.yml:2: not valid YAML',
+        'porter.yml:3: workers: expected a whole number from 1 to 1024, or auto, got "many"',
+        'porter.yml:5: not valid YAML',
+        'porter.yml:7: slots.timeuot: unknown key',
+      ],
+    );
+  });
+
   const single: Record<string, [string, RegExp]> = {
     'a key given twice': [
       'workers: 1\nworkers: 2',
@@ -78,7 +98,7 @@ messages: {tokens: [{token: a-token-of-16-letters, from: bot@upload.example.org}
     ],
     'a tab': ['slots:\n\ttimeout: 5s', /:2: indented with a tab/],
     'two documents': ['workers: 1\n---\nworkers: 2', /:2: a second document begins here/],
-    'broken YAML': ['access: [1, 2\nlog: {}', /:2: not valid YAML: /],
+    'broken YAML': ['access: [1, 2\nlog: {}', /:1: not valid YAML: /],
     'a tag': ['workers: !number 1', /:1: not valid YAML: Unresolved tag/],
     'an alias of nothing': ['access: *rules', /:1: access: there is no anchor &rules/],
     'an alias of itself': ['access: &a [*a]', /:1: access\[0\]: \*a contains itself/],
