@@ -2,9 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { z } from 'zod';
 import { hostingWarnings } from './checks/hosting-checks.ts';
-import { checkOptions } from './checks/option-checks.ts';
+import { checkOptions, findTlsProblems } from './checks/option-checks.ts';
 import { checkRawOptions } from './checks/raw-checks.ts';
-import { findTlsProblems } from './checks/tls-files.ts';
 import { findWarnings } from './checks/warnings.ts';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
 import {

@@ -5,8 +5,7 @@ import { formatBareJid, parseJid } from '../base/jid.ts';
 import type { Config } from '../config/load.ts';
 import { namedDomains, userDomainsOf } from '../config/user-domains.ts';
 import type { AccountSettings } from '../xmpp/client/account-senders.ts';
-import { inspectServer } from '../xmpp/client/inspect-server.ts';
-import { type BoundStream, logIn } from '../xmpp/client/login.ts';
+import { type BoundStream, inspectServer, logIn } from '../xmpp/client/login.ts';
 import { createSystemDnsResolver } from '../xmpp/client/server-addresses.ts';
 import { reportCertificate } from './certificate.ts';
 import { formatProbeResponse, type ProbeTarget, sendProbe } from './probe-client.ts';
@@ -35,7 +34,8 @@ const ARRIVAL_TIMEOUT_MS = 15_000;
 
 /**
  * Checks whether XMPP accounts can log in and send messages: the certificate of their server, and, with a test account, a login and
- * a message to itself. Without an account, problems are warnings, because all senders may use tokens.
+ * a message to itself. Without a test account, problems are warnings; they are not even that if the config has tokens or hooks and
+ * names no accounts, because then all senders may do without an account.
  */
 export async function checkAccounts(report: DoctorReport, options: AccountCheckOptions): Promise<void> {
   const { account } = options;
@@ -54,13 +54,20 @@ export async function checkAccounts(report: DoctorReport, options: AccountCheckO
   } else await checkLogin(report, check, account, options);
 }
 
+function mayNeedNoAccount({ messages }: Config): boolean {
+  return (
+    messages !== null && messages.accounts === null && messages.tokens.length + messages.hooks.length > 0
+  );
+}
+
 /** The domains whose accounts may log in, as far as the config names them. */
-function accountDomains({ messages, component, access }: Config): string[] {
+function accountDomains(config: Config): string[] {
+  const { messages, component, access } = config;
   const accounts = messages?.accounts ?? null;
   const domains =
     accounts === null
       ? [
-          ...component.flatMap(({ jid }) => userDomainsOf(jid, access).map(({ domain }) => domain)),
+          ...component.flatMap(({ jid }) => userDomainsOf(jid, config).map(({ domain }) => domain)),
           ...namedDomains(access),
         ]
       : namedDomains([{ deny: false, jid: accounts }]);
@@ -71,14 +78,15 @@ function accountDomains({ messages, component, access }: Config): string[] {
 async function checkServer(
   report: DoctorReport,
   domain: string,
-  { settings, account, now }: AccountCheckOptions,
+  { config, settings, account, now }: AccountCheckOptions,
 ): Promise<boolean> {
   const check = `certificate of the XMPP server (${domain})`;
   let isUsable = true;
   const fail = (name: string, text: string) => {
     isUsable = false;
     if (account) report.fail(name, text);
-    else report.warn(name, `${text} This matters for accounts only, not for tokens.`);
+    else if (mayNeedNoAccount(config)) report.skip(name, `${text} Tokens and hooks do not need it.`);
+    else report.warn(name, `${text} Tokens and hooks do not need it.`);
   };
   try {
     const { isCertificateChecked, peer } = await inspectServer(createSystemDnsResolver(), settings, domain);

@@ -11,7 +11,7 @@ import {
   resolveDomain,
   type XmppServerAddress,
 } from './server-addresses.ts';
-import type { XmlStream } from './xml-stream.ts';
+import type { PeerCertificate, XmlStream } from './xml-stream.ts';
 
 /** The part of `messages` in the config that concerns logins. */
 export interface LoginSettings {
@@ -101,7 +101,7 @@ async function openBoundStream(
 }
 
 /** Returns the addresses of `messages.server`, or those that DNS names. */
-export async function findAddresses(
+async function findAddresses(
   dns: DnsResolver,
   { server, directTls }: Pick<LoginSettings, 'server' | 'directTls'>,
   domain: string,
@@ -110,7 +110,7 @@ export async function findAddresses(
 }
 
 /** Connects to the first reachable address. Tries them one after the other, because most domains have one server. */
-export async function connectToFirst(
+async function connectToFirst(
   addresses: readonly XmppServerAddress[],
   domain: string,
   policyFor: (address: XmppServerAddress) => TlsPolicy,
@@ -157,12 +157,12 @@ function announcedStanzaLimit(features: Element): number | null {
   return /^\d{1,15}$/.test(text) ? Math.max(Number(text), MIN_STANZA_LIMIT) : null;
 }
 
-export function offersTls(features: Element): boolean {
+function offersTls(features: Element): boolean {
   return features.getChild('starttls', TLS) !== undefined;
 }
 
 /** Starts TLS, and returns the features of the new stream. */
-export async function startTls(stream: XmlStream, domain: string, policy: TlsPolicy): Promise<Element> {
+async function startTls(stream: XmlStream, domain: string, policy: TlsPolicy): Promise<Element> {
   stream.write(xml('starttls', TLS).toString());
   const answer = await stream.next();
   if (!answer.is('proceed', TLS))
@@ -189,5 +189,37 @@ async function setIq(stream: XmlStream, payload: Element): Promise<Element> {
   for (;;) {
     const answer = await stream.next();
     if (answer.name === 'iq' && answer.attrs.id === id) return answer;
+  }
+}
+
+/** The XMPP server of a domain, as a login would reach it. */
+export interface InspectedServer {
+  readonly address: XmppServerAddress;
+  /** Whether a login needs a valid certificate. */
+  readonly isCertificateChecked: boolean;
+  /** Undefined if the server offers no TLS. */
+  readonly peer: PeerCertificate | undefined;
+}
+
+/**
+ * Connects as a login does and starts TLS with any certificate, so that an invalid one can be described. Sends no password. Rejects
+ * with the errors of `logIn`.
+ */
+export async function inspectServer(
+  dns: DnsResolver,
+  settings: LoginSettings,
+  domain: string,
+): Promise<InspectedServer> {
+  const signal = AbortSignal.timeout(settings.answerTimeout);
+  const addresses = await findAddresses(dns, settings, domain);
+  const acceptAny = { isTlsRequired: true, isCertificateChecked: false };
+  const { stream, address } = await connectToFirst(addresses, domain, () => acceptAny, signal);
+  try {
+    const features = await stream.open(domain);
+    if (!address.usesDirectTls && offersTls(features)) await startTls(stream, domain, acceptAny);
+    const { isCertificateChecked } = tlsPolicyFor(address, settings.requireTls);
+    return { address, isCertificateChecked, peer: stream.peerCertificate };
+  } finally {
+    stream.destroy(new Error('inspected'));
   }
 }

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
-import { PassThrough } from 'node:stream';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
 import { describe, test } from 'node:test';
-import { promptPassword } from '../../../src/cli/lib/api-access.ts';
+import { promptPassword, readPassword } from '../../../src/cli/lib/api-access.ts';
 import { CommandError } from '../../../src/cli/lib/command-error.ts';
-import { createCapturedContext } from './run-command.ts';
+import { createCapturedContext, runCommand } from './run-command.ts';
 
 const QUESTION = 'Password of romeo@example.org: ';
 
@@ -37,5 +40,30 @@ describe('promptPassword', () => {
       promptPassword({ ...createCapturedContext(), stdin: input }, QUESTION),
       /PORTER_PASSWORD/,
     );
+  });
+});
+
+describe('the password of the doctor', () => {
+  test('comes from a file, from standard input or from the environment, without its line end', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'porter-password-'));
+    t.after(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'password'), ' a b \n');
+    const context = createCapturedContext(folder, { PORTER_PASSWORD: 'from env' });
+    assert.equal(await readPassword(context, 'romeo@example.org', 'password'), ' a b ');
+    const withInput = { ...context, stdin: Readable.from(['from stdin\r\n']) };
+    assert.equal(await readPassword(withInput, 'romeo@example.org', '-'), 'from stdin');
+    assert.equal(await readPassword(context, 'romeo@example.org', undefined), 'from env');
+    const empty = { ...context, stdin: Readable.from([]) };
+    await assert.rejects(readPassword(empty, 'romeo@example.org', '-'), /Standard input has no password/);
+  });
+
+  test('needs an account, and an account needs messages in the config', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'porter-password-'));
+    t.after(() => rm(folder, { recursive: true }));
+    await writeFile(join(folder, 'porter.yml'), 'access: []\n');
+    const alone = await runCommand(folder, ['doctor', '--password-file', 'x']);
+    assert.match(alone.err, /--password-file needs --account/);
+    const unused = await runCommand(folder, ['doctor', '--account', 'romeo@example.org']);
+    assert.match(unused.err, /--account needs the section messages/);
   });
 });
