@@ -60,7 +60,7 @@ describe('the password of the doctor', () => {
   test('needs an account, and an account needs messages in the config', async (t) => {
     const folder = await mkdtemp(join(tmpdir(), 'porter-password-'));
     t.after(() => rm(folder, { recursive: true }));
-    await writeFile(join(folder, 'porter.yml'), 'access: []\n');
+    await writeFile(join(folder, 'porter.yml'), 'workers: 1\n');
     const alone = await runCommand(folder, ['doctor', '--password-file', 'x']);
     assert.match(alone.err, /--password-file needs --account/);
     const unused = await runCommand(folder, ['doctor', '--account', 'romeo@example.org']);
