@@ -74,6 +74,16 @@ export function formatCount(count: number, noun: string, plural = `${noun}s`): s
   return `${count} ${count === 1 ? noun : plural}`;
 }
 
+/** Formats a period for `in the last …`: `hour`, `day`, otherwise as `formatPeriod`. */
+export function formatSpan(ms: number): string {
+  const names = new Map([
+    [60e3, 'minute'],
+    [3600e3, 'hour'],
+    [86400e3, 'day'],
+  ]);
+  return names.get(ms) ?? formatPeriod(ms);
+}
+
 /** Formats milliseconds for people, in at most the two largest units: `2 h 5 min`, `40 s`. */
 export function formatPeriod(ms: number): string {
   let rest = Math.ceil(ms / 1000);

@@ -53,11 +53,25 @@ const commands: readonly AddCommand[] = [
 /** Runs a command line, without `node` and the script, and returns its exit code. Never rejects. */
 export async function runCommandLine(args: readonly string[], context: CommandContext): Promise<number> {
   try {
-    await createProgram(context).parseAsync(args, { from: 'user' });
+    const program = createProgram(context);
+    await program.parseAsync(withoutHelpOfUnknown(program, args), { from: 'user' });
     return 0;
   } catch (error) {
     return reportCommandError(context, error);
   }
+}
+
+/**
+ * Returns the arguments without the request for help if they name an unknown command. Otherwise commander would print the help of
+ * the program, as if the name was right.
+ */
+function withoutHelpOfUnknown(program: Command, args: readonly string[]): readonly string[] {
+  const words = args[0] === 'help' ? args.slice(1) : args;
+  const [name] = words;
+  const asksForHelp = words !== args || args.includes('--help') || args.includes('-h');
+  if (name === undefined || name.startsWith('-') || !asksForHelp) return args;
+  const isKnown = name === 'help' || program.commands.some((command) => command.name() === name);
+  return isKnown ? args : [name];
 }
 
 export function createProgram(context: CommandContext): Command {

@@ -1,4 +1,5 @@
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { formatTimestamp } from '../base/clock.ts';
 import { formatCount } from '../base/units.ts';
 import type { ProbeTarget } from './probe-client.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
@@ -68,6 +69,9 @@ export interface PresentedCertificate {
   readonly now: number;
 }
 
+/** `text`: a time as OpenSSL prints it, such as `Dec 30 12:09:41 2026 GMT`. */
+const certificateTime = (text: string): string => `${formatTimestamp(Date.parse(text))} UTC`;
+
 /** `explain`: says what is wrong and what to do. */
 export function reportCertificate(
   report: Pick<DoctorReport, 'ok' | 'warn' | 'fail'>,
@@ -82,18 +86,18 @@ export function reportCertificate(
     const days = Math.max(0, Math.floor(leftMs / DAY_MS));
     report.warn(
       check,
-      `It expires in ${formatCount(days, 'day')} (${certificate.valid_to}). Check that it is renewed.`,
+      `It expires in ${formatCount(days, 'day')} (${certificateTime(certificate.valid_to)}). Check that it is renewed.`,
     );
-  } else report.ok(check, `It is valid until ${certificate.valid_to}.`);
+  } else report.ok(check, `It is valid until ${certificateTime(certificate.valid_to)}.`);
 }
 
 function explainCertificateError(code: string, { host, certificate }: PresentedCertificate): string {
   const names = namesIn(certificate);
   switch (code) {
     case 'CERT_HAS_EXPIRED':
-      return `It expired on ${certificate.valid_to}. Renew it, and reload the web server.`;
+      return `It expired on ${certificateTime(certificate.valid_to)}. Renew it, and reload the web server.`;
     case 'CERT_NOT_YET_VALID':
-      return `It is valid only from ${certificate.valid_from}. Check the clock of this machine.`;
+      return `It is valid only from ${certificateTime(certificate.valid_from)}. Check the clock of this machine.`;
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return `It is not valid for ${host}, only for ${names}: clients reject it. Get one for ${host}.`;
     case 'DEPTH_ZERO_SELF_SIGNED_CERT':

@@ -166,6 +166,8 @@ function recordResult(
   metrics.messagePosted(type, refusal?.code ?? (state === 'queued' ? 'queued' : 'sent'));
   if (isProbe) return;
   const fields = { from, to, id, type, file: file !== undefined };
-  if (refusal) log.info({ ...fields, code: refusal.code, condition: refusal.condition }, 'message not sent');
-  else log.info(fields, `message ${state}`);
+  if (refusal) {
+    const { code, condition, message: text } = refusal;
+    log.info({ ...fields, code, condition, text }, 'message not sent');
+  } else log.info(fields, `message ${state}`);
 }

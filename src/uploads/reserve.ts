@@ -1,6 +1,6 @@
 import { formatMoment } from '../base/clock.ts';
 import { Refusal } from '../base/errors.ts';
-import { formatCount, formatPeriod, formatSize } from '../base/units.ts';
+import { formatCount, formatSize, formatSpan } from '../base/units.ts';
 import type { Upload } from '../base/upload-records.ts';
 import {
   countsUploads,
@@ -112,10 +112,10 @@ function overQuota(
   const of = `${formatSize(used)} of ${formatSize(allowed)}`;
   const texts: Record<typeof limit, string> = {
     ownerBytes: `Your storage is full: ${of} used, ${needs}.`,
-    ownerFiles: `You have ${used} of ${allowed} files, unused slots included.`,
+    ownerFiles: `You have ${used} of ${formatCount(allowed, 'file')}, unused slots included.`,
     purposeBytes: `Your storage for this purpose is full: ${of} used, ${needs}.`,
-    bytesPer: `You have uploaded ${of} in ${formatPeriod(limits.bytesPer?.period ?? 0)}; ${needs}.`,
-    uploadsPer: `You have uploaded ${used} of ${formatCount(allowed, 'file')} in ${formatPeriod(limits.uploadsPer?.period ?? 0)}.`,
+    bytesPer: `You have uploaded ${of} in the last ${formatSpan(limits.bytesPer?.period ?? 0)}; ${needs}.`,
+    uploadsPer: `You have uploaded ${used} of ${formatCount(allowed, 'file')} in the last ${formatSpan(limits.uploadsPer?.period ?? 0)}.`,
     globalBytes: `This upload service is full: ${needs}.`,
   };
   return new Refusal(limit === 'globalBytes' ? 'service_full' : 'quota_exceeded', {

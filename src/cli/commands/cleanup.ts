@@ -50,7 +50,7 @@ async function cleanUp(
     const { uploads } = await readTotals(services);
     requireForce(expired + softQuota, uploads, 'porter cleanup --force --max-age …');
   }
-  const progress = showProgress(context, { title: 'removed' });
+  const progress = showProgress(context, { title: dryRun ? 'to remove' : 'removed' });
   let done: SweepReport | undefined;
   const sweep = runSweep(services, {
     ...settings,

@@ -54,6 +54,7 @@ access:
     uploads_per: {period: 1h, uploads: 300}
     when_full: reject                                   # or evict: removes the user's oldest files
   # - jid: '^admin@${domain.replaceAll('.', '\\.')}$'   # no limits; must come before the rule above
+  # - jid: '^alerts@${componentJid.replaceAll('.', '\\.')}$'   # files that messages below carry
 
 # Limit for all users together.
 # global_quota: 100 GiB
@@ -70,7 +71,7 @@ retention:
 
 # Messages from scripts and other programs: curl -H 'Authorization: Bearer …' -d 'Backup done' ${publicUrl}/msg/romeo@${domain}
 # messages:
-#   tokens:
+${localTrial ? '#   server: 127.0.0.1:5222                             # where accounts of this machine log in\n' : ''}#   tokens:
 #     - {token: a-long-random-text, from: alerts@${componentJid}, to: '@${domain.replaceAll('.', '\\.')}$'}
 #   hooks:                                              # Grafana, GitHub, Alertmanager, …: docs/hooks.md
 #     - {name: grafana, token: another-random-text, from: alerts@${componentJid}, to: romeo@${domain}}

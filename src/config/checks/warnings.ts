@@ -46,8 +46,9 @@ function poolerWarnings({ storage: { ledger } }: ConfigOptions): string[] {
 /** A component with the domain of the users takes the stanzas of their server away. */
 function componentWarnings({ component, access }: ConfigOptions): string[] {
   const named = namedDomains(access);
+  // A rule for one account is for the sender of messages.
   return component
-    .filter(({ jid }) => named.includes(jid))
+    .filter(({ jid }) => named.includes(jid) && findRule(access, `someone@${jid}`) !== undefined)
     .map(
       ({ jid }) =>
         `component ${jid}: access names ${jid} as a domain of users. A component needs another name, or contacts, carbons and ` +
@@ -106,15 +107,23 @@ function messageWarnings(settings: ConfigOptions): string[] {
 /** Images of a hook and files of a token are stored as uploads of `from`. */
 function senderWarnings({ access, messages }: ConfigOptions): string[] {
   if (messages === null || access.length === 0) return [];
-  const texts = (key: string, from: string, what: string) =>
-    mayUpload(access, from)
-      ? []
-      : [
-          `${key}: ${from} may not upload, so ${what} is refused. Add a rule for it to access, such as {jid: '${jidPattern(from)}'}.`,
-        ];
-  return messages.hooks.flatMap(({ from, images_from }, place) =>
-    images_from.length === 0 ? [] : texts(`messages.hooks[${place}]`, from, 'every image of this hook'),
-  );
+  const text = (key: string, from: string, what: string) =>
+    `${key}: ${from} may not upload, so ${what} is refused. Add a rule for it to access, such as {jid: '${jidPattern(from)}'}`;
+  return [
+    ...messages.hooks.flatMap(({ from, images_from }, place) =>
+      images_from.length === 0 || findRule(access, from)?.deny === false
+        ? []
+        : [`${text(`messages.hooks[${place}]`, from, 'every image of this hook')}.`],
+    ),
+    // A token may be for texts only. A rule that denies the sender turns the warning off.
+    ...messages.tokens.flatMap(({ from }, place) =>
+      findRule(access, from) !== undefined
+        ? []
+        : [
+            `${text(`messages.tokens[${place}]`, from, 'every file that is sent with this token')}, or one with deny: true for texts only.`,
+          ],
+    ),
+  ];
 }
 
 /** Formats of programs that sign requests, or whose payloads programs that sign them may send. */
@@ -148,9 +157,8 @@ function hookWarnings({ messages }: ConfigOptions): string[] {
   });
 }
 
-function mayUpload(access: ConfigOptions['access'], jid: string): boolean {
-  const rule = access.find((one) => one.jid.some((text) => RE2JS.compile(text).matcher(jid).find()));
-  return rule !== undefined && !rule.deny;
+function findRule(access: ConfigOptions['access'], jid: string): ConfigOptions['access'][number] | undefined {
+  return access.find((one) => one.jid.some((text) => RE2JS.compile(text).matcher(jid).find()));
 }
 
 const jidPattern = (jid: string): string => `^${jid.replaceAll(/[.+*?^$(){}|[\]\\]/g, '\\$&')}$`;

@@ -60,6 +60,28 @@ export function errorCondition(stanza: Element): string {
 /** Conditions with which rooms refuse messages that are not of the type `groupchat` (XEP-0045 §7.4). */
 const ROOM_CONDITIONS: ReadonlySet<string> = new Set(['bad-request', 'not-acceptable']);
 
+/** Usual first labels of room services. */
+const ROOM_LABELS: ReadonlySet<string> = new Set(['chat', 'conference', 'groups', 'muc', 'room', 'rooms']);
+
+/**
+ * Returns true if a room may have sent this bounce of a message to one person. Rooms of Prosody answer `service-unavailable`, as
+ * servers do for an unknown user: then the domain must be one of rooms by its name, or a service beside or below the sender.
+ */
+function mayBeRoom(condition: string, to: string, sender: string): boolean {
+  if (!to.includes('@')) return false;
+  if (ROOM_CONDITIONS.has(condition)) return true;
+  if (condition !== 'service-unavailable') return false;
+  const [domain, own] = [domainOf(to), domainOf(sender)];
+  if (!domain.includes('.') || domain === own) return false;
+  const parent = parentOf(domain);
+  const isBeside = parent === parentOf(own) && (parent.includes('.') || parent === 'localhost');
+  return ROOM_LABELS.has(domain.slice(0, domain.indexOf('.'))) || parent === own || isBeside;
+}
+
+const parentOf = (domain: string): string => domain.slice(domain.indexOf('.') + 1);
+
+const domainOf = (jid: string): string => (jid.split('/', 1)[0] ?? '').replace(/^[^@]*@/, '');
+
 /** Returns the refusal for the sender of the message that the error stanza answers. */
 export function refusalFromErrorStanza(
   stanza: Element,
@@ -71,8 +93,8 @@ export function refusalFromErrorStanza(
   const reason = specialTexts[condition] ?? ERROR_TEXTS[condition] ?? condition;
   const serverText = toOneLine(stanza.getChild('error')?.getChild('text', STANZA_ERRORS)?.getText() ?? '');
   const quoted = serverText === '' ? '' : ` (${serverText})`;
-  const mayBeRoom = specialTexts === NO_TEXTS && ROOM_CONDITIONS.has(condition) && to.includes('@');
-  const hint = mayBeRoom ? ' Is this a room? Then add type: groupchat.' : '';
+  const isHinted = specialTexts === NO_TEXTS && mayBeRoom(condition, to, String(stanza.attrs.to ?? ''));
+  const hint = isHinted ? ' Is this a room? Then add type: groupchat.' : '';
   const text = `The message to ${to} was not delivered: ${reason}${quoted}.${hint}`;
   return new Refusal(code, { condition, text });
 }

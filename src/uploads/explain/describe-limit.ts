@@ -1,5 +1,5 @@
 import { formatMoment } from '../../base/clock.ts';
-import { formatCount, formatPeriod, formatSize } from '../../base/units.ts';
+import { formatCount, formatSize, formatSpan } from '../../base/units.ts';
 import type { AccessRule } from '../../policy/access.ts';
 import { isExhausted, type OwnerLimit } from './explain-owner.ts';
 
@@ -12,15 +12,15 @@ export function describeRule(rule: AccessRule): string[] {
   ].filter((line) => typeof line === 'string');
 }
 
-/** For example `2 of 2 uploads in the last 1 h, next at 14:05 UTC, in 23 minutes`. */
+/** For example `2 of 2 uploads in the last hour, next at 14:05 UTC, in 23 minutes`. */
 export function describeLimit(limit: OwnerLimit, now: number): string {
   const { period, purpose, freesAt } = limit;
   const what: Record<OwnerLimit['limit'], string> = {
     ownerBytes: 'in total',
     ownerFiles: 'in total',
     purposeBytes: `for the purpose ${purpose}`,
-    bytesPer: `in the last ${formatPeriod(period ?? 0)}`,
-    uploadsPer: `in the last ${formatPeriod(period ?? 0)}`,
+    bytesPer: `in the last ${formatSpan(period ?? 0)}`,
+    uploadsPer: `in the last ${formatSpan(period ?? 0)}`,
     globalBytes: 'of all users together',
   };
   return `${describeAmount(limit)} ${what[limit.limit]}${describeRelief(limit, freesAt, now)}`;

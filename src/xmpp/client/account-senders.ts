@@ -120,7 +120,9 @@ export function createAccountSenders({
   function logFailure(domain: string, refusal: Refusal, error: unknown): void {
     const level = settings().server ? 'warn' : 'info';
     const cause = refusal.cause ?? error;
-    log[level]({ domain, cause: String(cause) }, `account login failed: ${refusal.message}`);
+    const detail = cause instanceof Error ? cause.message : String(cause);
+    const fields = { domain, ...(detail !== refusal.message && { cause: detail }) };
+    log[level](fields, `account login failed: ${refusal.message}`);
   }
 
   function logInThrottled(jid: Jid, { password, address }: AccountLogin): Promise<MessageSender> {

@@ -163,6 +163,9 @@ export function testMessages(
 
     test('reach rooms, from HTTP and from the shell', async () => {
       await juliet.run('join', { room: ROOM, nick: 'juliet' });
+      const untyped = await post(ROOM, 'To one person?', { Authorization: BEARER });
+      assert.equal(untyped.status, 502, untyped.text);
+      assert.match(untyped.text, /Is this a room\? Then add type: groupchat\./);
       const form = new URLSearchParams({ to: ROOM, type: 'groupchat', nick: 'Bot', body: 'From HTTP' });
       const sent = await post('', String(form), {
         Authorization: BEARER,

@@ -196,7 +196,7 @@ export function testUploads(
         assert.deepEqual([error.type, error.condition], ['wait', 'resource-constraint']);
         assert.match(
           error.text,
-          /^You have uploaded 1 of 1 files in 1 h\. There is room again (?:on|at) .* UTC, in /,
+          /^You have uploaded 1 of 1 file in the last hour\. There is room again (?:on|at) .* UTC, in /,
         );
         const retryAt = Date.parse(error.retry ?? '');
         assert.ok(retryAt > before && retryAt <= Date.now() + 3_700_000, `retry at ${error.retry}`);

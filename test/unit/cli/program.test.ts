@@ -62,6 +62,20 @@ describe('the command line', () => {
     assert.equal((await runCommand(missingFolder, ['init', '--for', 'icq'])).code, 2);
   });
 
+  test('does not print the help of the program for a mistyped command, but names the right one', async () => {
+    for (const args of [
+      ['help', 'chekc'],
+      ['chekc', '--help'],
+      ['chekc', '-h'],
+    ]) {
+      const { code, out, err } = await runCommand(missingFolder, args);
+      assert.equal(code, 2, args.join(' '));
+      assert.match(err, /unknown command 'chekc'\n\(Did you mean check\?\)/);
+      assert.equal(out, '');
+    }
+    assert.match((await runCommand(missingFolder, ['help', 'check'])).out, /^Usage: porter check/);
+  });
+
   test('has help with an example for every command', async () => {
     const commands = createProgram(createCapturedContext()).commands.map((command) => command.name());
     assert.ok(commands.length >= 3);

@@ -47,7 +47,7 @@ describe('porter why', () => {
     const { out } = await why(folder, ROMEO);
     assert.match(
       out,
-      /^romeo@example\.org cannot upload now: 2 of 2 uploads in the last 1 h, next (?:on \d+ \w+ )?at \d\d:\d\d UTC, in \d/,
+      /^romeo@example\.org cannot upload now: 2 of 2 uploads in the last hour, next (?:on \d+ \w+ )?at \d\d:\d\d UTC, in \d/,
     );
     assert.doesNotMatch(out, /may upload/);
     assert.match(out, /\n {2}200 bytes of 1 KiB in total, less /);

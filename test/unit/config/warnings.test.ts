@@ -71,6 +71,24 @@ messages:
     assert.doesNotMatch(withRule(`, ${rule}`), /may not upload/);
   });
 
+  test('name a token whose sender may not upload, unless a rule allows or denies it', () => {
+    const withRule = (rule: string) =>
+      parseTestConfig(`public_url: https://upload.example.org
+component: {jid: upload.example.org, server: 'localhost:5347', secret: a-secret-of-16-letters}
+access: [{jid: '@example\\.org$'}${rule}]
+messages:
+  tokens: [{token: a-token-of-16-letters, from: bot@upload.example.org, to: '@example\\.org$'}]
+`).warnings.join('\n');
+    const text = withRule('');
+    assert.match(
+      text,
+      /messages\.tokens\[0\]: bot@upload\.example\.org may not upload, so every file that is sent/,
+    );
+    const [, rule = ''] = /such as \{(.*?)\}, or/.exec(text) ?? [];
+    assert.equal(withRule(`, {${rule}}`), '');
+    assert.equal(withRule(`, {${rule}, deny: true}`), '');
+  });
+
   test('name far more workers than the machine has cores', () => {
     const { warnings } = parseTestConfig("workers: 1000\naccess: [{jid: '@example\\.org$'}]");
     assert.match(warnings.join('\n'), /workers: 1000 processes on a machine with \d+ CPU cores?/);

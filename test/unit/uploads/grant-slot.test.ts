@@ -120,7 +120,7 @@ describe('a slot request', () => {
     advance(10 * MINUTE);
     await requestSlot();
     const refusal = await refused(requestSlot());
-    assert.match(refusal.message, /2 of 2 files in 1 h/);
+    assert.match(refusal.message, /2 of 2 files in the last hour/);
     const retryAt = refusal.retryAt ?? assert.fail('no moment was promised');
     assert.equal(retryAt - services.clock(), 50 * MINUTE);
     advance(50 * MINUTE);
