@@ -53,7 +53,12 @@ export async function storeAttachments(
 /** Removes the attachments of a message that was not sent. */
 export async function discardAttachments(services: MessageServices, ids: readonly string[]): Promise<void> {
   if (ids.length === 0) return;
-  await removeUploads(services, { ids, reason: 'deleted', detail: 'its message was not sent' });
+  await removeUploads(services, {
+    ids,
+    reason: 'deleted',
+    detail: 'its message was not sent',
+    forGood: true,
+  });
 }
 
 /** Stores one file. Appends its id to `granted` before the upload starts, so that the caller can remove a failed upload. */

@@ -35,6 +35,15 @@ export async function authenticateClient(
     if (token === undefined) throw new Refusal('credentials_wrong', { text: 'The token is unknown.' });
     return createTokenClient({ senders }, token);
   }
+  return authenticateAccount({ senders }, credentials, address);
+}
+
+/** Authenticates an account by a login to its XMPP server. The refusals are those of `authenticateClient`. */
+export async function authenticateAccount(
+  { senders }: Pick<MessageServices, 'senders'>,
+  credentials: { readonly jid: string; readonly password: string },
+  address: string,
+): Promise<ApiClient> {
   const jid = parseJid(credentials.jid);
   if (jid === undefined || jid.local === '') {
     throw new Refusal('credentials_wrong', {
@@ -44,7 +53,11 @@ export async function authenticateClient(
           : 'The user name must be a full account address, such as romeo@example.org.',
     });
   }
-  const sender = await senders.openAccountSender({ ...credentials, address });
+  const sender = await senders.openAccountSender({
+    jid: credentials.jid,
+    password: credentials.password,
+    address,
+  });
   // The server decides which account a spelling means: `straße` is `strasse` at most servers.
   const bound = parseBareJid(sender.jid);
   if (bound === undefined) throw new Error(`The session has an invalid JID: ${sender.jid}`);

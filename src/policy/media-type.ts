@@ -139,6 +139,21 @@ function knownTypes(extension: string): readonly string[] {
 }
 
 /**
+ * Returns whether a file is probably one that its sender has encrypted (OMEMO media sharing, XEP-0454): the name of a picture, video or
+ * recording, without its type. Clients that announce the real type cannot be recognised.
+ */
+export function isProbablyEncrypted({
+  name,
+  type,
+}: {
+  readonly name: string;
+  readonly type: string;
+}): boolean {
+  if (mediaTypeEssence(type) !== UNKNOWN_TYPE) return false;
+  return mediaTypesForName(name).some((known) => /^(?:image|video|audio)\//.test(known));
+}
+
+/**
  * Returns the extension of a blob: the extension of its name if it fits the type, otherwise the usual one for the type, so that
  * a web server sends the right type. Without a type, returns the extension of the name.
  */

@@ -46,10 +46,15 @@ export function maxAgeFor(retention: Retention, purpose: string): number | null 
   return purposeMaxAge === undefined ? retention.max_age : purposeMaxAge;
 }
 
+/** Returns the latest time until which a stored upload may be kept, by its age; null for no limit. */
+export function latestExpiry(retention: Retention, upload: Upload): number | null {
+  const maxAge = maxAgeFor(retention, upload.purpose);
+  return maxAge === null || upload.storedAt === null ? null : upload.storedAt + maxAge;
+}
+
 /** Returns when a stored upload expires: at the time that its request named or by age, whichever is earlier; null for never. */
 export function expiryTime(retention: Retention, upload: Upload): number | null {
-  const maxAge = maxAgeFor(retention, upload.purpose);
-  const byAge = maxAge === null || upload.storedAt === null ? null : upload.storedAt + maxAge;
+  const byAge = latestExpiry(retention, upload);
   if (upload.expiresAt === null) return byAge;
   return byAge === null ? upload.expiresAt : Math.min(byAge, upload.expiresAt);
 }

@@ -92,7 +92,9 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
       ? [slotApiEndpoint({ ...services, settings: () => settings().slots }, config.slot_api.path)]
       : []),
     ...createMessageEndpoints(config, messageServices, settings, trustedProxies),
-    ...(config.web && messaging ? [webEndpoint(createWebServices(runtime, messaging), config.web.path)] : []),
+    ...(config.web && messaging
+      ? [webEndpoint(createWebServices(runtime, messaging, relay), config.web.path)]
+      : []),
   ]);
   const slotFiles = config.downloads.via === 'webserver' ? withoutSlotDownloads(fileServer) : fileServer;
   const server = new HttpServer(

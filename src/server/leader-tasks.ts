@@ -14,6 +14,7 @@ import {
   type SweepSchedule,
   startDeletionSchedule,
   startSweepSchedule,
+  startUsageHistory,
 } from '../uploads/housekeeping.ts';
 import type { AdminRules } from '../xmpp/commands/ad-hoc-command.ts';
 import { type ComponentSettings, type Components, startComponents } from '../xmpp/component/components.ts';
@@ -43,6 +44,7 @@ export function createLeaderTasks(
   const { services, config, settings } = runtime;
   let sweeps: SweepSchedule | undefined;
   let deletions: { stop(): Promise<void> } | undefined;
+  let history: { stop(): Promise<void> } | undefined;
   let components: Components | undefined;
   const streams = () => components?.status() ?? [];
   const callbacks = messaging && createServerCallbacks(runtime, messaging, streams);
@@ -53,6 +55,7 @@ export function createLeaderTasks(
       const sweepIntervalMs = () => settings().config.retention.sweep_every ?? 0;
       sweeps = startSweepSchedule(services, { sweepIntervalMs }, sweeper.run);
       deletions = startDeletionSchedule(services);
+      history = startUsageHistory(services);
       // Not awaited: a slow disk must not delay the streams.
       void removeLeftSpoolFiles(services, performance.timeOrigin);
       const links = createHostedLinks(config);
@@ -89,6 +92,8 @@ export function createLeaderTasks(
       sweeps = undefined;
       await deletions?.stop();
       deletions = undefined;
+      await history?.stop();
+      history = undefined;
     },
   };
 }

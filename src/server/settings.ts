@@ -19,6 +19,8 @@ export function toUploadRules(config: Config): UploadRules {
     globalQuota: config.global_quota,
     slotTimeout: config.slots.timeout,
     typeMismatch: config.uploads.type_mismatch,
+    // A web server alone would continue to serve a file in the trash.
+    trashMs: config.downloads.via === 'webserver' ? 0 : (config.retention.trash ?? 0),
     types: config.uploads.types,
     ...(config.downloads.via === 'webserver' && { fileUrlBuilder: blobUrl }),
     ...(config.slot_api && { slotApiNames: config.slot_api.names }),

@@ -1,8 +1,16 @@
+import { execFile } from 'node:child_process';
+import { basename } from 'node:path';
 import { memoizeLast } from '../base/async.ts';
 import { sha256Hex } from '../base/ids.ts';
+import { version } from '../base/version.ts';
+import { type Relay, RelayError } from '../cluster/relay.ts';
+import { createHostedLinks, domainsOf } from '../config/hosted-domains.ts';
 import type { Config } from '../config/load.ts';
+import { visibleOptions } from '../config/visible-options.ts';
 import { createAccountMatcher } from '../messages/authenticate.ts';
 import type { WebServices, WebSettings } from '../web/web-services.ts';
+import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
+import { fetchStreamStatuses } from './leader-tasks.ts';
 import type { Messaging } from './messaging.ts';
 import type { Runtime } from './runtime.ts';
 
@@ -10,6 +18,7 @@ import type { Runtime } from './runtime.ts';
 export function createWebServices(
   { config, services, settings }: Runtime,
   { senders }: Pick<Messaging, 'senders'>,
+  relay: Relay,
 ): WebServices {
   const { web: initial } = config;
   if (initial === null) throw new Error('The config has no web section.');
@@ -19,11 +28,39 @@ export function createWebServices(
       trustedProxies: current.slots.trustedProxies,
     }),
   );
-  return { ...services, senders, settings: () => toSettings(settings()) };
+  const current = () => settings().config;
+  return {
+    ...services,
+    senders,
+    secretGuard: createLoginThrottle(services.clock),
+    settings: () => toSettings(settings()),
+    overview: {
+      version,
+      globalQuota: () => current().global_quota,
+      streams: () => readStreams(relay),
+      configLines: () => current().lines,
+      runDoctor: () => runDoctor(config),
+      config: () => ({
+        file: current().file && basename(current().file ?? ''),
+        warnings: current().warnings,
+        options: visibleOptions(current()),
+      }),
+    },
+  };
+}
+
+/** Empty if the leading process does not answer. */
+async function readStreams(relay: Relay) {
+  const statuses = await fetchStreamStatuses(relay).catch((error: unknown) => {
+    if (error instanceof RelayError) return [];
+    throw error;
+  });
+  return statuses.map(({ jid, up, lastError }) => ({ jid, up, reason: lastError }));
 }
 
 function toWebSettings(config: Config, web: NonNullable<Config['web']>): Omit<WebSettings, 'trustedProxies'> {
-  const components = config.component.map(({ jid }) => jid);
+  const components = config.component.flatMap((one) => [one.jid, ...domainsOf(one)]);
+  const links = createHostedLinks(config);
   return {
     path: web.path,
     title: web.title,
@@ -33,11 +70,14 @@ function toWebSettings(config: Config, web: NonNullable<Config['web']>): Omit<We
     adminTokenHash: web.token === null ? null : sha256Hex(web.token),
     signIn: web.sign_in.filter((way) => way !== 'link' || components.length > 0),
     guestLinks: web.guest_links,
-    publicUrl: config.public_url,
-    downloadUrl: config.download_url,
+    linkBasesFor: links.forOwner,
+    baseUrls: links.urls,
     linkSenderFor: (account) => {
       const domain = account.slice(account.lastIndexOf('@') + 1);
-      return components.find((jid) => jid.endsWith(`.${domain}`)) ?? components[0] ?? null;
+      const ofDomain = config.component.find(
+        (one) => domainsOf(one).includes(domain) || one.jid.endsWith(`.${domain}`),
+      );
+      return (ofDomain ?? config.component[0])?.jid ?? null;
     },
     idleTimeoutMs: config.uploads.idle_timeout,
     maySignIn: createAccountMatcher({
@@ -46,4 +86,41 @@ function toWebSettings(config: Config, web: NonNullable<Config['web']>): Omit<We
       components,
     }),
   };
+}
+
+/** The doctor waits for DNS, the XMPP server and test uploads. */
+const TIMEOUT_MS = 180_000;
+const MAX_OUTPUT_BYTES = 4 * 1024 * 1024;
+
+/** The output of `porter doctor --json`. */
+interface DoctorRun {
+  readonly ok: boolean;
+  readonly findings: readonly { readonly check: string; readonly state: string; readonly text: string }[];
+}
+
+/**
+ * Runs `porter doctor --json` as a process, because the doctor tests a running system from outside and opens stores itself. Rejects if
+ * it does not finish.
+ */
+function runDoctor({ file }: Pick<Config, 'file'>): Promise<DoctorRun> {
+  const [, main = ''] = process.argv;
+  const args = [...process.execArgv, main, 'doctor', '--json', ...(file === null ? [] : ['-c', file])];
+  const { PORTER_WORKER: _worker, NODE_UNIQUE_ID: _id, NODE_CHANNEL_FD: _fd, ...env } = process.env;
+  return new Promise((resolve, reject) => {
+    const options = { env, timeout: TIMEOUT_MS, maxBuffer: MAX_OUTPUT_BYTES };
+    execFile(process.execPath, args, options, (error, stdout, stderr) => {
+      // Exit code 1 means failed checks.
+      const run = parseRun(stdout);
+      if (run) resolve(run);
+      else reject(new Error(`porter doctor gave no report: ${stderr.slice(-1000)}`, { cause: error }));
+    });
+  });
+}
+
+function parseRun(stdout: string): DoctorRun | undefined {
+  try {
+    return JSON.parse(stdout) as DoctorRun;
+  } catch {
+    return undefined;
+  }
 }

@@ -56,6 +56,17 @@ export async function removeLeftSpoolFiles(
   }
 }
 
+const HISTORY_MS = 600_000;
+
+/** Records what is stored, once an hour. Only one process of a cluster does this. */
+export function startUsageHistory(services: Pick<UploadServices, 'ledger' | 'clock' | 'log'>): {
+  stop(): Promise<void>;
+} {
+  return repeat(services, { firstMs: FIRST_SWEEP_MS, periodMs: () => HISTORY_MS }, () =>
+    services.ledger.recordUsage({ now: services.clock() }),
+  );
+}
+
 /** Sets space for removals aside at the start, and again after it was used. */
 export function startBallastSchedule(
   services: Pick<UploadServices, 'log'>,

@@ -57,6 +57,7 @@ export function createProbeUploads(services: UploadServices): ProbeUploads {
         reason: 'deleted',
         detail: 'test upload of porter doctor',
         withoutRecord: true,
+        forGood: true,
       });
     },
     async close() {

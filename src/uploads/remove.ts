@@ -10,23 +10,35 @@ const ERASE_BATCH = 500;
 
 export interface RemovalRequest {
   readonly ids: readonly string[];
+  /** Removes only uploads of these owners. */
+  readonly owners?: readonly string[];
   readonly reason: RemovalReason;
   /** The person or rule behind the removal, in words. Kept in the removal record. */
   readonly detail: string;
   /** Leaves no removal record. */
   readonly withoutRecord?: boolean;
+  /** Deletes the bytes at once, also if there is a trash. */
+  readonly forGood?: boolean;
 }
 
-type RemoveServices = Pick<UploadServices, 'ledger' | 'blobs' | 'fileCache' | 'clock' | 'log' | 'metrics'>;
+type RemoveServices = Pick<
+  UploadServices,
+  'ledger' | 'blobs' | 'rules' | 'fileCache' | 'clock' | 'log' | 'metrics'
+>;
 
 /**
- * Removes uploads from the ledger, with a record of the reason, and then their bytes. Ignores unknown ids. Bytes that cannot be
+ * Removes uploads from the ledger, with a record of the reason, and then their bytes. Files that a person deletes are kept in the trash
+ * for `retention.trash`. Ignores unknown ids. Bytes that cannot be
  * deleted now do not fail a removal that the ledger has recorded: they are tried again later.
  */
 export async function removeUploads(services: RemoveServices, request: RemovalRequest): Promise<Upload[]> {
   const { ledger, fileCache, clock, log, metrics } = services;
   const { reason, detail } = request;
-  const removed = await ledger.remove({ ...request, now: clock() }).catch((error: unknown) => {
+  const now = clock();
+  const trashMs = trashMsFor(services, request);
+  const restorable = trashMs > 0 ? { restorableUntil: now + trashMs } : {};
+  const { forGood: _forGood, ...removal } = request;
+  const removed = await ledger.remove({ ...removal, now, ...restorable }).catch((error: unknown) => {
     throw toStorageRefusal(error);
   });
   for (const { locator } of removed) fileCache.invalidate(locator);
@@ -36,6 +48,14 @@ export async function removeUploads(services: RemoveServices, request: RemovalRe
   }
   await deletePendingBlobs(services);
   return removed;
+}
+
+/** Returns for how long the removed files can be restored, in milliseconds; 0 = not at all. */
+export function trashMsFor(
+  { rules }: Pick<UploadServices, 'rules'>,
+  { reason, forGood = false }: Pick<RemovalRequest, 'reason' | 'forGood'>,
+): number {
+  return reason === 'deleted' && !forGood ? (rules().trashMs ?? 0) : 0;
 }
 
 /** Removes the upload with this locator, whatever its state. Returns false if there is none. */
@@ -51,14 +71,15 @@ export async function removeByLocator(
 
 /**
  * Removes all stored files of an owner, including those under the hash of its JID, and keeps a record of each. Slots in use and
- * the counters of its rate limits stay. Returns the number of removed files.
+ * the counters of its rate limits stay.
  */
 export async function removeFilesOf(
   services: RemoveServices,
   owner: string,
   request: Omit<RemovalRequest, 'ids'>,
-): Promise<number> {
+): Promise<{ readonly removed: number; readonly bytes: number }> {
   let removed = 0;
+  let bytes = 0;
   for (const name of ownerNamesFor(owner)) {
     for (let after: string | undefined; ; ) {
       const page = await services.ledger.listUploads({
@@ -68,12 +89,15 @@ export async function removeFilesOf(
         ...(after !== undefined && { after }),
       });
       after = page.at(-1)?.id;
-      if (page.length > 0)
-        removed += (await removeUploads(services, { ...request, ids: page.map(({ id }) => id) })).length;
+      if (page.length > 0) {
+        const uploads = await removeUploads(services, { ...request, ids: page.map(({ id }) => id) });
+        removed += uploads.length;
+        bytes += uploads.reduce((sum, { size }) => sum + size, 0);
+      }
       if (page.length < ERASE_BATCH) break;
     }
   }
-  return removed;
+  return { removed, bytes };
 }
 
 /** Returns true for a removal of more than a tenth of all files, which an admin has to confirm. */

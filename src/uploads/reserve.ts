@@ -12,6 +12,7 @@ import {
 import type { AccessRule, UploadLimits } from '../policy/access.ts';
 import { matchesMediaRange } from '../policy/media-type.ts';
 import { toLifetimes } from '../policy/retention.ts';
+import type { OwnerLimit } from './explain/explain-owner.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
 
@@ -108,20 +109,37 @@ function overQuota(
   now: number,
 ): Refusal {
   const when = retryAt === null ? formatRemedy(limit, size, allowed) : formatRetry(retryAt, now);
-  const needs = `this file needs ${formatSize(size)}`;
-  const of = `${formatSize(used)} of ${formatSize(allowed)}`;
-  const texts: Record<typeof limit, string> = {
-    ownerBytes: `Your storage is full: ${of} used, ${needs}.`,
-    ownerFiles: `You have ${used} of ${formatCount(allowed, 'file')}, unused slots included.`,
-    purposeBytes: `Your storage for this purpose is full: ${of} used, ${needs}.`,
-    bytesPer: `You have uploaded ${of} in the last ${formatSpan(limits.bytesPer?.period ?? 0)}; ${needs}.`,
-    uploadsPer: `You have uploaded ${used} of ${formatCount(allowed, 'file')} in the last ${formatSpan(limits.uploadsPer?.period ?? 0)}.`,
-    globalBytes: `This upload service is full: ${needs}.`,
-  };
+  const period = limit === 'bytesPer' || limit === 'uploadsPer' ? (limits[limit]?.period ?? null) : null;
+  const text = formatQuota({ limit, used, allowed, period }, `this file needs ${formatSize(size)}`);
   return new Refusal(limit === 'globalBytes' ? 'service_full' : 'quota_exceeded', {
-    text: `${texts[limit]} ${when}`,
+    text: `${text} ${when}`,
     ...(retryAt !== null && { retryAt }),
   });
+}
+
+/** `period` in milliseconds. `needs` is absent if no certain file is meant. */
+function formatQuota(
+  { limit, used, allowed, period }: Pick<OwnerLimit, 'limit' | 'used' | 'allowed' | 'period'>,
+  needs?: string,
+): string {
+  const of = `${formatSize(used)} of ${formatSize(allowed)}`;
+  const addNeeds = (separator: string) => (needs === undefined ? '' : `${separator} ${needs}`);
+  const texts: Record<typeof limit, string> = {
+    ownerBytes: `Your storage is full: ${of} used${addNeeds(',')}.`,
+    ownerFiles: `You have ${used} of ${formatCount(allowed, 'file')}, unused slots included.`,
+    purposeBytes: `Your storage for this purpose is full: ${of} used${addNeeds(',')}.`,
+    bytesPer: `You have uploaded ${of} in the last ${formatSpan(period ?? 0)}${addNeeds(';')}.`,
+    uploadsPer: `You have uploaded ${used} of ${formatCount(allowed, 'file')} in the last ${formatSpan(period ?? 0)}.`,
+    globalBytes: `This upload service is full${addNeeds(':')}.`,
+  };
+  return texts[limit];
+}
+
+/** Returns the text with which every upload is refused while this limit is exhausted. */
+export function describeExhaustedLimit(limit: OwnerLimit, now: number): string {
+  const { freesAt, allowed } = limit;
+  const when = freesAt === null ? formatRemedy(limit.limit, 1, allowed) : formatRetry(freesAt, now);
+  return `${formatQuota(limit)} ${when}`;
 }
 
 function formatRetry(retryAt: number, now: number): string {

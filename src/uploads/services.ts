@@ -21,6 +21,8 @@ export interface UploadRules {
   /** Milliseconds after which a slot can no longer be used. */
   readonly slotTimeout: number;
   readonly typeMismatch: 'refuse' | 'accept';
+  /** `retention.trash`: milliseconds for which a removed file can be restored; 0 or absent = not at all. */
+  readonly trashMs?: number;
   /** `uploads.types`. */
   readonly types?: MoreTypes;
   /** Builds download links; by default `getUrl`, which points at Porter itself. */

@@ -42,6 +42,8 @@ export interface SweepReport {
   records: number;
 }
 
+const WEB_TABLES = ['web_sessions', 'web_tokens', 'sign_in_links', 'guest_links', 'usage_history'] as const;
+
 type Tally = 'unused' | 'expired' | 'softQuota' | 'deadClaims' | 'records';
 
 /** One kind of expired row, and where it is counted. */
@@ -124,6 +126,8 @@ function createTasks(services: SweepServices, options: SweepOptions): Task[] {
     { step: { kind: 'message_rates' }, tally: null, reason: null },
     { step: { kind: 'idempotency_keys' }, tally: null, reason: null },
     { step: { kind: 'refusals' }, tally: null, reason: null },
+    { step: { kind: 'trash' }, tally: null, reason: null },
+    ...WEB_TABLES.map((kind) => ({ step: { kind }, tally: null, reason: null })),
   ];
 }
 
@@ -148,5 +152,8 @@ function softQuotaTasks(retention: Retention): Task[] {
 
 function recordTasks(keepRecords: number | null, now: number): Task[] {
   if (keepRecords === null) return [];
-  return [{ step: { kind: 'records', removedBefore: now - keepRecords }, tally: 'records', reason: null }];
+  return [
+    { step: { kind: 'records', removedBefore: now - keepRecords }, tally: 'records', reason: null },
+    { step: { kind: 'audit', recordedBefore: now - keepRecords }, tally: null, reason: null },
+  ];
 }

@@ -1,9 +1,10 @@
 import type { FastifyPluginAsync } from 'fastify';
-import { Refusal } from '../base/errors.ts';
+import { createAdminHandlers } from './api/admin-handlers.ts';
 import { addApiRoutes } from './api/api-endpoint.ts';
-import { type OperationId, routeDefinitions } from './api/definitions.ts';
+import { createFileHandlers } from './api/file-handlers.ts';
+import { createGuestHandlers } from './api/guest-handlers.ts';
 import type { Handlers } from './api/handlers.ts';
-import { MAX_IDS } from './api/schemas.ts';
+import { createSessionHandlers } from './api/session-handlers.ts';
 import { addPageFiles } from './serve/page-files.ts';
 import type { WebServices } from './web-services.ts';
 
@@ -36,26 +37,10 @@ function formatSecurityTxt(contacts: readonly string[], now: number): string {
 
 /** Creates the handlers of all routes. */
 function createHandlers(services: WebServices): Handlers {
-  const notBuilt = async () => {
-    throw new Refusal('not_understood');
-  };
-  const all = Object.fromEntries(Object.keys(routeDefinitions).map((id) => [id, notBuilt])) as Record<
-    OperationId,
-    () => Promise<never>
-  >;
   return {
-    ...all,
-    async getService() {
-      const { title, contacts, signIn, guestLinks } = services.settings();
-      return {
-        title,
-        contacts: [...contacts],
-        signIn: [...signIn],
-        guestLinks,
-        thumbnails: false,
-        trashMs: 0,
-        maxRequestedIds: MAX_IDS,
-      };
-    },
+    ...createSessionHandlers(services),
+    ...createFileHandlers(services),
+    ...createGuestHandlers(services),
+    ...createAdminHandlers(services),
   };
 }

@@ -1,6 +1,7 @@
 import { describe } from 'node:test';
 import { claimSuite } from './ledger/claims.ts';
 import { copySuite } from './ledger/copy.ts';
+import { fileListSuite } from './ledger/files.ts';
 import type { OpenTestLedger } from './ledger/fixture.ts';
 import { hashedOwnerSuite } from './ledger/hashed-owners.ts';
 import { idempotencySuite } from './ledger/idempotency.ts';
@@ -14,6 +15,7 @@ import { refusalSuite } from './ledger/refusals.ts';
 import { removeSuite } from './ledger/remove.ts';
 import { repairSuite } from './ledger/repair.ts';
 import { reserveSuite } from './ledger/reserve.ts';
+import { webSuite } from './ledger/web.ts';
 
 export type { TestLedger } from './ledger/fixture.ts';
 
@@ -33,6 +35,8 @@ export function ledgerSuite(name: string, open: OpenTestLedger): void {
     messageRateSuite(open);
     refusalSuite(open);
     limitUsageSuite(open);
+    fileListSuite(open);
+    webSuite(open);
     propertySuite(open);
   });
 }

@@ -50,7 +50,7 @@ const ALLOWED_IMPORTS: Record<string, readonly string[]> = {
     'base',
   ],
   doctor: ['http', 'xmpp', 'uploads', 'ledger', 'blobs', 'stanza', 'config', 'base'],
-  cli: ['server', 'doctor', 'uploads', 'policy', 'cluster', 'metrics', 'config', 'base'],
+  cli: ['web', 'server', 'doctor', 'uploads', 'policy', 'cluster', 'metrics', 'config', 'base'],
   'main.ts': ['cli'],
 };
 
@@ -136,6 +136,13 @@ describe('the source code', () => {
   test('uses of the cluster only the relay contract in messages/', () => {
     const wrong = crossImports(
       (from, to, target) => from !== 'messages' || to !== 'cluster' || target === 'cluster/relay.ts',
+    );
+    assert.deepEqual(wrong, []);
+  });
+
+  test('uses of web/ only the reference of the API in cli/', () => {
+    const wrong = crossImports(
+      (from, to, target) => from !== 'cli' || to !== 'web' || target === 'web/api/api-reference.ts',
     );
     assert.deepEqual(wrong, []);
   });

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { type ErrorCode, errorRow, errorTable } from '../../base/errors.ts';
 import { renderConfigReference } from '../../config/reference.ts';
 import { renderMetricsReference } from '../../metrics/reference.ts';
+import { renderApiReference } from '../../web/api/api-reference.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { commandReference } from '../lib/command-reference.ts';
 import { formatExamples } from '../lib/help.ts';
@@ -11,6 +12,7 @@ import { printLine } from '../lib/output.ts';
 
 /** The pages of `docs/` that are generated from the code. `program` is the command line with all commands. */
 export const generatedPages: Readonly<Record<string, (program: Command) => string>> = {
+  'api.md': renderApiReference,
   'commands.md': commandReference,
   'config.md': renderConfigReference,
   'errors.md': errorReference,

@@ -162,6 +162,12 @@ export const retentionSchema = z.strictObject({
     'How long `porter why` can explain the removal of a file. Records that prevent the ' +
       'reuse of a signed link of `external` are kept without limit.',
   ),
+  trash: withDefault(
+    periodOrOff({ max: 366 * DAY }),
+    0,
+    'How long a file can be restored that its owner or an admin has deleted. It counts towards no quota meanwhile. 0 = its bytes are ' +
+      'deleted at once, as always with `downloads.via: webserver`.',
+  ),
   purposes: withDefault(purposes, {}, 'The purposes (XEP-0363 1.2.0) that clients may request.'),
   name_prefixes: withDefault(
     z.record(z.string().min(1, 'the prefix is empty'), oneOf(PURPOSES)),

@@ -37,6 +37,10 @@ export const COPIED_TABLES = [
   'queue_keys',
   'idempotency_keys',
   'message_rates',
+  'web_tokens',
+  'guest_links',
+  'audit',
+  'usage_history',
 ] as const;
 export type CopiedTable = (typeof COPIED_TABLES)[number];
 
@@ -94,6 +98,10 @@ export const PRIMARY_KEYS: Readonly<Record<CopiedTable, readonly string[]>> = {
   queue_keys: ['queue', 'queue_key'],
   idempotency_keys: ['owner', 'key'],
   message_rates: ['key', 'width'],
+  web_tokens: ['id'],
+  guest_links: ['id'],
+  audit: ['id'],
+  usage_history: ['at'],
 };
 
 export const rowKey = (table: CopiedTable, row: CopiedRow): RowKey =>

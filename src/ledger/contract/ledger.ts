@@ -1,14 +1,17 @@
 import type { AdminStore } from './admin.ts';
 import type { CopyStore } from './copy.ts';
+import type { FileStore } from './files.ts';
 import type { MessageStore } from './messages.ts';
 import type { ProcessStore } from './processes.ts';
 import type { QuotaStore } from './quota.ts';
 import type { RefusalStore } from './refusals.ts';
 import type { IdentityStore } from './store-identity.ts';
 import type { UploadStore } from './uploads.ts';
+import type { WebStore } from './web.ts';
 
 export * from './admin.ts';
 export * from './copy.ts';
+export * from './files.ts';
 export { LedgerError, type LedgerErrorKind } from './ledger-error.ts';
 export type * from './messages.ts';
 export * from './processes.ts';
@@ -16,6 +19,7 @@ export * from './quota.ts';
 export * from './refusals.ts';
 export type * from './store-identity.ts';
 export type * from './uploads.ts';
+export * from './web.ts';
 
 /**
  * The metadata database: owners, uploads, quotas, and the queues of messages. The interfaces are split by their users.
@@ -37,6 +41,8 @@ export interface Ledger
     MessageStore,
     ProcessStore,
     AdminStore,
+    FileStore,
+    WebStore,
     IdentityStore,
     CopyStore {
   close(): Promise<void>;

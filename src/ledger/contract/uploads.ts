@@ -57,7 +57,7 @@ export interface UploadStore {
   /** Finds the record of a removed upload; the latest, if a locator was used more than once. */
   findRemoval(locator: string): Promise<Removal | undefined>;
 
-  /** Removes uploads of any state, and returns them. Ignores unknown ids. Their blobs become pending deletes. */
+  /** Removes uploads of any state, and returns them. Ignores unknown ids. Their blobs become pending deletes, or go to the trash. */
   remove(params: RemoveParams): Promise<Upload[]>;
   /** Runs one bounded step of a sweep. */
   sweep(step: SweepStep): Promise<SweepResult>;
@@ -208,11 +208,15 @@ export type PublishedBlob = Pick<UnpublishedBlob, 'id' | 'publicBlob'>;
 
 export interface RemoveParams {
   readonly ids: readonly string[];
+  /** Removes only uploads of these owners. */
+  readonly owners?: readonly string[];
   readonly reason: RemovalReason;
   readonly detail: string;
   readonly now: number;
   /** Leaves no removal record: for test uploads, whose links no client has. */
   readonly withoutRecord?: boolean;
+  /** Stored files can be restored from the trash until this time. Absent: their blobs become pending deletes. */
+  readonly restorableUntil?: number;
 }
 
 /** `dryRun` counts what a step would remove and changes nothing. */
@@ -243,6 +247,13 @@ export type SweepStep = { readonly limit: number; readonly now: number; readonly
   | { /** Rate counters that no period reaches any more. */ readonly kind: 'upload_rates' | 'message_rates' }
   | { /** Expired idempotency keys. */ readonly kind: 'idempotency_keys' }
   | { /** Refusals of more than a day ago. */ readonly kind: 'refusals' }
+  | { /** Files whose time in the trash has passed. */ readonly kind: 'trash' }
+  | {
+      /** Expired sessions, tokens, sign-in links and guest links of the web page. */
+      readonly kind: 'web_sessions' | 'web_tokens' | 'sign_in_links' | 'guest_links';
+    }
+  | { /** Samples older than `KEEP_USAGE_MS`. */ readonly kind: 'usage_history' }
+  | { /** Audit entries up to `recordedBefore`. */ readonly kind: 'audit'; readonly recordedBefore: number }
 );
 
 export interface SweepResult {

@@ -65,6 +65,23 @@ const TABLES: Readonly<Record<CopiedTable, TableColumns>> = {
     sums: ['started_at', 'expires_at', 'length(response)'],
   },
   message_rates: { columns: ['buckets', 'ends_at'], sums: ['ends_at', 'length(buckets)'] },
+  web_tokens: {
+    columns: 'secret_hash jid name scopes created_at last_used_at expires_at'.split(' '),
+    sums: ['created_at', 'last_used_at'],
+    unique: ['secret_hash'],
+  },
+  guest_links: {
+    columns: 'secret_hash jid note max_bytes max_files used_bytes used_files created_at expires_at'.split(
+      ' ',
+    ),
+    sums: ['used_bytes', 'used_files'],
+    unique: ['secret_hash'],
+  },
+  usage_history: { columns: ['files', 'bytes'], sums: ['files', 'bytes'] },
+  audit: {
+    columns: 'at actor address action subject files bytes'.split(' '),
+    sums: ['at', 'length(actor)', 'length(subject)'],
+  },
 };
 
 /** Columns of `pending_deletes`. The new store may delete at once what the old one could not. */

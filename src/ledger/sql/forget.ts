@@ -1,10 +1,12 @@
 import type { ForgetParams, ForgetResult } from '../contract/ledger.ts';
 import type { QueuedItemRef } from '../contract/messages.ts';
 import type { Queryable } from './database.ts';
+import { purgeTrashedUploads } from './files/trash.ts';
 import { removeQueuedItem } from './messages/queue.ts';
 import { deleteOwner } from './quota/accounts.ts';
 import { recordRemovals } from './remove.ts';
 import type { UploadRow } from './rows.ts';
+import { forgetWebUser } from './web/guest-links.ts';
 
 /** Implements `AdminStore.forget`. */
 export async function forgetOwnerRows(q: Queryable, params: ForgetParams): Promise<ForgetResult> {
@@ -15,6 +17,7 @@ export async function forgetOwnerRows(q: Queryable, params: ForgetParams): Promi
   ]);
   const queuedLeft = await forgetMessages(q, owner, limit);
   await q.query('delete from refusals where owner = $1', [owner]);
+  await forgetWebUser(q, owner);
   if (!row) return { removed: 0, bytes: 0, locators: [], left: queuedLeft };
   const removed = await q.query<UploadRow>(
     `delete from uploads where id in (
@@ -24,8 +27,9 @@ export async function forgetOwnerRows(q: Queryable, params: ForgetParams): Promi
   );
   const cause = { reason: 'forgotten', detail: '', now, anonymous: true, withoutRecord } as const;
   await recordRemovals(q, removed, cause);
+  const purged = await purgeTrashedUploads(q, { owners: [owner], limit });
   await anonymizeRemovals(q, row.id, owner, Math.max(1, limit - removed.length));
-  const left = await countLeft(q, row.id);
+  const left = (await countLeft(q, row.id)) + (purged === limit ? 1 : 0);
   if (left === 0) await deleteOwner(q, row.id);
   return {
     removed: removed.length,

@@ -23,6 +23,8 @@ import {
   writeTestRow,
 } from './claims.ts';
 import type { AllowedIn, Database, Durability, Queryable, TransactionOptions } from './database.ts';
+import { queryFiles, queryUsers } from './files/file-lists.ts';
+import { purgeTrashedUploads, queryTrash, restoreTrashedUploads, updateExpiry } from './files/trash.ts';
 import { forgetOwnerRows } from './forget.ts';
 import {
   announceImports,
@@ -74,7 +76,30 @@ import { removeUploadsById } from './remove.ts';
 import { recountOwner } from './repair.ts';
 import { reserveSlot } from './reserve.ts';
 import { runSweepStep } from './sweep.ts';
-import { recountTotals } from './totals.ts';
+import { insertUsageSample, queryUsageHistory, recountTotals } from './totals.ts';
+import {
+  chargeGuestLinkRow,
+  deleteGuestLink,
+  insertAudit,
+  insertGuestLink,
+  queryAudit,
+  queryGuestLink,
+  queryGuestLinks,
+} from './web/guest-links.ts';
+import {
+  deleteSessions,
+  deleteToken,
+  insertSession,
+  insertToken,
+  querySession,
+  querySessions,
+  queryToken,
+  queryTokens,
+  takeSignInLink,
+  updateSession,
+  updateTokenUse,
+  upsertSignInLink,
+} from './web/sessions.ts';
 
 export type LedgerMethod = Exclude<keyof Ledger, 'close'>;
 
@@ -191,6 +216,38 @@ export const methods: LedgerMethods = {
   findExistingIds: read(queryExistingIds),
   findKnownBlobs: read(queryKnownBlobs),
   findImportingBlobs: read(queryImportingBlobs),
+
+  // FileStore
+  listFiles: read(queryFiles),
+  listUsers: read(queryUsers),
+  setExpiry: write('durable', 'open', updateExpiry),
+  recordUsage: write('lazy', 'open', insertUsageSample),
+  listUsageHistory: read(queryUsageHistory),
+  listTrash: read(queryTrash),
+  restoreFromTrash: write('durable', 'open', restoreTrashedUploads),
+  purgeTrash: write('durable', 'open', purgeTrashedUploads, { freesSpace: true }),
+
+  // WebStore
+  createSession: write('durable', 'open', insertSession),
+  findSession: read(querySession),
+  extendSession: write('lazy', 'open_or_closing', updateSession),
+  listSessions: read(querySessions),
+  // A session that a power cut brings back would be one that its user has ended.
+  endSessions: write('durable', 'open_or_closing', deleteSessions),
+  createToken: write('durable', 'open', insertToken),
+  findToken: read(queryToken),
+  recordTokenUse: write('lazy', 'open_or_closing', updateTokenUse),
+  listTokens: read(queryTokens),
+  revokeToken: write('durable', 'open_or_closing', deleteToken),
+  createSignInLink: write('lazy', 'open', upsertSignInLink),
+  useSignInLink: write('durable', 'open', takeSignInLink),
+  createGuestLink: write('durable', 'open', insertGuestLink),
+  findGuestLink: read(queryGuestLink),
+  chargeGuestLink: write('lazy', 'open', chargeGuestLinkRow),
+  listGuestLinks: read(queryGuestLinks),
+  revokeGuestLink: write('durable', 'open', deleteGuestLink),
+  recordAudit: write('durable', 'open', insertAudit),
+  listAudit: read(queryAudit),
 
   // IdentityStore
   storeIdentity: read(readStoreIdentity),

@@ -163,13 +163,17 @@ export async function queryKnownBlobs(
       `select blob, unpublished_blob as unpublished from uploads where id in ${list}`,
       chunk.map(({ id }) => id),
     );
+    const trashed = await q.query<{ blob: string }>(
+      `select blob from trash where id in ${list}`,
+      chunk.map(({ id }) => id),
+    );
     const pending = await q.query<{ blob: string }>(
       `select blob from pending_deletes where blob in ${list}`,
       chunk.map(({ blob }) => blob),
     );
     for (const { blob, unpublished } of rows)
       known.push(blob, ...(unpublished === null ? [] : [unpublished]));
-    known.push(...pending.map(({ blob }) => blob));
+    known.push(...[...pending, ...trashed].map(({ blob }) => blob));
   }
   return known;
 }

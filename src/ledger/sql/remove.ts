@@ -26,11 +26,33 @@ export interface RemovalCause {
 }
 
 /** Implements `UploadStore.remove`. */
-export async function removeUploadsById(q: Queryable, { ids, ...cause }: RemoveParams): Promise<Upload[]> {
-  const rows = await deleteUploads(q, ids);
+export async function removeUploadsById(
+  q: Queryable,
+  { ids, owners, restorableUntil, ...cause }: RemoveParams,
+): Promise<Upload[]> {
+  const rows = await deleteUploads(q, owners ? await idsOfOwners(q, ids, owners) : ids);
   const names = await ownerNames(q, rows);
-  await recordRemovals(q, rows, cause);
+  const kept = restorableUntil === undefined ? [] : rows.filter(isRestorable);
+  await recordRemovals(q, rows, cause, new Set(kept));
+  if (restorableUntil !== undefined) await insertTrash(q, kept, { ...cause, restorableUntil });
   return rows.map((row) => toUpload(row, names.get(row.owner_id) ?? ''));
+}
+
+async function idsOfOwners(
+  q: Queryable,
+  ids: readonly string[],
+  owners: readonly string[],
+): Promise<string[]> {
+  const found: string[] = [];
+  for (const chunk of chunks(ids)) {
+    const rows = await q.query<{ id: string }>(
+      `select id from uploads where id in ${inList(chunk.length)}
+        and owner_id in (select id from owners where name in ${inList(owners.length, chunk.length + 1)})`,
+      [...chunk, ...owners],
+    );
+    found.push(...rows.map(({ id }) => id));
+  }
+  return found;
 }
 
 /** Deletes rows, and only those in `state` if it is given. The caller must pass the result to `recordRemovals`. */
@@ -71,10 +93,15 @@ export async function recordRemovals(
   q: Queryable,
   rows: readonly UploadRow[],
   cause: RemovalCause,
+  /** Rows whose bytes go to the trash. */
+  kept: ReadonlySet<UploadRow> = new Set(),
 ): Promise<void> {
   if (rows.length === 0) return;
   if (!cause.withoutRecord) await insertRecords(q, rows, cause);
-  await addPendingDeletes(q, rows);
+  await addPendingDeletes(
+    q,
+    rows.filter((row) => !kept.has(row)),
+  );
   await refund(q, rows);
 }
 
@@ -118,6 +145,39 @@ async function insertRecords(q: Queryable, rows: readonly UploadRow[], cause: Re
   const tail = 'on conflict do nothing returning id';
   const inserted = await insertMany(q, { table: 'removals', columns: REMOVAL_COLUMNS, tail }, records);
   await adjustRemovalCount(q, inserted.length);
+}
+
+/** A file that has no public name yet is deleted at once: `publish` may still be renaming it. */
+const isRestorable = (row: UploadRow) => row.state === 'stored' && row.unpublished_blob === null;
+
+const TRASH_COLUMNS =
+  `id locator owner_id endpoint purpose name type size blob created_at deadline stored_at expires_at removed_at removed_by
+  purge_at`.split(/\s+/);
+
+async function insertTrash(
+  q: Queryable,
+  rows: readonly UploadRow[],
+  { now, detail, restorableUntil }: RemovalCause & { restorableUntil: number },
+): Promise<void> {
+  const values = rows.map((row) => [
+    row.id,
+    row.locator,
+    row.owner_id,
+    row.endpoint,
+    row.purpose,
+    row.name,
+    row.type,
+    row.size,
+    row.blob,
+    row.created_at,
+    row.deadline,
+    row.stored_at,
+    row.expires_at,
+    now,
+    detail,
+    restorableUntil,
+  ]);
+  await insertMany(q, { table: 'trash', columns: TRASH_COLUMNS }, values);
 }
 
 /** A tombstone blocks its locator. Needed for signed links and links of other services, which can be requested again; random ids are not. */

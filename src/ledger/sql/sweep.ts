@@ -1,4 +1,4 @@
-import { KEEP_REFUSALS_MS, type SweepResult, type SweepStep } from '../contract/ledger.ts';
+import { KEEP_REFUSALS_MS, KEEP_USAGE_MS, type SweepResult, type SweepStep } from '../contract/ledger.ts';
 import { abandonedClaimSql, resetToIssued } from './claims.ts';
 import type { Database, Queryable, SqlValue } from './database.ts';
 import {
@@ -11,7 +11,7 @@ import {
 } from './expiry.ts';
 import { adjustRemovalCount } from './quota/accounts.ts';
 import { sweepSoftQuota } from './quota/soft-quota.ts';
-import { type RemovalCause, recordRemovals } from './remove.ts';
+import { addPendingBlobs, type RemovalCause, recordRemovals } from './remove.ts';
 import type { UploadRow } from './rows.ts';
 
 /** Implements `UploadStore.sweep`. A dry run reads committed rows without a transaction. */
@@ -45,9 +45,31 @@ async function runStep(q: Queryable, step: SweepStep): Promise<SweepResult> {
         params: [now - KEEP_REFUSALS_MS],
         limit,
       });
+    case 'trash':
+      return await sweepTrash(q, step);
+    case 'usage_history':
+      return await sweepRows(q, step, {
+        table: 'usage_history',
+        key: 'at',
+        where: 'at <= $1',
+        params: [now - KEEP_USAGE_MS],
+        limit,
+      });
+    case 'audit':
+      return await sweepRows(q, step, {
+        table: 'audit',
+        key: 'id',
+        where: 'at <= $1',
+        params: [step.recordedBefore],
+        limit,
+      });
     case 'upload_rates':
     case 'message_rates':
     case 'idempotency_keys':
+    case 'web_sessions':
+    case 'web_tokens':
+    case 'sign_in_links':
+    case 'guest_links':
       return await sweepRows(q, step, { table: step.kind, ...EXPIRING[step.kind], params: [now], limit });
   }
 }
@@ -57,6 +79,10 @@ const EXPIRING = {
   upload_rates: { key: 'owner_id, width, start_at', where: 'ends_at <= $1' },
   message_rates: { key: 'key, width', where: 'ends_at <= $1' },
   idempotency_keys: { key: 'owner, key', where: 'expires_at <= $1' },
+  web_sessions: { key: 'secret_hash', where: 'expires_at <= $1' },
+  web_tokens: { key: 'id', where: 'expires_at <= $1' },
+  sign_in_links: { key: 'browser_hash', where: 'expires_at <= $1' },
+  guest_links: { key: 'id', where: 'expires_at <= $1' },
 };
 
 async function sweepUploads(
@@ -129,6 +155,22 @@ async function sweepRecords(q: Queryable, step: SweepStep & { kind: 'records' })
   });
   if (!step.dryRun) await adjustRemovalCount(q, -swept.count);
   return swept;
+}
+
+async function sweepTrash(q: Queryable, { now, limit, dryRun }: SweepStep): Promise<SweepResult> {
+  const batch = 'select id from trash where purge_at <= $1 order by purge_at limit $2';
+  const rows = await q.query<{ blob: string; size: number }>(
+    dryRun
+      ? `select blob, size from trash where id in (${batch})`
+      : `delete from trash where id in (${batch}) returning blob, size`,
+    [now, limit],
+  );
+  if (!dryRun)
+    await addPendingBlobs(
+      q,
+      rows.map(({ blob }) => blob),
+    );
+  return { count: rows.length, bytes: rows.reduce((sum, { size }) => sum + size, 0) };
 }
 
 async function sweepRows(

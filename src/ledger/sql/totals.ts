@@ -1,3 +1,4 @@
+import type { UsageSample } from '../contract/files.ts';
 import type { Queryable } from './database.ts';
 import { SHARDS, totalsShard } from './quota/accounts.ts';
 
@@ -56,4 +57,25 @@ async function writeShard(q: Queryable, shard: number, totals: Totals): Promise<
       on conflict (shard) do update set ${columns}`,
     [shard, ...COUNTERS.map((counter) => totals[counter])],
   );
+}
+
+const HOUR_MS = 3600_000;
+
+/** Implements `FileStore.recordUsage`. */
+export async function insertUsageSample(q: Queryable, { now }: { now: number }): Promise<void> {
+  await q.query(
+    `insert into usage_history (at, files, bytes)
+      select cast($1 as bigint), cast(sum(uploads) as bigint), cast(sum(bytes) as bigint) from totals where true
+      on conflict do nothing`,
+    [Math.floor(now / HOUR_MS) * HOUR_MS],
+  );
+}
+
+/** Implements `FileStore.listUsageHistory`. */
+export async function queryUsageHistory(q: Queryable, { since }: { since: number }): Promise<UsageSample[]> {
+  const rows = await q.query<UsageSample>(
+    'select at, files, bytes from usage_history where at >= $1 order by at limit 10000',
+    [since],
+  );
+  return rows.map((row) => ({ ...row }));
 }

@@ -34,12 +34,20 @@ export async function copyStorage(
   options: MigrationOptions,
 ): Promise<boolean> {
   if ((await prepareTarget(context)) === 'done') return false;
+  await emptyTrash(context.source);
   for (let passes = 1; passes <= MAX_PASSES; passes += 1) {
     if ((await runPass(context, report, false)) <= FEW_CHANGES) break;
   }
   await verifyFiles(context, report);
   if (options.compareBytes) await compareAllFiles(context, report);
   return true;
+}
+
+const TRASH_BATCH = 500;
+
+/** The trash is not copied, so its files are deleted. */
+async function emptyTrash({ ledger }: MigrationContext['source']): Promise<void> {
+  while ((await ledger.purgeTrash({ limit: TRASH_BATCH })) === TRASH_BATCH);
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { Refusal } from '../../base/errors.ts';
-import { getClientInfo } from '../../http/common/client-info.ts';
+import { type ClientInfo, getClientInfo } from '../../http/common/client-info.ts';
 import { CORS_HEADERS } from '../../http/common/cors.ts';
 import { errorResponse } from '../../http/common/error-response.ts';
 import { decodeUtf8, hasBody, parseJsonText, readBody } from '../../http/common/read-body.ts';
@@ -55,7 +55,7 @@ async function answerCall(
 ): Promise<FastifyReply> {
   try {
     const client = getClientInfo(request.raw, services.settings().trustedProxies);
-    const principal = await authorize(services, definition, request);
+    const principal = await authorize(services, definition, request, client);
     const input = {
       params: request.params,
       query: parseQuery(definition, request.query),
@@ -78,8 +78,9 @@ async function authorize(
   services: WebServices,
   { access, method }: RouteDefinition,
   request: FastifyRequest,
+  client: ClientInfo,
 ): Promise<Principal | undefined> {
-  const principal = await findPrincipal(services, request);
+  const principal = await findPrincipal(services, request, client);
   assertMayCall(access, principal);
   if (method !== 'GET' && access !== 'public') checkCsrf(principal, request);
   return principal;

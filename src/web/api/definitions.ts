@@ -1,13 +1,20 @@
 import type { RouteDefinition } from './route.ts';
 import { adminRoutes } from './routes/admin-routes.ts';
 import { fileRoutes } from './routes/file-routes.ts';
+import { overviewRoutes } from './routes/overview-routes.ts';
 import { guestRoutes, sessionRoutes } from './routes/session-routes.ts';
 
 /**
  * Every route of the API by its operation id. The endpoint registers them, `openapi.ts` describes them, and the page takes
  * its types from them.
  */
-export const routeDefinitions = { ...sessionRoutes, ...fileRoutes, ...guestRoutes, ...adminRoutes };
+export const routeDefinitions = {
+  ...sessionRoutes,
+  ...fileRoutes,
+  ...guestRoutes,
+  ...adminRoutes,
+  ...overviewRoutes,
+};
 
 export type ApiRoutes = typeof routeDefinitions;
 export type OperationId = keyof ApiRoutes;

@@ -53,7 +53,10 @@ export const fileSchema = named(
     createdAt: time,
     expiresAt: time.nullable().describe('When the file is removed; null = it is kept without limit.'),
     canExtend: z.boolean().describe('True if the rule allows a later `expiresAt`.'),
-    url: z.string().describe('The download link.'),
+    url: z
+      .string()
+      .nullable()
+      .describe('The download link; null if only the XMPP server has signed it, or another service.'),
   }),
 );
 
@@ -92,7 +95,7 @@ export const restoreResult = named('RestoreResult', z.strictObject({ restored: c
 export const limitSchema = named(
   'Limit',
   z.strictObject({
-    limit: z.enum(['ownerBytes', 'purposeBytes', 'bytesPer', 'uploadsPer', 'globalBytes']),
+    limit: z.enum(['ownerBytes', 'ownerFiles', 'purposeBytes', 'bytesPer', 'uploadsPer', 'globalBytes']),
     used: count,
     allowed: count,
     freesAt: time.nullable().describe('When there is more room; null if waiting does not help.'),

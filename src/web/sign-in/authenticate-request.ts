@@ -1,32 +1,52 @@
 import type { FastifyRequest } from 'fastify';
 import { Refusal } from '../../base/errors.ts';
 import { secretsEqual, sha256Hex } from '../../base/ids.ts';
-import { listedRole, type Role } from '../../policy/roles.ts';
+import type { ClientInfo } from '../../http/common/client-info.ts';
 import { SCOPES } from '../api/route.ts';
 import type { WebServices } from '../web-services.ts';
+import { readCookie } from './cookies.ts';
 import type { Principal } from './principal.ts';
+import { findTokenPrincipal, resumeSession } from './sessions.ts';
 
-/** Finds the client of a request by its bearer token or session cookie. Throws `Refusal` for an unknown token. */
+/**
+ * Finds the client of a request by its bearer token, else by its session cookie. Throws `Refusal` (`unauthorized`,
+ * `too_many_attempts`) for an unknown token. Returns undefined for a client that has not signed in.
+ */
 export async function findPrincipal(
   services: WebServices,
   request: FastifyRequest,
+  { address }: ClientInfo,
 ): Promise<Principal | undefined> {
-  const bearer = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1];
-  if (bearer !== undefined) return findByToken(services, bearer);
-  return undefined;
-}
-
-async function findByToken(services: WebServices, token: string): Promise<Principal> {
-  const { adminTokenHash } = services.settings();
-  if (adminTokenHash !== null && secretsEqual(sha256Hex(token), adminTokenHash)) {
-    return { via: 'admin_token', jid: null, role: 'admin', scopes: new Set(SCOPES) };
+  const { authorization } = request.headers;
+  if (authorization !== undefined) {
+    const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
+    if (token === undefined) {
+      throw new Refusal('unauthorized', { text: 'The API takes tokens: "Authorization: Bearer …".' });
+    }
+    return (await findTokenPrincipal(services, token)) ?? checkAdminToken(services, token, address);
   }
-  throw new Refusal('unauthorized', { text: 'The token is unknown, or it was revoked or has expired.' });
+  const secret = readCookie(request, 'porter_session');
+  return secret === undefined ? undefined : resumeSession(services, secret);
 }
 
-/** Returns the role that the config gives an account now. */
-export function roleOf({ settings }: Pick<WebServices, 'settings'>, jid: string): Role {
-  return listedRole(settings(), jid);
+/** An admin may have chosen a short token, so guesses of it are slowed. */
+async function checkAdminToken(
+  { settings, secretGuard }: WebServices,
+  token: string,
+  address: string,
+): Promise<Principal> {
+  const { adminTokenHash } = settings();
+  const compare = async () => {
+    if (adminTokenHash === null || !secretsEqual(sha256Hex(token), adminTokenHash)) {
+      throw new Refusal('unauthorized', { text: 'The token is unknown, or it was revoked or has expired.' });
+    }
+  };
+  await secretGuard.attempt(
+    { account: 'admin token', address },
+    compare,
+    (error) => error instanceof Refusal,
+  );
+  return { via: 'admin_token', jid: null, role: 'admin', scopes: new Set(SCOPES) };
 }
 
 /**

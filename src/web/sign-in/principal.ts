@@ -29,6 +29,7 @@ export function assertMayCall(access: RouteAccess, principal: Principal | undefi
     if (via === 'token' && !scopes.has('admin')) throw missingScope('admin');
     return;
   }
+  accountOf(principal);
   if (!scopes.has(access)) throw missingScope(access);
 }
 

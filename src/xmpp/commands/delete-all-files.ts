@@ -35,7 +35,7 @@ async function askToConfirm(context: AdHocContext, problem?: string): Promise<Ad
 async function deleteAll(context: AdHocContext): Promise<AdHocReply> {
   const { services, asker } = context;
   const request = { reason: 'deleted', detail: `deleted by ${asker}` } as const;
-  const work = removeFilesOf(services, asker, request).then((removed) =>
+  const work = removeFilesOf(services, asker, request).then(({ removed }) =>
     completed(`All your files are deleted: ${formatCount(removed, 'file')}.`),
   );
   return answerInTime(context, work, 'Your files are being deleted. This takes some time.');

@@ -72,6 +72,20 @@ async function fillAllTables(ledger: Ledger) {
   await ledger.beginRequest({ ...request, limit: 9 });
   const item = { queue: 'outbox', queueKey: 'a', owner: JULIET, body: 'hello' } as const;
   await ledger.enqueue({ ...item, now: NOW, giveUpAt: NOW + HOUR, limit: 9 });
+  const own = { id: 'i', secretHash: 'h', jid: JULIET, createdAt: NOW, expiresAt: NOW + HOUR };
+  await ledger.createToken({ token: { ...own, name: 'n', scopes: ['share'], lastUsedAt: null }, limit: 1 });
+  const used = { maxBytes: null, maxFiles: 2, usedBytes: 1, usedFiles: 1 };
+  await ledger.createGuestLink({ link: { ...own, ...used, note: 'n' }, limit: 1 });
+  const action = {
+    actor: JULIET,
+    address: '::1',
+    action: 'delete_files',
+    subject: ROMEO,
+    files: 1,
+    bytes: 2,
+  };
+  await ledger.recordUsage({ now: NOW });
+  await ledger.recordAudit({ id: 'i', at: NOW, ...action });
   return { file, slot, claimed, removed, signed: signed.upload.id };
 }
 

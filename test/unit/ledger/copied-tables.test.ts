@@ -8,8 +8,8 @@ import { copiedColumns } from '../../../src/ledger/copy/copy-rows.ts';
 import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
 
 /**
- * Tables that belong to one database: schema version, migration state, running processes and imports, its blob store, and the
- * refusals of the last day.
+ * Tables that belong to one database: schema version, migration state, running processes and imports, its blob store, the
+ * refusals of the last day, sessions (users sign in again), and the trash (a move empties it first).
  */
 const NOT_COPIED = [
   'import_intents',
@@ -18,7 +18,10 @@ const NOT_COPIED = [
   'migration_state',
   'pending_steps',
   'refusals',
+  'sign_in_links',
   'store_identity',
+  'trash',
+  'web_sessions',
 ];
 
 test('porter move copies every table and column of the schema', async (t) => {

@@ -12,11 +12,11 @@ import {
   refusalSchema,
   removalResult,
   restoreResult,
-  role,
   time,
   trashedFile,
   wholeNumber,
 } from '../schemas.ts';
+import { ruleSchema } from './overview-routes.ts';
 
 const topic = 'Administration';
 
@@ -29,18 +29,6 @@ const userSchema = named(
     pendingBytes: bytes,
     quotaBytes: bytes.nullable().describe('`max_total_size` of the rule; null = no limit.'),
     lastUploadAt: time.nullable(),
-  }),
-);
-
-const ruleSchema = named(
-  'MatchedRule',
-  z.strictObject({
-    isAllowed: z.boolean(),
-    rule: z.string().nullable().describe('`access[0]`, as in the config; null if no rule matches.'),
-    line: z.int().nullable().describe('Its line in the config file.'),
-    maxFileSize: bytes.nullable(),
-    quotaBytes: bytes.nullable(),
-    role,
   }),
 );
 
@@ -170,100 +158,5 @@ export const adminRoutes = {
     ),
     status: 200,
     answer: named('ForgetAnswer', z.strictObject({ removed: count })),
-  }),
-  getStatus: defineRoute({
-    method: 'GET',
-    path: '/admin/status',
-    access: 'admin',
-    topic,
-    summary: 'Returns the totals, the disks, the component streams and the queues.',
-    status: 200,
-    answer: named(
-      'Status',
-      z.strictObject({
-        version: z.string(),
-        owners: count,
-        files: count,
-        bytes,
-        pendingFiles: count,
-        quotaBytes: bytes.nullable().describe('`global_quota`; null = no limit.'),
-        space: z.strictObject({ free: bytes, total: bytes }).nullable(),
-        growthPerDay: z
-          .number()
-          .nullable()
-          .describe(
-            'Bytes per day over the last week, from the files that are still stored; null if unknown.',
-          ),
-        fullAt: time
-          .nullable()
-          .describe('When the disk is full at this growth; null if it is not foreseeable.'),
-        streams: z.array(z.strictObject({ jid: z.string(), up: z.boolean(), reason: z.string().nullable() })),
-        queues: z.strictObject({ messages: count, callbacks: count }),
-        failedDeletes: count.describe('Files that are removed and whose bytes could not be deleted yet.'),
-      }),
-    ),
-  }),
-  explainTarget: defineRoute({
-    method: 'GET',
-    path: '/admin/why',
-    access: 'moderator',
-    topic,
-    summary: 'Explains a link, an id or an address in the words of `porter why`.',
-    query: z.strictObject({ target: z.string().min(1).max(8192) }),
-    status: 200,
-    answer: named('WhyAnswer', z.strictObject({ found: z.boolean(), lines: z.array(z.string()) })),
-  }),
-  getConfig: defineRoute({
-    method: 'GET',
-    path: '/admin/config',
-    access: 'admin',
-    topic,
-    summary: 'Returns the options in effect, without secrets.',
-    status: 200,
-    answer: named(
-      'ConfigView',
-      z.strictObject({
-        file: z.string().nullable().describe('The name of the file, without its folder.'),
-        warnings: z.array(z.string()),
-        options: z.record(z.string(), z.unknown()),
-      }),
-    ),
-  }),
-  matchRule: defineRoute({
-    method: 'GET',
-    path: '/admin/rule',
-    access: 'admin',
-    topic,
-    summary: 'Returns the rule of `access` that decides for an address.',
-    query: z.strictObject({ jid: z.string().min(1).max(3072) }),
-    status: 200,
-    answer: ruleSchema,
-  }),
-  listAudit: defineRoute({
-    method: 'GET',
-    path: '/admin/audit',
-    access: 'admin',
-    topic,
-    summary:
-      'Lists what admins, moderators and users have removed, restored and changed here, the latest first.',
-    query: z.strictObject(page),
-    status: 200,
-    answer: named(
-      'Audit',
-      z.strictObject({
-        entries: z.array(
-          z.strictObject({
-            at: time,
-            actor: z.string(),
-            address: z.string().describe('The network address of the client.'),
-            action: z.string(),
-            subject: z.string(),
-            files: count,
-            bytes,
-          }),
-        ),
-        next,
-      }),
-    ),
   }),
 };

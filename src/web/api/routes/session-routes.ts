@@ -76,7 +76,13 @@ export const sessionRoutes = {
     topic,
     summary:
       'Sends a message with a link and a code to this account. Both sign in only the browser that has asked, once, within ten minutes. Sets a cookie.',
-    body: named('SignInLinkRequest', z.strictObject({ jid: z.string().max(3072) })),
+    body: named(
+      'SignInLinkRequest',
+      z.strictObject({
+        jid: z.string().max(3072),
+        language: z.enum(['en', 'de']).default('en').describe('Of the message.'),
+      }),
+    ),
     status: 202,
     answer: named('SignInLink', z.strictObject({ expiresAt: time })),
     errors: ['credentials_wrong', 'too_many_attempts', 'unavailable', 'no_answer', 'busy', 'bounced'],

@@ -1,0 +1,130 @@
+import type { Upload, UploadState } from '../../base/upload-records.ts';
+
+/** Lists for people: sorted and filtered uploads, users by size, and the trash. */
+export interface FileStore {
+  /**
+   * Lists uploads page by page. A filter is applied to at most `SCANNED_ROWS` rows, so a page may have few or no uploads although
+   * `next` is not null.
+   */
+  listFiles(query: FileQuery): Promise<FileListPage>;
+  /** Lists owners with slots or files, by name or with the largest first, page by page like `listFiles`. */
+  listUsers(query: UserQuery): Promise<UserPage>;
+  /** Sets the expiry of a stored upload of one of the owners. Returns undefined if there is none with this id. */
+  setExpiry(params: {
+    readonly id: string;
+    readonly owners: readonly string[];
+    readonly expiresAt: number | null;
+  }): Promise<Upload | undefined>;
+
+  /** Records what is stored now as the sample of this hour. Keeps the first sample of an hour. */
+  recordUsage(params: { readonly now: number }): Promise<void>;
+  /** Lists the samples since a time, the oldest first. */
+  listUsageHistory(query: { readonly since: number }): Promise<UsageSample[]>;
+
+  /** Lists removed files that can be restored, the last removed first. */
+  listTrash(query: TrashQuery): Promise<TrashedUpload[]>;
+  /**
+   * Restores files as stored uploads, and charges their owners. Ignores unknown ids. Files that would exceed `maxOwnerBytes` stay in
+   * the trash.
+   */
+  restoreFromTrash(params: RestoreParams): Promise<Upload[]>;
+  /** Removes up to `limit` files from the trash. Their blobs become pending deletes. Returns how many. */
+  purgeTrash(params: Partial<TrashSelection> & { readonly limit: number }): Promise<number>;
+}
+
+/** Rows that one page of a list examines at most. */
+export const SCANNED_ROWS = 10_000;
+/** Without an owner, a list by size has only files of this size or larger, because only they have an index. */
+export const LARGE_FILE_BYTES = 1_048_576;
+
+export type FileSort = 'newest' | 'oldest' | 'largest' | 'smallest' | 'name';
+
+export interface FileQuery {
+  /** Names of one owner (`ownerNamesFor`); absent for the files of all. */
+  readonly owners?: readonly string[];
+  /** Only these files. */
+  readonly ids?: readonly string[];
+  /** `smallest` and `name` need an owner. `newest` and `oldest` are the order of the reservations. */
+  readonly sort: FileSort;
+  readonly state: UploadState;
+  /** Text in the name. Case is ignored, in SQLite only that of ASCII letters. */
+  readonly text?: string;
+  /** The beginning of the media type. */
+  readonly type?: string;
+  readonly minSize?: number;
+  readonly maxSize?: number;
+  /** Created at or after it. */
+  readonly createdFrom?: number;
+  /** Created before it. */
+  readonly createdBefore?: number;
+  /** `next` of the previous page. */
+  readonly after?: PageKey;
+  readonly limit: number;
+}
+
+/** The values of the sort columns of the last examined row. */
+export type PageKey = readonly (string | number)[];
+
+export interface FileListPage {
+  readonly files: readonly Upload[];
+  /** null at the end. */
+  readonly next: PageKey | null;
+}
+
+export interface UserQuery {
+  readonly sort: 'name' | 'largest';
+  /** The beginning of the name. */
+  readonly prefix?: string;
+  readonly after?: PageKey;
+  readonly limit: number;
+}
+
+export interface UserPage {
+  readonly users: readonly {
+    readonly owner: string;
+    readonly uploads: number;
+    readonly bytes: number;
+    readonly pendingUploads: number;
+    readonly pendingBytes: number;
+    readonly lastUploadAt: number | null;
+  }[];
+  readonly next: PageKey | null;
+}
+
+/** The stored files of all owners at the beginning of an hour. */
+export interface UsageSample {
+  readonly at: number;
+  readonly files: number;
+  readonly bytes: number;
+}
+
+/** Samples are kept for this time. */
+export const KEEP_USAGE_MS = 400 * 86_400_000;
+
+/** A removed file that can be restored until `purgeAt`. */
+export interface TrashedUpload
+  extends Pick<Upload, 'id' | 'locator' | 'owner' | 'purpose' | 'name' | 'type' | 'size' | 'createdAt'> {
+  readonly removedAt: number;
+  /** The detail of the removal. */
+  readonly removedBy: string;
+  readonly purgeAt: number;
+}
+
+export interface TrashQuery {
+  readonly owners?: readonly string[];
+  /** Last file of the previous page. */
+  readonly before?: { readonly removedAt: number; readonly id: string };
+  readonly limit: number;
+}
+
+export interface RestoreParams extends TrashSelection {
+  /** Bytes that an owner may have, slots included; null = no limit. */
+  readonly maxOwnerBytes: number | null;
+  readonly now: number;
+}
+
+export interface TrashSelection {
+  readonly ids: readonly string[];
+  /** Only files of these owners. */
+  readonly owners?: readonly string[];
+}

@@ -1,0 +1,194 @@
+import type { Upload } from '../../../base/upload-records.ts';
+import type { RestoreParams, TrashedUpload, TrashQuery, TrashSelection } from '../../contract/files.ts';
+import { inList, insertMany, type Queryable, type SqlValue } from '../database.ts';
+import { adjustOwner, adjustPurposeAndTotals, adjustRemovalCount } from '../quota/accounts.ts';
+import { addPendingBlobs } from '../remove.ts';
+import { toUpload, type UploadRow } from '../rows.ts';
+import { findOwnerIds } from './file-lists.ts';
+
+/** A row of `trash`. */
+interface TrashRow
+  extends Pick<
+    UploadRow,
+    | 'id'
+    | 'locator'
+    | 'owner_id'
+    | 'endpoint'
+    | 'purpose'
+    | 'name'
+    | 'type'
+    | 'size'
+    | 'blob'
+    | 'created_at'
+    | 'deadline'
+    | 'stored_at'
+    | 'expires_at'
+  > {
+  readonly removed_at: number;
+  readonly removed_by: string;
+  readonly purge_at: number;
+}
+
+/** Implements `FileStore.listTrash`. */
+export async function queryTrash(
+  q: Queryable,
+  { owners, before, limit }: TrashQuery,
+): Promise<TrashedUpload[]> {
+  const params: SqlValue[] = [limit];
+  const terms = ['true'];
+  if (owners) {
+    const ids = await findOwnerIds(q, owners);
+    if (ids.length === 0) return [];
+    terms.push(`owner_id in (${ids.map((id) => `$${params.push(id)}`).join(', ')})`);
+  }
+  if (before)
+    terms.push(`(removed_at, trash.id) < ($${params.push(before.removedAt)}, $${params.push(before.id)})`);
+  const rows = await q.query<TrashRow & { owner: string }>(
+    `select trash.*, owners.name as owner from trash join owners on owners.id = trash.owner_id
+      where ${terms.join(' and ')} order by removed_at desc, trash.id desc limit $1`,
+    params,
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    locator: row.locator ?? row.id,
+    owner: row.owner,
+    purpose: row.purpose,
+    name: row.name,
+    type: row.type,
+    size: row.size,
+    createdAt: row.created_at,
+    removedAt: row.removed_at,
+    removedBy: row.removed_by,
+    purgeAt: row.purge_at,
+  }));
+}
+
+/** Implements `FileStore.restoreFromTrash`. */
+export async function restoreTrashedUploads(
+  q: Queryable,
+  { ids, owners, maxOwnerBytes, now }: RestoreParams,
+): Promise<Upload[]> {
+  const restored: Upload[] = [];
+  for (const row of await selectTrash(q, { ids, ...(owners && { owners }) })) {
+    if (maxOwnerBytes !== null && (await lockedBytes(q, row.owner_id)) + row.size > maxOwnerBytes) continue;
+    // Only one of two transactions that restore or purge the row at once deletes it.
+    const deleted = await q.query('delete from trash where id = $1 returning 1 as one', [row.id]);
+    if (deleted.length === 0) continue;
+    const upload = row.purge_at > now ? await restoreRow(q, row) : undefined;
+    if (upload) restored.push(upload);
+    else await addPendingBlobs(q, [row.blob]);
+  }
+  return restored;
+}
+
+/** Returns the bytes of an owner, slots included. The update locks the row, so that no slot is granted meanwhile. */
+async function lockedBytes(q: Queryable, ownerId: number): Promise<number> {
+  const [owner] = await q.query<{ used: number }>(
+    'update owners set bytes = bytes where id = $1 returning bytes + pending_bytes as used',
+    [ownerId],
+  );
+  return owner?.used ?? 0;
+}
+
+/** Returns undefined if the owner is gone, or the id or locator is in use again. */
+async function restoreRow(q: Queryable, row: TrashRow): Promise<Upload | undefined> {
+  const [owner] = await q.query<{ name: string }>('select name from owners where id = $1', [row.owner_id]);
+  if (!owner) return undefined;
+  const [inserted] = await insertMany<UploadRow>(
+    q,
+    { table: 'uploads', columns: RESTORED_COLUMNS, tail: 'on conflict do nothing returning *' },
+    [[...KEPT_COLUMNS.map((column) => row[column]), 'stored', 1, 0, '']],
+  );
+  if (!inserted) return undefined;
+  const delta = { uploads: 1, bytes: row.size, pendingUploads: 0, pendingBytes: 0 };
+  await adjustOwner(q, row.owner_id, delta);
+  await adjustPurposeAndTotals(q, row.owner_id, row.purpose, delta);
+  const records = await q.query(
+    'delete from removals where locator = $1 and removed_at = $2 and id = $3 returning 1 as one',
+    [row.locator ?? row.id, row.removed_at, row.id],
+  );
+  await adjustRemovalCount(q, -records.length);
+  return toUpload(inserted, owner.name);
+}
+
+const KEPT_COLUMNS = [
+  'id',
+  'locator',
+  'owner_id',
+  'endpoint',
+  'purpose',
+  'name',
+  'type',
+  'size',
+  'blob',
+  'created_at',
+  'deadline',
+  'stored_at',
+  'expires_at',
+] as const;
+const RESTORED_COLUMNS = [...KEPT_COLUMNS, 'state', 'may_have_bytes', 'reserved_by_put', 'rate_buckets'];
+
+/** Implements `FileStore.purgeTrash`. */
+export async function purgeTrashedUploads(
+  q: Queryable,
+  { limit, ...selection }: Partial<TrashSelection> & { limit: number },
+): Promise<number> {
+  const rows = await deleteTrash(q, selection, limit);
+  await addPendingBlobs(
+    q,
+    rows.map(({ blob }) => blob),
+  );
+  return rows.length;
+}
+
+/** Deletes rows of the trash and returns them. The caller takes care of their blobs. */
+async function deleteTrash(
+  q: Queryable,
+  selection: Partial<TrashSelection>,
+  limit: number,
+): Promise<TrashRow[]> {
+  const params: SqlValue[] = [limit];
+  const where = await whereSelected(q, selection, params);
+  return await q.query<TrashRow>(
+    `delete from trash where id in (select id from trash where ${where} order by id limit $1) returning *`,
+    params,
+  );
+}
+
+async function selectTrash(q: Queryable, selection: TrashSelection): Promise<TrashRow[]> {
+  const params: SqlValue[] = [];
+  const where = await whereSelected(q, selection, params);
+  return await q.query<TrashRow>(`select * from trash where ${where} order by id`, params);
+}
+
+/** Formats the condition of a selection, and adds its parameters. */
+async function whereSelected(
+  q: Queryable,
+  { ids, owners }: Partial<TrashSelection>,
+  params: SqlValue[],
+): Promise<string> {
+  const terms = ['true'];
+  const list = (values: readonly SqlValue[]) =>
+    `(${values.map((value) => `$${params.push(value)}`).join(', ')})`;
+  if (ids) terms.push(`id in ${list(ids)}`);
+  if (owners) {
+    const ownerIds = await findOwnerIds(q, owners);
+    terms.push(ownerIds.length === 0 ? 'false' : `owner_id in ${list(ownerIds)}`);
+  }
+  return terms.join(' and ');
+}
+
+/** Implements `FileStore.setExpiry`. */
+export async function updateExpiry(
+  q: Queryable,
+  { id, owners, expiresAt }: { id: string; owners: readonly string[]; expiresAt: number | null },
+): Promise<Upload | undefined> {
+  const [row] = await q.query<UploadRow>(
+    `update uploads set expires_at = $1 where id = $2 and state = 'stored'
+      and owner_id in (select id from owners where name in ${inList(owners.length, 3)}) returning *`,
+    [expiresAt, id, ...owners],
+  );
+  if (!row) return undefined;
+  const [owner] = await q.query<{ name: string }>('select name from owners where id = $1', [row.owner_id]);
+  return toUpload(row, owner?.name ?? '');
+}

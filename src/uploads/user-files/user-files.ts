@@ -1,0 +1,142 @@
+import { Refusal } from '../../base/errors.ts';
+import { ownerNamesFor } from '../../base/owners.ts';
+import type { Upload } from '../../base/upload-records.ts';
+import type { FileListPage, FileQuery } from '../../ledger/contract/ledger.ts';
+import { uploadLimitsFor } from '../../policy/access.ts';
+import { choosePurpose, latestExpiry } from '../../policy/retention.ts';
+import { removeFilesOf, removeUploads, trashMsFor } from '../remove.ts';
+import type { UploadServices } from '../services.ts';
+
+/** The use cases of the stored files of one user. Each names the owner, so that no user can reach the files of another. */
+
+type RemoveServices = Parameters<typeof removeUploads>[0];
+
+/** Lists stored files of a user, including those under the hash of the JID. */
+export async function listUserFiles(
+  { ledger }: Pick<UploadServices, 'ledger'>,
+  owner: string,
+  query: Omit<FileQuery, 'owners' | 'state'>,
+): Promise<FileListPage> {
+  return await ledger.listFiles({ ...query, state: 'stored', owners: ownerNamesFor(owner) });
+}
+
+/** Returns a stored file of a user. Throws `Refusal` (`not_found`), also if the file belongs to another user. */
+export async function findUserFile(
+  services: Pick<UploadServices, 'ledger'>,
+  owner: string,
+  id: string,
+): Promise<Upload> {
+  const { files } = await listUserFiles(services, owner, { ids: [id], sort: 'newest', limit: 1 });
+  const [file] = files;
+  if (file === undefined) throw new Refusal('not_found', { text: 'You have no such file.' });
+  return file;
+}
+
+/**
+ * Sets how long a file is kept, within the rule: `retention` limits it. null = as long as the rule allows. Throws `Refusal`
+ * (`not_found`, `bad_request`).
+ */
+export async function changeUserFileExpiry(
+  services: Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'fileCache'>,
+  owner: string,
+  { id, expiresAt }: { readonly id: string; readonly expiresAt: number | null },
+): Promise<Upload> {
+  if (expiresAt !== null && expiresAt <= services.clock()) {
+    throw new Refusal('bad_request', { text: 'The time lies in the past. Delete the file instead.' });
+  }
+  const file = await findUserFile(services, owner, id);
+  const latest = latestExpiry(services.rules().retention, file);
+  const isWithinRule = expiresAt !== null && (latest === null || expiresAt < latest);
+  const changed = await services.ledger.setExpiry({
+    id,
+    owners: ownerNamesFor(owner),
+    expiresAt: isWithinRule ? expiresAt : null,
+  });
+  if (changed === undefined) throw new Refusal('not_found', { text: 'You have no such file.' });
+  services.fileCache.invalidate(changed.locator);
+  return changed;
+}
+
+/** The files of a deletion by a person. */
+export interface DeletedFiles {
+  readonly removed: number;
+  /** Bytes. */
+  readonly bytes: number;
+  /** Until when they can be restored; null = not at all. */
+  readonly restorableUntil: number | null;
+}
+
+/** `by`: the person, for the record of the removal. `owner`: only files of this user. Ignores unknown ids. */
+export async function deleteFiles(
+  services: RemoveServices & Pick<UploadServices, 'rules' | 'clock'>,
+  { ids, owner, by }: { readonly ids: readonly string[]; readonly owner?: string; readonly by: string },
+): Promise<DeletedFiles> {
+  const restorableUntil = restorableUntilOf(services);
+  const owners = owner === undefined ? undefined : ownerNamesFor(owner);
+  const removed = await removeUploads(services, {
+    ids,
+    ...(owners && { owners }),
+    reason: 'deleted',
+    detail: `deleted by ${by}`,
+  });
+  return { removed: removed.length, bytes: sumOfSizes(removed), restorableUntil };
+}
+
+/** Deletes all stored files of a user. */
+export async function deleteAllFilesOf(
+  services: RemoveServices & Pick<UploadServices, 'rules' | 'clock'>,
+  owner: string,
+  by: string,
+): Promise<DeletedFiles> {
+  const restorableUntil = restorableUntilOf(services);
+  const { removed, bytes } = await removeFilesOf(services, owner, {
+    reason: 'deleted',
+    detail: `deleted by ${by}`,
+  });
+  return { removed, bytes, restorableUntil };
+}
+
+function restorableUntilOf(services: Pick<UploadServices, 'rules' | 'clock'>): number | null {
+  const trashMs = trashMsFor(services, { reason: 'deleted' });
+  return trashMs > 0 ? services.clock() + trashMs : null;
+}
+
+/**
+ * Restores files from the trash, up to the quota of their owner. Throws `Refusal` (`quota_exceeded`) if none of them fits, and
+ * `not_found` if none is there. Without an owner, restores files of all users without a limit.
+ */
+export async function restoreFiles(
+  services: Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'fileCache' | 'log'>,
+  { ids, owner }: { readonly ids: readonly string[]; readonly owner?: string },
+): Promise<{ readonly restored: number; readonly bytes: number }> {
+  const owners = owner === undefined ? {} : { owners: ownerNamesFor(owner) };
+  const restored = await services.ledger.restoreFromTrash({
+    ids,
+    ...owners,
+    maxOwnerBytes: owner === undefined ? null : quotaOf(services, owner),
+    now: services.clock(),
+  });
+  for (const { id, owner: of, locator } of restored) {
+    services.fileCache.invalidate(locator);
+    services.log.info({ id, owner: of }, 'upload restored from the trash');
+  }
+  if (restored.length === 0) {
+    const trashed = await services.ledger.listTrash({ ...owners, limit: 1 });
+    if (trashed.length === 0) throw new Refusal('not_found', { text: 'No such file is in the trash.' });
+    throw new Refusal('quota_exceeded', { text: 'There is no room for these files. Delete others first.' });
+  }
+  return { restored: restored.length, bytes: sumOfSizes(restored) };
+}
+
+/** Returns the bytes that a user may have; null = no limit. */
+function quotaOf({ rules }: Pick<UploadServices, 'rules'>, owner: string): number | null {
+  const { access, retention, globalQuota } = rules();
+  const decision = access.decide(owner);
+  if (!decision.allowed) return null;
+  const purpose = choosePurpose(retention, '', undefined);
+  return uploadLimitsFor(decision.rule, retention, purpose, globalQuota).quotas.ownerBytes;
+}
+
+function sumOfSizes(uploads: readonly Upload[]): number {
+  return uploads.reduce((sum, { size }) => sum + size, 0);
+}

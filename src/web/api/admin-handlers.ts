@@ -1,0 +1,253 @@
+import { Refusal } from '../../base/errors.ts';
+import { parseBareJid } from '../../base/jid.ts';
+import { ownerNamesFor } from '../../base/owners.ts';
+import { explain, findByLinkOrId } from '../../uploads/explain/explain.ts';
+import { explainOwner } from '../../uploads/explain/explain-owner.ts';
+import { describeUnknownTarget, formatExplanation } from '../../uploads/explain/format-explanation.ts';
+import { announcedMaxSizeFor } from '../../uploads/grant-slot.ts';
+import { resolveOwner } from '../../uploads/list.ts';
+import { eraseOwner } from '../../uploads/remove.ts';
+import { forecastGrowth } from '../../uploads/user-files/forecast-growth.ts';
+import { deleteAllFilesOf, deleteFiles, restoreFiles } from '../../uploads/user-files/user-files.ts';
+import type { Principal } from '../sign-in/principal.ts';
+import { roleOf } from '../sign-in/sessions.ts';
+import type { WebServices } from '../web-services.ts';
+import { recordAction } from './audit.ts';
+import { assertConfirmed, listTrash, presentDeleted, presentLimit, presentQuota } from './file-handlers.ts';
+import type { Handlers } from './handlers.ts';
+import { isoTime, presentAdminFile, readCursor, writeCursor } from './present.ts';
+import type { adminRoutes } from './routes/admin-routes.ts';
+import type { overviewRoutes } from './routes/overview-routes.ts';
+
+const DAY_MS = 86_400_000;
+
+const ADMIN_KEYS = { newest: ['string'], oldest: ['string'], largest: ['number', 'string'] } as const;
+const USER_KEYS = { name: ['string'], largest: ['number', 'number'] } as const;
+
+const nameOf = (principal: Principal | undefined) => principal?.jid ?? 'the admin token';
+
+/** Files and users of the whole service, for admins and moderators. */
+export function createAdminHandlers(
+  services: WebServices,
+): Handlers<keyof typeof adminRoutes | keyof typeof overviewRoutes> {
+  const { ledger, clock, rules, overview } = services;
+  let isDoctorRunning = false;
+
+  return {
+    async listAllFiles({ query }, { client }) {
+      const { limit, cursor, sort, owner, search, type, state, minSize, maxSize, after, before } = query;
+      const from = readCursor(cursor, ADMIN_KEYS[sort]);
+      const { files, next } = await ledger.listFiles({
+        sort,
+        limit,
+        state,
+        ...(from && { after: from }),
+        ...(owner && { owners: ownerNamesFor(await toOwner(services, owner)) }),
+        ...(search && { text: search }),
+        ...(type && { type }),
+        ...(minSize !== undefined && { minSize }),
+        ...(maxSize !== undefined && { maxSize }),
+        ...(after !== undefined && { createdFrom: Date.parse(after) }),
+        ...(before !== undefined && { createdBefore: Date.parse(before) }),
+      });
+      return {
+        files: files.map((file) => presentAdminFile(services, file, client)),
+        next: writeCursor(next),
+      };
+    },
+
+    async findFile({ query: { link } }, { client }) {
+      const upload = await findByLinkOrId(services, link.trim());
+      if (upload) return presentAdminFile(services, upload, client);
+      throw new Refusal('not_found', {
+        text: 'No file has this link or id. "Why" may know what happened to it.',
+      });
+    },
+
+    async deleteAnyFiles({ body: { ids, reason } }, { principal, client }) {
+      const by = `${nameOf(principal)}${reason ? `: ${reason}` : ''}`;
+      const { files } = await ledger.listFiles({ ids, sort: 'newest', state: 'stored', limit: ids.length });
+      const deleted = await deleteFiles(services, { ids, by });
+      const owners = new Set(files.map(({ owner }) => owner));
+      const [subject = ''] = owners;
+      await recordAction(
+        services,
+        { principal, client },
+        'delete_files',
+        owners.size > 1 ? 'several' : subject,
+        deleted,
+      );
+      return presentDeleted(deleted);
+    },
+
+    async listAllTrash({ query: { limit, cursor } }) {
+      return listTrash(services, { limit, cursor });
+    },
+
+    async restoreAnyFiles({ body: { ids } }, { principal, client }) {
+      const restored = await restoreFiles(services, { ids });
+      await recordAction(services, { principal, client }, 'restore_files', 'several', restored);
+      return restored;
+    },
+
+    async listUsers({ query: { limit, cursor, sort, search } }) {
+      const after = readCursor(cursor, USER_KEYS[sort]);
+      const { users, next } = await ledger.listUsers({
+        sort,
+        limit,
+        ...(after && { after }),
+        ...(search && { prefix: search }),
+      });
+      return {
+        users: users.map(({ owner, uploads, bytes, pendingBytes, lastUploadAt }) => ({
+          owner,
+          files: uploads,
+          bytes,
+          pendingBytes,
+          quotaBytes: matchRule(services, owner).quotaBytes,
+          lastUploadAt: isoTime(lastUploadAt),
+        })),
+        next: writeCursor(next),
+      };
+    },
+
+    async getUser({ query: { owner: given } }) {
+      const owner = await toOwner(services, given);
+      const explanation = await explainOwner(services, owner);
+      return {
+        owner,
+        quota: presentQuota(services, explanation),
+        limits: explanation.limits.map(presentLimit),
+        rule: matchRule(services, owner),
+        refusals: explanation.refusals.map(({ code, text, endpoint, times, lastAt, name, size }) => ({
+          code,
+          text,
+          endpoint,
+          times,
+          lastAt: isoTime(lastAt),
+          fileName: name,
+          size,
+        })),
+      };
+    },
+
+    async deleteFilesOfUser({ body: { owner, confirm } }, { principal, client }) {
+      assertConfirmed(confirm, owner);
+      const deleted = await deleteAllFilesOf(services, owner, nameOf(principal));
+      await recordAction(services, { principal, client }, 'delete_all_files', owner, deleted);
+      return presentDeleted(deleted);
+    },
+
+    async forgetUser({ body: { owner, confirm } }, { principal, client }) {
+      assertConfirmed(confirm, owner);
+      const removed = await eraseOwner(services, owner);
+      // Without the address, which was erased.
+      await recordAction(services, { principal, client }, 'forget_user', '', { removed });
+      return { removed };
+    },
+
+    async getStatus() {
+      return readStatus(services);
+    },
+
+    async getHistory({ query: { days } }) {
+      const samples = await ledger.listUsageHistory({ since: clock() - days * DAY_MS });
+      const growth = await forecastGrowth(services);
+      return {
+        samples: samples.map(({ at, files, bytes }) => ({ at: isoTime(at), files, bytes })),
+        growthPerDay: growth === null ? null : Math.round(growth.bytesPerDay),
+        fullAt: isoTime(growth?.fullAt ?? null),
+      };
+    },
+
+    async explainTarget({ query: { target } }) {
+      const explanation = await explain(services, target.trim());
+      if (explanation.about === 'unknown') {
+        return { found: false, lines: [describeUnknownTarget(explanation.looksLike, explanation.target)] };
+      }
+      return { found: true, lines: formatExplanation(explanation, clock(), overview.configLines()) };
+    },
+
+    async runDoctor() {
+      if (isDoctorRunning) throw new Refusal('busy', { text: 'The doctor is already running.' });
+      isDoctorRunning = true;
+      try {
+        const { ok, findings } = await overview.runDoctor();
+        return { ok, findings: findings.map(({ check, state, text }) => ({ check, state, text })) };
+      } finally {
+        isDoctorRunning = false;
+      }
+    },
+
+    async getConfig() {
+      const { file, warnings, options } = overview.config();
+      return { file, warnings: [...warnings], options };
+    },
+
+    async matchRule({ query: { jid } }) {
+      const owner = parseBareJid(jid.trim());
+      if (owner === undefined) throw new Refusal('bad_request', { text: 'This is not a valid address.' });
+      return matchRule(services, owner);
+    },
+
+    async listAudit({ query: { limit, cursor } }) {
+      const [before] = readCursor(cursor, ['string']) ?? [];
+      const entries = await ledger.listAudit({
+        limit,
+        ...(before !== undefined && { before: String(before) }),
+      });
+      const last = entries.at(-1);
+      return {
+        entries: entries.map(({ id: _id, at, ...entry }) => ({ at: isoTime(at), ...entry })),
+        next: writeCursor(entries.length === limit && last ? [last.id] : null),
+      };
+    },
+  };
+
+  function matchRule({ overview }: WebServices, owner: string) {
+    const decision = rules().access.decide(owner);
+    const rule = decision.index === null ? null : `access[${decision.index}]`;
+    return {
+      isAllowed: decision.allowed,
+      rule,
+      line: (rule === null ? undefined : overview.configLines()[rule]) ?? null,
+      maxFileSize: decision.allowed ? announcedMaxSizeFor(services, owner) : null,
+      quotaBytes: decision.allowed ? decision.rule.max_total_size : null,
+      role: roleOf(services, owner),
+    };
+  }
+}
+
+/** Accepts a JID in another spelling, and owners that are no JIDs, such as `external`. */
+async function toOwner(services: WebServices, text: string): Promise<string> {
+  const trimmed = text.trim();
+  const jid = parseBareJid(trimmed);
+  return jid === undefined ? trimmed : resolveOwner(services, jid);
+}
+
+/** Failed deletions that are counted. */
+const MAX_FAILED_DELETES = 1000;
+
+/** Reads the totals, disks, streams and queues for the overview of admins. */
+async function readStatus({ ledger, blobs, overview }: WebServices) {
+  const [stats, space, streams, messages, callbacks, failedDeletes] = await Promise.all([
+    ledger.stats(),
+    blobs.space(),
+    overview.streams(),
+    ledger.queueLength('outbox'),
+    ledger.queueLength('callback'),
+    ledger.failedDeletes(MAX_FAILED_DELETES),
+  ]);
+  return {
+    version: overview.version,
+    owners: stats.owners,
+    files: stats.uploads,
+    bytes: stats.bytes,
+    pendingFiles: stats.pendingUploads,
+    quotaBytes: overview.globalQuota(),
+    space: space ? { free: space.free, total: space.total } : null,
+    streams: [...streams],
+    queues: { messages, callbacks },
+    failedDeletes: failedDeletes.length,
+  };
+}

@@ -1,0 +1,114 @@
+import { Refusal } from '../../base/errors.ts';
+import type { Upload } from '../../base/upload-records.ts';
+import { type ClientInfo, requestBaseUrl } from '../../http/common/client-info.ts';
+import type { PageKey, TrashedUpload } from '../../ledger/contract/ledger.ts';
+import { isProbablyEncrypted } from '../../policy/media-type.ts';
+import { expiryTime, latestExpiry } from '../../policy/retention.ts';
+import { linkOfUpload } from '../../uploads/links.ts';
+import type { WebServices } from '../web-services.ts';
+
+/** Times and files in the form of the API. */
+
+export function isoTime(ms: number): string;
+export function isoTime(ms: number | null): string | null;
+export function isoTime(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
+
+/**
+ * Returns the URL without a trailing slash below which the page uploads: of the same host if possible, because the page sends requests
+ * to no other.
+ */
+export function uploadBase(
+  { settings }: Pick<WebServices, 'settings'>,
+  client: ClientInfo,
+  owner: string,
+): string {
+  const { baseUrls, linkBasesFor } = settings();
+  const ofHost = baseUrls.find((url) => new URL(url).host === client.host);
+  return ofHost ?? linkBasesFor(owner).putBase ?? requestBaseUrl(client);
+}
+
+/** Returns the URL without a trailing slash below which the files of an owner are downloaded. */
+export function downloadBase(
+  services: Pick<WebServices, 'settings'>,
+  client: ClientInfo,
+  owner: string,
+): string {
+  return services.settings().linkBasesFor(owner).getBase ?? uploadBase(services, client, owner);
+}
+
+export function presentFile(services: WebServices, upload: Upload, client: ClientInfo) {
+  const { retention } = services.rules();
+  const latest = latestExpiry(retention, upload);
+  return {
+    id: upload.id,
+    name: upload.name,
+    type: upload.type,
+    size: upload.size,
+    state: upload.state,
+    isEncrypted: isProbablyEncrypted(upload),
+    purpose: upload.purpose,
+    uploadedAt: isoTime(upload.storedAt),
+    createdAt: isoTime(upload.createdAt),
+    expiresAt: isoTime(expiryTime(retention, upload)),
+    canExtend: upload.expiresAt !== null && (latest === null || upload.expiresAt < latest),
+    url: linkOf(services, upload, client),
+  };
+}
+
+/** Null for a link that an XMPP server has signed. */
+function linkOf(services: WebServices, upload: Upload, client: ClientInfo): string | null {
+  return linkOfUpload(services, downloadBase(services, client, upload.owner), upload) ?? null;
+}
+
+export function presentAdminFile(services: WebServices, upload: Upload, client: ClientInfo) {
+  return { ...presentFile(services, upload, client), owner: upload.owner, endpoint: upload.endpoint };
+}
+
+export function presentTrashed({
+  id,
+  owner,
+  name,
+  type,
+  size,
+  removedAt,
+  removedBy,
+  purgeAt,
+}: TrashedUpload) {
+  return {
+    id,
+    owner,
+    name,
+    type,
+    size,
+    removedAt: isoTime(removedAt),
+    removedBy,
+    restorableUntil: isoTime(purgeAt),
+  };
+}
+
+/** Cursors are JSON in base64url, opaque to clients. */
+export function writeCursor(key: PageKey | null): string | null {
+  return key === null ? null : Buffer.from(JSON.stringify(key)).toString('base64url');
+}
+
+/** `forms`: the types of the values. Throws `Refusal` (`bad_request`) for a cursor of another list. */
+export function readCursor(
+  cursor: string | undefined,
+  forms: readonly ('string' | 'number')[],
+): PageKey | undefined {
+  if (cursor === undefined) return undefined;
+  try {
+    const key: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    const fits =
+      Array.isArray(key) && key.length === forms.length && key.every((value, i) => isOf(value, forms[i]));
+    if (fits) return key;
+  } catch {
+    // Answered below.
+  }
+  throw new Refusal('bad_request', { text: 'The cursor does not belong to this list.' });
+}
+
+const isOf = (value: unknown, form: 'string' | 'number' | undefined) =>
+  form === 'number' ? Number.isSafeInteger(value) : typeof value === form;

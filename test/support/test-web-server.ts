@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import { z } from 'zod';
+import { createAddressMatcher } from '../../src/base/addresses.ts';
+import { Refusal } from '../../src/base/errors.ts';
+import { sha256Hex } from '../../src/base/ids.ts';
+import { createFileServer } from '../../src/http/files/file-server.ts';
+import type { MessageSender, MessageSenders } from '../../src/messages/delivery/message-sender.ts';
+import { API_PREFIX, type OperationId, routeDefinitions } from '../../src/web/api/definitions.ts';
+import type { RouteDefinition } from '../../src/web/api/route.ts';
+import { problemSchema } from '../../src/web/api/schemas.ts';
+import { webEndpoint } from '../../src/web/web-endpoint.ts';
+import type { WebServices, WebSettings } from '../../src/web/web-services.ts';
+import { createLoginThrottle } from '../../src/xmpp/client/login-throttle.ts';
+import type { HttpResponse } from './http.ts';
+import { serveEndpoints } from './serve-endpoints.ts';
+import { openTestServices, type TestServices } from './test-services.ts';
+
+export const ROMEO = 'romeo@example.org';
+export const JULIET = 'juliet@example.org';
+export const MODERATOR = 'moderator@example.org';
+export const ADMIN = 'admin@example.org';
+export const PASSWORD = 'wherefore';
+export const ADMIN_TOKEN = 'admin-token-of-the-config';
+
+/** The credentials of a client: a cookie with its CSRF token, or a bearer token. */
+export interface TestClient {
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+export const anonymous: TestClient = { headers: {} };
+export const bearer = (token: string): TestClient => ({ headers: { Authorization: `Bearer ${token}` } });
+
+export interface ApiRequest {
+  readonly as?: TestClient;
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface TestWebServer extends TestServices {
+  readonly port: number;
+  /** The text of every message that was sent, with its recipient. */
+  readonly messages: { readonly to: string; readonly body: string }[];
+  setSettings(change: Partial<WebSettings>): void;
+  request(
+    path: string,
+    options?: Parameters<Awaited<ReturnType<typeof serveEndpoints>>['request']>[1],
+  ): Promise<HttpResponse>;
+  /** Sends a request of the API, and checks the form of its answer: that of the route, or of problem details. */
+  call(id: OperationId, request?: ApiRequest): Promise<HttpResponse & { readonly json: never }>;
+  /** Like `call`, for a request that must be answered with the status of success. Returns the JSON body. */
+  ok<T = Record<string, never>>(id: OperationId, request?: ApiRequest): Promise<T>;
+  /** Signs in by the password. */
+  signIn(jid: string): Promise<TestClient>;
+}
+
+/** The page, its API and the file endpoints on a real socket, with real stores. Logins and messages are simulated. */
+export async function startTestWebServer(
+  t: TestContext,
+  options: { readonly settings?: Partial<WebSettings> } = {},
+): Promise<TestWebServer> {
+  const stores = await openTestServices(t);
+  const messages: { to: string; body: string }[] = [];
+  const createSender = (jid: string): MessageSender => ({
+    jid,
+    deliver: async (message) => {
+      messages.push({
+        to: String(message.attrs.to),
+        body: message.getChild('body')?.children.join('') ?? '',
+      });
+    },
+    sendIq: () => Promise.reject(new Error('not used')),
+    sendStanza: () => Promise.reject(new Error('not used')),
+  });
+  const senders: MessageSenders = {
+    async openAccountSender({ jid, password }) {
+      if (password !== PASSWORD) throw new Refusal('credentials_wrong');
+      return createSender(`${jid.toLowerCase()}/porter`);
+    },
+    componentSender: createSender,
+  };
+  let settings: WebSettings = {
+    path: '/web/',
+    title: 'Files of example.org',
+    contacts: ['mailto:abuse@example.org'],
+    admins: [ADMIN],
+    moderators: [MODERATOR],
+    adminTokenHash: sha256Hex(ADMIN_TOKEN),
+    signIn: ['password', 'link'],
+    guestLinks: true,
+    linkBasesFor: () => ({ putBase: null, getBase: null }),
+    baseUrls: [],
+    linkSenderFor: () => 'upload.example.org',
+    trustedProxies: createAddressMatcher(['127.0.0.0/8']),
+    idleTimeoutMs: 60_000,
+    maySignIn: (account) => account.endsWith('@example.org'),
+    ...options.settings,
+  };
+  const services: WebServices = {
+    ...stores.services,
+    senders,
+    secretGuard: createLoginThrottle(stores.services.clock),
+    settings: () => settings,
+    overview: {
+      version: '0.0.0',
+      globalQuota: () => null,
+      streams: async () => [{ jid: 'upload.example.org', up: true, reason: null }],
+      config: () => ({ file: 'porter.yml', warnings: [], options: { workers: 1 } }),
+      configLines: () => ({ 'access[0]': 3 }),
+      runDoctor: async () => ({ ok: true, findings: [{ check: 'disk', state: 'ok', text: 'Fine.' }] }),
+    },
+  };
+  const files = createFileServer({
+    ...services,
+    settings: () => ({
+      idleTimeoutMs: 60_000,
+      totalTimeoutMs: 86_400_000,
+      inlineTypes: [],
+      downloadHeaders: {},
+    }),
+    endpoints: [],
+  });
+  t.after(() => files.close());
+  const { port, request } = await serveEndpoints(t, services, [webEndpoint(services, '/web/')], files);
+
+  const call: TestWebServer['call'] = async (
+    id,
+    { as = anonymous, params = {}, query, body, headers = {} } = {},
+  ) => {
+    const definition: RouteDefinition = routeDefinitions[id];
+    const path = definition.path.replace(/\{(\w+)\}/g, (_, name: string) =>
+      encodeURIComponent(params[name] ?? 'x'),
+    );
+    const search = query === undefined ? '' : `?${new URLSearchParams(query)}`;
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const response = await request(`/web/${API_PREFIX}${path}${search}`, {
+      method: definition.method,
+      headers: {
+        ...as.headers,
+        ...(text !== undefined && { 'Content-Type': 'application/json' }),
+        ...headers,
+      },
+      ...(text !== undefined && { body: text }),
+    });
+    return { ...response, json: checkForm(id, definition, response) as never };
+  };
+
+  const ok: TestWebServer['ok'] = async (id, given) => {
+    const response = await call(id, given);
+    assert.equal(response.status, routeDefinitions[id].status, `${id}: ${response.text}`);
+    return response.json;
+  };
+
+  return {
+    ...stores,
+    port,
+    messages,
+    request,
+    setSettings(change) {
+      settings = { ...settings, ...change };
+    },
+    call,
+    ok,
+    async signIn(jid) {
+      const response = await call('signIn', { body: { jid, password: PASSWORD } });
+      assert.equal(response.status, 201, response.text);
+      return sessionClient(response);
+    },
+  };
+}
+
+/** Returns the client of the session that an answer has started. */
+export function sessionClient(response: HttpResponse): TestClient {
+  const { csrfToken } = JSON.parse(response.text) as { csrfToken: string };
+  return { headers: { Cookie: cookieOf(response), 'X-CSRF-Token': csrfToken } };
+}
+
+/** Returns the cookie that an answer has set, as a browser sends it back. */
+export function cookieOf({ headers }: HttpResponse): string {
+  return headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+}
+
+/** Every answer of the API keeps the schema of its description, and is stored in no cache. */
+function checkForm(
+  id: string,
+  definition: RouteDefinition,
+  { status, headers, text }: HttpResponse,
+): unknown {
+  assert.equal(headers['cache-control'], 'no-store', id);
+  assert.equal(headers['access-control-allow-origin'], undefined, `${id} has no CORS header`);
+  if (status >= 400) {
+    assert.match(headers['content-type'] ?? '', /^application\/problem\+json/, id);
+    return problemSchema.parse(JSON.parse(text));
+  }
+  if (definition.answer instanceof z.ZodType) return definition.answer.parse(JSON.parse(text));
+  if (definition.answer === null) assert.equal(text, '', id);
+  return undefined;
+}
