@@ -33,6 +33,8 @@ export interface TestServices {
   /** Replaces some of the rules. */
   setRules(change: Partial<UploadRules>): void;
   requestSlot(request?: Partial<SlotRequest>): Promise<GrantedSlot>;
+  /** Stores as many bytes in a slot as it has. */
+  fill(slot: GrantedSlot): Promise<void>;
   /** A slot and its file, stored. */
   upload(request?: Partial<SlotRequest>): Promise<GrantedSlot>;
   close(): Promise<void>;
@@ -120,6 +122,7 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
       await fill(services, slot);
       return slot;
     },
+    fill: (slot) => fill(services, slot),
     async close() {
       await services.refusals.flush();
       await blobDeleter.idle();

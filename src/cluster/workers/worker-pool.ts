@@ -1,4 +1,5 @@
 import { sleep } from '../../base/async.ts';
+import { backoffMs } from '../../base/backoff.ts';
 import type { Logger } from '../../base/log.ts';
 import { createWorkerMetrics, type WorkerMetrics } from '../../metrics/worker-metrics.ts';
 import { noLeaderError } from '../relay.ts';
@@ -125,10 +126,9 @@ export class WorkerPool {
   async #repeat(worker: WorkerProcess, attempt: () => Promise<boolean>, firstPauseMs = 0): Promise<void> {
     const isCurrent = () => !this.#isShuttingDown && this.#workers.get(worker.number) === worker;
     await sleep(firstPauseMs);
-    for (let pauseMs = this.#firstRetryMs; isCurrent() && !(await attempt()); ) {
-      await sleep(pauseMs);
-      pauseMs = Math.min(pauseMs * 2, LONGEST_RETRY_MS);
-    }
+    const pauses = { firstMs: this.#firstRetryMs, longestMs: LONGEST_RETRY_MS };
+    for (let failures = 0; isCurrent() && !(await attempt()); failures += 1)
+      await sleep(backoffMs(failures, pauses));
   }
 
   /** Returns whether the worker did it. Logs a failure, unless the worker has exited meanwhile. */

@@ -343,6 +343,14 @@ function softQuota(open: OpenTestLedger): void {
     await checkCounters(ledger);
   });
 
+  ledgerTest(open, 'leaves an owner exactly the soft quota', async (ledger) => {
+    const ids = [];
+    for (const i of [0, 1, 2]) ids.push(await store(ledger, { now: NOW + i * SECOND }));
+    assert.deepEqual(await ledger.sweep({ ...step, bytes: 200 }), { count: 1, bytes: 100 });
+    assert.deepEqual(await ledger.findExistingIds(ids), ids.slice(1));
+    assert.deepEqual(await ledger.sweep({ ...step, bytes: 200 }), { count: 0, bytes: 0 });
+  });
+
   ledgerTest(open, 'does not apply the soft quota to purposes without a maximum age', async (ledger) => {
     const kept = await store(ledger, { upload: { size: 900, purpose: 'profile' } });
     const old = await store(ledger, { upload: { size: 50 }, now: NOW + 1 });

@@ -450,6 +450,13 @@ function reserveEvicts(open: OpenTestLedger): void {
       );
     });
 
+    ledgerTest(open, 'keeps files of a forgotten purpose if files are kept without limit', async (ledger) => {
+      const options = { ...evicting, lifetimes: { '': { maxAge: null, evictable: false } } };
+      const id = await store(ledger, { ...options, upload: { size: 900, purpose: 'no longer configured' } });
+      const { retryAt } = await refused(ledger, { ...options, upload: { size: 200 } });
+      assert.deepEqual([retryAt, await ledger.findExistingIds([id])], [null, [id]]);
+    });
+
     ledgerTest(open, 'removes nothing if another limit refuses anyway', async (ledger) => {
       const limits = { ...kept, ...hourly(1000) };
       const id = await store(ledger, { upload: { size: 1000 }, limits });

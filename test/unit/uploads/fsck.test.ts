@@ -125,6 +125,34 @@ describe('fsck', () => {
     assert.equal(await blobs.size(newer), undefined);
   });
 
+  test('reports no file that is removed while it looks at it', async (t) => {
+    const env = await openTestServices(t);
+    const { services, upload } = env;
+    const { id } = await upload();
+    const { blobs } = services;
+    const size: typeof blobs.size = async (key) => {
+      await removeUploads(services, { ids: [id], reason: 'deleted', detail: '' });
+      return blobs.size(key);
+    };
+    assert.deepEqual(await check({ ...env, services: { ...services, blobs: { ...blobs, size } } }), []);
+    assert.equal((await services.ledger.findRemoval(id))?.reason, 'deleted');
+  });
+
+  test('reports no orphan that is gone when it looks at it', async (t) => {
+    const env = await openTestServices(t);
+    const { services } = env;
+    const { blobs } = services;
+    const orphan = 'zz/zz00000000000000000000000.txt';
+    await blobs.put(orphan, bytes('left over'));
+    passSinceWritten(env, 2 * HOUR);
+    async function* list() {
+      const listed = await Array.fromAsync(blobs.list());
+      await blobs.remove([orphan]);
+      yield* listed;
+    }
+    assert.deepEqual(await check({ ...env, services: { ...services, blobs: { ...blobs, list } } }), []);
+  });
+
   test('does not take files younger than an hour for orphans', async (t) => {
     const env = await openTestServices(t);
     await env.services.blobs.put('zz/zz00000000000000000000000.txt', bytes('new'));

@@ -72,6 +72,11 @@ describe('a signed PUT', () => {
         'text/plain',
       );
       assert.equal(findSignedType(['s'], signed('text/plain'), put('Text/Plain')), 'text/plain');
+      assert.equal(
+        findSignedType(['s'], signed('Text/Plain'), put('Text/Plain; charset=utf-8')),
+        'Text/Plain',
+        'the slot had the capitals of the client',
+      );
     });
 
     test('is valid without a type, with octet-stream, with the type for the name, and with an empty type', () => {

@@ -120,6 +120,24 @@ describe('Callbacks', () => {
     await take(from('d@other.example'));
   });
 
+  test('queue the stanzas of one sender one after the other, beside those of others', async () => {
+    const begun: string[] = [];
+    const isFirstWritten = Promise.withResolvers<void>();
+    const { enqueue } = ledger;
+    ledger.enqueue = async (item) => {
+      const { id } = parseStanza((JSON.parse(item.body) as { stanza: string }).stanza).attrs;
+      begun.push(String(id));
+      if (id === 'first') await isFirstWritten.promise;
+      return await enqueue(item);
+    };
+    const writes = [letter('first'), letter('second', 'romeo@example.org/phone')].map(callbacks.onStanza);
+    await callbacks.onStanza(letter('other', 'juliet@example.org/x'));
+    assert.deepEqual(begun, ['first', 'other']);
+    isFirstWritten.resolve();
+    await Promise.all(writes);
+    assert.deepEqual(begun, ['first', 'other', 'second']);
+  });
+
   test('post stanzas and send the responses back', async () => {
     receiver.respond = () => ({
       status: 200,

@@ -12,6 +12,7 @@ import { type ImportOptions, importUploads } from '../../../../src/uploads/impor
 import { createOwnerLookup } from '../../../../src/uploads/import/owner-lookup.ts';
 import type { ImportProblem } from '../../../../src/uploads/import/source.ts';
 import { type ImportSourceName, importSources } from '../../../../src/uploads/import/sources.ts';
+import { removeUploads } from '../../../../src/uploads/remove.ts';
 import type { UploadServices } from '../../../../src/uploads/services.ts';
 import { pendingKeys } from '../../../support/pending-keys.ts';
 import { DAY, openTestServices } from '../../../support/test-services.ts';
@@ -259,6 +260,22 @@ describe('the other service', () => {
     await env.services.blobs.remove((await rows()).map(({ blob }) => blob));
     assert.equal((await stat(join(folder, 'a/b.txt'))).size, 5);
     assert.deepEqual(await readdir(folder), ['a']);
+  });
+
+  test('may be imported again, and what was deleted in Porter does not come back', async (t) => {
+    const { env, keep, bring, rows } = await open(t, 'prosody-filer');
+    await keep('a/kept.txt');
+    await keep('a/deleted.txt');
+    await bring();
+    const deleted = (await rows()).find(({ name }) => name === 'deleted.txt') ?? assert.fail();
+    await removeUploads(env.services, { ids: [deleted.id], reason: 'deleted', detail: '' });
+    const { imported, already, removed } = await bring();
+    assert.deepEqual({ imported, already, removed }, { imported: 0, already: 1, removed: 1 });
+    assert.deepEqual(
+      (await rows()).map(({ name }) => name),
+      ['kept.txt'],
+    );
+    assert.deepEqual(await pendingKeys(env.services.ledger), [], 'no bytes were written');
   });
 
   test('may have Prosody records in any order, duplicates, and records of missing files', async (t) => {
