@@ -399,6 +399,17 @@ describe("ejabberd's links, which begin with the hash of a JID", () => {
     assert.equal((await server.putV(ejabberdPath(JULIET, 'c.jpg'), 'x'.repeat(151))).status, 413);
   });
 
+  test('of a user with a rule carry no larger file than external.max_file_size', async (t) => {
+    const server = await startTestSignedLinksServer(t);
+    server.setRules({ access: access({ max_file_size: 150 }) });
+    await server.upload({ jid: JULIET });
+    server.changeExternal({ maxFileSize: 120 });
+    const reply = await server.putV(path, 'x'.repeat(121));
+    assert.equal(reply.status, 413);
+    assert.match(reply.text, /maximum file size is 120 bytes/);
+    assert.equal((await server.putV(path, 'x'.repeat(120))).status, 201);
+  });
+
   test('use the rule of a JID that the config names', async (t) => {
     const server = await startTestSignedLinksServer(t);
     server.setRules({

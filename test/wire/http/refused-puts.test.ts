@@ -40,6 +40,8 @@ describe('a refused PUT', () => {
       [shown?.uploadId, shown?.code, shown?.text, shown?.name, shown?.size],
       [slot.id, 'size_mismatch', line.text, 'a.jpg', 100],
     );
+    const metrics = await server.services.metrics.registry.metrics();
+    assert.match(metrics, /^porter_refusals_total\{endpoint="component",reason="size_mismatch"\} 1$/m);
   });
 
   test('has an owner also if it is malformed or comes too late', async (t) => {

@@ -174,7 +174,7 @@ describe('a pool of workers', () => {
 });
 
 describe('a supervisor', () => {
-  test('gives up with the exit code when no worker can start any more', async () => {
+  test('gives up with the exit code when no worker can start any more', async (t) => {
     const { workers, pool, log } = await startPool(1);
     const [worker] = workers as [FakeWorker];
     worker.inside.handle('lead', () => {});
@@ -190,6 +190,7 @@ describe('a supervisor', () => {
       return launched;
     };
     const supervisor = new Supervisor(pool, log);
+    t.after(() => supervisor.stop(0));
     const started = supervisor.startWorker(1);
     await worker.inside.request('ready', null, 5000);
     assert.equal(await started, undefined);
@@ -197,7 +198,6 @@ describe('a supervisor', () => {
     void supervisor.gaveUp.then(gaveUp.resolve);
     assert.equal(await gaveUp.promise, 3);
     assert.equal(starts, 6, 'the first one served, and five in a row did not');
-    await supervisor.stop(0);
   });
 });
 
