@@ -94,16 +94,16 @@ describe('an SQLite file that a server on another machine uses', () => {
     await openAndClose();
   });
 
-  test('is no longer used if that server has started within the same seconds', async () => {
+  test('is no longer used if that server has started within the same seconds', async (t) => {
     const ended: unknown[] = [];
     const ledger = await openSqliteLedger({ file, sync: false }, (error) => ended.push(error));
+    t.after(() => ledger.close());
     await ledger.heartbeat(beat);
     await ledger.heartbeat(beat);
     assert.deepEqual(ended, []);
     await leaveMachineFile(1000);
     await assert.rejects(ledger.heartbeat(beat), { kind: 'busy' });
     assert.equal(ended.length, 1);
-    await ledger.close();
     assert.match(await readFile(`${file}-machine`, 'utf8'), /alpha/, 'the other server continues');
   });
 
