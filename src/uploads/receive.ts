@@ -157,7 +157,7 @@ async function writeBlob(
   request: UploadRequest,
 ): Promise<number> {
   checkDeclaredBody(rules(), upload, request);
-  if (await linkFile(blobs, upload, request)) return upload.size;
+  if (request.file !== undefined && (await linkFile(blobs, upload, request.file))) return upload.size;
   await spaceReserve.check(upload.size);
   request.body.accept();
   const batches = request.body.batches(transfers.memory, exactSize(upload));
@@ -168,9 +168,8 @@ async function writeBlob(
 async function linkFile(
   blobs: Pick<UploadServices['blobs'], 'linkFile'>,
   { blob, size }: Upload,
-  { file }: UploadRequest,
+  file: string,
 ): Promise<boolean> {
-  if (file === undefined) return false;
   const linked = await blobs.linkFile?.(blob, file).catch((error: unknown) => {
     // The file has lost its name, but the body still has its bytes.
     if (error instanceof BlobError && error.kind === 'missing') return undefined;
