@@ -385,7 +385,7 @@ describe("ejabberd's links, which begin with the hash of a JID", () => {
     assert.equal((await server.putV(path, BODY)).status, 201);
     const reply = await server.putV(ejabberdPath(JULIET, 'b.jpg'), BODY);
     assert.equal(reply.status, 507);
-    assert.match(reply.text, /You have 1 of 1 files/);
+    assert.match(reply.text, /You have 1 of 1 file,/);
     assert.equal((await server.putV(ejabberdPath('romeo@example.org', 'b.jpg'), BODY)).status, 201);
   });
 
