@@ -30,7 +30,12 @@ export function rememberLanguage(language: Language): void {
 /** Loads the texts of a language. English is always there, others are loaded if needed. */
 export async function loadLocale(language: Language): Promise<PageLocale> {
   const words = language === 'de' ? (await import('../words/de.ts')).de : en;
-  return { language, words, formats: createFormats(language) };
+  return { language, words, formats: createFormats(regionalTag(language)) };
+}
+
+/** Returns the language with the region of the browser, such as `en-GB`: dates differ between regions. */
+function regionalTag(language: Language): string {
+  return navigator.languages.find((tag) => tag.split('-')[0] === language) ?? language;
 }
 
 export const LocaleContext = createContext<PageLocale>({

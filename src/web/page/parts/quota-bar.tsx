@@ -30,7 +30,7 @@ export function QuotaBar({ quota }: { quota: Quota }) {
           ...(quota.pendingBytes > 0 ? [words.pending(bytes(quota.pendingBytes))] : []),
         ].join(' · ')}
       </p>
-      {quota.refusal !== null && <p class="warning">{quota.refusal}</p>}
+      {quota.refusal !== null && <p class="warning">{words.uploadsRefused(quota.refusal)}</p>}
     </section>
   );
 }

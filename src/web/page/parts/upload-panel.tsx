@@ -15,11 +15,9 @@ export function UploadPanel({ queue, isAllowed }: { queue: UploadQueue; isAllowe
         <div class="upload-start">
           <input
             ref={input}
-            class="visually-hidden"
             type="file"
             multiple
-            tabIndex={-1}
-            aria-label={words.upload}
+            hidden
             onChange={({ currentTarget }) => {
               queue.add(currentTarget.files ?? []);
               currentTarget.value = '';

@@ -47,7 +47,7 @@ export function SignInView({ route }: { route: PageRoute }) {
     void attempt(async () => {
       if (linkSentTo !== null) return start({ code: typedCode.trim() });
       if (isByPassword) return start({ jid: jid.trim(), password });
-      await call('POST /sign-in-links', { body: { jid: jid.trim() } });
+      await call('POST /sign-in-links', { body: { jid: jid.trim(), language: locale.language } });
       setLinkSentTo(jid.trim());
     });
   }

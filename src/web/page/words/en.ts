@@ -69,6 +69,8 @@ export const en = {
   fileCount: (count: string, isOne: boolean) => `${count} ${isOne ? 'file' : 'files'}`,
   pending: (size: string) => `${size} reserved for uploads that have begun`,
   uploadsNotAllowed: 'Your account may not upload files here.',
+  /** `text`: the sentence of the server, in English. */
+  uploadsRefused: (text: string) => text,
   limitNames: {
     ownerBytes: 'Your storage',
     ownerFiles: 'Your files',
@@ -262,6 +264,21 @@ export const en = {
   totals: 'Stored',
   disk: 'Disk',
   diskOf: (free: string, total: string) => `${free} of ${total} free`,
+  history: 'The last 30 days',
+  historyLabel: (from: string, to: string) => `Stored bytes, from ${from} to ${to}`,
+  growth: 'Growth per day',
+  fullAt: 'Full',
+  unknown: 'unknown',
+  notForeseeable: 'not foreseeable',
+  doctor: 'Doctor',
+  doctorHint: 'Tests the running service from outside, as the command porter doctor does.',
+  runDoctor: 'Run the doctor',
+  doctorRuns: 'Testing… This can take some minutes.',
+  doctorOk: 'Everything works.',
+  doctorNotOk: 'Something does not work. The findings say what to do.',
+  findings: { ok: 'works', warn: 'warning', fail: 'fails', skip: 'not tested' } as Readonly<
+    Record<string, string>
+  >,
   streams: 'XMPP streams',
   connected: 'connected',
   disconnected: 'not connected',

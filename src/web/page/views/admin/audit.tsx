@@ -28,7 +28,9 @@ export function AuditView() {
             <th class="wide" scope="col">
               {words.subject}
             </th>
-            <th scope="col">{words.actor}</th>
+            <th class="wide" scope="col">
+              {words.actor}
+            </th>
             <th class="wide" scope="col">
               {words.network}
             </th>
@@ -48,10 +50,14 @@ export function AuditView() {
                   {entry.files > 0 &&
                     `${fileCountText(words, formats, entry.files)}, ${formats.bytes(entry.bytes)}`}
                 </span>
-                <span class="narrow quiet">{entry.subject}</span>
+                <span class="narrow quiet">
+                  {entry.subject}
+                  <br />
+                  {words.actor}: {entry.actor}
+                </span>
               </td>
               <td class="wide name-cell">{entry.subject}</td>
-              <td class="owner-cell">{entry.actor}</td>
+              <td class="wide owner-cell">{entry.actor}</td>
               <td class="wide">{entry.address}</td>
             </tr>
           ))}

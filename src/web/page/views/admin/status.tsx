@@ -3,7 +3,9 @@ import { fileCountText } from '../../lib/files.ts';
 import { useLocale } from '../../lib/language.ts';
 import { useLoaded } from '../../lib/load.ts';
 import { Bar } from '../../parts/bar.tsx';
+import { Doctor } from '../../parts/doctor.tsx';
 import { Facts } from '../../parts/facts.tsx';
+import { History } from '../../parts/history.tsx';
 import { LoadState } from '../../parts/load-state.tsx';
 
 type Status = Answer<'GET /admin/status'>;
@@ -18,6 +20,7 @@ export function StatusView() {
   return (
     <div class="stack sections">
       <Disk status={status} />
+      <History />
       <section class="stack">
         <h2>{words.totals}</h2>
         <Facts
@@ -51,6 +54,7 @@ export function StatusView() {
           ]}
         />
       </section>
+      <Doctor />
       <div>
         <button type="button" onClick={loaded.reload}>
           {words.refresh}

@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { buildPage } from '../../../packaging/page/build-page.ts';
+import { httpRequest } from '../../support/http.ts';
+import { openTab, type PageTab, type Screen, startPageBrowser } from '../peers/page-browser.ts';
+import { startProsody } from '../peers/prosody.ts';
+import type { SlixmppClient } from '../peers/slixmpp.ts';
+import type { XmppServer } from '../peers/xmpp-server.ts';
+import { type PorterProcess, startPorter } from '../support/porter-process.ts';
+import { freePort } from '../support/ports.ts';
+import { createXmppTestbed, PASSWORD, type XmppTestbed } from '../support/xmpp-testbed.ts';
+
+const COMPONENT = 'upload.localhost';
+const SECRET = 'a secret of twenty characters';
+export const USERS = ['romeo', 'juliet', 'mercutio'] as const;
+
+/** A Porter with the built page beside a Prosody, and a browser. */
+export interface PageTestbed {
+  readonly porter: PorterProcess;
+  /** With a slash at the end. */
+  readonly pageUrl: string;
+  login(user: (typeof USERS)[number]): Promise<SlixmppClient>;
+  open(screen: Screen): Promise<PageTab>;
+  stop(): Promise<void>;
+}
+
+/** Builds the page and starts everything. `publicUrl`: of the reverse proxy in front. */
+export async function startPageTestbed(publicUrl?: string): Promise<PageTestbed> {
+  await buildPage(join(import.meta.dirname, '../../../src/web/page/dist'));
+  const testbed: XmppTestbed = await createXmppTestbed();
+  const server: XmppServer = await startProsody({
+    components: [{ jid: COMPONENT, secret: SECRET }],
+    tls: testbed.certificate,
+  });
+  for (const user of USERS) await server.register(user, PASSWORD);
+  const port = await freePort();
+  const porter = await startPorter({
+    port,
+    env: { NODE_EXTRA_CA_CERTS: testbed.certificate.cert },
+    config: {
+      public_url: publicUrl ?? `http://127.0.0.1:${port}`,
+      component: { jid: COMPONENT, secret: SECRET, server: `127.0.0.1:${server.componentPort}` },
+      access: [{ jid: '@localhost$', max_total_size: '20 MB', max_file_size: '5 MB' }],
+      retention: { trash: '7d', max_age: '30d' },
+      messages: { server: `localhost:${server.clientPort}`, answer_timeout: '60s' },
+      web: { admins: ['romeo@localhost'], moderators: ['mercutio@localhost'], title: 'Files of localhost' },
+    },
+  });
+  await porter.program.waitFor(
+    'the stream',
+    async () => (await httpRequest(`${porter.url}/readyz`)).status === 200,
+  );
+  const browser: Browser = await startPageBrowser();
+  return {
+    porter,
+    pageUrl: `${porter.url}/web/`,
+    login: (user) => testbed.login(server, user),
+    open: (screen) => openTab(browser, screen),
+    async stop() {
+      await browser.close();
+      await porter.remove();
+      await server.stop();
+      await testbed.remove();
+    },
+  };
+}

@@ -1,0 +1,271 @@
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { de } from '../../../src/web/page/words/de.ts';
+import { en } from '../../../src/web/page/words/en.ts';
+import { httpRequest } from '../../support/http.ts';
+import type { Page, PageTab, Screen } from '../peers/page-browser.ts';
+import { needs } from '../peers/peers.ts';
+import { PASSWORD } from '../support/xmpp-testbed.ts';
+import { type PageTestbed, startPageTestbed } from './page-testbed.ts';
+
+const DESKTOP: Screen = { width: 1280, height: 800, colorScheme: 'light', locale: 'en-GB' };
+const PHONE: Screen = { width: 375, height: 740, colorScheme: 'dark', locale: 'de-DE' };
+const SCREENSHOTS = join(import.meta.dirname, '../../../docs/screenshots');
+/** `PORTER_SCREENSHOTS=1` writes the pictures of docs/web.md again. */
+const writesScreenshots = process.env.PORTER_SCREENSHOTS === '1';
+
+async function takeScreenshot(page: Page, name: string): Promise<void> {
+  if (!writesScreenshots) return;
+  await mkdir(SCREENSHOTS, { recursive: true });
+  await page.keyboard.press('Escape');
+  await page.mouse.move(0, 0);
+  await page.evaluate(
+    'document.querySelector(".notice .icon-button")?.click(); document.activeElement?.blur()',
+  );
+  await page.evaluate('scrollTo(0, 0)');
+  await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+}
+
+const fileOf = (name: string, text: string, mimeType = 'text/plain') => ({
+  name,
+  mimeType,
+  buffer: Buffer.from(text),
+});
+
+/** English in light on a desktop, German in dark on a phone. */
+describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () => {
+  let testbed: PageTestbed;
+  before(async () => {
+    testbed = await startPageTestbed();
+  });
+  after(() => testbed?.stop());
+
+  const rows = (page: Page) => page.locator('table.files tbody tr');
+  const goTo = (page: Page, view: string) => page.locator(`.navigation a[href="#/${view}"]`).click();
+
+  async function signInByPassword({ page }: PageTab, user: string, words = en): Promise<void> {
+    await page.goto(testbed.pageUrl);
+    await page.getByRole('button', { name: words.usePassword }).click();
+    await page.getByLabel(words.address).fill(`${user}@localhost`);
+    await page.getByLabel(words.password).fill(PASSWORD);
+    await page.getByRole('button', { name: words.signIn, exact: true }).click();
+    await page.getByRole('button', { name: words.upload }).waitFor();
+  }
+
+  async function signInByLink({ page }: PageTab, user: 'juliet', words = en): Promise<void> {
+    const client = await testbed.login(user);
+    await page.goto(testbed.pageUrl);
+    await page.getByLabel(words.address).fill(`${user}@localhost`);
+    await page.getByRole('button', { name: words.sendLink }).click();
+    await page.getByText(words.linkSentHint).waitFor();
+    const { body } = await client.run<{ body: string }>('receive');
+    await client.logout();
+    await page.goto(/http\S+/.exec(body)?.[0] ?? '');
+    await page.getByRole('button', { name: words.upload }).waitFor();
+  }
+
+  async function upload(page: Page, files: ReturnType<typeof fileOf>[]): Promise<void> {
+    const count = await page.locator('.upload .link-box').count();
+    await page.locator('input[type=file]').setInputFiles(files);
+    await page
+      .locator('.upload .link-box')
+      .nth(count + files.length - 1)
+      .waitFor();
+  }
+
+  /** Everything that every user does, in one session. */
+  async function useAsUser(tab: PageTab, words: typeof en): Promise<void> {
+    const { page, check } = tab;
+    await check();
+    await page.getByText(words.noFiles, { exact: true }).waitFor();
+
+    await upload(page, [
+      fileOf('minutes of the meeting.txt', 'x'.repeat(9_000)),
+      fileOf('holiday.jpg', 'x'.repeat(1_300_000), 'image/jpeg'),
+      fileOf('song.ogg', 'x'.repeat(400_000), 'audio/ogg'),
+    ]);
+    const upload1 = page.locator('.upload').first();
+    const link = await upload1.locator('input').inputValue();
+    assert.equal((await httpRequest(link)).text, 'x'.repeat(9_000));
+    await upload1.getByRole('button', { name: words.copy }).click();
+    await upload1.getByText(words.copied).waitFor();
+    assert.equal(await page.evaluate('navigator.clipboard.readText()'), link);
+    await upload1.getByRole('button', { name: words.showQr }).click();
+    await upload1.locator('.qr path').waitFor();
+    await check();
+    await page.getByRole('button', { name: words.clearUploads }).click();
+
+    await page.getByLabel(words.sort).selectOption('largest');
+    await rows(page).first().getByText('holiday.jpg').waitFor();
+    await page.getByLabel(words.search).fill('SONG');
+    await rows(page).nth(1).waitFor({ state: 'detached' });
+    assert.match((await rows(page).textContent()) ?? '', /song\.ogg/);
+    await page.getByLabel(words.search).fill('');
+    await rows(page).nth(2).waitFor();
+
+    await page.getByLabel(words.select('song.ogg')).check();
+    await page.getByLabel(words.select('holiday.jpg')).check();
+    await page.locator('.selection-bar').getByRole('button', { name: words.delete }).click();
+    await page.getByRole('dialog').getByText(words.deleteTitle(2)).waitFor();
+    await check();
+    await page.getByRole('dialog').getByRole('button', { name: words.delete }).click();
+    await rows(page).nth(1).waitFor({ state: 'detached' });
+    await page.getByRole('button', { name: words.undo }).click();
+    await rows(page).nth(2).waitFor();
+
+    await page.getByRole('button', { name: words.detailsOf('song.ogg') }).click();
+    const tomorrow = new Date(Date.now() + 26 * 3_600_000).toISOString().slice(0, 16);
+    await page.getByLabel(words.keepUntil).fill(tomorrow);
+    await page.getByRole('dialog').getByRole('button', { name: words.save }).click();
+    await page.locator('.notice').waitFor();
+    await check();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  }
+
+  /** Guest links, tokens, the archive, and deleting everything. */
+  async function useAccount(tab: PageTab, user: string, words: typeof en): Promise<void> {
+    const { page, check } = tab;
+    await goTo(page, 'guest-links');
+    await page.getByLabel(words.note).fill('Photos of the party');
+    await page.getByRole('button', { name: words.create }).click();
+    const guestLink = await page.locator('.made input').inputValue();
+    await check();
+    const guest = await testbed.open(words === de ? PHONE : DESKTOP);
+    await guest.page.goto(guestLink);
+    await guest.page.locator('input[type=file]').setInputFiles([fileOf('party.txt', 'party')]);
+    await guest.page.getByText(words.guestThanks).waitFor();
+    await guest.check();
+    await guest.close();
+    await page.getByRole('button', { name: words.revokeNamed('Photos of the party') }).click();
+    await page.getByText(words.noGuestLinks).waitFor();
+
+    await goTo(page, 'account');
+    await page.getByLabel(words.tokenName, { exact: true }).fill('backup script');
+    await page.getByRole('button', { name: words.create }).click();
+    const token = await page.locator('.made input').inputValue();
+    const listed = await httpRequest(`${testbed.pageUrl}api/v1/files`, {
+      headers: { Authorization: `Bearer ${token}` },
+    });
+    assert.match(listed.text, /party\.txt/);
+    await check();
+    const download = page.waitForEvent('download');
+    await page.getByRole('link', { name: words.downloadAll }).click();
+    assert.match((await download).suggestedFilename(), /\.zip$/);
+    await page.getByRole('button', { name: words.deleteEverything }).click();
+    await page.getByLabel(words.typeToConfirm(`${user}@localhost`)).fill(`${user}@localhost`);
+    await page.getByRole('dialog').getByRole('button', { name: words.deleteEverything }).click();
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    await goTo(page, 'trash');
+    await page.getByLabel(words.select('party.txt')).check();
+    await page.getByRole('button', { name: words.restore }).click();
+    await page.getByLabel(words.select('party.txt')).waitFor({ state: 'detached' });
+    await check();
+    await goTo(page, 'account');
+    await page.getByRole('button', { name: words.signOutEverywhere }).click();
+    await page.getByLabel(words.address).waitFor();
+    await check();
+  }
+
+  test('serves users on a desktop, who sign in by password', async () => {
+    const tab = await testbed.open(DESKTOP);
+    await signInByPassword(tab, 'romeo');
+    await useAsUser(tab, en);
+    await takeScreenshot(tab.page, 'files');
+    await useAccount(tab, 'romeo', en);
+    await tab.close();
+  });
+
+  test('serves users on a phone in German, who sign in by a link in a message', async () => {
+    const tab = await testbed.open(PHONE);
+    await signInByLink(tab, 'juliet', de);
+    await useAsUser(tab, de);
+    await takeScreenshot(tab.page, 'files-phone');
+    await useAccount(tab, 'juliet', de);
+    await tab.close();
+  });
+
+  test('uploads files that are dropped and pasted, and shows the text of a refusal', async () => {
+    const tab = await testbed.open(DESKTOP);
+    const { page } = tab;
+    await signInByPassword(tab, 'mercutio');
+    for (const type of ['drop', 'paste']) {
+      await page.evaluate(`(() => {
+        const data = new DataTransfer();
+        data.items.add(new File(['${type}'], '${type}.txt', { type: 'text/plain' }));
+        dispatchEvent('${type}' === 'drop'
+          ? new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true })
+          : new ClipboardEvent('paste', { clipboardData: data }));
+      })()`);
+      await rows(page).getByText(`${type}.txt`).waitFor();
+    }
+    await tab.check();
+    await page.locator('input[type=file]').setInputFiles([fileOf('film.bin', 'x'.repeat(6_000_000))]);
+    await page.locator('.upload p.error-text').getByText('4.8 MiB').waitFor();
+    await tab.close();
+  });
+
+  for (const screen of [DESKTOP, PHONE]) {
+    test(`serves admins at a width of ${screen.width} pixels`, async () => {
+      const words = screen === PHONE ? de : en;
+      const kept = `width ${screen.width}.txt`;
+      const tab = await testbed.open(screen);
+      const { page, check } = tab;
+      await signInByPassword(tab, 'romeo', words);
+      await upload(page, [fileOf(kept, 'text'), fileOf('to remove.txt', 'text')]);
+      const link = await page.locator('.upload input').nth(1).inputValue();
+
+      await goTo(page, 'all-files');
+      await page.getByLabel(words.owner).fill('romeo@localhost');
+      await page.waitForURL(/owner=romeo/);
+      await page.getByLabel(words.select(kept)).waitFor();
+      await check();
+      if (screen === DESKTOP) await takeScreenshot(page, 'all-files');
+      await page.getByLabel(words.findLink).fill(link);
+      await page.getByRole('button', { name: words.findFile }).click();
+      await rows(page).nth(1).waitFor({ state: 'detached' });
+      await page.getByRole('button', { name: words.deleteNamed('to remove.txt') }).click();
+      await page.getByLabel(words.reason).fill('spam');
+      await page.getByRole('dialog').getByRole('button', { name: words.delete }).click();
+      await page.locator('.notice').waitFor();
+      assert.equal((await httpRequest(link)).status, 404);
+
+      await goTo(page, 'users');
+      await check();
+      await page.getByRole('link', { name: 'romeo@localhost' }).click();
+      await page.getByRole('heading', { name: words.forget }).waitFor();
+      await check();
+      await goTo(page, 'why');
+      await page.getByLabel(words.whyTarget).fill(link);
+      await page.getByRole('button', { name: words.explain }).click();
+      await page.locator('.answer').waitFor();
+      await check();
+      await goTo(page, 'status');
+      await page.getByText('upload.localhost').waitFor();
+      await check();
+      await goTo(page, 'config');
+      await page.getByLabel(words.address).fill('juliet@localhost');
+      await page.getByRole('button', { name: words.findFile }).click();
+      await page.getByText('access[0]').waitFor();
+      await check();
+      await goTo(page, 'audit');
+      await page.locator('tbody tr').first().waitFor();
+      await check();
+      await tab.close();
+    });
+  }
+
+  test('shows moderators the files of all, but neither the configuration nor forgetting', async () => {
+    const tab = await testbed.open(DESKTOP);
+    await signInByPassword(tab, 'mercutio');
+    const views = await tab.page.locator('.navigation a').allInnerTexts();
+    const { files, trash, guestLinks, account, allFiles, allTrash, users, why } = en.views;
+    assert.deepEqual(views, [files, trash, guestLinks, account, allFiles, allTrash, users, why]);
+    await tab.page.goto(`${testbed.pageUrl}#/user/romeo%40localhost`);
+    await tab.page.getByRole('heading', { name: en.deleteFilesOf }).waitFor();
+    assert.equal(await tab.page.getByRole('heading', { name: en.forget }).count(), 0);
+    await tab.close();
+  });
+});
