@@ -29,30 +29,71 @@ export async function writeCertificate(
 
 const DAY = 86_400_000;
 
-/**
- * Creates a certificate for DNS names and IPv4 addresses: X.509 v3 on P-256, encoded by hand so that tests need no
- * openssl.
- */
+/** Writes a certificate for these domains and 127.0.0.1 that an authority of its own has issued; its file has both. */
+export async function writeIssuedCertificate(
+  folder: string,
+  domains: readonly string[],
+): Promise<CertificateFiles> {
+  const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
+  const authority = createAuthority();
+  const keys = generateKeys();
+  const leaf = createCertificate({ names: [...domains, '127.0.0.1'], keys, issuer: authority });
+  await writeFile(files.cert, leaf + authority.cert, { mode: 0o644 });
+  await writeFile(files.key, toPem(keys), { mode: 0o644 });
+  return files;
+}
+
+/** Creates a self-signed certificate for DNS names and IPv4 addresses. */
 export function createSelfSigned(
   names: readonly string[],
   notAfter = Date.now() + 30 * DAY,
 ): TestCertificate {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const keys = generateKeys();
+  return { cert: createCertificate({ names, keys, notAfter }), key: toPem(keys) };
+}
+
+const generateKeys = () => generateKeyPairSync('ec', { namedCurve: 'P-256' });
+type Keys = ReturnType<typeof generateKeys>;
+
+const toPem = ({ privateKey }: Keys) => String(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+
+interface Authority {
+  readonly name: string;
+  readonly keys: Keys;
+  readonly cert: string;
+}
+
+function createAuthority(): Authority {
+  const keys = generateKeys();
+  const name = 'Test authority';
+  return { name, keys, cert: createCertificate({ names: [name], keys }) };
+}
+
+interface Certified {
+  /** The first one is the subject. */
+  readonly names: readonly string[];
+  readonly keys: Keys;
+  readonly notAfter?: number;
+  /** Default: the certificate itself, as an authority. */
+  readonly issuer?: Authority;
+}
+
+/** X.509 v3 on P-256, encoded by hand so that tests need no openssl. */
+function createCertificate({ names, keys, notAfter = Date.now() + 30 * DAY, issuer }: Certified): string {
+  const name = names[0] ?? 'localhost';
+  const { publicKey } = keys;
   const body = seq(
     der(0xa0, VERSION_3),
     serial(),
     ECDSA_SHA256,
-    subject(names[0] ?? 'localhost'),
+    subject(issuer?.name ?? name),
     seq(time(notAfter - 60 * DAY), time(notAfter)),
-    subject(names[0] ?? 'localhost'),
+    subject(name),
     publicKey.export({ type: 'spki', format: 'der' }),
-    der(0xa3, seq(altNames(names), isCa(), keyId(publicKey))),
+    der(0xa3, seq(altNames(names), ...(issuer ? [] : [isCa()]), keyId(publicKey))),
   );
-  const signature = bits(sign('sha256', body, privateKey));
-  return {
-    cert: pem('CERTIFICATE', seq(body, ECDSA_SHA256, signature)),
-    key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })),
-  };
+  const signature = bits(sign('sha256', body, (issuer?.keys ?? keys).privateKey));
+  return pem('CERTIFICATE', seq(body, ECDSA_SHA256, signature));
 }
 
 function der(tag: number, ...parts: readonly Buffer[]): Buffer {

@@ -6,6 +6,7 @@ import { parse, stringify } from 'yaml';
 import { httpRequest } from '../../support/http.ts';
 import { freePorts, startServerProgram } from '../support/ports.ts';
 import type { Program } from '../support/program.ts';
+import { XMPP_ROOT, xmppCommand } from './xmpp-root.ts';
 import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
 
 export interface EjabberdOptions extends XmppServerOptions {
@@ -42,7 +43,7 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
   await writeFile(join(folder, 'ejabberd.yml'), withLines(writeConfig(layout), layout));
   await writeFile(join(folder, 'inetrc'), '{lookup, ["file", "native"]}.\n');
 
-  const launch = () => startErlangNode(folder, [clientPort, componentPort, apiPort]);
+  const launch = () => startErlangNode(folder, [clientPort, componentPort, apiPort], options.tls?.cert);
   let program = await launch();
   const earlier: string[] = [];
   return {
@@ -74,14 +75,23 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
   };
 }
 
-/** Starts ejabberd like `ejabberdctl foreground`, but without Erlang distribution, which would leave epmd running. */
-export function startErlangNode(folder: string, ports: readonly number[]): Promise<Program> {
-  const [module = ''] = globSync('/usr/lib/*/ejabberd-*');
-  const args = ['-noinput', '-mnesia', 'dir', `"${join(folder, 'spool')}"`, '-s', 'ejabberd'];
-  return startServerProgram(ports, 'erl', args, {
+/**
+ * Starts ejabberd like `ejabberdctl foreground`, but without Erlang distribution, which would leave epmd running. Newer Erlangs verify
+ * the certificate of a `service_url`: `authority` is the file that they then trust.
+ */
+export function startErlangNode(
+  folder: string,
+  ports: readonly number[],
+  authority?: string,
+): Promise<Program> {
+  const [module = ''] = globSync(`${XMPP_ROOT}/usr/lib/*/ejabberd-*`);
+  const spool = `"${join(folder, 'spool')}"`;
+  const trusted = authority === undefined ? [] : ['-public_key', 'cacerts_path', `"${authority}"`];
+  const args = ['-noinput', '-mnesia', 'dir', spool, ...trusted, '-s', 'ejabberd'];
+  return startServerProgram(ports, ...xmppCommand('erl', args, folder), {
     cwd: folder,
     env: {
-      ERL_LIBS: dirname(module),
+      ERL_LIBS: dirname(module).slice(XMPP_ROOT.length),
       ERL_INETRC: join(folder, 'inetrc'),
       ERL_CRASH_DUMP: join(folder, 'crash.dump'),
       EJABBERD_CONFIG_PATH: join(folder, 'ejabberd.yml'),

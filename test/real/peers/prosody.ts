@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { CertificateFiles } from '../../support/self-signed-certificate.ts';
 import { freePorts, startServerProgram } from '../support/ports.ts';
 import { runProgram } from '../support/program.ts';
+import { xmppCommand } from './xmpp-root.ts';
 import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
 
 export interface ProsodyOptions extends XmppServerOptions {
@@ -49,7 +50,7 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
   // Prosody opens the component port only if it has external components.
   const isForComponents = (options.components?.length ?? 0) > 0 || options.initSnippet !== undefined;
   const ports = isForComponents ? [clientPort, componentPort] : [clientPort];
-  const launch = () => startServerProgram(ports, 'prosody', ['-F', '--config', config]);
+  const launch = () => startServerProgram(ports, ...xmppCommand('prosody', ['-F', '--config', config]));
   let program = await launch();
   const earlier: string[] = [];
   return {
@@ -58,7 +59,7 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
     componentPort,
     async register(user, password, host = domain) {
       const args = ['--config', config, 'register', user, host, password];
-      const { code, stdout, stderr } = await runProgram('prosodyctl', args);
+      const { code, stdout, stderr } = await runProgram(...xmppCommand('prosodyctl', args));
       if (code !== 0) throw new Error(`prosodyctl register: ${stdout}${stderr}`);
     },
     async registerMany(users, password) {

@@ -1,6 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CertificateFiles, writeCertificate } from '../../support/self-signed-certificate.ts';
+import { type CertificateFiles, writeIssuedCertificate } from '../../support/self-signed-certificate.ts';
 import { sendFileWithGo, startGoListener } from '../peers/go-sendxmpp.ts';
 import { type Account, SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer } from '../peers/xmpp-server.ts';
@@ -10,7 +10,7 @@ import { createTemporaryFolder } from './porter-process.ts';
 export interface XmppTestbed {
   readonly folder: string;
   readonly certificate: CertificateFiles;
-  /** The trusted certificate, PEM. */
+  /** The certificate and its authority, which clients trust; PEM. */
   readonly ca: string;
   /** Creates a file and returns its path. */
   createFile(name: string, content: string): Promise<string>;
@@ -24,7 +24,7 @@ export const PASSWORD = 'pw';
 
 export async function createXmppTestbed(): Promise<XmppTestbed> {
   const folder = await createTemporaryFolder();
-  const certificate = await writeCertificate(folder, ['localhost']);
+  const certificate = await writeIssuedCertificate(folder, ['localhost']);
   const account = ({ clientPort }: XmppServer, user: string): Account => ({
     jid: `${user}@localhost`,
     password: PASSWORD,

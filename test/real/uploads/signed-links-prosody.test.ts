@@ -43,7 +43,7 @@ Component "share.localhost" "http_file_share"
   http_file_share_secret = "${SECRET}"
 `,
   ),
-  linkPattern: /^https:\/\/localhost:\d+\/file_share\/[\w-]{24}\/[^/]+$/,
+  linkPattern: /^https:\/\/localhost:\d+\/file_share\/[\w-]{24,36}\/[^/]+$/,
   owner: /^romeo@localhost$/,
   signatureInUrl: false,
   identifiesUsers: true,
