@@ -5,12 +5,12 @@ import { formatBareJid, parseJid } from '../base/jid.ts';
 import type { Config } from '../config/load.ts';
 import { namedDomains, userDomainsOf } from '../config/user-domains.ts';
 import type { AccountSettings } from '../xmpp/client/account-senders.ts';
-import { type BoundStream, inspectServer, logIn } from '../xmpp/client/login.ts';
+import { type BoundStream, inspectServer, logIn, TlsUnavailableError } from '../xmpp/client/login.ts';
 import { createSystemDnsResolver } from '../xmpp/client/server-addresses.ts';
 import { reportCertificate } from './certificate.ts';
 import { formatProbeResponse, type ProbeTarget, sendProbe } from './probe-client.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
-import { explainLoginError, explainServerCertificate, serverName } from './xmpp-server.ts';
+import { explainLoginError, explainServerCertificate } from './xmpp-server.ts';
 
 /** An account that the doctor may use. */
 export interface TestAccount {
@@ -23,7 +23,7 @@ export interface AccountCheckOptions {
   readonly settings: AccountSettings;
   /** Undefined if the admin gave none. */
   readonly account: TestAccount | undefined;
-  /** The running server; undefined if none runs. */
+  /** The running server; undefined if none runs, or if it takes no messages. */
   readonly target: ProbeTarget | undefined;
   readonly now: () => number;
 }
@@ -54,7 +54,8 @@ export async function checkAccounts(report: DoctorReport, options: AccountCheckO
   } else await checkLogin(report, check, account, options);
 }
 
-function mayNeedNoAccount({ messages }: Config): boolean {
+function mayNeedNoAccount({ messages, web }: Config): boolean {
+  if (web?.sign_in.includes('password')) return false;
   return (
     messages !== null && messages.accounts === null && messages.tokens.length + messages.hooks.length > 0
   );
@@ -93,8 +94,7 @@ async function checkServer(
     if (!isCertificateChecked) {
       report.ok(check, 'Not needed: the server is on this machine, and messages.require_tls is false.');
     } else if (peer === undefined) {
-      const server = capitalize(serverName(domain, settings));
-      fail(check, `${server} offers no TLS, and passwords are not sent without it.`);
+      fail(check, capitalize(explainLoginError(new TlsUnavailableError(), domain, settings)));
     } else {
       const code = peer.error === undefined ? undefined : shortErrorReason(peer.error);
       const presented = { host: domain, code, certificate: peer.certificate, now: now() };
@@ -128,7 +128,13 @@ async function checkLogin(
   }
   report.ok(check, `The XMPP server accepts it as ${bound.jid}.`);
   try {
-    await checkMessage(report, bound, account, target, config.messages?.path ?? '/msg/');
+    await checkMessage(
+      report,
+      bound,
+      account,
+      config.messages ? target : undefined,
+      config.messages?.path ?? '',
+    );
   } finally {
     await bound.stream.close();
   }
@@ -172,7 +178,7 @@ async function checkMessage(
       }
     }
     await withTimeout(arrival.promise, ARRIVAL_TIMEOUT_MS, late);
-    const way = target === undefined ? 'directly, because no server runs' : 'through the running server';
+    const way = target === undefined ? 'directly' : 'through the running server';
     report.ok(check, `It was sent ${way}, and arrived.`);
   } catch (error) {
     report.fail(

@@ -116,7 +116,7 @@ function alternative({ server }: ServerSettings, option: string): string {
   return isLoopbackHost(server.host) ? ` Or, because the server is on this machine, ${option}.` : '';
 }
 
-export function serverName(domain: string, { server }: Pick<ServerSettings, 'server'>): string {
+function serverName(domain: string, { server }: Pick<ServerSettings, 'server'>): string {
   return server === null
     ? `the XMPP server of ${domain}`
     : `the XMPP server at ${server.host}:${server.port} (messages.server)`;

@@ -29,7 +29,7 @@ export interface Messaging {
 
 /** Returns undefined if the config has neither `messages` nor `web`, whose users sign in by a login or a message. */
 export function openMessaging({ config, services, settings }: Runtime, relay: Relay): Messaging | undefined {
-  const initial = config.messages ?? (config.web && messagesSchema.parse({}));
+  const initial = messageOptionsOf(config);
   if (initial === null) return undefined;
   trustSystemCertificates();
   const options = () => settings().config.messages ?? initial;
@@ -59,6 +59,11 @@ export function openMessaging({ config, services, settings }: Runtime, relay: Re
     },
     stop: () => accounts.stop(),
   };
+}
+
+/** Returns the options for messages and logins; the defaults if only the web page lets accounts log in. Null if nothing does. */
+export function messageOptionsOf({ messages, web }: Config): MessageOptions | null {
+  return messages ?? (web && messagesSchema.parse({}));
 }
 
 /** Derives how accounts log in. */

@@ -9,7 +9,7 @@ import { networkLedgerWarnings } from '../../config/network-file-system.ts';
 import type { TestAccount } from '../../doctor/accounts.ts';
 import { DoctorReport, type Finding, type FindingState } from '../../doctor/report.ts';
 import { runChecks } from '../../doctor/run-checks.ts';
-import { toAccountSettings } from '../../server/messaging.ts';
+import { messageOptionsOf, toAccountSettings } from '../../server/messaging.ts';
 import { openRuntime, type Runtime } from '../../server/runtime.ts';
 import { readPassword } from '../lib/api-access.ts';
 import type { CommandContext } from '../lib/command-context.ts';
@@ -69,14 +69,15 @@ export function addDoctor(program: Command, context: CommandContext): void {
 
 async function readTestAccount(
   context: CommandContext,
-  { messages }: Config,
+  config: Config,
   { account: jid, passwordFile }: Options,
 ): Promise<TestAccount | undefined> {
   if (jid === undefined) {
     if (passwordFile !== undefined) throw usageError('--password-file needs --account.');
     return undefined;
   }
-  if (messages === null) throw usageError('--account needs the section messages in the config.');
+  if (messageOptionsOf(config) === null)
+    throw usageError('--account needs the section messages or web in the config.');
   return { jid, password: await readPassword(context, jid, passwordFile) };
 }
 
@@ -96,6 +97,7 @@ async function diagnose(
   account: TestAccount | undefined,
 ): Promise<void> {
   const runtime = await openStorage(report, config);
+  const messages = messageOptionsOf(config);
   const interrupted = new Error('interrupted');
   try {
     await withStopSignal(interrupted, (signal) =>
@@ -104,9 +106,7 @@ async function diagnose(
         services: runtime?.services,
         url,
         minFree,
-        accounts: config.messages
-          ? { settings: toAccountSettings(config, config.messages), account }
-          : undefined,
+        accounts: messages ? { settings: toAccountSettings(config, messages), account } : undefined,
         now: systemClock,
         signal,
       }),
