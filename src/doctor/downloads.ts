@@ -92,7 +92,7 @@ const HEADERS: readonly HeaderRule[] = [
   ['cache-control', /max-age=/, 'clients download files repeatedly'],
 ];
 
-function reportHeaders(report: DoctorReport, { headers }: ProbeResponse): void {
+export function reportHeaders(report: DoctorReport, { headers }: ProbeResponse): void {
   const wrong = HEADERS.filter(([name, expected]) => !expected.test(String(headers[name] ?? '')));
   if (wrong.length === 0) report.ok('headers', 'All headers of Porter arrive.');
   for (const [name, , consequence] of wrong) {

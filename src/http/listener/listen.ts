@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, type ListenOptions, type Server } from 'node:net';
+import { dirname } from 'node:path';
 import type { ListenAddress } from '../../base/addresses.ts';
 
 /** Listening failed. The message is for the admin. */
@@ -60,6 +62,10 @@ function explainError(error: NodeJS.ErrnoException, address: ListenAddress): str
   if ('path' in address) {
     if (Buffer.byteLength(address.path) > MAX_SOCKET_PATH)
       return `the path of a Unix socket has at most ${MAX_SOCKET_PATH} bytes. Choose a shorter one`;
+    const folder = dirname(address.path);
+    // Node.js reports a missing folder as EACCES (libuv, `uv_pipe_bind2`).
+    if (!existsSync(folder))
+      return `the folder ${folder} does not exist. Create it (systemd: RuntimeDirectory=porter)`;
     if (error.code === 'EACCES') return `permission denied (${user}). Allow this user to write to its folder`;
   }
   switch (error.code) {
@@ -69,8 +75,6 @@ function explainError(error: NodeJS.ErrnoException, address: ListenAddress): str
       return `permission denied (${user}). Ports below 1024 need CAP_NET_BIND_SERVICE`;
     case 'EADDRNOTAVAIL':
       return 'this machine does not have this address. Correct the option listen';
-    case 'ENOENT':
-      return 'the folder of the socket does not exist. Create it';
     default:
       return error.message;
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { reportClockSkew } from '../../../src/doctor/component.ts';
+import { reportHeaders } from '../../../src/doctor/downloads.ts';
 import { DoctorReport, type Finding } from '../../../src/doctor/report.ts';
 import { reportDiskSpace, reportLedgerClock } from '../../../src/doctor/storage.ts';
 
@@ -64,6 +65,37 @@ describe('the free disk space', () => {
   test('is reported with a remedy', () => {
     const { text } = checkSpace(GIB / 2, 100 * GIB);
     assert.match(text, /512 MiB free of 100 GiB\. Free some space: porter users/);
+  });
+});
+
+describe('the headers of a download', () => {
+  const good = {
+    'x-content-type-options': 'nosniff',
+    'content-security-policy': 'sandbox',
+    'content-disposition': 'inline',
+    'access-control-allow-origin': '*',
+    etag: '"a"',
+    'accept-ranges': 'bytes',
+    'cache-control': 'max-age=1',
+  };
+  const failed = (headers: Record<string, string>) => {
+    const report = new DoctorReport();
+    reportHeaders(report, { status: 200, headers, body: Buffer.alloc(0), localAddress: undefined });
+    return report.findings.filter(({ state }) => state === 'fail').map(({ check }) => check);
+  };
+
+  test('pass if the web server adds nosniff once more, because browsers read both as one', () => {
+    assert.deepEqual(failed(good), []);
+    assert.deepEqual(failed({ ...good, 'x-content-type-options': 'nosniff, nosniff' }), []);
+  });
+
+  test('fail if a second value means something else', () => {
+    assert.deepEqual(failed({ ...good, 'access-control-allow-origin': '*, *' }), [
+      'header access-control-allow-origin',
+    ]);
+    assert.deepEqual(failed({ ...good, 'x-content-type-options': 'nosniff, none' }), [
+      'header x-content-type-options',
+    ]);
   });
 });
 
