@@ -6,7 +6,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { attemptBlobKey } from '../src/base/blob-keys.ts';
+import { attemptBlobKey, directToken } from '../src/base/blob-keys.ts';
 import { timeOrderedId, toPutKey } from '../src/base/ids.ts';
 import type { Ledger, Reservation } from '../src/ledger/contract/ledger.ts';
 import { insertMany, type Queryable, type SqlValue } from '../src/ledger/sql/database.ts';
@@ -49,6 +49,11 @@ function reservation(i: number): Reservation {
     now,
   };
 }
+
+const fileOf = ({ upload }: Pick<Reservation, 'upload'>) => ({
+  blob: attemptBlobKey(upload.blob, directToken('bench')),
+  instance: 'bench',
+});
 
 /** Adds stored uploads of the last 29 days directly to the database, and updates the counters. */
 async function grow(file: string, rows: number): Promise<void> {
@@ -126,6 +131,19 @@ async function measure(ledger: Ledger, label: string): Promise<void> {
     )
       throw new Error('A commit was lost.');
   });
+  const slots = await rate(async (i) => {
+    const order = reservation(i);
+    const { id, size } = order.upload;
+    await ledger.reserve(order);
+    if (!(await ledger.storeSlot({ id, size, now: order.now, ...fileOf(order) })))
+      throw new Error('A slot was not stored.');
+  });
+  const direct = await rate(async (i) => {
+    const { putKey, ...order } = reservation(i);
+    const upload = { ...order.upload, locator: `external:${putKey}` };
+    if (!(await ledger.storeNew({ ...order, upload, file: fileOf(order) })).granted)
+      throw new Error('An upload was not stored.');
+  });
   const pages = await Promise.all(
     '0123456789abcdefghjkmnpqrstvwxyz'.split('').map((after) => ledger.listUploads({ after, limit: 300 })),
   );
@@ -134,7 +152,8 @@ async function measure(ledger: Ledger, label: string): Promise<void> {
     if (!(await ledger.find(all[(i * 7919) % all.length] ?? ''))) throw new Error('An upload was not found.');
   });
   console.log(
-    `${label.padEnd(24)} reserve ${reserved}/s   reserve+claim+commit ${uploads}/s   find ${found}/s`,
+    `${label.padEnd(24)} reserve ${reserved}/s   reserve+claim+commit ${uploads}/s   reserve+storeSlot ${slots}/s   ` +
+      `storeNew ${direct}/s   find ${found}/s`,
   );
 }
 
@@ -144,6 +163,8 @@ try {
   for (const sync of [true, false]) {
     const file = join(folder, `${sync ? 'sync' : 'fast'}.db`);
     const ledger = await openSqliteLedger({ file, sync });
+    const machine = { host: 'bench', machineId: '', bootId: '', pidNamespace: '' };
+    await ledger.heartbeat({ id: 'bench', pid: process.pid, ...machine, clockSkewMs: null });
     await Promise.all(Array.from({ length: OWNERS }, (_, i) => ledger.reserve(reservation(i))));
     await grow(file, 10_000);
     await measure(ledger, `sync ${sync}, 10,000 rows`);

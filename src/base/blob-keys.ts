@@ -1,3 +1,5 @@
+import { randomId, sha256Hex } from './ids.ts';
+
 /*
  * Keys of blobs. Every key of an upload begins with `ab/<id>`, where `ab` are the last two characters of its id: the first
  * ones are a timestamp and would fill one folder at a time.
@@ -20,7 +22,25 @@ export function slotBlobKey(id: string, extension: string): string {
 /** Returns the key for the attempt with this claim token. `key`: any key of the same upload. */
 export function attemptBlobKey(key: string, token: string): string {
   const { folder, id, extension } = splitKey(key);
-  return `${folder}/${id}${token.slice(0, ATTEMPT_LENGTH)}.${extension}`;
+  return `${folder}/${id}${attemptSuffix(token)}.${extension}`;
+}
+
+/** Returns what the key of an attempt has after the id of its upload. */
+export const attemptSuffix = (token: string): string => token.slice(0, ATTEMPT_LENGTH);
+
+/** Characters of an attempt that name the process which has written it, for attempts without a claim: 32 bits. */
+const TAG_LENGTH = 8;
+
+/** Returns the tag of a process in the keys of its attempts. */
+export const writerTag = (instance: string): string => sha256Hex(instance).slice(0, TAG_LENGTH);
+
+/** Returns the token of an attempt without a claim. Its blob key has the tag of the process. */
+export const directToken = (instance: string): string => writerTag(instance) + randomId();
+
+/** Returns what the key of an attempt without a claim has as the tag of its process. Other keys give any text. */
+export function writerTagInBlobKey(key: string): string {
+  const slash = key.lastIndexOf('/');
+  return key.slice(slash + 1 + ID_LENGTH, slash + 1 + ID_LENGTH + TAG_LENGTH);
 }
 
 /** Returns the slot key of the upload that a key belongs to. */

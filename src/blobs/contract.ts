@@ -56,8 +56,8 @@ export interface BlobStore {
    */
   moveToLostAndFound(key: string): Promise<string | undefined>;
 
-  /** Yields all blobs and the remains of unfinished writes, in any order. For fsck. */
-  list(): AsyncIterable<StoredBlob>;
+  /** Yields all blobs and the remains of unfinished writes, in any order; only those whose keys pass `filter`. */
+  list(filter?: (key: string) => boolean): AsyncIterable<StoredBlob>;
 
   /**
    * Removes unfinished writes without new data since `before` (ms since 1970) and returns their number. Absent if

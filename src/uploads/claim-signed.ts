@@ -21,10 +21,9 @@ export async function claimSigned(
   { signed, ...request }: UploadRequest & { readonly signed: SignedUpload },
   token: string,
 ): Promise<ClaimResult> {
-  const { ledger, instance, clock, rules } = services;
-  checkDeclaredBody(rules(), signed, request);
+  const { ledger, instance, clock } = services;
   const now = clock();
-  const { rule, limits, ...slot } = await buildUpload(services, signed, request.endpoint, now);
+  const { rule, limits, ...slot } = await prepareSigned(services, { ...request, signed }, now);
   const row = { ...slot, blob: attemptBlobKey(slot.blob, token) };
   const existing = await reserveUpload(services, {
     upload: row,
@@ -42,6 +41,16 @@ export async function claimSigned(
   // Another PUT holds the claim. If its process has died, this claim succeeds.
   const claimed = await ledger.claim({ by: { locator: signed.locator }, token, instance, now });
   return claimed.outcome === 'unknown' ? { outcome: 'receiving', upload: existing.upload } : claimed;
+}
+
+/** Returns the upload that a signed request asks for. Its blob key is the slot key. Throws a `Refusal` if a rule forbids it. */
+export async function prepareSigned(
+  services: SigningServices,
+  { signed, ...request }: UploadRequest & { readonly signed: SignedUpload },
+  now: number,
+): Promise<UploadWithRule> {
+  checkDeclaredBody(services.rules(), signed, request);
+  return await buildUpload(services, signed, request.endpoint, now);
 }
 
 type SigningServices = ReserveServices & Pick<UploadServices, 'clock' | 'log' | 'instance'>;

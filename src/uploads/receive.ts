@@ -4,10 +4,12 @@ import type { Upload } from '../base/upload-records.ts';
 import { BlobError } from '../blobs/contract.ts';
 import type { ClaimResult } from '../ledger/contract/ledger.ts';
 import { isDownloadable } from '../policy/retention.ts';
-import { publicBlobKey, publishBlob, publishPendingBlobs } from './blobs/publish.ts';
+import { publishPendingBlobs } from './blobs/publish.ts';
 import { claimSigned } from './claim-signed.ts';
 import { isSameBody } from './compare-bytes.ts';
 import type { SpaceReserve } from './disk/space-reserve.ts';
+import { commit, reportStored } from './receive/commit.ts';
+import { storeDirectly } from './receive/store-directly.ts';
 import { reportRefusedPut } from './refusals/refused-put.ts';
 import { isUnknownOutcome, releaseClaim, releaseUnknownClaim } from './release-claim.ts';
 import type { UploadServices } from './services.ts';
@@ -20,6 +22,8 @@ import { checkDeclaredBody, exactSize, type UploadRequest } from './upload-reque
  *   issued ── claim ──> receiving ── body complete, durable, commit ──> stored
  *     ^                     │
  *     └── release ──────────┘  after any failure: the blob key of this attempt becomes a pending delete
+ *
+ * A small body that has arrived whole takes a shorter way first: see receive/store-directly.ts.
  *
  * Each attempt writes under its own blob key, so a late or failed attempt cannot touch the bytes of another one.
  *
@@ -48,6 +52,8 @@ export async function receiveUpload(
 ): Promise<ReceiveResult> {
   let upload: Upload | undefined;
   try {
+    const direct = await storeDirectly(services, request);
+    if (direct) return { upload: direct, repeated: false };
     const token = randomId();
     const claimed = await claim(services, request, token);
     if (claimed.outcome !== 'unknown') upload = claimed.upload;
@@ -123,18 +129,12 @@ async function storeBody(
   request: UploadRequest,
 ): Promise<Upload> {
   const start = performance.now();
-  const { id, owner, endpoint } = upload;
   const { body } = request;
-  const transfer = services.transfers.begin(id, body);
+  const transfer = services.transfers.begin(upload.id, body);
   try {
     const size = await writeBlob(services, upload, request);
     const stored = await commit(services, upload, token, size);
-    services.metrics.uploadStored(endpoint, size, performance.now() - start);
-    // The test uploads of porter doctor, which a monitor may run every minute, are no events.
-    services.log[endpoint === 'admin' ? 'debug' : 'info'](
-      { id, owner, endpoint, size, ms: Math.round(performance.now() - start) },
-      'upload stored',
-    );
+    reportStored(services, stored, start);
     return stored;
   } catch (error) {
     body.abort(error as Error);
@@ -190,42 +190,6 @@ async function* whileThereIsRoom(
     isFirst = false;
     yield batch;
   }
-}
-
-/**
- * Makes the file downloadable. If the ledger fails during the commit, asks it for the outcome. Never removes bytes: they may
- * belong to a stored upload. The release that follows a failure decides that, in the ledger.
- */
-async function commit(
-  services: Pick<UploadServices, 'ledger' | 'blobs' | 'clock' | 'rules' | 'log'>,
-  upload: Upload,
-  token: string,
-  size: number,
-): Promise<Upload> {
-  const { ledger, clock } = services;
-  const { id, blob, locator } = upload;
-  const now = clock();
-  const publicBlob = publicBlobKey(services, upload);
-  const order = { id, token, now, size, blob, ...(publicBlob !== undefined && { publicBlob }) };
-  const committed = await ledger.commit(order).catch(async (failure) => {
-    if (await isStoredBy(services, upload)) return true;
-    throw failure;
-  });
-  if (!committed) {
-    const row = await ledger.find(locator);
-    throw new Refusal(row?.id === id ? 'being_uploaded' : 'slot_unknown');
-  }
-  if (publicBlob !== undefined && !(await publishBlob(services, { id, blob, publicBlob }))) {
-    throw new Refusal('slot_unknown');
-  }
-  return { ...upload, state: 'stored', size, storedAt: now, blob: publicBlob ?? blob };
-}
-
-/** Returns true if the ledger has stored the bytes of this attempt. */
-async function isStoredBy({ ledger }: Pick<UploadServices, 'ledger'>, attempt: Upload): Promise<boolean> {
-  const row = await ledger.find(attempt.locator);
-  if (row?.id !== attempt.id || row.state !== 'stored') return false;
-  return row.blob === attempt.blob || row.unpublishedBlob === attempt.blob;
 }
 
 async function acceptRepeated(

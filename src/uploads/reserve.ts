@@ -3,11 +3,13 @@ import { Refusal } from '../base/errors.ts';
 import { formatCount, formatSize, formatSpan } from '../base/units.ts';
 import type { Upload } from '../base/upload-records.ts';
 import {
+  type CompleteFile,
   countsUploads,
   type LimitName,
   type Limits,
   type Reservation,
   type ReserveResult,
+  type StoreNewResult,
 } from '../ledger/contract/ledger.ts';
 import type { AccessRule, UploadLimits } from '../policy/access.ts';
 import { matchesMediaRange } from '../policy/media-type.ts';
@@ -28,6 +30,8 @@ export interface ReserveRequest {
   readonly now: number;
 }
 
+type NewUploadRequest = Omit<ReserveRequest, 'putKey' | 'claim'>;
+
 export type ReserveServices = Pick<
   UploadServices,
   'ledger' | 'rules' | 'spaceReserve' | 'metrics' | 'blobDeleter'
@@ -46,41 +50,78 @@ export async function reserveUpload(
   services: ReserveServices,
   request: ReserveRequest,
 ): Promise<LocatorTaken | undefined> {
-  const { upload, rule, limits, putKey, claim, reusesLocator, now } = request;
-  checkSize(upload.size, limits);
-  checkType(upload.type, rule);
-  await services.spaceReserve.check(upload.size);
-  const reserved = await reserveInBatches(services, {
-    upload,
+  const { putKey, claim, limits, upload, now } = request;
+  await checkUpload(services, request);
+  const reservation = {
+    ...toReservation(services, request),
     putKey,
-    limits: limits.quotas,
-    evict: rule.when_full === 'evict',
-    lifetimes: toLifetimes(services.rules().retention),
-    now,
     ...(claim && { claim }),
-    ...(reusesLocator && { reusesLocator }),
-  });
+  };
+  const reserved = await repeatBatches(services, () =>
+    services.ledger.reserve(reservation).catch((error: unknown) => {
+      throw toStorageRefusal(error);
+    }),
+  );
   if (reserved.granted) return undefined;
   if (reserved.limit === 'locator') return reserved;
   throw overQuota(reserved, upload, limits.quotas, now);
+}
+
+/** Checks everything that needs no transaction. Throws a `Refusal`. */
+export async function checkUpload(
+  { spaceReserve }: Pick<ReserveServices, 'spaceReserve'>,
+  { upload, rule, limits }: NewUploadRequest,
+): Promise<void> {
+  checkSize(upload.size, limits);
+  checkType(upload.type, rule);
+  await spaceReserve.check(upload.size);
+}
+
+/**
+ * Charges an upload to its owner's quotas and stores it with its file, in one transaction. Returns false if that needs a claim,
+ * or the locator is or was in use. Throws a `Refusal` if a quota forbids it, or the error of the ledger.
+ */
+export async function storeAtOnce(
+  services: ReserveServices,
+  request: NewUploadRequest,
+  file: CompleteFile,
+): Promise<boolean> {
+  const params = { ...toReservation(services, request), file };
+  const result = await repeatBatches(services, () => services.ledger.storeNew(params));
+  if (result.granted) return true;
+  if (result.limit === 'locator' || result.limit === 'instance') return false;
+  throw overQuota(result, request.upload, request.limits.quotas, request.now);
+}
+
+function toReservation(
+  { rules }: Pick<ReserveServices, 'rules'>,
+  { upload, rule, limits, reusesLocator, now }: NewUploadRequest,
+): Omit<Reservation, 'putKey' | 'claim'> {
+  return {
+    upload,
+    limits: limits.quotas,
+    evict: rule.when_full === 'evict',
+    lifetimes: toLifetimes(rules().retention),
+    now,
+    ...(reusesLocator && { reusesLocator }),
+  };
 }
 
 /**
  * Repeats the reservation while it has removed as many uploads as one transaction may. The bytes of removed uploads are deleted
  * in the background.
  */
-async function reserveInBatches(
-  { ledger, metrics, blobDeleter }: Pick<ReserveServices, 'ledger' | 'metrics' | 'blobDeleter'>,
-  reservation: Reservation,
-): Promise<FinalResult> {
+async function repeatBatches<R extends StoreNewResult>(
+  { metrics, blobDeleter }: Pick<ReserveServices, 'metrics' | 'blobDeleter'>,
+  reserve: () => Promise<R>,
+): Promise<Exclude<R, { limit: 'batch' }>> {
   for (;;) {
-    const result = await ledger.reserve(reservation).catch((error: unknown) => {
-      throw toStorageRefusal(error);
-    });
+    const result = await reserve();
     for (const { reason, uploads, bytes } of result.removed ?? [])
       metrics.uploadsRemoved(reason, uploads, bytes);
     if (result.removed !== undefined) blobDeleter.wake();
-    if (result.granted || result.limit !== 'batch') return result;
+    // The condition excludes the limit `batch`.
+    if (result.granted || result.limit !== 'batch') return result as Exclude<R, { limit: 'batch' }>;
   }
 }
 

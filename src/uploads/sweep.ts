@@ -2,6 +2,7 @@ import { formatPeriod, formatSize } from '../base/units.ts';
 import type { RemovalReason } from '../base/upload-records.ts';
 import type { SweepStep } from '../ledger/contract/ledger.ts';
 import { maxAgeFor, type Retention, toLifetimes } from '../policy/retention.ts';
+import { deleteFilesOfDeadWriters } from './blobs/dead-writers.ts';
 import { deletePendingBlobs } from './blobs/delete-pending.ts';
 import { publishPendingBlobs } from './blobs/publish.ts';
 import { runBatch } from './remove.ts';
@@ -79,9 +80,12 @@ export async function runSweep(services: SweepServices, options: SweepOptions): 
   services.metrics.sweepFinished(performance.now() - start);
   services.log.info({ ...report, ms: Math.round(performance.now() - start) }, 'sweep done');
   options.onDone?.(report);
-  if (!options.dryRun) await services.blobs.removeSpoolFiles?.(services.clock() - SPOOL_FILES_MS);
-  // Last, because it may fail on its own: an S3 policy may permit deletes but not listing multipart uploads.
-  if (!options.dryRun) await services.blobs.removeAbandonedWrites?.(services.clock() - ABANDONED_AFTER_MS);
+  // Last, because some may fail on their own: an S3 policy may permit deletes but not listing objects or multipart uploads.
+  if (!options.dryRun) {
+    await services.blobs.removeSpoolFiles?.(services.clock() - SPOOL_FILES_MS);
+    await deleteFilesOfDeadWriters(services);
+    await services.blobs.removeAbandonedWrites?.(services.clock() - ABANDONED_AFTER_MS);
+  }
   return report;
 }
 

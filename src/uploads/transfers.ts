@@ -14,8 +14,19 @@ export interface Transfers {
   /** Returns the transfer that writes this upload. */
   get(id: string): Transfer | undefined;
   readonly memory: MemoryBudget;
+  /** Uploads that are stored without a claim (receive/store-directly.ts). */
+  readonly direct: DirectUploads;
   /** Returns the number of uploads in progress and the bytes received for them. */
   inFlight(): { readonly uploads: number; readonly bytes: number };
+}
+
+export interface DirectUploads {
+  /** False for a while after a failure, so that uploads are refused before their bytes are written. */
+  isAllowed(): boolean;
+  /** Records that a store has failed, so that a file without an upload may be left. */
+  fail(): void;
+  /** True if `fail` was called. */
+  readonly mayHaveLeftFiles: boolean;
 }
 
 export interface TransferOptions {
@@ -29,6 +40,8 @@ const SMALLEST_BATCH = 32 * 1024;
 const LARGEST_BATCH = 1024 * 1024;
 /** Turns at a time: more than a disk writes in parallel, and few enough that their memory does not matter. */
 const MAX_TURNS = 32;
+/** Milliseconds. */
+const CLAIM_AFTER_FAILURE_MS = 10_000;
 
 export function createTransfers({ memoryBytes = DEFAULT_MEMORY }: TransferOptions = {}): Transfers {
   const active = new Set<Transfer>();
@@ -52,10 +65,24 @@ export function createTransfers({ memoryBytes = DEFAULT_MEMORY }: TransferOption
     },
     get: (id) => byId.get(id),
     memory: createMemoryBudget(memoryBytes, () => active.size),
+    direct: createDirectUploads(),
     inFlight() {
       let bytes = 0;
       for (const { body } of active) bytes += body.received;
       return { uploads: active.size, bytes };
+    },
+  };
+}
+
+function createDirectUploads(): DirectUploads {
+  let failedAt = Number.NEGATIVE_INFINITY;
+  return {
+    isAllowed: () => performance.now() - failedAt >= CLAIM_AFTER_FAILURE_MS,
+    fail() {
+      failedAt = performance.now();
+    },
+    get mayHaveLeftFiles() {
+      return failedAt !== Number.NEGATIVE_INFINITY;
     },
   };
 }

@@ -49,6 +49,11 @@ export interface UploadBody {
    * the sender disconnects or stalls, with the error of the check, or with the reason passed to `abort`.
    */
   batches(budget: MemoryBudget, check: SizeCheck): AsyncIterable<readonly Uint8Array[]>;
+  /**
+   * Returns the bytes if the whole body, of at most `limit` bytes, has arrived by now; otherwise undefined. `batches` yields them
+   * again. Absent if the carrier does not know.
+   */
+  takeWhole?(limit: number): Promise<readonly Uint8Array[] | undefined>;
   /** Ends the body: `batches` fails with this reason. */
   abort(reason: Error): void;
   /** Bytes received so far. */

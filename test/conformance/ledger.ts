@@ -1,6 +1,7 @@
 import { describe } from 'node:test';
 import { claimSuite } from './ledger/claims.ts';
 import { copySuite } from './ledger/copy.ts';
+import { directSuite } from './ledger/direct.ts';
 import { fileListSuite } from './ledger/files.ts';
 import type { OpenTestLedger } from './ledger/fixture.ts';
 import { hashedOwnerSuite } from './ledger/hashed-owners.ts';
@@ -24,6 +25,7 @@ export function ledgerSuite(name: string, open: OpenTestLedger): void {
   describe(`ledger on ${name}`, () => {
     reserveSuite(open);
     claimSuite(open);
+    directSuite(open);
     removeSuite(open);
     repairSuite(open);
     importSuite(open);

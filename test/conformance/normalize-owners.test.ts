@@ -137,6 +137,7 @@ function suite(name: string, open: () => Promise<TestDatabase>): void {
           let transactions = 0;
           const interrupted: Database = {
             nowSql: db.nowSql,
+            isConcurrent: db.isConcurrent,
             query: (sql, params) => db.query(sql, params),
             exclusive: (work) => db.exclusive(work),
             close: async () => undefined,

@@ -22,6 +22,8 @@ export interface TestFileServerOptions {
   readonly blobs?: (real: BlobStore) => BlobStore;
   readonly ledger?: (real: Ledger) => Ledger;
   readonly takeoverAfter?: number;
+  /** Claims every upload before its bytes are written, small ones too. */
+  readonly claimAll?: boolean;
   readonly tls?: TlsFiles;
   /** Endpoints besides the one for Porter's slots. */
   readonly endpoints?: (deps: TestServices['services']) => readonly FileEndpoint[];
@@ -59,6 +61,7 @@ export async function startTestFileServer(
 ): Promise<TestFileServer> {
   const stores = await openTestServices(t);
   const { cacheTrustMs, takeoverAfter: takeoverAfterMs } = options;
+  const { transfers } = stores.services;
   const fileCache = createFileCache({ ...(cacheTrustMs !== undefined && { ttlMs: cacheTrustMs }) });
   let settings: FileServerSettings = {
     idleTimeoutMs: 60_000,
@@ -74,10 +77,16 @@ export async function startTestFileServer(
     settings: () => settings,
     fileCache,
     endpoints: options.endpoints?.(stores.services) ?? [],
+    transfers: options.claimAll
+      ? { ...transfers, direct: { ...transfers.direct, isAllowed: () => false } }
+      : transfers,
     delivery: options.delivery,
     presignedLinks: options.presignedLinks,
     ...(takeoverAfterMs !== undefined && { takeoverAfterMs }),
   };
+  // As a server at its start: without heartbeats, small uploads need a claim.
+  const machine = { host: 'test', machineId: '', bootId: '', pidNamespace: '' };
+  await deps.ledger.heartbeat({ id: deps.instance, pid: process.pid, ...machine, clockSkewMs: null });
   const plane = createFileServer(deps);
   const server = new HttpServer(
     {

@@ -86,7 +86,7 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
       return failures;
     },
     moveToLostAndFound: (key) => moveFileToLostAndFound(root, toPath(key), diskSync),
-    list: () => listBlobs(root),
+    list: (filter) => listBlobs(root, filter),
     space: () => readSpace(root),
     checkWritable: () => writeTestFile(join(root, `.ready-${randomId()}`), diskSync),
     readIdentity: marker.read,
@@ -121,12 +121,12 @@ async function removeFile(path: string): Promise<void> {
   });
 }
 
-async function* listBlobs(root: string): AsyncGenerator<StoredBlob> {
+async function* listBlobs(root: string, filter = (_key: string) => true): AsyncGenerator<StoredBlob> {
   for (const folder of await readdir(root)) {
     if (!folder.isDirectory() || !FOLDER.test(folder.name)) continue;
     const entries = await readdir(join(root, folder.name));
     const keys = entries.filter((entry) => entry.isFile()).map((entry) => `${folder.name}/${entry.name}`);
-    const blobKeys = keys.filter((key) => isBlobKey(key));
+    const blobKeys = keys.filter((key) => isBlobKey(key) && filter(key));
     for (let at = 0; at < blobKeys.length; at += PARALLEL) {
       const blobs = await Promise.all(blobKeys.slice(at, at + PARALLEL).map((key) => statBlob(root, key)));
       yield* blobs.filter((blob) => blob !== undefined);

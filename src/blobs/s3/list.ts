@@ -65,12 +65,15 @@ interface Unfinished {
   readonly startedAt: number;
 }
 
-/** Yields all blobs, and unfinished writes as `<key>.part`. */
-export async function* listS3Blobs(options: S3ListOptions): AsyncGenerator<StoredBlob> {
+/** Yields all blobs, and unfinished writes as `<key>.part`; only those whose keys pass `filter`. */
+export async function* listS3Blobs(
+  options: S3ListOptions,
+  filter = (_key: string) => true,
+): AsyncGenerator<StoredBlob> {
   try {
-    yield* listObjects(options);
+    for await (const blob of listObjects(options)) if (filter(blob.key)) yield blob;
     for await (const { key, startedAt } of listUnfinished(options))
-      yield { key: partKey(key), size: 0, modifiedAt: startedAt };
+      if (filter(partKey(key))) yield { key: partKey(key), size: 0, modifiedAt: startedAt };
   } catch (cause) {
     throw toS3BlobError(cause);
   }

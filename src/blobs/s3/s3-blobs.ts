@@ -69,7 +69,7 @@ export async function openS3Blobs(options: S3BlobsOptions): Promise<BlobStore> {
     size: async (key) => readObjectSize(store, toObjectName(key)),
     remove: (keys) => removeObjects(store, keys),
     moveToLostAndFound: (key) => withBlobErrors(moveObjectToLostAndFound(store, checkedBlobKey(key))),
-    list: () => listS3Blobs(store),
+    list: (filter) => listS3Blobs(store, filter),
     removeAbandonedWrites: (before) => withBlobErrors(abortStaleUploads(store, before)),
     presignUrl: async (key, options) => presign(store, toObjectName(key), options),
     space: async () => undefined,

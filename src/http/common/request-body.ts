@@ -7,6 +7,8 @@ export interface RequestBodyOptions {
   readonly idleTimeoutMs: number;
   /** Milliseconds from the start of reading after which the body fails with `body_slow`; no limit if undefined. */
   readonly totalTimeoutMs?: number | undefined;
+  /** `Content-Length`; undefined for a chunked body. */
+  readonly contentLength?: number | undefined;
   /** Sends `100 Continue`; set if the client waits for it. */
   readonly sendContinue?: () => void;
 }
@@ -25,6 +27,7 @@ type BatchResult = IteratorResult<Batch, undefined>;
 /** Bytes counted per chunk in addition to its length, so that thousands of tiny chunks do not exceed the budget unseen. */
 const CHUNK_OVERHEAD = 256;
 const EMPTY_BATCH: Batch = [];
+const EMPTY = new Uint8Array();
 
 /**
  * Collects the chunks of a request into batches. While the consumer writes one batch, the next is collected; when that is
@@ -54,6 +57,8 @@ export class RequestBody implements UploadBody {
   /** The consumer's request for the next batch. */
   #pending: PromiseWithResolvers<BatchResult> | undefined;
   #slot: 'none' | 'requested' | 'held' = 'none';
+  /** The whole body after `takeWhole`. */
+  #whole: Batch | undefined;
   #failure: Error | undefined;
   #lastByteAt = performance.now();
   #idleTimer: NodeJS.Timeout | undefined;
@@ -75,6 +80,7 @@ export class RequestBody implements UploadBody {
   }
 
   batches(budget: MemoryBudget, check: SizeCheck): AsyncIterable<Batch> {
+    if (this.#whole) return yieldWhole(this.#whole, check);
     this.#budget = budget;
     this.#check = check;
     this.#lastByteAt = performance.now();
@@ -92,6 +98,22 @@ export class RequestBody implements UploadBody {
     return {
       [Symbol.asyncIterator]: () => ({ next: () => this.#next(budget), return: () => this.#return() }),
     };
+  }
+
+  /** Waits for one turn of the event loop: a small body usually comes in the same packet as the head, or in the next one. */
+  async takeWhole(limit: number): Promise<Batch | undefined> {
+    const { sendContinue, contentLength } = this.#options;
+    if (sendContinue !== undefined || contentLength === undefined || contentLength > limit) return undefined;
+    if (this.#stream.readableLength < contentLength) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#failure || this.#stream.readableLength !== contentLength) return undefined;
+    const bytes: Uint8Array | null = contentLength === 0 ? EMPTY : this.#stream.read();
+    if (bytes === null) return undefined;
+    // Reads the end, so that the connection can be used for the next request.
+    this.#stream.resume();
+    this.received = bytes.length;
+    this.isComplete = true;
+    this.#whole = [bytes];
+    return this.#whole;
   }
 
   abort(reason: Error): void {
@@ -222,6 +244,13 @@ export class RequestBody implements UploadBody {
     clearTimeout(this.#totalTimer);
     this.#releaseSlot();
   }
+}
+
+async function* yieldWhole(whole: Batch, check: SizeCheck): AsyncGenerator<Batch> {
+  const size = whole.reduce((sum, chunk) => sum + chunk.length, 0);
+  const error = check(size, true);
+  if (error) throw error;
+  if (size > 0) yield whole;
 }
 
 const bodyCut = () => new Refusal('body_cut');

@@ -9,7 +9,7 @@ import { isDoctorRequest } from '../common/doctor-requests.ts';
 import { errorResponse } from '../common/error-response.ts';
 import { RequestBody } from '../common/request-body.ts';
 import { drainRequest } from '../common/send-response.ts';
-import { type FileEndpoint, targetBelow } from './file-endpoint.ts';
+import { contentLengthOrNull, type FileEndpoint, targetBelow } from './file-endpoint.ts';
 import type { FileServerSettings } from './file-headers.ts';
 
 export type PutServices = UploadServices & {
@@ -32,6 +32,7 @@ export async function handlePut(
   const body = new RequestBody(req, {
     idleTimeoutMs,
     totalTimeoutMs,
+    contentLength: contentLengthOrNull(req) ?? undefined,
     ...(expectsContinue && { sendContinue: () => res.writeContinue() }),
   });
   try {

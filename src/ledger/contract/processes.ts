@@ -9,8 +9,17 @@ export interface ProcessStore {
   heartbeat(heartbeat: Heartbeat): Promise<void>;
   /** Lists the processes that have sent heartbeats within the last day. */
   listInstances(): Promise<InstanceState[]>;
-  /** Removes processes that have ended. Their claims can be taken over at once. */
+  /**
+   * Removes processes that have died. Their claims can be taken over at once. They become dead writers: they may have written
+   * files that no upload has.
+   */
   removeInstances(ids: readonly string[]): Promise<void>;
+  /** Removes a process after all its work has ended. */
+  endInstance(id: string): Promise<void>;
+  /** Lists processes that have died, by the tags that their files have (`writerTag`). From then on they can store no file. */
+  listDeadWriters(): Promise<string[]>;
+  /** Drops dead writers after their files were looked for. */
+  dropDeadWriters(tags: readonly string[]): Promise<void>;
   /** Returns the time of the ledger's clock, ms since 1970. */
   readClock(): Promise<number>;
   /**

@@ -66,6 +66,7 @@ const serverRuns = new WeakMap<pg.PoolClient, string>();
 /** A checked-out connection of the pool. Its statements run one after the other. */
 export class PostgresConnection implements Queryable {
   readonly nowSql = POSTGRES_NOW;
+  readonly isConcurrent = true;
   readonly client: pg.PoolClient;
   /** The transaction that was begun last. */
   transaction: TransactionRef | undefined;

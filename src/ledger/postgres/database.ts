@@ -60,6 +60,7 @@ const MIGRATION_LOCK = 7_086_737;
  */
 export class PostgresDatabase implements Database {
   readonly nowSql = POSTGRES_NOW;
+  readonly isConcurrent = true;
   readonly #pool: pg.Pool;
   readonly #sync: boolean;
   readonly #outcomeTimeoutMs: number;

@@ -55,6 +55,7 @@ async function readTable(
 function toQueryable(client: pg.Client): Queryable {
   return {
     nowSql: POSTGRES_NOW,
+    isConcurrent: true,
     async query<Row>(sql: string, params: readonly SqlValue[] = []): Promise<Row[]> {
       return (await client.query(sql, [...params])).rows as Row[];
     },

@@ -1,28 +1,27 @@
-import { attemptBlobKey, isAttemptBlobKey, toSlotBlobKey } from '../../base/blob-keys.ts';
-import { randomId } from '../../base/ids.ts';
-import { HEARTBEAT_TIMEOUT_MS, type Heartbeat, type InstanceState } from '../contract/processes.ts';
+import {
+  attemptBlobKey,
+  attemptSuffix,
+  isAttemptBlobKey,
+  toSlotBlobKey,
+  writerTag,
+} from '../../base/blob-keys.ts';
 import type {
   ClaimParams,
   ClaimResult,
   CommitParams,
   PublishedBlob,
   ReleaseParams,
+  StoreSlotParams,
   UnpublishedBlob,
 } from '../contract/uploads.ts';
-import { chunks, inList, type Queryable } from './database.ts';
+import type { Queryable } from './database.ts';
 import { removalCauses } from './expiry.ts';
-import { adjustPurposeAndTotals, type UsageDelta } from './quota/accounts.ts';
+import { mayStoreSql } from './processes/dead-writers.ts';
+import { ledgerTimeSql, silentSinceSql } from './processes/heartbeats.ts';
+import { adjustPurposeAndTotals, settlePending, type UsageDelta } from './quota/accounts.ts';
 import { correctUploadRates } from './quota/upload-rates.ts';
 import { addPendingBlobs, addPendingDeletes, discardUpload, recordRemovals } from './remove.ts';
 import { SELECT_UPLOADS, toUpload, type UploadRow, type UploadRowWithOwner, WHERE_LOCATOR } from './rows.ts';
-
-/** The ledger's clock, unless the parameter `param` replaces it. */
-export const ledgerTimeSql = ({ nowSql }: Queryable, param: string) =>
-  `coalesce(cast(${param} as bigint), ${nowSql})`;
-
-/** Heartbeats up to this time have expired. */
-export const silentSinceSql = (q: Queryable, param: string) =>
-  `(${ledgerTimeSql(q, param)} - ${HEARTBEAT_TIMEOUT_MS})`;
 
 /**
  * True for a `receiving` upload that was claimed before `HEARTBEAT_TIMEOUT_MS`, if its process has sent no heartbeat since.
@@ -36,6 +35,8 @@ export function abandonedClaimSql(q: Queryable, param: string): string {
 
 /** Implements `UploadStore.claim`. */
 export async function claimSlot(q: Queryable, params: ClaimParams): Promise<ClaimResult> {
+  const issued = await claimIssued(q, params);
+  if (issued) return { outcome: 'claimed', upload: toUpload(issued, issued.owner) };
   const row = await findClaimable(q, params.by);
   if (!row) return { outcome: 'unknown' };
   if (row.state === 'stored') return { outcome: 'stored', upload: toUpload(row, row.owner) };
@@ -46,11 +47,28 @@ export async function claimSlot(q: Queryable, params: ClaimParams): Promise<Clai
   return { outcome: 'claimed', upload: { ...toUpload(row, row.owner), state: 'receiving', blob } };
 }
 
+/** Claims the slot without a look-up if no other PUT has it. The key of an issued slot is its slot key, which has its id once. */
+async function claimIssued(
+  q: Queryable,
+  { by, token, instance, now, ledgerTime }: ClaimParams,
+): Promise<UploadRowWithOwner | undefined> {
+  const [row] = await q.query<UploadRowWithOwner>(
+    `update uploads set state = 'receiving', claim_token = $2, instance = $3, claimed_at = ${ledgerTimeSql(q, '$4')},
+       blob = replace(blob, id, id || $5), may_have_bytes = 1
+      where ${whereClaimable(by)} and state = 'issued' and deadline > $6
+      returning *, (select name from owners where owners.id = owner_id) as owner`,
+    [claimableKey(by), token, instance, ledgerTime ?? null, attemptSuffix(token), now],
+  );
+  return row;
+}
+
+const whereClaimable = (by: ClaimParams['by']) => ('putKey' in by ? 'uploads.put_key = $1' : WHERE_LOCATOR);
+const claimableKey = (by: ClaimParams['by']) => ('putKey' in by ? by.putKey : by.locator);
+
 async function findClaimable(q: Queryable, by: ClaimParams['by']): Promise<UploadRowWithOwner | undefined> {
-  const [row] =
-    'putKey' in by
-      ? await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where uploads.put_key = $1`, [by.putKey])
-      : await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where ${WHERE_LOCATOR}`, [by.locator]);
+  const [row] = await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where ${whereClaimable(by)}`, [
+    claimableKey(by),
+  ]);
   return row;
 }
 
@@ -99,8 +117,13 @@ async function findByClaim(
 
 /** Implements `UploadStore.commit`. */
 export async function commitUpload(q: Queryable, params: CommitParams): Promise<boolean> {
+  const stored = await setStored(q, params, params.size);
+  if (stored) {
+    await chargeStoredSize(q, stored, params);
+    return true;
+  }
   const row = await findByClaim(q, params);
-  if (row && (await setStored(q, params))) {
+  if (row && (await setStored(q, params, row.size))) {
     await chargeStoredSize(q, row, params);
     return true;
   }
@@ -108,28 +131,55 @@ export async function commitUpload(q: Queryable, params: CommitParams): Promise<
   return false;
 }
 
+type StoredRow = Pick<UploadRow, 'owner_id' | 'purpose' | 'size' | 'created_at' | 'rate_buckets'>;
+
+/** Fails if another size than `reservedSize` was reserved. */
 async function setStored(
   q: Queryable,
   { id, token, size, now, blob, publicBlob }: CommitParams,
-): Promise<boolean> {
-  const stored = await q.query(
+  reservedSize: number,
+): Promise<StoredRow | undefined> {
+  const [stored] = await q.query<StoredRow>(
     `update uploads set state = 'stored', stored_at = $3, size = $4, blob = $5, unpublished_blob = $6,
        claim_token = null, instance = null, claimed_at = null
-      where id = $1 and claim_token = $2 and state = 'receiving' returning id`,
-    [id, token, now, size, publicBlob ?? blob, publicBlob === undefined ? null : blob],
+      where id = $1 and claim_token = $2 and state = 'receiving' and size = $7
+      returning owner_id, purpose, size, created_at, rate_buckets`,
+    [id, token, now, size, publicBlob ?? blob, publicBlob === undefined ? null : blob, reservedSize],
   );
-  return stored.length === 1;
+  return stored;
 }
 
-async function chargeStoredSize(q: Queryable, row: UploadRow, { size, now }: CommitParams): Promise<void> {
+async function chargeStoredSize(
+  q: Queryable,
+  row: StoredRow,
+  { size, now }: Pick<CommitParams, 'size' | 'now'>,
+): Promise<void> {
   const delta: UsageDelta = { uploads: 1, bytes: size, pendingUploads: -1, pendingBytes: -row.size };
-  await q.query(
-    `update owners set uploads = uploads + 1, bytes = bytes + $2, pending_uploads = pending_uploads - 1,
-       pending_bytes = pending_bytes - $3, last_upload_at = $4 where id = $1`,
-    [row.owner_id, size, row.size, now],
-  );
+  await settlePending(q, row.owner_id, { size, reservedSize: row.size, storedAt: now });
   await adjustPurposeAndTotals(q, row.owner_id, row.purpose, delta);
   if (size !== row.size) await correctUploadRates(q, row, 0, size - row.size);
+}
+
+/** Implements `UploadStore.storeSlot`. */
+export async function storeIssuedSlot(q: Queryable, params: StoreSlotParams): Promise<boolean> {
+  const { id, size, now, blob, publicBlob, instance } = params;
+  const [stored] = await q.query<StoredRow>(
+    `update uploads set state = 'stored', stored_at = $2, blob = $3, unpublished_blob = $4, claimed_at = null, may_have_bytes = 1
+      where id = $1 and state = 'issued' and deadline > $2 and size = $5 and ${mayStoreSql(q, '$6', '$7')}
+      returning owner_id, purpose, size, created_at, rate_buckets`,
+    [
+      id,
+      now,
+      publicBlob ?? blob,
+      publicBlob === undefined ? null : blob,
+      size,
+      instance,
+      writerTag(instance),
+    ],
+  );
+  if (stored) await chargeStoredSize(q, stored, params);
+  else await addPendingBlobs(q, [blob]);
+  return stored !== undefined;
 }
 
 /** Implements `UploadStore.release`. */
@@ -222,59 +272,4 @@ export async function deleteIfExpired(
   if (!deleted) return false;
   await recordRemovals(q, [deleted], removalCauses.unused(now));
   return true;
-}
-
-/** Processes without a heartbeat for this long are deleted. */
-const DELETE_AFTER_MS = 86_400_000;
-
-/** Implements `ProcessStore.heartbeat`. */
-export async function recordHeartbeat(q: Queryable, heartbeat: Heartbeat): Promise<void> {
-  const { id, host, pid, machineId, bootId, pidNamespace, clockSkewMs, ledgerTime = null } = heartbeat;
-  await q.query(
-    `insert into instances (id, host, pid, machine_id, boot_id, pid_namespace, clock_skew_ms, seen_at)
-      values ($1, $2, $3, $4, $5, $6, $7, ${ledgerTimeSql(q, '$8')})
-      on conflict (id) do update set host = excluded.host, pid = excluded.pid, machine_id = excluded.machine_id,
-        boot_id = excluded.boot_id, pid_namespace = excluded.pid_namespace, clock_skew_ms = excluded.clock_skew_ms,
-        seen_at = excluded.seen_at`,
-    [id, host, pid, machineId, bootId, pidNamespace, clockSkewMs, ledgerTime],
-  );
-  await q.query(`delete from instances where seen_at <= ${ledgerTimeSql(q, '$1')} - ${DELETE_AFTER_MS}`, [
-    ledgerTime,
-  ]);
-}
-
-/** Implements `ProcessStore.readClock`. */
-export async function readClock(q: Queryable): Promise<number> {
-  const [row] = await q.query<{ now: number }>(`select ${q.nowSql} as now`);
-  return row?.now ?? 0;
-}
-
-/** Implements `ProcessStore.checkWritable`. */
-export async function writeTestRow(q: Queryable): Promise<void> {
-  const id = `write test ${randomId()}`;
-  await q.query("insert into instances (id, host, pid, seen_at) values ($1, '', 0, 0)", [id]);
-  await q.query('delete from instances where id = $1', [id]);
-}
-
-/** Implements `ProcessStore.listInstances`. */
-export function queryInstances(q: Queryable): Promise<InstanceState[]> {
-  return q.query(
-    `select id, host, pid, machine_id as "machineId", boot_id as "bootId", pid_namespace as "pidNamespace",
-       clock_skew_ms as "clockSkewMs", seen_at as "seenAt", ${q.nowSql} - seen_at as "silentMs"
-      from instances order by id`,
-  );
-}
-
-/** Implements `ProcessStore.removeInstances`. Backdating the claims marks them as abandoned. */
-export async function deleteInstances(q: Queryable, ids: readonly string[]): Promise<void> {
-  for (const chunk of chunks(ids)) {
-    const idList = inList(chunk.length);
-    await q.query(
-      `update uploads set claimed_at = 0 where state = 'receiving' and instance in ${idList}`,
-      chunk,
-    );
-    await q.query(`update queue_keys set ready_at = 0, taken_by = null where taken_by in ${idList}`, chunk);
-    await q.query(`delete from idempotency_keys where response is null and instance in ${idList}`, chunk);
-    await q.query(`delete from instances where id in ${idList}`, chunk);
-  }
 }

@@ -5,6 +5,8 @@ export type SqlValue = string | number | null;
 export interface Queryable {
   /** An expression of this engine: its clock in ms since 1970. Evaluated once per statement. */
   readonly nowSql: string;
+  /** True if other transactions run at the same time, so that a row must be locked if it may not change before the commit. */
+  readonly isConcurrent: boolean;
   query<Row = Record<string, SqlValue>>(sql: string, params?: readonly SqlValue[]): Promise<Row[]>;
 }
 

@@ -12,15 +12,11 @@ import {
 import {
   claimSlot,
   commitUpload,
-  deleteInstances,
   endClaimByToken,
   markPublished,
-  queryInstances,
   queryUnpublished,
-  readClock,
-  recordHeartbeat,
   releaseSlotClaim,
-  writeTestRow,
+  storeIssuedSlot,
 } from './claims.ts';
 import type { AllowedIn, Database, Durability, Queryable, TransactionOptions } from './database.ts';
 import { queryFiles, queryUsers } from './files/file-lists.ts';
@@ -57,6 +53,15 @@ import {
   queryFailedDeletes,
   queryPendingDeletes,
 } from './pending-deletes.ts';
+import { deleteDeadWriters, queryDeadWriters } from './processes/dead-writers.ts';
+import {
+  deleteInstance,
+  deleteInstances,
+  queryInstances,
+  readClock,
+  recordHeartbeat,
+  writeTestRow,
+} from './processes/heartbeats.ts';
 import {
   queryExistingIds,
   queryKnownBlobs,
@@ -74,7 +79,7 @@ import { queryLimitUsage } from './quota/limit-usage.ts';
 import { queryRefusals, recordRefusals } from './refusals.ts';
 import { removeUploadsById } from './remove.ts';
 import { recountOwner } from './repair.ts';
-import { reserveSlot } from './reserve.ts';
+import { reserveSlot, storeNewUpload } from './reserve.ts';
 import { runSweepStep } from './sweep.ts';
 import { insertUsageSample, queryUsageHistory, recountTotals } from './totals.ts';
 import {
@@ -154,7 +159,9 @@ function custom<Argument, Result>(
 export const methods: LedgerMethods = {
   // UploadStore
   reserve: write('lazy', 'open', reserveSlot),
+  storeNew: write('durable', 'open', storeNewUpload),
   claim: write('lazy', 'open', claimSlot),
+  storeSlot: write('durable', 'open', storeIssuedSlot),
   commit: write('durable', 'open_or_closing', commitUpload),
   release: write('lazy', 'open_or_closing', releaseSlotClaim),
   releaseByToken: write('lazy', 'open_or_closing', endClaimByToken),
@@ -202,6 +209,9 @@ export const methods: LedgerMethods = {
   listInstances: read(queryInstances),
   readClock: read(readClock),
   removeInstances: write('lazy', 'always', deleteInstances),
+  endInstance: write('lazy', 'always', deleteInstance),
+  listDeadWriters: read(queryDeadWriters),
+  dropDeadWriters: write('lazy', 'always', deleteDeadWriters),
   checkWritable: write('durable', 'always', writeTestRow, { reconnectTimeoutMs: 1000 }),
 
   // AdminStore

@@ -1,16 +1,28 @@
-import type { Upload } from '../../base/upload-records.ts';
-import type { RemovedForRoom, Reservation, ReserveResult } from '../contract/ledger.ts';
-import { deleteIfExpired, ledgerTimeSql } from './claims.ts';
+import { writerTag } from '../../base/blob-keys.ts';
+import type { Upload, UploadState } from '../../base/upload-records.ts';
+import type {
+  CompleteFile,
+  RemovedForRoom,
+  Reservation,
+  ReserveResult,
+  StoreNewParams,
+  StoreNewResult,
+} from '../contract/ledger.ts';
+import { deleteIfExpired } from './claims.ts';
 import type { Queryable } from './database.ts';
 import { removeExpired, storedPurposes } from './expiry.ts';
+import { mayStore, mayStoreSql } from './processes/dead-writers.ts';
+import { ledgerTimeSql } from './processes/heartbeats.ts';
 import {
   adjustOwner,
   adjustPurposeAndTotals,
   chargePending,
   deleteOwner,
+  NO_USAGE,
   type OwnerAccount,
   readAccount,
   readPurposeBytes,
+  settlePending,
 } from './quota/accounts.ts';
 import { evictUploads, NO_EVICTION, planEviction } from './quota/evict.ts';
 import { bucketWidthsFor, chargeUploadRates } from './quota/upload-rates.ts';
@@ -20,6 +32,7 @@ import {
   forecastViolationEnd,
   type QuotaViolation,
 } from './quota/violations.ts';
+import { addPendingBlobs } from './remove.ts';
 import type { RemovalRow } from './rows.ts';
 import {
   SELECT_REMOVALS,
@@ -34,7 +47,7 @@ import {
 /** Uploads that one reservation removes at most for each reason. Each blocks the ledger for about 30 µs. */
 const MAX_REMOVED = 500;
 
-type RefusedReservation = Exclude<ReserveResult, { granted: true }>;
+type RefusedReservation = Exclude<StoreNewResult, { granted: true }>;
 
 /** The result of making room for a reservation. */
 interface Room {
@@ -43,26 +56,65 @@ interface Room {
   readonly removed: readonly RemovedForRoom[];
 }
 
-/** Implements `UploadStore.reserve`. Charges the owner's row first, which locks it, and refunds it if a limit refuses. */
+/** A reservation, and the file with which it is stored at once. */
+interface NewUpload extends Omit<Reservation, 'putKey'> {
+  readonly putKey?: string | null;
+  readonly file?: CompleteFile;
+}
+
+/** Implements `UploadStore.storeNew`. */
+export async function storeNewUpload(
+  q: Queryable,
+  params: StoreNewParams,
+  newId?: () => number,
+): Promise<StoreNewResult> {
+  const result = await insertUpload(q, params, newId);
+  if (!result.granted && result.limit !== 'batch') await addPendingBlobs(q, [params.file.blob]);
+  return result;
+}
+
+/** Implements `UploadStore.reserve`. */
 export async function reserveSlot(
   q: Queryable,
   r: Reservation,
   newId?: () => number,
 ): Promise<ReserveResult> {
-  const conflict = await findLocatorConflict(q, r);
-  if (conflict) return conflict;
+  // Only an upload that is stored at once may be refused for its process.
+  return (await insertUpload(q, r, newId)) as ReserveResult;
+}
+
+/** Charges the owner's row first, which locks it, and refunds it if a limit refuses. */
+async function insertUpload(q: Queryable, r: NewUpload, newId?: () => number): Promise<StoreNewResult> {
   const { size } = r.upload;
   const { account, isNew } = await chargePending(q, r.upload.owner, size, newId);
   const { refused, removed } = await makeRoom(q, account, r);
-  const result: ReserveResult = refused ?? { granted: true };
-  if (refused) {
-    await adjustOwner(q, account.id, { uploads: 0, bytes: 0, pendingUploads: -1, pendingBytes: -size });
+  const conflict = refused ?? (await insertUnlessInUse(q, account, r));
+  if (conflict) {
+    await adjustOwner(q, account.id, { ...NO_USAGE, pendingUploads: -1, pendingBytes: -size });
     if (isNew) await deleteOwner(q, account.id);
-  } else await insertSlot(q, account, r);
+  }
+  const result: StoreNewResult = conflict ?? { granted: true };
   return removed.length === 0 ? result : { ...result, removed };
 }
 
-async function findLocatorConflict(q: Queryable, r: Reservation): Promise<RefusedReservation | undefined> {
+/** Inserts the slot, or returns why its locator cannot be used. A new locator costs no look-up. */
+async function insertUnlessInUse(
+  q: Queryable,
+  account: OwnerAccount,
+  r: NewUpload,
+): Promise<RefusedReservation | undefined> {
+  if (!(await insertSlot(q, account, r))) {
+    const conflict = await findLocatorConflict(q, r);
+    if (conflict) return conflict;
+    if (r.file && !(await mayStore(q, r.file.instance))) return { granted: false, limit: 'instance' };
+    // The slot that had the locator was past its deadline, and is deleted.
+    if (!(await insertSlot(q, account, r))) throw new Error(`The slot ${r.upload.id} cannot be inserted.`);
+  }
+  await chargeCounters(q, account, r);
+  return undefined;
+}
+
+async function findLocatorConflict(q: Queryable, r: NewUpload): Promise<RefusedReservation | undefined> {
   const { locator, id } = r.upload;
   const [row] = await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where ${WHERE_LOCATOR}`, [locator]);
   if (row && !(await deleteIfExpired(q, row, r))) return inUse({ upload: toUpload(row, row.owner) });
@@ -83,9 +135,11 @@ const inUse = (by: { upload: Upload } | { removal: ReturnType<typeof toRemoval> 
   ...by,
 });
 
-/** Removes expired and evictable uploads if needed. */
-async function makeRoom(q: Queryable, account: OwnerAccount, r: Reservation): Promise<Room> {
+/** Removes expired and evictable uploads if needed, but not for a locator that is in use. */
+async function makeRoom(q: Queryable, account: OwnerAccount, r: NewUpload): Promise<Room> {
   if ((await findViolations(q, account, r)).length === 0) return { removed: [] };
+  const conflict = await findLocatorConflict(q, r);
+  if (conflict) return { refused: conflict, removed: [] };
   const expired = await removeExpiredFor(q, account, r);
   const removed = tallyRemoved(expired);
   const current = await readAccount(q, account.id);
@@ -117,7 +171,7 @@ function tally(reason: RemovedForRoom['reason'], rows: readonly UploadRow[]): Re
 }
 
 /** A `retryAt` names the time of an expiry, which may be before the next sweep. So the reservation removes expired uploads itself. */
-async function removeExpiredFor(q: Queryable, account: OwnerAccount, r: Reservation): Promise<UploadRow[]> {
+async function removeExpiredFor(q: Queryable, account: OwnerAccount, r: NewUpload): Promise<UploadRow[]> {
   const { lifetimes, now } = r;
   const limit = MAX_REMOVED;
   const purposes = (await readPurposeBytes(q, account)).map(({ purpose }) => purpose);
@@ -132,7 +186,7 @@ async function removeExpiredFor(q: Queryable, account: OwnerAccount, r: Reservat
 async function refusalFor(
   q: Queryable,
   account: OwnerAccount,
-  r: Reservation,
+  r: NewUpload,
   violations: readonly QuotaViolation[],
 ): Promise<RefusedReservation> {
   const refusals = await Promise.all(
@@ -146,42 +200,70 @@ async function refusalFor(
   return refusals.reduce((last, next) => (endOf(next) > endOf(last) ? next : last));
 }
 
-async function insertSlot(q: Queryable, account: OwnerAccount, r: Reservation): Promise<void> {
-  const { upload, claim = null, now } = r;
+/** Returns false if the id or the locator is in use, the locator belonged to a removed file, or the process may not store. */
+async function insertSlot(q: Queryable, account: OwnerAccount, r: NewUpload): Promise<boolean> {
+  const { upload, putKey = null, claim = null, file, now } = r;
   const { id, locator, size, purpose } = upload;
-  const rateBuckets = bucketWidthsFor(r.limits);
+  const hasBytes = claim || file ? 1 : 0;
   const claimedAt = claim ? ledgerTimeSql(q, '$17') : 'cast($17 as bigint)';
-  await q.query(
+  // A removed file does not block a locator that may be used again.
+  const blocking = r.reusesLocator === true ? 'and 1 = 0' : '';
+  const isAllowed = file ? `and ${mayStoreSql(q, '$23', '$24')}` : '';
+  const writer = file ? [file.instance, writerTag(file.instance)] : [];
+  const inserted = await q.query(
     `insert into uploads (id, locator, put_key, owner_id, endpoint, purpose, name, type, size, state, blob,
-       created_at, deadline, stored_at, expires_at, claim_token, instance, claimed_at, may_have_bytes, reserved_by_put, rate_buckets)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, null, $14, $15, $16, ${claimedAt}, $18, $18, $19)`,
+       created_at, deadline, stored_at, expires_at, claim_token, instance, claimed_at, may_have_bytes, reserved_by_put, rate_buckets,
+       unpublished_blob)
+      select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $21, $14, $15, $16, ${claimedAt}, $18, $18, $19, $22
+      where not exists (select 1 from removals where locator = $20 and reason <> 'unused' ${blocking}) ${isAllowed}
+      on conflict do nothing returning id`,
     [
       id,
       locator === id ? null : locator,
-      r.putKey,
+      putKey,
       account.id,
       upload.endpoint,
       purpose,
       upload.name,
       upload.type,
       size,
-      claim ? 'receiving' : 'issued',
-      upload.blob,
+      stateOf(r),
+      file ? (file.publicBlob ?? file.blob) : upload.blob,
       now,
       upload.deadline,
       upload.expiresAt,
       claim?.token ?? null,
       claim?.instance ?? null,
       (claim && r.ledgerTime) ?? null,
-      claim ? 1 : 0,
-      rateBuckets,
+      hasBytes,
+      bucketWidthsFor(r.limits),
+      locator,
+      file ? now : null,
+      file?.publicBlob === undefined ? null : file.blob,
+      ...writer,
     ],
   );
-  await chargeUploadRates(q, { owner_id: account.id, created_at: now, size, rate_buckets: rateBuckets });
-  await adjustPurposeAndTotals(q, account.id, purpose, {
-    uploads: 0,
-    bytes: 0,
-    pendingUploads: 1,
-    pendingBytes: size,
-  });
+  return inserted.length === 1;
+}
+
+function stateOf({ claim, file }: NewUpload): UploadState {
+  if (file) return 'stored';
+  return claim ? 'receiving' : 'issued';
+}
+
+/** Charges the counters beside the owner's row. A stored upload is no longer pending in that row. */
+async function chargeCounters(q: Queryable, account: OwnerAccount, r: NewUpload): Promise<void> {
+  const { size, purpose } = r.upload;
+  const rateBuckets = bucketWidthsFor(r.limits);
+  await chargeUploadRates(q, { owner_id: account.id, created_at: r.now, size, rate_buckets: rateBuckets });
+  if (r.file) {
+    await settlePending(q, account.id, { size, reservedSize: size, storedAt: r.now });
+    await adjustPurposeAndTotals(q, account.id, purpose, { ...NO_USAGE, uploads: 1, bytes: size });
+  } else {
+    await adjustPurposeAndTotals(q, account.id, purpose, {
+      ...NO_USAGE,
+      pendingUploads: 1,
+      pendingBytes: size,
+    });
+  }
 }

@@ -27,6 +27,7 @@ const CHECKPOINT_PAGES = 8000;
 /** A connection to an SQLite file, with a cache of prepared statements. It works synchronously: promises are resolved at once. */
 export class SqliteConnection implements Queryable {
   readonly nowSql = SQLITE_NOW;
+  readonly isConcurrent = false;
   readonly #db: DatabaseSync;
   readonly #prepared = new Map<string, Prepared>();
   readonly #sync: boolean;
@@ -76,6 +77,11 @@ export class SqliteConnection implements Queryable {
 
   exec(sql: string): void {
     this.#attempt(() => this.#db.exec(sql));
+  }
+
+  /** Runs a statement without a result. It is prepared once. */
+  run(sql: string): void {
+    this.#attempt(() => this.#prepare(sql).statement.run());
   }
 
   /** Starts a write transaction. Waits up to 60 s while another program holds the database. */

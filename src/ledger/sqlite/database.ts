@@ -1,4 +1,4 @@
-import { LedgerError } from '../contract/ledger.ts';
+import { LedgerError, type MigrationState } from '../contract/ledger.ts';
 import type {
   AllowedIn,
   Database,
@@ -26,18 +26,22 @@ interface QueuedTransaction {
 }
 
 /**
- * SQLite with group commit. All queued transactions run in one SQLite transaction, each in its own savepoint. So a failed one
- * does not affect the others, and one fsync is enough for all. They are acknowledged after the commit. A batch of lazy
- * transactions needs no fsync.
+ * SQLite with group commit. All queued transactions run in one SQLite transaction, so that one fsync is enough for all. They are
+ * acknowledged after the commit. A batch of lazy transactions needs no fsync. If one fails, the batch runs again with a savepoint
+ * for each, so that a failed one does not affect the others: savepoints copy every page that changes, so they are not used before.
  *
  * ```
- *   transaction() ──▶ queue ──▶ begin ─▶ (savepoint, work, release or rollback to) × n ─▶ commit ──▶ resolve or reject each
+ *   transaction() ──▶ queue ──▶ begin ─▶ work × n ─▶ commit ──▶ resolve each
+ *                                 │ one has failed                    ▲ or reject those that have failed
+ *                                 ▼                                   │
+ *             rollback ─▶ begin ─▶ (savepoint, work, release or rollback to) × n ─▶ commit
  * ```
  *
  * Its calls block the thread. `open.ts` runs it in a worker thread.
  */
 export class SqliteDatabase implements Database {
   readonly nowSql = SQLITE_NOW;
+  readonly isConcurrent = false;
   readonly #options: SqliteOptions;
   #writer: SqliteConnection | undefined;
   #reader: SqliteConnection | undefined;
@@ -147,43 +151,95 @@ async function commitTogether(
   connection: SqliteConnection,
   batch: readonly QueuedTransaction[],
 ): Promise<void> {
-  const settlers: (() => void)[] = [];
-  connection.begin(batch.some(({ durability }) => durability === 'durable') ? 'durable' : 'lazy');
+  const durability = batch.some((transaction) => transaction.durability === 'durable') ? 'durable' : 'lazy';
+  let settlers: readonly (() => void)[];
   try {
-    for (const transaction of batch) settlers.push(await runInSavepoint(connection, transaction));
+    connection.begin(durability);
+    settlers = (await runTogether(connection, batch)) ?? (await runApart(connection, batch, durability));
     connection.exec('commit');
   } catch (error) {
-    if (connection.inTransaction) connection.exec('rollback');
+    if (connection.inTransaction) connection.run('rollback');
     throw error;
   }
   for (const settle of settlers) settle();
 }
 
-/** Reads the migration state inside the transaction, so that it cannot change before the commit. */
-async function checkAllowed(connection: SqliteConnection, allowedIn: AllowedIn): Promise<void> {
-  const stateError =
-    allowedIn === 'always' ? undefined : migrationStateError(await readMigrationState(connection), allowedIn);
-  if (stateError) throw stateError;
+/** Returns the functions that resolve the promises, or undefined if a transaction has failed and everything must be undone. */
+async function runTogether(
+  connection: SqliteConnection,
+  batch: readonly QueuedTransaction[],
+): Promise<(() => void)[] | undefined> {
+  const state = new BatchState(connection);
+  const resolvers: (() => void)[] = [];
+  try {
+    for (const { allowedIn, run } of batch) {
+      await state.check(allowedIn);
+      resolvers.push(await run(connection));
+    }
+    return resolvers;
+  } catch (error) {
+    if (isOfBatch(connection, error)) throw error;
+    return undefined;
+  }
 }
 
+/** Begins again, and runs each transaction in its own savepoint. */
+async function runApart(
+  connection: SqliteConnection,
+  batch: readonly QueuedTransaction[],
+  durability: Durability,
+): Promise<(() => void)[]> {
+  connection.run('rollback');
+  connection.begin(durability);
+  const state = new BatchState(connection);
+  const settlers: (() => void)[] = [];
+  for (const transaction of batch) settlers.push(await runInSavepoint(connection, transaction, state));
+  return settlers;
+}
+
+/** True if SQLite has rolled back the whole batch, or the disk is full. */
+const isOfBatch = (connection: SqliteConnection, error: unknown) =>
+  !connection.inTransaction || isFullError(error);
+
 /**
- * Runs one transaction of a batch, and returns the function that settles its promise. Rejects only if SQLite has rolled back the
- * whole batch, or the disk is full.
+ * The migration state during a batch. It is read inside the transaction, so that it cannot change before the commit, and again
+ * after a transaction of the batch that may have changed it: only those that are always allowed do.
  */
+class BatchState {
+  readonly #connection: SqliteConnection;
+  #known: MigrationState | undefined;
+
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection;
+  }
+
+  async check(allowedIn: AllowedIn): Promise<void> {
+    if (allowedIn === 'always') {
+      this.#known = undefined;
+      return;
+    }
+    this.#known ??= await readMigrationState(this.#connection);
+    const stateError = migrationStateError(this.#known, allowedIn);
+    if (stateError) throw stateError;
+  }
+}
+
+/** Runs one transaction of a batch, and returns the function that settles its promise. Rejects only if `isOfBatch`. */
 async function runInSavepoint(
   connection: SqliteConnection,
   transaction: QueuedTransaction,
+  state: BatchState,
 ): Promise<() => void> {
-  connection.exec('savepoint one');
+  connection.run('savepoint one');
   try {
-    await checkAllowed(connection, transaction.allowedIn);
+    await state.check(transaction.allowedIn);
     const resolve = await transaction.run(connection);
-    connection.exec('release one');
+    connection.run('release one');
     return resolve;
   } catch (error) {
-    if (!connection.inTransaction || isFullError(error)) throw error;
-    connection.exec('rollback to one');
-    connection.exec('release one');
+    if (isOfBatch(connection, error)) throw error;
+    connection.run('rollback to one');
+    connection.run('release one');
     return () => transaction.reject(error);
   }
 }

@@ -16,7 +16,10 @@ export interface HeartbeatSchedule {
   stop(): Promise<void>;
 }
 
-type HeartbeatServices = Pick<UploadServices, 'ledger' | 'log' | 'instance' | 'clock' | 'metrics'>;
+type HeartbeatServices = Pick<
+  UploadServices,
+  'ledger' | 'log' | 'instance' | 'clock' | 'metrics' | 'transfers'
+>;
 
 /**
  * Starts the heartbeats of this process. Before it resolves, it releases the claims of dead processes on this host and
@@ -48,9 +51,11 @@ export async function startHeartbeat(services: HeartbeatServices): Promise<Heart
 }
 
 /** Without this, another machine would wait for the heartbeat of this process to expire before it opens the SQLite file. */
-async function removeThisInstance({ ledger, instance, log }: HeartbeatServices): Promise<void> {
+async function removeThisInstance({ ledger, instance, log, transfers }: HeartbeatServices): Promise<void> {
+  const { mayHaveLeftFiles } = transfers.direct;
+  const removed = mayHaveLeftFiles ? ledger.removeInstances([instance]) : ledger.endInstance(instance);
   try {
-    await withTimeout(ledger.removeInstances([instance]), REMOVE_TIMEOUT_MS, () => new Error('no answer'));
+    await withTimeout(removed, REMOVE_TIMEOUT_MS, () => new Error('no answer'));
   } catch (err) {
     log.info({ err }, 'the heartbeat of this process is still in the ledger; it expires by itself');
   }

@@ -11,6 +11,16 @@ export const FAULT_POINTS = {
     'blobs.put': 'the bytes are written and flushed; also killed in the middle',
     'ledger.commit': 'the upload is stored, which makes it readable',
   },
+  'small put': {
+    'ledger.findByPutKey': 'the slot is looked up',
+    'blobs.put': 'the bytes are written and flushed, before any row names them; also killed in the middle',
+    'ledger.storeSlot': 'the upload is stored, which makes it readable',
+  },
+  'signed put': {
+    'ledger.findOwnerBySha1': 'whose upload is it?',
+    'blobs.put': 'the bytes are written and flushed, before any row names them; also killed in the middle',
+    'ledger.storeNew': 'the upload is charged and stored, which makes it readable',
+  },
   removal: {
     'ledger.remove': 'the row is removed, and the key becomes a pending delete',
     'ledger.pendingDeletes': 'the pending deletes are listed',

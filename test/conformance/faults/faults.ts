@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { toPutKey } from '../../../src/base/ids.ts';
 import { createLog } from '../../../src/base/log.ts';
+import { jidSha1 } from '../../../src/base/owners.ts';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
 import { createBlobDeleter } from '../../../src/uploads/blobs/delete-pending.ts';
 import { publishPendingBlobs } from '../../../src/uploads/blobs/publish.ts';
@@ -61,9 +62,11 @@ function servicesOf(stores: Stores, instance: string, later = 0): UploadServices
   };
 }
 
-function bodyOf(bytes: Buffer): UploadBody {
+/** `isWhole`: has arrived at once, so that it is stored without a claim. */
+function bodyOf(bytes: Buffer, isWhole = false): UploadBody {
   const middle = bytes.length >> 1;
   return {
+    ...(isWhole && { takeWhole: async () => [bytes.subarray(0, middle), bytes.subarray(middle)] }),
     accept: () => undefined,
     async *batches() {
       yield [bytes.subarray(0, middle)];
@@ -126,14 +129,45 @@ async function attempt<T>(
 
 const romeo = 'romeo@example.org';
 
-async function putFile(services: UploadServices, bytes: Buffer, token: string): Promise<string> {
+async function putFile(
+  services: UploadServices,
+  bytes: Buffer,
+  token: string,
+  isWhole = false,
+): Promise<string> {
   const by = { putKey: toPutKey(token) };
   const request = {
     by,
     endpoint: 'component',
     size: bytes.length,
     type: 'image/jpeg',
-    body: bodyOf(bytes),
+    body: bodyOf(bytes, isWhole),
+  } as const;
+  return (await receiveUpload(services, request)).upload.id;
+}
+
+async function putSigned(services: UploadServices, bytes: Buffer, locator: string): Promise<string> {
+  const signed = {
+    locator,
+    uploader: { sha1: jidSha1(romeo) },
+    name: 'a.jpg',
+    size: bytes.length,
+    type: 'image/jpeg',
+    maxFileSize: null,
+    maxTotalSize: null,
+    maxFiles: null,
+    deadline: Date.now() + MINUTE,
+    repeatForMs: MINUTE,
+    expiresAt: null,
+  };
+  const { size, type } = signed;
+  const request = {
+    by: { locator },
+    endpoint: 'external',
+    size,
+    type,
+    signed,
+    body: bodyOf(bytes, true),
   } as const;
   return (await receiveUpload(services, request)).upload.id;
 }
@@ -151,29 +185,47 @@ async function storeFile(stores: Stores): Promise<{ id: string; bytes: Buffer }>
   return { id: await putFile(services, bytes, slot.token), bytes };
 }
 
+async function putWithFault(stores: Stores, process: FaultyProcess, isWhole: boolean): Promise<void> {
+  const bytes = randomBytes(1000);
+  const slot = await grantSlot(servicesOf(stores, 'before'), {
+    endpoint: 'component',
+    jid: romeo,
+    name: 'a.jpg',
+    size: bytes.length,
+    type: 'image/jpeg',
+  });
+  const result = await attempt(process, () =>
+    putFile(servicesOf(process.wrap(stores), 'dead'), bytes, slot.token, isWhole),
+  );
+  const visible = await download(stores, slot.id);
+  assert.ok(visible === undefined || visible.equals(bytes), 'wrong bytes are readable');
+  if (result === slot.id) assert.ok(visible, 'an acknowledged upload is not readable');
+  const services = await restart(stores);
+  if (result === slot.id) assert.deepEqual(await download(stores, slot.id), bytes);
+  assert.equal(await putFile(services, bytes, slot.token, isWhole), slot.id, 'the client repeats the PUT');
+  assert.deepEqual(await download(stores, slot.id), bytes);
+}
+
 type Run = (stores: Stores, process: FaultyProcess) => Promise<void>;
 
 /** Each runs one operation with a fault, and then does what users and the admin do: they try again. */
 const operations = (folder: () => string): Record<Exclude<Operation, 'move'>, Run> => ({
-  async put(stores, process) {
+  put: (stores, process) => putWithFault(stores, process, false),
+  'small put': (stores, process) => putWithFault(stores, process, true),
+
+  async 'signed put'(stores, process) {
     const bytes = randomBytes(1000);
-    const slot = await grantSlot(servicesOf(stores, 'before'), {
-      endpoint: 'component',
-      jid: romeo,
-      name: 'a.jpg',
-      size: bytes.length,
-      type: 'image/jpeg',
-    });
+    const locator = `external:${randomBytes(32).toString('hex')}`;
     const result = await attempt(process, () =>
-      putFile(servicesOf(process.wrap(stores), 'dead'), bytes, slot.token),
+      putSigned(servicesOf(process.wrap(stores), 'dead'), bytes, locator),
     );
-    const visible = await download(stores, slot.id);
+    const visible = await download(stores, locator);
     assert.ok(visible === undefined || visible.equals(bytes), 'wrong bytes are readable');
-    if (result === slot.id) assert.ok(visible, 'an acknowledged upload is not readable');
+    if (result !== 'killed' && result !== 'failed')
+      assert.ok(visible, 'an acknowledged upload is not readable');
     const services = await restart(stores);
-    if (result === slot.id) assert.deepEqual(await download(stores, slot.id), bytes);
-    assert.equal(await putFile(services, bytes, slot.token), slot.id, 'the client repeats the PUT');
-    assert.deepEqual(await download(stores, slot.id), bytes);
+    await putSigned(services, bytes, locator);
+    assert.deepEqual(await download(stores, locator), bytes);
   },
 
   async removal(stores, process) {
@@ -326,6 +378,7 @@ export function faultSuite(name: string, { open, folder, without }: FaultSuiteOp
       after(() => stores.close());
 
       test('has no calls that the list of fault points lacks', async () => {
+        await beat(stores);
         const process = new FaultyProcess();
         await run(stores, process);
         assertListed(operation, process.calls);

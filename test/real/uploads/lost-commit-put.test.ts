@@ -48,7 +48,7 @@ describe('A PUT whose connection to PostgreSQL is cut', { skip: needs('postgresq
     assert.equal(await stateOf(slot), 'stored');
     assert.ok((await httpRequest(slot.get)).body.equals(body));
     assert.equal((await httpRequest(slot.put, { method: 'PUT', body })).status, 201);
-    const other = await httpRequest(slot.put, { method: 'PUT', body: randomBytes(SIZE) });
+    const other = await httpRequest(slot.put, { method: 'PUT', body: randomBytes(body.length) });
     assert.equal(other.status, 409);
     const { code, stdout, stderr } = await porter.runCommand('fsck');
     assert.equal(code, 0, stdout + stderr);
@@ -87,6 +87,18 @@ describe('A PUT whose connection to PostgreSQL is cut', { skip: needs('postgresq
     });
   }
 
+  for (const [point, when] of points) {
+    test(`at the only COMMIT of a small file, ${when}, is 201`, async () => {
+      const body = randomBytes(1000);
+      const slot = await getSlot(porter, { size: body.length });
+      const cut = proxy.cutAt(COMMIT, point);
+      const answer = httpRequest(slot.put, { method: 'PUT', body });
+      await cut;
+      assert.equal((await answer).status, 201);
+      await assertStored(slot, body);
+    });
+  }
+
   /** Cuts the next commit after the server has executed it, and keeps the server away until `answer` has come. */
   const keepAway = async (answer: Promise<{ readonly status: number }>, cut: Promise<void>) => {
     await cut;
@@ -104,6 +116,14 @@ describe('A PUT whose connection to PostgreSQL is cut', { skip: needs('postgresq
     const put = await startClaimed(slot, body);
     const cut = proxy.cutAt(COMMIT, 'after');
     await keepAway(put.finish(), cut);
+    await assertStored(slot, body);
+  });
+
+  test('at the only COMMIT of a small file while the server stays away: the file is stored, and the next PUT is 201', async () => {
+    const body = randomBytes(1000);
+    const slot = await getSlot(porter, { size: body.length });
+    const cut = proxy.cutAt(COMMIT, 'after');
+    await keepAway(httpRequest(slot.put, { method: 'PUT', body }), cut);
     await assertStored(slot, body);
   });
 

@@ -12,6 +12,7 @@ import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
  * refusals of the last day, sessions (users sign in again), and the trash (a move empties it first).
  */
 const NOT_COPIED = [
+  'dead_writers',
   'import_intents',
   'instances',
   'migrations',

@@ -48,6 +48,7 @@ describe('query plans of the ledger', () => {
 
   const recordStatements = (q: Queryable): Queryable => ({
     nowSql: q.nowSql,
+    isConcurrent: q.isConcurrent,
     async query<Row>(sql: string, params?: readonly SqlValue[]) {
       statements.add(sql);
       return await q.query<Row>(sql, params);

@@ -57,6 +57,7 @@ async function storedText(services: UploadServices, slot: GrantedSlot): Promise<
 }
 
 async function assertClean(services: UploadServices): Promise<void> {
+  await services.blobDeleter.idle();
   const faults: unknown[] = [];
   await fsck(services, { repair: false, onFault: (fault) => faults.push(fault) });
   assert.deepEqual(faults, []);

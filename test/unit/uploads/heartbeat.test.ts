@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { writerTag } from '../../../src/base/blob-keys.ts';
 import { hasSamePids, type Machine, thisMachine } from '../../../src/base/system-resources.ts';
 import { LedgerError } from '../../../src/ledger/contract/ledger.ts';
 import { createClockComparison } from '../../../src/uploads/heartbeat/clock-skew.ts';
@@ -38,9 +39,18 @@ test('a process that stops removes its heartbeat, so that another machine can op
 
 test('a process stops also if its heartbeat cannot be removed', async (t) => {
   const { services } = await openTestServices(t);
-  const removeInstances = () => Promise.reject(new LedgerError('unreachable', 'no'));
-  const heartbeat = await startHeartbeat({ ...services, ledger: { ...services.ledger, removeInstances } });
+  const endInstance = () => Promise.reject(new LedgerError('unreachable', 'no'));
+  const heartbeat = await startHeartbeat({ ...services, ledger: { ...services.ledger, endInstance } });
   await heartbeat.stop();
+});
+
+test('a process that stops is a dead writer only if a store has failed, so that its files are looked for', async (t) => {
+  const { services } = await openTestServices(t);
+  await (await startHeartbeat(services)).stop();
+  assert.deepEqual(await services.ledger.listDeadWriters(), []);
+  services.transfers.direct.fail();
+  await (await startHeartbeat(services)).stop();
+  assert.deepEqual(await services.ledger.listDeadWriters(), [writerTag(services.instance)]);
 });
 
 /** Above the largest pid of Linux (proc(5), pid_max). */

@@ -35,6 +35,7 @@ function failingPut(real: BlobStore, failures: ReturnType<typeof createFailures>
 }
 
 async function assertNothingLeft(server: TestFileServer, slot: TestSlot): Promise<void> {
+  await server.services.blobDeleter.idle();
   assert.deepEqual(await Array.fromAsync(server.services.blobs.list()), []);
   assert.equal((await server.services.ledger.find(slot.id))?.state, 'issued');
   assert.equal((await server.get(slot.getPath)).status, 404);
@@ -193,6 +194,7 @@ describe('an upload', () => {
     wire.send('x'.repeat(99));
     assert.match(await wire.waitFor('\r\n\r\n'), /^HTTP\/1\.1 403 /);
     await waitUntil(() => server.dataPlane.transfersInFlight() === 0);
+    await server.services.blobDeleter.idle();
     assert.deepEqual(await Array.fromAsync(server.services.blobs.list()), []);
   });
 
@@ -205,9 +207,57 @@ describe('an upload', () => {
   });
 });
 
+describe('a small upload without a claim', () => {
+  type StoreSlot = Ledger['storeSlot'];
+  const withStoreSlot = (
+    t: Parameters<typeof startTestFileServer>[0],
+    storeSlot: (real: Ledger, order: Parameters<StoreSlot>[0]) => ReturnType<StoreSlot>,
+    more: (real: Ledger) => Partial<Ledger> = () => ({}),
+  ) => withLedger(t, (real) => ({ storeSlot: (order) => storeSlot(real, order), ...more(real) }), false);
+
+  test('is 507 if the ledger has no space, and leaves nothing', async (t) => {
+    const server = await withStoreSlot(t, () => Promise.reject(new LedgerError('full', 'no space')));
+    const slot = await server.grantSlot();
+    assert.equal((await server.put(slot, BODY)).status, 507);
+    await assertNothingLeft(server, slot);
+  });
+
+  test('whose transaction fails is rolled back completely, and the next one is claimed', async (t) => {
+    const server = await withStoreSlot(t, () => Promise.reject(new LedgerError('failed', 'down')));
+    const slot = await server.grantSlot();
+    assert.equal((await server.put(slot, BODY)).status, 500);
+    await assertNothingLeft(server, slot);
+    assert.equal((await server.put(slot, BODY)).status, 201);
+  });
+
+  test('whose transaction succeeded although its result was lost is 201', async (t) => {
+    const server = await withStoreSlot(t, async (real, order) => {
+      await real.storeSlot(order);
+      throw new LedgerError('unknown_outcome', 'the connection broke');
+    });
+    const slot = await server.grantSlot();
+    assert.equal((await server.put(slot, BODY)).status, 201);
+    assert.equal((await server.get(slot.getPath)).text, BODY);
+  });
+
+  test('whose transaction takes effect later keeps its bytes, and is 201 when it is repeated', async (t) => {
+    let late: (() => Promise<boolean>) | undefined;
+    const server = await withStoreSlot(t, async (real, order) => {
+      late = () => real.storeSlot(order);
+      throw new LedgerError('unknown_outcome', 'the standby is away');
+    });
+    const slot = await server.grantSlot();
+    assert.equal((await server.put(slot, BODY)).status, 500);
+    assert.equal(await late?.(), true);
+    assert.equal((await server.put(slot, BODY)).status, 201);
+    assert.equal((await server.get(slot.getPath)).text, BODY);
+  });
+});
+
 function withLedger(
   t: Parameters<typeof startTestFileServer>[0],
   change: (real: Ledger) => Partial<Ledger>,
+  claimAll = true,
 ): Promise<TestFileServer> {
-  return startTestFileServer(t, { ledger: (real) => ({ ...real, ...change(real) }) });
+  return startTestFileServer(t, { claimAll, ledger: (real) => ({ ...real, ...change(real) }) });
 }

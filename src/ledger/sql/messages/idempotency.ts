@@ -4,8 +4,8 @@ import type {
   FinishRequestParams,
   RequestKey,
 } from '../../contract/messages.ts';
-import { ledgerTimeSql, silentSinceSql } from '../claims.ts';
 import type { Queryable } from '../database.ts';
+import { ledgerTimeSql, silentSinceSql } from '../processes/heartbeats.ts';
 
 /** True for a running request that began before the heartbeats of its process stopped. */
 function abandonedSql(q: Queryable, ledgerTime: string): string {

@@ -10,6 +10,8 @@ export interface UsageDelta {
   readonly pendingBytes: number;
 }
 
+export const NO_USAGE: UsageDelta = { uploads: 0, bytes: 0, pendingUploads: 0, pendingBytes: 0 };
+
 /** Counters of an owner whose row is locked by this transaction. */
 export interface OwnerAccount {
   readonly id: number;
@@ -116,6 +118,19 @@ export async function deleteOwner(q: Queryable, id: number): Promise<void> {
   );
 }
 
+/** Turns a pending upload of an owner into a stored one. */
+export async function settlePending(
+  q: Queryable,
+  id: number,
+  { size, reservedSize, storedAt }: { size: number; reservedSize: number; storedAt: number },
+): Promise<void> {
+  await q.query(
+    `update owners set uploads = uploads + 1, bytes = bytes + $2, pending_uploads = pending_uploads - 1,
+       pending_bytes = pending_bytes - $3, last_upload_at = $4 where id = $1`,
+    [id, size, reservedSize, storedAt],
+  );
+}
+
 export async function adjustOwner(q: Queryable, id: number, delta: UsageDelta): Promise<void> {
   await q.query(
     `update owners set uploads = uploads + $2, bytes = bytes + $3,
@@ -164,7 +179,7 @@ export async function adjustRemovalCount(q: Queryable, added: number): Promise<v
 
 /** Returns the bytes of all owners, pending ones included. Locks the totals, so that concurrent reservations wait for each other. */
 export async function readGlobalBytes(q: Queryable): Promise<number> {
-  await q.query('update totals set owners = owners where shard = 0');
+  if (q.isConcurrent) await q.query('update totals set owners = owners where shard = 0');
   const [sum] = await q.query<{ bytes: number }>(
     'select cast(sum(bytes + pending_bytes) as bigint) as bytes from totals',
   );

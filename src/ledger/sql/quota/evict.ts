@@ -1,10 +1,9 @@
-import type { Reservation } from '../../contract/ledger.ts';
 import type { Queryable } from '../database.ts';
 import { oldestUploads } from '../owner-uploads.ts';
 import { deleteUploads, recordRemovals } from '../remove.ts';
 import type { UploadRow } from '../rows.ts';
 import { type OwnerAccount, readPurposeBytes } from './accounts.ts';
-import { excessAmount, isEvictable, type QuotaViolation } from './violations.ts';
+import { excessAmount, isEvictable, type QuotaRequest, type QuotaViolation } from './violations.ts';
 
 export interface EvictionPlan {
   readonly ids: readonly string[];
@@ -23,7 +22,7 @@ export const NO_EVICTION: EvictionPlan = { ids: [], bytes: 0, isComplete: true }
 export async function planEviction(
   q: Queryable,
   account: OwnerAccount,
-  r: Reservation,
+  r: QuotaRequest,
   violations: readonly QuotaViolation[],
   limit: number,
 ): Promise<EvictionPlan> {

@@ -3,7 +3,7 @@ import type { Queryable } from '../database.ts';
 import { storedPurposes } from '../expiry.ts';
 import { ACCOUNT, type OwnerAccount, readPurposeBytes } from './accounts.ts';
 import { forecastRoom } from './forecast.ts';
-import { forecastRate, spentInPeriod, type UploadRateLimit } from './upload-rates.ts';
+import { columnOf, forecastRate, spentInPeriod, type UploadRateLimit } from './upload-rates.ts';
 import { countEvictable, isEvictable } from './violations.ts';
 
 /** Implements `QuotaStore.limitUsage`. */
@@ -96,7 +96,7 @@ function rateUsage(
 ): UsageReader {
   const period = limits[limit]?.period ?? 0;
   return {
-    read: async () => ({ used: await spentInPeriod(q, ownerId, limit, period, now) }),
+    read: async () => ({ used: (await spentInPeriod(q, ownerId, period, now))[columnOf(limit)] }),
     forecast: (_, room) => forecastRate(q, { ownerId, limit, period, room, now }),
   };
 }

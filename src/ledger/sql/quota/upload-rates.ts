@@ -73,24 +73,24 @@ export async function correctUploadRates(
   }
 }
 
-/** Returns what the owner has used of a limit within its period. */
+/** Returns what the owner has uploaded within a period. */
 export async function spentInPeriod(
   q: Queryable,
   ownerId: number,
-  limit: UploadRateLimit,
   period: number,
   now: number,
-): Promise<number> {
+): Promise<{ readonly uploads: number; readonly bytes: number }> {
   const width = bucketWidth(period);
-  const [sum] = await q.query<{ spent: number }>(
-    `select cast(coalesce(sum(${columnOf(limit)}), 0) as bigint) as spent from upload_rates
-      where owner_id = $1 and width = $2 and start_at > $3 and last_at > $4`,
+  const [sum] = await q.query<{ uploads: number; bytes: number }>(
+    `select cast(coalesce(sum(uploads), 0) as bigint) as uploads, cast(coalesce(sum(bytes), 0) as bigint) as bytes
+      from upload_rates where owner_id = $1 and width = $2 and start_at > $3 and last_at > $4`,
     [ownerId, width, now - period - width, now - period],
   );
-  return sum?.spent ?? 0;
+  return sum ?? { uploads: 0, bytes: 0 };
 }
 
-const columnOf = (limit: UploadRateLimit) => (limit === 'bytesPer' ? 'bytes' : 'uploads');
+/** The column of `upload_rates` that a limit counts. */
+export const columnOf = (limit: UploadRateLimit) => (limit === 'bytesPer' ? 'bytes' : 'uploads');
 
 /**
  * Returns when at most `room` will be used. Buckets expire at the end of their period, and unused slots are refunded at their

@@ -6,6 +6,9 @@ import { type OwnerAccount, type PurposeBytes, readGlobalBytes, readPurposeBytes
 import { type ForecastScope, forecastRoom } from './forecast.ts';
 import { forecastRate, spentInPeriod, type UploadRateLimit } from './upload-rates.ts';
 
+/** The part of a reservation that the quotas need. */
+export type QuotaRequest = Pick<Reservation, 'upload' | 'limits' | 'evict' | 'lifetimes' | 'now'>;
+
 /** A limit that a reservation would exceed. */
 export interface QuotaViolation {
   readonly limit: LimitName;
@@ -28,7 +31,7 @@ export const excessAmount = (violation: QuotaViolation) =>
 export async function findViolations(
   q: Queryable,
   account: OwnerAccount,
-  r: Reservation,
+  r: QuotaRequest,
 ): Promise<QuotaViolation[]> {
   const measured = [
     ...(await measureOwner(q, account, r)),
@@ -43,7 +46,7 @@ export async function findViolations(
   return measured.filter((violation) => excessAmount(violation) > 0);
 }
 
-async function measureOwner(q: Queryable, account: OwnerAccount, r: Reservation): Promise<QuotaViolation[]> {
+async function measureOwner(q: Queryable, account: OwnerAccount, r: QuotaRequest): Promise<QuotaViolation[]> {
   const { ownerBytes, purposeBytes } = r.limits;
   const requested = r.upload.size;
   const used = account.bytes + account.pendingBytes - requested;
@@ -62,7 +65,7 @@ async function measureOwner(q: Queryable, account: OwnerAccount, r: Reservation)
 }
 
 /** Counts stored files only if the limit is exceeded, and only as many as must be evicted. */
-async function measureFiles(q: Queryable, account: OwnerAccount, r: Reservation): Promise<QuotaViolation[]> {
+async function measureFiles(q: Queryable, account: OwnerAccount, r: QuotaRequest): Promise<QuotaViolation[]> {
   const allowed = r.limits.ownerFiles;
   const used = account.uploads + account.pendingUploads - 1;
   if (allowed === null || used < allowed) return [];
@@ -90,11 +93,15 @@ export async function countEvictable(
  * Returns the owner's bytes by purpose without this reservation. It is subtracted from the account only, because
  * `owner_purposes` is charged after the limits are checked.
  */
-async function purposesWithout(q: Queryable, account: OwnerAccount, r: Reservation): Promise<PurposeBytes[]> {
+async function purposesWithout(
+  q: Queryable,
+  account: OwnerAccount,
+  r: QuotaRequest,
+): Promise<PurposeBytes[]> {
   return await readPurposeBytes(q, { ...account, pendingBytes: account.pendingBytes - r.upload.size });
 }
 
-function tally(purposes: readonly PurposeBytes[], r: Reservation): { used: number; evictable: number } {
+function tally(purposes: readonly PurposeBytes[], r: QuotaRequest): { used: number; evictable: number } {
   const used = purposes.reduce((sum, { bytes, pendingBytes }) => sum + bytes + pendingBytes, 0);
   const evictablePurposes = purposes.filter(({ purpose }) => isEvictable(r, purpose));
   return { used, evictable: evictablePurposes.reduce((sum, { bytes }) => sum + bytes, 0) };
@@ -104,16 +111,20 @@ export function isEvictable(r: Pick<Reservation, 'evict' | 'lifetimes'>, purpose
   return r.evict && lifetimeFor(r.lifetimes, purpose).evictable;
 }
 
-async function measureRates(q: Queryable, account: OwnerAccount, r: Reservation): Promise<QuotaViolation[]> {
+async function measureRates(q: Queryable, account: OwnerAccount, r: QuotaRequest): Promise<QuotaViolation[]> {
   const { bytesPer, uploadsPer } = r.limits;
   const found: QuotaViolation[] = [];
   const evictable = 0;
-  if (bytesPer) {
-    const used = await spentInPeriod(q, account.id, 'bytesPer', bytesPer.period, r.now);
+  const spentBytes = bytesPer && (await spentInPeriod(q, account.id, bytesPer.period, r.now));
+  if (bytesPer && spentBytes) {
+    const { bytes: used } = spentBytes;
     found.push({ limit: 'bytesPer', used, allowed: bytesPer.bytes, requested: r.upload.size, evictable });
   }
   if (uploadsPer) {
-    const used = await spentInPeriod(q, account.id, 'uploadsPer', uploadsPer.period, r.now);
+    const isSamePeriod = uploadsPer.period === bytesPer?.period;
+    const spent =
+      isSamePeriod && spentBytes ? spentBytes : await spentInPeriod(q, account.id, uploadsPer.period, r.now);
+    const { uploads: used } = spent;
     found.push({ limit: 'uploadsPer', used, allowed: uploadsPer.uploads, requested: 1, evictable });
   }
   return found;
@@ -123,7 +134,7 @@ async function measureRates(q: Queryable, account: OwnerAccount, r: Reservation)
 export async function forecastViolationEnd(
   q: Queryable,
   account: OwnerAccount,
-  r: Reservation,
+  r: QuotaRequest,
   violation: QuotaViolation,
 ): Promise<number | null> {
   const { limit, allowed, requested } = violation;
@@ -139,7 +150,7 @@ export async function forecastViolationEnd(
 async function forecastRateEnd(
   q: Queryable,
   account: OwnerAccount,
-  r: Reservation,
+  r: QuotaRequest,
   limit: UploadRateLimit,
   { allowed, requested }: QuotaViolation,
 ): Promise<number | null> {
@@ -151,7 +162,7 @@ async function forecastRateEnd(
 async function forecastScope(
   q: Queryable,
   account: OwnerAccount,
-  r: Reservation,
+  r: QuotaRequest,
   limit: Exclude<LimitName, UploadRateLimit>,
 ): Promise<ForecastScope> {
   const { lifetimes } = r;
