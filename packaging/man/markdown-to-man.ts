@@ -1,4 +1,4 @@
-/** What the head of a man page shows. */
+/** The head of a man page. */
 export interface ManPage {
   /** Such as `porter`. */
   readonly name: string;

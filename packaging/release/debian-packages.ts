@@ -9,7 +9,7 @@ export const IMAGE_SUITE = 'trixie';
 export const TARBALL_SUITE = 'bookworm';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
-const MIRROR = process.env.PORTER_DEBIAN_MIRROR ?? 'http://deb.debian.org/debian';
+const ARCHIVE = process.env.PORTER_DEBIAN_ARCHIVE ?? 'http://deb.debian.org/debian';
 
 export interface DebianPackages {
   /** A folder for downloads that are used again. */
@@ -60,7 +60,7 @@ function download({ cache, suite, architecture, names }: DebianPackages): string
   for (const name of ['packages', 'lists/partial', 'archives/partial'])
     mkdirSync(join(state, name), { recursive: true });
   for (const name of ['status', 'apt.conf']) writeFileSync(join(state, name), '');
-  writeFileSync(join(state, 'sources.list'), `deb [signed-by=${KEYRING}] ${MIRROR} ${suite} main\n`);
+  writeFileSync(join(state, 'sources.list'), `deb [signed-by=${KEYRING}] ${ARCHIVE} ${suite} main\n`);
   const options = [
     `APT::Architecture=${architecture}`,
     `APT::Architectures=${architecture}`,

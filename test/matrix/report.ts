@@ -1,4 +1,4 @@
-/** What one version of a server was tried with. */
+/** The results of one version of a server. */
 export interface MatrixRow {
   readonly server: string;
   readonly version: string;

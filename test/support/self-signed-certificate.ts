@@ -29,7 +29,7 @@ export async function writeCertificate(
 
 const DAY = 86_400_000;
 
-/** Writes a certificate for these domains and 127.0.0.1 that an authority of its own has issued; its file has both. */
+/** Writes a certificate for these domains and 127.0.0.1 issued by a new authority; its file has both certificates. */
 export async function writeIssuedCertificate(
   folder: string,
   domains: readonly string[],

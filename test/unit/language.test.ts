@@ -12,6 +12,8 @@ const SCANNED = [
   'bench/**/*',
   'docs/**/*',
   'contrib/**/*',
+  'packaging/**/*',
+  '.github/**/*',
   'migrations/**/*.sql',
   '.ci/*',
   '*.md',
