@@ -108,11 +108,12 @@ function createFileHeaders(upload: Upload, settings: FileServerSettings, retenti
 
 /** Returns a `Cache-Control` that ends no later than the file. */
 export function cacheControl(expiresAt: number | null, now: number): string {
-  const secondsLeft =
-    expiresAt === null
-      ? MAX_CACHE_SECONDS
-      : Math.min(MAX_CACHE_SECONDS, Math.max(0, Math.floor((expiresAt - now) / 1000)));
-  return `public, immutable, max-age=${secondsLeft}`;
+  return `public, immutable, max-age=${maxAgeSeconds(expiresAt, now)}`;
+}
+
+export function maxAgeSeconds(expiresAt: number | null, now: number): number {
+  if (expiresAt === null) return MAX_CACHE_SECONDS;
+  return Math.min(MAX_CACHE_SECONDS, Math.max(0, Math.floor((expiresAt - now) / 1000)));
 }
 
 /**

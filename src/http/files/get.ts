@@ -6,7 +6,14 @@ import { CORS_HEADER_LIST } from '../common/cors.ts';
 import { errorResponse } from '../common/error-response.ts';
 import { sendEmpty } from '../common/send-response.ts';
 import { evaluateConditions, isRangeApplicable, parseRange } from './conditional-request.ts';
-import { cacheControl, type FileHeaders, type FileServerSettings, fileHeadersFor } from './file-headers.ts';
+import {
+  cacheControl,
+  type FileHeaders,
+  type FileServerSettings,
+  fileHeadersFor,
+  maxAgeSeconds,
+} from './file-headers.ts';
+import { createPreparedResponses } from './prepared-response.ts';
 import type { PresignedLinks } from './presigned-links.ts';
 import { sendBlob } from './send-blob.ts';
 import type { DeliveryHeaders, WebServerDelivery } from './web-server-delivery.ts';
@@ -68,6 +75,7 @@ async function findAndAnswer(
 }
 
 function answer(request: FileRequest): Promise<void> | undefined {
+  if (sendPrepared(request)) return undefined;
   const { services, req, res, file, headers } = request;
   const status = evaluateConditions(req.headers, headers);
   if (status !== undefined) return sendConditionStatus(request, status);
@@ -169,8 +177,29 @@ function sendWhole(request: FileRequest, body: Buffer | undefined, range: ByteRa
   const { services, res } = request;
   const bytes = range ? body?.subarray(range.start, range.end) : body;
   writeHead(request, range);
+  if (body && !range) prepared.keep(request.headers, preparedKey(request), request.req, res);
   res.end(bytes);
   services.metrics.downloadServed(bytes?.length ?? 0);
+}
+
+const prepared = createPreparedResponses();
+
+/** Sends the answer of a moment ago again, if Porter sends the bytes of all files itself. */
+function sendPrepared(request: FileRequest): boolean {
+  const { services, req, res, file, headers } = request;
+  const { body } = file;
+  if (body === undefined || services.delivery || services.presignedLinks) return false;
+  if (!prepared.send(headers, preparedKey(request), req, res, body)) return false;
+  services.metrics.downloadServed(body.length);
+  return true;
+}
+
+/** Changes when `Date` changes, and when `max-age` does. */
+function preparedKey({ services, headers }: FileRequest): number {
+  const second = Math.floor(Date.now() / 1000);
+  const { expiresAt } = headers;
+  // An age has at most eight digits, and the sum is exact.
+  return expiresAt === null ? second : (second % 1e7) * 1e8 + maxAgeSeconds(expiresAt, services.clock());
 }
 
 function writeHead({ services, res, file, headers }: FileRequest, range: ByteRange | undefined): void {
