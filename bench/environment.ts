@@ -4,6 +4,7 @@ import { checkAnswers } from './check-answers.ts';
 import type { BenchOptions } from './options.ts';
 import { ejabberdServer } from './servers/ejabberd.ts';
 import type { FileServer } from './servers/file-server.ts';
+import { FILER, filerServer } from './servers/filer.ts';
 import { nginxServer } from './servers/nginx.ts';
 import { type PorterOptions, porterServer } from './servers/porter.ts';
 import { prosodyServer } from './servers/prosody.ts';
@@ -70,6 +71,12 @@ export class BenchEnvironment {
 
   nginx(): Promise<FileServer> {
     return this.#once('nginx', () => nginxServer(this.folders.folder));
+  }
+
+  /** prosody-filer, if `FILER` names it. */
+  async filer(): Promise<FileServer[]> {
+    if (FILER === undefined) return [];
+    return [await this.#once('prosody-filer', () => filerServer(this.folders.folder))];
   }
 
   prosody(): Promise<XmppServer> {

@@ -3,7 +3,7 @@ import { getLarge, getMany, getSmall } from './get.ts';
 import { messagesLogin } from './login.ts';
 import { memoryDownloads, memoryUploads } from './memory.ts';
 import { messagesEjabberd, messagesProsody } from './messages.ts';
-import { putLarge, putSmall } from './put.ts';
+import { putLarge, putSigned, putSmall } from './put.ts';
 import { s3Cases } from './s3.ts';
 import { slotsApi, slotsEjabberd, slotsProsody } from './slots.ts';
 import { workersGet, workersSlots } from './workers.ts';
@@ -13,6 +13,7 @@ export const cases: readonly Case[] = [
   getMany,
   getLarge,
   putSmall,
+  putSigned,
   putLarge,
   slotsApi,
   slotsProsody,

@@ -2,6 +2,7 @@ import { glob, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BenchEnvironment } from '../environment.ts';
 import { upload } from '../load/curl.ts';
+import { signedSlots } from '../load/signed-slots.ts';
 import { wrk } from '../load/wrk.ts';
 import { type Candidate, measureRounds, type Run, toCandidate } from '../rounds.ts';
 import type { FileServer, UploadSlot } from '../servers/file-server.ts';
@@ -22,6 +23,25 @@ export const putSmall: Case = {
       servers.map((server) => smallWriter(environment, server)),
     );
     return { unit: 'requests/s', rows, notes: [...SYNC_NOTE, ...(await ceilingNote(environment, servers))] };
+  },
+};
+
+export const putSigned: Case = {
+  name: 'put-signed',
+  title: `10 KB PUT to signed links, ${CONNECTIONS} connections`,
+  needs: ['wrk'],
+  async measure(environment) {
+    const porters = [await environment.porter(), await environment.durablePorter()];
+    const signing = porters.map((server) => ({
+      ...server,
+      slots: async (...order: SlotOrder) => signedSlots(...order),
+    }));
+    const servers = [...signing, ...(await environment.filer()), ...(await environment.peers('nginx'))];
+    const rows = await measureRounds(
+      environment,
+      servers.map((server) => smallWriter(environment, server)),
+    );
+    return { unit: 'requests/s', rows, notes: SYNC_NOTE };
   },
 };
 
@@ -50,7 +70,14 @@ const SYNC_NOTE = [
 ];
 
 /** Approximate PUTs per second, for the number of slots per run. */
-const PACE: Readonly<Record<string, number>> = { nginx: 20_000, ejabberd: 2500, Prosody: 400 };
+type SlotOrder = Parameters<typeof signedSlots>;
+
+const PACE: Readonly<Record<string, number>> = {
+  nginx: 20_000,
+  'prosody-filer': 12_000,
+  ejabberd: 2500,
+  Prosody: 400,
+};
 const PORTER_PACE = 6000;
 /** Requests still in progress when the counted ones are answered. */
 const SPARE = 2 * CONNECTIONS;

@@ -2,6 +2,7 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../test/real/support/ports.ts';
 import { Program } from '../../test/real/support/program.ts';
+import { SIGNED_PATH, SIGNING_SECRET } from '../load/signed-slots.ts';
 import { requestSlots } from '../load/slot-api.ts';
 import type { FileServer } from './file-server.ts';
 
@@ -35,6 +36,7 @@ export async function porterServer(options: PorterOptions): Promise<FileServer> 
     workers,
     storage: { blobs: s3?.blobs ?? files, ledger: join(folder, 'porter.db'), sync },
     slot_api: {},
+    external: { path: SIGNED_PATH, secret: SIGNING_SECRET },
     access: [{ jid: '.*' }],
     slots: { timeout: '1h' },
     log: { level: 'warn' },
