@@ -11,9 +11,9 @@ import { type MemoryLease, sendLease } from './part-memory.ts';
 import { createStreamedBody } from './streaming-handler.ts';
 import { attemptMetadata, isOutcomeUnknown, isStoredByAttempt, type WriteAttempt } from './write-attempt.ts';
 
-/** Sends the parts of a multipart upload, one after the other. */
+/** Sends the parts of a multipart upload: those in memory at the same time, those that are streamed one by one. */
 export interface MultipartSender {
-  /** Sends the first `size` bytes of a lease in the background and releases it. The caller collects the next part meanwhile. */
+  /** Sends the first `size` bytes of a lease in the background and releases it. The caller collects the next parts meanwhile. */
   send(lease: MemoryLease, size: number): Promise<void>;
   /** Sends the next `size` bytes of the source as they arrive. */
   stream(size: number): Promise<void>;
@@ -53,40 +53,66 @@ export async function uploadInParts(
 
 type Upload = { readonly Bucket: string; readonly Key: string; readonly UploadId: string | undefined };
 
+/** Parts on their way at a time. More take memory from other uploads. */
+const PARALLEL_PARTS = 3;
+
 function createSender({ clients, source }: WriteAttempt, upload: Upload) {
   const done: CompletedPart[] = [];
   const stopping = new AbortController();
-  let sending: Promise<void> = Promise.resolve();
+  const sending = new Set<Promise<void>>();
+  let failure: { readonly cause: unknown } | undefined;
+  let count = 0;
 
-  async function put(body: Buffer | Readable, size: number): Promise<void> {
-    const number = done.length + 1;
-    if (number > MAX_PARTS) throw new BlobError('full', 'The file is too large for S3.');
+  function nextNumber(): number {
+    count += 1;
+    if (count > MAX_PARTS) throw new BlobError('full', 'The file is too large for S3.');
+    return count;
+  }
+
+  async function put(body: Buffer | Readable, size: number, number: number): Promise<void> {
     const client = Buffer.isBuffer(body) ? clients.requests : clients.uploads;
     const params = { ...upload, PartNumber: number, Body: body, ContentLength: size };
     const { ETag } = await client.send(new UploadPartCommand(params), { abortSignal: stopping.signal });
     done.push({ PartNumber: number, ...(ETag !== undefined && { ETag }) });
   }
 
+  function start(lease: MemoryLease, size: number, number: number): void {
+    const part: Promise<void> = sendLease(lease, size, (body, length) => put(body, length, number))
+      .catch((cause: unknown) => {
+        failure ??= { cause };
+      })
+      .finally(() => sending.delete(part));
+    sending.add(part);
+  }
+
+  /** Resolves once fewer than `limit` parts are on their way. Throws if one has failed. */
+  async function waitUntilBelow(limit: number): Promise<void> {
+    while (failure === undefined && sending.size >= limit) await Promise.race(sending);
+    if (failure) throw failure.cause;
+  }
+
   return {
     async send(lease: MemoryLease, size: number): Promise<void> {
-      await sending.catch((failure) => {
+      try {
+        await waitUntilBelow(PARALLEL_PARTS);
+        start(lease, size, nextNumber());
+      } catch (cause) {
         lease.release(true);
-        throw failure;
-      });
-      sending = sendLease(lease, size, put);
-      sending.catch(() => undefined);
+        throw cause;
+      }
     },
     async stream(size: number): Promise<void> {
-      await sending;
-      await put(createStreamedBody(source, size), size);
+      await waitUntilBelow(1);
+      await put(createStreamedBody(source, size), size, nextNumber());
     },
+    /** S3 requires the parts in the order of their numbers. */
     async done(): Promise<CompletedPart[]> {
-      await sending;
-      return done;
+      await waitUntilBelow(1);
+      return done.toSorted((one, other) => (one.PartNumber ?? 0) - (other.PartNumber ?? 0));
     },
     async stop(): Promise<void> {
       stopping.abort();
-      await sending.catch(() => undefined);
+      await Promise.all(sending);
     },
   };
 }
