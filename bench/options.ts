@@ -9,13 +9,15 @@ export interface BenchOptions {
   readonly rounds: number;
   /** The file for the results as JSON. */
   readonly json: string | undefined;
+  /** The page into which the results are written. */
+  readonly markdown: string | undefined;
   /** The parent folder for the files of all servers. */
   readonly folder: string | undefined;
   readonly list: boolean;
   readonly help: boolean;
 }
 
-export const USAGE = `Usage: npm run bench -- [FILTER…] [--seconds N] [--rounds N] [--json FILE] [--dir FOLDER] [--list]
+export const USAGE = `Usage: npm run bench -- [FILTER…] [--seconds N] [--rounds N] [--json FILE] [--markdown FILE] [--dir FOLDER] [--list]
 
 Times the built program against nginx, Prosody, ejabberd and Ceph's S3 on this machine and prints ratios.
 
@@ -23,6 +25,8 @@ Times the built program against nginx, Prosody, ejabberd and Ceph's S3 on this m
   --seconds N  duration of one timed run (default 3)
   --rounds N   number of runs per server (default 3)
   --json FILE  also write all results as JSON
+  --markdown FILE
+               also write all results into this page, for example docs/bench.md
   --dir FOLDER folder for the files of all servers (default: /dev/shm if it has 12 GB free)
   --list       list the cases
 
@@ -40,6 +44,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
       seconds: { type: 'string', default: '3' },
       rounds: { type: 'string', default: '3' },
       json: { type: 'string' },
+      markdown: { type: 'string' },
       dir: { type: 'string' },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
@@ -50,6 +55,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     seconds: wholeNumber('--seconds', values.seconds),
     rounds: wholeNumber('--rounds', values.rounds),
     json: values.json,
+    markdown: values.markdown,
     folder: values.dir,
     list: values.list,
     help: values.help,

@@ -94,6 +94,37 @@ export function formatTargets(all: readonly Measured[]): string[] {
 }
 
 /** Formats all results as JSON. */
+const MARKERS = ['<!-- written by the benchmark -->', '<!-- end of the benchmark -->'] as const;
+
+/** Returns the page with the results between its markers, or at its end if it has none. */
+export function insertMarkdown(
+  page: string,
+  about: Record<string, string>,
+  all: readonly Measured[],
+): string {
+  const [begin, end] = MARKERS;
+  const lines = Object.entries(about).map(([key, value]) => `- ${key}: ${value}`);
+  const results = [begin, ...lines, '', ...all.map(formatMarkdown), end].join('\n');
+  const from = page.indexOf(begin);
+  const to = page.indexOf(end);
+  if (from < 0 || to < from) return `${page.trimEnd()}\n\n${results}\n`;
+  return page.slice(0, from) + results + page.slice(to + end.length);
+}
+
+function formatMarkdown({ measured, outcome }: Measured): string {
+  const { rows, unit, notes = [] } = outcome;
+  const columns = [...plainColumns(rows, unit), ...ratioColumns(rows)];
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [
+    `### ${measured.title}\n`,
+    line(columns.map(({ head }) => head)),
+    line(columns.map(() => '---')),
+    ...rows.map((row) => line(columns.map(({ cell }) => cell(row)))),
+    ...(notes.length > 0 ? ['', ...notes] : []),
+    '',
+  ].join('\n');
+}
+
 export function formatJson(about: Record<string, string>, all: readonly Measured[]): string {
   const cases = all.map(({ measured: { name, title }, outcome }) => ({ name, title, ...outcome }));
   return `${JSON.stringify({ ...about, cases }, null, 2)}\n`;

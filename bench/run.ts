@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { isInstalled, type PeerName, peers } from '../test/real/peers/peers.ts';
 import { type BenchFolders, createBenchFolders } from './bench-folders.ts';
 import { cases } from './cases/all.ts';
@@ -6,7 +6,14 @@ import type { Case } from './cases/case.ts';
 import { BenchEnvironment } from './environment.ts';
 import { type BenchOptions, readOptions, USAGE } from './options.ts';
 import { endChildren } from './processes.ts';
-import { describeMachine, formatCase, formatJson, formatTargets, type Measured } from './report.ts';
+import {
+  describeMachine,
+  formatCase,
+  formatJson,
+  formatTargets,
+  insertMarkdown,
+  type Measured,
+} from './report.ts';
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
@@ -72,6 +79,11 @@ async function bench(options: BenchOptions, chosen: readonly Case[], folders: Be
   console.log(done.map(formatCase).join('\n\n'));
   const targets = formatTargets(done);
   if (targets.length > 0) console.log(`\nTargets\n${targets.join('\n')}`);
+  const { markdown } = options;
+  if (markdown !== undefined) {
+    const page = await readFile(markdown, 'utf8').catch(() => '# Results');
+    await writeFile(markdown, insertMarkdown(page, about, done));
+  }
   if (options.json !== undefined) await writeFile(options.json, formatJson(about, done));
 }
 
