@@ -187,7 +187,7 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
     await tab.close();
   });
 
-  test('uploads files that are dropped and pasted, and shows the text of a refusal', async () => {
+  test('uploads files that are dropped, pasted and shared, and shows the text of a refusal', async () => {
     const tab = await testbed.open(DESKTOP);
     const { page } = tab;
     await signInByPassword(tab, 'mercutio');
@@ -201,6 +201,19 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
       })()`);
       await rows(page).getByText(`${type}.txt`).waitFor();
     }
+    // The share sheet of a phone sends a form, which the service worker of the page receives.
+    await page.evaluate('navigator.serviceWorker.ready.then(() => {})');
+    await page.evaluate(`(() => {
+      const form = document.createElement('form');
+      Object.assign(form, { method: 'post', enctype: 'multipart/form-data', action: 'share' });
+      form.innerHTML = '<input type="file" name="files">';
+      const data = new DataTransfer();
+      data.items.add(new File(['shared'], 'from the phone.txt', { type: 'text/plain' }));
+      form.firstChild.files = data.files;
+      document.body.append(form);
+      form.submit();
+    })()`);
+    await rows(page).getByText('from the phone.txt').waitFor();
     await tab.check();
     await page.locator('input[type=file]').setInputFiles([fileOf('film.bin', 'x'.repeat(6_000_000))]);
     await page.locator('.upload p.error-text').getByText('4.8 MiB').waitFor();
