@@ -8,6 +8,7 @@ import { receiveUpload } from '../uploads/receive.ts';
 import { removeUploads } from '../uploads/remove.ts';
 import type { UploadBody } from '../uploads/upload-request.ts';
 import type { MessageServices } from './message-services.ts';
+import type { PictureSize } from './picture-size.ts';
 
 /** A complete file that is sent with a message. */
 export interface Attachment {
@@ -18,6 +19,8 @@ export interface Attachment {
   readonly size: number;
   /** Base64 SHA-256; undefined if the bytes have not been read. */
   readonly sha256?: string | undefined;
+  /** For pictures; undefined if it is unknown. */
+  readonly picture?: PictureSize | undefined;
   /** A local file with the bytes that may be linked into the blob store. */
   readonly path?: string | undefined;
   /** Returns the bytes. Called at most once. */
@@ -65,7 +68,7 @@ export async function discardAttachments(services: MessageServices, ids: readonl
 export async function storeAttachment(
   services: MessageServices,
   owner: string,
-  { name, type, size, sha256, path, open }: Attachment,
+  { name, type, size, sha256, picture, path, open }: Attachment,
   linkBase: string,
   granted: string[],
 ): Promise<StoredAttachment> {
@@ -82,6 +85,14 @@ export async function storeAttachment(
   await receiveUpload(services, { by, endpoint: 'messages', size, type: slot.type, ...body });
   return {
     id: slot.id,
-    file: { url: fileUrl(services, linkBase, slot), name: slot.name, type: slot.type, size, sha256 },
+    file: {
+      id: slot.id,
+      url: fileUrl(services, linkBase, slot),
+      name: slot.name,
+      type: slot.type,
+      size,
+      sha256,
+      picture,
+    },
   };
 }

@@ -21,6 +21,8 @@ export interface OutgoingMessage {
 
 /** A stored file as its recipient sees it. */
 export interface SharedFile {
+  /** Unique in a conversation, so that later messages can refer to the file (XEP-0447, `id`). */
+  readonly id: string;
   readonly url: string;
   readonly name: string;
   readonly type: string;
@@ -28,6 +30,8 @@ export interface SharedFile {
   readonly size: number;
   /** Base64 SHA-256 of the bytes; undefined if unknown. */
   readonly sha256?: string | undefined;
+  /** Pixels; undefined if it is no picture or its size is unknown. */
+  readonly picture?: { readonly width: number; readonly height: number } | undefined;
 }
 
 /** Builds the stanza without `from`, which the sender adds. If there is a file, the body is its URL alone. */
@@ -50,7 +54,7 @@ export function buildMessage(letter: OutgoingMessage, to: string, id: string): E
  * Marks the body as the link of a file: XEP-0066 §3 for all clients, and XEP-0447 with the metadata of XEP-0446 for
  * newer ones. XEP-0428 marks the body as their fallback.
  */
-function linkElements({ url, name, type, size, sha256 }: SharedFile): Element[] {
+function linkElements({ id, url, name, type, size, sha256, picture }: SharedFile): Element[] {
   const disposition = /^(?:image|video|audio)\//.test(type) ? 'inline' : 'attachment';
   const file = xml(
     'file',
@@ -58,12 +62,16 @@ function linkElements({ url, name, type, size, sha256 }: SharedFile): Element[] 
     xml('media-type', {}, type),
     xml('name', {}, name),
     xml('size', {}, String(size)),
+    // A thumbnail (XEP-0264) is a further child.
+    ...(picture === undefined
+      ? []
+      : [xml('width', {}, String(picture.width)), xml('height', {}, String(picture.height))]),
     ...(sha256 === undefined ? [] : [xml('hash', { xmlns: 'urn:xmpp:hashes:2', algo: 'sha-256' }, sha256)]),
   );
   const source = xml('url-data', { xmlns: 'http://jabber.org/protocol/url-data', target: url });
   return [
     xml('x', 'jabber:x:oob', xml('url', {}, url)),
-    xml('file-sharing', { xmlns: 'urn:xmpp:sfs:0', disposition }, file, xml('sources', {}, source)),
+    xml('file-sharing', { xmlns: 'urn:xmpp:sfs:0', disposition, id }, file, xml('sources', {}, source)),
     xml('fallback', { xmlns: 'urn:xmpp:fallback:0', for: 'urn:xmpp:sfs:0' }, xml('body', {})),
   ];
 }

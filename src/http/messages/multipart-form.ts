@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import { Refusal } from '../../base/errors.ts';
 import type { Attachment } from '../../messages/attachments.ts';
+import { type PictureSize, readPictureSize, tapPictureHead } from '../../messages/picture-size.ts';
 import { type MoreTypes, typeOfFile } from '../../policy/media-type.ts';
 import type { MemoryBudget } from '../../uploads/upload-request.ts';
 import { type FormFields, toFormFields } from '../common/form-fields.ts';
@@ -155,6 +156,7 @@ function collectParts(parser: BusboyInstance, options: MultipartOptions, abort: 
 interface SpooledFile {
   readonly name: string;
   readonly type: string | null;
+  readonly picture: PictureSize | undefined;
   readonly spooled: SpooledBytes;
 }
 
@@ -176,9 +178,13 @@ async function spoolFile(
     check.check(size);
     checkSpace?.();
   };
-  const spooled = await spool(readPart(file), checkSize, createSpoolFile);
+  let picture: PictureSize | undefined;
+  const chunks = tapPictureHead(readPart(file), (head) => {
+    picture = readPictureSize(head);
+  });
+  const spooled = await spool(chunks, checkSize, createSpoolFile);
   if (name === '' && spooled.size === 0) return undefined;
-  return { name: name === '' ? 'file' : name, type: typeOfFile(name, type, types), spooled };
+  return { name: name === '' ? 'file' : name, type: typeOfFile(name, type, types), picture, spooled };
 }
 
 /** Reports errors of the form as `Refusal`, so that they differ from errors of the disk. */
@@ -190,9 +196,20 @@ async function* readPart(file: Readable): AsyncGenerator<Uint8Array> {
   }
 }
 
-function toAttachment({ name, type, spooled }: SpooledFile, { idleTimeoutMs }: MultipartOptions): Attachment {
+function toAttachment(
+  { name, type, picture, spooled }: SpooledFile,
+  { idleTimeoutMs }: MultipartOptions,
+): Attachment {
   const { size, sha256, path } = spooled;
-  return { name, type, size, sha256, path, open: () => new RequestBody(spooled.read(), { idleTimeoutMs }) };
+  return {
+    name,
+    type,
+    size,
+    sha256,
+    picture,
+    path,
+    open: () => new RequestBody(spooled.read(), { idleTimeoutMs }),
+  };
 }
 
 function malformedForm(error: unknown): Refusal {

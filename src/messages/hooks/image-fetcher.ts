@@ -3,6 +3,7 @@ import { createSemaphore } from '../../base/async.ts';
 import { Refusal } from '../../base/errors.ts';
 import type { UploadBody } from '../../uploads/upload-request.ts';
 import type { Attachment } from '../attachments.ts';
+import { readPictureSize } from '../picture-size.ts';
 import { type FetchedImage, fetchImage, type ImageRequest } from './fetch-image.ts';
 
 /** Images that are in memory at the same time, over all requests. */
@@ -27,7 +28,8 @@ export function createImageFetcher(): ImageFetcher {
 
 function toAttachment({ bytes, type, name }: FetchedImage): Attachment {
   const sha256 = createHash('sha256').update(bytes).digest('base64');
-  return { name, type, size: bytes.length, sha256, open: () => createBody(bytes) };
+  const picture = readPictureSize(bytes);
+  return { name, type, size: bytes.length, sha256, picture, open: () => createBody(bytes) };
 }
 
 /** An upload body whose bytes are in memory. */

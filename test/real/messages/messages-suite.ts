@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { encodeForm, type HttpResponse, httpRequest } from '../../support/http.ts';
+import { pngSample } from '../../support/picture-samples.ts';
 import { needs, type PeerName } from '../peers/peers.ts';
 import type { SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer, XmppServerOptions } from '../peers/xmpp-server.ts';
@@ -23,6 +24,8 @@ interface ReceivedMessage {
   readonly resource: string;
   readonly body: string;
   readonly url: string;
+  /** Files of XEP-0447 with their metadata. */
+  readonly files: readonly Record<string, unknown>[];
 }
 
 /** Tests messages from HTTP to a real client, through an XMPP server with rooms. */
@@ -98,7 +101,7 @@ export function testMessages(
     });
 
     test('carry a file, whose link serves the right bytes', async () => {
-      const picture = randomBytes(500_000);
+      const picture = Buffer.concat([pngSample(640, 480), randomBytes(500_000)]);
       const { body, headers } = await encodeForm((form) => {
         form.append('file', new File([picture], 'Früh.png', { type: 'image/png' }));
         form.append('to', 'juliet@localhost');
@@ -119,6 +122,22 @@ export function testMessages(
       assert.ok(file.body.equals(picture));
       const answer = JSON.parse(sent.text) as { messages: { link?: string }[] };
       assert.equal(answer.messages[1]?.link, link.url);
+      const [shared] = link.files;
+      assert.equal(typeof shared?.id, 'string');
+      assert.deepEqual(
+        { ...shared, id: '', hash: '' },
+        {
+          id: '',
+          hash: '',
+          disposition: 'inline',
+          'media-type': 'image/png',
+          name: 'Früh.png',
+          size: String(picture.length),
+          width: '640',
+          height: '480',
+          sources: [link.url],
+        },
+      );
     });
 
     test('may be replaced by a link: curl shares a file, with and without its length', async () => {

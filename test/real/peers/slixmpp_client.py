@@ -14,6 +14,9 @@ from slixmpp.xmlstream import ET, tostring
 
 NS_UPLOAD = "urn:xmpp:http:upload:0"
 NS_FORM = "jabber:x:data"
+NS_SHARING = "urn:xmpp:sfs:0"
+NS_FILE = "urn:xmpp:file:metadata:0"
+NS_URL_DATA = "http://jabber.org/protocol/url-data"
 
 
 class Client(ClientXMPP):
@@ -122,7 +125,13 @@ class Client(ClientXMPP):
     async def do_receive(self, seconds=300):
         message = await asyncio.wait_for(self.messages.get(), seconds)
         sender = message["from"]
-        return {"from": sender.bare, "resource": sender.resource, "body": message["body"], "url": message["oob"]["url"]}
+        return {
+            "from": sender.bare,
+            "resource": sender.resource,
+            "body": message["body"],
+            "url": message["oob"]["url"],
+            "files": read_files(message.xml),
+        }
 
     async def do_collect(self, count):
         """Waits for `count` messages and returns sender and body of each, in order of arrival."""
@@ -154,6 +163,19 @@ class Client(ClientXMPP):
         start = self.loop.time()
         await asyncio.gather(*(worker() for _ in range(inflight)))
         return {"seconds": self.loop.time() - start, "outcomes": outcomes}
+
+
+def read_files(message):
+    """Returns the shared files of a message (XEP-0447), each with its metadata (XEP-0446) by element name."""
+    return [
+        {
+            "id": sharing.get("id"),
+            "disposition": sharing.get("disposition"),
+            **{child.tag.split("}")[1]: child.text for child in sharing.find(f"{{{NS_FILE}}}file")},
+            "sources": [source.get("target") for source in sharing.iter(f"{{{NS_URL_DATA}}}url-data")],
+        }
+        for sharing in message.iter(f"{{{NS_SHARING}}}file-sharing")
+    ]
 
 
 def brief(message):

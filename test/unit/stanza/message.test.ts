@@ -16,20 +16,26 @@ describe('A message', () => {
 
   test('with a file has the link as its body, for old and new clients', () => {
     const file = {
+      id: 'f1',
       url: 'https://u.lit/files/1/a.png',
       name: 'a.png',
       type: 'image/png',
       size: 3,
       sha256: 'AAA=',
+      picture: { width: 320, height: 200 },
     };
     const message = buildMessage({ type: 'chat', body: 'ignored', file }, TO, 'm2');
     assert.equal(message.getChild('body')?.getText(), file.url);
     assert.equal(message.getChild('x', 'jabber:x:oob')?.getChild('url')?.getText(), file.url);
     assert.equal(
       message.getChild('file-sharing', 'urn:xmpp:sfs:0')?.toString(),
-      `<file-sharing xmlns="urn:xmpp:sfs:0" disposition="inline"><file xmlns="urn:xmpp:file:metadata:0"><media-type>image/png</media-type><name>a.png</name><size>3</size><hash xmlns="urn:xmpp:hashes:2" algo="sha-256">AAA=</hash></file><sources><url-data xmlns="http://jabber.org/protocol/url-data" target="${file.url}"/></sources></file-sharing>`,
+      `<file-sharing xmlns="urn:xmpp:sfs:0" disposition="inline" id="f1"><file xmlns="urn:xmpp:file:metadata:0"><media-type>image/png</media-type><name>a.png</name><size>3</size><width>320</width><height>200</height><hash xmlns="urn:xmpp:hashes:2" algo="sha-256">AAA=</hash></file><sources><url-data xmlns="http://jabber.org/protocol/url-data" target="${file.url}"/></sources></file-sharing>`,
     );
     assert.equal(message.getChild('fallback', 'urn:xmpp:fallback:0')?.attrs.for, 'urn:xmpp:sfs:0');
+    const plain = { ...file, type: 'text/plain', picture: undefined };
+    const other = buildMessage({ type: 'chat', file: plain }, TO, 'm3').toString();
+    assert.match(other, /disposition="attachment"/);
+    assert.doesNotMatch(other, /<width>|<height>/);
   });
 
   test('contains its HTML, except in rooms', () => {

@@ -6,13 +6,14 @@ import { describe, type TestContext, test } from 'node:test';
 import { Refusal } from '../../../src/base/errors.ts';
 import { encodeForm } from '../../support/http.ts';
 import { pendingKeys } from '../../support/pending-keys.ts';
+import { pngSample } from '../../support/picture-samples.ts';
 import { RawConnection } from '../../support/raw-connection.ts';
 import { ROMEO, startTestMessageServer, type TestMessageServer } from '../../support/test-message-server.ts';
 import { access } from '../../support/test-services.ts';
 import { waitUntil } from '../../support/wait-until.ts';
 
 const JULIET = 'juliet@example.org';
-const PICTURE = Buffer.alloc(300_000, 'picture');
+const PICTURE = Buffer.concat([pngSample(640, 480), Buffer.alloc(300_000, 'picture')]);
 
 async function postForm(
   server: TestMessageServer,
@@ -67,6 +68,14 @@ describe('A form with files', () => {
     ]);
     const shared = server.delivered[1]?.message.getChild('file-sharing')?.getChild('file');
     assert.equal(shared?.getChild('size')?.getText(), String(PICTURE.length));
+    assert.equal(shared?.getChild('width')?.getText(), '640');
+    assert.equal(shared?.getChild('height')?.getText(), '480');
+    const sharings = server.delivered.slice(1).map(({ message }) => message.getChild('file-sharing'));
+    assert.deepEqual(
+      sharings.map((element) => element?.attrs.disposition),
+      ['inline', 'attachment'],
+    );
+    assert.equal(new Set(sharings.map((element) => element?.attrs.id)).size, 2, 'each file has an id');
     assert.equal(shared?.getChild('hash')?.getText(), createHash('sha256').update(PICTURE).digest('base64'));
   });
 
