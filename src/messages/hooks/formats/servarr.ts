@@ -43,8 +43,8 @@ export const servarr: HookProgram = {
   parse,
   recognizes: ({ payload }) =>
     hasFields(payload, 'eventType') &&
-    ['series', 'movie', 'instanceName', 'applicationUrl', 'wikiUrl', 'newVersion'].some((name) =>
-      hasFields(payload, name),
+    ['series', 'movie', 'artist', 'author', 'instanceName', 'applicationUrl', 'wikiUrl', 'newVersion'].some(
+      (name) => hasFields(payload, name),
     ),
 };
 
@@ -67,7 +67,7 @@ function formatEvent(event: object, type: string): string[] {
   const verb = isUpgrade ? 'upgraded' : known;
   return [
     escapeStyling(toOneLine(`${verb} ${titleOf(event)}`)),
-    ...formatEpisodes(event),
+    ...formatParts(event),
     escapeStyling(formatRelease(event)),
     ...listAt(event, 'downloadStatusMessages').slice(0, MAX_LISTED).flatMap(formatStatusMessage),
     escapeStyling(reasonOf(event)),
@@ -79,25 +79,31 @@ function formatHealth(event: object, type: string): string[] {
   return [`${escapeStyling(level)}: ${escapeStyling(textAt(event, 'message'))}`, linkAt(event, 'wikiUrl')];
 }
 
+/** Works of Sonarr and Radarr, and of Lidarr and Readarr. */
+const WORKS = ['series', 'movie', 'remoteMovie', 'album', 'book'];
+const CREATORS = ['artist', 'author'];
+
 /** `The Title (2019)` */
 function titleOf(event: object): string {
-  const work = ['series', 'movie', 'remoteMovie']
-    .map((key) => valueAt(event, key))
-    .find((found) => lineAt(found, 'title') !== '');
-  const title = firstNonEmpty(lineAt(work, 'title'), 'an item without a title');
+  const work = WORKS.map((key) => valueAt(event, key)).find((found) => lineAt(found, 'title') !== '');
+  const creator = CREATORS.map((key) => lineAt(event, key, 'name')).find((name) => name !== '') ?? '';
+  const title = firstNonEmpty(lineAt(work, 'title'), creator, 'an item without a title');
   const year = lineAt(work, 'year');
   return year === '' || year === '0' || title.includes(year) ? title : `${title} (${year})`;
 }
 
 /** `- S02E14 The Title` */
-function formatEpisodes(event: object): string[] {
-  const episodes = listAt(event, 'episodes');
-  const shown = episodes.slice(0, MAX_LISTED).map((episode) => {
-    const season = lineAt(episode, 'seasonNumber').padStart(2, '0');
-    const number = lineAt(episode, 'episodeNumber').padStart(2, '0');
-    return `- ${escapeStyling(toOneLine(`S${season}E${number} ${lineAt(episode, 'title')}`))}`;
-  });
-  return episodes.length > shown.length ? [...shown, `… and ${episodes.length - shown.length} more`] : shown;
+function formatParts(event: object): string[] {
+  const parts = ['episodes', 'albums', 'books'].flatMap((key) => listAt(event, key));
+  const shown = parts
+    .slice(0, MAX_LISTED)
+    .map((part) => `- ${escapeStyling(toOneLine(`${numberOf(part)} ${lineAt(part, 'title')}`))}`);
+  return parts.length > shown.length ? [...shown, `… and ${parts.length - shown.length} more`] : shown;
+}
+
+function numberOf(part: unknown): string {
+  const [season, episode] = [lineAt(part, 'seasonNumber'), lineAt(part, 'episodeNumber')];
+  return episode === '' ? '' : `S${season.padStart(2, '0')}E${episode.padStart(2, '0')}`;
 }
 
 /** Quality, size and origin of what was found or stored. */
