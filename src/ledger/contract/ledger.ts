@@ -1,5 +1,6 @@
 import type { AdminStore } from './admin.ts';
 import type { CopyStore } from './copy.ts';
+import type { DirectUploadStore } from './direct-uploads.ts';
 import type { FileStore } from './files.ts';
 import type { MessageStore } from './messages.ts';
 import type { ProcessStore } from './processes.ts';
@@ -11,6 +12,7 @@ import type { WebStore } from './web.ts';
 
 export * from './admin.ts';
 export * from './copy.ts';
+export type * from './direct-uploads.ts';
 export * from './files.ts';
 export { LedgerError, type LedgerErrorKind } from './ledger-error.ts';
 export type * from './messages.ts';
@@ -36,6 +38,7 @@ export * from './web.ts';
  */
 export interface Ledger
   extends UploadStore,
+    DirectUploadStore,
     QuotaStore,
     RefusalStore,
     MessageStore,

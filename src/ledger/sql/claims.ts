@@ -5,13 +5,13 @@ import {
   toSlotBlobKey,
   writerTag,
 } from '../../base/blob-keys.ts';
+import type { StoreSlotParams } from '../contract/direct-uploads.ts';
 import type {
   ClaimParams,
   ClaimResult,
   CommitParams,
   PublishedBlob,
   ReleaseParams,
-  StoreSlotParams,
   UnpublishedBlob,
 } from '../contract/uploads.ts';
 import type { Queryable } from './database.ts';
@@ -160,7 +160,7 @@ async function chargeStoredSize(
   if (size !== row.size) await correctUploadRates(q, row, 0, size - row.size);
 }
 
-/** Implements `UploadStore.storeSlot`. */
+/** Implements `DirectUploadStore.storeSlot`. */
 export async function storeIssuedSlot(q: Queryable, params: StoreSlotParams): Promise<boolean> {
   const { id, size, now, blob, publicBlob, instance } = params;
   const [stored] = await q.query<StoredRow>(

@@ -62,7 +62,7 @@ interface NewUpload extends Omit<Reservation, 'putKey'> {
   readonly file?: CompleteFile;
 }
 
-/** Implements `UploadStore.storeNew`. */
+/** Implements `DirectUploadStore.storeNew`. */
 export async function storeNewUpload(
   q: Queryable,
   params: StoreNewParams,
