@@ -70,7 +70,7 @@ export interface PresentedCertificate {
 }
 
 /** `text`: a time as OpenSSL prints it, such as `Dec 30 12:09:41 2026 GMT`. */
-const certificateTime = (text: string): string => `${formatTimestamp(Date.parse(text))} UTC`;
+export const certificateTime = (text: string): string => `${formatTimestamp(Date.parse(text))} UTC`;
 
 /** `explain`: says what is wrong and what to do. */
 export function reportCertificate(

@@ -4,7 +4,7 @@ import { toLoginRefusal } from '../xmpp/client/login-errors.ts';
 import { SaslError } from '../xmpp/client/sasl.ts';
 import { NoServerFoundError } from '../xmpp/client/server-addresses.ts';
 import { StreamError } from '../xmpp/client/xml-stream.ts';
-import { namesIn, type PresentedCertificate } from './certificate.ts';
+import { certificateTime, namesIn, type PresentedCertificate } from './certificate.ts';
 import { shortErrorReason } from './report.ts';
 
 type ServerSettings = Pick<LoginSettings, 'server' | 'directTls'>;
@@ -83,9 +83,9 @@ export function explainServerCertificate(
 ): string {
   switch (code) {
     case 'CERT_HAS_EXPIRED':
-      return `It expired on ${certificate.valid_to}: accounts cannot log in. Renew it, and reload the XMPP server.`;
+      return `It expired on ${certificateTime(certificate.valid_to)}: accounts cannot log in. Renew it, and reload the XMPP server.`;
     case 'CERT_NOT_YET_VALID':
-      return `It is valid only from ${certificate.valid_from}. Check the clock of this machine.`;
+      return `It is valid only from ${certificateTime(certificate.valid_from)}. Check the clock of this machine.`;
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return (
         `It is not valid for ${domain}, only for ${namesIn(certificate)}: accounts cannot log in. The XMPP server needs one with the ` +

@@ -164,6 +164,9 @@ function formatRemoval(removal: Removal, now: number): string[] {
       ...hint,
     ];
   }
+  const moment = formatMoment(removedAt, now);
+  // For example `deleted by porter delete`.
+  if (recorded.startsWith('deleted ')) return [title, `It was ${recorded} ${moment}.`];
   const detail = recorded === '' ? '' : ` (${recorded})`;
-  return [title, `${REASONS[reason]}${detail}: removed ${formatMoment(removedAt, now)}.`];
+  return [title, `${REASONS[reason]}${detail}: removed ${moment}.`];
 }

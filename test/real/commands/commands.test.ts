@@ -96,7 +96,10 @@ describe('Commands next to a running server', { concurrency: true }, () => {
     assert.equal((await porter.runCommand('delete', get)).code, 0);
     const file = await porter.runCommand('why', get);
     assert.equal(file.code, 0);
-    assert.match(file.stdout, /lost\.jpg[\s\S]*deleted/);
+    assert.match(
+      file.stdout,
+      /lost\.jpg[\s\S]*^It was deleted by porter delete (?:on .+ )?at \d\d:\d\d UTC/m,
+    );
     const person = await porter.runCommand('why', 'will@example.org');
     assert.match(person.stdout, /may upload: access rule 1/);
     assert.equal((await porter.runCommand('why', 'https://upload.example.org/files/nothing/x')).code, 1);
