@@ -10,6 +10,7 @@ import { createRelayedSender, serveRelayedSenders } from '../messages/delivery/r
 import type { MessageRules } from '../messages/message-rules.ts';
 import type { MessageServices } from '../messages/message-services.ts';
 import { createOutbox } from '../messages/queue/outbox.ts';
+import { findUserToken } from '../messages/user-tokens.ts';
 import { type AccountSettings, createAccountSenders } from '../xmpp/client/account-senders.ts';
 import { type ComponentSenders, createComponentSenders } from '../xmpp/component/component-senders.ts';
 import type { Runtime } from './runtime.ts';
@@ -92,8 +93,27 @@ export function createMessageServices(
     ...services,
     senders,
     messageRules: () => rules(settings().config),
+    ...(config.web && { findTokenOfUser: createTokenLookup(services, settings) }),
   };
   return { ...messageServices, outbox: createOutbox(messageServices) };
+}
+
+/** Finds tokens of users that may still log in. */
+function createTokenLookup(
+  services: Runtime['services'],
+  settings: Runtime['settings'],
+): NonNullable<MessageServices['findTokenOfUser']> {
+  const matcherFor = memoizeLast(createLoginMatcher);
+  return async (token) => {
+    const found = await findUserToken(services, token);
+    return found && matcherFor(settings().config)(found.jid) ? found : undefined;
+  };
+}
+
+/** Returns a function that tells whether an account (bare JID) may log in. */
+export function createLoginMatcher({ access, component, messages }: Config): (account: string) => boolean {
+  const components = component.flatMap((one) => [one.jid, ...domainsOf(one)]);
+  return createAccountMatcher({ accounts: messages?.accounts ?? null, access, components });
 }
 
 function toMessageRules(config: Config, messages: Config['messages']): MessageRules {

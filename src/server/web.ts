@@ -7,11 +7,10 @@ import { type Relay, RelayError } from '../cluster/relay.ts';
 import { createHostedLinks, domainsOf } from '../config/hosted-domains.ts';
 import type { Config } from '../config/load.ts';
 import { visibleOptions } from '../config/visible-options.ts';
-import { createAccountMatcher } from '../messages/authenticate.ts';
 import type { WebServices, WebSettings } from '../web/web-services.ts';
 import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
 import { fetchStreamStatuses } from './leader-tasks.ts';
-import type { Messaging } from './messaging.ts';
+import { createLoginMatcher, type Messaging } from './messaging.ts';
 import type { Runtime } from './runtime.ts';
 
 /** Creates the services of the web page. The config must have a section `web`. */
@@ -59,7 +58,6 @@ async function readStreams(relay: Relay) {
 }
 
 function toWebSettings(config: Config, web: NonNullable<Config['web']>): Omit<WebSettings, 'trustedProxies'> {
-  const components = config.component.flatMap((one) => [one.jid, ...domainsOf(one)]);
   const links = createHostedLinks(config);
   return {
     path: web.path,
@@ -68,7 +66,7 @@ function toWebSettings(config: Config, web: NonNullable<Config['web']>): Omit<We
     admins: web.admins,
     moderators: web.moderators,
     adminTokenHash: web.token === null ? null : sha256Hex(web.token),
-    signIn: web.sign_in.filter((way) => way !== 'link' || components.length > 0),
+    signIn: web.sign_in.filter((way) => way !== 'link' || config.component.length > 0),
     guestLinks: web.guest_links,
     linkBasesFor: links.forOwner,
     baseUrls: links.urls,
@@ -80,11 +78,7 @@ function toWebSettings(config: Config, web: NonNullable<Config['web']>): Omit<We
       return (ofDomain ?? config.component[0])?.jid ?? null;
     },
     idleTimeoutMs: config.uploads.idle_timeout,
-    maySignIn: createAccountMatcher({
-      accounts: config.messages?.accounts ?? null,
-      access: config.access,
-      components,
-    }),
+    maySignIn: createLoginMatcher(config),
   };
 }
 

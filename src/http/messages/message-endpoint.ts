@@ -3,10 +3,11 @@ import { networkOf } from '../../base/addresses.ts';
 import type { SharedLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
 import { sha256Hex } from '../../base/ids.ts';
-import { type ApiClient, authenticateClient, hashToken } from '../../messages/authenticate.ts';
+import { type ApiClient, hashToken } from '../../messages/authenticate.ts';
 import { runIdempotent } from '../../messages/idempotency.ts';
 import type { MessageServices } from '../../messages/message-services.ts';
 import { type SendRequest, sendMessages } from '../../messages/send-messages.ts';
+import { authenticateWithUserTokens } from '../../messages/user-tokens.ts';
 import { uploadBoundsFor } from '../../uploads/grant-slot.ts';
 import { requireCredentials } from '../common/authorization.ts';
 import { type ClientInfo, getClientInfo, requestBaseUrl } from '../common/client-info.ts';
@@ -125,7 +126,7 @@ async function receiveMessage(
   const key = parseIdempotencyKey(request.headers['idempotency-key']);
   const target = parseTarget(request.raw.url ?? '/', state.root);
   const credentials = requireCredentials(request.headers.authorization);
-  const sender = await authenticateClient(services, credentials, client.address);
+  const sender = await authenticateWithUserTokens(services, credentials, client.address, 'message');
   const readAndSend = () =>
     readBodyAndSend(services, request, sender, key, (body) => ({
       ...toSendRequest(body, target, client),

@@ -4,8 +4,8 @@ import { networkOf } from '../../base/addresses.ts';
 import type { SharedLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
 import type { Attachment } from '../../messages/attachments.ts';
-import { authenticateClient } from '../../messages/authenticate.ts';
 import { shareFile } from '../../messages/share-file.ts';
+import { authenticateWithUserTokens } from '../../messages/user-tokens.ts';
 import { typeOfFile } from '../../policy/media-type.ts';
 import { parseSignedPath, type SignedPath } from '../../policy/signed-path.ts';
 import { uploadBoundsFor } from '../../uploads/grant-slot.ts';
@@ -119,7 +119,7 @@ async function receiveFile(
       text: 'Partial uploads are not supported: send the whole file without Content-Range.',
     });
   const credentials = requireCredentials(headers.authorization);
-  const { jid: owner } = await authenticateClient(services, credentials, client.address);
+  const { jid: owner } = await authenticateWithUserTokens(services, credentials, client.address, 'share');
   const linkBase = services.messageRules().downloadUrlFor(owner) ?? requestBaseUrl(client);
   const share = (file: Attachment) => shareFile(services, { owner, path, file, sharePath, linkBase });
   const name = path.name;

@@ -23,8 +23,8 @@ curl -H "Authorization: Bearer $TOKEN" https://upload.example.org/web/api/v1/fil
 |---|---|
 | \`files:read\` | to list and download the files of the user |
 | \`files:write\` | to upload, change, delete and restore them |
-| \`share\` | to make guest links |
-| \`message\` | to send messages in the name of the user; not used by the routes below |
+| \`share\` | to make guest links, and to share a file by \`PUT /share/NAME\` ([messages.md](messages.md)) |
+| \`message\` | to send messages to the user by \`/msg/\` ([messages.md](messages.md)), for example at the end of a script |
 | \`admin\` | everything below \`/admin\`; only tokens of admins have it |
 
 A token never has more rights than its user has now. Browsers have a session instead: the cookie \`porter_session\` (\`HttpOnly\`,

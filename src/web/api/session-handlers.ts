@@ -1,6 +1,7 @@
 import { Refusal } from '../../base/errors.ts';
 import { randomId, sha256Hex, timeOrderedId } from '../../base/ids.ts';
 import { authenticateAccount } from '../../messages/authenticate.ts';
+import { USER_TOKEN_PREFIX } from '../../messages/user-tokens.ts';
 import { readCookie, writeCookie } from '../sign-in/cookies.ts';
 import { accountOf, type Principal } from '../sign-in/principal.ts';
 import { SESSION_IDLE_MS, scopesOf, startSession } from '../sign-in/sessions.ts';
@@ -124,7 +125,7 @@ export function createSessionHandlers(services: WebServices): Handlers<keyof typ
       if (expiry !== null && expiry <= now) {
         throw new Refusal('bad_request', { text: 'The token would expire in the past.' });
       }
-      const secret = `porter_${randomId()}${randomId()}`;
+      const secret = `${USER_TOKEN_PREFIX}${randomId()}${randomId()}`;
       const id = timeOrderedId(now);
       const token = { id, secretHash: sha256Hex(secret), jid, name, scopes: [...new Set(scopes)] };
       const isCreated = await ledger.createToken({

@@ -1,4 +1,5 @@
 import { randomId, sha256Hex } from '../../base/ids.ts';
+import { findUserToken } from '../../messages/user-tokens.ts';
 import { listedRole, type Role } from '../../policy/roles.ts';
 import { SCOPES, type Scope } from '../api/route.ts';
 import type { WebServices } from '../web-services.ts';
@@ -9,7 +10,7 @@ const DAY_MS = 86_400_000;
 export const SESSION_IDLE_MS = 7 * DAY_MS;
 /** A session ends after this time in any case. */
 const SESSION_MAX_MS = 90 * DAY_MS;
-/** The use of a session or token is recorded at most this often. */
+/** The use of a session is recorded at most this often. */
 const RECORD_USE_MS = 3600_000;
 const MAX_CLIENT_LENGTH = 200;
 
@@ -77,11 +78,8 @@ export async function findTokenPrincipal(
   services: SessionServices,
   token: string,
 ): Promise<Principal | undefined> {
-  const { ledger, clock, settings } = services;
-  const now = clock();
-  const found = await ledger.findToken({ secretHash: sha256Hex(token), now });
-  if (found === undefined || !settings().maySignIn(found.jid)) return undefined;
-  if (now - (found.lastUsedAt ?? 0) >= RECORD_USE_MS) await ledger.recordTokenUse({ id: found.id, now });
+  const found = await findUserToken(services, token);
+  if (found === undefined || !services.settings().maySignIn(found.jid)) return undefined;
   const { jid } = found;
   // A token keeps no right that its owner has lost.
   const role = roleOf(services, jid);

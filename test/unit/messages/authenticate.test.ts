@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type ErrorCode, Refusal } from '../../../src/base/errors.ts';
 import { sha256Hex } from '../../../src/base/ids.ts';
+import type { WebToken } from '../../../src/ledger/contract/ledger.ts';
 import {
   authenticateClient,
   checkRecipientAllowed,
@@ -14,6 +15,7 @@ import type {
   MessageSenders,
 } from '../../../src/messages/delivery/message-sender.ts';
 import type { MessageRules, TokenRule } from '../../../src/messages/message-rules.ts';
+import { authenticateWithUserTokens } from '../../../src/messages/user-tokens.ts';
 
 const senderFor = (jid: string) => ({ jid }) as MessageSender;
 
@@ -178,5 +180,33 @@ describe('Accounts that may log in without messages.accounts', () => {
     });
     assert.ok(mayLogIn('x@a.example'));
     assert.equal(mayLogIn('x@b.example'), false);
+  });
+});
+
+describe('A token that a user has made on the web page', () => {
+  const found = { jid: 'a.b+c@lit', scopes: ['message'] } as unknown as WebToken;
+  const findTokenOfUser = async (token: string) => (token === 'porter_x' ? found : undefined);
+
+  test('sends messages from a component, and only to its user', async () => {
+    const { services } = createServices([]);
+    const messageRules = () =>
+      ({ tokens: [], components: [{ jid: 'upload.lit' }] }) as unknown as MessageRules;
+    const withTokens = { ...services, messageRules, findTokenOfUser };
+    const logIn = (token: string, scope: 'message' | 'share') =>
+      authenticateWithUserTokens(withTokens, { kind: 'bearer', token }, '192.0.2.1', scope);
+    const client = await logIn('porter_x', 'message');
+    assert.equal(client.jid, 'a.b+c@lit', 'files are charged to the user');
+    assert.equal(client.sender.jid, 'upload.lit');
+    checkRecipientAllowed(client, 'a.b+c@lit/phone');
+    for (const other of ['axb+c@lit', 'a.bb+c@lit', 'xa.b+c@lit', 'a.b+c@lit.example'])
+      assert.throws(() => checkRecipientAllowed(client, other), refusal('recipient_refused'));
+    await assert.rejects(logIn('porter_x', 'share'), refusal('not_permitted'));
+    await assert.rejects(logIn('porter_y', 'message'), refusal('credentials_wrong'));
+    const stranger = authenticateClient(withTokens, { kind: 'bearer', token: 'porter_x' }, '192.0.2.1');
+    await assert.rejects(
+      stranger,
+      refusal('credentials_wrong'),
+      'not at /rest, where it could choose its stanzas',
+    );
   });
 });

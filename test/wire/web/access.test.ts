@@ -49,13 +49,11 @@ async function createClients(server: TestWebServer): Promise<Map<string, TestCli
   ] as const) {
     for (const scope of SCOPES) {
       // Made in the ledger, because a user cannot make a token with the scope admin.
-      const secretHash = (await import('../../../src/base/ids.ts')).sha256Hex(
-        `${name} ${scope}`.replace(' ', '_'),
-      );
+      const secretHash = (await import('../../../src/base/ids.ts')).sha256Hex(`porter_${name}_${scope}`);
       const token = { id: `${name} ${scope}`, secretHash, jid, name: 'test', scopes: [scope] };
       const times = { createdAt: 0, lastUsedAt: null, expiresAt: null };
       await server.services.ledger.createToken({ token: { ...token, ...times }, limit: 99 });
-      clients.set(`${name} ${scope}`, bearer(`${name}_${scope}`));
+      clients.set(`${name} ${scope}`, bearer(`porter_${name}_${scope}`));
     }
   }
   return clients;
