@@ -1,6 +1,7 @@
 import type { Removal, RemovalReason, Upload } from '../../base/upload-records.ts';
 import type { LedgerTime } from './processes.ts';
 import type { Lifetimes, LimitName, Limits } from './quota.ts';
+import type { WebSweepStep } from './web.ts';
 
 /**
  * Slots and the uploads that they become.
@@ -212,15 +213,13 @@ export type PublishedBlob = Pick<UnpublishedBlob, 'id' | 'publicBlob'>;
 
 export interface RemoveParams {
   readonly ids: readonly string[];
-  /** Removes only uploads of these owners. */
-  readonly owners?: readonly string[];
+  /** Removes only uploads of these owners. */ readonly owners?: readonly string[];
   readonly reason: RemovalReason;
   readonly detail: string;
   readonly now: number;
   /** Leaves no removal record: for test uploads, whose links no client has. */
   readonly withoutRecord?: boolean;
-  /** Stored files can be restored from the trash until this time. Absent: their blobs become pending deletes. */
-  readonly restorableUntil?: number;
+  /** Stored files go to the trash until this time. */ readonly restorableUntil?: number;
 }
 
 /** `dryRun` counts what a step would remove and changes nothing. */
@@ -251,13 +250,7 @@ export type SweepStep = { readonly limit: number; readonly now: number; readonly
   | { /** Rate counters that no period reaches any more. */ readonly kind: 'upload_rates' | 'message_rates' }
   | { /** Expired idempotency keys. */ readonly kind: 'idempotency_keys' }
   | { /** Refusals of more than a day ago. */ readonly kind: 'refusals' }
-  | { /** Files whose time in the trash has passed. */ readonly kind: 'trash' }
-  | {
-      /** Expired sessions, tokens, sign-in links and guest links of the web page. */
-      readonly kind: 'web_sessions' | 'web_tokens' | 'sign_in_links' | 'guest_links';
-    }
-  | { /** Samples older than `KEEP_USAGE_MS`. */ readonly kind: 'usage_history' }
-  | { /** Audit entries up to `recordedBefore`. */ readonly kind: 'audit'; readonly recordedBefore: number }
+  | WebSweepStep
 );
 
 export interface SweepResult {

@@ -119,3 +119,13 @@ export interface AuditEntry {
   readonly files: number;
   readonly bytes: number;
 }
+
+/** Steps of a sweep over the tables of the web page and the trash. */
+export type WebSweepStep =
+  | { /** Files whose time in the trash has passed. */ readonly kind: 'trash' }
+  | {
+      /** Expired sessions, tokens, sign-in links and guest links of the web page. */
+      readonly kind: 'web_sessions' | 'web_tokens' | 'sign_in_links' | 'guest_links';
+    }
+  | { /** Samples older than `KEEP_USAGE_MS`. */ readonly kind: 'usage_history' }
+  | { /** Audit entries up to `recordedBefore`. */ readonly kind: 'audit'; readonly recordedBefore: number };
