@@ -83,9 +83,15 @@ export async function readFilePage(
       .slice(0, size);
     files.push(...rows.filter((upload) => isDownloadable(retention, upload, clock())));
     last = rows.at(-1)?.id;
-    if (files.length > limit) return { files: files.slice(0, limit), next: files[limit - 1]?.id };
-    if (rows.length < size) return { files, next: undefined };
+    if (files.length > limit)
+      return { files: latestFirst(files.slice(0, limit)), next: files[limit - 1]?.id };
+    if (rows.length < size) return { files: latestFirst(files), next: undefined };
   }
+}
+
+/** Ids of the same second are in no order. */
+function latestFirst(files: readonly Upload[]): Upload[] {
+  return files.toSorted((a, b) => (b.storedAt ?? 0) - (a.storedAt ?? 0));
 }
 
 /** Yields removals, newest first. For an owner: first those under its JID, then those under the hash of its JID. */

@@ -54,7 +54,7 @@ function fromSaslError(error: SaslError, domain: string): Refusal {
       return serverRefused(
         error,
         domain,
-        `offers no login mechanism that Porter supports (SCRAM-SHA-256, SCRAM-SHA-1, PLAIN): ${error.message}`,
+        `offers no login mechanism that Porter supports (SCRAM-SHA-512, -256 and -1, PLAIN): ${error.message}`,
       );
     default:
       return serverRefused(error, domain, 'refuses the login', error.condition);

@@ -4,6 +4,7 @@ import { randomId } from '../../base/ids.ts';
 import type { Jid } from '../../base/jid.ts';
 import { connectToServer, type TlsPolicy, tlsOptions, tlsPolicyFor } from './connect.ts';
 import { authenticate, preparePassword, type SaslCredentials, SaslError } from './sasl.ts';
+import { readBoundJid, readSasl2Offer } from './sasl2.ts';
 import {
   type DnsResolver,
   NoServerFoundError,
@@ -58,7 +59,7 @@ const STREAM_LIMITS = 'urn:xmpp:stream-limits:0';
 const MIN_STANZA_LIMIT = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Logs an account in (RFC 6120 §4 to §7). `login-errors.ts` maps the errors to refusals. */
+/** Logs an account in (RFC 6120 §4 to §7, or XEP-0388 where the server offers it). `login-errors.ts` maps the errors to refusals. */
 export async function logIn(
   dns: DnsResolver,
   settings: LoginSettings,
@@ -146,8 +147,19 @@ async function negotiate(
     isEncrypted = true;
   }
   if (!isEncrypted && policy.isTlsRequired) throw new TlsUnavailableError('the server does not offer TLS');
-  await authenticate(stream, features, credentials, isEncrypted || !policy.isTlsRequired);
-  features = await stream.open(jid.domain);
+  const isPlainAllowed = isEncrypted || !policy.isTlsRequired;
+  const offer = isEncrypted ? readSasl2Offer(features) : undefined;
+  if (offer !== undefined) {
+    // The server chooses the resource that it binds with the login.
+    const profile = offer.createProfile({ bind: offer.hasBind && jid.resource === '' });
+    const success = await authenticate(stream, features, credentials, isPlainAllowed, profile);
+    features = await stream.nextFeatures();
+    const boundJid = readBoundJid(success);
+    if (boundJid !== undefined) return { jid: boundJid, maxStanzaBytes: announcedStanzaLimit(features) };
+  } else {
+    await authenticate(stream, features, credentials, isPlainAllowed);
+    features = await stream.open(jid.domain);
+  }
   const boundJid = await bind(stream, features, jid.resource);
   return { jid: boundJid, maxStanzaBytes: announcedStanzaLimit(features) };
 }

@@ -35,17 +35,58 @@ export interface SaslCredentials extends ScramCredentials {
   readonly rawPassword: string;
 }
 
+/** How the messages of a login are sent: by SASL (RFC 6120 §6) or by SASL2 (XEP-0388). */
+export interface SaslProfile {
+  readonly namespace: string;
+  /** Returns the offers of the server in its stream features. */
+  readOffer(features: Element): ScramOffer;
+  /** Creates the first element of the client. `text` is Base64. */
+  createStart(mechanism: string, text: string): Element;
+  /** Returns the Base64 text of the success: the proof of the server, if it sends one. */
+  readFinalText(success: Element): string;
+}
+
+/** RFC 6120 §6. */
+export const saslProfile: SaslProfile = {
+  namespace: SASL,
+  readOffer: (features) => ({
+    mechanisms: mechanismNames(features.getChild('mechanisms', SASL)),
+    bindingTypes: readBindingTypes(features),
+  }),
+  createStart: (mechanism, text) => xml('auth', { xmlns: SASL, mechanism }, text),
+  readFinalText: (success) => success.getText(),
+};
+
+/** Returns the names of the mechanisms that an element of the stream features lists. */
+export function mechanismNames(list: Element | undefined): string[] {
+  return (list?.getChildren('mechanism') ?? []).map((mechanism) => mechanism.getText().trim());
+}
+
+/** Returns the types of channel binding that the server has (XEP-0440). */
+export function readBindingTypes(features: Element): string[] {
+  const bindings = features.getChild('sasl-channel-binding', CHANNEL_BINDING)?.getChildElements() ?? [];
+  return bindings.flatMap(({ attrs: { type } }) => (type ? [type] : []));
+}
+
+/** Returns true if the server offers a mechanism that Porter supports. */
+export function offersMechanism({ mechanisms }: ScramOffer): boolean {
+  const supported = [...SCRAM_MECHANISMS.flatMap(([name]) => [name, `${name}-PLUS`]), 'PLAIN'];
+  return mechanisms.some((name) => supported.includes(name.toUpperCase()));
+}
+
 /**
  * Authenticates on a stream with these features. `isPlainAllowed` permits the mechanism PLAIN (RFC 4616), which sends the
- * password itself. Rejects with a `SaslError`, a `ScramError` or the error of the stream.
+ * password itself. Returns the `<success/>`. Rejects with a `SaslError`, a `ScramError` or the error of the stream.
  */
 export async function authenticate(
   stream: XmlStream,
   features: Element,
   credentials: SaslCredentials,
   isPlainAllowed: boolean,
-): Promise<void> {
-  const offer = readOffer(features);
+  profile: SaslProfile = saslProfile,
+): Promise<Element> {
+  const offer = profile.readOffer(features);
+  const exchange = new SaslExchange(stream, profile);
   const names = new Set(offer.mechanisms.map((name) => name.toUpperCase()));
   // Without the list of XEP-0440, a server may know only bindings that this connection does not have.
   const binding = stream.channelBinding(offer.bindingTypes);
@@ -56,60 +97,91 @@ export async function authenticate(
         offer,
         binding: isBound ? binding : undefined,
       });
-      return await authenticateScram(stream, isBound ? `${name}-PLUS` : name, client);
+      return await authenticateScram(exchange, isBound ? `${name}-PLUS` : name, client);
     }
   }
-  if (names.has('PLAIN') && isPlainAllowed) return await authenticatePlain(stream, credentials);
+  if (names.has('PLAIN') && isPlainAllowed) {
+    exchange.start('PLAIN', `\0${credentials.name}\0${credentials.rawPassword}`);
+    return await exchange.expect('success');
+  }
   throw new SaslError('no-mechanism', `the server offers ${[...names].join(', ') || 'none'}`);
 }
 
-function readOffer(features: Element): ScramOffer {
-  const mechanisms = features.getChild('mechanisms', SASL)?.getChildElements() ?? [];
-  const bindings = features.getChild('sasl-channel-binding', CHANNEL_BINDING)?.getChildElements() ?? [];
-  return {
-    mechanisms: mechanisms.map((mechanism) => mechanism.getText().trim()),
-    bindingTypes: bindings.flatMap(({ attrs: { type } }) => (type ? [type] : [])),
-  };
-}
-
-async function authenticateScram(stream: XmlStream, name: string, client: ScramClient): Promise<void> {
-  write(stream, 'auth', client.clientFirst, name);
-  write(stream, 'response', await client.respond(decode(await expect(stream, 'challenge'))));
-  const last = await stream.next();
-  if (last.is('success', SASL)) return client.verifyServerFinal(decode(last));
-  // Some servers send their signature as one more challenge instead of with the success.
-  if (!last.is('challenge', SASL)) throw toError(last);
-  client.verifyServerFinal(decode(last));
-  write(stream, 'response', '');
-  await expect(stream, 'success');
-}
-
-async function authenticatePlain(stream: XmlStream, { name, rawPassword }: SaslCredentials): Promise<void> {
-  write(stream, 'auth', `\0${name}\0${rawPassword}`, 'PLAIN');
-  await expect(stream, 'success');
-}
-
-function write(stream: XmlStream, name: 'auth' | 'response', text: string, mechanism?: string): void {
-  const content = Buffer.from(text).toString('base64');
-  stream.write(xml(name, { xmlns: SASL, mechanism }, content).toString());
-}
-
-async function expect(stream: XmlStream, name: 'challenge' | 'success'): Promise<Element> {
-  const element = await stream.next();
-  if (!element.is(name, SASL)) throw toError(element);
-  return element;
-}
-
-function toError(element: Element): Error {
-  if (!element.is('failure', SASL)) {
-    return new ScramError(`the server sent an unexpected <${element.getName()}/>`);
+async function authenticateScram(
+  exchange: SaslExchange,
+  name: string,
+  client: ScramClient,
+): Promise<Element> {
+  exchange.start(name, client.clientFirst);
+  const challenge = await exchange.expect('challenge');
+  exchange.respond(await client.respond(decode(challenge.getText())));
+  const last = await exchange.next();
+  if (exchange.is(last, 'success')) {
+    client.verifyServerFinal(exchange.readFinal(last));
+    return last;
   }
-  const [condition] = element.getChildElements();
-  return new SaslError(condition?.getName() ?? 'not-authorized', element.getChild('text')?.getText());
+  // Some servers send their signature as one more challenge instead of with the success.
+  if (!exchange.is(last, 'challenge')) throw exchange.toError(last);
+  client.verifyServerFinal(decode(last.getText()));
+  exchange.respond('');
+  return await exchange.expect('success');
 }
 
-function decode(element: Element): string {
-  return Buffer.from(element.getText(), 'base64').toString();
+/** The messages of one login. */
+class SaslExchange {
+  readonly #stream: XmlStream;
+  readonly #profile: SaslProfile;
+
+  constructor(stream: XmlStream, profile: SaslProfile) {
+    this.#stream = stream;
+    this.#profile = profile;
+  }
+
+  start(mechanism: string, text: string): void {
+    this.#stream.write(this.#profile.createStart(mechanism, encode(text)).toString());
+  }
+
+  respond(text: string): void {
+    const { namespace } = this.#profile;
+    this.#stream.write(xml('response', { xmlns: namespace }, encode(text)).toString());
+  }
+
+  next(): Promise<Element> {
+    return this.#stream.next();
+  }
+
+  is(element: Element, name: string): boolean {
+    return element.is(name, this.#profile.namespace);
+  }
+
+  async expect(name: 'challenge' | 'success'): Promise<Element> {
+    const element = await this.next();
+    if (!this.is(element, name)) throw this.toError(element);
+    return element;
+  }
+
+  readFinal(success: Element): string {
+    return decode(this.#profile.readFinalText(success));
+  }
+
+  toError(element: Element): Error {
+    if (this.is(element, 'continue')) {
+      return new ScramError('the server asks for a further step, such as a second factor');
+    }
+    if (!this.is(element, 'failure')) {
+      return new ScramError(`the server sent an unexpected <${element.getName()}/>`);
+    }
+    const [condition] = element.getChildElements();
+    return new SaslError(condition?.getName() ?? 'not-authorized', element.getChild('text')?.getText());
+  }
+}
+
+function encode(text: string): string {
+  return Buffer.from(text).toString('base64');
+}
+
+function decode(text: string): string {
+  return Buffer.from(text, 'base64').toString();
 }
 
 // RFC 3454 tables B.1 (mapped to nothing) and C.1.2 (non-ASCII spaces).

@@ -23,6 +23,7 @@ export interface AccountSession {
   close(): Promise<void>;
 }
 
+const STREAM_MANAGEMENT = 'urn:xmpp:sm:3';
 /** After a longer silence a firewall may have dropped the connection without notice. */
 const PING_AFTER_SILENCE_MS = 60_000;
 const PING_TIMEOUT_MS = 5_000;
@@ -44,7 +45,12 @@ export function startAccountSession(
   const streamSender = createStreamSender({ channel, ...context }, jid, { from: false });
   const reply = (element: Element) => void channel.send(element.toString()).catch(() => undefined);
 
+  let receivedStanzas = 0;
   stream.listen((stanza) => {
+    // Porter does not turn on XEP-0198: pings show what the server has processed. A server that requests acks gets them.
+    if (stanza.is('r', STREAM_MANAGEMENT))
+      return reply(xml('a', { xmlns: STREAM_MANAGEMENT, h: String(receivedStanzas) }));
+    receivedStanzas += 1;
     const { type, id = '' } = stanza.attrs;
     const isResponse = stanza.name === 'iq' && (type === 'result' || type === 'error');
     if (isResponse && channel.handlePong(id)) return;

@@ -80,6 +80,11 @@ export class XmlStream {
     this.#reader = this.#createReader();
     const attrs = { to: domain, version: '1.0', xmlns: 'jabber:client', 'xmlns:stream': STREAMS };
     this.write(`<?xml version='1.0'?>${xml('stream:stream', attrs).toString().slice(0, -2)}>`);
+    return this.nextFeatures();
+  }
+
+  /** Returns the stream features, which are the next element after a header, and after a login by SASL2. */
+  async nextFeatures(): Promise<Element> {
     const features = await this.next();
     if (!features.is('features', STREAMS)) throw new Error('the server sent no stream features');
     return features;

@@ -19,7 +19,7 @@ async function askToConfirm(context: AdHocContext, problem?: string): Promise<Ad
     problem,
     text: {
       title: 'Delete all my files',
-      instructions: `This deletes ${formatCount(uploads, 'file')}, ${formatSize(bytes)}. Their links stop working, and they cannot be brought back.`,
+      instructions: `This deletes ${formatCount(uploads, 'file')}, ${formatSize(bytes)}. Their links stop working.`,
     },
     fields: [{ name: 'confirm', type: 'boolean', label: 'Yes, delete all my files', values: ['0'] }],
     actions: {

@@ -22,7 +22,7 @@ NS_URL_DATA = "http://jabber.org/protocol/url-data"
 class Client(ClientXMPP):
     def __init__(self, jid, password):
         super().__init__(jid, password)
-        for plugin in ("xep_0030", "xep_0045", "xep_0054", "xep_0066", "xep_0092", "xep_0128", "xep_0199", "xep_0363"):
+        for plugin in ("xep_0004", "xep_0030", "xep_0045", "xep_0050", "xep_0054", "xep_0066", "xep_0092", "xep_0128", "xep_0199", "xep_0363"):
             self.register_plugin(plugin)
         self.messages = asyncio.Queue()
         self.tasks = set()
@@ -85,6 +85,21 @@ class Client(ClientXMPP):
     async def do_items(self, jid):
         items = await self["xep_0030"].get_items(jid=jid)
         return {"items": sorted(str(item[0]) for item in items["disco_items"]["items"])}
+
+    async def do_commands(self, jid):
+        """Lists the nodes of the ad-hoc commands."""
+        items = await self["xep_0050"].get_commands(jid)
+        return {"nodes": [item[1] for item in sorted(items["disco_items"]["items"], key=str)]}
+
+    async def do_command(self, jid, node, session=None, action="execute", values=None):
+        """Runs one stage of an ad-hoc command with slixmpp's commands and data forms."""
+        form = None
+        if values is not None:
+            form = self["xep_0004"].make_form(ftype="submit")
+            for name, value in values.items():
+                form.add_field(var=name, value=value, ftype="list-multi" if isinstance(value, list) else None)
+        answer = await self["xep_0050"].send_command(jid, node, action=action, payload=form, sessionid=session)
+        return read_command(answer["command"])
 
     async def do_slot(self, jid, name, size, type=None):
         iq = await self["xep_0363"].request_slot(jid, name, size, type)
@@ -192,6 +207,36 @@ def read_info(info):
         "identities": [[i[0], i[1], i[3]] for i in info["disco_info"]["identities"]],
         "features": sorted(info["disco_info"]["features"]),
         "forms": forms,
+    }
+
+
+def read_command(command):
+    forms = [read_form(x) for x in command.xml.findall(f"{{{NS_FORM}}}x")]
+    return {
+        "status": command["status"],
+        "session": command["sessionid"],
+        "actions": sorted(command["actions"]),
+        "notes": [text for _type, text in command["notes"]],
+        "form": command["form"]["type"] if forms else None,
+        "fields": [value for form in forms for value in form["fields"]],
+        "options": [value for form in forms for value in form["options"]],
+        "rows": [row for form in forms for row in form["rows"]],
+    }
+
+
+def read_form(x):
+    def values(path):
+        return [value.text for value in x.findall(path)]
+
+    field = f"{{{NS_FORM}}}field"
+    rows = [
+        {f.get("var"): f.findtext(f"{{{NS_FORM}}}value") for f in item.findall(field)}
+        for item in x.findall(f"{{{NS_FORM}}}item")
+    ]
+    return {
+        "fields": values(f"{field}/{{{NS_FORM}}}value"),
+        "options": values(f"{field}/{{{NS_FORM}}}option/{{{NS_FORM}}}value"),
+        "rows": rows,
     }
 
 

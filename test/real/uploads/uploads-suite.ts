@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { httpRequest } from '../../support/http.ts';
+import { waitUntil } from '../../support/wait-until.ts';
 import { needs, type PeerName } from '../peers/peers.ts';
 import { startProfanity } from '../peers/profanity.ts';
 import type { DiscoInfo, SlixmppClient, StanzaErrorInfo } from '../peers/slixmpp.ts';
@@ -21,6 +22,16 @@ const SECRET = 'a secret of twenty characters';
 interface Slot {
   readonly put: string;
   readonly get: string;
+}
+
+interface CommandStage {
+  readonly status: string;
+  readonly session: string;
+  readonly notes: readonly string[];
+  readonly form: string | null;
+  readonly fields: readonly string[];
+  readonly options: readonly string[];
+  readonly rows: readonly Readonly<Record<string, string>>[];
 }
 
 interface Refused {
@@ -63,6 +74,7 @@ export function testUploads(
             { jid: '^mercutio@', max_file_size: 1000, uploads_per: { period: '1h', uploads: 1 } },
             { jid: ['^romeo@', '^juliet@'] },
           ],
+          web: { admins: ['Juliet@localhost'] },
           retention: { purposes: { profile: { max_age: 'never' } } },
         },
       });
@@ -218,7 +230,38 @@ export function testUploads(
       assert.equal((await httpRequest(link, { ca })).text, 'O, speak again, bright angel');
     });
 
-    test('profanity sends a file, and the recipient gets its link', {
+    test('slixmpp lists the files of its user with a command, deletes one, and may not run those of admins', async () => {
+      const path = await testbed.createFile('love letter.txt', 'Delay this marriage for a month, a week');
+      const { get } = await login('tybalt', async (tybalt) => {
+        assert.deepEqual((await tybalt.run<{ nodes: string[] }>('commands', { jid: UPLOAD })).nodes, []);
+        return await romeo.run<Slot>('upload', { jid: UPLOAD, path });
+      });
+      const { nodes } = await romeo.run<{ nodes: string[] }>('commands', { jid: UPLOAD });
+      assert.deepEqual(nodes, ['delete-all-files', 'delete-file', 'my-files', 'my-quota']);
+      const list = await romeo.run<CommandStage>('command', { jid: UPLOAD, node: 'my-files' });
+      const [newest] = list.rows;
+      assert.equal(newest?.name, 'love letter.txt');
+      assert.equal(decodeURI(newest?.link ?? ''), decodeURI(get));
+      assert.match(list.fields[0] ?? '', /^love letter\.txt, 39 bytes, /);
+
+      const choice = await romeo.run<CommandStage>('command', { jid: UPLOAD, node: 'delete-file' });
+      assert.deepEqual([choice.status, choice.form], ['executing', 'form']);
+      assert.equal(choice.options[0], newest?.id);
+      const done = await romeo.run<CommandStage>('command', {
+        jid: UPLOAD,
+        node: 'delete-file',
+        session: choice.session,
+        action: 'complete',
+        values: { files: [choice.options[0]] },
+      });
+      assert.deepEqual([done.status, done.notes], ['completed', ['Deleted 1 file: love letter.txt.']]);
+      assert.equal((await httpRequest(get, { ca })).status, 404);
+
+      const { error } = await romeo.run<Refused>('command', { jid: UPLOAD, node: 'sweep-now' });
+      assert.deepEqual([error.type, error.condition], ['auth', 'forbidden']);
+    });
+
+    test('profanity sends a file, the recipient gets its link, and a command deletes it', {
       skip: needs('profanity', 'tmux'),
     }, async () => {
       const path = await testbed.createFile('the balcony.jpg', 'moonlight');
@@ -239,6 +282,22 @@ export function testUploads(
         const answer = await httpRequest(received.url, { ca });
         assert.deepEqual([answer.status, answer.text], [200, 'moonlight']);
         assert.equal(answer.headers['content-type'], 'image/jpeg');
+
+        await profanity.typeLine('/win 1');
+        await profanity.typeLine(`/cmd list ${UPLOAD}`);
+        await profanity.waitForScreen(/ {2}delete-all-files\s[\s\S]* {2}sweep-now\s/);
+        await profanity.typeLine(`/cmd exec delete-all-files ${UPLOAD}`);
+        await profanity.waitForScreen(
+          /This deletes 1 file, 9 bytes\.[\s\S]*\[field1\] Yes, delete all my files: FALSE/,
+        );
+        await profanity.typeLine('/field1 on');
+        await profanity.waitForScreen(/\[field1\] Yes, delete all my files: TRUE/);
+        await profanity.typeLine('/form submit');
+        await waitUntil(async () => (await httpRequest(received.url, { ca })).status === 404);
+        await profanity.typeLine('/win 1');
+        await profanity.waitForScreen(
+          /delete-all-files completed[\s\S]*All your files are deleted: 1 file\./,
+        );
       } finally {
         await profanity.stop();
       }
