@@ -49,7 +49,7 @@ const mistakes: Readonly<Record<string, Mistake>> = {
     fails: { 'body limit': /100 MiB \(413\)/ },
   },
   'a timeout for bodies in the wrong unit': {
-    changes: { 'client_max_body_size 0;': 'client_max_body_size 0; client_body_timeout 300ms;' },
+    changes: { 'client_body_timeout 75s;': 'client_body_timeout 300ms;' },
     fails: { 'body timeout': /pause of 1\.5 s.*client_body_timeout 60s/ },
   },
   'request buffering': {
