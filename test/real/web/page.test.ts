@@ -187,7 +187,7 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
     await tab.close();
   });
 
-  test('uploads files that are dropped, pasted and shared, and shows the text of a refusal', async () => {
+  test('uploads files that are dropped, pasted and shared, shows the text of a refusal, and tries again', async () => {
     const tab = await testbed.open(DESKTOP);
     const { page } = tab;
     await signInByPassword(tab, 'mercutio');
@@ -217,6 +217,10 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
     await tab.check();
     await page.locator('input[type=file]').setInputFiles([fileOf('film.bin', 'x'.repeat(6_000_000))]);
     await page.locator('.upload p.error-text').getByText('4.8 MiB').waitFor();
+    await page.route(/lost\.txt$/, (route) => route.abort(), { times: 1 });
+    await page.locator('input[type=file]').setInputFiles([fileOf('lost.txt', 'lost')]);
+    await page.locator('.upload', { hasText: 'lost.txt' }).getByRole('button', { name: en.retry }).click();
+    await rows(page).getByText('lost.txt').waitFor();
     await tab.close();
   });
 

@@ -40,8 +40,3 @@ function toUploadError({ status, responseText }: XMLHttpRequest): ApiError {
     return new ApiError(status, '', responseText.slice(0, 300) || `The server answered ${status}.`);
   }
 }
-
-/** True if the server keeps the sent part of a file, so that an upload can be paused. */
-export function canResume(): boolean {
-  return false;
-}

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from './api.ts';
 import { sendBody, type UploadSlot } from './send-body.ts';
 
-export type PageUploadState = 'waiting' | 'sending' | 'paused' | 'done' | 'failed';
+export type PageUploadState = 'waiting' | 'sending' | 'done' | 'failed';
 
 /** One file that is uploaded from this page. */
 export interface PageUpload {
@@ -25,8 +25,8 @@ const MAX_PARALLEL = 2;
  * | state | next |
  * |---|---|
  * | `waiting` | `sending` when there is a place |
- * | `sending` | `done`, `failed`, or `paused` by the user |
- * | `paused`, `failed` | `waiting` by the user |
+ * | `sending` | `done` or `failed` |
+ * | `failed` | `waiting` if the user tries again |
  */
 export class UploadQueue {
   readonly #requestSlot: RequestSlot;
@@ -59,14 +59,9 @@ export class UploadQueue {
     this.#startNext();
   }
 
-  /** Stops sending. The bytes that the server has are kept if it offers resumable uploads. */
-  pause(id: number): void {
-    this.#change(id, { state: 'paused' });
-    this.#aborts.get(id)?.abort();
-  }
-
-  resume(id: number): void {
-    this.#change(id, { state: 'waiting', error: null });
+  /** Sends a failed upload again. */
+  retry(id: number): void {
+    this.#change(id, { state: 'waiting', sentBytes: 0, error: null });
     this.#startNext();
   }
 
@@ -105,7 +100,7 @@ export class UploadQueue {
       await sendBody(slot, file, abort.signal, (sentBytes) => this.#change(id, { sentBytes }));
       this.#change(id, { state: 'done', sentBytes: file.size, link: slot.getUrl ?? null });
     } catch (error) {
-      // The user has paused or removed it.
+      // The user has removed it.
       if (!abort.signal.aborted) this.#fail(id, error);
     } finally {
       if (this.#aborts.get(id) === abort) this.#aborts.delete(id);
@@ -113,7 +108,7 @@ export class UploadQueue {
     }
   }
 
-  /** After a failure the slot is used again: the server may have a part of the file. */
+  /** After a lost connection the same slot is used again, so that no second one is charged. */
   async #slotFor(id: number, { name, size, type }: File): Promise<UploadSlot> {
     const known = this.#slots.get(id);
     if (known) return known;

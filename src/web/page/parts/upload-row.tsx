@@ -1,5 +1,4 @@
 import { errorText, useLocale } from '../lib/language.ts';
-import { canResume } from '../lib/send-body.ts';
 import type { PageUpload, UploadQueue } from '../lib/upload-queue.ts';
 import { Bar } from './bar.tsx';
 import { LinkBox } from './link-box.tsx';
@@ -19,14 +18,9 @@ export function UploadRow({ upload, queue }: { upload: PageUpload; queue: Upload
             ? words.sentOf(formats.bytes(sentBytes), formats.bytes(file.size))
             : words.uploadStates[state]}
         </span>
-        {state === 'sending' && canResume() && (
-          <button type="button" onClick={() => queue.pause(id)}>
-            {words.pause}
-          </button>
-        )}
-        {(state === 'paused' || state === 'failed') && (
-          <button type="button" onClick={() => queue.resume(id)}>
-            {state === 'paused' ? words.resume : words.retry}
+        {state === 'failed' && (
+          <button type="button" onClick={() => queue.retry(id)}>
+            {words.retry}
           </button>
         )}
         <button
@@ -38,7 +32,7 @@ export function UploadRow({ upload, queue }: { upload: PageUpload; queue: Upload
           ×
         </button>
       </div>
-      {(state === 'sending' || state === 'paused') && (
+      {state === 'sending' && (
         <Bar
           value={sentBytes}
           max={file.size}

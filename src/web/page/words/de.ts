@@ -107,14 +107,11 @@ export const de: Words = {
   uploadStates: {
     waiting: 'Wartet',
     sending: 'Wird hochgeladen',
-    paused: 'Angehalten',
     done: 'Hochgeladen',
     failed: 'Fehlgeschlagen',
   },
   uploadProgress: (name) => `Fortschritt von ${name}`,
   sentOf: (sent, size) => `${sent} von ${size}`,
-  pause: 'Anhalten',
-  resume: 'Fortsetzen',
   remove: 'Aus der Liste entfernen',
   clearUploads: 'Liste leeren',
 

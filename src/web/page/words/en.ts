@@ -92,14 +92,11 @@ export const en = {
   uploadStates: {
     waiting: 'Waiting',
     sending: 'Uploading',
-    paused: 'Paused',
     done: 'Uploaded',
     failed: 'Failed',
   },
   uploadProgress: (name: string) => `Progress of ${name}`,
   sentOf: (sent: string, size: string) => `${sent} of ${size}`,
-  pause: 'Pause',
-  resume: 'Resume',
   remove: 'Remove from the list',
   clearUploads: 'Clear the list',
 
