@@ -45,8 +45,9 @@ export async function copyStorage(
 
 const TRASH_BATCH = 500;
 
-/** The trash is not copied, so its files are deleted. */
+/** The trash is not copied, so its files are deleted. A run that was killed later has done that, and has closed the source. */
 async function emptyTrash({ ledger }: MigrationContext['source']): Promise<void> {
+  if ((await ledger.migrationState()) !== 'open') return;
   while ((await ledger.purgeTrash({ limit: TRASH_BATCH })) === TRASH_BATCH);
 }
 

@@ -51,6 +51,7 @@ export const FAULT_POINTS = {
     'target.ledger.findExistingIds': 'which uploads has the target?',
     'target.ledger.setStoreIdentity': 'the target gets an identity',
     'target.blobs.writeIdentity': 'the target gets its marker',
+    'source.ledger.purgeTrash': 'the files in the trash are deleted',
     'source.ledger.stats': 'the number of uploads',
     'source.ledger.findRangeEnd': 'the next range of rows',
     'source.ledger.rangeDigest': 'the rows of the source are compared …',
