@@ -1,4 +1,5 @@
 import type { Upload, UploadState } from '../../base/upload-records.ts';
+import type { Limits } from './quota.ts';
 
 /** Lists for people: sorted and filtered uploads, users by size, and the trash. */
 export interface FileStore {
@@ -24,8 +25,8 @@ export interface FileStore {
   /** Lists removed files that can be restored, the last removed first. */
   listTrash(query: TrashQuery): Promise<TrashedUpload[]>;
   /**
-   * Restores files as stored uploads, and charges their owners. Ignores unknown ids. Files that would exceed `maxOwnerBytes` stay in
-   * the trash.
+   * Restores files as stored uploads, and charges their owners. Ignores unknown ids. Files that would exceed `limits` stay in the
+   * trash.
    */
   restoreFromTrash(params: RestoreParams): Promise<Upload[]>;
   /** Removes up to `limit` files from the trash. Their blobs become pending deletes. Returns how many. */
@@ -118,8 +119,8 @@ export interface TrashQuery {
 }
 
 export interface RestoreParams extends TrashSelection {
-  /** Bytes that an owner may have, slots included; null = no limit. */
-  readonly maxOwnerBytes: number | null;
+  /** What an owner may have, slots included. */
+  readonly limits: Pick<Limits, 'ownerBytes' | 'ownerFiles'>;
   readonly now: number;
 }
 

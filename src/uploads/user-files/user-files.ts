@@ -1,7 +1,7 @@
 import { Refusal } from '../../base/errors.ts';
 import { ownerNamesFor } from '../../base/owners.ts';
 import type { Upload } from '../../base/upload-records.ts';
-import type { FileListPage, FileQuery } from '../../ledger/contract/ledger.ts';
+import { type FileListPage, type FileQuery, type Limits, unlimited } from '../../ledger/contract/ledger.ts';
 import { uploadLimitsFor } from '../../policy/access.ts';
 import { choosePurpose, latestExpiry } from '../../policy/retention.ts';
 import { removeFilesOf, removeUploads, trashMsFor } from '../remove.ts';
@@ -102,7 +102,7 @@ function restorableUntilOf(services: Pick<UploadServices, 'rules' | 'clock'>): n
 }
 
 /**
- * Restores files from the trash, up to the quota of their owner. Throws `Refusal` (`quota_exceeded`) if none of them fits, and
+ * Restores files from the trash, up to the quotas of their owner. Throws `Refusal` (`quota_exceeded`) if none of them fits, and
  * `not_found` if none is there. Without an owner, restores files of all users without a limit.
  */
 export async function restoreFiles(
@@ -113,7 +113,7 @@ export async function restoreFiles(
   const restored = await services.ledger.restoreFromTrash({
     ids,
     ...owners,
-    maxOwnerBytes: owner === undefined ? null : quotaOf(services, owner),
+    limits: owner === undefined ? unlimited : limitsOf(services, owner),
     now: services.clock(),
   });
   for (const { id, owner: of, locator } of restored) {
@@ -128,13 +128,12 @@ export async function restoreFiles(
   return { restored: restored.length, bytes: sumOfSizes(restored) };
 }
 
-/** Returns the bytes that a user may have; null = no limit. */
-function quotaOf({ rules }: Pick<UploadServices, 'rules'>, owner: string): number | null {
+function limitsOf({ rules }: Pick<UploadServices, 'rules'>, owner: string): Limits {
   const { access, retention, globalQuota } = rules();
   const decision = access.decide(owner);
-  if (!decision.allowed) return null;
-  const purpose = choosePurpose(retention, '', undefined);
-  return uploadLimitsFor(decision.rule, retention, purpose, globalQuota).quotas.ownerBytes;
+  if (!decision.allowed) return unlimited;
+  return uploadLimitsFor(decision.rule, retention, choosePurpose(retention, '', undefined), globalQuota)
+    .quotas;
 }
 
 function sumOfSizes(uploads: readonly Upload[]): number {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import type { FileQuery, Ledger, PageKey } from '../../../src/ledger/contract/ledger.ts';
+import { type FileQuery, type Ledger, type PageKey, unlimited } from '../../../src/ledger/contract/ledger.ts';
 import { pendingKeys } from '../../support/pending-keys.ts';
 import {
   checkCounters,
@@ -154,11 +154,11 @@ export function fileListSuite(open: OpenTestLedger): void {
       assert.deepEqual(await ledger.listTrash({ before: key, limit: 10 }), []);
 
       assert.deepEqual(
-        await ledger.restoreFromTrash({ maxOwnerBytes: null, ids: [id], owners: [ROMEO], now: NOW + DAY }),
+        await ledger.restoreFromTrash({ limits: unlimited, ids: [id], owners: [ROMEO], now: NOW + DAY }),
         [],
       );
       const [restored] = await ledger.restoreFromTrash({
-        maxOwnerBytes: null,
+        limits: unlimited,
         ids: [id],
         owners: [JULIET],
         now: NOW + DAY,
@@ -166,7 +166,7 @@ export function fileListSuite(open: OpenTestLedger): void {
       assert.deepEqual(restored, before);
       assert.deepEqual(await ledger.find(id), before);
       assert.equal(await ledger.findRemoval(id), undefined, 'the record of the removal is gone');
-      assert.deepEqual(await ledger.restoreFromTrash({ maxOwnerBytes: null, ids: [id], now: NOW + DAY }), []);
+      assert.deepEqual(await ledger.restoreFromTrash({ limits: unlimited, ids: [id], now: NOW + DAY }), []);
       await checkCounters(ledger);
     });
 
@@ -174,7 +174,17 @@ export function fileListSuite(open: OpenTestLedger): void {
       const ids = [await store(ledger), await store(ledger)];
       await ledger.remove({ ...REMOVAL, ids, restorableUntil: NOW + 2 * DAY });
       await store(ledger);
-      const params = { ids, maxOwnerBytes: 200, now: NOW + DAY };
+      const params = { ids, limits: { ...unlimited, ownerBytes: 200 }, now: NOW + DAY };
+      assert.equal((await ledger.restoreFromTrash(params)).length, 1);
+      assert.equal((await ledger.listTrash({ limit: 10 })).length, 1);
+      await checkCounters(ledger);
+    });
+
+    ledgerTest(open, 'restores only as many files as their owner may have', async (ledger) => {
+      const ids = [await store(ledger), await store(ledger)];
+      await ledger.remove({ ...REMOVAL, ids, restorableUntil: NOW + 2 * DAY });
+      await store(ledger);
+      const params = { ids, limits: { ...unlimited, ownerFiles: 2 }, now: NOW + DAY };
       assert.equal((await ledger.restoreFromTrash(params)).length, 1);
       assert.equal((await ledger.listTrash({ limit: 10 })).length, 1);
       await checkCounters(ledger);
@@ -195,7 +205,7 @@ export function fileListSuite(open: OpenTestLedger): void {
       const id = await store(ledger);
       await ledger.remove({ ...REMOVAL, ids: [id], restorableUntil: NOW + 2 * DAY });
       assert.deepEqual(
-        await ledger.restoreFromTrash({ maxOwnerBytes: null, ids: [id], now: NOW + 2 * DAY }),
+        await ledger.restoreFromTrash({ limits: unlimited, ids: [id], now: NOW + 2 * DAY }),
         [],
       );
       assert.equal((await pendingKeys(ledger)).length, 1);

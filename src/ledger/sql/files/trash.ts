@@ -66,11 +66,11 @@ export async function queryTrash(
 /** Implements `FileStore.restoreFromTrash`. */
 export async function restoreTrashedUploads(
   q: Queryable,
-  { ids, owners, maxOwnerBytes, now }: RestoreParams,
+  { ids, owners, limits, now }: RestoreParams,
 ): Promise<Upload[]> {
   const restored: Upload[] = [];
   for (const row of await selectTrash(q, { ids, ...(owners && { owners }) })) {
-    if (maxOwnerBytes !== null && (await lockedBytes(q, row.owner_id)) + row.size > maxOwnerBytes) continue;
+    if (!(await hasRoom(q, row, limits))) continue;
     // Only one of two transactions that restore or purge the row at once deletes it.
     const deleted = await q.query('delete from trash where id = $1 returning 1 as one', [row.id]);
     if (deleted.length === 0) continue;
@@ -81,13 +81,20 @@ export async function restoreTrashedUploads(
   return restored;
 }
 
-/** Returns the bytes of an owner, slots included. The update locks the row, so that no slot is granted meanwhile. */
-async function lockedBytes(q: Queryable, ownerId: number): Promise<number> {
-  const [owner] = await q.query<{ used: number }>(
-    'update owners set bytes = bytes where id = $1 returning bytes + pending_bytes as used',
-    [ownerId],
+/** Returns whether a file fits into the limits of its owner. The update locks the owner, so that no slot is granted meanwhile. */
+async function hasRoom(q: Queryable, row: TrashRow, limits: RestoreParams['limits']): Promise<boolean> {
+  const { ownerBytes, ownerFiles } = limits;
+  if (ownerBytes === null && ownerFiles === null) return true;
+  const [owner] = await q.query<{ bytes: number; files: number }>(
+    `update owners set bytes = bytes where id = $1
+      returning bytes + pending_bytes as bytes, uploads + pending_uploads as files`,
+    [row.owner_id],
   );
-  return owner?.used ?? 0;
+  const bytes = (owner?.bytes ?? 0) + row.size;
+  const files = (owner?.files ?? 0) + 1;
+  return (
+    bytes <= (ownerBytes ?? Number.POSITIVE_INFINITY) && files <= (ownerFiles ?? Number.POSITIVE_INFINITY)
+  );
 }
 
 /** Returns undefined if the owner is gone, or the id or locator is in use again. */
@@ -150,7 +157,7 @@ async function deleteTrash(
   const params: SqlValue[] = [limit];
   const where = await whereSelected(q, selection, params);
   return await q.query<TrashRow>(
-    `delete from trash where id in (select id from trash where ${where} order by id limit $1) returning *`,
+    `delete from trash where id in (select id from trash where ${where} order by removed_at, id limit $1) returning *`,
     params,
   );
 }
@@ -158,7 +165,7 @@ async function deleteTrash(
 async function selectTrash(q: Queryable, selection: TrashSelection): Promise<TrashRow[]> {
   const params: SqlValue[] = [];
   const where = await whereSelected(q, selection, params);
-  return await q.query<TrashRow>(`select * from trash where ${where} order by id`, params);
+  return await q.query<TrashRow>(`select * from trash where ${where} order by removed_at, id`, params);
 }
 
 /** Formats the condition of a selection, and adds its parameters. */
