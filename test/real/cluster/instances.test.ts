@@ -86,7 +86,7 @@ describe('Several instances with one PostgreSQL and one folder', { skip: needs('
         ({ program }) => readLog(program).filter(({ msg }) => msg === 'sweep done') as unknown as Swept[],
       );
     await one.program.waitFor('several sweeps', () => sweeps().length >= 4);
-    const spans = sweeps().map(({ time, ms }) => [time - ms, time] as const);
+    const spans = sweeps().map(({ time, ms }) => [Date.parse(time) - ms, Date.parse(time)] as const);
     const sorted = spans.sort(([a], [b]) => a - b);
     // The log line comes slightly after the end of a sweep, and its duration is rounded.
     for (const [i, [start]] of sorted.entries()) assert.ok(start + 5 >= (sorted[i - 1]?.[1] ?? 0));
@@ -193,8 +193,8 @@ describe('Several instances with one PostgreSQL and one bucket', {
 });
 
 interface Swept {
-  /** When it ended, and how long it took, ms. */
-  readonly time: number;
+  /** When it ended (ISO 8601), and how long it took, ms. */
+  readonly time: string;
   readonly ms: number;
   readonly expired: number;
 }
