@@ -3,7 +3,7 @@
  * A word selects the files whose path contains it. A word that no path contains selects tests by name.
  */
 import { existsSync, globSync, statSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -12,7 +12,7 @@ import { installMissingPeers } from './real/peers/install-peers.ts';
 const TESTS = import.meta.dirname;
 
 // Every test file and every server that it starts loads the same modules. The cache spares a third of their CPU time.
-process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'porter-test-modules');
+process.env.NODE_COMPILE_CACHE ??= join(TESTS, '../node_modules/.cache/test-modules');
 
 interface Choice {
   readonly files: readonly string[];
