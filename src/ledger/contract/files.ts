@@ -119,7 +119,7 @@ export interface TrashQuery {
 }
 
 export interface RestoreParams extends TrashSelection {
-  /** What an owner may have, slots included. */
+  /** Limits of an owner, slots included. */
   readonly limits: Pick<Limits, 'ownerBytes' | 'ownerFiles'>;
   readonly now: number;
 }
