@@ -23,7 +23,7 @@ const FEATURES: Readonly<Record<string, Readonly<Record<'prosody' | 'ejabberd', 
     ejabberd: ['uploads/signed-links-ejabberd'],
   },
   messages: {
-    prosody: ['messages/messages-prosody', 'xmpp/senders-prosody'],
+    prosody: ['messages/messages-prosody', 'xmpp/senders-prosody', 'xmpp/sasl2'],
     ejabberd: ['messages/messages-ejabberd', 'xmpp/senders-ejabberd'],
   },
   callbacks: {

@@ -9,6 +9,7 @@ import { type AccountSenders, createAccountSenders } from '../../../src/xmpp/cli
 import { accountSettings } from '../../support/account-settings.ts';
 import { needs } from '../peers/peers.ts';
 import { type Prosody, startProsody } from '../peers/prosody.ts';
+import { XMPP_ROOT } from '../peers/xmpp-root.ts';
 import { createXmppTestbed, PASSWORD, type XmppTestbed } from '../support/xmpp-testbed.ts';
 
 const MODULES = '/usr/lib/prosody/modules';
@@ -29,7 +30,7 @@ describe('A login by SASL2 and Bind 2 at Prosody', { skip: needs('prosody') }, (
   let accounts: AccountSenders;
   before(async () => {
     testbed = await createXmppTestbed();
-    const modules = await adaptModule(testbed.folder);
+    const modules = XMPP_ROOT === '' ? await adaptModule(testbed.folder) : MODULES;
     server = await startProsody({
       tls: testbed.certificate,
       global: `
