@@ -234,7 +234,7 @@ describe('porter move', () => {
     const { code, stderr, stdout } = await testbed.move('--finish');
     assert.equal(code, 0, stderr);
     assert.match(stderr, new RegExp(`${id}: the file is missing`));
-    assert.match(stdout, /1 files were damaged before/);
+    assert.match(stdout, /1 file was damaged before the move/);
     await testbed.switchStorage(BESIDE);
     for (const link of links) assert.ok((await httpRequest(link)).body.equals(body));
   });
