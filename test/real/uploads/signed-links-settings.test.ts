@@ -34,10 +34,7 @@ describe('The HMAC endpoint', () => {
       assert.equal(gone.code, 0, gone.stderr);
       await porter.program.waitFor('the file to go', async () => (await httpRequest(link)).status === 404);
       assert.equal(await put(porter, 'a.txt', NEW), 409);
-      assert.match(
-        (await porter.runCommand('why', link)).stdout,
-        /It was deleted \(deleted by porter delete\)/,
-      );
+      assert.match((await porter.runCommand('why', link)).stdout, /It was deleted by porter delete at/);
     } finally {
       await porter.remove();
     }
