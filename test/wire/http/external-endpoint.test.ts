@@ -543,7 +543,10 @@ describe('hostile paths at the endpoint for HMAC links', () => {
     const kept = paths.filter(([, , status]) => status === 201).length;
     assert.equal((await server.services.ledger.stats()).uploads, kept);
     for (const path of await readdir(server.folder, { recursive: true })) {
-      assert.match(path, /^(?:porter\.db(?:-wal|-shm|-machine)?|blobs(?:\/[^/]{1,20})?(?:\/[0-9a-z]{38}\.[a-z]+)?)$/);
+      assert.match(
+        path,
+        /^(?:porter\.db(?:-wal|-shm|-machine)?|blobs(?:\/[^/]{1,20})?(?:\/[0-9a-z]{38}\.[a-z]+)?)$/,
+      );
     }
   });
 
