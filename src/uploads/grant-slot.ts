@@ -2,7 +2,12 @@ import { Refusal } from '../base/errors.ts';
 import { timeOrderedId, toPutKey } from '../base/ids.ts';
 import { describeInvalidJid, parseBareJid } from '../base/jid.ts';
 import type { Endpoint } from '../base/upload-records.ts';
-import { type AccessRule, announcedMaxFileSize, uploadLimitsFor } from '../policy/access.ts';
+import {
+  type AccessRule,
+  announcedMaxFileSize,
+  type UploadLimits,
+  uploadLimitsFor,
+} from '../policy/access.ts';
 import { cleanFileName } from '../policy/file-names.ts';
 import { parseFileSize } from '../policy/file-size.ts';
 import { parseMediaType, UNKNOWN_TYPE, usualExtension } from '../policy/media-type.ts';
@@ -70,21 +75,22 @@ export async function grantSlot(services: GrantServices, request: SlotRequest): 
 /** Returns the largest file, in bytes, that the rule of this JID allows (`max_file_size`); null = any size. */
 export function maxFileSizeFor(services: Pick<UploadServices, 'rules'>, jid: string): number | null {
   const { rule } = authorizeUploader(services, jid);
-  const { retention } = services.rules();
-  return uploadLimitsFor(rule, retention, choosePurpose(retention, '', undefined), null).maxFileSize;
+  return usualLimits(services, rule).maxFileSize;
 }
 
 /**
  * Returns the size limit that clients see before they request a slot (XEP-0363 section 4): the file size limit, but at
  * most what the quotas could ever hold. Null = any size, also for JIDs that may not upload: their slot requests fail.
  */
-export function announcedMaxSizeFor({ rules }: Pick<UploadServices, 'rules'>, jid: string): number | null {
-  const { access, retention, globalQuota } = rules();
-  const decision = access.decide(parseBareJid(jid) ?? '');
-  if (!decision.allowed) return null;
-  return announcedMaxFileSize(
-    uploadLimitsFor(decision.rule, retention, choosePurpose(retention, '', undefined), globalQuota),
-  );
+export function announcedMaxSizeFor(services: Pick<UploadServices, 'rules'>, jid: string): number | null {
+  const decision = services.rules().access.decide(parseBareJid(jid) ?? '');
+  return decision.allowed ? announcedMaxFileSize(usualLimits(services, decision.rule)) : null;
+}
+
+/** Returns the limits of a rule for uploads that name no purpose. */
+export function usualLimits({ rules }: Pick<UploadServices, 'rules'>, rule: AccessRule): UploadLimits {
+  const { retention, globalQuota } = rules();
+  return uploadLimitsFor(rule, retention, choosePurpose(retention, '', undefined), globalQuota);
 }
 
 /** Bytes; null = any. */
@@ -96,9 +102,7 @@ export interface UploadBounds {
 
 /** Returns the most that this JID could ever upload, regardless of what is stored. Throws `denied` if it may not upload. */
 export function uploadBoundsFor(services: Pick<UploadServices, 'rules'>, jid: string): UploadBounds {
-  const { rule } = authorizeUploader(services, jid);
-  const { retention, globalQuota } = services.rules();
-  const limits = uploadLimitsFor(rule, retention, choosePurpose(retention, '', undefined), globalQuota);
+  const limits = usualLimits(services, authorizeUploader(services, jid).rule);
   return {
     file: announcedMaxFileSize(limits),
     total: announcedMaxFileSize({ ...limits, maxFileSize: null }),
@@ -110,12 +114,18 @@ export function authorizeUploader(
   { rules }: Pick<UploadServices, 'rules'>,
   jid: string,
 ): { owner: string; rule: AccessRule } {
-  const owner = parseBareJid(jid);
-  if (owner === undefined) throw new Refusal('bad_request', { text: describeInvalidJid(jid) });
+  const owner = requireOwner(jid);
   const decision = rules().access.decide(owner);
   if (decision.allowed) return { owner, rule: decision.rule };
   const rule = decision.index === null ? 'no access rule matches' : `access rule ${decision.index + 1}`;
   throw new Refusal('denied', { text: `${owner} may not upload files here.`, rule });
+}
+
+/** Returns the bare JID of a full or bare one, normalized. Throws `bad_request` if it is invalid. */
+export function requireOwner(jid: string): string {
+  const owner = parseBareJid(jid);
+  if (owner === undefined) throw new Refusal('bad_request', { text: describeInvalidJid(jid) });
+  return owner;
 }
 
 function parseFile(request: SlotRequest): { name: string; size: number; type: string } {

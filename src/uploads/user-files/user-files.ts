@@ -2,8 +2,8 @@ import { Refusal } from '../../base/errors.ts';
 import { ownerNamesFor } from '../../base/owners.ts';
 import type { Upload } from '../../base/upload-records.ts';
 import { type FileListPage, type FileQuery, type Limits, unlimited } from '../../ledger/contract/ledger.ts';
-import { uploadLimitsFor } from '../../policy/access.ts';
-import { choosePurpose, latestExpiry } from '../../policy/retention.ts';
+import { latestExpiry } from '../../policy/retention.ts';
+import { usualLimits } from '../grant-slot.ts';
 import { removeFilesOf, removeUploads, trashMsFor } from '../remove.ts';
 import type { UploadServices } from '../services.ts';
 
@@ -128,12 +128,9 @@ export async function restoreFiles(
   return { restored: restored.length, bytes: sumOfSizes(restored) };
 }
 
-function limitsOf({ rules }: Pick<UploadServices, 'rules'>, owner: string): Limits {
-  const { access, retention, globalQuota } = rules();
-  const decision = access.decide(owner);
-  if (!decision.allowed) return unlimited;
-  return uploadLimitsFor(decision.rule, retention, choosePurpose(retention, '', undefined), globalQuota)
-    .quotas;
+function limitsOf(services: Pick<UploadServices, 'rules'>, owner: string): Limits {
+  const decision = services.rules().access.decide(owner);
+  return decision.allowed ? usualLimits(services, decision.rule).quotas : unlimited;
 }
 
 function sumOfSizes(uploads: readonly Upload[]): number {

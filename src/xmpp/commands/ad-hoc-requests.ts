@@ -2,11 +2,11 @@ import xml, { type Element } from '@xmpp/xml';
 import { createSharedLimit } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
-import { describeInvalidJid, parseBareJid } from '../../base/jid.ts';
 import { includesRole, listedRole } from '../../policy/roles.ts';
 import { createForm, type FormAnswers, readSubmittedForm } from '../../stanza/data-form.ts';
 import { COMMANDS, DATA_FORM } from '../../stanza/namespaces.ts';
 import { toXmlText } from '../../stanza/xml-text.ts';
+import { requireOwner } from '../../uploads/grant-slot.ts';
 import { readUsage } from '../../uploads/list.ts';
 import type { AdHocCommand, AdHocContext, AdHocNote, AdHocReply, AdHocServices } from './ad-hoc-command.ts';
 import { adHocCommands } from './registry.ts';
@@ -42,19 +42,13 @@ export function createAdHocRequests(services: AdHocServices): AdHocRequests {
   const sessions = createAdHocSessions(services.clock);
   const limit = createSharedLimit(MAX_RUNNING, MAX_RUNNING_PER_OWNER);
   return {
-    list: (from) => listCommands(services, ownerOf(from)),
-    find: (from, node) => findCommand(services, ownerOf(from), node),
+    list: (from) => listCommands(services, requireOwner(from)),
+    find: (from, node) => findCommand(services, requireOwner(from), node),
     async run(from, element) {
-      const asker = ownerOf(from);
+      const asker = requireOwner(from);
       return await limit([asker], () => runStage({ services, asker }, sessions, element));
     },
   };
-}
-
-function ownerOf(from: string): string {
-  const owner = parseBareJid(from);
-  if (owner === undefined) throw new Refusal('bad_request', { text: describeInvalidJid(from) });
-  return owner;
 }
 
 async function listCommands(services: AdHocServices, owner: string): Promise<readonly AdHocCommand[]> {

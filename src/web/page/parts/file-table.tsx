@@ -3,6 +3,7 @@ import { useLocale } from '../lib/language.ts';
 import type { Selection } from '../lib/selection.ts';
 import { usePageSession } from '../lib/session.ts';
 import { FileRow } from './file-row.tsx';
+import { SelectAllHeader } from './select-all-header.tsx';
 import { SortHeader } from './sort-header.tsx';
 
 interface FileTableProps {
@@ -28,14 +29,7 @@ export function FileTable(props: FileTableProps) {
       <caption class="visually-hidden">{hasOwners ? words.views.allFiles : words.views.files}</caption>
       <thead>
         <tr>
-          <th class="check-cell" scope="col">
-            <input
-              type="checkbox"
-              aria-label={words.selectAll}
-              checked={selection.hasAll(ids)}
-              onChange={({ currentTarget }) => selection.setAll(ids, currentTarget.checked)}
-            />
-          </th>
+          <SelectAllHeader ids={ids} selection={selection} />
           {canSortByName ? (
             <SortHeader label={words.name} ascending="name" sort={sort} onSort={onSort} />
           ) : (

@@ -8,6 +8,7 @@ import { useSelection } from '../lib/selection.ts';
 import { usePageSession } from '../lib/session.ts';
 import { LoadState } from '../parts/load-state.tsx';
 import { MoreButton } from '../parts/more-button.tsx';
+import { SelectAllHeader } from '../parts/select-all-header.tsx';
 
 type TrashedFile = Answer<'GET /trash'>['files'][number];
 type Query = { cursor?: string };
@@ -80,14 +81,7 @@ function Trash({ hasOwners, load, restore }: TrashProps) {
           <caption class="visually-hidden">{words.views.trash}</caption>
           <thead>
             <tr>
-              <th class="check-cell" scope="col">
-                <input
-                  type="checkbox"
-                  aria-label={words.selectAll}
-                  checked={selection.hasAll(ids)}
-                  onChange={({ currentTarget }) => selection.setAll(ids, currentTarget.checked)}
-                />
-              </th>
+              <SelectAllHeader ids={ids} selection={selection} />
               <th scope="col">{words.name}</th>
               {hasOwners && (
                 <th class="wide" scope="col">
