@@ -72,7 +72,7 @@ export interface PresentedCertificate {
 /** `text`: a time as OpenSSL prints it, such as `Dec 30 12:09:41 2026 GMT`. */
 export const certificateTime = (text: string): string => `${formatTimestamp(Date.parse(text))} UTC`;
 
-/** `explain`: says what is wrong and what to do. */
+/** `explain`: names the problem and its remedy. */
 export function reportCertificate(
   report: Pick<DoctorReport, 'ok' | 'warn' | 'fail'>,
   check: string,

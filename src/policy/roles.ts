@@ -14,7 +14,7 @@ export function listedRole({ admins, moderators }: RoleLists, owner: string): Ro
   return moderators.includes(owner) ? 'moderator' : 'user';
 }
 
-/** Returns true if a role may do what is permitted to `required`. */
+/** Returns true if a role has all permissions of the role `required`. */
 export function includesRole(role: Role, required: Role): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(required);
 }

@@ -58,7 +58,7 @@ export async function removeLeftSpoolFiles(
 
 const HISTORY_MS = 600_000;
 
-/** Records what is stored, once an hour. Only one process of a cluster does this. */
+/** Records the stored files and bytes once an hour. Only one process of a cluster does this. */
 export function startUsageHistory(services: Pick<UploadServices, 'ledger' | 'clock' | 'log'>): {
   stop(): Promise<void>;
 } {

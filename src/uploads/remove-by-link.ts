@@ -5,7 +5,7 @@ import { findByLinkOrId, findRemovalByLinkOrId } from './explain/explain.ts';
 import { removeUploads } from './remove.ts';
 import type { UploadServices } from './services.ts';
 
-/** Ids or links as a person has pasted them, by what is known of them. */
+/** Pasted ids or links, grouped by the result of their look-up. */
 export interface FoundTargets {
   readonly uploads: readonly Upload[];
   /** Records of uploads that were removed before. */

@@ -17,7 +17,7 @@ export interface FileStore {
     readonly expiresAt: number | null;
   }): Promise<Upload | undefined>;
 
-  /** Records what is stored now as the sample of this hour. Keeps the first sample of an hour. */
+  /** Records the stored files and bytes as the sample of this hour. Keeps the first sample of an hour. */
   recordUsage(params: { readonly now: number }): Promise<void>;
   /** Lists the samples since a time, the oldest first. */
   listUsageHistory(query: { readonly since: number }): Promise<UsageSample[]>;

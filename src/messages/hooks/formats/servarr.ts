@@ -106,7 +106,7 @@ function numberOf(part: unknown): string {
   return episode === '' ? '' : `S${season.padStart(2, '0')}E${episode.padStart(2, '0')}`;
 }
 
-/** Quality, size and origin of what was found or stored. */
+/** Quality, size and origin of a found or stored file. */
 function formatRelease(event: object): string {
   const quality = [
     lineAt(event, 'release', 'quality'),

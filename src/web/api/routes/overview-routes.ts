@@ -47,7 +47,7 @@ export const overviewRoutes = {
     access: 'admin',
     topic,
     summary:
-      'Returns what was stored in each hour of the last days, the growth, and when the disk will be full.',
+      'Returns the stored files and bytes of each hour of the last days, the growth, and the time when the disk will be full.',
     query: z.strictObject({ days: wholeNumber(400).prefault('30').describe('1 to 400.') }),
     status: 200,
     answer: named(
