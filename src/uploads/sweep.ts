@@ -43,7 +43,15 @@ export interface SweepReport {
   records: number;
 }
 
-const WEB_TABLES = ['web_sessions', 'web_tokens', 'sign_in_links', 'guest_links', 'usage_history'] as const;
+const WEB_TABLES = [
+  'web_sessions',
+  'web_tokens',
+  'sign_in_links',
+  'guest_links',
+  'usage_history',
+  'daily_counts',
+  'hook_calls',
+] as const;
 
 type Tally = 'unused' | 'expired' | 'softQuota' | 'deadClaims' | 'records';
 

@@ -1,4 +1,5 @@
 import { describe } from 'node:test';
+import { activitySuite } from './ledger/activity.ts';
 import { claimSuite } from './ledger/claims.ts';
 import { copySuite } from './ledger/copy.ts';
 import { directSuite } from './ledger/direct.ts';
@@ -39,6 +40,7 @@ export function ledgerSuite(name: string, open: OpenTestLedger): void {
     limitUsageSuite(open);
     fileListSuite(open);
     webSuite(open);
+    activitySuite(open);
     propertySuite(open);
   });
 }

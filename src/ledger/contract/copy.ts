@@ -41,6 +41,8 @@ export const COPIED_TABLES = [
   'guest_links',
   'audit',
   'usage_history',
+  'daily_counts',
+  'hook_calls',
 ] as const;
 export type CopiedTable = (typeof COPIED_TABLES)[number];
 
@@ -102,6 +104,8 @@ export const PRIMARY_KEYS: Readonly<Record<CopiedTable, readonly string[]>> = {
   guest_links: ['id'],
   audit: ['id'],
   usage_history: ['at'],
+  daily_counts: ['day'],
+  hook_calls: ['hook'],
 };
 
 export const rowKey = (table: CopiedTable, row: CopiedRow): RowKey =>

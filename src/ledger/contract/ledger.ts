@@ -1,3 +1,4 @@
+import type { ActivityStore } from './activity.ts';
 import type { AdminStore } from './admin.ts';
 import type { CopyStore } from './copy.ts';
 import type { DirectUploadStore } from './direct-uploads.ts';
@@ -10,6 +11,7 @@ import type { IdentityStore } from './store-identity.ts';
 import type { UploadStore } from './uploads.ts';
 import type { WebStore } from './web.ts';
 
+export * from './activity.ts';
 export * from './admin.ts';
 export * from './copy.ts';
 export type * from './direct-uploads.ts';
@@ -46,6 +48,7 @@ export interface Ledger
     AdminStore,
     FileStore,
     WebStore,
+    ActivityStore,
     IdentityStore,
     CopyStore {
   close(): Promise<void>;

@@ -127,5 +127,10 @@ export type WebSweepStep =
       /** Expired sessions, tokens, sign-in links and guest links of the web page. */
       readonly kind: 'web_sessions' | 'web_tokens' | 'sign_in_links' | 'guest_links';
     }
-  | { /** Samples older than `KEEP_USAGE_MS`. */ readonly kind: 'usage_history' }
+  | {
+      /** Samples, counts and calls older than `KEEP_USAGE_MS`. */ readonly kind:
+        | 'usage_history'
+        | 'daily_counts'
+        | 'hook_calls';
+    }
   | { /** Audit entries up to `recordedBefore`. */ readonly kind: 'audit'; readonly recordedBefore: number };

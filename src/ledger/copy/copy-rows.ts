@@ -78,6 +78,11 @@ const TABLES: Readonly<Record<CopiedTable, TableColumns>> = {
     unique: ['secret_hash'],
   },
   usage_history: { columns: ['files', 'bytes'], sums: ['files', 'bytes'] },
+  daily_counts: {
+    columns: ['uploads', 'downloads', 'refusals'],
+    sums: ['uploads', 'downloads', 'refusals'],
+  },
+  hook_calls: { columns: ['at', 'status', 'address', 'program', 'refusal'], sums: ['at', 'status'] },
   audit: {
     columns: 'at actor address action subject files bytes'.split(' '),
     sums: ['at', 'length(actor)', 'length(subject)'],

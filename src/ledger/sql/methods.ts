@@ -10,6 +10,14 @@ import {
   upsertRows,
 } from '../copy/copy-rows.ts';
 import {
+  addDailyCounts,
+  insertSweepRun,
+  queryDailyCounts,
+  queryHookCalls,
+  querySweepRuns,
+  upsertHookCalls,
+} from './activity.ts';
+import {
   claimSlot,
   commitUpload,
   endClaimByToken,
@@ -18,7 +26,7 @@ import {
   releaseSlotClaim,
   storeIssuedSlot,
 } from './claims.ts';
-import type { AllowedIn, Database, Durability, Queryable, TransactionOptions } from './database.ts';
+import type { Database } from './database.ts';
 import { queryFiles, queryUsers } from './files/file-lists.ts';
 import { purgeTrashedUploads, queryTrash, restoreTrashedUploads, updateExpiry } from './files/trash.ts';
 import { forgetOwnerRows } from './forget.ts';
@@ -40,6 +48,7 @@ import {
   removeQueuedItem,
   takeDueItems,
 } from './messages/queue.ts';
+import { custom, type MethodDefinition, type NewOwnerId, read, write } from './method-definition.ts';
 import {
   readMigrationState,
   readStoreIdentity,
@@ -108,48 +117,9 @@ import {
 
 export type LedgerMethod = Exclude<keyof Ledger, 'close'>;
 
-/** Makes ids of new owners, 1 to 2^31 - 1. Called again if the id is taken. */
-export type NewOwnerId = () => number;
-
-interface MethodDefinition<Argument, Result> {
-  /** The SQLite thread that runs the method. Readers do not wait for writers or their fsync. */
-  readonly thread: 'reader' | 'writer';
-  run(db: Database, argument: Argument, newOwnerId?: NewOwnerId): Promise<Result>;
-}
-
 type LedgerMethods = {
   readonly [M in LedgerMethod]: MethodDefinition<Parameters<Ledger[M]>[0], Awaited<ReturnType<Ledger[M]>>>;
 };
-
-/** Reads committed rows, without a transaction. */
-function read<Argument, Result>(
-  run: (q: Queryable, argument: Argument) => Promise<Result>,
-): MethodDefinition<Argument, Result> {
-  return { thread: 'reader', run };
-}
-
-/** Runs in one transaction. `allowedIn`: the migration states in which the method is allowed. */
-function write<Argument, Result>(
-  durability: Durability,
-  allowedIn: AllowedIn | ((argument: Argument) => AllowedIn),
-  work: (q: Queryable, argument: Argument, newOwnerId?: NewOwnerId) => Promise<Result>,
-  options: TransactionOptions = {},
-): MethodDefinition<Argument, Result> {
-  return {
-    thread: 'writer',
-    run(db, argument, newOwnerId) {
-      const states = typeof allowedIn === 'function' ? allowedIn(argument) : allowedIn;
-      return db.transaction((q) => work(q, argument, newOwnerId), durability, states, options);
-    },
-  };
-}
-
-/** Starts its transactions itself. */
-function custom<Argument, Result>(
-  run: (db: Database, argument: Argument) => Promise<Result>,
-): MethodDefinition<Argument, Result> {
-  return { thread: 'writer', run };
-}
 
 /**
  * Every method of the ledger: whether it reads or writes, its durability, the migration states that allow it, and its
@@ -258,6 +228,14 @@ export const methods: LedgerMethods = {
   revokeGuestLink: write('durable', 'open', deleteGuestLink),
   recordAudit: write('durable', 'open', insertAudit),
   listAudit: read(queryAudit),
+
+  // ActivityStore
+  addDailyCounts: write('lazy', 'open', addDailyCounts),
+  listDailyCounts: read(queryDailyCounts),
+  recordSweep: write('lazy', 'open', insertSweepRun),
+  listSweeps: read(querySweepRuns),
+  recordHookCalls: write('lazy', 'open', upsertHookCalls),
+  listHookCalls: read(queryHookCalls),
 
   // IdentityStore
   storeIdentity: read(readStoreIdentity),

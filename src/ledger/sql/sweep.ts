@@ -48,10 +48,11 @@ async function runStep(q: Queryable, step: SweepStep): Promise<SweepResult> {
     case 'trash':
       return await sweepTrash(q, step);
     case 'usage_history':
+    case 'daily_counts':
+    case 'hook_calls':
       return await sweepRows(q, step, {
-        table: 'usage_history',
-        key: 'at',
-        where: 'at <= $1',
+        table: step.kind,
+        ...HISTORIES[step.kind],
         params: [now - KEEP_USAGE_MS],
         limit,
       });
@@ -73,6 +74,13 @@ async function runStep(q: Queryable, step: SweepStep): Promise<SweepResult> {
       return await sweepRows(q, step, { table: step.kind, ...EXPIRING[step.kind], params: [now], limit });
   }
 }
+
+/** Tables whose rows are kept for `KEEP_USAGE_MS`. */
+const HISTORIES = {
+  usage_history: { key: 'at', where: 'at <= $1' },
+  daily_counts: { key: 'day', where: 'day <= $1' },
+  hook_calls: { key: 'hook', where: 'at <= $1' },
+};
 
 /** Tables whose rows contain their expiry time. */
 const EXPIRING = {

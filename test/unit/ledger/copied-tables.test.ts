@@ -9,7 +9,7 @@ import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
 
 /**
  * Tables that belong to one database: schema version, migration state, running processes and imports, its blob store, the
- * refusals of the last day, sessions (users sign in again), and the trash (a move empties it first).
+ * refusals of the last day and its sweeps, sessions (users sign in again), and the trash (a move empties it first).
  */
 const NOT_COPIED = [
   'dead_writers',
@@ -21,6 +21,7 @@ const NOT_COPIED = [
   'refusals',
   'sign_in_links',
   'store_identity',
+  'sweep_runs',
   'trash',
   'web_sessions',
 ];
