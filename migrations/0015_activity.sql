@@ -8,7 +8,7 @@ create table daily_counts (
   refusals bigint not null
 );
 
--- The latest sweeps; their number is bounded (src/ledger/sql/activity.ts).
+-- The latest sweeps; their number is bounded (src/ledger/sql/web/activity.ts).
 create table sweep_runs (
   -- a time-ordered id
   id text primary key,

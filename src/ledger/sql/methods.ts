@@ -10,14 +10,6 @@ import {
   upsertRows,
 } from '../copy/copy-rows.ts';
 import {
-  addDailyCounts,
-  insertSweepRun,
-  queryDailyCounts,
-  queryHookCalls,
-  querySweepRuns,
-  upsertHookCalls,
-} from './activity.ts';
-import {
   claimSlot,
   commitUpload,
   endClaimByToken,
@@ -28,6 +20,13 @@ import {
 } from './claims.ts';
 import type { Database } from './database.ts';
 import { queryFiles, queryUsers } from './files/file-lists.ts';
+import {
+  clearPendingDeletes,
+  countDeleteAttempts,
+  postponePendingDeletes,
+  queryFailedDeletes,
+  queryPendingDeletes,
+} from './files/pending-deletes.ts';
 import { purgeTrashedUploads, queryTrash, restoreTrashedUploads, updateExpiry } from './files/trash.ts';
 import { forgetOwnerRows } from './forget.ts';
 import {
@@ -55,13 +54,6 @@ import {
   writeMigrationState,
   writeStoreIdentity,
 } from './migration-state.ts';
-import {
-  clearPendingDeletes,
-  countDeleteAttempts,
-  postponePendingDeletes,
-  queryFailedDeletes,
-  queryPendingDeletes,
-} from './pending-deletes.ts';
 import { deleteDeadWriters, queryDeadWriters } from './processes/dead-writers.ts';
 import {
   deleteInstance,
@@ -91,6 +83,14 @@ import { recountOwner } from './repair.ts';
 import { reserveSlot, storeNewUpload } from './reserve.ts';
 import { runSweepStep } from './sweep.ts';
 import { insertUsageSample, queryUsageHistory, recountTotals } from './totals.ts';
+import {
+  addDailyCounts,
+  insertSweepRun,
+  queryDailyCounts,
+  queryHookCalls,
+  querySweepRuns,
+  upsertHookCalls,
+} from './web/activity.ts';
 import {
   chargeGuestLinkRow,
   deleteGuestLink,

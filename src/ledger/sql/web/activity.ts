@@ -1,5 +1,5 @@
-import { type DailyCounts, type HookCall, MAX_SWEEP_RUNS, type SweepRun } from '../contract/activity.ts';
-import { insertMany, type Queryable } from './database.ts';
+import { type DailyCounts, type HookCall, MAX_SWEEP_RUNS, type SweepRun } from '../../contract/activity.ts';
+import { insertMany, type Queryable } from '../database.ts';
 
 /** Implements `ActivityStore.addDailyCounts`. */
 export async function addDailyCounts(q: Queryable, counts: DailyCounts): Promise<void> {

@@ -1,5 +1,5 @@
-import type { BegunDelete, FailedDelete, PostponedDelete } from '../contract/ledger.ts';
-import { chunks, inList, type Queryable } from './database.ts';
+import type { BegunDelete, FailedDelete, PostponedDelete } from '../../contract/ledger.ts';
+import { chunks, inList, type Queryable } from '../database.ts';
 
 /** Implements `UploadStore.pendingDeletes`. */
 export async function queryPendingDeletes(
