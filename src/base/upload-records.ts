@@ -20,6 +20,22 @@ export type Endpoint =
  */
 export type UploadState = 'issued' | 'receiving' | 'stored';
 
+/**
+ * Whether a stored file was scanned for malware. An infected file is not stored.
+ *
+ * - `unavailable`: the scanner did not answer.
+ * - `too_large`: larger than the scanner accepts.
+ */
+export type ScanState = 'clean' | 'unavailable' | 'too_large';
+
+/** The content of a file, as far as it was checked. */
+export interface ContentFacts {
+  /** Hex SHA-256; null if it was not computed. */
+  readonly sha256: string | null;
+  /** null if it was stored while scanning was off. */
+  readonly scan: ScanState | null;
+}
+
 /** A slot and the file uploaded to it: one row of the ledger. */
 export interface Upload {
   /** 26 characters; also the first ones of the blob's name, and the strong ETag of its bytes. */
@@ -51,6 +67,10 @@ export interface Upload {
   readonly lastPutAt?: number;
   /** The expiry given in the request (`expire-before`, JWT `expires`). Retention may remove the file sooner. */
   readonly expiresAt: number | null;
+  /** Hex SHA-256 of the stored file. Absent if it was not computed. */
+  readonly sha256?: string;
+  /** Absent if the file was stored while scanning was off. */
+  readonly scan?: ScanState;
 }
 
 /** The reason of a removal. Recorded for `porter why`, and so that the link is not used again. */

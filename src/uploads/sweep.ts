@@ -139,6 +139,7 @@ function createTasks(services: SweepServices, options: SweepOptions): Task[] {
     { step: { kind: 'idempotency_keys' }, tally: null, reason: null },
     { step: { kind: 'refusals' }, tally: null, reason: null },
     { step: { kind: 'trash' }, tally: null, reason: null },
+    { step: { kind: 'quarantine' }, tally: null, reason: null },
     ...WEB_TABLES.map((kind) => ({ step: { kind }, tally: null, reason: null })),
   ];
 }

@@ -1,6 +1,7 @@
 import { describe } from 'node:test';
 import { activitySuite } from './ledger/activity.ts';
 import { claimSuite } from './ledger/claims.ts';
+import { contentSuite } from './ledger/content.ts';
 import { copySuite } from './ledger/copy.ts';
 import { directSuite } from './ledger/direct.ts';
 import { fileListSuite } from './ledger/files.ts';
@@ -41,6 +42,7 @@ export function ledgerSuite(name: string, open: OpenTestLedger): void {
     fileListSuite(open);
     webSuite(open);
     activitySuite(open);
+    contentSuite(open);
     propertySuite(open);
   });
 }

@@ -43,6 +43,7 @@ export const COPIED_TABLES = [
   'usage_history',
   'daily_counts',
   'hook_calls',
+  'blocked_hashes',
 ] as const;
 export type CopiedTable = (typeof COPIED_TABLES)[number];
 
@@ -106,6 +107,7 @@ export const PRIMARY_KEYS: Readonly<Record<CopiedTable, readonly string[]>> = {
   usage_history: ['at'],
   daily_counts: ['day'],
   hook_calls: ['hook'],
+  blocked_hashes: ['sha256'],
 };
 
 export const rowKey = (table: CopiedTable, row: CopiedRow): RowKey =>

@@ -1,3 +1,4 @@
+import type { ContentFacts } from '../../base/upload-records.ts';
 import type { Reservation, ReserveResult } from './uploads.ts';
 
 /** Uploads whose small file is written before their only transaction. */
@@ -20,6 +21,8 @@ export interface CompleteFile {
   readonly blob: string;
   /** As in `CommitParams`. */
   readonly publicBlob?: string;
+  /** As in `CommitParams`. */
+  readonly content?: ContentFacts;
   /**
    * Id of the process that has written it. The file is only stored while this process sends heartbeats: the bytes that it leaves
    * behind when it is killed are found by its id (`listDeadWriters`).

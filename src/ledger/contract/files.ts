@@ -48,6 +48,8 @@ export interface FileQuery {
   /** `smallest` and `name` need an owner. `newest` and `oldest` are the order of the reservations. */
   readonly sort: FileSort;
   readonly state: UploadState;
+  /** Only stored files that were not scanned although scanning was on. */
+  readonly isUnscanned?: boolean;
   /** Text in the name. Case is ignored, in SQLite only that of ASCII letters. */
   readonly text?: string;
   /** The beginning of the media type. */

@@ -1,5 +1,6 @@
 import type { ActivityStore } from './activity.ts';
 import type { AdminStore } from './admin.ts';
+import type { ContentStore } from './content.ts';
 import type { CopyStore } from './copy.ts';
 import type { DirectUploadStore } from './direct-uploads.ts';
 import type { FileStore } from './files.ts';
@@ -13,6 +14,7 @@ import type { WebStore } from './web.ts';
 
 export * from './activity.ts';
 export * from './admin.ts';
+export type * from './content.ts';
 export * from './copy.ts';
 export type * from './direct-uploads.ts';
 export * from './files.ts';
@@ -47,6 +49,7 @@ export interface Ledger
     ProcessStore,
     AdminStore,
     FileStore,
+    ContentStore,
     WebStore,
     ActivityStore,
     IdentityStore,

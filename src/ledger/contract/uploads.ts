@@ -1,4 +1,4 @@
-import type { Removal, RemovalReason, Upload } from '../../base/upload-records.ts';
+import type { ContentFacts, Removal, RemovalReason, Upload } from '../../base/upload-records.ts';
 import type { LedgerTime } from './processes.ts';
 import type { Lifetimes, LimitName, Limits } from './quota.ts';
 import type { WebSweepStep } from './web.ts';
@@ -191,6 +191,8 @@ export interface CommitParams {
   readonly blob: string;
   /** The key that the file gets after the commit (`BlobStore.publish`). The upload has it from now on. */
   readonly publicBlob?: string;
+  /** Absent if the content was not checked. */
+  readonly content?: ContentFacts;
 }
 
 export interface ReleaseParams {

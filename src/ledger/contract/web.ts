@@ -122,6 +122,7 @@ export interface AuditEntry {
 
 /** Steps of a sweep over the tables of the web page and the trash. */
 export type WebSweepStep =
+  | { /** Infected files whose time in the quarantine has passed. */ readonly kind: 'quarantine' }
   | { /** Files whose time in the trash has passed. */ readonly kind: 'trash' }
   | {
       /** Expired sessions, tokens, sign-in links and guest links of the web page. */

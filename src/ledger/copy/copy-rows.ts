@@ -23,7 +23,7 @@ interface TableColumns {
 const COUNTERS = ['uploads', 'bytes', 'pending_uploads', 'pending_bytes'];
 const UPLOAD_COLUMNS =
   `locator put_key owner_id endpoint purpose name type size state blob unpublished_blob created_at deadline stored_at expires_at claim_token
-  instance claimed_at may_have_bytes reserved_by_put rate_buckets`.split(/\s+/);
+  instance claimed_at may_have_bytes reserved_by_put rate_buckets sha256 scan`.split(/\s+/);
 const REMOVAL_COLUMNS = 'owner_id endpoint name size was_stored created_at reason detail tombstone'.split(
   ' ',
 );
@@ -37,7 +37,9 @@ const TABLES: Readonly<Record<CopiedTable, TableColumns>> = {
   owner_purposes: { columns: ['bytes', 'pending_bytes'], sums: ['bytes', 'pending_bytes'] },
   uploads: {
     columns: UPLOAD_COLUMNS,
-    sums: 'size created_at deadline stored_at expires_at owner_id may_have_bytes length(state)'.split(' '),
+    sums: 'size created_at deadline stored_at expires_at owner_id may_have_bytes length(state) length(sha256)'.split(
+      ' ',
+    ),
     unique: ['locator', 'put_key'],
   },
   upload_rates: {
@@ -83,6 +85,7 @@ const TABLES: Readonly<Record<CopiedTable, TableColumns>> = {
     sums: ['uploads', 'downloads', 'refusals'],
   },
   hook_calls: { columns: ['at', 'status', 'address', 'program', 'refusal'], sums: ['at', 'status'] },
+  blocked_hashes: { columns: ['reason', 'blocked_by', 'blocked_at', 'size'], sums: ['blocked_at'] },
   audit: {
     columns: 'at actor address action subject files bytes'.split(' '),
     sums: ['at', 'length(actor)', 'length(subject)'],

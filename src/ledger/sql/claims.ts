@@ -136,15 +136,25 @@ type StoredRow = Pick<UploadRow, 'owner_id' | 'purpose' | 'size' | 'created_at' 
 /** Fails if another size than `reservedSize` was reserved. */
 async function setStored(
   q: Queryable,
-  { id, token, size, now, blob, publicBlob }: CommitParams,
+  { id, token, size, now, blob, publicBlob, content }: CommitParams,
   reservedSize: number,
 ): Promise<StoredRow | undefined> {
   const [stored] = await q.query<StoredRow>(
     `update uploads set state = 'stored', stored_at = $3, size = $4, blob = $5, unpublished_blob = $6,
-       claim_token = null, instance = null, claimed_at = null
+       sha256 = $8, scan = $9, claim_token = null, instance = null, claimed_at = null
       where id = $1 and claim_token = $2 and state = 'receiving' and size = $7
       returning owner_id, purpose, size, created_at, rate_buckets`,
-    [id, token, now, size, publicBlob ?? blob, publicBlob === undefined ? null : blob, reservedSize],
+    [
+      id,
+      token,
+      now,
+      size,
+      publicBlob ?? blob,
+      publicBlob === undefined ? null : blob,
+      reservedSize,
+      content?.sha256 ?? null,
+      content?.scan ?? null,
+    ],
   );
   return stored;
 }
@@ -162,9 +172,10 @@ async function chargeStoredSize(
 
 /** Implements `DirectUploadStore.storeSlot`. */
 export async function storeIssuedSlot(q: Queryable, params: StoreSlotParams): Promise<boolean> {
-  const { id, size, now, blob, publicBlob, instance } = params;
+  const { id, size, now, blob, publicBlob, instance, content } = params;
   const [stored] = await q.query<StoredRow>(
-    `update uploads set state = 'stored', stored_at = $2, blob = $3, unpublished_blob = $4, claimed_at = null, may_have_bytes = 1
+    `update uploads set state = 'stored', stored_at = $2, blob = $3, unpublished_blob = $4, claimed_at = null,
+       may_have_bytes = 1, sha256 = $8, scan = $9
       where id = $1 and state = 'issued' and deadline > $2 and size = $5 and ${mayStoreSql(q, '$6', '$7')}
       returning owner_id, purpose, size, created_at, rate_buckets`,
     [
@@ -175,6 +186,8 @@ export async function storeIssuedSlot(q: Queryable, params: StoreSlotParams): Pr
       size,
       instance,
       writerTag(instance),
+      content?.sha256 ?? null,
+      content?.scan ?? null,
     ],
   );
   if (stored) await chargeStoredSize(q, stored, params);
@@ -212,11 +225,12 @@ async function endClaim(q: Queryable, row: UploadRow): Promise<boolean> {
 
 /**
  * Makes the bytes of an attempt without a claim a pending delete. Spares the key if the upload has it: then the commit of
- * this attempt succeeded earlier, although its answer was lost.
+ * this attempt succeeded earlier, although its answer was lost. Spares infected files in quarantine, too.
  */
 async function abandonAttempt(q: Queryable, { id, blob }: ReleaseParams): Promise<void> {
   const inUse = await q.query(
-    'select 1 as one from uploads where id = $1 and (blob = $2 or unpublished_blob = $2)',
+    `select 1 as one from uploads where id = $1 and (blob = $2 or unpublished_blob = $2)
+      union all select 1 as one from quarantine where id = $1 and blob = $2`,
     [id, blob],
   );
   if (inUse.length === 0) await addPendingBlobs(q, [blob]);

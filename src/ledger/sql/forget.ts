@@ -1,5 +1,6 @@
 import type { ForgetParams, ForgetResult } from '../contract/ledger.ts';
 import type { QueuedItemRef } from '../contract/messages.ts';
+import { forgetQuarantine } from './content/quarantine.ts';
 import type { Queryable } from './database.ts';
 import { purgeTrashedUploads } from './files/trash.ts';
 import { removeQueuedItem } from './messages/queue.ts';
@@ -18,7 +19,9 @@ export async function forgetOwnerRows(q: Queryable, params: ForgetParams): Promi
   const queuedLeft = await forgetMessages(q, owner, limit);
   await q.query('delete from refusals where owner = $1', [owner]);
   await forgetWebUser(q, owner);
-  if (!row) return { removed: 0, bytes: 0, locators: [], left: queuedLeft };
+  const quarantined = await forgetQuarantine(q, owner, limit);
+  const waiting = queuedLeft + (quarantined === limit ? 1 : 0);
+  if (!row) return { removed: 0, bytes: 0, locators: [], left: waiting };
   const removed = await q.query<UploadRow>(
     `delete from uploads where id in (
        select id from uploads where owner_id = $1 and state = 'stored' union all
@@ -35,7 +38,7 @@ export async function forgetOwnerRows(q: Queryable, params: ForgetParams): Promi
     removed: removed.length,
     bytes: removed.reduce((sum, { size }) => sum + size, 0),
     locators: removed.map(({ id, locator }) => locator ?? id),
-    left: left + queuedLeft,
+    left: left + waiting,
   };
 }
 

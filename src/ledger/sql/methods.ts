@@ -18,6 +18,14 @@ import {
   releaseSlotClaim,
   storeIssuedSlot,
 } from './claims.ts';
+import * as hashes from './content/blocked-hashes.ts';
+import {
+  deleteQuarantineRows,
+  quarantineUpload,
+  queryQuarantine,
+  queryQuarantined,
+  releaseQuarantinedUpload,
+} from './content/quarantine.ts';
 import type { Database } from './database.ts';
 import { queryFiles, queryUsers } from './files/file-lists.ts';
 import {
@@ -77,12 +85,12 @@ import {
   queryUsage,
 } from './queries.ts';
 import { queryLimitUsage } from './quota/limit-usage.ts';
+import { insertUsageSample, queryUsageHistory, recountTotals } from './quota/totals.ts';
 import { queryRefusals, recordRefusals } from './refusals.ts';
 import { removeUploadsById } from './remove.ts';
 import { recountOwner } from './repair.ts';
 import { reserveSlot, storeNewUpload } from './reserve.ts';
 import { runSweepStep } from './sweep.ts';
-import { insertUsageSample, queryUsageHistory, recountTotals } from './totals.ts';
 import {
   addDailyCounts,
   insertSweepRun,
@@ -206,6 +214,21 @@ export const methods: LedgerMethods = {
   listTrash: read(queryTrash),
   restoreFromTrash: write('durable', 'open', restoreTrashedUploads),
   purgeTrash: write('durable', 'open', purgeTrashedUploads, { freesSpace: true }),
+
+  // ContentStore
+  quarantine: write('durable', 'open_or_closing', quarantineUpload),
+  findQuarantined: read(queryQuarantined),
+  listQuarantine: read(queryQuarantine),
+  releaseQuarantined: write('durable', 'open', releaseQuarantinedUpload),
+  deleteQuarantined: write('durable', 'open', deleteQuarantineRows, { freesSpace: true }),
+  blockHash: write('durable', 'open', hashes.insertBlockedHash),
+  unblockHash: write('durable', 'open', hashes.deleteBlockedHash),
+  findBlockedHash: read(hashes.queryBlockedHash),
+  listBlockedHashes: read(hashes.queryBlockedHashes),
+  hasBlockedHashes: read(hashes.queryAnyBlockedHash),
+  recordHash: write('lazy', 'open', hashes.updateHash),
+  listByHash: read(hashes.queryByHash),
+  listWithoutHash: read(hashes.queryWithoutHash),
 
   // WebStore
   createSession: write('durable', 'open', insertSession),

@@ -171,9 +171,13 @@ export async function queryKnownBlobs(
       `select blob from pending_deletes where blob in ${list}`,
       chunk.map(({ blob }) => blob),
     );
+    const quarantined = await q.query<{ blob: string }>(
+      `select blob from quarantine where blob is not null and id in ${list}`,
+      chunk.map(({ id }) => id),
+    );
     for (const { blob, unpublished } of rows)
       known.push(blob, ...(unpublished === null ? [] : [unpublished]));
-    known.push(...[...pending, ...trashed].map(({ blob }) => blob));
+    known.push(...[...pending, ...trashed, ...quarantined].map(({ blob }) => blob));
   }
   return known;
 }

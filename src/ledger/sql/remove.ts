@@ -151,8 +151,8 @@ async function insertRecords(q: Queryable, rows: readonly UploadRow[], cause: Re
 const isRestorable = (row: UploadRow) => row.state === 'stored' && row.unpublished_blob === null;
 
 const TRASH_COLUMNS =
-  `id locator owner_id endpoint purpose name type size blob created_at deadline stored_at expires_at removed_at removed_by
-  purge_at`.split(/\s+/);
+  `id locator owner_id endpoint purpose name type size blob created_at deadline stored_at expires_at sha256 scan removed_at
+  removed_by purge_at`.split(/\s+/);
 
 async function insertTrash(
   q: Queryable,
@@ -173,6 +173,8 @@ async function insertTrash(
     row.deadline,
     row.stored_at,
     row.expires_at,
+    row.sha256,
+    row.scan,
     now,
     detail,
     restorableUntil,

@@ -208,13 +208,13 @@ async function insertSlot(q: Queryable, account: OwnerAccount, r: NewUpload): Pr
   const claimedAt = claim ? ledgerTimeSql(q, '$17') : 'cast($17 as bigint)';
   // A removed file does not block a locator that may be used again.
   const blocking = r.reusesLocator === true ? 'and 1 = 0' : '';
-  const isAllowed = file ? `and ${mayStoreSql(q, '$23', '$24')}` : '';
+  const isAllowed = file ? `and ${mayStoreSql(q, '$25', '$26')}` : '';
   const writer = file ? [file.instance, writerTag(file.instance)] : [];
   const inserted = await q.query(
     `insert into uploads (id, locator, put_key, owner_id, endpoint, purpose, name, type, size, state, blob,
        created_at, deadline, stored_at, expires_at, claim_token, instance, claimed_at, may_have_bytes, reserved_by_put, rate_buckets,
-       unpublished_blob)
-      select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $21, $14, $15, $16, ${claimedAt}, $18, $18, $19, $22
+       unpublished_blob, sha256, scan)
+      select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $21, $14, $15, $16, ${claimedAt}, $18, $18, $19, $22, $23, $24
       where not exists (select 1 from removals where locator = $20 and reason <> 'unused' ${blocking}) ${isAllowed}
       on conflict do nothing returning id`,
     [
@@ -240,6 +240,8 @@ async function insertSlot(q: Queryable, account: OwnerAccount, r: NewUpload): Pr
       locator,
       file ? now : null,
       file?.publicBlob === undefined ? null : file.blob,
+      file?.content?.sha256 ?? null,
+      file?.content?.scan ?? null,
       ...writer,
     ],
   );

@@ -1,4 +1,11 @@
-import type { Endpoint, Removal, RemovalReason, Upload, UploadState } from '../../base/upload-records.ts';
+import type {
+  Endpoint,
+  Removal,
+  RemovalReason,
+  ScanState,
+  Upload,
+  UploadState,
+} from '../../base/upload-records.ts';
 
 /** A row of `uploads`. */
 export interface UploadRow {
@@ -23,6 +30,8 @@ export interface UploadRow {
   readonly may_have_bytes: number;
   readonly reserved_by_put: number;
   readonly rate_buckets: string;
+  readonly sha256: string | null;
+  readonly scan: ScanState | null;
 }
 
 /** A row of `uploads` joined with the name of its owner. */
@@ -55,6 +64,8 @@ export function toUpload(row: UploadRow, owner: string): Upload {
     storedAt: row.stored_at,
     ...(row.state === 'issued' && row.claimed_at !== null && { lastPutAt: row.claimed_at }),
     expiresAt: row.expires_at,
+    ...(row.sha256 !== null && { sha256: row.sha256 }),
+    ...(row.scan !== null && { scan: row.scan }),
   };
 }
 

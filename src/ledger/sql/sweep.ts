@@ -46,7 +46,8 @@ async function runStep(q: Queryable, step: SweepStep): Promise<SweepResult> {
         limit,
       });
     case 'trash':
-      return await sweepTrash(q, step);
+    case 'quarantine':
+      return await sweepKeptFiles(q, step.kind, step);
     case 'usage_history':
     case 'daily_counts':
     case 'hook_calls':
@@ -165,18 +166,23 @@ async function sweepRecords(q: Queryable, step: SweepStep & { kind: 'records' })
   return swept;
 }
 
-async function sweepTrash(q: Queryable, { now, limit, dryRun }: SweepStep): Promise<SweepResult> {
-  const batch = 'select id from trash where purge_at <= $1 order by purge_at limit $2';
-  const rows = await q.query<{ blob: string; size: number }>(
+/** Deletes removed or infected files whose time has passed. */
+async function sweepKeptFiles(
+  q: Queryable,
+  table: 'trash' | 'quarantine',
+  { now, limit, dryRun }: SweepStep,
+): Promise<SweepResult> {
+  const batch = `select id from ${table} where purge_at <= $1 order by purge_at limit $2`;
+  const rows = await q.query<{ blob: string | null; size: number }>(
     dryRun
-      ? `select blob, size from trash where id in (${batch})`
-      : `delete from trash where id in (${batch}) returning blob, size`,
+      ? `select blob, size from ${table} where id in (${batch})`
+      : `delete from ${table} where id in (${batch}) returning blob, size`,
     [now, limit],
   );
   if (!dryRun)
     await addPendingBlobs(
       q,
-      rows.map(({ blob }) => blob),
+      rows.map(({ blob }) => blob).filter((blob) => blob !== null),
     );
   return { count: rows.length, bytes: rows.reduce((sum, { size }) => sum + size, 0) };
 }

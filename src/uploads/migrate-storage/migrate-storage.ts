@@ -34,7 +34,7 @@ export async function copyStorage(
   options: MigrationOptions,
 ): Promise<boolean> {
   if ((await prepareTarget(context)) === 'done') return false;
-  await emptyTrash(context.source);
+  await deleteKeptFiles(context.source);
   for (let passes = 1; passes <= MAX_PASSES; passes += 1) {
     if ((await runPass(context, report, false)) <= FEW_CHANGES) break;
   }
@@ -43,12 +43,17 @@ export async function copyStorage(
   return true;
 }
 
-const TRASH_BATCH = 500;
+const DELETION_BATCH = 500;
 
-/** The trash is not copied, so its files are deleted. A run that was killed later has done that, and has closed the source. */
-async function emptyTrash({ ledger }: MigrationContext['source']): Promise<void> {
+/**
+ * Trash and quarantine are not copied, so their files are deleted. A run that was killed later has done that, and has closed the
+ * source.
+ */
+async function deleteKeptFiles({ ledger }: MigrationContext['source']): Promise<void> {
   if ((await ledger.migrationState()) !== 'open') return;
-  while ((await ledger.purgeTrash({ limit: TRASH_BATCH })) === TRASH_BATCH);
+  const limit = DELETION_BATCH;
+  while ((await ledger.purgeTrash({ limit })) === limit);
+  while ((await ledger.deleteQuarantined({ limit })) === limit);
 }
 
 /**

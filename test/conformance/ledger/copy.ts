@@ -86,6 +86,7 @@ async function fillAllTables(ledger: Ledger) {
   };
   await ledger.recordUsage({ now: NOW });
   await ledger.recordAudit({ id: 'i', at: NOW, ...action });
+  await ledger.blockHash({ sha256: 'a', reason: 'r', blockedBy: JULIET, blockedAt: NOW, size: null });
   return { file, slot, claimed, removed, signed: signed.upload.id };
 }
 

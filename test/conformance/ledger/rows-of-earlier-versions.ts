@@ -278,6 +278,34 @@ export const earlierRows: readonly EarlierRow[] = [
   },
   { since: 13, table: 'usage_history', values: { at: NOW, files: 2, bytes: 200 } },
   { since: 14, table: 'dead_writers', values: { tag: 'abcd1234' } },
+  {
+    since: 16,
+    table: 'quarantine',
+    values: {
+      id: '01hhhhhhhhhhhhhhhhhhhhhhhh',
+      locator: '01hhhhhhhhhhhhhhhhhhhhhhhh',
+      put_key: null,
+      owner: ROMEO,
+      endpoint: 'component',
+      purpose: '',
+      name: 'macro.doc',
+      type: 'application/msword',
+      size: 5,
+      blob: 'hh/01hhhhhhhhhhhhhhhhhhhhhhhhattempt.doc',
+      created_at: NOW,
+      deadline: NOW,
+      expires_at: null,
+      sha256: 'hash',
+      signature: 'Test.Signature',
+      found_at: NOW,
+      purge_at: NOW,
+    },
+  },
+  {
+    since: 16,
+    table: 'blocked_hashes',
+    values: { sha256: 'hash', reason: 'spam', blocked_by: 'admin', blocked_at: NOW, size: null },
+  },
 ];
 
 /** Changes of rows that migrations insert, so that the counters match the rows above. */

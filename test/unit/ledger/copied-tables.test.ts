@@ -9,7 +9,8 @@ import { SqliteDatabase } from '../../../src/ledger/sqlite/database.ts';
 
 /**
  * Tables that belong to one database: schema version, migration state, running processes and imports, its blob store, the
- * refusals of the last day and its sweeps, sessions (users sign in again), and the trash (a move empties it first).
+ * refusals of the last day and its sweeps, sessions (users sign in again), the trash and the quarantine (a move empties them
+ * first).
  */
 const NOT_COPIED = [
   'dead_writers',
@@ -18,6 +19,7 @@ const NOT_COPIED = [
   'migrations',
   'migration_state',
   'pending_steps',
+  'quarantine',
   'refusals',
   'sign_in_links',
   'store_identity',

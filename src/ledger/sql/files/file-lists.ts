@@ -120,6 +120,7 @@ function scanFor(query: FileQuery, ownerIds: readonly number[] | undefined): Sca
   // Partial indexes are only used if the statement contains their conditions literally.
   if (state === 'stored') range.push(["state = 'stored'"]);
   else range.push(["state <> 'stored'"], ['state = ?', state]);
+  if (query.isUnscanned) range.push(["scan in ('unavailable', 'too_large')"]);
   if (createdFrom !== undefined) range.push(['id >= ?', idTimePrefix(createdFrom)]);
   if (createdBefore !== undefined) range.push(['id < ?', idTimePrefix(createdBefore + 999)]);
   const isLargeOnly = ownerIds === undefined && (sort === 'largest' || sort === 'smallest');

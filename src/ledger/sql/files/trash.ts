@@ -23,6 +23,8 @@ interface TrashRow
     | 'deadline'
     | 'stored_at'
     | 'expires_at'
+    | 'sha256'
+    | 'scan'
   > {
   readonly removed_at: number;
   readonly removed_by: string;
@@ -132,6 +134,8 @@ const KEPT_COLUMNS = [
   'deadline',
   'stored_at',
   'expires_at',
+  'sha256',
+  'scan',
 ] as const;
 const RESTORED_COLUMNS = [...KEPT_COLUMNS, 'state', 'may_have_bytes', 'reserved_by_put', 'rate_buckets'];
 

@@ -1,6 +1,6 @@
-import type { UsageSample } from '../contract/files.ts';
-import type { Queryable } from './database.ts';
-import { SHARDS, totalsShard } from './quota/accounts.ts';
+import type { UsageSample } from '../../contract/files.ts';
+import type { Queryable } from '../database.ts';
+import { SHARDS, totalsShard } from './accounts.ts';
 
 const COUNTERS = ['owners', 'removals', 'uploads', 'bytes', 'pending_uploads', 'pending_bytes'] as const;
 type Totals = Readonly<Record<(typeof COUNTERS)[number], number>>;
