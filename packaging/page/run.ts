@@ -14,5 +14,5 @@ try {
 } catch (error) {
   const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND';
   if (!isMissing || !isOptional) throw error;
-  console.log('The web page is not built, because esbuild is not installed (npm ci --omit=dev).');
+  console.log('The web page is not built, because esbuild is not installed.');
 }

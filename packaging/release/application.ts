@@ -17,8 +17,8 @@ const UNUSED = [
 ];
 
 /**
- * Writes the application into a folder: compiled code, the web page, migrations and the dependencies of `package-lock.json` that run in
- * production. The result is the same on every machine and for every architecture, because no dependency has native code.
+ * Writes the application into a folder: the built program with the web page, migrations and the dependencies that are not part of it
+ * (`EXTERNAL` of the build). The result is the same on every machine and for every architecture, because no dependency has native code.
  */
 export function stageApplication(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
@@ -27,25 +27,12 @@ export function stageApplication(folder: string): void {
     cpSync(join(ROOT, name), join(folder, name), { recursive: true });
   }
   run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--prefer-offline', '--silent'], { cwd: folder });
-  compile(join(folder, 'dist'));
-  run(process.execPath, [join(ROOT, 'packaging/page/run.ts'), join(folder, 'dist/web/page/dist')]);
+  run(process.execPath, [join(ROOT, 'packaging/program/run.ts'), join(folder, 'dist')]);
   removeUnused(folder);
   writeManifest(folder);
   // Some dependencies were published with executable texts.
   run('chmod', ['-R', 'a-x,a+X', folder]);
   normalizeModes(folder);
-}
-
-function compile(folder: string): void {
-  run(process.execPath, [
-    join(ROOT, 'node_modules/typescript/bin/tsc'),
-    '--project',
-    join(ROOT, 'tsconfig.build.json'),
-    '--outDir',
-    folder,
-    '--declaration',
-    'false',
-  ]);
 }
 
 function removeUnused(folder: string): void {

@@ -78,7 +78,7 @@ function addFile(from: string, to: string, mode = 0o644): void {
 
 function addDocumentation(folder: string, application: string): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'copyright'), formatCopyright(join(application, 'node_modules')));
+  writeFileSync(join(folder, 'copyright'), formatCopyright(application));
   writeFileSync(join(folder, 'changelog'), formatDebianChangelog());
   run('gzip', ['-n', '-9', join(folder, 'changelog')]);
   for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md'])

@@ -67,7 +67,7 @@ if (wants('image')) {
   debianPackages = image.debianPackages;
   report(image.file);
 }
-if (wants('sbom')) report(writeSbom(out, debianPackages));
+if (wants('sbom')) report(await writeSbom(out, debianPackages));
 rmSync(work, { recursive: true });
 await writeChecksums();
 

@@ -1,8 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BUNDLED } from '../page/build-page.ts';
+import { type BundledPackage, buildProgram, readPackage } from '../program/build-program.ts';
 import { packageJson } from './application.ts';
 import { sourceDateEpoch } from './archive.ts';
+import { listBundled } from './copyright.ts';
 import type { DebianPackage } from './debian-packages.ts';
 import { nodeVersion } from './node-runtime.ts';
 import { ROOT, run } from './run.ts';
@@ -14,10 +16,10 @@ interface Sbom {
 }
 
 /**
- * Writes `porter-VERSION.cdx.json`, a CycloneDX list of everything inside the packages: the npm packages of the lockfile and of the
- * web page, Node.js and the Debian packages of the image. Without random numbers, so that two builds have the same.
+ * Writes `porter-VERSION.cdx.json`, a CycloneDX list of everything inside the packages: the npm packages that are installed with the
+ * program, those whose code is in the program or in the web page, Node.js and the Debian packages of the image. Without random numbers, so that two builds have the same.
  */
-export function writeSbom(out: string, debianPackages: readonly DebianPackage[]): string {
+export async function writeSbom(out: string, debianPackages: readonly DebianPackage[]): Promise<string> {
   const sbom = JSON.parse(
     run('npm', ['sbom', '--sbom-format=cyclonedx', '--omit=dev', '--package-lock-only'], { cwd: ROOT }),
   ) as Sbom;
@@ -33,16 +35,14 @@ export function writeSbom(out: string, debianPackages: readonly DebianPackage[])
     purl: `pkg:generic/node@${version}`,
     licenses: [{ license: { id: 'MIT' } }],
   });
-  for (const name of BUNDLED) {
-    const { version: bundled, license } = JSON.parse(
-      readFileSync(join(ROOT, 'node_modules', name, 'package.json'), 'utf8'),
-    ) as { readonly version: string; readonly license: string };
+  for (const { name, version: bundled, license } of await bundledPackages(join(out, 'work/program'))) {
     sbom.components.push({
       type: 'library',
-      'bom-ref': `page/${name}@${bundled}`,
+      'bom-ref': `bundled/${name}@${bundled}`,
       name,
       version: bundled,
-      purl: `pkg:npm/${name}@${bundled}`,
+      // The `@` of a scope is escaped (https://github.com/package-url/purl-spec).
+      purl: `pkg:npm/${name.replace('@', '%40')}@${bundled}`,
       licenses: [{ license: { id: license } }],
     });
   }
@@ -59,4 +59,10 @@ export function writeSbom(out: string, debianPackages: readonly DebianPackage[])
   const file = join(out, `porter-${packageJson.version}.cdx.json`);
   writeFileSync(file, `${JSON.stringify(sbom, null, 1)}\n`);
   return file;
+}
+
+/** Builds the program into an empty folder and returns the packages inside it and inside its page. */
+async function bundledPackages(folder: string): Promise<BundledPackage[]> {
+  await buildProgram(folder);
+  return [...listBundled(folder), ...BUNDLED.map((name) => readPackage(`node_modules/${name}`))];
 }

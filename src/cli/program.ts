@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { description, version } from '../base/version.ts';
+import { description, version } from '../base/package-files.ts';
 import { addBackup } from './commands/backup.ts';
 import { addCheck } from './commands/check.ts';
 import { addCleanup } from './commands/cleanup.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { ConfigProblem } from './config-error.ts';
 import { childKey, findKeyLine } from './parse-yaml.ts';
 import { getStructure, isSecret } from './schema/structure.ts';

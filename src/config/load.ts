@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { hostingWarnings } from './checks/hosting-checks.ts';
 import { checkOptions, findTlsProblems } from './checks/option-checks.ts';
 import { checkRawOptions } from './checks/raw-checks.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { EXAMPLE_CONFIG } from './example-config.ts';
 import { configSchema } from './schema/config-schema.ts';
 import { getOptionInfo, getStructure, type Structure } from './schema/structure.ts';

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Config } from './load.ts';
 import { configSchema } from './schema/config-schema.ts';
 import { getStructure } from './schema/structure.ts';

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { memoizeLast } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
+import { version } from '../base/package-files.ts';
 import { fileDescriptorLimit } from '../base/system-resources.ts';
-import { version } from '../base/version.ts';
 import type { Relay } from '../cluster/relay.ts';
 import type { WorkerClient } from '../cluster/workers/worker-client.ts';
 import { createHostedLinks } from '../config/hosted-domains.ts';

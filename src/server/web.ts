@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { basename } from 'node:path';
 import { memoizeLast } from '../base/async.ts';
 import { sha256Hex } from '../base/ids.ts';
-import { version } from '../base/version.ts';
+import { version } from '../base/package-files.ts';
 import { type Relay, RelayError } from '../cluster/relay.ts';
 import { createHostedLinks, domainsOf } from '../config/hosted-domains.ts';
 import type { Config } from '../config/load.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { baseUrl, contactUri, serverAddress, urlPath } from './location-types.ts';
 import { oneOrMany, optional, required, withDefault } from './options.ts';
 import {

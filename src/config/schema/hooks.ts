@@ -1,5 +1,5 @@
 import mustache from 'mustache';
-import { z } from 'zod';
+import * as z from 'zod';
 import { oneOrMany, optional, required, withDefault } from './options.ts';
 import { tokenFields } from './tokens.ts';
 import {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { hookSchema } from './hooks.ts';
 import { callbackUrl, serverAddress, urlPath } from './location-types.ts';
 import { oneOrMany, optional, withDefault } from './options.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The description of one option or section, for the reference page. */
 export interface OptionInfo {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { type OptionInfo, options } from './options.ts';
 import { type ValueTypeInfo, valueTypes } from './value-types.ts';
 

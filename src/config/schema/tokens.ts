@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { optional, required, withDefault } from './options.ts';
 import { bool, integer, jid, period, secret } from './value-types.ts';
 

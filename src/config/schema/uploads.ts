@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { internalPrefix } from './location-types.ts';
 import { inherited, oneOrMany, optional, required, withDefault } from './options.ts';
 import {

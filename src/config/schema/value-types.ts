@@ -1,6 +1,6 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 import { RE2JS } from 're2js';
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseAddressRange } from '../../base/addresses.ts';
 import { describeInvalidJid, formatBareJid, parseJid } from '../../base/jid.ts';
 import { describeMissingUnit, formatPeriod, formatSize, parsePeriod, parseSize } from '../../base/units.ts';

@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { packageFile } from '../../base/package-files.ts';
 import { LedgerError } from '../contract/ledger.ts';
 import type { Queryable } from './database.ts';
 
@@ -9,8 +10,7 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** `migrations/` of the package. The relative path is the same from `src/` and from `dist/`. */
-const FOLDER = fileURLToPath(new URL('../../../migrations/', import.meta.url));
+const FOLDER = fileURLToPath(packageFile('migrations/'));
 const FILE = /^(\d{4})_([a-z0-9_]+)\.sql$/;
 
 /** Reads the numbered SQL files of this version, in order. Released files are never edited. */

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { createDurableFolder } from '../../base/durable-folder.ts';
+import { entryPoint } from '../../base/package-files.ts';
 import { type Ledger, LedgerError } from '../contract/ledger.ts';
 import { createLedgerFrom, methods } from '../sql/methods.ts';
 import type { SqliteOptions } from './connection.ts';
@@ -82,8 +83,7 @@ interface PendingCall {
   reject(reason: unknown): void;
 }
 
-/** Has the same extension as this file: `.ts` in a checkout, `.js` in the package. */
-const WORKER = new URL(`./worker${import.meta.url.slice(import.meta.url.lastIndexOf('.'))}`, import.meta.url);
+const WORKER = entryPoint('ledger/sqlite/worker');
 
 /** A worker thread that runs the ledger. All calls of one turn of the event loop are sent in one message. */
 class Thread {

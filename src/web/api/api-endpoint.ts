@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { Refusal } from '../../base/errors.ts';
 import { type ClientInfo, getClientInfo } from '../../http/common/client-info.ts';
 import { CORS_HEADERS } from '../../http/common/cors.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorRow } from '../../base/errors.ts';
 import { allRoutes } from './definitions.ts';
 import { namedSchemas, type RouteDefinition } from './route.ts';

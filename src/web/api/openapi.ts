@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
-import { z } from 'zod';
+import * as z from 'zod';
 import { errorRow } from '../../base/errors.ts';
-import { version } from '../../base/version.ts';
+import { version } from '../../base/package-files.ts';
 import { allRoutes } from './definitions.ts';
 import { namedSchemas, type RouteDefinition } from './route.ts';
 import { problemSchema } from './schemas.ts';

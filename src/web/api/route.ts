@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { ErrorCode } from '../../base/errors.ts';
 
 /** The permissions that a token can have. A session has all scopes of its user. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { named, SCOPES } from './route.ts';
 
 /** Schemas that several routes share. Times are ISO 8601 in UTC, sizes are bytes. */

@@ -6,10 +6,10 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import mime from 'mime';
+import { programFile } from '../../base/package-files.ts';
 import { PAGE_HEADERS } from './page-headers.ts';
 
-/** The built page. The same place in a checkout (`src/`) and in the package (`dist/`). */
-const PAGE_FOLDER = fileURLToPath(new URL('../page/dist/', import.meta.url));
+const PAGE_FOLDER = fileURLToPath(programFile('web/page/dist/'));
 
 type Encoding = 'br' | 'gzip' | 'identity';
 

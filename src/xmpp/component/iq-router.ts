@@ -2,7 +2,7 @@ import xml, { type Element } from '@xmpp/xml';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
 import { parseBareJid, parseJid } from '../../base/jid.ts';
-import { description, version } from '../../base/version.ts';
+import { description, version } from '../../base/package-files.ts';
 import { errorReply } from '../../stanza/error-reply.ts';
 import {
   COMMANDS,

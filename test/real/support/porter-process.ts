@@ -15,6 +15,8 @@ export interface PorterOptions extends ProgramOptions {
   /** The working directory, whose files are kept. Default: a new temporary folder. */
   readonly folder?: string;
   readonly port?: number;
+  /** The program. Default: run from source. */
+  readonly main?: string;
   /** Enables TLS. */
   readonly certificate?: CertificateFiles;
 }
@@ -45,7 +47,7 @@ export async function startPorter(options: PorterOptions = {}): Promise<PorterPr
   const writeConfig = (config: Settings | string) =>
     writeFile(join(folder, 'porter.yml'), typeof config === 'string' ? config : asText(config));
   await writeConfig(options.config ?? {});
-  const program = new Program(process.execPath, [MAIN, 'serve', '-c', 'porter.yml'], {
+  const program = new Program(process.execPath, [options.main ?? MAIN, 'serve', '-c', 'porter.yml'], {
     cwd: folder,
     ...(options.env ? { env: options.env } : {}),
   });

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { Command } from 'commander';
 import { Refusal } from '../../../src/base/errors.ts';
-import { version } from '../../../src/base/version.ts';
+import { version } from '../../../src/base/package-files.ts';
 import {
   CommandError,
   formatErrorMessage,

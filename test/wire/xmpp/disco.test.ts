@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Element } from '@xmpp/xml';
-import { description, version } from '../../../src/base/version.ts';
+import { description, version } from '../../../src/base/package-files.ts';
 import { allowAllRule } from '../../../src/policy/access.ts';
 import type { FakeComponentStream } from '../../support/fake-component-server.ts';
 import { uploadRules } from '../../support/granting-services.ts';
