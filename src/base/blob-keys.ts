@@ -6,6 +6,7 @@ import { randomId, sha256Hex } from './ids.ts';
  *
  *   slot key      ab/<id>.<ext>             written by imports; the name in links of `downloads.via: webserver`
  *   attempt key   ab/<id><attempt>.<ext>    written by one PUT and by no other
+ *   resumable     ab/<id><attempt>r.<ext>   written by the requests of one resumable upload, one after the other
  *
  * A late PUT therefore cannot touch the bytes of the one that was stored.
  */
@@ -27,6 +28,24 @@ export function attemptBlobKey(key: string, token: string): string {
 
 /** Returns what the key of an attempt has after the id of its upload. */
 export const attemptSuffix = (token: string): string => token.slice(0, ATTEMPT_LENGTH);
+
+/** Ends the attempt in the key of a resumable upload, whose remains in a store may be more than one object. */
+const RESUMABLE_MARK = 'r';
+
+/** Returns what the key of a resumable upload has after the id of its upload. */
+export const resumableSuffix = (token: string): string => attemptSuffix(token) + RESUMABLE_MARK;
+
+/** Returns the key of the resumable upload that begins with this claim token. `key`: any key of the same upload. */
+export function resumableBlobKey(key: string, token: string): string {
+  const { folder, id, extension } = splitKey(key);
+  return `${folder}/${id}${resumableSuffix(token)}.${extension}`;
+}
+
+/** Returns whether the bytes under a key were, or are being, written by a resumable upload. */
+export function isResumableBlobKey(key: string): boolean {
+  const stem = key.slice(key.lastIndexOf('/') + 1).split('.', 1)[0] ?? '';
+  return stem.length === ID_LENGTH + ATTEMPT_LENGTH + RESUMABLE_MARK.length && stem.endsWith(RESUMABLE_MARK);
+}
 
 /** Characters of an attempt that name the process which has written it, for attempts without a claim: 32 bits. */
 const TAG_LENGTH = 8;

@@ -18,6 +18,7 @@ import { refusalSuite } from './ledger/refusals.ts';
 import { removeSuite } from './ledger/remove.ts';
 import { repairSuite } from './ledger/repair.ts';
 import { reserveSuite } from './ledger/reserve.ts';
+import { resumableSuite } from './ledger/resumable.ts';
 import { webSuite } from './ledger/web.ts';
 
 export type { TestLedger } from './ledger/fixture.ts';
@@ -28,6 +29,7 @@ export function ledgerSuite(name: string, open: OpenTestLedger): void {
     reserveSuite(open);
     claimSuite(open);
     directSuite(open);
+    resumableSuite(open);
     removeSuite(open);
     repairSuite(open);
     importSuite(open);

@@ -8,6 +8,7 @@ import type { MessageStore } from './messages.ts';
 import type { ProcessStore } from './processes.ts';
 import type { QuotaStore } from './quota.ts';
 import type { RefusalStore } from './refusals.ts';
+import type { ResumableUploadStore } from './resumable-uploads.ts';
 import type { IdentityStore } from './store-identity.ts';
 import type { UploadStore } from './uploads.ts';
 import type { WebStore } from './web.ts';
@@ -23,6 +24,7 @@ export type * from './messages.ts';
 export * from './processes.ts';
 export * from './quota.ts';
 export * from './refusals.ts';
+export type * from './resumable-uploads.ts';
 export type * from './store-identity.ts';
 export type * from './uploads.ts';
 export * from './web.ts';
@@ -43,6 +45,7 @@ export * from './web.ts';
 export interface Ledger
   extends UploadStore,
     DirectUploadStore,
+    ResumableUploadStore,
     QuotaStore,
     RefusalStore,
     MessageStore,

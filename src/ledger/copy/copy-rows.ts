@@ -23,7 +23,9 @@ interface TableColumns {
 const COUNTERS = ['uploads', 'bytes', 'pending_uploads', 'pending_bytes'];
 const UPLOAD_COLUMNS =
   `locator put_key owner_id endpoint purpose name type size state blob unpublished_blob created_at deadline stored_at expires_at claim_token
-  instance claimed_at may_have_bytes reserved_by_put rate_buckets sha256 scan`.split(/\s+/);
+  instance claimed_at may_have_bytes reserved_by_put rate_buckets sha256 scan resource_key received stop_requested`.split(
+    /\s+/,
+  );
 const REMOVAL_COLUMNS = 'owner_id endpoint name size was_stored created_at reason detail tombstone'.split(
   ' ',
 );
@@ -37,10 +39,10 @@ const TABLES: Readonly<Record<CopiedTable, TableColumns>> = {
   owner_purposes: { columns: ['bytes', 'pending_bytes'], sums: ['bytes', 'pending_bytes'] },
   uploads: {
     columns: UPLOAD_COLUMNS,
-    sums: 'size created_at deadline stored_at expires_at owner_id may_have_bytes length(state) length(sha256)'.split(
+    sums: 'size created_at deadline stored_at expires_at owner_id may_have_bytes received length(state) length(sha256)'.split(
       ' ',
     ),
-    unique: ['locator', 'put_key'],
+    unique: ['locator', 'put_key', 'resource_key'],
   },
   upload_rates: {
     columns: ['last_at', 'ends_at', 'uploads', 'bytes'],

@@ -17,7 +17,8 @@ import {
   queryUnpublished,
   releaseSlotClaim,
   storeIssuedSlot,
-} from './claims.ts';
+} from './claims/claims.ts';
+import * as resumable from './claims/resumable-uploads.ts';
 import * as hashes from './content/blocked-hashes.ts';
 import {
   deleteQuarantineRows,
@@ -156,6 +157,16 @@ export const methods: LedgerMethods = {
   confirmDeleted: write('lazy', 'always', clearPendingDeletes, { freesSpace: true }),
   postponeDeletes: write('lazy', 'always', postponePendingDeletes),
   failedDeletes: read(queryFailedDeletes),
+
+  // ResumableUploadStore
+  beginResumable: write('lazy', 'open_or_closing', resumable.makeResumable),
+  resume: write('lazy', 'open', resumable.claimResource),
+  // A client may forget the bytes that this number includes.
+  recordReceived: write('durable', 'open_or_closing', resumable.updateReceived),
+  pause: write('durable', 'open_or_closing', resumable.pauseUpload),
+  appendState: read(resumable.queryAppendState),
+  requestStop: write('lazy', 'open_or_closing', resumable.markStopRequested),
+  findResource: read(resumable.queryResource),
 
   // QuotaStore
   usage: read(queryUsage),

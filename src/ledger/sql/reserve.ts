@@ -8,7 +8,7 @@ import type {
   StoreNewParams,
   StoreNewResult,
 } from '../contract/ledger.ts';
-import { deleteIfExpired } from './claims.ts';
+import { deleteIfExpired } from './claims/claims.ts';
 import type { Queryable } from './database.ts';
 import { removeExpired, storedPurposes } from './expiry.ts';
 import { mayStore, mayStoreSql } from './processes/dead-writers.ts';

@@ -32,6 +32,9 @@ export interface UploadRow {
   readonly rate_buckets: string;
   readonly sha256: string | null;
   readonly scan: ScanState | null;
+  readonly resource_key: string | null;
+  readonly received: number | null;
+  readonly stop_requested: number;
 }
 
 /** A row of `uploads` joined with the name of its owner. */

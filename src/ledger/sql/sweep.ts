@@ -1,5 +1,6 @@
 import { KEEP_REFUSALS_MS, KEEP_USAGE_MS, type SweepResult, type SweepStep } from '../contract/ledger.ts';
-import { abandonedClaimSql, resetToIssued } from './claims.ts';
+import { abandonedClaimSql, resetToIssued } from './claims/claims.ts';
+import { pauseAbandoned } from './claims/resumable-uploads.ts';
 import type { Database, Queryable, SqlValue } from './database.ts';
 import {
   removalCauses,
@@ -115,8 +116,8 @@ async function countUploads(q: Queryable, selection: UploadSelection, limit: num
 }
 
 /**
- * Releases claims of processes that have ended. A slot returns to `issued` if its deadline has not passed. Other slots, and
- * uploads that were reserved by their PUT, are deleted.
+ * Releases claims of processes that have ended. A slot returns to `issued` if its deadline has not passed, a resumable upload with its
+ * bytes. Other slots, and uploads that were reserved by their PUT, are deleted.
  */
 async function sweepDeadClaims(
   q: Queryable,
@@ -138,8 +139,9 @@ async function sweepDeadClaims(
   const deleted: UploadRow[] = [];
   let released = 0;
   for (const row of rows) {
-    const canRetry = row.reserved_by_put === 0 && row.deadline > now;
-    if (canRetry) released += await resetToIssued(q, row);
+    const isInTime = row.deadline > now;
+    if (isInTime && row.resource_key !== null) released += await pauseAbandoned(q, row);
+    else if (isInTime && row.reserved_by_put === 0) released += await resetToIssued(q, row);
     else deleted.push(...(await deleteClaimed(q, row)));
   }
   await recordRemovals(q, deleted, removalCauses.unused(now));

@@ -58,7 +58,7 @@ async function takeRow(
   if (holds === 'nothing') return undefined;
   const [row] = await q.query<UploadRow & { put_key: string | null }>(
     holds === 'slot'
-      ? "delete from uploads where id = $1 and state = 'issued' returning *"
+      ? "delete from uploads where id = $1 and state = 'issued' and may_have_bytes = 0 returning *"
       : "delete from uploads where id = $1 and state = 'receiving' and claim_token = $2 returning *",
     holds === 'slot' ? [id] : [id, holds.claim],
   );

@@ -4,8 +4,8 @@ import {
   isAttemptBlobKey,
   toSlotBlobKey,
   writerTag,
-} from '../../base/blob-keys.ts';
-import type { StoreSlotParams } from '../contract/direct-uploads.ts';
+} from '../../../base/blob-keys.ts';
+import type { StoreSlotParams } from '../../contract/direct-uploads.ts';
 import type {
   ClaimParams,
   ClaimResult,
@@ -13,15 +13,15 @@ import type {
   PublishedBlob,
   ReleaseParams,
   UnpublishedBlob,
-} from '../contract/uploads.ts';
-import type { Queryable } from './database.ts';
-import { removalCauses } from './expiry.ts';
-import { mayStoreSql } from './processes/dead-writers.ts';
-import { ledgerTimeSql, silentSinceSql } from './processes/heartbeats.ts';
-import { adjustPurposeAndTotals, settlePending, type UsageDelta } from './quota/accounts.ts';
-import { correctUploadRates } from './quota/upload-rates.ts';
-import { addPendingBlobs, addPendingDeletes, discardUpload, recordRemovals } from './remove.ts';
-import { SELECT_UPLOADS, toUpload, type UploadRow, type UploadRowWithOwner, WHERE_LOCATOR } from './rows.ts';
+} from '../../contract/uploads.ts';
+import type { Queryable } from '../database.ts';
+import { removalCauses } from '../expiry.ts';
+import { mayStoreSql } from '../processes/dead-writers.ts';
+import { ledgerTimeSql, silentSinceSql } from '../processes/heartbeats.ts';
+import { adjustPurposeAndTotals, settlePending, type UsageDelta } from '../quota/accounts.ts';
+import { correctUploadRates } from '../quota/upload-rates.ts';
+import { addPendingBlobs, addPendingDeletes, discardUpload, recordRemovals } from '../remove.ts';
+import { SELECT_UPLOADS, toUpload, type UploadRow, type UploadRowWithOwner, WHERE_LOCATOR } from '../rows.ts';
 
 /**
  * True for a `receiving` upload that was claimed before `HEARTBEAT_TIMEOUT_MS`, if its process has sent no heartbeat since.
@@ -47,7 +47,10 @@ export async function claimSlot(q: Queryable, params: ClaimParams): Promise<Clai
   return { outcome: 'claimed', upload: { ...toUpload(row, row.owner), state: 'receiving', blob } };
 }
 
-/** Claims the slot without a look-up if no other PUT has it. The key of an issued slot is its slot key, which has its id once. */
+/**
+ * Claims the slot without a look-up if no other PUT has it. The key of an issued slot without bytes is its slot key, which has its id
+ * once.
+ */
 async function claimIssued(
   q: Queryable,
   { by, token, instance, now, ledgerTime }: ClaimParams,
@@ -55,12 +58,14 @@ async function claimIssued(
   const [row] = await q.query<UploadRowWithOwner>(
     `update uploads set state = 'receiving', claim_token = $2, instance = $3, claimed_at = ${ledgerTimeSql(q, '$4')},
        blob = replace(blob, id, id || $5), may_have_bytes = 1
-      where ${whereClaimable(by)} and state = 'issued' and deadline > $6
+      where ${whereClaimable(by)} and state = 'issued' and may_have_bytes = 0 and deadline > $6
       returning *, (select name from owners where owners.id = owner_id) as owner`,
     [claimableKey(by), token, instance, ledgerTime ?? null, attemptSuffix(token), now],
   );
   return row;
 }
+
+const NOT_RESUMABLE = 'resource_key = null, received = null, stop_requested = 0';
 
 const whereClaimable = (by: ClaimParams['by']) => ('putKey' in by ? 'uploads.put_key = $1' : WHERE_LOCATOR);
 const claimableKey = (by: ClaimParams['by']) => ('putKey' in by ? by.putKey : by.locator);
@@ -72,7 +77,7 @@ async function findClaimable(q: Queryable, by: ClaimParams['by']): Promise<Uploa
   return row;
 }
 
-/** Fails if another PUT has claimed the slot since `row` was read. */
+/** Fails if another PUT has claimed the slot since `row` was read. Ends a resumable upload: its resource is gone. */
 async function setReceiving(
   q: Queryable,
   row: UploadRow,
@@ -81,10 +86,10 @@ async function setReceiving(
 ): Promise<boolean> {
   const updated = await q.query(
     `update uploads set state = 'receiving', claim_token = $2, instance = $3, claimed_at = ${ledgerTimeSql(q, '$6')},
-       blob = $4, may_have_bytes = 1
-      where id = $1 and claim_token is not distinct from $5 and (state = 'issued' or (${abandonedClaimSql(q, '$6')}))
+       blob = $4, may_have_bytes = 1, ${NOT_RESUMABLE}
+      where id = $1 and claim_token is not distinct from $5 and blob = $7 and (state = 'issued' or (${abandonedClaimSql(q, '$6')}))
       returning id`,
-    [row.id, token, instance, blob, row.claim_token, ledgerTime ?? null],
+    [row.id, token, instance, blob, row.claim_token, ledgerTime ?? null, row.blob],
   );
   return updated.length === 1;
 }
@@ -176,7 +181,7 @@ export async function storeIssuedSlot(q: Queryable, params: StoreSlotParams): Pr
   const [stored] = await q.query<StoredRow>(
     `update uploads set state = 'stored', stored_at = $2, blob = $3, unpublished_blob = $4, claimed_at = null,
        may_have_bytes = 1, sha256 = $8, scan = $9
-      where id = $1 and state = 'issued' and deadline > $2 and size = $5 and ${mayStoreSql(q, '$6', '$7')}
+      where id = $1 and state = 'issued' and may_have_bytes = 0 and deadline > $2 and size = $5 and ${mayStoreSql(q, '$6', '$7')}
       returning owner_id, purpose, size, created_at, rate_buckets`,
     [
       id,
@@ -243,7 +248,7 @@ async function abandonAttempt(q: Queryable, { id, blob }: ReleaseParams): Promis
 export async function resetToIssued(q: Queryable, row: UploadRow): Promise<number> {
   const rows = await q.query(
     `update uploads set state = 'issued', claim_token = null, instance = null, blob = $3,
-       may_have_bytes = 0 where id = $1 and claim_token = $2 and state = 'receiving' returning id`,
+       may_have_bytes = 0, ${NOT_RESUMABLE} where id = $1 and claim_token = $2 and state = 'receiving' returning id`,
     [row.id, row.claim_token, toSlotBlobKey(row.blob)],
   );
   if (rows.length === 1) await abandonBlob(q, row);
