@@ -9,24 +9,10 @@ import {
   readRowsByKey,
   upsertRows,
 } from '../copy/copy-rows.ts';
-import {
-  claimSlot,
-  commitUpload,
-  endClaimByToken,
-  markPublished,
-  queryUnpublished,
-  releaseSlotClaim,
-  storeIssuedSlot,
-} from './claims/claims.ts';
+import * as claims from './claims/claims.ts';
 import * as resumable from './claims/resumable-uploads.ts';
 import * as hashes from './content/blocked-hashes.ts';
-import {
-  deleteQuarantineRows,
-  quarantineUpload,
-  queryQuarantine,
-  queryQuarantined,
-  releaseQuarantinedUpload,
-} from './content/quarantine.ts';
+import * as quarantine from './content/quarantine.ts';
 import type { Database } from './database.ts';
 import { queryFiles, queryUsers } from './files/file-lists.ts';
 import {
@@ -139,13 +125,13 @@ export const methods: LedgerMethods = {
   // UploadStore
   reserve: write('lazy', 'open', reserveSlot),
   storeNew: write('durable', 'open', storeNewUpload),
-  claim: write('lazy', 'open', claimSlot),
-  storeSlot: write('durable', 'open', storeIssuedSlot),
-  commit: write('durable', 'open_or_closing', commitUpload),
-  release: write('lazy', 'open_or_closing', releaseSlotClaim),
-  releaseByToken: write('lazy', 'open_or_closing', endClaimByToken),
-  unpublished: read(queryUnpublished),
-  confirmPublished: write('lazy', 'always', markPublished),
+  claim: write('lazy', 'open', claims.claimSlot),
+  storeSlot: write('durable', 'open', claims.storeIssuedSlot),
+  commit: write('durable', 'open_or_closing', claims.commitUpload),
+  release: write('lazy', 'open_or_closing', claims.releaseSlotClaim),
+  releaseByToken: write('lazy', 'open_or_closing', claims.endClaimByToken),
+  unpublished: read(claims.queryUnpublished),
+  confirmPublished: write('lazy', 'always', claims.markPublished),
   find: read(queryUpload),
   findByPutKey: read(queryUploadByPutKey),
   findRemoval: read(queryRemoval),
@@ -227,11 +213,11 @@ export const methods: LedgerMethods = {
   purgeTrash: write('durable', 'open', purgeTrashedUploads, { freesSpace: true }),
 
   // ContentStore
-  quarantine: write('durable', 'open_or_closing', quarantineUpload),
-  findQuarantined: read(queryQuarantined),
-  listQuarantine: read(queryQuarantine),
-  releaseQuarantined: write('durable', 'open', releaseQuarantinedUpload),
-  deleteQuarantined: write('durable', 'open', deleteQuarantineRows, { freesSpace: true }),
+  quarantine: write('durable', 'open_or_closing', quarantine.quarantineUpload),
+  findQuarantined: read(quarantine.queryQuarantined),
+  listQuarantine: read(quarantine.queryQuarantine),
+  releaseQuarantined: write('durable', 'open', quarantine.releaseQuarantinedUpload),
+  deleteQuarantined: write('durable', 'open', quarantine.deleteQuarantineRows, { freesSpace: true }),
   blockHash: write('durable', 'open', hashes.insertBlockedHash),
   unblockHash: write('durable', 'open', hashes.deleteBlockedHash),
   findBlockedHash: read(hashes.queryBlockedHash),
