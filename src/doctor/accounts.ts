@@ -154,8 +154,11 @@ async function checkMessage(
   const check = 'message to itself';
   const body = `Test of porter doctor ${randomId()}`;
   const arrival = Promise.withResolvers<void>();
-  stream.listen((stanza: Element) => {
-    if (stanza.name === 'message' && stanza.getChild('body')?.getText() === body) arrival.resolve();
+  stream.listen({
+    onElement(stanza: Element) {
+      if (stanza.name === 'message' && stanza.getChild('body')?.getText() === body) arrival.resolve();
+    },
+    onSkipped: () => undefined,
   });
   void stream.ended.then((reason) => arrival.reject(reason ?? new Error('the server closed the connection')));
   arrival.promise.catch(() => undefined);

@@ -6,10 +6,13 @@ import { createStanzaSizeLimit, type StanzaSizeLimit } from './stanza-size-limit
 export interface StreamWriter {
   /** Writes at once, in the order of the calls. Throws if the stream is closed; then nothing was written. */
   write(xml: string): void;
-  /** Formats an iq with this id that the server answers, or returns, after everything written before it. */
-  formatPing(id: string): string;
-  /** Called if the server did not answer a ping in time. */
-  onPingTimeout(): void;
+  /**
+   * Formats what makes the server confirm everything written before it: an iq with this id that it answers or returns, or a request
+   * for an ack (XEP-0198).
+   */
+  formatRequest(id: string): string;
+  /** Called if the server did not answer a request in time. */
+  onRequestTimeout(): void;
 }
 
 /** Sends stanzas on one stream and detects when the server has accepted them. */
@@ -19,8 +22,13 @@ export interface StanzaChannel {
    * `busy` (it was not written), `no_answer` (it was written), `message_too_large` (the server does not take it).
    */
   send(xml: string): Promise<void>;
-  /** Returns true if this is the id of a ping of this channel. Confirms the stanzas written before that ping. */
+  /** Returns true if this is the id of a request of this channel. Confirms the stanzas written before that request. */
   handlePong(id: string): boolean;
+  /**
+   * Confirms the first stanzas of the channel, as many as the server has handled (XEP-0198). Numbers begin again at 0 after 2^32 - 1.
+   * Returns false if that is more than were written, or less than confirmed before.
+   */
+  handleAck(handledStanzas: number): boolean;
   /**
    * The stream is closed. If the server ended it with `policy-violation`, as servers do when a stanza is too large, the largest
    * stanza that it had not accepted is refused with `message_too_large`. So is one that was the largest in two closed streams.
@@ -42,17 +50,17 @@ interface Entry {
 }
 
 /**
- * `answerTimeout` returns the milliseconds that a server has to answer a ping, and that a stanza may wait to be
+ * `answerTimeout` returns the milliseconds that a server has to answer a request, and that a stanza may wait to be
  * written.
  *
- * A server processes the stanzas of a stream in order, so the answer to a ping confirms all stanzas before it. One ping
+ * A server processes the stanzas of a stream in order, so the answer to a request confirms all stanzas before it. One request
  * is pending at a time. If a server is slow (many limit the rate of a client), stanzas stay in `waiting`, where it is
  * certain that they were not written.
  *
  * ```
- *            room in the window       ping sent             pong
- *  waiting ────────────────────▶ written ─────▶ pinged ─────────────▶ resolved
- *     │ expired: busy               │             │ ping timeout: no_answer
+ *            room in the window      request sent           pong or ack
+ *  waiting ────────────────────▶ written ─────▶ requested ─────────────▶ resolved
+ *     │ expired: busy               │             │ request timeout: no_answer
  *     │ disconnect: unavailable     └─────────────┴ disconnect: no_answer, or message_too_large
  * ```
  */
@@ -61,10 +69,10 @@ export function createStanzaChannel(
   answerTimeout: () => number,
   sizeLimit: StanzaSizeLimit = createStanzaSizeLimit(),
 ): StanzaChannel {
-  return new PingedChannel(writer, answerTimeout, sizeLimit);
+  return new ConfirmedChannel(writer, answerTimeout, sizeLimit);
 }
 
-class PingedChannel implements StanzaChannel {
+class ConfirmedChannel implements StanzaChannel {
   readonly #writer: StreamWriter;
   readonly #answerTimeout: () => number;
   readonly #sizeLimit: StanzaSizeLimit;
@@ -72,13 +80,15 @@ class PingedChannel implements StanzaChannel {
   readonly #waiting = new Set<Entry>();
   #waitingSize = 0;
   #written: Entry[] = [];
-  #pinged: Entry[] = [];
-  /** Characters of `#written` and `#pinged`. */
+  #requested: Entry[] = [];
+  /** Characters of `#written` and `#requested`. */
   #windowUsed = 0;
-  #pings = 0;
-  #ping: 'none' | 'scheduled' | 'pending' = 'none';
+  /** As the last ack says. */
+  #handledStanzas = 0;
+  #requests = 0;
+  #request: 'none' | 'scheduled' | 'pending' = 'none';
   #isClosed = false;
-  #pingTimer: NodeJS.Timeout | undefined;
+  #requestTimer: NodeJS.Timeout | undefined;
   #expiryTimer: NodeJS.Timeout | undefined;
 
   constructor(writer: StreamWriter, answerTimeout: () => number, sizeLimit: StanzaSizeLimit) {
@@ -102,21 +112,37 @@ class PingedChannel implements StanzaChannel {
 
   handlePong(id: string): boolean {
     if (!id.startsWith(this.#idPrefix)) return false;
-    if (this.#ping === 'pending' && id === this.#idPrefix + this.#pings) {
-      this.#settlePinged((entry) => entry.resolve());
+    if (this.#request === 'pending' && id === this.#idPrefix + this.#requests) {
+      this.#endRequest((entry) => entry.resolve());
     }
+    return true;
+  }
+
+  handleAck(handledStanzas: number): boolean {
+    const count = (handledStanzas - this.#handledStanzas) % 2 ** 32;
+    const newlyHandled = count < 0 ? count + 2 ** 32 : count;
+    const others = newlyHandled - this.#requested.length;
+    if (!(others <= this.#written.length)) return false;
+    this.#handledStanzas = handledStanzas;
+    const handled = [
+      ...this.#requested.splice(0, newlyHandled),
+      ...this.#written.splice(0, Math.max(0, others)),
+    ];
+    this.#settle(handled, (entry) => entry.resolve());
+    if (this.#requested.length === 0 && this.#request === 'pending') this.#endRequest();
+    else this.#fillWindow();
     return true;
   }
 
   handleDisconnect(reason?: unknown): void {
     this.#isClosed = true;
-    clearTimeout(this.#pingTimer);
+    clearTimeout(this.#requestTimer);
     clearTimeout(this.#expiryTimer);
     this.#rejectTooLarge(isPolicyViolation(reason));
-    for (const entry of [...this.#pinged, ...this.#written]) entry.reject(new Refusal('no_answer'));
+    for (const entry of [...this.#requested, ...this.#written]) entry.reject(new Refusal('no_answer'));
     for (const entry of this.#waiting) entry.reject(new Refusal('unavailable'));
     this.#waiting.clear();
-    this.#pinged = [];
+    this.#requested = [];
     this.#written = [];
   }
 
@@ -125,7 +151,7 @@ class PingedChannel implements StanzaChannel {
    * would be a loop with this one among them.
    */
   #rejectTooLarge(isViolation: boolean): void {
-    const [first, ...others] = [...this.#pinged, ...this.#written];
+    const [first, ...others] = [...this.#requested, ...this.#written];
     if (first === undefined) return;
     const largest = others.reduce((max, entry) => (entry.xml.length > max.xml.length ? entry : max), first);
     const bytes = Buffer.byteLength(largest.xml);
@@ -139,10 +165,10 @@ class PingedChannel implements StanzaChannel {
       this.#removeWaiting(entry);
       this.#write(entry);
     }
-    if (this.#ping === 'none' && this.#written.length > 0) {
-      // Deferred, so that the ping also covers the other stanzas of this turn of the event loop.
-      this.#ping = 'scheduled';
-      setImmediate(() => this.#sendPing());
+    if (this.#request === 'none' && this.#written.length > 0) {
+      // Deferred, so that the request also covers the other stanzas of this turn of the event loop.
+      this.#request = 'scheduled';
+      setImmediate(() => this.#sendRequest());
     }
     if (this.#waiting.size > 0) {
       this.#expiryTimer ??= setTimeout(() => this.#expireWaiting(), this.#msUntilExpiry());
@@ -180,41 +206,44 @@ class PingedChannel implements StanzaChannel {
     this.#fillWindow();
   }
 
-  #sendPing(): void {
-    this.#ping = 'none';
+  #sendRequest(): void {
+    this.#request = 'none';
     if (this.#isClosed || this.#written.length === 0) return;
-    this.#ping = 'pending';
-    this.#pinged = this.#written;
+    this.#request = 'pending';
+    this.#requested = this.#written;
     this.#written = [];
-    this.#pings += 1;
-    this.#pingTimer = setTimeout(() => this.#handlePingTimeout(), this.#answerTimeout());
+    this.#requests += 1;
+    this.#requestTimer = setTimeout(() => this.#handleRequestTimeout(), this.#answerTimeout());
     try {
-      this.#writer.write(this.#writer.formatPing(this.#idPrefix + this.#pings));
+      this.#writer.write(this.#writer.formatRequest(this.#idPrefix + this.#requests));
     } catch {
       this.handleDisconnect();
     }
   }
 
   /** Rejects the waiting stanzas first, so that they are not written to a stream that is about to be closed. */
-  #handlePingTimeout(): void {
+  #handleRequestTimeout(): void {
     for (const entry of this.#waiting) {
       this.#removeWaiting(entry);
       entry.reject(tooSlow());
     }
-    this.#settlePinged((entry) => entry.reject(new Refusal('no_answer')));
-    this.#writer.onPingTimeout();
+    this.#endRequest((entry) => entry.reject(new Refusal('no_answer')));
+    this.#writer.onRequestTimeout();
   }
 
-  #settlePinged(settle: (entry: Entry) => void): void {
-    clearTimeout(this.#pingTimer);
-    this.#ping = 'none';
-    const pinged = this.#pinged;
-    this.#pinged = [];
-    for (const entry of pinged) {
+  /** Settles the stanzas before the pending request, and writes further ones. */
+  #endRequest(settle: (entry: Entry) => void = () => undefined): void {
+    clearTimeout(this.#requestTimer);
+    this.#request = 'none';
+    this.#settle(this.#requested.splice(0), settle);
+    this.#fillWindow();
+  }
+
+  #settle(entries: readonly Entry[], settle: (entry: Entry) => void): void {
+    for (const entry of entries) {
       this.#windowUsed -= entry.xml.length;
       settle(entry);
     }
-    this.#fillWindow();
   }
 }
 

@@ -4,7 +4,7 @@ import { randomId } from '../../base/ids.ts';
 import type { Jid } from '../../base/jid.ts';
 import { connectToServer, type TlsPolicy, tlsOptions, tlsPolicyFor } from './connect.ts';
 import { authenticate, preparePassword, type SaslCredentials, SaslError } from './sasl.ts';
-import { readBoundJid, readSasl2Offer } from './sasl2.ts';
+import { type BoundResource, readBoundResource, readSasl2Offer } from './sasl2.ts';
 import {
   type DnsResolver,
   NoServerFoundError,
@@ -12,6 +12,7 @@ import {
   resolveDomain,
   type XmppServerAddress,
 } from './server-addresses.ts';
+import { enableAcks } from './stream-management.ts';
 import type { PeerCertificate, XmlStream } from './xml-stream.ts';
 
 /** The part of `messages` in the config that concerns logins. */
@@ -26,10 +27,8 @@ export interface LoginSettings {
 }
 
 /** The stream of an account after its login. */
-export interface BoundStream {
+export interface BoundStream extends BoundResource {
   readonly stream: XmlStream;
-  /** Full JID, as bound by the server. */
-  readonly jid: string;
   /** The largest stanza that the server takes, as it has announced (XEP-0478); null if it has not. */
   readonly maxStanzaBytes: number | null;
 }
@@ -154,14 +153,15 @@ async function negotiate(
     const profile = offer.createProfile({ bind: offer.hasBind && jid.resource === '' });
     const success = await authenticate(stream, features, credentials, isPlainAllowed, profile);
     features = await stream.nextFeatures();
-    const boundJid = readBoundJid(success);
-    if (boundJid !== undefined) return { jid: boundJid, maxStanzaBytes: announcedStanzaLimit(features) };
+    const bound = readBoundResource(success);
+    if (bound !== undefined) return { ...bound, maxStanzaBytes: announcedStanzaLimit(features) };
   } else {
     await authenticate(stream, features, credentials, isPlainAllowed);
     features = await stream.open(jid.domain);
   }
   const boundJid = await bind(stream, features, jid.resource);
-  return { jid: boundJid, maxStanzaBytes: announcedStanzaLimit(features) };
+  const hasAcks = await enableAcks(stream, features);
+  return { jid: boundJid, hasAcks, maxStanzaBytes: announcedStanzaLimit(features) };
 }
 
 function announcedStanzaLimit(features: Element): number | null {

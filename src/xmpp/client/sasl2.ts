@@ -1,5 +1,6 @@
 import xml, { type Element } from '@xmpp/xml';
 import { mechanismNames, offersMechanism, readBindingTypes, type SaslProfile } from './sasl.ts';
+import { enableElement, hasAcks, hasEnabledAcks } from './stream-management.ts';
 
 /** XEP-0388. */
 const SASL2 = 'urn:xmpp:sasl:2';
@@ -21,8 +22,10 @@ export function readSasl2Offer(features: Element): Sasl2Offer | undefined {
   const authentication = features.getChild('authentication', SASL2);
   const offer = { mechanisms: mechanismNames(authentication), bindingTypes: readBindingTypes(features) };
   if (authentication === undefined || !offersMechanism(offer)) return undefined;
+  const bind2 = authentication.getChild('inline')?.getChild('bind', BIND2);
+  const enable = hasAcks(bind2?.getChild('inline')) ? [enableElement()] : [];
   return {
-    hasBind: authentication.getChild('inline')?.getChild('bind', BIND2) !== undefined,
+    hasBind: bind2 !== undefined,
     createProfile: ({ bind }) => ({
       namespace: SASL2,
       readOffer: () => offer,
@@ -33,15 +36,23 @@ export function readSasl2Offer(features: Element): Sasl2Offer | undefined {
           xml('initial-response', {}, text),
           // Without an id: a server replaces an older session that has the same one.
           xml('user-agent', {}, xml('software', {}, SOFTWARE)),
-          ...(bind ? [xml('bind', BIND2, xml('tag', {}, SOFTWARE))] : []),
+          ...(bind ? [xml('bind', BIND2, xml('tag', {}, SOFTWARE), ...enable)] : []),
         ),
       readFinalText: (success) => success.getChild('additional-data')?.getText() ?? '',
     }),
   };
 }
 
-/** Returns the full JID that the server has bound with the login, or undefined if it has bound none. */
-export function readBoundJid(success: Element): string | undefined {
-  if (success.getChild('bound', BIND2) === undefined) return undefined;
-  return success.getChild('authorization-identifier')?.getText();
+/** The resource that a login has bound. */
+export interface BoundResource {
+  /** Full JID. */
+  readonly jid: string;
+  readonly hasAcks: boolean;
+}
+
+/** Returns undefined if the server has bound no resource with the login. */
+export function readBoundResource(success: Element): BoundResource | undefined {
+  const bound = success.getChild('bound', BIND2);
+  const jid = success.getChild('authorization-identifier')?.getText();
+  return bound && jid !== undefined ? { jid, hasAcks: hasEnabledAcks(bound) } : undefined;
 }

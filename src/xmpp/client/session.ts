@@ -8,8 +8,10 @@ import { createStreamSender, type SenderContext } from '../../messages/delivery/
 import { errorReply, isPersonalMessage } from '../../stanza/error-reply.ts';
 import { DISCO_INFO, PING } from '../../stanza/namespaces.ts';
 import type { BoundStream } from './login.ts';
+import { ackElement, ackRequest, isAck, isAckRequest, readAck } from './stream-management.ts';
 
-/** An account that is logged in. It sends no presence, so that the server routes no messages of the account to it. */
+/**
+ * An account that is logged in. Acks (XEP-0198) show which stanzas the server has taken; where it has none, pings do. It sends no presence, so that the server routes no messages of the account to it. */
 export interface AccountSession {
   readonly sender: MessageSender;
   readonly isOpen: boolean;
@@ -23,21 +25,20 @@ export interface AccountSession {
   close(): Promise<void>;
 }
 
-const STREAM_MANAGEMENT = 'urn:xmpp:sm:3';
 /** After a longer silence a firewall may have dropped the connection without notice. */
 const PING_AFTER_SILENCE_MS = 60_000;
 const PING_TIMEOUT_MS = 5_000;
 
 export function startAccountSession(
   context: SenderContext,
-  { stream, jid, maxStanzaBytes }: BoundStream,
+  { stream, jid, maxStanzaBytes, hasAcks }: BoundStream,
 ): AccountSession {
   const domain = parseJid(jid)?.domain ?? jid;
   const channel = createStanzaChannel(
     {
       write: (text) => stream.write(text),
-      formatPing: (id) => pingElement(domain, id).toString(),
-      onPingTimeout: () => stream.destroy(new Error('the server does not answer pings')),
+      formatRequest: (id) => (hasAcks ? ackRequest() : pingElement(domain, id)).toString(),
+      onRequestTimeout: () => stream.destroy(new Error('the server does not confirm stanzas')),
     },
     context.answerTimeout,
     createStanzaSizeLimit(maxStanzaBytes),
@@ -45,18 +46,35 @@ export function startAccountSession(
   const streamSender = createStreamSender({ channel, ...context }, jid, { from: false });
   const reply = (element: Element) => void channel.send(element.toString()).catch(() => undefined);
 
-  let receivedStanzas = 0;
-  stream.listen((stanza) => {
-    // Porter does not turn on XEP-0198: pings show what the server has processed. A server that requests acks gets them.
-    if (stanza.is('r', STREAM_MANAGEMENT))
-      return reply(xml('a', { xmlns: STREAM_MANAGEMENT, h: String(receivedStanzas) }));
-    receivedStanzas += 1;
+  /** A server that asks for acks gets them, also if it does not offer them. */
+  let handledStanzas = 0;
+  const writeAck = () => stream.isOpen && stream.write(ackElement(handledStanzas).toString());
+
+  function handleAck(ack: Element): void {
+    if (hasAcks && !channel.handleAck(readAck(ack))) {
+      stream.destroy(new Error('the server confirmed stanzas that were not sent'));
+    }
+  }
+
+  function handleStanza(stanza: Element): void {
     const { type, id = '' } = stanza.attrs;
     const isResponse = stanza.name === 'iq' && (type === 'result' || type === 'error');
     if (isResponse && channel.handlePong(id)) return;
     if (streamSender.handleStanza(stanza) || isResponse) return;
     if (stanza.name === 'iq') reply(answerIqRequest(stanza));
     else if (stanza.attrs.from !== undefined && isPersonalMessage(stanza)) reply(messageNotReadReply(stanza));
+  }
+
+  stream.listen({
+    onElement(element) {
+      if (isAckRequest(element)) return writeAck();
+      if (isAck(element)) return handleAck(element);
+      if (isStanza(element)) handledStanzas += 1;
+      handleStanza(element);
+    },
+    onSkipped: () => {
+      handledStanzas += 1;
+    },
   });
   void stream.ended.then((reason) => {
     streamSender.handleDisconnect();
@@ -85,10 +103,13 @@ export function startAccountSession(
     },
     async close() {
       streamSender.leaveRooms();
+      if (hasAcks) writeAck();
       await stream.close();
     },
   };
 }
+
+const isStanza = ({ name }: Element) => name === 'message' || name === 'presence' || name === 'iq';
 
 function pingElement(to: string, id: string): Element {
   return xml('iq', { type: 'get', to, id }, xml('ping', PING));

@@ -19,6 +19,13 @@ const LOGIN_BUDGET: XmlBudget = { maxLength: 64 * 1024, maxDepth: 16, maxNodes: 
 const MAX_QUEUED_ELEMENTS = 100;
 const CLOSE_TIMEOUT_MS = 2_000;
 
+/** Takes what the server sends after the login. */
+export interface StreamListener {
+  onElement(element: Element): void;
+  /** A message or presence was skipped, because it exceeds the budget of a stanza. */
+  onSkipped(): void;
+}
+
 export interface PeerCertificate {
   /** Undefined if the certificate is valid. */
   readonly error: unknown;
@@ -45,7 +52,7 @@ export class XmlStream {
   #decoder = new TextDecoder('utf-8', { fatal: true });
   #reader: XmlStreamReader | undefined;
   #queue: Element[] = [];
-  #listener: ((element: Element) => void) | undefined;
+  #listener: StreamListener | undefined;
   #wakeReader: () => void = () => undefined;
 
   constructor(socket: Socket) {
@@ -102,10 +109,10 @@ export class XmlStream {
   }
 
   /** Passes the queued elements and all later ones to the listener. */
-  listen(listener: (element: Element) => void): void {
+  listen(listener: StreamListener): void {
     this.#listener = listener;
     if (this.#reader !== undefined) this.#reader.budget = STANZA_BUDGET;
-    for (const element of this.#queue.splice(0)) listener(element);
+    for (const element of this.#queue.splice(0)) listener.onElement(element);
   }
 
   /** Texts that are written in the same tick leave in one packet. Throws if the stream has ended. */
@@ -163,7 +170,8 @@ export class XmlStream {
       onOverBudget: (element, error) => {
         if (!this.#listener) throw error;
         const replacement = replaceSkippedStanza(element, error);
-        if (replacement !== undefined) this.#listener(replacement);
+        if (replacement === undefined) this.#listener.onSkipped();
+        else this.#listener.onElement(replacement);
       },
       onEnd: () => {
         this.#reader = undefined;
@@ -183,7 +191,7 @@ export class XmlStream {
 
   #handleElement(element: Element): void {
     if (element.is('error', STREAMS)) this.destroy(new StreamError(element));
-    else if (this.#listener) this.#listener(element);
+    else if (this.#listener) this.#listener.onElement(element);
     else this.#enqueue(element);
   }
 

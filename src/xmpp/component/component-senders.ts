@@ -89,10 +89,10 @@ export function createComponentSenders(
       const channel = createStanzaChannel(
         {
           write: (text) => connection.write(text),
-          formatPing: (id) =>
+          formatRequest: (id) =>
             xml('iq', { type: 'get', from: component, to: component, id }, xml('ping', PING)).toString(),
           // The keepalive of the stream decides whether the connection is dead.
-          onPingTimeout: () => undefined,
+          onRequestTimeout: () => undefined,
         },
         timeouts.answerTimeout,
         sizeLimits.get(component),

@@ -6,6 +6,8 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import xml from '@xmpp/xml';
 import { pino } from 'pino';
 import { type AccountSenders, createAccountSenders } from '../../../src/xmpp/client/account-senders.ts';
+import { logIn } from '../../../src/xmpp/client/login.ts';
+import { createSystemDnsResolver } from '../../../src/xmpp/client/server-addresses.ts';
 import { accountSettings } from '../../support/account-settings.ts';
 import { needs } from '../peers/peers.ts';
 import { type Prosody, startProsody } from '../peers/prosody.ts';
@@ -13,6 +15,8 @@ import { XMPP_ROOT } from '../peers/xmpp-root.ts';
 import { createXmppTestbed, PASSWORD, type XmppTestbed } from '../support/xmpp-testbed.ts';
 
 const MODULES = '/usr/lib/prosody/modules';
+/** The modules of Debian 12 cannot turn on acks with the login: mod_sasl2_sm calls a function that its mod_smacks does not have. */
+const ACKS = XMPP_ROOT === '' ? '' : ', "smacks", "sasl2_sm"';
 
 /** Debian 12's module calls a method that its Prosody 0.12 does not have. Returns the folder of a copy without that. */
 async function adaptModule(folder: string): Promise<string> {
@@ -35,7 +39,7 @@ describe('A login by SASL2 and Bind 2 at Prosody', { skip: needs('prosody') }, (
       tls: testbed.certificate,
       global: `
 plugin_paths = { "${modules}", "${MODULES}" }
-modules_enabled = { "disco", "roster", "saslauth", "tls", "ping", "sasl2", "sasl2_bind2" }`,
+modules_enabled = { "disco", "roster", "saslauth", "tls", "ping", "sasl2", "sasl2_bind2"${ACKS} }`,
     });
     await server.register('romeo', PASSWORD);
     setDefaultCACertificates([...authorities, testbed.ca]);
@@ -62,6 +66,18 @@ modules_enabled = { "disco", "roster", "saslauth", "tls", "ping", "sasl2", "sasl
     const phone = await accounts.senderFor(loginOf('romeo@localhost/phone'));
     assert.equal(phone.jid, 'romeo@localhost/phone');
     assert.equal((await phone.sendIq(ping, 30_000)).attrs.type, 'result');
+  });
+
+  test('turns on acks (XEP-0198) with the login where the server has that', async () => {
+    const jid = { local: 'romeo', domain: 'localhost', resource: '' };
+    const settings = accountSettings(server.clientPort);
+    const bound = await logIn(createSystemDnsResolver(), settings, jid, PASSWORD);
+    assert.match(bound.jid, /^romeo@localhost\/Porter~/);
+    assert.equal(bound.hasAcks, ACKS !== '');
+    await bound.stream.close();
+    const romeo = await accounts.senderFor(loginOf('romeo@localhost'));
+    const message = xml('message', { to: 'romeo@localhost', type: 'headline' }, xml('body', {}, 'hello'));
+    await romeo.deliver(message, { bounceWait: 3_600_000 });
   });
 
   test('is refused with a wrong password', async () => {

@@ -9,7 +9,7 @@ testMessageSenders({
     return startEjabberd({
       ...options,
       listeners: `  - {port: ${directPort}, ip: "127.0.0.1", module: ejabberd_c2s, tls: true}`,
-      modules: `  mod_muc: {host: rooms.localhost}\ndisable_sasl_mechanisms: [${disabled.join(', ')}]`,
+      modules: `  mod_muc: {host: rooms.localhost}\n  mod_stream_mgmt: {}\ndisable_sasl_mechanisms: [${disabled.join(', ')}]`,
     });
   },
 });

@@ -10,6 +10,7 @@ testMessageSenders({
     return startProsody({
       ...options,
       global: `
+modules_enabled = { "disco", "roster", "saslauth", "tls", "ping", "carbons", "smacks" }
 c2s_direct_tls_ports = { ${directPort} }
 c2s_direct_tls_ssl = { certificate = "${cert}", key = "${key}" }
 disable_sasl_mechanisms = { ${list} }

@@ -11,6 +11,8 @@ import {
   type AccountSettings,
   createAccountSenders,
 } from '../../../src/xmpp/client/account-senders.ts';
+import { logIn } from '../../../src/xmpp/client/login.ts';
+import { createSystemDnsResolver } from '../../../src/xmpp/client/server-addresses.ts';
 import { createComponentSenders } from '../../../src/xmpp/component/component-senders.ts';
 import { type Components, startComponents } from '../../../src/xmpp/component/components.ts';
 import { accountSettings } from '../../support/account-settings.ts';
@@ -20,6 +22,7 @@ import { waitUntil } from '../../support/wait-until.ts';
 import { needs, type PeerName } from '../peers/peers.ts';
 import type { SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer, XmppServerOptions } from '../peers/xmpp-server.ts';
+import { startCuttableProxy } from '../support/cuttable-proxy.ts';
 import { freePort } from '../support/ports.ts';
 import { createXmppTestbed, PASSWORD, type XmppTestbed } from '../support/xmpp-testbed.ts';
 
@@ -169,6 +172,59 @@ export function testMessageSenders(kind: SenderServerKind): void {
           );
           assert.equal(new Set(senders.map(({ jid }) => jid)).size, 1);
         });
+      });
+
+      test('gets acks (XEP-0198), also for stanzas with an invalid address', async () => {
+        const dns = createSystemDnsResolver();
+        const jid = { local: 'romeo', domain: 'localhost', resource: '' };
+        const bound = await logIn(dns, accountSettings(server.clientPort), jid, PASSWORD);
+        assert.equal(bound.hasAcks, true);
+        await bound.stream.close();
+        await withAccounts({}, async (others) => {
+          const romeo = await others.senderFor(login('romeo'));
+          for (const to of ['@', 'a b@localhost', '@localhost/x', `${'x'.repeat(1_100)}@localhost`]) {
+            await romeo.sendStanza(chatMessage(to, 'nowhere'));
+            await romeo.sendStanza(xml('presence', { to, type: 'subscribe' }));
+            await romeo.sendStanza(xml('iq', { to, type: 'get', id: 'x' }, xml('query', 'a:b')));
+          }
+          await romeo.sendStanza(xml('iq', { type: 'strange' }));
+          assert.equal(others.openSessions, 1);
+        });
+      });
+
+      test('whose connection breaks knows which messages the server has taken, and sends none twice', async () => {
+        const proxy = await startCuttableProxy(server.clientPort);
+        try {
+          await withAccounts({ server: { host: '127.0.0.1', port: proxy.port } }, async (others) => {
+            const romeo = await others.senderFor(login('romeo'));
+            const bodies = Array.from({ length: 600 }, (_, n) => `broken ${n} ${'x'.repeat(99)}`);
+            proxy.cutAfter(70_000);
+            const outcomes = await Promise.all(
+              bodies.map((body) =>
+                romeo.deliver(chatMessage('juliet@localhost', body), AT_ONCE).then(
+                  () => 'sent',
+                  ({ code }: Refusal) => code as string,
+                ),
+              ),
+            );
+            assert.deepEqual([...new Set(outcomes)].sort(), ['no_answer', 'sent', 'unavailable']);
+            await (await others.senderFor(login('romeo'))).deliver(
+              chatMessage('juliet@localhost', 'end'),
+              UNTIL_TAKEN,
+            );
+            const arrived: string[] = [];
+            for (let body = ''; body !== 'end'; arrived.push(body)) ({ body } = await heard());
+            arrived.pop();
+            const expected = bodies.slice(0, arrived.length);
+            assert.deepEqual(arrived, expected);
+            for (const [n, outcome] of outcomes.entries()) {
+              if (outcome === 'sent') assert.ok(n < arrived.length, `message ${n} was lost`);
+              if (outcome === 'unavailable') assert.ok(n >= arrived.length, `message ${n} was sent`);
+            }
+          });
+        } finally {
+          await proxy.close();
+        }
       });
 
       test('gets the requested resource', async () => {
