@@ -1,4 +1,5 @@
 import { isInstalled, type PeerName } from '../test/real/peers/peers.ts';
+import { type CertificateFiles, writeCertificate } from '../test/support/self-signed-certificate.ts';
 import type { BenchFolders } from './bench-folders.ts';
 import { checkAnswers } from './check-answers.ts';
 import type { BenchOptions } from './options.ts';
@@ -19,6 +20,7 @@ export class BenchEnvironment {
   readonly folders: BenchFolders;
   /** Reports progress. */
   readonly log: (line: string) => void;
+  #certificate: Promise<CertificateFiles> | undefined;
   readonly #started = new Map<string, Promise<FileServer>>();
 
   constructor(options: BenchOptions, folders: BenchFolders, log: (line: string) => void) {
@@ -69,8 +71,25 @@ export class BenchEnvironment {
     return this.#porter({ name, folder: this.folders.folder, sync: false });
   }
 
+  /** A Porter that accepts this many connections of one client. */
+  porterForConnections(connections: number): Promise<FileServer> {
+    const { folder } = this.folders;
+    return this.#porter({ name: 'Porter with connections', folder, sync: false, connections });
+  }
+
   nginx(): Promise<FileServer> {
     return this.#once('nginx', () => nginxServer(this.folders.folder));
+  }
+
+  /** Porter and nginx with TLS, and one certificate for both. */
+  async tlsServers(): Promise<FileServer[]> {
+    const { folder } = this.folders;
+    this.#certificate ??= writeCertificate(folder, ['localhost']);
+    const tls = await this.#certificate;
+    return [
+      await this.#porter({ name: 'Porter', folder, sync: false, tls }),
+      await this.#once('nginx with TLS', () => nginxServer(folder, tls)),
+    ];
   }
 
   /** prosody-filer, if `FILER` names it. */
@@ -88,7 +107,8 @@ export class BenchEnvironment {
   }
 
   #porter(options: PorterOptions): Promise<FileServer> {
-    return this.#once(options.name, () => porterServer(options));
+    const key = options.tls ? `${options.name} with TLS` : options.name;
+    return this.#once(key, () => porterServer(options));
   }
 
   /** Starts each server once, and checks its answers first. */

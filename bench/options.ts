@@ -30,7 +30,7 @@ Times the built program against nginx, Prosody, ejabberd and Ceph's S3 on this m
   --dir FOLDER folder for the files of all servers (default: /dev/shm if it has 12 GB free)
   --list       list the cases
 
-  FILER=PATH in the environment adds prosody-filer to the cases get-small and put-signed.
+  FILER=PATH in the environment adds prosody-filer to the cases of files and of latency.
 
 Example: npm run bench -- get-small put --seconds 5
 `;

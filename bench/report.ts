@@ -52,9 +52,13 @@ function plainColumns(rows: readonly Row[], unit: string): Column[] {
 /** Returns no columns if only Porter was measured. */
 function ratioColumns(rows: readonly Row[]): Column[] {
   const porterRows = rows.some((row) => !row.isPorter) ? rows.filter((row) => row.isPorter) : [];
-  return porterRows.map((porter) => ({
-    head: `${short(porter.name)} / it`,
-    cell: (row) => (row.isPorter ? '' : ratioText(porter, row)),
+  const byHead = Map.groupBy(porterRows, ({ name }) => `${short(name)} / it`);
+  return [...byHead].map(([head, porters]) => ({
+    head,
+    cell(row) {
+      const porter = porters.find(({ group }) => group === row.group);
+      return row.isPorter || porter === undefined ? '' : ratioText(porter, row);
+    },
   }));
 }
 
@@ -93,7 +97,6 @@ export function formatTargets(all: readonly Measured[]): string[] {
   return targets.map(({ text, measured, met }) => `  ${met ? 'met    ' : 'NOT MET'}  ${text}: ${measured}`);
 }
 
-/** Formats all results as JSON. */
 const MARKERS = ['<!-- written by the benchmark -->', '<!-- end of the benchmark -->'] as const;
 
 /** Returns the page with the results between its markers, or at its end if it has none. */
@@ -125,6 +128,7 @@ function formatMarkdown({ measured, outcome }: Measured): string {
   ].join('\n');
 }
 
+/** Formats all results as JSON. */
 export function formatJson(about: Record<string, string>, all: readonly Measured[]): string {
   const cases = all.map(({ measured: { name, title }, outcome }) => ({ name, title, ...outcome }));
   return `${JSON.stringify({ ...about, cases }, null, 2)}\n`;

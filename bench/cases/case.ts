@@ -25,6 +25,8 @@ export interface Row {
   readonly name: string;
   /** Whether this row is Porter; the other rows show the ratio of Porter to them. */
   readonly isPorter: boolean;
+  /** The row of Porter with the same value is compared with this row. Default: each row of Porter. */
+  readonly group?: string;
   /** One figure per round, so that rows can be compared round by round. */
   readonly figures: readonly number[];
   /** Per round: microseconds of CPU time of the server per request, slot or megabyte. */

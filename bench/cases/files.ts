@@ -22,6 +22,7 @@ export async function storeFiles(server: FileServer, count: number, size = SMALL
         method: 'PUT',
         headers: slot.headers,
         body,
+        ...(server.ca !== undefined && { ca: server.ca }),
       });
       if (status !== (server.putStatus ?? 201))
         throw new Error(`${server.name} answered a PUT with ${status} ${text}`);

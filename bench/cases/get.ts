@@ -1,7 +1,7 @@
 import type { BenchEnvironment } from '../environment.ts';
 import { download, upload } from '../load/curl.ts';
-import { wrk } from '../load/wrk.ts';
-import { type Candidate, measureRounds, type Run, toCandidate } from '../rounds.ts';
+import { type WrkRun, wrk } from '../load/wrk.ts';
+import { type Candidate, measureRounds, toCandidate } from '../rounds.ts';
 import type { FileServer } from '../servers/file-server.ts';
 import { ratioOf } from '../statistics.ts';
 import type { Case, Row, Target } from './case.ts';
@@ -54,25 +54,28 @@ export const getLarge: Case = {
   },
 };
 
-/** One candidate per server, which reads small files. */
+/** One candidate per server, which reads `files` files of `size` bytes in turn. */
 export async function smallReaders(
   environment: BenchEnvironment,
   servers: readonly FileServer[],
   files: number,
+  size = SMALL,
 ): Promise<Candidate[]> {
   const readers: Candidate[] = [];
   for (const server of servers) {
-    const paths = await storeFiles(server, files);
-    readers.push({ ...toCandidate(server), run: () => read(environment, server, paths) });
+    const paths = await storeFiles(server, files, size);
+    readers.push({ ...toCandidate(server), run: () => readFiles(environment, server, paths) });
   }
   return readers;
 }
 
-function read(
+/** Reads files in turn with wrk. */
+export function readFiles(
   { options, folders }: BenchEnvironment,
   { url }: FileServer,
   paths: readonly string[],
-): Promise<Run> {
+  pauseMs = 0,
+): Promise<WrkRun> {
   return wrk({
     url,
     connections: CONNECTIONS,
@@ -80,6 +83,7 @@ function read(
     requests: paths.map((path) => ({ path })),
     status: 200,
     folder: folders.folder,
+    pauseMs,
   });
 }
 

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { BenchEnvironment } from '../environment.ts';
 import { upload } from '../load/curl.ts';
 import { signedSlots } from '../load/signed-slots.ts';
-import { wrk } from '../load/wrk.ts';
-import { type Candidate, measureRounds, type Run, toCandidate } from '../rounds.ts';
+import { type WrkRun, wrk } from '../load/wrk.ts';
+import { type Candidate, measureRounds, toCandidate } from '../rounds.ts';
 import type { FileServer, UploadSlot } from '../servers/file-server.ts';
 import { DISCARD_PATH } from '../servers/nginx.ts';
 import { ratioOf } from '../statistics.ts';
@@ -32,11 +32,11 @@ export const putSigned: Case = {
   needs: ['wrk'],
   async measure(environment) {
     const porters = [await environment.porter(), await environment.durablePorter()];
-    const signing = porters.map((server) => ({
-      ...server,
-      slots: async (...order: SlotOrder) => signedSlots(...order),
-    }));
-    const servers = [...signing, ...(await environment.filer()), ...(await environment.peers('nginx'))];
+    const servers = [
+      ...porters.map(withSignedLinks),
+      ...(await environment.filer()),
+      ...(await environment.peers('nginx')),
+    ];
     const rows = await measureRounds(
       environment,
       servers.map((server) => smallWriter(environment, server)),
@@ -64,14 +64,18 @@ export const putLarge: Case = {
   },
 };
 
+/** The server with signed links instead of slots. */
+export const withSignedLinks = (server: FileServer): FileServer => ({
+  ...server,
+  slots: async (count, size) => signedSlots(count, size),
+});
+
 const SYNC_NOTE = [
   'No peer flushes to disk, so sync: false is the fair comparison; with sync: true Porter answers 201 only once the',
   'file and its row would survive a power loss.',
 ];
 
 /** Approximate PUTs per second, for the number of slots per run. */
-type SlotOrder = Parameters<typeof signedSlots>;
-
 const PACE: Readonly<Record<string, number>> = {
   nginx: 20_000,
   'prosody-filer': 12_000,
@@ -80,27 +84,41 @@ const PACE: Readonly<Record<string, number>> = {
 };
 const PORTER_PACE = 6000;
 /** Requests still in progress when the counted ones are answered. */
-const SPARE = 2 * CONNECTIONS;
+export const SPARE = 2 * CONNECTIONS;
 
-function smallWriter(environment: BenchEnvironment, server: FileServer): Candidate {
-  const pace = PACE[server.name] ?? PORTER_PACE;
+/** Above this size the bytes count, not the requests. */
+const SMALL_ENOUGH = 50_000;
+
+/** A candidate that writes files of `size` bytes, each to a separate slot. */
+export function smallWriter(environment: BenchEnvironment, server: FileServer, size = SMALL): Candidate {
+  const pace = (PACE[server.name] ?? PORTER_PACE) * Math.min(1, SMALL_ENOUGH / size);
   const count = Math.round((pace * environment.options.seconds) / 2);
   let slots: UploadSlot[] = [];
   return {
     ...toCandidate(server),
     async prepare() {
-      slots = await server.slots(count + SPARE, SMALL);
+      slots = await server.slots(count + SPARE, size);
     },
-    run: () => putEach(environment, server.url, slots, count),
+    run: () => putEach(environment, server, slots, { count, size }),
+    ...(size > SMALL && { cleanUp: () => removeFiles(server.files, size) }),
   };
 }
 
-async function putEach(
+interface PutOrder {
+  /** PUTs to time. There must be more slots. */
+  readonly count: number;
+  /** Bytes of each. */
+  readonly size: number;
+  readonly pauseMs?: number;
+}
+
+/** Sends a file of `size` bytes to each slot with wrk. */
+export async function putEach(
   environment: BenchEnvironment,
-  url: string,
+  { url, putStatus = 201 }: Pick<FileServer, 'url' | 'putStatus'>,
   slots: readonly Pick<UploadSlot, 'putPath' | 'headers'>[],
-  count: number,
-): Promise<Run> {
+  { count, size, pauseMs = 0 }: PutOrder,
+): Promise<WrkRun> {
   return wrk({
     url,
     method: 'PUT',
@@ -108,8 +126,9 @@ async function putEach(
     seconds: 300,
     requests: slots.map(({ putPath, headers }) => ({ path: putPath, headers })),
     count,
-    bodyFile: await bodyFile(environment, SMALL),
-    status: 201,
+    bodyFile: await bodyFile(environment, size),
+    status: putStatus,
+    pauseMs,
     folder: environment.folders.folder,
   });
 }
@@ -120,12 +139,13 @@ async function ceilingNote(environment: BenchEnvironment, servers: readonly File
   if (!nginx) return [];
   const count = 20_000 * environment.options.seconds;
   const nowhere = Array.from({ length: count + SPARE }, () => ({ putPath: DISCARD_PATH, headers: {} }));
-  const { done, seconds } = await putEach(environment, nginx.url, nowhere, count);
+  const { done, seconds } = await putEach(environment, nginx, nowhere, { count, size: SMALL });
   const perSecond = Math.round(done / seconds).toLocaleString('en');
   return [`The ceiling of wrk: ${perSecond} PUTs per second, to an nginx that reads and discards them.`];
 }
 
-function largeWriter(environment: BenchEnvironment, server: FileServer, file: string): Candidate {
+/** A candidate that writes large files, one after the other. */
+export function largeWriter(environment: BenchEnvironment, server: FileServer, file: string): Candidate {
   let slots: UploadSlot[] = [];
   return {
     ...toCandidate(server),
@@ -133,15 +153,15 @@ function largeWriter(environment: BenchEnvironment, server: FileServer, file: st
       slots = await server.slots(environment.options.seconds * 2, LARGE);
     },
     run: () => upload(server, slots, file),
-    cleanUp: () => dropLarge(server.files),
+    cleanUp: () => removeFiles(server.files, LARGE),
   };
 }
 
-/** Removes large files, because those of all rounds would fill the memory. */
-async function dropLarge(folder: string): Promise<void> {
+/** Removes files of at least `size` bytes, because those of all rounds would fill the memory. */
+async function removeFiles(folder: string, size: number): Promise<void> {
   for await (const name of glob('*/*', { cwd: folder })) {
     const path = join(folder, name);
-    if ((await stat(path)).size >= LARGE) await rm(path);
+    if ((await stat(path)).size >= size) await rm(path);
   }
 }
 

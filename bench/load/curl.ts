@@ -20,7 +20,7 @@ export async function upload(
     ...Object.entries({ ...headers, Expect: '' }).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
     ...['-T', file, '-o', '/dev/null', url + putPath],
   ]);
-  const perTransfer = ['-s', '-w', REPORT];
+  const perTransfer = ['-s', '-k', '-w', REPORT];
   return curl(
     transfers.flatMap((transfer, index) =>
       index === 0 ? transfer : ['--next', ...perTransfer, ...transfer],
@@ -32,7 +32,7 @@ export async function upload(
 const REPORT = '%{http_code} %{size_download} %{size_upload} %{time_total}\\n';
 
 async function curl(args: readonly string[], status: number): Promise<Run> {
-  const { code, stdout, stderr } = await runProgram('curl', ['-s', '-S', '-w', REPORT, ...args]);
+  const { code, stdout, stderr } = await runProgram('curl', ['-s', '-S', '-k', '-w', REPORT, ...args]);
   if (code !== 0) throw new Error(`curl ended with ${code}: ${stderr.trim()}`);
   const transfers = stdout.trim().split('\n').map(readTransfer);
   const wrong = transfers.find((transfer) => transfer.status !== status);

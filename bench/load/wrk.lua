@@ -1,4 +1,4 @@
--- Requests for wrk out of a list: METHOD LIST COUNT BODYFILE STATUS (see wrk.ts); no BODYFILE, no body.
+-- Requests for wrk out of a list: METHOD LIST COUNT BODYFILE STATUS PAUSE (see wrk.ts); no BODYFILE, no body.
 -- COUNT 0 runs by wrk's clock; else exactly COUNT answers are timed, from the first request to the last answer.
 
 local ffi = require("ffi")
@@ -88,6 +88,9 @@ function init(args)
   local method, lines = args[1], lines_of(args[2])
   local body = args[4] ~= "" and read(args[4]) or nil
   limit, expected = tonumber(args[3]), tonumber(args[5])
+  local pause = tonumber(args[6])
+  -- Random, so that the connections do not send all at once.
+  if pause > 0 then delay = function() return math.random(0, 2 * pause) end end
   if limit > 0 then
     each_once(method, lines, body)
   elseif #lines == 1 then
@@ -97,14 +100,15 @@ function init(args)
   end
 end
 
-function done(summary)
+function done(summary, latency)
   local thread, errors = threads[1], summary.errors
   local counted = thread:get("seconds")
   io.write(string.format(
-    '{"requests":%d,"seconds":%.6f,"wrong":%d,"broken":%d}\n',
+    '{"requests":%d,"seconds":%.6f,"wrong":%d,"broken":%d,"p50":%d,"p99":%d,"p999":%d}\n',
     counted > 0 and thread:get("limit") or summary.requests,
     counted > 0 and counted or summary.duration / 1e6,
     math.max(errors.status, thread:get("wrong")),
-    errors.connect + errors.read + errors.write + errors.timeout
+    errors.connect + errors.read + errors.write + errors.timeout,
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9)
   ))
 end

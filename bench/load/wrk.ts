@@ -24,13 +24,26 @@ export interface WrkOptions {
   /** The expected status. */
   readonly status: number;
   readonly folder: string;
+  /** Each connection waits a random time of this mean, in milliseconds, before each request. Default: none. */
+  readonly pauseMs?: number;
+}
+
+/** The time from a request to its whole response, in microseconds. */
+export interface Latency {
+  readonly p50: number;
+  readonly p99: number;
+  readonly p999: number;
+}
+
+export interface WrkRun extends Run {
+  readonly latency: Latency;
 }
 
 const SCRIPT = join(import.meta.dirname, 'wrk.lua');
 /** The script prints its results as a line of JSON. */
 const RESULT = /^\{"requests".*$/m;
 
-interface RawResult {
+interface RawResult extends Latency {
   readonly requests: number;
   readonly seconds: number;
   readonly wrong: number;
@@ -38,7 +51,7 @@ interface RawResult {
 }
 
 /** Runs wrk with one thread. Throws if any response has another status or any connection breaks. */
-export async function wrk(options: WrkOptions): Promise<Run> {
+export async function wrk(options: WrkOptions): Promise<WrkRun> {
   const list = join(options.folder, 'wrk-requests.txt');
   await writeFile(list, options.requests.map(lineOf).join(''));
   const program = new Program('wrk', argumentsOf(options, list));
@@ -50,9 +63,30 @@ export async function wrk(options: WrkOptions): Promise<Run> {
 }
 
 function argumentsOf(options: WrkOptions, list: string): string[] {
-  const { url, connections, seconds, method = 'GET', count = 0, bodyFile = '', status } = options;
+  const {
+    url,
+    connections,
+    seconds,
+    method = 'GET',
+    count = 0,
+    bodyFile = '',
+    status,
+    pauseMs = 0,
+  } = options;
   const bounds = ['-t1', `-c${connections}`, `-d${seconds}s`, '--timeout', '30s'];
-  return [...bounds, '-s', SCRIPT, url, '--', method, list, String(count), bodyFile, String(status)];
+  return [
+    ...bounds,
+    '-s',
+    SCRIPT,
+    url,
+    '--',
+    method,
+    list,
+    String(count),
+    bodyFile,
+    String(status),
+    String(pauseMs),
+  ];
 }
 
 /** Formats path and headers, separated by tabs, which neither can contain. */
@@ -68,9 +102,10 @@ async function endWhenCounted(program: Program): Promise<void> {
   program.signal('SIGINT');
 }
 
-function resultOf(raw: RawResult, { url, status }: WrkOptions): Run {
+function resultOf(raw: RawResult, { url, status }: WrkOptions): WrkRun {
   if (raw.wrong > 0 || raw.broken > 0) {
     throw new Error(`${url}: ${raw.wrong} answers that were not ${status}, ${raw.broken} broken connections`);
   }
-  return { done: raw.requests, seconds: raw.seconds };
+  const { p50, p99, p999 } = raw;
+  return { done: raw.requests, seconds: raw.seconds, latency: { p50, p99, p999 } };
 }

@@ -3,6 +3,8 @@ export interface FileServer {
   /** The name in the tables. */
   readonly name: string;
   readonly url: string;
+  /** The certificate of a server with TLS, PEM. */
+  readonly ca?: string;
   /** The folder of its files; the benchmark removes large ones between runs. */
   readonly files: string;
   /** The id of its main process. */

@@ -1,8 +1,10 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../test/real/support/ports.ts';
 import { Program } from '../../test/real/support/program.ts';
-import { SIGNED_PATH, SIGNING_SECRET } from '../load/signed-slots.ts';
+import { httpRequest } from '../../test/support/http.ts';
+import type { CertificateFiles } from '../../test/support/self-signed-certificate.ts';
+import { SIGNED_PATH, SIGNING_SECRET, signedSlots } from '../load/signed-slots.ts';
 import { requestSlots } from '../load/slot-api.ts';
 import type { FileServer } from './file-server.ts';
 
@@ -16,6 +18,10 @@ export interface PorterOptions {
   readonly sync: boolean;
   /** Default: 1. */
   readonly workers?: number;
+  /** Serves HTTPS only, with slots by signed links. */
+  readonly tls?: CertificateFiles;
+  /** `connections.max`, also for one client. */
+  readonly connections?: number;
   readonly component?: { readonly jid: string; readonly secret: string; readonly server: string };
   /** `storage.blobs` on S3, and the environment variables with the credentials. */
   readonly s3?: { readonly blobs: string; readonly env: Readonly<Record<string, string>> };
@@ -25,10 +31,11 @@ export interface PorterOptions {
 
 /** Starts the built program with the current Node, with the slot API open to loopback and without quotas. */
 export async function porterServer(options: PorterOptions): Promise<FileServer> {
-  const { name, sync, workers = 1, component, messages, s3 } = options;
+  const { name, sync, workers = 1, tls, connections, component, messages, s3 } = options;
   const folder = await mkdtemp(join(options.folder, 'porter-'));
   const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+  const url = `${tls ? 'https' : 'http'}://127.0.0.1:${port}`;
+  const ca = tls && (await readFile(tls.cert, 'utf8'));
   const files = join(folder, 'blobs');
   const config = {
     listen: `127.0.0.1:${port}`,
@@ -36,10 +43,12 @@ export async function porterServer(options: PorterOptions): Promise<FileServer> 
     workers,
     storage: { blobs: s3?.blobs ?? files, ledger: join(folder, 'porter.db'), sync },
     slot_api: {},
-    external: { path: SIGNED_PATH, secret: SIGNING_SECRET },
+    external: { path: SIGNED_PATH, secret: SIGNING_SECRET, max_file_size: '1 GiB' },
     access: [{ jid: '.*' }],
     slots: { timeout: '1h' },
     log: { level: 'warn' },
+    ...(tls && { tls }),
+    ...(connections !== undefined && { connections: { max: connections, max_per_client: connections } }),
     ...(component && { component }),
     ...(messages && { messages: messagesOf(messages) }),
   };
@@ -49,13 +58,16 @@ export async function porterServer(options: PorterOptions): Promise<FileServer> 
     cwd: folder,
     ...(s3 && { env: s3.env }),
   });
-  await program.waitFor('readiness', () => isReady(url));
+  await program.waitFor('readiness', () => isReady(url, ca));
   return {
     name,
     url,
     files,
     pid: program.pid,
-    slots: (count, size) => requestSlots(url, count, size),
+    ...(ca !== undefined && { ca }),
+    slots: ca
+      ? async (count, size) => signedSlots(count, size)
+      : (count, size) => requestSlots(url, count, size),
   };
 }
 
@@ -64,9 +76,9 @@ function messagesOf({ server, token, from }: NonNullable<PorterOptions['messages
 }
 
 /** Readiness includes the component stream. */
-function isReady(url: string): Promise<boolean> {
-  return fetch(`${url}/readyz`).then(
-    ({ ok }) => ok,
+function isReady(url: string, ca: string | undefined): Promise<boolean> {
+  return httpRequest(`${url}/readyz`, ca === undefined ? {} : { ca }).then(
+    ({ status }) => status === 200,
     () => false,
   );
 }
