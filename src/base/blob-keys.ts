@@ -83,6 +83,14 @@ export function parsePartKey(name: string): string | undefined {
   return /^[^.]+\.[^.]+\.part$/.test(name) ? name.slice(0, -'.part'.length) : undefined;
 }
 
+/** Returns the name under which a store keeps the last bytes of an unfinished resumable upload beside its parts. */
+export const tailKey = (key: string): string => `${key}.tail`;
+
+/** Returns the blob key for the name of a tail, or undefined for other names. */
+export function parseTailKey(name: string): string | undefined {
+  return /^[^.]+\.[^.]+\.tail$/.test(name) ? name.slice(0, -'.tail'.length) : undefined;
+}
+
 function splitKey(key: string): { folder: string; id: string; extension: string } {
   const slash = key.lastIndexOf('/');
   const [stem = '', ...extensions] = key.slice(slash + 1).split('.');

@@ -15,6 +15,20 @@ export interface BlobStore {
   put(key: string, batches: AsyncIterable<readonly Uint8Array[]>, size?: number): Promise<number>;
 
   /**
+   * Writes the next bytes of a blob that is written by several calls, one after the other, and discards what lies behind `offset`.
+   * Keeps what has arrived if the source fails. Rejects with a `BlobError` of the kind `missing` if the store does not have the
+   * bytes before `offset`. The key must come from `resumableBlobKey`.
+   */
+  append(
+    key: string,
+    batches: AsyncIterable<readonly Uint8Array[]>,
+    options: AppendOptions,
+  ): Promise<AppendResult>;
+
+  /** Returns whether `append` can go on at `offset`. */
+  canAppend(key: string, at: Pick<AppendOptions, 'offset' | 'size'>): Promise<boolean>;
+
+  /**
    * Adds a regular local file by a hard link. Resolves with its size in bytes, as durable as after a `put`, or with undefined
    * if it must be copied instead. Replaces an existing blob. Absent if the store does not support links.
    */
@@ -84,6 +98,40 @@ export interface BlobStore {
   writeIdentity(id: string, options?: { readonly replace: boolean }): Promise<void>;
 
   close(): Promise<void>;
+}
+
+export interface AppendOptions {
+  /** Bytes that earlier calls have written and reported as durable. */
+  readonly offset: number;
+  /** Bytes of the whole blob. The source must not have more than are missing. */
+  readonly size: number;
+  /** True if the blob is to be complete after this call: then it can be opened, provided that all bytes are there. */
+  readonly complete: boolean;
+  /** Called during the call with the number of bytes that are durable. The store goes on once it has resolved. */
+  readonly onDurable: (offset: number) => Promise<void>;
+}
+
+export interface AppendResult {
+  /** Bytes that are durable now (with `sync`). */
+  readonly offset: number;
+  /** Present if the source has failed. */
+  readonly failure?: unknown;
+}
+
+/** Wraps a source so that it ends where it fails. `failure` then has the error. */
+export function captureFailure(batches: AsyncIterable<readonly Uint8Array[]>): {
+  readonly batches: AsyncIterable<readonly Uint8Array[]>;
+  failure(): { readonly failure: unknown } | undefined;
+} {
+  let failed: { readonly failure: unknown } | undefined;
+  async function* capturing() {
+    try {
+      yield* batches;
+    } catch (failure) {
+      failed = { failure };
+    }
+  }
+  return { batches: capturing(), failure: () => failed };
 }
 
 /** A blob that could not be removed. */

@@ -6,6 +6,7 @@ import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
 import { randomId } from '../../src/base/ids.ts';
 import type { BlobStore, OpenBlob } from '../../src/blobs/contract.ts';
+import { appendSuite } from './blobs-append.ts';
 
 export interface TestBlobStore {
   readonly store: BlobStore;
@@ -29,6 +30,8 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
   const withStore = async (t: TestContext) => (await openStore(t)).store;
 
   describe(`blobs on ${name}`, () => {
+    appendSuite(withStore);
+
     test('returns what was put, byte for byte, whatever the chunks and batches', async (t) => {
       const blobs = await withStore(t);
       const chunk = fc.uint8Array({ minLength: 1, maxLength: 3000 });

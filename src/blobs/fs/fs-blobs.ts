@@ -10,6 +10,7 @@ import {
   isBlobKey,
   type StoredBlob,
 } from '../contract.ts';
+import { appendToFile, hasBytes } from './append.ts';
 import { createDiskSync, type DiskSync } from './disk-sync.ts';
 import { linkIntoStore, publishFile } from './link-file.ts';
 import { moveFileToLostAndFound } from './lost-and-found.ts';
@@ -69,6 +70,8 @@ export function openFsBlobs(options: FsBlobsOptions): BlobStore {
     // The key of an attempt is in no link, so a web server gets no request for it before the file is complete.
     put: async (key, batches) =>
       writeBlob(toPath(key), batches, { ...writeOptions, atomic: atomic && !isAttemptBlobKey(key) }),
+    append: async (key, batches, options) => appendToFile(toPath(key), batches, options, writeOptions),
+    canAppend: async (key, { offset }) => hasBytes(toPath(key), offset),
     publish: async (key, publicKey) => publishFile(toPath(key), toPath(publicKey), diskSync),
     linkFile: async (key, file) => linkIntoStore(root, toPath(key), file, writeOptions),
     createSpoolFile: () => createSpoolFile(root, writeOptions),

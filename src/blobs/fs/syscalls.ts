@@ -39,11 +39,18 @@ function call<T>(start: (done: Done<T>) => void): Promise<T> {
   });
 }
 
-const { O_WRONLY, O_CREAT, O_EXCL, O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
+const { O_WRONLY, O_CREAT, O_EXCL, O_APPEND, O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = fs.constants;
 
 /** Fails with `exists` if the path exists. */
 export const createFile = (path: string) =>
   call<number>((done) => fs.open(path, O_WRONLY | O_CREAT | O_EXCL, 0o666, done));
+/** Writes go to the end of the file. */
+export const openForAppend = (path: string) =>
+  call<number>((done) => fs.open(path, O_WRONLY | O_APPEND | O_NOFOLLOW, done));
+export const openOrCreateForAppend = (path: string) =>
+  call<number>((done) => fs.open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o666, done));
+export const truncate = (fd: number, size: number) =>
+  call<void>((done) => fs.ftruncate(fd, size, (error) => done(error)));
 export const openFile = (path: string) => call<number>((done) => fs.open(path, O_RDONLY | O_NOFOLLOW, done));
 /** Does not follow symbolic links, and does not block on pipes and devices. */
 export const openRegularFile = async (path: string) => {

@@ -4,13 +4,12 @@ import {
   DeleteObjectsCommand,
   ListMultipartUploadsCommand,
   type ListMultipartUploadsCommandOutput,
-  ListPartsCommand,
-  type ListPartsCommandOutput,
   paginateListObjectsV2,
 } from '@aws-sdk/client-s3';
-import { parsePartKey, partKey } from '../../base/blob-keys.ts';
+import { isResumableBlobKey, parsePartKey, parseTailKey, partKey, tailKey } from '../../base/blob-keys.ts';
 import { BlobError, type FailedRemoval, isBlobKey, type StoredBlob } from '../contract.ts';
 import type { S3Clients } from './client.ts';
+import { listParts } from './list-parts.ts';
 import { parseSdkError, toS3BlobError } from './s3-error.ts';
 
 export interface S3ListOptions {
@@ -28,16 +27,22 @@ async function* listObjects({ clients, bucket, base }: S3ListOptions): AsyncGene
   for await (const { Contents = [] } of pages) {
     for (const { Key = '', Size = 0, LastModified } of Contents) {
       const key = Key.slice(base.length);
-      if (isBlobKey(key)) yield { key, size: Size, modifiedAt: LastModified?.getTime() ?? 0 };
+      if (!isBlobKey(key)) continue;
+      const tailOf = parseTailKey(key);
+      const name = tailOf === undefined ? key : partKey(tailOf);
+      yield { key: name, size: Size, modifiedAt: LastModified?.getTime() ?? 0 };
     }
   }
 }
 
-/** Yields multipart uploads that are running or were abandoned. */
-async function* listUnfinished({ clients, bucket, base }: S3ListOptions): AsyncGenerator<Unfinished> {
+/** Yields multipart uploads that are running or were abandoned; only those of one key, if it is given. */
+async function* listUnfinished(
+  { clients, bucket, base }: S3ListOptions,
+  ofKey = '',
+): AsyncGenerator<Unfinished> {
   for (let after: Marker | undefined = {}; after; ) {
     const page: ListMultipartUploadsCommandOutput = await clients.requests.send(
-      new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: base, ...after }),
+      new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: base + ofKey, ...after }),
     );
     for (const { Key = '', UploadId = '', Initiated } of page.Uploads ?? []) {
       const key = Key.slice(base.length);
@@ -86,12 +91,28 @@ export async function removeObjects(
 ): Promise<FailedRemoval[]> {
   const failures = keys.filter((key) => !isBlobKey(key)).map((key) => ({ key, error: invalidKey() }));
   const valid = keys.filter(isBlobKey);
-  const whole = valid.filter((key) => parsePartKey(key) === undefined);
+  const parts = valid.filter((key) => parsePartKey(key) !== undefined);
+  const whole = [...valid.filter((key) => parsePartKey(key) === undefined), ...tailsOf(valid)];
   for (let at = 0; at < whole.length; at += DELETE_BATCH)
     failures.push(...(await removeBatch(options, whole.slice(at, at + DELETE_BATCH))));
-  const parts = valid.filter((key) => parsePartKey(key) !== undefined);
+  for (const key of valid.filter(isResumableBlobKey))
+    if (parsePartKey(key) === undefined) failures.push(...(await removeUnfinishedOf(options, key)));
   if (parts.length > 0) failures.push(...(await removeUnfinished(options, parts)));
-  return failures;
+  return failures.map(({ key, error }) => ({ key: parseTailKey(key) ?? key, error }));
+}
+
+/** Resumable uploads may have left a tail, whether they were completed or not. */
+const tailsOf = (keys: readonly string[]) =>
+  keys.filter(isResumableBlobKey).map((key) => tailKey(parsePartKey(key) ?? key));
+
+async function removeUnfinishedOf(options: S3ListOptions, key: string): Promise<FailedRemoval[]> {
+  try {
+    for await (const unfinished of listUnfinished(options, key))
+      if (unfinished.key === key) await abort(options, unfinished);
+    return [];
+  } catch (cause) {
+    return allFailed([key], cause);
+  }
 }
 
 const invalidKey = () => new BlobError('failed', 'Invalid blob key.');
@@ -163,24 +184,16 @@ export async function abortStaleUploads(options: S3ListOptions, before: number):
 }
 
 async function isStale(options: S3ListOptions, unfinished: Unfinished, before: number): Promise<boolean> {
-  if (unfinished.startedAt >= before) return false;
+  // The ledger decides how long a resumable upload may pause.
+  if (unfinished.startedAt >= before || isResumableBlobKey(unfinished.key)) return false;
   const latest = await lastPartAt(options, unfinished).catch(ignoreMissingUpload);
   return latest !== undefined && latest < before;
 }
 
-/** Returns when the latest part arrived, or 0 if there is none. Some stores name a next page after the last one. */
-async function lastPartAt({ clients, bucket }: S3ListOptions, { name, id }: Unfinished): Promise<number> {
-  const upload = { Bucket: bucket, Key: name, UploadId: id };
-  let latest = 0;
-  for (let after: string | undefined = ''; after !== undefined; ) {
-    const marker = after === '' ? {} : { PartNumberMarker: after };
-    const page: ListPartsCommandOutput = await clients.requests.send(
-      new ListPartsCommand({ ...upload, ...marker }),
-    );
-    for (const { LastModified } of page.Parts ?? []) latest = Math.max(latest, LastModified?.getTime() ?? 0);
-    after = page.IsTruncated ? page.NextPartNumberMarker : undefined;
-  }
-  return latest;
+/** Returns when the latest part arrived, or 0 if there is none. */
+async function lastPartAt(options: S3ListOptions, unfinished: Unfinished): Promise<number> {
+  const parts = await listParts(options, unfinished);
+  return Math.max(0, ...parts.map(({ LastModified }) => LastModified?.getTime() ?? 0));
 }
 
 /** Another process may have ended the upload since it was listed. */

@@ -41,7 +41,7 @@ export async function uploadInParts(
   const sender = createSender(write, upload);
   try {
     const size = await work(sender);
-    await complete(write, { ...upload, MultipartUpload: { Parts: await sender.done() } }, size);
+    await completeUpload(write, { ...upload, MultipartUpload: { Parts: await sender.done() } }, size);
     return size;
   } catch (failure) {
     // S3 would keep a part that arrives after the abort.
@@ -120,7 +120,11 @@ function createSender({ clients, source }: WriteAttempt, upload: Upload) {
 type Completion = ConstructorParameters<typeof CompleteMultipartUploadCommand>[0];
 
 /** A retried request can fail with NoSuchUpload although the first one has created the object. */
-async function complete(write: WriteAttempt, completion: Completion, size: number): Promise<void> {
+export async function completeUpload(
+  write: WriteAttempt,
+  completion: Completion,
+  size: number,
+): Promise<void> {
   const command = new CompleteMultipartUploadCommand(completion);
   const { requests } = write.clients;
   await requests.send(command, { requestTimeout: COMPLETE_TIMEOUT_MS }).catch(async (cause) => {

@@ -13,6 +13,7 @@ import {
   type PresignOptions,
   parseMarker,
 } from '../contract.ts';
+import { appendToObject, hasParts } from './append.ts';
 import { openS3Clients, type S3Clients, type S3Location } from './client.ts';
 import { abortStaleUploads, listS3Blobs, removeObjects } from './list.ts';
 import { moveObjectToLostAndFound } from './lost-and-found.ts';
@@ -65,6 +66,12 @@ export async function openS3Blobs(options: S3BlobsOptions): Promise<BlobStore> {
       writtenAt = performance.now();
       return written;
     },
+    async append(key, batches, options) {
+      const result = await appendToObject(store, toObjectName(key), batches, options);
+      writtenAt = performance.now();
+      return result;
+    },
+    canAppend: async (key, at) => withBlobErrors(hasParts(store, toObjectName(key), at)),
     open: async (key, first) => openObject(store, toObjectName(key), first),
     size: async (key) => readObjectSize(store, toObjectName(key)),
     remove: (keys) => removeObjects(store, keys),

@@ -93,7 +93,8 @@ async function fillLease({ source }: WriteAttempt, lease: MemoryLease): Promise<
   }
 }
 
-async function putObject(write: WriteAttempt, body: Buffer | Readable, size: number): Promise<void> {
+/** Sends one request. */
+export async function putObject(write: WriteAttempt, body: Buffer | Readable, size: number): Promise<void> {
   const { clients, bucket, name } = write;
   const client = Buffer.isBuffer(body) ? clients.requests : clients.uploads;
   const params = {
