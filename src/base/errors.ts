@@ -105,6 +105,12 @@ export const errorTable = {
   body_cut: { http: 400, text: 'The upload ended before its last byte. Try again.' },
   body_idle: { http: 408, text: 'The upload received no data for too long. Try again.' },
   body_slow: { http: 408, text: 'The body of the request took too long to arrive. Try again.' },
+  infected: { http: 422, text: 'The file was not stored: the virus scanner has found malware in it.' },
+  file_blocked: { http: 422, text: 'This file is blocked by the administrator of this service.' },
+  scanner_unavailable: {
+    http: 503,
+    text: 'The file was not stored, because the virus scanner does not answer. Try again later.',
+  },
   storage_full: {
     http: 507,
     stanza: ['wait', 'resource-constraint'],

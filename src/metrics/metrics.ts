@@ -36,6 +36,7 @@ export const LABEL_VALUES = {
   messageType: new Set(['chat', 'normal', 'headline', 'groupchat', 'error']),
   messageOutcome: new Set(['sent', 'queued', 'given_up', ...ERROR_CODES]),
   callbackOutcome: new Set(['taken', 'failed', 'given_up']),
+  scanResult: new Set(['clean', 'infected', 'too_large', 'unavailable']),
 } as const;
 
 function labelValue(set: keyof typeof LABEL_VALUES, value: string): string {
@@ -49,6 +50,8 @@ export interface Metrics {
   slotGranted(endpoint: Endpoint, ms: number): void;
   uploadStored(endpoint: Endpoint, bytes: number, ms: number): void;
   downloadServed(bytes: number): void;
+  /** `ms`: the scan for malware, including the wait for the scanner. */
+  fileScanned(result: 'clean' | 'infected' | 'too_large' | 'unavailable', ms: number): void;
   requestRefused(endpoint: Endpoint, code: ErrorCode): void;
   /** Counts one message by its type and outcome. Senders choose the type. */
   messagePosted(type: string, outcome: 'sent' | 'queued' | 'given_up' | ErrorCode): void;
@@ -83,6 +86,11 @@ export function createMetrics(): Metrics {
   const uploaded = counter('uploaded_bytes_total', 'Bytes of stored uploads.', ['endpoint']);
   const downloads = counter('downloads_total', 'Completed answers to downloads.');
   const downloaded = counter('downloaded_bytes_total', 'Bytes of downloads.');
+  const scans = histogram(
+    'scan_seconds',
+    'Time to scan a file for malware, by result, including the wait for clamd.',
+    ['result'],
+  );
   const refusals = counter('refusals_total', 'Refused requests by reason.', ['endpoint', 'reason']);
   const messages = counter('messages_total', 'Messages by type and outcome.', ['type', 'outcome']);
   const callbacks = counter('callbacks_total', 'Attempts to pass a stanza to the callback, by outcome.', [
@@ -133,6 +141,7 @@ export function createMetrics(): Metrics {
       downloads.inc();
       downloaded.inc(bytes);
     },
+    fileScanned: (result, ms) => scans.observe({ result: labelValue('scanResult', result) }, ms / 1000),
     requestRefused: (endpoint, code) =>
       refusals.inc({ endpoint: labelValue('endpoint', endpoint), reason: labelValue('refusal', code) }),
     messagePosted: (type, outcome) =>

@@ -3,7 +3,9 @@ import { randomId } from '../base/ids.ts';
 import { createLog, isJournal, type LogFormat, type Logger } from '../base/log.ts';
 import type { Config } from '../config/load.ts';
 import { createMetrics } from '../metrics/metrics.ts';
+import { createClamd } from '../scanner/clamd.ts';
 import { createBlobDeleter } from '../uploads/blobs/delete-pending.ts';
+import { createContentChecks } from '../uploads/content/content-checks.ts';
 import { createSpaceReserve, type ReservedDisk } from '../uploads/disk/space-reserve.ts';
 import { createFileCache } from '../uploads/file-cache.ts';
 import { createRefusalLog } from '../uploads/refusals/refusal-log.ts';
@@ -51,6 +53,13 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
     instance: randomId(),
     transfers: createTransfers(),
     fileCache: createFileCache(),
+    content: createContentChecks({
+      ledger,
+      rules: () => rules().content,
+      scanner: createClamd(),
+      log,
+      metrics,
+    }),
     spaceReserve: createSpaceReserve(log, disks, config.storage.reserve),
   };
   return {

@@ -8,6 +8,7 @@ import type { FileShareEndpointSettings } from '../http/signed-links/file-share-
 import type { SlotApiSettings } from '../http/slots/slot-api.ts';
 import type { OldPath } from '../ledger/contract/ledger.ts';
 import { compileAccessRules, jidsInRules } from '../policy/access.ts';
+import type { ContentRules } from '../uploads/content/content-checks.ts';
 import { blobUrl } from '../uploads/links.ts';
 import type { UploadRules } from '../uploads/services.ts';
 
@@ -22,12 +23,30 @@ export function toUploadRules(config: Config): UploadRules {
     // A web server alone would continue to serve a file in the trash.
     trashMs: config.downloads.via === 'webserver' ? 0 : (config.retention.trash ?? 0),
     types: config.uploads.types,
+    content: toContentRules(config),
     ...(config.downloads.via === 'webserver' && { fileUrlBuilder: blobUrl }),
     ...(config.slot_api && { slotApiNames: config.slot_api.names }),
     jidsBySha1: new Map(
       [...(config.web?.admins ?? []), ...jidsInRules(config.access)].map((jid) => [jidSha1(jid), jid]),
     ),
     signedPaths: signedPaths(config),
+  };
+}
+
+function toContentRules({ uploads: { hash, scan }, downloads: { via } }: Config): ContentRules {
+  if (scan === null) return { hash, scan };
+  return {
+    hash,
+    scan: {
+      address: scan.clamd,
+      whenUnavailable: scan.when_unavailable,
+      maxSize: scan.max_size,
+      whenLarger: scan.when_larger,
+      timeoutMs: scan.timeout,
+      connections: scan.connections,
+      // A web server alone would serve a file in the quarantine, if its name became known.
+      quarantineMs: via === 'webserver' ? 0 : (scan.quarantine ?? 0),
+    },
   };
 }
 

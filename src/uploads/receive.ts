@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Refusal } from '../base/errors.ts';
 import { randomId } from '../base/ids.ts';
 import type { Upload } from '../base/upload-records.ts';
@@ -7,6 +8,7 @@ import { isDownloadable } from '../policy/retention.ts';
 import { publishPendingBlobs } from './blobs/publish.ts';
 import { claimSigned } from './claim-signed.ts';
 import { isSameBody } from './compare-bytes.ts';
+import { hashing } from './content/check-content.ts';
 import type { SpaceReserve } from './disk/space-reserve.ts';
 import { commit, reportStored } from './receive/commit.ts';
 import { storeDirectly } from './receive/store-directly.ts';
@@ -80,7 +82,7 @@ async function storeClaimed(
     case 'receiving':
       throw new Refusal('being_uploaded');
     case 'unknown':
-      throw new Refusal((await isRemoved(services, request.by)) ? 'removed' : 'slot_unknown');
+      throw await refusalOfUnknown(services, request.by);
   }
 }
 
@@ -132,8 +134,8 @@ async function storeBody(
   const { body } = request;
   const transfer = services.transfers.begin(upload.id, body);
   try {
-    const size = await writeBlob(services, upload, request);
-    const stored = await commit(services, upload, token, size);
+    const written = await writeBlob(services, upload, request);
+    const stored = await commit(services, upload, token, written);
     reportStored(services, stored, start);
     return stored;
   } catch (error) {
@@ -145,23 +147,27 @@ async function storeBody(
   }
 }
 
-/** A failed `put` leaves no bytes behind. */
+/** Returns the size and, if it is needed, the hash of the file. A failed `put` leaves no bytes behind. */
 async function writeBlob(
   {
     rules,
     transfers,
     blobs,
     spaceReserve,
-  }: Pick<UploadServices, 'rules' | 'transfers' | 'blobs' | 'spaceReserve'>,
+    content,
+  }: Pick<UploadServices, 'rules' | 'transfers' | 'blobs' | 'spaceReserve' | 'content'>,
   upload: Upload,
   request: UploadRequest,
-): Promise<number> {
+): Promise<{ readonly size: number; readonly sha256?: string }> {
   checkDeclaredBody(rules(), upload, request);
-  if (request.file !== undefined && (await linkFile(blobs, upload, request.file))) return upload.size;
+  if (request.file !== undefined && (await linkFile(blobs, upload, request.file)))
+    return { size: upload.size };
   await spaceReserve.check(upload.size);
   request.body.accept();
-  const batches = request.body.batches(transfers.memory, exactSize(upload));
-  return await blobs.put(upload.blob, whileThereIsRoom(spaceReserve, batches), upload.size);
+  const hash = (await content.needsHash()) ? createHash('sha256') : undefined;
+  const batches = whileThereIsRoom(spaceReserve, request.body.batches(transfers.memory, exactSize(upload)));
+  const size = await blobs.put(upload.blob, hash ? hashing(hash, batches) : batches, upload.size);
+  return { size, ...(hash && { sha256: hash.digest('hex') }) };
 }
 
 /** Returns false if the bytes must be copied from the body. */
@@ -214,9 +220,12 @@ function repeatableUntil({ storedAt, deadline }: Upload, { signed }: UploadReque
   return repeatForMs === null || storedAt === null ? deadline : storedAt + repeatForMs;
 }
 
-async function isRemoved(
+/** Returns why there is no slot. */
+async function refusalOfUnknown(
   { ledger }: Pick<UploadServices, 'ledger'>,
   by: UploadRequest['by'],
-): Promise<boolean> {
-  return 'locator' in by && (await ledger.findRemoval(by.locator)) !== undefined;
+): Promise<Refusal> {
+  if (await ledger.findQuarantined(by)) return new Refusal('infected');
+  const isRemoved = 'locator' in by && (await ledger.findRemoval(by.locator)) !== undefined;
+  return new Refusal(isRemoved ? 'removed' : 'slot_unknown');
 }

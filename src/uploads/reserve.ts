@@ -14,6 +14,7 @@ import {
 import type { AccessRule, UploadLimits } from '../policy/access.ts';
 import { matchesMediaRange } from '../policy/media-type.ts';
 import { toLifetimes } from '../policy/retention.ts';
+import { refuseUnscannable } from './content/check-content.ts';
 import type { OwnerLimit } from './explain/explain-owner.ts';
 import type { UploadServices } from './services.ts';
 import { toStorageRefusal } from './storage-refusal.ts';
@@ -69,10 +70,11 @@ export async function reserveUpload(
 
 /** Checks everything that needs no transaction. Throws a `Refusal`. */
 export async function checkUpload(
-  { spaceReserve }: Pick<ReserveServices, 'spaceReserve'>,
+  { spaceReserve, rules }: Pick<ReserveServices, 'spaceReserve' | 'rules'>,
   { upload, rule, limits }: NewUploadRequest,
 ): Promise<void> {
   checkSize(upload.size, limits);
+  refuseUnscannable(rules().content?.scan, upload.size);
   checkType(upload.type, rule);
   await spaceReserve.check(upload.size);
 }

@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics/metrics.ts';
 import type { AccessPolicy } from '../policy/access.ts';
 import type { MoreTypes } from '../policy/media-type.ts';
 import type { Retention } from '../policy/retention.ts';
+import type { ContentChecks, ContentRules } from './content/content-checks.ts';
 import type { SpaceReserve } from './disk/space-reserve.ts';
 import type { FileCache } from './file-cache.ts';
 import type { FileUrlBuilder, LinkNames } from './links.ts';
@@ -23,6 +24,8 @@ export interface UploadRules {
   readonly typeMismatch: 'refuse' | 'accept';
   /** `retention.trash`: milliseconds for which a removed file can be restored; 0 or absent = not at all. */
   readonly trashMs?: number;
+  /** Absent: files are neither hashed nor scanned. */
+  readonly content?: ContentRules;
   /** `uploads.types`. */
   readonly types?: MoreTypes;
   /** Builds download links; by default `getUrl`, which points at Porter itself. */
@@ -60,6 +63,8 @@ export interface UploadServices {
   readonly blobDeleter: BlobDeleter;
   /** Refuses uploads when a disk is nearly full. */
   readonly spaceReserve: SpaceReserve;
+  /** Hashes and scans of new files. */
+  readonly content: ContentChecks;
   /** Gets every refused slot request and PUT. */
   readonly refusals: RefusalLog;
   /** Milliseconds without data after which a newer attempt replaces an older one; default 3000. */

@@ -60,6 +60,11 @@ export function createGrantingServices(
     transfers: createTransfers(),
     fileCache: createFileCache(),
     spaceReserve: noReserve,
+    content: {
+      needsHash: async () => false,
+      hasBlockedHashes: async () => false,
+      scan: async () => undefined,
+    },
     refusals: { add: (refused) => void refusals.push(refused), flush: async () => undefined },
     blobDeleter: { wake: () => {}, idle: async () => {} },
   };

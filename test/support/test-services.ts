@@ -11,7 +11,9 @@ import { openSqliteLedger } from '../../src/ledger/sqlite/open.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { type AccessRule, allowAllRule, compileAccessRules } from '../../src/policy/access.ts';
 import type { Retention } from '../../src/policy/retention.ts';
+import { createClamd } from '../../src/scanner/clamd.ts';
 import { createBlobDeleter } from '../../src/uploads/blobs/delete-pending.ts';
+import { createContentChecks } from '../../src/uploads/content/content-checks.ts';
 import { noReserve } from '../../src/uploads/disk/space-reserve.ts';
 import { createFileCache } from '../../src/uploads/file-cache.ts';
 import { type GrantedSlot, grantSlot, type SlotRequest } from '../../src/uploads/grant-slot.ts';
@@ -96,6 +98,13 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
     transfers: createTransfers(),
     fileCache: createFileCache(),
     spaceReserve: noReserve,
+    content: createContentChecks({
+      ledger,
+      rules: () => rules.content,
+      scanner: createClamd(),
+      log,
+      metrics,
+    }),
   };
   const requestSlot = (request: Partial<SlotRequest> = {}) =>
     grantSlot(services, {

@@ -71,6 +71,17 @@ function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 0 && port <= 65535;
 }
 
+/** `unix:/run/clamav/clamd.ctl` or `tcp://127.0.0.1:3310`. */
+export function scannerAddress() {
+  const expected = 'unix:/path or tcp://host:port';
+  return valueType<{ path: string } | ServerAddress>({ type: expected }, expected, (value) => {
+    if (typeof value !== 'string') return undefined;
+    if (value.startsWith('unix:/')) return { path: value.slice('unix:'.length) };
+    const found = value.startsWith('tcp://') ? readHostPort(value.slice('tcp://'.length)) : undefined;
+    return found?.port === 0 ? undefined : found;
+  });
+}
+
 /** A URL at which clients reach Porter, without a slash at the end. */
 export function baseUrl() {
   return valueType({ type: 'URL' }, 'a URL such as https://upload.example.org', (value) => {

@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { internalPrefix } from './location-types.ts';
+import { internalPrefix, scannerAddress } from './location-types.ts';
 import { inherited, oneOrMany, optional, required, withDefault } from './options.ts';
 import {
   bool,
@@ -81,6 +81,44 @@ export const slotsSchema = z.strictObject({
   ),
 });
 
+const scanSchema = z.strictObject({
+  clamd: required(
+    scannerAddress(),
+    'The address of clamd: `unix:/run/clamav/clamd.ctl` (Debian) or `tcp://127.0.0.1:3310`.',
+  ),
+  when_unavailable: withDefault(
+    oneOf(['refuse', 'accept']),
+    'refuse',
+    'If clamd does not answer: refuse the upload with 503, or store it and mark it as not scanned.',
+  ),
+  max_size: withDefault(
+    size({ min: 1 }),
+    '100 MiB',
+    'Larger files are not scanned. At most `StreamMaxLength` of `clamd.conf`, which is 100M unless it is set.',
+  ),
+  when_larger: withDefault(
+    oneOf(['refuse', 'accept']),
+    'accept',
+    'Files above `max_size`: refuse them with 413, or store them and mark them as not scanned.',
+  ),
+  timeout: withDefault(
+    period({ min: SECOND, max: 3600 * SECOND }),
+    '50s',
+    'A scan that takes longer, with the wait for a free connection, counts as if clamd did not answer. Proxies wait 60 s for an answer.',
+  ),
+  connections: withDefault(
+    integer({ min: 1, max: 1000 }),
+    4,
+    'Scans at a time, for each process. More uploads wait; senders take turns. At most `MaxThreads` of `clamd.conf` for all processes.',
+  ),
+  quarantine: withDefault(
+    periodOrOff({ max: 3660 * DAY }),
+    '30d',
+    'How long the admin can examine or release an infected file. 0 = its bytes are deleted at once, as always with ' +
+      '`downloads.via: webserver`.',
+  ),
+});
+
 export const uploadsSchema = z.strictObject({
   type_mismatch: withDefault(
     oneOf(['refuse', 'accept']),
@@ -100,6 +138,17 @@ export const uploadsSchema = z.strictObject({
     {},
     'Media types by file extension, for files whose client names none: links signed with `v`, imports, forms. For example ' +
       '`{xyz: chemical/x-xyz}`.',
+  ),
+  scan: optional(
+    scanSchema,
+    'off',
+    'Scans every upload with ClamAV before it is stored (docs/scanning.md). End-to-end encrypted files cannot be scanned.',
+  ),
+  hash: withDefault(
+    bool(),
+    false,
+    'Stores the SHA-256 of every upload, so that copies of a file are found when it is blocked. While any file is blocked, hashes are ' +
+      'computed in any case.',
   ),
   idle_timeout: withDefault(
     period({ min: SECOND, max: DAY }),

@@ -1,23 +1,33 @@
 import { Refusal } from '../../base/errors.ts';
 import type { Upload } from '../../base/upload-records.ts';
 import { publicBlobKey, publishBlob } from '../blobs/publish.ts';
+import { type CheckServices, checkContent } from '../content/check-content.ts';
 import type { UploadServices } from '../services.ts';
 
 /**
- * Makes the file downloadable. If the ledger fails during the commit, asks it for the outcome. Never removes bytes: they may
+ * Checks the content of the file, and makes it downloadable. `sha256`: of its bytes, if it was computed while they arrived. If the ledger fails during the commit, asks it for the outcome. Never removes bytes: they may
  * belong to a stored upload. The release that follows a failure decides that, in the ledger.
  */
 export async function commit(
-  services: Pick<UploadServices, 'ledger' | 'blobs' | 'clock' | 'rules' | 'log'>,
+  services: CheckServices,
   upload: Upload,
   token: string,
-  size: number,
+  { size, sha256 }: { readonly size: number; readonly sha256?: string | undefined },
 ): Promise<Upload> {
   const { ledger, clock } = services;
   const { id, blob, locator } = upload;
+  const content = await checkContent(services, {
+    upload: { ...upload, size },
+    holds: { claim: token },
+    sha256,
+  });
   const now = clock();
   const publicBlob = publicBlobKey(services, upload);
-  const order = { id, token, now, size, blob, ...(publicBlob !== undefined && { publicBlob }) };
+  const order = {
+    ...{ id, token, now, size, blob },
+    ...(publicBlob !== undefined && { publicBlob }),
+    ...(content && { content }),
+  };
   const committed = await ledger.commit(order).catch(async (failure) => {
     if (await isStoredBy(services, upload)) return true;
     throw failure;

@@ -1,9 +1,10 @@
 import { attemptBlobKey, directToken } from '../../base/blob-keys.ts';
 import { Refusal } from '../../base/errors.ts';
 import type { Upload } from '../../base/upload-records.ts';
-import type { CompleteFile } from '../../ledger/contract/ledger.ts';
+import type { CompleteFile, QuarantineParams } from '../../ledger/contract/ledger.ts';
 import { publicBlobKey } from '../blobs/publish.ts';
 import { prepareSigned } from '../claim-signed.ts';
+import { checkContent } from '../content/check-content.ts';
 import { isUnknownOutcome, releaseClaim } from '../release-claim.ts';
 import { checkUpload, storeAtOnce } from '../reserve.ts';
 import type { UploadServices } from '../services.ts';
@@ -31,6 +32,7 @@ const MAX_SIZE = 64 * 1024;
 interface Prepared {
   /** Its blob key is the slot key. */
   readonly upload: Upload;
+  readonly holds: QuarantineParams['holds'];
   /** Returns false if it needs a claim. */
   store(file: CompleteFile): Promise<boolean>;
 }
@@ -80,6 +82,7 @@ async function prepareNew(
   await checkUpload(services, reservation);
   return {
     upload: { ...upload, state: 'issued', createdAt: now, storedAt: null },
+    holds: 'nothing',
     store: (file) => storeAtOnce(services, reservation, file),
   };
 }
@@ -100,12 +103,16 @@ async function prepareSlot(
     throw error;
   }
   const { id } = upload;
-  return { upload, store: (file) => ledger.storeSlot({ id, size: upload.size, now, ...file }) };
+  return {
+    upload,
+    holds: 'slot',
+    store: (file) => ledger.storeSlot({ id, size: upload.size, now, ...file }),
+  };
 }
 
 async function storeBytes(
   services: UploadServices,
-  { upload, store }: Prepared,
+  { upload, holds, store }: Prepared,
   bytes: readonly Uint8Array[],
   now: number,
 ): Promise<Upload | undefined> {
@@ -114,7 +121,12 @@ async function storeBytes(
   const publicBlob = publicBlobKey(services, attempt);
   try {
     await blobs.put(attempt.blob, once(bytes), upload.size);
-    const file = { blob: attempt.blob, instance, ...(publicBlob !== undefined && { publicBlob }) };
+    const content = await checkContent(services, { upload: attempt, holds, read: () => each(bytes) });
+    const file = {
+      ...{ blob: attempt.blob, instance },
+      ...(publicBlob !== undefined && { publicBlob }),
+      ...(content && { content }),
+    };
     const isStored = await store(file).catch(async (failure: unknown) => {
       if (failure instanceof Refusal) throw failure;
       if (await isStoredBy(services, attempt).catch(() => false)) return true;
@@ -131,6 +143,10 @@ async function storeBytes(
 
 async function* once(bytes: readonly Uint8Array[]): AsyncGenerator<readonly Uint8Array[]> {
   if (bytes.some(({ length }) => length > 0)) yield bytes;
+}
+
+async function* each(bytes: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* bytes;
 }
 
 /** Makes the key a pending delete, unless it is stored. While the outcome is unknown, the transaction may still store it. */

@@ -7,8 +7,10 @@ import { toPutKey } from '../../../src/base/ids.ts';
 import { createLog } from '../../../src/base/log.ts';
 import { jidSha1 } from '../../../src/base/owners.ts';
 import { createMetrics } from '../../../src/metrics/metrics.ts';
+import { createClamd } from '../../../src/scanner/clamd.ts';
 import { createBlobDeleter } from '../../../src/uploads/blobs/delete-pending.ts';
 import { publishPendingBlobs } from '../../../src/uploads/blobs/publish.ts';
+import { createContentChecks } from '../../../src/uploads/content/content-checks.ts';
 import { noReserve } from '../../../src/uploads/disk/space-reserve.ts';
 import { createFileCache } from '../../../src/uploads/file-cache.ts';
 import { fsck } from '../../../src/uploads/fsck/fsck.ts';
@@ -59,6 +61,7 @@ function servicesOf(stores: Stores, instance: string, later = 0): UploadServices
     transfers: createTransfers(),
     fileCache: createFileCache(),
     spaceReserve: noReserve,
+    content: createContentChecks({ ...stores, rules: () => undefined, scanner: createClamd(), log, metrics }),
   };
 }
 

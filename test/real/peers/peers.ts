@@ -33,6 +33,7 @@ export const peers = {
   postgresql: { packages: ['postgresql'], proof: 'psql' },
   // An S3 server needs a monitor, an OSD and a gateway.
   ceph: { packages: ['ceph-mon', 'ceph-osd', 'radosgw'], proof: 'radosgw' },
+  clamd: { packages: ['clamav-daemon'], proof: 'clamd' },
   systemd: { packages: ['systemd'], proof: 'systemd-analyze' },
   alertmanager: { packages: ['prometheus-alertmanager'], proof: 'prometheus-alertmanager' },
   promtool: { packages: ['prometheus'], proof: 'promtool' },

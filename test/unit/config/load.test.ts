@@ -43,6 +43,8 @@ describe('a config file', () => {
       types: {},
       idle_timeout: 60_000,
       total_timeout: 86_400_000,
+      scan: null,
+      hash: false,
     });
     assert.equal(config.retention.max_age, 30 * DAY);
     assert.equal(config.retention.sweep_every, 3_600_000);

@@ -41,8 +41,8 @@ export async function quarantineUpload(q: Queryable, params: QuarantineParams): 
   }
   if (row) {
     const cause = { reason: 'deleted', detail: '', now: params.now, withoutRecord: true } as const;
-    // Refunds the quota, and leaves the bytes to the quarantine.
-    await recordRemovals(q, [row], cause, new Set([row]));
+    // Refunds the quota, and leaves the bytes of this attempt to the quarantine. An unfinished upload in the slot had other bytes.
+    await recordRemovals(q, [row], cause, new Set(row.blob === upload.blob ? [row] : []));
   }
   await dropSameLocator(q, upload.locator);
   await insertRecord(q, params, row?.put_key ?? null);

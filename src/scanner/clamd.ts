@@ -1,0 +1,122 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import {
+  formatScannerAddress,
+  type Scanner,
+  type ScannerAddress,
+  ScannerError,
+  type ScanResult,
+} from './contract.ts';
+
+/*
+ * The protocol of clamd (man 8 clamd, "COMMANDS"). A command that begins with `z` ends with a NUL byte, as does its reply. After
+ * `zINSTREAM` follow chunks: their length as 4 bytes, big-endian, then their bytes. A length of 0 ends the stream.
+ */
+
+/** Bytes of a chunk. clamd reads it at once. */
+const CHUNK_BYTES = 128 * 1024;
+/** clamd sends one line. */
+const MAX_REPLY_BYTES = 4096;
+
+/** Creates a scanner that uses clamd. Each scan has one connection. */
+export function createClamd(): Scanner {
+  return {
+    scan: (address, bytes, signal) =>
+      converse(address, signal, async (clamd) => {
+        clamd.socket.write('zINSTREAM\0');
+        await sendStream(clamd, bytes);
+        return parseScanReply(await clamd.reply, address);
+      }),
+  };
+}
+
+/** Sends a command such as `PING` or `VERSION`, and returns the reply. Throws `ScannerError`. */
+export function askClamd(address: ScannerAddress, command: string, signal: AbortSignal): Promise<string> {
+  return converse(address, signal, async ({ socket, reply }) => {
+    socket.write(`z${command}\0`);
+    return await reply;
+  });
+}
+
+interface Conversation {
+  readonly socket: Socket;
+  /** Rejects if the connection ends before. */
+  readonly reply: Promise<string>;
+  readonly hasReply: () => boolean;
+}
+
+async function converse<T>(
+  address: ScannerAddress,
+  signal: AbortSignal,
+  work: (conversation: Conversation) => Promise<T>,
+): Promise<T> {
+  const socket = connect('path' in address ? { path: address.path } : { ...address, noDelay: true });
+  const abort = () => socket.destroy(new Error('it has not answered in time'));
+  if (signal.aborted) abort();
+  else signal.addEventListener('abort', abort, { once: true });
+  let isAnswered = false;
+  const reply = readReply(socket).finally(() => {
+    isAnswered = true;
+  });
+  // `work` may fail before it waits for the reply.
+  reply.catch(() => undefined);
+  try {
+    return await work({ socket, reply, hasReply: () => isAnswered });
+  } catch (error) {
+    if (error instanceof ScannerError || !isSocketError(socket, error)) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ScannerError(`clamd at ${formatScannerAddress(address)}: ${reason}`, error);
+  } finally {
+    signal.removeEventListener('abort', abort);
+    socket.destroy();
+  }
+}
+
+/** The bytes come from a store, whose errors are not those of the scanner. */
+const isSocketError = (socket: Socket, error: unknown) =>
+  socket.errored === error || error instanceof ConnectionEnd;
+
+class ConnectionEnd extends Error {}
+
+function readReply(socket: Socket): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let text = '';
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk: string) => {
+    text += chunk;
+    const end = text.indexOf('\0');
+    if (end >= 0) resolve(text.slice(0, end).trim());
+    else if (text.length > MAX_REPLY_BYTES) socket.destroy(new ConnectionEnd('its reply is too long'));
+  });
+  socket.on('error', reject);
+  socket.on('close', () => reject(new ConnectionEnd('it has closed the connection without a reply')));
+  return promise;
+}
+
+/** Stops as soon as clamd has replied: it does that before the end if the stream is larger than its `StreamMaxLength`. */
+async function sendStream({ socket, reply, hasReply }: Conversation, bytes: AsyncIterable<Uint8Array>) {
+  for await (const chunk of bytes) {
+    for (let at = 0; at < chunk.length; at += CHUNK_BYTES) {
+      if (hasReply()) return;
+      const part = chunk.subarray(at, at + CHUNK_BYTES);
+      const length = Buffer.allocUnsafe(4);
+      length.writeUInt32BE(part.length);
+      socket.cork();
+      socket.write(length);
+      // Copied, because a chunk belongs to its source again once the next one is requested.
+      const hasRoom = socket.write(Buffer.from(part));
+      socket.uncork();
+      if (!hasRoom) await Promise.race([once(socket, 'drain'), reply]);
+    }
+  }
+  if (!hasReply()) socket.write(Buffer.alloc(4));
+}
+
+/** `stream: OK`, `stream: NAME FOUND`, `INSTREAM size limit exceeded. ERROR`, `stream: REASON ERROR`. */
+function parseScanReply(reply: string, address: ScannerAddress): ScanResult {
+  if (reply === 'stream: OK') return { kind: 'clean' };
+  const [, signature] = /^stream: (.+) FOUND$/.exec(reply) ?? [];
+  if (signature !== undefined) return { kind: 'infected', signature };
+  if (reply.startsWith('INSTREAM size limit exceeded')) return { kind: 'too_large' };
+  throw new ScannerError(`clamd at ${formatScannerAddress(address)} replied: ${reply.slice(0, 200)}`);
+}
