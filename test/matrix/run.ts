@@ -15,8 +15,8 @@ const DOCUMENT = join(TESTS, '../docs/xmpp.md');
 /** Test files by feature, below `real/`. */
 const FEATURES: Readonly<Record<string, Readonly<Record<'prosody' | 'ejabberd', readonly string[]>>>> = {
   component: {
-    prosody: ['uploads/uploads-prosody', 'xmpp/component-stream', 'xmpp/idn'],
-    ejabberd: ['uploads/uploads-ejabberd', 'xmpp/idn'],
+    prosody: ['uploads/uploads-prosody', 'xmpp/component-stream', 'xmpp/idn', 'xmpp/hosted-domains-prosody'],
+    ejabberd: ['uploads/uploads-ejabberd', 'xmpp/idn', 'xmpp/hosted-domains-ejabberd'],
   },
   'signed links, slot API': {
     prosody: ['uploads/signed-links-prosody'],

@@ -10,6 +10,8 @@ import { XMPP_ROOT, xmppCommand } from './xmpp-root.ts';
 import type { XmppServer, XmppServerOptions } from './xmpp-server.ts';
 
 export interface EjabberdOptions extends XmppServerOptions {
+  /** Domains with users besides `domain`. */
+  readonly otherDomains?: readonly string[];
   /** Additional entries of `modules`, YAML indented by two spaces. */
   readonly modules?: string;
   /** Additional entries of `listen`, likewise. */
@@ -17,7 +19,9 @@ export interface EjabberdOptions extends XmppServerOptions {
   readonly logLevel?: 'info' | 'warning';
 }
 
-export type Ejabberd = XmppServer;
+export interface Ejabberd extends XmppServer {
+  register(user: string, password: string, host?: string): Promise<void>;
+}
 
 interface Layout extends EjabberdOptions {
   readonly domain: string;
@@ -50,8 +54,8 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
     domain: layout.domain,
     clientPort,
     componentPort,
-    async register(user, password) {
-      const body = JSON.stringify({ user, host: layout.domain, password });
+    async register(user, password, host = layout.domain) {
+      const body = JSON.stringify({ user, host, password });
       const headers = { 'Content-Type': 'application/json' };
       const answer = await httpRequest(`http://127.0.0.1:${apiPort}/api/register`, {
         method: 'POST',
@@ -120,6 +124,7 @@ function withLines(text: string, { initSnippet, componentPort }: Layout): string
 function writeConfig(layout: Layout): string {
   const {
     domain,
+    otherDomains = [],
     components = [],
     tls,
     modules = '',
@@ -132,7 +137,7 @@ function writeConfig(layout: Layout): string {
   const size = stanzaLimit === undefined ? '' : `max_stanza_size: ${stanzaLimit}`;
   const c2s = `${tls ? 'starttls_required: true' : 'starttls: false'}${size && `, ${size}`}`;
   return `
-hosts: ["${domain}"]
+hosts: [${[domain, ...otherDomains].map((name) => `"${name}"`).join(', ')}]
 loglevel: ${logLevel}
 ${tls ? `certfiles: ["${tls.cert}", "${tls.key}"]` : ''}
 listen:
