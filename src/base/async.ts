@@ -98,3 +98,28 @@ export function memoizeLast<K extends object, V>(create: (key: K) => V): (key: K
     return last.value;
   };
 }
+
+export interface DelayedTask {
+  /** Runs the task after the delay, unless a run is scheduled already. The timer does not keep the process alive. */
+  schedule(): void;
+  /** Runs the task after the current run, without a delay. */
+  runNow(): Promise<void>;
+}
+
+/** Collects calls: the task runs once for all that come within `ms` milliseconds, and never twice at a time. It must not reject. */
+export function createDelayedTask(ms: number, task: () => Promise<void>): DelayedTask {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  const runNow = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    running = running.then(task);
+    return running;
+  };
+  return {
+    schedule() {
+      timer ??= setTimeout(runNow, ms).unref();
+    },
+    runNow,
+  };
+}

@@ -69,6 +69,15 @@ export interface Metrics {
   setClockSkew(jid: string, ms: number): void;
   /** `ms`: by how much the clock of the database is ahead of this process. */
   setLedgerClockSkew(ms: number): void;
+  /** Returns the requests of this process so far, without test uploads of the doctor. */
+  requestTotals(): Promise<RequestTotals>;
+}
+
+/** Stored uploads, completed downloads, and refused requests of every kind. */
+export interface RequestTotals {
+  readonly uploads: number;
+  readonly downloads: number;
+  readonly refusals: number;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600];
@@ -165,5 +174,23 @@ export function createMetrics(): Metrics {
     },
     setClockSkew: (jid, ms) => skews.set({ jid }, ms / 1000),
     setLedgerClockSkew: (ms) => ledgerSkew.set(ms / 1000),
+    async requestTotals() {
+      const [stored, served, refused] = await Promise.all([puts.get(), downloads.get(), refusals.get()]);
+      const ofUsers = stored.values.filter(
+        (value) => value.metricName?.endsWith('_count') && isOfUser(value),
+      );
+      return {
+        uploads: sumValues(ofUsers),
+        downloads: sumValues(served.values),
+        refusals: sumValues(refused.values.filter(isOfUser)),
+      };
+    },
   };
 }
+
+const sumValues = (values: readonly { readonly value: number }[]) =>
+  values.reduce((sum, { value }) => sum + value, 0);
+
+/** Returns false for test uploads of porter doctor. */
+const isOfUser = ({ labels }: { readonly labels: { readonly endpoint?: unknown } }) =>
+  labels.endpoint !== 'admin';

@@ -45,6 +45,8 @@ export type AccessDecision =
 /** The first rule whose pattern matches decides. Without a match, access is denied. */
 export interface AccessPolicy {
   decide(owner: string): AccessDecision;
+  /** Returns the patterns of a rule by its index. */
+  patternsOf(index: number): readonly string[];
 }
 
 /** A pattern that matches one JID, such as `^romeo@example\.org$`, with or without escaped dots. */
@@ -106,6 +108,7 @@ export function compileAccessRules(rules: readonly AccessRule[]): AccessPolicy {
       decisions.set(owner, decision);
       return decision;
     },
+    patternsOf: (index) => rules[index]?.jid ?? [],
   };
 }
 

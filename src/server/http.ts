@@ -1,5 +1,4 @@
 import type { FastifyPluginAsync } from 'fastify';
-import { memoizeLast } from '../base/async.ts';
 import type { Clock } from '../base/clock.ts';
 import { version } from '../base/package-files.ts';
 import { fileDescriptorLimit } from '../base/system-resources.ts';
@@ -25,9 +24,6 @@ import { externalEndpoint } from '../http/signed-links/external-endpoint.ts';
 import { fileShareEndpoint } from '../http/signed-links/file-share-endpoint.ts';
 import { slotApiEndpoint } from '../http/slots/slot-api.ts';
 import { webhookEndpoint } from '../http/webhooks/webhook-endpoint.ts';
-import { compileHooks } from '../messages/hooks/handle-hook.ts';
-import { createImageFetcher } from '../messages/hooks/image-fetcher.ts';
-import { createPartialDeliveries } from '../messages/hooks/partial-deliveries.ts';
 import type { MessageServices } from '../messages/message-services.ts';
 import { createRoomNicks } from '../messages/rest/room-nicks.ts';
 import { addGauges } from '../metrics/gauges.ts';
@@ -35,6 +31,7 @@ import { createOldLinks } from '../uploads/old-links.ts';
 import type { UploadServices } from '../uploads/services.ts';
 import { webEndpoint } from '../web/web-endpoint.ts';
 import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
+import { createHookServices, type ServerHooks } from './hooks.ts';
 import { requestDiscovery } from './leader-tasks.ts';
 import type { Messaging } from './messaging.ts';
 import { createServerReadiness } from './readiness-checks.ts';
@@ -77,6 +74,7 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
   const oldLinks = config.messages
     ? withSharedLinks(importedLinks, services, config.messages.share_path)
     : importedLinks;
+  const hooks = messageServices && createHookServices(config, messageServices, settings);
   const router = await createRouter({ log, clock, oldLinks: createOldLinkHandler(oldLinks, fileServer) }, [
     healthEndpoints(
       {
@@ -91,9 +89,9 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
     ...(config.slot_api
       ? [slotApiEndpoint({ ...services, settings: () => settings().slots }, config.slot_api.path)]
       : []),
-    ...createMessageEndpoints(config, messageServices, settings, trustedProxies),
+    ...createMessageEndpoints(config, messageServices, hooks, settings),
     ...(config.web && messaging
-      ? [webEndpoint(createWebServices(runtime, messaging, relay), config.web.path)]
+      ? [webEndpoint(createWebServices(runtime, { messaging, relay, hooks }), config.web.path)]
       : []),
   ]);
   const slotFiles = config.downloads.via === 'webserver' ? withoutSlotDownloads(fileServer) : fileServer;
@@ -133,6 +131,7 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
     async stop(graceMs) {
       await Promise.all([server.stop({ graceMs }), fileServer.close()]);
       await router.close();
+      await hooks?.calls.flush();
     },
   };
 }
@@ -169,36 +168,26 @@ function createS3Links(
 function createMessageEndpoints(
   { messages }: Config,
   messageServices: MessageServices | undefined,
+  hooks: ServerHooks | undefined,
   settings: Runtime['settings'],
-  trustedProxies: () => AddressMatcher,
 ): FastifyPluginAsync[] {
-  if (messages === null || messageServices === undefined) return [];
+  if (messages === null || messageServices === undefined || hooks === undefined) return [];
   const { clock } = messageServices;
   const requestSettings = () => ({
-    trustedProxies: trustedProxies(),
+    trustedProxies: settings().slots.trustedProxies,
     idleTimeoutMs: settings().data.idleTimeoutMs,
     totalTimeoutMs: settings().data.totalTimeoutMs,
   });
-  const compiledHooks = memoizeLast(compileHooks);
   return [
     messageEndpoint({ ...messageServices, settings: requestSettings }, messages.path),
     shareEndpoint({ ...messageServices, settings: requestSettings }, messages.share_path),
-    webhookEndpoint(
-      {
-        ...messageServices,
-        settings: requestSettings,
-        hooks: () => compiledHooks(settings().config.messages?.hooks ?? messages.hooks),
-        imageFetcher: createImageFetcher(),
-        partialDeliveries: createPartialDeliveries(clock),
-      },
-      messages.path,
-    ),
+    webhookEndpoint({ ...hooks, settings: requestSettings }, messages.path),
     restEndpoint(
       {
         ...messageServices,
         roomNicks: createRoomNicks(),
         secretGuard: createLoginThrottle(clock),
-        trustedProxies,
+        trustedProxies: () => settings().slots.trustedProxies,
       },
       messages.rest_path,
     ),

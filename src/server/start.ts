@@ -5,6 +5,7 @@ import type { WorkerClient } from '../cluster/workers/worker-client.ts';
 import { assertSupportedFeatures, supportedFeatures } from '../config/features.ts';
 import type { Config } from '../config/load.ts';
 import { LedgerError } from '../ledger/contract/ledger.ts';
+import { startDailyCounts } from '../uploads/activity/daily-counts.ts';
 import { publishPendingBlobs } from '../uploads/blobs/publish.ts';
 import {
   type HeartbeatSchedule,
@@ -61,6 +62,7 @@ export async function startServer(
   const http = await openHttp(runtime, { relay, messaging, messageServices, workerClient });
   let heartbeat: HeartbeatSchedule | undefined;
   let ballast: { stop(): Promise<void> } | undefined;
+  let dailyCounts: { stop(): Promise<void> } | undefined;
 
   const stop = async (graceMs = STOP_GRACE_MS) => {
     await leadership.stop();
@@ -68,6 +70,7 @@ export async function startServer(
     await messaging?.stop();
     await heartbeat?.stop();
     await ballast?.stop();
+    await dailyCounts?.stop();
     await leave();
     await runtime.close();
   };
@@ -78,6 +81,7 @@ export async function startServer(
     await publishPendingBlobs(services);
     workerClient?.handle('releaseClaims', () => releaseClaimsOfDeadProcesses(services));
     ballast = startBallastSchedule(services, runtime.fillBallast);
+    dailyCounts = startDailyCounts(services);
     await http.server.start();
     // Slots are granted once their links work, so the component connects after HTTP listens.
     await leadership.start(createLeaderTasks(runtime, { relay, sweeper, messaging, messageServices }));

@@ -9,15 +9,22 @@ import type { Config } from '../config/load.ts';
 import { visibleOptions } from '../config/visible-options.ts';
 import type { WebServices, WebSettings } from '../web/web-services.ts';
 import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
+import type { ServerHooks } from './hooks.ts';
 import { fetchStreamStatuses } from './leader-tasks.ts';
 import { createLoginMatcher, type Messaging } from './messaging.ts';
 import type { Runtime } from './runtime.ts';
 
+export interface WebDependencies {
+  readonly messaging: Pick<Messaging, 'senders'>;
+  readonly relay: Relay;
+  /** Undefined if the config has no `messages`. */
+  readonly hooks: ServerHooks | undefined;
+}
+
 /** Creates the services of the web page. The config must have a section `web`. */
 export function createWebServices(
   { config, services, settings }: Runtime,
-  { senders }: Pick<Messaging, 'senders'>,
-  relay: Relay,
+  { messaging, relay, hooks }: WebDependencies,
 ): WebServices {
   const { web: initial } = config;
   if (initial === null) throw new Error('The config has no web section.');
@@ -30,7 +37,8 @@ export function createWebServices(
   const current = () => settings().config;
   return {
     ...services,
-    senders,
+    senders: messaging.senders,
+    hooks,
     secretGuard: createLoginThrottle(services.clock),
     settings: () => toSettings(settings()),
     overview: {

@@ -27,7 +27,10 @@ export function createProbeUploads(services: UploadServices): ProbeUploads {
   const owner = `${randomId()}@${DOMAIN}`;
   const rules = {
     ...services.rules(),
-    access: { decide: () => ({ allowed: true, index: 0, rule: allowAllRule }) as const },
+    access: {
+      decide: () => ({ allowed: true, index: 0, rule: allowAllRule }) as const,
+      patternsOf: () => allowAllRule.jid,
+    },
     globalQuota: null,
     slotTimeout: SLOT_MS,
   };

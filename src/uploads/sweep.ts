@@ -1,6 +1,7 @@
+import { timeOrderedId } from '../base/ids.ts';
 import { formatPeriod, formatSize } from '../base/units.ts';
 import type { RemovalReason } from '../base/upload-records.ts';
-import type { SweepStep } from '../ledger/contract/ledger.ts';
+import type { SweepCounts, SweepRun, SweepStep } from '../ledger/contract/ledger.ts';
 import { maxAgeFor, type Retention, toLifetimes } from '../policy/retention.ts';
 import { deleteFilesOfDeadWriters } from './blobs/dead-writers.ts';
 import { deletePendingBlobs } from './blobs/delete-pending.ts';
@@ -31,17 +32,8 @@ export interface SweepOptions {
   readonly signal?: AbortSignal;
 }
 
-export interface SweepReport {
-  /** Slots that expired unused. */
-  unused: number;
-  /** Removed uploads by reason, and their bytes. */
-  expired: number;
-  softQuota: number;
-  bytes: number;
-  /** Released claims of dead processes. */
-  deadClaims: number;
-  records: number;
-}
+/** The counts so far. */
+export type SweepReport = { -readonly [Name in keyof SweepCounts]: SweepCounts[Name] };
 
 const WEB_TABLES = [
   'web_sessions',
@@ -76,6 +68,7 @@ type SweepServices = Pick<UploadServices, 'ledger' | 'blobs' | 'rules' | 'clock'
  */
 export async function runSweep(services: SweepServices, options: SweepOptions): Promise<SweepReport> {
   const start = performance.now();
+  const startedAt = services.clock();
   const report: SweepReport = { unused: 0, expired: 0, softQuota: 0, bytes: 0, deadClaims: 0, records: 0 };
   for (const task of createTasks(services, options)) {
     if (options.signal?.aborted) break;
@@ -85,8 +78,10 @@ export async function runSweep(services: SweepServices, options: SweepOptions): 
     await publishPendingBlobs(services);
     await deletePendingBlobs(services);
   }
-  services.metrics.sweepFinished(performance.now() - start);
-  services.log.info({ ...report, ms: Math.round(performance.now() - start) }, 'sweep done');
+  const durationMs = Math.round(performance.now() - start);
+  services.metrics.sweepFinished(durationMs);
+  services.log.info({ ...report, ms: durationMs }, 'sweep done');
+  if (!options.dryRun) await recordSweep(services, { startedAt, durationMs, ...report });
   options.onDone?.(report);
   // Last, because some may fail on their own: an S3 policy may permit deletes but not listing objects or multipart uploads.
   if (!options.dryRun) {
@@ -95,6 +90,13 @@ export async function runSweep(services: SweepServices, options: SweepOptions): 
     await services.blobs.removeAbandonedWrites?.(services.clock() - ABANDONED_AFTER_MS);
   }
   return report;
+}
+
+/** Remembers the sweep for the web page. A failure does not make the sweep itself fail. */
+async function recordSweep({ ledger, log }: SweepServices, run: Omit<SweepRun, 'id'>): Promise<void> {
+  await ledger
+    .recordSweep({ id: timeOrderedId(run.startedAt), ...run })
+    .catch((err: unknown) => log.warn({ err }, 'the sweep is done, but could not be recorded'));
 }
 
 async function runTask(

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify';
+import { createActivityHandlers } from './api/activity-handlers.ts';
 import { createAdminHandlers } from './api/admin-handlers.ts';
 import { addApiRoutes } from './api/api-endpoint.ts';
 import { createFileHandlers } from './api/file-handlers.ts';
@@ -42,5 +43,6 @@ function createHandlers(services: WebServices): Handlers {
     ...createFileHandlers(services),
     ...createGuestHandlers(services),
     ...createAdminHandlers(services),
+    ...createActivityHandlers(services),
   };
 }

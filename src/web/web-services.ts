@@ -1,5 +1,6 @@
 import type { AddressMatcher } from '../http/common/client-info.ts';
 import type { MessageSenders } from '../messages/delivery/message-sender.ts';
+import type { HookRegistry, HookServices } from '../messages/hooks/handle-hook.ts';
 import type { SecretGuard } from '../messages/rest/rest-client.ts';
 import type { UploadServices } from '../uploads/services.ts';
 
@@ -66,4 +67,6 @@ export type WebServices = UploadServices & {
   readonly secretGuard: SecretGuard;
   /** The parts of the server that only admins see. */
   readonly overview: WebOverview;
+  /** Undefined if the config has no `messages`. */
+  readonly hooks: (HookServices & { readonly hooks: () => HookRegistry }) | undefined;
 };

@@ -5,7 +5,14 @@ import { createAddressMatcher } from '../../src/base/addresses.ts';
 import { Refusal } from '../../src/base/errors.ts';
 import { sha256Hex } from '../../src/base/ids.ts';
 import { createFileServer } from '../../src/http/files/file-server.ts';
+import { webhookEndpoint } from '../../src/http/webhooks/webhook-endpoint.ts';
 import type { MessageSender, MessageSenders } from '../../src/messages/delivery/message-sender.ts';
+import { compileHooks, type HookRule } from '../../src/messages/hooks/handle-hook.ts';
+import { createHookCallLog } from '../../src/messages/hooks/hook-call-log.ts';
+import { createImageFetcher } from '../../src/messages/hooks/image-fetcher.ts';
+import { createPartialDeliveries } from '../../src/messages/hooks/partial-deliveries.ts';
+import type { MessageServices } from '../../src/messages/message-services.ts';
+import { createOutbox } from '../../src/messages/queue/outbox.ts';
 import { API_PREFIX, type OperationId, routeDefinitions } from '../../src/web/api/definitions.ts';
 import type { RouteDefinition } from '../../src/web/api/route.ts';
 import { problemSchema } from '../../src/web/api/schemas.ts';
@@ -43,6 +50,10 @@ export interface TestWebServer extends TestServices {
   readonly port: number;
   /** The text of every message that was sent, with its recipient. */
   readonly messages: { readonly to: string; readonly body: string }[];
+  /** Lets every further message fail. */
+  failMessages(refusal: Refusal): void;
+  /** Writes the remembered calls of hooks to the ledger. */
+  flushHookCalls(): Promise<void>;
   setSettings(change: Partial<WebSettings>): void;
   request(
     path: string,
@@ -59,13 +70,15 @@ export interface TestWebServer extends TestServices {
 /** The page, its API and the file endpoints on a real socket, with real stores. Logins and messages are simulated. */
 export async function startTestWebServer(
   t: TestContext,
-  options: { readonly settings?: Partial<WebSettings> } = {},
+  options: { readonly settings?: Partial<WebSettings>; readonly hooks?: readonly HookRule[] } = {},
 ): Promise<TestWebServer> {
   const stores = await openTestServices(t);
   const messages: { to: string; body: string }[] = [];
+  let failure: Refusal | undefined;
   const createSender = (jid: string): MessageSender => ({
     jid,
     deliver: async (message) => {
+      if (failure) throw failure;
       messages.push({
         to: String(message.attrs.to),
         body: message.getChild('body')?.children.join('') ?? '',
@@ -98,8 +111,10 @@ export async function startTestWebServer(
     maySignIn: (account) => account.endsWith('@example.org'),
     ...options.settings,
   };
+  const hooks = options.hooks && createTestHooks({ ...stores.services, senders }, options.hooks);
   const services: WebServices = {
     ...stores.services,
+    hooks,
     senders,
     secretGuard: createLoginThrottle(stores.services.clock),
     settings: () => settings,
@@ -123,7 +138,13 @@ export async function startTestWebServer(
     endpoints: [],
   });
   t.after(() => files.close());
-  const { port, request } = await serveEndpoints(t, services, [webEndpoint(services, '/web/')], files);
+  const endpoints = [webEndpoint(services, '/web/')];
+  if (hooks) {
+    t.after(() => hooks.calls.flush());
+    const endpoint = { ...hooks, settings: () => ({ ...settings, totalTimeoutMs: 60_000 }) };
+    endpoints.push(webhookEndpoint(endpoint, '/msg/'));
+  }
+  const { port, request } = await serveEndpoints(t, services, endpoints, files);
 
   const call: TestWebServer['call'] = async (
     id,
@@ -157,6 +178,10 @@ export async function startTestWebServer(
     ...stores,
     port,
     messages,
+    failMessages(refusal) {
+      failure = refusal;
+    },
+    flushHookCalls: async () => await hooks?.calls.flush(),
     request,
     setSettings(change) {
       settings = { ...settings, ...change };
@@ -168,6 +193,35 @@ export async function startTestWebServer(
       assert.equal(response.status, 201, response.text);
       return sessionClient(response);
     },
+  };
+}
+
+/** Hooks below `/msg/hooks/`, with all their services. */
+function createTestHooks(
+  services: Omit<MessageServices, 'messageRules' | 'outbox'>,
+  rules: readonly HookRule[],
+) {
+  const messageServices = {
+    ...services,
+    messageRules: () => ({
+      tokens: [],
+      components: [],
+      maxSize: 10_000,
+      bounceWait: 500,
+      answerTimeout: 1000,
+      maxWaiting: 100,
+      keepTrying: 60_000,
+      downloadUrlFor: () => null,
+    }),
+  };
+  const compiled = compileHooks(rules);
+  return {
+    ...messageServices,
+    outbox: createOutbox(messageServices),
+    imageFetcher: createImageFetcher(),
+    partialDeliveries: createPartialDeliveries(services.clock),
+    hooks: () => compiled,
+    calls: createHookCallLog(services),
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type HookServices,
   handleHookRequest,
 } from '../../messages/hooks/handle-hook.ts';
+import type { HookCallLog } from '../../messages/hooks/hook-call-log.ts';
 import type { HookAnswer } from '../../messages/hooks/hook-message.ts';
 import { verifyWebhookSignature } from '../../messages/hooks/signature.ts';
 import { parseAuthorization } from '../common/authorization.ts';
@@ -29,6 +30,7 @@ import { parseWebhookBody } from './webhook-body.ts';
 export type WebhookEndpointServices = HookServices & {
   readonly settings: () => EndpointSettings;
   readonly hooks: () => HookRegistry;
+  readonly calls: Pick<HookCallLog, 'add'>;
 };
 
 /** Programs send one of these; in Grafana the user selects it. */
@@ -85,11 +87,29 @@ async function handleCall(
     const to = found.to ?? target.query.get('to')?.[0];
     const bounceWait = parseBounceWait(target.query.get('wait')?.[0]);
     const options = { to, bounceWait, query: target.query };
-    return sendResponse(request, reply, await receiveHook(services, hook, options, request, context));
+    const response = await receiveHook(services, hook, options, request, context);
+    recordCall(services, request, hook, response);
+    return sendResponse(request, reply, response);
   } catch (error) {
     logRefusal(services, request, hook, error);
-    return sendResponse(request, reply, refusalResponse(error, context));
+    const response = refusalResponse(error, context);
+    if (hook) recordCall(services, request, hook, response, error);
+    return sendResponse(request, reply, response);
   }
+}
+
+/** Remembers the call for the web page. */
+function recordCall(
+  { calls, clock, settings }: WebhookEndpointServices,
+  { raw, headers }: FastifyRequest,
+  { rule }: Hook,
+  { status }: Pick<HttpResponse, 'status'>,
+  error?: unknown,
+): void {
+  const { address } = getClientInfo(raw, settings().trustedProxies);
+  const program = headers['user-agent'] ?? '';
+  const refusal = error instanceof Refusal ? error.message : '';
+  calls.add({ hook: rule.name, at: clock(), status, address, program, refusal });
 }
 
 interface WebhookTarget {

@@ -35,4 +35,6 @@ export interface RefusalStore {
   recordRefusals(refusals: readonly RefusalRecord[]): Promise<void>;
   /** Lists the records of an owner since a time, the latest first. */
   listRefusals(query: { readonly owner: string; readonly since: number }): Promise<RefusalRecord[]>;
+  /** Lists the records of all owners since a time, the latest first. */
+  listAllRefusals(query: { readonly since: number; readonly limit: number }): Promise<RefusalRecord[]>;
 }

@@ -73,7 +73,7 @@ import {
 } from './queries.ts';
 import { queryLimitUsage } from './quota/limit-usage.ts';
 import { insertUsageSample, queryUsageHistory, recountTotals } from './quota/totals.ts';
-import { queryRefusals, recordRefusals } from './refusals.ts';
+import { queryAllRefusals, queryRefusals, recordRefusals } from './refusals.ts';
 import { removeUploadsById } from './remove.ts';
 import { recountOwner } from './repair.ts';
 import { reserveSlot, storeNewUpload } from './reserve.ts';
@@ -165,6 +165,7 @@ export const methods: LedgerMethods = {
   // RefusalStore
   recordRefusals: write('lazy', 'open_or_closing', recordRefusals),
   listRefusals: read(queryRefusals),
+  listAllRefusals: read(queryAllRefusals),
 
   // MessageStore
   enqueue: write('durable', 'open', enqueueItem),

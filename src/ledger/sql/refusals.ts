@@ -86,7 +86,28 @@ export async function queryRefusals(
     'select * from refusals where owner = $1 and last_at > $2 order by last_at desc, endpoint, code, upload_id',
     [owner, since],
   );
-  return rows.map((row) => ({
+  return rows.map(toRefusal);
+}
+
+/** Implements `RefusalStore.listAllRefusals`. */
+export async function queryAllRefusals(
+  q: Queryable,
+  { since, limit }: { since: number; limit: number },
+): Promise<RefusalRecord[]> {
+  const latest = (isDenied: 0 | 1) =>
+    q.query<RefusalRow>(
+      'select * from refusals where is_denied = $1 and last_at > $2 order by last_at desc limit $3',
+      [isDenied, since, limit],
+    );
+  const rows = [...(await latest(0)), ...(await latest(1))];
+  return rows
+    .toSorted((a, b) => b.last_at - a.last_at)
+    .slice(0, limit)
+    .map(toRefusal);
+}
+
+function toRefusal(row: RefusalRow): RefusalRecord {
+  return {
     owner: row.owner,
     endpoint: row.endpoint,
     code: row.code,
@@ -98,5 +119,5 @@ export async function queryRefusals(
     text: row.text,
     name: row.name,
     size: row.size,
-  }));
+  };
 }

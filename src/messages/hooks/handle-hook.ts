@@ -49,12 +49,14 @@ export interface Hook {
 export interface HookRegistry {
   /** Its run time does not depend on the tokens. */
   findByToken(token: string): Hook | undefined;
+  /** All hooks, in the order of the config. */
+  readonly all: readonly Hook[];
 }
 
 export function compileHooks(rules: readonly HookRule[]): HookRegistry {
   const hooks = rules.map((rule) => ({ token: rule.token, hook: compileHook(rule) }));
   const find = createTokenFinder(hooks);
-  return { findByToken: (token) => find(token)?.hook };
+  return { findByToken: (token) => find(token)?.hook, all: hooks.map(({ hook }) => hook) };
 }
 
 function compileHook(rule: HookRule): Hook {

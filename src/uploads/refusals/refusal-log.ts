@@ -1,4 +1,4 @@
-import { withTimeout } from '../../base/async.ts';
+import { createDelayedTask, withTimeout } from '../../base/async.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Refusal } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
@@ -57,8 +57,7 @@ const FLUSH_TIMEOUT_MS = 5000;
 export function createRefusalLog(services: RefusalLogServices): RefusalLog {
   const { log, clock } = services;
   const pending = new Map<string, RefusalRecord>();
-  let timer: NodeJS.Timeout | undefined;
-  let flushing: Promise<void> = Promise.resolve();
+  const writing = createDelayedTask(FLUSH_AFTER_MS, writePending);
 
   function remember(request: RefusedRequest, owner: string): void {
     const record = toRecord(services, request, owner);
@@ -66,14 +65,7 @@ export function createRefusalLog(services: RefusalLogServices): RefusalLog {
     const known = pending.get(key);
     if (known === undefined && !hasRoom(pending.values(), record.isDenied)) return;
     pending.set(key, known ? { ...record, times: known.times + 1, firstAt: known.firstAt } : record);
-    timer ??= setTimeout(flush, FLUSH_AFTER_MS).unref();
-  }
-
-  function flush(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
-    flushing = flushing.then(writePending);
-    return flushing;
+    writing.schedule();
   }
 
   async function writePending(): Promise<void> {
@@ -96,7 +88,7 @@ export function createRefusalLog(services: RefusalLogServices): RefusalLog {
       log.info(logFields(request), `${request.kind} refused`);
       if (owner !== undefined) remember(request, owner);
     },
-    flush,
+    flush: writing.runNow,
   };
 
   function logFields({ endpoint, refusal, owner, claimedJid, uploadId, ...rest }: RefusedRequest) {

@@ -7,19 +7,17 @@ import { describeUnknownTarget, formatExplanation } from '../../uploads/explain/
 import { announcedMaxSizeFor } from '../../uploads/grant-slot.ts';
 import { resolveOwner } from '../../uploads/list.ts';
 import { eraseOwner } from '../../uploads/remove.ts';
-import { forecastGrowth } from '../../uploads/user-files/forecast-growth.ts';
 import { deleteAllFilesOf, deleteFiles, restoreFiles } from '../../uploads/user-files/user-files.ts';
 import type { Principal } from '../sign-in/principal.ts';
 import { roleOf } from '../sign-in/sessions.ts';
 import type { WebServices } from '../web-services.ts';
+import type { ActivityRoute } from './activity-handlers.ts';
 import { recordAction } from './audit.ts';
 import { assertConfirmed, listTrash, presentDeleted, presentLimit, presentQuota } from './file-handlers.ts';
 import type { Handlers } from './handlers.ts';
-import { isoTime, presentAdminFile, readCursor, writeCursor } from './present.ts';
+import { isoTime, presentAdminFile, presentRefusal, readCursor, writeCursor } from './present.ts';
 import type { adminRoutes } from './routes/admin-routes.ts';
 import type { overviewRoutes } from './routes/overview-routes.ts';
-
-const DAY_MS = 86_400_000;
 
 const ADMIN_KEYS = { newest: ['string'], oldest: ['string'], largest: ['number', 'string'] } as const;
 const USER_KEYS = { name: ['string'], largest: ['number', 'number'] } as const;
@@ -29,7 +27,7 @@ const nameOf = (principal: Principal | undefined) => principal?.jid ?? 'the admi
 /** Files and users of the whole service, for admins and moderators. */
 export function createAdminHandlers(
   services: WebServices,
-): Handlers<keyof typeof adminRoutes | keyof typeof overviewRoutes> {
+): Handlers<keyof typeof adminRoutes | Exclude<keyof typeof overviewRoutes, ActivityRoute>> {
   const { ledger, clock, rules, overview } = services;
   let isDoctorRunning = false;
 
@@ -119,15 +117,7 @@ export function createAdminHandlers(
         quota: presentQuota(services, explanation),
         limits: explanation.limits.map(presentLimit),
         rule: matchRule(services, owner),
-        refusals: explanation.refusals.map(({ code, text, endpoint, times, lastAt, name, size }) => ({
-          code,
-          text,
-          endpoint,
-          times,
-          lastAt: isoTime(lastAt),
-          fileName: name,
-          size,
-        })),
+        refusals: explanation.refusals.map(presentRefusal),
       };
     },
 
@@ -144,20 +134,6 @@ export function createAdminHandlers(
       // Without the address, which was erased.
       await recordAction(services, { principal, client }, 'forget_user', '', { removed });
       return { removed };
-    },
-
-    async getStatus() {
-      return readStatus(services);
-    },
-
-    async getHistory({ query: { days } }) {
-      const samples = await ledger.listUsageHistory({ since: clock() - days * DAY_MS });
-      const growth = await forecastGrowth(services);
-      return {
-        samples: samples.map(({ at, files, bytes }) => ({ at: isoTime(at), files, bytes })),
-        growthPerDay: growth === null ? null : Math.round(growth.bytesPerDay),
-        fullAt: isoTime(growth?.fullAt ?? null),
-      };
     },
 
     async explainTarget({ query: { target } }) {
@@ -210,6 +186,7 @@ export function createAdminHandlers(
     return {
       isAllowed: decision.allowed,
       rule,
+      patterns: decision.index === null ? [] : [...rules().access.patternsOf(decision.index)],
       line: (rule === null ? undefined : overview.configLines()[rule]) ?? null,
       maxFileSize: decision.allowed ? announcedMaxSizeFor(services, owner) : null,
       quotaBytes: decision.allowed ? decision.rule.max_total_size : null,
@@ -223,31 +200,4 @@ async function toOwner(services: WebServices, text: string): Promise<string> {
   const trimmed = text.trim();
   const jid = parseBareJid(trimmed);
   return jid === undefined ? trimmed : resolveOwner(services, jid);
-}
-
-/** Failed deletions that are counted. */
-const MAX_FAILED_DELETES = 1000;
-
-/** Reads the totals, disks, streams and queues for the overview of admins. */
-async function readStatus({ ledger, blobs, overview }: WebServices) {
-  const [stats, space, streams, messages, callbacks, failedDeletes] = await Promise.all([
-    ledger.stats(),
-    blobs.space(),
-    overview.streams(),
-    ledger.queueLength('outbox'),
-    ledger.queueLength('callback'),
-    ledger.failedDeletes(MAX_FAILED_DELETES),
-  ]);
-  return {
-    version: overview.version,
-    owners: stats.owners,
-    files: stats.uploads,
-    bytes: stats.bytes,
-    pendingFiles: stats.pendingUploads,
-    quotaBytes: overview.globalQuota(),
-    space: space ? { free: space.free, total: space.total } : null,
-    streams: [...streams],
-    queues: { messages, callbacks },
-    failedDeletes: failedDeletes.length,
-  };
 }

@@ -8,6 +8,7 @@ export type AuditedAction =
   | 'delete_all_files'
   | 'restore_files'
   | 'forget_user'
+  | 'test_hook'
   | 'create_guest_link'
   | 'revoke_guest_link';
 

@@ -1,4 +1,5 @@
 import type { RouteDefinition } from './route.ts';
+import { activityRoutes } from './routes/activity-routes.ts';
 import { adminRoutes } from './routes/admin-routes.ts';
 import { fileRoutes } from './routes/file-routes.ts';
 import { overviewRoutes } from './routes/overview-routes.ts';
@@ -14,6 +15,7 @@ export const routeDefinitions = {
   ...guestRoutes,
   ...adminRoutes,
   ...overviewRoutes,
+  ...activityRoutes,
 };
 
 export type ApiRoutes = typeof routeDefinitions;

@@ -1,7 +1,7 @@
 import { Refusal } from '../../base/errors.ts';
 import type { Upload } from '../../base/upload-records.ts';
 import { type ClientInfo, requestBaseUrl } from '../../http/common/client-info.ts';
-import type { PageKey, TrashedUpload } from '../../ledger/contract/ledger.ts';
+import type { PageKey, RefusalRecord, TrashedUpload } from '../../ledger/contract/ledger.ts';
 import { isProbablyEncrypted } from '../../policy/media-type.ts';
 import { expiryTime, latestExpiry } from '../../policy/retention.ts';
 import { linkOfUpload } from '../../uploads/links.ts';
@@ -86,6 +86,10 @@ export function presentTrashed({
     removedBy,
     restorableUntil: isoTime(purgeAt),
   };
+}
+
+export function presentRefusal({ code, text, endpoint, times, lastAt, name, size }: RefusalRecord) {
+  return { code, text, endpoint, times, lastAt: isoTime(lastAt), fileName: name, size };
 }
 
 /** Cursors are JSON in base64url, opaque to clients. */

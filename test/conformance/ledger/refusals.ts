@@ -39,6 +39,16 @@ export function refusalSuite(open: OpenTestLedger): void {
       assert.deepEqual(await ledger.listRefusals({ owner: ROMEO, since: NOW }), [second]);
     });
 
+    ledgerTest(open, 'of all owners are listed with the latest first', async (ledger) => {
+      const first = refusal();
+      const second = refusal({ owner: JULIET, isDenied: true, lastAt: NOW + SECOND });
+      const third = refusal({ code: 'quota_exceeded', lastAt: NOW + 2 * SECOND });
+      await ledger.recordRefusals([first, second, third]);
+      assert.deepEqual(await ledger.listAllRefusals({ since: 0, limit: 9 }), [third, second, first]);
+      assert.deepEqual(await ledger.listAllRefusals({ since: NOW, limit: 9 }), [third, second]);
+      assert.deepEqual(await ledger.listAllRefusals({ since: 0, limit: 1 }), [third]);
+    });
+
     ledgerTest(open, 'that are equal are one row with a count', async (ledger) => {
       await ledger.recordRefusals([refusal({ times: 3 })]);
       await ledger.recordRefusals([refusal({ times: 2, lastAt: NOW + HOUR, text: 'new', name: 'b.jpg' })]);

@@ -9,6 +9,10 @@ export type { Page } from 'playwright-core';
 const TIMEOUT_MS = 60_000;
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+/** Lists the elements behind the right edge, if the page is wider than the screen. */
+const TOO_WIDE = `document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll('main *')]
+  .filter((element) => element.getBoundingClientRect().right > innerWidth).map(({ outerHTML }) => outerHTML.slice(0, 80))`;
+
 export interface Screen {
   readonly width: number;
   readonly height: number;
@@ -58,8 +62,7 @@ export async function openTab(browser: Browser, { width, height, ...screen }: Sc
     page,
     async check() {
       assert.deepEqual(await findBarriers(context, page), []);
-      const isTooWide = await page.evaluate('document.documentElement.scrollWidth > innerWidth');
-      assert.equal(isTooWide, false, 'The page is wider than the screen.');
+      assert.deepEqual(await page.evaluate(TOO_WIDE), [], 'The page is wider than the screen.');
       assert.deepEqual(problems, []);
     },
     close: () => context.close(),

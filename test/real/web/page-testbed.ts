@@ -11,6 +11,7 @@ import { freePort } from '../support/ports.ts';
 import { createXmppTestbed, PASSWORD, type XmppTestbed } from '../support/xmpp-testbed.ts';
 
 const COMPONENT = 'upload.localhost';
+export const HOOK_TOKEN = 'a-hook-of-some-length';
 const SECRET = 'a secret of twenty characters';
 export const USERS = ['romeo', 'juliet', 'mercutio'] as const;
 
@@ -42,7 +43,20 @@ export async function startPageTestbed(publicUrl?: string): Promise<PageTestbed>
       component: { jid: COMPONENT, secret: SECRET, server: `127.0.0.1:${server.componentPort}` },
       access: [{ jid: '@localhost$', max_total_size: '20 MB', max_file_size: '5 MB' }],
       retention: { trash: '7d', max_age: '30d' },
-      messages: { server: `localhost:${server.clientPort}`, answer_timeout: '60s' },
+      messages: {
+        server: `localhost:${server.clientPort}`,
+        answer_timeout: '60s',
+        hooks: [
+          {
+            name: 'builds',
+            token: HOOK_TOKEN,
+            from: `builds@${COMPONENT}`,
+            to: ['mercutio@localhost'],
+            type: 'chat',
+            format: 'forgejo',
+          },
+        ],
+      },
       web: { admins: ['romeo@localhost'], moderators: ['mercutio@localhost'], title: 'Files of localhost' },
     },
   });

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { globSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { de } from '../../../src/web/page/words/de.ts';
 import { en } from '../../../src/web/page/words/en.ts';
@@ -8,7 +10,7 @@ import { httpRequest } from '../../support/http.ts';
 import type { Page, PageTab, Screen } from '../peers/page-browser.ts';
 import { needs } from '../peers/peers.ts';
 import { PASSWORD } from '../support/xmpp-testbed.ts';
-import { type PageTestbed, startPageTestbed } from './page-testbed.ts';
+import { HOOK_TOKEN, type PageTestbed, startPageTestbed } from './page-testbed.ts';
 
 const DESKTOP: Screen = { width: 1280, height: 800, colorScheme: 'light', locale: 'en-GB' };
 const PHONE: Screen = { width: 375, height: 740, colorScheme: 'dark', locale: 'de-DE' };
@@ -34,13 +36,57 @@ const fileOf = (name: string, text: string, mimeType = 'text/plain') => ({
   buffer: Buffer.from(text),
 });
 
+const DAY_MS = 86_400_000;
+
+/** Gives a new service a past: 30 days of uploads, as the ledger has them. */
+function writeHistory(folder: string): void {
+  const [file = ''] = globSync('**/porter.db', { cwd: folder });
+  const db = new DatabaseSync(join(folder, file));
+  const count = db.prepare(
+    'insert into daily_counts (day, uploads, downloads, refusals) values (?, ?, ?, ?)',
+  );
+  const sample = db.prepare('insert or replace into usage_history (at, files, bytes) values (?, ?, ?)');
+  const today = Date.now() - (Date.now() % DAY_MS);
+  for (let ago = 29; ago > 0; ago -= 1) {
+    const wave = Math.round(20 * Math.sin(ago / 1.1)) + ((ago * 7) % 11);
+    count.run(today - ago * DAY_MS, 60 - ago + wave, 300 - 5 * ago + 4 * wave, (ago * 5) % 7);
+    sample.run(today - ago * DAY_MS, 100 * (30 - ago), (30 - ago) ** 1.5 * 30_000);
+  }
+  const hour = Date.now() - (Date.now() % 3_600_000);
+  sample.run(hour, 3000, 30 ** 1.5 * 30_000);
+  db.close();
+}
+
 /** English in light on a desktop, German in dark on a phone. */
 describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () => {
   let testbed: PageTestbed;
   before(async () => {
     testbed = await startPageTestbed();
+    writeHistory(testbed.porter.folder);
+    await httpRequest(`${testbed.porter.url}/msg/hooks/${HOOK_TOKEN}`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'User-Agent': 'Forgejo' },
+      body: '{}',
+    });
+    await refuseSlot('juliet');
   });
   after(() => testbed?.stop());
+
+  /** A refused upload, without a browser, which would report the failed request. */
+  async function refuseSlot(user: string): Promise<void> {
+    const api = `${testbed.pageUrl}api/v1`;
+    const headers = { 'Content-Type': 'application/json' };
+    const body = JSON.stringify({ jid: `${user}@localhost`, password: PASSWORD });
+    const session = await httpRequest(`${api}/session`, { method: 'POST', headers, body });
+    const { csrfToken } = JSON.parse(session.text) as { csrfToken: string };
+    const cookie = session.headers['set-cookie']?.[0]?.split(';')[0] ?? '';
+    const refused = await httpRequest(`${api}/slots`, {
+      method: 'POST',
+      headers: { ...headers, Cookie: cookie, 'X-CSRF-Token': csrfToken },
+      body: JSON.stringify({ name: 'film.mkv', size: 6_000_000 }),
+    });
+    assert.equal(refused.status, 413, refused.text);
+  }
 
   const rows = (page: Page) => page.locator('table.files tbody tr');
   const goTo = (page: Page, view: string) => page.locator(`.navigation a[href="#/${view}"]`).click();
@@ -254,6 +300,9 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
       await page.getByRole('link', { name: 'romeo@localhost' }).click();
       await page.getByRole('heading', { name: words.forget }).waitFor();
       await check();
+      await goTo(page, 'refusals');
+      await page.getByText('film.mkv').waitFor();
+      await check();
       await goTo(page, 'why');
       await page.getByLabel(words.whyTarget).fill(link);
       await page.getByRole('button', { name: words.explain }).click();
@@ -261,7 +310,17 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
       await check();
       await goTo(page, 'status');
       await page.getByText('upload.localhost').waitFor();
+      await page.getByText(words.dayCounts.downloads, { exact: true }).first().waitFor();
+      await page.getByText(words.asTable).click();
       await check();
+      await page.getByText(words.asTable).click();
+      await takeScreenshot(page, screen === DESKTOP ? 'status' : 'status-phone');
+      await goTo(page, 'hooks');
+      await page.getByText('127.0.0.1, Forgejo').waitFor();
+      await page.getByRole('button', { name: words.sendTestOf('builds') }).click();
+      await page.getByText(`mercutio@localhost: ${words.sendStates.sent}`).waitFor();
+      await check();
+      await takeScreenshot(page, screen === DESKTOP ? 'hooks' : 'hooks-phone');
       await goTo(page, 'config');
       await page.getByLabel(words.address).fill('juliet@localhost');
       await page.getByRole('button', { name: words.findFile }).click();
@@ -278,8 +337,8 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
     const tab = await testbed.open(DESKTOP);
     await signInByPassword(tab, 'mercutio');
     const views = await tab.page.locator('.navigation a').allInnerTexts();
-    const { files, trash, guestLinks, account, allFiles, allTrash, users, why } = en.views;
-    assert.deepEqual(views, [files, trash, guestLinks, account, allFiles, allTrash, users, why]);
+    const { files, trash, guestLinks, account, allFiles, allTrash, users, refusals, why } = en.views;
+    assert.deepEqual(views, [files, trash, guestLinks, account, allFiles, allTrash, users, refusals, why]);
     await tab.page.goto(`${testbed.pageUrl}#/user/romeo%40localhost`);
     await tab.page.getByRole('heading', { name: en.deleteFilesOf }).waitFor();
     assert.equal(await tab.page.getByRole('heading', { name: en.forget }).count(), 0);

@@ -9,6 +9,7 @@ import { messageEndpoint } from '../../../src/http/messages/message-endpoint.ts'
 import { webhookEndpoint } from '../../../src/http/webhooks/webhook-endpoint.ts';
 import { type HookFormatName, hookPrograms } from '../../../src/messages/hooks/formats/registry.ts';
 import { compileHooks, type HookRule } from '../../../src/messages/hooks/handle-hook.ts';
+import { createHookCallLog } from '../../../src/messages/hooks/hook-call-log.ts';
 import { createImageFetcher } from '../../../src/messages/hooks/image-fetcher.ts';
 import { createPartialDeliveries } from '../../../src/messages/hooks/partial-deliveries.ts';
 import { encodeForm } from '../../support/http.ts';
@@ -50,6 +51,7 @@ async function openHooks(t: TestContext, ...rules: readonly Partial<HookRule>[])
     imageFetcher: createImageFetcher(),
     partialDeliveries: createPartialDeliveries(server.services.clock),
     hooks: () => compiled,
+    calls: createHookCallLog(server.services),
   };
   const { request } = await serveEndpoints(t, endpoint, [
     messageEndpoint(endpoint, '/msg/'),

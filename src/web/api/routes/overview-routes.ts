@@ -9,6 +9,7 @@ export const ruleSchema = named(
   z.strictObject({
     isAllowed: z.boolean(),
     rule: z.string().nullable().describe('`access[0]`, as in the config; null if no rule matches.'),
+    patterns: z.array(z.string()).describe('The patterns of its `jid`, of which one matches the address.'),
     line: z.int().nullable().describe('Its line in the config file.'),
     maxFileSize: bytes.nullable(),
     quotaBytes: bytes.nullable(),
@@ -34,7 +35,20 @@ export const overviewRoutes = {
         bytes,
         pendingFiles: count,
         quotaBytes: bytes.nullable().describe('`global_quota`; null = no limit.'),
-        space: z.strictObject({ free: bytes, total: bytes }).nullable(),
+        disks: z
+          .array(
+            z.strictObject({
+              store: z
+                .enum(['blobs', 'ledger'])
+                .describe('`ledger`: the database, if it is on another disk.'),
+              free: bytes,
+              total: bytes,
+              freeFiles: count.describe('Files (inodes) that can still be made.'),
+              totalFiles: count.describe('0 = the file system does not limit the number of files.'),
+              isLow: z.boolean().describe('True if uploads are refused because of `storage.reserve`.'),
+            }),
+          )
+          .describe('The file systems whose room is known.'),
         streams: z.array(z.strictObject({ jid: z.string(), up: z.boolean(), reason: z.string().nullable() })),
         queues: z.strictObject({ messages: count, callbacks: count }),
         failedDeletes: count.describe('Files that are removed and whose bytes could not be deleted yet.'),
@@ -47,13 +61,16 @@ export const overviewRoutes = {
     access: 'admin',
     topic,
     summary:
-      'Returns the stored files and bytes of each hour of the last days, the growth, and the time when the disk will be full.',
+      'Returns the stored files and bytes of each hour and the requests of each day, the growth, and the time when the disk will be full.',
     query: z.strictObject({ days: wholeNumber(400).prefault('30').describe('1 to 400.') }),
     status: 200,
     answer: named(
       'History',
       z.strictObject({
         samples: z.array(z.strictObject({ at: time, files: count, bytes })),
+        days: z
+          .array(z.strictObject({ day: time, uploads: count, downloads: count, refusals: count }))
+          .describe('The days in UTC since the first counted one, also those without requests.'),
         growthPerDay: z.int().nullable().describe('Bytes per day over the last week; null if unknown.'),
         fullAt: time
           .nullable()

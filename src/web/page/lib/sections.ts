@@ -29,10 +29,16 @@ export function sectionsFor(service: Service, { role, jid }: Session): readonly 
           admin('all-files', 'allFiles'),
           ...(hasTrash ? [admin('all-trash', 'allTrash')] : []),
           admin('users', 'users'),
+          admin('refusals', 'refusals'),
           admin('why', 'why'),
         ]),
     ...(role === 'admin'
-      ? [admin('status', 'status'), admin('config', 'config'), admin('audit', 'audit')]
+      ? [
+          admin('status', 'status'),
+          admin('hooks', 'hooks'),
+          admin('config', 'config'),
+          admin('audit', 'audit'),
+        ]
       : []),
   ];
 }

@@ -5,6 +5,7 @@ export interface ChartPoint {
 }
 
 interface LineChartProps {
+  readonly title: string;
   readonly points: readonly ChartPoint[];
   /** Says in words what the chart shows. */
   readonly label: string;
@@ -16,7 +17,7 @@ const WIDTH = 600;
 const HEIGHT = 120;
 
 /** One value over time, from zero to its maximum. */
-export function LineChart({ points, label, formatValue, formatTime }: LineChartProps) {
+export function LineChart({ title, points, label, formatValue, formatTime }: LineChartProps) {
   const first = points[0];
   const last = points.at(-1);
   if (first === undefined || last === undefined || first.at === last.at) return null;
@@ -26,6 +27,10 @@ export function LineChart({ points, label, formatValue, formatTime }: LineChartP
   const line = points.map(({ at, value }) => `${x(at).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
   return (
     <figure class="chart">
+      <figcaption>
+        <strong>{title}</strong>
+        <span>{formatValue(last.value)}</span>
+      </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={label}>
         <polygon class="chart-area" points={`0,${HEIGHT} ${line} ${WIDTH},${HEIGHT}`} />
         <polyline class="chart-line" points={line} />

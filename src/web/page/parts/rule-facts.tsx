@@ -10,6 +10,9 @@ export function RuleFacts({ rule }: { rule: Answer<'GET /admin/rule'> }) {
     <Facts
       facts={[
         [words.rule, rule.rule === null ? words.noRule : ruleText(rule.rule, rule.line)],
+        ...(rule.patterns.length > 0
+          ? [[words.because, words.matches(rule.patterns.join(', '))] as const]
+          : []),
         [words.mayUpload, rule.isAllowed ? words.yes : words.no],
         [words.fileLimit, size(rule.maxFileSize)],
         [words.quota, size(rule.quotaBytes)],

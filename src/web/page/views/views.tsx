@@ -6,6 +6,8 @@ import { AccountView } from './account.tsx';
 import { AllFilesView } from './admin/all-files.tsx';
 import { AuditView } from './admin/audit.tsx';
 import { ConfigView } from './admin/config.tsx';
+import { HooksView } from './admin/hooks.tsx';
+import { RefusalsView } from './admin/refusals.tsx';
 import { StatusView } from './admin/status.tsx';
 import { UserView } from './admin/user.tsx';
 import { UsersView } from './admin/users.tsx';
@@ -33,6 +35,8 @@ const VIEWS: readonly KnownView[] = [
   { name: 'users', title: 'users', View: UsersView },
   { name: 'user', title: 'users', View: UserView },
   { name: 'why', title: 'why', View: WhyView },
+  { name: 'refusals', title: 'refusals', View: RefusalsView },
+  { name: 'hooks', title: 'hooks', View: HooksView },
   { name: 'status', title: 'status', View: StatusView },
   { name: 'config', title: 'config', View: ConfigView },
   { name: 'audit', title: 'audit', View: AuditView },

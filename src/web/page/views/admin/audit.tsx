@@ -45,7 +45,7 @@ export function AuditView() {
                 </time>
               </td>
               <td class="name-cell">
-                {entry.action}
+                {words.auditActions[entry.action] ?? entry.action}
                 <span class="quiet block">
                   {entry.files > 0 &&
                     `${fileCountText(words, formats, entry.files)}, ${formats.bytes(entry.bytes)}`}

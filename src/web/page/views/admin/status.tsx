@@ -7,6 +7,7 @@ import { Doctor } from '../../parts/doctor.tsx';
 import { Facts } from '../../parts/facts.tsx';
 import { History } from '../../parts/history.tsx';
 import { LoadState } from '../../parts/load-state.tsx';
+import { Sweeps } from '../../parts/sweeps.tsx';
 
 type Status = Answer<'GET /admin/status'>;
 
@@ -19,7 +20,7 @@ export function StatusView() {
   const { number, bytes } = formats;
   return (
     <div class="stack sections">
-      <Disk status={status} />
+      <Disks status={status} />
       <History />
       <section class="stack">
         <h2>{words.totals}</h2>
@@ -54,6 +55,7 @@ export function StatusView() {
           ]}
         />
       </section>
+      <Sweeps />
       <Doctor />
       <div>
         <button type="button" onClick={loaded.reload}>
@@ -64,25 +66,47 @@ export function StatusView() {
   );
 }
 
-function Disk({ status: { space } }: { status: Status }) {
+/** The room of each disk, in bytes and in files (inodes). Two stores on one disk of the same size are shown once. */
+function Disks({ status: { disks } }: { status: Status }) {
   const { words, formats } = useLocale();
-  if (space === null) return null;
-  const used = space.total - space.free;
+  const { bytes, number } = formats;
+  const [first, second] = disks;
+  if (first === undefined) return null;
+  const isOne = first.total === second?.total && first.totalFiles === second.totalFiles;
+  const shown = isOne
+    ? [{ ...first, name: 'both' as const }]
+    : disks.map((disk) => ({ ...disk, name: disk.store }));
   return (
     <section class="stack">
       <h2>{words.disk}</h2>
-      <div class="limit">
-        <div class="limit-text">
-          <span>{words.diskOf(formats.bytes(space.free), formats.bytes(space.total))}</span>
+      {shown.map(({ name, isLow, free, total, freeFiles, totalFiles }) => (
+        <div key={name} class="stack">
+          <Level name={words.diskNames[name]} free={free} total={total} show={bytes} />
+          {totalFiles > 0 && <Level name={words.inodes} free={freeFiles} total={totalFiles} show={number} />}
+          {isLow && <p class="warning">{words.diskLow}</p>}
         </div>
-        <Bar
-          isLevel
-          value={used}
-          max={space.total}
-          label={words.disk}
-          text={words.diskOf(formats.bytes(space.free), formats.bytes(space.total))}
-        />
-      </div>
+      ))}
     </section>
+  );
+}
+
+interface LevelProps {
+  readonly name: string;
+  readonly free: number;
+  readonly total: number;
+  readonly show: (value: number) => string;
+}
+
+function Level({ name, free, total, show }: LevelProps) {
+  const { words } = useLocale();
+  const text = words.diskOf(show(free), show(total));
+  return (
+    <div class="limit">
+      <div class="limit-text">
+        <span>{name}</span>
+        <span>{text}</span>
+      </div>
+      <Bar isLevel value={total - free} max={total} label={name} text={text} />
+    </div>
   );
 }

@@ -9,6 +9,7 @@ import { usePageSession } from '../../lib/session.ts';
 import { ConfirmDialog } from '../../parts/confirm-dialog.tsx';
 import { LoadState } from '../../parts/load-state.tsx';
 import { QuotaBar } from '../../parts/quota-bar.tsx';
+import { RefusalList } from '../../parts/refusal-list.tsx';
 import { RuleFacts } from '../../parts/rule-facts.tsx';
 
 type Details = Answer<'GET /admin/user'>;
@@ -34,38 +35,13 @@ export function UserView({ route }: { route: PageRoute }) {
         <h2>{words.rule}</h2>
         <RuleFacts rule={rule} />
       </section>
-      <Refusals refusals={refusals} />
+      <section class="stack">
+        <h2>{words.refusals}</h2>
+        <RefusalList refusals={refusals} />
+      </section>
       <DeleteFiles owner={owner} quota={quota} onDone={loaded.reload} />
       {session?.role === 'admin' && <Forget owner={owner} onDone={loaded.reload} />}
     </div>
-  );
-}
-
-function Refusals({ refusals }: Pick<Details, 'refusals'>) {
-  const { words, formats } = useLocale();
-  return (
-    <section class="stack">
-      <h2>{words.refusals}</h2>
-      {refusals.length === 0 && <p class="quiet">{words.noRefusals}</p>}
-      <ul class="cards">
-        {refusals.map(({ code, text, times, lastAt, fileName, size, endpoint }) => (
-          <li key={`${code} ${endpoint} ${lastAt}`} class="card">
-            {text}
-            <p class="quiet">
-              {[
-                fileName,
-                size === null ? '' : formats.bytes(size),
-                endpoint,
-                `${formats.number(times)}×`,
-                formats.relative(lastAt),
-              ]
-                .filter((part) => part !== '')
-                .join(' · ')}
-            </p>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }
 

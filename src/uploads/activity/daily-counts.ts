@@ -1,0 +1,42 @@
+import type { RequestTotals } from '../../metrics/metrics.ts';
+import { repeat } from '../housekeeping.ts';
+import type { UploadServices } from '../services.ts';
+
+const DAY_MS = 86_400_000;
+const WRITE_MS = 30_000;
+
+export type DailyCountServices = Pick<UploadServices, 'ledger' | 'metrics' | 'clock' | 'log'>;
+
+/**
+ * Adds the requests of this process to the counts of the day, twice a minute and at the end. It reads the counters of the metrics,
+ * so that no request does anything for it. Every process does this; the ledger adds them up.
+ */
+export function startDailyCounts(services: DailyCountServices): { stop(): Promise<void> } {
+  const writer = createDailyCountWriter(services);
+  const schedule = repeat(services, { firstMs: WRITE_MS, periodMs: () => WRITE_MS }, writer);
+  return {
+    async stop() {
+      await schedule.stop();
+      await writer().catch((error: unknown) =>
+        services.log.debug({ reason: String(error) }, 'could not write the counts of the last requests'),
+      );
+    },
+  };
+}
+
+/** Returns a function that adds the requests since its last success to the day of now (UTC). */
+export function createDailyCountWriter({ ledger, metrics, clock }: Omit<DailyCountServices, 'log'>) {
+  let written: RequestTotals = { uploads: 0, downloads: 0, refusals: 0 };
+  return async (): Promise<void> => {
+    const totals = await metrics.requestTotals();
+    const counts = {
+      uploads: totals.uploads - written.uploads,
+      downloads: totals.downloads - written.downloads,
+      refusals: totals.refusals - written.refusals,
+    };
+    if (counts.uploads + counts.downloads + counts.refusals === 0) return;
+    const now = clock();
+    await ledger.addDailyCounts({ day: now - (now % DAY_MS), ...counts });
+    written = totals;
+  };
+}
