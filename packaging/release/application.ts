@@ -1,6 +1,7 @@
 import { cpSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { normalizeModes } from './archive.ts';
+import { type Architecture, architectures } from './node-runtime.ts';
 import { ROOT, run } from './run.ts';
 
 export const packageJson = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
@@ -11,23 +12,45 @@ export const packageJson = JSON.parse(readFileSync(join(ROOT, 'package.json'), '
 /** Files of dependencies that no program reads: types, source maps, sources, tests, and pages for developers. Licences stay. */
 const UNUSED = [
   '**/*.{d.ts,d.mts,d.cts,map,ts,mts,cts,flow,tsbuildinfo}',
-  '**/{test,tests,integration,__tests__,benchmark,benchmarks,bench,example,examples,.github,coverage}/**',
+  '**/{test,tests,integration,__tests__,benchmark,benchmarks,bench,example,examples,.github,.husky,coverage}/**',
+  '@img/*/lib/glib-2.0/**',
   '**/{README,CHANGELOG,HISTORY,SECURITY,CONTRIBUTING,UPGRADING,readme,changelog}{,.md,.txt}',
   '**/{.eslintrc,.eslintrc.*,.prettierrc,.npmignore,.gitattributes,.travis.yml,.taprc,.editorconfig,eslint.config.*}',
 ];
 
+/** Folders of the application, by architecture. */
+export type Applications = Readonly<Record<Architecture, string>>;
+
 /**
- * Writes the application into a folder: the built program with the web page, migrations and the dependencies that are not part of it
- * (`EXTERNAL` of the build). The result is the same on every machine and for every architecture, because no dependency has native code.
+ * Writes the application into a folder below `work` for each architecture: the built program with the web page, migrations and the
+ * dependencies that are not part of it (`EXTERNAL` of the build). They differ only in native code, of which npm installs that for the
+ * architecture. The result is the same on every machine.
  */
-export function stageApplication(folder: string): void {
-  rmSync(folder, { recursive: true, force: true });
+export function stageApplications(work: string): Applications {
+  const compiled = join(work, 'compiled');
+  run(process.execPath, [join(ROOT, 'packaging/program/run.ts'), compiled]);
+  const staged = Object.fromEntries(
+    Object.entries(architectures).map(([architecture, cpu]) => {
+      const folder = join(work, `application-${architecture}`);
+      stageApplication(folder, compiled, cpu);
+      return [architecture, folder];
+    }),
+  );
+  rmSync(compiled, { recursive: true });
+  return staged as Applications;
+}
+
+/** `cpu`: as npm names the architecture. */
+function stageApplication(folder: string, compiled: string, cpu: string): void {
   mkdirSync(folder, { recursive: true });
   for (const name of ['package.json', 'package-lock.json', '.npmrc', 'migrations']) {
     cpSync(join(ROOT, name), join(folder, name), { recursive: true });
   }
-  run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--prefer-offline', '--silent'], { cwd: folder });
-  run(process.execPath, [join(ROOT, 'packaging/program/run.ts'), join(folder, 'dist')]);
+  const platform = ['--os=linux', `--cpu=${cpu}`, '--libc=glibc'];
+  run('npm', ['ci', '--omit=dev', '--ignore-scripts', '--prefer-offline', '--silent', ...platform], {
+    cwd: folder,
+  });
+  cpSync(compiled, join(folder, 'dist'), { recursive: true });
   removeUnused(folder);
   writeManifest(folder);
   // Some dependencies were published with executable texts.
@@ -35,19 +58,19 @@ export function stageApplication(folder: string): void {
   normalizeModes(folder);
 }
 
+/** Its table is the only place that names the licences of the libraries inside libvips. */
+const LICENSES_OF_LIBVIPS = /^@img\/sharp-libvips-[^/]+\/README\.md$/;
+
 function removeUnused(folder: string): void {
   const modules = join(folder, 'node_modules');
   for (const pattern of UNUSED) {
-    for (const file of globSync(pattern, { cwd: modules }))
+    for (const file of globSync(pattern, { cwd: modules }).filter((name) => !LICENSES_OF_LIBVIPS.test(name)))
       rmSync(join(modules, file), { recursive: true, force: true });
   }
   removeCommands(modules);
   for (const name of ['.bin', '.package-lock.json'])
     rmSync(join(modules, name), { recursive: true, force: true });
   run('find', [modules, '-type', 'd', '-empty', '-delete']);
-  const native = globSync('**/*.node', { cwd: modules });
-  if (native.length > 0)
-    throw new Error(`Native code would need a build per architecture: ${native.join(', ')}`);
 }
 
 /** Deletes the command line programs of dependencies. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { packageJson } from './application.ts';
 import { checkNodeVersion } from './node-runtime.ts';
 import { digestFile, ROOT, run } from './run.ts';
+import { checkReleaseBinaries } from './unpack.ts';
 
 const { version } = packageJson;
 const RELEASE = join(ROOT, 'release');
@@ -20,10 +21,12 @@ const steps: readonly Step[] = [
   [`CHANGELOG.md has an entry for ${version}, and nothing under "Unreleased"`, checkChangelog],
   ['the working tree has no changes', checkTree],
   ['migrations are numbered without gaps, and released ones are unchanged', checkMigrations],
-  ['a database of the previous schema upgrades', () => runTests('test/unit/ledger/migrate.test.ts')],
+  ['databases of all earlier schemas upgrade', () => runTests('test/conformance/upgrade.test.ts')],
   ['generated documentation is up to date', () => runTests('test/unit/config')],
   ['the packages contain the Node.js that the tests use', checkNodeVersion],
   ['all packages are built, with the digests in SHA256SUMS', checkFiles],
+  ['every binary is for the architecture of its package', checkArchitectures],
+  ['a second build has the same bytes', isQuick ? () => 'skipped by --quick' : reproduce],
   ['lintian finds no errors', isQuick ? () => 'skipped by --quick' : checkLintian],
   ['the packages install, work and can be removed', isQuick ? () => 'skipped by --quick' : testPackages],
 ];
@@ -106,7 +109,16 @@ async function checkFiles(): Promise<void> {
 }
 
 function checkLintian(): void {
-  run('lintian', ['--fail-on', 'error', join(RELEASE, `xmpp-porter_${version}_amd64.deb`)]);
+  const packages = ['amd64', 'arm64'].map((name) => join(RELEASE, `xmpp-porter_${version}_${name}.deb`));
+  run('lintian', ['--fail-on', 'error', ...packages]);
+}
+
+function checkArchitectures(): string {
+  return checkReleaseBinaries(RELEASE, join(RELEASE, 'work-binaries')).join('; ');
+}
+
+function reproduce(): void {
+  run(process.execPath, [join(ROOT, 'packaging/release/reproduce.ts')]);
 }
 
 function testPackages(): void {

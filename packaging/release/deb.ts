@@ -1,16 +1,16 @@
 import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeManAndCompletions } from '../man/write-man-pages.ts';
-import { packageJson } from './application.ts';
+import { type Applications, packageJson } from './application.ts';
 import { compression, normalizeModes, sizeKiB, sourceDateEpoch } from './archive.ts';
+import { checkBinaries } from './binaries.ts';
 import { formatCopyright } from './copyright.ts';
+import { maintainer } from './maintainer.ts';
 import { type Architecture, addNode } from './node-runtime.ts';
 import { ROOT, run } from './run.ts';
 
 const FILES = join(ROOT, 'packaging/debian');
 const NAME = 'xmpp-porter';
-/** From the variables that Debian's tools use. */
-const MAINTAINER = `${process.env.DEBFULLNAME ?? 'Porter maintainers'} <${process.env.DEBEMAIL ?? 'porter@localhost'}>`;
 /** Documentation that is useful on a server. The rest is for contributors. */
 const CONTRIB = [
   'apache',
@@ -25,8 +25,8 @@ const CONTRIB = [
 ];
 
 export interface PackageInput {
-  /** The folder that `stageApplication` has written. */
-  readonly application: string;
+  /** The folders that `stageApplications` has written. */
+  readonly applications: Applications;
   /** A folder for downloads that are used again. */
   readonly cache: string;
   /** An empty folder for temporary files. */
@@ -37,24 +37,26 @@ export interface PackageInput {
 
 /** Builds `xmpp-porter_VERSION_ARCHITECTURE.deb` and returns its path. */
 export async function buildDeb(
-  { application, cache, work, out }: PackageInput,
+  { applications, cache, work, out }: PackageInput,
   architecture: Architecture,
 ): Promise<string> {
   const root = join(work, `deb-${architecture}`);
   rmSync(root, { recursive: true, force: true });
   const lib = join(root, 'usr/lib/porter');
-  cpSync(application, join(lib, 'app'), { recursive: true });
+  cpSync(applications[architecture], join(lib, 'app'), { recursive: true });
   await addNode(cache, architecture, join(lib, 'bin'));
-  chmodSync(join(lib, 'app/dist/main.js'), 0o644);
+  // The launcher starts it, and a first line for another program would make it look like a program.
+  run('sed', ['-i', '1s|^#!.*||', join(lib, 'app/dist/main.js')]);
   addFile(join(FILES, 'launcher.sh'), join(root, 'usr/bin/porter'), 0o755);
   addFile(join(ROOT, 'contrib/systemd/porter.service'), join(root, 'usr/lib/systemd/system/porter.service'));
   addFile(join(FILES, 'lintian-overrides'), join(root, 'usr/share/lintian/overrides', NAME));
   writeManAndCompletions(join(root, 'usr/share'), packageJson.version, releaseDate());
-  addDocumentation(join(root, 'usr/share/doc', NAME), application);
+  addDocumentation(join(root, 'usr/share/doc', NAME), applications[architecture]);
   normalizeModes(root);
   compressManPages(join(root, 'usr/share/man'));
   addControl(join(root, 'DEBIAN'), architecture, sizeKiB(join(root, 'usr')));
   setDates(root);
+  checkBinaries(root, architecture);
   const file = join(out, `${NAME}_${packageJson.version}_${architecture}.deb`);
   // One thread, because the number of threads changes the bytes.
   const format = compression.level === 1 ? ['-Zgzip', '-z1'] : ['-Zxz', '-z6', '--threads-max=1'];
@@ -118,10 +120,10 @@ function formatControl(architecture: Architecture, installedKiB: number): string
   return `Package: ${NAME}
 Version: ${packageJson.version}
 Architecture: ${architecture}
-Maintainer: ${MAINTAINER}
+Maintainer: ${maintainer()}
 Installed-Size: ${installedKiB}
 Depends: init-system-helpers (>= 1.54~), libatomic1, libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 6), passwd
-Recommends: systemd
+Recommends: ca-certificates, systemd
 Suggests: caddy | nginx | apache2, ejabberd | prosody
 Section: net
 Priority: optional
@@ -142,7 +144,7 @@ function formatDebianChangelog(): string {
 
   * Release ${packageJson.version}. All changes: CHANGELOG.md in this folder.
 
- -- ${MAINTAINER}  ${date}
+ -- ${maintainer()}  ${date}
 `;
 }
 

@@ -57,23 +57,56 @@ function download({ cache, suite, architecture, names }: DebianPackages): string
   ) {
     return folder;
   }
-  for (const name of ['packages', 'lists/partial', 'archives/partial'])
-    mkdirSync(join(state, name), { recursive: true });
-  for (const name of ['status', 'apt.conf']) writeFileSync(join(state, name), '');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(state, 'status'), '');
+  const options = prepareApt(state, suite, architecture, join(state, 'status'));
+  run('apt-get', [...options, '-qq', 'download', ...names], { cwd: folder });
+  return folder;
+}
+
+/** Updates the package lists in `state` and returns the options by which apt uses them, and nothing of this machine. */
+function prepareApt(state: string, suite: string, architecture: Architecture, status: string): string[] {
+  for (const name of ['lists/partial', 'archives/partial']) mkdirSync(join(state, name), { recursive: true });
   writeFileSync(join(state, 'sources.list'), `deb [signed-by=${KEYRING}] ${ARCHIVE} ${suite} main\n`);
   const options = [
     `APT::Architecture=${architecture}`,
     `APT::Architectures=${architecture}`,
     // The download must work as any user, also where `_apt` cannot write.
     'APT::Sandbox::User=root',
-    `Dir::State::status=${join(state, 'status')}`,
+    `Dir::State::status=${status}`,
     `Dir::State::Lists=${join(state, 'lists')}`,
     `Dir::Cache=${state}`,
     `Dir::Etc::SourceList=${join(state, 'sources.list')}`,
     'Dir::Etc::SourceParts=/dev/null',
   ].flatMap((option) => ['-o', option]);
   run('apt-get', [...options, '-qq', 'update']);
-  run('apt-get', [...options, '-qq', 'download', ...names], { cwd: folder });
+  return options;
+}
+
+export interface MissingPackages {
+  /** A folder for the lists and the downloads. */
+  readonly state: string;
+  readonly suite: string;
+  readonly names: readonly string[];
+  /** The root of a Debian system of amd64. It is only read. */
+  readonly system: string;
+}
+
+/** Downloads packages with everything that they need and a system lacks. Returns the folder of the `.deb` files. */
+export function downloadMissingPackages({ state, suite, names, system }: MissingPackages): string {
+  const folder = join(state, 'archives');
+  if (existsSync(join(state, 'complete'))) return folder;
+  const options = prepareApt(state, suite, 'amd64', join(system, 'var/lib/dpkg/status'));
+  run('apt-get', [
+    ...options,
+    '-qq',
+    '-y',
+    '--no-install-recommends',
+    '--download-only',
+    'install',
+    ...names,
+  ]);
+  writeFileSync(join(state, 'complete'), '');
   return folder;
 }
 

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFile
 import { join } from 'node:path';
 import { packageJson } from './application.ts';
 import { compression, normalizeModes, sourceDateEpoch, writeTar } from './archive.ts';
+import { checkBinaries } from './binaries.ts';
 import type { PackageInput } from './deb.ts';
 import { type DebianPackage, extractDebianPackages, IMAGE_SUITE, statusFileName } from './debian-packages.ts';
 import { type Architecture, addNode, architectures } from './node-runtime.ts';
@@ -67,7 +68,7 @@ export async function buildImage(input: PackageInput): Promise<Image> {
 }
 
 async function addArchitecture(layout: string, input: PackageInput, architecture: Architecture) {
-  const { application, cache, work } = input;
+  const { applications, cache, work } = input;
   const root = join(work, `layer-${architecture}`);
   const packages = extractDebianPackages({
     cache,
@@ -77,15 +78,15 @@ async function addArchitecture(layout: string, input: PackageInput, architecture
     root,
   });
   trimBase(root, packages);
-  const base = await addLayer(layout, work, root);
+  const base = await addLayer(layout, work, root, architecture);
 
   rmSync(root, { recursive: true });
   await addNode(cache, architecture, join(root, 'usr/lib/porter/bin'));
-  const node = await addLayer(layout, work, root);
+  const node = await addLayer(layout, work, root, architecture);
 
   rmSync(root, { recursive: true });
-  addApplication(root, application);
-  const porter = await addLayer(layout, work, root, ['data']);
+  addApplication(root, applications[architecture]);
+  const porter = await addLayer(layout, work, root, architecture, ['data']);
   rmSync(root, { recursive: true });
 
   const layers = [base, node, porter];
@@ -108,7 +109,7 @@ async function addArchitecture(layout: string, input: PackageInput, architecture
 }
 
 /**
- * `Healthcheck` is Docker's addition to the format. `PORTER_CONFIG` and `/data` are the places that docs/docker.md names. Any
+ * `Healthcheck` is Docker's addition to the format. `PORTER_CONFIG` and `/data` are the places that docs/installing.md names. Any
  * user id works, because the image needs no entry in /etc/passwd, and only /data is written to.
  */
 const IMAGE_CONFIG = {
@@ -202,8 +203,10 @@ async function addLayer(
   layout: string,
   work: string,
   root: string,
+  architecture: Architecture,
   writable: readonly string[] = [],
 ): Promise<Layer> {
+  checkBinaries(root, architecture);
   normalizeModes(root);
   for (const folder of writable) run('chmod', ['1777', join(root, folder)]);
   const tar = join(work, 'layer.tar');

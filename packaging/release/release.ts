@@ -6,10 +6,10 @@
  * Two builds of one commit have the same bytes (docs/releasing.md names the conditions). Needs npm, dpkg-deb, apt-get and GNU tar,
  * as Debian has them, but no Docker, no root and no machine of the other architecture.
  */
-import { mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageJson, stageApplication } from './application.ts';
+import { type Applications, packageJson, stageApplications } from './application.ts';
 import { buildDeb } from './deb.ts';
 import type { DebianPackage } from './debian-packages.ts';
 import { type Architecture, architectures, checkNodeVersion } from './node-runtime.ts';
@@ -17,6 +17,7 @@ import { buildImage } from './oci.ts';
 import { digestFile, ROOT, run } from './run.ts';
 import { writeSbom } from './sbom.ts';
 import { buildTarball } from './tarball.ts';
+import { listPackages } from './unpack.ts';
 
 const PARTS = ['deb', 'tarball', 'npm', 'image', 'sbom'];
 
@@ -50,12 +51,10 @@ const work = join(out, 'work');
 rmSync(work, { recursive: true, force: true });
 mkdirSync(work, { recursive: true });
 
-const application = join(work, 'application');
-const input = { application, cache, work, out };
-if (['deb', 'tarball', 'image'].some(wants)) {
-  progress('compiles Porter and installs its dependencies');
-  stageApplication(application);
-}
+const needsApplication = ['deb', 'tarball', 'image'].some(wants);
+if (needsApplication) progress('compiles Porter and installs its dependencies');
+const applications = needsApplication ? stageApplications(work) : ({} as Applications);
+const input = { applications, cache, work, out };
 for (const architecture of chosen) {
   if (wants('deb')) report(await buildDeb(input, architecture));
   if (wants('tarball')) report(await buildTarball(input, architecture));
@@ -77,12 +76,8 @@ function buildNpmPackage(): string {
 }
 
 async function writeChecksums(): Promise<void> {
-  const files = readdirSync(out, { withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.startsWith('SHA256SUMS'))
-    .map((entry) => entry.name)
-    .toSorted();
   const lines = await Promise.all(
-    files.map(async (name) => `${await digestFile(join(out, name))}  ${name}\n`),
+    listPackages(out).map(async (name) => `${await digestFile(join(out, name))}  ${name}\n`),
   );
   writeFileSync(join(out, 'SHA256SUMS'), lines.join(''));
   report(join(out, 'SHA256SUMS'));

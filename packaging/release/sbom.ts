@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BUNDLED } from '../page/build-page.ts';
 import { type BundledPackage, buildProgram, readPackage } from '../program/build-program.ts';
@@ -6,13 +6,21 @@ import { packageJson } from './application.ts';
 import { sourceDateEpoch } from './archive.ts';
 import { listBundled } from './copyright.ts';
 import type { DebianPackage } from './debian-packages.ts';
-import { nodeVersion } from './node-runtime.ts';
+import { architectures, nodeVersion } from './node-runtime.ts';
 import { ROOT, run } from './run.ts';
 
 interface Sbom {
   serialNumber?: string;
   metadata: { timestamp: string; [key: string]: unknown };
   components: unknown[];
+  dependencies: { readonly ref: string; readonly dependsOn?: readonly string[] }[];
+}
+
+/** An entry of `package-lock.json`. Without `os`, `cpu` or `libc` it is for all systems. */
+interface LockedPackage {
+  readonly os?: readonly string[];
+  readonly cpu?: readonly string[];
+  readonly libc?: readonly string[];
 }
 
 /**
@@ -23,6 +31,7 @@ export async function writeSbom(out: string, debianPackages: readonly DebianPack
   const sbom = JSON.parse(
     run('npm', ['sbom', '--sbom-format=cyclonedx', '--omit=dev', '--package-lock-only'], { cwd: ROOT }),
   ) as Sbom;
+  removeOtherPlatforms(sbom);
   // Optional in CycloneDX; npm makes a random one.
   delete sbom.serialNumber;
   sbom.metadata.timestamp = new Date(sourceDateEpoch() * 1000).toISOString();
@@ -65,4 +74,24 @@ export async function writeSbom(out: string, debianPackages: readonly DebianPack
 async function bundledPackages(folder: string): Promise<BundledPackage[]> {
   await buildProgram(folder);
   return [...listBundled(folder), ...BUNDLED.map((name) => readPackage(`node_modules/${name}`))];
+}
+
+/** Removes the native packages of systems that no package of a release is for. npm lists those of all systems. */
+function removeOtherPlatforms(sbom: Sbom): void {
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, LockedPackage>>;
+  };
+  const isInside = (name: string) => {
+    const { os = ['linux'], cpu = ['x64'], libc = ['glibc'] } = packages[`node_modules/${name}`] ?? {};
+    const isForCpu = Object.values(architectures).some((one) => cpu.includes(one));
+    return os.includes('linux') && isForCpu && libc.includes('glibc');
+  };
+  const others = (sbom.components as { readonly name: string; readonly 'bom-ref': string }[]).filter(
+    ({ name }) => !isInside(name),
+  );
+  const refs = new Set(others.map((component) => component['bom-ref']));
+  sbom.components = sbom.components.filter((component) => !others.includes(component as (typeof others)[0]));
+  sbom.dependencies = sbom.dependencies
+    .filter(({ ref }) => !refs.has(ref))
+    .map(({ ref, dependsOn = [] }) => ({ ref, dependsOn: dependsOn.filter((one) => !refs.has(one)) }));
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { writeManAndCompletions } from '../man/write-man-pages.ts';
 import { packageJson } from './application.ts';
 import { normalizeModes, writeTar } from './archive.ts';
+import { checkBinaries } from './binaries.ts';
 import { type PackageInput, releaseDate } from './deb.ts';
 import { extractDebianPackages, TARBALL_SUITE } from './debian-packages.ts';
 import { type Architecture, addNode, architectures } from './node-runtime.ts';
@@ -10,7 +11,7 @@ import { ROOT, run } from './run.ts';
 
 /** Builds `porter-VERSION-linux-ARCHITECTURE.tar.gz`, which runs from any folder, and returns its path. */
 export async function buildTarball(
-  { application, cache, work, out }: PackageInput,
+  { applications, cache, work, out }: PackageInput,
   architecture: Architecture,
 ): Promise<string> {
   const name = `porter-${packageJson.version}-linux-${architectures[architecture]}`;
@@ -18,7 +19,7 @@ export async function buildTarball(
   const root = join(parent, name);
   rmSync(parent, { recursive: true, force: true });
   const lib = join(root, 'lib/porter');
-  cpSync(application, join(lib, 'app'), { recursive: true });
+  cpSync(applications[architecture], join(lib, 'app'), { recursive: true });
   await addNode(cache, architecture, join(lib, 'bin'));
   addLibatomic(cache, work, architecture, join(lib, 'lib'));
   mkdirSync(join(root, 'bin'));
@@ -35,6 +36,7 @@ export async function buildTarball(
   }
   writeFileSync(join(root, 'VERSION'), `${packageJson.version}\n`);
   normalizeModes(root);
+  checkBinaries(root, architecture);
   const file = join(out, `${name}.tar.gz`);
   writeTar(file, parent);
   rmSync(parent, { recursive: true });

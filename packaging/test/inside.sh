@@ -1,12 +1,12 @@
 #!/bin/sh
 # Runs as root inside a clean Debian that systemd has booted, without Node.js and without network beyond loopback:
 #
-#   inside.sh deb FILE | tarball FILE
+#   inside.sh deb | tarball
 #
-# Installs Porter, uploads a file, upgrades, breaks it on purpose, removes it. The last line is PASSED, or the step that failed.
+# Installs /test/previous, uploads files by HTTP and by an XMPP client, upgrades to /test/current, backs up and restores, breaks it on
+# purpose, removes it. The last line is PASSED, or the step that failed.
 set -eu
 kind=$1
-package=$2
 base=http://127.0.0.1:5050
 config=/etc/porter/porter.yml
 step=start
@@ -22,11 +22,11 @@ main_pid() { systemctl show -P MainPID porter; }
 
 install_package() {
   if [ "$kind" = deb ]; then
-    dpkg -i "$package"
+    dpkg -i "/test/$1"
   else
     rm -rf /tmp/unpacked
     mkdir /tmp/unpacked
-    tar -xzf "$package" -C /tmp/unpacked
+    tar -xzf "/test/$1" -C /tmp/unpacked
     sh /tmp/unpacked/*/install.sh
   fi
 }
@@ -38,6 +38,7 @@ public_url: http://127.0.0.1:5050
 storage: {blobs: /var/lib/porter/blobs, ledger: /var/lib/porter/porter.db}
 slot_api: {allow_from: [127.0.0.0/8]}
 access: [{jid: '@localhost$', max_file_size: 10 MiB}]
+web: {path: /web/}
 YAML
 }
 
@@ -46,6 +47,8 @@ upload() {
   curl -sf -H 'Content-Type: text/plain' -X PUT --data-binary 'Hello, world!' "$(echo "$slot" | head -n 1)" > /dev/null
   link=$(echo "$slot" | tail -n 1)
 }
+# Runs a command as the service does.
+as_porter() { setpriv --reuid=porter --regid=porter --init-groups "$@"; }
 download() { [ "$(curl -sf "$link")" = 'Hello, world!' ]; }
 
 begin 'the system has no Node.js and no network'
@@ -55,13 +58,13 @@ fails command -v node
 if [ "$kind" = tarball ]; then rm -f /usr/lib/*/libatomic.so.1*; fi
 
 begin 'installation starts the service'
-install_package
+install_package previous
 systemctl is-active porter
 systemctl is-enabled porter
 [ "$(stat -c '%a %U %G' $config)" = '640 root porter' ]
 [ "$(stat -c '%a %U %G' /var/lib/porter)" = '750 porter porter' ]
 [ "$(stat -c %U /proc/"$(main_pid)")" = porter ]
-[ "$(porter --version)" = "$EXPECTED_VERSION" ]
+[ "$(porter --version)" = "$PREVIOUS_VERSION" ]
 grep -q 'ledger: /var/lib/porter/porter.db' $config
 
 begin 'first upload'
@@ -71,16 +74,56 @@ upload
 download
 porter health -c $config
 
+begin 'the web page and its script are served'
+script=$(curl -sf $base/web/ | grep -o 'assets/page-[^"]*\.js')
+[ "$(curl -sf "$base/web/$script" | wc -c)" -gt 10000 ]
+
 if [ "$kind" = deb ]; then
   begin 'a command of root runs as the user porter'
   porter uploads --json | grep -q hello.txt
   [ -z "$(find /var/lib/porter ! -user porter)" ]
 fi
 
+begin 'the library that makes thumbnails works'
+if [ "$kind" = deb ]; then lib=/usr/lib/porter; else lib=/opt/porter/lib/porter; fi
+as_porter env LD_LIBRARY_PATH="$lib/lib" "$lib/bin/node" -e '
+  require(process.argv[1])({ create: { width: 9, height: 9, channels: 3, background: "red" } }).webp().toBuffer()' \
+  "$lib/app/node_modules/sharp"
+
 begin 'init with --force writes a config that the service can read'
-PORTER_CONFIG=$config porter init --for prosody --domain example.org --force > /dev/null
+PORTER_CONFIG=$config porter init --for prosody --domain example.org --force > /tmp/init.txt
 [ "$(stat -c '%a %U %G' $config)" = '640 root porter' ]
 systemctl restart porter
+
+begin 'an XMPP client uploads a file through Prosody, with the lines that init has printed'
+DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends /test/xmpp/*.deb > /tmp/apt.log 2>&1 || { cat /tmp/apt.log; false; }
+cat > /etc/prosody/conf.d/test.cfg.lua << 'LUA'
+VirtualHost "example.org"
+    c2s_require_encryption = false
+    allow_unencrypted_plain_auth = true
+LUA
+sed -n '/^Component/,/^$/p' /tmp/init.txt >> /etc/prosody/prosody.cfg.lua
+systemctl restart prosody
+prosodyctl register romeo example.org secret
+sed -i "s|^public_url:.*|public_url: $base|" $config
+systemctl restart porter
+until porter health -c $config; do sleep 1; done
+echo 'Hello from a chat' > /tmp/chat.txt
+mkfifo /tmp/commands
+python3 /test/client.py romeo@example.org secret 5222 < /tmp/commands > /tmp/answers &
+exec 3> /tmp/commands
+until grep -q online /tmp/answers; do sleep 1; done
+echo '{"do": "discover", "tag": "discover"}' >&3
+until grep -q '"tag": "discover"' /tmp/answers; do sleep 1; done
+grep -q '"jid": "upload.example.org"' /tmp/answers
+echo '{"do": "upload", "tag": "upload", "jid": "upload.example.org", "path": "/tmp/chat.txt"}' >&3
+until grep -q '"tag": "upload"' /tmp/answers; do sleep 1; done
+exec 3>&-
+cat /tmp/answers
+chat_link=$(sed -n 's/.*"get": "\([^"]*\)".*/\1/p' /tmp/answers)
+download_chat() { curl -sf "$chat_link" | cmp -s - /tmp/chat.txt; }
+download_chat
+systemctl stop prosody
 write_config
 systemctl restart porter
 
@@ -92,10 +135,22 @@ download
 
 begin 'upgrade keeps config and files'
 sum=$(sha256sum $config)
-install_package
+install_package current
 [ "$(sha256sum $config)" = "$sum" ]
+[ "$(porter --version)" = "$VERSION" ]
 systemctl is-active porter
 download
+download_chat
+
+begin 'backup while the service runs, and restore after a loss of all data'
+as_porter porter backup /var/lib/porter/backup/porter.db --with-files -c $config
+systemctl stop porter
+(cd /var/lib/porter && rm -r blobs porter.db*)
+as_porter porter restore /var/lib/porter/backup/porter.db -c $config
+systemctl start porter
+download
+download_chat
+as_porter porter fsck -c $config
 
 begin 'the watchdog restarts a hung process'
 mkdir -p /run/systemd/system/porter.service.d
@@ -146,9 +201,10 @@ fails systemctl -q is-active porter
 [ -e $config ] && [ -e /var/lib/porter/porter.db ]
 
 begin 'a new installation serves the old files'
-install_package
+install_package current
 systemctl is-active porter
 download
+download_chat
 
 if [ "$kind" = deb ]; then
   begin 'purge removes the config and says where the files are'

@@ -1,19 +1,26 @@
 /**
- * `npm run test:packages [-- bookworm|trixie|deb|tarball|image…]`: tests the packages in `release/` (`npm run release -- --fast`)
- * in clean systems. Makes them once by debootstrap and boots a throw-away copy with systemd-nspawn, without network. Needs root,
- * Debian and a few minutes: apt-get install debootstrap systemd-container.
+ * `npm run test:packages [-- bookworm|trixie|deb|tarball|image|npm…]`: tests the packages in `release/`
+ * (`npm run release -- --fast`). Makes clean systems once by debootstrap and boots throw-away copies with systemd-nspawn, without
+ * network. Needs root, Debian and a few minutes: apt-get install debootstrap systemd-container.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageJson } from '../release/application.ts';
+import { downloadMissingPackages } from '../release/debian-packages.ts';
 import { ROOT, run } from '../release/run.ts';
+import { checkReleaseBinaries } from '../release/unpack.ts';
 import { testImage } from './image.ts';
+import { testNpmPackage } from './npm.ts';
+import { previousPackage } from './previous.ts';
 
 const SUITES = ['bookworm', 'trixie'];
-const KINDS = ['deb', 'tarball', 'image'];
+const KINDS = ['deb', 'tarball', 'image', 'npm'];
 /** As an admin has them: systemd, what the package depends on, and curl as the client. */
 const INCLUDE = 'systemd,systemd-sysv,dbus,libatomic1,curl';
+/** An XMPP server and a client, which the test installs after Porter. */
+const XMPP_PACKAGES = ['prosody', 'python3-slixmpp', 'python3-aiohttp'];
+const XMPP_CLIENT = join(ROOT, 'test/real/peers/slixmpp_client.py');
 
 const words = process.argv.slice(2);
 const wanted = (name: string, group: readonly string[]) =>
@@ -21,11 +28,23 @@ const wanted = (name: string, group: readonly string[]) =>
 const release = join(ROOT, 'release');
 const roots = process.env.PORTER_TEST_ROOTS ?? join(release, 'cache/roots');
 
+const unmatched = words.filter((word) => ![...SUITES, ...KINDS].includes(word));
+if (unmatched.length > 0) throw new Error(`Unknown: ${unmatched.join(', ')}`);
+
 let passed = 0;
 let failed = 0;
+if (words.length === 0) count('the architecture of all binaries', reportBinaries());
 for (const kind of KINDS.filter((name) => wanted(name, KINDS))) {
   if (kind === 'image') {
     count('image', testImage(findPackage(/-oci\.tar$/), join(release, 'work-image')));
+    continue;
+  }
+  if (kind === 'npm') {
+    const cache = join(release, 'cache');
+    count(
+      'npm',
+      await testNpmPackage(findPackage(/^xmpp-porter-.*\.tgz$/), join(release, 'work-npm'), cache),
+    );
     continue;
   }
   for (const suite of SUITES.filter((name) => wanted(name, SUITES)))
@@ -38,6 +57,17 @@ function count(name: string, ok: boolean): void {
   console.log(`${ok ? 'ok    ' : 'FAILED'} ${name}`);
   if (ok) passed += 1;
   else failed += 1;
+}
+
+function reportBinaries(): boolean {
+  try {
+    for (const line of checkReleaseBinaries(release, join(release, 'work-binaries')))
+      console.log(`   ${line}`);
+    return true;
+  } catch (error) {
+    console.log(error);
+    return false;
+  }
 }
 
 function findPackage(pattern: RegExp): string {
@@ -55,11 +85,16 @@ function testInstall(kind: string, suite: string): boolean {
   run('cp', ['-a', '--reflink=auto', base, machine]);
   const folder = join(machine, 'test');
   mkdirSync(folder);
-  const name = kind === 'deb' ? 'porter.deb' : 'porter.tar.gz';
-  cpSync(findPackage(kind === 'deb' ? /_amd64\.deb$/ : /-x64\.tar\.gz$/), join(folder, name));
+  const current = findPackage(kind === 'deb' ? /_amd64\.deb$/ : /-x64\.tar\.gz$/);
+  const previous = previousPackage(release, current, join(release, 'work-previous'));
+  cpSync(current, join(folder, 'current'));
+  cpSync(previous.file, join(folder, 'previous'));
+  const system = { state: `${base}-xmpp`, suite, names: XMPP_PACKAGES, system: base };
+  cpSync(downloadMissingPackages(system), join(folder, 'xmpp'), { recursive: true });
+  cpSync(XMPP_CLIENT, join(folder, 'client.py'));
   cpSync(join(import.meta.dirname, 'inside.sh'), join(folder, 'inside.sh'));
   const unit = join(machine, 'etc/systemd/system/porter-test.service');
-  writeFileSync(unit, formatTestUnit(kind, name));
+  writeFileSync(unit, formatTestUnit(kind, previous.version));
   run('ln', ['-s', unit.slice(machine.length), join(machine, 'etc/systemd/system/multi-user.target.wants/')]);
   boot(machine);
   const log = join(folder, 'log');
@@ -81,13 +116,14 @@ function makeRoot(suite: string): string {
   return root;
 }
 
-function formatTestUnit(kind: string, name: string): string {
+function formatTestUnit(kind: string, previousVersion: string): string {
   return `[Unit]
 After=systemd-user-sessions.service
 [Service]
 Type=oneshot
-Environment=EXPECTED_VERSION=${packageJson.version} PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
-ExecStart=sh -c 'sh /test/inside.sh ${kind} /test/${name} > /test/log 2>&1; systemctl poweroff --no-block'
+Environment=VERSION=${packageJson.version} PREVIOUS_VERSION=${previousVersion}
+Environment=PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ExecStart=sh -c 'sh /test/inside.sh ${kind} > /test/log 2>&1; systemctl poweroff --no-block'
 `;
 }
 
