@@ -2,10 +2,15 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { ROOT, run } from './run.ts';
 
-/** Seconds since 1970 of the commit, or `SOURCE_DATE_EPOCH` (https://reproducible-builds.org/specs/source-date-epoch/). */
+let epoch: number | undefined;
+
+/**
+ * Seconds since 1970 of the commit, or `SOURCE_DATE_EPOCH` (https://reproducible-builds.org/specs/source-date-epoch/). Read once, so
+ * that a commit during the build does not change the date.
+ */
 export function sourceDateEpoch(): number {
-  const given = process.env.SOURCE_DATE_EPOCH;
-  return Number(given ?? run('git', ['log', '-1', '--format=%ct'], { cwd: ROOT }));
+  epoch ??= Number(process.env.SOURCE_DATE_EPOCH ?? run('git', ['log', '-1', '--format=%ct'], { cwd: ROOT }));
+  return epoch;
 }
 
 /** `--fast`: compresses little, for tests of the packages. The bytes differ from those of a release. */
