@@ -111,13 +111,15 @@ until porter health -c $config; do sleep 1; done
 echo 'Hello from a chat' > /tmp/chat.txt
 mkfifo /tmp/commands
 python3 /test/client.py romeo@example.org secret 5222 < /tmp/commands > /tmp/answers &
+client=$!
 exec 3> /tmp/commands
-until grep -q online /tmp/answers; do sleep 1; done
+answered() { until grep -q "$1" /tmp/answers; do kill -0 $client; sleep 1; done; }
+answered '"online"'
 echo '{"do": "discover", "tag": "discover"}' >&3
-until grep -q '"tag": "discover"' /tmp/answers; do sleep 1; done
+answered '"tag": "discover"'
 grep -q '"jid": "upload.example.org"' /tmp/answers
 echo '{"do": "upload", "tag": "upload", "jid": "upload.example.org", "path": "/tmp/chat.txt"}' >&3
-until grep -q '"tag": "upload"' /tmp/answers; do sleep 1; done
+answered '"tag": "upload"'
 exec 3>&-
 cat /tmp/answers
 chat_link=$(sed -n 's/.*"get": "\([^"]*\)".*/\1/p' /tmp/answers)

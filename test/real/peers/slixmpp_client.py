@@ -266,8 +266,21 @@ def main():
     client["feature_mechanisms"].unencrypted_plain = True
     client["feature_mechanisms"].unencrypted_scram = True
     encrypted = len(sys.argv) > 4 and sys.argv[4] == "tls"
-    client.connect(("127.0.0.1", int(port)), force_starttls=encrypted, disable_starttls=not encrypted)
-    client.process(forever=False)
+    run(client, int(port), encrypted)
+
+
+def run(client, port, encrypted):
+    """Connects, and returns after the connection has ended. The methods for this changed with slixmpp 1.9."""
+    if not hasattr(client, "enable_starttls"):
+        client.connect(("127.0.0.1", port), force_starttls=encrypted, disable_starttls=not encrypted)
+        client.process(forever=False)
+        return
+    client.enable_starttls = encrypted
+    client.enable_direct_tls = False
+    client.enable_plaintext = not encrypted
+    disconnected = client.disconnected
+    client.connect("127.0.0.1", port)
+    client.loop.run_until_complete(disconnected)
 
 
 main()
