@@ -250,3 +250,12 @@ export class Refusal extends Error {
     this.owner = details.owner;
   }
 }
+
+/** Returns the reason of a failed request as one word, such as `ECONNREFUSED`. Omits the URL, because it may contain secrets. */
+export function networkErrorReason(error: unknown): string {
+  for (let current = error; current instanceof Error; current = current.cause) {
+    if ('code' in current && typeof current.code === 'string') return current.code;
+    if (current.cause === undefined) return current.name;
+  }
+  return 'failed';
+}

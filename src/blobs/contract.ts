@@ -205,11 +205,16 @@ export const MARKER_NAME = 'porter-store-id';
 /** Folder or prefix, in the root of the store, of the files that `porter fsck --repair` has set aside. */
 export const LOST_AND_FOUND = 'lost+found';
 
-/** Yields the names to try for a blob in lost+found, where an earlier one may have the first. */
-export function* lostAndFoundNames(key: string): Generator<string> {
+/** Returns the first name for a blob in lost+found that is free, because an earlier one may have the name of the key. */
+export async function findLostAndFoundName(
+  key: string,
+  isFree: (name: string) => Promise<boolean>,
+): Promise<string> {
   const name = key.slice(key.lastIndexOf('/') + 1);
-  yield name;
-  for (let number = 2; ; number += 1) yield `${number}-${name}`;
+  for (let number = 1; ; number += 1) {
+    const candidate = number === 1 ? name : `${number}-${name}`;
+    if (await isFree(candidate)) return candidate;
+  }
 }
 
 /** Returns the content of the marker. */

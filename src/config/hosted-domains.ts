@@ -29,7 +29,7 @@ export interface HostedLinks {
    * list a client may choose any of them.
    */
   forComponent(jid: string, owner: string): LinkBases;
-  /** Links of an owner wherever no component is addressed: slot API, messages, commands. */
+  /** Links of an owner wherever no component is addressed: slot API, messages, the command line. */
   forOwner(owner: string): LinkBases;
   /** The distinct bases, those of the service first. */
   readonly all: readonly LinkBases[];

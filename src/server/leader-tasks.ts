@@ -67,7 +67,6 @@ export function createLeaderTasks(
           onStreamUp: messageServices && (() => messageServices.outbox.resume()),
           ...(callbacks && { onStanza: callbacks.onStanza }),
           adminRules: () => toAdminRules(settings().config),
-          downloadUrlFor: (owner) => requireBases(links.forOwner(owner)).getBase,
           isNoReply: (jid) => isNoReply(settings().config, jid),
           measureClockSkew: true,
           searchedDomains: (jid) => userDomainsOf(jid, settings().config),

@@ -11,8 +11,7 @@ import { createTransfers } from '../../src/uploads/transfers.ts';
 import type { ComponentServices } from '../../src/xmpp/component/components.ts';
 
 /** The admin rules of a config without the section `web` and without messages. */
-export const withoutAdmins: Pick<ComponentServices, 'adminRules' | 'isNoReply' | 'downloadUrlFor'> = {
-  downloadUrlFor: () => 'https://files.example.org',
+export const withoutAdmins: Pick<ComponentServices, 'adminRules' | 'isNoReply'> = {
   adminRules: () => ({ admins: [], moderators: [], contacts: [], keepRecords: null }),
   isNoReply: () => false,
 };

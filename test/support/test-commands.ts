@@ -73,7 +73,6 @@ export async function startTestCommands(
       ...stores.services,
       ...withoutAdmins,
       adminRules: () => adminRules,
-      downloadUrlFor: () => DOWNLOAD_URL,
     },
     [
       {

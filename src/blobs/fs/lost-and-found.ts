@@ -1,6 +1,6 @@
 import { dirname, join } from 'node:path';
 import { createDurableFolder } from '../../base/durable-folder.ts';
-import { BlobError, LOST_AND_FOUND, lostAndFoundNames } from '../contract.ts';
+import { findLostAndFoundName, LOST_AND_FOUND } from '../contract.ts';
 import type { DiskSync } from './disk-sync.ts';
 import { isBlobError, lstat, rename, toBlobError } from './syscalls.ts';
 
@@ -25,7 +25,8 @@ async function moveToFirstFolder(root: string, path: string): Promise<string> {
     try {
       // Only for the user of Porter: a web server may read the rest of the store.
       createDurableFolder(join(root, folder), 0o700);
-      const name = join(folder, await findFreeName(join(root, folder), path));
+      const isFree = async (name: string) => (await findSize(join(root, folder, name))) === undefined;
+      const name = join(folder, await findLostAndFoundName(path, isFree));
       await rename(path, join(root, name));
       return name;
     } catch (error) {
@@ -33,13 +34,6 @@ async function moveToFirstFolder(root: string, path: string): Promise<string> {
     }
   }
   throw toBlobError(failure);
-}
-
-async function findFreeName(folder: string, path: string): Promise<string> {
-  for (const name of lostAndFoundNames(path)) {
-    if ((await findSize(join(folder, name))) === undefined) return name;
-  }
-  throw new BlobError('failed', 'lost+found has no free name.');
 }
 
 async function findSize(path: string): Promise<number | undefined> {

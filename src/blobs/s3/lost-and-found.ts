@@ -1,5 +1,5 @@
 import { parsePartKey } from '../../base/blob-keys.ts';
-import { BlobError, LOST_AND_FOUND, lostAndFoundNames, type OpenBlob } from '../contract.ts';
+import { findLostAndFoundName, LOST_AND_FOUND, type OpenBlob } from '../contract.ts';
 import { removeObjects } from './list.ts';
 import { openObject, readObjectSize } from './read.ts';
 import { writeObject } from './write.ts';
@@ -25,7 +25,10 @@ async function copyToLostAndFound(store: S3Store, key: string): Promise<string |
   const blob = await openObject(store, store.base + key, undefined);
   if (!blob) return undefined;
   try {
-    const name = await findFreeName(store, key);
+    const pathOf = (name: string) => `${LOST_AND_FOUND}/${name}`;
+    const isFree = async (name: string) =>
+      (await readObjectSize(store, store.base + pathOf(name))) === undefined;
+    const name = pathOf(await findLostAndFoundName(key, isFree));
     await writeObject(store, store.base + name, readBatches(blob), blob.size);
     return name;
   } finally {
@@ -35,12 +38,4 @@ async function copyToLostAndFound(store: S3Store, key: string): Promise<string |
 
 async function* readBatches(blob: OpenBlob): AsyncGenerator<readonly Uint8Array[]> {
   for await (const chunk of blob.read(0, blob.size)) yield [chunk];
-}
-
-async function findFreeName(store: S3Store, key: string): Promise<string> {
-  for (const name of lostAndFoundNames(key)) {
-    const path = `${LOST_AND_FOUND}/${name}`;
-    if ((await readObjectSize(store, store.base + path)) === undefined) return path;
-  }
-  throw new BlobError('failed', 'lost+found has no free name.');
 }

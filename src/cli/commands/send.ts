@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { type Command, Option } from 'commander';
+import { networkErrorReason } from '../../base/errors.ts';
 import { trustSystemCertificates } from '../../base/system-resources.ts';
 import { formatSize } from '../../base/units.ts';
 import { type ApiAccess, type ApiAccessOptions, resolveApiAccess } from '../lib/api-access.ts';
@@ -141,12 +142,6 @@ async function post(
   } finally {
     progress?.end();
   }
-}
-
-function networkErrorReason(error: unknown): string {
-  const { cause } = error as { readonly cause?: { readonly code?: string; readonly message?: string } };
-  if (cause?.code === 'ECONNREFUSED') return 'connection refused';
-  return cause?.message ?? (error instanceof Error ? error.message : String(error));
 }
 
 /** The JSON answer of the message API, or a problem document (RFC 9457). */

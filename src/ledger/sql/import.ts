@@ -15,6 +15,7 @@ import {
   type OwnerAccount,
   totalsShard,
 } from './quota/accounts.ts';
+import { insertStoredUploads } from './rows.ts';
 
 /** Implements `AdminStore.importUploads`. Charges owners in sorted order, so that concurrent transactions cannot deadlock. */
 export async function insertImportedUploads(
@@ -99,57 +100,30 @@ async function chargeTotals(q: Queryable, imported: readonly InsertedUpload[]): 
   }
 }
 
-const UPLOAD_COLUMNS = [
-  'id',
-  'locator',
-  'owner_id',
-  'endpoint',
-  'purpose',
-  'name',
-  'type',
-  'size',
-  'state',
-  'blob',
-  'created_at',
-  'deadline',
-  'stored_at',
-  'expires_at',
-  'may_have_bytes',
-  'reserved_by_put',
-  'rate_buckets',
-];
-
 /** Returns the ids of the inserted rows. */
 async function insertRows(
   q: Queryable,
   { id: ownerId }: OwnerAccount,
   uploads: readonly ImportedUpload[],
 ): Promise<string[]> {
-  const rows = uploads.map((upload) => [
-    upload.id,
-    upload.locator,
-    ownerId,
-    'import',
-    upload.purpose,
-    upload.name,
-    upload.type,
-    upload.size,
-    'stored',
-    upload.blob,
-    upload.storedAt,
-    upload.storedAt,
-    upload.storedAt,
-    upload.expiresAt,
-    1,
-    0,
-    '',
-  ]);
-  const tail = 'on conflict do nothing returning id';
-  const inserted = await insertMany<{ id: string }>(
-    q,
-    { table: 'uploads', columns: UPLOAD_COLUMNS, tail },
-    rows,
-  );
+  const rows = uploads.map(({ id, locator, purpose, name, type, size, blob, storedAt, expiresAt }) => ({
+    id,
+    locator,
+    owner_id: ownerId,
+    endpoint: 'import' as const,
+    purpose,
+    name,
+    type,
+    size,
+    blob,
+    created_at: storedAt,
+    deadline: storedAt,
+    stored_at: storedAt,
+    expires_at: expiresAt,
+    sha256: null,
+    scan: null,
+  }));
+  const inserted = await insertStoredUploads(q, rows);
   return inserted.map(({ id }) => id);
 }
 

@@ -6,6 +6,7 @@ import type {
   Upload,
   UploadState,
 } from '../../base/upload-records.ts';
+import { insertMany, type Queryable } from './database.ts';
 
 /** A row of `uploads`. */
 export interface UploadRow {
@@ -104,4 +105,36 @@ export function toRemoval(row: RemovalRow): Removal {
     reason: row.reason,
     detail: row.detail,
   };
+}
+
+/** The values of a stored upload that has no slot: an imported or restored one. */
+export type StoredUploadRow = Pick<UploadRow, (typeof STORED_COLUMNS)[number]>;
+
+const STORED_COLUMNS = [
+  'id',
+  'locator',
+  'owner_id',
+  'endpoint',
+  'purpose',
+  'name',
+  'type',
+  'size',
+  'blob',
+  'created_at',
+  'deadline',
+  'stored_at',
+  'expires_at',
+  'sha256',
+  'scan',
+] as const;
+
+/** Inserts stored uploads, without those whose id or locator is in use. Returns the inserted rows. The caller charges the owners. */
+export async function insertStoredUploads(
+  q: Queryable,
+  rows: readonly StoredUploadRow[],
+): Promise<UploadRow[]> {
+  const columns = [...STORED_COLUMNS, 'state', 'may_have_bytes', 'reserved_by_put', 'rate_buckets'];
+  const tail = 'on conflict do nothing returning *';
+  const values = rows.map((row) => [...STORED_COLUMNS.map((column) => row[column]), 'stored', 1, 0, '']);
+  return await insertMany<UploadRow>(q, { table: 'uploads', columns, tail }, values);
 }

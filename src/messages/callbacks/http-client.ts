@@ -56,12 +56,3 @@ async function readText({ body }: Response, maxBytes: number): Promise<string | 
     return null;
   }
 }
-
-/** Returns the reason of a failed call as one word, for the log. Omits the URL, because it may contain secrets. */
-export function networkErrorReason(error: unknown): string {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    if ('code' in current && typeof current.code === 'string') return current.code;
-    if (current.cause === undefined) return current.name;
-  }
-  return 'failed';
-}

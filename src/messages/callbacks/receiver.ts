@@ -1,7 +1,8 @@
 import type { Element } from '@xmpp/xml';
 import type { Clock } from '../../base/clock.ts';
+import { networkErrorReason } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
-import { type HttpClient, type HttpClientResponse, networkErrorReason } from './http-client.ts';
+import type { HttpClient, HttpClientResponse } from './http-client.ts';
 import { type CallbackResult, interpretResponse, unreachableResult } from './reply.ts';
 import {
   type CallbackRules,

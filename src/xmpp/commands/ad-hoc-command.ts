@@ -19,14 +19,14 @@ export interface AdminRules extends RoleLists {
 /** The services of commands, which call the same use cases as the command line. */
 export type AdHocServices = UsedUploadServices & {
   readonly adminRules: () => AdminRules;
-  /** Returns the base URL of an owner's GET links, without a trailing slash. */
-  readonly downloadUrlFor: (owner: string) => string;
 };
 
 export interface AdHocContext {
   readonly services: AdHocServices;
   /** The bare JID of the requester, as the server has confirmed it, normalized. */
   readonly asker: string;
+  /** Returns the base URL of an owner's GET links at the component that was asked, without a trailing slash. */
+  readonly downloadUrlFor: (owner: string) => string;
 }
 
 /** One stage of a command: gets the answers to the form of the stage before it. */

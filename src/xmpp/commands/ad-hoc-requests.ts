@@ -18,8 +18,11 @@ export interface AdHocRequests {
   list(from: string): Promise<readonly AdHocCommand[]>;
   /** Returns the command of a node that this JID may run. Throws a `Refusal` if there is none. */
   find(from: string, node: string): Promise<AdHocCommand>;
-  /** Runs one stage of a command. Returns the answer to its `<command/>`. Throws a `Refusal` if it fails. */
-  run(from: string, command: Element): Promise<Element>;
+  /**
+   * Runs one stage of a command. Returns the answer to its `<command/>`. Throws a `Refusal` if it fails. `downloadUrlFor`: the GET
+   * links of the component that was asked.
+   */
+  run(from: string, command: Element, downloadUrlFor: AdHocContext['downloadUrlFor']): Promise<Element>;
 }
 
 /** Stages that may run at the same time, and those of one account. */
@@ -44,9 +47,9 @@ export function createAdHocRequests(services: AdHocServices): AdHocRequests {
   return {
     list: (from) => listCommands(services, requireOwner(from)),
     find: (from, node) => findCommand(services, requireOwner(from), node),
-    async run(from, element) {
+    async run(from, element, downloadUrlFor) {
       const asker = requireOwner(from);
-      return await limit([asker], () => runStage({ services, asker }, sessions, element));
+      return await limit([asker], () => runStage({ services, asker, downloadUrlFor }, sessions, element));
     },
   };
 }

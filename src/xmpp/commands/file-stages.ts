@@ -6,7 +6,7 @@ import { expiryTime } from '../../policy/retention.ts';
 import { createFormTable, type FormField } from '../../stanza/data-form.ts';
 import { linkOfUpload } from '../../uploads/links.ts';
 import { readFilePage, readUsage } from '../../uploads/list.ts';
-import { type AdHocContext, type AdHocReply, type AdHocServices, completed } from './ad-hoc-command.ts';
+import { type AdHocContext, type AdHocReply, completed } from './ad-hoc-command.ts';
 
 /** Files on one page. Answers must stay below the stanza limits of all servers. */
 export const FILES_PER_PAGE = 20;
@@ -35,8 +35,8 @@ export async function showFiles(context: AdHocContext, { owner, before }: FilePo
       title: owner === asker ? 'My files' : `Files of ${owner}`,
       instructions: describePage(summary, before, files),
     },
-    fields: files.map((file): FormField => ({ type: 'fixed', values: [describeFile(services, file)] })),
-    table: fileTable(services, files),
+    fields: files.map((file): FormField => ({ type: 'fixed', values: [describeFile(context, file)] })),
+    table: fileTable(context, files),
   };
   if (next === undefined && before.length === 0) {
     return { status: 'completed', notes: [{ type: 'info', text: summary }], form: page, table: page.table };
@@ -60,8 +60,8 @@ function describePage(summary: string, before: readonly string[], files: readonl
 }
 
 /** For example `photo.jpg, 1.2 MiB, 2026-11-30 10:50, until 2026-12-30 10:50: https://…`. */
-function describeFile(services: AdHocServices, file: Upload): string {
-  const link = linkOfUpload(services, services.downloadUrlFor(file.owner), file);
+function describeFile({ services, downloadUrlFor }: AdHocContext, file: Upload): string {
+  const link = linkOfUpload(services, downloadUrlFor(file.owner), file);
   const end = expiryTime(services.rules().retention, file);
   const until = end === null ? '' : `, until ${formatTimestamp(end)}`;
   return `${titleOfFile(file)}${until}${link === undefined ? '' : `: ${link}`}`;
@@ -82,7 +82,7 @@ const COLUMNS = [
   { name: 'id', label: 'Id' },
 ];
 
-function fileTable(services: AdHocServices, files: readonly Upload[]): Element {
+function fileTable({ services, downloadUrlFor }: AdHocContext, files: readonly Upload[]): Element {
   const { retention } = services.rules();
   const rows = files.map((file) => {
     const end = expiryTime(retention, file);
@@ -92,7 +92,7 @@ function fileTable(services: AdHocServices, files: readonly Upload[]): Element {
       type: file.type,
       stored: formatTimestamp(file.storedAt ?? file.createdAt),
       expires: end === null ? 'never' : formatTimestamp(end),
-      link: linkOfUpload(services, services.downloadUrlFor(file.owner), file) ?? '',
+      link: linkOfUpload(services, downloadUrlFor(file.owner), file) ?? '',
       id: file.id,
     };
   });

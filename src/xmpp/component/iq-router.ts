@@ -27,7 +27,8 @@ const handlers: Readonly<Record<string, IqHandler>> = {
   [`get ${LEGACY_UPLOAD} request`]: answerSlotRequest,
   [`get ${DISCO_INFO} query`]: discoInfoReply,
   [`get ${DISCO_ITEMS} query`]: discoItemsReply,
-  [`set ${COMMANDS} command`]: ({ adHocRequests }, { from, payload }) => adHocRequests.run(from, payload),
+  [`set ${COMMANDS} command`]: ({ adHocRequests, linkBasesFor }, { from, payload }) =>
+    adHocRequests.run(from, payload, (owner) => linkBasesFor(owner).getBase),
   [`get ${PING} ping`]: () => undefined,
   [`get ${VERSION} query`]: softwareVersionReply,
   [`get ${VCARD} vCard`]: vcardReply,

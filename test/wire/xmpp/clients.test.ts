@@ -78,18 +78,15 @@ describe('an upload as it is sent by', () => {
       const files = await startTestFileServer(t);
       const base = `http://127.0.0.1:${files.port}`;
       const xmppServer = await FakeComponentServer.listen({ secret: SECRET });
-      const components = startComponents(
-        { ...files.services, ...withoutAdmins, downloadUrlFor: () => base },
-        [
-          {
-            jid: JID,
-            secret: SECRET,
-            server: { host: '127.0.0.1', port: xmppServer.port },
-            name: 'Files',
-            linkBasesFor: () => ({ putBase: base, getBase: base }),
-          },
-        ],
-      );
+      const components = startComponents({ ...files.services, ...withoutAdmins }, [
+        {
+          jid: JID,
+          secret: SECRET,
+          server: { host: '127.0.0.1', port: xmppServer.port },
+          name: 'Files',
+          linkBasesFor: () => ({ putBase: base, getBase: base }),
+        },
+      ]);
       t.after(async () => {
         await components.stop();
         await xmppServer.stop();

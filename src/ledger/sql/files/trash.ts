@@ -1,31 +1,13 @@
 import type { Upload } from '../../../base/upload-records.ts';
 import type { RestoreParams, TrashedUpload, TrashQuery, TrashSelection } from '../../contract/files.ts';
-import { inList, insertMany, type Queryable, type SqlValue } from '../database.ts';
+import { inList, type Queryable, type SqlValue } from '../database.ts';
 import { adjustOwner, adjustPurposeAndTotals, adjustRemovalCount } from '../quota/accounts.ts';
 import { addPendingBlobs } from '../remove.ts';
-import { toUpload, type UploadRow } from '../rows.ts';
+import { insertStoredUploads, type StoredUploadRow, toUpload, type UploadRow } from '../rows.ts';
 import { findOwnerIds } from './file-lists.ts';
 
 /** A row of `trash`. */
-interface TrashRow
-  extends Pick<
-    UploadRow,
-    | 'id'
-    | 'locator'
-    | 'owner_id'
-    | 'endpoint'
-    | 'purpose'
-    | 'name'
-    | 'type'
-    | 'size'
-    | 'blob'
-    | 'created_at'
-    | 'deadline'
-    | 'stored_at'
-    | 'expires_at'
-    | 'sha256'
-    | 'scan'
-  > {
+interface TrashRow extends StoredUploadRow {
   readonly removed_at: number;
   readonly removed_by: string;
   readonly purge_at: number;
@@ -103,11 +85,7 @@ async function hasRoom(q: Queryable, row: TrashRow, limits: RestoreParams['limit
 async function restoreRow(q: Queryable, row: TrashRow): Promise<Upload | undefined> {
   const [owner] = await q.query<{ name: string }>('select name from owners where id = $1', [row.owner_id]);
   if (!owner) return undefined;
-  const [inserted] = await insertMany<UploadRow>(
-    q,
-    { table: 'uploads', columns: RESTORED_COLUMNS, tail: 'on conflict do nothing returning *' },
-    [[...KEPT_COLUMNS.map((column) => row[column]), 'stored', 1, 0, '']],
-  );
+  const [inserted] = await insertStoredUploads(q, [row]);
   if (!inserted) return undefined;
   const delta = { uploads: 1, bytes: row.size, pendingUploads: 0, pendingBytes: 0 };
   await adjustOwner(q, row.owner_id, delta);
@@ -119,25 +97,6 @@ async function restoreRow(q: Queryable, row: TrashRow): Promise<Upload | undefin
   await adjustRemovalCount(q, -records.length);
   return toUpload(inserted, owner.name);
 }
-
-const KEPT_COLUMNS = [
-  'id',
-  'locator',
-  'owner_id',
-  'endpoint',
-  'purpose',
-  'name',
-  'type',
-  'size',
-  'blob',
-  'created_at',
-  'deadline',
-  'stored_at',
-  'expires_at',
-  'sha256',
-  'scan',
-] as const;
-const RESTORED_COLUMNS = [...KEPT_COLUMNS, 'state', 'may_have_bytes', 'reserved_by_put', 'rate_buckets'];
 
 /** Implements `FileStore.purgeTrash`. */
 export async function purgeTrashedUploads(

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { httpClient, networkErrorReason } from '../../../../src/messages/callbacks/http-client.ts';
+import { networkErrorReason } from '../../../../src/base/errors.ts';
+import { httpClient } from '../../../../src/messages/callbacks/http-client.ts';
 import { CallbackReceiver } from '../../../support/callback-receiver.ts';
 
 describe('A request to another HTTP server', () => {
