@@ -5,7 +5,7 @@ import { buildPage } from '../page/build-page.ts';
 import { ROOT } from '../release/run.ts';
 
 /** The modules that start as a process or thread: `entryPoint(…)` in `src/` names each but `main`. */
-export const ENTRY_POINTS = ['main', 'ledger/sqlite/worker'];
+export const ENTRY_POINTS = ['main', 'ledger/sqlite/worker', 'uploads/thumbnails/picture-process'];
 
 /** Packages that stay in `node_modules`, because they have native code or are not installed. */
 export const EXTERNAL = ['sharp', 'pg-native'];

@@ -7,8 +7,10 @@ import { randomId, sha256Hex } from './ids.ts';
  *   slot key      ab/<id>.<ext>             written by imports; the name in links of `downloads.via: webserver`
  *   attempt key   ab/<id><attempt>.<ext>    written by one PUT and by no other
  *   resumable     ab/<id><attempt>r.<ext>   written by the requests of one resumable upload, one after the other
+ *   thumbnail     the stem of its file, then t<width>.<ext>; written once, or replaced as a whole
  *
- * A late PUT therefore cannot touch the bytes of the one that was stored.
+ * A late PUT therefore cannot touch the bytes of the one that was stored. No row of the ledger names a thumbnail: its key follows from
+ * the key of its file.
  */
 
 const ID_LENGTH = 26;
@@ -89,6 +91,37 @@ export const tailKey = (key: string): string => `${key}.tail`;
 /** Returns the blob key for the name of a tail, or undefined for other names. */
 export function parseTailKey(name: string): string | undefined {
   return /^[^.]+\.[^.]+\.tail$/.test(name) ? name.slice(0, -'.tail'.length) : undefined;
+}
+
+/** Longest sides of thumbnails in pixels: the values of `?thumb=`. */
+export const THUMBNAIL_WIDTHS = [320, 640] as const;
+export type ThumbnailWidth = (typeof THUMBNAIL_WIDTHS)[number];
+
+/** Extensions of files whose type is one of the pictures that get thumbnails. */
+const PICTURE_EXTENSIONS = new Set(['apng', 'avif', 'gif', 'jfif', 'jpe', 'jpeg', 'jpg', 'png', 'webp']);
+
+/** Returns whether a file with this blob key is declared to be a picture that can have thumbnails. */
+export function mayHaveThumbnails(key: string): boolean {
+  return PICTURE_EXTENSIONS.has(splitKey(key).extension);
+}
+
+/** Returns the key of a thumbnail. `key`: of its file. */
+export function thumbnailBlobKey(key: string, width: ThumbnailWidth): string {
+  const dot = key.indexOf('.');
+  return `${key.slice(0, dot)}t${width}${key.slice(dot)}`;
+}
+
+/** Returns the keys of all thumbnails that a file may have. */
+export function thumbnailKeysOf(key: string): string[] {
+  return mayHaveThumbnails(key) ? THUMBNAIL_WIDTHS.map((width) => thumbnailBlobKey(key, width)) : [];
+}
+
+const THUMBNAIL_KEY = /^([^/]+\/[0-9a-z]{26}(?:[0-9a-z]{12}r?)?)t[0-9]{3}(\.[0-9a-z]+)$/;
+
+/** Returns the key of the file to which a thumbnail belongs, or undefined for other keys. */
+export function fileKeyOfThumbnail(key: string): string | undefined {
+  const match = THUMBNAIL_KEY.exec(key);
+  return match ? `${match[1]}${match[2]}` : undefined;
 }
 
 function splitKey(key: string): { folder: string; id: string; extension: string } {

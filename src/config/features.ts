@@ -56,7 +56,15 @@ export const supportedFeatures: ReadonlySet<Feature> = new Set<Feature>([
 ]);
 
 /** Options that are read only at the start. */
-const READ_ONCE = ['listen', 'public_url', 'download_url', 'storage', 'component', 'workers'] as const;
+const READ_ONCE = [
+  'listen',
+  'public_url',
+  'download_url',
+  'storage',
+  'component',
+  'workers',
+  'thumbnails',
+] as const;
 
 /** Returns the options that differ and need a restart to take effect. */
 export function findRestartOptions(before: Config, after: Config): string[] {

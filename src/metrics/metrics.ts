@@ -35,6 +35,7 @@ export const LABEL_VALUES = {
   /** RFC 6121 §5.2.2. */
   messageType: new Set(['chat', 'normal', 'headline', 'groupchat', 'error']),
   messageOutcome: new Set(['sent', 'queued', 'given_up', ...ERROR_CODES]),
+  thumbnail: new Set(['made', 'damaged', 'gave_up', 'unread', 'unusable']),
   callbackOutcome: new Set(['taken', 'failed', 'given_up']),
   scanResult: new Set(['clean', 'infected', 'too_large', 'unavailable']),
 } as const;
@@ -52,6 +53,10 @@ export interface Metrics {
   downloadServed(bytes: number): void;
   /** `ms`: the scan for malware, including the wait for the scanner. */
   fileScanned(result: 'clean' | 'infected' | 'too_large' | 'unavailable', ms: number): void;
+  /** Counts an attempt to make a thumbnail. */
+  thumbnailMade(result: 'made' | 'damaged' | 'gave_up' | 'unread' | 'unusable', ms: number): void;
+  /** Counts an answer with a thumbnail, which is no download. */
+  thumbnailServed(bytes: number): void;
   requestRefused(endpoint: Endpoint, code: ErrorCode): void;
   /** Counts one message by its type and outcome. Senders choose the type. */
   messagePosted(type: string, outcome: 'sent' | 'queued' | 'given_up' | ErrorCode): void;
@@ -100,6 +105,9 @@ export function createMetrics(): Metrics {
     'Time to scan a file for malware, by result, including the wait for clamd.',
     ['result'],
   );
+  const thumbnails = histogram('thumbnail_seconds', 'Time to make a thumbnail, by result.', ['result']);
+  const servedThumbnails = counter('thumbnails_total', 'Answers with a thumbnail.');
+  const thumbnailBytes = counter('thumbnail_bytes_total', 'Bytes of thumbnails that were sent.');
   const refusals = counter('refusals_total', 'Refused requests by reason.', ['endpoint', 'reason']);
   const messages = counter('messages_total', 'Messages by type and outcome.', ['type', 'outcome']);
   const callbacks = counter('callbacks_total', 'Attempts to pass a stanza to the callback, by outcome.', [
@@ -151,6 +159,11 @@ export function createMetrics(): Metrics {
       downloaded.inc(bytes);
     },
     fileScanned: (result, ms) => scans.observe({ result: labelValue('scanResult', result) }, ms / 1000),
+    thumbnailMade: (result, ms) => thumbnails.observe({ result: labelValue('thumbnail', result) }, ms / 1000),
+    thumbnailServed(bytes) {
+      servedThumbnails.inc();
+      thumbnailBytes.inc(bytes);
+    },
     requestRefused: (endpoint, code) =>
       refusals.inc({ endpoint: labelValue('endpoint', endpoint), reason: labelValue('refusal', code) }),
     messagePosted: (type, outcome) =>

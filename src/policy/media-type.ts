@@ -164,3 +164,31 @@ export function blobExtension(name: string, type?: string): string {
     return nameExtension || DEFAULT_EXTENSION;
   return usualExtension(wanted) || DEFAULT_EXTENSION;
 }
+
+/** Formats of pictures that get thumbnails. */
+export type PictureKind = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif';
+
+/** Bytes that tell the format: those of the first box of an AVIF are the most. */
+export const PICTURE_KIND_BYTES = 64;
+
+/**
+ * Returns the format that the first `PICTURE_KIND_BYTES` of a file show, whatever its declared type: an encrypted file shows none, and SVG,
+ * HTML and PDF are none of these. HEIC is none either, because its decoder is not part of the prebuilt libraries.
+ */
+export function pictureKind(head: Uint8Array): PictureKind | undefined {
+  const text = Buffer.from(head.subarray(0, PICTURE_KIND_BYTES)).toString('latin1');
+  if (text.startsWith('\xff\xd8\xff')) return 'jpeg';
+  if (text.startsWith('\x89PNG\r\n\x1a\n')) return 'png';
+  if (text.startsWith('GIF87a') || text.startsWith('GIF89a')) return 'gif';
+  if (text.startsWith('RIFF') && text.startsWith('WEBP', 8)) return 'webp';
+  return text.startsWith('ftyp', 4) && hasAvifBrand(text) ? 'avif' : undefined;
+}
+
+/** The brands of the box `ftyp` (ISO/IEC 14496-12, 4.3): the major one at byte 8, compatible ones from byte 16 on. */
+function hasAvifBrand(text: string): boolean {
+  const end = Buffer.from(text.slice(0, 4), 'latin1').readUInt32BE();
+  const brands = [8, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60]
+    .filter((at) => at + 4 <= end)
+    .map((at) => text.slice(at, at + 4));
+  return brands.includes('avif') || brands.includes('avis');
+}

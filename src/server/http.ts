@@ -94,7 +94,10 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
       ? [webEndpoint(createWebServices(runtime, { messaging, relay, hooks }), config.web.path)]
       : []),
   ]);
-  const slotFiles = config.downloads.via === 'webserver' ? withoutSlotDownloads(fileServer) : fileServer;
+  const slotFiles =
+    config.downloads.via === 'webserver'
+      ? withoutSlotDownloads(fileServer, { hasThumbnails: config.thumbnails })
+      : fileServer;
   const server = new HttpServer(
     {
       log,

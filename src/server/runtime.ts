@@ -10,6 +10,7 @@ import { createSpaceReserve, type ReservedDisk } from '../uploads/disk/space-res
 import { createFileCache } from '../uploads/file-cache.ts';
 import { createRefusalLog } from '../uploads/refusals/refusal-log.ts';
 import type { UploadServices } from '../uploads/services.ts';
+import { createThumbnails } from '../uploads/thumbnails/thumbnails.ts';
 import { createTransfers } from '../uploads/transfers.ts';
 import { type RuntimeSettings, toRuntimeSettings } from './settings.ts';
 import { openStores } from './stores.ts';
@@ -41,16 +42,20 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
   const refusals = createRefusalLog({ ledger, rules, clock: systemClock, log });
   const metrics = createMetrics();
   const blobDeleter = createBlobDeleter({ ledger, blobs, clock: systemClock, log, metrics });
-  const services: UploadServices = {
+  const shared = {
     ledger,
     blobs,
-    rules,
     clock: systemClock,
     log,
-    refusals,
     metrics,
-    blobDeleter,
     instance: randomId(),
+    spaceReserve: createSpaceReserve(log, disks, config.storage.reserve),
+  };
+  const services: UploadServices = {
+    ...shared,
+    rules,
+    refusals,
+    blobDeleter,
     transfers: createTransfers(),
     fileCache: createFileCache(),
     content: createContentChecks({
@@ -60,7 +65,7 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
       log,
       metrics,
     }),
-    spaceReserve: createSpaceReserve(log, disks, config.storage.reserve),
+    thumbnails: config.thumbnails ? createThumbnails(shared) : undefined,
   };
   return {
     config,
@@ -73,6 +78,7 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
     ledgerThreadEnded,
     fillBallast,
     async close() {
+      services.thumbnails?.close();
       await refusals.flush();
       await blobDeleter.idle();
       await close();

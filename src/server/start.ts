@@ -82,6 +82,7 @@ export async function startServer(
     workerClient?.handle('releaseClaims', () => releaseClaimsOfDeadProcesses(services));
     ballast = startBallastSchedule(services, runtime.fillBallast);
     dailyCounts = startDailyCounts(services);
+    await services.thumbnails?.start();
     await http.server.start();
     // Slots are granted once their links work, so the component connects after HTTP listens.
     await leadership.start(createLeaderTasks(runtime, { relay, sweeper, messaging, messageServices }));

@@ -1,4 +1,4 @@
-import { slotBlobKey } from '../base/blob-keys.ts';
+import { slotBlobKey, type ThumbnailWidth } from '../base/blob-keys.ts';
 import type { Upload } from '../base/upload-records.ts';
 import { encodeForUrl, slug } from '../policy/file-names.ts';
 import { blobExtension } from '../policy/media-type.ts';
@@ -68,6 +68,20 @@ export function linkOfUpload(
   if (upload.locator !== upload.id) return undefined;
   const names = upload.endpoint === 'slot_api' ? (services.rules().slotApiNames ?? 'ascii') : 'utf8';
   return fileUrl(services, base, upload, names);
+}
+
+/** The width that lists and messages show. */
+const SHOWN_WIDTH: ThumbnailWidth = 320;
+
+/**
+ * Returns the link of a thumbnail, or undefined for uploads without a link. `base`: of Porter, which serves thumbnails itself, without a
+ * trailing slash.
+ */
+export function thumbnailLink(
+  base: string,
+  upload: Pick<Upload, 'id' | 'locator' | 'name'>,
+): string | undefined {
+  return upload.locator === upload.id ? `${getUrl(base, upload, 'ascii')}?thumb=${SHOWN_WIDTH}` : undefined;
 }
 
 const BLOB_PATH = /\/[0-9a-z]{2}\/([0-9a-z]{26})(?:[0-9a-z]{12})?\.[0-9a-z]{1,10}(?:\/[^/]*)?$/;

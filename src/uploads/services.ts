@@ -1,5 +1,7 @@
+import type { ThumbnailWidth } from '../base/blob-keys.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { Upload } from '../base/upload-records.ts';
 import type { BlobStore } from '../blobs/contract.ts';
 import type { Ledger, OldPath } from '../ledger/contract/ledger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -46,6 +48,24 @@ export interface BlobDeleter {
   idle(): Promise<void>;
 }
 
+/** Makes, keeps and finds thumbnails of pictures (docs/thumbnails.md). */
+export interface Thumbnails {
+  /** Loads the decoder. Logs the reason and turns thumbnails off if that is impossible. Resolves with whether they are on. */
+  start(): Promise<boolean>;
+  /** Returns false if no thumbnail can be made here. */
+  isOn(): boolean;
+  /** Returns whether a thumbnail of this upload may exist. Its bytes decide. */
+  mayExist(upload: Upload): boolean;
+  /**
+   * Returns the WebP thumbnail of a stored upload, and makes it if needed. Undefined if there can be none: the file is no picture, is
+   * encrypted or damaged, or is too large. Throws `Refusal`: `busy` if too many wait, `unavailable` if the decoder or the file
+   * cannot be used now, `not_found` if the bytes are missing. `signal` ends the wait.
+   */
+  find(upload: Upload, width: ThumbnailWidth, signal?: AbortSignal): Promise<Buffer | undefined>;
+  /** Ends the decoding process. */
+  close(): void;
+}
+
 /** The services that the upload use cases share. A function takes those it uses: `Pick<UploadServices, …>`. */
 export interface UploadServices {
   readonly ledger: Ledger;
@@ -67,6 +87,8 @@ export interface UploadServices {
   readonly content: ContentChecks;
   /** Gets every refused slot request and PUT. */
   readonly refusals: RefusalLog;
+  /** Absent with `thumbnails: false`. */
+  readonly thumbnails?: Thumbnails | undefined;
   /** Milliseconds without data after which a newer attempt replaces an older one; default 3000. */
   readonly takeoverAfterMs?: number;
 }

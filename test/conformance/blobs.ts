@@ -4,8 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { slotBlobKey, thumbnailBlobKey } from '../../src/base/blob-keys.ts';
 import { randomId } from '../../src/base/ids.ts';
 import type { BlobStore, OpenBlob } from '../../src/blobs/contract.ts';
+import { readThumbnail, writeThumbnail } from '../../src/uploads/thumbnails/thumbnail-files.ts';
+import { tinyWebp } from '../support/pictures.ts';
 import { appendSuite } from './blobs-append.ts';
 
 export interface TestBlobStore {
@@ -316,6 +319,24 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
           [[key, 'BlobError']],
         );
       }
+    });
+
+    test('shows a thumbnail whole while several processes write it, and a failure in its place', async (t) => {
+      const blobs = await withStore(t);
+      const key = thumbnailBlobKey(slotBlobKey(randomId(), 'jpg'), 320);
+      const pictures = ['a', 'b', 'c'].map((text) => tinyWebp(text.repeat(50_000)));
+      assert.equal(await readThumbnail(blobs, key), undefined);
+      const write = async (bytes: Buffer, i: number) => {
+        await writeThumbnail(blobs, key, { kind: 'picture', bytes }, `process ${i}`);
+        const known = await readThumbnail(blobs, key);
+        assert.ok(known?.kind === 'picture' && pictures.some((picture) => picture.equals(known.bytes)));
+      };
+      await Promise.all(pictures.map(write));
+      assert.deepEqual(await listKeys(blobs), [key]);
+      const failure = { kind: 'none', reason: 'it is cut off', isFinal: true, at: 5 } as const;
+      await writeThumbnail(blobs, key, failure, 'process 1');
+      assert.deepEqual(await readThumbnail(blobs, key), failure);
+      assert.deepEqual(await listKeys(blobs), [key]);
     });
 
     test('reports that it is writable', async (t) => {

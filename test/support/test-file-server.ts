@@ -13,6 +13,8 @@ import type { Ledger } from '../../src/ledger/contract/ledger.ts';
 import { createFileCache, type FileCache } from '../../src/uploads/file-cache.ts';
 import type { GrantedSlot, SlotRequest } from '../../src/uploads/grant-slot.ts';
 import { getUrl, putUrl } from '../../src/uploads/links.ts';
+import type { Shrinker } from '../../src/uploads/thumbnails/shrinker.ts';
+import { createThumbnails } from '../../src/uploads/thumbnails/thumbnails.ts';
 import { type HttpResponse, sendRequest } from './http.ts';
 import { openTestServices, type TestServices } from './test-services.ts';
 
@@ -31,6 +33,8 @@ export interface TestFileServerOptions {
   readonly delivery?: FileServerServices['delivery'];
   /** Redirects downloads. */
   readonly presignedLinks?: FileServerServices['presignedLinks'];
+  /** Makes thumbnails. Without it, they are off. */
+  readonly shrinker?: Shrinker;
   /** How long a cached lookup is used, milliseconds. */
   readonly cacheTrustMs?: number;
 }
@@ -82,6 +86,7 @@ export async function startTestFileServer(
       : transfers,
     delivery: options.delivery,
     presignedLinks: options.presignedLinks,
+    thumbnails: options.shrinker && createThumbnails(stores.services, options.shrinker),
     ...(takeoverAfterMs !== undefined && { takeoverAfterMs }),
   };
   // As a server at its start: without heartbeats, small uploads need a claim.

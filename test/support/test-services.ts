@@ -144,12 +144,12 @@ export async function openTestServices(t: TestContext): Promise<TestServices> {
 }
 
 async function fill({ ledger, blobs, clock }: UploadServices, slot: GrantedSlot): Promise<void> {
-  const order = { token: 'claim', instance: 'test', now: clock() };
+  const order = { token: 'claim0000000', instance: 'test', now: clock() };
   const claimed = await ledger.claim({ ...order, by: { putKey: toPutKey(slot.token) } });
   if (claimed.outcome !== 'claimed') throw new Error(claimed.outcome);
   await blobs.put(claimed.upload.blob, one(Buffer.alloc(slot.size, 'x')));
   const { blob } = claimed.upload;
-  await ledger.commit({ id: slot.id, token: 'claim', now: clock(), size: slot.size, blob });
+  await ledger.commit({ id: slot.id, token: 'claim0000000', now: clock(), size: slot.size, blob });
 }
 
 async function* one(chunk: Buffer): AsyncGenerator<Buffer[]> {

@@ -139,6 +139,12 @@ export const configSchema = z.strictObject({
   uploads: withDefault(uploadsSchema, {}, 'How uploads are received.'),
   retention: withDefault(retentionSchema, {}, 'How long files are kept.'),
   downloads: withDefault(downloadsSchema, {}, 'How files are served.'),
+  thumbnails: withDefault(
+    bool(),
+    false,
+    'Small versions of pictures: `?thumb=320` on download links, in the lists of the web page and in messages. Needs the optional ' +
+      'package `sharp` (docs/thumbnails.md).',
+  ),
   messages: optional(messagesSchema, 'off', 'Messages from HTTP to XMPP and back.'),
   web: optional(
     webSchema,

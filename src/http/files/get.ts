@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ThumbnailWidth } from '../../base/blob-keys.ts';
 import type { ByteRange, Downloads, OpenBlob } from '../../uploads/downloads.ts';
 import type { CachedFile } from '../../uploads/file-cache.ts';
 import type { UploadServices } from '../../uploads/services.ts';
@@ -16,9 +17,10 @@ import {
 import { createPreparedResponses } from './prepared-response.ts';
 import type { PresignedLinks } from './presigned-links.ts';
 import { sendBlob } from './send-blob.ts';
+import { asFile, closedSignal, requestedThumbnail } from './thumbnail-request.ts';
 import type { DeliveryHeaders, WebServerDelivery } from './web-server-delivery.ts';
 
-export type GetServices = Pick<UploadServices, 'rules' | 'clock' | 'log' | 'metrics'> & {
+export type GetServices = Pick<UploadServices, 'rules' | 'clock' | 'log' | 'metrics' | 'thumbnails'> & {
   /** Called for every request. Returns the same object until a reload changes a setting. */
   readonly settings: () => FileServerSettings;
   /** Lets the web server in front send the bytes; undefined if Porter sends all bytes. */
@@ -35,6 +37,7 @@ interface FileRequest {
   readonly res: ServerResponse;
   readonly file: CachedFile;
   readonly headers: FileHeaders;
+  readonly isThumbnail?: boolean;
 }
 
 /**
@@ -49,6 +52,9 @@ export function handleGet(
   res: ServerResponse,
   locator: string,
 ): Promise<void> | undefined {
+  const { thumbnails } = services;
+  const width = thumbnails && requestedThumbnail(req.url ?? '');
+  if (width !== undefined) return answerWithThumbnail(services, downloads, { req, res, locator, width });
   const file = downloads.cached(locator);
   if (file === undefined) return findAndAnswer(services, downloads, req, res, locator);
   return answer({ services, downloads, req, res, file, headers: currentHeaders(services, file) });
@@ -74,8 +80,53 @@ async function findAndAnswer(
   }
 }
 
+interface ThumbnailRequest {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly locator: string;
+  readonly width: ThumbnailWidth | 'unsupported';
+}
+
+/**
+ * Answers with the thumbnail of a file, under the rules of the file itself. 404 if there can be none, 400 for a width that is not
+ * offered. Porter sends the bytes itself, whoever sends the files.
+ */
+async function answerWithThumbnail(
+  services: GetServices,
+  downloads: Downloads,
+  { req, res, locator, width }: ThumbnailRequest,
+): Promise<void> {
+  if (width === 'unsupported') return sendEmpty(res, 400);
+  const closed = closedSignal(res);
+  const findFile = async () => downloads.cached(locator) ?? (await downloads.find(locator));
+  try {
+    const file = await findFile();
+    const bytes = file && (await services.thumbnails?.find(file.upload, width, closed));
+    // To make it takes time, in which the file may have been removed.
+    const current = bytes && (await findFile());
+    if (bytes === undefined || current?.upload.id !== file?.upload.id || current === undefined)
+      return sendEmpty(res, 404);
+    const thumbnail = asFile(current, width, bytes);
+    const headers = currentHeaders(services, thumbnail);
+    const own = withoutOtherSenders(services);
+    await answer({ services: own, downloads, req, res, file: thumbnail, headers, isThumbnail: true });
+  } catch (error) {
+    if (!closed.aborted) sendInternalError(services, res, error);
+  }
+}
+
+function withoutOtherSenders(services: GetServices): GetServices {
+  const { metrics } = services;
+  return {
+    ...services,
+    delivery: undefined,
+    presignedLinks: undefined,
+    metrics: { ...metrics, downloadServed: (bytes) => metrics.thumbnailServed(bytes) },
+  };
+}
+
 function answer(request: FileRequest): Promise<void> | undefined {
-  if (sendPrepared(request)) return undefined;
+  if (!request.isThumbnail && sendPrepared(request)) return undefined;
   const { services, req, res, file, headers } = request;
   const status = evaluateConditions(req.headers, headers);
   if (status !== undefined) return sendConditionStatus(request, status);
@@ -177,7 +228,8 @@ function sendWhole(request: FileRequest, body: Buffer | undefined, range: ByteRa
   const { services, res } = request;
   const bytes = range ? body?.subarray(range.start, range.end) : body;
   writeHead(request, range);
-  if (body && !range) prepared.keep(request.headers, preparedKey(request), request.req, res);
+  if (body && !range && !request.isThumbnail)
+    prepared.keep(request.headers, preparedKey(request), request.req, res);
   res.end(bytes);
   services.metrics.downloadServed(bytes?.length ?? 0);
 }

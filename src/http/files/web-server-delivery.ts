@@ -4,6 +4,7 @@ import { GET_PREFIX } from '../../uploads/links.ts';
 import { type AddressMatcher, isForwardedByTrustedProxy } from '../common/client-info.ts';
 import { sendEmpty } from '../common/send-response.ts';
 import type { DataPlane } from '../listener/http-server.ts';
+import { requestedThumbnail } from './thumbnail-request.ts';
 
 /** Headers, as name, value, by which a web server is asked to send a file. */
 export interface DeliveryHeaders {
@@ -60,14 +61,19 @@ function xSendfileHeaders(prefix: string): (upload: Upload) => DeliveryHeaders {
 
 /**
  * For `downloads.via: webserver`: answers 404 to downloads by slot id, because the links of slots lead to the web server.
- * Files of signed links are still served, because the web server cannot map these links to blobs.
+ * Files of signed links are still served, because the web server cannot map these links to blobs, and so are thumbnails.
  */
-export function withoutSlotDownloads(dataPlane: DataPlane): DataPlane {
+export function withoutSlotDownloads(
+  dataPlane: DataPlane,
+  { hasThumbnails = false }: { readonly hasThumbnails?: boolean } = {},
+): DataPlane {
   return {
     owns: (path) => dataPlane.owns(path),
     handle(request, response) {
       const { method, url = '/' } = request;
-      const isDownload = (method === 'GET' || method === 'HEAD') && url.startsWith(GET_PREFIX);
+      const isThumbnail = hasThumbnails && requestedThumbnail(url) !== undefined;
+      const isDownload =
+        (method === 'GET' || method === 'HEAD') && url.startsWith(GET_PREFIX) && !isThumbnail;
       return isDownload ? sendEmpty(response, 404) : dataPlane.handle(request, response);
     },
     handleContinue: (request, response) => dataPlane.handleContinue(request, response),

@@ -1,4 +1,4 @@
-import { idInBlobKey, writerTagInBlobKey } from '../../base/blob-keys.ts';
+import { fileKeyOfThumbnail, idInBlobKey, writerTagInBlobKey } from '../../base/blob-keys.ts';
 import type { UploadServices } from '../services.ts';
 import { mayRemoveFiles } from '../store-identity/store-state.ts';
 import { deletePendingBlobs } from './delete-pending.ts';
@@ -40,10 +40,12 @@ export async function deleteFilesOfDeadWriters(services: DeadWriterServices): Pr
 
 async function deleteUnknown(services: DeadWriterServices, keys: readonly string[]): Promise<number> {
   const { ledger, clock } = services;
+  // A thumbnail has the tag of the process that wrote its file.
+  const fileKey = (key: string) => fileKeyOfThumbnail(key) ?? key;
   const known = new Set(
-    await ledger.findKnownBlobs(keys.map((key) => ({ id: idInBlobKey(key), blob: key }))),
+    await ledger.findKnownBlobs(keys.map((key) => ({ id: idInBlobKey(key), blob: fileKey(key) }))),
   );
-  const unknown = keys.filter((key) => !known.has(key));
+  const unknown = keys.filter((key) => !known.has(fileKey(key)));
   // The ledger makes a key that no upload has a pending delete.
   for (const blob of unknown) await ledger.release({ id: idInBlobKey(blob), token: '', now: clock(), blob });
   if (unknown.length > 0) await deletePendingBlobs(services);

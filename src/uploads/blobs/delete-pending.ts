@@ -1,4 +1,5 @@
 import { backoffMs } from '../../base/backoff.ts';
+import { fileKeyOfThumbnail, thumbnailKeysOf } from '../../base/blob-keys.ts';
 import { systemClock } from '../../base/clock.ts';
 import { BlobError, type BlobStore, type FailedRemoval } from '../../blobs/contract.ts';
 import type { BegunDelete } from '../../ledger/contract/ledger.ts';
@@ -90,14 +91,18 @@ async function deleteBatch(
   return { deleted: deleted.length, failures };
 }
 
+/** Removes blobs with their thumbnails. A file whose thumbnail cannot be removed counts as failed. */
 async function removeBlobs(
   blobs: Pick<BlobStore, 'remove'>,
   keys: readonly string[],
 ): Promise<readonly FailedRemoval[]> {
-  return await blobs.remove(keys).catch((cause: unknown) => {
+  const withThumbnails = keys.flatMap((key) => [key, ...thumbnailKeysOf(key)]);
+  const failures = await blobs.remove(withThumbnails).catch((cause: unknown) => {
     const error = cause instanceof BlobError ? cause : new BlobError('failed', String(cause), cause);
     return keys.map((key) => ({ key, error }));
   });
+  const failed = new Map(failures.map(({ key, error }) => [fileKeyOfThumbnail(key) ?? key, error]));
+  return [...failed].map(([key, error]) => ({ key, error }));
 }
 
 async function postpone(

@@ -1,4 +1,4 @@
-import { idInBlobKey, parsePartKey } from '../../base/blob-keys.ts';
+import { fileKeyOfThumbnail, idInBlobKey, parsePartKey } from '../../base/blob-keys.ts';
 import type { Upload } from '../../base/upload-records.ts';
 import type { StoredBlob } from '../../blobs/contract.ts';
 import { deletePendingBlobs } from '../blobs/delete-pending.ts';
@@ -45,7 +45,7 @@ interface FsckPass {
 
 /**
  * Checks the database against the stored files, page by page. The server may keep running. Memory use does not depend on
- * the number of files. A repair deletes no bytes: it moves them to lost+found in the store. It begins with a pass that only
+ * the number of files. A repair deletes no bytes but orphaned thumbnails: it moves them to lost+found in the store. It begins with a pass that only
  * counts, and throws `TooManyRepairsError` or `StaleLedgerError` if ledger and store probably do not belong together.
  */
 export async function fsck(services: FsckServices, options: FsckOptions): Promise<FsckReport> {
@@ -173,7 +173,7 @@ async function checkBlobs(services: FsckServices, pass: FsckPass): Promise<void>
   const writtenBefore = services.clock() - ORPHAN_AGE_MS;
   let page: StoredBlob[] = [];
   const checkPage = async () => {
-    pass.report.blobs += page.length;
+    pass.report.blobs += page.filter(({ key }) => fileKeyOfThumbnail(key) === undefined).length;
     const old = page.filter(({ modifiedAt }) => modifiedAt < writtenBefore);
     await findOrphans(services, pass, old);
     pass.onProgress?.(pass.report);
@@ -188,7 +188,7 @@ async function checkBlobs(services: FsckServices, pass: FsckPass): Promise<void>
 
 /**
  * The ledger has a blob key before its first byte is written: as the key of an upload, or as one that an import is writing.
- * Other keys with the id of an upload are the remains of attempts that failed.
+ * Other keys with the id of an upload are the remains of attempts that failed. A thumbnail belongs to the upload of its file.
  */
 async function findOrphans(
   services: FsckServices,
@@ -196,7 +196,7 @@ async function findOrphans(
   page: readonly StoredBlob[],
 ): Promise<void> {
   const { ledger } = services;
-  const keys = page.map(({ key }) => ({ id: idInBlobKey(key), blob: parsePartKey(key) ?? key }));
+  const keys = page.map(({ key }) => ({ id: idInBlobKey(key), blob: ledgerKeyOf(key) }));
   const known = new Set(await ledger.findKnownBlobs(keys));
   const unknown = page.filter((_, index) => !known.has(keys[index]?.blob ?? ''));
   const unknownKeys = unknown.map(({ key }) => key);
@@ -208,9 +208,25 @@ async function findOrphans(
   if (pass.repair && orphans.length > 0) await assertRepairable(services);
   for (const { key, size, modifiedAt } of orphans) {
     if (pass.repair) pass.countRepair();
-    const movedTo = pass.repair ? await moveOrphan(services, pass, key) : undefined;
+    const movedTo = pass.repair ? await removeOrphan(services, pass, key) : undefined;
     pass.onFault({ kind: 'orphan', key, size, modifiedAt, ...(movedTo !== undefined && { movedTo }) });
   }
+}
+
+/** Returns the key under which the ledger knows a blob, a thumbnail or the remains of an unfinished write. */
+function ledgerKeyOf(key: string): string {
+  return parsePartKey(key) ?? fileKeyOfThumbnail(key) ?? key;
+}
+
+/** A thumbnail without a file is deleted: it shows a file that was removed. */
+async function removeOrphan(
+  services: FsckServices,
+  pass: FsckPass,
+  key: string,
+): Promise<string | undefined> {
+  if (fileKeyOfThumbnail(key) === undefined) return await moveOrphan(services, pass, key);
+  pass.report.left += (await services.blobs.remove([key])).length;
+  return undefined;
 }
 
 /** An orphan that cannot be moved stays where it is, and does not keep others. */

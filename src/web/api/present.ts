@@ -4,7 +4,7 @@ import { type ClientInfo, requestBaseUrl } from '../../http/common/client-info.t
 import type { PageKey, RefusalRecord, TrashedUpload } from '../../ledger/contract/ledger.ts';
 import { isProbablyEncrypted } from '../../policy/media-type.ts';
 import { expiryTime, latestExpiry } from '../../policy/retention.ts';
-import { linkOfUpload } from '../../uploads/links.ts';
+import { linkOfUpload, thumbnailLink } from '../../uploads/links.ts';
 import type { WebServices } from '../web-services.ts';
 
 /** Times and files in the form of the API. */
@@ -54,12 +54,19 @@ export function presentFile(services: WebServices, upload: Upload, client: Clien
     expiresAt: isoTime(expiryTime(retention, upload)),
     canExtend: upload.expiresAt !== null && (latest === null || upload.expiresAt < latest),
     url: linkOf(services, upload, client),
+    thumbnailUrl: thumbnailLinkOf(services, upload, client),
   };
 }
 
 /** Null for a link that an XMPP server has signed. */
 function linkOf(services: WebServices, upload: Upload, client: ClientInfo): string | null {
   return linkOfUpload(services, downloadBase(services, client, upload.owner), upload) ?? null;
+}
+
+/** Of Porter itself, whoever serves the files, and of the host of the page if possible. */
+function thumbnailLinkOf(services: WebServices, upload: Upload, client: ClientInfo): string | null {
+  if (upload.state !== 'stored' || !services.thumbnails?.mayExist(upload)) return null;
+  return thumbnailLink(uploadBase(services, client, upload.owner), upload) ?? null;
 }
 
 export function presentAdminFile(services: WebServices, upload: Upload, client: ClientInfo) {

@@ -57,6 +57,12 @@ export const fileSchema = named(
       .string()
       .nullable()
       .describe('The download link; null if only the XMPP server has signed it, or another service.'),
+    thumbnailUrl: z
+      .string()
+      .nullable()
+      .describe(
+        'A small version of the picture, WebP, at most 320 pixels wide and high; 404 if the picture is damaged. Null for files that have none.',
+      ),
   }),
 );
 

@@ -48,7 +48,7 @@ export function createSessionHandlers(services: WebServices): Handlers<keyof typ
         contacts: [...contacts],
         signIn: [...signIn],
         guestLinks,
-        thumbnails: false,
+        thumbnails: services.thumbnails?.isOn() ?? false,
         trashMs: rules().trashMs ?? 0,
         maxRequestedIds: MAX_IDS,
       };

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { slotBlobKey, thumbnailBlobKey } from '../../../src/base/blob-keys.ts';
+import { timeOrderedId } from '../../../src/base/ids.ts';
 import { explain } from '../../../src/uploads/explain/explain.ts';
 import type { FsckFault } from '../../../src/uploads/fsck/faults.ts';
 import { fsck } from '../../../src/uploads/fsck/fsck.ts';
@@ -259,5 +261,23 @@ describe('why', () => {
     ]) {
       assert.equal((await explain(env.services, target)).about, 'unknown', target);
     }
+  });
+
+  test('knows the thumbnails of files, and deletes those whose file is gone', async (t) => {
+    const env = await openTestServices(t);
+    const { blobs, ledger } = env.services;
+    const kept = (await ledger.find((await env.upload()).id))?.blob ?? '';
+    const gone = thumbnailBlobKey(slotBlobKey(timeOrderedId(0), 'jpg'), 320);
+    const thumbnail = thumbnailBlobKey(kept, 320);
+    for (const key of [thumbnail, gone]) await blobs.put(key, bytes('thumbnail'));
+    passSinceWritten(env, 2 * HOUR);
+    const faults = await check(env, true);
+    assert.deepEqual(
+      faults.map((fault) => [fault.kind, 'key' in fault && fault.key]),
+      [['orphan', gone]],
+    );
+    const names = await Array.fromAsync(blobs.list(), ({ key }) => key);
+    assert.deepEqual(names.sort(), [kept, thumbnail].sort());
+    assert.deepEqual(await check(env), []);
   });
 });

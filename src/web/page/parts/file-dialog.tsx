@@ -3,10 +3,12 @@ import { call } from '../lib/api.ts';
 import type { ShownFile } from '../lib/files.ts';
 import { errorText, useLocale } from '../lib/language.ts';
 import { useNotices } from '../lib/notices.ts';
+import { usePageSession } from '../lib/session.ts';
 import { Dialog } from './dialog.tsx';
 import { ErrorText } from './error-text.tsx';
 import { Facts } from './facts.tsx';
 import { Field } from './field.tsx';
+import { thumbnailOf } from './file-icon.tsx';
 import { LinkBox } from './link-box.tsx';
 
 interface FileDialogProps {
@@ -34,6 +36,7 @@ export function FileDialog({ file, onClose, onDelete, onChanged }: FileDialogPro
     <Dialog title={file.name} onClose={onClose}>
       <div class="stack">
         {file.isEncrypted && <p class="hint">{words.encryptedHint}</p>}
+        <Preview file={file} />
         {file.url === null ? (
           <p class="hint">{words.noLink}</p>
         ) : (
@@ -53,6 +56,24 @@ export function FileDialog({ file, onClose, onDelete, onChanged }: FileDialogPro
         </div>
       </div>
     </Dialog>
+  );
+}
+
+/** The thumbnail of a picture, if there is one. */
+function Preview({ file }: { file: ShownFile }) {
+  const { words } = useLocale();
+  const { service } = usePageSession();
+  const [isBroken, setIsBroken] = useState(false);
+  const source = service.thumbnails && !isBroken ? thumbnailOf(file) : null;
+  if (source === null) return null;
+  return (
+    <img
+      class="preview"
+      src={source}
+      alt={words.previewOf(file.name)}
+      decoding="async"
+      onError={() => setIsBroken(true)}
+    />
   );
 }
 

@@ -149,6 +149,7 @@ export const de: Words = {
   noMatches: 'Keine Datei passt dazu.',
   encrypted: 'verschlüsselt',
   encryptedHint: 'Diese Datei ist verschlüsselt. Nur die Chat-App der Empfänger kann sie öffnen.',
+  previewOf: (name) => `Vorschau von ${name}`,
   selectAll: 'Alle gezeigten auswählen',
   select: (name) => `${name} auswählen`,
   selected: (count, size) => `${count} ausgewählt, ${size}`,

@@ -135,6 +135,7 @@ export const en = {
   noMatches: 'No file matches.',
   encrypted: 'encrypted',
   encryptedHint: 'The sender has encrypted this file. Only the chat app of its recipients can open it.',
+  previewOf: (name: string) => `Preview of ${name}`,
   selectAll: 'Select all that are shown',
   select: (name: string) => `Select ${name}`,
   selected: (count: string, size: string) => `${count} selected, ${size}`,
