@@ -4,6 +4,9 @@ import { addBackup } from './commands/backup.ts';
 import { addCheck } from './commands/check.ts';
 import { addCleanup } from './commands/cleanup.ts';
 import { addCompletion } from './commands/completion.ts';
+import { addBlock } from './commands/content/block.ts';
+import { addQuarantine } from './commands/content/quarantine.ts';
+import { addUnblock } from './commands/content/unblock.ts';
 import { addDelete } from './commands/delete.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addForget } from './commands/forget.ts';
@@ -39,6 +42,9 @@ const commands: readonly AddCommand[] = [
   addStats,
   addDelete,
   addForget,
+  addBlock,
+  addUnblock,
+  addQuarantine,
   addFsck,
   addBackup,
   addRestore,

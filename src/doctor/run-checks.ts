@@ -28,6 +28,7 @@ import {
   resolvePublicEndpoint,
 } from './reverse-proxy.ts';
 import { checkRunningServer, type RunningServer } from './running-server.ts';
+import { checkInfectedUpload, checkScanner } from './scanner.ts';
 import { checkDiskSpace, checkStores } from './storage.ts';
 import { checkUploads, type StoredProbeFile } from './uploads.ts';
 
@@ -56,6 +57,7 @@ export async function runChecks(report: DoctorReport, options: DoctorOptions): P
     await checkStores(report, config, services);
     await checkFileOwners(report, config);
     await checkDiskSpace(report, config, services.blobs, minFree);
+    await checkScanner(report, config, options.now());
   }
   const probeUploads = services && createProbeUploads(services);
   try {
@@ -120,6 +122,8 @@ async function checkTransfers(report: DoctorReport, options: TransferOptions): P
   await runCheck(report, 'upload', async () => {
     stored = await checkUploads(report, config, target, probeUploads);
   });
+  if (config.uploads.scan)
+    await runCheck(report, 'infected upload', () => checkInfectedUpload(report, target, probeUploads));
   await runCheck(report, 'errors', () =>
     checkErrorResponses(report, target, putUrl('', randomId(), 'unknown.txt')),
   );

@@ -2,6 +2,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { createActivityHandlers } from './api/activity-handlers.ts';
 import { createAdminHandlers } from './api/admin-handlers.ts';
 import { addApiRoutes } from './api/api-endpoint.ts';
+import { createContentHandlers } from './api/content-handlers.ts';
 import { createFileHandlers } from './api/file-handlers.ts';
 import { createGuestHandlers } from './api/guest-handlers.ts';
 import type { Handlers } from './api/handlers.ts';
@@ -44,5 +45,6 @@ function createHandlers(services: WebServices): Handlers {
     ...createGuestHandlers(services),
     ...createAdminHandlers(services),
     ...createActivityHandlers(services),
+    ...createContentHandlers(services),
   };
 }

@@ -17,6 +17,7 @@ export function findWarnings(settings: ConfigOptions): string[] {
     ...inlineTypeWarnings(settings),
     ...messageWarnings(settings),
     ...secretWarnings(settings),
+    ...scanWarnings(settings),
   ];
 }
 
@@ -82,6 +83,30 @@ function slotApiWarnings({ slot_api }: ConfigOptions): string[] {
 }
 
 const RANGES_WITH_PDF = ['application/pdf', 'application/*', '*/*'];
+
+/** `MaxThreads` of clamd, unless its config has another number. */
+const CLAMD_THREADS = 10;
+
+function scanWarnings({ uploads: { scan }, workers, downloads }: ConfigOptions): string[] {
+  if (scan === null) return [];
+  const scans = scan.connections * workers;
+  const isRemote = 'host' in scan.clamd && !isLoopbackHost(scan.clamd.host);
+  return [
+    ...(isRemote
+      ? [
+          'uploads.scan.clamd: files are sent to another machine unencrypted. Use clamd on this machine, or a trusted network.',
+        ]
+      : []),
+    ...(scans > CLAMD_THREADS
+      ? [
+          `uploads.scan.connections: ${scans} scans at a time with all workers. Set MaxThreads ${scans} or more in clamd.conf.`,
+        ]
+      : []),
+    ...(downloads.via === 'webserver' && (scan.quarantine ?? 0) > 0
+      ? ['uploads.scan.quarantine: infected files are deleted at once, because downloads.via is webserver.']
+      : []),
+  ];
+}
 
 /** Files are shown in a sandbox. Safari has no viewer for PDF in one (adobe/aem-core-wcm-components#2839). */
 function inlineTypeWarnings({ downloads }: ConfigOptions): string[] {

@@ -38,12 +38,6 @@ export interface ContentStore {
     readonly after?: string;
     readonly limit: number;
   }): Promise<Upload[]>;
-  /** Lists stored files of this size without a hash by id. Reads every row. */
-  listWithoutHash(query: {
-    readonly size: number;
-    readonly after?: string;
-    readonly limit: number;
-  }): Promise<Upload[]>;
 }
 
 /** The slot of a PUT, as in `ClaimParams.by`. */

@@ -25,8 +25,8 @@ export interface FileStore {
   /** Lists removed files that can be restored, the last removed first. */
   listTrash(query: TrashQuery): Promise<TrashedUpload[]>;
   /**
-   * Restores files as stored uploads, and charges their owners. Ignores unknown ids. Files that would exceed `limits` stay in the
-   * trash.
+   * Restores files as stored uploads, and charges their owners. Ignores unknown ids. Files that would exceed `limits`, or whose hash
+   * is blocked, stay in the trash.
    */
   restoreFromTrash(params: RestoreParams): Promise<Upload[]>;
   /** Removes up to `limit` files from the trash. Their blobs become pending deletes. Returns how many. */

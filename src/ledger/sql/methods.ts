@@ -226,7 +226,6 @@ export const methods: LedgerMethods = {
   hasBlockedHashes: read(hashes.queryAnyBlockedHash),
   recordHash: write('lazy', 'open', hashes.updateHash),
   listByHash: read(hashes.queryByHash),
-  listWithoutHash: read(hashes.queryWithoutHash),
 
   // WebStore
   createSession: write('durable', 'open', insertSession),

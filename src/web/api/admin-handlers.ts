@@ -38,7 +38,7 @@ export function createAdminHandlers(
       const { files, next } = await ledger.listFiles({
         sort,
         limit,
-        state,
+        ...(state === 'unscanned' ? { state: 'stored', isUnscanned: true } : { state }),
         ...(from && { after: from }),
         ...(owner && { owners: ownerNamesFor(await toOwner(services, owner)) }),
         ...(search && { text: search }),

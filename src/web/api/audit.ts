@@ -9,6 +9,11 @@ export type AuditedAction =
   | 'restore_files'
   | 'forget_user'
   | 'test_hook'
+  | 'download_infected'
+  | 'delete_infected'
+  | 'release_infected'
+  | 'block_file'
+  | 'unblock_file'
   | 'create_guest_link'
   | 'revoke_guest_link';
 

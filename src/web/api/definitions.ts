@@ -1,6 +1,7 @@
 import type { RouteDefinition } from './route.ts';
 import { activityRoutes } from './routes/activity-routes.ts';
 import { adminRoutes } from './routes/admin-routes.ts';
+import { contentRoutes } from './routes/content-routes.ts';
 import { fileRoutes } from './routes/file-routes.ts';
 import { overviewRoutes } from './routes/overview-routes.ts';
 import { guestRoutes, sessionRoutes } from './routes/session-routes.ts';
@@ -14,6 +15,7 @@ export const routeDefinitions = {
   ...fileRoutes,
   ...guestRoutes,
   ...adminRoutes,
+  ...contentRoutes,
   ...overviewRoutes,
   ...activityRoutes,
 };

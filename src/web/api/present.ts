@@ -70,7 +70,8 @@ function thumbnailLinkOf(services: WebServices, upload: Upload, client: ClientIn
 }
 
 export function presentAdminFile(services: WebServices, upload: Upload, client: ClientInfo) {
-  return { ...presentFile(services, upload, client), owner: upload.owner, endpoint: upload.endpoint };
+  const { owner, endpoint, sha256 = null, scan = null } = upload;
+  return { ...presentFile(services, upload, client), owner, endpoint, sha256, scan };
 }
 
 export function presentTrashed({

@@ -68,7 +68,17 @@ export const fileSchema = named(
 
 export const adminFileSchema = named(
   'AdminFile',
-  fileSchema.extend({ owner: z.string(), endpoint: z.string() }),
+  fileSchema.extend({
+    owner: z.string(),
+    endpoint: z.string(),
+    sha256: z.string().nullable().describe('Hex; null if it was not computed.'),
+    scan: z
+      .enum(['clean', 'unavailable', 'too_large'])
+      .nullable()
+      .describe(
+        'The scan for malware: `clean`, or why there was none although it was on; null if the file was stored while it was off.',
+      ),
+  }),
 );
 
 export const removalResult = named(

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type HttpResponse, httpRequest, openRequest, readResponse } from '../../support/http.ts';
 import { jwt, signV, UUID } from '../../support/test-signed-links-server.ts';
 import { type Clamd, EICAR, SIGNATURE, STREAM_MAX_LENGTH, startClamd } from '../peers/clamd.ts';
 import { needs } from '../peers/peers.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
+import { runDoctor } from '../support/run-doctor.ts';
 import { getSlot, openSlotConfig, sendSlotRequest, uploadFile, waitForTransfers } from '../support/slots.ts';
 
 const SECRET = 'the secret of the server';
@@ -138,6 +140,45 @@ describe('uploads with clamd', { skip: needs('clamd') }, () => {
     assert.equal((await put(link, Buffer.from('hello'))).status, 201);
     assert.match(porter.program.output, /virus scanner answers again/);
     assertInfected(await putSigned('again.jpg', SMALL));
+  });
+
+  test('an admin lists, releases and deletes infected files, and blocks files by their content', async () => {
+    const { put: link, get } = await getSlot(porter, { size: SMALL.length, name: 'false alarm.txt' });
+    assertInfected(await put(link, SMALL));
+    assertInfected(await putSigned('virus.txt', LARGE));
+    const list = async () => JSON.parse((await porter.runCommand('quarantine', '--json')).stdout);
+    const found = await list();
+    const [alarm] = found.filter(({ name }: { name: string }) => name === 'false alarm.txt');
+    const [virus] = found.filter(({ name }: { name: string }) => name === 'virus.txt');
+    assert.deepEqual([alarm.owner, alarm.signature, alarm.hasContent], [OWNER, SIGNATURE, true]);
+    const released = await porter.runCommand('quarantine', '--release', alarm.id);
+    assert.equal(released.code, 0, released.stderr);
+    await porter.program.waitFor('the link', async () => (await httpRequest(get)).status === 200);
+    assert.equal((await porter.runCommand('quarantine', '--delete', virus.id)).code, 0);
+    assert.ok((await list()).every(({ id }: { id: string }) => ![alarm.id, virus.id].includes(id)));
+
+    const wanted = randomBytes(100_000);
+    const kept = await uploadFile(porter, wanted);
+    const blocked = await porter.runCommand('block', '--remove-copies', '--reason', 'spam', kept);
+    assert.match(blocked.stdout, /blocked\n1 copy deleted/);
+    await porter.program.waitFor('the removal', async () => (await httpRequest(kept)).status === 404);
+    const again = await getSlot(porter, { size: wanted.length, jid: 'juliet@example.org' });
+    const refused = await put(again.put, wanted);
+    assert.deepEqual([refused.status, /is blocked/.test(refused.text)], [422, true]);
+    const { stdout } = await porter.runCommand('block');
+    const [, sha256 = ''] = /([0-9a-f]{64}).*spam/.exec(stdout) ?? [];
+    assert.equal((await porter.runCommand('unblock', sha256)).code, 0);
+    assert.equal((await put(again.put, wanted)).status, 201);
+  });
+
+  test('the doctor asks clamd and uploads the test file, and leaves nothing in the quarantine', async () => {
+    const before = (await porter.runCommand('quarantine', '--json')).stdout;
+    const diagnosis = await runDoctor(join(porter.folder, 'porter.yml'));
+    const findingOf = (check: string) => diagnosis.findings.find((finding) => finding.check === check);
+    assert.equal(findingOf('virus scanner')?.state, 'warn', diagnosis.output);
+    assert.match(findingOf('virus scanner')?.text ?? '', /signatures are/);
+    assert.equal(findingOf('infected upload')?.state, 'ok', diagnosis.output);
+    assert.equal((await porter.runCommand('quarantine', '--json')).stdout, before);
   });
 
   test('a sender whose connection breaks during the upload can try again', async () => {

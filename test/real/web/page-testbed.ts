@@ -25,8 +25,11 @@ export interface PageTestbed {
   stop(): Promise<void>;
 }
 
-/** Builds the page and starts everything. `publicUrl`: of the reverse proxy in front. */
-export async function startPageTestbed(publicUrl?: string): Promise<PageTestbed> {
+/** Builds the page and starts everything. `publicUrl`: of the reverse proxy in front. `more`: options to add to the config. */
+export async function startPageTestbed(
+  publicUrl?: string,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<PageTestbed> {
   await buildPage(join(import.meta.dirname, '../../../src/web/page/dist'));
   const testbed: XmppTestbed = await createXmppTestbed();
   const server: XmppServer = await startProsody({
@@ -58,6 +61,7 @@ export async function startPageTestbed(publicUrl?: string): Promise<PageTestbed>
         ],
       },
       web: { admins: ['romeo@localhost'], moderators: ['mercutio@localhost'], title: 'Files of localhost' },
+      ...more,
     },
   });
   await porter.program.waitFor(

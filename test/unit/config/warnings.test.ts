@@ -48,6 +48,19 @@ messages:
     assert.doesNotMatch(warningsAt(5432), /PgBouncer/);
   });
 
+  test('name a clamd on another machine, and more scans than clamd has threads', () => {
+    const warningsWith = (scan: string, more = '') =>
+      parseTestConfig(`uploads: {scan: {${scan}}}\n${more}`).warnings.join('\n');
+    assert.match(
+      warningsWith('clamd: tcp://192.0.2.1:3310'),
+      /uploads\.scan\.clamd: files are sent to another machine/,
+    );
+    assert.doesNotMatch(warningsWith('clamd: tcp://127.0.0.1:3310'), /uploads\.scan/);
+    assert.doesNotMatch(warningsWith('clamd: unix:/run/clamav/clamd.ctl'), /uploads\.scan/);
+    const many = warningsWith('clamd: unix:/clamd.ctl, connections: 4', 'workers: 3');
+    assert.match(many, /12 scans at a time.*MaxThreads 12/);
+  });
+
   test('name a file limit that the total limit makes useless', () => {
     assert.match(
       warningsOf("jid: '@example\\.org$', max_file_size: 10G, max_total_size: 1G"),

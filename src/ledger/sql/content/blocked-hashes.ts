@@ -63,36 +63,15 @@ export async function updateHash(
   return updated.length > 0;
 }
 
-interface HashPage {
-  readonly after?: string;
-  readonly limit: number;
-}
-
 /** Implements `ContentStore.listByHash`. */
 export async function queryByHash(
   q: Queryable,
-  { sha256, ...page }: HashPage & { sha256: string },
-): Promise<Upload[]> {
-  return await queryPage(q, 'uploads.sha256 = $3', sha256, page);
-}
-
-/** Implements `ContentStore.listWithoutHash`. */
-export async function queryWithoutHash(
-  q: Queryable,
-  { size, ...page }: HashPage & { size: number },
-): Promise<Upload[]> {
-  return await queryPage(q, 'uploads.sha256 is null and uploads.size = $3', size, page);
-}
-
-async function queryPage(
-  q: Queryable,
-  condition: string,
-  value: SqlValue,
-  { after = '', limit }: HashPage,
+  { sha256, after = '', limit }: { sha256: string; after?: string; limit: number },
 ): Promise<Upload[]> {
   const rows = await q.query<UploadRowWithOwner>(
-    `${SELECT_UPLOADS} where uploads.state = 'stored' and uploads.id > $1 and ${condition} order by uploads.id limit $2`,
-    [after, limit, value],
+    `${SELECT_UPLOADS} where uploads.sha256 = $1 and uploads.state = 'stored' and uploads.id > $2
+      order by uploads.id limit $3`,
+    [sha256, after, limit],
   );
   return rows.map((row) => toUpload(row, row.owner));
 }

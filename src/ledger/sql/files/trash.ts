@@ -54,6 +54,7 @@ export async function restoreTrashedUploads(
 ): Promise<Upload[]> {
   const restored: Upload[] = [];
   for (const row of await selectTrash(q, { ids, ...(owners && { owners }) })) {
+    if (await isBlocked(q, row)) continue;
     if (!(await hasRoom(q, row, limits))) continue;
     // Only one of two transactions that restore or purge the row at once deletes it.
     const deleted = await q.query('delete from trash where id = $1 returning 1 as one', [row.id]);
@@ -63,6 +64,11 @@ export async function restoreTrashedUploads(
     else await addPendingBlobs(q, [row.blob]);
   }
   return restored;
+}
+
+async function isBlocked(q: Queryable, { sha256 }: TrashRow): Promise<boolean> {
+  if (sha256 === null) return false;
+  return (await q.query('select 1 as one from blocked_hashes where sha256 = $1', [sha256])).length > 0;
 }
 
 /** Returns whether a file fits into the limits of its owner. The update locks the owner, so that no slot is granted meanwhile. */

@@ -50,7 +50,10 @@ export const adminRoutes = {
       owner: z.string().max(3072).optional(),
       search: z.string().max(200).optional().describe('Text in the name, in upper or lower case.'),
       type: z.string().max(100).optional().describe('The beginning of the media type, such as `image/`.'),
-      state: z.enum(['issued', 'receiving', 'stored']).default('stored'),
+      state: z
+        .enum(['issued', 'receiving', 'stored', 'unscanned'])
+        .default('stored')
+        .describe('`unscanned`: stored, and not scanned for malware although that was on.'),
       minSize: wholeNumber(Number.MAX_SAFE_INTEGER).optional().describe('Bytes.'),
       maxSize: wholeNumber(Number.MAX_SAFE_INTEGER).optional().describe('Bytes.'),
       after: time.optional().describe('Created at or after this time.'),

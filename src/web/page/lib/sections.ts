@@ -28,6 +28,7 @@ export function sectionsFor(service: Service, { role, jid }: Session): readonly 
       : [
           admin('all-files', 'allFiles'),
           ...(hasTrash ? [admin('all-trash', 'allTrash')] : []),
+          admin('quarantine', 'quarantine'),
           admin('users', 'users'),
           admin('refusals', 'refusals'),
           admin('why', 'why'),

@@ -15,12 +15,14 @@ interface FileDialogProps {
   readonly file: ShownFile;
   readonly onClose: () => void;
   readonly onDelete: () => void;
+  /** Absent if this user cannot block files. */
+  readonly onBlock?: () => void;
   /** Absent if the time of this file cannot be changed here. */
   readonly onChanged?: (file: ShownFile) => void;
 }
 
 /** Everything about one file: its link, how long it is kept, and how to delete it. */
-export function FileDialog({ file, onClose, onDelete, onChanged }: FileDialogProps) {
+export function FileDialog({ file, onClose, onDelete, onBlock, onChanged }: FileDialogProps) {
   const { words, formats } = useLocale();
   const { bytes, dateTime } = formats;
   const facts: [string, string][] = [
@@ -48,6 +50,11 @@ export function FileDialog({ file, onClose, onDelete, onChanged }: FileDialogPro
           <button type="button" class="danger" onClick={onDelete}>
             {words.delete}
           </button>
+          {onBlock && file.state === 'stored' && (
+            <button type="button" onClick={onBlock}>
+              {words.block}
+            </button>
+          )}
           {file.url !== null && (
             <a class="button" href={file.url} target="_blank" rel="noreferrer">
               {words.open}

@@ -5,6 +5,7 @@ import { useNotices } from '../lib/notices.ts';
 import type { PagedList } from '../lib/pages.ts';
 import { useSelection } from '../lib/selection.ts';
 import { usePageSession } from '../lib/session.ts';
+import { BlockDialog } from './block-dialog.tsx';
 import { ConfirmDialog } from './confirm-dialog.tsx';
 import { Field } from './field.tsx';
 import { FileDialog } from './file-dialog.tsx';
@@ -36,11 +37,12 @@ export function FileList(props: FileListProps) {
   const { list, hasOwners = false, onChanged } = props;
   const locale = useLocale();
   const { words, formats } = locale;
-  const { service } = usePageSession();
+  const { service, session } = usePageSession();
   const notify = useNotices();
   const selection = useSelection();
   const [opened, setOpened] = useState<ShownFile | null>(null);
   const [toDelete, setToDelete] = useState<readonly ShownFile[]>([]);
+  const [toBlock, setToBlock] = useState<ShownFile | null>(null);
   const [reason, setReason] = useState('');
   const selected = list.items.filter(({ id }) => selection.has(id));
 
@@ -111,12 +113,27 @@ export function FileList(props: FileListProps) {
             setToDelete([opened]);
             setOpened(null);
           }}
+          {...(hasOwners &&
+            session?.role === 'admin' && {
+              onBlock: () => {
+                setToBlock(opened);
+                setOpened(null);
+              },
+            })}
           {...(props.canChangeExpiry && {
             onChanged: (file: ShownFile) => {
               setOpened(file);
               onChanged();
             },
           })}
+        />
+      )}
+      {toBlock && (
+        <BlockDialog
+          target={toBlock.id}
+          name={toBlock.name}
+          onClose={() => setToBlock(null)}
+          onBlocked={onChanged}
         />
       )}
       {toDelete.length > 0 && (

@@ -7,6 +7,7 @@ import { AllFilesView } from './admin/all-files.tsx';
 import { AuditView } from './admin/audit.tsx';
 import { ConfigView } from './admin/config.tsx';
 import { HooksView } from './admin/hooks.tsx';
+import { QuarantineView } from './admin/quarantine.tsx';
 import { RefusalsView } from './admin/refusals.tsx';
 import { StatusView } from './admin/status.tsx';
 import { UserView } from './admin/user.tsx';
@@ -32,6 +33,7 @@ const VIEWS: readonly KnownView[] = [
   { name: 'account', title: 'account', View: AccountView },
   { name: 'all-files', title: 'allFiles', View: AllFilesView },
   { name: 'all-trash', title: 'allTrash', View: AllTrashView },
+  { name: 'quarantine', title: 'quarantine', View: QuarantineView },
   { name: 'users', title: 'users', View: UsersView },
   { name: 'user', title: 'users', View: UserView },
   { name: 'why', title: 'why', View: WhyView },

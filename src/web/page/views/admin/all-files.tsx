@@ -10,7 +10,7 @@ import { FileList } from '../../parts/file-list.tsx';
 import { useSearchText } from '../../parts/list-tools.tsx';
 
 type Sort = 'newest' | 'oldest' | 'largest';
-type State = 'stored' | 'issued' | 'receiving';
+type State = 'stored' | 'unscanned' | 'issued' | 'receiving';
 
 const MEBIBYTE = 2 ** 20;
 const FILTERS = ['owner', 'search', 'type', 'state', 'min', 'max', 'after', 'before'] as const;
