@@ -1,4 +1,5 @@
 import { memoizeFor } from '../../base/async.ts';
+import { createFairPlaces } from '../../base/concurrency-limit.ts';
 import type { Logger } from '../../base/log.ts';
 import { formatSpan } from '../../base/units.ts';
 import type { Ledger } from '../../ledger/contract/ledger.ts';
@@ -10,7 +11,6 @@ import {
   ScannerError,
   type ScanResult,
 } from '../../scanner/contract.ts';
-import { createFairPlaces } from './fair-places.ts';
 
 /** `uploads.hash` and `uploads.scan`. */
 export interface ContentRules {
@@ -69,7 +69,7 @@ export function createContentChecks({
   metrics,
 }: ContentCheckServices): ContentChecks {
   const hasBlockedHashes = memoizeFor(BLOCKED_CHECK_MS, () => ledger.hasBlockedHashes());
-  const places = createFairPlaces(() => rules()?.scan?.connections ?? 1);
+  const places = createFairPlaces({ places: () => rules()?.scan?.connections ?? 1 });
   let isDown = false;
 
   /** Logs only changes, because every upload notices a missing scanner. */

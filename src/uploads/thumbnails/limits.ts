@@ -20,8 +20,8 @@ export const START_TIMEOUT_MS = 20_000;
 export const IDLE_MS = 30_000;
 /** Pictures after which the process is replaced, so that memory it has lost returns. */
 export const PICTURES_PER_PROCESS = 500;
-/** Requests that wait for a thumbnail to be made, in one process of Porter. */
-export const QUEUE = { running: 1, waiting: 1000, waitingPerOwner: 200 } as const;
+/** Thumbnails that one process of Porter makes at a time, and requests that wait for theirs. */
+export const PLACES = { places: () => 1, waiting: 1000, waitingPerSender: 200 };
 /** A picture at which the process ended or took too long is tried again after this time, in milliseconds. */
 export const RETRY_AFTER_MS = 86_400_000;
 /** Bytes of thumbnails in memory. */

@@ -1,13 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { mayHaveThumbnails, type ThumbnailWidth, thumbnailBlobKey } from '../../base/blob-keys.ts';
+import { createFairPlaces } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
-
 import type { Upload } from '../../base/upload-records.ts';
 import type { OpenBlob } from '../../blobs/contract.ts';
 import { PICTURE_KIND_BYTES, pictureKind } from '../../policy/media-type.ts';
 import type { Thumbnails, UploadServices } from '../services.ts';
-import { createFairQueue } from './fair-queue.ts';
-import { MAX_PICTURE_BYTES, MEMORY_BYTES, QUEUE } from './limits.ts';
+import { MAX_PICTURE_BYTES, MEMORY_BYTES, PLACES } from './limits.ts';
 import { createSharedWork } from './shared-work.ts';
 import { createShrinker, type Shrinker, type ShrinkResult } from './shrinker.ts';
 import { isValid, type KnownThumbnail, readThumbnail, writeThumbnail } from './thumbnail-files.ts';
@@ -36,7 +35,7 @@ export function createThumbnails(
     maxSize: MEMORY_BYTES,
     sizeCalculation: (known) => (known.kind === 'picture' ? known.bytes.length : 200),
   });
-  const queue = createFairQueue(QUEUE);
+  const places = createFairPlaces(PLACES);
   const shared = createSharedWork<KnownThumbnail>();
   let isOn = true;
 
@@ -46,9 +45,23 @@ export function createThumbnails(
     const known =
       stored !== undefined && isValid(stored, clock())
         ? stored
-        : await queue.run(upload.owner, () => make(upload, width, key), signal);
+        : await makeInTurn(upload, width, key, signal);
     memory.set(key, known);
     return known;
+  }
+
+  async function makeInTurn(
+    upload: Upload,
+    width: ThumbnailWidth,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<KnownThumbnail> {
+    const giveBack = await places.take(upload.owner, signal);
+    try {
+      return await make(upload, width, key);
+    } finally {
+      giveBack();
+    }
   }
 
   async function make(upload: Upload, width: ThumbnailWidth, key: string): Promise<KnownThumbnail> {

@@ -1,15 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { createFairPlaces } from '../../../../src/uploads/content/fair-places.ts';
+import { createFairPlaces, type FairPlacesLimits } from '../../../src/base/concurrency-limit.ts';
+import { Refusal } from '../../../src/base/errors.ts';
 
 const ROMEO = 'romeo@example.org';
 const JULIET = 'juliet@example.org';
 const NEVER = new AbortController().signal;
 
 /** Takes places, and records the order in which they are given. */
-function createRecorder(limit: () => number) {
-  const places = createFairPlaces(limit);
+function createRecorder(limit: () => number, bounds: Partial<FairPlacesLimits> = {}) {
+  const places = createFairPlaces({ places: limit, ...bounds });
   const started: string[] = [];
   const releases = new Map<string, () => void>();
   return {
@@ -20,7 +21,7 @@ function createRecorder(limit: () => number) {
           started.push(name);
           releases.set(name, release);
         },
-        () => started.push(`${name} gave up`),
+        (error) => started.push(`${name} ${error instanceof Refusal ? error.code : 'gave up'}`),
       );
       await nextTurn();
     },
@@ -31,7 +32,7 @@ function createRecorder(limit: () => number) {
   };
 }
 
-describe('places of the virus scanner', () => {
+describe('places that senders share', () => {
   test('a sender with many files leaves a place to others', async () => {
     const { take, started } = createRecorder(() => 3);
     for (const name of ['r1', 'r2', 'r3', 'r4']) await take(name, ROMEO);
@@ -70,5 +71,27 @@ describe('places of the virus scanner', () => {
     limit = 3;
     await release('r1');
     assert.deepEqual(started.toSorted(), ['j1', 'j2', 'r1', 'r2']);
+  });
+
+  test('a sender with too many waiting files is refused, while another one may wait', async () => {
+    const { take, release, started } = createRecorder(() => 1, { waiting: 3, waitingPerSender: 2 });
+    for (const name of ['r1', 'r2', 'r3', 'r4']) await take(name, ROMEO);
+    for (const name of ['j1', 'j2']) await take(name, JULIET);
+    assert.deepEqual(started, ['r1', 'r4 busy', 'j2 busy']);
+    await release('r1');
+    await take('j3', JULIET);
+    assert.deepEqual(started.slice(3), ['r2']);
+  });
+
+  test('one that gives up makes room for another one to wait', async () => {
+    const { take, release, started } = createRecorder(() => 1, { waiting: 1 });
+    const stop = new AbortController();
+    await take('r1', ROMEO);
+    await take('j1', JULIET, stop.signal);
+    stop.abort();
+    await nextTurn();
+    await take('j2', JULIET);
+    await release('r1');
+    assert.deepEqual(started, ['r1', 'j1 gave up', 'j2']);
   });
 });
