@@ -22,6 +22,7 @@ public_url: http://127.0.0.1:5051
 slot_api: {allow_from: [127.0.0.0/8], token_file: /run/secrets/slot-token}
 access: [{jid: '@localhost$', max_file_size: 10 MiB}]
 web: {path: /web/}
+thumbnails: true
 `;
 
 /** In separate namespaces: the root file system is mounted read-only, /data and /tmp are tmpfs, the network is loopback. */
@@ -41,7 +42,7 @@ run() { chroot --userspec=12345:54321 --groups= "$root" /usr/bin/porter "$@"; }
 export PORTER_CONFIG=/etc/porter/porter.yml HOME=/data
 run check
 chroot --userspec=12345:54321 --groups= "$root" /usr/lib/porter/bin/node -e '
-  require(process.argv[1])({ create: { width: 9, height: 9, channels: 3, background: "red" } }).webp().toBuffer()
+  require(process.argv[1])({ create: { width: 900, height: 900, channels: 3, background: "red" } }).png().toFile("/tmp/red.png")
 ' /usr/lib/porter/app/node_modules/sharp
 run serve &
 server=$!
@@ -53,6 +54,10 @@ if ask wrong | grep -q /upload; then exit 1; fi
 slot=$(ask token-of-the-test)
 curl -sf -H 'Content-Type: text/plain' -X PUT --data-binary 'Hello' "$(echo "$slot" | head -n 1)" > /dev/null
 [ "$(curl -sf "$(echo "$slot" | tail -n 1)")" = Hello ]
+size=$(stat -c %s "$root/tmp/red.png")
+slot=$(curl -s -H "Authorization: Bearer token-of-the-test" "$base/slot/?jid=me@localhost&name=red.png&size=$size&content_type=image/png")
+curl -sf -H 'Content-Type: image/png' -T "$root/tmp/red.png" "$(echo "$slot" | head -n 1)" > /dev/null
+[ "$(curl -sf "$(echo "$slot" | tail -n 1)?thumb=320" | head -c 4)" = RIFF ]
 curl -sf "$base/web/" | grep -q '<script'
 [ "$(stat -c %u "$root/data/porter.db")" = 12345 ]
 run backup /data/backup.db --with-files

@@ -39,6 +39,7 @@ storage: {blobs: /var/lib/porter/blobs, ledger: /var/lib/porter/porter.db}
 slot_api: {allow_from: [127.0.0.0/8]}
 access: [{jid: '@localhost$', max_file_size: 10 MiB}]
 web: {path: /web/}
+thumbnails: true
 YAML
 }
 
@@ -84,11 +85,15 @@ if [ "$kind" = deb ]; then
   [ -z "$(find /var/lib/porter ! -user porter)" ]
 fi
 
-begin 'the library that makes thumbnails works'
+begin 'a picture gets a thumbnail under the protection of the unit'
 if [ "$kind" = deb ]; then lib=/usr/lib/porter; else lib=/opt/porter/lib/porter; fi
 as_porter env LD_LIBRARY_PATH="$lib/lib" "$lib/bin/node" -e '
-  require(process.argv[1])({ create: { width: 9, height: 9, channels: 3, background: "red" } }).webp().toBuffer()' \
+  require(process.argv[1])({ create: { width: 900, height: 900, channels: 3, background: "red" } }).png().toFile("/tmp/red.png")' \
   "$lib/app/node_modules/sharp"
+slot=$(curl -sf "$base/slot/?jid=me@localhost&name=red.png&size=$(stat -c %s /tmp/red.png)&content_type=image/png")
+curl -sf -H 'Content-Type: image/png' -T /tmp/red.png "$(echo "$slot" | head -n 1)" > /dev/null
+curl -sf "$(echo "$slot" | tail -n 1)?thumb=320" > /tmp/thumbnail
+[ "$(head -c 4 /tmp/thumbnail)" = RIFF ]
 
 begin 'init with --force writes a config that the service can read'
 PORTER_CONFIG=$config porter init --for prosody --domain example.org --force > /tmp/init.txt
