@@ -32,6 +32,8 @@ interface Sample {
   readonly locators: readonly string[];
   /** The locators of the newest 5,000 files. */
   readonly recent: readonly string[];
+  /** Ids of the oldest files, of which a page is left. */
+  readonly oldest: readonly string[];
   /** Owners of `locators`. */
   readonly busy: readonly string[];
   /** Slots that `grant` creates for `put`. */
@@ -147,6 +149,34 @@ const operations: readonly Operation[] = [
     ...{ calls: 40, callers: 1 },
     run: ({ ledger, locators }) => ledger.listUploads({ state: 'stored', after: any(locators), limit: 500 }),
   },
+  {
+    name: 'web: newest files of all',
+    ...{ calls: 40, callers: 1 },
+    run: ({ ledger }) => ledger.listFiles({ sort: 'newest', state: 'stored', limit: 50 }),
+  },
+  {
+    name: 'web: last page of all files',
+    ...{ calls: 40, callers: 1 },
+    run: ({ ledger, oldest }) =>
+      ledger.listFiles({ sort: 'newest', state: 'stored', limit: 50, after: [any(oldest)] }),
+  },
+  {
+    name: 'web: a name, in the middle',
+    ...{ calls: 40, callers: 1 },
+    run: ({ ledger, locators }) =>
+      ledger.listFiles({
+        sort: 'newest',
+        state: 'stored',
+        limit: 50,
+        text: 'no such name',
+        after: [any(locators)],
+      }),
+  },
+  {
+    name: 'web: users by storage',
+    ...{ calls: 40, callers: 1 },
+    run: ({ ledger }) => ledger.listUsers({ sort: 'largest', limit: 50 }),
+  },
   { name: 'stats', calls: 1000, callers: 1, run: ({ ledger }) => ledger.stats() },
   { name: `sweep: a batch of ${SWEPT}`, calls: 1, callers: 1, run: sweepOldest },
 ];
@@ -175,7 +205,9 @@ async function openSample(name: string): Promise<Sample> {
   }
   const newest = await ledger.listUploads({ newestFirst: true, state: 'stored', limit: 5000 });
   const recent = newest.map(({ locator }) => locator);
-  return { ledger, owners, locators, recent, busy, slots: [], sweptTo: Date.now() };
+  const first = await ledger.listUploads({ state: 'stored', limit: 200 });
+  const oldest = first.slice(100).map(({ id }) => id);
+  return { ledger, owners, locators, recent, oldest, busy, slots: [], sweptTo: Date.now() };
 }
 
 /** Measures one turn; returns microseconds of wall time per call. */

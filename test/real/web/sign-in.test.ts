@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { type HttpResponse, httpRequest } from '../../support/http.ts';
+import { startInstances } from '../cluster/start-instances.ts';
 import { needs } from '../peers/peers.ts';
+import { startPostgres } from '../peers/postgres.ts';
 import { startProsody } from '../peers/prosody.ts';
 import type { SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer } from '../peers/xmpp-server.ts';
@@ -101,5 +103,45 @@ describe('Signing in to the web page', { skip: needs('prosody', 'slixmpp') }, ()
     const signedIn = await post('session', { code }, cookieOf(asked));
     assert.equal(signedIn.status, 201, signedIn.text);
     assert.deepEqual(await accountsOf(cookieOf(signedIn)), new Set(['juliet@localhost']));
+  });
+
+  test('is valid at every instance that shares the database, as are tokens and signing out', {
+    skip: needs('postgresql'),
+  }, async (t) => {
+    const postgres = await startPostgres();
+    t.after(() => postgres.remove());
+    const instances = await startInstances({
+      ledger: await postgres.createSchema(),
+      env: { NODE_EXTRA_CA_CERTS: testbed.certificate.cert },
+      config: {
+        access: [{ jid: '@localhost$' }],
+        messages: { server: `localhost:${server.clientPort}`, answer_timeout: '60s' },
+        web: { sign_in: ['password'] },
+      },
+    });
+    t.after(() => instances.remove());
+    const [one, two] = instances.all as [PorterProcess, PorterProcess];
+    const call = ({ url }: PorterProcess, method: string, path: string, headers = {}, body?: object) =>
+      httpRequest(`${url}/web/api/v1/${path}`, {
+        method,
+        headers: { ...(body && { 'Content-Type': 'application/json' }), ...headers },
+        ...(body && { body: JSON.stringify(body) }),
+      });
+    const login = { jid: 'juliet@localhost', password: PASSWORD };
+    const signedIn = await call(one, 'POST', 'session', {}, login);
+    assert.equal(signedIn.status, 201, signedIn.text);
+    const { csrfToken } = JSON.parse(signedIn.text) as { csrfToken: string };
+    const session = { Cookie: cookieOf(signedIn), 'X-CSRF-Token': csrfToken };
+    assert.equal((await call(two, 'GET', 'session', session)).status, 200);
+    const made = await call(two, 'POST', 'tokens', session, { name: 'script', scopes: ['files:read'] });
+    assert.equal(made.status, 201, made.text);
+    const token = { Authorization: `Bearer ${(JSON.parse(made.text) as { token: string }).token}` };
+    assert.equal((await call(one, 'GET', 'files', token)).status, 200);
+    assert.equal((await call(two, 'DELETE', 'sessions', session)).status, 204);
+    await one.program.waitFor(
+      'the end of the session',
+      async () => (await call(one, 'GET', 'session', session)).status === 401,
+    );
+    assert.equal((await call(one, 'GET', 'files', token)).status, 200, 'a token is no session');
   });
 });
