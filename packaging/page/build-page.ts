@@ -36,6 +36,8 @@ export async function buildPage(folder: string): Promise<void> {
     jsxImportSource: 'preact',
     target: TARGETS,
     absWorkingDir: ROOT,
+    // Paths are part of the output, so they must not depend on where a linked `node_modules` is.
+    preserveSymlinks: true,
     logLevel: 'warning',
   });
   const built = Object.entries(metafile.outputs).flatMap(([path, { entryPoint }]) =>

@@ -47,6 +47,8 @@ export async function buildProgram(folder: string): Promise<void> {
     legalComments: 'none',
     metafile: true,
     absWorkingDir: ROOT,
+    // Paths are part of the output, so they must not depend on where a linked `node_modules` is.
+    preserveSymlinks: true,
     logLevel: 'warning',
   });
   chmodSync(join(folder, 'main.js'), 0o755);
