@@ -4,7 +4,7 @@ import { idleConnections } from './idle.ts';
 import { latencyGet, latencyPut } from './latency.ts';
 import { messagesLogin } from './login.ts';
 import { memoryDownloads, memoryUploads } from './memory.ts';
-import { messagesEjabberd, messagesProsody } from './messages.ts';
+import { messagesEjabberd, messagesInTurn, messagesProsody } from './messages.ts';
 import { putLarge, putSigned, putSmall } from './put.ts';
 import { s3Cases } from './s3.ts';
 import { getSizes, putSizes } from './sizes.ts';
@@ -29,6 +29,7 @@ export const cases: readonly Case[] = [
   slotsEjabberd,
   messagesProsody,
   messagesEjabberd,
+  ...messagesInTurn,
   messagesLogin,
   workersGet,
   workersSlots,

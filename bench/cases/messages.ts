@@ -27,33 +27,43 @@ interface SendMethod {
 
 const TEXT = 'The disk of db1 is 91 % full.';
 
-export const messagesEjabberd = through(
-  'ejabberd',
-  (environment) => environment.ejabberd(),
-  ejabberdMethods,
-  [
-    'The HTTP commands of ejabberd require no password here; Porter checks a token or a password for each message.',
-  ],
-);
+/** An XMPP server, and its methods to send a message over HTTP. */
+interface Peer {
+  readonly name: 'prosody' | 'ejabberd';
+  start(environment: BenchEnvironment): Promise<XmppServer>;
+  methods(server: XmppServer): SendMethod[];
+  readonly note: string;
+}
 
-export const messagesProsody = through(
-  'prosody',
-  (environment) => environment.prosody(),
-  () => [],
-  [
-    "No peer: none of Debian's modules of Prosody takes messages over HTTP (mod_rest and mod_post_msg are not among them).",
-  ],
-);
+const ejabberd: Peer = {
+  name: 'ejabberd',
+  start: (environment) => environment.ejabberd(),
+  methods: ejabberdMethods,
+  note: 'The HTTP commands of ejabberd require no password here; Porter checks a token or a password for each message.',
+};
+
+const prosody: Peer = {
+  name: 'prosody',
+  start: (environment) => environment.prosody(),
+  methods: () => [],
+  note: "No peer: none of Debian's modules of Prosody takes messages over HTTP (mod_rest and mod_post_msg are not among them).",
+};
+
+export const messagesEjabberd = through(ejabberd, 'messages-ejabberd', CONNECTIONS);
+export const messagesProsody = through(prosody, 'messages-prosody', CONNECTIONS);
+/** Each message is sent after the answer to the one before it. */
+export const messagesInTurn = [ejabberd, prosody].map((peer) => {
+  return through(peer, `messages-in-turn-${peer.name}`, 1);
+});
 
 function through(
-  peer: 'prosody' | 'ejabberd',
-  start: (environment: BenchEnvironment) => Promise<XmppServer>,
-  serverMethods: (server: XmppServer) => SendMethod[],
-  notes: readonly string[],
+  { name: peer, start, methods: serverMethods, note }: Peer,
+  name: string,
+  connections: number,
 ): Case {
   return {
-    name: `messages-${peer}`,
-    title: `Messages over HTTP to an online user through ${peer}, ${CONNECTIONS} connections`,
+    name,
+    title: `Messages over HTTP to an online user through ${peer}, ${connections === 1 ? 'one after the other' : `${connections} connections`}`,
     needs: [peer, 'wrk'],
     async measure(environment) {
       const server = await start(environment);
@@ -63,9 +73,9 @@ function through(
         for (const method of methods) await checkMethod(method, inbox);
         const rows = await measureRounds(
           environment,
-          await Promise.all(methods.map((method) => sender(environment, method, inbox))),
+          await Promise.all(methods.map((method) => sender(environment, method, inbox, connections))),
         );
-        return { unit: 'messages/s', rows, notes: [...NOTES, ...notes] };
+        return { unit: 'messages/s', rows, notes: [...NOTES, note] };
       } finally {
         inbox.close();
       }
@@ -74,7 +84,7 @@ function through(
 }
 
 const NOTES = [
-  'Timed until the last message has reached its reader. One line waits until the server of the recipient has taken each message;',
+  'Timed until the last message has reached its reader. Two lines wait until the server of the recipient has taken each message;',
   "all others are sent with ?wait=0. The processor time of the XMPP server is not in Porter's.",
 ];
 
@@ -101,6 +111,7 @@ async function porterMethods(environment: BenchEnvironment, server: XmppServer):
     method('account', `/msg/${to}?wait=0`, account, sender, 201),
     method('/rest', `/rest/message/chat/${to}?wait=0`, token, TOKEN.from, 202),
     method('token, taken by the recipient', `/msg/${to}`, token, TOKEN.from, 201),
+    method('account, taken by the recipient', `/msg/${to}`, account, sender, 201),
   ];
 }
 
@@ -136,6 +147,7 @@ async function sender(
   environment: BenchEnvironment,
   method: SendMethod,
   inbox: MessageCounter,
+  connections: number,
 ): Promise<Candidate> {
   const { options, folders } = environment;
   const { name, isPorter, pid, url, path, headers, body, status } = method;
@@ -146,7 +158,7 @@ async function sender(
     ...{ name, isPorter, pid },
     async run() {
       const before = inbox.arrived;
-      const bounds = { connections: CONNECTIONS, seconds: options.seconds };
+      const bounds = { connections, seconds: options.seconds };
       const { done, seconds } = await wrk({ ...load, ...bounds, requests: [{ path, headers }] });
       const late = await inbox.waitForCount(before + done);
       return { done, seconds: seconds + late / 1000 };

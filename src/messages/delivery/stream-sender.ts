@@ -1,5 +1,4 @@
 import xml, { type Element } from '@xmpp/xml';
-import { sleep } from '../../base/async.ts';
 import { Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
 import { parseBareJid, parseJid } from '../../base/jid.ts';
@@ -83,15 +82,18 @@ export function createStreamSender(
     if (type === 'groupchat') return rooms.send(message, id, room ?? {});
     const bounce = Promise.withResolvers<never>();
     const unwatch = bounces.watch(id, to, bounce.reject);
-    const settled = new AbortController();
+    let timer: NodeJS.Timeout | undefined;
     try {
-      const accepted = send(message, id);
-      if (bounceWait === 0) return await Promise.race([bounce.promise, accepted]);
-      const taken = pings.answered(parseJid(to)?.domain ?? to);
-      await Promise.race([bounce.promise, accepted]);
-      await Promise.race([bounce.promise, taken, sleep(bounceWait, settled.signal)]);
+      // Scheduled before the message is written, so that one confirmation of the own server covers both of them.
+      const taken = bounceWait === 0 ? undefined : pings.answered(parseJid(to)?.domain ?? to);
+      await Promise.race([bounce.promise, send(message, id)]);
+      if (taken === undefined) return;
+      const waited = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, bounceWait);
+      });
+      await Promise.race([bounce.promise, taken, waited]);
     } finally {
-      settled.abort();
+      clearTimeout(timer);
       unwatch();
     }
   }

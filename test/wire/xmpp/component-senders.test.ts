@@ -92,6 +92,7 @@ describe('a message from an address at the component', () => {
     await withComponentSender({}, async (alerts, server) => {
       const sending = expectRefusal(alerts.deliver(chatMessage(JULIET, 'hello'), LONG_BOUNCE_WAIT));
       const message = await server.nextStanza();
+      assert.equal((await server.nextStanza()).attrs.to, 'montague.tld');
       await server.answerNextPing();
       server.bounce(message, 'recipient-unavailable', '', `${JULIET}/balcony`);
       assert.equal((await sending).condition, 'recipient-unavailable');
@@ -110,6 +111,23 @@ describe('a message from an address at the component', () => {
         await server.answerNextPing();
         await sending;
       }
+    });
+  });
+
+  test('and the ping behind it are confirmed by the own server with one ping', async () => {
+    await withComponentSender({}, async (alerts, server) => {
+      const deliver = (to: string) => alerts.deliver(chatMessage(to, 'hello'), LONG_BOUNCE_WAIT);
+      const sending = Promise.all([deliver(JULIET), deliver('nurse@montague.tld')]);
+      for (const _ of ['one', 'two']) assert.equal((await server.nextStanza()).name, 'message');
+      const { attrs } = await server.nextStanza();
+      await server.answerNextPing();
+      server.send(xml('iq', { type: 'result', from: attrs.to, to: attrs.from, id: attrs.id }));
+      await sending;
+      // Another ping to the own server would arrive before this message.
+      const last = alerts.deliver(chatMessage(JULIET, 'last'), NO_BOUNCE_WAIT);
+      assert.equal((await server.session.nextStanza()).name, 'message');
+      await server.answerNextPing();
+      await last;
     });
   });
 
