@@ -1,7 +1,7 @@
 import { toPutKey } from '../../base/ids.ts';
 import { parseBareJid } from '../../base/jid.ts';
 import type { Removal, Upload } from '../../base/upload-records.ts';
-import type { RefusalRecord } from '../../ledger/contract/ledger.ts';
+import type { QuarantinedFile, RefusalRecord } from '../../ledger/contract/ledger.ts';
 import { expiryTime } from '../../policy/retention.ts';
 import { GET_PREFIX, idInBlobPath, idInPath, PUT_PREFIX } from '../links.ts';
 import { resolveOwner } from '../list.ts';
@@ -20,6 +20,7 @@ export type Explanation =
       /** Refused PUTs of the last day. */
       readonly refusals: readonly RefusalRecord[];
     }
+  | { readonly about: 'quarantine'; readonly file: QuarantinedFile }
   | { readonly about: 'removal'; readonly removal: Removal; readonly refusals: readonly RefusalRecord[] }
   | { readonly about: 'unknown'; readonly target: string; readonly looksLike: TargetKind };
 
@@ -37,6 +38,8 @@ export async function explain(services: ExplainServices, target: string): Promis
     const endsAt = expiryTime(services.rules().retention, upload);
     return { about: 'upload', upload, endsAt, refusals: await refusalsOf(services, upload) };
   }
+  const infected = await findQuarantined(services, path);
+  if (infected) return { about: 'quarantine', file: infected };
   const removal = await findRemovalByLinkOrId(services, target);
   if (removal) return { about: 'removal', removal, refusals: await refusalsOf(services, removal) };
   if (LINK.test(target)) return { about: 'unknown', target, looksLike: 'link' };
@@ -86,6 +89,16 @@ async function findUpload(services: FindServices, path: string): Promise<Upload 
   if (id !== undefined) return (await ledger.find(id)) ?? findById(services, id);
   const locator = await locatorFromPath(services, path);
   return locator === undefined ? undefined : ledger.find(locator);
+}
+
+/** Finds the record of an infected file by the link of its upload or download, or by its id. */
+async function findQuarantined(services: FindServices, path: string): Promise<QuarantinedFile | undefined> {
+  const token = idAfterPrefix(path, PUT_PREFIX);
+  if (token !== undefined) return services.ledger.findQuarantined({ putKey: toPutKey(token) });
+  const id = findId(path);
+  if (id !== undefined) return (await services.ledger.listQuarantine({ id, limit: 1 }))[0];
+  const locator = await locatorFromPath(services, path);
+  return locator === undefined ? undefined : services.ledger.findQuarantined({ locator });
 }
 
 /** Finds uploads whose locator is not their id: those of signed links and imported ones. */

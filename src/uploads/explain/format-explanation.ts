@@ -1,6 +1,7 @@
 import { formatMoment } from '../../base/clock.ts';
 import { formatCount, formatPeriod, formatSize } from '../../base/units.ts';
 import type { Removal, Upload } from '../../base/upload-records.ts';
+import type { QuarantinedFile } from '../../ledger/contract/ledger.ts';
 import { describeLimit, describeRule } from './describe-limit.ts';
 import type { Explanation, TargetKind } from './explain.ts';
 import type { OwnerExplanation, RefusalRecord, UnusedSlot } from './explain-owner.ts';
@@ -31,6 +32,8 @@ export function formatExplanation(
       return formatOwner(explanation, now, configLines);
     case 'upload':
       return [...formatUpload(explanation, now), ...formatRefusals(explanation.refusals, now)];
+    case 'quarantine':
+      return formatInfected(explanation.file, now);
     case 'removal':
       return [...formatRemoval(explanation.removal, now), ...formatRefusals(explanation.refusals, now)];
   }
@@ -108,6 +111,23 @@ function formatRefusal(refusal: RefusalRecord, now: number): string {
 
 const capitalized = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
+function formatInfected(file: QuarantinedFile, now: number): string[] {
+  const { id, name, owner, size, type, signature, foundAt, purgeAt, blob } = file;
+  return [
+    `"${name}" of ${owner}, ${formatSize(size)}, ${type}`,
+    `It was refused ${formatMoment(foundAt, now)}: the virus scanner has found ${signature} in it.`,
+    blob === null
+      ? 'Its bytes were not kept.'
+      : `It is in the quarantine until ${formatMoment(purgeAt, now)}. If the scanner is wrong: porter quarantine --release ${id}`,
+  ];
+}
+
+const NOT_SCANNED = {
+  clean: [],
+  unavailable: ['It was not scanned for malware: the virus scanner did not answer.'],
+  too_large: ['It was not scanned for malware: it is too large for the virus scanner.'],
+} as const;
+
 function formatUpload({ upload, endsAt }: Extract<Explanation, { about: 'upload' }>, now: number): string[] {
   const title = `"${upload.name}" of ${upload.owner}, ${formatSize(upload.size)}, ${upload.type}`;
   const granted = formatMoment(upload.createdAt, now);
@@ -116,11 +136,13 @@ function formatUpload({ upload, endsAt }: Extract<Explanation, { about: 'upload'
   }
   if (upload.state === 'issued') return [title, ...formatSlot(upload, now)];
   const stored = `It was stored ${formatMoment(upload.storedAt ?? upload.createdAt, now)}.`;
-  if (endsAt === null) return [title, stored, 'It never expires.'];
+  const scan = upload.scan === undefined ? [] : NOT_SCANNED[upload.scan];
+  if (endsAt === null) return [title, stored, ...scan, 'It never expires.'];
   const end = formatMoment(endsAt, now);
   return [
     title,
     stored,
+    ...scan,
     endsAt > now ? `It expires ${end}.` : `It expired ${end}; the next sweep removes it.`,
   ];
 }

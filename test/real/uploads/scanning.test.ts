@@ -151,6 +151,13 @@ describe('uploads with clamd', { skip: needs('clamd') }, () => {
     const [alarm] = found.filter(({ name }: { name: string }) => name === 'false alarm.txt');
     const [virus] = found.filter(({ name }: { name: string }) => name === 'virus.txt');
     assert.deepEqual([alarm.owner, alarm.signature, alarm.hasContent], [OWNER, SIGNATURE, true]);
+    for (const target of [link, get, alarm.id]) {
+      const explained = await porter.runCommand('why', target);
+      assert.match(
+        explained.stdout,
+        /"false alarm\.txt" of romeo.*\n.*has found Porter\.Test.*\n.*--release/,
+      );
+    }
     const released = await porter.runCommand('quarantine', '--release', alarm.id);
     assert.equal(released.code, 0, released.stderr);
     await porter.program.waitFor('the link', async () => (await httpRequest(get)).status === 200);
