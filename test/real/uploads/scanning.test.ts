@@ -55,6 +55,10 @@ describe('uploads with clamd', { skip: needs('clamd') }, () => {
     assert.match(text, /virus scanner has found/);
   }
 
+  /** Log lines arrive after the answers. */
+  const logs = (line: RegExp) =>
+    porter.program.waitFor(`the log line ${line}`, () => line.test(porter.program.output));
+
   const putSigned = (name: string, body: Buffer) => {
     const path = `${UUID}/${name}`;
     return put(`${porter.url}/upload/${path}?v=${signV(path, body.length, SECRET)}`, body);
@@ -88,7 +92,7 @@ describe('uploads with clamd', { skip: needs('clamd') }, () => {
       }
     }
     assert.ok((await metric('infected')) >= 10);
-    assert.match(porter.program.output, /upload infected/);
+    await logs(/upload infected/);
     const { stdout } = await porter.runCommand('stats', '--json');
     const stats = JSON.parse(stdout);
     assert.deepEqual([stats.uploads, stats.pendingUploads], [0, 0], stdout);
@@ -110,7 +114,7 @@ describe('uploads with clamd', { skip: needs('clamd') }, () => {
   test('files above max_size, or above the limit of clamd, are stored or refused as configured', async () => {
     const body = Buffer.alloc(STREAM_MAX_LENGTH + 200_000, 'x');
     await uploadFile(porter, body);
-    assert.match(porter.program.output, /StreamMaxLength/);
+    await logs(/StreamMaxLength/);
     const larger = { max_size: '10 KiB' };
     await reload(larger);
     await uploadFile(porter, LARGE);
@@ -132,13 +136,13 @@ describe('uploads with clamd', { skip: needs('clamd') }, () => {
     assert.equal(refused.status, 503);
     assert.match(refused.text, /virus scanner does not answer/);
     assert.ok(Number(refused.headers['retry-after']) > 0);
-    assert.match(porter.program.output, /virus scanner is not available; uploads are refused/);
+    await logs(/virus scanner is not available; uploads are refused/);
     await reload({ when_unavailable: 'accept' });
     await uploadFile(porter, LARGE);
     await reload({});
     await clamd.restart();
     assert.equal((await put(link, Buffer.from('hello'))).status, 201);
-    assert.match(porter.program.output, /virus scanner answers again/);
+    await logs(/virus scanner answers again/);
     assertInfected(await putSigned('again.jpg', SMALL));
   });
 

@@ -41,10 +41,11 @@ describe('the page for infected and blocked files', {
   async function open(screen: Screen, user: string, words: Words): Promise<PageTab> {
     const tab = await testbed.open(screen);
     await tab.page.goto(testbed.pageUrl);
-    await tab.page.getByLabel(words.address, { exact: true }).fill(`${user}@localhost`);
-    await tab.page.getByLabel(words.password, { exact: true }).fill(PASSWORD);
+    await tab.page.getByRole('button', { name: words.usePassword }).click();
+    await tab.page.getByLabel(words.address).fill(`${user}@localhost`);
+    await tab.page.getByLabel(words.password).fill(PASSWORD);
     await tab.page.getByRole('button', { name: words.signIn, exact: true }).click();
-    await tab.page.getByRole('link', { name: words.views.quarantine }).click();
+    await tab.page.locator('.navigation a[href="#/quarantine"]').click();
     await tab.page.getByRole('heading', { name: words.blockedFiles }).waitFor();
     return tab;
   }
@@ -78,7 +79,7 @@ describe('the page for infected and blocked files', {
       .getByRole('button', { name: en.releaseFile('false alarm.txt') })
       .waitFor({ state: 'detached' });
     assert.equal((await httpRequest(link)).text, EICAR);
-    await page.getByRole('button', { name: en.deleteFile('virus.txt') }).click();
+    await page.getByRole('button', { name: en.deleteNamed('virus.txt') }).click();
     await dialog.getByRole('button', { name: en.delete }).click();
     await page.getByText(en.noInfectedFiles).waitFor();
     await check();
@@ -93,8 +94,8 @@ describe('the page for infected and blocked files', {
     const tab = await open(PHONE, 'romeo', de);
     const { page, check } = tab;
     await check();
-    await page.getByRole('link', { name: de.views.allFiles }).click();
-    await page.getByRole('button', { name: 'a.txt', exact: true }).click();
+    await page.locator('.navigation a[href="#/all-files"]').click();
+    await page.getByRole('button', { name: de.detailsOf('a.txt') }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('button', { name: de.block }).click();
     await dialog.getByLabel(de.reason).fill('Werbung');
@@ -116,7 +117,7 @@ describe('the page for infected and blocked files', {
       assert.equal(await page.getByRole('button', { name, exact: true }).count(), 0, name);
     }
     assert.equal(await page.getByRole('link', { name: en.downloadFile('virus.txt') }).count(), 0);
-    await page.getByRole('button', { name: en.deleteFile('virus.txt') }).click();
+    await page.getByRole('button', { name: en.deleteNamed('virus.txt') }).click();
     await page.getByRole('dialog').getByRole('button', { name: en.delete }).click();
     await page.getByText(en.noInfectedFiles).waitFor();
     await check();

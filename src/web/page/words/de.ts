@@ -375,7 +375,6 @@ export const de: Words = {
   released: (name) => `${name} wurde freigegeben.`,
   download: 'Herunterladen',
   downloadFile: (name) => `${name} herunterladen`,
-  deleteFile: (name) => `${name} löschen`,
   deleteInfectedTitle: 'Diese infizierte Datei löschen?',
   infectedDeleted: (files) => `${files} gelöscht.`,
   blockedFiles: 'Gesperrte Dateien',

@@ -363,7 +363,6 @@ export const en = {
   released: (name: string) => `${name} was released.`,
   download: 'Download',
   downloadFile: (name: string) => `Download ${name}`,
-  deleteFile: (name: string) => `Delete ${name}`,
   deleteInfectedTitle: 'Delete this infected file?',
   infectedDeleted: (files: string) => `${files} deleted.`,
   blockedFiles: 'Blocked files',

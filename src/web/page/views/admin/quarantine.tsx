@@ -129,7 +129,7 @@ function InfectedFiles({ onBlocked }: { onBlocked: () => void }) {
                   <button
                     type="button"
                     class="danger"
-                    aria-label={words.deleteFile(file.name)}
+                    aria-label={words.deleteNamed(file.name)}
                     onClick={() => setDialog({ kind: 'delete', file })}
                   >
                     {words.delete}
