@@ -3,12 +3,12 @@ import { toPutKey } from '../base/ids.ts';
 import { parseBareJid } from '../base/jid.ts';
 import type { SharedFile } from '../stanza/message.ts';
 import { grantSlot } from '../uploads/grant-slot.ts';
-import { fileUrl } from '../uploads/links.ts';
+import { fileUrl, SHOWN_WIDTH, thumbnailLink } from '../uploads/links.ts';
 import { receiveUpload } from '../uploads/receive.ts';
 import { removeUploads } from '../uploads/remove.ts';
 import type { UploadBody } from '../uploads/upload-request.ts';
 import type { MessageServices } from './message-services.ts';
-import type { PictureSize } from './picture-size.ts';
+import { type PictureSize, readPictureSize } from './picture-size.ts';
 
 /** A complete file that is sent with a message. */
 export interface Attachment {
@@ -46,11 +46,45 @@ export async function storeAttachments(
   const stored: StoredAttachment[] = [];
   try {
     for (const file of files) stored.push(await storeAttachment(services, owner, file, linkBase, granted));
-    return stored;
+    return await Promise.all(
+      stored.map((attachment) => withThumbnail(services, owner, attachment, linkBase)),
+    );
   } catch (error) {
     await discardAttachments(services, granted);
     throw error;
   }
+}
+
+/** Milliseconds for which a message waits for the thumbnails of its pictures. */
+const THUMBNAIL_WAIT_MS = 5000;
+
+/** Adds the link of a thumbnail, if there is one in time. */
+async function withThumbnail(
+  services: MessageServices,
+  owner: string,
+  { id, file }: StoredAttachment,
+  linkBase: string,
+): Promise<StoredAttachment> {
+  const thumbnail = await makeThumbnail(services, owner, id, linkBase).catch(() => undefined);
+  return { id, file: { ...file, thumbnail } };
+}
+
+async function makeThumbnail(
+  services: MessageServices,
+  owner: string,
+  id: string,
+  linkBase: string,
+): Promise<SharedFile['thumbnail']> {
+  const { thumbnails, ledger, rules, messageRules } = services;
+  if (!thumbnails?.isOn()) return undefined;
+  const upload = await ledger.find(id);
+  if (upload === undefined) return undefined;
+  const bytes = await thumbnails.find(upload, SHOWN_WIDTH, AbortSignal.timeout(THUMBNAIL_WAIT_MS));
+  const size = bytes && readPictureSize(bytes);
+  // A web server that serves the files itself has no thumbnails.
+  const base = rules().fileUrlBuilder ? (messageRules().uploadUrlFor(owner) ?? linkBase) : linkBase;
+  const url = thumbnailLink(base, upload);
+  return size && url !== undefined ? { url, type: 'image/webp', ...size } : undefined;
 }
 
 /** Removes the attachments of a message that was not sent. */

@@ -128,5 +128,6 @@ function toMessageRules(config: Config, messages: Config['messages']): MessageRu
     maxWaiting: messages.max_waiting,
     keepTrying: messages.keep_trying,
     downloadUrlFor: (owner) => links.forOwner(owner).getBase,
+    uploadUrlFor: (owner) => links.forOwner(owner).putBase,
   };
 }

@@ -32,6 +32,17 @@ export interface SharedFile {
   readonly sha256?: string | undefined;
   /** Pixels; undefined if it is no picture or its size is unknown. */
   readonly picture?: { readonly width: number; readonly height: number } | undefined;
+  /** A small version of the picture (XEP-0264). */
+  readonly thumbnail?: Thumbnail | undefined;
+}
+
+export interface Thumbnail {
+  readonly url: string;
+  /** Media type. */
+  readonly type: string;
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
 }
 
 /** Builds the stanza without `from`, which the sender adds. If there is a file, the body is its URL alone. */
@@ -54,7 +65,7 @@ export function buildMessage(letter: OutgoingMessage, to: string, id: string): E
  * Marks the body as the link of a file: XEP-0066 §3 for all clients, and XEP-0447 with the metadata of XEP-0446 for
  * newer ones. XEP-0428 marks the body as their fallback.
  */
-function linkElements({ id, url, name, type, size, sha256, picture }: SharedFile): Element[] {
+function linkElements({ id, url, name, type, size, sha256, picture, thumbnail }: SharedFile): Element[] {
   const disposition = /^(?:image|video|audio)\//.test(type) ? 'inline' : 'attachment';
   const file = xml(
     'file',
@@ -62,10 +73,10 @@ function linkElements({ id, url, name, type, size, sha256, picture }: SharedFile
     xml('media-type', {}, type),
     xml('name', {}, name),
     xml('size', {}, String(size)),
-    // A thumbnail (XEP-0264) is a further child.
     ...(picture === undefined
       ? []
       : [xml('width', {}, String(picture.width)), xml('height', {}, String(picture.height))]),
+    ...(thumbnail === undefined ? [] : [thumbnailElement(thumbnail)]),
     ...(sha256 === undefined ? [] : [xml('hash', { xmlns: 'urn:xmpp:hashes:2', algo: 'sha-256' }, sha256)]),
   );
   const source = xml('url-data', { xmlns: 'http://jabber.org/protocol/url-data', target: url });
@@ -74,6 +85,17 @@ function linkElements({ id, url, name, type, size, sha256, picture }: SharedFile
     xml('file-sharing', { xmlns: 'urn:xmpp:sfs:0', disposition, id }, file, xml('sources', {}, source)),
     xml('fallback', { xmlns: 'urn:xmpp:fallback:0', for: 'urn:xmpp:sfs:0' }, xml('body', {})),
   ];
+}
+
+/** XEP-0264 §2.1. */
+function thumbnailElement({ url, type, width, height }: Thumbnail): Element {
+  return xml('thumbnail', {
+    xmlns: 'urn:xmpp:thumbs:1',
+    uri: url,
+    'media-type': type,
+    width: String(width),
+    height: String(height),
+  });
 }
 
 const XHTML = 'http://www.w3.org/1999/xhtml';

@@ -71,7 +71,7 @@ export function linkOfUpload(
 }
 
 /** The width that lists and messages show. */
-const SHOWN_WIDTH: ThumbnailWidth = 320;
+export const SHOWN_WIDTH: ThumbnailWidth = 320;
 
 /**
  * Returns the link of a thumbnail, or undefined for uploads without a link. `base`: of Porter, which serves thumbnails itself, without a

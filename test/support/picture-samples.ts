@@ -1,3 +1,5 @@
+import { crc32, deflateSync } from 'node:zlib';
+
 /** The first bytes of pictures, as the formats define them. Enough for their size, not for a viewer. */
 
 const u8 = (...bytes: number[]) => Buffer.from(bytes);
@@ -58,4 +60,27 @@ export function heifSample(brand: 'avif' | 'heic', sizes: readonly [number, numb
   const rotation = turns === 0 ? [] : [box('irot', u8(turns))];
   const meta = box('meta', u32(0), box('iprp', box('ipco', ...properties, ...rotation)));
   return Buffer.concat([box('ftyp', ascii(brand), u32(0), ascii('mif1')), meta]);
+}
+
+/** A WebP with the right length, so that it is a whole file. */
+export function wholeWebp(width: number, height: number): Buffer {
+  const sample = Buffer.from(webpSample(width, height));
+  sample.writeUInt32LE(sample.length - 8, 4);
+  return sample;
+}
+
+/** A grey PNG that viewers show. */
+export function wholePng(width: number, height: number): Buffer {
+  const chunk = (name: string, data: Buffer) => {
+    const body = Buffer.concat([ascii(name), data]);
+    return Buffer.concat([u32(data.length), body, u32(crc32(body))]);
+  };
+  const rows = deflateSync(Buffer.alloc((width + 1) * height, 0));
+  return Buffer.concat([
+    u8(0x89),
+    ascii('PNG\r\n\x1a\n'),
+    chunk('IHDR', Buffer.concat([u32(width), u32(height), u8(8, 0, 0, 0, 0)])),
+    chunk('IDAT', rows),
+    chunk('IEND', Buffer.alloc(0)),
+  ]);
 }

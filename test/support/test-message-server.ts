@@ -76,6 +76,7 @@ export async function startTestMessageServer(
     maxWaiting: 100,
     keepTrying: 60_000,
     downloadUrlFor: () => null,
+    uploadUrlFor: () => null,
   };
   const delivered: DeliveredMessage[] = [];
   const logins: AccountLogin[] = [];

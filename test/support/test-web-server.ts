@@ -212,6 +212,7 @@ function createTestHooks(
       maxWaiting: 100,
       keepTrying: 60_000,
       downloadUrlFor: () => null,
+      uploadUrlFor: () => null,
     }),
   };
   const compiled = compileHooks(rules);

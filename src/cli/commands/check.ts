@@ -1,8 +1,11 @@
 import type { Command } from 'commander';
 import { formatCount } from '../../base/units.ts';
-import { ConfigError } from '../../config/config-error.ts';
+import { ConfigError, type ConfigProblem } from '../../config/config-error.ts';
 import { findUnsupportedFeatures, supportedFeatures } from '../../config/features.ts';
+import type { Config } from '../../config/load.ts';
 import { networkLedgerWarnings } from '../../config/network-file-system.ts';
+import { findKeyLine } from '../../config/parse-yaml.ts';
+import { createShrinker } from '../../uploads/thumbnails/shrinker.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, EXIT_CODE, formatProblemCount } from '../lib/command-error.ts';
 import { addConfigArgument, findConfigFile, loadCommandConfig } from '../lib/config-file.ts';
@@ -30,13 +33,34 @@ interface CheckResult {
 async function checkConfig(context: CommandContext, command: Command): Promise<CheckResult> {
   try {
     const config = await loadCommandConfig(context, command, { checkFiles: true });
-    const problems = findUnsupportedFeatures(config, supportedFeatures);
+    const problems = [
+      ...findUnsupportedFeatures(config, supportedFeatures),
+      ...(await findThumbnailProblems(config)),
+    ];
     const name = findConfigFile(context, command) ?? 'the config';
     const warnings = [...config.warnings, ...networkLedgerWarnings(config)];
     return { warnings, error: problems.length > 0 ? new ConfigError(name, problems) : null };
   } catch (error) {
     if (error instanceof ConfigError) return { warnings: [], error };
     throw error;
+  }
+}
+
+/** Loads the decoder of thumbnails, in its own process. */
+async function findThumbnailProblems({ thumbnails, lines }: Config): Promise<ConfigProblem[]> {
+  if (!thumbnails) return [];
+  const shrinker = createShrinker();
+  try {
+    const reason = await shrinker.findProblem();
+    if (reason === undefined) return [];
+    const message = `the package sharp cannot be loaded: ${reason
+      .split('\n')
+      .find((line) => /\w/.test(line))
+      ?.trim()}`;
+    const hint = 'run: npm install --include=optional sharp, or set it to false';
+    return [{ line: findKeyLine(lines, 'thumbnails'), key: 'thumbnails', message, hint }];
+  } finally {
+    shrinker.close();
   }
 }
 

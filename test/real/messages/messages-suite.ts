@@ -3,8 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { readPictureSize } from '../../../src/messages/picture-size.ts';
 import { encodeForm, type HttpResponse, httpRequest } from '../../support/http.ts';
-import { pngSample } from '../../support/picture-samples.ts';
+import { wholePng } from '../../support/picture-samples.ts';
+import { needsSharp } from '../../support/pictures.ts';
 import { needs, type PeerName } from '../peers/peers.ts';
 import type { SlixmppClient } from '../peers/slixmpp.ts';
 import type { XmppServer, XmppServerOptions } from '../peers/xmpp-server.ts';
@@ -39,6 +41,7 @@ export function testMessages(
     let porter: PorterProcess;
     let juliet: SlixmppClient;
 
+    const hasThumbnails = needsSharp() === false;
     const start = (place: { folder?: string; port: number }) =>
       startPorter({
         ...place,
@@ -47,6 +50,7 @@ export function testMessages(
           public_url: `http://127.0.0.1:${place.port}`,
           component: { jid: BOT, secret: SECRET, server: `127.0.0.1:${server.componentPort}` },
           access: [{ jid: 'localhost$', max_file_size: '1 MiB' }],
+          thumbnails: hasThumbnails,
           messages: {
             server: `localhost:${server.clientPort}`,
             answer_timeout: '60s',
@@ -101,7 +105,7 @@ export function testMessages(
     });
 
     test('carry a file, whose link serves the right bytes', async () => {
-      const picture = Buffer.concat([pngSample(640, 480), randomBytes(500_000)]);
+      const picture = Buffer.concat([wholePng(640, 480), randomBytes(500_000)]);
       const { body, headers } = await encodeForm((form) => {
         form.append('file', new File([picture], 'Früh.png', { type: 'image/png' }));
         form.append('to', 'juliet@localhost');
@@ -123,6 +127,12 @@ export function testMessages(
       const answer = JSON.parse(sent.text) as { messages: { link?: string }[] };
       assert.equal(answer.messages[1]?.link, link.url);
       const [shared] = link.files;
+      const thumbnail = {
+        uri: `${link.url.replace(/[^/]*$/, 'Fruh.png')}?thumb=320`,
+        'media-type': 'image/webp',
+        width: '320',
+        height: '240',
+      };
       assert.equal(typeof shared?.id, 'string');
       assert.deepEqual(
         { ...shared, id: '', hash: '' },
@@ -136,8 +146,13 @@ export function testMessages(
           width: '640',
           height: '480',
           sources: [link.url],
+          ...(hasThumbnails && { thumbnail }),
         },
       );
+      if (!hasThumbnails) return;
+      const shown = await httpRequest(thumbnail.uri);
+      assert.deepEqual([shown.status, shown.headers['content-type']], [200, 'image/webp']);
+      assert.deepEqual(readPictureSize(shown.body), { width: 320, height: 240 });
     });
 
     test('may be replaced by a link: curl shares a file, with and without its length', async () => {

@@ -181,12 +181,12 @@ class Client(ClientXMPP):
 
 
 def read_files(message):
-    """Returns the shared files of a message (XEP-0447), each with its metadata (XEP-0446) by element name."""
+    """Returns the shared files of a message (XEP-0447), each with its metadata (XEP-0446) by element name: text or attributes."""
     return [
         {
             "id": sharing.get("id"),
             "disposition": sharing.get("disposition"),
-            **{child.tag.split("}")[1]: child.text for child in sharing.find(f"{{{NS_FILE}}}file")},
+            **{child.tag.split("}")[1]: child.text or dict(child.attrib) for child in sharing.find(f"{{{NS_FILE}}}file")},
             "sources": [source.get("target") for source in sharing.iter(f"{{{NS_URL_DATA}}}url-data")],
         }
         for sharing in message.iter(f"{{{NS_SHARING}}}file-sharing")

@@ -32,6 +32,14 @@ describe('A message', () => {
       `<file-sharing xmlns="urn:xmpp:sfs:0" disposition="inline" id="f1"><file xmlns="urn:xmpp:file:metadata:0"><media-type>image/png</media-type><name>a.png</name><size>3</size><width>320</width><height>200</height><hash xmlns="urn:xmpp:hashes:2" algo="sha-256">AAA=</hash></file><sources><url-data xmlns="http://jabber.org/protocol/url-data" target="${file.url}"/></sources></file-sharing>`,
     );
     assert.equal(message.getChild('fallback', 'urn:xmpp:fallback:0')?.attrs.for, 'urn:xmpp:sfs:0');
+    const thumbnail = { url: `${file.url}?thumb=320`, type: 'image/webp', width: 32, height: 20 };
+    const shown = buildMessage({ type: 'chat', file: { ...file, thumbnail } }, TO, 'm3').toString();
+    assert.ok(
+      shown.includes(
+        `<height>200</height><thumbnail xmlns="urn:xmpp:thumbs:1" uri="${thumbnail.url}" media-type="image/webp" width="32" height="20"/>`,
+      ),
+      shown,
+    );
     const plain = { ...file, type: 'text/plain', picture: undefined };
     const other = buildMessage({ type: 'chat', file: plain }, TO, 'm3').toString();
     assert.match(other, /disposition="attachment"/);

@@ -4,9 +4,12 @@ import { existsSync, readdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { Refusal } from '../../../src/base/errors.ts';
+import { blobUrl } from '../../../src/uploads/links.ts';
+import { createThumbnails } from '../../../src/uploads/thumbnails/thumbnails.ts';
+import { createFakeShrinker } from '../../support/fake-shrinker.ts';
 import { encodeForm } from '../../support/http.ts';
 import { pendingKeys } from '../../support/pending-keys.ts';
-import { pngSample } from '../../support/picture-samples.ts';
+import { pngSample, wholeWebp } from '../../support/picture-samples.ts';
 import { RawConnection } from '../../support/raw-connection.ts';
 import { ROMEO, startTestMessageServer, type TestMessageServer } from '../../support/test-message-server.ts';
 import { access } from '../../support/test-services.ts';
@@ -124,6 +127,49 @@ describe('A form with files', () => {
     await send();
     assert.match(bodies(server)[0] ?? '', /^http:\/\/upload\.example\.org\/files\//);
     assert.match(bodies(server)[1] ?? '', /^https:\/\/files\.example\.org\/x\/files\//);
+  });
+
+  test('carries the thumbnail of a picture, and none if that cannot be made', async (t) => {
+    const server = await startTestMessageServer(t);
+    const shrinker = createFakeShrinker();
+    shrinker.result = { kind: 'made', thumbnail: wholeWebp(160, 90) };
+    Object.assign(server.endpointDeps, { thumbnails: createThumbnails(server.services, shrinker) });
+    await postForm(server, (form) => {
+      file(form, 'a.png', 'encrypted', 'image/png');
+      file(form, 'b.png', pngSample(1600, 900), 'image/png');
+    });
+    const [encrypted, shown] = server.delivered.map(({ message }) =>
+      message
+        .getChild('file-sharing', 'urn:xmpp:sfs:0')
+        ?.getChild('file')
+        ?.getChild('thumbnail', 'urn:xmpp:thumbs:1'),
+    );
+    assert.equal(encrypted, undefined);
+    const { uri = '', ...rest } = shown?.attrs ?? {};
+    assert.deepEqual(rest, {
+      xmlns: 'urn:xmpp:thumbs:1',
+      'media-type': 'image/webp',
+      width: '160',
+      height: '90',
+    });
+    assert.match(uri, /^http:\/\/[^/]+\/files\/[^/]+\/b\.png\?thumb=320$/);
+    assert.equal(bodies(server)[1], uri.replace('?thumb=320', ''));
+  });
+
+  test('with files that a web server serves leads to Porter for the thumbnail', async (t) => {
+    const server = await startTestMessageServer(t);
+    server.setRules({ fileUrlBuilder: blobUrl });
+    server.changeRules({
+      downloadUrlFor: () => 'https://files.example.org',
+      uploadUrlFor: () => 'https://upload.example.org',
+    });
+    const shrinker = createFakeShrinker();
+    shrinker.result = { kind: 'made', thumbnail: wholeWebp(160, 90) };
+    Object.assign(server.endpointDeps, { thumbnails: createThumbnails(server.services, shrinker) });
+    await postForm(server, (form) => file(form, 'b.png', pngSample(1600, 900), 'image/png'));
+    const message = server.delivered[0]?.message.toString() ?? '';
+    assert.match(message, /<body>https:\/\/files\.example\.org\/..\//);
+    assert.match(message, /uri="https:\/\/upload\.example\.org\/files\/[^/]+\/b\.png\?thumb=320"/);
   });
 });
 
