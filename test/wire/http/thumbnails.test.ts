@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, type TestContext, test } from 'node:test';
 import { thumbnailKeysOf } from '../../../src/base/blob-keys.ts';
+import { deleteFilesOfDeadWriters } from '../../../src/uploads/blobs/dead-writers.ts';
 import { removeUploads } from '../../../src/uploads/remove.ts';
 import { runSweep } from '../../../src/uploads/sweep.ts';
 import { restoreFiles } from '../../../src/uploads/user-files/user-files.ts';
@@ -201,6 +202,24 @@ describe('a thumbnail', () => {
     };
     assert.equal((await get(`${getPath}?thumb=320`)).status, 404);
     assert.deepEqual(await storedKeys(), []);
+  });
+
+  test('stays when the process that has written its file is killed, and goes if the file has no upload', async (t) => {
+    const { storePicture, get, storedKeys, services } = await start(t);
+    const { getPath } = await storePicture();
+    await get(`${getPath}?thumb=320`);
+    const [file = '', thumbnail = ''] = await storedKeys();
+    const orphan = thumbnailKeysOf(`${file.slice(0, 3)}0${file.slice(4)}`)[0] ?? '';
+    assert.notEqual(orphan, thumbnail);
+    await services.blobs.put(
+      orphan,
+      (async function* () {
+        yield [tinyWebp()];
+      })(),
+    );
+    await services.ledger.removeInstances(['test']);
+    await deleteFilesOfDeadWriters(services);
+    assert.deepEqual(await storedKeys(), [file, thumbnail]);
   });
 
   test('that is damaged on the disk is made again', async (t) => {
