@@ -16,7 +16,7 @@ export interface DebianRoot {
 }
 
 /**
- * Installs or updates the release, such as `sid`. Needs root, and a mirror of Debian; downloads 220 MB the first time. Throws an
+ * Installs or updates the release, such as `sid`. Needs root and an archive of Debian; downloads 220 MB the first time. Throws an
  * `Error` with the reason if that is not possible, or not done within `seconds`.
  */
 export function openDebianRoot(release: string, seconds: number): DebianRoot {

@@ -44,7 +44,7 @@ const QUICK: typeof FEATURES = {
   },
 };
 
-/** For the installation of one release; a mirror of Debian that is slower is as good as none. */
+/** Time for the installation of one release. With `--if-possible` a slow archive of Debian counts as unreachable. */
 const INSTALL_SECONDS = 1_200;
 const INSTALL_SECONDS_IF_POSSIBLE = 300;
 
