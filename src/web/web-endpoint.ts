@@ -18,7 +18,7 @@ const SECURITY_TXT_DAYS = 180;
 export function webEndpoint(services: WebServices, path: string): FastifyPluginAsync {
   const root = path.replace(/\/+$/, '');
   return async (app) => {
-    addApiRoutes(app, root, services, createHandlers(services));
+    await app.register(async (api) => addApiRoutes(api, root, services, createHandlers(services)));
     addPageFiles(app, root);
     app.get('/.well-known/security.txt', async (_request, reply) => {
       const { contacts } = services.settings();

@@ -14,7 +14,7 @@ export interface FuzzTarget {
 }
 
 /** Inputs per target; CI runs the default, a longer search sets `PORTER_FUZZ_RUNS`. */
-const RUNS = Number(process.env.PORTER_FUZZ_RUNS ?? 300);
+export const RUNS = Number(process.env.PORTER_FUZZ_RUNS ?? 300);
 const MAX_REPEATS = 20_000;
 
 /** Registers two tests: all kept seeds, and inputs that are built from them. A new failure belongs into the seeds. */

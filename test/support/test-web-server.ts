@@ -43,6 +43,8 @@ export interface ApiRequest {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** Instead of `body`: the bytes, which may be no JSON. */
+  readonly rawBody?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -148,14 +150,14 @@ export async function startTestWebServer(
 
   const call: TestWebServer['call'] = async (
     id,
-    { as = anonymous, params = {}, query, body, headers = {} } = {},
+    { as = anonymous, params = {}, query, body, rawBody, headers = {} } = {},
   ) => {
     const definition: RouteDefinition = routeDefinitions[id];
     const path = definition.path.replace(/\{(\w+)\}/g, (_, name: string) =>
       encodeURIComponent(params[name] ?? 'x'),
     );
     const search = query === undefined ? '' : `?${new URLSearchParams(query)}`;
-    const text = body === undefined ? undefined : JSON.stringify(body);
+    const text = rawBody ?? (body === undefined ? undefined : JSON.stringify(body));
     const response = await request(`/web/${API_PREFIX}${path}${search}`, {
       method: definition.method,
       headers: {

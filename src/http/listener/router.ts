@@ -73,7 +73,7 @@ function sendError(
   reply: FastifyReply,
 ): void {
   const { accept } = request.headers;
-  const response = errorResponse(toRefusal(error) ?? error, {
+  const response = errorResponse(refusalOfFastify(error) ?? error, {
     log: services.log,
     now: services.clock(),
     accept,
@@ -87,7 +87,7 @@ const FASTIFY_ERROR_TEXTS: Readonly<Record<string, string>> = {
 };
 
 /** Converts client errors that Fastify reports. Returns undefined for all other errors. */
-function toRefusal(error: unknown): Refusal | undefined {
+export function refusalOfFastify(error: unknown): Refusal | undefined {
   const { statusCode = 500, code = '' } = error as Partial<FastifyError>;
   if (statusCode >= 500 || error instanceof Refusal) return undefined;
   const text = FASTIFY_ERROR_TEXTS[code];

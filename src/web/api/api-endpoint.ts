@@ -6,6 +6,7 @@ import { CORS_HEADERS } from '../../http/common/cors.ts';
 import { errorResponse } from '../../http/common/error-response.ts';
 import { decodeUtf8, hasBody, parseJsonText, readBody } from '../../http/common/read-body.ts';
 import { sendResponse } from '../../http/common/send-response.ts';
+import { refusalOfFastify } from '../../http/listener/router.ts';
 import { mediaTypeEssence } from '../../policy/media-type.ts';
 import { API_HEADERS } from '../serve/page-headers.ts';
 import { checkCsrf, findPrincipal } from '../sign-in/authenticate-request.ts';
@@ -20,7 +21,7 @@ const MAX_BODY_BYTES = 256 * 1024;
 
 type AnyHandler = (input: unknown, call: ApiCall) => Promise<unknown>;
 
-/** Adds the routes of the API and its description below `root` (`web.path` without a slash at the end). */
+/** Adds the routes of the API and its description, as a plugin of Fastify, below `root` (`web.path` without a slash at the end). */
 export function addApiRoutes(
   app: FastifyInstance,
   root: string,
@@ -28,6 +29,10 @@ export function addApiRoutes(
   handlers: Handlers,
 ): void {
   const prefix = `${root}/${API_PREFIX}`;
+  // Fastify itself refuses some requests, such as those with an empty Content-Type.
+  app.setErrorHandler((error, request, reply) =>
+    sendApiError(services, refusalOfFastify(error) ?? error, request, reply),
+  );
   for (const [id, definition] of allRoutes) {
     // `Handlers` has the input and answer of each definition under the same id.
     const handler = handlers[id] as AnyHandler;

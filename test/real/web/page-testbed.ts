@@ -25,7 +25,10 @@ export interface PageTestbed {
   stop(): Promise<void>;
 }
 
-/** Builds the page and starts everything. `publicUrl`: of the reverse proxy in front. `more`: options to add to the config. */
+/**
+ * Builds the page and starts everything, with two workers. `publicUrl`: of the reverse proxy in front. `more`: options to add to
+ * the config.
+ */
 export async function startPageTestbed(
   publicUrl?: string,
   more: Readonly<Record<string, unknown>> = {},
@@ -42,6 +45,7 @@ export async function startPageTestbed(
     port,
     env: { NODE_EXTRA_CA_CERTS: testbed.certificate.cert },
     config: {
+      workers: 2,
       public_url: publicUrl ?? `http://127.0.0.1:${port}`,
       component: { jid: COMPONENT, secret: SECRET, server: `127.0.0.1:${server.componentPort}` },
       access: [{ jid: '@localhost$', max_total_size: '20 MB', max_file_size: '5 MB' }],

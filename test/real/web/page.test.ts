@@ -37,6 +37,8 @@ const fileOf = (name: string, text: string, mimeType = 'text/plain') => ({
 });
 
 const DAY_MS = 86_400_000;
+/** The time that the page gives it. */
+const DOCTOR_TIMEOUT_MS = 180_000;
 
 /** Gives a new service a past: 30 days of uploads, as the ledger has them. */
 function writeHistory(folder: string): void {
@@ -315,6 +317,11 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
       await check();
       await page.getByText(words.asTable).click();
       await takeScreenshot(page, screen === DESKTOP ? 'status' : 'status-phone');
+      if (screen === DESKTOP) {
+        await page.getByRole('button', { name: words.runDoctor }).click();
+        await page.locator('.finding').first().waitFor({ timeout: DOCTOR_TIMEOUT_MS });
+        await check();
+      }
       await goTo(page, 'hooks');
       await page.getByText('127.0.0.1, Forgejo').waitFor();
       await page.getByRole('button', { name: words.sendTestOf('builds') }).click();
@@ -337,8 +344,20 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
     const tab = await testbed.open(DESKTOP);
     await signInByPassword(tab, 'mercutio');
     const views = await tab.page.locator('.navigation a').allInnerTexts();
-    const { files, trash, guestLinks, account, allFiles, allTrash, users, refusals, why } = en.views;
-    assert.deepEqual(views, [files, trash, guestLinks, account, allFiles, allTrash, users, refusals, why]);
+    const { files, trash, guestLinks, account, allFiles, allTrash, quarantine, users, refusals, why } =
+      en.views;
+    assert.deepEqual(views, [
+      files,
+      trash,
+      guestLinks,
+      account,
+      allFiles,
+      allTrash,
+      quarantine,
+      users,
+      refusals,
+      why,
+    ]);
     await tab.page.goto(`${testbed.pageUrl}#/user/romeo%40localhost`);
     await tab.page.getByRole('heading', { name: en.deleteFilesOf }).waitFor();
     assert.equal(await tab.page.getByRole('heading', { name: en.forget }).count(), 0);

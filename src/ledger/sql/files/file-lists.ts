@@ -117,13 +117,16 @@ function scanFor(query: FileQuery, ownerIds: readonly number[] | undefined): Sca
   const range: Condition[] = [];
   if (query.ids) range.push([`id in (${query.ids.map(() => '?').join(', ')})`, ...query.ids]);
   if (ownerIds) range.push([`owner_id in (${ownerIds.map(() => '?').join(', ')})`, ...ownerIds]);
+  const isLargeOnly = ownerIds === undefined && (sort === 'largest' || sort === 'smallest');
+  // Every id is greater. Without a bound, SQLite reads and sorts all of another index, because that has the columns.
+  const isByIdOnly = state === 'stored' && !ownerIds && !isLargeOnly && !query.isUnscanned;
+  if (isByIdOnly) range.push(["id >= '0'"]);
   // Partial indexes are only used if the statement contains their conditions literally.
   if (state === 'stored') range.push(["state = 'stored'"]);
   else range.push(["state <> 'stored'"], ['state = ?', state]);
   if (query.isUnscanned) range.push(["scan in ('unavailable', 'too_large')"]);
   if (createdFrom !== undefined) range.push(['id >= ?', idTimePrefix(createdFrom)]);
   if (createdBefore !== undefined) range.push(['id < ?', idTimePrefix(createdBefore + 999)]);
-  const isLargeOnly = ownerIds === undefined && (sort === 'largest' || sort === 'smallest');
   if (isLargeOnly) range.push([`size >= ${LARGE_FILE_BYTES}`]);
   return {
     table: 'uploads',
