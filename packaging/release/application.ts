@@ -5,6 +5,7 @@ import { type Architecture, architectures } from './node-runtime.ts';
 import { ROOT, run } from './run.ts';
 
 export const packageJson = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  readonly name: string;
   readonly version: string;
   readonly description: string;
 };

@@ -6,10 +6,11 @@
  * Two builds of one commit have the same bytes (docs/releasing.md names the conditions). Needs npm, dpkg-deb, apt-get and GNU tar,
  * as Debian has them, but no Docker, no root and no machine of the other architecture.
  */
-import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Applications, packageJson, stageApplications } from './application.ts';
+import { normalizeModes, writeTar } from './archive.ts';
 import { buildDeb } from './deb.ts';
 import type { DebianPackage } from './debian-packages.ts';
 import { type Architecture, architectures, checkNodeVersion } from './node-runtime.ts';
@@ -70,9 +71,18 @@ if (wants('sbom')) report(await writeSbom(out, debianPackages));
 rmSync(work, { recursive: true });
 await writeChecksums();
 
+/** Packs again what npm has packed, because npm keeps the modes that files have in this checkout. */
 function buildNpmPackage(): string {
-  run('npm', ['pack', '--silent', '--pack-destination', out]);
-  return join(out, `xmpp-porter-${packageJson.version}.tgz`);
+  const name = `xmpp-porter-${packageJson.version}`;
+  run('npm', ['pack', '--silent', '--pack-destination', work]);
+  const folder = join(work, 'npm');
+  mkdirSync(folder);
+  run('tar', ['-xzf', join(work, `${name}.tgz`), '-C', folder]);
+  normalizeModes(folder);
+  writeTar(join(work, `${name}.tar.gz`), folder);
+  const file = join(out, `${name}.tgz`);
+  renameSync(join(work, `${name}.tar.gz`), file);
+  return file;
 }
 
 async function writeChecksums(): Promise<void> {

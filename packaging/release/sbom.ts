@@ -11,7 +11,7 @@ import { ROOT, run } from './run.ts';
 
 interface Sbom {
   serialNumber?: string;
-  metadata: { timestamp: string; [key: string]: unknown };
+  metadata: { timestamp: string; component: { name: string } };
   components: unknown[];
   dependencies: { readonly ref: string; readonly dependsOn?: readonly string[] }[];
 }
@@ -34,6 +34,8 @@ export async function writeSbom(out: string, debianPackages: readonly DebianPack
   removeOtherPlatforms(sbom);
   // Optional in CycloneDX; npm makes a random one.
   delete sbom.serialNumber;
+  // npm takes the name of the folder.
+  sbom.metadata.component.name = packageJson.name;
   sbom.metadata.timestamp = new Date(sourceDateEpoch() * 1000).toISOString();
   const { version } = nodeVersion;
   sbom.components.push({
