@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { buildPage } from '../../../packaging/page/build-page.ts';
 import { httpRequest } from '../../support/http.ts';
+import { needsSharp } from '../../support/pictures.ts';
 import { openTab, type PageTab, type Screen, startPageBrowser } from '../peers/page-browser.ts';
 import { startProsody } from '../peers/prosody.ts';
 import type { SlixmppClient } from '../peers/slixmpp.ts';
@@ -50,6 +51,7 @@ export async function startPageTestbed(
       component: { jid: COMPONENT, secret: SECRET, server: `127.0.0.1:${server.componentPort}` },
       access: [{ jid: '@localhost$', max_total_size: '20 MB', max_file_size: '5 MB' }],
       retention: { trash: '7d', max_age: '30d' },
+      thumbnails: needsSharp() === false,
       messages: {
         server: `localhost:${server.clientPort}`,
         answer_timeout: '60s',

@@ -7,6 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { de } from '../../../src/web/page/words/de.ts';
 import { en } from '../../../src/web/page/words/en.ts';
 import { httpRequest } from '../../support/http.ts';
+import { wholePng } from '../../support/picture-samples.ts';
+import { needsSharp } from '../../support/pictures.ts';
 import type { Page, PageTab, Screen } from '../peers/page-browser.ts';
 import { needs } from '../peers/peers.ts';
 import { PASSWORD } from '../support/xmpp-testbed.ts';
@@ -30,10 +32,10 @@ async function takeScreenshot(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
 }
 
-const fileOf = (name: string, text: string, mimeType = 'text/plain') => ({
+const fileOf = (name: string, content: string | Buffer, mimeType = 'text/plain') => ({
   name,
   mimeType,
-  buffer: Buffer.from(text),
+  buffer: Buffer.from(content as string),
 });
 
 const DAY_MS = 86_400_000;
@@ -58,6 +60,10 @@ function writeHistory(folder: string): void {
   sample.run(hour, 3000, 30 ** 1.5 * 30_000);
   db.close();
 }
+
+const hasThumbnails = needsSharp() === false;
+/** Its decoder ignores its declared type and the zeros behind its end. */
+const PICTURE = Buffer.concat([wholePng(800, 600), Buffer.alloc(1_300_000)]);
 
 /** English in light on a desktop, German in dark on a phone. */
 describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () => {
@@ -123,6 +129,18 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
       .waitFor();
   }
 
+  /** A picture in the list and in its details. The other files have icons. */
+  async function showThumbnails({ page, check }: PageTab, words: typeof en): Promise<void> {
+    await page.waitForFunction('document.querySelector("img.thumbnail")?.naturalWidth === 320');
+    assert.equal(await page.locator('table.files img').count(), 1);
+    assert.equal(await page.locator('table.files .file-icon').count(), 2);
+    await page.getByRole('button', { name: words.detailsOf('holiday.jpg') }).click();
+    await page.getByRole('img', { name: words.previewOf('holiday.jpg') }).waitFor();
+    await check();
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+  }
+
   /** Everything that every user does, in one session. */
   async function useAsUser(tab: PageTab, words: typeof en): Promise<void> {
     const { page, check } = tab;
@@ -131,7 +149,7 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
 
     await upload(page, [
       fileOf('minutes of the meeting.txt', 'x'.repeat(9_000)),
-      fileOf('holiday.jpg', 'x'.repeat(1_300_000), 'image/jpeg'),
+      fileOf('holiday.jpg', PICTURE, 'image/jpeg'),
       fileOf('song.ogg', 'x'.repeat(400_000), 'audio/ogg'),
     ]);
     const upload1 = page.locator('.upload').first();
@@ -147,6 +165,7 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
 
     await page.getByLabel(words.sort).selectOption('largest');
     await rows(page).first().getByText('holiday.jpg').waitFor();
+    if (hasThumbnails) await showThumbnails(tab, words);
     await page.getByLabel(words.search).fill('SONG');
     await rows(page).nth(1).waitFor({ state: 'detached' });
     assert.match((await rows(page).textContent()) ?? '', /song\.ogg/);
