@@ -99,6 +99,11 @@ export const errorTable = {
     httpAt: { external: 403 },
     text: 'The Content-Type differs from the one in the slot request.',
   },
+  length_inconsistent: {
+    http: 400,
+    text: 'The lengths that the requests of this upload declare do not agree.',
+  },
+  offset_mismatch: { http: 409, text: 'The upload has to go on at another byte.' },
   length_required: { http: 411, text: 'The request needs a Content-Length header.' },
   already_there: { http: 409, text: 'A file has already been uploaded to this link.' },
   being_uploaded: { http: 409, text: 'Another upload to this link is in progress.' },

@@ -85,6 +85,12 @@ export function toRuntimeSettings(config: Config) {
     totalTimeoutMs: config.uploads.total_timeout,
     inlineTypes: config.downloads.inline_types,
     downloadHeaders: config.downloads.headers,
+    ...(config.uploads.resumable && {
+      resumable: {
+        interimResponses: config.uploads.interim_responses,
+        trustedProxies,
+      },
+    }),
   };
   const external: ExternalEndpointSettings = {
     secrets: config.external?.secret ?? [],

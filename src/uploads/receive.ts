@@ -68,7 +68,8 @@ export async function receiveUpload(
   }
 }
 
-async function storeClaimed(
+/** Answers a PUT after `claim`: stores the body, compares it with a stored file, or throws a `Refusal`. */
+export async function storeClaimed(
   services: UploadServices,
   claimed: ClaimResult,
   token: string,
@@ -87,7 +88,11 @@ async function storeClaimed(
 }
 
 /** Claims the slot. If a stalled or ending transfer of this process holds it, waits for its end and tries again. */
-async function claim(services: UploadServices, request: UploadRequest, token: string): Promise<ClaimResult> {
+export async function claim(
+  services: UploadServices,
+  request: UploadRequest,
+  token: string,
+): Promise<ClaimResult> {
   for (let attempt = 1; ; attempt += 1) {
     const claimed = await claimOnce(services, request, token).catch(async (error: unknown) => {
       if (isUnknownOutcome(error)) await releaseUnknownClaim(services, { by: request.by, token });
@@ -185,7 +190,7 @@ async function linkFile(
 }
 
 /** Passes batches on until a disk has less than the reserve: transfers that began together may use it up together. */
-async function* whileThereIsRoom(
+export async function* whileThereIsRoom(
   spaceReserve: SpaceReserve,
   batches: AsyncIterable<readonly Uint8Array[]>,
 ): AsyncGenerator<readonly Uint8Array[], void> {

@@ -1,6 +1,6 @@
 import { backoffMs } from '../base/backoff.ts';
 import type { Upload } from '../base/upload-records.ts';
-import { type ClaimParams, LedgerError } from '../ledger/contract/ledger.ts';
+import { type ClaimParams, LedgerError, type ReceivedParams } from '../ledger/contract/ledger.ts';
 import type { UploadServices } from './services.ts';
 
 type ReleaseServices = Pick<UploadServices, 'ledger' | 'clock' | 'log' | 'blobDeleter'>;
@@ -17,6 +17,14 @@ export async function releaseClaim(services: ReleaseServices, upload: Upload, to
   await attemptUntilDone(services, { id }, async () => {
     await services.ledger.release({ id, token, now: services.clock(), blob });
     services.blobDeleter.wake();
+    return true;
+  });
+}
+
+/** Releases the claim of a request on a resumable upload, and keeps its bytes. Keeps trying like `releaseClaim`. */
+export async function pauseClaim(services: ReleaseServices, params: ReceivedParams): Promise<void> {
+  await attemptUntilDone(services, { id: params.id }, async () => {
+    await services.ledger.pause(params);
     return true;
   });
 }

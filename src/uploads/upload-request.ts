@@ -118,7 +118,8 @@ export function exactSize(slot: Pick<Upload, 'size'>): SizeCheck {
   };
 }
 
-function sizeMismatch(slot: Pick<Upload, 'size'>, size: number | string): Refusal {
+/** Returns the refusal of a body whose length does not fit the slot. `size`: bytes, or words. */
+export function sizeMismatch(slot: Pick<Upload, 'size'>, size: number | string): Refusal {
   const hint = typeof size === 'number' ? explainExtraBytes(size - slot.size) : '';
   return new Refusal('size_mismatch', {
     text: `The body has ${size} bytes; the slot was requested for ${slot.size}.${hint}`,

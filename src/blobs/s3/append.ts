@@ -22,7 +22,7 @@ import { attemptMetadata, type S3WriteOptions, type WriteAttempt } from './write
  *
  *   ├── part 1 ──┼── part 2 ──┼── tail ──┤          offset = 2 parts + tail
  *
- * S3 takes no parts below 5 MiB, so bytes behind the last whole part are kept in an object of their own, the tail. The next call reads
+ * S3 takes no parts below 5 MiB, so bytes behind the last whole part are kept in another object, the tail. The next call reads
  * it back. A whole part is recorded (`onDurable`) before a tail behind it may replace the tail before it.
  */
 

@@ -150,6 +150,18 @@ export const uploadsSchema = z.strictObject({
     'Stores the SHA-256 of every upload, so that copies of a file are found when it is blocked. While any file is blocked, hashes are ' +
       'computed in any case.',
   ),
+  resumable: withDefault(
+    bool(),
+    true,
+    'Lets clients that speak the IETF draft for resumable uploads go on with an upload that broke off (docs/resumable-uploads.md). ' +
+      'Plain uploads are not affected.',
+  ),
+  interim_responses: withDefault(
+    oneOf(['auto', 'always']),
+    'auto',
+    '`auto`: the interim response `104`, by which clients learn how to resume, is sent only on direct connections. `always`: also ' +
+      'through a reverse proxy. nginx breaks HTTP/2 uploads if it gets one (docs/resumable-uploads.md).',
+  ),
   idle_timeout: withDefault(
     period({ min: SECOND, max: DAY }),
     '60s',

@@ -9,6 +9,8 @@ export interface RequestBodyOptions {
   readonly totalTimeoutMs?: number | undefined;
   /** `Content-Length`; undefined for a chunked body. */
   readonly contentLength?: number | undefined;
+  /** Delivers the bytes that have arrived before a failure, and only then fails. By default they are dropped. */
+  readonly keepsArrived?: boolean;
   /** Sends `100 Continue`; set if the client waits for it. */
   readonly sendContinue?: () => void;
 }
@@ -119,10 +121,18 @@ export class RequestBody implements UploadBody {
   abort(reason: Error): void {
     if (this.isComplete || this.#failure) return;
     this.#failure = reason;
-    this.#chunks = [];
+    if (!this.#options.keepsArrived) this.#chunks = [];
     this.#stop();
-    this.#pending?.reject(reason);
+    const pending = this.#pending;
     this.#pending = undefined;
+    if (pending && this.#chunks.length > 0) pending.resolve(this.#takeArrived());
+    else pending?.reject(reason);
+  }
+
+  #takeArrived(): BatchResult {
+    const value = this.#chunks;
+    this.#chunks = [];
+    return { done: false, value };
   }
 
   idleFor(): number {
@@ -176,6 +186,7 @@ export class RequestBody implements UploadBody {
   #next(budget: MemoryBudget): Promise<BatchResult> {
     this.#releaseSlot();
     this.#freeDelivered();
+    if (this.#failure && this.#chunks.length > 0) return Promise.resolve(this.#takeArrived());
     if (this.#failure) return Promise.reject(this.#failure);
     const pending = Promise.withResolvers<BatchResult>();
     this.#pending = pending;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { Refusal } from '../../base/errors.ts';
 import type { UploadRequest } from '../../uploads/upload-request.ts';
+import { wholeSize } from './resumable/whole-size.ts';
 
 /** A request target below the path of an endpoint: the rest of the path, still encoded, and the query without its `?`. */
 export interface EndpointTarget {
@@ -42,6 +43,24 @@ export function targetBelow({ path }: Pick<FileEndpoint, 'path'>, target: string
   const queryStart = target.indexOf('?');
   if (queryStart < 0) return { below: target.slice(path.length), query: '' };
   return { below: target.slice(path.length, queryStart), query: target.slice(queryStart + 1) };
+}
+
+/**
+ * Returns the declared size of the file in bytes. Throws `Refusal` (`length_required`) without one. Null: the first part of a resumable
+ * upload does not have to name it.
+ */
+export function declaredSizeOrNull(req: IncomingMessage): number | null {
+  const whole = wholeSize(req);
+  return whole === undefined ? requiredContentLength(req) : whole;
+}
+
+/** Returns the declared size of the file in bytes. Throws `Refusal` (`length_required`) without one. */
+export function requiredSize(req: IncomingMessage): number {
+  const size = declaredSizeOrNull(req);
+  if (size !== null) return size;
+  throw new Refusal('length_required', {
+    text: 'The first part of an upload to this link needs Upload-Length.',
+  });
 }
 
 /** Returns the length of the body in bytes, or null for a chunked body. Without either header, it is 0. */

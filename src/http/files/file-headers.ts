@@ -5,6 +5,7 @@ import { expiryTime, type Retention } from '../../policy/retention.ts';
 import type { CachedFile } from '../../uploads/file-cache.ts';
 import { CORS_HEADERS } from '../common/cors.ts';
 import type { Validators } from './conditional-request.ts';
+import type { ResumableSettings } from './resumable/upload-headers.ts';
 
 /** Settings that a reload may change. */
 export interface FileServerSettings {
@@ -16,6 +17,8 @@ export interface FileServerSettings {
   readonly inlineTypes: readonly string[];
   /** `downloads.headers`: each replaces Porter's header of the same name. */
   readonly downloadHeaders: Readonly<Record<string, string>>;
+  /** Absent if `uploads.resumable` is off. */
+  readonly resumable?: ResumableSettings | undefined;
 }
 
 /** Headers of one file, computed once per entry of the file cache. Lists are name, value, name, value. */

@@ -12,12 +12,15 @@ import type { OldLinkHandler } from '../listener/router.ts';
 import {
   allowedMethods,
   contentTypeOrNull,
+  declaredSizeOrNull,
   type FileEndpoint,
-  requiredContentLength,
   targetBelow,
 } from './file-endpoint.ts';
 import { type GetServices, handleGet } from './get.ts';
 import { handlePut, type PutServices, sendRefusal } from './put.ts';
+import { secretOfTarget } from './resumable/resource-target.ts';
+import { RESUMABLE_OPTIONS_HEADERS } from './resumable/upload-headers.ts';
+import { handleResource } from './resumable/upload-resource.ts';
 
 /** Serves PUT, GET, HEAD, DELETE and OPTIONS of files on `node:http`, without the router. */
 export interface FileServer {
@@ -55,7 +58,7 @@ const slotPutEndpoint: FileEndpoint = {
   readPut(req, { below }) {
     const token = idInSubpath(below);
     if (token === undefined) throw new Refusal('slot_unknown');
-    const size = requiredContentLength(req);
+    const size = declaredSizeOrNull(req);
     return { by: { putKey: toPutKey(token) }, endpoint: 'slot_api', size, type: contentTypeOrNull(req) };
   },
 };
@@ -75,10 +78,17 @@ export function createFileServer(services: FileServerServices): FileServer {
     const path = pathOfTarget(req.url ?? '/');
     const endpoint = endpointFor(path);
     const { method } = req;
+    const secret = endpoint?.readPut && secretOfTarget(req.url ?? '/');
+    const resumable = secret ? services.settings().resumable : undefined;
     if (endpoint === undefined) sendEmpty(res, 404);
+    else if (secret && resumable)
+      startUpload(endpoint, req, res, () =>
+        handleResource({ ...services, resumable }, endpoint, { secret, req, res, expectsContinue }),
+      );
     else if (endpoint.locate && (method === 'GET' || method === 'HEAD'))
       serveIfLocated(req, res, endpoint.locate(path.slice(endpoint.path.length)));
-    else if (endpoint.readPut && method === 'PUT') startPut(endpoint, req, res, expectsContinue);
+    else if (endpoint.readPut && method === 'PUT')
+      startUpload(endpoint, req, res, () => handlePut(services, endpoint, req, res, expectsContinue));
     else if (method === 'DELETE' && endpoint.deleteReader?.())
       track(handleDelete(services, endpoint, req, res), res);
     else handleOtherMethod(endpoint, req, res);
@@ -94,14 +104,14 @@ export function createFileServer(services: FileServerServices): FileServer {
     if (running !== undefined) track(running, res);
   }
 
-  function startPut(
+  function startUpload(
     endpoint: FileEndpoint,
     req: IncomingMessage,
     res: ServerResponse,
-    expectsContinue: boolean,
+    handle: () => Promise<void>,
   ): void {
     if (isStopping) refuseWhileStopping(endpoint, req, res);
-    else track(handlePut(services, endpoint, req, res, expectsContinue), res);
+    else track(handle(), res);
   }
 
   function refuseWhileStopping(endpoint: FileEndpoint, req: IncomingMessage, res: ServerResponse): void {
@@ -113,7 +123,9 @@ export function createFileServer(services: FileServerServices): FileServer {
   function handleOtherMethod(endpoint: FileEndpoint, req: IncomingMessage, res: ServerResponse): void {
     const allow = allowedMethods(endpoint);
     if (req.method === 'OPTIONS') {
-      res.writeHead(200, optionsHeaders(allow, req)).end();
+      const isResumable = endpoint.readPut && services.settings().resumable;
+      const extra = isResumable ? RESUMABLE_OPTIONS_HEADERS : {};
+      res.writeHead(200, { ...optionsHeaders(allow, req), ...extra }).end();
     } else if (req.method === 'GET' || req.method === 'HEAD') {
       sendEmpty(res, 405, ['Allow', allow]);
     } else {

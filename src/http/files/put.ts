@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Refusal } from '../../base/errors.ts';
+import type { AppendProgress } from '../../uploads/receive/resumable/append-bytes.ts';
 import { receiveUpload } from '../../uploads/receive.ts';
 import { reportRefusedPut } from '../../uploads/refusals/refused-put.ts';
 import type { UploadServices } from '../../uploads/services.ts';
@@ -11,6 +12,9 @@ import { RequestBody } from '../common/request-body.ts';
 import { drainRequest } from '../common/send-response.ts';
 import { contentLengthOrNull, type FileEndpoint, targetBelow } from './file-endpoint.ts';
 import type { FileServerSettings } from './file-headers.ts';
+import { progressHeaders, readCreation, receiveResumable } from './resumable/resumable-put.ts';
+import { uploadLength } from './resumable/upload-headers.ts';
+import { declareWholeSize } from './resumable/whole-size.ts';
 
 export type PutServices = UploadServices & {
   /** Called for every request: a reload replaces the settings. */
@@ -28,18 +32,24 @@ export async function handlePut(
   res: ServerResponse,
   expectsContinue: boolean,
 ): Promise<void> {
-  const { idleTimeoutMs, totalTimeoutMs } = services.settings();
+  const { idleTimeoutMs, totalTimeoutMs, resumable } = services.settings();
+  const creation = readCreation(req, resumable);
+  const progress: AppendProgress = { received: undefined, isComplete: false };
   const body = new RequestBody(req, {
     idleTimeoutMs,
     totalTimeoutMs,
     contentLength: contentLengthOrNull(req) ?? undefined,
+    ...(creation && { keepsArrived: true }),
     ...(expectsContinue && { sendContinue: () => res.writeContinue() }),
   });
   try {
-    await receiveUpload(services, { ...readPut(services, endpoint, req), body });
+    if (creation?.complete === false) declareWholeSize(req, uploadLength(req) ?? null);
+    const upload = { ...readPut(services, endpoint, req), body };
+    if (creation) return await receiveResumable(services, creation, { upload, progress, req, res });
+    await receiveUpload(services, upload);
     res.writeHead(201, CREATED_HEADERS as string[]).end();
   } catch (error) {
-    sendRefusal(services, endpoint, req, res, error);
+    sendRefusal(services, endpoint, req, res, error, creation && progressHeaders(progress));
   }
 }
 
@@ -76,9 +86,16 @@ export function sendRefusal(
   res: ServerResponse,
   error: unknown,
   extraHeaders: Readonly<Record<string, string>> = {},
+  problemMembers?: Readonly<Record<string, unknown>>,
 ): void {
   const { accept } = req.headers;
-  const response = errorResponse(error, { log, now: clock(), accept, endpoint: endpoint.name });
+  const response = errorResponse(error, {
+    log,
+    now: clock(),
+    accept,
+    endpoint: endpoint.name,
+    problemMembers,
+  });
   if (res.destroyed) return;
   if (!req.complete) res.shouldKeepAlive = false;
   res.writeHead(response.status, { ...response.headers, ...extraHeaders });

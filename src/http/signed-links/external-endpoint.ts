@@ -9,7 +9,7 @@ import {
   contentTypeOrNull,
   type EndpointTarget,
   type FileEndpoint,
-  requiredContentLength,
+  requiredSize,
 } from '../files/file-endpoint.ts';
 import {
   findSignedType,
@@ -75,7 +75,7 @@ function readSignedUpload(
   if (signature === undefined)
     throw new Refusal('signature_wrong', { text: 'This upload link has no signature.' });
   const path = requirePath(target.below);
-  const size = requiredContentLength(req);
+  const size = requiredSize(req);
   const contentType = contentTypeOrNull(req);
   if (contentType !== null && contentType.length > MAX_TYPE_LENGTH) {
     throw new Refusal('bad_request', { text: 'The Content-Type is too long.' });

@@ -13,6 +13,7 @@ import {
   type EndpointTarget,
   type FileEndpoint,
 } from '../files/file-endpoint.ts';
+import { wholeSize } from '../files/resumable/whole-size.ts';
 import { subjectOfToken, type UploadTokenClaims, verifyUploadToken } from './upload-token.ts';
 
 /** Settings that a reload may change. */
@@ -41,12 +42,18 @@ export function fileShareEndpoint(services: FileShareEndpointServices, path: str
       return {
         by: { locator },
         endpoint: 'file_share',
-        size: contentLengthOrNull(req),
+        size: sizeOf(req),
         type: contentTypeOrNull(req),
         signed,
       };
     },
   };
+}
+
+/** Null for a chunked body. */
+function sizeOf(req: IncomingMessage): number | null {
+  const whole = wholeSize(req);
+  return whole === undefined ? contentLengthOrNull(req) : whole;
 }
 
 function readSignedUpload(

@@ -40,6 +40,8 @@ describe('a config file', () => {
     assert.equal(config.slots.timeout, 360_000);
     assert.deepEqual(config.uploads, {
       type_mismatch: 'refuse',
+      resumable: true,
+      interim_responses: 'auto',
       types: {},
       idle_timeout: 60_000,
       total_timeout: 86_400_000,
