@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http';
+import type { FastifyError } from 'fastify';
 import { formatDateTime } from '../../base/clock.ts';
 import { type ErrorCode, errorRow, Refusal } from '../../base/errors.ts';
 import { randomId } from '../../base/ids.ts';
@@ -85,4 +86,17 @@ const RETRY_SOON = { 'Retry-After': '5' };
 function retryAfterHeader({ code, retryAt }: Refusal, now: number): Record<string, string> {
   if (retryAt !== undefined) return { 'Retry-After': String(Math.max(1, Math.ceil((retryAt - now) / 1000))) };
   return code === 'unavailable' ? RETRY_SOON : {};
+}
+
+const FASTIFY_ERROR_TEXTS: Readonly<Record<string, string>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'This Content-Type is not supported.',
+  FST_ERR_BAD_URL: 'The path has an invalid percent-encoding.',
+};
+
+/** Converts client errors that Fastify reports. Returns undefined for all other errors. */
+export function refusalOfFastify(error: unknown): Refusal | undefined {
+  const { statusCode = 500, code = '' } = error as Partial<FastifyError>;
+  if (statusCode >= 500 || error instanceof Refusal) return undefined;
+  const text = FASTIFY_ERROR_TEXTS[code];
+  return new Refusal('bad_request', { cause: error, ...(text !== undefined && { text }) });
 }

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import Fastify, {
-  type FastifyError,
   type FastifyInstance,
   type FastifyPluginAsync,
   type FastifyReply,
@@ -10,7 +9,7 @@ import type { Clock } from '../../base/clock.ts';
 import { Refusal } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { CORS_HEADERS, optionsHeaders } from '../common/cors.ts';
-import { errorResponse } from '../common/error-response.ts';
+import { errorResponse, refusalOfFastify } from '../common/error-response.ts';
 import { disableBodyParsing } from '../common/read-body.ts';
 import { pathOfTarget } from '../common/request-target.ts';
 import { sendResponse } from '../common/send-response.ts';
@@ -79,17 +78,4 @@ function sendError(
     accept,
   });
   void sendResponse(request, reply, response);
-}
-
-const FASTIFY_ERROR_TEXTS: Readonly<Record<string, string>> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'This Content-Type is not supported.',
-  FST_ERR_BAD_URL: 'The path has an invalid percent-encoding.',
-};
-
-/** Converts client errors that Fastify reports. Returns undefined for all other errors. */
-export function refusalOfFastify(error: unknown): Refusal | undefined {
-  const { statusCode = 500, code = '' } = error as Partial<FastifyError>;
-  if (statusCode >= 500 || error instanceof Refusal) return undefined;
-  const text = FASTIFY_ERROR_TEXTS[code];
-  return new Refusal('bad_request', { cause: error, ...(text !== undefined && { text }) });
 }
