@@ -5,7 +5,7 @@
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { digestFile, ROOT, run } from './run.ts';
 import { listPackages } from './unpack.ts';
 
@@ -23,7 +23,9 @@ try {
   mkdirSync(cache);
   if (existsSync(join(RELEASE, 'cache'))) copyCache();
   run('npm', ['ci', '--silent', '--prefer-offline', '--ignore-scripts'], { cwd: clone });
-  const env = { TZ: 'Pacific/Chatham', LANG: 'tr_TR.UTF-8' };
+  // The scripts of npm need this Node.js, which `npm run` has on the PATH already.
+  const path = `${dirname(process.execPath)}:${process.env.PATH}`;
+  const env = { PATH: path, TZ: 'Pacific/Chatham', LANG: 'tr_TR.UTF-8' };
   const words = process.argv.slice(2);
   run(
     process.execPath,
