@@ -8,17 +8,20 @@
 export const FAULT_POINTS = {
   put: {
     'ledger.claim': 'the slot is claimed, with the key of the bytes',
+    'ledger.hasBlockedHashes': 'is a file blocked, so that the digest is needed?',
     'blobs.put': 'the bytes are written and flushed; also killed in the middle',
     'ledger.commit': 'the upload is stored, which makes it readable',
   },
   'small put': {
     'ledger.findByPutKey': 'the slot is looked up',
     'blobs.put': 'the bytes are written and flushed, before any row names them; also killed in the middle',
+    'ledger.hasBlockedHashes': 'is a file blocked, so that the digest is needed?',
     'ledger.storeSlot': 'the upload is stored, which makes it readable',
   },
   'signed put': {
     'ledger.findOwnerBySha1': 'whose upload is it?',
     'blobs.put': 'the bytes are written and flushed, before any row names them; also killed in the middle',
+    'ledger.hasBlockedHashes': 'is a file blocked, so that the digest is needed?',
     'ledger.storeNew': 'the upload is charged and stored, which makes it readable',
   },
   removal: {
@@ -52,6 +55,7 @@ export const FAULT_POINTS = {
     'target.ledger.setStoreIdentity': 'the target gets an identity',
     'target.blobs.writeIdentity': 'the target gets its marker',
     'source.ledger.purgeTrash': 'the files in the trash are deleted',
+    'source.ledger.deleteQuarantined': 'the files in the quarantine are deleted',
     'source.ledger.stats': 'the number of uploads',
     'source.ledger.findRangeEnd': 'the next range of rows',
     'source.ledger.rangeDigest': 'the rows of the source are compared …',

@@ -86,6 +86,9 @@ async function fillAllTables(ledger: Ledger) {
   };
   await ledger.recordUsage({ now: NOW });
   await ledger.recordAudit({ id: 'i', at: NOW, ...action });
+  await ledger.addDailyCounts({ day: NOW, uploads: 1, downloads: 2, refusals: 3 });
+  const call = { hook: 'h', at: NOW, status: 201, address: '::1', program: 'p', refusal: '' };
+  await ledger.recordHookCalls([call]);
   await ledger.blockHash({ sha256: 'a', reason: 'r', blockedBy: JULIET, blockedAt: NOW, size: null });
   return { file, slot, claimed, removed, signed: signed.upload.id };
 }
