@@ -85,3 +85,13 @@ async function findBarriers(context: BrowserContext, page: Page): Promise<string
     await session.detach();
   }
 }
+
+/** Makes the uploads of a tab slow. */
+export async function limitUploads(
+  page: Page,
+  { bytesPerSecond }: { bytesPerSecond: number },
+): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  const network = { offline: false, latency: 0, downloadThroughput: -1, uploadThroughput: bytesPerSecond };
+  await session.send('Network.emulateNetworkConditions', network);
+}

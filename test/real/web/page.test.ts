@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { globSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
+import type { Route } from 'playwright-core';
 import { de } from '../../../src/web/page/words/de.ts';
 import { en } from '../../../src/web/page/words/en.ts';
 import { httpRequest } from '../../support/http.ts';
 import { wholePng } from '../../support/picture-samples.ts';
 import { needsSharp } from '../../support/pictures.ts';
-import type { Page, PageTab, Screen } from '../peers/page-browser.ts';
+import { waitUntil } from '../../support/wait-until.ts';
+import { limitUploads, type Page, type PageTab, type Screen } from '../peers/page-browser.ts';
 import { needs } from '../peers/peers.ts';
 import { PASSWORD } from '../support/xmpp-testbed.ts';
 import { HOOK_TOKEN, type PageTestbed, startPageTestbed } from './page-testbed.ts';
@@ -37,6 +40,22 @@ const fileOf = (name: string, content: string | Buffer, mimeType = 'text/plain')
   mimeType,
   buffer: Buffer.from(content as string),
 });
+
+/** Bytes of the upload in progress that are sent. */
+const SENT = `document.querySelector('.upload progress')?.value ?? 0`;
+const THUMBNAIL_WIDTH = `document.querySelector('img.thumbnail')?.naturalWidth ?? 0`;
+
+/** `page.waitForFunction` evaluates code in the page, which its Content-Security-Policy forbids. */
+async function waitForValue(
+  page: Page,
+  expression: string,
+  isReached: (value: number) => boolean,
+): Promise<void> {
+  await waitUntil(async () => isReached(await page.evaluate<number>(expression)));
+}
+
+/** The connection of a request with bytes is lost. Others pass. */
+const losePatch = (route: Route) => (route.request().method() === 'PATCH' ? route.abort() : route.continue());
 
 const DAY_MS = 86_400_000;
 /** The time that the page gives it. */
@@ -131,7 +150,7 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
 
   /** A picture in the list and in its details. The other files have icons. */
   async function showThumbnails({ page, check }: PageTab, words: typeof en): Promise<void> {
-    await page.waitForFunction('document.querySelector("img.thumbnail")?.naturalWidth === 320');
+    await waitForValue(page, THUMBNAIL_WIDTH, (width) => width === 320);
     assert.equal(await page.locator('table.files img').count(), 1);
     assert.equal(await page.locator('table.files .file-icon').count(), 2);
     await page.getByRole('button', { name: words.detailsOf('holiday.jpg') }).click();
@@ -288,6 +307,35 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
     await page.locator('input[type=file]').setInputFiles([fileOf('lost.txt', 'lost')]);
     await page.locator('.upload', { hasText: 'lost.txt' }).getByRole('button', { name: en.retry }).click();
     await rows(page).getByText('lost.txt').waitFor();
+    await tab.close();
+  });
+
+  test('pauses an upload, and goes on where it stopped, also after a lost connection', async () => {
+    const tab = await testbed.open(PHONE);
+    const { page } = tab;
+    await signInByPassword(tab, 'mercutio', de);
+    const offsets: number[] = [];
+    page.on('request', (request) => {
+      if (request.method() === 'PATCH') offsets.push(Number(request.headers()['upload-offset']));
+    });
+    const film = fileOf('film.bin', randomBytes(2_000_000).toString('hex'));
+    const row = page.locator('.upload', { hasText: 'film.bin' });
+
+    await limitUploads(page, { bytesPerSecond: 1_000_000 });
+    await page.locator('input[type=file]').setInputFiles([film]);
+    await waitForValue(page, SENT, (sent) => sent > 500_000);
+    await row.getByRole('button', { name: de.pause }).click();
+    await row.getByText(de.uploadStates.paused).waitFor();
+    await tab.check();
+    await page.route(/upload-resource=/, losePatch, { times: 2 });
+    await row.getByRole('button', { name: de.goOn }).click();
+    await row.getByText(de.uploadStates.interrupted).waitFor();
+    const link = await row.locator('input').inputValue();
+
+    const got = await httpRequest(link);
+    assert.ok(got.body.equals(film.buffer), `${got.status}, ${got.body.length} bytes`);
+    assert.equal(offsets[0], 0);
+    assert.ok(offsets.length >= 3 && offsets.slice(1).every((offset) => offset > 0), offsets.join());
     await tab.close();
   });
 

@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from './api.ts';
-import { sendBody, type UploadSlot } from './send-body.ts';
+import { Transfer, type UploadSlot } from './transfer.ts';
 
-export type PageUploadState = 'waiting' | 'sending' | 'done' | 'failed';
+export type PageUploadState = 'waiting' | 'sending' | 'paused' | 'interrupted' | 'done' | 'failed';
 
 /** One file that is uploaded from this page. */
 export interface PageUpload {
@@ -10,6 +10,8 @@ export interface PageUpload {
   readonly file: File;
   readonly state: PageUploadState;
   readonly sentBytes: number;
+  /** The server keeps what it has received, so that the upload can go on later. */
+  readonly canPause: boolean;
   /** The download link; null until the server has answered 201, and for guests. */
   readonly link: string | null;
   readonly error: unknown;
@@ -17,7 +19,16 @@ export interface PageUpload {
 
 export type RequestSlot = (file: { name: string; size: number; type?: string }) => Promise<UploadSlot>;
 
+interface Begun {
+  readonly slot: UploadSlot;
+  readonly transfer: Transfer;
+  /** Attempts that were interrupted since the last byte. */
+  interruptions: number;
+}
+
 const MAX_PARALLEL = 2;
+/** Seconds before an interrupted upload goes on by itself. After the last it has failed. */
+const PAUSES = [1, 2, 5, 10, 30, 60];
 
 /**
  * The uploads of a page, at most two at a time.
@@ -25,19 +36,24 @@ const MAX_PARALLEL = 2;
  * | state | next |
  * |---|---|
  * | `waiting` | `sending` when there is a place |
- * | `sending` | `done` or `failed` |
+ * | `sending` | `done`, `failed`, `paused` by the user, `interrupted` if the connection is lost and the server keeps the bytes |
+ * | `paused` | `waiting` if the user goes on |
+ * | `interrupted` | `waiting` after a pause, or when the browser is online again; `paused` by the user |
  * | `failed` | `waiting` if the user tries again |
  */
 export class UploadQueue {
   readonly #requestSlot: RequestSlot;
   readonly #aborts = new Map<number, AbortController>();
-  readonly #slots = new Map<number, UploadSlot>();
+  readonly #begun = new Map<number, Begun>();
   readonly #listeners = new Set<() => void>();
   #uploads: readonly PageUpload[] = [];
   #lastId = 0;
 
   constructor(requestSlot: RequestSlot) {
     this.#requestSlot = requestSlot;
+    addEventListener('online', () => {
+      for (const { id, state } of this.#uploads) if (state === 'interrupted') this.goOn(id);
+    });
   }
 
   get uploads(): readonly PageUpload[] {
@@ -53,22 +69,32 @@ export class UploadQueue {
   add(files: Iterable<File>): void {
     const added = [...files].map((file): PageUpload => {
       this.#lastId += 1;
-      return { id: this.#lastId, file, state: 'waiting', sentBytes: 0, link: null, error: null };
+      const start = { sentBytes: 0, canPause: false, link: null, error: null };
+      return { id: this.#lastId, file, state: 'waiting', ...start };
     });
     this.#set([...this.#uploads, ...added]);
     this.#startNext();
   }
 
-  /** Sends a failed upload again. */
-  retry(id: number): void {
-    this.#change(id, { state: 'waiting', sentBytes: 0, error: null });
+  /** Goes on with an upload that is paused or interrupted, or sends a failed one again. */
+  goOn(id: number): void {
+    this.#change(id, { state: 'waiting', error: null });
+    this.#startNext();
+  }
+
+  /** Stops an upload until `goOn`. The server keeps what it has received. */
+  pause(id: number): void {
+    this.#change(id, { state: 'paused' });
+    this.#aborts.get(id)?.abort();
     this.#startNext();
   }
 
   /** Removes an upload from the list, and stops it if it is running. */
   remove(id: number): void {
     this.#aborts.get(id)?.abort();
-    this.#slots.delete(id);
+    if (this.#uploads.some((upload) => upload.id === id && upload.state !== 'done'))
+      this.#begun.get(id)?.transfer.cancel();
+    this.#begun.delete(id);
     this.#set(this.#uploads.filter((upload) => upload.id !== id));
     this.#startNext();
   }
@@ -80,7 +106,7 @@ export class UploadQueue {
 
   /** Removes the uploads that are done or have failed. */
   clear(): void {
-    this.#set(this.#uploads.filter(({ state }) => state !== 'done' && state !== 'failed'));
+    for (const { id, state } of this.#uploads) if (state === 'done' || state === 'failed') this.remove(id);
   }
 
   #startNext(): void {
@@ -96,12 +122,18 @@ export class UploadQueue {
     const abort = new AbortController();
     this.#aborts.set(id, abort);
     try {
-      const slot = await this.#slotFor(id, file);
-      await sendBody(slot, file, abort.signal, (sentBytes) => this.#change(id, { sentBytes }));
-      this.#change(id, { state: 'done', sentBytes: file.size, link: slot.getUrl ?? null });
+      const begun = await this.#begin(id, file);
+      await begun.transfer.send({
+        signal: abort.signal,
+        onProgress: (sentBytes) => {
+          if (sentBytes > 0) begun.interruptions = 0;
+          this.#change(id, { sentBytes, canPause: begun.transfer.canGoOn });
+        },
+      });
+      this.#change(id, { state: 'done', sentBytes: file.size, link: begun.slot.getUrl ?? null });
     } catch (error) {
-      // The user has removed it.
-      if (!abort.signal.aborted) this.#fail(id, error);
+      // Otherwise the user has paused or removed it.
+      if (!abort.signal.aborted) this.#stopped(id, error);
     } finally {
       if (this.#aborts.get(id) === abort) this.#aborts.delete(id);
       this.#startNext();
@@ -109,19 +141,43 @@ export class UploadQueue {
   }
 
   /** After a lost connection the same slot is used again, so that no second one is charged. */
-  async #slotFor(id: number, { name, size, type }: File): Promise<UploadSlot> {
-    const known = this.#slots.get(id);
+  async #begin(id: number, file: File): Promise<Begun> {
+    const known = this.#begun.get(id);
     if (known) return known;
+    const { name, size, type } = file;
     if (size === 0) throw new ApiError(0, 'empty_file', 'An empty file cannot be uploaded.');
     const slot = await this.#requestSlot({ name: name || 'file', size, ...(type !== '' && { type }) });
-    this.#slots.set(id, slot);
-    return slot;
+    const begun = { slot, transfer: new Transfer(slot, file), interruptions: 0 };
+    this.#begun.set(id, begun);
+    return begun;
+  }
+
+  #stopped(id: number, error: unknown): void {
+    const seconds = isInterruption(error) ? this.#pauseAfterInterruption(id) : undefined;
+    if (seconds === undefined) this.#fail(id, error);
+    else this.#goOnLater(id, seconds, error);
+  }
+
+  /** Returns the seconds to wait. Returns undefined if the upload cannot go on, or was interrupted too often. */
+  #pauseAfterInterruption(id: number): number | undefined {
+    const begun = this.#begun.get(id);
+    if (!begun?.transfer.canGoOn) return undefined;
+    begun.interruptions += 1;
+    return PAUSES[begun.interruptions - 1];
   }
 
   #fail(id: number, error: unknown): void {
     // Only a lost connection leaves the slot as it was.
-    if (!(error instanceof ApiError) || error.code !== 'offline') this.#slots.delete(id);
+    if (!isInterruption(error)) this.#begun.delete(id);
     this.#change(id, { state: 'failed', error });
+  }
+
+  #goOnLater(id: number, seconds: number, error: unknown): void {
+    this.#change(id, { state: 'interrupted', error });
+    setTimeout(() => {
+      const upload = this.#uploads.find((other) => other.id === id);
+      if (upload?.state === 'interrupted') this.goOn(id);
+    }, seconds * 1000);
   }
 
   #change(id: number, change: Partial<PageUpload>): void {
@@ -133,6 +189,10 @@ export class UploadQueue {
     for (const listener of this.#listeners) listener();
   }
 }
+
+/** The connection was lost, the server is overloaded, or another request has taken over. */
+const isInterruption = (error: unknown) =>
+  error instanceof ApiError && (error.code === 'offline' || error.status === 409 || error.status >= 500);
 
 /** The uploads of a queue, in a component. */
 export function useUploads(queue: UploadQueue): readonly PageUpload[] {

@@ -7,19 +7,28 @@ import { LinkBox } from './link-box.tsx';
 export function UploadRow({ upload, queue }: { upload: PageUpload; queue: UploadQueue }) {
   const locale = useLocale();
   const { words, formats } = locale;
-  const { id, file, state, sentBytes, link, error } = upload;
+  const { id, file, state, sentBytes, canPause, link, error } = upload;
+  const sent = words.sentOf(formats.bytes(sentBytes), formats.bytes(file.size));
   const name = file.name || words.file;
   return (
     <li class="upload">
       <div class="upload-line">
         <span class="upload-name">{name}</span>
         <span class="quiet" role="status">
-          {state === 'sending'
-            ? words.sentOf(formats.bytes(sentBytes), formats.bytes(file.size))
-            : words.uploadStates[state]}
+          {state === 'sending' ? sent : words.uploadStates[state]}
         </span>
+        {canPause && (state === 'sending' || state === 'interrupted') && (
+          <button type="button" aria-label={`${words.pause}: ${name}`} onClick={() => queue.pause(id)}>
+            {words.pause}
+          </button>
+        )}
+        {state === 'paused' && (
+          <button type="button" aria-label={`${words.goOn}: ${name}`} onClick={() => queue.goOn(id)}>
+            {words.goOn}
+          </button>
+        )}
         {state === 'failed' && (
-          <button type="button" onClick={() => queue.retry(id)}>
+          <button type="button" onClick={() => queue.goOn(id)}>
             {words.retry}
           </button>
         )}
@@ -32,13 +41,8 @@ export function UploadRow({ upload, queue }: { upload: PageUpload; queue: Upload
           ×
         </button>
       </div>
-      {state === 'sending' && (
-        <Bar
-          value={sentBytes}
-          max={file.size}
-          label={words.uploadProgress(name)}
-          text={words.sentOf(formats.bytes(sentBytes), formats.bytes(file.size))}
-        />
+      {['sending', 'paused', 'interrupted'].includes(state) && (
+        <Bar value={sentBytes} max={file.size} label={words.uploadProgress(name)} text={sent} />
       )}
       {state === 'failed' && <p class="error-text">{errorText(locale, error)}</p>}
       {link !== null && <LinkBox link={link} label={words.link} />}

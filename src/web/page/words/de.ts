@@ -113,9 +113,13 @@ export const de: Words = {
   uploadStates: {
     waiting: 'Wartet',
     sending: 'Wird hochgeladen',
+    paused: 'Angehalten',
+    interrupted: 'Die Verbindung ist abgebrochen. Der Upload geht gleich weiter.',
     done: 'Hochgeladen',
     failed: 'Fehlgeschlagen',
   },
+  pause: 'Anhalten',
+  goOn: 'Fortsetzen',
   uploadProgress: (name) => `Fortschritt von ${name}`,
   sentOf: (sent, size) => `${sent} von ${size}`,
   remove: 'Aus der Liste entfernen',

@@ -95,9 +95,13 @@ export const en = {
   uploadStates: {
     waiting: 'Waiting',
     sending: 'Uploading',
+    paused: 'Paused',
+    interrupted: 'The connection was lost. The upload goes on soon.',
     done: 'Uploaded',
     failed: 'Failed',
   },
+  pause: 'Pause',
+  goOn: 'Go on',
   uploadProgress: (name: string) => `Progress of ${name}`,
   sentOf: (sent: string, size: string) => `${sent} of ${size}`,
   remove: 'Remove from the list',
