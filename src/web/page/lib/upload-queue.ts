@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from './api.ts';
-import { Transfer, type UploadSlot } from './transfer.ts';
+import { FileTransfer, type UploadSlot } from './file-transfer.ts';
 
 export type PageUploadState = 'waiting' | 'sending' | 'paused' | 'interrupted' | 'done' | 'failed';
 
@@ -21,7 +21,7 @@ export type RequestSlot = (file: { name: string; size: number; type?: string }) 
 
 interface Begun {
   readonly slot: UploadSlot;
-  readonly transfer: Transfer;
+  readonly transfer: FileTransfer;
   /** Attempts that were interrupted since the last byte. */
   interruptions: number;
 }
@@ -147,7 +147,7 @@ export class UploadQueue {
     const { name, size, type } = file;
     if (size === 0) throw new ApiError(0, 'empty_file', 'An empty file cannot be uploaded.');
     const slot = await this.#requestSlot({ name: name || 'file', size, ...(type !== '' && { type }) });
-    const begun = { slot, transfer: new Transfer(slot, file), interruptions: 0 };
+    const begun = { slot, transfer: new FileTransfer(slot, file), interruptions: 0 };
     this.#begun.set(id, begun);
     return begun;
   }

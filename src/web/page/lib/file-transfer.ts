@@ -29,7 +29,7 @@ interface SendOptions {
  *
  * If the server does not support that, the file is sent by one PUT.
  */
-export class Transfer {
+export class FileTransfer {
   readonly #slot: UploadSlot;
   readonly #file: File;
   #resource: string | undefined;
