@@ -33,7 +33,7 @@ const FEATURES: Readonly<Record<string, Readonly<Record<'prosody' | 'ejabberd', 
     prosody: ['messages/callbacks-prosody'],
     ejabberd: ['messages/callbacks-ejabberd'],
   },
-  takeover: { prosody: ['cluster/stream-failover'], ejabberd: [] },
+  takeover: { prosody: ['cluster/stream-failover-prosody'], ejabberd: ['cluster/stream-failover-ejabberd'] },
 };
 
 /** The files of `--quick`. */
