@@ -151,11 +151,13 @@ describe('two uploads to one slot at once', () => {
 
   test('the second with the same bytes is 201 as well while the first is being made durable', async (t) => {
     const { promise: durable, resolve: makeDurable } = Promise.withResolvers<void>();
+    let isWritten = false;
     const server = await startTestFileServer(t, {
       blobs: (real) => ({
         ...real,
         async put(key, batches) {
           const size = await real.put(key, batches);
+          isWritten = true;
           await durable;
           return size;
         },
@@ -163,7 +165,7 @@ describe('two uploads to one slot at once', () => {
     });
     const slot = await server.grantSlot({ size: SIZE });
     const first = server.put(slot, BODY);
-    await waitUntil(() => server.services.transfers.inFlight().uploads === 1);
+    await waitUntil(() => isWritten);
     const second = server.put(slot, BODY);
     await waitUntil(() => server.dataPlane.transfersInFlight() === 2);
     makeDurable();
