@@ -35,7 +35,7 @@ export const attemptSuffix = (token: string): string => token.slice(0, ATTEMPT_L
 const RESUMABLE_MARK = 'r';
 
 /** Returns what the key of a resumable upload has after the id of its upload. */
-export const resumableSuffix = (token: string): string => attemptSuffix(token) + RESUMABLE_MARK;
+const resumableSuffix = (token: string): string => attemptSuffix(token) + RESUMABLE_MARK;
 
 /** Returns the key of the resumable upload that begins with this claim token. `key`: any key of the same upload. */
 export function resumableBlobKey(key: string, token: string): string {

@@ -12,10 +12,9 @@ import { hashing } from './content/check-content.ts';
 import type { SpaceReserve } from './disk/space-reserve.ts';
 import { commit, reportStored } from './receive/commit.ts';
 import { storeDirectly } from './receive/store-directly.ts';
-import { reportRefusedPut } from './refusals/refused-put.ts';
+import { reportFailedPut } from './refusals/refused-put.ts';
 import { isUnknownOutcome, releaseClaim, releaseUnknownClaim } from './release-claim.ts';
 import type { UploadServices } from './services.ts';
-import { toStorageRefusal } from './storage-refusal.ts';
 import { checkDeclaredBody, exactSize, type UploadRequest } from './upload-request.ts';
 
 /*
@@ -61,10 +60,7 @@ export async function receiveUpload(
     if (claimed.outcome !== 'unknown') upload = claimed.upload;
     return await storeClaimed(services, claimed, token, request);
   } catch (error) {
-    const refusal = toStorageRefusal(error);
-    if (refusal instanceof Refusal) reportRefusedPut(services, refusal, request, upload);
-    else services.metrics.requestRefused(upload?.endpoint ?? request.endpoint, 'internal');
-    throw refusal;
+    throw reportFailedPut(services, error, request, upload);
   }
 }
 

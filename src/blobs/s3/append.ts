@@ -65,7 +65,7 @@ export async function appendToObject(
   }
 }
 
-export function partLengthFor({ partSize }: Pick<S3WriteOptions, 'partSize'>, size: number): number {
+function partLengthFor({ partSize }: Pick<S3WriteOptions, 'partSize'>, size: number): number {
   return Math.max(partSize, Math.ceil(size / MAX_PARTS / MIB) * MIB);
 }
 

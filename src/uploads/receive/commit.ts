@@ -5,8 +5,9 @@ import { type CheckServices, checkContent } from '../content/check-content.ts';
 import type { UploadServices } from '../services.ts';
 
 /**
- * Checks the content of the file, and makes it downloadable. `sha256`: of its bytes, if it was computed while they arrived. If the ledger fails during the commit, asks it for the outcome. Never removes bytes: they may
- * belong to a stored upload. The release that follows a failure decides that, in the ledger.
+ * Checks the content of the file, and makes it downloadable. `sha256`: of its bytes, if it was computed while they arrived. If the
+ * ledger fails during the commit, asks it for the outcome. Never removes bytes: they may belong to a stored upload. The release that
+ * follows a failure decides that, in the ledger.
  */
 export async function commit(
   services: CheckServices,

@@ -1,7 +1,8 @@
-import type { Refusal } from '../../base/errors.ts';
+import { Refusal } from '../../base/errors.ts';
 import { ANONYMOUS_OWNER, ownerFromSha1 } from '../../base/owners.ts';
 import type { Upload } from '../../base/upload-records.ts';
 import type { UploadServices } from '../services.ts';
+import { toStorageRefusal } from '../storage-refusal.ts';
 import type { Uploader, UploadRequest } from '../upload-request.ts';
 import type { RefusedRequest } from './refusal-log.ts';
 
@@ -11,12 +12,32 @@ export type RefusedPut = Pick<UploadRequest, 'endpoint'> &
     readonly by?: UploadRequest['by'] | undefined;
   };
 
+type ReportServices = Pick<UploadServices, 'ledger' | 'metrics' | 'refusals'>;
+
+/**
+ * Reports an error that ended a PUT, and returns the error that is to be thrown. `isExpected`: refusals that are not reported, because
+ * the client goes on.
+ */
+export function reportFailedPut(
+  services: ReportServices,
+  error: unknown,
+  request: RefusedPut,
+  upload: Upload | undefined,
+  isExpected: (refusal: Refusal) => boolean = () => false,
+): unknown {
+  const refusal = toStorageRefusal(error);
+  if (!(refusal instanceof Refusal))
+    services.metrics.requestRefused(upload?.endpoint ?? request.endpoint, 'internal');
+  else if (!isExpected(refusal)) reportRefusedPut(services, refusal, request, upload);
+  return refusal;
+}
+
 /**
  * Counts, logs and remembers a refused PUT. `upload`: its slot, if the PUT got so far; otherwise it is looked up, because a late or
  * malformed PUT has an owner too. The answer does not wait for that.
  */
 export function reportRefusedPut(
-  { ledger, metrics, refusals }: Pick<UploadServices, 'ledger' | 'metrics' | 'refusals'>,
+  { ledger, metrics, refusals }: ReportServices,
   refusal: Refusal,
   request: RefusedPut,
   upload?: Upload,

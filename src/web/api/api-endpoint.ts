@@ -131,7 +131,7 @@ function check(schema: z.ZodType, given: unknown, what: 'parameter' | 'field'): 
 }
 
 /** Answers as problem details (RFC 9457), without CORS headers. */
-export function sendApiError(
+function sendApiError(
   { log, clock }: Pick<WebServices, 'log' | 'clock'>,
   error: unknown,
   request: FastifyRequest,

@@ -47,7 +47,7 @@ export interface SaslProfile {
 }
 
 /** RFC 6120 §6. */
-export const saslProfile: SaslProfile = {
+const saslProfile: SaslProfile = {
   namespace: SASL,
   readOffer: (features) => ({
     mechanisms: mechanismNames(features.getChild('mechanisms', SASL)),

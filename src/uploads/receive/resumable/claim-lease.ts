@@ -40,6 +40,7 @@ export function openClaimLease(
     if (isLost) throw takenOver();
   }
 
+  // A ledger that fails confirms nothing, and `guard` asks again before it passes on bytes.
   const timer = setInterval(() => void confirm().catch(() => undefined), POLL_MS);
 
   return {

@@ -3,10 +3,9 @@ import { Refusal } from '../../../base/errors.ts';
 import { randomId, sha256Hex } from '../../../base/ids.ts';
 import type { Upload } from '../../../base/upload-records.ts';
 import { claim, storeClaimed } from '../../receive.ts';
-import { reportRefusedPut } from '../../refusals/refused-put.ts';
+import { reportFailedPut } from '../../refusals/refused-put.ts';
 import { releaseClaim } from '../../release-claim.ts';
 import type { UploadServices } from '../../services.ts';
-import { toStorageRefusal } from '../../storage-refusal.ts';
 import { checkDeclaredBody, type UploadBody, type UploadRequest } from '../../upload-request.ts';
 import { storeDirectly } from '../store-directly.ts';
 import { type AppendRequest, appendBytes, type ClaimedResource } from './append-bytes.ts';
@@ -39,12 +38,8 @@ export async function createResumable(
     const resource = await begin(services, claimed.upload, token, request);
     return await appendBytes(services, resource, request);
   } catch (error) {
-    const refusal = toStorageRefusal(error);
-    if (!(refusal instanceof Refusal))
-      services.metrics.requestRefused(upload?.endpoint ?? request.endpoint, 'internal');
-    else if (!(isInterruption(refusal) && request.progress.received !== undefined))
-      reportRefusedPut(services, refusal, request, upload);
-    throw refusal;
+    const goesOn = (refusal: Refusal) => isInterruption(refusal) && request.progress.received !== undefined;
+    throw reportFailedPut(services, error, request, upload, goesOn);
   }
 }
 

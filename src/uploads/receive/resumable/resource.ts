@@ -3,10 +3,9 @@ import { type ErrorCode, Refusal } from '../../../base/errors.ts';
 import { randomId, sha256Hex } from '../../../base/ids.ts';
 import type { Upload } from '../../../base/upload-records.ts';
 import type { ResumeResult, UploadResource } from '../../../ledger/contract/ledger.ts';
-import { reportRefusedPut } from '../../refusals/refused-put.ts';
+import { reportFailedPut } from '../../refusals/refused-put.ts';
 import { releaseClaim } from '../../release-claim.ts';
 import type { UploadServices } from '../../services.ts';
-import { toStorageRefusal } from '../../storage-refusal.ts';
 import { type AppendRequest, appendBytes, type ClaimedResource, resourceGone } from './append-bytes.ts';
 import { takenOver } from './claim-lease.ts';
 
@@ -124,12 +123,9 @@ export async function appendToResource(
     if (resumed.outcome === 'stored') return repeatedAnswer(resumed, request);
     return await appendAt(services, { ...resumed, token }, request);
   } catch (error) {
-    const refusal = toStorageRefusal(error);
-    const endpoint = upload?.endpoint ?? 'slot_api';
-    if (!(refusal instanceof Refusal)) services.metrics.requestRefused(endpoint, 'internal');
-    else if (!isInterruption(refusal) && !(refusal instanceof OffsetMismatch))
-      reportRefusedPut(services, refusal, { endpoint, body: request.body }, upload);
-    throw refusal;
+    const put = { endpoint: upload?.endpoint ?? 'slot_api', body: request.body } as const;
+    const goesOn = (refusal: Refusal) => isInterruption(refusal) || refusal instanceof OffsetMismatch;
+    throw reportFailedPut(services, error, put, upload, goesOn);
   }
 }
 

@@ -9,6 +9,7 @@ import { ConfirmDialog } from './confirm-dialog.tsx';
 import { Field } from './field.tsx';
 import { LoadState } from './load-state.tsx';
 import { MoreButton } from './more-button.tsx';
+import { RelativeTime } from './relative-time.tsx';
 
 type BlockedFile = Answer<'GET /admin/blocked'>['files'][number];
 
@@ -78,9 +79,7 @@ export function BlockedFiles() {
                 <td class="name-cell">{file.reason}</td>
                 <td class="wide owner-cell">{file.blockedBy}</td>
                 <td class="wide">
-                  <time dateTime={file.blockedAt} title={formats.dateTime(file.blockedAt)}>
-                    {formats.relative(file.blockedAt)}
-                  </time>
+                  <RelativeTime at={file.blockedAt} />
                 </td>
                 {isAdmin && (
                   <td>

@@ -2,6 +2,7 @@ import type { ShownFile } from '../lib/files.ts';
 import { useLocale } from '../lib/language.ts';
 import { linkTo } from '../lib/route.ts';
 import { FileIcon } from './file-icon.tsx';
+import { RelativeTime } from './relative-time.tsx';
 
 interface FileRowProps {
   readonly file: ShownFile;
@@ -71,18 +72,10 @@ export function FileRow({ file, hasOwner, hasThumbnails, isSelected, ...on }: Fi
       )}
       <td class="wide number">{formats.bytes(size)}</td>
       <td class="wide">
-        <time dateTime={uploadedAt} title={formats.dateTime(uploadedAt)}>
-          {formats.relative(uploadedAt)}
-        </time>
+        <RelativeTime at={uploadedAt} />
       </td>
       <td class="wide">
-        {expiresAt === null ? (
-          <span class="quiet">{expiry}</span>
-        ) : (
-          <time dateTime={expiresAt} title={formats.dateTime(expiresAt)}>
-            {expiry}
-          </time>
-        )}
+        {expiresAt === null ? <span class="quiet">{expiry}</span> : <RelativeTime at={expiresAt} />}
       </td>
       <td class="action-cell">
         <button

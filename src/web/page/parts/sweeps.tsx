@@ -4,6 +4,7 @@ import { fileCountText } from '../lib/files.ts';
 import { useLocale } from '../lib/language.ts';
 import { useLoaded } from '../lib/load.ts';
 import { LoadState } from './load-state.tsx';
+import { RelativeTime } from './relative-time.tsx';
 
 type Sweep = Answer<'GET /admin/sweeps'>['sweeps'][number];
 
@@ -36,9 +37,7 @@ export function Sweeps() {
             {sweeps.slice(0, isAll ? sweeps.length : SHOWN).map((sweep) => (
               <tr key={sweep.startedAt}>
                 <td>
-                  <time dateTime={sweep.startedAt} title={formats.dateTime(sweep.startedAt)}>
-                    {formats.relative(sweep.startedAt)}
-                  </time>
+                  <RelativeTime at={sweep.startedAt} />
                 </td>
                 <td>{describe(sweep)}</td>
                 <td class="wide number">{words.seconds(formats.number(sweep.durationMs / 1000))}</td>

@@ -4,6 +4,7 @@ import { useLocale } from '../../lib/language.ts';
 import { usePages } from '../../lib/pages.ts';
 import { LoadState } from '../../parts/load-state.tsx';
 import { MoreButton } from '../../parts/more-button.tsx';
+import { RelativeTime } from '../../parts/relative-time.tsx';
 
 type Entry = Answer<'GET /admin/audit'>['entries'][number];
 
@@ -40,9 +41,7 @@ export function AuditView() {
           {list.items.map((entry) => (
             <tr key={`${entry.at} ${entry.actor} ${entry.action} ${entry.subject}`}>
               <td>
-                <time dateTime={entry.at} title={formats.dateTime(entry.at)}>
-                  {formats.relative(entry.at)}
-                </time>
+                <RelativeTime at={entry.at} />
               </td>
               <td class="name-cell">
                 {words.auditActions[entry.action] ?? entry.action}

@@ -4,6 +4,7 @@ import { errorText, useLocale } from '../../lib/language.ts';
 import { useLoaded } from '../../lib/load.ts';
 import { Facts } from '../../parts/facts.tsx';
 import { LoadState } from '../../parts/load-state.tsx';
+import { RelativeTime } from '../../parts/relative-time.tsx';
 
 type Hook = Answer<'GET /admin/hooks'>['hooks'][number];
 type Call = NonNullable<Hook['lastCall']>;
@@ -52,12 +53,9 @@ function HookCard({ hook: { name, format, to, from, lastCall } }: { hook: Hook }
 }
 
 function LastCall({ call: { at, status, address, program, refusal } }: { call: Call }) {
-  const { formats } = useLocale();
   return (
     <>
-      <time dateTime={at} title={formats.dateTime(at)}>
-        {formats.relative(at)}
-      </time>
+      <RelativeTime at={at} />
       {' · '}
       <span class={status < 400 ? 'state-good' : 'state-bad'}>{status}</span>
       {refusal !== null && <span class="block state-bad">{refusal}</span>}

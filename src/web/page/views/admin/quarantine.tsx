@@ -10,6 +10,7 @@ import { BlockedFiles } from '../../parts/blocked-files.tsx';
 import { ConfirmDialog } from '../../parts/confirm-dialog.tsx';
 import { LoadState } from '../../parts/load-state.tsx';
 import { MoreButton } from '../../parts/more-button.tsx';
+import { RelativeTime } from '../../parts/relative-time.tsx';
 
 type InfectedFile = Answer<'GET /admin/quarantine'>['files'][number];
 
@@ -92,9 +93,7 @@ function InfectedFiles({ onBlocked }: { onBlocked: () => void }) {
               <td class="wide owner-cell">{file.owner}</td>
               <td class="wide number">{formats.bytes(file.size)}</td>
               <td class="wide">
-                <time dateTime={file.foundAt} title={formats.dateTime(file.foundAt)}>
-                  {formats.relative(file.foundAt)}
-                </time>
+                <RelativeTime at={file.foundAt} />
               </td>
               <td>
                 <div class="buttons">
