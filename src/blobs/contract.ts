@@ -16,7 +16,7 @@ export interface BlobStore {
 
   /**
    * Writes the next bytes of a blob that is written by several calls, one after the other, and discards what lies behind `offset`.
-   * Keeps what has arrived if the source fails. Rejects with a `BlobError` of the kind `missing` if the store does not have the
+   * Keeps the bytes that have arrived if the source fails. Rejects with a `BlobError` of the kind `missing` if the store does not have the
    * bytes before `offset`. The key must come from `resumableBlobKey`.
    */
   append(

@@ -27,7 +27,8 @@ export const DISCOVERY_QUERY = 'porter-doctor=discovery';
 
 /**
  * Shows `porter doctor` its own request: a GET of the upload link of one of its probe slots is answered with the request
- * as JSON, or with what the component streams find (null if they cannot tell). Any other GET of an upload link is handled as usual, also if the ledger fails.
+ * as JSON, or with the findings of the component streams (null if they cannot tell). Any other GET of an upload link is handled as
+ * usual, also if the ledger fails.
  */
 export function withEchoEndpoint(services: EchoEndpointServices, dataPlane: DataPlane): DataPlane {
   async function echoIfProbe(

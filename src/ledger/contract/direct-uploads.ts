@@ -10,7 +10,8 @@ export interface DirectUploadStore {
   storeNew(params: StoreNewParams): Promise<StoreNewResult>;
   /**
    * Changes issued → stored with a complete file. Returns false, and the key of the file becomes a pending delete, if the slot is
-   * not issued or past its deadline, has bytes of a resumable upload, or this process may not store without a claim (`CompleteFile.instance`).
+   * not issued or past its deadline, has bytes of a resumable upload, or this process may not store without a claim
+   * (`CompleteFile.instance`).
    */
   storeSlot(params: StoreSlotParams): Promise<boolean>;
 }

@@ -45,8 +45,8 @@ interface FsckPass {
 
 /**
  * Checks the database against the stored files, page by page. The server may keep running. Memory use does not depend on
- * the number of files. A repair deletes no bytes but orphaned thumbnails: it moves them to lost+found in the store. It begins with a pass that only
- * counts, and throws `TooManyRepairsError` or `StaleLedgerError` if ledger and store probably do not belong together.
+ * the number of files. A repair deletes the bytes of orphaned thumbnails only: it moves all other orphans to lost+found in the store.
+ * It begins with a pass that only counts, and throws `TooManyRepairsError` or `StaleLedgerError` if ledger and store probably do not belong together.
  */
 export async function fsck(services: FsckServices, options: FsckOptions): Promise<FsckReport> {
   if (!options.repair) return await runPass(services, options, { repair: false, countRepair: () => {} });

@@ -27,8 +27,8 @@ const COMPRESSED = /^(?:text\/|application\/(?:javascript|json|manifest\+json|xm
 const HASHED_NAME = /^assets\/.*-[\w-]{8,}\.\w+$/;
 
 /**
- * Adds the files of the page below `root` (`web.path` without a slash at the end). All links of the page are relative, so it works below any path, also if a
- * reverse proxy removes a part of it.
+ * Adds the files of the page below `root` (`web.path` without a slash at the end). All links of the page are relative, so it works
+ * below any path, also if a reverse proxy removes a part of it.
  */
 export function addPageFiles(app: FastifyInstance, root: string, folder: string = PAGE_FOLDER): void {
   let files: Promise<ReadonlyMap<string, PageFile>> | undefined;

@@ -11,7 +11,9 @@ import type { BoundStream } from './login.ts';
 import { ackElement, ackRequest, isAck, isAckRequest, readAck } from './stream-management.ts';
 
 /**
- * An account that is logged in. Acks (XEP-0198) show which stanzas the server has taken; where it has none, pings do. It sends no presence, so that the server routes no messages of the account to it. */
+ * An account that is logged in. Acks (XEP-0198) show which stanzas the server has taken; where it has none, pings do. It sends no
+ * presence, so that the server routes no messages of the account to it.
+ */
 export interface AccountSession {
   readonly sender: MessageSender;
   readonly isOpen: boolean;

@@ -19,7 +19,7 @@ export function addBlock(program: Command, context: CommandContext): void {
     .command('block')
     .summary('refuse a file by its content')
     .description(
-      'Blocks a file by its SHA-256: the same bytes cannot be uploaded again, whatever their name. Without a file, lists what is blocked.',
+      'Blocks a file by its SHA-256: the same bytes cannot be uploaded again, whatever their name. Without a file, lists the blocked files.',
     )
     .argument('[file]', 'an id, a download link, or a SHA-256 in hex')
     .option('--reason <text>', 'why it is blocked, for the list', '')

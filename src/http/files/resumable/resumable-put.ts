@@ -46,7 +46,7 @@ export interface ResumablePut {
   readonly res: ServerResponse;
 }
 
-/** Receives the body. Throws a `Refusal`; `progress` then has what is to be answered with it. */
+/** Receives the body. Throws a `Refusal`; `progress` then has the figures for the answer. */
 export async function receiveResumable(
   services: UploadServices,
   { complete, sendsInterim }: Creation,
