@@ -3,6 +3,7 @@ import type { ThumbnailWidth } from '../../base/blob-keys.ts';
 import type { ByteRange, Downloads, OpenBlob } from '../../uploads/downloads.ts';
 import type { CachedFile } from '../../uploads/file-cache.ts';
 import type { UploadServices } from '../../uploads/services.ts';
+import { closedSignal } from '../common/closed-signal.ts';
 import { CORS_HEADER_LIST } from '../common/cors.ts';
 import { errorResponse } from '../common/error-response.ts';
 import { sendEmpty } from '../common/send-response.ts';
@@ -17,7 +18,7 @@ import {
 import { createPreparedResponses } from './prepared-response.ts';
 import type { PresignedLinks } from './presigned-links.ts';
 import { sendBlob } from './send-blob.ts';
-import { asFile, closedSignal, requestedThumbnail } from './thumbnail-request.ts';
+import { asFile, requestedThumbnail } from './thumbnail-request.ts';
 import type { DeliveryHeaders, WebServerDelivery } from './web-server-delivery.ts';
 
 export type GetServices = Pick<UploadServices, 'rules' | 'clock' | 'log' | 'metrics' | 'thumbnails'> & {

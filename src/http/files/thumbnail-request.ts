@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import { THUMBNAIL_WIDTHS, type ThumbnailWidth } from '../../base/blob-keys.ts';
 import type { CachedFile } from '../../uploads/file-cache.ts';
 
@@ -30,11 +29,4 @@ export function asFile({ upload }: CachedFile, width: ThumbnailWidth, body: Buff
     freshUntil: 0,
     headers: undefined,
   };
-}
-
-/** Aborts when the client has gone. */
-export function closedSignal(res: ServerResponse): AbortSignal {
-  const closed = new AbortController();
-  res.once('close', () => closed.abort());
-  return closed.signal;
 }

@@ -1,6 +1,7 @@
 import { Refusal } from '../../base/errors.ts';
 import { parseBareJid } from '../../base/jid.ts';
 import { ownerNamesFor } from '../../base/owners.ts';
+import type { Upload } from '../../base/upload-records.ts';
 import { explain, findByLinkOrId } from '../../uploads/explain/explain.ts';
 import { explainOwner } from '../../uploads/explain/explain-owner.ts';
 import { describeUnknownTarget, formatExplanation } from '../../uploads/explain/format-explanation.ts';
@@ -18,6 +19,7 @@ import type { Handlers } from './handlers.ts';
 import { isoTime, presentAdminFile, presentRefusal, readCursor, writeCursor } from './present.ts';
 import type { adminRoutes } from './routes/admin-routes.ts';
 import type { overviewRoutes } from './routes/overview-routes.ts';
+import { sendThumbnail } from './send-thumbnail.ts';
 
 const ADMIN_KEYS = { newest: ['string'], oldest: ['string'], largest: ['number', 'string'] } as const;
 const USER_KEYS = { name: ['string'], largest: ['number', 'number'] } as const;
@@ -60,6 +62,10 @@ export function createAdminHandlers(
       throw new Refusal('not_found', {
         text: 'No file has this link or id. "Why" may know what happened to it.',
       });
+    },
+
+    async getAnyThumbnail({ params: { id } }, call) {
+      return sendThumbnail(services, () => findStoredFile(services, id), call);
     },
 
     async deleteAnyFiles({ body: { ids, reason } }, { principal, client }) {
@@ -193,6 +199,14 @@ export function createAdminHandlers(
       role: roleOf(services, owner),
     };
   }
+}
+
+/** Throws `Refusal` (`not_found`). */
+async function findStoredFile({ ledger }: Pick<WebServices, 'ledger'>, id: string): Promise<Upload> {
+  const { files } = await ledger.listFiles({ ids: [id], sort: 'newest', state: 'stored', limit: 1 });
+  const [file] = files;
+  if (file === undefined) throw new Refusal('not_found', { text: 'No stored file has this id.' });
+  return file;
 }
 
 /** Accepts a JID in another spelling, and owners that are no JIDs, such as `external`. */

@@ -24,6 +24,7 @@ import { grantPageSlot } from './grant-page-slot.ts';
 import type { Handlers } from './handlers.ts';
 import { isoTime, presentFile, presentTrashed, readCursor, writeCursor } from './present.ts';
 import type { fileRoutes } from './routes/file-routes.ts';
+import { sendThumbnail } from './send-thumbnail.ts';
 
 /** The files of the user who asks. */
 export function createFileHandlers(services: WebServices): Handlers<keyof typeof fileRoutes> {
@@ -49,6 +50,10 @@ export function createFileHandlers(services: WebServices): Handlers<keyof typeof
 
     async getFile({ params: { id } }, { principal, client }) {
       return presentFile(services, await findUserFile(services, accountOf(principal), id), client);
+    },
+
+    async getThumbnail({ params: { id } }, call) {
+      return sendThumbnail(services, () => findUserFile(services, accountOf(call.principal), id), call);
     },
 
     async changeFile({ params: { id }, body: { expiresAt } }, { principal, client }) {

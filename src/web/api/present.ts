@@ -6,6 +6,7 @@ import { isProbablyEncrypted } from '../../policy/media-type.ts';
 import { expiryTime, latestExpiry } from '../../policy/retention.ts';
 import { linkOfUpload, thumbnailLink } from '../../uploads/links.ts';
 import type { WebServices } from '../web-services.ts';
+import { API_PREFIX } from './definitions.ts';
 
 /** Times and files in the form of the API. */
 
@@ -38,7 +39,13 @@ export function downloadBase(
   return services.settings().linkBasesFor(owner).getBase ?? uploadBase(services, client, owner);
 }
 
-export function presentFile(services: WebServices, upload: Upload, client: ClientInfo) {
+/** `route`: the API below which the client finds this file by its id. */
+export function presentFile(
+  services: WebServices,
+  upload: Upload,
+  client: ClientInfo,
+  route: 'files' | 'admin/files' = 'files',
+) {
   const { retention } = services.rules();
   const latest = latestExpiry(retention, upload);
   return {
@@ -54,7 +61,7 @@ export function presentFile(services: WebServices, upload: Upload, client: Clien
     expiresAt: isoTime(expiryTime(retention, upload)),
     canExtend: upload.expiresAt !== null && (latest === null || upload.expiresAt < latest),
     url: linkOf(services, upload, client),
-    thumbnailUrl: thumbnailLinkOf(services, upload, client),
+    thumbnailUrl: thumbnailUrlOf(services, upload, client, route),
   };
 }
 
@@ -63,15 +70,24 @@ function linkOf(services: WebServices, upload: Upload, client: ClientInfo): stri
   return linkOfUpload(services, downloadBase(services, client, upload.owner), upload) ?? null;
 }
 
-/** Of Porter itself, whoever serves the files, and of the host of the page if possible. */
-function thumbnailLinkOf(services: WebServices, upload: Upload, client: ClientInfo): string | null {
+/**
+ * The link is of Porter itself, whoever serves the files, and of the host of the page if possible. For files without a link it is a route
+ * of the API.
+ */
+function thumbnailUrlOf(
+  services: WebServices,
+  upload: Upload,
+  client: ClientInfo,
+  route: 'files' | 'admin/files',
+): string | null {
   if (upload.state !== 'stored' || !services.thumbnails?.mayExist(upload)) return null;
-  return thumbnailLink(uploadBase(services, client, upload.owner), upload) ?? null;
+  const link = thumbnailLink(uploadBase(services, client, upload.owner), upload);
+  return link ?? `${API_PREFIX}/${route}/${upload.id}/thumbnail`;
 }
 
 export function presentAdminFile(services: WebServices, upload: Upload, client: ClientInfo) {
   const { owner, endpoint, sha256 = null, scan = null } = upload;
-  return { ...presentFile(services, upload, client), owner, endpoint, sha256, scan };
+  return { ...presentFile(services, upload, client, 'admin/files'), owner, endpoint, sha256, scan };
 }
 
 export function presentTrashed({

@@ -61,7 +61,7 @@ export const fileSchema = named(
       .string()
       .nullable()
       .describe(
-        'A small version of the picture, WebP, at most 320 pixels wide and high; 404 if the picture is damaged. Null for files that have none.',
+        'A small version of the picture, WebP, at most 320 pixels wide and high; 404 if the picture is damaged. Relative to the address of the page, and only for those who may list the file, if `url` is null. Null for files that have none.',
       ),
   }),
 );

@@ -11,6 +11,7 @@ import { pngSample } from '../../support/picture-samples.ts';
 import { tinyWebp } from '../../support/pictures.ts';
 import { startTestFileServer, type TestFileServerOptions } from '../../support/test-file-server.ts';
 import { DAY } from '../../support/test-services.ts';
+import { startTestSignedLinksServer, UUID } from '../../support/test-signed-links-server.ts';
 
 const PNG = Buffer.concat([pngSample(800, 600), Buffer.alloc(1000)]);
 const PICTURE = { name: 'höhle.v2.png', type: 'image/png' };
@@ -155,6 +156,18 @@ describe('GET with ?thumb=', () => {
     const { getPath } = await storePicture();
     const { status, headers } = await get(`${getPath}?thumb=320`);
     assert.deepEqual([status, headers['x-accel-redirect'], headers.location], [200, undefined, undefined]);
+  });
+
+  test('answers at links that an XMPP server has signed', async (t) => {
+    const server = await startTestSignedLinksServer(t, { shrinker: createFakeShrinker() });
+    const path = `${UUID}/photo.png`;
+    assert.equal((await server.putV(path, PNG)).status, 201);
+    assert.equal((await server.putFileShare(path, PNG, { filetype: 'image/png' })).status, 201);
+    for (const prefix of ['/upload/', '/file_share/']) {
+      const { status, headers, body } = await server.request(`${prefix}${path}?thumb=320`);
+      assert.deepEqual([status, headers['content-type']], [200, 'image/webp'], prefix);
+      assert.deepEqual(body, tinyWebp());
+    }
   });
 
   test('without thumbnails means the file itself', async (t) => {

@@ -72,6 +72,16 @@ export const adminRoutes = {
     status: 200,
     answer: adminFileSchema,
   }),
+  getAnyThumbnail: defineRoute({
+    method: 'GET',
+    path: '/admin/files/{id}/thumbnail',
+    access: 'moderator',
+    topic,
+    summary: 'Returns a small version of a picture of any user, at most 320 pixels wide and high.',
+    status: 200,
+    answer: 'image/webp',
+    errors: ['not_found', 'busy', 'unavailable'],
+  }),
   deleteAnyFiles: defineRoute({
     method: 'POST',
     path: '/admin/files/delete',

@@ -60,6 +60,16 @@ export const fileRoutes = {
     status: 200,
     answer: fileSchema,
   }),
+  getThumbnail: defineRoute({
+    method: 'GET',
+    path: '/files/{id}/thumbnail',
+    access: 'files:read',
+    topic,
+    summary: 'Returns a small version of a picture, at most 320 pixels wide and high.',
+    status: 200,
+    answer: 'image/webp',
+    errors: ['busy', 'unavailable'],
+  }),
   changeFile: defineRoute({
     method: 'PATCH',
     path: '/files/{id}',
