@@ -17,7 +17,7 @@ export interface BlobStore {
   /**
    * Writes the next bytes of a blob that is written by several calls, one after the other, and discards what lies behind `offset`.
    * Keeps the bytes that have arrived if the source fails. Rejects with a `BlobError` of the kind `missing` if the store does not have the
-   * bytes before `offset`. The key must come from `resumableBlobKey`.
+   * bytes before `offset`. A call without bytes may follow when the blob is complete. The key must come from `resumableBlobKey`.
    */
   append(
     key: string,

@@ -71,6 +71,23 @@ export function appendSuite(withStore: (t: TestContext) => Promise<BlobStore>): 
     }
   });
 
+  test('goes on at the end of a complete blob, whose upload could not be stored', async (t) => {
+    const blobs = await withStore(t);
+    for (const size of [100, SIZE]) {
+      const key = newKey();
+      const whole = testBytes(size);
+      await append(blobs, key, whole, { from: 0, to: size });
+      assert.equal(await blobs.canAppend(key, { offset: size, size }), true);
+      for (const complete of [false, true])
+        assert.deepEqual(await append(blobs, key, whole, { from: size, to: size, complete }), {
+          offset: size,
+        });
+      assert.ok((await readBlob(blobs, key)).equals(whole));
+      assert.deepEqual(await listKeys(blobs), [key]);
+      await blobs.remove([key]);
+    }
+  });
+
   test('keeps the bytes that arrived before the source failed, and goes on behind them', async (t) => {
     const blobs = await withStore(t);
     const key = newKey();

@@ -1,4 +1,9 @@
-import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
+import {
+  type Agent,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
 
 /** A client of draft-ietf-httpbis-resumable-upload, written from its sections on the behaviour of clients. */
 export interface ResumableClient {
@@ -47,8 +52,12 @@ export interface ResumableAnswer {
   readonly complete: boolean | undefined;
 }
 
-/** `version`: interop version, or null to announce none. */
-export function resumableClient(port: number, version: string | null): ResumableClient {
+/** `version`: interop version, or null to announce none. Without `agent`, each request opens a connection. */
+export function resumableClient(
+  port: number,
+  version: string | null,
+  agent: Agent | false = false,
+): ResumableClient {
   const announced = version === null ? {} : { 'Upload-Draft-Interop-Version': version };
 
   function send(
@@ -68,7 +77,7 @@ export function resumableClient(port: number, version: string | null): Resumable
       port,
       method,
       path: target,
-      agent: false,
+      agent,
       headers: { ...announced, ...length, ...headers, ...body?.headers },
     });
     const answer = (status: number, received: IncomingHttpHeaders, text: string): ResumableAnswer => {

@@ -71,14 +71,14 @@ function partLengthFor({ partSize }: Pick<S3WriteOptions, 'partSize'>, size: num
 
 async function run(append: Append, hasFailed: () => boolean): Promise<number> {
   const { options, partLength } = append;
+  if (await isWhole(append, append.name, options)) return await endWhole(append);
   const position = await findPosition(append);
   for (;;) {
     const start = position.wholeParts * partLength;
     const lease = await append.memory.acquire(Math.max(1, Math.min(partLength, options.size - start)));
     try {
       await fill(append, position, lease);
-      const isWhole = position.filled === partLength;
-      if (!isWhole) {
+      if (position.filled < partLength) {
         const bytes = lease.buffer.subarray(0, position.filled);
         return await finish(append, position, bytes, hasFailed());
       }
@@ -89,6 +89,22 @@ async function run(append: Append, hasFailed: () => boolean): Promise<number> {
     await options.onDurable(position.wholeParts * partLength);
   }
 }
+
+/** Returns whether the blob was completed before, by a call whose upload could not be stored then. */
+async function isWhole(
+  store: Pick<S3WriteOptions, 'clients' | 'bucket'>,
+  name: string,
+  { offset, size }: Pick<AppendOptions, 'offset' | 'size'>,
+): Promise<boolean> {
+  return offset === size && (await readObjectSize(store, name)) === size;
+}
+
+async function endWhole({ source, options }: Append): Promise<number> {
+  if ((await source.next(1)) !== undefined) throw tooLong();
+  return options.size;
+}
+
+const tooLong = () => new BlobError('failed', 'The body is longer than its declared size.');
 
 /** Finds the multipart upload of the whole parts. Throws if it does not have them. */
 async function findPosition({ clients, bucket, name, options, partLength }: Append): Promise<Position> {
@@ -107,8 +123,7 @@ async function fill(append: Append, position: Position, { buffer }: MemoryLease)
   const { options, partLength, source } = append;
   const isLast = position.wholeParts * partLength + position.filled >= options.size;
   // The source may still fail, or send too much.
-  if (isLast && (await source.next(1)) !== undefined)
-    throw new BlobError('failed', 'The body is longer than its declared size.');
+  if (isLast && (await source.next(1)) !== undefined) throw tooLong();
 }
 
 async function readTail({ clients, bucket, tailName }: Append, target: Buffer): Promise<void> {
@@ -192,6 +207,7 @@ export async function hasParts(
   name: string,
   { offset, size }: Pick<AppendOptions, 'offset' | 'size'>,
 ): Promise<boolean> {
+  if (await isWhole(store, name, { offset, size })) return true;
   const partLength = partLengthFor(store, size);
   const wholeParts = Math.floor(offset / partLength);
   const rest = offset % partLength;

@@ -3,9 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { httpRequest } from '../../support/http.ts';
+import { resumableClient } from '../../support/resumable-client.ts';
 import { needs } from '../peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
-import { startS3 } from '../peers/s3.ts';
+import { type S3Server, startS3 } from '../peers/s3.ts';
+import { beginAppend } from '../support/begin-append.ts';
 import { type PorterProcess, runPorter } from '../support/porter-process.ts';
 import { getSlot, type Slot, sendSlotRequest, uploadFile } from '../support/slots.ts';
 import {
@@ -17,6 +19,8 @@ import {
 } from './start-instances.ts';
 import { assertAllReadable, startUploadTraffic } from './upload-traffic.ts';
 import { readLog } from './worker-log.ts';
+
+const MIB = 1024 * 1024;
 
 describe('Several instances with one PostgreSQL and one folder', { skip: needs('postgresql') }, () => {
   let postgres: PostgresServer;
@@ -164,12 +168,50 @@ describe('Several instances with one PostgreSQL and one folder', { skip: needs('
 describe('Several instances with one PostgreSQL and one bucket', {
   skip: needs('postgresql', 'ceph'),
 }, () => {
-  test('share files, and lose no acknowledged upload when one is killed', async (t) => {
-    const [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
-    t.after(() => Promise.all([postgres.remove(), s3.remove()]));
+  let postgres: PostgresServer;
+  let s3: S3Server;
+  let instances: Instances;
+  before(async () => {
+    [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
     const blobs = s3.blobsUrl(await s3.createBucket());
-    const instances = await startInstances({ ledger: await postgres.createSchema(), blobs, env: s3.env });
-    t.after(() => instances.remove());
+    // The connections of the test come from a trusted proxy.
+    const config = { uploads: { interim_responses: 'always' } };
+    instances = await startInstances({ ledger: await postgres.createSchema(), blobs, env: s3.env, config });
+  });
+  after(async () => {
+    await instances?.remove();
+    await Promise.all([postgres?.remove(), s3?.remove()]);
+  });
+
+  test('go on with the parts of a resumable upload of another one, which may be killed', async () => {
+    const [one, other] = instances.all;
+    assert.ok(one && other);
+    const body = randomBytes(20 * MIB);
+    const slot = await getSlot(one, { size: body.length });
+    const [first, second] = [resumableClient(one.port, '8'), resumableClient(other.port, '8')];
+    const target = new URL(slot.put).pathname;
+    const created = await first.create(target, { bytes: body.subarray(0, MIB), complete: false });
+    const resource = created.resource ?? '';
+    // One whole part, which S3 keeps as such, and a rest.
+    const part = { offset: MIB, bytes: body.subarray(MIB, 10 * MIB), complete: false };
+    assert.equal((await second.append(resource, part)).status, 204);
+    assert.equal((await first.head(resource)).offset, 10 * MIB);
+    const rest = { offset: 10 * MIB, size: body.length, bytes: body.subarray(10 * MIB, 19 * MIB) };
+    const append = beginAppend(one.url + resource, rest);
+    await one.program.waitFor('a second part', () => append.durable() > 10 * MIB);
+    await one.stop('SIGKILL');
+    append.destroy();
+    // Its start releases what it held.
+    await instances.restart(0);
+
+    const { offset = 0 } = await second.head(resource);
+    assert.ok(offset >= append.durable() && offset <= 19 * MIB, String(offset));
+    const last = { offset, bytes: body.subarray(offset), complete: true };
+    assert.equal((await second.append(resource, last)).status, 201);
+    assert.ok((await httpRequest(slot.get)).body.equals(body));
+  });
+
+  test('share files, and lose no acknowledged upload when one is killed', async () => {
     const urls = instances.all.map(({ url }) => url);
     const body = randomBytes(100_000);
     const traffic = startUploadTraffic(urls, body);

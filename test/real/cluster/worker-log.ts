@@ -5,9 +5,11 @@ interface LogLine {
   readonly msg: string;
   readonly pid: number;
   readonly worker?: number;
-  /** The id of the message that the line is about. */
+  /** The id of the message or upload that the line is about. */
   readonly id?: string;
   readonly workerPid?: number;
+  /** Bytes of a stored upload. */
+  readonly size?: number;
   /** The part whose readiness has changed: `ledger`, `blobs` or the JID of a component. */
   readonly part?: string;
 }

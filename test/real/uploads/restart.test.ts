@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { glob, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { httpRequest } from '../../support/http.ts';
 import { waitUntil } from '../../support/wait-until.ts';
+import { letTimePass } from '../support/let-time-pass.ts';
 import { type PorterProcess, startPorter } from '../support/porter-process.ts';
 import { getSlot, openSlotConfig, startPut, uploadFile, waitForTransfers } from '../support/slots.ts';
 
@@ -99,17 +99,6 @@ test('a kill during many uploads loses no acknowledged one and leaves nothing of
     for (const get of stored) assert.ok((await httpRequest(get)).body.equals(body), get);
     return second;
   }));
-
-/** Moves all timestamps in the ledger into the past, so that the test need not wait for a slot to expire. */
-function letTimePass(folder: string, ms: number): void {
-  const ledger = new DatabaseSync(join(folder, 'data/porter.db'));
-  ledger.exec(`
-    update uploads set created_at = created_at - ${ms}, deadline = deadline - ${ms},
-      stored_at = stored_at - ${ms}, claimed_at = claimed_at - ${ms};
-    update instances set seen_at = seen_at - ${ms};
-  `);
-  ledger.close();
-}
 
 /** Sends SIGTERM during an upload whose last 100 KB have not arrived. */
 async function stopDuringPut(porter: PorterProcess) {

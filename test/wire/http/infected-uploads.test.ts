@@ -1,11 +1,7 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
-import type { ScanRules } from '../../../src/uploads/content/content-checks.ts';
+import { describe, test } from 'node:test';
 import { encodeForm, type HttpResponse } from '../../support/http.ts';
+import { startInfectedClamd } from '../../support/infected-clamd.ts';
 import { pendingKeys } from '../../support/pending-keys.ts';
 import { basic, startTestMessageServer } from '../../support/test-message-server.ts';
 import type { TestServices } from '../../support/test-services.ts';
@@ -14,34 +10,6 @@ import { waitUntil } from '../../support/wait-until.ts';
 
 const SMALL = Buffer.from('infected');
 const LARGE = Buffer.alloc(300_000, 'infected');
-
-/** A clamd that finds something in every file. Real files and signatures are tested with the real clamd. */
-async function startInfectedClamd(t: TestContext): Promise<ScanRules> {
-  const folder = await mkdtemp(join(tmpdir(), 'porter-clamd-'));
-  const path = join(folder, 'clamd.sock');
-  const server = createServer((socket: Socket) => {
-    let last = Buffer.alloc(0);
-    socket.on('error', () => undefined);
-    socket.on('data', (data: Buffer) => {
-      last = Buffer.concat([last, data]).subarray(-4);
-      if (last.equals(Buffer.alloc(4))) socket.end('stream: Test.Virus FOUND\0');
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(path, resolve));
-  t.after(async () => {
-    server.close();
-    await rm(folder, { recursive: true });
-  });
-  return {
-    address: { path },
-    whenUnavailable: 'refuse',
-    maxSize: 1_000_000,
-    whenLarger: 'accept',
-    timeoutMs: 60_000,
-    connections: 2,
-    quarantineMs: 1000,
-  };
-}
 
 /** Checks that the file was refused, that its quota is free, and that only the quarantine has it. */
 async function assertRefused({ services }: TestServices, answer: HttpResponse, body: Buffer): Promise<void> {

@@ -32,7 +32,7 @@ export interface ClaimedResource {
 export interface AppendProgress {
   /** Bytes that are durable; undefined before the resource exists, and after it is gone. */
   received: number | undefined;
-  /** True if all bytes have arrived: an error is then about the file, and sending more would not help. */
+  /** True if all bytes have arrived and the file was refused: the upload has ended. */
   isComplete: boolean;
 }
 
@@ -137,10 +137,14 @@ async function keepOrRelease(
   if (error instanceof TooManyBytes || isMissing(error)) {
     progress.received = undefined;
     await releaseClaim(services, claimed.upload, claimed.token);
-  } else if (progress.isComplete && error instanceof Refusal) {
+  } else if (progress.isComplete && error instanceof Refusal && error.code !== 'scanner_unavailable') {
     // The file was refused. Sending it again does not help.
     await releaseClaim(services, claimed.upload, claimed.token);
-  } else await pause(services, claimed, progress);
+  } else {
+    // The client may end the upload again, without bytes.
+    progress.isComplete = false;
+    await pause(services, claimed, progress);
+  }
 }
 
 const isMissing = (error: unknown) => error instanceof BlobError && error.kind === 'missing';
