@@ -8,6 +8,7 @@ import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { installMissingPeers } from './real/peers/install-peers.ts';
+import { buildTestProgram } from './support/test-program.ts';
 
 const TESTS = import.meta.dirname;
 
@@ -66,5 +67,9 @@ function runTests({ files, names }: Choice): void {
   tests.compose(new spec()).pipe(process.stdout);
 }
 
+const choice = choose(process.argv.slice(2));
 installMissingPeers();
-runTests(choose(process.argv.slice(2)));
+// To test the sources instead, for example for their coverage: PORTER_TEST_PROGRAM=src/main.ts.
+if (choice.files.some((file) => relative(TESTS, file).startsWith('real/')))
+  process.env.PORTER_TEST_PROGRAM = resolve(process.env.PORTER_TEST_PROGRAM ?? (await buildTestProgram()));
+runTests(choice);

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { cpSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { buildProgram } from '../../../packaging/program/build-program.ts';
 import { httpRequest } from '../../support/http.ts';
+import { ROOT } from '../../support/paths.ts';
+import { buildTestProgram } from '../../support/test-program.ts';
 import { signV } from '../../support/test-signed-links-server.ts';
 import { createTemporaryFolder, startPorter } from '../support/porter-process.ts';
 import { runProgram } from '../support/program.ts';
 
-const ROOT = join(import.meta.dirname, '../../..');
 const SECRET = 'a secret of the built program';
 
 /** The built program in a folder without `src/` and `node_modules/`. */
@@ -20,7 +20,7 @@ suite('the built program, without its sources and dependencies', () => {
   before(async () => {
     home = await createTemporaryFolder();
     main = join(home, 'dist/main.js');
-    await buildProgram(join(home, 'dist'));
+    cpSync(dirname(await buildTestProgram()), join(home, 'dist'), { recursive: true });
     for (const name of ['package.json', 'migrations'])
       cpSync(join(ROOT, name), join(home, name), { recursive: true });
   });

@@ -1,8 +1,7 @@
-import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { buildPage } from '../../../packaging/page/build-page.ts';
 import { httpRequest } from '../../support/http.ts';
 import { needsSharp } from '../../support/pictures.ts';
+import { buildTestProgram } from '../../support/test-program.ts';
 import { openTab, type PageTab, type Screen, startPageBrowser } from '../peers/page-browser.ts';
 import { startProsody } from '../peers/prosody.ts';
 import type { SlixmppClient } from '../peers/slixmpp.ts';
@@ -27,14 +26,13 @@ export interface PageTestbed {
 }
 
 /**
- * Builds the page and starts everything, with two workers. `publicUrl`: of the reverse proxy in front. `more`: options to add to
- * the config.
+ * Starts the built program, with two workers, and everything around it. `publicUrl`: of the reverse proxy in front. `more`: options
+ * to add to the config.
  */
 export async function startPageTestbed(
   publicUrl?: string,
   more: Readonly<Record<string, unknown>> = {},
 ): Promise<PageTestbed> {
-  await buildPage(join(import.meta.dirname, '../../../src/web/page/dist'));
   const testbed: XmppTestbed = await createXmppTestbed();
   const server: XmppServer = await startProsody({
     components: [{ jid: COMPONENT, secret: SECRET }],
@@ -43,6 +41,8 @@ export async function startPageTestbed(
   for (const user of USERS) await server.register(user, PASSWORD);
   const port = await freePort();
   const porter = await startPorter({
+    // Has the page.
+    main: await buildTestProgram(),
     port,
     env: { NODE_EXTRA_CA_CERTS: testbed.certificate.cert },
     config: {
