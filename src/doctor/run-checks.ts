@@ -30,6 +30,7 @@ import {
 import { checkRunningServer, type RunningServer } from './running-server.ts';
 import { checkInfectedUpload, checkScanner } from './scanner.ts';
 import { checkDiskSpace, checkStores } from './storage.ts';
+import { checkDecoder, checkServedThumbnail } from './thumbnails.ts';
 import { checkUploads, type StoredProbeFile } from './uploads.ts';
 
 export interface DoctorOptions {
@@ -53,6 +54,7 @@ export interface DoctorOptions {
  */
 export async function runChecks(report: DoctorReport, options: DoctorOptions): Promise<void> {
   const { config, services, minFree, signal } = options;
+  const hasDecoder = config.thumbnails && (await checkDecoder(report));
   if (services) {
     await checkStores(report, config, services);
     await checkFileOwners(report, config);
@@ -61,16 +63,21 @@ export async function runChecks(report: DoctorReport, options: DoctorOptions): P
   }
   const probeUploads = services && createProbeUploads(services);
   try {
-    await raceAbort(checkServer(report, options, probeUploads), signal);
+    await raceAbort(checkServer(report, { ...options, hasDecoder }, probeUploads), signal);
   } finally {
     await probeUploads?.close();
   }
 }
 
+interface ServerCheckOptions extends DoctorOptions {
+  /** Thumbnails are on, and their decoder works on this machine. */
+  readonly hasDecoder: boolean;
+}
+
 /** Checks the running server and the XMPP server, then transfers through the reverse proxy. */
 async function checkServer(
   report: DoctorReport,
-  options: DoctorOptions,
+  options: ServerCheckOptions,
   probeUploads: ProbeUploads | undefined,
 ): Promise<void> {
   const { config, services, accounts, now } = options;
@@ -88,7 +95,7 @@ async function checkServer(
   await checkAllTransfers(report, { ...options, services, server, probeUploads });
 }
 
-interface TransferOptions extends DoctorOptions {
+interface TransferOptions extends ServerCheckOptions {
   readonly services: UploadServices;
   readonly server: RunningServer;
   readonly probeUploads: ProbeUploads;
@@ -122,6 +129,8 @@ async function checkTransfers(report: DoctorReport, options: TransferOptions): P
   await runCheck(report, 'upload', async () => {
     stored = await checkUploads(report, config, target, probeUploads);
   });
+  if (options.hasDecoder)
+    await runCheck(report, 'thumbnails', () => checkServedThumbnail(report, target, probeUploads));
   if (config.uploads.scan)
     await runCheck(report, 'infected upload', () => checkInfectedUpload(report, target, probeUploads));
   await runCheck(report, 'errors', () =>

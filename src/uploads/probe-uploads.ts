@@ -19,7 +19,7 @@ export interface ProbeUploads {
   /** Returns how far the running server has got with the upload. */
   getState(id: string): Promise<'waiting' | 'receiving' | 'stored' | 'gone'>;
   remove(id: string): Promise<void>;
-  /** Removes all test uploads and their records. */
+  /** Removes all test uploads and their records. A check that was interrupted gets no further slot: `requestSlot` rejects. */
   close(): Promise<void>;
 }
 
@@ -35,13 +35,19 @@ export function createProbeUploads(services: UploadServices): ProbeUploads {
     slotTimeout: SLOT_MS,
   };
   const unrestricted: UploadServices = { ...services, rules: () => rules };
-  const requestSlot: ProbeUploads['requestSlot'] = (file) =>
-    grantSlot(unrestricted, {
+  const granting = new Set<Promise<unknown>>();
+  let isClosed = false;
+  const requestSlot: ProbeUploads['requestSlot'] = async (file) => {
+    if (isClosed) throw new Error('the doctor was interrupted');
+    const slot = grantSlot(unrestricted, {
       endpoint: 'admin',
       jid: owner,
       ...file,
       expiresAt: services.clock() + LIFETIME_MS,
     });
+    granting.add(slot);
+    return await slot.finally(() => granting.delete(slot));
+  };
   let identity: Promise<GrantedSlot> | undefined;
   return {
     requestSlot,
@@ -64,6 +70,8 @@ export function createProbeUploads(services: UploadServices): ProbeUploads {
       });
     },
     async close() {
+      isClosed = true;
+      await Promise.allSettled(granting);
       await eraseOwner(unrestricted, owner, undefined, { withoutRecord: true });
     },
   };

@@ -5,7 +5,7 @@ import { findUnsupportedFeatures, supportedFeatures } from '../../config/feature
 import type { Config } from '../../config/load.ts';
 import { networkLedgerWarnings } from '../../config/network-file-system.ts';
 import { findKeyLine } from '../../config/parse-yaml.ts';
-import { createShrinker } from '../../uploads/thumbnails/shrinker.ts';
+import { findDecoderProblem, INSTALL_DECODER } from '../../uploads/thumbnails/shrinker.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, EXIT_CODE, formatProblemCount } from '../lib/command-error.ts';
 import { addConfigArgument, findConfigFile, loadCommandConfig } from '../lib/config-file.ts';
@@ -46,22 +46,12 @@ async function checkConfig(context: CommandContext, command: Command): Promise<C
   }
 }
 
-/** Loads the decoder of thumbnails, in its own process. */
 async function findThumbnailProblems({ thumbnails, lines }: Config): Promise<ConfigProblem[]> {
-  if (!thumbnails) return [];
-  const shrinker = createShrinker();
-  try {
-    const reason = await shrinker.findProblem();
-    if (reason === undefined) return [];
-    const message = `the package sharp cannot be loaded: ${reason
-      .split('\n')
-      .find((line) => /\w/.test(line))
-      ?.trim()}`;
-    const hint = 'run: npm install --include=optional sharp, or set it to false';
-    return [{ line: findKeyLine(lines, 'thumbnails'), key: 'thumbnails', message, hint }];
-  } finally {
-    shrinker.close();
-  }
+  const reason = thumbnails ? await findDecoderProblem() : undefined;
+  if (reason === undefined) return [];
+  const message = `the package sharp cannot be loaded: ${reason}`;
+  const hint = `run: ${INSTALL_DECODER}, or set it to false`;
+  return [{ line: findKeyLine(lines, 'thumbnails'), key: 'thumbnails', message, hint }];
 }
 
 async function printResult(

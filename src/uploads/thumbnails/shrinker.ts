@@ -145,6 +145,22 @@ export function createShrinker(options: ShrinkerOptions = {}): Shrinker {
   };
 }
 
+/** The command that installs the decoder. */
+export const INSTALL_DECODER = 'npm install --include=optional sharp';
+
+/** Loads the decoder, in its own process. Resolves with the reason in one line if that is impossible, else with undefined. */
+export async function findDecoderProblem(shrinker: Shrinker = createShrinker()): Promise<string | undefined> {
+  try {
+    const problem = await shrinker.findProblem();
+    return problem
+      ?.split('\n')
+      .find((line) => /\w/.test(line))
+      ?.trim();
+  } finally {
+    shrinker.close();
+  }
+}
+
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
 class PictureProcess {

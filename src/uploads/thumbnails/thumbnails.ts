@@ -8,7 +8,7 @@ import { PICTURE_KIND_BYTES, pictureKind } from '../../policy/media-type.ts';
 import type { Thumbnails, UploadServices } from '../services.ts';
 import { MAX_PICTURE_BYTES, MEMORY_BYTES, PLACES } from './limits.ts';
 import { createSharedWork } from './shared-work.ts';
-import { createShrinker, type Shrinker, type ShrinkResult } from './shrinker.ts';
+import { createShrinker, INSTALL_DECODER, type Shrinker, type ShrinkResult } from './shrinker.ts';
 import { isValid, type KnownThumbnail, readThumbnail, writeThumbnail } from './thumbnail-files.ts';
 
 /*
@@ -145,8 +145,7 @@ export function createThumbnails(
   };
 }
 
-const THUMBNAILS_OFF =
-  'thumbnails are off, because the package sharp cannot be loaded. Run: npm install --include=optional sharp';
+const THUMBNAILS_OFF = `thumbnails are off, because the package sharp cannot be loaded. Run: ${INSTALL_DECODER}`;
 
 /** Returns undefined if the bytes are no picture of a known format. */
 async function shrinkBlob(

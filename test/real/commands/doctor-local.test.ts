@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, test } from 'node:test';
 import { MAIN } from '../../support/paths.ts';
+import { needsSharp } from '../../support/pictures.ts';
 import { needs } from '../peers/peers.ts';
 import { startProsody } from '../peers/prosody.ts';
 import { createTemporaryFolder, runPorter, startPorter } from '../support/porter-process.ts';
@@ -122,11 +123,15 @@ describe('porter doctor, on the same machine', { concurrency: 4 }, () => {
     }
   });
 
-  test('leaves no file, slot or owner behind, also when it is interrupted', async () => {
-    const porter = await startPorter({ config: { access } });
+  test('leaves no file, thumbnail, slot or owner behind, also when it is interrupted', async () => {
+    const hasThumbnails = needsSharp() === false;
+    const porter = await startPorter({ config: { access, thumbnails: hasThumbnails } });
     try {
       const file = join(porter.folder, 'porter.yml');
-      assert.equal((await runDoctor(file)).code, 0);
+      const { code, findings, output } = await runDoctor(file);
+      assert.equal(code, 0, output);
+      const thumbnails = findings.find(({ check }) => check === 'thumbnails');
+      assert.equal(thumbnails?.state, hasThumbnails ? 'ok' : undefined, output);
       const doctor = new Program(process.execPath, [MAIN, 'doctor', '-c', file]);
       await doctor.waitFor('its first upload', () => doctor.stdout.includes('upload: '));
       await doctor.stop('SIGINT');
