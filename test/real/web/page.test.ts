@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { globSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
@@ -336,6 +336,60 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
     assert.ok(got.body.equals(film.buffer), `${got.status}, ${got.body.length} bytes`);
     assert.equal(offsets[0], 0);
     assert.ok(offsets.length >= 3 && offsets.slice(1).every((offset) => offset > 0), offsets.join());
+    await tab.close();
+  });
+
+  test('goes on with an upload whose page was closed when the same file is chosen again', async () => {
+    const tab = await testbed.open(PHONE);
+    const { page } = tab;
+    await signInByPassword(tab, 'mercutio', de);
+    const bytes = randomBytes(3_000_000);
+    const path = join(testbed.porter.folder, 'concert.bin');
+    await writeFile(path, bytes);
+    const choose = () => page.locator('input[type=file]').setInputFiles(path);
+    const unfinished = page.getByRole('region', { name: de.unfinished });
+    const isRemembered = () => page.evaluate<boolean>(`localStorage.getItem('porter-uploads') !== null`);
+
+    await limitUploads(page, { bytesPerSecond: 1_000_000 });
+    await choose();
+    await waitForValue(page, SENT, (sent) => sent > 1_000_000);
+    await page.reload();
+    await unfinished.getByText(/^Geht bei \d+\s% weiter$/).waitFor();
+    await tab.check();
+    const offset = page.waitForRequest((request) => request.method() === 'PATCH');
+    await choose();
+    assert.ok(Number((await offset).headers()['upload-offset']) > 0);
+    const row = page.locator('.upload', { hasText: 'concert.bin' });
+    await row.getByText(/^Geht bei \d+\s% weiter$/).waitFor();
+    await tab.check();
+    const link = await row.locator('input').inputValue();
+    assert.ok((await httpRequest(link)).body.equals(bytes));
+    await unfinished.waitFor({ state: 'detached' });
+    assert.equal(await isRemembered(), false);
+
+    // Another one is forgotten if it is of another account or has expired, and when the user signs out.
+    await choose();
+    await waitForValue(page, SENT, (sent) => sent > 500_000);
+    await page.reload();
+    await unfinished.waitFor();
+    const kept = await page.evaluate<string>(`localStorage.getItem('porter-uploads')`);
+    const reloadWith = async (value: string) => {
+      await page.evaluate(`localStorage.setItem('porter-uploads', ${JSON.stringify(value)})`);
+      await page.reload();
+      await page.getByRole('button', { name: de.upload }).waitFor();
+    };
+    for (const value of [
+      kept.replace('mercutio@', 'romeo@'),
+      kept.replace(/"expiresAt":\d+/, '"expiresAt":1'),
+    ]) {
+      await reloadWith(value);
+      assert.equal(await isRemembered(), false);
+    }
+    await reloadWith(kept);
+    await unfinished.waitFor();
+    await page.getByRole('button', { name: de.signOut, exact: true }).click();
+    await page.getByLabel(de.address).waitFor();
+    assert.equal(await isRemembered(), false);
     await tab.close();
   });
 

@@ -33,11 +33,15 @@ export class FileTransfer {
   readonly #slot: UploadSlot;
   readonly #file: File;
   #resource: string | undefined;
-  #hasBegun = false;
+  #hasBegun: boolean;
+  #keptForMs = 0;
 
-  constructor(slot: UploadSlot, file: File) {
+  /** `resource`: the URL of the upload resource, if an earlier page has begun the upload. */
+  constructor(slot: UploadSlot, file: File, resource?: string) {
     this.#slot = slot;
     this.#file = file;
+    this.#resource = resource;
+    this.#hasBegun = resource !== undefined;
   }
 
   /** True once the server keeps the bytes of an interrupted upload. */
@@ -45,17 +49,26 @@ export class FileTransfer {
     return this.#resource !== undefined;
   }
 
+  /** The URL of the upload resource; undefined if the server keeps no bytes. */
+  get resource(): string | undefined {
+    return this.#resource;
+  }
+
+  /** How long the server keeps the bytes after the last one, ms. */
+  get keptForMs(): number {
+    return this.#keptForMs;
+  }
+
   /** Sends what the server does not have yet. Throws `ApiError` with the text of the server. */
   async send(options: SendOptions): Promise<void> {
-    const offset = this.#hasBegun ? await this.#readOffset(options.signal) : 0;
+    const offset = this.#hasBegun ? await this.readOffset(options.signal) : 0;
     if (this.#resource === undefined && this.#file.size >= RESUMABLE_SIZE) await this.#begin(options.signal);
     await (this.#resource === undefined ? this.#sendWhole(options) : this.#sendRest(offset, options));
   }
 
   /** Tells the server to delete what it has. */
   cancel(): void {
-    if (this.#resource === undefined) return;
-    void fetch(this.#resource, { method: 'DELETE', keepalive: true }).catch(() => {});
+    if (this.#resource !== undefined) deleteResource(this.#resource);
   }
 
   async #begin(signal: AbortSignal): Promise<void> {
@@ -70,14 +83,18 @@ export class FileTransfer {
     const location = request.getResponseHeader('Location');
     if (request.status !== 201 || location === null) return;
     this.#resource = new URL(location, new URL(putUrl, document.baseURI)).href;
+    this.#keptForMs = readMaxAge(request);
   }
 
   /** Returns the bytes that the server has. 0 if it has deleted them: then the upload begins again. */
-  async #readOffset(signal: AbortSignal): Promise<number> {
+  async readOffset(signal: AbortSignal): Promise<number> {
     if (this.#resource === undefined) return 0;
     const request = await send('HEAD', this.#resource, VERSION, { signal });
     const offset = Number(request.getResponseHeader('Upload-Offset') ?? Number.NaN);
-    if (request.status < 300 && Number.isInteger(offset)) return offset;
+    if (request.status < 300 && Number.isInteger(offset)) {
+      this.#keptForMs = readMaxAge(request);
+      return offset;
+    }
     if (request.status >= 500) throw toUploadError(request);
     this.#resource = undefined;
     return 0;
@@ -107,6 +124,17 @@ export class FileTransfer {
     );
     if (request.status !== 201) throw toUploadError(request);
   }
+}
+
+/** Tells the server to delete the bytes of an unfinished upload. */
+export function deleteResource(resource: string): void {
+  void fetch(resource, { method: 'DELETE', keepalive: true }).catch(() => {});
+}
+
+/** Returns `max-age` of `Upload-Limit` in ms. */
+function readMaxAge(request: XMLHttpRequest): number {
+  const seconds = /\bmax-age=(\d+)/.exec(request.getResponseHeader('Upload-Limit') ?? '')?.[1];
+  return Number(seconds ?? 0) * 1000;
 }
 
 interface RequestOptions {

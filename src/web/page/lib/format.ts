@@ -7,6 +7,8 @@ const DAY = 24 * HOUR;
 export interface Formats {
   readonly bytes: (bytes: number) => string;
   readonly number: (value: number) => string;
+  /** `0.43` gives `43 %`. */
+  readonly percent: (fraction: number) => string;
   /** A date, with the time of the day. */
   readonly dateTime: (iso: string) => string;
   readonly date: (iso: string) => string;
@@ -18,6 +20,7 @@ export interface Formats {
 
 export function createFormats(language: string): Formats {
   const numbers = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+  const percents = new Intl.NumberFormat(language, { style: 'percent' });
   const dateTimes = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
   const dates = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
   const relatives = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
@@ -27,6 +30,7 @@ export function createFormats(language: string): Formats {
       return `${numbers.format(bytes / 1024 ** step)} ${UNITS[step]}`;
     },
     number: (value) => numbers.format(value),
+    percent: (fraction) => percents.format(fraction),
     dateTime: (iso) => dateTimes.format(new Date(iso)),
     date: (iso) => dates.format(new Date(iso)),
     relative(iso) {

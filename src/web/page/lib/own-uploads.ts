@@ -1,5 +1,6 @@
 import { call } from './api.ts';
+import { unfinishedUploads } from './unfinished-uploads.ts';
 import { UploadQueue } from './upload-queue.ts';
 
 /** The uploads of the signed-in user. They go on while another view is shown. */
-export const ownUploads = new UploadQueue((file) => call('POST /slots', { body: file }));
+export const ownUploads = new UploadQueue((file) => call('POST /slots', { body: file }), unfinishedUploads);

@@ -1,6 +1,7 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import { type Answer, ApiError, call, setCsrfToken } from './api.ts';
+import { unfinishedUploads } from './unfinished-uploads.ts';
 
 export type Service = Answer<'GET /service'>;
 export type Session = Answer<'GET /session'>;
@@ -62,6 +63,7 @@ export function endSession(): void {
 
 function keepSession<T extends Session | null>(session: T): T {
   setCsrfToken(session?.csrfToken ?? null);
+  unfinishedUploads.setAccount(session?.jid ?? null);
   if (session) localStorage.setItem(SIGNED_IN_KEY, 'yes');
   else localStorage.removeItem(SIGNED_IN_KEY);
   return session;

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { ApiError } from './api.ts';
 import { FileTransfer, type UploadSlot } from './file-transfer.ts';
+import type { UnfinishedUploads } from './unfinished-uploads.ts';
 
 export type PageUploadState = 'waiting' | 'sending' | 'paused' | 'interrupted' | 'done' | 'failed';
 
@@ -10,6 +11,8 @@ export interface PageUpload {
   readonly file: File;
   readonly state: PageUploadState;
   readonly sentBytes: number;
+  /** Bytes that an earlier page has sent. */
+  readonly resumedAt: number;
   /** The server keeps what it has received, so that the upload can go on later. */
   readonly canPause: boolean;
   /** The download link; null until the server has answered 201, and for guests. */
@@ -24,7 +27,12 @@ interface Begun {
   readonly transfer: FileTransfer;
   /** Attempts that were interrupted since the last byte. */
   interruptions: number;
+  /** The resource in `UnfinishedUploads`, and when its entry was written last (`performance.now()`). */
+  remembered: { readonly resource: string; readonly at: number } | undefined;
 }
+
+/** How often the progress of an upload is remembered, ms. */
+const REMEMBER_EVERY_MS = 1000;
 
 const MAX_PARALLEL = 2;
 /** Seconds before an interrupted upload goes on by itself. After the last it has failed. */
@@ -43,14 +51,17 @@ const PAUSES = [1, 2, 5, 10, 30, 60];
  */
 export class UploadQueue {
   readonly #requestSlot: RequestSlot;
+  /** Undefined for guests, who have no account. */
+  readonly unfinished: UnfinishedUploads | undefined;
   readonly #aborts = new Map<number, AbortController>();
   readonly #begun = new Map<number, Begun>();
   readonly #listeners = new Set<() => void>();
   #uploads: readonly PageUpload[] = [];
   #lastId = 0;
 
-  constructor(requestSlot: RequestSlot) {
+  constructor(requestSlot: RequestSlot, unfinished?: UnfinishedUploads) {
     this.#requestSlot = requestSlot;
+    this.unfinished = unfinished;
     addEventListener('online', () => {
       for (const { id, state } of this.#uploads) if (state === 'interrupted') this.goOn(id);
     });
@@ -69,7 +80,7 @@ export class UploadQueue {
   add(files: Iterable<File>): void {
     const added = [...files].map((file): PageUpload => {
       this.#lastId += 1;
-      const start = { sentBytes: 0, canPause: false, link: null, error: null };
+      const start = { sentBytes: 0, resumedAt: 0, canPause: false, link: null, error: null };
       return { id: this.#lastId, file, state: 'waiting', ...start };
     });
     this.#set([...this.#uploads, ...added]);
@@ -94,7 +105,7 @@ export class UploadQueue {
     this.#aborts.get(id)?.abort();
     if (this.#uploads.some((upload) => upload.id === id && upload.state !== 'done'))
       this.#begun.get(id)?.transfer.cancel();
-    this.#begun.delete(id);
+    this.#forget(id);
     this.#set(this.#uploads.filter((upload) => upload.id !== id));
     this.#startNext();
   }
@@ -122,15 +133,17 @@ export class UploadQueue {
     const abort = new AbortController();
     this.#aborts.set(id, abort);
     try {
-      const begun = await this.#begin(id, file);
+      const begun = await this.#begin(id, file, abort.signal);
       await begun.transfer.send({
         signal: abort.signal,
         onProgress: (sentBytes) => {
           if (sentBytes > 0) begun.interruptions = 0;
           this.#change(id, { sentBytes, canPause: begun.transfer.canGoOn });
+          this.#remember(file, begun, sentBytes);
         },
       });
       this.#change(id, { state: 'done', sentBytes: file.size, link: begun.slot.getUrl ?? null });
+      this.#forget(id);
     } catch (error) {
       // Otherwise the user has paused or removed it.
       if (!abort.signal.aborted) this.#stopped(id, error);
@@ -141,15 +154,55 @@ export class UploadQueue {
   }
 
   /** After a lost connection the same slot is used again, so that no second one is charged. */
-  async #begin(id: number, file: File): Promise<Begun> {
-    const known = this.#begun.get(id);
+  async #begin(id: number, file: File, signal: AbortSignal): Promise<Begun> {
+    const known = this.#begun.get(id) ?? (await this.#resume(id, file, signal));
     if (known) return known;
     const { name, size, type } = file;
     if (size === 0) throw new ApiError(0, 'empty_file', 'An empty file cannot be uploaded.');
     const slot = await this.#requestSlot({ name: name || 'file', size, ...(type !== '' && { type }) });
-    const begun = { slot, transfer: new FileTransfer(slot, file), interruptions: 0 };
+    const transfer = new FileTransfer(slot, file);
+    const begun = { slot, transfer, interruptions: 0, remembered: undefined };
     this.#begun.set(id, begun);
     return begun;
+  }
+
+  /** Goes on with what an earlier page has sent. Returns undefined if there is nothing, or the server has deleted it. */
+  async #resume(id: number, file: File, signal: AbortSignal): Promise<Begun | undefined> {
+    const earlier = await this.unfinished?.take(file);
+    if (!earlier) return undefined;
+    const { slot, resource } = earlier;
+    const transfer = new FileTransfer(slot, file, resource);
+    const begun = { slot, transfer, interruptions: 0, remembered: { resource, at: 0 } };
+    this.#begun.set(id, begun);
+    const resumedAt = await transfer.readOffset(signal);
+    if (transfer.canGoOn) {
+      this.#change(id, { resumedAt, sentBytes: resumedAt, canPause: true });
+      return begun;
+    }
+    this.#forget(id);
+    return undefined;
+  }
+
+  #remember(file: File, begun: Begun, sentBytes: number): void {
+    const { slot, transfer, remembered } = begun;
+    const { resource, keptForMs } = transfer;
+    const now = performance.now();
+    const isKnown = remembered !== undefined && remembered.resource === resource;
+    if (isKnown && now - remembered.at < REMEMBER_EVERY_MS) return;
+    if (remembered && !isKnown) this.unfinished?.forget(remembered.resource);
+    begun.remembered = undefined;
+    if (resource === undefined) return;
+    const { name, size, lastModified } = file;
+    const expiresAt = Date.now() + keptForMs;
+    this.unfinished?.remember({ name, size, lastModified, slot, resource, sentBytes, expiresAt });
+    begun.remembered = { resource, at: now };
+  }
+
+  /** Forgets the slot of an upload, so that another attempt begins anew. */
+  #forget(id: number): void {
+    const { remembered } = this.#begun.get(id) ?? {};
+    if (remembered) this.unfinished?.forget(remembered.resource);
+    this.#begun.delete(id);
   }
 
   #stopped(id: number, error: unknown): void {
@@ -168,7 +221,7 @@ export class UploadQueue {
 
   #fail(id: number, error: unknown): void {
     // Only a lost connection leaves the slot as it was.
-    if (!isInterruption(error)) this.#begun.delete(id);
+    if (!isInterruption(error)) this.#forget(id);
     this.#change(id, { state: 'failed', error });
   }
 

@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocale } from '../lib/language.ts';
 import { type UploadQueue, useUploads } from '../lib/upload-queue.ts';
+import { UnfinishedList } from './unfinished-list.tsx';
 import { UploadRow } from './upload-row.tsx';
 
 /** Uploads files that are chosen, dropped anywhere on the page, or pasted. */
@@ -30,6 +31,7 @@ export function UploadPanel({ queue, isAllowed }: { queue: UploadQueue; isAllowe
         </div>
       )}
       {isDragging && isAllowed && <div class="drop-target">{words.dropNow}</div>}
+      {isAllowed && queue.unfinished && <UnfinishedList uploads={queue.unfinished} />}
       {uploads.length > 0 && (
         <>
           <ul class="uploads" aria-label={words.uploads}>

@@ -7,7 +7,7 @@ import { LinkBox } from './link-box.tsx';
 export function UploadRow({ upload, queue }: { upload: PageUpload; queue: UploadQueue }) {
   const locale = useLocale();
   const { words, formats } = locale;
-  const { id, file, state, sentBytes, canPause, link, error } = upload;
+  const { id, file, state, sentBytes, resumedAt, canPause, link, error } = upload;
   const sent = words.sentOf(formats.bytes(sentBytes), formats.bytes(file.size));
   const name = file.name || words.file;
   return (
@@ -43,6 +43,11 @@ export function UploadRow({ upload, queue }: { upload: PageUpload; queue: Upload
       </div>
       {['sending', 'paused', 'interrupted'].includes(state) && (
         <Bar value={sentBytes} max={file.size} label={words.uploadProgress(name)} text={sent} />
+      )}
+      {state === 'sending' && resumedAt > 0 && (
+        <p class="quiet" role="status">
+          {words.resumesAt(formats.percent(resumedAt / file.size))}
+        </p>
       )}
       {state === 'failed' && <p class="error-text">{errorText(locale, error)}</p>}
       {link !== null && <LinkBox link={link} label={words.link} />}

@@ -122,6 +122,9 @@ export const de: Words = {
   goOn: 'Fortsetzen',
   uploadProgress: (name) => `Fortschritt von ${name}`,
   sentOf: (sent, size) => `${sent} von ${size}`,
+  resumesAt: (percent) => `Geht bei ${percent} weiter`,
+  unfinished: 'Unvollständige Uploads',
+  unfinishedHint: 'Wähle dieselbe Datei noch einmal aus, dann geht ihr Upload dort weiter, wo er stand.',
   remove: 'Aus der Liste entfernen',
   clearUploads: 'Liste leeren',
 

@@ -104,6 +104,9 @@ export const en = {
   goOn: 'Go on',
   uploadProgress: (name: string) => `Progress of ${name}`,
   sentOf: (sent: string, size: string) => `${sent} of ${size}`,
+  resumesAt: (percent: string) => `Resumes at ${percent}`,
+  unfinished: 'Unfinished uploads',
+  unfinishedHint: 'Choose the same file again, and its upload goes on where it stopped.',
   remove: 'Remove from the list',
   clearUploads: 'Clear the list',
 
