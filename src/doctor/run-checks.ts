@@ -19,6 +19,7 @@ import { checkFileOwners } from './file-owners.ts';
 import { checkPresignedDownload } from './presigned.ts';
 import { pathBelowTarget } from './probe-client.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
+import { checkResumableUploads } from './resumable.ts';
 import {
   isClientAddressHidden,
   type PublicEndpoint,
@@ -131,6 +132,10 @@ async function checkTransfers(report: DoctorReport, options: TransferOptions): P
   });
   if (options.hasDecoder)
     await runCheck(report, 'thumbnails', () => checkServedThumbnail(report, target, probeUploads));
+  if (stored)
+    await runCheck(report, 'resumable uploads', () =>
+      checkResumableUploads(report, config, target, probeUploads, received.echo.sendsInterim),
+    );
   if (config.uploads.scan)
     await runCheck(report, 'infected upload', () => checkInfectedUpload(report, target, probeUploads));
   await runCheck(report, 'errors', () =>

@@ -104,7 +104,12 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
       trustedProxies,
       onConnectionDropped: (reason) => metrics.connectionDropped(reason),
       dataPlane: withEchoEndpoint(
-        { ledger, trustedProxies, discover: () => requestDiscovery(relay) },
+        {
+          ledger,
+          trustedProxies,
+          resumable: () => settings().data.resumable,
+          discover: () => requestDiscovery(relay),
+        },
         { ...slotFiles, handle: recognizingDoctor({ ledger }, slotFiles.handle) },
       ),
       route: recognizingDoctor(

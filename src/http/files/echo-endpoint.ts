@@ -6,6 +6,7 @@ import type { UploadServices } from '../../uploads/services.ts';
 import { type AddressMatcher, type ClientInfo, getClientInfo } from '../common/client-info.ts';
 import { pathOfTarget } from '../common/request-target.ts';
 import type { DataPlane } from '../listener/http-server.ts';
+import { maySendInterim, type ResumableSettings } from './resumable/upload-headers.ts';
 
 /** A request as it arrived, after every proxy in front of Porter. */
 export interface EchoedRequest extends ClientInfo {
@@ -13,11 +14,15 @@ export interface EchoedRequest extends ClientInfo {
   readonly authorization: string | null;
   /** Without its `?`. */
   readonly query: string;
+  /** Whether clients whose requests arrive like this one get 104. */
+  readonly sendsInterim: boolean;
 }
 
 export type EchoEndpointServices = Pick<UploadServices, 'ledger'> & {
   /** `trusted_proxies`, called for every request. */
   readonly trustedProxies: () => AddressMatcher;
+  /** Undefined if resumable uploads are off. */
+  readonly resumable: () => ResumableSettings | undefined;
   /** Asks the XMPP servers what clients find. May take many seconds. */
   readonly discover: () => Promise<JsonValue>;
 };
@@ -40,7 +45,7 @@ export function withEchoEndpoint(services: EchoEndpointServices, dataPlane: Data
     if (!isProbe) dataPlane.handle(request, response);
     else if (queryOf(request) === DISCOVERY_QUERY) {
       sendJson(response, await services.discover().catch(() => null));
-    } else sendJson(response, echoOf(request, services.trustedProxies()));
+    } else sendJson(response, echoOf(request, services));
   }
 
   return {
@@ -59,12 +64,17 @@ function uploadToken({ url = '/' }: IncomingMessage): string | undefined {
   return url.startsWith(PUT_PREFIX) ? idInPath(pathOfTarget(url), PUT_PREFIX) : undefined;
 }
 
-function echoOf(request: IncomingMessage, trusted: AddressMatcher): EchoedRequest {
+function echoOf(
+  request: IncomingMessage,
+  { trustedProxies, resumable }: Pick<EchoEndpointServices, 'trustedProxies' | 'resumable'>,
+): EchoedRequest {
+  const settings = resumable();
   return {
-    ...getClientInfo(request, trusted),
+    ...getClientInfo(request, trustedProxies()),
     contentType: request.headers['content-type'] ?? null,
     authorization: request.headers.authorization ?? null,
     query: queryOf(request),
+    sendsInterim: settings !== undefined && maySendInterim(request, settings),
   };
 }
 

@@ -25,6 +25,8 @@ interface Mistake {
   readonly config?: Readonly<Record<string, unknown>>;
   readonly scheme?: 'http' | 'https';
   readonly args?: readonly string[];
+  /** Texts of checks that are ok. */
+  readonly finds?: Readonly<Record<string, RegExp>>;
   /** All failed checks by name, with a pattern for the text that names the remedy. */
   readonly fails?: Readonly<Record<string, RegExp>>;
   readonly warns?: Readonly<Record<string, RegExp>>;
@@ -39,7 +41,19 @@ const SIGNED = {
 const PROXY = 'proxy_set_header Connection        "";';
 
 const mistakes: Readonly<Record<string, Mistake>> = {
-  'nothing where nothing is wrong': {},
+  'nothing where nothing is wrong': {
+    finds: {
+      'resumable uploads': /can go on after an interruption/,
+      'interim responses':
+        /takes the interim response 104 for the final answer.*does not send it through a proxy/,
+    },
+  },
+  'methods of resumable uploads that the web server refuses': {
+    changes: { 'location / {': 'if ($request_method = PATCH) { return 405; } location / {' },
+    fails: {
+      'resumable uploads': /A PATCH of a resumable upload was answered with 405.*must allow PUT, PATCH/,
+    },
+  },
   'a body limit of 1 MB': {
     changes: { 'client_max_body_size 0;': '' },
     fails: { 'body limit': /\(413\).*client_max_body_size 0/ },
@@ -256,6 +270,12 @@ describe('porter doctor, through a real nginx', { skip: needs('nginx'), concurre
       const diagnosis = await consultOn(name, mistake);
       assertFindings(diagnosis, 'fail', mistake.fails ?? {});
       assertFindings(diagnosis, 'warn', { ...NO_XMPP_SERVER, ...mistake.warns });
+      for (const [check, text] of Object.entries(mistake.finds ?? {}))
+        assert.match(
+          diagnosis.findings.find((one) => one.check === check)?.text ?? '',
+          text,
+          diagnosis.output,
+        );
       assert.equal(diagnosis.code, mistake.fails === undefined ? 0 : 1, diagnosis.output);
     });
   }

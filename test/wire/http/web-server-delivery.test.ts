@@ -136,6 +136,7 @@ describe('the data plane', () => {
     const deps = {
       ledger: testServer.services.ledger,
       trustedProxies: () => LOOPBACK,
+      resumable: () => ({ interimResponses: 'auto', trustedProxies: LOOPBACK }) as const,
       discover: async () => null,
     };
     const at = await listen(t, testServer, (plane) => withEchoEndpoint(deps, plane));
@@ -156,6 +157,7 @@ describe('the data plane', () => {
       contentType: 'image/x',
       authorization: 'Bearer x',
       query: 'v=1',
+      sendsInterim: false,
     });
 
     const slot = await testServer.grantSlot({ jid: 'romeo@example.org' });

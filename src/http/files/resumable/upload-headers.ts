@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import type { AddressMatcher } from '../../common/client-info.ts';
 import { connectionAddress, UNIX_SOCKET } from '../../common/client-info.ts';
 import { CORS_HEADERS } from '../../common/cors.ts';
-import { isDoctorRequest } from '../../common/doctor-requests.ts';
 
 /*
  * The header fields of resumable uploads (draft-ietf-httpbis-resumable-upload). They are structured fields (RFC 9651). A field with
@@ -64,7 +63,7 @@ const PROXY_HEADERS = ['via', 'forwarded', 'x-forwarded-for', 'x-forwarded-proto
 export function maySendInterim(request: IncomingMessage, settings: ResumableSettings): boolean {
   // HTTP/1.0 has no interim responses (RFC 9110, section 15.2).
   if (request.httpVersion !== '1.1') return false;
-  if (settings.interimResponses === 'always' || isDoctorRequest(request)) return true;
+  if (settings.interimResponses === 'always') return true;
   const address = connectionAddress(request.socket);
   const isProxied = address === UNIX_SOCKET || settings.trustedProxies(address);
   return !isProxied && !PROXY_HEADERS.some((name) => request.headers[name] !== undefined);
