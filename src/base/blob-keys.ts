@@ -52,8 +52,14 @@ export function isResumableBlobKey(key: string): boolean {
 /** Characters of an attempt that name the process which has written it, for attempts without a claim: 32 bits. */
 const TAG_LENGTH = 8;
 
+/** The tag that was asked for last: one process asks for its own again and again. */
+let lastTag = { instance: '', tag: '' };
+
 /** Returns the tag of a process in the keys of its attempts. */
-export const writerTag = (instance: string): string => sha256Hex(instance).slice(0, TAG_LENGTH);
+export function writerTag(instance: string): string {
+  if (lastTag.instance !== instance) lastTag = { instance, tag: sha256Hex(instance).slice(0, TAG_LENGTH) };
+  return lastTag.tag;
+}
 
 /** Returns the token of an attempt without a claim. Its blob key has the tag of the process. */
 export const directToken = (instance: string): string => writerTag(instance) + randomId();

@@ -75,6 +75,10 @@ function suite(name: string, open: () => Promise<TestDatabase>, findSlowSteps: F
             statements.push([sql, params]);
             return await db.query<Row>(sql, params);
           },
+          async execute(sql, params = []) {
+            statements.push([sql, params]);
+            return await db.execute(sql, params);
+          },
         };
         const ledger = createLedger({
           ...recorded,

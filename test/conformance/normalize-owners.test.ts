@@ -139,6 +139,7 @@ function suite(name: string, open: () => Promise<TestDatabase>): void {
             nowSql: db.nowSql,
             isConcurrent: db.isConcurrent,
             query: (sql, params) => db.query(sql, params),
+            execute: (sql, params) => db.execute(sql, params),
             exclusive: (work) => db.exclusive(work),
             close: async () => undefined,
             transaction(work, ...rest) {

@@ -82,6 +82,11 @@ export class PostgresConnection implements Queryable {
     return rows as Row[];
   }
 
+  async execute(sql: string, params: readonly SqlValue[] = []): Promise<number> {
+    const { rowCount } = await this.#next({ name: statementName(sql), text: sql, values: [...params] });
+    return rowCount ?? 0;
+  }
+
   /**
    * Starts a `read committed` transaction, takes the shared lock, and checks the migration state. All of this is sent as
    * one query string, so that it costs one round trip. A server that only reads rejects it, as it gives no transaction ids.

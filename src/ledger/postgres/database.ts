@@ -116,6 +116,10 @@ export class PostgresDatabase implements Database {
     return await this.#retry((connection) => connection.query<Row>(sql, params));
   }
 
+  async execute(sql: string, params?: readonly SqlValue[]): Promise<number> {
+    return await this.#retry((connection) => connection.execute(sql, params));
+  }
+
   async transaction<T>(
     work: (q: Queryable) => Promise<T>,
     durability: Durability = 'durable',

@@ -59,5 +59,8 @@ function toQueryable(client: pg.Client): Queryable {
     async query<Row>(sql: string, params: readonly SqlValue[] = []): Promise<Row[]> {
       return (await client.query(sql, [...params])).rows as Row[];
     },
+    async execute(sql, params = []) {
+      return (await client.query(sql, [...params])).rowCount ?? 0;
+    },
   };
 }

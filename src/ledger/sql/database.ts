@@ -8,6 +8,11 @@ export interface Queryable {
   /** True if other transactions run at the same time, so that a row must be locked if it may not change before the commit. */
   readonly isConcurrent: boolean;
   query<Row = Record<string, SqlValue>>(sql: string, params?: readonly SqlValue[]): Promise<Row[]>;
+  /**
+   * Runs one statement without `returning`, and returns how many rows it has changed. SQLite then needs no temporary table for
+   * the rows, which costs as much as the change of one row.
+   */
+  execute(sql: string, params?: readonly SqlValue[]): Promise<number>;
 }
 
 /**

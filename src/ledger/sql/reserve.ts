@@ -14,15 +14,15 @@ import { removeExpired, storedPurposes } from './expiry.ts';
 import { mayStore, mayStoreSql } from './processes/dead-writers.ts';
 import { ledgerTimeSql } from './processes/heartbeats.ts';
 import {
-  adjustOwner,
+  addPending,
+  addStored,
   adjustPurposeAndTotals,
-  chargePending,
   deleteOwner,
+  lockAccount,
   NO_USAGE,
   type OwnerAccount,
   readAccount,
   readPurposeBytes,
-  settlePending,
 } from './quota/accounts.ts';
 import { evictUploads, NO_EVICTION, planEviction } from './quota/evict.ts';
 import { bucketWidthsFor, chargeUploadRates } from './quota/upload-rates.ts';
@@ -83,16 +83,12 @@ export async function reserveSlot(
   return (await insertUpload(q, r, newId)) as ReserveResult;
 }
 
-/** Charges the owner's row first, which locks it, and refunds it if a limit refuses. */
+/** Locks the owner's row first. Nothing is charged until the upload is inserted. */
 async function insertUpload(q: Queryable, r: NewUpload, newId?: () => number): Promise<StoreNewResult> {
-  const { size } = r.upload;
-  const { account, isNew } = await chargePending(q, r.upload.owner, size, newId);
+  const { account, isNew } = await lockAccount(q, r.upload.owner, newId);
   const { refused, removed } = await makeRoom(q, account, r);
   const conflict = refused ?? (await insertUnlessInUse(q, account, r));
-  if (conflict) {
-    await adjustOwner(q, account.id, { ...NO_USAGE, pendingUploads: -1, pendingBytes: -size });
-    if (isNew) await deleteOwner(q, account.id);
-  }
+  if (conflict && isNew) await deleteOwner(q, account.id);
   const result: StoreNewResult = conflict ?? { granted: true };
   return removed.length === 0 ? result : { ...result, removed };
 }
@@ -210,13 +206,13 @@ async function insertSlot(q: Queryable, account: OwnerAccount, r: NewUpload): Pr
   const blocking = r.reusesLocator === true ? 'and 1 = 0' : '';
   const isAllowed = file ? `and ${mayStoreSql(q, '$25', '$26')}` : '';
   const writer = file ? [file.instance, writerTag(file.instance)] : [];
-  const inserted = await q.query(
+  const inserted = await q.execute(
     `insert into uploads (id, locator, put_key, owner_id, endpoint, purpose, name, type, size, state, blob,
        created_at, deadline, stored_at, expires_at, claim_token, instance, claimed_at, may_have_bytes, reserved_by_put, rate_buckets,
        unpublished_blob, sha256, scan)
       select $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $21, $14, $15, $16, ${claimedAt}, $18, $18, $19, $22, $23, $24
       where not exists (select 1 from removals where locator = $20 and reason <> 'unused' ${blocking}) ${isAllowed}
-      on conflict do nothing returning id`,
+      on conflict do nothing`,
     [
       id,
       locator === id ? null : locator,
@@ -245,7 +241,7 @@ async function insertSlot(q: Queryable, account: OwnerAccount, r: NewUpload): Pr
       ...writer,
     ],
   );
-  return inserted.length === 1;
+  return inserted === 1;
 }
 
 function stateOf({ claim, file }: NewUpload): UploadState {
@@ -253,15 +249,16 @@ function stateOf({ claim, file }: NewUpload): UploadState {
   return claim ? 'receiving' : 'issued';
 }
 
-/** Charges the counters beside the owner's row. A stored upload is no longer pending in that row. */
+/** Charges all counters. */
 async function chargeCounters(q: Queryable, account: OwnerAccount, r: NewUpload): Promise<void> {
   const { size, purpose } = r.upload;
   const rateBuckets = bucketWidthsFor(r.limits);
   await chargeUploadRates(q, { owner_id: account.id, created_at: r.now, size, rate_buckets: rateBuckets });
   if (r.file) {
-    await settlePending(q, account.id, { size, reservedSize: size, storedAt: r.now });
+    await addStored(q, account.id, { size, storedAt: r.now });
     await adjustPurposeAndTotals(q, account.id, purpose, { ...NO_USAGE, uploads: 1, bytes: size });
   } else {
+    await addPending(q, account.id, size);
     await adjustPurposeAndTotals(q, account.id, purpose, {
       ...NO_USAGE,
       pendingUploads: 1,

@@ -13,8 +13,8 @@ export const SQLITE_NOW = "cast(round(unixepoch('now', 'subsec') * 1000) as inte
 
 interface Prepared {
   readonly statement: StatementSync;
-  /** Index of the parameter for each `?`. */
-  readonly parameterOrder: readonly number[];
+  /** Index of the parameter for each `?`. Undefined if the parameters are bound in their order, each once. */
+  readonly parameterOrder: readonly number[] | undefined;
 }
 
 /** How long a write waits while another program holds the database. */
@@ -58,7 +58,14 @@ export class SqliteConnection implements Queryable {
     return this.#attempt(() => {
       const { statement, parameterOrder } = this.#prepare(sql);
       // The caller states the type of the rows. It is not checked at run time.
-      return statement.all(...parameterOrder.map((i) => params[i] ?? null)) as Row[];
+      return statement.all(...inOrder(params, parameterOrder)) as Row[];
+    });
+  }
+
+  async execute(sql: string, params: readonly SqlValue[] = []): Promise<number> {
+    return this.#attempt(() => {
+      const { statement, parameterOrder } = this.#prepare(sql);
+      return Number(statement.run(...inOrder(params, parameterOrder)).changes);
     });
   }
 
@@ -70,7 +77,11 @@ export class SqliteConnection implements Queryable {
       parameterOrder.push(Number(number) - 1);
       return '?';
     });
-    const prepared = { statement: this.#db.prepare(text), parameterOrder };
+    const isInOrder = parameterOrder.every((parameter, i) => parameter === i);
+    const prepared = {
+      statement: this.#db.prepare(text),
+      parameterOrder: isInOrder ? undefined : parameterOrder,
+    };
     this.#prepared.set(sql, prepared);
     return prepared;
   }
@@ -129,6 +140,10 @@ export class SqliteConnection implements Queryable {
     }
   }
 }
+
+/** Returns the value for each `?`. */
+const inOrder = (params: readonly SqlValue[], order: readonly number[] | undefined) =>
+  order === undefined ? params : order.map((i) => params[i] ?? null);
 
 const sleepCell = new Int32Array(new SharedArrayBuffer(4));
 

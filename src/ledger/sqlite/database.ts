@@ -66,6 +66,11 @@ export class SqliteDatabase implements Database {
     return await this.#reader.query<Row>(sql, params);
   }
 
+  /** Runs one statement as a durable transaction. */
+  async execute(sql: string, params?: readonly SqlValue[]): Promise<number> {
+    return await this.transaction((q) => q.execute(sql, params), 'durable', 'always');
+  }
+
   async transaction<T>(
     work: (q: Queryable) => Promise<T>,
     durability: Durability = 'durable',

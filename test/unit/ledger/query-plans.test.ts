@@ -53,6 +53,10 @@ describe('query plans of the ledger', () => {
       statements.add(sql);
       return await q.query<Row>(sql, params);
     },
+    async execute(sql: string, params?: readonly SqlValue[]) {
+      statements.add(sql);
+      return await q.execute(sql, params);
+    },
   });
 
   async function callAllMethods(): Promise<void> {

@@ -43,21 +43,19 @@ export async function readAccount(q: Queryable, id: number): Promise<OwnerAccoun
 }
 
 /**
- * Charges one pending upload to an owner, and inserts the owner if needed. The update locks the owner's row until the
- * transaction ends. `isNew`: the owner was inserted.
+ * Returns the account of an owner, and inserts the owner if needed. Locks the owner's row until the transaction ends, so that the
+ * limits that are checked meanwhile hold. `isNew`: the owner was inserted.
  */
-export async function chargePending(
+export async function lockAccount(
   q: Queryable,
   name: string,
-  size: number,
   newId: () => number = newOwnerId,
 ): Promise<{ account: OwnerAccount; isNew: boolean }> {
+  const lock = q.isConcurrent ? 'for no key update' : '';
   for (let isNew = false; ; ) {
-    const [account] = await q.query<OwnerAccount>(
-      `update owners set pending_uploads = pending_uploads + 1, pending_bytes = pending_bytes + $2
-        where name = $1 returning ${ACCOUNT}`,
-      [name, size],
-    );
+    const [account] = await q.query<OwnerAccount>(`select ${ACCOUNT} from owners where name = $1 ${lock}`, [
+      name,
+    ]);
     if (account) return { account, isNew };
     isNew = await insertOwner(q, name, newId());
   }
@@ -124,15 +122,35 @@ export async function settlePending(
   id: number,
   { size, reservedSize, storedAt }: { size: number; reservedSize: number; storedAt: number },
 ): Promise<void> {
-  await q.query(
+  await q.execute(
     `update owners set uploads = uploads + 1, bytes = bytes + $2, pending_uploads = pending_uploads - 1,
        pending_bytes = pending_bytes - $3, last_upload_at = $4 where id = $1`,
     [id, size, reservedSize, storedAt],
   );
 }
 
+/** Charges an upload that is stored at once. */
+export async function addStored(
+  q: Queryable,
+  id: number,
+  { size, storedAt }: { size: number; storedAt: number },
+): Promise<void> {
+  await q.execute(
+    'update owners set uploads = uploads + 1, bytes = bytes + $2, last_upload_at = $3 where id = $1',
+    [id, size, storedAt],
+  );
+}
+
+/** Charges an upload whose bytes are to come. */
+export async function addPending(q: Queryable, id: number, size: number): Promise<void> {
+  await q.execute(
+    'update owners set pending_uploads = pending_uploads + 1, pending_bytes = pending_bytes + $2 where id = $1',
+    [id, size],
+  );
+}
+
 export async function adjustOwner(q: Queryable, id: number, delta: UsageDelta): Promise<void> {
-  await q.query(
+  await q.execute(
     `update owners set uploads = uploads + $2, bytes = bytes + $3,
        pending_uploads = pending_uploads + $4, pending_bytes = pending_bytes + $5 where id = $1`,
     [id, delta.uploads, delta.bytes, delta.pendingUploads, delta.pendingBytes],
@@ -157,7 +175,7 @@ export async function adjustPurpose(
   delta: Pick<UsageDelta, 'bytes' | 'pendingBytes'>,
 ): Promise<void> {
   if (purpose === '') return;
-  await q.query(
+  await q.execute(
     `insert into owner_purposes (owner_id, purpose, bytes, pending_bytes) values ($1, $2, $3, $4)
       on conflict (owner_id, purpose) do update set bytes = owner_purposes.bytes + excluded.bytes,
         pending_bytes = owner_purposes.pending_bytes + excluded.pending_bytes`,
@@ -166,7 +184,7 @@ export async function adjustPurpose(
 }
 
 export async function adjustTotals(q: Queryable, id: number, delta: UsageDelta): Promise<void> {
-  await q.query(
+  await q.execute(
     `update totals set uploads = uploads + $2, bytes = bytes + $3,
        pending_uploads = pending_uploads + $4, pending_bytes = pending_bytes + $5 where shard = $1`,
     [totalsShard(id), delta.uploads, delta.bytes, delta.pendingUploads, delta.pendingBytes],
@@ -177,13 +195,19 @@ export async function adjustRemovalCount(q: Queryable, added: number): Promise<v
   await q.query('update totals set removals = removals + $1 where shard = 0', [added]);
 }
 
-/** Returns the bytes of all owners, pending ones included. Locks the totals, so that concurrent reservations wait for each other. */
+/** Makes concurrent reservations wait for each other, so that the sum of the totals cannot change before the commit. */
+export async function lockTotals(q: Queryable): Promise<void> {
+  if (q.isConcurrent) await q.execute('update totals set owners = owners where shard = 0');
+}
+
+/** A column with the bytes of all owners, pending ones included. */
+export const GLOBAL_BYTES =
+  '(select cast(sum(bytes + pending_bytes) as bigint) from totals) as "globalBytes"';
+
+/** Returns the bytes of all owners, pending ones included. */
 export async function readGlobalBytes(q: Queryable): Promise<number> {
-  if (q.isConcurrent) await q.query('update totals set owners = owners where shard = 0');
-  const [sum] = await q.query<{ bytes: number }>(
-    'select cast(sum(bytes + pending_bytes) as bigint) as bytes from totals',
-  );
-  return sum?.bytes ?? 0;
+  const [row] = await q.query<{ globalBytes: number }>(`select ${GLOBAL_BYTES}`);
+  return row?.globalBytes ?? 0;
 }
 
 export interface PurposeBytes {

@@ -1,7 +1,7 @@
 import type { Limits, LimitUsage, LimitUsageQuery } from '../../contract/quota.ts';
 import type { Queryable } from '../database.ts';
 import { storedPurposes } from '../expiry.ts';
-import { ACCOUNT, type OwnerAccount, readPurposeBytes } from './accounts.ts';
+import { ACCOUNT, type OwnerAccount, readGlobalBytes, readPurposeBytes } from './accounts.ts';
 import { forecastRoom } from './forecast.ts';
 import { columnOf, forecastRate, spentInPeriod, type UploadRateLimit } from './upload-rates.ts';
 import { countEvictable, isEvictable } from './violations.ts';
@@ -96,7 +96,7 @@ function rateUsage(
 ): UsageReader {
   const period = limits[limit]?.period ?? 0;
   return {
-    read: async () => ({ used: (await spentInPeriod(q, ownerId, period, now))[columnOf(limit)] }),
+    read: async () => ({ used: (await spentInPeriod(q, { ownerId, period, now }))[columnOf(limit)] }),
     forecast: (_, room) => forecastRate(q, { ownerId, limit, period, room, now }),
   };
 }
@@ -104,10 +104,7 @@ function rateUsage(
 function globalUsage(q: Queryable, { lifetimes }: LimitUsageQuery): UsageReader {
   return {
     async read() {
-      const [sum] = await q.query<{ used: number }>(
-        'select cast(sum(bytes + pending_bytes) as bigint) as used from totals',
-      );
-      return { used: sum?.used ?? 0 };
+      return { used: await readGlobalBytes(q) };
     },
     forecast: async (excess) =>
       forecastRoom(q, { purposes: await storedPurposes(q), lifetimes }, excess, 'bytes'),

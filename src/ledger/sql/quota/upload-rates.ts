@@ -1,6 +1,7 @@
 import type { Limits } from '../../contract/ledger.ts';
 import type { Queryable } from '../database.ts';
 import type { UploadRow } from '../rows.ts';
+import { GLOBAL_BYTES } from './accounts.ts';
 
 /**
  * Limits over a sliding period are counted in buckets of 1/64 of the period. A bucket counts until `period` after its last
@@ -26,10 +27,11 @@ export const bucketStart = (at: number, width: number) => Math.floor(at / width)
 
 /** Returns the bucket widths of these limits, comma-separated, as stored in `uploads.rate_buckets`. */
 export function bucketWidthsFor(limits: Limits): string {
-  const periods = [limits.bytesPer?.period, limits.uploadsPer?.period].filter(
-    (period) => period !== undefined,
+  const [bytes, uploads] = [limits.bytesPer, limits.uploadsPer].map(
+    (rate) => rate && bucketWidth(rate.period),
   );
-  return [...new Set(periods.map(bucketWidth))].join(',');
+  if (!bytes || !uploads || bytes === uploads) return String(bytes || uploads || '');
+  return `${bytes},${uploads}`;
 }
 
 const parseWidths = (widths: string) => (widths === '' ? [] : widths.split(',').map(Number));
@@ -37,21 +39,16 @@ const parseWidths = (widths: string) => (widths === '' ? [] : widths.split(',').
 export async function chargeUploadRates(q: Queryable, row: ChargedRow): Promise<void> {
   const { owner_id, created_at, size } = row;
   for (const width of parseWidths(row.rate_buckets)) {
-    await q.query(
+    const start = bucketStart(created_at, width);
+    // No charge of this bucket can count for longer. The index by this column then stays as it is.
+    const endsAt = start + width * (BUCKETS_PER_PERIOD + 1);
+    await q.execute(
       `insert into upload_rates (owner_id, width, start_at, last_at, ends_at, uploads, bytes)
         values ($1, $2, $3, $4, $5, 1, $6)
         on conflict (owner_id, width, start_at) do update set
           last_at = case when excluded.last_at > upload_rates.last_at then excluded.last_at else upload_rates.last_at end,
-          ends_at = case when excluded.ends_at > upload_rates.ends_at then excluded.ends_at else upload_rates.ends_at end,
           uploads = upload_rates.uploads + 1, bytes = upload_rates.bytes + excluded.bytes`,
-      [
-        owner_id,
-        width,
-        bucketStart(created_at, width),
-        created_at,
-        created_at + width * BUCKETS_PER_PERIOD,
-        size,
-      ],
+      [owner_id, width, start, created_at, endsAt, size],
     );
   }
 }
@@ -73,16 +70,23 @@ export async function correctUploadRates(
   }
 }
 
-/** Returns what the owner has uploaded within a period. */
+interface SpentInPeriod {
+  readonly uploads: number;
+  readonly bytes: number;
+  /** Only with `withGlobal`. */
+  readonly globalBytes?: number;
+}
+
+/** Returns what the owner has uploaded within a period. `withGlobal`: and, in the same statement, the bytes of all owners. */
 export async function spentInPeriod(
   q: Queryable,
-  ownerId: number,
-  period: number,
-  now: number,
-): Promise<{ readonly uploads: number; readonly bytes: number }> {
+  params: { ownerId: number; period: number; now: number; withGlobal?: boolean },
+): Promise<SpentInPeriod> {
+  const { ownerId, period, now, withGlobal = false } = params;
   const width = bucketWidth(period);
-  const [sum] = await q.query<{ uploads: number; bytes: number }>(
+  const [sum] = await q.query<SpentInPeriod>(
     `select cast(coalesce(sum(uploads), 0) as bigint) as uploads, cast(coalesce(sum(bytes), 0) as bigint) as bytes
+       ${withGlobal ? `, ${GLOBAL_BYTES}` : ''}
       from upload_rates where owner_id = $1 and width = $2 and start_at > $3 and last_at > $4`,
     [ownerId, width, now - period - width, now - period],
   );

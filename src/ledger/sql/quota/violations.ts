@@ -2,7 +2,13 @@ import { countsUploads, type LimitName, type Reservation } from '../../contract/
 import type { Queryable } from '../database.ts';
 import { lifetimeFor, storedPurposes } from '../expiry.ts';
 import { countStored } from '../owner-uploads.ts';
-import { type OwnerAccount, type PurposeBytes, readGlobalBytes, readPurposeBytes } from './accounts.ts';
+import {
+  lockTotals,
+  type OwnerAccount,
+  type PurposeBytes,
+  readGlobalBytes,
+  readPurposeBytes,
+} from './accounts.ts';
 import { type ForecastScope, forecastRoom } from './forecast.ts';
 import { forecastRate, spentInPeriod, type UploadRateLimit } from './upload-rates.ts';
 
@@ -24,35 +30,28 @@ export interface QuotaViolation {
 export const excessAmount = (violation: QuotaViolation) =>
   violation.used + violation.requested - violation.allowed;
 
-/**
- * Returns the limits that a reservation would exceed. The owner's account is already charged with the reservation; rates,
- * purposes and totals are not.
- */
+/** Returns the limits that a reservation would exceed. It is not charged yet. */
 export async function findViolations(
   q: Queryable,
   account: OwnerAccount,
   r: QuotaRequest,
 ): Promise<QuotaViolation[]> {
-  const measured = [
-    ...(await measureOwner(q, account, r)),
-    ...(await measureFiles(q, account, r)),
-    ...(await measureRates(q, account, r)),
-  ];
-  if (r.limits.globalBytes !== null) {
-    const used = await readGlobalBytes(q);
-    const allowed = r.limits.globalBytes;
-    measured.push({ limit: 'globalBytes', used, allowed, requested: r.upload.size, evictable: 0 });
-  }
+  const needsPurposes = r.limits.purposeBytes !== null || exceedsOwnerBytes(account, r);
+  const measured = needsPurposes ? measureOwner(await readPurposeBytes(q, account), r) : [];
+  if (reachesOwnerFiles(account, r)) measured.push(await measureFiles(q, account, r));
+  measured.push(...measureSpent(await readSpent(q, account, r), r));
   return measured.filter((violation) => excessAmount(violation) > 0);
 }
 
-async function measureOwner(q: Queryable, account: OwnerAccount, r: QuotaRequest): Promise<QuotaViolation[]> {
+const exceedsOwnerBytes = (account: OwnerAccount, { limits, upload }: QuotaRequest) =>
+  limits.ownerBytes !== null && account.bytes + account.pendingBytes + upload.size > limits.ownerBytes;
+
+const reachesOwnerFiles = (account: OwnerAccount, { limits }: QuotaRequest) =>
+  limits.ownerFiles !== null && account.uploads + account.pendingUploads >= limits.ownerFiles;
+
+function measureOwner(purposes: readonly PurposeBytes[], r: QuotaRequest): QuotaViolation[] {
   const { ownerBytes, purposeBytes } = r.limits;
   const requested = r.upload.size;
-  const used = account.bytes + account.pendingBytes - requested;
-  const ownerFits = ownerBytes === null || used + requested <= ownerBytes;
-  if (ownerFits && purposeBytes === null) return [];
-  const purposes = await purposesWithout(q, account, r);
   const found: QuotaViolation[] = [];
   if (purposeBytes !== null) {
     const samePurpose = purposes.filter(({ purpose }) => purpose === r.upload.purpose);
@@ -64,13 +63,12 @@ async function measureOwner(q: Queryable, account: OwnerAccount, r: QuotaRequest
   return found;
 }
 
-/** Counts stored files only if the limit is exceeded, and only as many as must be evicted. */
-async function measureFiles(q: Queryable, account: OwnerAccount, r: QuotaRequest): Promise<QuotaViolation[]> {
-  const allowed = r.limits.ownerFiles;
-  const used = account.uploads + account.pendingUploads - 1;
-  if (allowed === null || used < allowed) return [];
+/** Counts only as many evictable files as must be evicted. */
+async function measureFiles(q: Queryable, account: OwnerAccount, r: QuotaRequest): Promise<QuotaViolation> {
+  const allowed = r.limits.ownerFiles ?? 0;
+  const used = account.uploads + account.pendingUploads;
   const evictable = await countEvictable(q, account, r, used + 1 - allowed);
-  return [{ limit: 'ownerFiles', used, allowed, requested: 1, evictable }];
+  return { limit: 'ownerFiles', used, allowed, requested: 1, evictable };
 }
 
 /** Returns how many files of the owner eviction could remove, and at most `limit`. */
@@ -89,18 +87,6 @@ export async function countEvictable(
   });
 }
 
-/**
- * Returns the owner's bytes by purpose without this reservation. It is subtracted from the account only, because
- * `owner_purposes` is charged after the limits are checked.
- */
-async function purposesWithout(
-  q: Queryable,
-  account: OwnerAccount,
-  r: QuotaRequest,
-): Promise<PurposeBytes[]> {
-  return await readPurposeBytes(q, { ...account, pendingBytes: account.pendingBytes - r.upload.size });
-}
-
 function tally(purposes: readonly PurposeBytes[], r: QuotaRequest): { used: number; evictable: number } {
   const used = purposes.reduce((sum, { bytes, pendingBytes }) => sum + bytes + pendingBytes, 0);
   const evictablePurposes = purposes.filter(({ purpose }) => isEvictable(r, purpose));
@@ -111,22 +97,35 @@ export function isEvictable(r: Pick<Reservation, 'evict' | 'lifetimes'>, purpose
   return r.evict && lifetimeFor(r.lifetimes, purpose).evictable;
 }
 
-async function measureRates(q: Queryable, account: OwnerAccount, r: QuotaRequest): Promise<QuotaViolation[]> {
-  const { bytesPer, uploadsPer } = r.limits;
+/** The amounts that `bytesPer`, `uploadsPer` and `globalBytes` limit. 0 without that limit. */
+type Spent = Readonly<Record<'bytesPer' | 'uploadsPer' | 'globalBytes', number>>;
+
+/** Needs one statement, unless the two rates have different periods. */
+async function readSpent(q: Queryable, account: OwnerAccount, { limits, now }: QuotaRequest): Promise<Spent> {
+  const { bytesPer, uploadsPer } = limits;
+  const isGlobal = limits.globalBytes !== null;
+  if (isGlobal) await lockTotals(q);
+  const period = (bytesPer ?? uploadsPer)?.period;
+  if (period === undefined)
+    return { bytesPer: 0, uploadsPer: 0, globalBytes: isGlobal ? await readGlobalBytes(q) : 0 };
+  const first = await spentInPeriod(q, { ownerId: account.id, period, now, withGlobal: isGlobal });
+  const hasOtherPeriod = uploadsPer !== null && uploadsPer.period !== period;
+  const second = hasOtherPeriod
+    ? await spentInPeriod(q, { ownerId: account.id, period: uploadsPer.period, now })
+    : first;
+  return { bytesPer: first.bytes, uploadsPer: second.uploads, globalBytes: first.globalBytes ?? 0 };
+}
+
+function measureSpent(spent: Spent, r: QuotaRequest): QuotaViolation[] {
+  const { bytesPer, uploadsPer, globalBytes } = r.limits;
   const found: QuotaViolation[] = [];
-  const evictable = 0;
-  const spentBytes = bytesPer && (await spentInPeriod(q, account.id, bytesPer.period, r.now));
-  if (bytesPer && spentBytes) {
-    const { bytes: used } = spentBytes;
-    found.push({ limit: 'bytesPer', used, allowed: bytesPer.bytes, requested: r.upload.size, evictable });
-  }
-  if (uploadsPer) {
-    const isSamePeriod = uploadsPer.period === bytesPer?.period;
-    const spent =
-      isSamePeriod && spentBytes ? spentBytes : await spentInPeriod(q, account.id, uploadsPer.period, r.now);
-    const { uploads: used } = spent;
-    found.push({ limit: 'uploadsPer', used, allowed: uploadsPer.uploads, requested: 1, evictable });
-  }
+  const measure = (limit: keyof Spent, allowed: number | undefined | null, requested: number) => {
+    if (allowed !== undefined && allowed !== null)
+      found.push({ limit, used: spent[limit], allowed, requested, evictable: 0 });
+  };
+  measure('bytesPer', bytesPer?.bytes, r.upload.size);
+  measure('uploadsPer', uploadsPer?.uploads, 1);
+  measure('globalBytes', globalBytes, r.upload.size);
   return found;
 }
 
