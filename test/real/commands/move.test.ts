@@ -5,6 +5,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { httpRequest } from '../../support/http.ts';
 import { MAIN } from '../../support/paths.ts';
+import { resumableClient } from '../../support/resumable-client.ts';
 import { needs } from '../peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
 import { type S3Server, startS3 } from '../peers/s3.ts';
@@ -200,19 +201,29 @@ describe('porter move', () => {
     assert.ok((await httpRequest(slot.get)).body.equals(body));
   });
 
-  test('leaves an upload that does not end in time to be sent again in the new place', async (t) => {
+  test('leaves uploads that do not end in time to be sent again in the new place, resumable ones too', async (t) => {
     const testbed = await open(t);
     await testbed.writeTargetConfig(BESIDE);
     const body = randomBytes(500_000);
+    const paused = await getSlot(testbed.porter, { size: body.length });
+    const client = resumableClient(testbed.porter.port, '8');
+    const first = { bytes: body.subarray(0, 1000), complete: false };
+    const { resource = '' } = await client.create(new URL(paused.put).pathname, first);
+    const rest = { offset: 1000, bytes: body.subarray(1000), complete: true };
     const slot = await getSlot(testbed.porter, { size: body.length });
     const put = await startPut(slot.put, body, 100_000);
     await waitForTransfers(testbed.porter, 1);
     await done(testbed.move('--finish', '--wait', '0s'));
     assert.equal((await put.finish()).status, 503);
+    assert.equal((await client.append(resource, rest)).status, 503);
     await testbed.switchStorage(BESIDE);
-    assert.equal((await httpRequest(slot.get)).status, 404);
-    assert.equal((await httpRequest(slot.put, { method: 'PUT', body })).status, 201);
-    assert.ok((await httpRequest(slot.get)).body.equals(body));
+    assert.equal((await client.append(resource, rest)).status, 404);
+    assert.equal((await client.head(resource)).status, 404);
+    for (const { put: link, get } of [slot, paused]) {
+      assert.equal((await httpRequest(get)).status, 404);
+      assert.equal((await httpRequest(link, { method: 'PUT', body })).status, 201);
+      assert.ok((await httpRequest(get)).body.equals(body));
+    }
     await assertFsckClean(testbed);
   });
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type HttpResponse, httpRequest, openRequest, readResponse } from '../../support/http.ts';
+import { resumableClient } from '../../support/resumable-client.ts';
 import { jwt, signV, UUID } from '../../support/test-signed-links-server.ts';
 import { type Clamd, EICAR, SIGNATURE, STREAM_MAX_LENGTH, startClamd } from '../peers/clamd.ts';
 import { needs } from '../peers/peers.ts';
@@ -96,6 +97,19 @@ describe('uploads with clamd', { skip: needs('clamd') }, () => {
     const { stdout } = await porter.runCommand('stats', '--json');
     const stats = JSON.parse(stdout);
     assert.deepEqual([stats.uploads, stats.pendingUploads], [0, 0], stdout);
+  });
+
+  test('an infected file in two parts, cut within its signature, gets 422 at the last one', async () => {
+    const { put: link, get } = await getSlot(porter, { size: LARGE.length });
+    const client = resumableClient(porter.port, '8');
+    const cut = 200_000 + EICAR.length / 2;
+    const first = { bytes: LARGE.subarray(0, cut), complete: false };
+    const { resource = '' } = await client.create(new URL(link).pathname, first);
+    const last = await client.append(resource, { offset: cut, bytes: LARGE.subarray(cut), complete: true });
+    assert.deepEqual([last.status, last.complete], [422, true], last.body);
+    assert.match(last.body, new RegExp(SIGNATURE));
+    assert.equal((await client.head(resource)).status, 404);
+    assert.equal((await httpRequest(get)).status, 404);
   });
 
   test('clean files are stored, small and large, over the socket and over TCP', async () => {
