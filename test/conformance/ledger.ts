@@ -17,7 +17,7 @@ import { queueSuite } from './ledger/queue.ts';
 import { refusalSuite } from './ledger/refusals.ts';
 import { removeSuite } from './ledger/remove.ts';
 import { repairSuite } from './ledger/repair.ts';
-import { reserveSuite } from './ledger/reserve.ts';
+import { reserveSuite } from './ledger/reserve/reserve.ts';
 import { resumableSuite } from './ledger/resumable.ts';
 import { webSuite } from './ledger/web.ts';
 

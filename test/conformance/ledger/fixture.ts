@@ -32,6 +32,11 @@ export const SLOT_TIME = 360 * SECOND;
 export const JULIET = 'juliet@example.org';
 export const ROMEO = 'romeo@example.org';
 
+/** A limit for what an owner has stored, bytes. */
+export const kept = { ownerBytes: 1000 };
+/** A limit for what an owner uploads within an hour. */
+export const hourly = (bytes: number) => ({ bytesPer: { period: HOUR, bytes } });
+
 /** Uploads without a purpose expire after 30 days; profile pictures do not expire. */
 export const lifetimes: Lifetimes = {
   '': { maxAge: 30 * DAY, evictable: true },

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { eraseOwner } from '../../../src/uploads/remove.ts';
-import { RawConnection } from '../../support/raw-connection.ts';
-import { access, DAY, MINUTE } from '../../support/test-services.ts';
+import { eraseOwner } from '../../../../src/uploads/remove.ts';
+import { RawConnection } from '../../../support/raw-connection.ts';
+import { access, DAY, MINUTE } from '../../../support/test-services.ts';
 import {
   type Claims,
   encodePath,
   JULIET,
   jwt,
   startTestSignedLinksServer,
-} from '../../support/test-signed-links-server.ts';
+} from '../../../support/test-signed-links-server.ts';
 
 const BODY = 'x'.repeat(100);
 const OTHER = `${'x'.repeat(99)}y`;
