@@ -71,8 +71,9 @@ export async function startPostgres(): Promise<PostgresServer> {
     query: run,
     async createSchema() {
       schemas += 1;
-      await run(url, `create schema test_${schemas}`);
-      return `${url}?options=-c%20search_path%3Dtest_${schemas}`;
+      const schema = `test_${schemas}`;
+      await run(url, `create schema ${schema}`);
+      return `${url}?options=-c%20search_path%3D${schema}`;
     },
   };
 }
