@@ -1,4 +1,5 @@
 import {
+  type Agent,
   type ClientRequest,
   type IncomingHttpHeaders,
   type RequestOptions,
@@ -16,6 +17,8 @@ export interface HttpRequestOptions {
   readonly ca?: string;
   /** The source address of the connection: any of 127.0.0.0/8. */
   readonly localAddress?: string;
+  /** Default: a new connection. */
+  readonly agent?: Agent;
 }
 
 export interface HttpResponse {
@@ -42,13 +45,13 @@ export async function httpRequest(url: string, options: HttpRequestOptions = {})
   return response;
 }
 
-/** Opens a request on a new connection; the caller writes the body. Host names resolve to this machine. */
+/** Opens a request; the caller writes the body. Host names resolve to this machine. */
 export function openRequest(
   url: string,
-  { method = 'GET', headers = {}, ca, localAddress }: Omit<HttpRequestOptions, 'body'> = {},
+  { method = 'GET', headers = {}, ca, localAddress, agent }: Omit<HttpRequestOptions, 'body'> = {},
 ): ClientRequest {
   const source = localAddress === undefined ? {} : { localAddress };
-  const options = { method, headers, agent: false, lookup: toLoopback, ...source } as const;
+  const options = { method, headers, agent: agent ?? false, lookup: toLoopback, ...source } as const;
   return url.startsWith('http:') ? requestHttp(url, options) : requestHttps(url, { ...options, ca });
 }
 

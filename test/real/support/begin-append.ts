@@ -1,20 +1,29 @@
+import type { Agent } from 'node:http';
 import { openRequest } from '../../support/http.ts';
 
 /** A PATCH of a resumable upload that pauses after its first bytes. */
 export interface PausedAppend {
   /** Returns how many bytes of the file the server has reported as durable. */
   durable(): number;
+  /** Returns the status of the answer, or undefined before it. */
+  status(): number | undefined;
   /** Closes the connection. */
   destroy(): void;
 }
 
+interface AppendParts {
+  readonly offset: number;
+  /** Bytes of the whole file. */
+  readonly size: number;
+  readonly bytes: Uint8Array;
+  readonly agent?: Agent;
+}
+
 /** Sends the next bytes of a file, whose rest the request announces. `url`: of the upload resource. */
-export function beginAppend(
-  url: string,
-  { offset, size, bytes }: { readonly offset: number; readonly size: number; readonly bytes: Uint8Array },
-): PausedAppend {
+export function beginAppend(url: string, { offset, size, bytes, agent }: AppendParts): PausedAppend {
   const request = openRequest(url, {
     method: 'PATCH',
+    ...(agent && { agent }),
     headers: {
       'Content-Type': 'application/partial-upload',
       'Content-Length': size - offset,
@@ -27,8 +36,12 @@ export function beginAppend(
   request.on('information', ({ headers }) => {
     durable = Number(headers['upload-offset']);
   });
+  let status: number | undefined;
+  request.on('response', (response) => {
+    status = response.resume().statusCode;
+  });
   // The server is killed before it answers.
   request.on('error', () => undefined);
   request.write(bytes);
-  return { durable: () => durable, destroy: () => request.destroy() };
+  return { durable: () => durable, status: () => status, destroy: () => request.destroy() };
 }

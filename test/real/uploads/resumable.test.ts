@@ -23,6 +23,12 @@ const config = {
 
 const targetOf = (link: string) => new URL(link).pathname;
 
+/** A connection to one worker. */
+interface Connection {
+  readonly agent: Agent;
+  readonly client: ResumableClient;
+}
+
 describe('A resumable upload at two workers with SQLite and a folder', () => {
   let porter: PorterProcess;
   const start = async (at?: PorterProcess) => {
@@ -33,8 +39,8 @@ describe('A resumable upload at two workers with SQLite and a folder', () => {
   after(() => porter.remove());
 
   /** Opens a connection to each worker. The log shows which of them has stored a file of which size. */
-  async function connect(agents: Agent[]): Promise<[ResumableClient, ResumableClient]> {
-    const clients = new Map<number, ResumableClient>();
+  async function connect(agents: Agent[]): Promise<[Connection, Connection]> {
+    const clients = new Map<number, Connection>();
     for (let size = 1; clients.size < 2; size += 1) {
       assert.ok(size < 50, 'only one worker answers');
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -45,9 +51,9 @@ describe('A resumable upload at two workers with SQLite and a folder', () => {
       const stored = () =>
         readLog(porter.program).find((line) => line.msg === 'upload stored' && line.size === size);
       await porter.program.waitFor('the log of the upload', () => stored() !== undefined);
-      clients.set(stored()?.worker ?? 0, resumableClient(porter.port, '8', agent));
+      clients.set(stored()?.worker ?? 0, { agent, client: resumableClient(porter.port, '8', agent) });
     }
-    return [...clients.values()] as [ResumableClient, ResumableClient];
+    return [...clients.values()] as [Connection, Connection];
   }
 
   async function begin(
@@ -64,7 +70,7 @@ describe('A resumable upload at two workers with SQLite and a folder', () => {
   test('goes on at another worker, which ends the request that the first one still reads', async (t) => {
     const agents: Agent[] = [];
     t.after(() => agents.forEach((agent) => void agent.destroy()));
-    const [one, other] = await connect(agents);
+    const [{ client: one, agent }, { client: other }] = await connect(agents);
     const body = randomBytes(3 * MIB);
     const slot = await getSlot(porter, { size: body.length });
     const resource = await begin(one, slot, body.subarray(0, MIB), body.length);
@@ -72,23 +78,21 @@ describe('A resumable upload at two workers with SQLite and a folder', () => {
       offset: MIB,
       size: body.length,
       bytes: body.subarray(MIB, MIB + 1000),
+      agent,
     });
     await waitForTransfers(porter, 1);
-    // Whichever worker reads it, one of these two is the other one.
-    for (const client of [one, other]) {
-      const { status, offset = 0 } = await client.head(resource);
-      assert.equal(status, 204);
-      assert.ok(offset === MIB || offset === MIB + 1000, String(offset));
-    }
-    append.destroy();
-    const { offset = 0 } = await other.head(resource);
+    const state = await other.head(resource);
+    assert.equal(state.status, 204);
+    await porter.program.waitFor('the end of the first request', () => append.status() === 409);
+    const { offset = 0 } = state;
+    assert.ok(offset === MIB || offset === MIB + 1000, String(offset));
     const part = body.subarray(offset, 2 * MIB);
     assert.equal((await other.append(resource, { offset, bytes: part, complete: false })).status, 204);
     const rest = { offset: 2 * MIB, bytes: body.subarray(2 * MIB), complete: true };
     assert.equal((await one.append(resource, rest)).status, 201);
     assert.ok((await httpRequest(slot.get)).body.equals(body));
-    const state = await other.head(resource);
-    assert.deepEqual([state.complete, state.offset], [true, body.length]);
+    const end = await other.head(resource);
+    assert.deepEqual([end.complete, end.offset], [true, body.length]);
   });
 
   test('goes on after a kill with the bytes that were durable, and is charged and kept until its time is over', async () => {
