@@ -5,7 +5,7 @@ import { accountSettings } from '../../support/account-settings.ts';
 import { expectRefusal } from '../../support/component-sender.ts';
 import { type FakeC2sConnection, FakeC2sServer } from '../../support/fake-c2s-server.ts';
 
-/** What the XMPP server does on one connection. */
+/** The behaviour of the XMPP server on one connection. */
 export type ServerScript = (client: FakeC2sConnection) => Promise<void>;
 export const LOGIN = { jid: 'romeo@localhost', password: 'secret', address: '192.0.2.1' };
 
