@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import xml, { type Element } from '@xmpp/xml';
+import xml from '@xmpp/xml';
 import { pino } from 'pino';
 import type { Refusal } from '../../../src/base/errors.ts';
 import type { MessageSender } from '../../../src/messages/delivery/message-sender.ts';
@@ -19,39 +19,28 @@ import { accountSettings } from '../../support/account-settings.ts';
 import { expectRefusal } from '../../support/component-sender.ts';
 import { createGrantingServices, uploadRules } from '../../support/granting-services.ts';
 import { waitUntil } from '../../support/wait-until.ts';
-import { needs, type PeerName } from '../peers/peers.ts';
+import { needs } from '../peers/peers.ts';
 import type { SlixmppClient } from '../peers/slixmpp.ts';
-import type { XmppServer, XmppServerOptions } from '../peers/xmpp-server.ts';
+import type { XmppServer } from '../peers/xmpp-server.ts';
 import { startCuttableProxy } from '../support/cuttable-proxy.ts';
 import { freePort } from '../support/ports.ts';
 import { createXmppTestbed, PASSWORD, type XmppTestbed } from '../support/xmpp-testbed.ts';
+import { createRoom } from './create-room.ts';
+import { type LoginServerKind, testMechanisms } from './mechanisms-suite.ts';
 
 const COMPONENT = 'upload.localhost';
 const ALERTS = `alerts@${COMPONENT}`;
 const SECRET = 'a secret of twenty characters';
-const MUC = 'http://jabber.org/protocol/muc';
 /** Bytes. The servers end the stream of a sender that exceeds it. */
 const STANZA_LIMIT = 200_000;
-const OWNER = `${MUC}#owner`;
 const AT_ONCE = { bounceWait: 0 };
 const LISTENING = { bounceWait: 5_000 };
 /** An hour: a test that waited for the end of it would fail. */
 const UNTIL_TAKEN = { bounceWait: 3_600_000 };
 
-/** How the tests start and configure one kind of XMPP server. */
-export interface SenderServerKind {
-  readonly name: PeerName;
+/** An XMPP server with rooms. */
+export interface SenderServerKind extends LoginServerKind {
   readonly rooms: string;
-  /** Besides those that every server has. */
-  readonly otherMechanisms?: readonly string[];
-  start(
-    options: XmppServerOptions & {
-      /** The port for direct TLS (XEP-0368). */
-      readonly directPort: number;
-      /** SASL mechanisms that the server does not offer. */
-      readonly disabled?: readonly string[];
-    },
-  ): Promise<XmppServer>;
 }
 
 interface Received {
@@ -408,16 +397,7 @@ export function testMessageSenders(kind: SenderServerKind): void {
     async function makeRoom(jid: string, config: Readonly<Record<string, string>>): Promise<void> {
       if (made.has(jid)) return;
       made.add(jid);
-      const owner = await accounts.senderFor(login('mercutio'));
-      await owner.sendStanza(xml('presence', { to: `${jid}/owner` }, xml('x', MUC)));
-      const form = await owner.sendIq(xml('iq', { type: 'get', to: jid }, xml('query', OWNER)), 30_000);
-      assert.equal(form.attrs.type, 'result', form.toString());
-      const offered =
-        form.getChild('query', OWNER)?.getChild('x', 'jabber:x:data')?.getChildren('field') ?? [];
-      const known = new Set(offered.map(({ attrs }) => attrs.var));
-      const wished = Object.entries(config).map(([name, value]) => [fieldName(name, known), value] as const);
-      const answer = await owner.sendIq(xml('iq', { type: 'set', to: jid }, submit(wished)), 30_000);
-      assert.equal(answer.attrs.type, 'result', answer.toString());
+      await createRoom(await accounts.senderFor(login('mercutio')), jid, config);
     }
 
     describe('when the server is killed', () => {
@@ -448,71 +428,5 @@ export function testMessageSenders(kind: SenderServerKind): void {
     });
   });
 
-  for (const mechanism of [...(kind.otherMechanisms ?? []), 'SCRAM-SHA-256', 'SCRAM-SHA-1', 'PLAIN']) {
-    describe(`${kind.name} that only offers ${mechanism}`, { skip: needs(kind.name) }, () => {
-      test('accepts logins with the password', async () => {
-        const testbed = await createXmppTestbed();
-        const disabled = ALL.filter((other) => other !== mechanism);
-        const server = await kind.start({ tls: testbed.certificate, directPort: await freePort(), disabled });
-        const accounts = createAccountSenders({
-          clock: Date.now,
-          log: pino({ level: 'silent' }),
-          settings: () => ({
-            server: { host: '127.0.0.1', port: server.clientPort },
-            directTls: false,
-            requireTls: false,
-            answerTimeout: 30_000,
-            roomIdle: 60_000,
-            mayLogIn: () => true,
-            sessions: { max: 5, idle: 60_000 },
-          }),
-        });
-        try {
-          const password = 'p\u00ad\u00e4ss w\u00f6rd, =\u2168';
-          await server.register('romeo', password.normalize('NFKC').replace('\u00ad', ''));
-          const login = { jid: 'romeo@localhost', password, address: '192.0.2.1' };
-          if (mechanism === 'PLAIN') login.password = password.normalize('NFKC').replace('\u00ad', '');
-          assert.match((await accounts.senderFor(login)).jid, /^romeo@localhost\//);
-          const refusal = await expectRefusal(accounts.senderFor({ ...login, password: 'wrong' }));
-          assert.equal(refusal.code, 'credentials_wrong');
-        } finally {
-          await accounts.stop();
-          await server.stop();
-          await testbed.remove();
-        }
-      });
-    });
-  }
-}
-
-const ALL = [
-  'PLAIN',
-  'SCRAM-SHA-1',
-  'SCRAM-SHA-1-PLUS',
-  'SCRAM-SHA-256',
-  'SCRAM-SHA-256-PLUS',
-  'SCRAM-SHA-512',
-  'SCRAM-SHA-512-PLUS',
-  'DIGEST-MD5',
-  'X-OAUTH2',
-  'OAUTHBEARER',
-  'EXTERNAL',
-];
-
-/** Returns the server's name for the option that makes new occupants visitors without the right to speak (XEP-0045). */
-function fieldName(name: string, known: ReadonlySet<string | undefined>): string {
-  if (name !== 'members_by_default') return name;
-  const names = [
-    'members_by_default',
-    'muc#roomconfig_defaultnobody',
-    'muc#roomconfig_defaultroomaffiliation',
-  ];
-  return names.find((one) => known.has(one)) ?? 'muc#roomconfig_moderatedroom';
-}
-
-function submit(fields: readonly (readonly [string, string])[]): Element {
-  const field = ([name, value]: readonly [string, string]) =>
-    xml('field', { var: name }, xml('value', {}, value));
-  const all = [['FORM_TYPE', `${MUC}#roomconfig`] as const, ...fields];
-  return xml('query', OWNER, xml('x', { xmlns: 'jabber:x:data', type: 'submit' }, ...all.map(field)));
+  testMechanisms(kind);
 }
