@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { HOST_APT } from '../real/peers/install-peers.ts';
 
 const PACKAGES = ['prosody', 'prosody-modules', 'lua-unbound', 'lua-sec', 'ejabberd', 'openssl'];
 /** A file that marks a complete installation. */
@@ -61,8 +62,8 @@ function install({ run, apt }: Runner, release: string, path: string): void {
   rmSync(path, { recursive: true, force: true });
   mkdirSync(CACHE, { recursive: true });
   if (!existsSync('/usr/sbin/debootstrap')) {
-    apt([], 'update');
-    apt([], 'install', '--no-install-recommends', 'debootstrap');
+    apt(HOST_APT, 'update');
+    apt(HOST_APT, 'install', '--no-install-recommends', 'debootstrap');
   }
   run('debootstrap', '--variant=minbase', '--include=ca-certificates', release, path, archive());
   // Debian starts a server as soon as it is installed; this policy prevents that.

@@ -1,9 +1,11 @@
 /**
- * `npm run test:matrix [-- RELEASE…] [--quick] [--if-possible] [--write-docs]`: runs the tests with XMPP servers against the Prosody
- * and ejabberd of other Debian releases, each in a folder with `chroot`; `host` is this system. Default: `host sid`. Needs root.
+ * `npm run test:matrix [-- RELEASE…] [--quick] [--if-possible] [--install] [--write-docs]`: runs the tests with XMPP servers against
+ * the Prosody and ejabberd of other Debian releases, each in a folder with `chroot`; `host` is this system. Default: `host sid`.
+ * Needs root.
  *
  * - `--quick`: only the tests of the component, of messages and of logins.
  * - `--if-possible`: says why a release cannot be installed here, and leaves it out. A failed test is still a failure.
+ * - `--install`: installs the releases and runs no tests, so that this can be done while other tests run.
  * - `--write-docs`: writes the table into docs/xmpp.md.
  */
 import { spawn, spawnSync } from 'node:child_process';
@@ -46,6 +48,7 @@ const QUICK: typeof FEATURES = {
 
 /** Time for the installation of one release. With `--if-possible` a slow archive of Debian counts as unreachable. */
 const INSTALL_SECONDS = 1_200;
+const INSTALL_SECONDS_IN_BACKGROUND = 600;
 const INSTALL_SECONDS_IF_POSSIBLE = 300;
 
 const SERVERS = { prosody: 'Prosody', ejabberd: 'ejabberd' } as const;
@@ -118,12 +121,19 @@ const words = process.argv.slice(2);
 const releases = words.filter((word) => !word.startsWith('--'));
 const features = words.includes('--quick') ? QUICK : FEATURES;
 const isOptional = words.includes('--if-possible');
-const installSeconds = isOptional ? INSTALL_SECONDS_IF_POSSIBLE : INSTALL_SECONDS;
+const isInstallation = words.includes('--install');
+const installSeconds = isOptional
+  ? INSTALL_SECONDS_IF_POSSIBLE
+  : isInstallation
+    ? INSTALL_SECONDS_IN_BACKGROUND
+    : INSTALL_SECONDS;
 const rows: MatrixRow[] = [];
 for (const release of releases.length === 0 ? ['host', 'sid'] : releases) {
   const root = release === 'host' ? undefined : openRoot(release);
-  if (root !== null) rows.push(...(await runRelease(root)));
+  if (isInstallation) root?.close();
+  else if (root !== null) rows.push(...(await runRelease(root)));
 }
+if (isInstallation) process.exit();
 
 const outcomes = rows.flatMap(({ results }) => [...results.values()]);
 const sum = (key: keyof Outcome) => outcomes.reduce((total, outcome) => total + outcome[key], 0);

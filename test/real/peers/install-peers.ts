@@ -2,6 +2,9 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { isInstalled, type PeerName, peers } from './peers.ts';
 
+/** Before `apt-get` of this system, so that it waits for one that another process of the tests runs. */
+export const HOST_APT = ['flock', '/run/lock/porter-tests-apt'] as const;
+
 const POLICY = '/usr/sbin/policy-rc.d';
 
 /** Installs missing peers with apt, if this is Debian and the user is root. Tests whose peers stay missing are skipped. */
@@ -26,10 +29,12 @@ function install(packages: readonly string[]): boolean {
 
 function apt(...args: readonly string[]): boolean {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const { status, stderr } = spawnSync('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], {
-    env,
-    encoding: 'utf8',
-  });
+  const [program, ...before] = HOST_APT;
+  const { status, stderr } = spawnSync(
+    program,
+    [...before, 'apt-get', '-qq', '-o', 'Dpkg::Use-Pty=0', ...args],
+    { env, encoding: 'utf8' },
+  );
   if (status !== 0 && stderr) console.log(stderr.trim());
   return status === 0;
 }
