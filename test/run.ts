@@ -43,8 +43,8 @@ function filesFor(word: string): readonly string[] {
 function runTests({ files, names }: Choice): void {
   // Node counts a file without tests as passed; here it is a failure.
   const silent = new Set(files);
-  // Tests often wait for other programs, so at least two files run at the same time.
-  const concurrency = Math.max(2, availableParallelism());
+  // Tests often wait for other programs, so one file more than there are processors runs at the same time.
+  const concurrency = availableParallelism() + 1;
   const tests = run({
     files: [...files],
     concurrency,
