@@ -8,7 +8,6 @@ import {
   attribute,
   type Field,
   type FieldTable,
-  findChild,
   findChildren,
   flagChild,
   invalidValue,
@@ -138,8 +137,4 @@ function splitLines(field: Element, given: JsonValue): readonly JsonValue[] {
 /** A list that is present even if it is empty. */
 function alwaysPresent(field: Field): Field {
   return { ...field, read: (element) => field.read(element) ?? [] };
-}
-
-export function findDataForm(element: Element): Element | undefined {
-  return findChild(element, 'x', DATA_FORM);
 }
