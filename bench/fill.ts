@@ -5,6 +5,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
 import { timeOrderedId } from '../src/base/ids.ts';
+import { ANONYMOUS_OWNER } from '../src/base/owners.ts';
 import { openPostgresLedger } from '../src/ledger/postgres/open.ts';
 import { openSqliteLedger } from '../src/ledger/sqlite/open.ts';
 
@@ -16,6 +17,8 @@ export interface History {
 }
 
 export const DAY = 86_400_000;
+/** The owner of one upload in a hundred. */
+export const BUSY_USER = 'user2@example.org';
 /** With a retention of 30 days a ledger has files of the last 30 days; here 29. */
 const SPAN = 29 * DAY;
 /** Rows of one statement; they share the second at the start of their ids. */
@@ -66,11 +69,15 @@ const series = (from: number, count: number) =>
 async function fillOwners(engine: Engine, { owners }: History): Promise<void> {
   await engine.run(
     `with recursive ${series(1, owners)} insert into owners (id, name, sha1)
-       select i, 'user' || i || '@example.org', substr(${engine.hex(64)}, 1, 40) from n`,
+       select i, case when i = 1 then '${ANONYMOUS_OWNER}' else 'user' || i || '@example.org' end,
+         substr(${engine.hex(64)}, 1, 40) from n`,
   );
 }
 
-/** One in ten uploads has a purpose, one in ten came by a signed link, and one in twenty has an expiry time. */
+/**
+ * One in ten uploads has a purpose, one in ten came by a signed link that names no user, one in a hundred is of `BUSY_USER`, and
+ * one in twenty has an expiry time. One in twenty is a video from 1 MiB, one in fifty was not scanned.
+ */
 async function fillUploads(engine: Engine, history: History, from: number, count: number): Promise<void> {
   const { uploads, owners, now } = history;
   const at = `${now - SPAN} + cast(i * ${SPAN / uploads} as bigint)`;
@@ -78,14 +85,18 @@ async function fillUploads(engine: Engine, history: History, from: number, count
   await engine.run(
     `with recursive ${series(from, count)}, made as materialized (
        select i, ${at} as at, substr('${second}' || ${engine.hex(32)}, 1, 26) as id, ${engine.hex(64)} as hash,
-         ${engine.oneOf(owners)} as owner_id from n)
+         case when i % 10 = 5 then 1 when i % 100 = 7 then 2 else ${engine.oneOf(owners)} end as owner_id from n)
      insert into uploads (id, locator, put_key, owner_id, endpoint, purpose, name, type, size, state, blob,
-         created_at, deadline, stored_at, expires_at, may_have_bytes, reserved_by_put, rate_buckets)
+         created_at, deadline, stored_at, expires_at, may_have_bytes, reserved_by_put, rate_buckets, scan)
        select id, case when i % 10 = 5 then 'external:' || hash end, case when i % 10 <> 5 then substr(id, 1, 7) || hash end,
          owner_id, case when i % 10 = 5 then 'external' else 'component' end,
-         case when i % 10 = 1 then 'profile' else '' end, 'picture.jpg', 'image/jpeg', 100000, 'stored',
+         case when i % 10 = 1 then 'profile' else '' end,
+         case when i % 20 = 3 then 'VID_' || i || '.mp4' else 'IMG_' || i || '.jpg' end,
+         case when i % 20 = 3 then 'video/mp4' else 'image/jpeg' end,
+         case when i % 20 = 3 then ${2 ** 20} + i % 997 * 100000 else 50000 + i % 991 * 100 end, 'stored',
          substr(id, 25, 2) || '/' || id || '.jpg', at, at + 360000, at,
-         case when i % 20 = 2 then at + ${30 * DAY} end, 1, case when i % 10 = 5 then 1 else 0 end, '' from made`,
+         case when i % 20 = 2 then at + ${30 * DAY} end, 1, case when i % 10 = 5 then 1 else 0 end, '',
+         case when i % 50 = 9 then 'unavailable' else 'clean' end from made`,
   );
 }
 

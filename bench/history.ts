@@ -10,11 +10,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { attemptBlobKey } from '../src/base/blob-keys.ts';
 import { timeOrderedId, toPutKey } from '../src/base/ids.ts';
-import type { Ledger, Reservation } from '../src/ledger/contract/ledger.ts';
+import { ANONYMOUS_OWNER, ownerNamesFor } from '../src/base/owners.ts';
+import type { FileQuery, Ledger, PageKey, Reservation } from '../src/ledger/contract/ledger.ts';
 import { openPostgresLedger } from '../src/ledger/postgres/open.ts';
 import { openSqliteLedger } from '../src/ledger/sqlite/open.ts';
 import { blobKey } from '../src/uploads/links.ts';
-import { DAY, fillLedger } from './fill.ts';
+import { BUSY_USER, DAY, fillLedger } from './fill.ts';
 import { limits } from './reservation.ts';
 import { toSpread } from './statistics.ts';
 
@@ -98,6 +99,64 @@ async function sweepOldest(sample: Sample): Promise<void> {
   if (count !== SWEPT) throw new Error('There is nothing left to sweep.');
 }
 
+/** A list of the web page or its API: a page of 50, one at a time. */
+const listed = (name: string, run: Operation['run']): Operation => ({
+  name: `web: ${name}`,
+  ...{ calls: 40, callers: 1 },
+  run,
+});
+
+/** A page of `listFiles`. */
+const files = (name: string, query: Partial<FileQuery>, after?: (sample: Sample) => PageKey) =>
+  listed(name, ({ ledger, ...sample }) =>
+    ledger.listFiles({
+      sort: 'newest',
+      state: 'stored',
+      limit: 50,
+      ...query,
+      ...(after && { after: after({ ledger, ...sample }) }),
+    }),
+  );
+
+const ofUser: Partial<FileQuery> = { owners: [BUSY_USER] };
+const ofSignedLinks: Partial<FileQuery> = { owners: [ANONYMOUS_OWNER] };
+const middle = ({ locators }: Sample): PageKey => [any(locators)];
+const end = ({ oldest }: Sample): PageKey => [any(oldest)];
+
+const webOperations: readonly Operation[] = [
+  files('all files, newest', {}),
+  files('all, last page', {}, end),
+  files('all, oldest', { sort: 'oldest' }),
+  files('all, largest', { sort: 'largest' }),
+  files('all, largest, later page', { sort: 'largest' }, () => [50_000_000, '0']),
+  files('all, of a type', { type: 'video/' }),
+  files('all, a type that is rare', { type: 'application/pdf' }),
+  files('all, a name, in the middle', { text: 'no such name' }, middle),
+  files('all, from a size on', { minSize: 90_000_000 }),
+  files('all, not scanned', { isUnscanned: true }),
+  files('open slots', { state: 'issued' }),
+  listed('files of any user', ({ ledger, busy }) =>
+    ledger.listFiles({ sort: 'newest', state: 'stored', limit: 50, owners: ownerNamesFor(any(busy)) }),
+  ),
+  ...(['newest', 'oldest', 'largest'] as const).map((sort) =>
+    files(`one user with 1 %, ${sort}`, { ...ofUser, sort }),
+  ),
+  files('one user with 1 %, last page', ofUser, end),
+  files('one user with 1 %, a name', { ...ofUser, text: 'no such name' }),
+  files('signed links (10 %), newest', ofSignedLinks),
+  files('signed links (10 %), last page', ofSignedLinks, end),
+  files('signed links (10 %), largest', { ...ofSignedLinks, sort: 'largest' }),
+  listed('a pasted link', ({ ledger, locators }) => ledger.find(any(locators))),
+  listed('users by address', ({ ledger }) => ledger.listUsers({ sort: 'name', limit: 50 })),
+  listed('users, a later page', ({ ledger, owners }) =>
+    ledger.listUsers({ sort: 'name', limit: 50, after: [any(owners)] }),
+  ),
+  listed('users by storage', ({ ledger }) => ledger.listUsers({ sort: 'largest', limit: 50 })),
+  listed('users by storage, last page', ({ ledger }) =>
+    ledger.listUsers({ sort: 'largest', limit: 50, after: [100_000, 1] }),
+  ),
+];
+
 const operations: readonly Operation[] = [
   { name: 'slot granted', calls: CALLS, callers: CALLERS, run: grant },
   { name: 'PUT: claim and commit', calls: CALLS, callers: CALLERS, run: put },
@@ -149,34 +208,7 @@ const operations: readonly Operation[] = [
     ...{ calls: 40, callers: 1 },
     run: ({ ledger, locators }) => ledger.listUploads({ state: 'stored', after: any(locators), limit: 500 }),
   },
-  {
-    name: 'web: newest files of all',
-    ...{ calls: 40, callers: 1 },
-    run: ({ ledger }) => ledger.listFiles({ sort: 'newest', state: 'stored', limit: 50 }),
-  },
-  {
-    name: 'web: last page of all files',
-    ...{ calls: 40, callers: 1 },
-    run: ({ ledger, oldest }) =>
-      ledger.listFiles({ sort: 'newest', state: 'stored', limit: 50, after: [any(oldest)] }),
-  },
-  {
-    name: 'web: a name, in the middle',
-    ...{ calls: 40, callers: 1 },
-    run: ({ ledger, locators }) =>
-      ledger.listFiles({
-        sort: 'newest',
-        state: 'stored',
-        limit: 50,
-        text: 'no such name',
-        after: [any(locators)],
-      }),
-  },
-  {
-    name: 'web: users by storage',
-    ...{ calls: 40, callers: 1 },
-    run: ({ ledger }) => ledger.listUsers({ sort: 'largest', limit: 50 }),
-  },
+  ...webOperations,
   { name: 'stats', calls: 1000, callers: 1, run: ({ ledger }) => ledger.stats() },
   { name: `sweep: a batch of ${SWEPT}`, calls: 1, callers: 1, run: sweepOldest },
 ];

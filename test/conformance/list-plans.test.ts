@@ -20,6 +20,12 @@ const LISTS: Readonly<Record<string, readonly ((ledger: Ledger) => Promise<unkno
     (ledger) =>
       ledger.listFiles({ sort, state: 'stored', limit: 50, text: 'a', type: 'image/', after: ['0'] }),
   ]),
+  'the files of one user, by time': (['newest', 'oldest'] as const).flatMap((sort) => [
+    (ledger) => ledger.listFiles({ sort, state: 'stored', limit: 50, owners: [ROMEO] }),
+    (ledger) => ledger.listFiles({ sort, state: 'stored', limit: 50, owners: [ROMEO], after: ['0'] }),
+    (ledger) => ledger.listFiles({ sort, state: 'stored', limit: 50, owners: [ROMEO], text: 'a' }),
+    (ledger) => ledger.listFiles({ sort, state: 'issued', limit: 50, owners: [ROMEO] }),
+  ]),
   'slots that wait for their uploads': [
     (ledger) => ledger.listFiles({ sort: 'newest', state: 'issued', limit: 50 }),
   ],

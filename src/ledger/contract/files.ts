@@ -35,7 +35,9 @@ export interface FileStore {
 
 /** Rows that one page of a list examines at most. */
 export const SCANNED_ROWS = 10_000;
-/** Without an owner, a list by size has only files of this size or larger, because only they have an index. */
+/** Files that are sorted for a list by size or name, at most. */
+export const SORTED_FILES = 20_000;
+/** The size from which files have an index by size. */
 export const LARGE_FILE_BYTES = 1_048_576;
 
 export type FileSort = 'newest' | 'oldest' | 'largest' | 'smallest' | 'name';
@@ -45,7 +47,10 @@ export interface FileQuery {
   readonly owners?: readonly string[];
   /** Only these files. */
   readonly ids?: readonly string[];
-  /** `smallest` and `name` need an owner. `newest` and `oldest` are the order of the reservations. */
+  /**
+   * `newest` and `oldest` are the order of the reservations. `largest` and `smallest` without an owner, or with one that has more than
+   * `SORTED_FILES`, list only files from `LARGE_FILE_BYTES`. `name` needs an owner with at most `SORTED_FILES`.
+   */
   readonly sort: FileSort;
   readonly state: UploadState;
   /** Only stored files that were not scanned although scanning was on. */

@@ -1,7 +1,14 @@
 import { Refusal } from '../../base/errors.ts';
 import { ownerNamesFor } from '../../base/owners.ts';
 import type { Upload } from '../../base/upload-records.ts';
-import { type FileListPage, type FileQuery, type Limits, unlimited } from '../../ledger/contract/ledger.ts';
+import {
+  type FileListPage,
+  type FileQuery,
+  type Ledger,
+  type Limits,
+  SORTED_FILES,
+  unlimited,
+} from '../../ledger/contract/ledger.ts';
 import { latestExpiry } from '../../policy/retention.ts';
 import { usualLimits } from '../grant-slot.ts';
 import { removeFilesOf, removeUploads, trashMsFor } from '../remove.ts';
@@ -11,13 +18,28 @@ import type { UploadServices } from '../services.ts';
 
 type RemoveServices = Parameters<typeof removeUploads>[0];
 
-/** Lists stored files of a user, including those under the hash of the JID. */
+/**
+ * Lists stored files of a user, including those under the hash of the JID. Throws `Refusal` (`bad_request`) if the user has too many
+ * files for this order.
+ */
 export async function listUserFiles(
   { ledger }: Pick<UploadServices, 'ledger'>,
   owner: string,
   query: Omit<FileQuery, 'owners' | 'state'>,
 ): Promise<FileListPage> {
-  return await ledger.listFiles({ ...query, state: 'stored', owners: ownerNamesFor(owner) });
+  const owners = ownerNamesFor(owner);
+  if (query.sort === 'name' || query.sort === 'smallest') await refuseLongSort(ledger, owners);
+  return await ledger.listFiles({ ...query, state: 'stored', owners });
+}
+
+/** These orders have no index, or would leave out small files. */
+async function refuseLongSort(ledger: Ledger, owners: readonly string[]): Promise<void> {
+  const usages = await Promise.all(owners.map((owner) => ledger.usage(owner)));
+  const files = usages.reduce((sum, { uploads }) => sum + uploads, 0);
+  if (files <= SORTED_FILES) return;
+  throw new Refusal('bad_request', {
+    text: `You have ${files} files. More than ${SORTED_FILES} can only be sorted by time, or with the largest first.`,
+  });
 }
 
 /** Returns a stored file of a user. Throws `Refusal` (`not_found`), also if the file belongs to another user. */

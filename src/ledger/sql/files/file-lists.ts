@@ -6,6 +6,7 @@ import {
   LARGE_FILE_BYTES,
   type PageKey,
   SCANNED_ROWS,
+  SORTED_FILES,
   type UserPage,
   type UserQuery,
 } from '../../contract/files.ts';
@@ -17,12 +18,14 @@ type Condition = readonly [sql: string, ...values: SqlValue[]];
 
 interface Scan {
   readonly table: 'uploads' | 'owners';
-  /** The rows to examine; they should be a range of an index. */
-  readonly range: readonly Condition[];
+  /** Alternatives without common rows. Each should be a range of an index. */
+  readonly ranges: readonly (readonly Condition[])[];
   /** Expressions of the order. The last one is unique. */
   readonly keys: readonly string[];
   readonly descending: boolean;
   readonly after: PageKey | undefined;
+  /** The ranges are in the order of an index. Otherwise they are short enough to be sorted as a whole. */
+  readonly isIndexed: boolean;
 }
 
 /** Collects parameters, and numbers the `?` of conditions. */
@@ -44,14 +47,40 @@ class Parameters {
 
 const tuple = (items: readonly string[]) => (items.length === 1 ? items.join() : `(${items.join(', ')})`);
 
-function rangeOf({ range, keys, descending, after }: Scan, params: Parameters): string {
-  const where = params.all(range);
-  if (after === undefined) return where;
-  return `${where} and ${tuple(keys)} ${descending ? '<' : '>'} ${tuple(after.map((value) => params.add(value)))}`;
+const orderBy = ({ descending }: Scan, keys: readonly string[]) =>
+  keys.map((key) => `${key} ${descending ? 'desc' : 'asc'}`).join(', ');
+
+const namesOf = ({ keys }: Scan) => keys.map((_, i) => `key${i}`);
+
+/** Returns the statement that reads the next `size` rows of a scan, with their keys. */
+function windowSql(scan: Scan, params: Parameters, columns: string, size: number | null): string {
+  const { table, ranges, keys, descending, after } = scan;
+  const values = after?.map((value) => params.add(value));
+  const page = values && `${tuple(keys)} ${descending ? '<' : '>'} ${tuple(values)}`;
+  const selected = [columns, ...keys.map((key, i) => `${key} as key${i}`)].filter((part) => part !== '');
+  const limit = size === null ? '' : ` limit ${size}`;
+  const parts = ranges.map(
+    (range) => `select ${selected.join(', ')} from ${table}
+      where ${[params.all(range), ...(page === undefined ? [] : [page])].join(' and ')}
+      order by ${orderBy(scan, keys)}${limit}`,
+  );
+  if (parts.length === 1) return parts.join();
+  // With the inner limits, the engines read each range in order only as far as needed.
+  return `${parts.map((part, i) => `select * from (${part}) as part${i}`).join(' union all ')}
+    order by ${orderBy(scan, namesOf(scan))}${limit}`;
 }
 
-const orderBy = ({ keys, descending }: Scan) =>
-  keys.map((key) => `${key} ${descending ? 'desc' : 'asc'}`).join(', ');
+interface Selection {
+  readonly select: string;
+  readonly filters: readonly Condition[];
+  readonly limit: number;
+}
+
+/**
+ * Rows of the windows that filters are applied to, one after the other: few rows are read if many match. A statement with both the
+ * filter and the order could read the whole table for a page.
+ */
+const WINDOWS = [500, 2_000, SCANNED_ROWS - 2_500];
 
 /**
  * Reads a page. Filters are applied to at most `SCANNED_ROWS` rows, so that the time of a page does not depend on the size of the
@@ -60,49 +89,91 @@ const orderBy = ({ keys, descending }: Scan) =>
 async function readPage<Row extends object>(
   q: Queryable,
   scan: Scan,
-  { select, filters, limit }: { select: string; filters: readonly Condition[]; limit: number },
+  selection: Selection,
 ): Promise<{ rows: Row[]; next: PageKey | null }> {
-  const { table, keys } = scan;
+  const { filters, limit } = selection;
+  const rows: Row[] = [];
+  const windows = scan.isIndexed ? (filters.length === 0 ? [limit] : WINDOWS) : [null];
+  let { after } = scan;
+  for (const size of windows) {
+    const from = { ...scan, after };
+    const found = await readWindow<Row>(q, from, { ...selection, limit: limit - rows.length }, size);
+    rows.push(...found.map(({ row }) => row));
+    const last = found.at(-1);
+    if (last && rows.length === limit) return { rows, next: last.key };
+    const end = size === null || filters.length === 0 ? null : await endOfWindow(q, from, size);
+    if (end === null) return { rows, next: null };
+    after = end;
+  }
+  return { rows, next: after ?? null };
+}
+
+async function readWindow<Row extends object>(
+  q: Queryable,
+  scan: Scan,
+  { select, filters, limit }: Selection,
+  size: number | null,
+): Promise<{ row: Row; key: PageKey }[]> {
+  const { table } = scan;
   const params = new Parameters();
-  const names = keys.map((_, i) => `key${i}`);
-  const columns = keys.map((key, i) => `${key} as key${i}`).join(', ');
-  const window = `select ${table}.*, ${columns} from ${table} where ${rangeOf(scan, params)} order by ${orderBy(scan)}
-    limit ${SCANNED_ROWS}`;
+  const window = windowSql(scan, params, `${table}.*`, size);
+  const names = namesOf(scan);
   const rows = await q.query<Row & Record<string, string | number>>(
-    `select ${select} from (${window}) as ${table} ${table === 'uploads' ? JOIN_OWNERS : ''}
-      where ${params.all(filters)} order by ${orderBy({ ...scan, keys: names })} limit ${params.add(limit)}`,
+    `select ${select}, ${names.join(', ')} from (${window}) as ${table} ${table === 'uploads' ? JOIN_OWNERS : ''}
+      where ${params.all(filters)} order by ${orderBy(scan, names)} limit ${params.add(limit)}`,
     params.values,
   );
-  const last = rows.at(-1);
-  if (rows.length === limit && last) return { rows, next: names.map((name) => last[name] ?? '') };
-  return { rows, next: await endOfWindow(q, scan) };
+  return rows.map((row) => ({ row, key: names.map((name) => row[name] ?? '') }));
 }
 
 const JOIN_OWNERS = 'join owners on owners.id = uploads.owner_id';
 
 /** Returns the key of the last row of a full window; null if the rows end before. */
-async function endOfWindow(q: Queryable, scan: Scan): Promise<PageKey | null> {
+async function endOfWindow(q: Queryable, scan: Scan, size: number): Promise<PageKey | null> {
   const params = new Parameters();
-  const columns = scan.keys.map((key, i) => `${key} as key${i}`).join(', ');
+  const names = namesOf(scan);
   const [end] = await q.query<Record<string, string | number>>(
-    `select ${columns} from ${scan.table} where ${rangeOf(scan, params)} order by ${orderBy(scan)}
-      limit 1 offset ${SCANNED_ROWS - 1}`,
+    `select ${names.join(', ')} from (${windowSql(scan, params, '', size)}) as ${scan.table}
+      order by ${orderBy(scan, names)} limit 1 offset ${size - 1}`,
     params.values,
   );
-  return end ? scan.keys.map((_, i) => end[`key${i}`] ?? '') : null;
+  return end ? names.map((name) => end[name] ?? '') : null;
 }
 
 /** Implements `FileStore.listFiles`. */
 export async function queryFiles(q: Queryable, query: FileQuery): Promise<FileListPage> {
-  const { owners, limit } = query;
-  const ownerIds = owners && (await findOwnerIds(q, owners));
-  if (ownerIds?.length === 0) return { files: [], next: null };
-  const { rows, next } = await readPage<UploadRowWithOwner>(q, scanFor(query, ownerIds), {
+  const owners = query.owners && (await findListedOwners(q, query.owners));
+  if (owners?.length === 0) return { files: [], next: null };
+  const isLargeOnly = isBySize(query) && sumOfUploads(owners) > SORTED_FILES;
+  const filters = filtersOf(query);
+  if (isLargeOnly && owners) filters.push(conditionOf(owners));
+  const { rows, next } = await readPage<UploadRowWithOwner>(q, scanFor(query, owners, isLargeOnly), {
     select: 'uploads.*, owners.name as owner',
-    filters: filtersOf(query),
-    limit,
+    filters,
+    limit: query.limit,
   });
   return { files: rows.map((row): Upload => toUpload(row, row.owner)), next };
+}
+
+interface ListedOwner {
+  readonly id: number;
+  readonly uploads: number;
+  /** All that its uploads ever had. */
+  readonly purposes: readonly string[];
+}
+
+async function findListedOwners(q: Queryable, names: readonly string[]): Promise<ListedOwner[]> {
+  const rows = await q.query<{ id: number; uploads: number; purpose: string | null }>(
+    `select owners.id, owners.uploads, owner_purposes.purpose from owners
+      left join owner_purposes on owner_purposes.owner_id = owners.id where owners.name in ${inList(names.length)}`,
+    [...names],
+  );
+  const owners = Map.groupBy(rows, ({ id }) => id);
+  return [...owners].map(([id, found]) => ({
+    id,
+    uploads: found[0]?.uploads ?? 0,
+    purposes: ['', ...found.flatMap(({ purpose }) => purpose || [])],
+  }));
 }
 
 export async function findOwnerIds(q: Queryable, names: readonly string[]): Promise<number[]> {
@@ -112,14 +183,24 @@ export async function findOwnerIds(q: Queryable, names: readonly string[]): Prom
   return rows.map(({ id }) => id);
 }
 
-function scanFor(query: FileQuery, ownerIds: readonly number[] | undefined): Scan {
+const isBySize = ({ sort }: FileQuery) => sort === 'largest' || sort === 'smallest';
+
+/** Infinity for all owners. */
+const sumOfUploads = (owners: readonly ListedOwner[] | undefined) =>
+  owners?.reduce((sum, { uploads }) => sum + uploads, 0) ?? Number.POSITIVE_INFINITY;
+
+const conditionOf = (owners: readonly ListedOwner[]): Condition => [
+  `owner_id in (${owners.map(() => '?').join(', ')})`,
+  ...owners.map(({ id }) => id),
+];
+
+function scanFor(query: FileQuery, owners: readonly ListedOwner[] | undefined, isLargeOnly: boolean): Scan {
   const { sort, state, after, createdFrom, createdBefore } = query;
+  const isById = sort === 'newest' || sort === 'oldest';
   const range: Condition[] = [];
   if (query.ids) range.push([`id in (${query.ids.map(() => '?').join(', ')})`, ...query.ids]);
-  if (ownerIds) range.push([`owner_id in (${ownerIds.map(() => '?').join(', ')})`, ...ownerIds]);
-  const isLargeOnly = ownerIds === undefined && (sort === 'largest' || sort === 'smallest');
   // Every id is greater. Without a bound, SQLite reads and sorts all of another index, because that has the columns.
-  const isByIdOnly = state === 'stored' && !ownerIds && !isLargeOnly && !query.isUnscanned;
+  const isByIdOnly = state === 'stored' && !owners && !isLargeOnly && !query.isUnscanned;
   if (isByIdOnly) range.push(["id >= '0'"]);
   // Partial indexes are only used if the statement contains their conditions literally.
   if (state === 'stored') range.push(["state = 'stored'"]);
@@ -130,11 +211,28 @@ function scanFor(query: FileQuery, ownerIds: readonly number[] | undefined): Sca
   if (isLargeOnly) range.push([`size >= ${LARGE_FILE_BYTES}`]);
   return {
     table: 'uploads',
-    range,
+    ranges: rangesOfOwners(owners, { isById, isStored: state === 'stored', isLargeOnly }).map((of) => [
+      ...range,
+      ...of,
+    ]),
     keys: SORT_KEYS[sort],
     descending: sort === 'newest' || sort === 'largest',
     after,
+    isIndexed: isById || isLargeOnly,
   };
+}
+
+/** The indexes by owner are ordered by id within each purpose of stored uploads, and among all other uploads. */
+function rangesOfOwners(
+  owners: readonly ListedOwner[] | undefined,
+  { isById, isStored, isLargeOnly }: { isById: boolean; isStored: boolean; isLargeOnly: boolean },
+): Condition[][] {
+  if (owners === undefined || isLargeOnly) return [[]];
+  if (!isById) return [[conditionOf(owners)]];
+  return owners.flatMap(({ id, purposes }): Condition[][] => {
+    const owner: Condition = ['owner_id = ?', id];
+    return isStored ? purposes.map((purpose): Condition[] => [owner, ['purpose = ?', purpose]]) : [[owner]];
+  });
 }
 
 const SORT_KEYS = {
@@ -177,12 +275,19 @@ interface UserRow {
 
 /** Implements `FileStore.listUsers`. */
 export async function queryUsers(q: Queryable, { sort, prefix, after, limit }: UserQuery): Promise<UserPage> {
-  const isBySize = sort === 'largest';
+  const isByBytes = sort === 'largest';
   const filters: Condition[] = [['owners.uploads + owners.pending_uploads > 0']];
   if (prefix !== undefined) filters.push(["owners.name like ? escape '!'", `${escapeLike(prefix)}%`]);
   const { rows, next } = await readPage<UserRow>(
     q,
-    { table: 'owners', range: [], keys: isBySize ? ['bytes', 'id'] : ['name'], descending: isBySize, after },
+    {
+      table: 'owners',
+      ranges: [[]],
+      keys: isByBytes ? ['bytes', 'id'] : ['name'],
+      descending: isByBytes,
+      after,
+      isIndexed: true,
+    },
     { select: 'owners.*', filters, limit },
   );
   const users = rows.map((row) => ({

@@ -46,7 +46,7 @@ export const adminRoutes = {
       sort: z
         .enum(['newest', 'oldest', 'largest'])
         .default('newest')
-        .describe('`largest`: only files from 1 MiB, if no owner is given.'),
+        .describe('`largest`: only files from 1 MiB, unless an owner with at most 20,000 files is given.'),
       owner: z.string().max(3072).optional(),
       search: z.string().max(200).optional().describe('Text in the name, in upper or lower case.'),
       type: z.string().max(100).optional().describe('The beginning of the media type, such as `image/`.'),

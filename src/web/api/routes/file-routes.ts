@@ -44,7 +44,12 @@ export const fileRoutes = {
     summary: 'Lists the stored files of the user.',
     query: z.strictObject({
       ...page,
-      sort: z.enum(['newest', 'oldest', 'largest', 'smallest', 'name']).default('newest'),
+      sort: z
+        .enum(['newest', 'oldest', 'largest', 'smallest', 'name'])
+        .default('newest')
+        .describe(
+          'With more than 20,000 files, `largest` has only those from 1 MiB, and `smallest` and `name` are refused.',
+        ),
       search: z.string().max(200).optional().describe('Text in the name, in upper or lower case.'),
       type: z.string().max(100).optional().describe('The beginning of the media type, such as `image/`.'),
     }),
