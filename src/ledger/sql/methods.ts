@@ -14,7 +14,7 @@ import * as resumable from './claims/resumable-uploads.ts';
 import * as hashes from './content/blocked-hashes.ts';
 import * as quarantine from './content/quarantine.ts';
 import type { Database } from './database.ts';
-import { queryFiles, queryUsers } from './files/file-lists.ts';
+import { queryFiles } from './files/file-lists.ts';
 import {
   clearPendingDeletes,
   countDeleteAttempts,
@@ -23,6 +23,7 @@ import {
   queryPendingDeletes,
 } from './files/pending-deletes.ts';
 import { purgeTrashedUploads, queryTrash, restoreTrashedUploads, updateExpiry } from './files/trash.ts';
+import { queryUsers } from './files/user-lists.ts';
 import { forgetOwnerRows } from './forget.ts';
 import {
   announceImports,

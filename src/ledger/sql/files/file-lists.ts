@@ -7,14 +7,12 @@ import {
   type PageKey,
   SCANNED_ROWS,
   SORTED_FILES,
-  type UserPage,
-  type UserQuery,
 } from '../../contract/files.ts';
 import { inList, type Queryable, type SqlValue } from '../database.ts';
 import { toUpload, type UploadRowWithOwner } from '../rows.ts';
 
 /** A condition with one `?` per value. */
-type Condition = readonly [sql: string, ...values: SqlValue[]];
+export type Condition = readonly [sql: string, ...values: SqlValue[]];
 
 interface Scan {
   readonly table: 'uploads' | 'owners';
@@ -86,7 +84,7 @@ const WINDOWS = [500, 2_000, SCANNED_ROWS - 2_500];
  * Reads a page. Filters are applied to at most `SCANNED_ROWS` rows, so that the time of a page does not depend on the size of the
  * table. `next` is the key of the last row that was examined.
  */
-async function readPage<Row extends object>(
+export async function readPage<Row extends object>(
   q: Queryable,
   scan: Scan,
   selection: Selection,
@@ -262,41 +260,4 @@ function filtersOf({ text, type, minSize, maxSize, createdFrom, createdBefore }:
   return filters;
 }
 
-const escapeLike = (text: string) => text.replace(/[!%_]/g, '!$&');
-
-interface UserRow {
-  readonly name: string;
-  readonly uploads: number;
-  readonly bytes: number;
-  readonly pending_uploads: number;
-  readonly pending_bytes: number;
-  readonly last_upload_at: number | null;
-}
-
-/** Implements `FileStore.listUsers`. */
-export async function queryUsers(q: Queryable, { sort, prefix, after, limit }: UserQuery): Promise<UserPage> {
-  const isByBytes = sort === 'largest';
-  const filters: Condition[] = [['owners.uploads + owners.pending_uploads > 0']];
-  if (prefix !== undefined) filters.push(["owners.name like ? escape '!'", `${escapeLike(prefix)}%`]);
-  const { rows, next } = await readPage<UserRow>(
-    q,
-    {
-      table: 'owners',
-      ranges: [[]],
-      keys: isByBytes ? ['bytes', 'id'] : ['name'],
-      descending: isByBytes,
-      after,
-      isIndexed: true,
-    },
-    { select: 'owners.*', filters, limit },
-  );
-  const users = rows.map((row) => ({
-    owner: row.name,
-    uploads: row.uploads,
-    bytes: row.bytes,
-    pendingUploads: row.pending_uploads,
-    pendingBytes: row.pending_bytes,
-    lastUploadAt: row.last_upload_at,
-  }));
-  return { users, next };
-}
+export const escapeLike = (text: string) => text.replace(/[!%_]/g, '!$&');
