@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { allCommands } from '../../src/cli/all-commands.ts';
 import { generatedPages } from '../../src/cli/commands/reference.ts';
 import { createProcessContext } from '../../src/cli/lib/command-context.ts';
 import { completionShells, formatCompletion, type Shell } from '../../src/cli/lib/completion.ts';
@@ -15,7 +16,7 @@ const COMPLETIONS: Record<Shell, string> = {
 
 /** Returns the man pages as troff, by file name. `date` is `YYYY-MM-DD`. */
 export function createManPages(version: string, date: string): Record<string, string> {
-  const program = createProgram(createProcessContext());
+  const program = createProgram(createProcessContext(), allCommands);
   const page = (source: string, head: Pick<ManPage, 'name' | 'section' | 'summary'>) =>
     markdownToMan({ ...head, version, date }, generatedPages[source]?.(program) ?? '');
   return {
@@ -29,7 +30,7 @@ export function writeManAndCompletions(share: string, version: string, date: str
   for (const [file, text] of Object.entries(createManPages(version, date))) {
     write(join(share, 'man', `man${file.at(-1)}`, file), text);
   }
-  const program = createProgram(createProcessContext());
+  const program = createProgram(createProcessContext(), allCommands);
   for (const shell of completionShells)
     write(join(share, COMPLETIONS[shell]), formatCompletion(shell, program));
 }

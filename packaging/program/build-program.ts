@@ -1,8 +1,9 @@
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Metafile, Plugin } from 'esbuild';
+import type { Metafile } from 'esbuild';
 import { buildPage } from '../page/build-page.ts';
 import { ROOT } from '../release/run.ts';
+import { namedBuiltins, unusedModules } from './unused-modules.ts';
 
 /** The modules that start as a process or thread: `entryPoint(…)` in `src/` names each but `main`. */
 export const ENTRY_POINTS = ['main', 'ledger/sqlite/worker', 'uploads/thumbnails/picture-process'];
@@ -16,10 +17,6 @@ export interface BundledPackage {
   readonly version: string;
   readonly license: string;
 }
-
-/** CommonJS packages call `require` for modules of Node.js. */
-const BANNER =
-  "import { createRequire as createRequireOfChunk } from 'node:module'; const require = createRequireOfChunk(import.meta.url);";
 
 /**
  * Builds the program into a folder: `main.js`, the other entry points, `chunks/` that they share or load later, and the web page. The
@@ -39,8 +36,7 @@ export async function buildProgram(folder: string): Promise<void> {
     platform: 'node',
     target: 'node24',
     external: EXTERNAL,
-    plugins: [nodeHttpWithoutFetch],
-    banner: { js: BANNER },
+    plugins: [namedBuiltins, unusedModules],
     // Names stay readable in stacks, and a line number there means a few statements.
     minifyWhitespace: true,
     lineLimit: 160,
@@ -57,20 +53,6 @@ export async function buildProgram(folder: string): Promise<void> {
   writeFileSync(join(folder, 'licenses.txt'), packages.map(licenseOf).join('\n'));
   await buildPage(join(folder, 'web/page/dist'));
 }
-
-/**
- * Imports `node:http` by `process.getBuiltinModule`. A plain `import` of it reads every export, `http.WebSocket` too, and that loads
- * the whole `fetch` of Node.js: 3 MB and a tenth of the start-up time.
- */
-const nodeHttpWithoutFetch: Plugin = {
-  name: 'node-http-without-fetch',
-  setup(build) {
-    build.onResolve({ filter: /^(node:)?http$/ }, () => ({ path: 'node:http', namespace: 'lazy-builtin' }));
-    build.onLoad({ filter: /.*/, namespace: 'lazy-builtin' }, ({ path }) => ({
-      contents: `module.exports = process.getBuiltinModule('${path}')`,
-    }));
-  },
-};
 
 /** Returns the folders in `node_modules` whose code is part of the program, sorted. */
 function bundledPackages({ inputs }: Metafile): string[] {

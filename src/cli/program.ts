@@ -1,70 +1,26 @@
 import { Command } from 'commander';
 import { description, version } from '../base/package-files.ts';
-import { addBackup } from './commands/backup.ts';
-import { addCheck } from './commands/check.ts';
-import { addCleanup } from './commands/cleanup.ts';
-import { addCompletion } from './commands/completion.ts';
-import { addBlock } from './commands/content/block.ts';
-import { addQuarantine } from './commands/content/quarantine.ts';
-import { addUnblock } from './commands/content/unblock.ts';
-import { addDelete } from './commands/delete.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addForget } from './commands/forget.ts';
-import { addFsck } from './commands/fsck.ts';
-import { addHealth } from './commands/health.ts';
-import { addImport } from './commands/import.ts';
-import { addInit } from './commands/init.ts';
-import { addMove } from './commands/move.ts';
-import { addReference } from './commands/reference.ts';
-import { addRestore } from './commands/restore.ts';
-import { addSend } from './commands/send.ts';
+import type { AddCommand } from './all-commands.ts';
 import { addServe } from './commands/serve.ts';
-import { addStats } from './commands/stats.ts';
-import { addUploads } from './commands/uploads.ts';
-import { addUsers } from './commands/users.ts';
-import { addWhy } from './commands/why.ts';
 import type { CommandContext } from './lib/command-context.ts';
 import { reportCommandError } from './lib/command-error.ts';
-
-/** Adds one command to the program. Each file of `commands/` exports such a function. */
-export type AddCommand = (program: Command, context: CommandContext) => void;
-
-/** In the order in which `porter --help` lists them. */
-const commands: readonly AddCommand[] = [
-  addInit,
-  addCheck,
-  addServe,
-  addDoctor,
-  addHealth,
-  addCleanup,
-  addUploads,
-  addUsers,
-  addStats,
-  addDelete,
-  addForget,
-  addBlock,
-  addUnblock,
-  addQuarantine,
-  addFsck,
-  addBackup,
-  addRestore,
-  addImport,
-  addMove,
-  addWhy,
-  addSend,
-  addCompletion,
-  addReference,
-];
 
 /** Runs a command line, without `node` and the script, and returns its exit code. Never rejects. */
 export async function runCommandLine(args: readonly string[], context: CommandContext): Promise<number> {
   try {
-    const program = createProgram(context);
+    const program = createProgram(context, await loadCommands(args));
     await program.parseAsync(withoutHelpOfUnknown(program, args), { from: 'user' });
     return 0;
   } catch (error) {
     return reportCommandError(context, error);
   }
+}
+
+/** Returns the commands of the program. The server does not load the others, for the sake of its memory. */
+async function loadCommands([name]: readonly string[]): Promise<readonly AddCommand[]> {
+  if (name === 'serve') return [addServe];
+  const { allCommands } = await import('./all-commands.ts');
+  return allCommands;
 }
 
 /**
@@ -80,7 +36,7 @@ function withoutHelpOfUnknown(program: Command, args: readonly string[]): readon
   return isKnown ? args : [name];
 }
 
-export function createProgram(context: CommandContext): Command {
+export function createProgram(context: CommandContext, commands: readonly AddCommand[]): Command {
   const program = new Command('porter')
     .description(description)
     .version(version, '-V, --version', 'print the version')

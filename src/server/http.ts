@@ -1,4 +1,3 @@
-import type { FastifyPluginAsync } from 'fastify';
 import type { Clock } from '../base/clock.ts';
 import { version } from '../base/package-files.ts';
 import { fileDescriptorLimit } from '../base/system-resources.ts';
@@ -17,27 +16,18 @@ import { connectionLimitsFor } from '../http/listener/connection-limit.ts';
 import { healthEndpoints } from '../http/listener/health-endpoints.ts';
 import { HttpServer } from '../http/listener/http-server.ts';
 import { createRouter } from '../http/listener/router.ts';
-import { messageEndpoint } from '../http/messages/message-endpoint.ts';
-import { shareEndpoint, withSharedLinks } from '../http/messages/share-endpoint.ts';
-import { restEndpoint } from '../http/rest/rest-endpoint.ts';
 import { externalEndpoint } from '../http/signed-links/external-endpoint.ts';
 import { fileShareEndpoint } from '../http/signed-links/file-share-endpoint.ts';
 import { slotApiEndpoint } from '../http/slots/slot-api.ts';
-import { webhookEndpoint } from '../http/webhooks/webhook-endpoint.ts';
 import type { MessageServices } from '../messages/message-services.ts';
-import { createRoomNicks } from '../messages/rest/room-nicks.ts';
 import { addGauges } from '../metrics/gauges.ts';
 import { createOldLinks } from '../uploads/old-links.ts';
 import type { UploadServices } from '../uploads/services.ts';
-import { webEndpoint } from '../web/web-endpoint.ts';
-import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
-import { createHookServices, type ServerHooks } from './hooks.ts';
 import { requestDiscovery } from './leader-tasks.ts';
 import type { Messaging } from './messaging.ts';
 import { createServerReadiness } from './readiness-checks.ts';
 import type { Runtime } from './runtime.ts';
 import { basePathsOf } from './settings.ts';
-import { createWebServices } from './web.ts';
 
 export interface HttpDependencies {
   readonly relay: Relay;
@@ -71,10 +61,17 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
   });
   const baseUrls = createHostedLinks(config).urls;
   const importedLinks = createOldLinks(services, basePathsOf(baseUrls));
-  const oldLinks = config.messages
-    ? withSharedLinks(importedLinks, services, config.messages.share_path)
-    : importedLinks;
-  const hooks = messageServices && createHookServices(config, messageServices, settings);
+  // Loaded only by a config that needs them.
+  const messages =
+    messageServices &&
+    (await import('./message-endpoints.ts')).createMessageEndpoints(runtime, messageServices);
+  const oldLinks = messages ? messages.withSharedLinks(importedLinks) : importedLinks;
+  const web =
+    config.web &&
+    messaging &&
+    (await import('./web.ts')).createWebEndpoint(runtime, config.web.path, {
+      ...{ messaging, relay, hooks: messages?.hooks },
+    });
   const router = await createRouter({ log, clock, oldLinks: createOldLinkHandler(oldLinks, fileServer) }, [
     healthEndpoints(
       {
@@ -89,10 +86,8 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
     ...(config.slot_api
       ? [slotApiEndpoint({ ...services, settings: () => settings().slots }, config.slot_api.path)]
       : []),
-    ...createMessageEndpoints(config, messageServices, hooks, settings),
-    ...(config.web && messaging
-      ? [webEndpoint(createWebServices(runtime, { messaging, relay, hooks }), config.web.path)]
-      : []),
+    ...(messages?.endpoints ?? []),
+    ...(web ? [web] : []),
   ]);
   const slotFiles =
     config.downloads.via === 'webserver'
@@ -139,7 +134,7 @@ export async function openHttp(runtime: Runtime, dependencies: HttpDependencies)
     async stop(graceMs) {
       await Promise.all([server.stop({ graceMs }), fileServer.close()]);
       await router.close();
-      await hooks?.calls.flush();
+      await messages?.hooks.calls.flush();
     },
   };
 }
@@ -170,34 +165,4 @@ function createS3Links(
 ): PresignedLinks | undefined {
   const link = blobs.presignUrl?.bind(blobs);
   return via === 'presigned' && link ? createPresignedLinks({ link, clock }) : undefined;
-}
-
-/** Creates `/msg/`, its `hooks/`, `/share/` and `/rest`. A reload may add the first hook, so `hooks/` exists without any. */
-function createMessageEndpoints(
-  { messages }: Config,
-  messageServices: MessageServices | undefined,
-  hooks: ServerHooks | undefined,
-  settings: Runtime['settings'],
-): FastifyPluginAsync[] {
-  if (messages === null || messageServices === undefined || hooks === undefined) return [];
-  const { clock } = messageServices;
-  const requestSettings = () => ({
-    trustedProxies: settings().slots.trustedProxies,
-    idleTimeoutMs: settings().data.idleTimeoutMs,
-    totalTimeoutMs: settings().data.totalTimeoutMs,
-  });
-  return [
-    messageEndpoint({ ...messageServices, settings: requestSettings }, messages.path),
-    shareEndpoint({ ...messageServices, settings: requestSettings }, messages.share_path),
-    webhookEndpoint({ ...hooks, settings: requestSettings }, messages.path),
-    restEndpoint(
-      {
-        ...messageServices,
-        roomNicks: createRoomNicks(),
-        secretGuard: createLoginThrottle(clock),
-        trustedProxies: () => settings().slots.trustedProxies,
-      },
-      messages.rest_path,
-    ),
-  ];
 }

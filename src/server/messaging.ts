@@ -28,10 +28,10 @@ export interface Messaging {
   stop(): Promise<void>;
 }
 
-/** Returns undefined if the config has neither `messages` nor `web`, whose users sign in by a login or a message. */
-export function openMessaging({ config, services, settings }: Runtime, relay: Relay): Messaging | undefined {
+/** Opens the senders. The config must have a section `messages`, or `web`, whose users sign in by a login or a message. */
+export function openMessaging({ config, services, settings }: Runtime, relay: Relay): Messaging {
   const initial = messageOptionsOf(config);
-  if (initial === null) return undefined;
+  if (initial === null) throw new Error('The config has neither a messages nor a web section.');
   trustSystemCertificates();
   const options = () => settings().config.messages ?? initial;
   const accountSettings = memoizeLast((current: Config) =>

@@ -1,6 +1,7 @@
 import type { ListenAddress } from '../base/addresses.ts';
 import { sleep } from '../base/async.ts';
 import type { Logger } from '../base/log.ts';
+import type { Relay } from '../cluster/relay.ts';
 import type { WorkerClient } from '../cluster/workers/worker-client.ts';
 import { assertSupportedFeatures, supportedFeatures } from '../config/features.ts';
 import type { Config } from '../config/load.ts';
@@ -16,8 +17,7 @@ import { startBallastSchedule } from '../uploads/housekeeping.ts';
 import { joinCluster } from './cluster-membership.ts';
 import { openHttp } from './http.ts';
 import { createLeaderTasks } from './leader-tasks.ts';
-import { createMessageServices, openMessaging } from './messaging.ts';
-import { createServerLog, openRuntime } from './runtime.ts';
+import { createServerLog, openRuntime, type Runtime } from './runtime.ts';
 import { keepDeliverySettings, toRuntimeSettings } from './settings.ts';
 import { joinServerStores } from './store-check.ts';
 import { createSweeper } from './sweeper.ts';
@@ -55,9 +55,7 @@ export async function startServer(
   const { services } = runtime;
   const { relay, createLeadership, leave } = await joinCluster(config, log, workerClient);
   const sweeper = createSweeper(runtime);
-  const messaging = openMessaging(runtime, relay);
-  const messageServices =
-    messaging && config.messages ? createMessageServices(runtime, messaging) : undefined;
+  const { messaging, messageServices } = await openMessages(runtime, relay);
   const leadership = createLeadership(sweeper.withSweepJobs);
   const http = await openHttp(runtime, { relay, messaging, messageServices, workerClient });
   let heartbeat: HeartbeatSchedule | undefined;
@@ -103,6 +101,15 @@ export async function startServer(
     await stop(0);
     throw error;
   }
+}
+
+/** Loads and opens what sends messages, if the config has a section `messages`, or `web`, which sends codes and logs accounts in. */
+async function openMessages(runtime: Runtime, relay: Relay) {
+  const { messages, web } = runtime.config;
+  if (messages === null && web === null) return {};
+  const { createMessageServices, openMessaging } = await import('./messaging.ts');
+  const messaging = openMessaging(runtime, relay);
+  return { messaging, messageServices: messages ? createMessageServices(runtime, messaging) : undefined };
 }
 
 /**

@@ -7,6 +7,7 @@ import { type Relay, RelayError } from '../cluster/relay.ts';
 import { createHostedLinks, domainsOf } from '../config/hosted-domains.ts';
 import type { Config } from '../config/load.ts';
 import { visibleOptions } from '../config/visible-options.ts';
+import { webEndpoint } from '../web/web-endpoint.ts';
 import type { WebServices, WebSettings } from '../web/web-services.ts';
 import { createLoginThrottle } from '../xmpp/client/login-throttle.ts';
 import type { ServerHooks } from './hooks.ts';
@@ -21,8 +22,12 @@ export interface WebDependencies {
   readonly hooks: ServerHooks | undefined;
 }
 
-/** Creates the services of the web page. The config must have a section `web`. */
-export function createWebServices(
+/** Creates the endpoint of the web page. Only a config with a section `web` loads this module. */
+export function createWebEndpoint(runtime: Runtime, path: string, dependencies: WebDependencies) {
+  return webEndpoint(createWebServices(runtime, dependencies), path);
+}
+
+function createWebServices(
   { config, services, settings }: Runtime,
   { messaging, relay, hooks }: WebDependencies,
 ): WebServices {

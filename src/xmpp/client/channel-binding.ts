@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 
 /** Data that ties a login to its TLS connection (RFC 5056), so that a login through another connection fails. */
 export interface ChannelBinding {
@@ -13,7 +13,7 @@ const EXPORTER_BYTES = 32;
 
 /** Returns the strongest binding of a connection among these types, or undefined if it has none of them, as without TLS. */
 export function bindChannel(socket: Socket, types: readonly string[]): ChannelBinding | undefined {
-  if (!(socket instanceof TLSSocket)) return undefined;
+  if (!isTls(socket)) return undefined;
   // RFC 9266 §4.2: below TLS 1.3 it is only safe with an extension that Node.js does not report.
   if (types.includes('tls-exporter') && socket.getProtocol() === 'TLSv1.3') {
     const data = socket.exportKeyingMaterial(EXPORTER_BYTES, EXPORTER_LABEL, Buffer.alloc(0));
@@ -22,6 +22,11 @@ export function bindChannel(socket: Socket, types: readonly string[]): ChannelBi
   if (!types.includes('tls-server-end-point')) return undefined;
   const data = hashCertificate(socket);
   return data && { type: 'tls-server-end-point', data };
+}
+
+/** Does the work of `instanceof` without loading `node:tls` into servers without TLS. */
+function isTls(socket: Socket): socket is TLSSocket {
+  return 'encrypted' in socket;
 }
 
 /** RFC 5929 §4.1: the hash of the certificate's own signature, but not MD5 and SHA-1. Undefined for signatures without one. */

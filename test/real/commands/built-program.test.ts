@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
 import { httpRequest } from '../../support/http.ts';
 import { ROOT } from '../../support/paths.ts';
+import { writeCertificate } from '../../support/self-signed-certificate.ts';
 import { buildTestProgram } from '../../support/test-program.ts';
 import { signV } from '../../support/test-signed-links-server.ts';
 import { createTemporaryFolder, startPorter } from '../support/porter-process.ts';
@@ -56,6 +57,48 @@ suite('the built program, without its sources and dependencies', () => {
     } finally {
       await porter.remove();
     }
+  });
+
+  test('serves the web page over TLS', async () => {
+    const certificate = await writeCertificate(home, ['127.0.0.1']);
+    const config = {
+      public_url: 'https://127.0.0.1',
+      slot_api: {},
+      web: { path: '/web/', admins: ['admin@example.org'] },
+    };
+    const porter = await startPorter({ main, certificate, config });
+    try {
+      const ca = await readFile(certificate.cert, 'utf8');
+      const page = await httpRequest(`${porter.url}/web/`, { ca });
+      assert.match(page.text, /<script type="module"/);
+    } finally {
+      await porter.remove();
+    }
+  });
+
+  test('loads neither TLS, HTTP/2 nor `fetch` for a server of files on one address', async () => {
+    const list = join(home, 'modules.json');
+    const preload = join(home, 'list-modules.cjs');
+    await writeFile(
+      preload,
+      `if (require('node:worker_threads').isMainThread)
+        process.on('exit', () => require('node:fs').writeFileSync(${JSON.stringify(list)}, JSON.stringify(process.moduleLoadList)));`,
+    );
+    const config = {
+      public_url: 'http://127.0.0.1',
+      external: { path: '/up/', secret: SECRET },
+      access: [{ jid: '.*' }],
+    };
+    const porter = await startPorter({ main, config, env: { NODE_OPTIONS: `--require=${preload}` } });
+    await porter.stop();
+    const modules: string[] = JSON.parse(await readFile(list, 'utf8'));
+    assert.ok(modules.includes('NativeModule http'), 'the list has the modules that are needed');
+    const unwanted = ['http2', 'internal/deps/undici/undici', 'tls', 'zlib'];
+    assert.deepEqual(
+      unwanted.filter((name) => modules.includes(`NativeModule ${name}`)),
+      [],
+    );
+    await porter.remove();
   });
 
   test('names the version of the package', async () => {

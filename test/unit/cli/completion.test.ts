@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, test } from 'node:test';
+import { allCommands } from '../../../src/cli/all-commands.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { createCapturedContext, runCommand } from './run-command.ts';
 
@@ -42,7 +43,7 @@ describe('the completion script of bash', () => {
 for (const shell of ['bash', 'zsh', 'fish']) {
   test(`the completion script of ${shell} has every command and option that the help shows`, async () => {
     const script = await completionScript(shell);
-    const program = createProgram(createCapturedContext());
+    const program = createProgram(createCapturedContext(), allCommands);
     for (const command of program.createHelp().visibleCommands(program)) {
       assert.match(script, new RegExp(`\\b${command.name()}\\b`));
       for (const { long, hidden } of command.options) {

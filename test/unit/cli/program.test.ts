@@ -5,6 +5,7 @@ import { describe, test } from 'node:test';
 import { Command } from 'commander';
 import { Refusal } from '../../../src/base/errors.ts';
 import { version } from '../../../src/base/package-files.ts';
+import { allCommands } from '../../../src/cli/all-commands.ts';
 import {
   CommandError,
   formatErrorMessage,
@@ -77,7 +78,9 @@ describe('the command line', () => {
   });
 
   test('has help with an example for every command', async () => {
-    const commands = createProgram(createCapturedContext()).commands.map((command) => command.name());
+    const commands = createProgram(createCapturedContext(), allCommands).commands.map((command) =>
+      command.name(),
+    );
     assert.ok(commands.length >= 3);
     for (const name of commands) {
       const { code, out } = await runCommand(missingFolder, [name, '--help']);
@@ -164,7 +167,7 @@ describe('a command that fails', () => {
 
 test('takes -c behind the command', async () => {
   const context = createCapturedContext();
-  const program = createProgram(context);
+  const program = createProgram(context, allCommands);
   assert.ok(program instanceof Command);
   let received: unknown;
   program.command('hello').action((_options, command: Command) => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { allCommands } from '../../../src/cli/all-commands.ts';
 import { generatedPages } from '../../../src/cli/commands/reference.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { RESERVED_PATHS } from '../../../src/config/checks/option-checks.ts';
@@ -18,7 +19,7 @@ import { createCapturedContext } from '../cli/run-command.ts';
 import { parseTestConfig } from './parse-test-config.ts';
 
 const DOCS = join(import.meta.dirname, '../../../docs');
-const program = createProgram(createCapturedContext());
+const program = createProgram(createCapturedContext(), allCommands);
 
 describe('the pages that are made from the code', () => {
   for (const [name, page] of Object.entries(generatedPages)) {

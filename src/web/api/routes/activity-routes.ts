@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { defineRoute, named } from '../route.ts';
 import { bytes, count, page, refusalSchema, time } from '../schemas.ts';
 
