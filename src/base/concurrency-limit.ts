@@ -4,15 +4,35 @@ import { Refusal } from './errors.ts';
 export type ConcurrencyLimit = <T>(work: () => Promise<T>) => Promise<T>;
 
 export function createConcurrencyLimit(limit: number): ConcurrencyLimit {
-  let inside = 0;
+  const places = createPlaces(limit);
   return async (work) => {
-    if (inside >= limit) throw new Refusal('busy');
-    inside += 1;
+    places.take();
     try {
       return await work();
     } finally {
-      inside -= 1;
+      places.giveBack();
     }
+  };
+}
+
+/** The places of a concurrency limit, for work that takes one itself: that saves a promise where each counts. */
+export interface Places {
+  /** Throws `busy` if all are taken. */
+  take(): void;
+  /** Called once for each `take` that did not throw. */
+  giveBack(): void;
+}
+
+export function createPlaces(limit: number): Places {
+  let taken = 0;
+  return {
+    take() {
+      if (taken >= limit) throw new Refusal('busy');
+      taken += 1;
+    },
+    giveBack() {
+      taken -= 1;
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Crockford's Base32 in lower case: safe on file systems that fold case, and without characters that look alike. */
 export const ID_ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
@@ -8,10 +8,16 @@ export function randomId(): string {
   return randomText(26);
 }
 
+const ALPHABET_CODES = Buffer.from(ID_ALPHABET, 'latin1');
+/** Holds the characters of one id while it is made. Joining them one by one would make a string for each. */
+const characters = Buffer.alloc(32);
+
 function randomText(length: number): string {
-  let text = '';
-  for (const byte of takeRandom(length)) text += ID_ALPHABET[byte & 31];
-  return text;
+  const from = takeRandom(length);
+  for (let i = 0; i < length; i += 1) {
+    characters[i] = ALPHABET_CODES[(pool[from + i] as number) & 31] as number;
+  }
+  return characters.toString('latin1', 0, length);
 }
 
 /** Characters of the time prefix in seconds; enough for a thousand years. */
@@ -45,18 +51,25 @@ export function toPutKey(token: string): string {
 
 const POOL_BYTES = 26 * 128;
 let pool = new Uint8Array();
+let poolUsed = 0;
 
-/** Takes random bytes from a pool: one system call for a few bytes costs as much as one for thousands. */
-function takeRandom(count: number): Uint8Array {
-  if (pool.length < count) pool = randomBytes(POOL_BYTES);
-  const taken = pool.subarray(0, count);
-  pool = pool.subarray(count);
-  return taken;
+/**
+ * Takes random bytes from the pool and returns the index of the first one: one system call for a few bytes costs as much as one for
+ * thousands.
+ */
+function takeRandom(count: number): number {
+  if (pool.length < poolUsed + count) {
+    pool = randomBytes(POOL_BYTES);
+    poolUsed = 0;
+  }
+  const from = poolUsed;
+  poolUsed += count;
+  return from;
 }
 
 /** Returns the hex SHA-256, by which the ledger stores secrets that it only compares. */
 export function sha256Hex(text: string | Uint8Array): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text, 'hex');
 }
 
 /** Compares two secrets in constant time. */

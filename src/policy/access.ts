@@ -119,7 +119,35 @@ export interface UploadLimits {
   readonly quotas: Limits;
 }
 
+/**
+ * Returns the same object for the same rule and purpose as long as the config stays the same: the thread of the ledger then gets it
+ * once for all reservations of one message.
+ */
 export function uploadLimitsFor(
+  rule: AccessRule,
+  retention: Retention,
+  purpose: string,
+  globalBytes: number | null,
+): UploadLimits {
+  const last = lastLimits.get(rule);
+  if (last?.retention === retention && last.purpose === purpose && last.globalBytes === globalBytes) {
+    return last.limits;
+  }
+  const limits = combineLimits(rule, retention, purpose, globalBytes);
+  lastLimits.set(rule, { retention, purpose, globalBytes, limits });
+  return limits;
+}
+
+interface LastLimits {
+  readonly retention: Retention;
+  readonly purpose: string;
+  readonly globalBytes: number | null;
+  readonly limits: UploadLimits;
+}
+
+const lastLimits = new WeakMap<AccessRule, LastLimits>();
+
+function combineLimits(
   rule: AccessRule,
   retention: Retention,
   purpose: string,

@@ -10,6 +10,9 @@ const SHORTENED_BYTES = 240;
 const INVISIBLE =
   /[[\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}\p{Default_Ignorable_Code_Point}]--[\uFE00-\uFE0F]]/gv;
 
+/** A name that `cleanFileName` leaves as it is: visible ASCII characters with single spaces between them, and no slash. */
+const CLEAN_NAME = /^(?!\.*$)(?:[!-.0-[\]-~]+(?: [!-.0-[\]-~]+)*)$/;
+
 const LINE_BREAKS_AND_TABS = /[\t-\r\u0085\u2028\u2029]/g;
 
 /**
@@ -21,6 +24,7 @@ const LINE_BREAKS_AND_TABS = /[\t-\r\u0085\u2028\u2029]/g;
  * - if nothing is left, the name is `file` with `extension`, the usual one for the media type
  */
 export function cleanFileName(name: string, extension = ''): string {
+  if (name.length <= MAX_NAME_BYTES && CLEAN_NAME.test(name)) return name;
   const segments = name
     .split(/[/\\]/)
     .map((segment) => segment.replace(LINE_BREAKS_AND_TABS, ' ').replace(INVISIBLE, '').trim());

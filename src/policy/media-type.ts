@@ -10,6 +10,8 @@ const PARAMETER = `;[ \\t]*(?:(${TOKEN})=(${TOKEN}|${QUOTED})[ \\t]*)?`;
 /** Syntax of RFC 9110 §8.3.1 in ASCII. Anything else, such as a second type after a comma, could be read as another type. */
 const MEDIA_TYPE = new RegExp(`^(${TOKEN}/${TOKEN})[ \\t]*((?:${PARAMETER})*)$`);
 const PARAMETERS = new RegExp(PARAMETER, 'g');
+/** A type in the spelling that `parseMediaType` returns, as nearly all clients send it. */
+const PLAIN_TYPE = /^[a-z0-9!#$%&'*+.^_`|~-]+\/[a-z0-9!#$%&'*+.^_`|~-]+$/;
 const ONLY_TOKEN = new RegExp(`^${TOKEN}$`);
 const MAX_LENGTH = 255;
 
@@ -20,7 +22,9 @@ const MAX_LENGTH = 255;
  */
 export function parseMediaType(text: string): string | undefined {
   const given = text.trim();
-  const match = given.length <= MAX_LENGTH ? MEDIA_TYPE.exec(given) : null;
+  if (given.length > MAX_LENGTH) return undefined;
+  if (PLAIN_TYPE.test(given)) return given;
+  const match = MEDIA_TYPE.exec(given);
   if (match === null) return undefined;
   const [, essence = '', parameters = ''] = match;
   const values = new Map<string, string>();

@@ -1,3 +1,4 @@
+import { memoizeLast } from '../base/async.ts';
 import type { Upload } from '../base/upload-records.ts';
 import type { Lifetimes } from '../ledger/contract/ledger.ts';
 
@@ -70,7 +71,7 @@ export function isDownloadable(retention: Retention, upload: Upload, now: number
  * Returns the lifetimes per purpose for the ledger. Files of a purpose whose own `max_age` is null are never evicted to free
  * quota. All other files may be evicted, also if the general `max_age` is null.
  */
-export function toLifetimes(retention: Retention): Lifetimes {
+export const toLifetimes = memoizeLast((retention: Retention): Lifetimes => {
   const names = ['', ...Object.keys(retention.purposes)];
   return Object.fromEntries(
     names.map((purpose) => {
@@ -78,4 +79,4 @@ export function toLifetimes(retention: Retention): Lifetimes {
       return [purpose, { maxAge: maxAgeFor(retention, purpose), evictable }];
     }),
   );
-}
+});

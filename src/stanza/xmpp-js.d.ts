@@ -29,6 +29,8 @@ declare module '@xmpp/xml' {
   function xml(name: string, attrs?: Attributes | string, ...children: readonly Child[]): Element;
   namespace xml {
     const Element: new (name: string, attrs?: Attributes) => Element;
+    function escapeXML(text: string): string;
+    function escapeXMLText(text: string): string;
     /** Not linear: only for tests. Emits `start` (the root), `element` for each child of it, `end` and `error`. */
     class Parser extends EventEmitter {
       write(text: string): void;
@@ -63,6 +65,7 @@ declare module '@xmpp/component-core' {
     open(options: { readonly domain: string }): Promise<Element>;
     authenticate(id: string, secret: string): Promise<void>;
     send(element: Element): Promise<void>;
+    write(text: string): Promise<void>;
     protected _onData(data: Buffer | string): void;
     protected _end(): Promise<void>;
     protected _onSeeOtherHost(error: Error): Promise<void>;

@@ -64,12 +64,14 @@ export async function grantSlot(services: GrantServices, request: SlotRequest): 
     throw new Refusal('bad_request', { text: 'expire-before lies in the past.' });
   }
   const blob = blobKey(id, file.name, file.type);
-  const slot = { id, owner, ...file, blob, deadline: now + slotTimeout };
-  const upload = { ...slot, locator: id, endpoint: request.endpoint, purpose, expiresAt };
+  const deadline = now + slotTimeout;
+  const { name, size, type } = file;
+  const { endpoint } = request;
+  const upload = { id, owner, name, size, type, blob, deadline, locator: id, endpoint, purpose, expiresAt };
   const existing = await reserveUpload(services, { upload, rule, limits, putKey: toPutKey(token), now });
   if (existing) throw new Error(`the random id ${id} is already in use`);
-  services.metrics.slotGranted(request.endpoint, performance.now() - start);
-  return { ...slot, token };
+  services.metrics.slotGranted(endpoint, performance.now() - start);
+  return { id, token, name, size, type, owner, blob, deadline };
 }
 
 /** Returns the largest file, in bytes, that the rule of this JID allows (`max_file_size`); null = any size. */

@@ -58,25 +58,32 @@ export async function reserveUpload(
     putKey,
     ...(claim && { claim }),
   };
-  const reserved = await repeatBatches(services, () =>
-    services.ledger.reserve(reservation).catch((error: unknown) => {
-      throw toStorageRefusal(error);
-    }),
-  );
+  const reserved = await reserveInBatches(services, reservation);
   if (reserved.granted) return undefined;
   if (reserved.limit === 'locator') return reserved;
   throw overQuota(reserved, upload, limits.quotas, now);
 }
 
+async function reserveInBatches(services: ReserveServices, reservation: Reservation): Promise<FinalResult> {
+  try {
+    for (;;) {
+      const result = await services.ledger.reserve(reservation);
+      if (isFinal(services, result)) return result;
+    }
+  } catch (error) {
+    throw toStorageRefusal(error);
+  }
+}
+
 /** Checks everything that needs no transaction. Throws a `Refusal`. */
-export async function checkUpload(
+export function checkUpload(
   { spaceReserve, rules }: Pick<ReserveServices, 'spaceReserve' | 'rules'>,
   { upload, rule, limits }: NewUploadRequest,
 ): Promise<void> {
   checkSize(upload.size, limits);
   refuseUnscannable(rules().content?.scan, upload.size);
   checkType(upload.type, rule);
-  await spaceReserve.check(upload.size);
+  return spaceReserve.check(upload.size);
 }
 
 /**
@@ -89,7 +96,9 @@ export async function storeAtOnce(
   file: CompleteFile,
 ): Promise<boolean> {
   const params = { ...toReservation(services, request), file };
-  const result = await repeatBatches(services, () => services.ledger.storeNew(params));
+  let result: StoreNewResult;
+  do result = await services.ledger.storeNew(params);
+  while (!isFinal(services, result));
   if (result.granted) return true;
   if (result.limit === 'locator' || result.limit === 'instance') return false;
   throw overQuota(result, request.upload, request.limits.quotas, request.now);
@@ -110,21 +119,18 @@ function toReservation(
 }
 
 /**
- * Repeats the reservation while it has removed as many uploads as one transaction may. The bytes of removed uploads are deleted
- * in the background.
+ * Returns false if the reservation must be repeated, because it has removed as many uploads as one transaction may. The bytes of
+ * removed uploads are deleted in the background.
  */
-async function repeatBatches<R extends StoreNewResult>(
+function isFinal<R extends StoreNewResult>(
   { metrics, blobDeleter }: Pick<ReserveServices, 'metrics' | 'blobDeleter'>,
-  reserve: () => Promise<R>,
-): Promise<Exclude<R, { limit: 'batch' }>> {
-  for (;;) {
-    const result = await reserve();
-    for (const { reason, uploads, bytes } of result.removed ?? [])
-      metrics.uploadsRemoved(reason, uploads, bytes);
-    if (result.removed !== undefined) blobDeleter.wake();
-    // The condition excludes the limit `batch`.
-    if (result.granted || result.limit !== 'batch') return result as Exclude<R, { limit: 'batch' }>;
+  result: R,
+): result is Exclude<R, { limit: 'batch' }> {
+  if (result.removed !== undefined) {
+    for (const { reason, uploads, bytes } of result.removed) metrics.uploadsRemoved(reason, uploads, bytes);
+    blobDeleter.wake();
   }
+  return result.granted || result.limit !== 'batch';
 }
 
 function checkSize(size: number, { maxFileSize: max }: UploadLimits): void {

@@ -9,7 +9,6 @@ import {
 import xml, { type Element } from '@xmpp/xml';
 import { replaceSkippedStanza } from '../../stanza/error-reply.ts';
 import { STANZA_BUDGET, type XmlBudget, XmlStreamReader } from '../../stanza/xml-reader.ts';
-import { corkForThisTick } from '../cork-socket.ts';
 import { bindChannel, type ChannelBinding } from './channel-binding.ts';
 
 const STREAMS = 'http://etherx.jabber.org/streams';
@@ -218,4 +217,11 @@ export class StreamError extends Error {
 
 function throwEndReason(error: unknown): never {
   throw error ?? new Error('the server closed the connection');
+}
+
+/** Collects everything that is written in this tick, so that it leaves in one packet. */
+function corkForThisTick(socket: Socket): void {
+  if (socket.writableCorked > 0) return;
+  socket.cork();
+  process.nextTick(() => socket.uncork());
 }

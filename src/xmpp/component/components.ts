@@ -1,6 +1,6 @@
 import type { Element } from '@xmpp/xml';
 import { withTimeout } from '../../base/async.ts';
-import { createConcurrencyLimit } from '../../base/concurrency-limit.ts';
+import { createPlaces } from '../../base/concurrency-limit.ts';
 import { Refusal } from '../../base/errors.ts';
 import { parseBareJid } from '../../base/jid.ts';
 import { errorReply, isPersonalMessage } from '../../stanza/error-reply.ts';
@@ -28,7 +28,7 @@ export interface ComponentSettings extends ComponentConnectionOptions {
 
 export type ComponentServices = Omit<
   IqServices,
-  'serviceNames' | 'limitSlotRequests' | 'adHocRequests' | 'linkBasesFor'
+  'serviceNames' | 'slotPlaces' | 'adHocRequests' | 'linkBasesFor'
 > &
   AdHocServices & {
     /** Fallback for stanzas that neither `componentSenders` nor an iq route handles. */
@@ -73,7 +73,7 @@ export function startComponents(
     ...services,
     serviceNames: new Map(components.map(({ jid, name }) => [jid, name])),
     adHocRequests: createAdHocRequests(services),
-    limitSlotRequests: createConcurrencyLimit(MAX_SLOT_REQUESTS),
+    slotPlaces: createPlaces(MAX_SLOT_REQUESTS),
   };
   const watch = createDiscoveryWatch({
     log: services.log,
@@ -103,13 +103,17 @@ function startComponent(
   const iqServices: IqServices = { ...shared, linkBasesFor };
   const answersInProgress = new Set<Promise<void>>();
 
-  const onStanza: StanzaListener = (stanza, send) => {
+  const onStanza: StanzaListener = (stanza, write) => {
     if (watch.handle(stanza) || componentSenders?.handle(stanza)) return;
-    const answer = answerStanza(iqServices, services.onStanza, stanza, send).catch((error: unknown) =>
-      log.info({ jid, reason: String(error) }, 'could not send an answer: the component stream has ended'),
+    const forget = () => void answersInProgress.delete(answer);
+    const answer = answerStanza(iqServices, services.onStanza, stanza, write).then(
+      forget,
+      (error: unknown) => {
+        log.info({ jid, reason: String(error) }, 'could not send an answer: the component stream has ended');
+        forget();
+      },
     );
     answersInProgress.add(answer);
-    void answer.finally(() => answersInProgress.delete(answer));
   };
 
   metrics.setStreamUp(jid, false);
@@ -144,22 +148,23 @@ async function answerStanza(
   services: IqServices,
   onStanza: StanzaHandler | undefined,
   stanza: Element,
-  send: ComponentConnection['send'],
+  write: ComponentConnection['write'],
 ): Promise<void> {
   const { type, from } = stanza.attrs;
   const isIq = stanza.name === 'iq';
   if (from === undefined || (isIq && (type === 'error' || type === 'result'))) return;
   if (isIq && (onStanza === undefined || hasRoute(services, stanza))) {
-    return send(await answerIq(services, stanza));
+    return write(await answerIq(services, stanza));
   }
+  const writeError = (refusal: Refusal) => write(errorReply(stanza, refusal).toString());
   try {
     if (onStanza !== undefined && (await onStanza(stanza))) return;
   } catch (error) {
-    if (isIq || isPersonalMessage(stanza)) await send(errorReply(stanza, recordRefusal(services, error)));
+    if (isIq || isPersonalMessage(stanza)) writeError(recordRefusal(services, error));
     return;
   }
-  if (isIq) await send(await answerIq(services, stanza));
-  else if (isPersonalMessage(stanza)) await send(errorReply(stanza, messageNotRead(services, stanza)));
+  if (isIq) write(await answerIq(services, stanza));
+  else if (isPersonalMessage(stanza)) writeError(messageNotRead(services, stanza));
 }
 
 function messageNotRead({ isNoReply }: IqServices, { attrs: { to = '' } }: Element): Refusal {

@@ -4,7 +4,6 @@ import { Component } from '@xmpp/component-core';
 import type { Element } from '@xmpp/xml';
 import { replaceSkippedStanza } from '../../stanza/error-reply.ts';
 import { STANZA_BUDGET, XmlStreamReader } from '../../stanza/xml-reader.ts';
-import { corkForThisTick } from '../cork-socket.ts';
 
 export interface ComponentConnectionOptions {
   /** JID of the component. */
@@ -13,14 +12,14 @@ export interface ComponentConnectionOptions {
   readonly server: { readonly host: string; readonly port: number };
 }
 
-/** Gets each stanza and the function that answers on the stream that brought it. Must not throw. */
-export type StanzaListener = (stanza: Element, send: ComponentConnection['send']) => void;
+/** Gets each stanza and the function that writes an answer to the stream that brought it. Must not throw. */
+export type StanzaListener = (stanza: Element, write: ComponentConnection['write']) => void;
 
 /** One component stream (XEP-0114) after its handshake. */
 export interface ComponentConnection {
   /** Rejects if the stream has ended. */
   send(element: Element): Promise<void>;
-  /** Writes synchronously. Throws if the stream has ended. */
+  /** Writes behind everything that was written or sent before. Throws if the stream has ended. */
   write(text: string): void;
   /** Number of chunks received so far: unchanged while the server is silent. */
   receivedCount(): number;
@@ -55,8 +54,8 @@ export async function openComponentConnection(
   });
   // The server has sent its closing tag.
   entity.on('close', () => entity.endStream());
-  const send = (element: Element) => entity.send(element);
-  entity.on('stanza', (stanza: Element) => onStanza(stanza, send));
+  const write = (text: string) => entity.writeText(text);
+  entity.on('stanza', (stanza: Element) => onStanza(stanza, write));
   const destroy = (reason: Error) => {
     firstError ??= reason;
     entity.socket?.destroy();
@@ -72,8 +71,8 @@ export async function openComponentConnection(
     signal.removeEventListener('abort', abort);
   }
   return {
-    send,
-    write: (text) => entity.writeText(text),
+    send: (element) => entity.send(element),
+    write,
     receivedCount: () => entity.receivedCount,
     ended,
     async close() {
@@ -137,23 +136,31 @@ class GuardedComponent extends Component {
   override timeout = HANDSHAKE_TIMEOUT_MS;
   protected override Parser = StreamParser;
 
+  /** Written in this tick. It leaves in one piece, which costs the socket less than one for each stanza. */
+  #unsent = '';
+
   /** Writes the closing tag behind everything that is queued, then closes the socket. */
   endStream(): void {
+    this.#flush();
     if (this.socket?.writable) this.socket.write('</stream:stream>');
     this.socket?.destroySoon();
   }
 
-  /** Stanzas that are sent in the same tick leave in one write. */
-  override send(element: Element): Promise<void> {
-    if (this.socket) corkForThisTick(this.socket);
-    return super.send(element);
+  override write(text: string): Promise<void> {
+    this.#flush();
+    return super.write(text);
   }
 
   writeText(text: string): void {
-    const { socket } = this;
-    if (!socket?.writable) throw new Error('the connection has ended');
-    corkForThisTick(socket);
-    socket.write(text);
+    if (!this.socket?.writable) throw new Error('the connection has ended');
+    if (this.#unsent === '') process.nextTick(() => this.#flush());
+    this.#unsent += text;
+  }
+
+  #flush(): void {
+    const text = this.#unsent;
+    this.#unsent = '';
+    if (text !== '' && this.socket?.writable) this.socket.write(text);
   }
 
   protected override _onData(data: Buffer | string): void {

@@ -1,5 +1,5 @@
 import type { Element } from '@xmpp/xml';
-import type { ConcurrencyLimit } from '../../base/concurrency-limit.ts';
+import type { Places } from '../../base/concurrency-limit.ts';
 import type { UploadServices } from '../../uploads/services.ts';
 import type { AdminRules } from '../commands/ad-hoc-command.ts';
 import type { AdHocRequests } from '../commands/ad-hoc-requests.ts';
@@ -20,7 +20,7 @@ export type IqServices = UsedUploadServices & {
   /** Returns whether this bare JID at a component sends messages and accepts none (XEP-0506). */
   readonly isNoReply: (jid: string) => boolean;
   /** Bounds the slot requests in progress. Other requests need no I/O and have no limit. */
-  readonly limitSlotRequests: ConcurrencyLimit;
+  readonly slotPlaces: Places;
 };
 
 export interface IqRequest {

@@ -14,12 +14,16 @@ import {
   VCARD,
   VERSION,
 } from '../../stanza/namespaces.ts';
+import { escapeAttribute } from '../../stanza/xml-text.ts';
 import { discoInfoReply, discoItemsReply, noReplyInfo } from './disco.ts';
 import type { IqRequest, IqServices } from './iq-request.ts';
 import { answerSlotRequest } from './slot-request.ts';
 
-/** Returns the payload of the result, or undefined for an empty result. Throws a `Refusal` for an error. */
-type IqHandler = (services: IqServices, request: IqRequest) => Promise<Element> | Element | undefined;
+/** Returns the payload of the result as an element or as XML, or undefined for an empty result. Throws a `Refusal` for an error. */
+type IqHandler = (
+  services: IqServices,
+  request: IqRequest,
+) => Promise<Element | string> | Element | string | undefined;
 
 /** By type of the iq, namespace and name of its payload. */
 const handlers: Readonly<Record<string, IqHandler>> = {
@@ -34,28 +38,36 @@ const handlers: Readonly<Record<string, IqHandler>> = {
   [`get ${VCARD} vCard`]: vcardReply,
 };
 
-/** Returns the answer to an iq of type get or set: a result or an error. Never rejects. */
-export async function answerIq(services: IqServices, iq: Element): Promise<Element> {
+/** Returns the answer to an iq of type get or set as XML: a result or an error. Never rejects. */
+export async function answerIq(services: IqServices, iq: Element): Promise<string> {
   const [payload, ...more] = iq.getChildElements();
   try {
     if (payload === undefined || more.length > 0) {
       throw new Refusal('bad_request', { text: 'An iq has exactly one child element.' });
     }
-    const { from = '', to = '', id } = iq.attrs;
-    const reply = (result?: Element) =>
-      xml('iq', { type: 'result', from: to, to: from, id }, ...(result ? [result] : []));
+    const { from = '', to = '' } = iq.attrs;
     const serviceName = findServiceName(services, to);
     if (serviceName === undefined) {
       if (isInfoRequest(iq, payload) && services.isNoReply(parseBareJid(to) ?? ''))
-        return reply(noReplyInfo());
+        return formatResult(iq, noReplyInfo());
       throw new Refusal('not_found', { text: 'There is no such address at this service.' });
     }
     const handler = findHandler(iq, payload);
     if (handler === undefined) throw new Refusal('not_understood');
-    return reply(await handler(services, { payload, from, to, serviceName }));
+    return formatResult(iq, await handler(services, { payload, from, to, serviceName }));
   } catch (error) {
-    return errorReply(iq, recordRefusal(services, error));
+    return errorReply(iq, recordRefusal(services, error)).toString();
   }
+}
+
+/** Writes XML directly: most answers are slots, and a tree of elements for each costs more than the rest of it. */
+function formatResult(
+  { attrs: { from = '', to = '', id } }: Element,
+  payload: Element | string = '',
+): string {
+  const addresses = `from="${escapeAttribute(to)}" to="${escapeAttribute(from)}"`;
+  const idAttribute = id === undefined ? '' : ` id="${escapeAttribute(id)}"`;
+  return `<iq type="result" ${addresses}${idAttribute}>${payload}</iq>`;
 }
 
 /**

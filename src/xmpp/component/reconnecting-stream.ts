@@ -111,8 +111,8 @@ export class ComponentStream {
     const { jid } = this.#connectionOptions;
     const { onClockSkew, onConnection, onStanza } = this.#events;
     const clockProbe = onClockSkew && createClockSkewProbe(jid, clock, onClockSkew);
-    const listener: StanzaListener = (stanza, send) => {
-      if (!clockProbe?.handle(stanza)) onStanza(stanza, send);
+    const listener: StanzaListener = (stanza, write) => {
+      if (!clockProbe?.handle(stanza)) onStanza(stanza, write);
     };
     let connection: ComponentConnection;
     try {

@@ -1,31 +1,34 @@
-import xml, { type Element } from '@xmpp/xml';
+import type { Element } from '@xmpp/xml';
 import { parseDateTime } from '../../base/clock.ts';
 import { Refusal } from '../../base/errors.ts';
 import { parseBareJid } from '../../base/jid.ts';
 import { parseFileSize } from '../../policy/file-size.ts';
 import { LEGACY_UPLOAD, PURPOSE } from '../../stanza/namespaces.ts';
+import { escapeAttribute, escapeText } from '../../stanza/xml-text.ts';
 import { type GrantedSlot, grantSlot, type SlotRequest } from '../../uploads/grant-slot.ts';
 import { fileUrl, putUrl } from '../../uploads/links.ts';
 import type { IqRequest, IqServices } from './iq-request.ts';
 
-/** Grants a slot (XEP-0363 §4): returns the URLs for one PUT and for the GETs after it. */
-export async function answerSlotRequest(
-  services: IqServices,
-  { payload, from }: IqRequest,
-): Promise<Element> {
+/** Grants a slot (XEP-0363 §4): returns an element with the URLs for one PUT and for the GETs after it, as XML. */
+export async function answerSlotRequest(services: IqServices, { payload, from }: IqRequest): Promise<string> {
   const slot = await grant(services, payload, from);
   const { putBase, getBase } = services.linkBasesFor(slot.owner);
   const put = putUrl(putBase, slot.token, slot.name);
-  return slotElement(payload.getNS() ?? '', put, fileUrl(services, getBase, slot));
+  return formatSlot(payload.getNS() ?? '', put, fileUrl(services, getBase, slot));
 }
 
 async function grant(services: IqServices, payload: Element, from: string): Promise<GrantedSlot> {
-  const { refusals, limitSlotRequests } = services;
+  const { refusals, slotPlaces } = services;
   let file: Omit<SlotRequest, 'endpoint' | 'jid'> | undefined;
   try {
     file = parseSlotRequest(payload);
     const request: SlotRequest = { endpoint: 'component', jid: from, ...file };
-    return await limitSlotRequests(() => grantSlot(services, request));
+    slotPlaces.take();
+    try {
+      return await grantSlot(services, request);
+    } finally {
+      slotPlaces.giveBack();
+    }
   } catch (error) {
     if (error instanceof Refusal) {
       const owner = parseBareJid(from);
@@ -36,9 +39,11 @@ async function grant(services: IqServices, payload: Element, from: string): Prom
 }
 
 /** The old namespace (XEP-0363 before version 0.3) carries the URLs as text. */
-function slotElement(xmlns: string, put: string, get: string): Element {
-  if (xmlns === LEGACY_UPLOAD) return xml('slot', xmlns, xml('put', {}, put), xml('get', {}, get));
-  return xml('slot', xmlns, xml('put', { url: put }), xml('get', { url: get }));
+function formatSlot(xmlns: string, put: string, get: string): string {
+  if (xmlns === LEGACY_UPLOAD) {
+    return `<slot xmlns="${xmlns}"><put>${escapeText(put)}</put><get>${escapeText(get)}</get></slot>`;
+  }
+  return `<slot xmlns="${xmlns}"><put url="${escapeAttribute(put)}"/><get url="${escapeAttribute(get)}"/></slot>`;
 }
 
 /**

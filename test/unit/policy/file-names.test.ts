@@ -46,6 +46,16 @@ describe('a file name', () => {
     }
   });
 
+  test('is cleaned in the same way with and without a slash before it', () => {
+    const character = fc.constantFrom(...' ..ab-[]^/\\~é\u202E\t', 'x'.repeat(254));
+    fc.assert(
+      fc.property(fc.string({ unit: character, maxLength: 12 }), (name) => {
+        assert.equal(cleanFileName(name, 'jpg'), cleanFileName(`/${name}`, 'jpg'));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   test('is shortened between characters as a reader sees them', () => {
     const name = cleanFileName(`${'🧑🏽'.repeat(60)}.png`);
     assert.match(name, /^(?:🧑🏽)+\.png$/u);

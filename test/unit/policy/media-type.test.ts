@@ -45,6 +45,16 @@ describe('media types', () => {
     );
   });
 
+  test('are read in the same way with and without an empty parameter', () => {
+    const character = fc.constantFrom(...'azAZ09/!*+.^_`|~- ,é'.split(''));
+    fc.assert(
+      fc.property(fc.string({ unit: character, maxLength: 8 }), (text) => {
+        assert.equal(parseMediaType(`a/${text}`), parseMediaType(`a/${text};`));
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   test('that are malformed are refused', () => {
     for (const text of [
       '',

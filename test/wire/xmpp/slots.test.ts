@@ -9,6 +9,7 @@ import { uploadRules } from '../../support/granting-services.ts';
 import {
   DOWNLOAD_URL,
   iq,
+  JID,
   PUBLIC_URL,
   slotRequest,
   startTestComponent,
@@ -88,6 +89,16 @@ describe('a slot request', () => {
     assert.equal(last()?.size, 20_000);
     assert.equal(last()?.type, 'image/jpeg');
     assert.equal(last()?.endpoint, 'component');
+  });
+
+  test('is answered to its address and id, whatever characters they have', async () => {
+    const attributes = `from='r@montague.tld/&quot;&lt;&amp;&apos;>' id='"&lt;&amp;&gt;&apos;' to='${JID}' type='get'`;
+    const answer = await server.request(
+      `<iq ${attributes}>${slotRequest("filename='a.png' size='7' content-type='image/png'")}</iq>`,
+    );
+    assert.ok(answer.getChild('slot', UPLOAD));
+    assert.equal(answer.attrs.to, `r@montague.tld/"<&'>`);
+    assert.equal(answer.attrs.id, `"<&>'`);
   });
 
   test('in the old namespace is answered in that namespace, with the URLs as text', async () => {
