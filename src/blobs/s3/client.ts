@@ -1,11 +1,15 @@
 import { Agent } from 'node:http';
 import { Agent as SecureAgent } from 'node:https';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import {
+  type Agents,
+  createDirectRequests,
+  type DirectRequests,
+  MAX_HASHED_BYTES,
+} from './direct-requests.ts';
 import { createStreamingHandler } from './streaming-handler.ts';
 
 const HASH = 'x-amz-content-sha256';
-/** Bodies up to this many bytes are hashed for the signature. */
-const MAX_HASHED_BYTES = 256 * 1024;
 
 export interface S3Location {
   readonly bucket: string;
@@ -29,6 +33,8 @@ export interface S3Clients {
   readonly downloads: S3Client;
   /** For bodies of `createStreamedBody()`. Never retries, because they cannot be sent twice. */
   readonly uploads: S3Client;
+  /** First attempts of the most frequent requests. */
+  readonly direct: DirectRequests;
   /** Signs URLs for clients. */
   readonly presigner: S3Client;
   close(): void;
@@ -45,10 +51,11 @@ export const RESPONSE_TIMEOUT_MS = 60_000;
 const MAX_SOCKETS = 64;
 
 export function openS3Clients(location: S3Location): S3Clients {
-  const requests = new S3Client({ ...toClientConfig(location), requestHandler: handlerOptions(MAX_SOCKETS) });
+  const agents = { put: createAgents(MAX_SOCKETS), get: createAgents(Number.POSITIVE_INFINITY) };
+  const requests = new S3Client({ ...toClientConfig(location), requestHandler: handlerOptions(agents.put) });
   skipHashOfLargeBodies(requests);
   const shared = { ...toClientConfig(location), credentials: requests.config.credentials };
-  const downloads = new S3Client({ ...shared, requestHandler: handlerOptions(Number.POSITIVE_INFINITY) });
+  const downloads = new S3Client({ ...shared, requestHandler: handlerOptions(agents.get) });
   const uploads = new S3Client({
     ...shared,
     maxAttempts: 1,
@@ -61,6 +68,10 @@ export function openS3Clients(location: S3Location): S3Clients {
     requests,
     downloads,
     uploads,
+    direct: createDirectRequests(requests, location.bucket, agents, {
+      connectMs: CONNECT_TIMEOUT_MS,
+      responseMs: RESPONSE_TIMEOUT_MS,
+    }),
     presigner,
     close() {
       for (const client of all) client.destroy();
@@ -68,7 +79,7 @@ export function openS3Clients(location: S3Location): S3Clients {
   };
 }
 
-/** Hashing 8 MiB blocks the process for 20 ms. TLS already protects the bytes. */
+/** TLS already protects the bytes. */
 function skipHashOfLargeBodies({ middlewareStack }: S3Client): void {
   middlewareStack.add(
     (next) => (args) => {
@@ -101,11 +112,14 @@ function defaultRegion(endpoint: string | null): string | undefined {
   return AWS_REGION ?? AWS_DEFAULT_REGION ?? (endpoint === null ? undefined : 'us-east-1');
 }
 
-function handlerOptions(maxSockets: number) {
-  const agent = { keepAlive: true, maxSockets, maxFreeSockets: MAX_SOCKETS };
+function createAgents(maxSockets: number): Agents {
+  const options = { keepAlive: true, maxSockets, maxFreeSockets: MAX_SOCKETS };
+  return { httpAgent: new Agent(options), httpsAgent: new SecureAgent(options) };
+}
+
+function handlerOptions(agents: Agents) {
   return {
-    httpAgent: new Agent(agent),
-    httpsAgent: new SecureAgent(agent),
+    ...agents,
     connectionTimeout: CONNECT_TIMEOUT_MS,
     requestTimeout: RESPONSE_TIMEOUT_MS,
     throwOnRequestTimeout: true,

@@ -70,10 +70,26 @@ function createSender({ clients, source }: WriteAttempt, upload: Upload) {
   }
 
   async function put(body: Buffer | Readable, size: number, number: number): Promise<void> {
+    const ETag = (await putDirectly(body, number)) ?? (await putWithSdk(body, size, number));
+    done.push({ PartNumber: number, ...(ETag !== undefined && { ETag }) });
+  }
+
+  async function putDirectly(body: Buffer | Readable, number: number): Promise<string | undefined> {
+    if (!Buffer.isBuffer(body)) return undefined;
+    const query = { partNumber: String(number), uploadId: upload.UploadId ?? '' };
+    const stored = await clients.direct.put(upload.Key, body, { query, signal: stopping.signal });
+    return stored?.etag;
+  }
+
+  async function putWithSdk(
+    body: Buffer | Readable,
+    size: number,
+    number: number,
+  ): Promise<string | undefined> {
     const client = Buffer.isBuffer(body) ? clients.requests : clients.uploads;
     const params = { ...upload, PartNumber: number, Body: body, ContentLength: size };
     const { ETag } = await client.send(new UploadPartCommand(params), { abortSignal: stopping.signal });
-    done.push({ PartNumber: number, ...(ETag !== undefined && { ETag }) });
+    return ETag;
   }
 
   function start(lease: MemoryLease, size: number, number: number): void {

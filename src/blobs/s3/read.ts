@@ -78,19 +78,26 @@ async function get(
   name: string,
   bytes: ByteRange | undefined,
 ): Promise<UnreadResponse> {
-  const range = bytes && { Range: `bytes=${bytes.start}-${bytes.end - 1}` };
-  const {
-    Body,
-    ContentLength = 0,
-    ContentRange,
-  } = await clients.downloads.send(new GetObjectCommand({ Bucket: bucket, Key: name, ...range }));
-  const body = Body as IncomingMessage;
-  // Destroying the body early emits an error that needs no handling.
-  body.on('error', () => {});
-  const size = bytes ? Number(ContentRange?.split('/')[1]) : ContentLength;
+  const body = (await clients.direct.get(name, bytes)) ?? (await getWithSdk(clients, bucket, name, bytes));
+  const { 'content-range': contentRange, 'content-length': contentLength = '0' } = body.headers;
+  const size = Number(bytes ? contentRange?.split('/')[1] : contentLength);
   if (Number.isSafeInteger(size)) return { body, size, bytes: bytes ?? { start: 0, end: size } };
   body.destroy();
   throw new BlobError('failed', 'The S3 store does not support range requests.');
+}
+
+async function getWithSdk(
+  { downloads }: S3Clients,
+  bucket: string,
+  name: string,
+  bytes: ByteRange | undefined,
+): Promise<IncomingMessage> {
+  const range = bytes && { Range: `bytes=${bytes.start}-${bytes.end - 1}` };
+  const { Body } = await downloads.send(new GetObjectCommand({ Bucket: bucket, Key: name, ...range }));
+  const body = Body as IncomingMessage;
+  // Destroying the body early emits an error that needs no handling.
+  body.on('error', () => {});
+  return body;
 }
 
 async function* readRange(

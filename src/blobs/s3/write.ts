@@ -93,16 +93,18 @@ async function fillLease({ source }: WriteAttempt, lease: MemoryLease): Promise<
   }
 }
 
-/** Sends one request. */
+/** Writes an object with one request. The SDK repeats it if it fails and the body can be sent again. */
 export async function putObject(write: WriteAttempt, body: Buffer | Readable, size: number): Promise<void> {
   const { clients, bucket, name } = write;
+  const metadata = attemptMetadata(write);
+  if (Buffer.isBuffer(body) && (await clients.direct.put(name, body, { metadata }))) return;
   const client = Buffer.isBuffer(body) ? clients.requests : clients.uploads;
   const params = {
     Bucket: bucket,
     Key: name,
     Body: body,
     ContentLength: size,
-    Metadata: attemptMetadata(write),
+    Metadata: metadata,
   };
   await client.send(new PutObjectCommand(params)).catch(async (cause) => {
     const mayBeDone = write.source.failure() === undefined && isOutcomeUnknown(cause);
