@@ -104,11 +104,11 @@ export function pathBelowTarget({ baseUrl }: ProbeTarget, link: string): string 
   return link.startsWith(baseUrl) ? link.slice(baseUrl.length) : new URL(link).pathname;
 }
 
-/** `403: You are not allowed to upload files to this service.`: the status, and the body if it is one line of plain text. */
+/** `403: You are not allowed to upload files to this service`: the status, and the body without its full stop if it is one line of plain text. */
 export function formatProbeResponse({ status, headers, body }: ProbeResponse): string {
   const text = body.toString().trim();
   const isOneLine = headers['content-type']?.startsWith('text/plain') && /^[^\r\n]{1,300}$/.test(text);
-  return `${status}${isOneLine ? `: ${text}` : ''}`;
+  return `${status}${isOneLine ? `: ${text.replace(/\.$/, '')}` : ''}`;
 }
 
 function createFixedLookup({ address, family }: { address: string; family: number }): LookupFunction {

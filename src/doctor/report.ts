@@ -34,6 +34,11 @@ export class DoctorReport {
     this.#add({ check, state: 'skip', text });
   }
 
+  /** Returns whether one of these checks has failed. Checks that would fail for the same reason are skipped then. */
+  hasFailed(...checks: readonly string[]): boolean {
+    return this.findings.some(({ check, state }) => state === 'fail' && checks.includes(check));
+  }
+
   /** Returns a report that adds its findings to this one, with the name of their subject in front, such as a host name. */
   about(subject: string): DoctorReport {
     return new DoctorReport((finding) => this.#add({ ...finding, check: `${subject}: ${finding.check}` }));

@@ -132,7 +132,12 @@ async function checkTransfers(report: DoctorReport, options: TransferOptions): P
   });
   if (options.hasDecoder)
     await runCheck(report, 'thumbnails', () => checkServedThumbnail(report, target, probeUploads));
-  if (stored)
+  if (report.hasFailed('query', 'Content-Type'))
+    report.skip(
+      'resumable uploads',
+      'Not tested: the web server must forward the query and Content-Type first.',
+    );
+  else if (stored)
     await runCheck(report, 'resumable uploads', () =>
       checkResumableUploads(report, config, target, probeUploads, received.echo.sendsInterim),
     );

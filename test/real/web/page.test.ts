@@ -61,22 +61,29 @@ const DAY_MS = 86_400_000;
 /** The time that the page gives it. */
 const DOCTOR_TIMEOUT_MS = 180_000;
 
-/** Gives a new service a past: 30 days of uploads, as the ledger has them. */
+/** Gives a new service a past that leads to its present: 30 days of uploads, as the ledger has them. */
 function writeHistory(folder: string): void {
   const [file = ''] = globSync('**/porter.db', { cwd: folder });
   const db = new DatabaseSync(join(folder, file));
   const count = db.prepare(
-    'insert into daily_counts (day, uploads, downloads, refusals) values (?, ?, ?, ?)',
+    'insert or replace into daily_counts (day, uploads, downloads, refusals) values (?, ?, ?, ?)',
   );
   const sample = db.prepare('insert or replace into usage_history (at, files, bytes) values (?, ?, ?)');
+  const { files, bytes } = db
+    .prepare('select sum(uploads) as files, sum(bytes) as bytes from totals')
+    .get() as {
+    files: number;
+    bytes: number;
+  };
   const today = Date.now() - (Date.now() % DAY_MS);
   for (let ago = 29; ago > 0; ago -= 1) {
     const wave = Math.round(20 * Math.sin(ago / 1.1)) + ((ago * 7) % 11);
     count.run(today - ago * DAY_MS, 60 - ago + wave, 300 - 5 * ago + 4 * wave, (ago * 5) % 7);
-    sample.run(today - ago * DAY_MS, 100 * (30 - ago), (30 - ago) ** 1.5 * 30_000);
+    const part = ((30 - ago) / 30) ** 1.5;
+    sample.run(today - ago * DAY_MS, Math.round(files * part), Math.round(bytes * part));
   }
   const hour = Date.now() - (Date.now() % 3_600_000);
-  sample.run(hour, 3000, 30 ** 1.5 * 30_000);
+  sample.run(hour, files, bytes);
   db.close();
 }
 
@@ -89,7 +96,6 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
   let testbed: PageTestbed;
   before(async () => {
     testbed = await startPageTestbed();
-    writeHistory(testbed.porter.folder);
     await httpRequest(`${testbed.porter.url}/msg/hooks/${HOOK_TOKEN}`, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', 'User-Agent': 'Forgejo' },
@@ -431,6 +437,7 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
       await page.getByRole('button', { name: words.explain }).click();
       await page.locator('.answer').waitFor();
       await check();
+      writeHistory(testbed.porter.folder);
       await goTo(page, 'status');
       await page.getByText('upload.localhost').waitFor();
       await page.getByText(words.dayCounts.downloads, { exact: true }).first().waitFor();
