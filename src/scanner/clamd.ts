@@ -17,17 +17,46 @@ import {
 const CHUNK_BYTES = 128 * 1024;
 /** clamd sends one line. */
 const MAX_REPLY_BYTES = 4096;
+/** How long clamd may take to refuse a length. It does that before it reads the bytes. */
+const REFUSAL_TIMEOUT_MS = 2000;
+/** The largest length of a chunk. */
+const MAX_LENGTH = 2 ** 32 - 1;
 
 /** Creates a scanner that uses clamd. Each scan has one connection. */
 export function createClamd(): Scanner {
   return {
-    scan: (address, bytes, signal) =>
-      converse(address, signal, async (clamd) => {
-        clamd.socket.write('zINSTREAM\0');
-        await sendStream(clamd, bytes);
-        return parseScanReply(await clamd.reply, address);
-      }),
+    async scan(address, bytes, signal) {
+      let sent = 0;
+      try {
+        return await converse(address, signal, async (clamd) => {
+          clamd.socket.write('zINSTREAM\0');
+          await sendStream(clamd, bytes, (length) => {
+            sent += length;
+          });
+          return parseScanReply(await clamd.reply, address);
+        });
+      } catch (error) {
+        if (error instanceof ScannerError && (await refusesLength(address, sent, signal)))
+          return { kind: 'too_large' };
+        throw error;
+      }
+    },
   };
+}
+
+/**
+ * Returns whether so many bytes are more than clamd accepts. When a stream gets too large, clamd replies and closes the connection. If
+ * the next chunk is written at that moment, the connection fails before its reply is read, as if clamd had crashed.
+ */
+async function refusesLength(address: ScannerAddress, bytes: number, signal: AbortSignal): Promise<boolean> {
+  if (bytes === 0) return false;
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(REFUSAL_TIMEOUT_MS)]);
+  const refused = converse(address, limit, async ({ socket, reply }) => {
+    socket.write('zINSTREAM\0');
+    socket.write(lengthPrefix(Math.min(bytes, MAX_LENGTH)));
+    return parseScanReply(await reply, address).kind === 'too_large';
+  });
+  return await refused.catch(() => false);
 }
 
 /** Sends a command such as `PING` or `VERSION`, and returns the reply. Throws `ScannerError`. */
@@ -94,15 +123,18 @@ function readReply(socket: Socket): Promise<string> {
 }
 
 /** Stops as soon as clamd has replied: it does that before the end if the stream is larger than its `StreamMaxLength`. */
-async function sendStream({ socket, reply, hasReply }: Conversation, bytes: AsyncIterable<Uint8Array>) {
+async function sendStream(
+  { socket, reply, hasReply }: Conversation,
+  bytes: AsyncIterable<Uint8Array>,
+  onSend: (length: number) => void,
+): Promise<void> {
   for await (const chunk of bytes) {
     for (let at = 0; at < chunk.length; at += CHUNK_BYTES) {
       if (hasReply()) return;
       const part = chunk.subarray(at, at + CHUNK_BYTES);
-      const length = Buffer.allocUnsafe(4);
-      length.writeUInt32BE(part.length);
+      onSend(part.length);
       socket.cork();
-      socket.write(length);
+      socket.write(lengthPrefix(part.length));
       // Copied, because a chunk belongs to its source again once the next one is requested.
       const hasRoom = socket.write(Buffer.from(part));
       socket.uncork();
@@ -110,6 +142,12 @@ async function sendStream({ socket, reply, hasReply }: Conversation, bytes: Asyn
     }
   }
   if (!hasReply()) socket.write(Buffer.alloc(4));
+}
+
+function lengthPrefix(length: number): Buffer {
+  const prefix = Buffer.allocUnsafe(4);
+  prefix.writeUInt32BE(length);
+  return prefix;
 }
 
 /** `stream: OK`, `stream: NAME FOUND`, `INSTREAM size limit exceeded. ERROR`, `stream: REASON ERROR`. */

@@ -4,6 +4,7 @@ import { after, before, describe, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { httpRequest } from '../../support/http.ts';
 import { resumableClient } from '../../support/resumable-client.ts';
+import { type Clamd, EICAR, startClamd } from '../peers/clamd.ts';
 import { needs } from '../peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../peers/postgres.ts';
 import { type S3Server, startS3 } from '../peers/s3.ts';
@@ -166,21 +167,22 @@ describe('Several instances with one PostgreSQL and one folder', { skip: needs('
 });
 
 describe('Several instances with one PostgreSQL and one bucket', {
-  skip: needs('postgresql', 'ceph'),
+  skip: needs('postgresql', 'ceph', 'clamd'),
 }, () => {
   let postgres: PostgresServer;
   let s3: S3Server;
+  let clamd: Clamd;
   let instances: Instances;
   before(async () => {
-    [postgres, s3] = await Promise.all([startPostgres(), startS3()]);
+    [postgres, s3, clamd] = await Promise.all([startPostgres(), startS3(), startClamd()]);
     const blobs = s3.blobsUrl(await s3.createBucket());
     // The connections of the test come from a trusted proxy.
-    const config = { uploads: { interim_responses: 'always' } };
+    const config = { uploads: { interim_responses: 'always', scan: { clamd: `unix:${clamd.socket}` } } };
     instances = await startInstances({ ledger: await postgres.createSchema(), blobs, env: s3.env, config });
   });
   after(async () => {
     await instances?.remove();
-    await Promise.all([postgres?.remove(), s3?.remove()]);
+    await Promise.all([postgres?.remove(), s3?.remove(), clamd?.stop()]);
   });
 
   test('go on with the parts of a resumable upload of another one, which may be killed', async () => {
@@ -209,6 +211,41 @@ describe('Several instances with one PostgreSQL and one bucket', {
     const last = { offset, bytes: body.subarray(offset), complete: true };
     assert.equal((await second.append(resource, last)).status, 201);
     assert.ok((await httpRequest(slot.get)).body.equals(body));
+  });
+
+  test('scan a file whose parts came to both, and share its quarantine', async () => {
+    const [one, other] = instances.all;
+    assert.ok(one && other);
+    const body = Buffer.concat([randomBytes(500_000), Buffer.from(EICAR), randomBytes(300_000)]);
+    const { put, get } = await getSlot(one, { size: body.length });
+    const [first, second] = [resumableClient(one.port, '8'), resumableClient(other.port, '8')];
+    // The signature of the virus is cut in two.
+    const cut = 500_000 + EICAR.length / 2;
+    const begun = { bytes: body.subarray(0, cut), complete: false };
+    const { resource = '' } = await first.create(new URL(put).pathname, begun);
+    const last = await second.append(resource, { offset: cut, bytes: body.subarray(cut), complete: true });
+    assert.deepEqual([last.status, (await first.head(resource)).status], [422, 404], last.body);
+    const linkAt = ({ url }: PorterProcess) => new URL(new URL(get).pathname, url).href;
+    for (const porter of [one, other]) assert.equal((await httpRequest(linkAt(porter))).status, 404);
+
+    const run = (...args: string[]) =>
+      runPorter([...args, '-c', 'porter.yml'], { cwd: one.folder, env: s3.env });
+    const found = JSON.parse((await run('quarantine', '--json')).stdout) as {
+      id: string;
+      hasContent: boolean;
+    }[];
+    assert.deepEqual(
+      found.map(({ hasContent }) => hasContent),
+      [true],
+    );
+    const released = await run('quarantine', '--release', found[0]?.id ?? '');
+    assert.equal(released.code, 0, released.stderr);
+    for (const porter of [one, other])
+      await porter.program.waitFor('the file', async () =>
+        (await httpRequest(linkAt(porter))).body.equals(body),
+      );
+    const fsck = await run('fsck');
+    assert.equal(fsck.code, 0, fsck.stdout + fsck.stderr);
   });
 
   test('share files, and lose no acknowledged upload when one is killed', async () => {
