@@ -35,6 +35,8 @@ export interface WebServerKind {
   start(port: number, snippet: string): Promise<WebServer>;
   /** Whether a client that waits for `100 Continue` gets Porter's refusal instead. */
   readonly forwardsExpect: boolean;
+  /** The server closes the connection half a second after an early answer, also if the client has not read it yet. */
+  readonly closesSoon?: boolean;
   /** A pause longer than the server's default body timeout; undefined if that is at least as long as Porter's. */
   readonly pauseMs?: number;
 }
@@ -82,6 +84,7 @@ const caddy: WebServerKind = {
   },
   start: startCaddy,
   forwardsExpect: true,
+  closesSoon: true,
 };
 
 export const webServerKinds = [nginxKind, apache, caddy];

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type HttpResponse, readResponse } from '../../support/http.ts';
+import { readResponse } from '../../support/http.ts';
 import { needs } from '../peers/peers.ts';
 import { runProgram } from '../support/program.ts';
 import { HOST, MB, nginxKind, ProxyTestbed, UNTRUSTED_ADDRESS, webServerKinds } from './proxy-testbed.ts';
@@ -120,20 +120,33 @@ function suite(testbed: () => ProxyTestbed): void {
     }
   });
 
-  test('a refusal reaches a client that is still sending', async () => {
+  /** Sends a body that is longer than its slot until an answer comes. Returns its status. */
+  async function sendTooMuch(): Promise<number> {
     const { put } = await testbed().slot(1000);
     const request = testbed().openPut(put, { 'Content-Length': 50 * MB });
-    let answer: HttpResponse | undefined;
-    const answered = readResponse(request).then((found) => {
-      answer = found;
-    });
-    for (let sent = 0; sent < 40 && answer === undefined; sent += 1) {
+    const answered = readResponse(request);
+    let isOver = false;
+    const end = () => {
+      isOver = true;
+    };
+    answered.then(end, end);
+    for (let sent = 0; sent < 40 && !isOver; sent += 1) {
       request.write(Buffer.alloc(MB));
       await sleep(100);
     }
-    assert.equal(answer?.status, 400);
-    await answered;
+    assert.ok(isOver, 'no answer while the body was sent');
+    const { status } = await answered;
     request.destroy();
+    return status;
+  }
+
+  test('a refusal reaches a client that is still sending', async () => {
+    const attempt = () => sendTooMuch().catch((error: NodeJS.ErrnoException) => error.code);
+    let status = await attempt();
+    // On a busy machine the client may be slower.
+    for (let again = 0; again < 5 && testbed().kind.closesSoon && status !== 400; again += 1)
+      status = await attempt();
+    assert.equal(status, 400);
   });
 
   test('a client that sends Expect: 100-continue gets the right answer', async () => {
