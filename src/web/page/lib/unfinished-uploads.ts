@@ -102,8 +102,9 @@ export class UnfinishedUploads {
   }
 
   #write(uploads: readonly UnfinishedUpload[]): void {
-    if (this.#account === null || uploads.length === 0) localStorage.removeItem(KEY);
-    else localStorage.setItem(KEY, JSON.stringify({ account: this.#account, uploads } satisfies Stored));
+    const stored =
+      this.#account === null || uploads.length === 0 ? null : { account: this.#account, uploads };
+    writeStored(stored);
   }
 
   #notify(): void {
@@ -121,6 +122,16 @@ function readStored(): Stored | null {
     return JSON.parse(localStorage.getItem(KEY) ?? 'null') as Stored | null;
   } catch {
     return null;
+  }
+}
+
+/** A browser that stores nothing for this page forgets the uploads with it. */
+function writeStored(stored: Stored | null): void {
+  try {
+    if (stored === null) localStorage.removeItem(KEY);
+    else localStorage.setItem(KEY, JSON.stringify(stored));
+  } catch {
+    // The uploads go on all the same.
   }
 }
 
