@@ -1,15 +1,8 @@
 import { Agent } from 'node:http';
 import { Agent as SecureAgent } from 'node:https';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import {
-  type Agents,
-  createDirectRequests,
-  type DirectRequests,
-  MAX_HASHED_BYTES,
-} from './direct-requests.ts';
+import { type Agents, createDirectRequests, type DirectRequests, hashHeader } from './direct-requests.ts';
 import { createStreamingHandler } from './streaming-handler.ts';
-
-const HASH = 'x-amz-content-sha256';
 
 export interface S3Location {
   readonly bucket: string;
@@ -79,12 +72,11 @@ export function openS3Clients(location: S3Location): S3Clients {
   };
 }
 
-/** TLS already protects the bytes. */
 function skipHashOfLargeBodies({ middlewareStack }: S3Client): void {
   middlewareStack.add(
     (next) => (args) => {
       const { body, headers } = args.request as { body?: unknown; headers: Record<string, string> };
-      if (Buffer.isBuffer(body) && body.length > MAX_HASHED_BYTES) headers[HASH] = 'UNSIGNED-PAYLOAD';
+      if (Buffer.isBuffer(body)) Object.assign(headers, hashHeader(body));
       return next(args);
     },
     { step: 'build', name: 'skipHashOfLargeBodies' },

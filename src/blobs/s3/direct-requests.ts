@@ -37,8 +37,12 @@ export interface DirectRequests {
 }
 
 /** Bodies up to this many bytes are hashed for the signature. Hashing 8 MiB blocks the process for 20 ms. */
-export const MAX_HASHED_BYTES = 256 * 1024;
-const UNSIGNED = 'UNSIGNED-PAYLOAD';
+const MAX_HASHED_BYTES = 256 * 1024;
+
+/** Returns the header that leaves a large body out of the signature. TLS already protects its bytes. */
+export const hashHeader = (body: Buffer): Readonly<Record<string, string>> =>
+  body.length > MAX_HASHED_BYTES ? { 'x-amz-content-sha256': 'UNSIGNED-PAYLOAD' } : {};
+
 const NO_BODY = Buffer.alloc(0);
 
 /** `client`: gives credentials, region and address of the bucket. `agents`: for requests and for downloads. */
@@ -60,9 +64,10 @@ export function createDirectRequests(
 
   /** The address of the object with an empty key. Asks the SDK once: it knows the hosts of all regions and stores. */
   function bucketAddress(): Promise<URL> {
-    address ??= findAddress(client, bucket);
-    address.catch(() => {
+    address ??= findAddress(client, bucket).catch((error) => {
+      // The next request asks again.
       address = undefined;
+      throw error;
     });
     return address;
   }
@@ -112,8 +117,8 @@ export function createDirectRequests(
       const headers: Record<string, string> = {
         'content-length': String(body.length),
         'content-type': 'application/octet-stream',
+        ...hashHeader(body),
       };
-      if (body.length > MAX_HASHED_BYTES) headers['x-amz-content-sha256'] = UNSIGNED;
       for (const [name, value] of Object.entries(metadata)) headers[`x-amz-meta-${name}`] = value;
       const answer = await orUndefined(
         send('PUT', key, body, { headers, ...(query && { query }), ...(signal && { signal }) }),

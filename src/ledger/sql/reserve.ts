@@ -254,15 +254,8 @@ async function chargeCounters(q: Queryable, account: OwnerAccount, r: NewUpload)
   const { size, purpose } = r.upload;
   const rateBuckets = bucketWidthsFor(r.limits);
   await chargeUploadRates(q, { owner_id: account.id, created_at: r.now, size, rate_buckets: rateBuckets });
-  if (r.file) {
-    await addStored(q, account.id, { size, storedAt: r.now });
-    await adjustPurposeAndTotals(q, account.id, purpose, { ...NO_USAGE, uploads: 1, bytes: size });
-  } else {
-    await addPending(q, account.id, size);
-    await adjustPurposeAndTotals(q, account.id, purpose, {
-      ...NO_USAGE,
-      pendingUploads: 1,
-      pendingBytes: size,
-    });
-  }
+  if (r.file) await addStored(q, account.id, { size, storedAt: r.now });
+  else await addPending(q, account.id, size);
+  const added = r.file ? { uploads: 1, bytes: size } : { pendingUploads: 1, pendingBytes: size };
+  await adjustPurposeAndTotals(q, account.id, purpose, { ...NO_USAGE, ...added });
 }

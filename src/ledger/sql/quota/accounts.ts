@@ -141,7 +141,7 @@ export async function addStored(
   );
 }
 
-/** Charges an upload whose bytes are to come. */
+/** Charges an upload whose bytes are to come. `adjustOwner` would write the index by stored bytes too. */
 export async function addPending(q: Queryable, id: number, size: number): Promise<void> {
   await q.execute(
     'update owners set pending_uploads = pending_uploads + 1, pending_bytes = pending_bytes + $2 where id = $1',
