@@ -2,22 +2,24 @@ import { timeOrderedId } from '../../base/ids.ts';
 import type { WebServices } from '../web-services.ts';
 import type { ApiCall } from './handlers.ts';
 
-/** Something that a person has done through the API, as the audit names it. */
-export type AuditedAction =
-  | 'delete_files'
-  | 'delete_all_files'
-  | 'restore_files'
-  | 'forget_user'
-  | 'test_hook'
-  | 'download_infected'
-  | 'delete_infected'
-  | 'release_infected'
-  | 'block_file'
-  | 'unblock_file'
-  | 'create_guest_link'
-  | 'revoke_guest_link';
+/** The actions that the audit records. The page has a text for each of them. */
+export const AUDITED_ACTIONS = [
+  'delete_files',
+  'delete_all_files',
+  'restore_files',
+  'forget_user',
+  'test_hook',
+  'download_infected',
+  'delete_infected',
+  'release_infected',
+  'block_file',
+  'unblock_file',
+  'create_guest_link',
+  'revoke_guest_link',
+] as const;
+export type AuditedAction = (typeof AUDITED_ACTIONS)[number];
 
-/** Records who has done what to whose files. `subject`: the owner of the files, or `several`. */
+/** Records an action and the client. `subject`: the owner of the files, `several`, a SHA-256, or the name of a hook. */
 export async function recordAction(
   { ledger, clock, log }: Pick<WebServices, 'ledger' | 'clock' | 'log'>,
   { principal, client }: Pick<ApiCall, 'principal' | 'client'>,

@@ -12,6 +12,8 @@ export interface Formats {
   /** A date, with the time of the day. */
   readonly dateTime: (iso: string) => string;
   readonly date: (iso: string) => string;
+  /** The date of a day that begins at midnight in UTC. */
+  readonly utcDate: (iso: string) => string;
   /** `in 3 days`, `5 minutes ago`. */
   readonly relative: (iso: string) => string;
   /** `3 days`. */
@@ -23,6 +25,7 @@ export function createFormats(language: string): Formats {
   const percents = new Intl.NumberFormat(language, { style: 'percent' });
   const dateTimes = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeStyle: 'short' });
   const dates = new Intl.DateTimeFormat(language, { dateStyle: 'medium' });
+  const utcDates = new Intl.DateTimeFormat(language, { dateStyle: 'medium', timeZone: 'UTC' });
   const relatives = new Intl.RelativeTimeFormat(language, { numeric: 'auto' });
   return {
     bytes(bytes) {
@@ -33,6 +36,7 @@ export function createFormats(language: string): Formats {
     percent: (fraction) => percents.format(fraction),
     dateTime: (iso) => dateTimes.format(new Date(iso)),
     date: (iso) => dates.format(new Date(iso)),
+    utcDate: (iso) => utcDates.format(new Date(iso)),
     relative(iso) {
       const [value, unit] = largestUnit(new Date(iso).getTime() - Date.now());
       return relatives.format(value, unit);
@@ -42,6 +46,11 @@ export function createFormats(language: string): Formats {
       return new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(value);
     },
   };
+}
+
+/** Returns the beginning of a day (`2026-11-30`, of an input) in the time zone of the browser, as ISO 8601. */
+export function startOfDay(day: string): string {
+  return new Date(`${day}T00:00`).toISOString();
 }
 
 function largestUnit(ms: number): [value: number, unit: 'minute' | 'hour' | 'day'] {

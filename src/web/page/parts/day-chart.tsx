@@ -2,9 +2,9 @@ import { useLocale } from '../lib/language.ts';
 
 interface DayChartProps {
   readonly title: string;
-  /** The days without a gap, the oldest first. `day`: ISO 8601. */
+  /** The days without a gap, the oldest first. `day`: midnight in UTC, ISO 8601. */
   readonly days: readonly { readonly day: string; readonly value: number }[];
-  /** Days of the whole width; bars are at its end. */
+  /** Number of days of the whole width. With fewer days, the bars are at the right end. */
   readonly span: number;
 }
 
@@ -14,7 +14,7 @@ const GAP = 0.2;
 /** A number of each day as bars from zero. A mouse over a bar shows its day and number. */
 export function DayChart({ title, days, span }: DayChartProps) {
   const { words, formats } = useLocale();
-  const { number, date } = formats;
+  const { number, utcDate } = formats;
   const max = Math.max(1, ...days.map(({ value }) => value));
   const sum = days.reduce((total, { value }) => total + value, 0);
   const shown = days.slice(-span);
@@ -36,7 +36,7 @@ export function DayChart({ title, days, span }: DayChartProps) {
           const x = first + index + GAP / 2;
           return (
             <g key={day}>
-              <title>{`${date(day)}: ${number(value)}`}</title>
+              <title>{`${utcDate(day)}: ${number(value)}`}</title>
               <rect class="chart-hit" x={first + index} y="0" width="1" height={HEIGHT} />
               <rect class="chart-bar" x={x} y={HEIGHT - height} width={1 - GAP} height={height} />
             </g>

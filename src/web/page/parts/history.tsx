@@ -76,7 +76,7 @@ function DayTable({ days }: { days: Days }) {
         <tbody>
           {days.toReversed().map((one) => (
             <tr key={one.day}>
-              <td>{formats.date(one.day)}</td>
+              <td>{formats.utcDate(one.day)}</td>
               {COUNTS.map((name) => (
                 <td key={name} class="number">
                   {formats.number(one[name])}

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { ApiError, call } from '../../lib/api.ts';
 import type { ShownFile } from '../../lib/files.ts';
+import { startOfDay } from '../../lib/format.ts';
 import { errorText, useLocale } from '../../lib/language.ts';
 import { usePages } from '../../lib/pages.ts';
 import { linkTo, type PageRoute, replaceRoute } from '../../lib/route.ts';
@@ -63,8 +64,8 @@ function toQuery({ owner, search, type, state, min, max, after, before }: Filter
     ...(state && { state: state as State }),
     ...(min && { minSize: bytes(min) }),
     ...(max && { maxSize: bytes(max) }),
-    ...(after && { after: new Date(after).toISOString() }),
-    ...(before && { before: new Date(before).toISOString() }),
+    ...(after && { after: startOfDay(after) }),
+    ...(before && { before: startOfDay(before) }),
   };
 }
 
