@@ -3,6 +3,7 @@ import { useContext } from 'preact/hooks';
 import { en, type Words } from '../words/en.ts';
 import { ApiError } from './api.ts';
 import { createFormats, type Formats } from './format.ts';
+import { readStored, writeStored } from './storage.ts';
 
 export const LANGUAGES = { en: 'English', de: 'Deutsch' } as const;
 export type Language = keyof typeof LANGUAGES;
@@ -18,13 +19,13 @@ const KEY = 'porter-language';
 
 /** Returns the language that was chosen on this page, or the first one of the browser that the page has. */
 export function preferredLanguage(): Language {
-  const wanted = [localStorage.getItem(KEY) ?? '', ...navigator.languages];
+  const wanted = [readStored(KEY) ?? '', ...navigator.languages];
   const found = wanted.map((tag) => tag.split('-')[0] ?? '').find((tag) => Object.hasOwn(LANGUAGES, tag));
   return (found ?? 'en') as Language;
 }
 
 export function rememberLanguage(language: Language): void {
-  localStorage.setItem(KEY, language);
+  writeStored(KEY, language);
 }
 
 /** Loads the texts of a language. English is always there, others are loaded if needed. */

@@ -1,6 +1,7 @@
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
 import { type Answer, ApiError, call, setCsrfToken } from './api.ts';
+import { readStored, writeStored } from './storage.ts';
 import { unfinishedUploads } from './unfinished-uploads.ts';
 
 export type Service = Answer<'GET /service'>;
@@ -31,6 +32,7 @@ export function usePageSession(): PageSession {
   return context;
 }
 
+/** Requests the service and, if this browser is signed in, its session. Never rejects. */
 export async function readService(): Promise<PageStart> {
   try {
     const [service, session] = await Promise.all([call('GET /service'), readSession()]);
@@ -41,7 +43,7 @@ export async function readService(): Promise<PageStart> {
 }
 
 async function readSession(): Promise<Session | null> {
-  if (localStorage.getItem(SIGNED_IN_KEY) === null) return null;
+  if (readStored(SIGNED_IN_KEY) === null) return null;
   try {
     return keepSession(await call('GET /session'));
   } catch (error) {
@@ -64,7 +66,6 @@ export function endSession(): void {
 function keepSession<T extends Session | null>(session: T): T {
   setCsrfToken(session?.csrfToken ?? null);
   unfinishedUploads.setAccount(session?.jid ?? null);
-  if (session) localStorage.setItem(SIGNED_IN_KEY, 'yes');
-  else localStorage.removeItem(SIGNED_IN_KEY);
+  writeStored(SIGNED_IN_KEY, session && 'yes');
   return session;
 }

@@ -1,11 +1,12 @@
 import type { UploadSlot } from './file-transfer.ts';
+import { readStored, writeStored } from './storage.ts';
 
-/** An upload that can go on after the page was closed, once the user has chosen the same file again. */
+/** An upload that can be resumed after the page was closed, once the user has chosen the same file again. */
 export interface UnfinishedUpload {
   readonly name: string;
   /** Bytes. */
   readonly size: number;
-  /** Of the file, ms since 1970. */
+  /** When the file was last changed, ms since 1970. */
   readonly lastModified: number;
   readonly slot: UploadSlot;
   /** The URL of the upload resource. */
@@ -24,8 +25,8 @@ const KEY = 'porter-uploads';
 const MAX_UPLOADS = 20;
 
 /**
- * The unfinished uploads of the signed-in user in this browser. Upload resources are secrets, so they are forgotten when the user signs
- * out. A page holds the lock of an upload that it sends, because a second tab would end its requests.
+ * The unfinished uploads of the signed-in user in this browser. Upload resources are secrets, so they are deleted when the user signs
+ * out. A page holds the lock of an upload that it sends, because a second tab that sends it too would end its requests.
  */
 export class UnfinishedUploads {
   readonly #listeners = new Set<() => void>();
@@ -60,7 +61,7 @@ export class UnfinishedUploads {
     this.#notify();
   }
 
-  /** Returns the upload of this file, which only this page goes on with. Returns undefined if there is none. */
+  /** Returns the upload of this file, and takes its lock, so that only this page resumes it. Returns undefined if there is none. */
   async take({ name, size, lastModified }: File): Promise<UnfinishedUpload | undefined> {
     for (const upload of this.#read()) {
       const isSame = upload.name === name && upload.size === size && upload.lastModified === lastModified;
@@ -79,7 +80,7 @@ export class UnfinishedUploads {
     return this.#read().filter(({ resource }) => !this.#held.has(resource) && !names.has(lockName(resource)));
   }
 
-  /** Returns false if another tab, or another upload of this page, holds the lock. */
+  /** Takes the lock of an upload. Returns false if another tab, or another upload of this page, holds it. */
   #hold(resource: string): Promise<boolean> {
     if (this.#held.has(resource)) return Promise.resolve(false);
     this.#held.set(resource, () => {});
@@ -96,7 +97,7 @@ export class UnfinishedUploads {
   }
 
   #read(): readonly UnfinishedUpload[] {
-    const stored = readStored();
+    const stored = readUploads();
     if (stored === null || this.#account === null || stored.account !== this.#account) return [];
     return stored.uploads.filter(({ expiresAt }) => expiresAt > Date.now());
   }
@@ -104,7 +105,7 @@ export class UnfinishedUploads {
   #write(uploads: readonly UnfinishedUpload[]): void {
     const stored =
       this.#account === null || uploads.length === 0 ? null : { account: this.#account, uploads };
-    writeStored(stored);
+    writeStored(KEY, stored && JSON.stringify(stored));
   }
 
   #notify(): void {
@@ -117,23 +118,13 @@ const lockName = (resource: string) => `porter-upload ${resource}`;
 /** Browsers have locks only on pages that came over HTTPS or from this machine. */
 const locks = (): LockManager | undefined => (navigator as { readonly locks?: LockManager }).locks;
 
-function readStored(): Stored | null {
+function readUploads(): Stored | null {
   try {
-    return JSON.parse(localStorage.getItem(KEY) ?? 'null') as Stored | null;
+    return JSON.parse(readStored(KEY) ?? 'null') as Stored | null;
   } catch {
     return null;
   }
 }
 
-/** A browser that stores nothing for this page forgets the uploads with it. */
-function writeStored(stored: Stored | null): void {
-  try {
-    if (stored === null) localStorage.removeItem(KEY);
-    else localStorage.setItem(KEY, JSON.stringify(stored));
-  } catch {
-    // The uploads go on all the same.
-  }
-}
-
-/** Those of the signed-in user. */
+/** The unfinished uploads of the signed-in user. */
 export const unfinishedUploads = new UnfinishedUploads();
