@@ -3,7 +3,10 @@ export function acceptsJson(accept: string | undefined): boolean {
   return /\bapplication\/(?:problem\+)?json\b/i.test(accept ?? '');
 }
 
-/** Returns the entry of `types` with the highest weight in `Accept` (RFC 9110 §12.5.1), the first of equals. */
+/**
+ * Returns the entry of `types` with the highest weight in `Accept` (RFC 9110 §12.5.1). Of equal weights the first one wins. Returns
+ * undefined if the header accepts none of them.
+ */
 export function preferredType<T>(types: Readonly<Record<string, T>>, accept: string): T | undefined {
   let best: T | undefined;
   let bestWeight = 0;

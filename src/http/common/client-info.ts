@@ -20,7 +20,7 @@ export interface ClientInfo {
 }
 
 export const UNIX_SOCKET = 'unix';
-export const UNKNOWN_ADDRESS = 'unknown';
+const UNKNOWN_ADDRESS = 'unknown';
 
 /** Returns whether an address lies in the ranges of an option (`base/addresses.ts`). */
 export type AddressMatcher = (address: string | undefined) => boolean;
@@ -131,7 +131,7 @@ function parseProtocol(text: string | undefined): ClientInfo['protocol'] | undef
   return name === 'http' || name === 'https' ? name : undefined;
 }
 
-/** Returns the base of links for a client if `public_url` is not set: the host that the client asked. */
+/** Returns the base of links for a client if `public_url` is not set: the host that the client requested. */
 export function requestBaseUrl({ protocol, host }: ClientInfo): string {
   if (host !== undefined) return `${protocol}://${host}`;
   throw new Refusal('bad_request', {

@@ -8,13 +8,13 @@ export const CORS_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Expose-Headers': 'Content-Length, Content-Range, Content-Disposition',
 };
 
-/** The same as name, value, name, value, the fastest form for `writeHead`. */
+/** `CORS_HEADERS` as name, value, name, value: the fastest form for `writeHead`. */
 export const CORS_HEADER_LIST: readonly string[] = Object.entries(CORS_HEADERS).flat();
 
 /** Browsers cache the answer to a preflight for at most one day. */
 const PREFLIGHT_MAX_AGE_SECONDS = 86_400;
 
-/** As in Metronome's share.php (docs/protocols.md, "Metronome"). */
+/** Replaces entries of `CORS_HEADERS` if DELETE is allowed, as Metronome's share.php does (docs/protocols.md, "Metronome"). */
 const DELETE_CORS_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Methods': 'OPTIONS, HEAD, GET, PUT, DELETE',
   'Access-Control-Allow-Headers': 'Authorization, Content-Type, Range, X-Requested-With',
@@ -35,8 +35,8 @@ export const REST_CORS_HEADERS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Returns the headers of an answer to `OPTIONS`, preflight or not. It needs no authorization. A page of a public site may
- * reach a Porter in a private network, as it may reach any other (Private Network Access, WICG), if its browser asks.
+ * Returns the headers of an answer to `OPTIONS`, preflight or not. `OPTIONS` needs no authorization. If the browser asks for it
+ * (Private Network Access, WICG), a page of a public site is allowed to reach a Porter in a private network.
  */
 export function optionsHeaders(allow: string, request: IncomingMessage): Record<string, string> {
   return {

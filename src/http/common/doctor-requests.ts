@@ -7,7 +7,7 @@ export const DOCTOR_HEADER = 'porter-doctor';
 
 const recognized = new WeakSet<IncomingMessage>();
 
-/** Returns true for requests of `porter doctor`. Their refusals are tests and no events: they are not logged. */
+/** Returns true for requests of `porter doctor`. A refusal of such a request is part of a test and is not logged. */
 export function isDoctorRequest(request: IncomingMessage): boolean {
   return recognized.has(request);
 }

@@ -21,6 +21,7 @@ export function parseFormOrText(text: string, knownFields: ReadonlySet<string>):
   return [...fields.keys()].some((name) => knownFields.has(name)) ? fields : new Map([['body', [text]]]);
 }
 
+/** Groups the values of each name. */
 export function toFormFields(entries: Iterable<readonly [string, string]>): FormFields {
   const fields = new Map<string, string[]>();
   for (const [name, value] of entries) {
@@ -33,7 +34,10 @@ export function toFormFields(entries: Iterable<readonly [string, string]>): Form
 
 const MAX_WAIT_MS = 60_000;
 
-/** Parses the parameter `wait`, the time to wait for bounces (plain numbers: seconds), to ms. Throws `Refusal` (`bad_request`). */
+/**
+ * Parses the parameter `wait`: how long to wait for bounces. A plain number is in seconds. Returns milliseconds, or undefined without
+ * the parameter. Throws `Refusal` (`bad_request`).
+ */
 export function parseWait(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
   const wait = parsePeriod(/^\d+$/.test(text) ? `${text}s` : text);

@@ -48,7 +48,7 @@ export async function readBody(
   return Buffer.concat(chunks);
 }
 
-/** Returns whether a request has a body (RFC 9112 §6.3). An empty one counts as none, a chunked one as one. */
+/** Returns whether a request has a body (RFC 9112 §6.3): a chunked one, or one with a `Content-Length` above 0. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }

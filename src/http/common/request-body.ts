@@ -211,7 +211,7 @@ export class RequestBody implements UploadBody {
     });
   }
 
-  /** The consumer stops early. */
+  /** Called if the consumer stops before the end. */
   async #return(): Promise<BatchResult> {
     this.#stop();
     return { done: true, value: undefined };

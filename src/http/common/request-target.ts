@@ -1,6 +1,6 @@
 /**
- * Returns a function that normalizes request targets: the result is in origin form (RFC 9112 §3.2.1) and has no path of
- * `public_url` or `download_url` in front, whether or not the web server in front has removed it. Query and encoding stay
+ * Returns a function that normalizes request targets. The result is in origin form (RFC 9112 §3.2.1) and does not begin with the
+ * path of `public_url` or `download_url`, also if the web server in front has not removed that path. Query and encoding stay
  * unchanged.
  */
 export function createTargetNormalizer(

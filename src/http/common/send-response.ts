@@ -36,7 +36,7 @@ export interface DrainLimits {
   readonly bytes: number;
 }
 
-export const DRAIN_LIMITS: DrainLimits = { totalMs: 30_000, idleMs: 5_000, bytes: 256 * 1024 * 1024 };
+const DRAIN_LIMITS: DrainLimits = { totalMs: 30_000, idleMs: 5_000, bytes: 256 * 1024 * 1024 };
 
 /**
  * Reads and discards the rest of a request, within limits, then ends the response. Closing at once would reset the

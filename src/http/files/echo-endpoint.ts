@@ -23,17 +23,17 @@ export type EchoEndpointServices = Pick<UploadServices, 'ledger'> & {
   readonly trustedProxies: () => AddressMatcher;
   /** Undefined if resumable uploads are off. */
   readonly resumable: () => ResumableSettings | undefined;
-  /** Asks the XMPP servers what clients find. May take many seconds. */
+  /** Queries the XMPP servers for the services that clients discover. May take many seconds. */
   readonly discover: () => Promise<JsonValue>;
 };
 
-/** The query with which `porter doctor` asks for what the component streams find out, instead of an echo. */
+/** The query with which `porter doctor` requests the discovery results of the component streams instead of an echo. */
 export const DISCOVERY_QUERY = 'porter-doctor=discovery';
 
 /**
- * Shows `porter doctor` its own request: a GET of the upload link of one of its probe slots is answered with the request
- * as JSON, or with the findings of the component streams (null if they cannot tell). Any other GET of an upload link is handled as
- * usual, also if the ledger fails.
+ * Shows `porter doctor` how its own request arrives. A GET of the upload link of one of its probe slots is answered with the
+ * request as JSON, or with the discovery results of the component streams (null if there are none). Any other GET of an upload
+ * link is handled as usual, also if the ledger fails.
  */
 export function withEchoEndpoint(services: EchoEndpointServices, dataPlane: DataPlane): DataPlane {
   async function echoIfProbe(

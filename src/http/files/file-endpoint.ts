@@ -15,13 +15,13 @@ export interface EndpointTarget {
 export interface FileEndpoint {
   /** Begins and ends with a slash. */
   readonly path: string;
-  /** Selects the statuses of refusals where they differ from the general ones (`errorTable`, `httpAt`). */
+  /** Selects the statuses of refusals that differ from the general ones (`errorTable`, `httpAt`). */
   readonly name?: 'external' | 'file_share' | undefined;
   /** Returns the locator of a GET, or undefined if no file can have this path. Without it, GET is not allowed. */
   readonly locate?: (below: string) => string | undefined;
   /** Returns the upload that a PUT is for; throws `Refusal`. Without it, PUT is not allowed. */
   readonly readPut?: (req: IncomingMessage, target: EndpointTarget) => Omit<UploadRequest, 'body'>;
-  /** Returns how the slot of a PUT is found, also if `readPut` refuses it. Undefined if the path names none. */
+  /** Returns the key of the slot of a PUT, also if `readPut` refuses the PUT. Returns undefined if the path names no slot. */
   readonly slotOf?: (below: string) => UploadRequest['by'] | undefined;
   /**
    * Returns the function that reads a DELETE, or undefined while DELETE is not allowed. That function returns the file to
@@ -38,7 +38,7 @@ export function allowedMethods({ locate, readPut, deleteReader }: FileEndpoint):
   return [...methods, ...(deleteReader?.() ? ['DELETE'] : [])].join(', ');
 }
 
-/** `target` is a request target without the path of `public_url`. */
+/** Splits a request target, which does not include the path of `public_url`, at the path of the endpoint. */
 export function targetBelow({ path }: Pick<FileEndpoint, 'path'>, target: string): EndpointTarget {
   const queryStart = target.indexOf('?');
   if (queryStart < 0) return { below: target.slice(path.length), query: '' };
@@ -46,8 +46,8 @@ export function targetBelow({ path }: Pick<FileEndpoint, 'path'>, target: string
 }
 
 /**
- * Returns the declared size of the file in bytes. Throws `Refusal` (`length_required`) without one. Null: the first part of a resumable
- * upload does not have to name it.
+ * Returns the declared size of the file in bytes. Returns null for the first part of a resumable upload that does not name the size.
+ * Throws `Refusal` (`length_required`) if any other PUT has no `Content-Length`.
  */
 export function declaredSizeOrNull(req: IncomingMessage): number | null {
   const whole = wholeSize(req);
@@ -70,7 +70,7 @@ export function contentLengthOrNull(req: IncomingMessage): number | null {
 }
 
 /** Returns `Content-Length`; throws `Refusal` (`length_required`) without it. */
-export function requiredContentLength(req: IncomingMessage): number {
+function requiredContentLength(req: IncomingMessage): number {
   const length = req.headers['content-length'];
   if (length === undefined) throw new Refusal('length_required');
   return Number(length);

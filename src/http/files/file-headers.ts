@@ -54,6 +54,7 @@ const SAFETY_HEADERS: Readonly<Record<string, string>> = {
 /** One year in seconds. */
 const MAX_CACHE_SECONDS = 31_536_000;
 
+/** Returns the headers of a file. They are computed again only if the settings or the retention have changed. */
 export function fileHeadersFor(
   file: CachedFile,
   settings: FileServerSettings,
@@ -109,19 +110,20 @@ function createFileHeaders(upload: Upload, settings: FileServerSettings, retenti
   };
 }
 
-/** Returns a `Cache-Control` that ends no later than the file. */
+/** Returns a `Cache-Control` whose `max-age` ends no later than the file. */
 export function cacheControl(expiresAt: number | null, now: number): string {
   return `public, immutable, max-age=${maxAgeSeconds(expiresAt, now)}`;
 }
 
+/** Returns the seconds until the file expires: at least 0, at most one year. */
 export function maxAgeSeconds(expiresAt: number | null, now: number): number {
   if (expiresAt === null) return MAX_CACHE_SECONDS;
   return Math.min(MAX_CACHE_SECONDS, Math.max(0, Math.floor((expiresAt - now) / 1000)));
 }
 
 /**
- * Returns a `Content-Disposition` with the name of the file as an ASCII fallback and exactly (RFC 6266, RFC 8187). No
- * character of the name can end the value or the header.
+ * Returns a `Content-Disposition` with the exact name of the file and an ASCII fallback (RFC 6266, RFC 8187). No character
+ * of the name can end the value or the header.
  */
 export function contentDisposition(kind: 'inline' | 'attachment', name: string): string {
   return `${kind}; filename="${toAsciiName(name)}"; filename*=UTF-8''${encodeForUrl(name)}`;

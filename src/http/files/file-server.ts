@@ -29,7 +29,7 @@ export interface FileServer {
   handle(req: IncomingMessage, res: ServerResponse): void;
   /** Returns whether the file cache has a fresh entry for the file with this locator. */
   isCached(locator: string): boolean;
-  /** Answers a GET or HEAD with the file that has this locator, whatever the path. */
+  /** Answers a GET or HEAD with the file that has this locator, for any path. */
   serve(req: IncomingMessage, res: ServerResponse, locator: string): void;
   /** Handles `checkContinue`: the client waits for `100 Continue` before it sends its body. */
   handleContinue(req: IncomingMessage, res: ServerResponse): void;
@@ -182,7 +182,7 @@ export function createOldLinkHandler({ findLocator }: OldLinks, { serve }: FileS
   return { locatorOf: findLocator, serve };
 }
 
-/** Serves cached files of imported services without the router, whose look-up found the same file a moment ago. */
+/** Serves cached files of imported services without the router. A recent look-up by the router has found their locators. */
 export function withCachedOldLinks(links: OldLinks, fileServer: FileServer, route: Route): Route {
   return (request, response) => {
     const { method, url = '/' } = request;

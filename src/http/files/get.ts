@@ -89,8 +89,8 @@ interface ThumbnailRequest {
 }
 
 /**
- * Answers with the thumbnail of a file, under the rules of the file itself. 404 if there can be none, 400 for a width that is not
- * offered. Porter sends the bytes itself, whoever sends the files.
+ * Answers with the thumbnail of a file, under the rules of the file itself. Answers 404 if the file has no thumbnail, and 400 for an
+ * unsupported width. Porter sends thumbnails itself, also if a web server or the object store sends the files.
  */
 async function answerWithThumbnail(
   services: GetServices,
@@ -103,7 +103,7 @@ async function answerWithThumbnail(
   try {
     const file = await findFile();
     const bytes = file && (await services.thumbnails?.find(file.upload, width, closed));
-    // To make it takes time, in which the file may have been removed.
+    // The file may have been removed while its thumbnail was made.
     const current = bytes && (await findFile());
     if (bytes === undefined || current?.upload.id !== file?.upload.id || current === undefined)
       return sendEmpty(res, 404);
@@ -237,7 +237,7 @@ function sendWhole(request: FileRequest, body: Buffer | undefined, range: ByteRa
 
 const prepared = createPreparedResponses();
 
-/** Sends the answer of a moment ago again, if Porter sends the bytes of all files itself. */
+/** Sends a prepared response if there is one. Returns false if Porter does not send the bytes of all files itself. */
 function sendPrepared(request: FileRequest): boolean {
   const { services, req, res, file, headers } = request;
   const { body } = file;
@@ -247,11 +247,11 @@ function sendPrepared(request: FileRequest): boolean {
   return true;
 }
 
-/** Changes when `Date` changes, and when `max-age` does. */
+/** Returns a number that changes whenever `Date` or `max-age` changes. */
 function preparedKey({ services, headers }: FileRequest): number {
   const second = Math.floor(Date.now() / 1000);
   const { expiresAt } = headers;
-  // An age has at most eight digits, and the sum is exact.
+  // `max-age` has at most eight digits, so the sum is an exact integer.
   return expiresAt === null ? second : (second % 1e7) * 1e8 + maxAgeSeconds(expiresAt, services.clock());
 }
 

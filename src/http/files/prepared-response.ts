@@ -33,7 +33,7 @@ const OTHER_ANSWER =
   /^(?:range|if-match|if-none-match|if-modified-since|if-unmodified-since|content-length|transfer-encoding|expect|upgrade)$/i;
 
 export interface PreparedResponses {
-  /** Sends an answer that was kept under `file` with the same `key`. Returns false if there is none or the request needs another. */
+  /** Sends the answer that was kept for `file` and `key`. Returns false if there is none or the request needs a different answer. */
   send(file: object, key: number, req: IncomingMessage, res: ServerResponse, body: Buffer): boolean;
   /** Keeps the head that `res.writeHead` has formatted. */
   keep(file: object, key: number, req: IncomingMessage, res: ServerResponse): void;
@@ -64,7 +64,7 @@ export function createPreparedResponses(): PreparedResponses {
   };
 }
 
-/** A GET whose answer is the whole file and leaves the connection open. */
+/** Returns whether the request is a GET whose answer is the whole file and leaves the connection open. */
 function isPlain(req: IncomingMessage, res: ServerResponse): boolean {
   if (req.method !== 'GET' || req.httpVersion !== '1.1' || !res.shouldKeepAlive) return false;
   if (res.hasHeader('connection')) return false;

@@ -11,7 +11,7 @@ export interface PresignedLinkServices {
   readonly clock: () => number;
 }
 
-/** The link of a file stays the same for this long, so that a client finds what it cached under the link. */
+/** The link of a file stays the same for this long, so that a client finds the file in its cache. */
 const SAME_LINK_MS = 300_000;
 /** Seconds from the moment of signing. A client gets at least half of it; a running download may last longer. */
 const LIFETIME_SECONDS = 600;

@@ -13,7 +13,7 @@ export function requestedThumbnail(target: string): ThumbnailWidth | 'unsupporte
   return THUMBNAIL_WIDTHS.find((width) => String(width) === value) ?? 'unsupported';
 }
 
-/** Returns a thumbnail in the form of a file that is in memory: its headers follow from it as those of every file. */
+/** Returns a thumbnail as a cached file, so that its headers are computed like those of any file. */
 export function asFile({ upload }: CachedFile, width: ThumbnailWidth, body: Buffer): CachedFile {
   const { id, name } = upload;
   const stem = name.replace(/\.[^.]*$/, '');

@@ -6,7 +6,7 @@ import { sendEmpty } from '../common/send-response.ts';
 import type { DataPlane } from '../listener/http-server.ts';
 import { requestedThumbnail } from './thumbnail-request.ts';
 
-/** Headers, as name, value, by which a web server is asked to send a file. */
+/** Headers that tell a web server to send a file, as name, value, name, value. */
 export interface DeliveryHeaders {
   readonly headers: readonly string[];
   /** A header that the web server sets itself. Porter omits it so that it is not doubled. */

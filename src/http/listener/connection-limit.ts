@@ -13,14 +13,13 @@ export interface ConnectionLimits {
 }
 
 /** Why a connection was closed before its request: the two limits, or to make room for a new connection. */
-export const DROP_REASONS = ['total_limit', 'client_limit', 'made_room'] as const;
-export type DropReason = (typeof DROP_REASONS)[number];
+export type DropReason = 'total_limit' | 'client_limit' | 'made_room';
 
 /** A connection has a socket and, during a transfer, an open file. */
 const DESCRIPTORS_PER_CONNECTION = 2;
 /** For the stores, the XMPP streams and the log. */
 const MAX_RESERVED_DESCRIPTORS = 256;
-/** Without a lower limit of the system. A connection takes about 20 KB of memory. */
+/** Applies if the system has no lower limit. A connection takes about 20 KB of memory. */
 const MAX_TOTAL = 16_384;
 const MIN_PER_CLIENT = 8;
 /** One client gets at most a quarter of all connections. */
@@ -58,9 +57,9 @@ export interface ConnectionTableServices {
 const LOG_INTERVAL_MS = 10_000;
 
 /**
- * Counts connections, and requests that trusted proxies forward, and keeps them within the limits. Over the limit of its client, a new connection is refused. At the
- * total limit, the connection that has been idle for longest is closed to make room, first one of the client with the most
- * connections; if none is idle, the new connection is refused.
+ * Counts connections, and requests that trusted proxies forward, and keeps them within the limits. Refuses a new connection of a
+ * client that is at its limit. At the total limit, closes an idle connection to make room: one of the client with the most
+ * connections, and of these the one that has been idle for longest. Refuses the new connection if none is idle.
  */
 export class ConnectionTable {
   readonly #limits: ConnectionLimits;
@@ -161,7 +160,7 @@ export class ConnectionTable {
     else this.#countOf.delete(client);
   }
 
-  /** Logs at most one line in ten seconds: a flood of connections must not become a flood of lines. */
+  /** Counts a closed connection. Logs at most one line in ten seconds, so that many connections do not fill the log. */
   #report(reason: DropReason, client: string | undefined): void {
     this.#services.onDrop(reason);
     this.#dropped[reason] += 1;

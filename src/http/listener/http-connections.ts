@@ -30,8 +30,8 @@ export interface ConnectionSettings {
 }
 
 /**
- * The connections of all listeners: which of them are within the limits, and which have requests in progress. A connection
- * with TLS counts from its TCP connection on; the socket that is ready for HTTP is a different object.
+ * Applies the limits to the connections of all listeners, and knows which of them have requests in progress. A connection with
+ * TLS counts from the moment when TCP has connected; the socket that is ready for HTTP is a different object.
  */
 export class HttpConnections {
   readonly #settings: ConnectionSettings;

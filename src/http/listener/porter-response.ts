@@ -10,9 +10,9 @@ import { hasBody } from '../common/read-body.ts';
 type Headers = OutgoingHttpHeaders | readonly OutgoingHttpHeader[];
 
 /**
- * The response of every endpoint. Enforces what holds for all of them, whoever writes the headers:
+ * The response of every endpoint. Enforces three rules for all of them, whichever code writes the headers:
  *
- * - No error is stored by a cache, so that a file or a limit that has changed is seen at once.
+ * - Caches must not store errors, so that clients notice at once if a file or a limit has changed.
  * - Errors to HEAD have no `Content-Length`: clients take it for the size of the file (docs/protocols.md, "GET answers").
  * - An answer that begins before the whole body has arrived closes the connection. The rest of the body must not be read
  *   without limit, and none of it may ever be taken for a request (RFC 9112 §9.3).

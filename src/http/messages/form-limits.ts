@@ -16,6 +16,7 @@ export interface FileSizeCheck {
 
 /** Checks the sizes in a form while it arrives, so that it is refused before its end. */
 export interface FormSizeCheck {
+  /** Counts a text field. Returns the refusal if all text fields together, or this one (`isCut`), are too long. */
   addText(name: string, value: string, isCut: boolean): Refusal | undefined;
   addFile(): FileSizeCheck;
 }

@@ -50,7 +50,7 @@ interface EndpointState {
 /** `POST /msg/RECIPIENT`: messages from scripts. `path` is `messages.path`. */
 export function messageEndpoint(services: MessageEndpointServices, path: string): FastifyPluginAsync {
   const root = path.replace(/\/+$/, '');
-  const realm = `${root.slice(1) || 'messages'}`;
+  const realm = root.slice(1) || 'messages';
   const limitForms = createSpoolLimit();
   const state: EndpointState = { root, realm, limitForms };
   return async (app) => {
@@ -232,7 +232,7 @@ function parseIdempotencyKey(header: string | string[] | undefined): string | un
   });
 }
 
-/** Logs requests that were refused as a whole. The results of single messages are logged where they are sent. */
+/** Logs requests that were refused as a whole. The results of single messages are logged by `sendMessages`. */
 function logRefusal(
   { log, metrics, settings }: MessageEndpointServices,
   request: FastifyRequest,

@@ -65,7 +65,7 @@ export function shareEndpoint(services: MessageEndpointServices, path: string): 
 async function refuseMethod(_request: FastifyRequest, reply: FastifyReply): Promise<never> {
   reply.headers({ Allow: ALLOW });
   throw new Refusal('method_not_allowed', {
-    text: 'Share a file with PUT, its name at the end of the path.',
+    text: 'Share a file with PUT. The path must end with the name of the file.',
   });
 }
 

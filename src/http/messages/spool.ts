@@ -22,7 +22,7 @@ export interface SpooledBytes {
 
 /**
  * Limits the requests whose bytes are kept at the same time, because each may keep a file of the largest size on disk until it
- * is complete. The keys are its network and its sender.
+ * is complete. The keys of a request are its network and its sender.
  */
 export function createSpoolLimit(): SharedLimit {
   return createSharedLimit(MAX_OPEN, MAX_OPEN_PER_KEY);
@@ -30,7 +30,7 @@ export function createSpoolLimit(): SharedLimit {
 
 const MAX_OPEN = 64;
 const MAX_OPEN_PER_KEY = 16;
-/** Milliseconds. A request that takes longer gives its place to others. */
+/** Milliseconds. A request that takes longer fails, so that others are admitted. */
 export const SPOOL_TIMEOUT_MS = 30 * 60_000;
 
 /** Larger parts are written to a file. */
@@ -46,8 +46,9 @@ interface SpoolFile {
 }
 
 /**
- * Keeps bytes whose number is known only at their end, larger ones in a file. Calls `check` with the number received so far;
- * it may throw. Without `createFile`, the file is a temporary one without a name, which does not survive a crash of this process.
+ * Keeps bytes whose number is known only at their end: up to 64 KiB in memory, more in a file. Calls `check` with the number of
+ * bytes received so far; `check` throws if they are too many. Without `createFile`, the file is a temporary one without a name,
+ * which does not survive a crash of this process.
  */
 export async function spool(
   chunks: AsyncIterable<Uint8Array>,

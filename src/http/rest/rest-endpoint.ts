@@ -134,7 +134,7 @@ function parseOptions(request: FastifyRequest): SendStanzaOptions {
   return { iqTimeout: parseIqTimeout(request), bounceWait };
 }
 
-/** Returns `Prosody-Rest-Timeout`, given in seconds, in milliseconds. Other values are ignored. */
+/** Returns the value of `Prosody-Rest-Timeout` (seconds) in milliseconds, or the default if it is missing or invalid. */
 function parseIqTimeout({ headers: { 'prosody-rest-timeout': timeout } }: FastifyRequest): number {
   const seconds = typeof timeout === 'string' && timeout.trim() !== '' ? Number(timeout) : Number.NaN;
   return seconds >= 0 ? Math.min(seconds * 1000, MAX_IQ_TIMEOUT_MS) : IQ_TIMEOUT_MS;

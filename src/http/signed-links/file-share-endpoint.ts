@@ -50,7 +50,7 @@ export function fileShareEndpoint(services: FileShareEndpointServices, path: str
   };
 }
 
-/** Null for a chunked body. */
+/** Returns the declared size of the file in bytes; null if the request does not name it. */
 function sizeOf(req: IncomingMessage): number | null {
   const whole = wholeSize(req);
   return whole === undefined ? contentLengthOrNull(req) : whole;

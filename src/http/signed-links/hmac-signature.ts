@@ -25,7 +25,7 @@ export function parseUploadSignature(query: string): UploadSignature | undefined
   return scheme && { scheme, mac: parseMac(params.get(scheme) ?? '') };
 }
 
-/** Parses the signature of a DELETE. */
+/** Parses the signature of a DELETE. Returns undefined if it is missing or malformed. */
 export function parseDeleteSignature(query: string): Buffer | undefined {
   return parseMac(new URLSearchParams(query).get('token') ?? '');
 }
@@ -42,8 +42,8 @@ export interface SignedPut {
 }
 
 /**
- * Returns the type that was signed, `''` if the scheme signs none, or undefined if the signature matches no secret. Takes the
- * same time whichever secret matches.
+ * Returns the type that was signed, `''` if the scheme signs none, or undefined if the signature matches no secret. The run time
+ * does not depend on which secret matches.
  */
 export function findSignedType(
   secrets: readonly string[],

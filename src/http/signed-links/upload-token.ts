@@ -16,7 +16,7 @@ export interface UploadTokenClaims {
   readonly expires: number | null;
 }
 
-/** `malformed`: not a JWT. `invalid`: not signed with HS256 and a configured secret, or missing claims. `expired`. */
+/** `malformed`: not a JWT. `invalid`: not signed with HS256 and a configured secret, or missing claims. `expired`: `exp` is past. */
 export type UploadTokenError = 'malformed' | 'invalid' | 'expired';
 
 const COMPACT = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;

@@ -32,7 +32,7 @@ export interface SlotApiSettings {
   readonly token?: string | null | undefined;
   /** `slot_api.names`. */
   readonly names?: LinkNames | undefined;
-  /** Returns the base URLs of an owner's links. Where they are null, links have the host of the request. */
+  /** Returns the base URLs of an owner's links. If one is null, its links have the host of the request. */
   readonly linkBasesFor: (owner: string) => {
     readonly putBase: string | null;
     readonly getBase: string | null;
@@ -141,7 +141,8 @@ async function readParameters(
   if (raw.method !== 'POST' || !hasBody(raw)) return query as SlotApiParameters;
   const parse = BODY_PARSERS[mediaTypeEssence(raw.headers['content-type'] ?? '')];
   if (parse === undefined) {
-    throw new Refusal('bad_request', { text: 'The Content-Type must be that of a form or of JSON.' });
+    const known = Object.keys(BODY_PARSERS).join(' or ');
+    throw new Refusal('bad_request', { text: `The Content-Type must be ${known}.` });
   }
   const bytes = await readBody(raw, {
     maxBytes: MAX_BODY_BYTES,
@@ -184,7 +185,7 @@ async function grantUrls(
   };
 }
 
-/** Only an authorized client can vouch for the JID. */
+/** Counts and records a refusal. Its `owner` is set only for an authorized client, because others may send any JID. */
 function reportRefusal(
   { metrics, refusals }: SlotApiServices,
   parameters: SlotApiParameters,

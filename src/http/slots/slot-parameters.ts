@@ -25,7 +25,7 @@ export function parseSlotParameters(parameters: SlotApiParameters): SlotParamete
   };
 }
 
-/** A name of white space is cleaned, like every other name. */
+/** Accepts a name that has only white space: the slot gets a cleaned name, as for every other name. */
 function parseName(parameters: SlotApiParameters): string {
   const name = parseTextParameter(parameters, 'name');
   if (name === undefined || name === '') throw missing('name', name);
@@ -46,6 +46,7 @@ export function parseSizeParameter(value: unknown): number {
 
 const NOT_A_NUMBER = { problem: 'It must be a number or digits.' };
 
+/** Returns a parameter, or undefined if it is missing or null. Throws `Refusal` (`bad_request`) if it is not text. */
 export function parseTextParameter(parameters: SlotApiParameters, name: string): string | undefined {
   const value = first(parameters, name);
   if (value === undefined || value === null) return undefined;

@@ -37,7 +37,7 @@ export type WebhookEndpointServices = HookServices & {
 const METHODS = ['POST', 'PUT'];
 const ALLOW = ['OPTIONS', ...METHODS].join(', ');
 
-/** Payloads list pushes of hundreds of commits and groups of hundreds of alerts. */
+/** A payload may list hundreds of commits or alerts. */
 const MAX_BODY_BYTES = 2 * 1024 * 1024;
 
 /** `POST /msg/hooks/TOKEN`: webhooks of programs, sent as messages. `path` is `messages.path`. */
@@ -98,7 +98,7 @@ async function handleCall(
   }
 }
 
-/** Remembers the call for the web page. */
+/** Records the call for the web page. */
 function recordCall(
   { calls, clock, settings }: WebhookEndpointServices,
   { raw, headers }: FastifyRequest,
@@ -141,8 +141,8 @@ function parseTarget({ raw, headers }: FastifyRequest, root: string): WebhookTar
 }
 
 /**
- * Returns the tokens outside the path: a bearer token, the password of Basic (Sonarr, ntfy), and the key of a program for
- * Gotify, in a header or in the query.
+ * Returns the tokens outside the path: a bearer token, the password of Basic (Sonarr, ntfy), and the key that programs for Gotify
+ * send in a header or in the query.
  */
 function readTokens(headers: IncomingHttpHeaders, query: FormFields): string[] {
   const credentials = parseAuthorization(headers.authorization);
@@ -157,7 +157,10 @@ function readTokens(headers: IncomingHttpHeaders, query: FormFields): string[] {
 /** Programs for Gotify append this to the address of their server. */
 const GOTIFY_PATH = 'message';
 
-/** The token is the first segment of the path, or one of the other tokens. The rest of the path is a recipient. */
+/**
+ * Finds the hook by its token: the first segment of the path, or one of the other tokens. The rest of the path is a recipient.
+ * Throws `Refusal` (`unauthorized`) if no hook has one of the tokens.
+ */
 function findHook(
   hooks: HookRegistry,
   { below, tokens }: WebhookTarget,

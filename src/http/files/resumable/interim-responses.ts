@@ -2,7 +2,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import { interopVersion } from './upload-headers.ts';
 
 const UPLOAD_RESUMPTION_SUPPORTED = 104;
-// Node does not know the reason phrase, and writes "unknown".
+// Without this entry Node writes the reason phrase "unknown".
 STATUS_CODES[UPLOAD_RESUMPTION_SUPPORTED] = 'Upload Resumption Supported';
 
 /** Sends `104 Upload Resumption Supported`. Does nothing once the final answer has begun. */

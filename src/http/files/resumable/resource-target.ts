@@ -1,4 +1,4 @@
-/** The query of an upload resource. Its path is that of the PUT, which a reverse proxy passes on. */
+/** The query of an upload resource. The path is the same as that of the PUT, so a reverse proxy already forwards it. */
 const PARAMETER = 'upload-resource=';
 
 /** Returns the reference of an upload resource, relative to the target of the PUT (RFC 3986, section 5.3). */

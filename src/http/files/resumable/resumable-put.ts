@@ -20,14 +20,14 @@ import {
 
 /** A PUT that begins a resumable upload. */
 export interface Creation {
-  /** `Upload-Complete`: the body is the whole file. */
+  /** `Upload-Complete`: whether the body is the whole file. */
   readonly complete: boolean;
   readonly sendsInterim: boolean;
 }
 
 /**
- * Returns how a PUT begins a resumable upload. Returns undefined for all others: they are plain PUTs. So is one that brings the whole
- * file where 104 cannot be sent, because its client would never learn the resource.
+ * Returns how a PUT begins a resumable upload, or undefined for a plain PUT. A PUT with the whole file counts as plain if 104 cannot
+ * be sent, because its client would never learn the address of the upload resource.
  */
 export function readCreation(
   request: IncomingMessage,
@@ -36,7 +36,7 @@ export function readCreation(
   if (settings === undefined || interopVersion(request) === undefined) return undefined;
   const complete = uploadComplete(request);
   if (complete === undefined) return undefined;
-  // The doctor tests with whole files how 104 passes the web server.
+  // The doctor sends whole files to test whether the web server forwards 104.
   const isTest = complete && isDoctorRequest(request) && request.httpVersion === '1.1';
   const sendsInterim = isTest || maySendInterim(request, settings);
   return complete && !sendsInterim ? undefined : { complete, sendsInterim };
@@ -49,7 +49,7 @@ export interface ResumablePut {
   readonly res: ServerResponse;
 }
 
-/** Receives the body. Throws a `Refusal`; `progress` then has the figures for the answer. */
+/** Receives the body and answers 201. Throws `Refusal`; `progress` then has the offset for the answer. */
 export async function receiveResumable(
   services: UploadServices,
   { complete, sendsInterim }: Creation,
@@ -84,7 +84,7 @@ export async function receiveResumable(
     .end();
 }
 
-/** Returns the headers that say how an upload can go on after an error. */
+/** Returns the headers of an error that tell the client where to resume; none if the upload does not exist yet. */
 export function progressHeaders({ received, isComplete }: AppendProgress): Record<string, string> {
   if (received === undefined) return {};
   return {

@@ -4,8 +4,8 @@ import { connectionAddress, UNIX_SOCKET } from '../../common/client-info.ts';
 import { CORS_HEADERS } from '../../common/cors.ts';
 
 /*
- * The header fields of resumable uploads (draft-ietf-httpbis-resumable-upload). They are structured fields (RFC 9651). A field with
- * another value, or one that is there twice, is ignored, as the draft says.
+ * The header fields of resumable uploads (draft-ietf-httpbis-resumable-upload). They are structured fields (RFC 9651). An invalid
+ * or repeated field is ignored, as the draft says.
  */
 
 /** Settings that a reload may change. */
@@ -16,14 +16,14 @@ export interface ResumableSettings {
   readonly trustedProxies: AddressMatcher;
 }
 
-/** Versions of the draft that Porter speaks: 8 is that of iOS 26, 9 is the newest. */
+/** Interop versions of the draft that Porter supports: iOS 26 uses 8, the newest is 9. */
 const INTEROP_VERSIONS = ['8', '9'];
 
 export const PARTIAL_UPLOAD = 'application/partial-upload';
 
 const VERSION = 'upload-draft-interop-version';
 
-/** Returns the version that a request announces, if Porter speaks it. */
+/** Returns the interop version that a request announces, or undefined if it announces none or an unsupported one. */
 export function interopVersion({ headers }: IncomingMessage): string | undefined {
   const version = parseItem(headers[VERSION]);
   return version !== undefined && INTEROP_VERSIONS.includes(version) ? version : undefined;
@@ -46,19 +46,19 @@ export function uploadComplete({ headers }: IncomingMessage): boolean | undefine
   return item === '?1' ? true : item === '?0' ? false : undefined;
 }
 
-/** Returns `Upload-Offset` in bytes. */
+/** Returns `Upload-Offset` in bytes, or undefined if it is missing or invalid. */
 export const uploadOffset = ({ headers }: IncomingMessage): number | undefined =>
   parseInteger(headers['upload-offset']);
 
-/** Returns `Upload-Length` in bytes. */
+/** Returns `Upload-Length` in bytes, or undefined if it is missing or invalid. */
 export const uploadLength = ({ headers }: IncomingMessage): number | undefined =>
   parseInteger(headers['upload-length']);
 
 const PROXY_HEADERS = ['via', 'forwarded', 'x-forwarded-for', 'x-forwarded-proto', 'x-real-ip'] as const;
 
 /**
- * Returns whether 104 may be sent. nginx passes an interim response it does not know on as the final one: the upload of a client that
- * speaks HTTP/2 with nginx breaks. So through a proxy 104 is only sent if the config says that it passes.
+ * Returns whether 104 may be sent. nginx forwards an unknown interim response as the final one, and the upload of a client that uses
+ * HTTP/2 fails. Therefore 104 is sent through a proxy only if the config says that the proxy forwards it.
  */
 export function maySendInterim(request: IncomingMessage, settings: ResumableSettings): boolean {
   // HTTP/1.0 has no interim responses (RFC 9110, section 15.2).
@@ -78,7 +78,7 @@ export const RESUMABLE_CORS_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Expose-Headers': `${CORS_HEADERS['Access-Control-Expose-Headers']}, Retry-After, ${EXPOSED}`,
 };
 
-/** Added to the answer to `OPTIONS` where files can be uploaded. Of version 8 is `Accept-Patch`, of version 9 `Upload-Limit`. */
+/** Added to the answer to `OPTIONS` of upload links. Interop version 8 defines `Accept-Patch`, version 9 `Upload-Limit`. */
 export const RESUMABLE_OPTIONS_HEADERS: Readonly<Record<string, string>> = {
   'Access-Control-Allow-Methods': 'OPTIONS, HEAD, GET, PUT, PATCH, DELETE',
   'Access-Control-Allow-Headers':
@@ -88,7 +88,7 @@ export const RESUMABLE_OPTIONS_HEADERS: Readonly<Record<string, string>> = {
   'Upload-Limit': 'min-size=0',
 };
 
-/** Returns the limits of an upload: its size, and how many seconds are left until it is deleted. */
+/** Returns the value of `Upload-Limit`: the size of the file in bytes, and the seconds until the upload is deleted. */
 export function uploadLimit({ size, deadline }: { size: number; deadline: number }, now: number): string {
   return `max-size=${size}, max-age=${Math.max(0, Math.floor((deadline - now) / 1000))}`;
 }

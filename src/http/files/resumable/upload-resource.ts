@@ -30,7 +30,7 @@ import {
 const ALLOW = 'OPTIONS, HEAD, GET, PATCH, DELETE';
 
 export interface ResourceRequest {
-  /** From the target. */
+  /** The secret in the request target. */
   readonly secret: string;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
@@ -142,7 +142,7 @@ function readAppend(request: IncomingMessage): { readonly offset: number; readon
   return { offset, complete };
 }
 
-/** Returns the length of the file that the headers name; null if they name none. Throws a `Refusal` if they name two. */
+/** Returns the length of the file from the headers; null if they name none. Throws `Refusal` if they name two different lengths. */
 function declaredLength(
   request: IncomingMessage,
   {

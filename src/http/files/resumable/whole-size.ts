@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Sizes of files whose first part is in the body: null if the request does not name it. */
+/** Sizes in bytes of files of which the body is the first part. Null if the request does not name the size. */
 const wholeSizes = new WeakMap<IncomingMessage, number | null>();
 
-/** Lets the endpoint read the size of the whole file instead of that of the body. */
+/** Records the size of the whole file for a request whose body is only its first part. */
 export function declareWholeSize(request: IncomingMessage, size: number | null): void {
   wholeSizes.set(request, size);
 }
