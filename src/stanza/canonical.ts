@@ -8,7 +8,7 @@ const XML_PREFIX = 'xml:';
 /** Namespaces that no prefix may be bound to (XML Namespaces §3). A peer would end the stream. */
 const RESERVED = ['http://www.w3.org/XML/1998/namespace', 'http://www.w3.org/2000/xmlns/'];
 
-/** The stanza is nested deeper than `MAX_STANZA_DEPTH`, or its declarations of namespaces are too long. */
+/** The stanza is nested deeper than `MAX_STANZA_DEPTH`, or its namespace declarations are too long. */
 export class StanzaTooComplexError extends Refusal {}
 
 /**
@@ -25,7 +25,7 @@ export function toCanonicalWithin(element: Element, namespace: string): Element 
   return copy(element, namespace, 1, { length: 0 });
 }
 
-/** Returns undefined for all namespaces of stanzas, so that the result does not depend on the stream. */
+/** Returns the namespace of an element; undefined for all namespaces of stanzas, so that the stream makes no difference. */
 export function normalizedNamespace(element: Element): string | undefined {
   const namespace = element.getNS();
   return namespace === undefined || STANZA_NAMESPACES.includes(namespace) ? undefined : namespace;
@@ -64,7 +64,7 @@ function copy(
 function declare(declarations: Declarations, namespace: string): void {
   declarations.length += namespace.length;
   if (declarations.length > STANZA_BUDGET.maxLength) {
-    throw tooComplex('Its declarations of namespaces are too long when each element has its own.');
+    throw tooComplex('Its namespace declarations are too long if each element has its own.');
   }
 }
 

@@ -6,7 +6,7 @@ import { toXmlText } from './xml-text.ts';
 export interface FormField {
   /** Absent for `fixed` texts. */
   readonly name?: string;
-  /** Absent where a form for programs needs none. */
+  /** May be absent in forms that only programs read. */
   readonly type?: 'boolean' | 'fixed' | 'hidden' | 'jid-single' | 'list-multi' | 'text-multi' | 'text-single';
   readonly label?: string;
   /** An explanation that clients show beside the field. */
@@ -27,7 +27,7 @@ export interface FormText {
   readonly instructions?: string;
 }
 
-/** A form to fill in (`form`), or to read (`result`). */
+/** Creates a form to fill in (`form`) or to read (`result`). */
 export function createForm(
   type: 'form' | 'result',
   fields: readonly FormField[],
@@ -36,7 +36,7 @@ export function createForm(
   return xml('x', { xmlns: DATA_FORM, type }, ...formText(text), ...fields.map(fieldElement));
 }
 
-/** A service discovery extension form (XEP-0128): `FORM_TYPE` comes first and is hidden. */
+/** Creates a service discovery extension form (XEP-0128). Its first field is the hidden `FORM_TYPE`. */
 export function createInfoForm(formType: string, fields: readonly FormField[]): Element {
   return createForm('result', [{ name: 'FORM_TYPE', type: 'hidden', values: [formType] }, ...fields]);
 }
@@ -46,7 +46,7 @@ export interface FormColumn {
   readonly label: string;
 }
 
-/** A table (XEP-0004 §3.4): each row has a value for each column. */
+/** Creates a table (XEP-0004 §3.4): each row has a value for each column. */
 export function createFormTable(
   columns: readonly FormColumn[],
   rows: readonly Readonly<Record<string, string>>[],
@@ -109,7 +109,7 @@ function valueElement(text: string): Element {
 /** The values of a submitted form by the names of its fields. */
 export type FormAnswers = ReadonlyMap<string, readonly string[]>;
 
-/** Reads a submitted form. Fields without a name are left out. Returns undefined if the element has another type than `submit`. */
+/** Reads a submitted form. Leaves out fields without a name. Returns undefined if the type of the form is not `submit`. */
 export function readSubmittedForm(form: Element): FormAnswers | undefined {
   if (form.attrs.type !== 'submit') return undefined;
   return new Map(

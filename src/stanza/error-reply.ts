@@ -25,7 +25,7 @@ export function createErrorElement(
   );
 }
 
-/** The error of a refusal. Details of uploads (XEP-0363 §5) are in the namespace of the request. */
+/** Creates the `<error/>` of a refusal. Details of uploads (XEP-0363 §5) are in the namespace of the request. */
 function refusalElement(refusal: Refusal, request: Element | undefined): Element {
   const { stanza, element } = errorRow(refusal.code);
   const [type, condition] = stanza ?? (['cancel', 'undefined-condition'] as const);
@@ -63,8 +63,8 @@ export function errorReply(stanza: Element, refusal: Refusal): Element {
 }
 
 /**
- * Returns true for a chat or normal message with a body. Its sender expects a reader, so it is answered
- * with an error if it is not delivered.
+ * Returns true for a chat or normal message with a body. Its sender expects that a person reads it, and gets an error if it is
+ * not delivered.
  */
 export function isPersonalMessage(stanza: Element): boolean {
   const { type = 'normal' } = stanza.attrs;
@@ -73,8 +73,9 @@ export function isPersonalMessage(stanza: Element): boolean {
 }
 
 /**
- * Returns the stanza to handle instead of one that was skipped because it exceeds its budget: an iq, so that its sender
- * or the request that waits for it gets an error. Returns undefined for all others. `stanza` has no children.
+ * Returns the stanza to handle instead of one that was skipped because it exceeds its budget. An iq request stays without its
+ * children, so that its sender gets an error. An iq result becomes an error for the request that waits for it. Returns undefined
+ * for messages and presence. `stanza` has no children.
  */
 export function replaceSkippedStanza(stanza: Element, error: XmlBudgetError): Element | undefined {
   if (stanza.name !== 'iq') return undefined;

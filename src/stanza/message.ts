@@ -46,9 +46,9 @@ export interface Thumbnail {
 }
 
 /** Builds the stanza without `from`, which the sender adds. If there is a file, the body is its URL alone. */
-export function buildMessage(letter: OutgoingMessage, to: string, id: string): Element {
-  const { type, subject, thread, lang, html, file } = letter;
-  const body = file?.url ?? letter.body;
+export function buildMessage(message: OutgoingMessage, to: string, id: string): Element {
+  const { type, subject, thread, lang, html, file } = message;
+  const body = file?.url ?? message.body;
   const attributes = { type, to, id, ...(lang !== undefined && { 'xml:lang': lang }) };
   return xml(
     'message',
@@ -100,7 +100,7 @@ function thumbnailElement({ url, type, width, height }: Thumbnail): Element {
 
 const XHTML = 'http://www.w3.org/1999/xhtml';
 
-/** Parses the content of an XHTML-IM body (XEP-0071). Refuses with `bad_request` if it is not well-formed. */
+/** Parses the content of an XHTML-IM body (XEP-0071). Throws `Refusal` (`bad_request`) if it is not well-formed. */
 export function parseXhtmlIm(fragment: string): Element {
   try {
     const body = parseElement(`<body xmlns='${XHTML}'>${fragment}</body>`);

@@ -30,7 +30,7 @@ export function parseElement(text: string): Element {
   return toCanonical(element);
 }
 
-/** Parses a body of `application/xmpp+xml`. Does not check which element it is. Refuses with `bad_request`. */
+/** Parses a body of `application/xmpp+xml`. Does not check the name of the element. Throws `Refusal` (`bad_request`). */
 export function parseStanza(text: string): Element {
   try {
     return parseElement(text);
@@ -50,7 +50,7 @@ function parse(text: string): Element {
 }
 
 /**
- * Rejects names that this parser accepts but others do not. One of them on a stream ends the stream. `prefixes` counts
+ * Rejects names that this parser accepts but others do not: an XMPP server ends a stream with such a name. `prefixes` counts
  * the declarations in scope.
  */
 function checkNames(element: Element, prefixes = new Map([['xml', 1]])): void {

@@ -3,7 +3,7 @@ import { SaxesParser } from 'saxes';
 
 /** Limits for one element: a stanza of a stream, or the single element of a document. */
 export interface XmlBudget {
-  /** Characters between its first and its last one. */
+  /** Characters of the element, tags included. */
   readonly maxLength: number;
   /** The element itself has depth 1. */
   readonly maxDepth: number;
@@ -15,7 +15,7 @@ export interface XmlBudget {
 export const MAX_STANZA_DEPTH = 64;
 
 /**
- * Budget of a stanza, whatever brings it. XMPP servers accept and forward smaller stanzas only (usually 256 or 512 KiB).
+ * Budget of a stanza from a stream or a request. XMPP servers accept and forward smaller stanzas only (usually 256 or 512 KiB).
  * Deeper stanzas are read up to a depth that is safe for recursion, so that their sender gets an error.
  */
 export const STANZA_BUDGET: XmlBudget = {
@@ -35,7 +35,7 @@ export class XmlBudgetError extends Error {
   }
 }
 
-/** The text is not well-formed, or contains what RFC 6120 §11.1 forbids. */
+/** The text is not well-formed, or contains a construct that RFC 6120 §11.1 forbids. */
 export class XmlSyntaxError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });
@@ -58,9 +58,9 @@ export interface XmlStreamHandlers {
  * Reads a stream (RFC 6120 §4) chunk by chunk. Every character is read once, so that the work grows with the number of
  * characters alone, however they are split.
  *
- * An element with too many nodes or levels is skipped: its memory is freed at once and the stream goes on, because a
- * server forwards what other users send. `write` throws `XmlBudgetError` if an element is too long, and `XmlSyntaxError`
- * for everything that ends a stream. The reader must not be used afterwards.
+ * An element with too many nodes or levels is skipped: its memory is freed at once, and the stream continues, because the
+ * server may have forwarded the element from another user. `write` throws `XmlBudgetError` if an element is too long, and
+ * `XmlSyntaxError` for every error that ends a stream. The reader must not be used afterwards.
  */
 export class XmlStreamReader {
   readonly #reader: ElementReader;
@@ -129,7 +129,7 @@ class ElementReader {
   /** Attributes of the open tag. Copying those of the parser is slower. */
   #attributes: Record<string, string> = {};
   #openAttributes = 0;
-  /** Characters in all. The position of the parser has this meaning only while it calls. */
+  /** Characters written so far. The position of the parser has this meaning only during its events. */
   #written = 0;
   /** Position of the first character that counts for the length of the current element. */
   #start = 0;
@@ -237,7 +237,7 @@ class ElementReader {
     else this.#current?.append(text);
   }
 
-  /** Frees what was read of the current element, and ignores the rest of it. */
+  /** Frees the part of the current element that was read, and ignores the rest. */
   #skip(error: XmlBudgetError): void {
     if (this.#overBudget !== undefined) return;
     this.#overBudget = error;

@@ -10,7 +10,7 @@ const actions: FieldTable = {
   complete: flagChild('complete'),
 };
 
-/** XEP-0050. `data` is a short answer to a form. A plain text is the node of the command. */
+/** XEP-0050. `data` is the short form of a submitted `form`. A plain text is the node of the command. */
 export const commandField: Field = objectChild(
   'command',
   COMMANDS,

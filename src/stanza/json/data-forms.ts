@@ -45,7 +45,7 @@ const value: Field = {
   write: writeValues,
 };
 
-/** Only fields of a list type have options. */
+/** The choices of a field. Fields of a list type have this key even if there are no choices. */
 const options: Field = {
   ...objectList('option', undefined, option),
   read(field) {
@@ -85,7 +85,7 @@ export const formDataField: Field = {
     element.append(createFilledForm(requireJsonObject(given, key), 'submit', key)),
 };
 
-/** Sets the type of each field, so that the reader can restore its value. */
+/** Creates a form from `{var: value}`. Sets the type of each field, so that the reader can restore its value. */
 export function createFilledForm(data: JsonObject, type: 'submit' | 'result', key: string): Element {
   const form = xml('x', { xmlns: DATA_FORM, type });
   for (const [name, given] of Object.entries(data)) {

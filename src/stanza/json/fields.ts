@@ -20,6 +20,7 @@ export type FieldTable = Readonly<Record<string, Field>>;
 /** A table, or a function for a table that refers to itself, such as that of a forwarded message. */
 type LazyFieldTable = FieldTable | (() => FieldTable);
 
+/** Returns an object with a key for each part that the element contains. */
 export function readFields(fields: FieldTable, element: Element): JsonObject {
   const entries = Object.entries(fields).flatMap(([key, field]): [string, JsonValue][] => {
     const value = field.read(element);
@@ -28,7 +29,7 @@ export function readFields(fields: FieldTable, element: Element): JsonObject {
   return Object.fromEntries(entries);
 }
 
-/** Ignores unknown keys and `null`. */
+/** Writes the keys of an object to an element. Ignores unknown keys, and `null` unless the field accepts it. */
 export function writeFields(fields: FieldTable, element: Element, object: JsonObject, path = ''): void {
   for (const [key, field] of Object.entries(fields)) {
     const value = Object.hasOwn(object, key) ? object[key] : undefined;
@@ -223,6 +224,7 @@ export function wrappedList(name: string, namespace: string, item: string, field
   };
 }
 
+/** Returns the children of this name. Without `namespace`, they must have the namespace of the element itself. */
 export function findChildren(element: Element, name: string, namespace?: string): Element[] {
   const expected = namespace ?? normalizedNamespace(element);
   return element

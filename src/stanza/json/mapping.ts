@@ -23,8 +23,8 @@ const FIELDS: Readonly<Record<StanzaKind, FieldTable>> = {
 };
 
 /**
- * Returns a stanza as an object, and several stanzas in an `<xmpp/>` as `{xmpp: […]}`. Parts without a key are left
- * out. Refuses with `bad_request` if it is not a stanza or is nested too deeply.
+ * Returns a stanza as an object, and several stanzas in an `<xmpp/>` as `{xmpp: […]}`. Leaves out parts without a key.
+ * Throws `Refusal` (`bad_request`) if it is not a stanza or is nested too deeply.
  */
 export function stanzaToJson(stanza: Element): JsonStanza {
   if (stanza.getName() === 'xmpp') return { xmpp: stanza.getChildElements().map(stanzaToJson) };
@@ -44,7 +44,7 @@ export function stanzaToJson(stanza: Element): JsonStanza {
 }
 
 /**
- * Returns the stanza of an object. Ignores unknown keys, and `from` if there is no `to`. Refuses with `bad_request` if it
+ * Returns the stanza of an object. Ignores unknown keys, and `from` if there is no `to`. Throws `Refusal` (`bad_request`) if it
  * is not an object, its kind is unknown, or a value is invalid.
  */
 export function stanzaFromJson(object: unknown): Element {

@@ -46,7 +46,7 @@ export interface KindAndType {
   readonly type: string | undefined;
 }
 
-/** Infers kind and type from the keys if the object does not state them. `available` becomes no type attribute. */
+/** Infers kind and type from the keys if the object does not state them. The type `available` means no type attribute. */
 export function inferKindAndType(object: JsonObject): KindAndType {
   const has = (key: string) => Object.hasOwn(object, key) && ![null, false].includes(object[key] as null);
   const implied = SET_QUERIES.some(has) ? 'set' : undefined;

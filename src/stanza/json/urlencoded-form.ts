@@ -9,7 +9,7 @@ export function toUrlencodedForm(stanza: JsonObject): string {
   return form.toString();
 }
 
-/** Returns the fields of a form, of duplicates the last. Returns undefined if there is no `=`: it is not a form. */
+/** Returns the fields of a form; the last of several with one name counts. Returns undefined if the text has no `=`: it is not a form. */
 export function parseUrlencodedForm(text: string): JsonObject | undefined {
   if (!text.includes('=')) return undefined;
   return Object.fromEntries(new URLSearchParams(text));
