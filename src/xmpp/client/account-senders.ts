@@ -49,11 +49,11 @@ export interface AccountSenders {
 }
 
 const MAX_PARALLEL_LOGINS = 200;
-/** Of one network of clients, and to one domain: a server that does not answer holds its logins until their timeout. */
+/** For one network of clients, and for one domain: logins to a server that does not answer last until their timeout. */
 const MAX_PARALLEL_LOGINS_PER_KEY = 50;
 /** Running and waiting logins together. Further ones are refused with `busy`. */
 const MAX_PENDING_LOGINS = 2_000;
-/** Of one network, one account and one domain. */
+/** For one network, one account and one domain. */
 const MAX_PENDING_LOGINS_PER_KEY = 500;
 
 interface PendingLogin {
@@ -130,7 +130,7 @@ export function createAccountSenders({
     const network = `network ${networkOf(address)}`;
     const domain = `domain ${jid.domain}`;
     const open = () => pool.add(poolKey(jid), password, () => openSession(jid, password));
-    // The shares come before the limit for all, so that one network or domain does not take every place.
+    // The limits per network and domain come first, so that one of them cannot use up the limit of all logins.
     const openInTurn = () =>
       limitLoginsPerKey(network, () => limitLoginsPerKey(domain, () => limitParallelLogins(open)));
     return limitPendingLogins([network, domain, `account ${attempt.account}`], () =>

@@ -24,12 +24,15 @@ export function bindChannel(socket: Socket, types: readonly string[]): ChannelBi
   return data && { type: 'tls-server-end-point', data };
 }
 
-/** Does the work of `instanceof` without loading `node:tls` into servers without TLS. */
+/** Replaces `instanceof TLSSocket`, so that servers without TLS do not load `node:tls`. */
 function isTls(socket: Socket): socket is TLSSocket {
   return 'encrypted' in socket;
 }
 
-/** RFC 5929 §4.1: the hash of the certificate's own signature, but not MD5 and SHA-1. Undefined for signatures without one. */
+/**
+ * Hashes the certificate with the hash function of its signature, or with SHA-256 instead of MD5 and SHA-1 (RFC 5929 §4.1).
+ * Returns undefined if the signature has no hash function.
+ */
 function hashCertificate(socket: TLSSocket): Buffer | undefined {
   const certificate = socket.getPeerX509Certificate();
   const name = /(?:md5|sha-?(?:1|224|256|384|512))(?!\d)/i.exec(certificate?.signatureAlgorithm ?? '')?.[0];

@@ -6,9 +6,9 @@ import type { XmppServerAddress } from './server-addresses.ts';
 import { XmlStream } from './xml-stream.ts';
 
 export interface TlsPolicy {
-  /** No password is sent without TLS. */
+  /** True if no password may be sent without TLS. */
   readonly isTlsRequired: boolean;
-  /** TLS needs a trusted certificate for the domain. */
+  /** True if TLS needs a trusted certificate for the domain. */
   readonly isCertificateChecked: boolean;
 }
 

@@ -93,7 +93,7 @@ function isTimeout(error: unknown): boolean {
   return isAborted || errorCode(error) === 'ETIMEDOUT';
 }
 
-/** By the error codes of OpenSSL and Node. Returns undefined for any other error. */
+/** Describes a TLS error by the codes of OpenSSL and Node. Returns undefined for any other error. */
 function describeTlsError(error: unknown): string | undefined {
   const code = errorCode(error);
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') return 'presents a certificate for another name';

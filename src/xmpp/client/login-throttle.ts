@@ -17,7 +17,7 @@ export interface LoginThrottle {
   assertNotLocked(attempt: LoginAttempt): void;
   /**
    * Runs `login` once fewer attempts are in progress than failures are allowed. `isWrongPassword` tells whether its error
-   * counts as a failure. Refuses like `assertNotLocked`.
+   * counts as a failure. Throws the refusal of `assertNotLocked`.
    */
   attempt<T>(
     attempt: LoginAttempt,
@@ -67,7 +67,10 @@ export function createLoginThrottle(clock: Clock): LoginThrottle {
     if (retryAt > 0) throw new Refusal('too_many_attempts', { retryAt });
   }
 
-  /** Parallel logins wait for each other while all of them together could exceed the limit, right passwords included. */
+  /**
+   * Begins an attempt. While the attempts in progress would reach the limit if all of them failed, further ones wait, also those
+   * with the right password.
+   */
   async function reserve(attempt: LoginAttempt): Promise<void> {
     for (;;) {
       assertNotLocked(attempt);

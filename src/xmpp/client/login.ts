@@ -29,7 +29,7 @@ export interface LoginSettings {
 /** The stream of an account after its login. */
 export interface BoundStream extends BoundResource {
   readonly stream: XmlStream;
-  /** The largest stanza that the server takes, as it has announced (XEP-0478); null if it has not. */
+  /** Bytes of the largest stanza that the server accepts (XEP-0478); null if it has not announced a limit. */
   readonly maxStanzaBytes: number | null;
 }
 
@@ -54,11 +54,11 @@ const TLS = 'urn:ietf:params:xml:ns:xmpp-tls';
 const BIND = 'urn:ietf:params:xml:ns:xmpp-bind';
 const SESSION = 'urn:ietf:params:xml:ns:xmpp-session';
 const STREAM_LIMITS = 'urn:xmpp:stream-limits:0';
-/** Bytes. No server may take less (RFC 6120 §13.12). */
+/** Bytes. Every server must accept stanzas of this size (RFC 6120 §13.12). */
 const MIN_STANZA_LIMIT = 10_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** Logs an account in (RFC 6120 §4 to §7, or XEP-0388 where the server offers it). `login-errors.ts` maps the errors to refusals. */
+/** Logs an account in (RFC 6120 §4 to §7, or XEP-0388 if the server offers it). `login-errors.ts` maps the errors to refusals. */
 export async function logIn(
   dns: DnsResolver,
   settings: LoginSettings,

@@ -62,7 +62,7 @@ export function mechanismNames(list: Element | undefined): string[] {
   return (list?.getChildren('mechanism') ?? []).map((mechanism) => mechanism.getText().trim());
 }
 
-/** Returns the types of channel binding that the server has (XEP-0440). */
+/** Returns the types of channel binding that the server supports (XEP-0440). */
 export function readBindingTypes(features: Element): string[] {
   const bindings = features.getChild('sasl-channel-binding', CHANNEL_BINDING)?.getChildElements() ?? [];
   return bindings.flatMap(({ attrs: { type } }) => (type ? [type] : []));
@@ -88,7 +88,7 @@ export async function authenticate(
   const offer = profile.readOffer(features);
   const exchange = new SaslExchange(stream, profile);
   const names = new Set(offer.mechanisms.map((name) => name.toUpperCase()));
-  // Without the list of XEP-0440, a server may know only bindings that this connection does not have.
+  // A server that sends no list (XEP-0440) may support only bindings that this connection does not have: none is used.
   const binding = stream.channelBinding(offer.bindingTypes);
   for (const [name, digest] of SCRAM_MECHANISMS) {
     const isBound = binding !== undefined && names.has(`${name}-PLUS`);

@@ -42,7 +42,7 @@ export class ScramError extends Error {}
 
 /** RFC 5802 §5.1. */
 const MIN_ITERATIONS = 4096;
-/** A third of a second on one core. The server, which may be hostile, chooses the count. */
+/** The server chooses the count and may be hostile. This many iterations take a third of a second on one core. */
 const MAX_ITERATIONS = 1_000_000;
 const deriveKey = promisify(pbkdf2);
 /** Libuv has four threads by default. Logins leave two of them for disk I/O. */
@@ -121,5 +121,5 @@ function hashOffer(digest: ScramDigest, { mechanisms, bindingTypes }: ScramOffer
 }
 
 function downgraded(): ScramError {
-  return new ScramError('the login methods that the server offered were changed on the way');
+  return new ScramError('the login methods that the server offered were changed in transit');
 }

@@ -76,7 +76,7 @@ export class SessionPool {
   }
 
   /**
-   * Logs in and keeps the session, which replaces an earlier one of the same key. Refuses with `busy` if the pool stays
+   * Logs in and keeps the session, which replaces an earlier one of the same key. Throws `Refusal` (`busy`) if the pool stays
    * full of sessions in use.
    */
   async add(key: string, password: string, login: () => Promise<AccountSession>): Promise<MessageSender> {

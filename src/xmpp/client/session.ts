@@ -11,8 +11,8 @@ import type { BoundStream } from './login.ts';
 import { ackElement, ackRequest, isAck, isAckRequest, readAck } from './stream-management.ts';
 
 /**
- * An account that is logged in. Acks (XEP-0198) show which stanzas the server has taken; where it has none, pings do. It sends no
- * presence, so that the server routes no messages of the account to it.
+ * The session of an account that is logged in. Acks (XEP-0198), or pings if the server has no acks, show which stanzas the server
+ * has processed. The session sends no presence, so that the server routes no messages of the account to it.
  */
 export interface AccountSession {
   readonly sender: MessageSender;
@@ -31,6 +31,7 @@ export interface AccountSession {
 const PING_AFTER_SILENCE_MS = 60_000;
 const PING_TIMEOUT_MS = 5_000;
 
+/** Handles the stanzas of a bound stream until it ends. */
 export function startAccountSession(
   context: SenderContext,
   { stream, jid, maxStanzaBytes, hasAcks }: BoundStream,
@@ -48,7 +49,7 @@ export function startAccountSession(
   const streamSender = createStreamSender({ channel, ...context }, jid, { from: false });
   const reply = (element: Element) => void channel.send(element.toString()).catch(() => undefined);
 
-  /** A server that asks for acks gets them, also if it does not offer them. */
+  /** Counted for a server that requests acks, also if it does not offer them. */
   let handledStanzas = 0;
   const writeAck = () => stream.isOpen && stream.write(ackElement(handledStanzas).toString());
 
@@ -117,7 +118,7 @@ function pingElement(to: string, id: string): Element {
   return xml('iq', { type: 'get', to, id }, xml('ping', PING));
 }
 
-/** Answers pings and disco#info like any client. The answers reveal nothing but that the session exists. */
+/** Answers pings and disco#info like any client. The answers reveal only that the session exists. */
 function answerIqRequest(iq: Element): Element {
   const { from, id } = iq.attrs;
   const [payload] = iq.getChildElements();

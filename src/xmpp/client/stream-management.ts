@@ -11,7 +11,7 @@ const COUNTERS = 2 ** 32;
  */
 export const enableElement = (): Element => xml('enable', STREAM_MANAGEMENT);
 export const ackRequest = (): Element => xml('r', STREAM_MANAGEMENT);
-/** `handledStanzas` of the server since acks are on. */
+/** `handledStanzas`: number of stanzas of the server that were handled since acks were turned on. */
 export const ackElement = (handledStanzas: number): Element =>
   xml('a', { xmlns: STREAM_MANAGEMENT, h: String(handledStanzas % COUNTERS) });
 
@@ -23,7 +23,7 @@ export function readAck({ attrs: { h = '' } }: Element): number {
   return /^\d{1,10}$/.test(h) ? Number(h) : Number.NaN;
 }
 
-/** Returns true if the list of what a login can turn on (XEP-0386 §3) has acks. */
+/** Returns true if acks are among the features that a login can turn on (XEP-0386 §3). */
 export function hasAcks(inline: Element | undefined): boolean {
   const features = inline?.getChildren('feature') ?? [];
   return features.some(({ attrs }) => attrs.var === STREAM_MANAGEMENT);

@@ -18,7 +18,7 @@ const LOGIN_BUDGET: XmlBudget = { maxLength: 64 * 1024, maxDepth: 16, maxNodes: 
 const MAX_QUEUED_ELEMENTS = 100;
 const CLOSE_TIMEOUT_MS = 2_000;
 
-/** Takes what the server sends after the login. */
+/** Receives the elements that the server sends after the login. */
 export interface StreamListener {
   onElement(element: Element): void;
   /** A message or presence was skipped, because it exceeds the budget of a stanza. */
@@ -122,7 +122,7 @@ export class XmlStream {
     socket.write(text);
   }
 
-  /** Starts TLS on the socket. Data that the server has sent unencrypted is discarded or, if complete, an error. */
+  /** Starts TLS on the socket. Throws if the server has sent another complete element unencrypted; discards an incomplete one. */
   async upgradeToTls(options: ConnectionOptions): Promise<void> {
     if (this.#queue.length > 0) throw new Error('the server sent data before TLS started');
     const plainSocket = this.#socket;

@@ -60,7 +60,7 @@ async function listCommands(services: AdHocServices, owner: string): Promise<rea
   return adHocCommands.filter((command) => includesRole(role, command.role));
 }
 
-/** Strangers from other servers see no commands. */
+/** Returns whether this user may see commands. Strangers from other servers see none. */
 async function hasFilesOrMayUpload(services: AdHocServices, owner: string): Promise<boolean> {
   if (services.rules().access.decide(owner).allowed) return true;
   return (await readUsage(services, owner)).uploads > 0;
@@ -116,11 +116,11 @@ function readAction(element: Element): Action {
 
 function wrongAction(offered: readonly string[]): Refusal {
   return new Refusal('command_action_wrong', {
-    text: `The command offers another action now: ${[...offered, 'cancel'].join(', ')}.`,
+    text: `The command offers only these actions now: ${[...offered, 'cancel'].join(', ')}.`,
   });
 }
 
-/** No form means no answers: clients leave it out for `prev`. */
+/** Returns the answers in the submitted form. There are none without a form, which clients omit for `prev`. */
 function readAnswers(element: Element): FormAnswers {
   const form = element.getChild('x', DATA_FORM);
   const answers = form ? readSubmittedForm(form) : new Map();
@@ -128,7 +128,7 @@ function readAnswers(element: Element): FormAnswers {
   return answers;
 }
 
-interface Place {
+interface StageOwner {
   readonly sessions: AdHocSessions;
   readonly asker: string;
   readonly node: string;
@@ -136,7 +136,8 @@ interface Place {
   readonly sessionid?: string;
 }
 
-function keepStage(reply: AdHocReply, { sessions, asker, node, sessionid }: Place): Element {
+/** Keeps the session of a stage, unless the command is completed. Returns the answer. */
+function keepStage(reply: AdHocReply, { sessions, asker, node, sessionid }: StageOwner): Element {
   if (reply.status === 'completed') {
     const { form, table, notes } = reply;
     const forms = [

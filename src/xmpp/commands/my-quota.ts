@@ -35,7 +35,7 @@ async function showQuota({ services, asker }: AdHocContext): Promise<AdHocReply>
         ...(usage.pendingUploads === 0
           ? []
           : [field('slots', 'Reserved', `${formatSize(usage.pendingBytes)} for uploads in progress`)]),
-        // The use of all users together is not a matter of one of them.
+        // A user does not see how much all users together have stored.
         ...limits
           .filter(({ limit }) => limit !== 'globalBytes')
           .map((limit, index) =>

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { ID_ALPHABET, randomId } from '../../base/ids.ts';
 import type { AdHocStage } from './ad-hoc-command.ts';
 
-/** A command that waits for its user. */
+/** A command that waits for the next answer of its user. */
 export interface AdHocSession extends Pick<AdHocStage, 'actions' | 'execute'> {
   readonly node: string;
 }
@@ -12,13 +12,13 @@ export interface AdHocSession extends Pick<AdHocStage, 'actions' | 'execute'> {
 export interface AdHocSessions {
   /** Keeps a session. Returns its id. */
   keep(owner: string, session: AdHocSession, id?: string): string;
-  /** Takes a session away, so that no second request can use it at the same time. Returns undefined if there is none. */
+  /** Removes and returns a session, so that no second request can use it at the same time. Returns undefined if there is none. */
   take(owner: string, id: string): AdHocSession | undefined;
 }
 
 /** Milliseconds until an unused session expires. */
 export const SESSION_TIMEOUT_MS = 10 * 60_000;
-export const MAX_SESSIONS_PER_OWNER = 5;
+const MAX_SESSIONS_PER_OWNER = 5;
 const MAX_OWNERS = 1_000;
 
 export function createAdHocSessions(clock: Clock): AdHocSessions {

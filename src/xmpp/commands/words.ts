@@ -28,7 +28,7 @@ export function isConfirmed(answers: FormAnswers, name: string): boolean {
   return ['1', 'true'].includes(answers.get(name)?.[0]?.trim() ?? '');
 }
 
-/** Says which files were deleted, and which targets were not found. */
+/** Returns notes that name the deleted files and the targets that were not found. */
 export function describeRemoved({ uploads, removedBefore, unknown }: FoundTargets, now: number): AdHocNote[] {
   const names = uploads.map(({ name }) => name);
   const warnings = [
@@ -48,10 +48,10 @@ export function describeRemoved({ uploads, removedBefore, unknown }: FoundTarget
   ];
 }
 
-/** Clients give up after half a minute or more. */
-const PATIENCE_MS = 10_000;
+/** Shorter than the timeout of clients, which is 30 s or more. */
+const ANSWER_TIMEOUT_MS = 10_000;
 
-/** Returns the result of work that may take long. If it is late, the work continues, and `late` is the answer. */
+/** Returns the result of `work`. If it takes longer than ten seconds, returns the text `late`, and the work continues. */
 export async function answerInTime(
   { services }: AdHocContext,
   work: Promise<AdHocResult>,
@@ -59,7 +59,7 @@ export async function answerInTime(
 ): Promise<AdHocResult> {
   const isLate = new Error('late');
   try {
-    return await withTimeout(work, PATIENCE_MS, () => isLate);
+    return await withTimeout(work, ANSWER_TIMEOUT_MS, () => isLate);
   } catch (error) {
     if (error !== isLate) throw error;
     work.catch((err: unknown) => services.log.error({ err }, 'a command has failed after its answer'));

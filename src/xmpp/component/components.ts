@@ -39,7 +39,7 @@ export type ComponentServices = Omit<
     readonly onStreamUp?: (() => void) | undefined;
     /** Queries the time of the XMPP servers and exports the difference as a metric. */
     readonly measureClockSkew?: boolean;
-    /** Checks at each connection whether the clients of these domains find the component, and logs what the admin must change. */
+    /** Checks at each connection whether the clients of these domains find the component, and logs the changes that the admin must make. */
     readonly searchedDomains?: ((componentJid: string) => readonly SearchedDomain[]) | undefined;
     /** For tests: replaces timers of the streams. */
     readonly timing?: Pick<ComponentStreamOptions, 'wait' | 'random' | 'keepalive'>;
@@ -47,7 +47,7 @@ export type ComponentServices = Omit<
 
 export interface Components {
   status(): readonly ComponentStreamStatus[];
-  /** Asks the XMPP servers what clients find, over all streams that are up. */
+  /** Queries the XMPP servers, over all streams that are up, for the services that clients discover. */
   discover(): Promise<readonly ComponentDiscovery[]>;
   /**
    * Waits for the answers in progress, then closes the streams. `atOnce` skips the wait, because another process takes

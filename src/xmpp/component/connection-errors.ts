@@ -29,7 +29,7 @@ const descriptions: Readonly<Record<string, (jid: string, address: string) => st
   'invalid-namespace': (_jid, address) =>
     `${address} is a port for clients or servers, not for components: set component.server to the component port ` +
     '(often 5347)',
-  // Of `connection.ts`.
+  // Set by `connection.ts`.
   NO_STREAM_ID: (_jid, address) =>
     `${address} sends back what it receives or is not the component port of an XMPP server: set component.server to the ` +
     'component port (often 5347)',

@@ -113,7 +113,7 @@ async function performHandshake(
   }
 }
 
-/** The parser that xmpp.js expects. Throws where the library's parser emits `error`. */
+/** The parser that xmpp.js expects. Unlike the parser of the library, it throws instead of emitting `error`. */
 class StreamParser extends EventEmitter {
   readonly #reader = new XmlStreamReader(STANZA_BUDGET, {
     onHeader: (header) => this.emit('start', header),
@@ -130,13 +130,13 @@ class StreamParser extends EventEmitter {
   }
 }
 
-/** Component of xmpp.js with a linear parser, without its unhandled errors in the event loop and its timers that outlive the stream. */
+/** The component of xmpp.js with a linear parser. Prevents unhandled errors in the event loop and timers that outlive the stream. */
 class GuardedComponent extends Component {
   receivedCount = 0;
   override timeout = HANDSHAKE_TIMEOUT_MS;
   protected override Parser = StreamParser;
 
-  /** Written in this tick. It leaves in one piece, which costs the socket less than one for each stanza. */
+  /** Text that was written in this tick. It is sent in one piece, which is faster than one write for each stanza. */
   #unsent = '';
 
   /** Writes the closing tag behind everything that is queued, then closes the socket. */

@@ -6,7 +6,7 @@ export interface DiscoveryFinding {
   readonly text: string;
 }
 
-/** Says who finds the component, and which line of the server's config helps those who do not. */
+/** Returns for each domain whether its clients find the component. If not, the text has the line to add to the server's config. */
 export function describeDiscovery({ jid, domains }: ComponentDiscovery): DiscoveryFinding[] {
   const searched = domains.filter(({ hasUsers }) => hasUsers);
   if (searched.length === 0) {

@@ -12,7 +12,7 @@ export interface DiscoveryWatchOptions {
   readonly searchedDomains: (componentJid: string) => readonly SearchedDomain[];
 }
 
-/** Watches whether clients find the components, and logs what the admin must change. */
+/** Checks regularly whether clients find the components, and logs the changes that the admin must make. */
 export interface DiscoveryWatch {
   /** Takes the answers to its requests, from any stream. Returns false for every other stanza. */
   handle(stanza: Element): boolean;

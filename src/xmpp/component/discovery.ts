@@ -13,11 +13,11 @@ export interface SearchedDomain {
 
 /** The upload services in the list of one domain (XEP-0030), as its clients find them. Plain data. */
 export interface DomainDiscovery extends SearchedDomain {
-  /** Why the domain does not tell: an error condition or `no answer`. Null if it answers. */
+  /** Why the domain sent no list: an error condition or `no answer`. Null if it sent one. */
   readonly failure: string | null;
   /** Whether the domain lists the component, or another component of this Porter. */
   readonly isListed: boolean;
-  /** The name of the server software; null if it does not tell. */
+  /** The name of the server software; null if it is unknown. */
   readonly software: string | null;
   /** Other services that offer uploads, in the order of the list. */
   readonly others: readonly OtherService[];
@@ -29,13 +29,13 @@ export interface OtherService {
   readonly isFirst: boolean;
 }
 
-/** The answers that one component got. Plain data. */
+/** The discovery results of one component. Plain data. */
 export interface ComponentDiscovery {
   readonly jid: string;
   readonly domains: readonly DomainDiscovery[];
 }
 
-/** Asks XMPP servers, as a component, what the clients of their users find. */
+/** Queries XMPP servers, as a component, for the services that the clients of their users discover. */
 export interface ServiceDiscovery {
   /** Takes the answers from any stream: ejabberd may send one on another stream of the same listener. Returns false for other stanzas. */
   handle(stanza: Element): boolean;
@@ -45,13 +45,13 @@ export interface ServiceDiscovery {
     connection: Pick<ComponentConnection, 'send'>,
     searched: readonly SearchedDomain[],
   ): Promise<ComponentDiscovery>;
-  /** Ends all requests in progress: their results are those of servers that do not answer. */
+  /** Ends all requests in progress. They count as not answered. */
   stop(): void;
 }
 
-/** An answer may come from another server. */
+/** Long enough for the answer of a remote server. */
 const ANSWER_TIMEOUT_MS = 5_000;
-/** ejabberd registers a component just after its login. */
+/** The list is requested again after this time, because ejabberd registers a component just after its login. */
 const SECOND_LOOK_MS = 1_000;
 /** Servers list less than twenty services. */
 const MAX_ITEMS = 30;
@@ -118,7 +118,7 @@ async function discoverIn(stream: DiscoveryStream, searched: SearchedDomain): Pr
   };
 }
 
-/** Returns the listed JIDs, or why there is no list. Looks twice before it says that the component is missing. */
+/** Returns the listed JIDs, or why there is no list. Requests the list again if the component is missing in the first one. */
 async function listItems(stream: DiscoveryStream, domain: string): Promise<string[] | string> {
   const first = await requestItems(stream, domain);
   if (typeof first === 'string' || first.some(stream.isOwn)) return first;
@@ -159,7 +159,7 @@ function offersUploads(info: Element | undefined): boolean {
   return features.some(({ attrs: { var: name } }) => name === UPLOAD || name === LEGACY_UPLOAD);
 }
 
-/** By XEP-0092; else the identity of the server, which Prosody and ejabberd call by their own name. */
+/** Returns the name from XEP-0092, or else the name of the server identity: Prosody and ejabberd use their own name there. */
 function softwareName(info: Element | undefined, version: Element | undefined): string | null {
   const name = version?.getChild('query', VERSION)?.getChild('name')?.getText();
   if (name) return name;

@@ -60,7 +60,7 @@ export async function answerIq(services: IqServices, iq: Element): Promise<strin
   }
 }
 
-/** Writes XML directly: most answers are slots, and a tree of elements for each costs more than the rest of it. */
+/** Writes XML directly: most answers are slots, and a tree of elements for each would cost more than all other work. */
 function formatResult(
   { attrs: { from = '', to = '', id } }: Element,
   payload: Element | string = '',

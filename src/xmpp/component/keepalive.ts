@@ -30,7 +30,7 @@ export function startKeepalive(
       return waitForSilence();
     }
     connection.send(selfPing(jid)).catch((error: unknown) => connection.destroy(error as Error));
-    // If this process itself was suspended, the event loop first reads what has arrived meanwhile.
+    // If this process itself was suspended, the event loop first reads the data that has arrived meanwhile.
     timer = setTimeout(() => setImmediate(checkAnswer), pingTimeoutMs).unref();
   };
   const checkAnswer = () => {

@@ -50,7 +50,7 @@ function formatSlot(xmlns: string, put: string, get: string): string {
  * Accepts each field as an attribute or as a child element, in either namespace, because clients mix the two forms
  * (docs/protocols.md, "Slot requests").
  */
-export function parseSlotRequest(request: Element): Omit<SlotRequest, 'endpoint' | 'jid'> {
+function parseSlotRequest(request: Element): Omit<SlotRequest, 'endpoint' | 'jid'> {
   const name = readField(request, 'filename');
   const size = readField(request, 'size');
   if (name === undefined) throw badRequest('The slot request has no filename.');

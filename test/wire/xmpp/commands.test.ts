@@ -94,7 +94,7 @@ describe('a command', () => {
     const { sessionid } = started;
     const wrong = await refused(romeo, { sessionid, action: 'prev' });
     assert.deepEqual([wrong.type, wrong.condition, wrong.element], ['modify', 'bad-request', 'bad-action']);
-    assert.equal(wrong.text, 'The command offers another action now: complete, cancel.');
+    assert.equal(wrong.text, 'The command offers only these actions now: complete, cancel.');
     assert.equal((await refused(romeo, { sessionid, node: 'my-files' })).element, 'bad-sessionid');
     const form = xml('x', { xmlns: 'jabber:x:data', type: 'form' });
     assert.equal((await refused(romeo, { sessionid }, form)).element, 'bad-payload');
