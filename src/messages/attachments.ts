@@ -19,7 +19,7 @@ export interface Attachment {
   readonly size: number;
   /** Base64 SHA-256; undefined if the bytes have not been read. */
   readonly sha256?: string | undefined;
-  /** For pictures; undefined if it is unknown. */
+  /** Width and height of a picture; undefined if they are unknown. */
   readonly picture?: PictureSize | undefined;
   /** A local file with the bytes that may be linked into the blob store. */
   readonly path?: string | undefined;
@@ -33,7 +33,7 @@ export interface StoredAttachment {
 }
 
 /**
- * Stores all files as uploads of `owner`, under the rules of every upload. If one is refused, removes the others and
+ * Stores all files as uploads of `owner`, under the same rules as every upload. If one is refused, removes the others and
  * throws the `Refusal`. `linkBase` is the base URL of their links, without a trailing slash.
  */
 export async function storeAttachments(

@@ -64,6 +64,7 @@ export async function authenticateAccount(
   return { jid: bound, sender, token: null };
 }
 
+/** Returns the client of a token. It sends from the address of the token at a component. */
 export function createTokenClient(
   { senders }: Pick<MessageServices, 'senders'>,
   token: TokenRule,
@@ -120,7 +121,7 @@ export function hashToken(token: string): string {
   return HASHED.exec(token)?.[1]?.toLowerCase() ?? sha256Hex(token);
 }
 
-/** Returns a function that matches a bare JID against RE2 patterns. It runs in linear time, whatever the JID is. */
+/** Returns a function that matches a bare JID against RE2 patterns. It runs in linear time for every JID. */
 export function createJidMatcher(patterns: readonly string[]): (bare: string) => boolean {
   const compiled = patterns.map((pattern) => RE2JS.compile(pattern));
   return (bare) => compiled.some((pattern) => pattern.matcher(bare).find());
@@ -138,9 +139,9 @@ export interface AccountRules {
 const UNNAMED_DOMAIN = 'porter-names-no-such-domain.invalid';
 
 /**
- * Returns a function that tells whether an account (bare JID) may log in. By default its domain must be named by the config,
- * because a login at any other domain would let strangers send through this server: the domain of a component, the one
- * that the component belongs to, or a rule of `access` that would not match the same name at another domain.
+ * Returns a function that tells whether an account (bare JID) may log in. By default the config must name its domain, because
+ * a login at any other domain would let strangers send through this server. The config names the domains of the components,
+ * their parent domains, and those of a rule of `access` that would not match the same local part at another domain.
  */
 export function createAccountMatcher({
   accounts,
@@ -163,7 +164,7 @@ export function createAccountMatcher({
 const tokenFinderFor = memoizePerList(createTokenFinder<TokenRule>);
 const jidMatcherFor = memoizePerList(createJidMatcher);
 
-/** Each list belongs to one state of the config; a reload brings new lists, and the old ones are collected. */
+/** Caches the result for each list. A reload of the config creates new lists; the results of old lists are garbage-collected. */
 function memoizePerList<T, R>(create: (list: readonly T[]) => R): (list: readonly T[]) => R {
   const results = new WeakMap<readonly T[], R>();
   return (list) => {

@@ -36,6 +36,6 @@ export interface MessageRules {
   readonly keepTrying: number;
   /** Returns the base URL of an owner's downloads, without a trailing slash. Null if the host is taken from each request. */
   readonly downloadUrlFor: (owner: string) => string | null;
-  /** As `downloadUrlFor`, of Porter itself, for what a web server in front of the files does not have. */
+  /** Like `downloadUrlFor`, but of Porter itself: for thumbnails, which a web server that serves the files does not have. */
   readonly uploadUrlFor: (owner: string) => string | null;
 }

@@ -4,7 +4,7 @@ import { JPG } from 'image-size/types/jpg';
 import { PNG } from 'image-size/types/png';
 import { WEBP } from 'image-size/types/webp';
 
-/** Pixels, as a viewer shows the picture: after the rotation that its metadata asks for. */
+/** Pixels, after the rotation that the metadata of the picture requests. */
 export interface PictureSize {
   readonly width: number;
   readonly height: number;
@@ -32,12 +32,12 @@ export function readPictureSize(head: Uint8Array): PictureSize | undefined {
     const size = isTurned ? { width: sides.height, height: sides.width } : sides;
     return isSide(size.width) && isSide(size.height) ? { width: size.width, height: size.height } : undefined;
   } catch {
-    // The bytes end too early, or are no picture.
+    // The bytes end too early, or are not a picture.
     return undefined;
   }
 }
 
-/** A picture in tiles lists their sizes too. The whole picture is the largest. */
+/** A picture in tiles also lists the sizes of its tiles. The largest size is that of the whole picture. */
 function areaOf({ width, height }: PictureSize): number {
   return width * height;
 }

@@ -3,8 +3,8 @@ import { describeInvalidJid, formatJid, parseJid } from '../base/jid.ts';
 import type { MessageType } from '../stanza/message.ts';
 import type { ApiClient } from './authenticate.ts';
 
-/** Each recipient costs at least one message. A larger audience is served by a room. */
-export const MAX_RECIPIENTS = 100;
+/** Each recipient costs at least one message. For more recipients, senders can use a room. */
+const MAX_RECIPIENTS = 100;
 
 /**
  * Returns the JIDs of the recipients without duplicates. A name without `@` is completed with the domain of the

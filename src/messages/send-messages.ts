@@ -19,7 +19,7 @@ export interface SendRequest {
   readonly bounceWait?: number | undefined;
   /** Returns the base URL of links, without a trailing slash. Called only if the config has no download URL. */
   readonly linkBase: () => string;
-  /** A test of porter doctor, which is not logged. */
+  /** True for a test message of `porter doctor`, which is not logged. */
   readonly isProbe?: boolean;
 }
 
@@ -81,7 +81,7 @@ export function mayHaveArrived({ state, refusal }: MessageResult): boolean {
 const UNSENT: readonly ErrorCode[] = ['unavailable', 'busy'];
 const UNCERTAIN: readonly ErrorCode[] = ['no_answer', 'internal'];
 
-/** One message for the text and one for each file. The first of them carries the subject. */
+/** Returns one message for the text and one for each file. The first one has the subject. */
 function splitMessage(
   message: SendRequest['message'],
   hasText: boolean,

@@ -21,9 +21,9 @@ export interface ShareRequest {
 }
 
 /**
- * Stores a file as an upload of its owner, under the rules of every upload, and returns its link. A name alone gets a link
- * that cannot be guessed. A path with folders is kept: the file has exactly this path, which the client may have published
- * already (Matterbridge). Throws a `Refusal`, and leaves nothing behind, if the file cannot be stored.
+ * Stores a file as an upload of its owner, under the same rules as every upload, and returns its link. A name without folders gets
+ * a link that cannot be guessed. A path with folders is kept: the file has exactly this path, which the client may have published
+ * already (Matterbridge). Throws `Refusal`, and removes the stored part, if the file cannot be stored.
  */
 export async function shareFile(services: MessageServices, request: ShareRequest): Promise<string> {
   const { path, sharePath, linkBase } = request;

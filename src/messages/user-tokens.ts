@@ -4,13 +4,13 @@ import type { WebToken } from '../ledger/contract/ledger.ts';
 import { type ApiClient, authenticateClient, type Credentials } from './authenticate.ts';
 import type { MessageServices } from './message-services.ts';
 
-/** Tokens that users make on the web page begin so, and tokens of the config do not need to be looked up in the ledger. */
+/** Prefix of the tokens that users make on the web page. Tokens without it are not looked up in the ledger. */
 export const USER_TOKEN_PREFIX = 'porter_';
 
 /** The use of a token is recorded at most this often. */
 const RECORD_USE_MS = 3600_000;
 
-/** A user writes only to itself, so this protects the XMPP server and not other people. */
+/** Such a token can only write to its own user, so this rate protects the XMPP server and not other users. */
 const MESSAGES_PER = { period: 60_000, messages: 60 };
 
 /** Returns a token of a user, and records its use. Undefined if it is unknown, revoked or expired. */

@@ -47,7 +47,7 @@ const CONCURRENCY = 16;
 const MAX_IQS = 100;
 /** Stanzas that may be written to the ledger at the same time. */
 const MAX_WRITES = 1000;
-/** Of these, those of one sender or one remote domain. */
+/** The same limits for one sender or one remote domain. */
 const MAX_IQS_PER_KEY = MAX_IQS / 4;
 const MAX_WRITES_PER_KEY = MAX_WRITES / 4;
 /** Part of the queue that one sender may fill. */
@@ -219,7 +219,7 @@ class StanzaCallbacks implements Callbacks {
   }
 }
 
-/** Returns the domain of the sender, or undefined if the component belongs to it: those users share the server. */
+/** Returns the domain of the sender; undefined if it is a user of the server to which the component belongs. */
 function remoteDomain({ attrs: { from = '', to = '' } }: Element): string | undefined {
   const domain = parseJid(from)?.domain ?? '';
   const own = parseJid(to)?.domain ?? '';

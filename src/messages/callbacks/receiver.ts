@@ -16,7 +16,7 @@ export interface ReceiverServices {
   readonly httpClient: HttpClient;
   readonly clock: Clock;
   readonly log: Logger;
-  /** JID of the component. The receiver is asked for its format in the name of this JID. */
+  /** JID of the component. Fills `{to}` and `{from}` in the URL when the receiver is asked for its format. */
   readonly componentJid: string;
 }
 
@@ -59,7 +59,7 @@ export class CallbackReceiver {
     return (await httpClient(request, limits).catch(logFailure)) ?? undefined;
   }
 
-  /** Asks the receiver once per URL, as soon as it answers at all. */
+  /** Returns the format that the receiver prefers. Asks once per URL; after a network error, asks again next time. */
   async #getFormat(rules: CallbackRules, signal: AbortSignal): Promise<StanzaFormat> {
     if (this.#format?.url === rules.url) return this.#format.format;
     const { httpClient, clock, componentJid } = this.#services;

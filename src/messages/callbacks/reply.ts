@@ -13,7 +13,7 @@ const RECEIPTS = 'urn:xmpp:receipts';
 
 /** The meaning of an HTTP response for the stanza that was posted. */
 export interface CallbackResult {
-  /** True if the stanza may be posted again. `reply` is then sent only if it is not. */
+  /** True if the stanza may be posted again. `reply` is then sent only if it is not posted again. */
   readonly mayRetry: boolean;
   /** The receiver's `Retry-After`, in milliseconds since 1970. */
   readonly retryAt?: number | undefined;
@@ -42,7 +42,7 @@ const ERRORS: Readonly<Record<number, readonly [type: string, condition: string]
   504: ['wait', 'remote-server-timeout'],
 };
 
-/** A later attempt may succeed: all server errors but "not implemented" and "HTTP version not supported". */
+/** Statuses after which another attempt may succeed: also all server errors, except `NOT_RETRIED`. */
 const RETRIED = new Set([408, 425, 429]);
 const NOT_RETRIED = new Set([501, 505]);
 const isRetried = (status: number) => RETRIED.has(status) || (status >= 500 && !NOT_RETRIED.has(status));

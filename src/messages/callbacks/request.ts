@@ -30,7 +30,7 @@ export interface UrlPlaceholders {
   readonly from: string;
 }
 
-export const STANZA_MEDIA_TYPES: Readonly<Record<StanzaFormat, string>> = {
+const STANZA_MEDIA_TYPES: Readonly<Record<StanzaFormat, string>> = {
   json: 'application/json',
   xml: 'application/xmpp+xml',
 };
@@ -40,7 +40,7 @@ const ACCEPT = 'application/xmpp+xml, application/json, application/x-www-form-u
 /** The type of a stanza without a `type` attribute: RFC 6121 §5.2.2 (message) and §4.7.1 (presence). */
 const DEFAULT_TYPES: Readonly<Record<string, string>> = { message: 'normal', presence: 'available' };
 
-export function urlPlaceholders({ name, attrs }: Element): UrlPlaceholders {
+function urlPlaceholders({ name, attrs }: Element): UrlPlaceholders {
   return {
     kind: name,
     type: attrs.type ?? DEFAULT_TYPES[name] ?? '',
@@ -105,8 +105,8 @@ function fillPlaceholders({ url }: CallbackRules, placeholders: UrlPlaceholders)
 }
 
 /**
- * Percent-encodes a value. A URL parser takes a path segment of one or two dots as a step to another folder, percent-encoded
- * ones too, so the dots of such values are encoded twice: the sender of a stanza must not choose the path.
+ * Percent-encodes a value. A URL parser resolves a path segment of one or two dots, also if the dots are percent-encoded. The dots
+ * of such values are therefore encoded twice: the sender of a stanza must not choose the path.
  */
 function encodePlaceholder(value: string): string {
   const encoded = encodeURIComponent(value.toWellFormed());

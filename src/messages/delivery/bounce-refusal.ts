@@ -23,7 +23,7 @@ const ERROR_TEXTS: Readonly<Record<string, string>> = {
   'remote-server-not-found': 'no XMPP server was found for this domain',
   'remote-server-timeout': 'the XMPP server of this domain does not answer',
   'resource-constraint': 'the server of the recipient is full or overloaded',
-  'service-unavailable': 'the user does not exist, or nothing there can receive the message',
+  'service-unavailable': 'the user does not exist, or the address cannot receive messages',
   'subscription-required': 'the recipient only accepts messages from contacts',
 };
 
@@ -65,7 +65,8 @@ const ROOM_LABELS: ReadonlySet<string> = new Set(['chat', 'conference', 'groups'
 
 /**
  * Returns true if a room may have sent this bounce of a message to one person. Rooms of Prosody answer `service-unavailable`, as
- * servers do for an unknown user: then the domain must be one of rooms by its name, or a service beside or below the sender.
+ * servers do for an unknown user. The domain must then have a usual name of a room service, or be a subdomain of the sender's
+ * domain or of the same parent domain.
  */
 function mayBeRoom(condition: string, to: string, sender: string): boolean {
   if (!to.includes('@')) return false;

@@ -18,14 +18,14 @@ export function createSilentDomains(): SilentDomains {
   };
 }
 
-/** Pings behind messages, which find out when the server of the recipient has taken the messages. */
+/** Sends pings after messages. Their answers show that the server of the recipient has processed the messages. */
 export interface DeliveryPings {
   /**
-   * Resolves when this domain has answered a ping, with a result or an error, that was written after everything that was sent in
-   * this turn of the event loop. Stays pending if the domain does not answer, so the caller has to limit the wait.
+   * Resolves when this domain has answered a ping, with a result or an error. The ping is written after all stanzas of this turn
+   * of the event loop. Stays pending if the domain does not answer, so the caller has to limit the wait.
    *
-   * XMPP keeps the order of stanzas between two entities (RFC 6120 §10.1): a bounce of an earlier message to the domain has
-   * arrived before.
+   * XMPP keeps the order of stanzas between two entities (RFC 6120 §10.1): a bounce of an earlier message to the domain arrives
+   * before the answer.
    */
   answered(domain: string): Promise<void>;
 }

@@ -9,8 +9,8 @@ export interface RoomOptions {
 
 export interface DeliveryOptions {
   /**
-   * Milliseconds to wait, after the sender's server has accepted the message, until the recipient's server has taken or bounced
-   * it; 0 = do not wait.
+   * Milliseconds to wait, after the sender's server has accepted the message, until the recipient's server has processed or
+   * bounced it; 0 = do not wait.
    */
   readonly bounceWait: number;
   /** Only for `type='groupchat'`. */
@@ -30,9 +30,9 @@ export interface MessageSender {
   /** The `from` of its stanzas: the full JID of a session, or the JID at the component. */
   readonly jid: string;
   /**
-   * Sends a message; sets its `from`. Resolves when the server of the recipient has taken it: it has answered a ping behind the
+   * Sends a message; sets its `from`. Resolves when the server of the recipient has answered a ping that was sent after the
    * message. Also resolves if neither that answer nor a bounce came in time. A message to a room resolves when the room has
-   * reflected it. Also refuses with `bounced`.
+   * reflected it. Further refusal: `bounced`.
    * Messages reach the server in the order of the calls. Messages to a room that must be joined first keep their order
    * among themselves, but later messages to other recipients may overtake them.
    */
@@ -62,6 +62,6 @@ export interface MessageSenders {
    * Refusals: `credentials_wrong`, `too_many_attempts` (with `retryAt`), `unavailable`, `no_answer`, `server_refused`.
    */
   openAccountSender(login: AccountLogin): Promise<MessageSender>;
-  /** Returns at once, also while the stream is down. Refuses with `bad_request` if no component has this JID. */
+  /** Returns at once, also while the stream is down. Throws `Refusal` (`bad_request`) if no component has this JID. */
   componentSender(jid: string): MessageSender;
 }

@@ -7,7 +7,7 @@ import { collectArchiveResults } from './archive-results.ts';
 import type { DeliveryOptions, MessageSender } from './message-sender.ts';
 
 const TOPIC = 'send-stanza';
-/** Allowance for the relay itself. */
+/** Additional milliseconds for the relay itself. */
 const RELAY_MS = 5_000;
 
 type Action =

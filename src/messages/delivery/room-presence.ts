@@ -104,7 +104,7 @@ export class RoomPresence {
     }
   }
 
-  /** The room has rejected a message because the sender is not inside. */
+  /** Called when the room has rejected a message because the sender is not inside. */
   markOutside(): void {
     this.#nick = undefined;
   }

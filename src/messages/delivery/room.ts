@@ -35,7 +35,7 @@ export class MucRoom {
     this.#presence = new RoomPresence(connection, jid);
   }
 
-  /** No message is being sent. */
+  /** True if no message is being sent. */
   get isIdle(): boolean {
     return this.#pending.size === 0 && this.#turnsWaiting === 0;
   }

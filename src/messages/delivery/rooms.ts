@@ -69,14 +69,15 @@ export class MucRooms {
 
   #open(bare: string): Entry {
     const entry = this.#rooms.get(bare) ?? { room: new MucRoom(this.#options, bare), timer: undefined };
-    if (!this.#rooms.has(bare)) this.#makeRoom();
+    if (!this.#rooms.has(bare)) this.#leaveIdleRoomIfFull();
     this.#rooms.delete(bare);
     this.#rooms.set(bare, entry);
     clearTimeout(entry.timer);
     return entry;
   }
 
-  #makeRoom(): void {
+  /** At the limit, leaves the room that was idle for longest. Throws `Refusal` (`busy`) if none is idle. */
+  #leaveIdleRoomIfFull(): void {
     if (this.#rooms.size < MAX_ROOMS) return;
     const idle = [...this.#rooms].find(([, { room }]) => room.isIdle);
     if (idle === undefined) throw new Refusal('busy');

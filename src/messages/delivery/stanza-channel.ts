@@ -7,8 +7,8 @@ export interface StreamWriter {
   /** Writes at once, in the order of the calls. Throws if the stream is closed; then nothing was written. */
   write(xml: string): void;
   /**
-   * Formats what makes the server confirm everything written before it: an iq with this id that it answers or returns, or a request
-   * for an ack (XEP-0198).
+   * Formats a request that makes the server confirm all stanzas written before it: an iq with this id that it answers or returns, or
+   * a request for an ack (XEP-0198).
    */
   formatRequest(id: string): string;
   /** Called if the server did not answer a request in time. */
@@ -19,7 +19,7 @@ export interface StreamWriter {
 export interface StanzaChannel {
   /**
    * Writes a stanza after all earlier ones and resolves when the server has accepted it. Refusals: `unavailable` and
-   * `busy` (it was not written), `no_answer` (it was written), `message_too_large` (the server does not take it).
+   * `busy` (it was not written), `no_answer` (it was written), `message_too_large` (the server does not accept it).
    */
   send(xml: string): Promise<void>;
   /** Returns true if this is the id of a request of this channel. Confirms the stanzas written before that request. */
@@ -30,8 +30,9 @@ export interface StanzaChannel {
    */
   handleAck(handledStanzas: number): boolean;
   /**
-   * The stream is closed. If the server ended it with `policy-violation`, as servers do when a stanza is too large, the largest
-   * stanza that it had not accepted is refused with `message_too_large`. So is one that was the largest in two closed streams.
+   * Called when the stream is closed. If the server ended it with `policy-violation`, as servers do when a stanza is too large, the
+   * largest stanza that it had not accepted is refused with `message_too_large`. The same applies to a stanza that was the largest
+   * one in two closed streams.
    */
   handleDisconnect(reason?: unknown): void;
 }
@@ -83,7 +84,7 @@ class ConfirmedChannel implements StanzaChannel {
   #requested: Entry[] = [];
   /** Characters of `#written` and `#requested`. */
   #windowUsed = 0;
-  /** As the last ack says. */
+  /** The number in the last ack. */
   #handledStanzas = 0;
   #requests = 0;
   #request: 'none' | 'scheduled' | 'pending' = 'none';
@@ -147,8 +148,8 @@ class ConfirmedChannel implements StanzaChannel {
   }
 
   /**
-   * The server does not name the stanza that it did not take: the largest one is refused. The others may be sent again, which
-   * would be a loop with this one among them.
+   * Refuses the largest unconfirmed stanza, because the server does not name the stanza that it did not accept. The others may be
+   * sent again. If the largest one were among them, the server would end every new stream.
    */
   #rejectTooLarge(isViolation: boolean): void {
     const [first, ...others] = [...this.#requested, ...this.#written];

@@ -17,7 +17,7 @@ export interface DeliveryTimeouts {
   readonly roomIdle: () => number;
 }
 
-/** Timeouts and memory that all senders of a process share. */
+/** Timeouts, and the list of silent domains, that all senders of a process share. */
 export type SenderContext = DeliveryTimeouts & { readonly silentDomains: SilentDomains };
 
 export type StreamSenderOptions = SenderContext & {
@@ -33,7 +33,7 @@ export interface StreamSender {
   readonly isIdle: boolean;
   readonly roomCount: number;
   leaveRooms(): void;
-  /** The stream is closed. */
+  /** Called when the stream is closed. */
   handleDisconnect(): void;
 }
 
@@ -60,7 +60,7 @@ export function createStreamSender(
     return channel.send(toXmlText(copy.toString()));
   }
 
-  /** Any answer counts, an error too: the server of the domain, or of this sender, has dealt with the stanzas before it. */
+  /** Returns true for any answer, errors included: the server of the domain, or of this sender, has processed the earlier stanzas. */
   async function ping(to: string): Promise<boolean> {
     const stanza = xml('iq', { type: 'get', to }, xml('ping', PING));
     let isAccepted = false;
@@ -71,7 +71,7 @@ export function createStreamSender(
       });
       return true;
     } catch (error) {
-      // Otherwise the sender's own server is slow or away, which says nothing about the domain.
+      // Otherwise the sender's own server is slow or disconnected, and the domain may well answer.
       if (isAccepted && isConnected) return false;
       throw error;
     }

@@ -11,7 +11,7 @@ export function wrapSender(
   return {
     jid,
     deliver: (message, options) => run((sender) => sender.deliver(message, options)),
-    sendIq: (iq, timeoutMs, takes) => run((sender) => sender.sendIq(iq, timeoutMs, takes)),
+    sendIq: (iq, timeoutMs, collect) => run((sender) => sender.sendIq(iq, timeoutMs, collect)),
     sendStanza: (stanza) => run((sender) => sender.sendStanza(stanza)),
   };
 }

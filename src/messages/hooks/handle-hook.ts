@@ -92,7 +92,7 @@ const IMAGES_TIMEOUT_MS = 8000;
 
 /**
  * Sends the event of a webhook request to the recipients of the hook, and its images after the text. Images that cannot
- * be fetched are left out and logged. Refuses like `sendMessages`, and with `bad_request` if the format cannot parse
+ * be fetched are left out and logged. Throws the refusals of `sendMessages`, and `bad_request` if the format cannot parse
  * the payload.
  */
 export async function handleHookRequest(
@@ -145,7 +145,7 @@ async function sendText(
   return results;
 }
 
-/** A template may find text in a payload in which the format finds none. */
+/** If the format finds no text, a configured template is applied anyway, because it may find some. */
 function parseEvent(rule: HookRule, format: HookFormatName, event: WebhookEvent): HookMessage | undefined {
   try {
     return hookProgram(format).parse(event, rule);

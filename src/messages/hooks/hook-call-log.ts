@@ -2,11 +2,11 @@ import { createDelayedTask, withTimeout } from '../../base/async.ts';
 import type { Logger } from '../../base/log.ts';
 import type { HookCall, Ledger } from '../../ledger/contract/ledger.ts';
 
-/** Remembers the last call of each hook for the web page. */
+/** Records the last call of each hook for the web page. */
 export interface HookCallLog {
   /** Returns at once and never fails. */
   add(call: HookCall): void;
-  /** Writes to the ledger what it does not have yet. Never rejects. */
+  /** Writes the pending calls to the ledger. Never rejects. */
   flush(): Promise<void>;
 }
 
@@ -30,7 +30,7 @@ export function createHookCallLog({
     if (calls.length === 0) return;
     const late = () => new Error('the ledger does not answer');
     await withTimeout(ledger.recordHookCalls(calls), FLUSH_TIMEOUT_MS, late).catch((error: unknown) =>
-      log.debug({ reason: String(error), calls: calls.length }, 'could not remember calls of hooks'),
+      log.debug({ reason: String(error), calls: calls.length }, 'could not record calls of hooks'),
     );
   });
   return {

@@ -37,7 +37,7 @@ export interface HookMessage {
 
 /**
  * Parses the payload of one program and leaves out missing and unexpected parts. Returns undefined if the event needs
- * no message. Refuses with `bad_request` if the payload is not from this program.
+ * no message. Throws `Refusal` (`bad_request`) if the payload is not from this program.
  */
 export type HookFormat = (event: WebhookEvent, options: FormatOptions) => HookMessage | undefined;
 
@@ -51,14 +51,14 @@ export interface HookAnswer {
 /** How the requests of one program are recognized, read and answered. */
 export interface HookProgram {
   readonly parse: HookFormat;
-  /** Returns true if `format: auto` reads this request as this program's. Without it, `auto` never does. */
+  /** Returns true if the request comes from this program. Used for `format: auto`, which ignores programs without it. */
   readonly recognizes?: (event: WebhookEvent) => boolean;
   /** Replaces Porter's own answer after success. */
   readonly answer?: (event: WebhookEvent, messageId: string) => HookAnswer;
 }
 
 /** Limit of images per event; the others are left out. */
-export const MAX_IMAGES = 4;
+const MAX_IMAGES = 4;
 
 /** Returns up to `MAX_IMAGES` different URLs, without empty ones. */
 export function selectImages(urls: readonly string[]): string[] {

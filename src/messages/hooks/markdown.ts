@@ -23,7 +23,7 @@ const HEADING = /^\s{0,3}#{1,6}\s+(.{1,500}?)\s*#*$/;
 const BULLET = /^(\s*)[*+-]\s+/;
 
 /**
- * Converts Markdown to XEP-0393: bold, italic, struck, code, quotes and blocks keep their look, links become `label (URL)`,
+ * Converts Markdown to XEP-0393: bold, italic, struck, code, quotes and blocks look the same, links become `label (URL)`,
  * headings become bold. Other syntax stays as it is, because Markdown is readable as text.
  */
 export function markdownToStyling(text: string): string {

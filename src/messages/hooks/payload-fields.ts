@@ -30,6 +30,7 @@ export function lineAt(value: unknown, ...path: PayloadPath): string {
   return toOneLine(textAt(value, ...path));
 }
 
+/** Replaces each run of white space with one space, and cuts a long text. */
 export function toOneLine(text: string): string {
   return truncate(text.replace(/\s+/g, ' ').trim(), MAX_LINE);
 }
@@ -39,6 +40,7 @@ export function firstNonEmpty(...texts: readonly string[]): string {
   return texts.find((text) => text !== '') ?? '';
 }
 
+/** Returns the array at a path; empty if the value is not an array. */
 export function listAt(value: unknown, ...path: PayloadPath): readonly unknown[] {
   const found = valueAt(value, ...path);
   return Array.isArray(found) ? found : [];
@@ -74,7 +76,7 @@ export function truncate(text: string, max: number): string {
   return `${text.slice(0, max - 1).replace(/[\uD800-\uDBFF]$/, '')}…`;
 }
 
-/** Returns the payload if it is a JSON object. Refuses with `bad_request` otherwise. */
+/** Returns the payload. Throws `Refusal` (`bad_request`) if it is not a JSON object. */
 export function requirePayloadObject(payload: unknown, program: string): object {
   if (typeof payload === 'object' && payload !== null && !Array.isArray(payload)) return payload;
   throw new Refusal('bad_request', { text: `This is not a payload of ${program}: expected a JSON object.` });

@@ -100,8 +100,8 @@ function withValueAt(path: readonly (string | number)[], value: unknown): unknow
 }
 
 /**
- * Sends a test payload of the hook's format to its recipients, as a request of its program would. Programs of a hook with the
- * format `auto` are not known, so it gets a plain text. Refuses like `handleHookRequest`.
+ * Sends a test payload of the hook's format to its recipients, as a request of its program would. A hook with the format `auto`
+ * gets the payload of `generic`, because its program is not known. Throws the refusals of `handleHookRequest`.
  */
 export async function sendHookTest(
   services: HookServices,

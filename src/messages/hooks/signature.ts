@@ -30,7 +30,7 @@ export interface SignedRequest {
 }
 
 /**
- * Refuses with `signature_wrong` unless the request proves that its sender has the secret:
+ * Throws `Refusal` (`signature_wrong`) unless the request proves that its sender has the secret:
  *
  * | program        | proof |
  * |----------------|-------|

@@ -28,7 +28,7 @@ export interface OutboxMessage {
 export interface Outbox {
   /** Returns true if earlier messages to this recipient are queued. A new one must then be queued too. */
   hasPending(from: string, to: string): Promise<boolean>;
-  /** Queues a message. It is durable when the promise resolves. Refuses with `queue_full`. */
+  /** Queues a message. It is durable when the promise resolves. Throws `Refusal` (`queue_full`). */
   add(message: OutboxMessage): Promise<void>;
   /** Starts to send queued messages. Called when this process begins to lead. */
   start(): void;
@@ -139,7 +139,7 @@ function createOutboxHandler(services: OutboxServices): QueueHandler {
   return { queue: 'outbox', concurrency: CONCURRENCY, attemptTimeout, attempt, giveUp };
 }
 
-/** The same message would be refused again. */
+/** Returns true if the same message would be refused again. */
 function isFinal({ code }: Refusal): boolean {
   return code === 'bounced' || code === 'server_refused' || code === 'message_too_large';
 }

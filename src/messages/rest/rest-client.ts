@@ -9,8 +9,8 @@ import { invalidStanza } from './invalid-stanza.ts';
 /** An authenticated client that may send stanzas. */
 export interface RestClient extends ApiClient {
   /**
-   * The client may send from every JID in this scope: a component from all users of its domain, an account from its bare JID,
-   * a token from this JID only.
+   * The client may send from every JID in this scope: a component from all addresses at its domain, an account from its bare JID
+   * with any resource, a token from this JID only.
    */
   readonly addressScope: Jid;
 }

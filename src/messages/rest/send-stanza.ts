@@ -141,7 +141,7 @@ async function deliverMessage(
   }
 }
 
-/** The error stanza as the recipient's server sent it. */
+/** Builds the error stanza for a message that has bounced. */
 function createBounce({ attrs }: Element, { condition = 'undefined-condition', message }: Refusal): Element {
   const xmlns = STANZA_ERRORS;
   const error = xml('error', { type: 'cancel' }, xml(condition, { xmlns }), xml('text', { xmlns }, message));

@@ -22,7 +22,7 @@ const SENTENCES: Readonly<Record<string, string>> = {
   paused: 'is paused',
 };
 
-/** The body is written by the user: `$JSON` alone, or nested as `check`, or the placeholders by their names. */
+/** Users write the body themselves: `$JSON` alone, `$JSON` nested as `check`, or the placeholders under their own names. */
 const parse: HookFormat = ({ payload }, { resolved }) => {
   const call = requirePayloadObject(payload, 'Healthchecks');
   const nested = valueAt(call, 'check');

@@ -24,8 +24,8 @@ const ALIASES = {
   markdown: ['x-markdown', 'markdown', 'md'],
 } as const;
 
-/** Headers by which `auto` knows ntfy. `Priority` has another meaning in RFC 9218. */
-const TELLING_HEADERS = ['x-title', 'title', 'x-tags', 'tags', 'x-message', 'x-click'];
+/** Headers by which `auto` recognizes ntfy. `Priority` is not one of them, because it has another meaning in RFC 9218. */
+const NTFY_HEADERS = ['x-title', 'title', 'x-tags', 'tags', 'x-message', 'x-click'];
 
 /** Common tags that ntfy shows as emojis. Others are shown as words. */
 const EMOJIS: Readonly<Record<string, string>> = {
@@ -84,7 +84,7 @@ export const ntfy: HookProgram = {
   recognizes: ({ payload, header }) =>
     payload instanceof Object
       ? hasFields(payload, 'topic') && (hasFields(payload, 'message') || hasFields(payload, 'title'))
-      : TELLING_HEADERS.some((name) => header(name) !== undefined),
+      : NTFY_HEADERS.some((name) => header(name) !== undefined),
   answer: ({ payload }, id) => ({
     status: 200,
     type: 'application/json; charset=utf-8',

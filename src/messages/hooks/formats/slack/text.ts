@@ -15,7 +15,7 @@ export function mrkdwnToStyling(text: string): string {
 }
 
 /** Slack escapes only `&`, `<` and `>`. */
-export function unescapeMrkdwn(text: string): string {
+function unescapeMrkdwn(text: string): string {
   return text.replaceAll('&lt;', '<').replaceAll('&gt;', '>').replaceAll('&amp;', '&');
 }
 

@@ -11,7 +11,7 @@ export interface CardContent {
 /** Nesting of containers. */
 const MAX_DEPTH = 8;
 const MAX_ELEMENTS = 50;
-/** Of the whole card: nested lists could multiply the limits. */
+/** Limit for the whole card, because nested lists could multiply the other limits. */
 const MAX_VISITED = 500;
 
 interface Walk {
