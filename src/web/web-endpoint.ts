@@ -31,7 +31,7 @@ export function webEndpoint(services: WebServices, path: string): FastifyPluginA
   };
 }
 
-/** RFC 9116. */
+/** Formats `security.txt` (RFC 9116). */
 function formatSecurityTxt(contacts: readonly string[], now: number): string {
   const expires = new Date(now + SECURITY_TXT_DAYS * DAY_MS).toISOString().slice(0, 10);
   return [...contacts.map((uri) => `Contact: ${uri}`), `Expires: ${expires}T00:00:00Z`, ''].join('\n');

@@ -19,7 +19,7 @@ export interface WebSettings {
   readonly adminTokenHash: string | null;
   readonly signIn: readonly SignInWay[];
   readonly guestLinks: boolean;
-  /** Returns the base URLs of an owner's links. Where they are null, links have the host of the request. */
+  /** Returns the base URLs of an owner's links. If one is null, its links have the host of the request. */
   readonly linkBasesFor: (owner: string) => {
     readonly putBase: string | null;
     readonly getBase: string | null;
@@ -49,7 +49,7 @@ export interface WebOverview {
     readonly warnings: readonly string[];
     readonly options: Record<string, unknown>;
   };
-  /** Runs the doctor against this server. Takes up to minutes. */
+  /** Runs the doctor against this server. May take several minutes. */
   runDoctor(): Promise<{
     readonly ok: boolean;
     readonly findings: readonly { readonly check: string; readonly state: string; readonly text: string }[];
@@ -61,7 +61,7 @@ export interface WebOverview {
 /** The services of the API. */
 export type WebServices = UploadServices & {
   readonly settings: () => WebSettings;
-  /** Check passwords and send sign-in links. */
+  /** The senders that check passwords and send sign-in links. */
   readonly senders: MessageSenders;
   /** Slows guesses of the admin token. */
   readonly secretGuard: SecretGuard;

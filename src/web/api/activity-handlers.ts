@@ -13,7 +13,7 @@ const DAY_MS = 86_400_000;
 
 export type ActivityRoute = keyof typeof activityRoutes | 'getStatus' | 'getHistory';
 
-/** The state of the service now and lately, for admins. */
+/** Handlers for admins: the current and recent state of the service. */
 export function createActivityHandlers(services: WebServices): Handlers<ActivityRoute> {
   const { ledger, clock } = services;
   return {
@@ -88,7 +88,7 @@ function withEmptyDays(counts: readonly DailyCounts[], now: number): DailyCounts
   });
 }
 
-/** Failed deletions that are counted. */
+/** Failed deletions are counted up to this number. */
 const MAX_FAILED_DELETES = 1000;
 
 /** Reads the totals, disks, streams and queues for the overview of admins. */

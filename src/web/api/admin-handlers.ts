@@ -26,7 +26,7 @@ const USER_KEYS = { name: ['string'], largest: ['number', 'number'] } as const;
 
 const nameOf = (principal: Principal | undefined) => principal?.jid ?? 'the admin token';
 
-/** Files and users of the whole service, for admins and moderators. */
+/** Handlers for admins and moderators: files and users of the whole service. */
 export function createAdminHandlers(
   services: WebServices,
 ): Handlers<keyof typeof adminRoutes | Exclude<keyof typeof overviewRoutes, ActivityRoute>> {
@@ -60,7 +60,7 @@ export function createAdminHandlers(
       const upload = await findByLinkOrId(services, link.trim());
       if (upload) return presentAdminFile(services, upload, client);
       throw new Refusal('not_found', {
-        text: 'No file has this link or id. "Why" may know what happened to it.',
+        text: 'No file has this link or id. GET /admin/why may explain what happened to it.',
       });
     },
 
@@ -137,7 +137,7 @@ export function createAdminHandlers(
     async forgetUser({ body: { owner, confirm } }, { principal, client }) {
       assertConfirmed(confirm, owner);
       const removed = await eraseOwner(services, owner);
-      // Without the address, which was erased.
+      // The entry does not name the user, whose data was erased.
       await recordAction(services, { principal, client }, 'forget_user', '', { removed });
       return { removed };
     },
@@ -201,7 +201,7 @@ export function createAdminHandlers(
   }
 }
 
-/** Throws `Refusal` (`not_found`). */
+/** Returns the stored file with this id. Throws `Refusal` (`not_found`) if there is none. */
 async function findStoredFile({ ledger }: Pick<WebServices, 'ledger'>, id: string): Promise<Upload> {
   const { files } = await ledger.listFiles({ ids: [id], sort: 'newest', state: 'stored', limit: 1 });
   const [file] = files;
@@ -209,7 +209,7 @@ async function findStoredFile({ ledger }: Pick<WebServices, 'ledger'>, id: strin
   return file;
 }
 
-/** Accepts a JID in another spelling, and owners that are no JIDs, such as `external`. */
+/** Returns the owner of a JID, also in another spelling. Returns owners that are not JIDs, such as `external`, unchanged. */
 async function toOwner(services: WebServices, text: string): Promise<string> {
   const trimmed = text.trim();
   const jid = parseBareJid(trimmed);

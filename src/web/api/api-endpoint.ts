@@ -77,7 +77,7 @@ async function answerCall(
   }
 }
 
-/** Authenticates before anything of the request is read, also at public routes, which know their user if there is one. */
+/** Authenticates before the query and the body are read. Public routes also get the user, if there is one. */
 async function authorize(
   services: WebServices,
   { access, method }: RouteDefinition,

@@ -17,7 +17,7 @@ import type { Handlers } from './handlers.ts';
 import { isoTime, presentAdminFile, readCursor, writeCursor } from './present.ts';
 import type { contentRoutes } from './routes/content-routes.ts';
 
-/** Infected and blocked files, for admins and moderators. */
+/** Handlers for admins and moderators: infected and blocked files. */
 export function createContentHandlers(services: WebServices): Handlers<keyof typeof contentRoutes> {
   const { ledger } = services;
   return {
@@ -101,7 +101,7 @@ function presentBlocked({ sha256, size, reason, blockedBy, blockedAt }: BlockedH
   return { sha256, size, reason, blockedBy, blockedAt: isoTime(blockedAt) };
 }
 
-/** Sends a name without an extension that a desktop would open, and headers with which a browser only saves the bytes. */
+/** Sends the bytes with a file name that no desktop opens by itself, and with headers that make the browser only save them. */
 async function sendInfected(
   { log }: WebServices,
   { file: { id, size, owner }, bytes }: OpenQuarantined,

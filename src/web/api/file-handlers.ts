@@ -26,7 +26,7 @@ import { isoTime, presentFile, presentTrashed, readCursor, writeCursor } from '.
 import type { fileRoutes } from './routes/file-routes.ts';
 import { sendThumbnail } from './send-thumbnail.ts';
 
-/** The files of the user who asks. */
+/** Handlers for the files of the signed-in user. */
 export function createFileHandlers(services: WebServices): Handlers<keyof typeof fileRoutes> {
   /** Users whose archive is being sent by this process. */
   const archiving = new Set<string>();
@@ -135,7 +135,7 @@ const FILE_KEYS = {
   name: ['string', 'string'],
 } as const;
 
-/** Throws `Refusal` unless the address was typed again. */
+/** Throws `Refusal` (`bad_request`) unless `confirm` is the address of the owner. */
 export function assertConfirmed(confirm: string, owner: string): void {
   if (confirm.trim() === owner) return;
   throw new Refusal('bad_request', { text: `To confirm, send the address ${owner} as "confirm".` });
@@ -145,6 +145,7 @@ export function presentDeleted({ removed, bytes, restorableUntil }: DeletedFiles
   return { removed, bytes, restorableUntil: isoTime(removed === 0 ? null : restorableUntil) };
 }
 
+/** Returns one page of deleted files: those of `owners`, or of all owners. */
 export async function listTrash(
   { ledger, clock }: Pick<WebServices, 'ledger' | 'clock'>,
   { limit, cursor, owners }: { limit: number; cursor: string | undefined; owners?: readonly string[] },
@@ -154,7 +155,7 @@ export async function listTrash(
   const files = await ledger.listTrash({ limit, ...(owners && { owners }), ...(before && { before }) });
   const last = files.at(-1);
   return {
-    // A sweep removes the others.
+    // The next sweep deletes the expired ones.
     files: files.filter(({ purgeAt }) => purgeAt > clock()).map(presentTrashed),
     next: writeCursor(files.length === limit && last ? [last.removedAt, last.id] : null),
   };
@@ -164,7 +165,7 @@ export function presentLimit({ limit, used, allowed, freesAt, period, purpose }:
   return { limit, used, allowed, freesAt: isoTime(freesAt), periodMs: period, purpose };
 }
 
-/** Usage and limits, with the text that a refused upload would get. */
+/** Returns the usage, the limits, and the text with which an upload would be refused now. */
 export function presentQuota(services: Pick<WebServices, 'rules' | 'clock'>, explanation: OwnerExplanation) {
   const { owner, decision, usage, limits } = explanation;
   return {
@@ -174,7 +175,7 @@ export function presentQuota(services: Pick<WebServices, 'rules' | 'clock'>, exp
     pendingBytes: usage.pendingBytes,
     maxFileSize: announcedMaxSizeFor(services, owner),
     refusal: describeRefusedNow(explanation, services.clock()),
-    // The use of all users together is not a matter of one of them.
+    // A user does not see how much all users together have stored.
     limits: limits.filter(({ limit }) => limit !== 'globalBytes').map(presentLimit),
     maxAgeMs: services.rules().retention.max_age,
   };

@@ -13,7 +13,7 @@ import type { guestRoutes } from './routes/session-routes.ts';
 const MAX_LINKS = 100;
 const MAX_LIFETIME_MS = 366 * 86_400_000;
 
-/** Links by which somebody without an account sends files to a user. */
+/** Handlers for guest links, by which somebody without an account sends files to a user. */
 export function createGuestHandlers(services: WebServices): Handlers<keyof typeof guestRoutes> {
   const { ledger, clock, settings } = services;
 
@@ -22,7 +22,7 @@ export function createGuestHandlers(services: WebServices): Handlers<keyof typeo
       throw new Refusal('not_permitted', { text: 'Guest links are turned off here.' });
   }
 
-  /** A guest link ends with the right of its user to sign in. */
+  /** Returns a valid guest link. Throws `Refusal` (`not_found`) if it is unknown or expired, or its user may no longer sign in. */
   async function findLink(token: string): Promise<GuestLinkRecord> {
     const link = settings().guestLinks
       ? await ledger.findGuestLink({ secretHash: sha256Hex(token), now: clock() })
@@ -97,7 +97,7 @@ export function createGuestHandlers(services: WebServices): Handlers<keyof typeo
       const { jid, secretHash } = await findLink(token);
       const charge = (bytes: number) => ledger.chargeGuestLink({ secretHash, bytes, now: clock() });
       if (!(await charge(body.size))) {
-        throw new Refusal('quota_exceeded', { text: 'This link takes no more files of this size.' });
+        throw new Refusal('quota_exceeded', { text: 'This link accepts no more files of this size.' });
       }
       try {
         const { name, putUrl, contentType, deadline } = await grantPageSlot(services, jid, body, client);

@@ -8,8 +8,7 @@ import { linkOfUpload, thumbnailLink } from '../../uploads/links.ts';
 import type { WebServices } from '../web-services.ts';
 import { API_PREFIX } from './definitions.ts';
 
-/** Times and files in the form of the API. */
-
+/** Formats milliseconds since 1970 as ISO 8601. */
 export function isoTime(ms: number): string;
 export function isoTime(ms: number | null): string | null;
 export function isoTime(ms: number | null): string | null {
@@ -17,8 +16,8 @@ export function isoTime(ms: number | null): string | null {
 }
 
 /**
- * Returns the URL without a trailing slash below which the page uploads: of the same host if possible, because the page sends requests
- * to no other.
+ * Returns the base URL of uploads from the page, without a trailing slash. It has the host of the page if possible, because the page
+ * sends requests only to its own host.
  */
 export function uploadBase(
   { settings }: Pick<WebServices, 'settings'>,
@@ -30,7 +29,7 @@ export function uploadBase(
   return ofHost ?? linkBasesFor(owner).putBase ?? requestBaseUrl(client);
 }
 
-/** Returns the URL without a trailing slash below which the files of an owner are downloaded. */
+/** Returns the base URL of an owner's downloads, without a trailing slash. */
 export function downloadBase(
   services: Pick<WebServices, 'settings'>,
   client: ClientInfo,
@@ -39,7 +38,7 @@ export function downloadBase(
   return services.settings().linkBasesFor(owner).getBase ?? uploadBase(services, client, owner);
 }
 
-/** `route`: the API below which the client finds this file by its id. */
+/** Converts a file to the form of the API. `route`: the path of the API at which the client finds the file by its id. */
 export function presentFile(
   services: WebServices,
   upload: Upload,
@@ -65,14 +64,14 @@ export function presentFile(
   };
 }
 
-/** Null for a link that an XMPP server has signed. */
+/** Returns the download link; null if an XMPP server has signed it, because Porter does not know it then. */
 function linkOf(services: WebServices, upload: Upload, client: ClientInfo): string | null {
   return linkOfUpload(services, downloadBase(services, client, upload.owner), upload) ?? null;
 }
 
 /**
- * The link is of Porter itself, whoever serves the files, and of the host of the page if possible. For files without a link it is a route
- * of the API.
+ * Returns the URL of the thumbnail, or null if the file has none. It is a URL of Porter itself, also if another server serves the
+ * files, and has the host of the page if possible. For files without a link it is a route of the API.
  */
 function thumbnailUrlOf(
   services: WebServices,

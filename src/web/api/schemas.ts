@@ -15,7 +15,7 @@ export const wholeNumber = (max: number) =>
     .transform(Number)
     .pipe(z.number().max(max));
 
-export const MAX_PAGE = 500;
+const MAX_PAGE = 500;
 const DEFAULT_PAGE = '50';
 
 /** The query of every list. `cursor`: `next` of the previous page; absent for the first. */
@@ -23,7 +23,7 @@ export const page = {
   limit: wholeNumber(MAX_PAGE)
     .pipe(z.number().min(1))
     .prefault(DEFAULT_PAGE)
-    .describe(`Entries of the page, 1 to ${MAX_PAGE}. A page may have fewer although there are more.`),
+    .describe(`Entries of the page, 1 to ${MAX_PAGE}. A page may have fewer entries although more follow.`),
   cursor: z.string().max(2000).optional().describe('`next` of the previous page.'),
 };
 
@@ -56,12 +56,14 @@ export const fileSchema = named(
     url: z
       .string()
       .nullable()
-      .describe('The download link; null if only the XMPP server has signed it, or another service.'),
+      .describe(
+        'The download link; null if the XMPP server or another service has made it, so that Porter does not know it.',
+      ),
     thumbnailUrl: z
       .string()
       .nullable()
       .describe(
-        'A small version of the picture, WebP, at most 320 pixels wide and high; 404 if the picture is damaged. Relative to the address of the page, and only for those who may list the file, if `url` is null. Null for files that have none.',
+        'The URL of a small version of the picture (WebP, at most 320 pixels wide and high); null if the file has none. It answers 404 if the picture is damaged. If `url` is null, it is relative to the address of the page, and only clients that may list the file can fetch it.',
       ),
   }),
 );
@@ -76,7 +78,7 @@ export const adminFileSchema = named(
       .enum(['clean', 'unavailable', 'too_large'])
       .nullable()
       .describe(
-        'The scan for malware: `clean`, or why there was none although it was on; null if the file was stored while it was off.',
+        'The result of the scan for malware: `clean`, or why the file was not scanned; null if it was stored while scanning was off.',
       ),
   }),
 );
@@ -136,7 +138,7 @@ export const refusalSchema = named(
 export const quotaSchema = named(
   'Quota',
   z.strictObject({
-    isAllowed: z.boolean().describe('False if the rules of this service let the user upload nothing.'),
+    isAllowed: z.boolean().describe('False if the rules of this service do not allow the user to upload.'),
     files: count,
     bytes,
     pendingBytes: bytes.describe('Bytes of slots that wait for their upload.'),

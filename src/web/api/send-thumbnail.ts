@@ -7,8 +7,8 @@ import type { WebServices } from '../web-services.ts';
 import type { ApiCall } from './handlers.ts';
 
 /**
- * Sends the thumbnail of the file that `findFile` returns to this client. Browsers keep it, but ask each time. Throws `Refusal`:
- * `not_found` if the file has no thumbnail, `busy` and `unavailable` as `Thumbnails.find`, and that of `findFile`.
+ * Sends the thumbnail of the file that `findFile` returns. Browsers cache it, but revalidate it each time. Throws `Refusal`:
+ * `not_found` if the file has no thumbnail, and the refusals of `Thumbnails.find` and of `findFile`.
  */
 export async function sendThumbnail(
   { thumbnails, metrics }: Pick<WebServices, 'thumbnails' | 'metrics'>,
@@ -19,7 +19,7 @@ export async function sendThumbnail(
   const file = await findFile();
   const bytes = await thumbnails?.find(file, SHOWN_WIDTH, closedSignal(raw));
   if (bytes === undefined) throw new Refusal('not_found', { text: 'This file has no thumbnail.' });
-  // To make it takes time, in which the file may have been removed.
+  // The file may have been removed while its thumbnail was made.
   await findFile();
   const etag = `"${file.id}-${SHOWN_WIDTH}"`;
   const headers = { ...API_HEADERS, 'Cache-Control': 'private, no-cache', ETag: etag };

@@ -15,7 +15,7 @@ import { MAX_IDS } from './schemas.ts';
 /** Tokens that one account may have. */
 const MAX_TOKENS = 50;
 
-/** Signing in and out, and the tokens of a user. */
+/** Handlers for signing in and out, and for the tokens of a user. */
 export function createSessionHandlers(services: WebServices): Handlers<keyof typeof sessionRoutes> {
   const { ledger, clock, settings, rules } = services;
 
@@ -119,7 +119,9 @@ export function createSessionHandlers(services: WebServices): Handlers<keyof typ
       const now = clock();
       const missing = scopes.find((scope) => !principal?.scopes.has(scope));
       if (missing !== undefined) {
-        throw new Refusal('not_permitted', { text: `You do not have the right ${missing} yourself.` });
+        throw new Refusal('not_permitted', {
+          text: `The token cannot have the scope ${missing}, because you do not have it yourself.`,
+        });
       }
       const expiry = expiresAt === undefined ? null : Date.parse(expiresAt);
       if (expiry !== null && expiry <= now) {

@@ -1,4 +1,4 @@
-/** Headers of the page. Scripts, styles and requests only from its own origin, nothing inline. */
+/** Headers of the page. Allow scripts, styles and requests only from its own origin, and nothing inline. */
 export const PAGE_HEADERS: Readonly<Record<string, string>> = {
   'Content-Security-Policy': [
     "default-src 'none'",

@@ -21,7 +21,9 @@ export async function findPrincipal(
   if (authorization !== undefined) {
     const token = /^Bearer +(\S+) *$/i.exec(authorization)?.[1];
     if (token === undefined) {
-      throw new Refusal('unauthorized', { text: 'The API takes tokens: "Authorization: Bearer …".' });
+      throw new Refusal('unauthorized', {
+        text: 'The API accepts only tokens here. Send "Authorization: Bearer …".',
+      });
     }
     return (await findTokenPrincipal(services, token)) ?? checkAdminToken(services, token, address);
   }

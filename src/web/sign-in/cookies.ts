@@ -7,7 +7,7 @@ import type { ClientInfo } from '../../http/common/client-info.ts';
  */
 export type CookieName = 'porter_session' | 'porter_browser';
 
-/** Secrets are of `[0-9a-z]`. */
+/** Secrets consist of `[0-9a-z]`. */
 const SECRET = /^[0-9a-z]{26,64}$/;
 
 /** Returns the secret in a cookie. Undefined without a valid one. */
@@ -19,7 +19,7 @@ export function readCookie({ headers }: FastifyRequest, name: CookieName): strin
   return undefined;
 }
 
-/** `maxAgeMs` 0 removes the cookie. */
+/** Sets a cookie. `maxAgeMs` 0 removes it. */
 export function writeCookie(
   reply: FastifyReply,
   { protocol }: Pick<ClientInfo, 'protocol'>,

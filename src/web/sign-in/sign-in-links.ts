@@ -34,7 +34,7 @@ export async function sendSignInLink(services: WebServices, request: SignInLinkR
   const { ledger, clock, settings } = services;
   if (!settings().signIn.includes('link')) {
     throw new Refusal('not_permitted', {
-      text: 'This service sends no sign-in links. Sign in by the password.',
+      text: 'This service sends no sign-in links. Sign in with your password.',
     });
   }
   const jid = accountFor(services, request.jid);
@@ -65,7 +65,7 @@ function accountFor({ settings }: Pick<WebServices, 'settings'>, text: string): 
   return jid;
 }
 
-/** The counters are in the ledger, so they hold for all workers and instances together. */
+/** The counters are in the ledger, so the limits apply to all workers and instances together. */
 async function chargeLink(services: WebServices, address: string, jid: string): Promise<void> {
   await charge(services, `sign-in links from ${networkOf(address)}`, MAX_LINKS_PER_NETWORK);
   await charge(services, `sign-in links to ${looseJidKey(jid)}`, MAX_LINKS_PER_ACCOUNT);
@@ -95,7 +95,7 @@ function formatMessage(
   const { title, linkBasesFor, path } = settings();
   const publicUrl = linkBasesFor(jid).putBase;
   const spelled = `${code.slice(0, 5)}-${code.slice(5)}`;
-  // Never the host of the request: whoever sends it chooses that, and would get the code.
+  // Never uses the host of the request: the sender of the request chooses it, and could obtain the code.
   const link = publicUrl === null ? null : `${publicUrl}${path.replace(/\/*$/, '/')}#/sign-in/${code}`;
   return MESSAGES[language](title, spelled, link);
 }

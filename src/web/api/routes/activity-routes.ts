@@ -4,7 +4,7 @@ import { bytes, count, page, refusalSchema, time } from '../schemas.ts';
 
 const topic = 'Administration';
 
-/** Refusals, sweeps and hooks of the last time. */
+/** Routes of recent refusals, recent sweeps, and hooks. */
 export const activityRoutes = {
   listRefusals: defineRoute({
     method: 'GET',
@@ -34,11 +34,11 @@ export const activityRoutes = {
             startedAt: time,
             durationMs: count,
             unused: count.describe('Slots that expired unused.'),
-            expired: count.describe('Files past their time.'),
+            expired: count.describe('Expired files.'),
             softQuota: count.describe('Files above `retention.soft_quota`.'),
-            bytes: bytes.describe('Of these files.'),
-            deadClaims: count.describe('Uploads of ended processes that were released.'),
-            records: count.describe('Removal records past `retention.keep_records`.'),
+            bytes: bytes.describe('Size of the removed files.'),
+            deadClaims: count.describe('Claims of ended processes that were released.'),
+            records: count.describe('Removal records older than `retention.keep_records`.'),
           }),
         ),
       }),
@@ -79,7 +79,8 @@ export const activityRoutes = {
     path: '/admin/hooks/{name}/test',
     access: 'admin',
     topic,
-    summary: "Sends a test payload of the hook's format to its recipients, and says what became of it.",
+    summary:
+      "Sends a test payload of the hook's format to its recipients, and returns the result for each of them.",
     status: 200,
     answer: named(
       'HookTest',
@@ -88,7 +89,7 @@ export const activityRoutes = {
           z.strictObject({
             to: z.string(),
             state: z.enum(['sent', 'queued', 'failed']),
-            text: z.string().nullable().describe('Why it has failed.'),
+            text: z.string().nullable().describe('The reason for `failed`.'),
           }),
         ),
       }),

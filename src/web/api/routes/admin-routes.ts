@@ -48,12 +48,12 @@ export const adminRoutes = {
         .default('newest')
         .describe('`largest`: only files from 1 MiB, unless an owner with at most 20,000 files is given.'),
       owner: z.string().max(3072).optional(),
-      search: z.string().max(200).optional().describe('Text in the name, in upper or lower case.'),
+      search: z.string().max(200).optional().describe('Text in the name, case-insensitive.'),
       type: z.string().max(100).optional().describe('The beginning of the media type, such as `image/`.'),
       state: z
         .enum(['issued', 'receiving', 'stored', 'unscanned'])
         .default('stored')
-        .describe('`unscanned`: stored, and not scanned for malware although that was on.'),
+        .describe('`unscanned`: stored, and not scanned for malware although scanning was on.'),
       minSize: wholeNumber(Number.MAX_SAFE_INTEGER).optional().describe('Bytes.'),
       maxSize: wholeNumber(Number.MAX_SAFE_INTEGER).optional().describe('Bytes.'),
       after: time.optional().describe('Created at or after this time.'),

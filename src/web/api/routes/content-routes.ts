@@ -15,7 +15,7 @@ const quarantinedFile = named(
     type: z.string(),
     size: bytes,
     sha256: z.string().nullable(),
-    signature: z.string().describe('The name that the virus scanner gives to what it has found.'),
+    signature: z.string().describe('The name of the malware that the virus scanner has found.'),
     endpoint: z.string(),
     foundAt: time,
     purgeAt: time.describe('When the record and the content are deleted.'),
@@ -73,7 +73,8 @@ export const contentRoutes = {
     path: '/admin/quarantine/{id}/release',
     access: 'admin',
     topic,
-    summary: 'Stores an infected file under the link of its owner, because the virus scanner was wrong.',
+    summary:
+      'Releases a file that the virus scanner has reported wrongly: stores it under the link of its owner.',
     status: 200,
     answer: named('QuarantineRelease', z.strictObject({ id: z.string(), url: z.string().nullable() })),
     errors: ['not_found', 'file_blocked'],
@@ -103,7 +104,7 @@ export const contentRoutes = {
         removeCopies: z
           .boolean()
           .default(false)
-          .describe('Removes all stored copies, which takes up to minutes.'),
+          .describe('Removes all stored copies. May take several minutes.'),
       }),
     ),
     status: 201,

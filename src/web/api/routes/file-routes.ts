@@ -50,7 +50,7 @@ export const fileRoutes = {
         .describe(
           'With more than 20,000 files, `largest` has only those from 1 MiB, and `smallest` and `name` are refused.',
         ),
-      search: z.string().max(200).optional().describe('Text in the name, in upper or lower case.'),
+      search: z.string().max(200).optional().describe('Text in the name, case-insensitive.'),
       type: z.string().max(100).optional().describe('The beginning of the media type, such as `image/`.'),
     }),
     status: 200,

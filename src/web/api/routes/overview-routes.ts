@@ -43,12 +43,12 @@ export const overviewRoutes = {
                 .describe('`ledger`: the database, if it is on another disk.'),
               free: bytes,
               total: bytes,
-              freeFiles: count.describe('Files (inodes) that can still be made.'),
+              freeFiles: count.describe('Files (inodes) that can still be created.'),
               totalFiles: count.describe('0 = the file system does not limit the number of files.'),
               isLow: z.boolean().describe('True if uploads are refused because of `storage.reserve`.'),
             }),
           )
-          .describe('The file systems whose room is known.'),
+          .describe('The file systems whose free space is known.'),
         streams: z.array(z.strictObject({ jid: z.string(), up: z.boolean(), reason: z.string().nullable() })),
         queues: z.strictObject({ messages: count, callbacks: count }),
         failedDeletes: count.describe('Files that are removed and whose bytes could not be deleted yet.'),
@@ -95,7 +95,7 @@ export const overviewRoutes = {
     path: '/admin/doctor',
     access: 'admin',
     topic,
-    summary: 'Runs `porter doctor` and returns its findings. Takes up to some minutes; one run at a time.',
+    summary: 'Runs `porter doctor` and returns its findings. May take some minutes; only one run at a time.',
     status: 200,
     answer: named(
       'DoctorReport',

@@ -30,11 +30,13 @@ export const sessionRoutes = {
       'Service',
       z.strictObject({
         title: z.string(),
-        contacts: z.array(z.string()).describe('Where users report abuse, as URIs.'),
+        contacts: z.array(z.string()).describe('URIs at which users report abuse.'),
         signIn: z.array(z.enum(['password', 'link'])),
         guestLinks: z.boolean(),
         thumbnails: z.boolean(),
-        trashMs: z.number().describe('How long removed files can be restored, in milliseconds; 0 = not.'),
+        trashMs: z
+          .number()
+          .describe('Milliseconds for which removed files can be restored; 0 = there is no trash.'),
         maxRequestedIds: z.int().describe('Files that one request may name.'),
       }),
     ),
@@ -75,12 +77,12 @@ export const sessionRoutes = {
     access: 'public',
     topic,
     summary:
-      'Sends a message with a link and a code to this account. Both sign in only the browser that has asked, once, within ten minutes. Sets a cookie.',
+      'Sends a message with a link and a code to this account. Both work once, within ten minutes, and only in the browser that made this request. Sets a cookie.',
     body: named(
       'SignInLinkRequest',
       z.strictObject({
         jid: z.string().max(3072),
-        language: z.enum(['en', 'de']).default('en').describe('Of the message.'),
+        language: z.enum(['en', 'de']).default('en').describe('Language of the message.'),
       }),
     ),
     status: 202,
@@ -234,7 +236,7 @@ export const guestRoutes = {
     path: '/guest-links/{id}',
     access: 'share',
     topic: 'Guest links',
-    summary: 'Revokes a guest link. Files that came through it stay.',
+    summary: 'Revokes a guest link. Files that were uploaded through it are kept.',
     status: 204,
     answer: null,
   }),
@@ -243,7 +245,7 @@ export const guestRoutes = {
     path: '/guest/{token}',
     access: 'public',
     topic: 'Guest links',
-    summary: 'Returns the conditions of a guest link to its guest.',
+    summary: 'Returns the recipient and the limits of a guest link.',
     status: 200,
     answer: named(
       'GuestLink',
