@@ -16,7 +16,7 @@ import { NoticeBar } from './parts/notice-bar.tsx';
 
 const NOTICE_MS = 12_000;
 
-/** The whole page. `start` is loaded before, so that nothing jumps. */
+/** The whole page. `start` is loaded before the first render, so that the layout does not shift. */
 export function App({ firstLocale, start }: { firstLocale: PageLocale; start: PageStart }) {
   const [locale, setLocale] = useState(firstLocale);
   const [notice, setNotice] = useState<Notice | null>(null);

@@ -9,7 +9,7 @@ import { PageFooter } from './parts/page-footer.tsx';
 import { UserMenu } from './parts/user-menu.tsx';
 import { titleOf, viewFor } from './views/views.tsx';
 
-/** The head, the navigation, the view of the address, and the foot. */
+/** The header, the navigation, the view of the current address, and the footer. */
 export function Frame({ onLanguage }: { onLanguage: (language: Language) => void }) {
   const { words } = useLocale();
   const { service, session } = usePageSession();
@@ -21,7 +21,7 @@ export function Frame({ onLanguage }: { onLanguage: (language: Language) => void
   useEffect(() => {
     document.title = `${title} – ${service.title}`;
   }, [title, service.title]);
-  // A screen reader continues at the new view.
+  // Moves the focus, so that a screen reader continues at the new view.
   useEffect(() => {
     if (!isFirst.current) main.current?.focus();
     isFirst.current = false;

@@ -8,7 +8,7 @@ interface FetchLikeEvent extends Event {
 
 /**
  * Receives files from the share sheet of a phone (`share_target` of the manifest): keeps them, and opens the page, which
- * uploads them after signing in. Everything else goes to the network as without this worker.
+ * uploads them after the user has signed in. All other requests go to the network unchanged.
  */
 addEventListener('fetch', (event) => {
   const { request } = event as FetchLikeEvent;

@@ -334,7 +334,7 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
     await row.getByText(de.uploadStates.paused).waitFor();
     await tab.check();
     await page.route(/upload-resource=/, losePatch, { times: 2 });
-    await row.getByRole('button', { name: de.goOn }).click();
+    await row.getByRole('button', { name: de.resume }).click();
     await row.getByText(de.uploadStates.interrupted).waitFor();
     const link = await row.locator('input').inputValue();
 
@@ -360,13 +360,13 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
     await choose();
     await waitForValue(page, SENT, (sent) => sent > 1_000_000);
     await page.reload();
-    await unfinished.getByText(/^Geht bei \d+\s% weiter$/).waitFor();
+    await unfinished.getByText(/^Wird bei \d+\s% fortgesetzt$/).waitFor();
     await tab.check();
     const offset = page.waitForRequest((request) => request.method() === 'PATCH');
     await choose();
     assert.ok(Number((await offset).headers()['upload-offset']) > 0);
     const row = page.locator('.upload', { hasText: 'concert.bin' });
-    await row.getByText(/^Geht bei \d+\s% weiter$/).waitFor();
+    await row.getByText(/^Wird bei \d+\s% fortgesetzt$/).waitFor();
     await tab.check();
     const link = await row.locator('input').inputValue();
     assert.ok((await httpRequest(link)).body.equals(bytes));

@@ -8,7 +8,7 @@ export interface UploadSlot {
   readonly getUrl?: string;
 }
 
-/** From this size in bytes on, an upload can be paused, and goes on after a lost connection. */
+/** From this size in bytes on, an upload can be paused, and is resumed after a lost connection. */
 const RESUMABLE_SIZE = 1024 * 1024;
 /** Of draft-ietf-httpbis-resumable-upload. */
 const VERSION = { 'Upload-Draft-Interop-Version': '8' };
@@ -45,7 +45,7 @@ export class FileTransfer {
   }
 
   /** True once the server keeps the bytes of an interrupted upload. */
-  get canGoOn(): boolean {
+  get canResume(): boolean {
     return this.#resource !== undefined;
   }
 
@@ -59,14 +59,14 @@ export class FileTransfer {
     return this.#keptForMs;
   }
 
-  /** Sends what the server does not have yet. Throws `ApiError` with the text of the server. */
+  /** Sends the bytes that the server does not have yet. Throws `ApiError` with the text of the server. */
   async send(options: SendOptions): Promise<void> {
     const offset = this.#hasBegun ? await this.readOffset(options.signal) : 0;
     if (this.#resource === undefined && this.#file.size >= RESUMABLE_SIZE) await this.#begin(options.signal);
     await (this.#resource === undefined ? this.#sendWhole(options) : this.#sendRest(offset, options));
   }
 
-  /** Tells the server to delete what it has. */
+  /** Tells the server to delete the bytes that it has. */
   cancel(): void {
     if (this.#resource !== undefined) deleteResource(this.#resource);
   }
@@ -86,7 +86,7 @@ export class FileTransfer {
     this.#keptForMs = readMaxAge(request);
   }
 
-  /** Returns the bytes that the server has. 0 if it has deleted them: then the upload begins again. */
+  /** Returns the number of bytes that the server has; 0 if it has deleted them, so that the upload must begin again. */
   async readOffset(signal: AbortSignal): Promise<number> {
     if (this.#resource === undefined) return 0;
     const request = await send('HEAD', this.#resource, VERSION, { signal });

@@ -10,7 +10,7 @@ export type ShownFile = OwnFile & { readonly owner?: string; readonly endpoint?:
 /** Files that one request of the API may name, at most. */
 const IDS_PER_REQUEST = 1000;
 
-/** Calls for each group of ids that one request may name, one after the other. */
+/** Calls `run` for groups of ids that one request may name, one group after the other. Returns the results. */
 export async function inGroups<T>(
   ids: readonly string[],
   run: (group: string[]) => Promise<T>,

@@ -15,7 +15,7 @@ export function useLoaded<T>(key: string, load: (signal: AbortSignal) => Promise
   const [round, setRound] = useState(0);
   const latest = useRef(load);
   latest.current = load;
-  // The key and the round say when to load again.
+  // Loads again if the key or the round changes.
   useEffect(() => {
     const abort = new AbortController();
     setState((old) => ({ ...old, isLoading: true }));

@@ -15,7 +15,7 @@ export interface PagedList<T> extends Loaded<ListPage<T>> {
   readonly loadMore: () => Promise<void>;
 }
 
-/** A page with a filter may be empty although there are more: this many are read at once before the user is asked. */
+/** A page with a filter may be empty although more pages follow. So many pages are loaded before the user must request more. */
 const MAX_EMPTY_PAGES = 10;
 
 /** Loads the pages of a list one after the other and shows them as one list. */

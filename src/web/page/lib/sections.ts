@@ -5,7 +5,7 @@ import type { Service, Session } from './session.ts';
 export interface Section {
   readonly view: string;
   readonly title: keyof Words['views'];
-  /** The route of the view, in the group of the administration. */
+  /** True if the entry is in the group of the administration. */
   readonly isAdministration: boolean;
 }
 

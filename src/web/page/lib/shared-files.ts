@@ -9,7 +9,7 @@ export function useShared(queue: UploadQueue): void {
   }, [queue]);
 }
 
-/** Returns the files that `share-worker.ts` has kept, once. */
+/** Returns the files that `share-worker.ts` has kept, and removes them there. */
 async function takeShared(): Promise<File[]> {
   // Without https a page has no caches.
   if (!('caches' in globalThis) || !(await caches.has(SHARE_CACHE))) return [];

@@ -13,7 +13,7 @@ export interface PageUpload {
   readonly sentBytes: number;
   /** Bytes that an earlier page has sent. */
   readonly resumedAt: number;
-  /** The server keeps what it has received, so that the upload can go on later. */
+  /** True if the server keeps the received bytes, so that the upload can be resumed. */
   readonly canPause: boolean;
   /** The download link; null until the server has answered 201, and for guests. */
   readonly link: string | null;
@@ -31,11 +31,11 @@ interface Begun {
   remembered: { readonly resource: string; readonly at: number } | undefined;
 }
 
-/** How often the progress of an upload is remembered, ms. */
+/** Milliseconds between two records of the progress of an upload. */
 const REMEMBER_EVERY_MS = 1000;
 
 const MAX_PARALLEL = 2;
-/** Seconds before an interrupted upload goes on by itself. After the last it has failed. */
+/** Seconds until an interrupted upload is resumed automatically, for each attempt. After the last attempt it fails. */
 const PAUSES = [1, 2, 5, 10, 30, 60];
 
 /**
@@ -43,9 +43,9 @@ const PAUSES = [1, 2, 5, 10, 30, 60];
  *
  * | state | next |
  * |---|---|
- * | `waiting` | `sending` when there is a place |
+ * | `waiting` | `sending` when fewer than two others are sent |
  * | `sending` | `done`, `failed`, `paused` by the user, `interrupted` if the connection is lost and the server keeps the bytes |
- * | `paused` | `waiting` if the user goes on |
+ * | `paused` | `waiting` if the user resumes it |
  * | `interrupted` | `waiting` after a pause, or when the browser is online again; `paused` by the user |
  * | `failed` | `waiting` if the user tries again |
  */
@@ -63,7 +63,7 @@ export class UploadQueue {
     this.#requestSlot = requestSlot;
     this.unfinished = unfinished;
     addEventListener('online', () => {
-      for (const { id, state } of this.#uploads) if (state === 'interrupted') this.goOn(id);
+      for (const { id, state } of this.#uploads) if (state === 'interrupted') this.resume(id);
     });
   }
 
@@ -87,13 +87,13 @@ export class UploadQueue {
     this.#startNext();
   }
 
-  /** Goes on with an upload that is paused or interrupted, or sends a failed one again. */
-  goOn(id: number): void {
+  /** Resumes an upload that is paused or interrupted, or sends a failed one again. */
+  resume(id: number): void {
     this.#change(id, { state: 'waiting', error: null });
     this.#startNext();
   }
 
-  /** Stops an upload until `goOn`. The server keeps what it has received. */
+  /** Stops an upload until `resume`. The server keeps the received bytes. */
   pause(id: number): void {
     this.#change(id, { state: 'paused' });
     this.#aborts.get(id)?.abort();
@@ -138,7 +138,7 @@ export class UploadQueue {
         signal: abort.signal,
         onProgress: (sentBytes) => {
           if (sentBytes > 0) begun.interruptions = 0;
-          this.#change(id, { sentBytes, canPause: begun.transfer.canGoOn });
+          this.#change(id, { sentBytes, canPause: begun.transfer.canResume });
           this.#remember(file, begun, sentBytes);
         },
       });
@@ -155,7 +155,7 @@ export class UploadQueue {
 
   /** After a lost connection the same slot is used again, so that no second one is charged. */
   async #begin(id: number, file: File, signal: AbortSignal): Promise<Begun> {
-    const known = this.#begun.get(id) ?? (await this.#resume(id, file, signal));
+    const known = this.#begun.get(id) ?? (await this.#resumeEarlier(id, file, signal));
     if (known) return known;
     const { name, size, type } = file;
     if (size === 0) throw new ApiError(0, 'empty_file', 'An empty file cannot be uploaded.');
@@ -166,8 +166,8 @@ export class UploadQueue {
     return begun;
   }
 
-  /** Goes on with what an earlier page has sent. Returns undefined if there is nothing, or the server has deleted it. */
-  async #resume(id: number, file: File, signal: AbortSignal): Promise<Begun | undefined> {
+  /** Resumes the upload of an earlier page. Returns undefined if there is none, or the server has deleted its bytes. */
+  async #resumeEarlier(id: number, file: File, signal: AbortSignal): Promise<Begun | undefined> {
     const earlier = await this.unfinished?.take(file);
     if (!earlier) return undefined;
     const { slot, resource } = earlier;
@@ -175,7 +175,7 @@ export class UploadQueue {
     const begun = { slot, transfer, interruptions: 0, remembered: { resource, at: 0 } };
     this.#begun.set(id, begun);
     const resumedAt = await transfer.readOffset(signal);
-    if (transfer.canGoOn) {
+    if (transfer.canResume) {
       this.#change(id, { resumedAt, sentBytes: resumedAt, canPause: true });
       return begun;
     }
@@ -198,7 +198,7 @@ export class UploadQueue {
     begun.remembered = { resource, at: now };
   }
 
-  /** Forgets the slot of an upload, so that another attempt begins anew. */
+  /** Forgets the slot of an upload, so that another attempt begins from the start. */
   #forget(id: number): void {
     const { remembered } = this.#begun.get(id) ?? {};
     if (remembered) this.unfinished?.forget(remembered.resource);
@@ -208,13 +208,13 @@ export class UploadQueue {
   #stopped(id: number, error: unknown): void {
     const seconds = isInterruption(error) ? this.#pauseAfterInterruption(id) : undefined;
     if (seconds === undefined) this.#fail(id, error);
-    else this.#goOnLater(id, seconds, error);
+    else this.#resumeLater(id, seconds, error);
   }
 
-  /** Returns the seconds to wait. Returns undefined if the upload cannot go on, or was interrupted too often. */
+  /** Returns the seconds to wait. Returns undefined if the upload cannot be resumed, or was interrupted too often. */
   #pauseAfterInterruption(id: number): number | undefined {
     const begun = this.#begun.get(id);
-    if (!begun?.transfer.canGoOn) return undefined;
+    if (!begun?.transfer.canResume) return undefined;
     begun.interruptions += 1;
     return PAUSES[begun.interruptions - 1];
   }
@@ -225,11 +225,11 @@ export class UploadQueue {
     this.#change(id, { state: 'failed', error });
   }
 
-  #goOnLater(id: number, seconds: number, error: unknown): void {
+  #resumeLater(id: number, seconds: number, error: unknown): void {
     this.#change(id, { state: 'interrupted', error });
     setTimeout(() => {
       const upload = this.#uploads.find((other) => other.id === id);
-      if (upload?.state === 'interrupted') this.goOn(id);
+      if (upload?.state === 'interrupted') this.resume(id);
     }, seconds * 1000);
   }
 

@@ -3,7 +3,7 @@ interface BarProps {
   readonly max: number;
   readonly label: string;
   readonly text: string;
-  /** A level that is good to be low turns to a warning near its maximum. Default: a progress. */
+  /** True for a fill level, which is shown as a warning near its maximum. False for a progress. */
   readonly isLevel?: boolean;
 }
 

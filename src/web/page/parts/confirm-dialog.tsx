@@ -8,7 +8,7 @@ interface ConfirmDialogProps {
   readonly title: string;
   /** The text of the button. */
   readonly action: string;
-  /** The user must type this text before. */
+  /** The text that the user must type to confirm. */
   readonly confirmText?: string;
   readonly run: () => Promise<void>;
   readonly onClose: () => void;

@@ -8,7 +8,7 @@ interface DialogProps {
   readonly children: ComponentChildren;
 }
 
-/** Where the browser knows it, a click beside the dialog closes it too. Not in the types of Preact yet. */
+/** If the browser supports this attribute, a click outside the dialog closes it too. Not in the types of Preact yet. */
 const LIGHT_DISMISS: object = { closedby: 'any' };
 
 /** A modal dialog: the browser keeps the focus inside, and closes it by Escape. */

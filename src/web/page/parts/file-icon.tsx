@@ -11,8 +11,7 @@ const PATHS = {
 };
 
 /**
- * A picture of the kind of a file, or of its content if there is a thumbnail. It says nothing that the text beside it does not, so screen
- * readers skip it.
+ * An icon for the type of a file, or its thumbnail if there is one. The text beside it says the same, so screen readers skip it.
  */
 export function FileIcon({ file, hasThumbnails }: { file: ShownFile; hasThumbnails: boolean }) {
   const [isBroken, setIsBroken] = useState(false);

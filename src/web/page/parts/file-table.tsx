@@ -14,7 +14,7 @@ interface FileTableProps {
   readonly onOpen: (file: ShownFile) => void;
   readonly onDelete: (file: ShownFile) => void;
   readonly hasOwners?: boolean;
-  /** Sorting that the list offers, beside by time and largest first. */
+  /** True if the list can also be sorted by name and by smallest size. */
   readonly canSortByName?: boolean;
 }
 

@@ -7,7 +7,7 @@ export interface ChartPoint {
 interface LineChartProps {
   readonly title: string;
   readonly points: readonly ChartPoint[];
-  /** Says in words what the chart shows. */
+  /** Describes the chart for screen readers. */
   readonly label: string;
   readonly formatValue: (value: number) => string;
   readonly formatTime: (iso: string) => string;

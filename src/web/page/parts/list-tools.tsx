@@ -27,7 +27,7 @@ export function ListTools<Sort extends string>(props: ListToolsProps<Sort>) {
   );
 }
 
-/** The text of a search field. It is searched when the typing pauses. */
+/** The text of a search field. Calls `onSearch` when the user stops typing. */
 export function useSearchText(
   search: string,
   onSearch: (text: string) => void,

@@ -2,7 +2,7 @@ import { errorText, useLocale } from '../lib/language.ts';
 import type { Loaded } from '../lib/load.ts';
 import { ErrorText } from './error-text.tsx';
 
-/** Says that a value is loading, or why it could not be loaded. Shows nothing if it is there. */
+/** Shows that a value is loading, or why it could not be loaded. Shows nothing if it is loaded. */
 export function LoadState({ loaded }: { loaded: Pick<Loaded<unknown>, 'value' | 'error' | 'reload'> }) {
   const locale = useLocale();
   if (loaded.error !== undefined) {

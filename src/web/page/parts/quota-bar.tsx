@@ -8,7 +8,7 @@ type Limit = Quota['limits'][number];
 /** Limits of a number; the others are of bytes. */
 const COUNTED: readonly string[] = ['uploadsPer', 'ownerFiles'];
 
-/** How much is used of each limit, when there is more room, and why an upload would be refused now. */
+/** Shows the use of each limit, when more space is free, and why an upload would be refused now. */
 export function QuotaBar({ quota }: { quota: Quota }) {
   const { words, formats } = useLocale();
   const { bytes, number } = formats;

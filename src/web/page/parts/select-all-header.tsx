@@ -7,7 +7,7 @@ interface SelectAllHeaderProps {
   readonly selection: Selection;
 }
 
-/** The head of a column of check boxes: selects all shown entries, or none. */
+/** The header of a column of check boxes: selects all shown entries, or none. */
 export function SelectAllHeader({ ids, selection }: SelectAllHeaderProps) {
   const { words } = useLocale();
   return (

@@ -2,13 +2,13 @@ interface SortHeaderProps {
   readonly label: string;
   readonly sort: string;
   readonly onSort: (sort: string) => void;
-  /** The sorts of this column. The first press chooses the descending one, if there is one. */
+  /** The values of `sort` for this column. The first click chooses the descending one, if there is one. */
   readonly ascending?: string;
   readonly descending?: string;
   readonly className?: string;
 }
 
-/** The head of a column that sorts the list. */
+/** The header of a column that sorts the list. */
 export function SortHeader({ label, sort, onSort, ascending, descending, className = '' }: SortHeaderProps) {
   const direction = sort === ascending ? 'ascending' : sort === descending ? 'descending' : 'none';
   const next = direction === 'descending' ? (ascending ?? descending) : (descending ?? ascending);

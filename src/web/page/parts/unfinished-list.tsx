@@ -3,7 +3,7 @@ import { deleteResource } from '../lib/file-transfer.ts';
 import { useLocale } from '../lib/language.ts';
 import type { UnfinishedUpload, UnfinishedUploads } from '../lib/unfinished-uploads.ts';
 
-/** Uploads of a page that was closed. They go on when the user chooses their files again. */
+/** Uploads of a page that was closed. They are resumed when the user chooses their files again. */
 export function UnfinishedList({ uploads }: { uploads: UnfinishedUploads }) {
   const { words, formats } = useLocale();
   const idle = useIdle(uploads);

@@ -50,7 +50,7 @@ export function UploadPanel({ queue, isAllowed }: { queue: UploadQueue; isAllowe
   );
 }
 
-/** Takes files that are dropped or pasted on the page. Returns true while files are dragged over it. */
+/** Calls `take` with files that are dropped or pasted on the page. Returns true while files are dragged over it. */
 function useDropped(take: (files: Iterable<File>) => void): boolean {
   const [isDragging, setDragging] = useState(false);
   const latest = useRef(take);

@@ -23,12 +23,12 @@ export function UploadRow({ upload, queue }: { upload: PageUpload; queue: Upload
           </button>
         )}
         {state === 'paused' && (
-          <button type="button" aria-label={`${words.goOn}: ${name}`} onClick={() => queue.goOn(id)}>
-            {words.goOn}
+          <button type="button" aria-label={`${words.resume}: ${name}`} onClick={() => queue.resume(id)}>
+            {words.resume}
           </button>
         )}
         {state === 'failed' && (
-          <button type="button" onClick={() => queue.goOn(id)}>
+          <button type="button" onClick={() => queue.resume(id)}>
             {words.retry}
           </button>
         )}

@@ -9,7 +9,7 @@ import { ConfirmDialog } from '../parts/confirm-dialog.tsx';
 import { SessionList } from '../parts/session-list.tsx';
 import { TokenList } from '../parts/token-list.tsx';
 
-/** Tokens, sessions, and everything of the user at once. */
+/** The tokens, the sessions, and all files of the user. */
 export function AccountView() {
   const { session } = usePageSession();
   if (session?.jid == null) return null;

@@ -8,7 +8,7 @@ import { UploadQueue, useUploads } from '../lib/upload-queue.ts';
 import { LoadState } from '../parts/load-state.tsx';
 import { UploadPanel } from '../parts/upload-panel.tsx';
 
-/** Sending files to a user without an account. */
+/** Lets somebody without an account send files to a user. */
 export function GuestView({ route }: { route: PageRoute }) {
   const { words, formats } = useLocale();
   const token = route.argument;

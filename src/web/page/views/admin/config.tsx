@@ -7,7 +7,7 @@ import { Field } from '../../parts/field.tsx';
 import { LoadState } from '../../parts/load-state.tsx';
 import { RuleFacts } from '../../parts/rule-facts.tsx';
 
-/** The options in effect, to read only, and the rule that decides for an address. */
+/** The options in effect (read-only), and the rule that decides for an address. */
 export function ConfigView() {
   const { words } = useLocale();
   const loaded = useLoaded('config', (signal) => call('GET /admin/config', { signal }));

@@ -4,7 +4,7 @@ import { useLoaded } from '../../lib/load.ts';
 import { LoadState } from '../../parts/load-state.tsx';
 import { RefusalList } from '../../parts/refusal-list.tsx';
 
-/** More refusals are listed at their users. */
+/** The view of a user lists all refusals of that user. */
 const LIMIT = '200';
 
 /** The refused uploads of all users within the last day. */

@@ -66,7 +66,7 @@ export function StatusView() {
   );
 }
 
-/** The room of each disk, in bytes and in files (inodes). Two stores on one disk of the same size are shown once. */
+/** The free space of each disk, in bytes and in files (inodes). Two stores with equal totals are shown once, as one disk. */
 function Disks({ status: { disks } }: { status: Status }) {
   const { words, formats } = useLocale();
   const { bytes, number } = formats;

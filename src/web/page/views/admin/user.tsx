@@ -14,7 +14,7 @@ import { RuleFacts } from '../../parts/rule-facts.tsx';
 
 type Details = Answer<'GET /admin/user'>;
 
-/** One user: storage, rule, refusals, and deleting the files apart from forgetting the user. */
+/** One user: storage, rule and refusals. Admins can delete all files, or forget the user. */
 export function UserView({ route }: { route: PageRoute }) {
   const { words } = useLocale();
   const { session } = usePageSession();

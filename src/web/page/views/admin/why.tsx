@@ -6,7 +6,7 @@ import { goTo, linkTo, type PageRoute } from '../../lib/route.ts';
 import { Field } from '../../parts/field.tsx';
 import { LoadState } from '../../parts/load-state.tsx';
 
-/** Explains a link, an id or an address, as the command `porter why`. */
+/** Explains a link, an id or an address, like the command `porter why`. */
 export function WhyView({ route }: { route: PageRoute }) {
   const { words } = useLocale();
   const [target, setTarget] = useState(route.argument);
