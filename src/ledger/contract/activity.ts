@@ -1,6 +1,6 @@
 /** Requests per day, the last sweeps and the last calls of hooks. Written in batches, read by the web page. */
 export interface ActivityStore {
-  /** Adds to the counts of a day. Several processes add up. */
+  /** Adds counts to those of a day. The counts of several processes are added together. */
   addDailyCounts(counts: DailyCounts): Promise<void>;
   /** Lists the days since a time, the oldest first. Days without requests may be absent. */
   listDailyCounts(query: { readonly since: number }): Promise<DailyCounts[]>;
@@ -37,6 +37,7 @@ export interface SweepCounts {
   readonly bytes: number;
   /** Released claims of dead processes. */
   readonly deadClaims: number;
+  /** Deleted removal records. */
   readonly records: number;
 }
 
@@ -51,14 +52,14 @@ export const MAX_SWEEP_RUNS = 50;
 
 /** The last call of a hook. */
 export interface HookCall {
-  /** Its name in the config. */
+  /** Name of the hook in the config. */
   readonly hook: string;
   readonly at: number;
   /** HTTP status of the answer. */
   readonly status: number;
   /** The network address of the client. */
   readonly address: string;
-  /** Its User-Agent. */
+  /** The User-Agent of the client. */
   readonly program: string;
   /** Text of the refusal; `''` after success. */
   readonly refusal: string;

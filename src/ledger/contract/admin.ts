@@ -2,7 +2,7 @@ import type { Removal, RemovalReason, Upload, UploadState } from '../../base/upl
 
 /** Lists, deletion of owners, imports and checks. Used by the commands of the admin and by `GET` of old links. */
 export interface AdminStore {
-  /** Lists uploads by id, which is the order of the seconds in which they were reserved. */
+  /** Lists uploads by id. An id begins with the second of its reservation, so the oldest uploads come first. */
   listUploads(query: UploadQuery): Promise<Upload[]>;
   /** Lists removal records, the latest first. */
   listRemovals(query: RemovalQuery): Promise<Removal[]>;
@@ -34,8 +34,8 @@ export interface AdminStore {
   /** Returns which of up to 1,000 blob keys an import has announced within `IMPORT_TIMEOUT_MS`. Used by `porter fsck`. */
   findImportingBlobs(params: { readonly blobs: readonly string[]; readonly now: number }): Promise<string[]>;
   /**
-   * Takes up to 1,000 keys, each with the id in it. Returns all keys that the uploads with these ids have, and those of the
-   * given keys that are pending deletes.
+   * Takes up to 1,000 blob keys, each with the upload id that it contains. Returns all blob keys of the uploads with these ids,
+   * and those of the given keys that are pending deletes.
    */
   findKnownBlobs(keys: readonly { readonly id: string; readonly blob: string }[]): Promise<string[]>;
 }
@@ -87,7 +87,7 @@ export interface ImportUploadsParams {
   readonly announced?: readonly AnnouncedImport[];
 }
 
-/** After so many milliseconds, an announced blob without an upload belongs to an import that was killed. */
+/** An announced blob that has no upload after this time (in milliseconds) belongs to an import that was killed. */
 export const IMPORT_TIMEOUT_MS = 24 * 3600_000;
 
 /** A file of another service. */

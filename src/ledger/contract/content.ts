@@ -3,21 +3,24 @@ import type { Endpoint, Upload } from '../../base/upload-records.ts';
 /** Infected files in quarantine, and hashes by which files are blocked. */
 export interface ContentStore {
   /**
-   * Removes an upload whose file is infected, gives its quota back, and records the file. Its bytes stay under the key of the
+   * Removes an upload whose file is infected, refunds its quota, and records the file. Its bytes stay under the key of the
    * attempt, or become a pending delete. A record with the same locator is replaced. Returns false, and records nothing, if the
    * attempt has no slot or claim any more; then its bytes become a pending delete.
    */
   quarantine(params: QuarantineParams): Promise<boolean>;
   /** Finds the record of an infected file by the link of its PUT. */
   findQuarantined(by: QuarantineKey): Promise<QuarantinedFile | undefined>;
-  /** Lists infected files, the last found first. */
+  /** Lists infected files, those found last first. */
   listQuarantine(query: QuarantineQuery): Promise<QuarantinedFile[]>;
   /**
    * Stores an infected file as the upload that it should have become, and charges its owner without a limit. Returns undefined if
    * there is no such file, its bytes are not kept, or its link is in use again.
    */
   releaseQuarantined(params: { readonly id: string; readonly now: number }): Promise<Upload | undefined>;
-  /** Deletes records of these ids, or of all. Their blobs become pending deletes. Returns how many, at most `limit`. */
+  /**
+   * Deletes the records with these ids, or all records if `ids` is absent, at most `limit`. Their blobs become pending deletes.
+   * Returns the number of deleted records.
+   */
   deleteQuarantined(params: { readonly ids?: readonly string[]; readonly limit: number }): Promise<number>;
 
   /** Returns false if the hash is blocked already. */
@@ -25,12 +28,12 @@ export interface ContentStore {
   /** Returns false if the hash is not blocked. */
   unblockHash(sha256: string): Promise<boolean>;
   findBlockedHash(sha256: string): Promise<BlockedHash | undefined>;
-  /** Lists blocked hashes, the last blocked first. */
+  /** Lists blocked hashes, those blocked last first. */
   listBlockedHashes(query: BlockedHashQuery): Promise<BlockedHash[]>;
   /** Returns whether any hash is blocked. */
   hasBlockedHashes(): Promise<boolean>;
 
-  /** Records the hash of a stored file. Returns false if the file is gone or has other bytes now (`blob`). */
+  /** Records the hash of a stored file. Returns false if the file was removed or has another `blob` now. */
   recordHash(params: Pick<Upload, 'id' | 'blob'> & { readonly sha256: string }): Promise<boolean>;
   /** Lists stored files with this hash by id. */
   listByHash(query: {
@@ -63,7 +66,7 @@ export interface QuarantineParams {
   /** The attempt has a claim with this token, an issued slot, or no row yet. */
   readonly holds: { readonly claim: string } | 'slot' | 'nothing';
   readonly sha256: string | null;
-  /** The name that the scanner gives to what it has found. */
+  /** The scanner's name for the malware. */
   readonly signature: string;
   readonly keepsBytes: boolean;
   readonly now: number;

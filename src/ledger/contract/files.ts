@@ -22,14 +22,14 @@ export interface FileStore {
   /** Lists the samples since a time, the oldest first. */
   listUsageHistory(query: { readonly since: number }): Promise<UsageSample[]>;
 
-  /** Lists removed files that can be restored, the last removed first. */
+  /** Lists removed files that can be restored, those removed last first. */
   listTrash(query: TrashQuery): Promise<TrashedUpload[]>;
   /**
    * Restores files as stored uploads, and charges their owners. Ignores unknown ids. Files that would exceed `limits`, or whose hash
    * is blocked, stay in the trash.
    */
   restoreFromTrash(params: RestoreParams): Promise<Upload[]>;
-  /** Removes up to `limit` files from the trash. Their blobs become pending deletes. Returns how many. */
+  /** Removes up to `limit` files from the trash. Their blobs become pending deletes. Returns the number of removed files. */
   purgeTrash(params: Partial<TrashSelection> & { readonly limit: number }): Promise<number>;
 }
 
@@ -43,7 +43,7 @@ export const LARGE_FILE_BYTES = 1_048_576;
 export type FileSort = 'newest' | 'oldest' | 'largest' | 'smallest' | 'name';
 
 export interface FileQuery {
-  /** Names of one owner (`ownerNamesFor`); absent for the files of all. */
+  /** All names of one owner (`ownerNamesFor`). If absent, the files of all owners are listed. */
   readonly owners?: readonly string[];
   /** Only these files. */
   readonly ids?: readonly string[];
@@ -61,9 +61,9 @@ export interface FileQuery {
   readonly type?: string;
   readonly minSize?: number;
   readonly maxSize?: number;
-  /** Created at or after it. */
+  /** Only files that were created at this time or later. */
   readonly createdFrom?: number;
-  /** Created before it. */
+  /** Only files that were created before this time. */
   readonly createdBefore?: number;
   /** `next` of the previous page. */
   readonly after?: PageKey;
@@ -113,7 +113,7 @@ export const KEEP_USAGE_MS = 400 * 86_400_000;
 export interface TrashedUpload
   extends Pick<Upload, 'id' | 'locator' | 'owner' | 'purpose' | 'name' | 'type' | 'size' | 'createdAt'> {
   readonly removedAt: number;
-  /** The detail of the removal. */
+  /** The `detail` with which the file was removed (`RemoveParams`). */
   readonly removedBy: string;
   readonly purgeAt: number;
 }

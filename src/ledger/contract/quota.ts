@@ -79,8 +79,8 @@ export interface LimitUsage {
   readonly used: number;
   readonly allowed: number;
   /**
-   * The part of `used` that makes room for a new upload by itself (`when_full: evict`). Of `ownerFiles` only as many as one more
-   * upload needs.
+   * The part of `used` that is removed if a new upload needs the room (`when_full: evict`). For `ownerFiles`, at most the number
+   * of files that one more upload needs.
    */
   readonly evictable: number;
   /** When there is more room than now if nothing else is uploaded; null if waiting does not help. */

@@ -139,7 +139,7 @@ export interface RemovedForRoom {
 
 export type ReserveResult = (
   | { readonly granted: true }
-  /** As many uploads were removed as one transaction may, and there are more. Repeat the reservation. */
+  /** The transaction has removed as many uploads as it may, and more must be removed. Repeat the reservation. */
   | { readonly granted: false; readonly limit: 'batch' }
   | {
       readonly granted: false;
@@ -215,13 +215,15 @@ export type PublishedBlob = Pick<UnpublishedBlob, 'id' | 'publicBlob'>;
 
 export interface RemoveParams {
   readonly ids: readonly string[];
-  /** Removes only uploads of these owners. */ readonly owners?: readonly string[];
+  /** Removes only uploads of these owners. */
+  readonly owners?: readonly string[];
   readonly reason: RemovalReason;
   readonly detail: string;
   readonly now: number;
   /** Leaves no removal record: for test uploads, whose links no client has. */
   readonly withoutRecord?: boolean;
-  /** Stored files go to the trash until this time. */ readonly restorableUntil?: number;
+  /** Stored files stay in the trash until this time. */
+  readonly restorableUntil?: number;
 }
 
 /** `dryRun` counts what a step would remove and changes nothing. */
@@ -249,9 +251,9 @@ export type SweepStep = { readonly limit: number; readonly now: number; readonly
       readonly kind: 'records';
       readonly removedBefore: number;
     }
-  | { /** Rate counters that no period reaches any more. */ readonly kind: 'upload_rates' | 'message_rates' }
+  | { /** Rate counters whose period has ended. */ readonly kind: 'upload_rates' | 'message_rates' }
   | { /** Expired idempotency keys. */ readonly kind: 'idempotency_keys' }
-  | { /** Refusals of more than a day ago. */ readonly kind: 'refusals' }
+  | { /** Refusals older than `KEEP_REFUSALS_MS`. */ readonly kind: 'refusals' }
   | WebSweepStep
 );
 

@@ -7,7 +7,7 @@ export interface WebStore {
   extendSession(params: Pick<WebSession, 'secretHash' | 'lastUsedAt' | 'expiresAt'>): Promise<void>;
   /** Lists the sessions of an account that have not expired, the latest used first. */
   listSessions(params: { readonly jid: string; readonly now: number }): Promise<WebSession[]>;
-  /** Ends one session, or all sessions of an account. Returns how many. */
+  /** Ends one session, or all sessions of an account. Returns the number of ended sessions. */
   endSessions(params: { readonly secretHash: string } | { readonly jid: string }): Promise<number>;
 
   /** Returns false if the account has `limit` tokens already. */

@@ -94,7 +94,7 @@ const TABLES: Readonly<Record<CopiedTable, TableColumns>> = {
   },
 };
 
-/** Columns of `pending_deletes`. The new store may delete at once what the old one could not. */
+/** Columns of `pending_deletes` that are reset, because a deletion that failed in the old store may succeed in the new one. */
 const PENDING_DELETES: Readonly<Record<string, string>> = {
   attempts: '0 as attempts',
   retry_at: '0 as retry_at',

@@ -89,7 +89,7 @@ export class PostgresConnection implements Queryable {
 
   /**
    * Starts a `read committed` transaction, takes the shared lock, and checks the migration state. All of this is sent as
-   * one query string, so that it costs one round trip. A server that only reads rejects it, as it gives no transaction ids.
+   * one query string, so that it costs one round trip. A read-only server rejects it, because it assigns no transaction ids.
    */
   async begin(durability: Durability, allowedIn: AllowedIn): Promise<void> {
     const serverRun = serverRuns.get(this.client);
@@ -177,10 +177,11 @@ export class LostCommitError extends LedgerError {
 export type TransactionOutcome = 'committed' | 'aborted' | 'in progress' | 'unknown';
 
 /**
- * Returns the outcome of a transaction whose connection was lost. If the server still waits for its commit, ends it. A committed
- * transaction of another run of the server is `unknown`, because it may be a different one with the same id.
+ * Returns the outcome of a transaction whose connection was lost. If the server still waits for the commit, terminates that
+ * server process. A committed transaction of another run of the server is `unknown`, because it may be a different one with the
+ * same id.
  *
- * The id of this statement is greater than all earlier ones. A transaction with a greater one was lost in a crash.
+ * The transaction id of this query is greater than all earlier ids. A transaction with a still greater id was lost in a crash.
  */
 export async function findOutcome(
   connection: PostgresConnection,

@@ -32,7 +32,7 @@ export interface PostgresOptions {
   readonly connections?: number;
   /** A statement fails after this time. 0 = no limit. Default: 60 s. */
   readonly statementTimeoutMs?: number;
-  /** How long the outcome of a commit is looked for after its connection was lost. Default: 30 s. */
+  /** How long to ask for the outcome of a commit whose connection was lost. Default: 30 s. */
   readonly outcomeTimeoutMs?: number;
 }
 
@@ -150,8 +150,8 @@ export class PostgresDatabase implements Database {
   }
 
   /**
-   * Runs `work`, and repeats it after a failure with a `RetryReason`. A failed `work` must have no effect. After a commit whose
-   * connection was lost, first finds out whether it had one.
+   * Runs `work`, and repeats it after a failure with a `RetryReason`. A failed `work` must have no effect. If the connection was
+   * lost during a commit, first finds out whether the commit took effect.
    */
   async #retry<T>(
     work: (connection: PostgresConnection) => Promise<T>,

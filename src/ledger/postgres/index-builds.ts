@@ -30,7 +30,7 @@ async function tryLock(connection: PostgresConnection): Promise<boolean> {
   return row?.taken === true;
 }
 
-/** Returns the statements that are missing to the plan. */
+/** Returns the statements that bring the database to the plan. */
 async function findChanges(
   connection: PostgresConnection,
   { present, dropped }: IndexPlan,

@@ -16,7 +16,7 @@ export interface Queryable {
 }
 
 /**
- * `lazy`: saves an fsync. A power result may undo the transaction, but only together with all later ones. For changes that a client
+ * `lazy`: saves an fsync. A power cut may undo the transaction, but only together with all later ones. For changes that a client
  * can repeat.
  */
 export type Durability = 'durable' | 'lazy';

@@ -86,7 +86,11 @@ export const removalCauses = {
     detailAfterPut: 'a PUT came, but none was complete',
     now,
   }),
-  expired: (now: number): RemovalCause => ({ reason: 'expired', detail: 'its request named this end', now }),
+  expired: (now: number): RemovalCause => ({
+    reason: 'expired',
+    detail: 'its own expiry time had passed',
+    now,
+  }),
   maxAge: (now: number, maxAge: number, purpose: string): RemovalCause => ({
     reason: 'expired',
     detail: `older than ${formatPeriod(maxAge)}${purpose && ` (purpose ${purpose})`}`,
@@ -119,8 +123,8 @@ async function nextPurpose(q: Queryable, than: '>' | '>=', purpose: string): Pro
 }
 
 /**
- * Removes up to `limit` expired uploads that the sweep has not removed yet, so that a forecast of `retryAt` is right
- * whenever the next sweep runs. Returns their rows.
+ * Removes up to `limit` expired uploads that the sweep has not removed yet, so that a forecast of `retryAt` does not depend on
+ * the time of the next sweep. Returns their rows.
  */
 export async function removeExpired(
   q: Queryable,

@@ -55,7 +55,7 @@ async function forgetMessages(q: Queryable, owner: string, limit: number): Promi
   return more.length;
 }
 
-/** Removes the owner's name from the detail too (`deleted by …`). */
+/** Removes owner and file name from up to `limit` removal records, and the owner's name from their detail (`deleted by …`). */
 async function anonymizeRemovals(q: Queryable, id: number, owner: string, limit: number): Promise<void> {
   await q.query(
     `update removals set owner_id = null, name = '', detail = replace(detail, $3, '')
@@ -66,8 +66,8 @@ async function anonymizeRemovals(q: Queryable, id: number, owner: string, limit:
 }
 
 /**
- * Returns the number of uploads, plus 1 if removal records of the owner are left. Whether uploads are left is decided by the rows.
- * The counter only says how many, and may be wrong.
+ * Returns the number of uploads, plus 1 if removal records of the owner are left. The rows decide whether uploads are left,
+ * because the counter may be wrong.
  */
 async function countLeft(q: Queryable, id: number): Promise<number> {
   const [uploads] = await q.query<{ counted: number }>(

@@ -32,7 +32,7 @@ export function isIndexChange(statement: string, migration: Migration): boolean 
   return !statementsOf(migration.sql).some((other) => CREATE_TABLE.exec(other)?.[1] === table);
 }
 
-/** Follows all statements of the migrations. A name of an index is never used again after it was dropped. */
+/** Returns the indexes that all migrations together lead to. The name of a dropped index is never used again. */
 export function planIndexes(migrations: readonly Migration[]): IndexPlan {
   const indexes = new Map<string, Index>();
   const dropped = new Set<string>();
@@ -55,7 +55,7 @@ export function planIndexes(migrations: readonly Migration[]): IndexPlan {
   return { present: new Map([...indexes].map(([name, { sql }]) => [name, sql])), dropped };
 }
 
-/** Columns are named from the first parenthesis on. */
+/** Renames a column in a `create index` statement. Column names come after the first parenthesis only. */
 function renameColumn({ table, sql }: Index, from: string, to: string): Index {
   const at = sql.indexOf('(');
   return { table, sql: sql.slice(0, at) + sql.slice(at).replaceAll(new RegExp(`\\b${from}\\b`, 'g'), to) };

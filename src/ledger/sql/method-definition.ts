@@ -10,14 +10,14 @@ export interface MethodDefinition<Argument, Result> {
   run(db: Database, argument: Argument, newOwnerId?: NewOwnerId): Promise<Result>;
 }
 
-/** Reads committed rows, without a transaction. */
+/** Defines a method that reads committed rows, without a transaction. */
 export function read<Argument, Result>(
   run: (q: Queryable, argument: Argument) => Promise<Result>,
 ): MethodDefinition<Argument, Result> {
   return { thread: 'reader', run };
 }
 
-/** Runs in one transaction. `allowedIn`: the migration states in which the method is allowed. */
+/** Defines a method that runs in one transaction. `allowedIn`: the migration states in which it is allowed. */
 export function write<Argument, Result>(
   durability: Durability,
   allowedIn: AllowedIn | ((argument: Argument) => AllowedIn),
@@ -33,7 +33,7 @@ export function write<Argument, Result>(
   };
 }
 
-/** Starts its transactions itself. */
+/** Defines a method that starts its own transactions. */
 export function custom<Argument, Result>(
   run: (db: Database, argument: Argument) => Promise<Result>,
 ): MethodDefinition<Argument, Result> {

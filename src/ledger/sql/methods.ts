@@ -140,7 +140,7 @@ export const methods: LedgerMethods = {
   sweep: custom(runSweepStep),
   pendingDeletes: read(queryPendingDeletes),
   beginDeletes: write('durable', 'always', countDeleteAttempts, { freesSpace: true }),
-  // If a power cut undoes it, the missing blob is deleted again.
+  // If a power cut undoes it, the blob is deleted once more, which is harmless.
   confirmDeleted: write('lazy', 'always', clearPendingDeletes, { freesSpace: true }),
   postponeDeletes: write('lazy', 'always', postponePendingDeletes),
   failedDeletes: read(queryFailedDeletes),
@@ -148,7 +148,7 @@ export const methods: LedgerMethods = {
   // ResumableUploadStore
   beginResumable: write('lazy', 'open_or_closing', resumable.makeResumable),
   resume: write('lazy', 'open', resumable.claimResource),
-  // A client may forget the bytes that this number includes.
+  // Durable, because a client may drop its copy of the bytes that were reported as received.
   recordReceived: write('durable', 'open_or_closing', resumable.updateReceived),
   pause: write('durable', 'open_or_closing', resumable.pauseUpload),
   appendState: read(resumable.queryAppendState),
@@ -233,7 +233,7 @@ export const methods: LedgerMethods = {
   findSession: read(querySession),
   extendSession: write('lazy', 'open_or_closing', updateSession),
   listSessions: read(querySessions),
-  // A session that a power cut brings back would be one that its user has ended.
+  // Durable, because a power cut must not bring back a session that its user has ended.
   endSessions: write('durable', 'open_or_closing', deleteSessions),
   createToken: write('durable', 'open', insertToken),
   findToken: read(queryToken),
@@ -275,7 +275,7 @@ export const methods: LedgerMethods = {
   findWrongCounters: read(findWrongCounters),
 };
 
-/** Makes a ledger whose methods all go through `call`. */
+/** Creates a ledger whose methods all go through `call`. */
 export function createLedgerFrom(
   call: (method: LedgerMethod, argument: unknown) => Promise<unknown>,
   close: () => Promise<void>,

@@ -6,6 +6,7 @@ import type { AllowedIn, Queryable } from './database.ts';
 /** Selects the migration state. No row means `open`. */
 export const SELECT_MIGRATION_STATE = 'select state from migration_state';
 
+/** Implements `CopyStore.migrationState`. */
 export async function readMigrationState(q: Queryable): Promise<MigrationState> {
   const [row] = await q.query<{ state: MigrationState }>(SELECT_MIGRATION_STATE);
   return row?.state ?? 'open';

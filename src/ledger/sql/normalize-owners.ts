@@ -12,7 +12,7 @@ import {
 } from './quota/accounts.ts';
 import type { UploadRow } from './rows.ts';
 
-/** Rows that one transaction changes at most. */
+/** Maximum number of rows that one transaction changes. */
 const MAX_ROWS = 500;
 
 /**
@@ -51,8 +51,8 @@ const MESSAGE_COLUMNS = [
 ] as const;
 
 /**
- * Returns the name under which an owner is stored. A name that PRECIS forbids becomes what servers made of it: they dropped
- * invisible characters. Names that are not JIDs (`external`, `sha1:…`, `token:…`) stay.
+ * Returns the name under which an owner is stored. From a name that PRECIS forbids, invisible characters are removed, as servers
+ * did. Names that are not JIDs (`external`, `sha1:…`, `token:…`) are not changed.
  */
 export function normalOwnerName(name: string): string {
   if (/^[\x21-\x40\x5b-\x7e]*$/.test(name) && !/xn--/.test(name)) return name;
@@ -109,7 +109,7 @@ async function mergeOwner(q: Queryable, from: string, to: string, maxRows: numbe
   return true;
 }
 
-/** The normalized JID may be known by its hash already, as in imports from ejabberd. */
+/** Gives the normalized JID to an owner that was known by the hash of this JID only, as after an import from ejabberd. */
 async function renameHashedOwner(q: Queryable, name: string): Promise<void> {
   await q.query(
     `update owners set name = $1 where name = $2 and not exists (select 1 from owners where name = $1)`,
@@ -166,7 +166,7 @@ async function moveRemovals(q: Queryable, from: number, to: number, maxRows: num
   return moved.length < maxRows;
 }
 
-/** Adds up the buckets, at most 65 of each width. `deleteOwner` deletes those of the first owner. */
+/** Adds the buckets of one owner to those of the other, at most 65 of each width. `deleteOwner` deletes those of the first owner. */
 async function moveRates(q: Queryable, from: number, to: number): Promise<void> {
   await q.query(
     `insert into upload_rates (owner_id, width, start_at, last_at, ends_at, uploads, bytes)
@@ -186,7 +186,7 @@ async function renameInMessages(q: Queryable, from: string, to: string, maxRows:
        select queue, queue_key, id from queue_items where owner = $1 limit $3) returning id`,
     [from, to, maxRows],
   );
-  // A key that both owners have used stays the one of the normalized name.
+  // If both owners have used a key, the row of the normalized name is kept.
   const keys = await q.query<{ key: string }>('select key from idempotency_keys where owner = $1 limit $2', [
     from,
     maxRows,

@@ -6,7 +6,7 @@ export interface OwnerUploadsQuery {
   readonly ownerId: number;
   /** Purposes of the stored uploads to list. */
   readonly purposes: readonly string[];
-  /** Lists uploads that are not stored too: those in this state, or all. */
+  /** Also lists uploads that are not stored: those in this state, or all of them. */
   readonly pending?: Exclude<UploadState, 'stored'> | 'all';
   /** Last id of the previous page. */
   readonly after?: string;

@@ -13,16 +13,19 @@ import {
   WHERE_LOCATOR,
 } from './rows.ts';
 
+/** Implements `UploadStore.find`. */
 export async function queryUpload(q: Queryable, locator: string): Promise<Upload | undefined> {
   const [row] = await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where ${WHERE_LOCATOR}`, [locator]);
   return row && toUpload(row, row.owner);
 }
 
+/** Implements `UploadStore.findByPutKey`. */
 export async function queryUploadByPutKey(q: Queryable, putKey: string): Promise<Upload | undefined> {
   const [row] = await q.query<UploadRowWithOwner>(`${SELECT_UPLOADS} where uploads.put_key = $1`, [putKey]);
   return row && toUpload(row, row.owner);
 }
 
+/** Implements `UploadStore.findRemoval`. */
 export async function queryRemoval(q: Queryable, locator: string): Promise<Removal | undefined> {
   const [row] = await q.query<RemovalRow>(
     `${SELECT_REMOVALS} where locator = $1 order by removed_at desc, id desc limit 1`,
@@ -50,6 +53,7 @@ function clauses(
 
 const OWNER = 'owner_id = (select id from owners where name = ?)';
 
+/** Implements `AdminStore.listUploads`. */
 export async function queryUploads(q: Queryable, query: UploadQuery): Promise<Upload[]> {
   if (query.owner !== undefined) return await queryUploadsOfOwner(q, { ...query, owner: query.owner });
   const terms: Term[] = [];
@@ -80,6 +84,7 @@ async function queryUploadsOfOwner(q: Queryable, query: UploadQuery & { owner: s
   return rows.map((row) => toUpload(row, name));
 }
 
+/** Implements `AdminStore.listRemovals`. */
 export async function queryRemovals(q: Queryable, query: RemovalQuery): Promise<Removal[]> {
   const { before } = query;
   const terms: Term[] = [];
@@ -108,6 +113,7 @@ const usageOf = (row: UsageRow | undefined): Usage => ({
   pendingBytes: row?.pending_bytes ?? 0,
 });
 
+/** Implements `QuotaStore.usage`. */
 export async function queryUsage(q: Queryable, owner: string): Promise<Usage> {
   const [row] = await q.query<UsageRow>(
     'select uploads, bytes, pending_uploads, pending_bytes from owners where name = $1',
@@ -116,11 +122,13 @@ export async function queryUsage(q: Queryable, owner: string): Promise<Usage> {
   return usageOf(row);
 }
 
+/** Implements `AdminStore.findOwnerBySha1`. */
 export async function queryOwnerBySha1(q: Queryable, sha1: string): Promise<string | undefined> {
   const rows = await q.query<{ name: string }>('select name from owners where sha1 = $1', [sha1]);
   return rows.find(({ name }) => sha1FromOwner(name) === undefined)?.name;
 }
 
+/** Implements `QuotaStore.listOwners`. */
 export async function queryOwners(
   q: Queryable,
   query: { after?: string; limit: number },
@@ -135,6 +143,7 @@ export async function queryOwners(
   return rows.map((row) => ({ owner: row.name, ...usageOf(row), lastUploadAt: row.last_upload_at }));
 }
 
+/** Implements `QuotaStore.stats`. */
 export async function queryStats(q: Queryable): Promise<LedgerStats> {
   const sums = ['owners', 'removals', 'uploads', 'bytes', 'pending_uploads', 'pending_bytes']
     .map((column) => `cast(sum(${column}) as bigint) as ${column}`)
@@ -143,6 +152,7 @@ export async function queryStats(q: Queryable): Promise<LedgerStats> {
   return { ...usageOf(row), owners: row?.owners ?? 0, removals: row?.removals ?? 0 };
 }
 
+/** Implements `AdminStore.findExistingIds`. */
 export async function queryExistingIds(q: Queryable, ids: readonly string[]): Promise<string[]> {
   const existing: string[] = [];
   for (const chunk of chunks(ids)) {
@@ -152,6 +162,7 @@ export async function queryExistingIds(q: Queryable, ids: readonly string[]): Pr
   return existing;
 }
 
+/** Implements `AdminStore.findKnownBlobs`. */
 export async function queryKnownBlobs(
   q: Queryable,
   keys: readonly { readonly id: string; readonly blob: string }[],

@@ -25,7 +25,7 @@ interface RefusalRow {
 const KEY = 'owner, endpoint, code, upload_id';
 const COLUMNS = 'owner endpoint code upload_id is_denied times first_at last_at text name size'.split(' ');
 
-/** A row that began more than a day ago starts anew, so that its count is one of the last day. */
+/** Restarts the count of a row that began more than `KEEP_REFUSALS_MS` before its new refusal. */
 const ADD_TO_ROW = `on conflict (${KEY}) do update set
   times = case when refusals.first_at <= excluded.last_at - ${KEEP_REFUSALS_MS} then excluded.times
     else refusals.times + excluded.times end,
@@ -52,7 +52,7 @@ function toValues(refusal: RefusalRecord) {
   return [owner, endpoint, code, uploadId, isDenied ? 1 : 0, times, firstAt, lastAt, text, name, size];
 }
 
-/** Notes that a PUT has come to a slot, also if it was refused before it claimed the slot. */
+/** Records that a PUT has come to a slot, also if it was refused before it claimed the slot. */
 async function markPut(q: Queryable, id: string, at: number): Promise<void> {
   await q.query(
     "update uploads set claimed_at = $2 where id = $1 and state = 'issued' and claimed_at is null",

@@ -182,7 +182,10 @@ async function insertTrash(
   await insertMany(q, { table: 'trash', columns: TRASH_COLUMNS }, values);
 }
 
-/** A tombstone blocks its locator. Needed for signed links and links of other services, which can be requested again; random ids are not. */
+/**
+ * Returns whether a removal record is a tombstone, which blocks its locator. Signed links and links of other services need one,
+ * because their locators can be requested again. Random ids cannot.
+ */
 function isTombstone(row: UploadRow, reason: RemovalReason): boolean {
   return reason !== 'unused' && (row.locator !== null || row.endpoint === 'import');
 }

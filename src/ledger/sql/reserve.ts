@@ -79,7 +79,7 @@ export async function reserveSlot(
   r: Reservation,
   newId?: () => number,
 ): Promise<ReserveResult> {
-  // Only an upload that is stored at once may be refused for its process.
+  // The limit `instance` occurs only for an upload with a file.
   return (await insertUpload(q, r, newId)) as ReserveResult;
 }
 
@@ -166,7 +166,7 @@ function tally(reason: RemovedForRoom['reason'], rows: readonly UploadRow[]): Re
   return [{ reason, uploads: rows.length, bytes: rows.reduce((sum, { size }) => sum + size, 0) }];
 }
 
-/** A `retryAt` names the time of an expiry, which may be before the next sweep. So the reservation removes expired uploads itself. */
+/** Removes expired uploads, because a client may come back at its `retryAt`, which can be before the next sweep. */
 async function removeExpiredFor(q: Queryable, account: OwnerAccount, r: NewUpload): Promise<UploadRow[]> {
   const { lifetimes, now } = r;
   const limit = MAX_REMOVED;
@@ -249,7 +249,6 @@ function stateOf({ claim, file }: NewUpload): UploadState {
   return claim ? 'receiving' : 'issued';
 }
 
-/** Charges all counters. */
 async function chargeCounters(q: Queryable, account: OwnerAccount, r: NewUpload): Promise<void> {
   const { size, purpose } = r.upload;
   const rateBuckets = bucketWidthsFor(r.limits);

@@ -116,8 +116,8 @@ async function countUploads(q: Queryable, selection: UploadSelection, limit: num
 }
 
 /**
- * Releases claims of processes that have ended. A slot returns to `issued` if its deadline has not passed, a resumable upload with its
- * bytes. Other slots, and uploads that were reserved by their PUT, are deleted.
+ * Releases claims of processes that have ended. If its deadline has not passed, a slot returns to `issued`, and a resumable upload
+ * keeps its bytes. Other slots, and uploads that were reserved by their PUT, are deleted.
  */
 async function sweepDeadClaims(
   q: Queryable,
@@ -168,7 +168,7 @@ async function sweepRecords(q: Queryable, step: SweepStep & { kind: 'records' })
   return swept;
 }
 
-/** Deletes removed or infected files whose time has passed. */
+/** Deletes files from the trash or the quarantine whose `purge_at` has passed. */
 async function sweepKeptFiles(
   q: Queryable,
   table: 'trash' | 'quarantine',

@@ -7,8 +7,8 @@ import { type DiskSpace, readDiskSpace } from '../../base/system-resources.ts';
 /*
  * Files beside the database that only take up space. SQLite cannot remove a row without first writing to its WAL. If other
  * programs have filled the disk, the ledger deletes one of these files and repeats the removal, so that space can be freed
- * (docs/decisions/0022-removals-on-a-full-disk.md). Several small files: each of them also frees an inode, and what is left
- * still helps after a restart.
+ * (docs/decisions/0022-removals-on-a-full-disk.md). There are several small files: each of them also frees an inode, and the
+ * remaining ones still help after a restart.
  */
 
 const FILES = ['1', '2', '3', '4'] as const;

@@ -19,7 +19,7 @@ interface Prepared {
 
 /** How long a write waits while another program holds the database. */
 const BUSY_TIMEOUT_MS = 60_000;
-/** Holds the upper levels of all indexes of ten million uploads, and 100,000 owners. SQLite allocates only what it uses. */
+/** Enough for the upper levels of all indexes of ten million uploads, and for 100,000 owners. SQLite allocates it as needed. */
 const CACHE_KIB = 64 * 1024;
 /** Pages in the WAL before a checkpoint. Many changes of one page then cost one write. */
 const CHECKPOINT_PAGES = 8000;

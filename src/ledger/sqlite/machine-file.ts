@@ -8,7 +8,7 @@ import type { InstanceState } from '../contract/ledger.ts';
  * of a file when it is opened.
  */
 
-/** The last heartbeat in the file, as of a process in the database. */
+/** The last heartbeat in the file. Its fields are those of a process in the database. */
 type RecordedMachine = Machine & Pick<InstanceState, 'pid' | 'seenAt' | 'silentMs'>;
 
 const pathOf = (database: string) => `${database}-machine`;
@@ -23,7 +23,7 @@ export function readMachineFile(database: string): RecordedMachine | undefined {
   }
 }
 
-/** Does nothing on a full or read-only disk: the next heartbeat tries again. */
+/** Records a heartbeat of this process. Does nothing on a full or read-only disk: the next heartbeat tries again. */
 export function writeMachineFile(database: string): void {
   const path = pathOf(database);
   const part = `${path}-${process.pid}`;

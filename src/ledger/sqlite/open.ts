@@ -15,30 +15,30 @@ export type { SqliteOptions };
 
 /**
  * Opens the ledger in an SQLite file. Creates the file and its folder if needed, and migrates the schema. Several processes of
- * one machine may open one file. If a thread of the ledger ends before `close`, all calls that need it are rejected, and
- * `onThreadEnd` is called, as it is if another machine has started on the file.
+ * one machine may open one file. If a thread of the ledger ends before `close`, all calls that need it are rejected.
+ * `onFailure` is called then, and also if another machine has started to use the file.
  * @throws LedgerError if the file cannot be opened, has the write-ahead log of another file, a server on another machine uses it
  *   (`OtherMachineError`), or a newer version of Porter has migrated it.
  */
 export async function openSqliteLedger(
   options: SqliteOptions,
-  onThreadEnd: (error: LedgerError) => void = () => {},
+  onFailure: (error: LedgerError) => void = () => {},
 ): Promise<Ledger> {
   createFolder(dirname(options.file));
   assertOwnWal(options.file);
   assertNoOtherMachine(options.file);
-  const writer = new Thread(options, onThreadEnd);
+  const writer = new Thread(options, onFailure);
   try {
     await writer.call('open');
   } catch (error) {
     await writer.close();
     throw error;
   }
-  const ledger = connect({ writer, reader: new Thread(options, onThreadEnd) });
-  return watchMachine(ledger, options.file, onThreadEnd);
+  const ledger = connect({ writer, reader: new Thread(options, onFailure) });
+  return watchMachine(ledger, options.file, onFailure);
 }
 
-/** Records this machine with each heartbeat. Calls `onOtherMachine` if another machine has started on the file. */
+/** Records this machine with each heartbeat. Calls `onOtherMachine` if another machine has started to use the file. */
 function watchMachine(ledger: Ledger, file: string, onOtherMachine: (error: LedgerError) => void): Ledger {
   let isRecorded = false;
   return {

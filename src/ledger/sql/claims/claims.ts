@@ -24,8 +24,8 @@ import { addPendingBlobs, addPendingDeletes, discardUpload, recordRemovals } fro
 import { SELECT_UPLOADS, toUpload, type UploadRow, type UploadRowWithOwner, WHERE_LOCATOR } from '../rows.ts';
 
 /**
- * True for a `receiving` upload that was claimed before `HEARTBEAT_TIMEOUT_MS`, if its process has sent no heartbeat since.
- * `param`: as in `ledgerTimeSql`.
+ * Returns a condition for `receiving` uploads that were claimed at least `HEARTBEAT_TIMEOUT_MS` ago, and whose process has sent
+ * no heartbeat within that time. `param`: as in `ledgerTimeSql`.
  */
 export function abandonedClaimSql(q: Queryable, param: string): string {
   const silentSince = silentSinceSql(q, param);
@@ -48,8 +48,8 @@ export async function claimSlot(q: Queryable, params: ClaimParams): Promise<Clai
 }
 
 /**
- * Claims the slot without a look-up if no other PUT has it. The key of an issued slot without bytes is its slot key, which has its id
- * once.
+ * Claims the slot without a look-up if no other PUT has claimed it. An issued slot without bytes has its slot key, which
+ * contains the id exactly once.
  */
 async function claimIssued(
   q: Queryable,
@@ -77,7 +77,7 @@ async function findClaimable(q: Queryable, by: ClaimParams['by']): Promise<Uploa
   return row;
 }
 
-/** Fails if another PUT has claimed the slot since `row` was read. Ends a resumable upload: its resource is gone. */
+/** Returns false if another PUT has claimed the slot since `row` was read. Ends a resumable upload and its upload resource. */
 async function setReceiving(
   q: Queryable,
   row: UploadRow,
@@ -102,7 +102,7 @@ async function abandonBlob(q: Queryable, row: UploadRow): Promise<void> {
   if (isAttemptBlobKey(row.blob)) await addPendingDeletes(q, [row]);
 }
 
-/** Another PUT has claimed the slot meanwhile. Returns how far it is. */
+/** Returns the result for a PUT whose slot another PUT has claimed meanwhile. */
 async function claimedByOther(q: Queryable, by: ClaimParams['by']): Promise<ClaimResult> {
   const row = await findClaimable(q, by);
   if (!row || row.state === 'issued') return { outcome: 'unknown' };
@@ -138,7 +138,7 @@ export async function commitUpload(q: Queryable, params: CommitParams): Promise<
 
 type StoredRow = Pick<UploadRow, 'owner_id' | 'purpose' | 'size' | 'created_at' | 'rate_buckets'>;
 
-/** Fails if another size than `reservedSize` was reserved. */
+/** Returns undefined, and changes nothing, if the claim is gone or a size other than `reservedSize` was reserved. */
 async function setStored(
   q: Queryable,
   { id, token, size, now, blob, publicBlob, content }: CommitParams,

@@ -209,7 +209,7 @@ export async function deleteQuarantineRows(
   return await deleteRows(q, `select id from quarantine ${where} order by found_at, id limit $1`, params);
 }
 
-/** Deletes up to `limit` files of an owner from the quarantine. Returns how many. For `AdminStore.forget`. */
+/** Deletes up to `limit` files of an owner from the quarantine. Returns their number. For `AdminStore.forget`. */
 export async function forgetQuarantine(q: Queryable, owner: string, limit: number): Promise<number> {
   return await deleteRows(q, 'select id from quarantine where owner = $2 limit $1', [limit, owner]);
 }

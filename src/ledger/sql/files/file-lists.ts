@@ -75,8 +75,8 @@ interface Selection {
 }
 
 /**
- * Rows of the windows that filters are applied to, one after the other: few rows are read if many match. A statement with both the
- * filter and the order could read the whole table for a page.
+ * Sizes in rows of the windows to which a filter is applied, one after the other. If many rows match, few are read. A single
+ * statement with both the filter and the order could read the whole table for one page.
  */
 const WINDOWS = [500, 2_000, SCANNED_ROWS - 2_500];
 
@@ -156,7 +156,7 @@ export async function queryFiles(q: Queryable, query: FileQuery): Promise<FileLi
 interface ListedOwner {
   readonly id: number;
   readonly uploads: number;
-  /** All that its uploads ever had. */
+  /** All purposes that its uploads ever had. */
   readonly purposes: readonly string[];
 }
 
@@ -197,7 +197,7 @@ function scanFor(query: FileQuery, owners: readonly ListedOwner[] | undefined, i
   const isById = sort === 'newest' || sort === 'oldest';
   const range: Condition[] = [];
   if (query.ids) range.push([`id in (${query.ids.map(() => '?').join(', ')})`, ...query.ids]);
-  // Every id is greater. Without a bound, SQLite reads and sorts all of another index, because that has the columns.
+  // All ids match. Without a bound on the id, SQLite reads and sorts the whole of another index, which has all the columns.
   const isByIdOnly = state === 'stored' && !owners && !isLargeOnly && !query.isUnscanned;
   if (isByIdOnly) range.push(["id >= '0'"]);
   // Partial indexes are only used if the statement contains their conditions literally.

@@ -7,7 +7,10 @@ import type {
 import type { Queryable } from '../database.ts';
 import { ledgerTimeSql, silentSinceSql } from '../processes/heartbeats.ts';
 
-/** True for a running request that began before the heartbeats of its process stopped. */
+/**
+ * Returns a condition for running requests that started at least `HEARTBEAT_TIMEOUT_MS` ago, and whose process has sent no
+ * heartbeat within that time.
+ */
 function abandonedSql(q: Queryable, ledgerTime: string): string {
   const silentSince = silentSinceSql(q, ledgerTime);
   return `idempotency_keys.response is null and idempotency_keys.started_at <= ${silentSince} and not exists (

@@ -2,8 +2,8 @@ import { writerTag } from '../../../base/blob-keys.ts';
 import { chunks, inList, insertMany, type Queryable } from '../database.ts';
 
 /**
- * True if a process may store without a claim. Locks its row, so that it cannot be declared dead before the commit: afterwards its
- * files are deleted.
+ * Returns a condition that is true if a process may store without a claim. Locks the row of the process, so that it cannot become
+ * a dead writer before the commit. The files of a dead writer are deleted.
  */
 export const mayStoreSql = ({ isConcurrent }: Queryable, instance: string, tag: string) =>
   `exists (select 1 from instances where id = ${instance}${isConcurrent ? ' for key share' : ''})
@@ -18,7 +18,10 @@ export async function mayStore(q: Queryable, instance: string): Promise<boolean>
   return rows.length === 1;
 }
 
-/** Called after the rows of these processes were deleted: a transaction that has locked one of them has ended. */
+/**
+ * Makes processes dead writers. Must be called after their rows in `instances` were deleted: the deletion has waited for every
+ * transaction that has locked one of them.
+ */
 export async function addDeadWriters(q: Queryable, ids: readonly string[]): Promise<void> {
   const rows = ids.map((id) => [writerTag(id)]);
   await insertMany(q, { table: 'dead_writers', columns: ['tag'], tail: 'on conflict do nothing' }, rows);

@@ -3,11 +3,11 @@ import { HEARTBEAT_TIMEOUT_MS, type Heartbeat, type InstanceState } from '../../
 import { chunks, inList, type Queryable } from '../database.ts';
 import { addDeadWriters } from './dead-writers.ts';
 
-/** The ledger's clock, unless the parameter `param` replaces it. */
+/** Returns an expression for the time of the ledger's clock, or for the value of the parameter `param` if it is not null. */
 export const ledgerTimeSql = ({ nowSql }: Queryable, param: string) =>
   `coalesce(cast(${param} as bigint), ${nowSql})`;
 
-/** Heartbeats up to this time have expired. */
+/** Returns an expression for the latest time whose heartbeats have expired. */
 export const silentSinceSql = (q: Queryable, param: string) =>
   `(${ledgerTimeSql(q, param)} - ${HEARTBEAT_TIMEOUT_MS})`;
 

@@ -93,7 +93,7 @@ async function insertOwner(q: Queryable, name: string, id: number): Promise<bool
   return true;
 }
 
-/** Gives its name to an owner that was known by the hash of its JID only, as in imports. It keeps its uploads and counters. */
+/** Renames an owner that was known by the hash of its JID only, as after an import. Its uploads and counters are kept. */
 async function renameHashedOwner(q: Queryable, name: string, sha1: string): Promise<boolean> {
   const renamed = await q.query('update owners set name = $1 where name = $2 returning id', [
     name,
@@ -102,7 +102,7 @@ async function renameHashedOwner(q: Queryable, name: string, sha1: string): Prom
   return renamed.length > 0;
 }
 
-/** Deletes an owner without uploads and removal records. Takes what wrong counters still charge to it from the totals. */
+/** Deletes an owner without uploads and removal records. Subtracts its counters, which may be wrong, from the totals. */
 export async function deleteOwner(q: Queryable, id: number): Promise<void> {
   await q.query('delete from upload_rates where owner_id = $1', [id]);
   await q.query('delete from owner_purposes where owner_id = $1', [id]);
@@ -141,7 +141,7 @@ export async function addStored(
   );
 }
 
-/** Charges an upload whose bytes are to come. `adjustOwner` would write the index by stored bytes too. */
+/** Charges an upload whose bytes have not arrived yet. `adjustOwner` would also update the index by stored bytes. */
 export async function addPending(q: Queryable, id: number, size: number): Promise<void> {
   await q.execute(
     'update owners set pending_uploads = pending_uploads + 1, pending_bytes = pending_bytes + $2 where id = $1',
@@ -157,7 +157,7 @@ export async function adjustOwner(q: Queryable, id: number, delta: UsageDelta): 
   );
 }
 
-/** Adjusts the counters beside the owner's row. */
+/** Adjusts the counters that are not in the owner's row: those of the purpose, and the totals. */
 export async function adjustPurposeAndTotals(
   q: Queryable,
   id: number,

@@ -7,9 +7,9 @@ import { excessAmount, isEvictable, type QuotaRequest, type QuotaViolation } fro
 
 export interface EvictionPlan {
   readonly ids: readonly string[];
-  /** Bytes that are free after the whole eviction, at least. */
+  /** Minimum number of bytes that the whole eviction frees. */
   readonly bytes: number;
-  /** False if more uploads must go than one transaction may remove. */
+  /** False if more uploads must be removed than one transaction may remove. */
   readonly isComplete: boolean;
 }
 

@@ -23,7 +23,7 @@ interface ExpiryList {
   readonly completeUntil: number;
 }
 
-/** Rows that the first attempt reads per query, and the second and last one. */
+/** Maximum number of rows per query: in the first attempt, and in the second and last one. */
 const READ_LIMITS = [64, 4096];
 
 /**

@@ -14,7 +14,7 @@ export async function queryLimitUsage(q: Queryable, query: LimitUsageQuery): Pro
   const add = async (limit: keyof Limits, allowed: number | undefined | null, usage: UsageReader) => {
     if (allowed === undefined || allowed === null) return;
     const { used, evictable = 0 } = await usage.read();
-    // Room appears when less than both is used: under a lowered limit, `used` may exceed `allowed`.
+    // There is more room when the usage falls below both numbers. `used` exceeds `allowed` if the limit was lowered.
     const excess = used - Math.min(used, allowed) + 1;
     const freesAt = used === 0 ? null : await usage.forecast(excess, used - excess);
     found.push({ limit, used, allowed, evictable, freesAt: freesAt && Math.max(freesAt, query.now) });
@@ -39,7 +39,7 @@ async function findAccount(q: Queryable, owner: string): Promise<OwnerAccount> {
   return row ?? { id: 0, uploads: 0, bytes: 0, pendingUploads: 0, pendingBytes: 0 };
 }
 
-/** `purpose`: only its bytes; undefined for all of the owner. */
+/** Reads the bytes of the owner: those of one purpose, or all if `purpose` is undefined. */
 function storedUsage(
   q: Queryable,
   account: OwnerAccount,

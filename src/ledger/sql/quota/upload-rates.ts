@@ -40,7 +40,7 @@ export async function chargeUploadRates(q: Queryable, row: ChargedRow): Promise<
   const { owner_id, created_at, size } = row;
   for (const width of parseWidths(row.rate_buckets)) {
     const start = bucketStart(created_at, width);
-    // No charge of this bucket can count for longer. The index by this column then stays as it is.
+    // No charge of this bucket counts after this time. It is the same for all charges, so the index by this column is written once.
     const endsAt = start + width * (BUCKETS_PER_PERIOD + 1);
     await q.execute(
       `insert into upload_rates (owner_id, width, start_at, last_at, ends_at, uploads, bytes)
@@ -77,7 +77,7 @@ interface SpentInPeriod {
   readonly globalBytes?: number;
 }
 
-/** Returns what the owner has uploaded within a period. `withGlobal`: and, in the same statement, the bytes of all owners. */
+/** Returns the owner's uploads and bytes within a period. `withGlobal`: also the bytes of all owners, by the same statement. */
 export async function spentInPeriod(
   q: Queryable,
   params: { ownerId: number; period: number; now: number; withGlobal?: boolean },

@@ -22,7 +22,7 @@ export interface QuotaViolation {
   readonly allowed: number;
   /** Bytes of the reservation, or 1 for a limit on uploads. */
   readonly requested: number;
-  /** Stored bytes that eviction could free under this limit; of files, as many as are needed at most. */
+  /** Stored bytes that eviction could free under this limit. For `ownerFiles`, the number of files, at most as many as needed. */
   readonly evictable: number;
 }
 
@@ -71,7 +71,7 @@ async function measureFiles(q: Queryable, account: OwnerAccount, r: QuotaRequest
   return { limit: 'ownerFiles', used, allowed, requested: 1, evictable };
 }
 
-/** Returns how many files of the owner eviction could remove, and at most `limit`. */
+/** Returns the number of the owner's files that eviction could remove, at most `limit`. */
 export async function countEvictable(
   q: Queryable,
   account: OwnerAccount,

@@ -70,7 +70,7 @@ export async function upsertHookCalls(q: Queryable, calls: readonly HookCall[]):
   await insertMany(q, { table: 'hook_calls', columns, tail: REPLACE_CALL }, rows);
 }
 
-/** Implements `ActivityStore.listHookCalls`. The hooks of the config are a few. */
+/** Implements `ActivityStore.listHookCalls`. */
 export async function queryHookCalls(q: Queryable): Promise<HookCall[]> {
   const rows = await q.query<HookCall>('select * from hook_calls order by hook limit 10000');
   return rows.map((row) => ({ ...row }));

@@ -99,7 +99,7 @@ export async function queryAudit(
   return rows.map((row) => ({ ...row }));
 }
 
-/** Deletes everything of an account, and its JID from the audit. For `AdminStore.forget`. */
+/** Deletes the sessions, tokens and links of an account, and its JID in the audit. For `AdminStore.forget`. */
 export async function forgetWebUser(q: Queryable, jid: string): Promise<void> {
   for (const table of ['web_sessions', 'web_tokens', 'sign_in_links', 'guest_links'])
     await q.query(`delete from ${table} where jid = $1`, [jid]);

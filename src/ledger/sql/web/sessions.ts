@@ -132,7 +132,7 @@ export async function upsertSignInLink(q: Queryable, link: SignInLink): Promise<
   );
 }
 
-/** Implements `WebStore.useSignInLink`. The delete decides which of two requests at once wins. */
+/** Implements `WebStore.useSignInLink`. Only one of two requests at once deletes the row, so only one of them succeeds. */
 export async function takeSignInLink(
   q: Queryable,
   { browserHash, codeHash, now }: { browserHash: string; codeHash: string; now: number },
