@@ -15,9 +15,9 @@ export interface BlobStore {
   put(key: string, batches: AsyncIterable<readonly Uint8Array[]>, size?: number): Promise<number>;
 
   /**
-   * Writes the next bytes of a blob that is written by several calls, one after the other, and discards what lies behind `offset`.
-   * Keeps the bytes that have arrived if the source fails. Rejects with a `BlobError` of the kind `missing` if the store does not have the
-   * bytes before `offset`. A call without bytes may follow when the blob is complete. The key must come from `resumableBlobKey`.
+   * Writes the next bytes of a blob that is written by several calls, one after the other, and discards all bytes behind `offset`.
+   * Keeps the bytes that have arrived if the source fails. Rejects with a `BlobError` of the kind `missing` if the store does not have
+   * the bytes before `offset`. A call without bytes may follow when the blob is complete. The key must come from `resumableBlobKey`.
    */
   append(
     key: string,
@@ -25,12 +25,12 @@ export interface BlobStore {
     options: AppendOptions,
   ): Promise<AppendResult>;
 
-  /** Returns whether `append` can go on at `offset`. */
+  /** Returns whether `append` can continue at `offset`. */
   canAppend(key: string, at: Pick<AppendOptions, 'offset' | 'size'>): Promise<boolean>;
 
   /**
-   * Adds a regular local file by a hard link. Resolves with its size in bytes, as durable as after a `put`, or with undefined
-   * if it must be copied instead. Replaces an existing blob. Absent if the store does not support links.
+   * Adds a regular local file by a hard link. Resolves with its size in bytes when it is as durable as after a `put`, or with
+   * undefined if the file must be copied instead. Replaces an existing blob. Absent if the store does not support links.
    */
   linkFile?(key: string, file: string): Promise<number | undefined>;
 
@@ -48,7 +48,7 @@ export interface BlobStore {
 
   /**
    * Gives a complete blob another key, as durable as after a `put`, and removes the old one. Does nothing if that has been
-   * done. A store without it has no readers beside Porter. May be called by several processes at once.
+   * done. Absent if only Porter reads the store. May be called by several processes at once.
    */
   publish?(key: string, publicKey: string): Promise<void>;
 
@@ -61,7 +61,7 @@ export interface BlobStore {
   /** Resolves with the size of a blob in bytes, or with undefined if there is none. */
   size(key: string): Promise<number | undefined>;
 
-  /** Removes blobs, each by itself. Ignores missing ones. Resolves with those that could not be removed. */
+  /** Removes blobs. Ignores missing ones. If one fails, still removes the others. Resolves with those that could not be removed. */
   remove(keys: readonly string[]): Promise<readonly FailedRemoval[]>;
 
   /**
@@ -82,7 +82,7 @@ export interface BlobStore {
   /** Returns a URL that fetches the blob directly from the store. Absent if the store has no such URLs. */
   presignUrl?(key: string, options: PresignOptions): Promise<string>;
 
-  /** Resolves with the room of the store's file system, or with undefined if the store does not report it. */
+  /** Resolves with the space of the store's file system, or with undefined if the store does not report it. */
   space(): Promise<DiskSpace | undefined>;
 
   /** Rejects with a `BlobError` if the store cannot be written now. */
@@ -107,7 +107,7 @@ export interface AppendOptions {
   readonly size: number;
   /** True if the blob is to be complete after this call: then it can be opened, provided that all bytes are there. */
   readonly complete: boolean;
-  /** Called during the call with the number of bytes that are durable. The store goes on once it has resolved. */
+  /** Called during the call with the number of bytes that are durable. The store continues when it has resolved. */
   readonly onDurable: (offset: number) => Promise<void>;
 }
 
@@ -118,7 +118,7 @@ export interface AppendResult {
   readonly failure?: unknown;
 }
 
-/** Wraps a source so that it ends where it fails. `failure` then has the error. */
+/** Wraps a source so that it ends instead of throwing. `failure()` then returns the error. */
 export function captureFailure(batches: AsyncIterable<readonly Uint8Array[]>): {
   readonly batches: AsyncIterable<readonly Uint8Array[]>;
   failure(): { readonly failure: unknown } | undefined;
@@ -190,10 +190,10 @@ export class BlobError extends Error {
 
 const KEY = /^[0-9a-z]{2}\/[0-9a-z]{1,64}(?:\.[0-9a-z]{1,10}){1,2}$/;
 
-/** Porter ignores all files and objects whose names are not blob keys. */
+/** Returns whether a text is a blob key. Porter ignores all files and objects whose names are not. */
 export const isBlobKey = (text: string): boolean => KEY.test(text);
 
-/** Returns the key. Throws `BlobError` if it is not a blob key and could lead out of the store. */
+/** Returns the key. Throws `BlobError` if it is not a blob key, because it could name a file outside of the store. */
 export function checkedBlobKey(key: string): string {
   if (!isBlobKey(key)) throw new BlobError('failed', 'Invalid blob key.');
   return key;
@@ -205,7 +205,7 @@ export const MARKER_NAME = 'porter-store-id';
 /** Folder or prefix, in the root of the store, of the files that `porter fsck --repair` has set aside. */
 export const LOST_AND_FOUND = 'lost+found';
 
-/** Returns the first name for a blob in lost+found that is free, because an earlier one may have the name of the key. */
+/** Returns a free name for a blob in lost+found: the file name of the key, after a number if an earlier blob has that name. */
 export async function findLostAndFoundName(
   key: string,
   isFree: (name: string) => Promise<boolean>,
@@ -222,7 +222,7 @@ export function formatMarker(id: string): string {
   return `${id}\nThis file ties the stored files to the database of Porter. Do not change or remove it.\n`;
 }
 
-/** Returns the id in a marker. A damaged marker gives a text that equals no id. */
+/** Returns the id in a marker. For a damaged marker, returns a text that differs from every id. */
 export function parseMarker(text: string): string {
   return text.split('\n', 1)[0]?.trim() ?? '';
 }

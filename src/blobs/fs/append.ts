@@ -12,12 +12,12 @@ import {
 } from './syscalls.ts';
 import { addFolder, type FsWriteOptions, flush } from './write.ts';
 
-/** Bytes that a killed process loses at most. */
+/** Maximum number of bytes that are lost if the process is killed. */
 const CHECKPOINT = 8 * 1024 * 1024;
 
 type Batches = AsyncIterable<readonly Uint8Array[]>;
 
-/** Implements `BlobStore.append`. The length of the file is the offset; a crash may leave more bytes, which the next call cuts off. */
+/** Implements `BlobStore.append`. The length of the file is the offset. A crash may leave more bytes, which the next call cuts off. */
 export async function appendToFile(
   path: string,
   batches: Batches,
@@ -48,7 +48,7 @@ export async function appendToFile(
   return { offset: written, ...source.failure() };
 }
 
-/** Opens the file and cuts off what lies behind the offset. */
+/** Opens the file and cuts off the bytes behind the offset. */
 async function openAt(path: string, offset: number, options: FsWriteOptions): Promise<number> {
   const fd = offset > 0 ? await openForAppend(path) : await createWithFolder(path, options);
   try {

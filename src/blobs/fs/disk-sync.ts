@@ -14,7 +14,7 @@ export interface DiskSync {
   folderCreated(folder: string): void;
 }
 
-/** `limit`: calls to the disk at a time, so that slow ones leave threads of the pool for reads. */
+/** `limit`: maximum number of concurrent fsync calls, so that slow ones leave threads of the pool for reads. */
 export function createDiskSync(limit: number): DiskSync {
   const limited = createSemaphore(limit);
   const running = new Map<string, Promise<void>>();

@@ -36,7 +36,7 @@ export interface FsBlobsOptions {
   readonly sync: boolean;
   /** True if a blob must not appear under its key before it is complete, because a web server reads the folder. */
   readonly atomic?: boolean;
-  /** fsync calls at a time. The default is half the thread pool, which leaves threads for reads. */
+  /** Maximum number of concurrent fsync calls. Default: half the thread pool, which leaves threads for reads. */
   readonly maxConcurrentSyncs?: number;
   /** Bytes of buffers for all downloads together. */
   readonly readMemoryBytes?: number;

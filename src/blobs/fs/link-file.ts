@@ -1,6 +1,16 @@
 import { dirname } from 'node:path';
 import type { DiskSync } from './disk-sync.ts';
-import { close, fstat, isBlobError, link, lstat, openRegularFile, rename, unlink } from './syscalls.ts';
+import {
+  close,
+  fstat,
+  ignoring,
+  isBlobError,
+  link,
+  lstat,
+  openRegularFile,
+  rename,
+  unlink,
+} from './syscalls.ts';
 import { addFolder, type FsWriteOptions, flush } from './write.ts';
 
 /** Errors after which a copy may still work: another file system, missing permission, too many links. */
@@ -31,8 +41,8 @@ export async function linkIntoStore(
 }
 
 /**
- * Gives a complete file its public name in the same folder, without replacing another file: of several processes that do the
- * same, each finds the name or makes it.
+ * Gives a complete file its public name in the same folder, without replacing another file. If several processes do this at
+ * once, one of them creates the name, and the others find it.
  */
 export async function publishFile(
   path: string,
@@ -47,20 +57,21 @@ export async function publishFile(
     else if (!isBlobError(error, 'exists')) throw error;
   }
   await diskSync?.syncFolder(dirname(publicPath));
-  await unlink(path).catch(unless('missing'));
+  await unlink(path).catch(ignoring('missing'));
 }
 
-/** Returns false if the first one does not exist: then another process has published it. */
+/** Returns whether the public name belongs to another file. Returns false if `path` is gone: another process has published it. */
 async function isOtherFile(path: string, publicPath: string): Promise<boolean> {
   const [file, published] = await Promise.all(
-    [lstat(path), lstat(publicPath)].map((stats) => stats.catch(unless('missing'))),
+    [lstat(path), lstat(publicPath)].map((stats) => stats.catch(ignoring('missing'))),
   );
   return file !== undefined && !(file.ino === published?.ino && file.dev === published.dev);
 }
 
 /**
- * For file systems without links, and for a public name that has the remains of an attempt of an older Porter. The ledger has
- * chosen the file at `path`, so it replaces them. Does nothing if another process has done it.
+ * Renames a file to its public name. Used on file systems without links, and if an attempt of an older Porter has left a file
+ * under the public name: the ledger has chosen the file at `path`, so it replaces that one. Does nothing if another process has
+ * renamed it.
  */
 async function renameOnce(path: string, publicPath: string): Promise<void> {
   try {
@@ -80,7 +91,7 @@ async function linkInto(path: string, source: string, options: FsWriteOptions): 
     } catch (error) {
       if (isLinkError(error)) return false;
       if (attempt === 3) throw error;
-      if (isBlobError(error, 'exists')) await unlink(path).catch(unless('missing'));
+      if (isBlobError(error, 'exists')) await unlink(path).catch(ignoring('missing'));
       else if (isBlobError(error, 'missing')) await addFolder(dirname(path), options);
       else throw error;
     }
@@ -91,9 +102,3 @@ function isLinkError(error: unknown): boolean {
   const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
   return LINK_ERRORS.has(cause?.code ?? '');
 }
-
-const unless =
-  (kind: 'missing' | 'exists') =>
-  (error: unknown): undefined => {
-    if (!isBlobError(error, kind)) throw error;
-  };

@@ -4,7 +4,7 @@ import { findLostAndFoundName, LOST_AND_FOUND } from '../contract.ts';
 import type { DiskSync } from './disk-sync.ts';
 import { isBlobError, lstat, rename, toBlobError } from './syscalls.ts';
 
-/** The root of an ext4 volume has a folder `lost+found` that only root may use. */
+/** The folders that are tried, in this order. The root of an ext4 volume has a `lost+found` that only root may use. */
 const FOLDERS = [LOST_AND_FOUND, `porter-${LOST_AND_FOUND}`] as const;
 
 /** Implements `BlobStore.moveToLostAndFound` for the file at `path`. */

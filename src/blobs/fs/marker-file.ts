@@ -26,6 +26,7 @@ export interface MarkerFile {
   readonly assertPresent: () => Promise<void>;
 }
 
+/** Returns the access to the marker below `root`. Reads nothing yet. */
 export function openMarkerFile(root: string, diskSync: DiskSync | null): MarkerFile {
   const path = join(root, MARKER_NAME);
   let wasSeen = false;
@@ -43,7 +44,10 @@ export function openMarkerFile(root: string, diskSync: DiskSync | null): MarkerF
     },
     async assertPresent() {
       if (!wasSeen || (await read()) !== undefined) return;
-      throw new BlobError('failed', 'The blob store failed: its marker is missing. Is the volume mounted?');
+      throw new BlobError(
+        'failed',
+        'The blob store failed: its marker is missing. Check that its volume is mounted.',
+      );
     },
   };
 }

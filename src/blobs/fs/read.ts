@@ -11,7 +11,7 @@ export interface ReadBufferPool {
 
 const SMALLEST_BUFFER = 16 * 1024;
 const LARGEST_BUFFER = 512 * 1024;
-/** Unused buffers kept per size. */
+/** Maximum number of unused buffers that are kept of each size. */
 const MAX_UNUSED = 16;
 
 /** `memory`: bytes for all downloads together. Each download holds two buffers. */
@@ -42,7 +42,7 @@ export function createReadBufferPool(memory: number): ReadBufferPool {
   };
 }
 
-/** Returns undefined if the file does not exist. */
+/** Opens a file for reading. Returns undefined if it does not exist. */
 export async function openBlob(path: string, buffers: ReadBufferPool): Promise<OpenBlob | undefined> {
   const fd = await openFile(path).catch((error) => {
     if (isBlobError(error, 'missing')) return undefined;

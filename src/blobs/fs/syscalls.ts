@@ -28,6 +28,13 @@ export function toBlobError(cause: unknown): BlobError {
 export const isBlobError = (error: unknown, kind: BlobErrorKind): boolean =>
   error instanceof BlobError && error.kind === kind;
 
+/** Returns a handler for `catch` that ignores errors of one kind, and throws all others. */
+export const ignoring =
+  (kind: 'missing' | 'exists') =>
+  (error: unknown): undefined => {
+    if (!isBlobError(error, kind)) throw error;
+  };
+
 type Done<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
 
 function call<T>(start: (done: Done<T>) => void): Promise<T> {

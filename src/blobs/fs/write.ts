@@ -6,6 +6,7 @@ import {
   close,
   createFile,
   fstat,
+  ignoring,
   isBlobError,
   lstat,
   mkdir,
@@ -16,7 +17,7 @@ import {
 export interface FsWriteOptions {
   /** Null if blobs need not survive a power failure. */
   readonly diskSync: DiskSync | null;
-  /** Writes under another name first, because a web server serves every file with a blob's name. */
+  /** True if a blob is written under another name first, because a web server serves every file that has the name of a blob. */
   readonly atomic: boolean;
   /** Rejects if the volume of the folder is no longer mounted. Called before a folder is created in the root. */
   readonly assertMounted: () => Promise<void>;
@@ -65,16 +66,17 @@ async function createBlobFile(path: string, options: FsWriteOptions): Promise<nu
   try {
     return await createFile(path);
   } catch (error) {
-    if (isBlobError(error, 'exists')) await unlink(path).catch(unless('missing'));
+    if (isBlobError(error, 'exists')) await unlink(path).catch(ignoring('missing'));
     else if (isBlobError(error, 'missing')) await addFolder(dirname(path), options);
     else throw error;
     return await createFile(path);
   }
 }
 
+/** Creates a folder for blobs in the root, unless it exists. Rejects if the volume is no longer mounted. */
 export async function addFolder(folder: string, { diskSync, assertMounted }: FsWriteOptions): Promise<void> {
   await assertMounted();
-  await mkdir(folder).catch(unless('exists'));
+  await mkdir(folder).catch(ignoring('exists'));
   diskSync?.folderCreated(folder);
 }
 
@@ -99,7 +101,3 @@ async function discard(fd: number, path: string): Promise<void> {
   }
   await close(fd).catch(() => undefined);
 }
-
-const unless = (kind: 'missing' | 'exists') => (error: unknown) => {
-  if (!isBlobError(error, kind)) throw error;
-};

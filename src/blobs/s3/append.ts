@@ -9,7 +9,7 @@ import { tailKey } from '../../base/blob-keys.ts';
 import { type AppendOptions, type AppendResult, BlobError, captureFailure } from '../contract.ts';
 import { createChunkSource, fillBuffer } from './chunk-source.ts';
 import { findMultipart, listParts } from './list-parts.ts';
-import { completeUpload, MAX_PARTS } from './multipart.ts';
+import { completeUpload, partLengthFor } from './multipart.ts';
 import type { MemoryLease } from './part-memory.ts';
 import { openObject, readObjectSize } from './read.ts';
 import { toS3BlobError } from './s3-error.ts';
@@ -17,16 +17,14 @@ import { putObject } from './write.ts';
 import { attemptMetadata, type S3WriteOptions, type WriteAttempt } from './write-attempt.ts';
 
 /*
- * A blob that is written by several calls. All parts but the last have the same length, which follows from the size of the blob. So the
- * offset decides which parts there are:
+ * A blob that is written by several calls. All parts but the last have the same length, which follows from the size of the blob.
+ * So the offset determines which parts exist:
  *
  *   ├── part 1 ──┼── part 2 ──┼── tail ──┤          offset = 2 parts + tail
  *
- * S3 takes no parts below 5 MiB, so bytes behind the last whole part are kept in another object, the tail. The next call reads
- * it back. A whole part is recorded (`onDurable`) before a tail behind it may replace the tail before it.
+ * S3 accepts no parts below 5 MiB, so bytes behind the last whole part are kept in another object, the tail. The next call reads
+ * it back. A whole part is recorded (`onDurable`) before a new tail replaces the earlier one.
  */
-
-const MIB = 1024 * 1024;
 
 type Batches = AsyncIterable<readonly Uint8Array[]>;
 
@@ -54,7 +52,7 @@ export async function appendToObject(
   const chunks = createChunkSource(source.batches);
   // The key of a resumable upload belongs to no other upload, so it also identifies the object.
   const write: WriteAttempt = { ...store, name, source: chunks, attemptId: name };
-  const partLength = partLengthFor(store, options.size);
+  const partLength = partLengthFor(store.partSize, options.size);
   const append = { ...write, options, partLength, tailName: tailKey(name) };
   try {
     const offset = await run(append, () => source.failure() !== undefined);
@@ -63,10 +61,6 @@ export async function appendToObject(
     chunks.cancel();
     throw toS3BlobError(failure);
   }
-}
-
-function partLengthFor({ partSize }: Pick<S3WriteOptions, 'partSize'>, size: number): number {
-  return Math.max(partSize, Math.ceil(size / MAX_PARTS / MIB) * MIB);
 }
 
 async function run(append: Append, hasFailed: () => boolean): Promise<number> {
@@ -90,7 +84,7 @@ async function run(append: Append, hasFailed: () => boolean): Promise<number> {
   }
 }
 
-/** Returns whether the blob was completed before, by a call whose upload could not be stored then. */
+/** Returns whether an earlier call has completed the blob, although its upload could not be stored in the ledger then. */
 async function isWhole(
   store: Pick<S3WriteOptions, 'clients' | 'bucket'>,
   name: string,
@@ -157,7 +151,7 @@ async function sendPart(append: Append, position: Position, body: Buffer): Promi
   position.filled = 0;
 }
 
-/** Keeps the bytes behind the last whole part, or makes the blob of them and the parts. Returns the offset. */
+/** Stores the bytes behind the last whole part as the tail, or completes the blob with them. Returns the offset. */
 async function finish(
   append: Append,
   position: Position,
@@ -195,7 +189,7 @@ async function createBlob(append: Append, position: Position, last: Buffer): Pro
     await clients.requests.send(new DeleteObjectCommand({ Bucket: bucket, Key: tailName }));
 }
 
-/** The parts may have another length if the size of parts was changed while the upload paused. */
+/** Throws if the parts do not have the size of the blob: the configured part size may have changed while the upload paused. */
 function checkSizes(parts: readonly { readonly Size?: number | undefined }[], { options }: Append): void {
   const sum = parts.reduce((total, { Size = 0 }) => total + Size, 0);
   if (sum !== options.size) throw missing();
@@ -208,7 +202,7 @@ export async function hasParts(
   { offset, size }: Pick<AppendOptions, 'offset' | 'size'>,
 ): Promise<boolean> {
   if (await isWhole(store, name, { offset, size })) return true;
-  const partLength = partLengthFor(store, size);
+  const partLength = partLengthFor(store.partSize, size);
   const wholeParts = Math.floor(offset / partLength);
   const rest = offset % partLength;
   if (rest > 0 && ((await readObjectSize(store, tailKey(name))) ?? 0) < rest) return false;

@@ -13,6 +13,7 @@ export interface ChunkSource {
   cancel(): void;
 }
 
+/** `size`: number of bytes that the batches must have; undefined if unknown. */
 export function createChunkSource(batches: AsyncIterable<readonly Uint8Array[]>, size?: number): ChunkSource {
   const iterator = batches[Symbol.asyncIterator]();
   let batch: readonly Uint8Array[] = [];

@@ -22,7 +22,7 @@ export interface S3Location {
 export interface S3Clients {
   /** For short requests. Retries them where that is safe. */
   readonly requests: S3Client;
-  /** For responses that take as long as their reader does. */
+  /** For downloads, whose responses take as long as their readers need. */
   readonly downloads: S3Client;
   /** For bodies of `createStreamedBody()`. Never retries, because they cannot be sent twice. */
   readonly uploads: S3Client;
@@ -38,9 +38,9 @@ const ignore = () => {};
 const silentLogger = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Time for a response to begin. */
+/** Maximum time until a response begins. */
 export const RESPONSE_TIMEOUT_MS = 60_000;
-/** Short requests at a time; the others wait. */
+/** Maximum number of concurrent short requests. Others wait. */
 const MAX_SOCKETS = 64;
 
 export function openS3Clients(location: S3Location): S3Clients {
@@ -72,6 +72,7 @@ export function openS3Clients(location: S3Location): S3Clients {
   };
 }
 
+/** Makes the client send large bodies without a hash in the signature, as `DirectRequests` does. */
 function skipHashOfLargeBodies({ middlewareStack }: S3Client): void {
   middlewareStack.add(
     (next) => (args) => {

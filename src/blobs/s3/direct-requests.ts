@@ -14,7 +14,7 @@ export interface Agents {
 
 interface Timeouts {
   readonly connectMs: number;
-  /** Time for the answer to begin. */
+  /** Maximum time until the answer begins. */
   readonly responseMs: number;
 }
 
@@ -27,12 +27,12 @@ interface PutOptions {
 
 /**
  * Sends the first attempt of the two most frequent requests without the middleware of the SDK, which takes about 1 ms of processor
- * time for each. `undefined`: the request did not succeed. The caller then repeats it with the SDK, which knows the retries,
- * redirects and errors of S3.
+ * time for each. Resolves with undefined if the request did not succeed. The caller then repeats it with the SDK, which handles
+ * the retries, redirects and errors of S3.
  */
 export interface DirectRequests {
   put(key: string, body: Buffer, options?: PutOptions): Promise<{ readonly etag: string } | undefined>;
-  /** The answer, whose body has not been read. */
+  /** Resolves with the answer, whose body has not been read. */
   get(key: string, bytes?: ByteRange): Promise<IncomingMessage | undefined>;
 }
 
@@ -45,7 +45,7 @@ export const hashHeader = (body: Buffer): Readonly<Record<string, string>> =>
 
 const NO_BODY = Buffer.alloc(0);
 
-/** `client`: gives credentials, region and address of the bucket. `agents`: for requests and for downloads. */
+/** `client`: has the credentials, the region and the address of the bucket. `agents`: those of requests and of downloads. */
 export function createDirectRequests(
   client: S3Client,
   bucket: string,
@@ -62,7 +62,7 @@ export function createDirectRequests(
   });
   let address: Promise<URL> | undefined;
 
-  /** The address of the object with an empty key. Asks the SDK once: it knows the hosts of all regions and stores. */
+  /** Returns the URL of an object with an empty key. Asks the SDK for it once, because the SDK knows the hosts of all regions. */
   function bucketAddress(): Promise<URL> {
     address ??= findAddress(client, bucket).catch((error) => {
       // The next request asks again.
@@ -139,7 +139,7 @@ export function createDirectRequests(
   };
 }
 
-/** The hash that the signer of the SDK asks for. */
+/** The hash class that the signer of the SDK needs. */
 class Sha256 {
   readonly #hash;
 

@@ -16,7 +16,10 @@ export async function findMultipart(
   return Uploads.find(({ Key }) => Key === name)?.UploadId;
 }
 
-/** Returns the parts of a multipart upload in the order of their numbers. Some stores name a next page after the last one. */
+/**
+ * Returns the parts of a multipart upload in the order of their numbers. Follows the next page only if the list is truncated,
+ * because some stores name a next page after the last one.
+ */
 export async function listParts(
   { clients, bucket }: S3ReadOptions,
   { name, id }: { readonly name: string; readonly id: string },

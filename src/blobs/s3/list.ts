@@ -117,7 +117,7 @@ async function removeUnfinishedOf(options: S3ListOptions, key: string): Promise<
 
 const invalidKey = () => new BlobError('failed', 'Invalid blob key.');
 
-/** All `keys` have failed for the same reason. */
+/** Returns a failure with this cause for each of `keys`. */
 const allFailed = (keys: readonly string[], cause: unknown): FailedRemoval[] =>
   keys.map((key) => ({ key, error: toS3BlobError(cause) }));
 
@@ -155,7 +155,7 @@ async function sendDelete(
   const command = new DeleteObjectsCommand({ Bucket: bucket, Delete, ChecksumAlgorithm: 'MD5' });
   const { Errors = [] } = await clients.requests.send(command);
   const failed = Errors.filter(({ Code }) => Code !== 'NoSuchKey');
-  // A store that does not name the object leaves open which ones are deleted.
+  // If the store does not name the object, it is unknown which objects were deleted.
   if (failed.some(({ Key }) => Key === undefined)) return allFailed(keys, toDeleteError(failed[0]));
   return failed.map((error) => ({ key: (error.Key ?? '').slice(base.length), error: toDeleteError(error) }));
 }

@@ -11,7 +11,7 @@ interface S3Store extends S3WriteOptions {
 }
 
 /**
- * Implements `BlobStore.moveToLostAndFound`. Copies the bytes through this process, because CopyObject ends at 5 GB. An
+ * Implements `BlobStore.moveToLostAndFound`. Copies the bytes through this process, because CopyObject is limited to 5 GB. An
  * unfinished multipart upload has no object that could be moved: it is aborted, as every sweep does.
  */
 export async function moveObjectToLostAndFound(store: S3Store, key: string): Promise<string | undefined> {

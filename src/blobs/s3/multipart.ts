@@ -21,8 +21,14 @@ export interface MultipartSender {
 
 /** S3 may need minutes to combine ten thousand parts. */
 const COMPLETE_TIMEOUT_MS = 300_000;
-/** The limit of S3. */
-export const MAX_PARTS = 10_000;
+/** Maximum number of parts that S3 accepts. */
+const MAX_PARTS = 10_000;
+const MIB = 1024 * 1024;
+
+/** Returns the length of all parts but the last: `partSize`, or more if a blob of `size` bytes would have too many parts. */
+export function partLengthFor(partSize: number, size: number): number {
+  return Math.max(partSize, Math.ceil(size / MAX_PARTS / MIB) * MIB);
+}
 
 /**
  * Creates one object from the parts that `work` sends, and resolves with the size that `work` returns. Removes all parts
@@ -53,7 +59,7 @@ export async function uploadInParts(
 
 type Upload = { readonly Bucket: string; readonly Key: string; readonly UploadId: string | undefined };
 
-/** Parts on their way at a time. More take memory from other uploads. */
+/** Maximum number of parts that are sent at the same time. More would take memory from other uploads. */
 const PARALLEL_PARTS = 3;
 
 function createSender({ clients, source }: WriteAttempt, upload: Upload) {
@@ -101,7 +107,7 @@ function createSender({ clients, source }: WriteAttempt, upload: Upload) {
     sending.add(part);
   }
 
-  /** Resolves once fewer than `limit` parts are on their way. Throws if one has failed. */
+  /** Resolves once fewer than `limit` parts are being sent. Throws if one has failed. */
   async function waitUntilBelow(limit: number): Promise<void> {
     while (failure === undefined && sending.size >= limit) await Promise.race(sending);
     if (failure) throw failure.cause;
@@ -135,7 +141,10 @@ function createSender({ clients, source }: WriteAttempt, upload: Upload) {
 
 type Completion = ConstructorParameters<typeof CompleteMultipartUploadCommand>[0];
 
-/** A retried request can fail with NoSuchUpload although the first one has created the object. */
+/**
+ * Completes a multipart upload of `size` bytes. A repeated request can fail with NoSuchUpload although the first one has created
+ * the object. So this fails only if the object is not the one of this attempt.
+ */
 export async function completeUpload(
   write: WriteAttempt,
   completion: Completion,

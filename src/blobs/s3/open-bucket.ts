@@ -21,7 +21,7 @@ async function checkBucket({ requests }: S3Clients, { bucket, prefix }: S3Locati
   await requests.send(new ListObjectsV2Command({ Bucket: bucket, Prefix: prefix, MaxKeys: 1 }));
 }
 
-/** Another process may create the bucket at the same time. */
+/** Creates the bucket. Succeeds if another process has created it meanwhile. */
 async function createBucket({ requests }: S3Clients, { bucket, endpoint }: S3Location): Promise<void> {
   const region = await requests.config.region();
   // Only AWS needs the region here; self-hosted stores use other region names.

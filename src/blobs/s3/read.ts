@@ -12,9 +12,9 @@ export interface S3ReadOptions {
 
 /** Ranges up to this many bytes are read into one buffer. */
 const SMALL_RANGE = 64 * 1024;
-/** How long S3 may send nothing in the middle of a file. */
+/** Maximum time for which S3 may send nothing in the middle of a file. */
 const SILENCE_TIMEOUT_MS = 30_000;
-/** How often an interrupted download is resumed without any progress in between. */
+/** Maximum number of times that an interrupted download is resumed without progress in between. */
 const MAX_RESUMES = 3;
 
 /** A response whose body has not been read yet. */
@@ -117,7 +117,7 @@ async function* readRange(
   } else body?.destroy();
 }
 
-/** Resumes after an interruption. Blobs never change, so the rest fits what was read before. */
+/** Yields a range, and resumes it after an interruption. Blobs never change, so the rest fits the bytes that were read before. */
 async function* readResuming(
   options: S3ReadOptions,
   name: string,

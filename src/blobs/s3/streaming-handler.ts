@@ -49,7 +49,7 @@ async function send(
   signal: AbortSignal | undefined,
 ): Promise<Handled> {
   const content = contents.get(request.body as object);
-  if (!content) throw new Error('Only bodies of streamedBody() are sent here.');
+  if (!content) throw new Error('Only a body of createStreamedBody() can be sent here.');
   const req = open(request, signal);
   const exchange = createExchange(req, timeoutMs);
   try {
@@ -99,7 +99,7 @@ const RESPONDED: unique symbol = Symbol('responded');
 
 type Exchange = ReturnType<typeof createExchange>;
 
-/** One request while it is sent. All waiting ends once the request fails or its response arrives. */
+/** One request while it is sent. Every wait ends once the request fails or its response arrives. */
 function createExchange(req: http.ClientRequest, timeoutMs: number) {
   const answered = Promise.withResolvers<http.IncomingMessage>();
   let isAnswered = false;

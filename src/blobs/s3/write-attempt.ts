@@ -12,7 +12,7 @@ export interface S3WriteOptions {
   readonly partSize: number;
 }
 
-/** One running `put`. */
+/** A running `put` or `append`. */
 export interface WriteAttempt extends S3WriteOptions {
   readonly name: string;
   readonly source: ChunkSource;

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { randomId } from '../../base/ids.ts';
 import { createChunkSource, fillBuffer } from './chunk-source.ts';
-import { MAX_PARTS, uploadInParts } from './multipart.ts';
+import { partLengthFor, uploadInParts } from './multipart.ts';
 import { type MemoryLease, sendLease } from './part-memory.ts';
 import { toS3BlobError } from './s3-error.ts';
 import { createStreamedBody } from './streaming-handler.ts';
@@ -15,8 +15,6 @@ import {
 } from './write-attempt.ts';
 
 type Batches = AsyncIterable<readonly Uint8Array[]>;
-
-const MIB = 1024 * 1024;
 
 /**
  * Writes an object and resolves with its size. Collects each part in memory before it is sent, as long as there is memory.
@@ -49,7 +47,7 @@ async function writeSingle(write: WriteAttempt, size: number): Promise<void> {
 }
 
 async function writeParts(write: WriteAttempt, size: number): Promise<void> {
-  const length = Math.max(write.partSize, Math.ceil(size / MAX_PARTS / MIB) * MIB);
+  const length = partLengthFor(write.partSize, size);
   await uploadInParts(write, async (parts) => {
     for (let left = size; left > 0; left -= length) {
       const bytes = Math.min(length, left);
