@@ -13,7 +13,7 @@ export interface CachedFile {
 }
 
 /**
- * Caches requested files, bounded in number and bytes. The least recently used entries go first.
+ * Caches requested files, bounded in number and bytes. Removes the least recently used entries first.
  *
  * Another process may remove a file at any time, so an entry is fresh for a second only. A removal in this process
  * takes effect at once (`invalidate`), even if a lookup of the same file is under way.

@@ -81,8 +81,8 @@ export function maxFileSizeFor(services: Pick<UploadServices, 'rules'>, jid: str
 }
 
 /**
- * Returns the size limit that clients see before they request a slot (XEP-0363 section 4): the file size limit, but at
- * most what the quotas could ever hold. Null = any size, also for JIDs that may not upload: their slot requests fail.
+ * Returns the size limit that clients see before they request a slot (XEP-0363 section 4): the file size limit, but at most
+ * the size that fits into empty quotas. Null = any size, also for JIDs that may not upload: their slot requests fail.
  */
 export function announcedMaxSizeFor(services: Pick<UploadServices, 'rules'>, jid: string): number | null {
   const decision = services.rules().access.decide(parseBareJid(jid) ?? '');
@@ -102,7 +102,7 @@ export interface UploadBounds {
   readonly total: number | null;
 }
 
-/** Returns the most that this JID could ever upload, regardless of what is stored. Throws `denied` if it may not upload. */
+/** Returns the largest file and total that this JID could upload if nothing were stored. Throws `denied` if it may not upload. */
 export function uploadBoundsFor(services: Pick<UploadServices, 'rules'>, jid: string): UploadBounds {
   const limits = usualLimits(services, authorizeUploader(services, jid).rule);
   return {

@@ -4,7 +4,7 @@ import type { UploadServices } from './services.ts';
 
 /** The first sweep comes soon after a start, so that leftovers of a crash do not wait for a whole period. */
 const FIRST_SWEEP_MS = 5_000;
-/** Milliseconds between two looks for deletions that are due: the first retry comes after this time. */
+/** Milliseconds between two checks for due deletions. The first retry of a deletion is due after the same time. */
 const DELETIONS_MS = 60_000;
 /** While a task is switched off, its period is read again after this time, because a reload may switch it on. */
 const RECHECK_MS = 60_000;
@@ -40,18 +40,19 @@ export function startDeletionSchedule(services: UploadServices): { stop(): Promi
   });
 }
 
-/** Removes the files that forms of ended processes have left beside the blobs. `startedAt`: the start of this process. */
+/** Removes the spool files of form uploads that ended processes have left behind. `startedAt`: the start of this process. */
 export async function removeLeftSpoolFiles(
   { blobs, log }: Pick<UploadServices, 'blobs' | 'log'>,
   startedAt: number,
 ): Promise<void> {
   try {
     const files = await blobs.removeSpoolFiles?.(startedAt);
-    if (files) log.info({ files }, 'removed the files of forms that an ended process has left');
+    if (files)
+      log.info({ files }, 'removed temporary files of form uploads that an ended process has left behind');
   } catch (err) {
     log.warn(
       { err },
-      'the files of forms that an ended process has left cannot be removed; the next sweep tries again',
+      'temporary files of form uploads that an ended process has left behind cannot be removed; the next sweep tries again',
     );
   }
 }
@@ -67,7 +68,7 @@ export function startUsageHistory(services: Pick<UploadServices, 'ledger' | 'clo
   );
 }
 
-/** Sets space for removals aside at the start, and again after it was used. */
+/** Reserves disk space for removals at the start, and again after it was used. */
 export function startBallastSchedule(
   services: Pick<UploadServices, 'log'>,
   fillBallast: () => Promise<void>,

@@ -3,9 +3,7 @@ import type { Upload } from '../base/upload-records.ts';
 import { encodeForUrl, slug } from '../policy/file-names.ts';
 import { blobExtension } from '../policy/media-type.ts';
 
-/**
- * Every URL is a base, a fixed word, an id and a name (docs/protocols.md, "Links"). Only the id counts when a file is looked up.
- */
+/** Every URL is a base, a fixed word, an id and a name (docs/protocols.md, "Links"). A file is found by the id alone. */
 export const PUT_PREFIX = '/put/';
 export const GET_PREFIX = '/files/';
 
@@ -74,8 +72,8 @@ export function linkOfUpload(
 export const SHOWN_WIDTH: ThumbnailWidth = 320;
 
 /**
- * Returns the link of a thumbnail, or undefined for uploads without a link. `base`: of Porter, which serves thumbnails itself, without a
- * trailing slash.
+ * Returns the link of a thumbnail, or undefined for uploads without a link. `base`: the URL of Porter without a trailing slash,
+ * because Porter always serves thumbnails itself.
  */
 export function thumbnailLink(
   base: string,

@@ -15,6 +15,7 @@ export interface ServiceTotals extends LedgerStats {
   readonly space: Pick<DiskSpace, 'free' | 'total'> | undefined;
 }
 
+/** Reads the totals of the service. */
 export async function readTotals({
   ledger,
   blobs,
@@ -44,7 +45,7 @@ async function* uploadPages(
   }
 }
 
-/** Rows that `readFilePage` reads at least, because some may have expired. */
+/** Minimum number of rows that `readFilePage` reads at a time, because some files may have expired. */
 const MIN_FILE_PAGE = 100;
 
 /** Some of an owner's files that can be downloaded, the latest first. */
@@ -76,7 +77,7 @@ export async function readFilePage(
     const lists = await Promise.all(
       ownerNamesFor(owner).map((name) => ledger.listUploads({ ...query, owner: name })),
     );
-    // A full list may have older files than the end of another one, so only the first `size` of all are complete.
+    // Each list ends after `size` rows. So of all lists together, only the first `size` rows are complete.
     const rows = lists
       .flat()
       .toSorted((a, b) => (a.id < b.id ? 1 : -1))
@@ -89,7 +90,7 @@ export async function readFilePage(
   }
 }
 
-/** Ids of the same second are in no order. */
+/** Sorts by time, because ids of the same second are not ordered. */
 function latestFirst(files: readonly Upload[]): Upload[] {
   return files.toSorted((a, b) => (b.storedAt ?? 0) - (a.storedAt ?? 0));
 }

@@ -5,11 +5,11 @@ import type { Ledger, OldPath } from '../ledger/contract/ledger.ts';
 export interface OldLinks {
   /** Returns the locator that a request's path stands for. Undefined if the path is not below an old path. */
   findLocator(path: string): Promise<string | undefined>;
-  /** Like `findLocator`, with the old paths read last. Does not ask the ledger. */
+  /** Like `findLocator`, with the old paths that were read last. Does not ask the ledger. */
   cachedLocator(path: string): string | undefined;
 }
 
-/** Milliseconds for which the list of old paths is used before it is read again: an import takes effect within them. */
+/** Milliseconds for which the list of old paths is used before it is read again. An import takes effect within this time. */
 const TTL_MS = 1000;
 
 /** `prefixes`: paths without a trailing slash that a proxy in front may have cut off. */

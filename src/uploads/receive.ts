@@ -221,7 +221,7 @@ function repeatableUntil({ storedAt, deadline }: Upload, { signed }: UploadReque
   return repeatForMs === null || storedAt === null ? deadline : storedAt + repeatForMs;
 }
 
-/** Returns why there is no slot. */
+/** Returns the refusal of a PUT for which there is no slot. */
 async function refusalOfUnknown(
   { ledger }: Pick<UploadServices, 'ledger'>,
   by: UploadRequest['by'],

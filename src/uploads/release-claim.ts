@@ -5,7 +5,7 @@ import type { UploadServices } from './services.ts';
 
 type ReleaseServices = Pick<UploadServices, 'ledger' | 'clock' | 'log' | 'blobDeleter'>;
 
-/** How often a claim of unknown outcome is looked for: for about an hour. */
+/** Maximum number of look-ups of a claim whose outcome is unknown. With their pauses, they take about an hour. */
 const MAX_LOOKUPS = 66;
 
 /**
@@ -29,7 +29,7 @@ export async function pauseClaim(services: ReleaseServices, params: ReceivedPara
   });
 }
 
-/** The change may have taken effect, or may take effect later: for instance while PostgreSQL waits for a standby. */
+/** Returns whether a change may have taken effect, or may take effect later: for instance while PostgreSQL waits for a standby. */
 export const isUnknownOutcome = (error: unknown): boolean =>
   error instanceof LedgerError && error.kind === 'unknown_outcome';
 

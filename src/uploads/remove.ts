@@ -27,9 +27,9 @@ type RemoveServices = Pick<
 >;
 
 /**
- * Removes uploads from the ledger, with a record of the reason, and then their bytes. Files that a person deletes are kept in the trash
- * for `retention.trash`. Ignores unknown ids. Bytes that cannot be
- * deleted now do not fail a removal that the ledger has recorded: they are tried again later.
+ * Removes uploads from the ledger, with a record of the reason, and then their bytes. Files that a person deletes are kept in the
+ * trash for `retention.trash`. Ignores unknown ids. If bytes cannot be deleted now, the removal still succeeds, and their deletion is
+ * tried again later.
  */
 export async function removeUploads(services: RemoveServices, request: RemovalRequest): Promise<Upload[]> {
   const { ledger, fileCache, clock, log, metrics } = services;
@@ -50,7 +50,7 @@ export async function removeUploads(services: RemoveServices, request: RemovalRe
   return removed;
 }
 
-/** Returns for how long the removed files can be restored, in milliseconds; 0 = not at all. */
+/** Returns the milliseconds for which removed files can be restored; 0 = they cannot be restored. */
 export function trashMsFor(
   { rules }: Pick<UploadServices, 'rules'>,
   { reason, forGood = false }: Pick<RemovalRequest, 'reason' | 'forGood'>,

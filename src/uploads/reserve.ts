@@ -87,8 +87,8 @@ export function checkUpload(
 }
 
 /**
- * Charges an upload to its owner's quotas and stores it with its file, in one transaction. Returns false if that needs a claim,
- * or the locator is or was in use. Throws a `Refusal` if a quota forbids it, or the error of the ledger.
+ * Charges an upload to its owner's quotas and stores it with its file, in one transaction. Returns false if the upload needs a
+ * claim, or its locator is or was in use. Throws a `Refusal` if a quota forbids it, or the error of the ledger.
  */
 export async function storeAtOnce(
   services: ReserveServices,
@@ -166,7 +166,7 @@ function overQuota(
   });
 }
 
-/** `period` in milliseconds. `needs` is absent if no certain file is meant. */
+/** Describes a limit and its use. `period`: milliseconds. `needs`: text about the file of the request, if there is one. */
 function formatQuota(
   { limit, used, allowed, period }: Pick<OwnerLimit, 'limit' | 'used' | 'allowed' | 'period'>,
   needs?: string,

@@ -34,17 +34,17 @@ export interface UploadRules {
   readonly fileUrlBuilder?: FileUrlBuilder;
   /** `slot_api.names`: the form of the names in links of the slot API. */
   readonly slotApiNames?: LinkNames;
-  /** JIDs named in the config, by their hex SHA-1, which is all that ejabberd's links contain. */
+  /** JIDs named in the config, by their hex SHA-1. ejabberd's links contain only this hash. */
   readonly jidsBySha1?: ReadonlyMap<string, string>;
-  /** Paths at which links signed by XMPP servers begin; complements `Ledger.oldPaths`. */
+  /** Paths at which links signed by XMPP servers begin. Used in addition to those of `Ledger.listOldPaths`. */
   readonly signedPaths?: readonly OldPath[];
 }
 
-/** Deletes pending blobs in the background, for requests that must not wait for it: evictions make room for a slot. */
+/** Deletes pending blobs in the background, so that requests do not wait: for example slot requests that evict files. */
 export interface BlobDeleter {
   /** Starts a run, or one more run after the current one. */
   wake(): void;
-  /** Resolves when no run is left. */
+  /** Resolves when all runs have ended. */
   idle(): Promise<void>;
 }
 
@@ -52,9 +52,9 @@ export interface BlobDeleter {
 export interface Thumbnails {
   /** Loads the decoder. Logs the reason and turns thumbnails off if that is impossible. Resolves with whether they are on. */
   start(): Promise<boolean>;
-  /** Returns false if no thumbnail can be made here. */
+  /** Returns false if this process cannot make thumbnails. */
   isOn(): boolean;
-  /** Returns whether a thumbnail of this upload may exist. Its bytes decide. */
+  /** Returns whether a thumbnail of this upload may exist. Only its bytes show whether it can be made. */
   mayExist(upload: Upload): boolean;
   /**
    * Returns the WebP thumbnail of a stored upload, and makes it if needed. Undefined if there can be none: the file is no picture, is

@@ -13,7 +13,7 @@ import type { UploadServices } from './services.ts';
 const BATCH = 500;
 /** A multipart write without new data for this long is abandoned. */
 const ABANDONED_AFTER_MS = 86_400_000;
-/** A form is complete within half an hour. */
+/** Age after which a spool file is removed. An upload by a form ends within half an hour. */
 const SPOOL_FILES_MS = 3_600_000;
 /** The purposes of XEP-0363 1.2.0. Uploads keep their purpose even if the config no longer offers it. */
 const XEP_PURPOSES = ['', 'message', 'profile', 'ephemeral', 'permanent'];
@@ -92,7 +92,7 @@ export async function runSweep(services: SweepServices, options: SweepOptions): 
   return report;
 }
 
-/** Remembers the sweep for the web page. A failure does not make the sweep itself fail. */
+/** Records the sweep for the web page. A failure does not make the sweep itself fail. */
 async function recordSweep({ ledger, log }: SweepServices, run: Omit<SweepRun, 'id'>): Promise<void> {
   await ledger
     .recordSweep({ id: timeOrderedId(run.startedAt), ...run })

@@ -38,9 +38,9 @@ const DEFAULT_MEMORY = 8 * 1024 * 1024;
 /** Smaller batches cost more per write than their bytes do; larger ones gain nothing. */
 const SMALLEST_BATCH = 32 * 1024;
 const LARGEST_BATCH = 1024 * 1024;
-/** Turns at a time: more than a disk writes in parallel, and few enough that their memory does not matter. */
+/** Maximum number of turns at a time: more than a disk writes in parallel, and few enough that their memory does not matter. */
 const MAX_TURNS = 32;
-/** Milliseconds. */
+/** Milliseconds after a failure during which every upload takes a claim. */
 const CLAIM_AFTER_FAILURE_MS = 10_000;
 
 export function createTransfers({ memoryBytes = DEFAULT_MEMORY }: TransferOptions = {}): Transfers {

@@ -18,7 +18,7 @@ export interface UploadRequest {
   readonly file?: string;
   /** Set if an XMPP server granted the upload. Then `by` is its locator, and this request also reserves it. */
   readonly signed?: SignedUpload;
-  /** A test of porter doctor, whose refusal is no event. */
+  /** A test of porter doctor, whose refusal is neither logged nor remembered. */
   readonly isProbe?: boolean;
 }
 
@@ -37,8 +37,8 @@ export interface MemoryBudget {
 export type SizeCheck = (received: number, ended: boolean) => Error | undefined;
 
 /**
- * The bytes of an upload as they arrive. The use cases pull; the carrier (an HTTP request or a part of a form)
- * holds its sender back meanwhile.
+ * The bytes of an upload as they arrive. The use cases read them. Until they do, the carrier (an HTTP request or a part of a form)
+ * applies backpressure to its sender.
  */
 export interface UploadBody {
   /** Reports that all checks have passed. Sends `100 Continue` if the sender waits for it. Called at most once. */

@@ -8,8 +8,8 @@ const WRITE_MS = 30_000;
 export type DailyCountServices = Pick<UploadServices, 'ledger' | 'metrics' | 'clock' | 'log'>;
 
 /**
- * Adds the requests of this process to the counts of the day, twice a minute and at the end. It reads the counters of the metrics,
- * so that no request does anything for it. Every process does this; the ledger adds them up.
+ * Adds the requests of this process to the counts of the day, twice a minute and at the end. Reads the counters of the metrics, so
+ * that it costs no work in a request. Every process does this, and the ledger adds the counts together.
  */
 export function startDailyCounts(services: DailyCountServices): { stop(): Promise<void> } {
   const writer = createDailyCountWriter(services);
@@ -24,7 +24,7 @@ export function startDailyCounts(services: DailyCountServices): { stop(): Promis
   };
 }
 
-/** Returns a function that adds the requests since its last success to the day of now (UTC). */
+/** Returns a function that adds the requests since its last successful call to the counts of the current day (UTC). */
 export function createDailyCountWriter({ ledger, metrics, clock }: Omit<DailyCountServices, 'log'>) {
   let written: RequestTotals = { uploads: 0, downloads: 0, refusals: 0 };
   return async (): Promise<void> => {

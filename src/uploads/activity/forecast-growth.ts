@@ -3,20 +3,20 @@ import type { UploadServices } from '../services.ts';
 const DAY_MS = 86_400_000;
 /** The growth is measured over this time. */
 const WINDOW_DAYS = 7;
-/** Samples of a shorter time say nothing about a day. */
+/** Samples that cover less time are not enough to measure the growth per day. */
 const MIN_WINDOW_MS = DAY_MS;
-/** A later time is not foreseeable. */
+/** A disk or quota that would be full later than this counts as never full. */
 const MAX_FORECAST_DAYS = 3650;
 
 /** How fast the stored bytes of all owners grow. */
 export interface Growth {
   /** Negative if they shrink. */
   readonly bytesPerDay: number;
-  /** When the disk or the quota of the service is full at this rate, ms since 1970; null if that is not foreseeable. */
+  /** When the disk or the quota of the service is full at this rate, ms since 1970; null if later than `MAX_FORECAST_DAYS`. */
   readonly fullAt: number | null;
 }
 
-/** Returns null if the samples cover less than a day. */
+/** Measures the growth over the last week. Returns null if the samples cover less than a day. */
 export async function forecastGrowth({
   ledger,
   blobs,

@@ -14,7 +14,7 @@ export interface BackupContext {
   /** The copy of the ledger, and the store of the copied files. */
   readonly target: { readonly ledger: Ledger; readonly blobs: BlobStore };
   readonly clock: () => number;
-  /** An upload of the ledger whose file is missing or has another size. */
+  /** Called with an upload of the ledger whose file is missing or has another size. */
   readonly onProblem: (upload: Upload) => void;
   readonly onProgress: (report: BackupReport) => void;
 }

@@ -27,7 +27,7 @@ export async function restoreBackup(context: RestoreContext): Promise<MigrationR
   await requireEmptyLedger(context);
   if (backup.blobs) await requireEmptyStore(context);
   else if (!context.force) await requireStoreOfBackup(context);
-  // A copy of the ledger file that was made in the middle of a move.
+  // The backup may be a copy of the ledger file that was made during a move.
   await backup.ledger.setMigrationState('open');
   const report: MigrationReport = { rows: 0, files: 0, bytes: 0, problems: 0 };
   const source = { ledger: backup.ledger, blobs: backup.blobs ?? target.blobs };
@@ -38,7 +38,7 @@ export async function restoreBackup(context: RestoreContext): Promise<MigrationR
 }
 
 async function requireEmptyLedger({ target: { ledger }, locations }: RestoreContext): Promise<void> {
-  // An interrupted restore has left it in this state, and is continued.
+  // An interrupted restore leaves this state. It is continued.
   if ((await ledger.migrationState()) === 'importing') return;
   const { uploads, owners } = await ledger.stats();
   if (uploads === 0 && owners === 0) return;
@@ -57,12 +57,12 @@ async function requireEmptyStore({ target: { ledger, blobs }, locations }: Resto
     );
   }
   const [identity, marker] = [await ledger.storeIdentity(), await blobs.readIdentity()];
-  // The marker of a store that was emptied, for a ledger that is gone.
+  // The files of the store were removed, but not its marker. The new ledger takes over the id.
   if (marker !== undefined && identity?.id !== marker)
     await ledger.setStoreIdentity({ id: marker, isMarked: true, replaces: identity?.id ?? null });
 }
 
-/** A ledger alone is restored to the store that it describes, not to an empty or another one. */
+/** Throws unless the target store has the files that the ledger of the backup describes. For a backup without files. */
 async function requireStoreOfBackup({ backup, target, locations }: RestoreContext): Promise<void> {
   const state = await readStoreState({ ledger: backup.ledger, blobs: target.blobs });
   if (state.kind === 'same' || state.kind === 'new' || state.kind === 'from_before') return;

@@ -46,7 +46,7 @@ async function deleteUnknown(services: DeadWriterServices, keys: readonly string
     await ledger.findKnownBlobs(keys.map((key) => ({ id: idInBlobKey(key), blob: fileKey(key) }))),
   );
   const unknown = keys.filter((key) => !known.has(fileKey(key)));
-  // The ledger makes a key that no upload has a pending delete.
+  // `release` makes a key that no upload has a pending delete.
   for (const blob of unknown) await ledger.release({ id: idInBlobKey(blob), token: '', now: clock(), blob });
   if (unknown.length > 0) await deletePendingBlobs(services);
   return unknown.length;

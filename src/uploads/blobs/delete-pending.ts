@@ -33,9 +33,9 @@ export interface DeletionResult {
 }
 
 /**
- * Deletes the blobs of removed uploads, each by itself. Never rejects: blobs that cannot be deleted stay listed and are tried
- * again later. Deletes nothing from a store that is not the one of this ledger, and nothing while the ledger is moved or
- * after. `postponed`: also tries those again whose next attempt is not due yet.
+ * Deletes the blobs of removed uploads. Never rejects: blobs that cannot be deleted stay listed and are tried again later. Deletes
+ * nothing from a store that does not belong to this ledger, and nothing during and after a move of the ledger. `postponed`: also
+ * tries blobs whose next attempt is not due yet.
  */
 export async function deletePendingBlobs(
   services: DeleteServices,
@@ -44,7 +44,7 @@ export async function deletePendingBlobs(
   return await deleteListed(services, mayRemoveFiles, options);
 }
 
-/** As `deletePendingBlobs`, for a target that `porter move` is still filling. */
+/** Like `deletePendingBlobs`, for a target that `porter move` is still filling. */
 export async function deletePendingBlobsOfTarget(target: Stores): Promise<DeletionResult> {
   return await deleteListed(target, isSameStore, {});
 }
@@ -134,7 +134,7 @@ async function postpone(
  *                  running, and once more
  */
 
-/** Creates a deleter that any number of requests may wake: it runs once at a time. */
+/** Creates a deleter that any number of requests may wake. Only one run is active at a time. */
 export function createBlobDeleter(services: DeleteServices): BlobDeleter {
   let running: Promise<void> | undefined;
   let again = false;

@@ -21,10 +21,8 @@ export interface BlockRequest {
   readonly reason: string;
   /** The person who blocks it. */
   readonly by: string;
-  /** Removes all stored copies too. */
+  /** Also removes all stored copies. */
   readonly removeCopies: boolean;
-  /** Called after each page of the search for copies. */
-  readonly onProgress?: (examined: number) => void;
 }
 
 export interface BlockResult {
@@ -40,7 +38,7 @@ export interface BlockResult {
 /** Blocks a file. Throws `Refusal` (`not_found`) if the target has no file. */
 export async function blockFile(
   services: BlockServices,
-  { target, reason, by, removeCopies, onProgress }: BlockRequest,
+  { target, reason, by, removeCopies }: BlockRequest,
 ): Promise<BlockResult> {
   const { ledger, clock, log } = services;
   const found = await findContent(services, target.trim());
@@ -51,7 +49,7 @@ export async function blockFile(
   if (!removeCopies) return { hash, isNew, removed: 0, bytes: 0 };
   // Uploads that other processes have begun to store are copies too.
   await sleep(SETTLE_MS);
-  const copies = await removeCopiesOf(services, { ...hash, size: hash.size ?? found.size }, by, onProgress);
+  const copies = await removeCopiesOf(services, { ...hash, size: hash.size ?? found.size }, by);
   return { hash, isNew, ...copies };
 }
 
@@ -83,14 +81,13 @@ async function hashOfStored({ ledger, blobs }: BlockServices, upload: Upload): P
 }
 
 /**
- * Removes all stored copies of a file, without the trash. Finds those with a recorded hash, and if the size is known also others,
- * which it reads. Files that are removed meanwhile are skipped.
+ * Removes all stored copies of a file, without the trash. Finds the copies with a recorded hash. If the size is known, also reads
+ * all files of this size whose hash is not recorded. Skips files that are removed meanwhile.
  */
 async function removeCopiesOf(
   services: BlockServices,
   { sha256, size }: FileContent,
   by: string,
-  onProgress: (examined: number) => void = () => {},
 ): Promise<{ removed: number; bytes: number }> {
   let removed = 0;
   let bytes = 0;
@@ -108,7 +105,7 @@ async function removeCopiesOf(
     if (page.length < PAGE) break;
   }
   if (size !== null) {
-    for await (const upload of filesWithoutHash(services, size, onProgress)) {
+    for await (const upload of filesWithoutHash(services, size)) {
       const hash = await hashOfStored(services, upload).catch(() => undefined);
       if (hash === sha256) await remove([upload]);
     }
@@ -120,9 +117,7 @@ async function removeCopiesOf(
 async function* filesWithoutHash(
   { ledger }: Pick<UploadServices, 'ledger'>,
   size: number,
-  onProgress: (examined: number) => void,
 ): AsyncGenerator<Upload, void> {
-  let pages = 0;
   for (let after: PageKey | null | undefined; after !== null; ) {
     const { files, next } = await ledger.listFiles({
       sort: 'oldest',
@@ -133,13 +128,11 @@ async function* filesWithoutHash(
       ...(after && { after }),
     });
     yield* files.filter(({ sha256 }) => sha256 === undefined);
-    pages += 1;
-    onProgress(pages);
     after = next;
   }
 }
 
-/** Yields all blocked hashes, the last blocked first. */
+/** Yields all blocked hashes, those blocked last first. */
 export async function* iterateBlocked({
   ledger,
 }: Pick<UploadServices, 'ledger'>): AsyncGenerator<BlockedHash, void> {
@@ -151,7 +144,7 @@ export async function* iterateBlocked({
   }
 }
 
-/** Returns false if the hash is not blocked. */
+/** Unblocks a file. Returns false if its hash is not blocked. */
 export async function unblockFile(
   { ledger, log }: Pick<UploadServices, 'ledger' | 'log'>,
   { sha256, by }: { readonly sha256: string; readonly by: string },

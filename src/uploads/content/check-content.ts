@@ -12,12 +12,12 @@ import type { ScanRules } from './content-checks.ts';
  *
  *   hash, if needed ──> blocked? ──> scan, if configured ──> stored, with hash and scan state
  *                          │             │
- *                          │             ├─ infected: the slot ends, its quota is given back, the bytes go to the quarantine (422)
+ *                          │             ├─ infected: the slot ends, its quota is refunded, the bytes go to the quarantine (422)
  *                          │             └─ no scanner: as configured
  *                          └─ 422
  */
 
-/** When a client is asked to try again without a scanner. Milliseconds. */
+/** Milliseconds after which a client is asked to try again if the scanner is not available. */
 const RETRY_MS = 60_000;
 
 /** The complete file of one attempt. */
@@ -62,7 +62,7 @@ export function refuseUnscannable(scan: ScanRules | null | undefined, size: numb
   });
 }
 
-/** Hashes batches while they are written. */
+/** Yields the same batches, and adds their bytes to `hash`. */
 export async function* hashing(
   hash: Hash,
   batches: AsyncIterable<readonly Uint8Array[]>,
@@ -109,7 +109,7 @@ async function refuseBlocked(
   throw new Refusal('file_blocked');
 }
 
-/** Returns null if there is nothing to scan. Throws a `Refusal` if the file is infected or must be scanned and cannot be. */
+/** Scans a file, unless it is too large. Throws a `Refusal` if it is infected, or if it must be scanned and cannot be. */
 async function scanAttempt(
   services: CheckServices,
   scan: ScanRules,
@@ -153,7 +153,7 @@ async function quarantine(
   const { ledger, log, clock, blobDeleter } = services;
   const { upload, holds } = attempt;
   const { id, owner, endpoint, name, size } = upload;
-  // The test files of porter doctor.
+  // Test files of porter doctor are neither logged nor kept.
   if (endpoint === 'admin') return;
   log.warn({ id, owner, endpoint, name, size, signature }, 'upload infected');
   const now = clock();

@@ -25,11 +25,11 @@ export interface ScanRules {
   /** Bytes. Larger files are not scanned. */
   readonly maxSize: number;
   readonly whenLarger: 'refuse' | 'accept';
-  /** Milliseconds for a scan, including the wait for a place. */
+  /** Milliseconds for a scan, including the wait for a free connection. */
   readonly timeoutMs: number;
-  /** Scans at a time in this process. */
+  /** Maximum number of concurrent scans in this process. */
   readonly connections: number;
-  /** Milliseconds for which infected files are kept; 0 = not at all. */
+  /** Milliseconds for which infected files are kept; 0 = they are not kept. */
   readonly quarantineMs: number;
 }
 
@@ -40,8 +40,8 @@ export interface ContentChecks {
   /** Returns whether any hash is blocked. */
   hasBlockedHashes(): Promise<boolean>;
   /**
-   * Scans a file, as soon as there is a place for its owner. Returns undefined if the scanner is not available. Rejects with the
-   * error of the bytes.
+   * Scans a file as soon as a connection is free for its owner. Returns undefined if the scanner is not available. Rejects if `read`
+   * fails, with its error.
    */
   scan(
     rules: ScanRules,
@@ -90,7 +90,7 @@ export function createContentChecks({
   ): Promise<ScanResult> {
     const signal = AbortSignal.timeout(scan.timeoutMs);
     const giveBack = await places.take(owner, signal).catch((error: unknown) => {
-      const text = `all ${scan.connections} scans were busy for ${formatSpan(scan.timeoutMs)} (uploads.scan.connections)`;
+      const text = `all ${scan.connections} connections to it were busy for ${formatSpan(scan.timeoutMs)} (uploads.scan.connections)`;
       throw new ScannerError(text, error);
     });
     try {

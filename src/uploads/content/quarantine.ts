@@ -8,7 +8,7 @@ import { readBlob } from './check-content.ts';
 /** The use cases of infected files, for admins. */
 
 const PAGE = 500;
-const NOT_THERE = 'No such file is in the quarantine, or its content is not kept.';
+const NOT_THERE = 'The quarantine has no file with this id, or its content is not kept.';
 
 /** An infected file, and its bytes. */
 export interface OpenQuarantined {
@@ -48,7 +48,7 @@ export async function releaseQuarantined(
   return upload;
 }
 
-/** Yields all infected files, the last found first. */
+/** Yields all infected files, those found last first. */
 export async function* iterateQuarantine({
   ledger,
 }: Pick<UploadServices, 'ledger'>): AsyncGenerator<QuarantinedFile, void> {
@@ -60,7 +60,7 @@ export async function* iterateQuarantine({
   }
 }
 
-/** Deletes infected files with their records. Ignores unknown ids. Returns how many were deleted. */
+/** Deletes infected files with their records. Ignores unknown ids. Returns the number of deleted files. */
 export async function deleteQuarantined(
   services: Parameters<typeof deletePendingBlobs>[0],
   ids: readonly string[],

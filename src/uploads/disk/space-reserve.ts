@@ -7,7 +7,7 @@ import { formatCount, formatSize } from '../../base/units.ts';
 /** A file system that Porter writes to. */
 export interface ReservedDisk {
   readonly store: 'blobs' | 'ledger';
-  /** Resolves with undefined if the store does not report its room, as S3. */
+  /** Resolves with undefined if the store does not report its space. S3 does not. */
   readonly readSpace: () => Promise<DiskSpace | undefined>;
 }
 
@@ -19,15 +19,15 @@ export interface DiskState {
 }
 
 /**
- * Keeps `storage.reserve` free, for the blobs and for the ledger: new slots and uploads are refused below it. Downloads
- * and removals never ask.
+ * Keeps `storage.reserve` free, for the blobs and for the ledger: new slots and uploads are refused below it. Downloads and
+ * removals do not depend on it.
  */
 export interface SpaceReserve {
   /** Throws `storage_full` if a new file of `size` bytes would leave less than the reserve. */
   check(size: number): Promise<void>;
-  /** Throws `storage_full` if the room read last was below the reserve. Called for each batch of a body, so it never waits. */
+  /** Throws `storage_full` if the space that was read last is below the reserve. Never waits: it is called for each batch of a body. */
   checkWhileWriting(): void;
-  /** The file systems whose room is known. */
+  /** Returns the file systems whose space is known. */
   states(): Promise<readonly DiskState[]>;
 }
 
@@ -39,14 +39,14 @@ export const noReserve: SpaceReserve = {
 };
 
 const DEFAULT_RESERVE = 256 * 1024 ** 2;
-/** The default takes no larger share of a small disk. */
+/** The default reserves at most this share of a small disk. */
 const DEFAULT_SHARE = 0.02;
 const RESERVED_FILES = 1000;
-/** Share of all files of a small file system. */
+/** At most this share of the files of a small file system is reserved. */
 const RESERVED_FILES_SHARE = 0.02;
-/** The room is read at most once in this time, however many requests ask. */
+/** The space is read at most once in this time. */
 const VALID_MS = 1000;
-/** A file system that answers later does not delay uploads: its room counts as unknown until then. */
+/** A file system that answers later does not delay uploads: its space counts as unknown until then. */
 const TIMEOUT_MS = 1000;
 
 /** Returns the bytes that stay free on a disk. `configured`: `storage.reserve`, or null for the default. */
@@ -76,7 +76,7 @@ export function createSpaceReserve(
 ): SpaceReserve {
   let last: readonly DiskState[] = [];
   const readDisk = async ({ store, readSpace }: ReservedDisk): Promise<DiskState[]> => {
-    // An unreadable disk does not refuse uploads here: writing to it fails with the real reason.
+    // If the space cannot be read, uploads are not refused here: writing to the disk fails with the real reason.
     const space = await withTimeout(readSpace(), TIMEOUT_MS, () => new Error('no answer')).catch(
       () => undefined,
     );

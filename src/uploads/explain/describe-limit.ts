@@ -12,7 +12,7 @@ export function describeRule(rule: AccessRule): string[] {
   ].filter((line) => typeof line === 'string');
 }
 
-/** For example `2 of 2 uploads in the last hour, next at 14:05 UTC, in 23 minutes`. */
+/** Describes a limit and its use, for example `2 of 2 uploads in the last hour, next at 14:05 UTC, in 23 minutes`. */
 export function describeLimit(limit: OwnerLimit, now: number): string {
   const { period, purpose, freesAt } = limit;
   const what: Record<OwnerLimit['limit'], string> = {

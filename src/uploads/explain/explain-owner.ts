@@ -40,7 +40,7 @@ export type RefusedNow =
 export interface OwnerLimit extends LimitUsage {
   /** Milliseconds; null for a limit without a period. */
   readonly period: number | null;
-  /** Set if the limit is one of this purpose. */
+  /** The purpose that the limit is for; null for limits of all purposes. */
   readonly purpose: string | null;
 }
 
@@ -61,6 +61,7 @@ type ExplainServices = Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'spac
 
 const MAX_SLOTS = 10;
 
+/** Returns the access decision, the limits and the latest failures of an owner. */
 export async function explainOwner(services: ExplainServices, owner: string): Promise<OwnerExplanation> {
   const decision = services.rules().access.decide(owner);
   const [usage, limits, refusals, unusedSlots] = await Promise.all([
@@ -129,7 +130,7 @@ async function measure(
   }));
 }
 
-/** Uploads may be stored under the hash of the JID. */
+/** Returns the name under which the ledger has uploads of the owner: its JID, or the hash of its JID. */
 async function nameInLedger({ ledger }: ExplainServices, owner: string): Promise<string> {
   for (const name of ownerNamesFor(owner)) {
     const { uploads, pendingUploads } = await ledger.usage(name);
@@ -157,7 +158,7 @@ async function findRefusedNow(
 
 const endOf = ({ freesAt }: OwnerLimit) => freesAt ?? Number.POSITIVE_INFINITY;
 
-/** Returns whether not even one byte, or one upload, fits. A request removes expired files by itself. */
+/** Returns true if not even one more byte or upload fits. Expired files do not count, because a request removes them. */
 export function isExhausted({ used, allowed, evictable, freesAt }: OwnerLimit, now: number): boolean {
   return used - evictable >= allowed && (freesAt === null || freesAt > now);
 }

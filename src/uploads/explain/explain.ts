@@ -48,7 +48,7 @@ export async function explain(services: ExplainServices, target: string): Promis
   if (jid === undefined) return { about: 'unknown', target, looksLike: 'other' };
   const owner = await resolveOwner(services, jid);
   const explanation = await explainOwner(services, owner);
-  // Nearly every word is a valid domain, so a word alone means a JID only if somebody uploads with it.
+  // Nearly every word is a valid domain. So a word without "@" counts as a JID only if the ledger knows it.
   if (jid.includes('@') || isKnown(explanation)) return explanation;
   return { about: 'unknown', target, looksLike: jid.includes('.') ? 'domain' : 'other' };
 }
@@ -118,7 +118,7 @@ function findId(path: string): string | undefined {
   return inLink ?? (/^[0-9a-z]{26}$/.test(path) ? path : undefined);
 }
 
-/** The path of `public_url` may come before the prefix. */
+/** Returns the id or token after a prefix. The path of `public_url` may come before the prefix. */
 function idAfterPrefix(path: string, prefix: string): string | undefined {
   const at = path.lastIndexOf(prefix);
   return at < 0 ? undefined : idInPath(path.slice(at), prefix);

@@ -8,7 +8,7 @@ import type { OwnerExplanation, RefusalRecord, UnusedSlot } from './explain-owne
 
 const UNKNOWN_TEXTS: Readonly<Record<TargetKind, (target: string) => string>> = {
   link: (link) =>
-    `There is no record of the link ${link}. Is it a link of this server, and is it complete? porter uploads --jid lists the links of a user.`,
+    `There is no record of the link ${link}. Check that it is a link of this server, and that it is complete. porter uploads --jid lists the links of a user.`,
   id: (id) => `There is no upload with the id ${id}, and no record of one. porter uploads lists all ids.`,
   domain: (domain) =>
     `${domain} is a domain, and no file was uploaded under it. Name an account: porter why romeo@${domain}`,
@@ -71,11 +71,11 @@ function formatAnswer(
     case 'denied':
       return `${owner} may not upload: ${rule} denies it.`;
     case 'moving':
-      return `${owner} cannot upload now: porter move is moving the files, or has moved them. By ${rule} it may.`;
+      return `${owner} cannot upload now: porter move is moving the files, or has moved them. ${capitalized(rule)} allows uploads.`;
     case 'storage_full':
-      return `${owner} cannot upload now: ${refusedNow.text} By ${rule} it may.`;
+      return `${owner} cannot upload now: ${refusedNow.text} ${capitalized(rule)} allows uploads.`;
     case 'limit':
-      return `${owner} cannot upload now: ${describeLimit(refusedNow.limit, now)}. By ${rule} it may.`;
+      return `${owner} cannot upload now: ${describeLimit(refusedNow.limit, now)}. ${capitalized(rule)} allows uploads.`;
   }
 }
 

@@ -9,7 +9,7 @@ import type { FsckFault } from './faults.ts';
 import { allowedRepairs, RepairCounter, type RepairLimit } from './repair-limit.ts';
 
 const PAGE = 500;
-/** Blobs that cannot be deleted, which one run reports. */
+/** Maximum number of blobs that could not be deleted that one run reports. */
 const MAX_UNDELETABLE = 1000;
 /** A blob that was written more recently may belong to work that is still running. */
 const ORPHAN_AGE_MS = 3600_000;
@@ -86,7 +86,7 @@ async function runPass(
   return report;
 }
 
-/** A repair has tried them again before this. */
+/** Reports blobs that could not be deleted. A repair has tried to delete them again before. */
 async function checkDeletions({ ledger }: FsckServices, { onFault }: FsckPass): Promise<void> {
   for (const failed of await ledger.failedDeletes(MAX_UNDELETABLE))
     onFault({ kind: 'undeletable', ...failed });
@@ -138,7 +138,7 @@ async function repairMissing(services: FsckServices, pass: FsckPass, upload: Upl
   await removeUploads(services, { ids: [id], reason: 'missing', detail: 'its bytes were missing (fsck)' });
 }
 
-/** The blob is moved before its upload is removed, because the removal deletes the blob. */
+/** Moves the blob before its upload is removed, because the removal deletes the blob. */
 async function repairSize(
   services: FsckServices,
   pass: FsckPass,
@@ -161,7 +161,7 @@ async function prepareRepair(services: FsckServices, { countRepair }: FsckPass):
   await assertRepairable(services);
 }
 
-/** The volume may have been unmounted, or the ledger moved, since the check began. */
+/** Throws if the volume was unmounted, or the ledger moved, since the check began. */
 async function assertRepairable(services: FsckServices): Promise<void> {
   if (await mayRemoveFiles(services)) return;
   throw new Error(
@@ -218,7 +218,7 @@ function ledgerKeyOf(key: string): string {
   return parsePartKey(key) ?? fileKeyOfThumbnail(key) ?? key;
 }
 
-/** A thumbnail without a file is deleted: it shows a file that was removed. */
+/** Moves an orphan to lost+found, and returns its name there. Deletes a thumbnail instead, because its file was removed. */
 async function removeOrphan(
   services: FsckServices,
   pass: FsckPass,
@@ -229,7 +229,7 @@ async function removeOrphan(
   return undefined;
 }
 
-/** An orphan that cannot be moved stays where it is, and does not keep others. */
+/** Moves an orphan to lost+found. If that fails, logs the reason, so that the repair continues with the other orphans. */
 async function moveOrphan(
   { blobs, log }: FsckServices,
   { report }: FsckPass,

@@ -8,9 +8,9 @@ const MAX_REPAIRED_SHARE = 0.1;
 /** The clocks of the file store and of the ledger may differ, and an upload may take a while. */
 const CLOCK_SLACK_MS = 3600_000;
 
-/** The repair would remove or change so many files that the store is probably the wrong one. Nothing or a part was repaired. */
+/** The repair would remove or change so many files that the store is probably the wrong one. Some files may have been repaired. */
 export class TooManyRepairsError extends Error {
-  /** Files that would be removed or changed, at least. */
+  /** Minimum number of files that would be removed or changed. */
   readonly files: number;
   /** All files: uploads in the ledger, or blobs if there are more of them. */
   readonly total: number;
@@ -77,7 +77,7 @@ export class RepairCounter {
   }
 }
 
-/** Limits the repairs of the pass that follows: files may have gone since they were counted. */
+/** Limits the repairs of the second pass, because more files may be missing than when they were counted. */
 export interface RepairLimit {
   /** Called before each repair. Throws `TooManyRepairsError` if the limit is exceeded. */
   count(): void;

@@ -3,7 +3,7 @@ import type { UploadServices } from '../services.ts';
 
 /** Clocks that differ by less count as equal. */
 export const NOTICEABLE_SKEW_MS = 5_000;
-/** An answer that takes longer is too inexact. */
+/** A measurement is too inaccurate if the answer takes longer. */
 const MAX_ROUND_TRIP_MS = 2_000;
 
 /** Returns how many ms the ledger's clock is ahead of this process; null if the ledger takes too long to answer. */
@@ -19,8 +19,8 @@ export async function measureClockSkew({
 }
 
 /**
- * Returns a function that measures the skew, keeps the metric up to date, and logs when the clocks begin to differ, differ by
- * another time, or agree again.
+ * Returns a function that measures the skew, sets the metric, and logs when the clocks begin to differ, when the difference
+ * changes, and when they agree again.
  */
 export function createClockComparison(
   services: Pick<UploadServices, 'ledger' | 'clock' | 'log' | 'metrics'>,

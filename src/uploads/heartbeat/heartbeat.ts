@@ -8,7 +8,7 @@ import { toStorageRefusal } from '../storage-refusal.ts';
 import { createClockComparison } from './clock-skew.ts';
 
 const HEARTBEAT_MS = 10_000;
-/** A database server that is away must not delay the end of the process. */
+/** A database server that does not answer must not delay the end of the process. */
 const REMOVE_TIMEOUT_MS = 2_000;
 
 export interface HeartbeatSchedule {
@@ -50,7 +50,10 @@ export async function startHeartbeat(services: HeartbeatServices): Promise<Heart
   };
 }
 
-/** Without this, another machine would wait for the heartbeat of this process to expire before it opens the SQLite file. */
+/**
+ * Removes this process from the ledger. Otherwise another machine could open the SQLite file only after the heartbeat of this
+ * process has expired.
+ */
 async function removeThisInstance({ ledger, instance, log, transfers }: HeartbeatServices): Promise<void> {
   const { mayHaveLeftFiles } = transfers.direct;
   const removed = mayHaveLeftFiles ? ledger.removeInstances([instance]) : ledger.endInstance(instance);

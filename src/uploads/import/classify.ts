@@ -61,7 +61,7 @@ function normalizeOwner(owner: string | null): string | null {
   return /^(?:sha1|node):/.test(owner) ? owner : (parseBareJid(owner) ?? null);
 }
 
-/** Checks the ledger, and the blob if the upload exists, so that an interrupted import can be completed. */
+/** Returns the status of a file. If its upload exists, also checks the blob, so that an interrupted import can be completed. */
 export async function classify(
   services: Pick<UploadServices, 'ledger' | 'blobs' | 'rules' | 'clock'>,
   upload: ImportedUpload,

@@ -40,7 +40,7 @@ export interface ImportSource {
   readonly basePaths: readonly string[];
   /** The endpoint that replaces the service and finds its files by the same paths. */
   readonly endpoint: 'external' | 'file_share';
-  /** Where the service has its files below its folder, in words for an admin who gave another folder. */
+  /** The expected layout of the folder, in words for an admin who gave the wrong folder. */
   readonly layout: string;
   /** True if the source supports `--records`. */
   readonly takesRecords?: boolean;

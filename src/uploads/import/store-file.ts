@@ -30,7 +30,7 @@ export async function storeFile(blobs: BlobStore, key: string, file: string): Pr
 
 class UnreadableFileError extends Error {}
 
-/** Does not follow symbolic links, and does not block on pipes. */
+/** Yields the bytes of a file. Does not follow symbolic links, and does not block on pipes. */
 async function* chunksOf(file: string): AsyncGenerator<readonly Uint8Array[]> {
   try {
     const handle = await open(file, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
@@ -52,7 +52,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
 function describeProblem(error: unknown): string | undefined {
   const { code, syscall } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException;
   if (error instanceof UnreadableFileError) return PROBLEMS[code ?? ''] ?? `it cannot be read (${code})`;
-  // Linking opens only the original file.
+  // `linkFile` opens only the original file.
   const isSource = error instanceof BlobError && error.kind !== 'full' && syscall === 'open';
   return isSource ? PROBLEMS[code ?? ''] : undefined;
 }

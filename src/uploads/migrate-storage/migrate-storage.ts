@@ -9,7 +9,7 @@ import { compareAllFiles, verifyFiles, verifyOwnerCounters } from './verify.ts';
 
 /** After a pass with at most this many changes, the rest can be copied while the source is closed. */
 const FEW_CHANGES = 200;
-/** Passes after which the copy stops, even if the source changes faster than it is copied. */
+/** Maximum number of passes, if the source changes faster than it is copied. */
 const MAX_PASSES = 10;
 /** Interval at which running uploads are counted. */
 const DRAIN_POLL_MS = 100;
@@ -46,8 +46,8 @@ export async function copyStorage(
 const DELETION_BATCH = 500;
 
 /**
- * Trash and quarantine are not copied, so their files are deleted. A run that was killed later has done that, and has closed the
- * source.
+ * Deletes the files of the trash and the quarantine, because these are not copied. If the source is not open, an earlier run has
+ * done this already.
  */
 async function deleteKeptFiles({ ledger }: MigrationContext['source']): Promise<void> {
   if ((await ledger.migrationState()) !== 'open') return;

@@ -14,7 +14,7 @@ export interface MigrationContext {
   readonly target: StorageBackend;
   /** True if source and target use the same blob store, so that only the ledger moves. */
   readonly sharedBlobs: boolean;
-  /** Where the stores of the target are, in words for the admin. */
+  /** The locations of the target's stores, in words for the admin. */
   readonly targetLocations: StoreLocations;
   readonly observer: MigrationObserver;
   /** Ends the work between two batches. Copied data stays in the target. */
@@ -91,7 +91,7 @@ export async function prepareTarget({
   return 'ready';
 }
 
-/** Also fails if source and target are the same ledger. */
+/** Throws if the target has data. This is also the case if source and target are the same ledger. */
 async function assertEmpty({ ledger }: StorageBackend): Promise<void> {
   for (const table of MUST_BE_EMPTY) {
     if ((await ledger.countRows({ table })) === 0) continue;

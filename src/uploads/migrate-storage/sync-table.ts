@@ -11,7 +11,7 @@ import { type MigrationContext, MigrationError, type MigrationReport } from './p
 
 /** Rows compared at a time. */
 export const ROWS_PER_RANGE = 1000;
-/** After this many uploads or bytes, copied uploads are written to the ledger. A kill costs no more work than that. */
+/** After this many uploads or bytes, copied uploads are written to the ledger. If the process is killed, only these are copied again. */
 const BATCH = 100;
 const BATCH_BYTES = 64 * 1024 * 1024;
 
@@ -70,7 +70,7 @@ async function assertArrived(context: MigrationContext, range: RowRange): Promis
     );
 }
 
-/** Makes one range equal. */
+/** Makes one range of the target equal to the source. Returns the number of rows written or deleted. */
 async function syncRange(
   context: MigrationContext,
   range: RowRange,
@@ -105,7 +105,7 @@ async function deleteUnknownRows(
   table: CopiedTable,
   rows: readonly CopiedRow[],
 ): Promise<number> {
-  // The target has its own pending deletes and works them off itself.
+  // The target has its own pending deletes, and deletes their blobs itself.
   if (rows.length === 0 || table === 'pending_deletes') return 0;
   const keys = rows.map((row) => rowKey(table, row));
   const known = await source.ledger.readRowsByKey({ table, keys });
@@ -115,7 +115,7 @@ async function deleteUnknownRows(
   return others.length;
 }
 
-/** Deletes rows that only the target has, wherever its sort order puts them. */
+/** Deletes rows that only the target has, also those that its sort order puts into another range. */
 async function deleteSurplus(context: MigrationContext, table: CopiedTable): Promise<number> {
   const { source, target } = context;
   if (table === 'pending_deletes') return 0;

@@ -5,9 +5,9 @@ import { type CheckServices, checkContent } from '../content/check-content.ts';
 import type { UploadServices } from '../services.ts';
 
 /**
- * Checks the content of the file, and makes it downloadable. `sha256`: of its bytes, if it was computed while they arrived. If the
- * ledger fails during the commit, asks it for the outcome. Never removes bytes: they may belong to a stored upload. The release that
- * follows a failure decides that, in the ledger.
+ * Checks the content of the file, and makes it downloadable. `sha256`: the hash of its bytes, if it was computed while they arrived.
+ * If the ledger fails during the commit, asks it for the outcome. Never removes bytes, because they may belong to a stored upload.
+ * The ledger decides that in the release that follows a failure.
  */
 export async function commit(
   services: CheckServices,
@@ -62,7 +62,7 @@ export function reportStored(
 ): void {
   const ms = performance.now() - start;
   metrics.uploadStored(endpoint, size, ms);
-  // The test uploads of porter doctor, which a monitor may run every minute, are no events.
+  // Test uploads of porter doctor are logged at a lower level, because a monitor may run it every minute.
   const level = endpoint === 'admin' ? 'debug' : 'info';
   log[level]({ id, owner, endpoint, size, ms: Math.round(ms) }, 'upload stored');
 }

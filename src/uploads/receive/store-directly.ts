@@ -25,10 +25,10 @@ import { finishStored, isStoredBy, reportStored } from './commit.ts';
  * (../blobs/dead-writers.ts).
  */
 
-/** Bytes. Larger bodies rarely come in one packet, and would cost more if they are written in vain. */
+/** Bytes. Larger bodies rarely come in one packet, and would cost more if they are written and then not stored. */
 const MAX_SIZE = 64 * 1024;
 
-/** An upload that may be stored, and how. */
+/** An upload that may be stored, and the function that stores it. */
 interface Prepared {
   /** Its blob key is the slot key. */
   readonly upload: Upload;
@@ -87,7 +87,7 @@ async function prepareNew(
   };
 }
 
-/** Returns undefined for every slot and body that is not as usual. The claim finds the reason. */
+/** Returns undefined if the slot cannot be used or the body does not fit it. The claim that follows finds the reason. */
 async function prepareSlot(
   { ledger, rules, spaceReserve }: UploadServices,
   { by, size, type }: UploadRequest,

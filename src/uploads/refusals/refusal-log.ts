@@ -32,7 +32,7 @@ export interface RefusedRequest {
 export interface RefusalLog {
   /** Returns at once and never fails. */
   add(request: RefusedRequest): void;
-  /** Writes to the ledger what it does not have yet. Never rejects. */
+  /** Writes the collected refusals to the ledger. Never rejects. */
   flush(): Promise<void>;
 }
 
@@ -43,9 +43,9 @@ export interface RefusalLogServices {
   readonly log: Logger;
 }
 
-/** Refusals are written together after this time, however many there are. */
+/** Refusals are collected for this time and then written together. */
 const FLUSH_AFTER_MS = 1000;
-/** Rows per flush, of owners that may upload and of those that may not. Further refusals are only logged. */
+/** Maximum number of rows per flush, for owners that may upload and for those that may not. Further refusals are only logged. */
 const MAX_PENDING = { allowed: 400, denied: 100 };
 const MAX_TEXT = 300;
 const FLUSH_TIMEOUT_MS = 5000;

@@ -15,8 +15,8 @@ export type RefusedPut = Pick<UploadRequest, 'endpoint'> &
 type ReportServices = Pick<UploadServices, 'ledger' | 'metrics' | 'refusals'>;
 
 /**
- * Reports an error that ended a PUT, and returns the error that is to be thrown. `isExpected`: refusals that are not reported, because
- * the client goes on.
+ * Reports an error that ended a PUT, and returns the error to throw. `isExpected`: returns true for refusals that are not reported,
+ * because the client can continue the upload.
  */
 export function reportFailedPut(
   services: ReportServices,
@@ -33,8 +33,8 @@ export function reportFailedPut(
 }
 
 /**
- * Counts, logs and remembers a refused PUT. `upload`: its slot, if the PUT got so far; otherwise it is looked up, because a late or
- * malformed PUT has an owner too. The answer does not wait for that.
+ * Counts, logs and remembers a refused PUT. `upload`: its slot, if it was found. Otherwise looks the slot up, because a late or
+ * malformed PUT has an owner too. The answer does not wait for the look-up.
  */
 export function reportRefusedPut(
   { ledger, metrics, refusals }: ReportServices,

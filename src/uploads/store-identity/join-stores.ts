@@ -3,12 +3,12 @@ import { LedgerError, MIGRATION_STATE_MESSAGES } from '../../ledger/contract/led
 import { type StoreLocations, storeIdentityError, unwritableStoreError } from './store-identity-error.ts';
 import { readStoreState, type StorePair } from './store-state.ts';
 
-/** How the stores came to belong together. */
+/** The state in which `joinStores` has found the stores. */
 export type StoreJoin = 'same' | 'new' | 'from_before';
 
 /**
- * Makes sure that ledger and store belong together. Writes the identity of a new installation, and accepts one from before that
- * has none. Throws `StoreIdentityError` if the stores do not belong together.
+ * Makes sure that ledger and store belong together. Writes the identity of a new installation, and of an installation of an
+ * earlier version, which has none. Throws `StoreIdentityError` if the stores do not belong together.
  */
 export async function joinStores(stores: StorePair, locations: StoreLocations): Promise<StoreJoin> {
   const state = await readStoreState(stores);
@@ -20,7 +20,7 @@ export async function joinStores(stores: StorePair, locations: StoreLocations): 
 
 /**
  * Throws unless a command may write: the ledger is not being moved, and it belongs to the store. Ties empty stores together, but
- * leaves an installation from before to `porter serve`.
+ * leaves an installation of an earlier version to `porter serve`.
  */
 export async function requireWritableStores(stores: StorePair, locations: StoreLocations): Promise<void> {
   await requireOpenLedger(stores);
@@ -29,7 +29,7 @@ export async function requireWritableStores(stores: StorePair, locations: StoreL
   else if (state.kind !== 'same') throw storeIdentityError(state, locations);
 }
 
-/** The id goes to the ledger first. If several processes start at once, all write the marker of the one that came first. */
+/** Writes the id to the ledger first. If several processes start at once, all of them write the marker with the first id. */
 async function writeIdentity(stores: StorePair, locations: StoreLocations): Promise<void> {
   const { ledger, blobs } = stores;
   const { id } = await ledger.setStoreIdentity({ id: randomId(), isMarked: false, replaces: null });
@@ -49,7 +49,7 @@ async function confirmMarker({ ledger }: StorePair, id: string | null): Promise<
 
 /**
  * Ties the ledger to the store with a new id, whatever ids they have. Any other ledger that was tied to the store, such as an old
- * copy, is cut off. A kill in between leaves different ids, and the call can be repeated.
+ * copy, no longer belongs to it. If the process is killed in between, the ids differ, and the call can be repeated.
  */
 export async function rejoinStores({ ledger, blobs }: StorePair): Promise<string> {
   const id = randomId();

@@ -1,6 +1,6 @@
 import type { StoreSample, StoreState } from './store-state.ts';
 
-/** Where the stores are, in words for the admin. */
+/** The locations of the stores, in words for the admin. */
 export interface StoreLocations {
   readonly ledger: string;
   readonly blobs: string;
@@ -20,7 +20,7 @@ export class StoreIdentityError extends Error {
 
 const REJOIN = 'If both are right, for example after a restore, run: porter fsck --rejoin';
 const CHECK_VOLUME =
-  'Is the volume of storage.blobs mounted, and does the config name the right folder or bucket?';
+  'Check that the volume of storage.blobs is mounted, and that the config names the right folder or bucket.';
 
 /** Builds the error of stores that do not belong together. */
 export function storeIdentityError(state: StoreState, locations: StoreLocations): StoreIdentityError {
@@ -30,7 +30,7 @@ export function storeIdentityError(state: StoreState, locations: StoreLocations)
   );
 }
 
-/** Builds the error of a file store that gets no marker, because it cannot be written. */
+/** Builds the error of a file store to which the marker cannot be written. */
 export function unwritableStoreError(
   state: StoreState,
   { blobs }: StoreLocations,
@@ -75,6 +75,6 @@ export function describeSample(sample: StoreSample | undefined): string {
 function adviceFor({ kind }: StoreState): string {
   if (kind === 'from_before') return 'Start porter serve once: it ties them together.';
   if (kind === 'ledger_unknown')
-    return `Does storage.ledger name the right database, and is it complete? ${REJOIN}`;
+    return `Check that storage.ledger names the right database, and that it is complete. ${REJOIN}`;
   return `${CHECK_VOLUME} ${REJOIN}`;
 }

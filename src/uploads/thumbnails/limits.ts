@@ -4,7 +4,7 @@ const MIB = 1024 * 1024;
 
 /** Bytes of a picture. */
 export const MAX_PICTURE_BYTES = 32 * MIB;
-/** Pixels of a picture: more than those of phones. A file of a few kilobytes can announce far more. */
+/** Pixels of a picture. Photos of phones have fewer. A file of a few kilobytes can announce far more. */
 export const MAX_PIXELS = 50_000_000;
 /** Bytes of one thumbnail. */
 export const MAX_THUMBNAIL_BYTES = 96 * 1024;
@@ -20,7 +20,7 @@ export const START_TIMEOUT_MS = 20_000;
 export const IDLE_MS = 30_000;
 /** Pictures after which the process is replaced, so that memory it has lost returns. */
 export const PICTURES_PER_PROCESS = 500;
-/** Thumbnails that one process of Porter makes at a time, and requests that wait for theirs. */
+/** Maximum number of thumbnails that one process of Porter makes at a time, and of requests that wait for one. */
 export const PLACES = { places: () => 1, waiting: 1000, waitingPerSender: 200 };
 /** A picture at which the process ended or took too long is tried again after this time, in milliseconds. */
 export const RETRY_AFTER_MS = 86_400_000;

@@ -3,8 +3,8 @@ import { MAX_PIXELS, MAX_THUMBNAIL_BYTES } from './limits.ts';
 import { answerHeader, REQUEST_HEADER_BYTES, STATUS, type Status } from './process-protocol.ts';
 
 /*
- * The main file of the picture process, which alone loads `sharp` and decodes pictures of strangers (shrinker.ts starts it). It has no
- * environment, no secrets and no open files, and ends with its server: then its input ends.
+ * The main file of the picture process. Only this process loads `sharp` and decodes uploaded pictures (shrinker.ts starts it). It has
+ * no environment, no secrets and no open files. It ends when its server ends, because then its input ends.
  */
 
 /** The part of `sharp` that is used. It is an optional package, so its own types may be absent. */
@@ -97,8 +97,8 @@ async function* readRequests(): AsyncGenerator<{ readonly width: number; readonl
   }
 }
 
-/** When memory runs out, the kernel ends this process first. */
-function volunteerForOutOfMemory(): void {
+/** Makes the kernel end this process first if memory runs out. */
+function raiseOomScore(): void {
   try {
     writeFileSync('/proc/self/oom_score_adj', '1000');
   } catch {
@@ -109,7 +109,7 @@ function volunteerForOutOfMemory(): void {
 async function main(): Promise<void> {
   // Ctrl+C reaches every process of a terminal. The server ends this one when its own work is done.
   process.on('SIGINT', () => {});
-  volunteerForOutOfMemory();
+  raiseOomScore();
   let sharp: Sharp;
   try {
     sharp = await loadSharp();

@@ -1,10 +1,10 @@
 import { raceAbort } from '../../base/async.ts';
 
-/** Shares one piece of work per key among all that ask for it while it runs. */
+/** Runs the work for a key once at a time, and shares its result among all callers that ask for it meanwhile. */
 export interface SharedWork<T> {
   /**
-   * Settles as the work does, or rejects with the reason of `signal` once that aborts. The signal that `work` gets aborts when all
-   * that asked have left.
+   * Settles like the work, or rejects with the reason of `signal` when it aborts. The signal that `work` gets aborts when no caller
+   * waits for the result any more.
    */
   run(key: string, work: (allLeft: AbortSignal) => Promise<T>, signal?: AbortSignal): Promise<T>;
 }

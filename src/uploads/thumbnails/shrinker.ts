@@ -16,7 +16,7 @@ import {
 import { ANSWER_HEADER_BYTES, requestHeader, STATUS } from './process-protocol.ts';
 
 /*
- * Decodes pictures in another process, so that a crash or the memory of a decoder does not concern the server:
+ * Decodes pictures in another process, so that a crash or the memory of a decoder does not affect the server:
  *
  *   none ── first picture ──> starting ── ready ──> idle ── picture ──> working ──> idle
  *     ▲                          │                   │                     │
@@ -54,7 +54,7 @@ export interface ShrinkerOptions {
 
 const PROGRAM = fileURLToPath(entryPoint('uploads/thumbnails/picture-process'));
 
-/** Lower than everything that answers requests. */
+/** Niceness of the process: a lower priority than all processes that answer requests. */
 const NICE = 10;
 /** Bytes of its error output that are kept for the log. */
 const MAX_ERROR_OUTPUT = 2000;
@@ -109,7 +109,7 @@ export function createShrinker(options: ShrinkerOptions = {}): Shrinker {
     const { status, payload } = await withTimeout(child.nextAnswer(), decodeTimeoutMs, timeout);
     if (status === STATUS.made) return { kind: 'made', thumbnail: payload };
     const reason = payload.toString();
-    // How much memory is left depends on the pictures before.
+    // The memory that is left depends on the earlier pictures, so the fault may not be in this one.
     if (/memory/i.test(reason)) throw new Error(reason);
     return { kind: 'damaged', reason };
   }

@@ -11,7 +11,7 @@ export type KnownThumbnail =
 /** Bytes of a record of a failure. */
 const MAX_RECORD_BYTES = 1000;
 
-/** Returns whether the failure need not be tried again yet. */
+/** Returns true for a thumbnail, and for a failure that is final or not due for another attempt yet. */
 export function isValid(known: KnownThumbnail, now: number): boolean {
   return known.kind === 'picture' || known.isFinal || now < known.at + RETRY_AFTER_MS;
 }
@@ -39,8 +39,8 @@ export async function readThumbnail(
 }
 
 /**
- * Writes a thumbnail or the record of a failure. Several processes may write the same one at a time: a reader sees a whole one. If this
- * process is killed meanwhile, the next start on this host removes what it has left behind, because the key has its tag.
+ * Writes a thumbnail or the record of a failure. Several processes may write the same one at a time: a reader always sees a complete
+ * one. If this process is killed meanwhile, the next start on this host removes its file, because the key has the tag of the process.
  */
 export async function writeThumbnail(
   blobs: Pick<BlobStore, 'put' | 'publish'>,

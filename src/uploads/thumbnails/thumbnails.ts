@@ -79,7 +79,7 @@ export function createThumbnails(
     } finally {
       await blob.close();
     }
-    // Nothing is written: the first bytes tell it as quickly the next time.
+    // Nothing is written, because reading the first bytes again is as fast as reading a record.
     if (result === undefined) return noThumbnail('it is no picture');
     report(upload, result, performance.now() - start);
     const known = toKnown(result);
@@ -107,7 +107,7 @@ export function createThumbnails(
     else log.error({ id, reason }, 'thumbnails cannot be made now');
   }
 
-  /** A thumbnail that cannot be stored stays in memory. */
+  /** Stores a thumbnail. If that fails, it stays in memory only. Deletes it again if its upload was removed meanwhile. */
   async function keep(upload: Upload, key: string, known: KnownThumbnail): Promise<void> {
     try {
       await services.spaceReserve.check(known.kind === 'picture' ? known.bytes.length : 0);

@@ -9,8 +9,8 @@ const PAGE = 200;
 type ArchiveServices = Pick<UploadServices, 'ledger' | 'blobs' | 'rules' | 'clock' | 'log'>;
 
 /**
- * Yields a ZIP archive (with ZIP64 where needed) of all stored files of a user, the oldest first. One file is open at a time, and
- * only while the reader wants bytes. Files whose bytes are lost are left out and logged.
+ * Returns a ZIP archive (with ZIP64 if needed) of all stored files of a user, the oldest first. One file is open at a time, and
+ * only while the reader reads. Files whose bytes are lost are left out and logged.
  */
 export async function openArchive(
   services: ArchiveServices,
@@ -64,7 +64,7 @@ async function* storedFiles(
   }
 }
 
-/** Names in the archive: a folder for each day, and a number after names that came before. */
+/** Builds the names in the archive: a folder for each day, and a number after a name that was used before. */
 class UniqueNames {
   private readonly seen = new Map<string, number>();
 

@@ -32,7 +32,7 @@ export async function listUserFiles(
   return await ledger.listFiles({ ...query, state: 'stored', owners });
 }
 
-/** These orders have no index, or would leave out small files. */
+/** Throws if a user has too many files for an order that has no index, or that would leave out small files. */
 async function refuseLongSort(ledger: Ledger, owners: readonly string[]): Promise<void> {
   const usages = await Promise.all(owners.map((owner) => ledger.usage(owner)));
   const files = usages.reduce((sum, { uploads }) => sum + uploads, 0);
@@ -84,11 +84,11 @@ export interface DeletedFiles {
   readonly removed: number;
   /** Bytes. */
   readonly bytes: number;
-  /** Until when they can be restored; null = not at all. */
+  /** The time until which they can be restored, ms since 1970; null = they cannot be restored. */
   readonly restorableUntil: number | null;
 }
 
-/** `by`: the person, for the record of the removal. `owner`: only files of this user. Ignores unknown ids. */
+/** Deletes stored files. `by`: the person, for the removal record. `owner`: deletes only files of this user. Ignores unknown ids. */
 export async function deleteFiles(
   services: RemoveServices & Pick<UploadServices, 'rules' | 'clock'>,
   { ids, owner, by }: { readonly ids: readonly string[]; readonly owner?: string; readonly by: string },

@@ -191,7 +191,10 @@ describe('Commands over all files, next to a running server', () => {
     for (const command of commands) {
       const { code, stderr } = await porter.runCommand(...command);
       assert.equal(code, 1, command.join(' '));
-      assert.match(stderr, /has no marker porter-store-id.*Is the volume of storage\.blobs mounted/);
+      assert.match(
+        stderr,
+        /has no marker porter-store-id.*Check that the volume of storage\.blobs is mounted/,
+      );
     }
     await porter.program.waitFor('/readyz to fail', async () => (await readiness()).status === 503);
     assert.match((await readiness()).text, /does not belong to the database/);

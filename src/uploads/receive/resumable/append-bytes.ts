@@ -13,10 +13,10 @@ import { type ClaimLease, openClaimLease } from './claim-lease.ts';
  *
  *   claimed ── bytes durable ──┬── last request, all bytes ── commit ──> stored
  *                              ├── other request, or connection lost ──> paused: the bytes stay
- *                              └── too many bytes, or bytes of before are missing ──> released: the resource is gone
+ *                              └── too many bytes, or earlier bytes are missing ──> released: the resource is gone
  */
 
-/** An hour after its last byte. A phone may be without a network for longer than a slot is valid. */
+/** Minimum time for which an unfinished upload is kept after its last byte. A phone may be offline for longer than a slot is valid. */
 const KEEP_MS = 3_600_000;
 
 /** A resumable upload that this process has claimed with `token`. */
@@ -28,7 +28,7 @@ export interface ClaimedResource {
   readonly received: number;
 }
 
-/** Filled while a request runs, so that an error can be answered with it. */
+/** Updated while a request runs, so that the answer to a failed request can contain it. */
 export interface AppendProgress {
   /** Bytes that are durable; undefined before the resource exists, and after it is gone. */
   received: number | undefined;
@@ -45,7 +45,7 @@ export interface AppendRequest {
   readonly onDurable?: (received: number) => void;
 }
 
-/** Returns until when an upload is kept whose last byte comes now. */
+/** Returns the time until which an upload is kept if its last byte arrives now, ms since 1970. */
 export const keptUntil = ({ clock, rules }: Pick<UploadServices, 'clock' | 'rules'>): number =>
   clock() + Math.max(rules().slotTimeout, KEEP_MS);
 
@@ -111,7 +111,7 @@ async function writeBody(
   if (complete && result.offset < size) throw tooShort(upload, result.offset);
 }
 
-/** A body with more bytes than the file has makes the upload invalid, as the draft requires. */
+/** A body with more bytes than the file has makes the upload invalid, as the protocol requires (docs/resumable-uploads.md). */
 class TooManyBytes extends Refusal {}
 
 function restOf(upload: Upload, offset: number): SizeCheck {
@@ -151,7 +151,7 @@ const isMissing = (error: unknown) => error instanceof BlobError && error.kind =
 
 const toGone = (error: unknown) => (isMissing(error) ? resourceGone(error) : error);
 
-/** The client has to start again. */
+/** Returns the refusal after which a client has to start again. */
 export const resourceGone = (cause?: unknown) =>
   new Refusal('not_found', {
     text: 'This upload does not exist any more. Send the whole file to its upload link again.',

@@ -2,7 +2,7 @@ import { Refusal } from '../../../base/errors.ts';
 import type { UploadServices } from '../../services.ts';
 import type { UploadBody } from '../../upload-request.ts';
 
-/** How often the ledger is asked whether another request waits. */
+/** Interval at which the ledger is asked whether another request waits. */
 const POLL_MS = 1000;
 /** Less than the time after which another process may take the claim over (`HEARTBEAT_TIMEOUT_MS`). */
 const LEASE_MS = 30_000;
@@ -19,7 +19,7 @@ export interface ClaimLease {
   end(): void;
 }
 
-/** Ends `body` if another request wants the claim, or if the claim is gone. */
+/** Watches a claim. Ends `body` if another request waits for the claim, or if the claim is gone. */
 export function openClaimLease(
   { ledger }: Pick<UploadServices, 'ledger'>,
   claim: { readonly id: string; readonly token: string },
@@ -40,7 +40,7 @@ export function openClaimLease(
     if (isLost) throw takenOver();
   }
 
-  // A ledger that fails confirms nothing, and `guard` asks again before it passes on bytes.
+  // If the ledger fails, the claim is not confirmed, and `guard` asks again before it passes bytes on.
   const timer = setInterval(() => void confirm().catch(() => undefined), POLL_MS);
 
   return {

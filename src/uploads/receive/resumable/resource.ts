@@ -27,7 +27,7 @@ export interface ResourceAppend extends AppendRequest {
   readonly length: number | null;
 }
 
-/** Thrown if the client would send other bytes than the next ones. */
+/** Thrown if the bytes of a request are not the next bytes of the upload. */
 export class OffsetMismatch extends Refusal {
   readonly expected: number;
   readonly provided: number;
@@ -43,12 +43,12 @@ export class OffsetMismatch extends Refusal {
 
 const INTERRUPTIONS: readonly ErrorCode[] = ['body_cut', 'body_idle', 'body_slow', 'being_uploaded'];
 
-/** The client goes on later, so this is no refusal of the upload. */
+/** Returns whether the client can continue the upload later, so that the upload itself was not refused. */
 export const isInterruption = ({ code }: Refusal): boolean => INTERRUPTIONS.includes(code);
 
 /**
- * Returns how far an upload is, after ending the request that writes to it. Throws `not_found` if there is no such upload, or its
- * bytes are gone.
+ * Returns the state of an upload, after ending the request that writes to it. Throws `not_found` if there is no such upload, or
+ * its bytes are gone.
  */
 export async function readResource(services: UploadServices, secret: string): Promise<ResourceState> {
   const resourceKey = sha256Hex(secret);
