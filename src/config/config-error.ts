@@ -1,8 +1,8 @@
 /** One problem of a config file. */
 export interface ConfigProblem {
-  /** From 1; 0 if the problem has no line (the file cannot be read). */
+  /** From 1; 0 if the file cannot be read. */
   readonly line: number;
-  /** `access[1].max_file_size`; empty if the problem concerns no single key. */
+  /** The key path, such as `access[1].max_file_size`. Empty if the problem does not belong to a single key. */
   readonly key: string;
   /** The problem and the expected value. Never contains a secret. */
   readonly message: string;
@@ -29,6 +29,6 @@ export class ConfigError extends Error {
 }
 
 function formatProblem(file: string, { line, key, message, hint }: ConfigProblem): string {
-  const place = line > 0 ? `${file}:${line}` : file;
-  return `${place}: ${key === '' ? '' : `${key}: `}${message}${hint === undefined ? '' : `; ${hint}`}`;
+  const position = line > 0 ? `${file}:${line}` : file;
+  return `${position}: ${key === '' ? '' : `${key}: `}${message}${hint === undefined ? '' : `; ${hint}`}`;
 }

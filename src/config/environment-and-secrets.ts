@@ -16,11 +16,11 @@ export interface LoadContext {
   readonly problems: ConfigProblem[];
 }
 
-/** Replaces `${NAME}` in all texts by the environment variable; `$${` stands for `${`. */
+/** Replaces `${NAME}` in all texts by the environment variable, and `$${` by `${`. */
 export function expandEnvironment(context: LoadContext, value: unknown, path: string = ''): unknown {
   if (typeof value === 'string') return expandText(context, value, path);
   if (Array.isArray(value))
-    return value.map((item, place) => expandEnvironment(context, item, childKey(path, place)));
+    return value.map((item, index) => expandEnvironment(context, item, childKey(path, index)));
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, expandEnvironment(context, item, childKey(path, key))]),
@@ -50,7 +50,7 @@ export function readSecretFiles(context: LoadContext, schema: z.ZodType, value: 
   if (structure.form === 'list') {
     if (!Array.isArray(value))
       return structure.orOne ? readSecretFiles(context, structure.item, value, path) : value;
-    return value.map((item, place) => readSecretFiles(context, structure.item, item, childKey(path, place)));
+    return value.map((item, index) => readSecretFiles(context, structure.item, item, childKey(path, index)));
   }
   if (structure.form !== 'section' || !isSection(value)) return value;
   const result: Record<string, unknown> = { ...value };

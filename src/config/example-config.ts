@@ -4,9 +4,9 @@ const FROM_ENVIRONMENT = `\${PORTER_COMPONENT_SECRET}`;
 export const EXAMPLE_CONFIG = String.raw`
 listen: 127.0.0.1:5050                    # or a list; unix:/run/porter/porter.sock
 public_url: https://upload.example.org    # may have a path
-download_url: https://files.example.org   # only where files are fetched from elsewhere
+download_url: https://files.example.org   # only if clients fetch files from another URL
 tls: {cert: cert.pem, key: key.pem}       # only without a web server in front
-trusted_proxies: [127.0.0.0/8, "::1"]     # whose X-Forwarded-* headers count
+trusted_proxies: [127.0.0.0/8, "::1"]     # their X-Forwarded-* headers are trusted
 workers: 1                                # or auto
 
 storage:
@@ -71,7 +71,7 @@ messages:                                 # HTTP to XMPP
     - {token: a-long-token-for-alerts, from: alerts@upload.example.org, to: ['@example\.org$']}
   callback_url: https://bot.example.org/stanzas
 
-web:                                      # who administers Porter, from an XMPP client or a browser
+web:                                      # the web page, and the admins of Porter
   path: /web/
   admins: [admin@example.org]             # see and do everything
   moderators: [helper@example.org]        # see and remove files, nothing else

@@ -1,7 +1,7 @@
-/** One entry of `component`, as far as it tells which domains are hosted and where their links point. */
+/** The options of a `component` entry that set its domains and the base URLs of their links. */
 export interface HostedComponent {
   readonly jid: string;
-  /** `component[].domains`; null for the default. */
+  /** `component[].domains`. Null for the default: the JID without its first label. */
   readonly domains: readonly string[] | null;
   readonly public_url: string | null;
   readonly download_url: string | null;
@@ -14,7 +14,7 @@ export interface HostingOptions {
   readonly downloads: { readonly via: string };
 }
 
-/** Base URLs of links, without a trailing slash. Null: the host of each request is used. */
+/** Base URLs of links, without a trailing slash. Null if links have the host of the request. */
 export interface LinkBases {
   /** Of PUT links. */
   readonly putBase: string | null;
@@ -22,16 +22,16 @@ export interface LinkBases {
   readonly getBase: string | null;
 }
 
-/** Tells which base URLs the links of a domain have. */
+/** Selects the base URLs of links by component and by the domain of the owner. */
 export interface HostedLinks {
   /**
-   * Links of slots that this owner requests at this component. Those of the owner's domain win: with several components in its
-   * list a client may choose any of them.
+   * Returns the bases for a slot that this owner requests at this component. If the component does not serve the owner's domain,
+   * returns the bases of the component that does: a client may choose any component that its server lists.
    */
   forComponent(jid: string, owner: string): LinkBases;
-  /** Links of an owner wherever no component is addressed: slot API, messages, the command line. */
+  /** Returns the bases for requests without a component: slot API, messages, commands. */
   forOwner(owner: string): LinkBases;
-  /** The distinct bases, those of the service first. */
+  /** The distinct bases. The first are those for owners of domains that no component serves. */
   readonly all: readonly LinkBases[];
   /** All base URLs. Their paths may precede Porter's paths. */
   readonly urls: readonly string[];
@@ -44,6 +44,7 @@ export function domainsOf({ jid, domains }: Pick<HostedComponent, 'jid' | 'domai
   return dot < 0 ? [] : [jid.slice(dot + 1)];
 }
 
+/** Returns the base URLs of the configured domains. */
 export function createHostedLinks({
   public_url,
   download_url,
@@ -52,7 +53,7 @@ export function createHostedLinks({
 }: HostingOptions): HostedLinks {
   const service = { putBase: public_url, getBase: download_url ?? public_url };
   const bases = component.map((one) => basesOf(one, service, downloads.via === 'webserver'));
-  // Without URLs of the service, strangers get the links of the first component.
+  // Without a top-level `public_url`, owners of other domains get the links of the first component.
   const fallback = public_url === null ? (bases[0] ?? service) : service;
   const byJid = new Map(component.map(({ jid }, index) => [jid, bases[index] ?? fallback]));
   const byDomain = new Map<string, LinkBases>();
@@ -79,8 +80,9 @@ export function createHostedLinks({
 const domainOf = (owner: string) => owner.slice(owner.lastIndexOf('@') + 1);
 
 /**
- * A component with a URL has its download links there too, unless it names another URL for them. Only where a web server
- * serves the files itself they stay at the URL of the service: Porter does not serve them at `public_url`.
+ * Returns the bases of a component. Its download links begin with its `download_url`, else with its `public_url`, else with the URL of
+ * the service. If a web server serves the files (`downloads.via: webserver`), `public_url` is left out, because Porter does not serve
+ * files there.
  */
 function basesOf(one: HostedComponent, service: LinkBases, viaWebServer: boolean): LinkBases {
   const inherited = viaWebServer ? service.getBase : (one.public_url ?? service.getBase);
@@ -92,7 +94,7 @@ function distinct(bases: readonly LinkBases[]): LinkBases[] {
   return [...new Map(bases.map((one) => [keyOf(one), one])).values()];
 }
 
-/** Stands for all hosted domains in a pattern of `access`. RE2 takes it for plain text, which no JID contains. */
+/** Stands for all hosted domains in a pattern of `access`. RE2 reads it as plain text, which no JID contains. */
 export const DOMAIN_PLACEHOLDER = '{domain}';
 
 /** Replaces `{domain}` in a pattern by a group of all hosted domains. */

@@ -30,7 +30,7 @@ function plain(word: string): string {
     .toLowerCase();
 }
 
-/** Options of the services that Porter replaces, by their names there. */
+/** Options of Porter by the names that they have in the services that Porter replaces. */
 const OTHER_SERVICES: Readonly<Record<string, string>> = {
   component_jid: 'component.jid',
   component_secret: 'component.secret',
@@ -55,7 +55,7 @@ const OTHER_SERVICES: Readonly<Record<string, string>> = {
   external_secret: 'external.secret',
 };
 
-/** Returns a hint for an unknown key: a similar key of the section, or the section to which it belongs. */
+/** Returns a hint for an unknown key: a similar key of the section, or the section of the key. Undefined if there is none. */
 export function hintFor(
   key: string,
   here: readonly string[],
@@ -69,6 +69,6 @@ export function hintFor(
   if (near !== undefined) return `did you mean ${near}?`;
   if (elsewhere.length > 0) return `it belongs in ${elsewhere.slice(0, 2).join(' or ')}`;
   const renamed = Object.hasOwn(OTHER_SERVICES, key) ? OTHER_SERVICES[key] : undefined;
-  if (renamed !== undefined) return `here it is ${renamed}`;
-  return here.length <= 12 ? `known here: ${here.join(', ')}` : undefined;
+  if (renamed !== undefined) return `in Porter it is ${renamed}`;
+  return here.length <= 12 ? `valid keys: ${here.join(', ')}` : undefined;
 }

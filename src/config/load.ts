@@ -23,24 +23,21 @@ import { describeValue } from './schema/value-types.ts';
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
 
 /**
- * All options under the names of `porter.yml`, defaults filled in, sizes in bytes, periods in milliseconds, paths
- * absolute; null where an option is off or has no limit. Deeply frozen plain data.
+ * All options, with the names of `porter.yml` and the defaults filled in. Sizes are in bytes, periods in milliseconds, and paths are
+ * absolute. An option is null if it is off or has no limit. Plain data, deeply frozen.
  */
 export type Config = DeepReadonly<
   ConfigOptions & {
-    /** The absolute path of the file it was read from; null where there was none and the defaults for a trial hold. */
+    /** The absolute path of the config file. Null if there is no file: then the options are those of `defaultConfig`. */
     file: string | null;
-    /** Sentences about what may be meant but should be seen. */
+    /** Warnings about valid but suspicious options, as sentences for the log and `porter check`. */
     warnings: string[];
-    /** Lines of the file by key path, such as `access[0].jid`. */
+    /** Line numbers of the file, from 1, by key path such as `access[0].jid`. */
     lines: Record<string, number>;
   }
 >;
 
-/**
- * Reads and checks a config file. Throws a `ConfigError` with every problem at once. `name` is what messages call
- * the file.
- */
+/** Reads and checks a config file. Throws a `ConfigError` with all problems. `name`: the name of the file in messages. */
 export async function loadConfig(
   file: string,
   env: Environment = process.env,
@@ -59,17 +56,18 @@ export async function loadConfig(
 }
 
 export interface ParseOptions {
+  /** The path of the file. */
   readonly file: string;
-  /** As the file is called in messages; its path where nothing else is said. */
+  /** The name of the file in messages. Default: `file`. */
   readonly name?: string;
-  /** Relative paths start here. */
+  /** The folder to which relative paths are relative. */
   readonly folder: string;
   readonly env: Environment;
-  /** Reads the files of `tls` too. Other users than that of the server may not be allowed to. */
+  /** Also loads the files of `tls`. Only the user of the server may have the permission to read them. Default: false. */
   readonly checkFiles?: boolean;
 }
 
-/** As `loadConfig`, from text. Files of secrets are read at once. */
+/** Parses and checks the text of a config file. Reads the files of secrets. Throws a `ConfigError` with all problems. */
 export function parseConfig(text: string, options: ParseOptions): Config {
   const { file, folder, env, checkFiles = false } = options;
   const source = parseYaml(text);
@@ -91,7 +89,7 @@ export function parseConfig(text: string, options: ParseOptions): Config {
   return finish(result.data, { file, folder, lines: source.lines });
 }
 
-/** Checks which options must be given together. A section that is not valid YAML counts as given, and is not checked itself. */
+/** Checks which options must be given together. A section that is not valid YAML counts as given, but is not checked. */
 function checkRawSections(value: unknown, { lines, broken }: YamlSource): ConfigProblem[] {
   if (Object.keys(lines).length === 0) return [];
   const given = Object.fromEntries([...broken].map((section) => [section, true]));
@@ -137,7 +135,7 @@ export function defaultConfig(folder: string = process.cwd()): Config {
 }
 
 const TRIAL =
-  'No config file: everybody on this machine may upload, 100 MiB a file and 1 GiB in all. For more: porter init.';
+  'No config file: any user of this machine may upload, up to 100 MiB per file and 1 GiB in total. To write a config, run: porter init.';
 
 interface Origin {
   readonly file: string | null;
@@ -164,10 +162,10 @@ function withHostedDomains(settings: ConfigOptions): ConfigOptions {
 
 function resolvePaths(settings: ConfigOptions, folder: string): ConfigOptions {
   const { listen, tls, storage } = settings;
-  const absolute = <T extends object>(place: T): T =>
-    'path' in place && typeof place.path === 'string'
-      ? { ...place, path: resolve(folder, place.path) }
-      : place;
+  const absolute = <T extends object>(location: T): T =>
+    'path' in location && typeof location.path === 'string'
+      ? { ...location, path: resolve(folder, location.path) }
+      : location;
   return {
     ...settings,
     listen: listen.map(absolute),
@@ -182,9 +180,9 @@ function problemsOf(
   lines: Readonly<Record<string, number>>,
 ): ConfigProblem[] {
   const key = keyPath(value, issue.path);
-  const at = (place: string, message: string, hint?: string): ConfigProblem => ({
-    line: findKeyLine(lines, place),
-    key: place,
+  const at = (path: string, message: string, hint?: string): ConfigProblem => ({
+    line: findKeyLine(lines, path),
+    key: path,
     message,
     ...(hint !== undefined && { hint }),
   });
@@ -195,8 +193,9 @@ function problemsOf(
       at(childKey(key, name), 'unknown key', hintFor(name, here, listKeyPaths(configSchema))),
     );
   }
-  if (issue.code === 'invalid_key') return [at(key, issue.issues[0]?.message ?? 'is no fitting key')];
-  if (issue.code === 'invalid_type') return [at(key, misshapen(issue.expected, valueAt(value, issue.path)))];
+  if (issue.code === 'invalid_key') return [at(key, issue.issues[0]?.message ?? 'is not a valid key')];
+  if (issue.code === 'invalid_type')
+    return [at(key, describeWrongType(issue.expected, valueAt(value, issue.path)))];
   return [at(key, issue.message)];
 }
 
@@ -206,7 +205,7 @@ const SHAPES: Readonly<Record<string, string>> = {
   array: 'a list (lines that begin with `-`, or […])',
 };
 
-function misshapen(expected: string, value: unknown): string {
+function describeWrongType(expected: string, value: unknown): string {
   if (value === undefined) return 'is missing';
   return `expected ${SHAPES[expected] ?? expected}, got ${describeValue(value)}`;
 }
@@ -220,10 +219,10 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 
 function firstOfEachKey(problems: readonly ConfigProblem[]): ConfigProblem[] {
   return problems.filter(
-    (problem, place) =>
+    (problem, index) =>
       problem.key === '' ||
       problems.findIndex((other) => other.key.replace(/_file$/, '') === problem.key.replace(/_file$/, '')) ===
-        place,
+        index,
   );
 }
 

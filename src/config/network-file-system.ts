@@ -2,7 +2,7 @@ import { statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { Config } from './load.ts';
 
-/** Types in `statfs(2)` of file systems whose files may be open on several machines. */
+/** Types in `statfs(2)` of file systems whose files several machines may open. */
 const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0x6969, 'NFS'],
   [0x517b, 'SMB'],
@@ -34,8 +34,8 @@ function readFileSystemType(path: string): number | undefined {
 }
 
 /**
- * Returns a warning if the SQLite file is on a network file system. Locks and shared memory of SQLite do not work there between
- * machines, which damages the database.
+ * Returns a warning if the SQLite file is on a network file system. There, locks and shared memory of SQLite do not work between
+ * machines, so two machines can damage the database.
  */
 export function networkLedgerWarnings(
   { storage: { ledger } }: Pick<Config, 'storage'>,

@@ -12,7 +12,7 @@ import {
 } from 'yaml';
 import type { ConfigProblem } from './config-error.ts';
 
-/** A file as plain values, with the line of each. */
+/** A YAML file as plain values, with the line number of each. */
 export interface YamlSource {
   /** Objects, lists, strings, numbers, booleans. Keys without a value are left out. */
   readonly value: unknown;
@@ -25,12 +25,12 @@ export interface YamlSource {
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** Parses YAML 1.2. Never throws; returns errors in `problems`. */
+/** Parses YAML 1.2. Returns errors in `problems` and does not throw them. */
 export function parseYaml(text: string): YamlSource {
   try {
     return parse(text);
   } catch (error) {
-    // The parser is recursive, and so is everything after it.
+    // The parser and the code after it are recursive: deep nesting exceeds the stack.
     if (!(error instanceof RangeError)) throw error;
     return {
       value: {},
@@ -51,7 +51,7 @@ function parse(text: string): YamlSource {
   };
   // After a fault that leaves the structure intact, all other problems are reported in the same round.
   if (whole.isReadable) return asRead(whole, NONE);
-  // Any other fault spoils its section. The other sections are read nevertheless.
+  // Any other fault makes its section unusable. The other sections are still read.
   const { rest, brokenSections } = removeBrokenSections(spaced);
   const remainder = read(rest);
   if (brokenSections.length === 0 || !remainder.isReadable) {
@@ -66,7 +66,7 @@ interface ParsedText {
   readonly document: Document;
   readonly counter: LineCounter;
   readonly faults: readonly YAMLError[];
-  /** Whether the values can be read. */
+  /** True if the values can be read in spite of the faults. */
   readonly isReadable: boolean;
 }
 
@@ -100,15 +100,15 @@ function removeBrokenSections(text: string): {
   return { rest: rest.join('\n'), brokenSections };
 }
 
-/** Faults after which the values can be read. */
+/** Codes of faults after which the values can still be read. */
 const HARMLESS: ReadonlySet<string> = new Set(['BAD_DQ_ESCAPE']);
 
-/** Replaces tabs in the indentation by spaces, and reports the first of them. The parser reports one mistake several times. */
+/** Replaces tabs in the indentation by spaces and reports the first one, because the parser would report each tab several times. */
 function replaceTabs(text: string): { readonly text: string; readonly problems: ConfigProblem[] } {
   const lines = text.split('\n');
   const first = lines.findIndex(hasTab);
   if (first < 0) return { text, problems: [] };
-  const message = 'indented with a tab: YAML takes only spaces';
+  const message = 'indented with a tab: YAML allows only spaces';
   return {
     text: lines.map((line) => (hasTab(line) ? line.replace(/^[ \t]+/, spacesFor) : line)).join('\n'),
     problems: [{ line: first + 1, key: '', message }],
@@ -121,7 +121,7 @@ const spacesFor = (indentation: string): string => indentation.replaceAll('\t', 
 
 const WORDS: Partial<Record<YAMLError['code'], string>> = {
   BAD_DQ_ESCAPE:
-    "a backslash in double quotes begins an escape, which this is not; write patterns in single quotes, such as '@example\\.org$'",
+    "a backslash in double quotes must begin a valid escape; write patterns in single quotes, such as '@example\\.org$'",
   MULTIPLE_DOCS: 'a second document begins here (`---`); a config has only one',
 };
 
@@ -133,6 +133,7 @@ function problemOf(fault: YAMLError, counter: LineCounter): ConfigProblem {
 /** Enough for any config, and a bound on the memory that nested aliases use. */
 const MAX_VALUES = 20_000;
 
+/** Reads the values of a document, and collects their lines and problems. */
 class Reading {
   private readonly document: Document;
   private readonly counter: LineCounter;
@@ -194,8 +195,8 @@ class Reading {
   }
 
   private readList(items: readonly unknown[], key: string, above: readonly unknown[]) {
-    return items.map((item, place) => {
-      const path = childKey(key, place);
+    return items.map((item, index) => {
+      const path = childKey(key, index);
       this.mark(path, item);
       return this.read(item, path, above);
     });
@@ -222,7 +223,7 @@ export function childKey(path: string, child: string | number): string {
   return path === '' ? child : `${path}.${child}`;
 }
 
-/** `['access', 0, 'jid']` as `access[0].jid`; list indexes that the file does not have are left out. */
+/** Formats the path `['access', 0, 'jid']` as `access[0].jid`. Omits the index if the file has a single value instead of a list. */
 export function keyPath(value: unknown, path: readonly PropertyKey[]): string {
   let here = value;
   let text = '';

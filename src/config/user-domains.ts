@@ -9,7 +9,7 @@ interface AccessPatterns {
 
 /** A pattern that ends in one domain, such as `@example\.org$` or `^romeo@example\.org$`, with or without escaped dots. */
 const AFTER_AT = /@((?:[\p{L}\p{N}_-]|\\?[.-])+)\$?$/u;
-/** A pattern that is a domain without `@`, such as `example\.org$`. */
+/** A pattern of a domain without `@`, such as `example\.org$`. */
 const BARE = /^\^?((?:[\p{L}\p{N}_-]+\\?\.)+\p{L}[\p{L}\p{N}-]*)\$?$/u;
 
 /** Returns the domains that the patterns of `access` name, except those of deny rules. */
@@ -26,7 +26,7 @@ export function namedDomains(access: readonly AccessPatterns[]): string[] {
   ];
 }
 
-/** A domain in whose service list clients look for the component. */
+/** A domain whose service list (XEP-0030) clients search for the component. */
 export interface UserDomain {
   readonly domain: string;
   /** False for the component's parent domain if `access` allows no account there. */
@@ -39,14 +39,14 @@ interface Hosting {
 }
 
 /**
- * Returns the domains that a component serves, by default its parent, and then those that `access` names and no other component
- * serves.
+ * Returns the domains that a component serves (by default its parent domain). Then come domains that `access` names and no other
+ * component serves.
  */
 export function userDomainsOf(componentJid: string, { access, component }: Hosting): UserDomain[] {
   const others = component.filter(({ jid }) => jid !== componentJid).flatMap(domainsOf);
   const named = namedDomains(access).filter((domain) => domain !== componentJid && !others.includes(domain));
   const domains = component.find(({ jid }) => jid === componentJid)?.domains ?? null;
-  // The parent of `upload.org` is a top-level domain.
+  // The parent of `upload.org` is a top-level domain, which has no users.
   const served = domainsOf({ jid: componentJid, domains }).filter(
     (domain) => domains !== null || domain.includes('.') || domain === 'localhost',
   );

@@ -33,7 +33,7 @@ function hideSecrets(schema: z.ZodType, value: unknown): unknown {
   }
 }
 
-/** Replaces the user information of URLs. */
+/** Replaces user and password in URLs. */
 function hidePasswords(value: unknown): unknown {
   return JSON.parse(
     JSON.stringify(value, (_key, inner: unknown) =>

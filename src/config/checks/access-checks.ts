@@ -7,11 +7,11 @@ type Rule = ConfigOptions['access'][number];
 
 /** Checks that rules with `deny` have no limits. */
 export function checkAccess({ access }: ConfigOptions, complain: Complain): void {
-  access.forEach((rule, place) => {
+  access.forEach((rule, index) => {
     const limited =
       rule.max_file_size ?? rule.max_total_size ?? rule.max_files ?? rule.bytes_per ?? rule.uploads_per;
     if (rule.deny && limited !== null)
-      complain(`access[${place}].deny`, 'a rule with deny cannot have limits; remove them');
+      complain(`access[${index}].deny`, 'a rule with deny cannot have limits; remove them');
   });
 }
 
@@ -23,24 +23,25 @@ export function accessWarnings({ access }: ConfigOptions): string[] {
   if (all >= 0 && all < access.length - 1) {
     warnings.push(`access[${all}] matches all JIDs: the rules after it have no effect.`);
   }
-  access.forEach((rule, place) => {
-    for (const text of rule.jid.filter(neverLowerCase)) {
-      warnings.push(`access[${place}]: ${text} has capitals, but JIDs are compared in lower case.`);
+  access.forEach((rule, index) => {
+    for (const text of rule.jid.filter(hasUpperCase)) {
+      warnings.push(`access[${index}]: ${text} has upper-case letters, but JIDs are compared in lower case.`);
     }
     warnings.push(
-      ...unanchoredWarnings(`access[${place}]`, rule.jid),
-      ...limitWarnings(`access[${place}]`, rule),
+      ...unanchoredWarnings(`access[${index}]`, rule.jid),
+      ...limitWarnings(`access[${index}]`, rule),
     );
   });
   return warnings;
 }
 
-// A pattern found in the empty text is found in every text, unless it is anchored at the end.
+// A pattern that matches the empty text matches every text, unless it is anchored at the end.
 function matchesEverybody(text: string): boolean {
   return !text.endsWith('$') ? RE2JS.compile(text).matcher('').find() : /^\^?\.\*\$$/.test(text);
 }
 
-function neverLowerCase(text: string): boolean {
+/** Returns true if a pattern has upper-case letters that must match, so that it never matches a JID in lower case. */
+function hasUpperCase(text: string): boolean {
   return (
     /[A-Z]/.test(text.replace(/\\(?:p\{[^}]*\}|p.|.)/gi, '').replace(/\[:\^?\w+:\]/g, '')) &&
     !text.includes('(?i')
@@ -65,7 +66,7 @@ function isUnanchoredDomain(text: string): boolean {
   return /[\w-]\\?\.[a-z][a-z0-9-]*$/i.test(text) && !matchesEverybody(text);
 }
 
-/** `example.org` as `@example\.org$`. */
+/** Returns the pattern with anchors: `example.org` becomes `@example\.org$`. */
 function anchored(text: string): string {
   const escaped = text.replace(/(?<!\\)\.(?![*+?{])/g, '\\.');
   return `${/^[\^@]|@/.test(escaped) ? '' : '@'}${escaped}$`;

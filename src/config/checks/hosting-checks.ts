@@ -4,14 +4,14 @@ import { createHostedLinks, DOMAIN_PLACEHOLDER, domainsOf, expandDomains } from 
 import type { ConfigOptions } from '../schema/config-schema.ts';
 import type { Complain } from './complain.ts';
 
-/** Checks that `{domain}` stands for something. */
+/** Checks that `{domain}` in `access` stands for at least one domain. */
 export function checkHosting({ access, component }: ConfigOptions, complain: Complain): void {
   if (component.flatMap(domainsOf).length > 0) return;
-  access.forEach(({ jid }, place) => {
+  access.forEach(({ jid }, index) => {
     if (!jid.some((pattern) => pattern.includes(DOMAIN_PLACEHOLDER))) return;
     complain(
-      `access[${place}].jid`,
-      '{domain} stands for the domains of `component`, and there is none',
+      `access[${index}].jid`,
+      '{domain} stands for the domains of `component`, but there are none',
       'write the domain itself',
     );
   });
@@ -29,17 +29,17 @@ export function hostingWarnings(settings: ConfigOptions): string[] {
 }
 
 function placeholderWarnings({ access }: ConfigOptions): string[] {
-  return access.flatMap(({ jid }, place) =>
+  return access.flatMap(({ jid }, index) =>
     jid
       .filter((pattern) => pattern.includes(DOMAIN_PLACEHOLDER) && !/(?:@|\\\.)\{domain\}\$/.test(pattern))
       .map(
         (pattern) =>
-          `access[${place}]: the pattern ${pattern} also matches accounts at other domains. Write '@{domain}$'.`,
+          `access[${index}]: the pattern ${pattern} also matches accounts at other domains. Write '@{domain}$'.`,
       ),
   );
 }
 
-/** Two components of one domain may have different links: then some links depend on their order in the file. */
+/** Warns if two components of one domain have different links. Then some links depend on the order of the components in the file. */
 function sharedDomainWarnings(settings: ConfigOptions): string[] {
   const links = createHostedLinks(settings);
   const first = new Map<string, string>();
@@ -60,16 +60,16 @@ function sharedDomainWarnings(settings: ConfigOptions): string[] {
   );
 }
 
-/** A URL that was pasted into the wrong component. */
+/** Warns about URLs that were probably pasted into the wrong component. */
 function swappedUrlWarnings({ component }: ConfigOptions): string[] {
-  return component.flatMap(({ jid, public_url, download_url }, place) =>
+  return component.flatMap(({ jid, public_url, download_url }, index) =>
     Object.entries({ public_url, download_url }).flatMap(([key, url]) => {
       const host = url === null ? undefined : new URL(url).hostname;
       const other = component.find((one) => one.jid === host && one.jid !== jid);
       return other === undefined
         ? []
         : [
-            `component[${place}].${key} of ${jid} is at ${host}, the name of another component. Give each its URL.`,
+            `component[${index}].${key} of ${jid} is at ${host}, the name of another component. Give each its URL.`,
           ];
     }),
   );
@@ -89,7 +89,7 @@ function deniedDomainWarnings({ access, component }: ConfigOptions): string[] {
   );
 }
 
-/** Returns true if the pattern matches any account of the domain or names the domain, for example for one account. */
+/** Returns true if the pattern matches all accounts of the domain, or contains the domain, as a pattern for one account does. */
 function mayMean(pattern: string, domain: string): boolean {
   return (
     RE2JS.compile(pattern).matcher(`someone@${domain}`).find() ||

@@ -7,11 +7,11 @@ export function checkMessageOptions({ messages, component }: ConfigOptions, comp
   if (messages === null) return;
   const domains = component.map(({ jid }) => jid);
   for (const list of ['tokens', 'hooks'] as const) {
-    messages[list].forEach(({ from }, place) => {
+    messages[list].forEach(({ from }, index) => {
       const domain = from.slice(from.indexOf('@') + 1);
       if (domains.includes(domain)) return;
       complain(
-        `messages.${list}[${place}].from`,
+        `messages.${list}[${index}].from`,
         `must be at a component of this Porter: ${domain} is not in \`component\``,
       );
     });
@@ -25,18 +25,18 @@ type Messages = NonNullable<ConfigOptions['messages']>;
 
 function checkTokens({ tokens, hooks }: Messages, complain: Complain): void {
   for (const [list, entries] of Object.entries({ tokens, hooks })) {
-    entries.forEach(({ token }, place) => {
+    entries.forEach(({ token }, index) => {
       if (!/^sha256:/i.test(token) || /^sha256:[0-9a-f]{64}$/i.test(token)) return;
-      complain(`messages.${list}[${place}].token`, 'expected 64 hex digits after sha256:');
+      complain(`messages.${list}[${index}].token`, 'expected 64 hex digits after sha256:');
     });
   }
-  tokens.forEach(({ token }, place) => {
-    if (tokens.slice(0, place).some((other) => other.token === token))
-      complain(`messages.tokens[${place}].token`, 'another entry has this token too');
+  tokens.forEach(({ token }, index) => {
+    if (tokens.slice(0, index).some((other) => other.token === token))
+      complain(`messages.tokens[${index}].token`, 'another entry has this token too');
   });
 }
 
-/** Passwords may be sent without TLS only on this machine. */
+/** Checks that passwords are sent without TLS only to a server on this machine. */
 function checkTls({ require_tls, server }: Messages, complain: Complain): void {
   if (require_tls || (server !== null && isLoopbackHost(server.host))) return;
   complain(
@@ -46,11 +46,11 @@ function checkTls({ require_tls, server }: Messages, complain: Complain): void {
 }
 
 function checkHooks(hooks: Messages['hooks'], complain: Complain): void {
-  hooks.forEach((hook, place) => {
-    const earlier = hooks.slice(0, place);
-    const at = (key: string) => `messages.hooks[${place}].${key}`;
+  hooks.forEach((hook, index) => {
+    const earlier = hooks.slice(0, index);
+    const at = (key: string) => `messages.hooks[${index}].${key}`;
     if (earlier.some(({ name }) => name === hook.name))
-      complain(at('name'), `two hooks cannot both be ${hook.name}`);
+      complain(at('name'), `another hook has the name ${hook.name} too`);
     if (earlier.some(({ token }) => token === hook.token))
       complain(at('token'), 'another hook has this token too');
     if (hook.type === 'groupchat') return;

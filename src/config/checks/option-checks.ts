@@ -14,7 +14,7 @@ export const RESERVED_PATHS = ['/put/', '/files/', '/healthz', '/readyz'] as con
 type SectionName = keyof ConfigOptions;
 type Check = (settings: ConfigOptions, complain: Complain) => void;
 
-/** Checks of several options against each other, and the sections that each reads. */
+/** Checks that compare several options, each with the sections that it reads. */
 const CHECKS: readonly (readonly [readonly SectionName[], Check])[] = [
   [['listen'], checkListen],
   [['component'], checkComponents],
@@ -26,8 +26,8 @@ const CHECKS: readonly (readonly [readonly SectionName[], Check])[] = [
 ];
 
 /**
- * Checks the parsed options against each other. `isValid`: returns false for a section that is not valid. A check that
- * reads such a section is left out, so that one mistake is reported once.
+ * Checks the parsed options against each other. `isValid` returns false for a section that is not valid. Checks that read such a
+ * section are skipped, so that one mistake is reported once.
  */
 export function checkOptions(
   settings: ConfigOptions,
@@ -41,24 +41,24 @@ export function checkOptions(
 }
 
 function checkListen({ listen }: ConfigOptions, complain: Complain): void {
-  for (const [place, text] of repeated(listen.map(addressText))) {
-    complain(`listen[${place}]`, `${text} is listed twice`);
+  for (const [index, text] of repeated(listen.map(addressText))) {
+    complain(`listen[${index}]`, `${text} is listed twice`);
   }
 }
 
 function checkComponents({ component }: ConfigOptions, complain: Complain): void {
-  for (const [place, jid] of repeated(component.map((one) => one.jid))) {
-    complain(`component[${place}].jid`, `another component has the JID ${jid} too`);
+  for (const [index, jid] of repeated(component.map((one) => one.jid))) {
+    complain(`component[${index}].jid`, `another component has the JID ${jid} too`);
   }
 }
 
-/** Checks that the sender of the files can read them. */
+/** Checks that the server of the files (`downloads.via`) can read them. */
 function checkSender({ downloads: { via }, storage: { blobs } }: ConfigOptions, complain: Complain): void {
   if (via === 'presigned' && blobs.kind !== 's3') {
     const hint = 'set storage.blobs to an s3:// URL, or leave downloads.via out';
     complain('downloads.via', 'presigned needs the blobs on S3', hint);
   } else if (via !== 'self' && via !== 'presigned' && blobs.kind !== 'folder') {
-    const hint = 'presigned lets S3 send the files itself';
+    const hint = 'with files on S3, use presigned';
     complain('downloads.via', `${via} needs the blobs in a folder that the web server reads`, hint);
   }
 }
@@ -70,15 +70,15 @@ function addressText(address: ConfigOptions['listen'][number]): string {
 }
 
 function repeated(texts: readonly string[]): [number, string][] {
-  return [...texts.entries()].filter(([place, text]) => text !== '' && texts.indexOf(text) < place);
+  return [...texts.entries()].filter(([index, text]) => text !== '' && texts.indexOf(text) < index);
 }
 
-/** Checks that no two endpoints have the same path, or one below the other. */
+/** Checks that no path of an endpoint is equal to the path of another endpoint or below it. */
 function checkPaths(settings: ConfigOptions, complain: Complain): void {
   const taken: [string, string][] = RESERVED_PATHS.map((path) => ['Porter itself', path]);
   for (const [key, path] of endpointPaths(settings)) {
     const clash = taken.find(([, other]) => overlap(path, other));
-    if (clash) complain(key, `${path} and ${clash[1]} of ${clash[0]} overlap`);
+    if (clash) complain(key, `${path} and ${clash[1]} of ${clash[0]} overlap`, 'choose another path');
     taken.push([key, path]);
   }
 }
@@ -102,7 +102,7 @@ function overlap(one: string, other: string): boolean {
   return a.startsWith(b) || b.startsWith(a);
 }
 
-/** Loads certificate and key as the server does, with absolute paths. Returns the problems that it would stop with. */
+/** Loads the certificate and the key (absolute paths) as the server does. Returns the problems that would stop its start. */
 export function findTlsProblems(tls: ConfigOptions['tls'], lines: Lines): ConfigProblem[] {
   if (!tls) return [];
   const problems: ConfigProblem[] = [];

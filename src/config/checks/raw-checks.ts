@@ -13,8 +13,8 @@ function listOf(value: unknown): readonly unknown[] {
 }
 
 /**
- * Checks which options must be given together. Works on the raw values of the file, so that these problems are
- * reported together with those of the schema.
+ * Checks which options must be given together. Reads the raw values of the file, so that these problems are reported together with
+ * those of the schema.
  */
 export function checkRawOptions(value: unknown, lines: Lines): ConfigProblem[] {
   const file = sectionOf(value);
@@ -35,7 +35,7 @@ export function checkRawOptions(value: unknown, lines: Lines): ConfigProblem[] {
 
 function checkDelivery({ via, internal_prefix }: Section, complain: Complain): void {
   if (internal_prefix === undefined || via === 'x-accel-redirect' || via === 'x-sendfile') return;
-  complain('downloads.internal_prefix', 'only x-accel-redirect and x-sendfile use it');
+  complain('downloads.internal_prefix', 'only x-accel-redirect and x-sendfile use it', 'remove it');
 }
 
 function checkPrefixes(retention: Section, complain: Complain): void {

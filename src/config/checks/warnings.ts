@@ -21,7 +21,7 @@ export function findWarnings(settings: ConfigOptions): string[] {
   ];
 }
 
-/** More processes than this per core only cost memory. */
+/** More processes per core than this need memory and are not faster. */
 const WORKERS_PER_CORE = 4;
 
 function workerWarnings({ workers }: ConfigOptions): string[] {
@@ -35,7 +35,7 @@ function workerWarnings({ workers }: ConfigOptions): string[] {
 
 const PGBOUNCER_PORT = '6432';
 
-/** Without a connection, only the port shows a pooler. The start finds out whether its mode works. */
+/** Warns about a connection pooler, which without a connection only the port shows. The server checks the pool mode when it starts. */
 function poolerWarnings({ storage: { ledger } }: ConfigOptions): string[] {
   if (ledger.kind !== 'postgres' || !URL.canParse(ledger.url)) return [];
   if (new URL(ledger.url).port !== PGBOUNCER_PORT) return [];
@@ -44,10 +44,10 @@ function poolerWarnings({ storage: { ledger } }: ConfigOptions): string[] {
   ];
 }
 
-/** A component with the domain of the users takes the stanzas of their server away. */
+/** Warns about components with a domain of users. The XMPP server would send the stanzas for these users to Porter. */
 function componentWarnings({ component, access }: ConfigOptions): string[] {
   const named = namedDomains(access);
-  // A rule for one account is for the sender of messages.
+  // A rule for a single account at the component does not count: it is for a sender of messages.
   return component
     .filter(({ jid }) => named.includes(jid) && findRule(access, `someone@${jid}`) !== undefined)
     .map(
@@ -84,7 +84,7 @@ function slotApiWarnings({ slot_api }: ConfigOptions): string[] {
 
 const RANGES_WITH_PDF = ['application/pdf', 'application/*', '*/*'];
 
-/** `MaxThreads` of clamd, unless its config has another number. */
+/** The default of `MaxThreads` in clamd.conf. */
 const CLAMD_THREADS = 10;
 
 function scanWarnings({ uploads: { scan }, workers, downloads }: ConfigOptions): string[] {
@@ -108,7 +108,10 @@ function scanWarnings({ uploads: { scan }, workers, downloads }: ConfigOptions):
   ];
 }
 
-/** Files are shown in a sandbox. Safari has no viewer for PDF in one (adobe/aem-core-wcm-components#2839). */
+/**
+ * Warns about PDF in `inline_types`. Browsers show files in a sandbox, where Safari has no viewer for PDF
+ * (https://github.com/adobe/aem-core-wcm-components/issues/2839).
+ */
 function inlineTypeWarnings({ downloads }: ConfigOptions): string[] {
   const range = downloads.inline_types.find((type) => RANGES_WITH_PDF.includes(type));
   if (range === undefined) return [];
@@ -118,7 +121,7 @@ function inlineTypeWarnings({ downloads }: ConfigOptions): string[] {
   ];
 }
 
-/** Returns warnings about message options that have no effect or let strangers in. */
+/** Returns warnings about message options that have no effect or give access to accounts of other servers. */
 function messageWarnings(settings: ConfigOptions): string[] {
   return [
     ...callbackWarnings(settings),
@@ -129,29 +132,29 @@ function messageWarnings(settings: ConfigOptions): string[] {
   ];
 }
 
-/** Images of a hook and files of a token are stored as uploads of `from`. */
+/** Warns about senders that may not upload: images of a hook and files of a token are stored as uploads of `from`. */
 function senderWarnings({ access, messages }: ConfigOptions): string[] {
   if (messages === null || access.length === 0) return [];
-  const text = (key: string, from: string, what: string) =>
-    `${key}: ${from} may not upload, so ${what} is refused. Add a rule for it to access, such as {jid: '${jidPattern(from)}'}`;
+  const text = (key: string, from: string, files: string) =>
+    `${key}: ${from} may not upload, so ${files} is refused. Add a rule for it to access, such as {jid: '${jidPattern(from)}'}`;
   return [
-    ...messages.hooks.flatMap(({ from, images_from }, place) =>
+    ...messages.hooks.flatMap(({ from, images_from }, index) =>
       images_from.length === 0 || findRule(access, from)?.deny === false
         ? []
-        : [`${text(`messages.hooks[${place}]`, from, 'every image of this hook')}.`],
+        : [`${text(`messages.hooks[${index}]`, from, 'every image of this hook')}.`],
     ),
     // A token may be for texts only. A rule that denies the sender turns the warning off.
-    ...messages.tokens.flatMap(({ from }, place) =>
+    ...messages.tokens.flatMap(({ from }, index) =>
       findRule(access, from) !== undefined
         ? []
         : [
-            `${text(`messages.tokens[${place}]`, from, 'every file that is sent with this token')}, or one with deny: true for texts only.`,
+            `${text(`messages.tokens[${index}]`, from, 'every file that is sent with this token')}, or one with deny: true for texts only.`,
           ],
     ),
   ];
 }
 
-/** Formats of programs that sign requests, or whose payloads programs that sign them may send. */
+/** Formats that can be used with `signature_secret`: payloads in these formats come from programs that sign requests. */
 const SIGNED_FORMATS = [
   'auto',
   'github',
@@ -166,8 +169,8 @@ const SIGNED_FORMATS = [
 
 /** Returns warnings about options of hooks that have no effect or refuse everything. */
 function hookWarnings({ messages }: ConfigOptions): string[] {
-  return (messages?.hooks ?? []).flatMap(({ format, signature_secret, fields }, place) => {
-    const key = `messages.hooks[${place}]`;
+  return (messages?.hooks ?? []).flatMap(({ format, signature_secret, fields }, index) => {
+    const key = `messages.hooks[${index}]`;
     const namesFields = Object.values(fields).some((path) => path !== null);
     return [
       ...(signature_secret !== null && !SIGNED_FORMATS.includes(format)
@@ -192,7 +195,7 @@ function patternWarnings({ messages }: ConfigOptions): string[] {
   if (messages === null) return [];
   return [
     ...unanchoredWarnings('messages.accounts', messages.accounts ?? []),
-    ...messages.tokens.flatMap(({ to }, place) => unanchoredWarnings(`messages.tokens[${place}].to`, to)),
+    ...messages.tokens.flatMap(({ to }, index) => unanchoredWarnings(`messages.tokens[${index}].to`, to)),
   ];
 }
 
@@ -202,8 +205,8 @@ function callbackWarnings({ component, messages }: ConfigOptions): string[] {
     : [];
 }
 
-/** Returns true if a pattern matches accounts of an arbitrary domain. */
-function matchesStrangers(text: string): boolean {
+/** Returns true if a pattern matches accounts of any domain. */
+function matchesAnyDomain(text: string): boolean {
   return RE2JS.compile(text).matcher('someone@no-such-domain.invalid').find();
 }
 
@@ -213,12 +216,12 @@ function accountWarnings({ access, component, messages }: ConfigOptions): string
   const list = 'Set messages.accounts, for example to @example\\.org$';
   if (accounts === null) {
     const allowed = access.filter(({ deny }) => !deny).flatMap(({ jid }) => jid);
-    const namesNoDomain = component.length === 0 && allowed.every(matchesStrangers);
+    const namesNoDomain = component.length === 0 && allowed.every(matchesAnyDomain);
     return namesNoDomain
       ? [`messages: no account may log in, because neither component nor access names a domain. ${list}.`]
       : [];
   }
-  return server === null && accounts.some(matchesStrangers)
+  return server === null && accounts.some(matchesAnyDomain)
     ? [
         'messages.accounts matches all JIDs: accounts of every XMPP server on the internet can log in and send ' +
           `through this server. ${list}.`,
@@ -226,15 +229,16 @@ function accountWarnings({ access, component, messages }: ConfigOptions): string
     : [];
 }
 
-const SHORT_SECRET = 16;
+/** Shorter secrets can be guessed. */
+const MIN_SECRET_LENGTH = 16;
 
 /** Returns warnings about secrets that can be guessed. */
 function secretWarnings(settings: ConfigOptions): string[] {
   return secretsOf(settings)
-    .filter(([, secret]) => secret.length < SHORT_SECRET)
+    .filter(([, secret]) => secret.length < MIN_SECRET_LENGTH)
     .map(
       ([key]) =>
-        `${key} is shorter than ${SHORT_SECRET} characters: use a longer one, because a short secret can be guessed.`,
+        `${key} is shorter than ${MIN_SECRET_LENGTH} characters: use a longer one, because a short secret can be guessed.`,
     );
 }
 

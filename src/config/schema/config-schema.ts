@@ -63,19 +63,19 @@ const storage = z.strictObject({
   sync: withDefault(
     bool(),
     true,
-    '`true`: a finished upload survives a power failure. `false` is faster; most other servers do that.',
+    '`true`: a finished upload survives a power failure. `false` is faster; most other upload services work like this.',
   ),
   reserve: optional(
     size(),
     '256 MiB, but at most 2 % of the disk',
-    'Free space that Porter leaves alone on the disks of the files and of an SQLite ledger. Below it, new slots and ' +
+    'Free space that Porter keeps on the disks of the files and of an SQLite ledger. Below it, new slots and ' +
       'uploads get 507; downloads and removals work. 0 = off.',
   ),
 });
 
 /**
- * All options of `porter.yml`: type, bounds, default and description. Types, messages and the reference page are
- * derived from it. Names are those of the file, sizes are bytes, periods milliseconds.
+ * All options of `porter.yml`: type, bounds, default and description. The types, the error messages and the reference page come
+ * from it. After parsing, sizes are bytes and periods milliseconds.
  */
 export const configSchema = z.strictObject({
   listen: withDefault(
@@ -96,13 +96,13 @@ export const configSchema = z.strictObject({
   ),
   tls: optional(
     tls,
-    'plain HTTP, for a reverse proxy that does TLS',
-    'Makes Porter do TLS itself. The files are read again on SIGHUP.',
+    'plain HTTP, for a reverse proxy that terminates TLS',
+    'Makes Porter terminate TLS itself. The files are read again on SIGHUP.',
   ),
   trusted_proxies: withDefault(
     z.array(addressRange()),
     ['127.0.0.0/8', '::1'],
-    'Proxies whose `X-Forwarded-*` headers are trusted. Over a Unix socket they always are.',
+    'Proxies whose `X-Forwarded-*` headers are trusted. In requests over a Unix socket they are always trusted.',
   ),
   connections: withDefault(connections, {}, 'Limits of HTTP connections, for each process.'),
   workers: withDefault(workers, 1, 'Processes that serve HTTP; `auto` is one per CPU core.'),
@@ -149,7 +149,7 @@ export const configSchema = z.strictObject({
   web: optional(
     webSchema,
     'off',
-    'The web page and its API, and who administers Porter from an XMPP client or a browser.',
+    'The web page and its API, and the accounts that administer Porter from a browser or an XMPP client.',
   ),
   metrics: withDefault(metricsSchema, {}, 'Metrics for Prometheus.'),
   log: withDefault(logSchema, {}, 'The log.'),

@@ -13,7 +13,7 @@ import {
   size,
 } from './value-types.ts';
 
-/** Loopback: the machine itself and a web server beside it. */
+/** The loopback addresses, for programs on this machine such as a reverse proxy. */
 export const LOOPBACK_RANGES = ['127.0.0.0/8', '::1'];
 
 export const componentSchema = z.strictObject({
@@ -55,7 +55,7 @@ export const slotApiSchema = z.strictObject({
   token: optional(
     secret(),
     'no token is required',
-    'Sent as `Authorization: Bearer …`, or as the last part of the path (`/slot/TOKEN/`), for ejabberd.',
+    'The token that a request must have: as `Authorization: Bearer …`, or as the last part of the path (`/slot/TOKEN/`), for ejabberd.',
   ),
   names: withDefault(
     oneOf(['ascii', 'utf8']),
@@ -69,7 +69,7 @@ export const externalSchema = z.strictObject({
   path: withDefault(urlPath(), '/upload/', 'The path at the end of the base URL in the XMPP server.'),
   secret: required(
     oneOrMany(secret()),
-    'The secret both sides share. If it is a list, the first signs and all are accepted, so that the secret can be changed without downtime.',
+    'The secret with which the XMPP server signs links. If it is a list, all are accepted, so that the secret can be changed without downtime.',
   ),
   delete_secret: optional(
     secret(),
@@ -108,14 +108,14 @@ export const webSchema = z.strictObject({
   contact: withDefault(
     oneOrMany(contactUri(), 0),
     [],
-    'Where users report abuse, as one or more URIs: `xmpp:`, `mailto:` or `https:`. Clients find it at the component (XEP-0157), ' +
+    'One or more URIs at which users report abuse: `xmpp:`, `mailto:` or `https:`. Clients find them at the component (XEP-0157), ' +
       'browsers on the page and in `/.well-known/security.txt`.',
   ),
   sign_in: withDefault(
     oneOrMany(oneOf(['password', 'link'])),
     ['password', 'link'],
     'How users sign in to the page. `password`: the XMPP password, checked by a login at the server of the account. `link`: a ' +
-      'one-time link that Porter sends to the account as a message; needs a `component`. Who may: `messages.accounts`.',
+      'one-time link that Porter sends to the account as a message; needs a `component`. `messages.accounts` decides who may sign in.',
   ),
   token: optional(
     secret(),
@@ -126,7 +126,7 @@ export const webSchema = z.strictObject({
   guest_links: withDefault(
     bool(),
     true,
-    'Users may make links by which somebody without an account sends them files.',
+    'Users may create links by which persons without an account send them files.',
   ),
 });
 
@@ -135,6 +135,6 @@ export const metricsSchema = z.strictObject({
   allow_from: withDefault(
     z.array(addressRange()),
     LOOPBACK_RANGES,
-    'The addresses that may read them. An empty list turns the page off.',
+    'The addresses that may read the metrics. If the list is empty, none may.',
   ),
 });

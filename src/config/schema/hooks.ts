@@ -35,7 +35,7 @@ function template() {
 
 const HOST = /^(?:\*|(?:\*\.)?[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/;
 
-/** `grafana.example.org`, `10.0.0.5:3000`, `[::1]:3000`, `*.example.org`, `*`. */
+/** Parses a host such as `grafana.example.org`, `10.0.0.5:3000`, `[::1]:3000`, `*.example.org` or `*`. */
 function imageHost() {
   const expected = 'a host such as grafana.example.org, 10.0.0.5:3000 or *.example.org';
   return valueType({ type: 'host, `host:port` or `*.domain`' }, expected, (value) => {
@@ -44,11 +44,11 @@ function imageHost() {
   });
 }
 
-const fieldPath = (what: string) =>
+const fieldPath = (field: string) =>
   optional(
     nonEmptyText(),
     'found by its usual names',
-    `Where ${what} is: \`a.0.b\`, or a JSON pointer such as \`/a/0/b\`.`,
+    `The path of ${field} in the JSON: \`a.0.b\`, or a JSON pointer such as \`/a/0/b\`.`,
   );
 
 const fields = z.strictObject({
@@ -69,7 +69,7 @@ const override = z.strictObject({
 });
 
 export const hookSchema = z.strictObject({
-  name: required(nonEmptyText(), 'Its name in the log.'),
+  name: required(nonEmptyText(), 'The name of the hook in the log.'),
   ...tokenFields,
   to: required(oneOrMany(jid()), 'The recipients of its messages: users, or rooms with `type: groupchat`.'),
   type: withDefault(
@@ -77,7 +77,7 @@ export const hookSchema = z.strictObject({
     'chat',
     'The type of its messages. To rooms it is `groupchat`, and the room is joined first.',
   ),
-  nick: optional(nonEmptyText(), 'the local part of `from`', 'Its name in rooms.'),
+  nick: optional(nonEmptyText(), 'the local part of `from`', 'The nickname of the hook in rooms.'),
   room_password: optional(secret(), 'none', 'For rooms with a password.'),
   format: withDefault(
     oneOf([
@@ -121,11 +121,11 @@ export const hookSchema = z.strictObject({
     'The secret by which GitHub, Gitea, Forgejo, Grafana, GitLab or Sentry sign requests, or that GitLab sends as its secret ' +
       'token; a request without either is refused.',
   ),
-  override: withDefault(override, {}, 'What a request may override.'),
+  override: withDefault(override, {}, 'The values that a request may override.'),
   images_from: withDefault(
     oneOrMany(imageHost(), 0),
     [],
-    'Hosts from which Porter fetches the images of a payload, to store and send them. A full host name may resolve to a ' +
+    'Hosts from which Porter fetches the images of a payload to store and send them. A full host name may resolve to a ' +
       'private address; `*.domain` and `*` may not.',
   ),
   max_image_size: withDefault(

@@ -13,7 +13,7 @@ export type BlobLocation =
   | {
       readonly kind: 's3';
       readonly bucket: string;
-      /** Without slashes around it; empty for none. */
+      /** Without slashes at both ends. Empty if the keys have no prefix. */
       readonly prefix: string;
       readonly endpoint: string | null;
       /** The endpoint for clients; null if it is the same. */
@@ -28,11 +28,11 @@ export type LedgerLocation =
   | {
       readonly kind: 'postgres';
       readonly url: string;
-      /** The most connections that a process opens. */
+      /** The largest number of connections of one process. */
       readonly connections: number;
     };
 
-/** `127.0.0.1:5050`, `[::1]:5050`, `5050`, `*:5050` or `unix:/run/porter.sock`. */
+/** Parses `127.0.0.1:5050`, `[::1]:5050`, `5050`, `*:5050` or `unix:/run/porter.sock`. */
 export function listenAddress() {
   const expected = 'host:port, [::1]:port, a port or unix:/path';
   return valueType<ListenAddress>({ type: 'address' }, expected, (value) => {
@@ -47,7 +47,7 @@ export function listenAddress() {
   });
 }
 
-/** `127.0.0.1:5347` or `[::1]:5347`; `defaultPort` is the port in the error message. */
+/** Parses `127.0.0.1:5347` or `[::1]:5347`. `defaultPort` is the port in the error message. */
 export function serverAddress(defaultPort: number) {
   return valueType<ServerAddress>(
     { type: 'host:port' },
@@ -71,7 +71,7 @@ function isPort(port: number): boolean {
   return Number.isInteger(port) && port >= 0 && port <= 65535;
 }
 
-/** `unix:/run/clamav/clamd.ctl` or `tcp://127.0.0.1:3310`. */
+/** Parses `unix:/run/clamav/clamd.ctl` or `tcp://127.0.0.1:3310`. */
 export function scannerAddress() {
   const expected = 'unix:/path or tcp://host:port';
   return valueType<{ path: string } | ServerAddress>({ type: expected }, expected, (value) => {
@@ -82,7 +82,7 @@ export function scannerAddress() {
   });
 }
 
-/** A URL at which clients reach Porter, without a slash at the end. */
+/** Parses a URL at which clients reach Porter. Removes slashes at its end. */
 export function baseUrl() {
   return valueType({ type: 'URL' }, 'a URL such as https://upload.example.org', (value) => {
     const url = typeof value === 'string' ? webUrl(value) : undefined;
@@ -98,7 +98,7 @@ export function baseUrl() {
   });
 }
 
-/** A URL that Porter requests. It may contain credentials, and the given names in braces. */
+/** Parses a URL to which Porter sends requests. It may contain credentials, and placeholders with these names in braces. */
 export function callbackUrl(names: readonly string[]) {
   return valueType({ type: 'URL', mayContainPassword: true }, 'a URL with http:// or https://', (value) => {
     if (typeof value !== 'string' || !URL.canParse(value) || !/^https?:/i.test(value)) return undefined;
@@ -112,13 +112,13 @@ function webUrl(text: string): URL | undefined {
   if (!URL.canParse(text)) return undefined;
   const url = new URL(text);
   if (url.username !== '' || url.password !== '')
-    throw new InvalidValueError('must not hold a user or password');
+    throw new InvalidValueError('must not contain a user or password');
   return url.protocol === 'http:' || url.protocol === 'https:' ? url : undefined;
 }
 
 const CONTACT = 'a URI such as mailto:abuse@example.org, xmpp:admin@example.org or https://example.org/abuse';
 
-/** A URI at which a person can be reached. */
+/** Parses a URI at which a person can be reached. */
 export function contactUri() {
   return valueType({ type: 'URI' }, CONTACT, (value) => {
     if (typeof value !== 'string' || /[\s\p{Cc}]/u.test(value)) return undefined;
@@ -129,7 +129,7 @@ export function contactUri() {
   });
 }
 
-/** The path of an endpoint; ends with a slash unless `bare`. */
+/** Parses the path of an endpoint. The result ends with a slash unless `bare` is set. */
 export function urlPath({ bare = false } = {}) {
   return valueType({ type: 'path' }, 'a path such as /upload/', (value) => {
     if (typeof value !== 'string' || !/^(?:\/[A-Za-z0-9_.-]+)*\/?$/.test(value)) return undefined;
@@ -139,7 +139,7 @@ export function urlPath({ bare = false } = {}) {
   });
 }
 
-/** The prefix of blob keys in the header to the web server. */
+/** Parses the prefix of blob keys in the header to the web server. The result ends with a slash. */
 export function internalPrefix() {
   return valueType({ type: 'path' }, 'a path such as /porter-blobs/', (value) => {
     if (typeof value !== 'string' || !/^\/(?:[A-Za-z0-9_.~-]+\/?)*$/.test(value)) return undefined;
@@ -147,7 +147,7 @@ export function internalPrefix() {
   });
 }
 
-/** A folder, or `s3://bucket/prefix?endpoint=…&region=…&path_style=true&create=true`. */
+/** Parses a folder, or `s3://bucket/prefix?endpoint=…&region=…&path_style=true&create=true`. */
 export function blobLocation() {
   const expected = 'a folder, or s3://bucket/prefix?endpoint=…&region=…';
   return valueType<BlobLocation>(
@@ -156,7 +156,7 @@ export function blobLocation() {
     (value) => {
       if (typeof value !== 'string' || value.trim() === '') return undefined;
       if (/^s3:\/\//i.test(value)) return readS3(value);
-      return refuseOtherUrl(value) ? undefined : { kind: 'folder', path: value };
+      return isOtherUrl(value) ? undefined : { kind: 'folder', path: value };
     },
   );
 }
@@ -206,7 +206,7 @@ function readFlag(url: URL, name: string): boolean {
   return value === 'true';
 }
 
-/** A file, or `postgres://…?connections=10`. */
+/** Parses the path of a file, or `postgres://…?connections=10`. */
 export function ledgerLocation() {
   const expected = 'a file, or postgres://user@host/database';
   return valueType<LedgerLocation>(
@@ -217,7 +217,7 @@ export function ledgerLocation() {
       if (/^postgres(?:ql)?:\/\//i.test(value)) {
         return URL.canParse(value) ? readPostgres(value) : undefined;
       }
-      return refuseOtherUrl(value) ? undefined : { kind: 'sqlite', path: value };
+      return isOtherUrl(value) ? undefined : { kind: 'sqlite', path: value };
     },
   );
 }
@@ -235,6 +235,6 @@ function readPostgres(text: string): LedgerLocation {
   return { kind: 'postgres', url: text, connections: Number(connections) };
 }
 
-function refuseOtherUrl(text: string): boolean {
+function isOtherUrl(text: string): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
 }

@@ -10,7 +10,7 @@ const DAY = 86_400 * SECOND;
 
 const messageToken = z.strictObject({
   ...tokenFields,
-  to: withDefault(oneOrMany(pattern()), ['.*'], 'Patterns of the bare JIDs it may write to.'),
+  to: withDefault(oneOrMany(pattern()), ['.*'], 'Patterns of the bare JIDs to which the token may send.'),
 });
 
 const sessions = z.strictObject({
@@ -47,7 +47,7 @@ const callback = z.strictObject({
   max_waiting: withDefault(
     integer({ min: 1, max: 10_000_000 }),
     10_000,
-    'The longest queue of stanzas. Stanzas beyond it are bounced.',
+    'The largest number of queued stanzas. Further stanzas are bounced.',
   ),
 });
 
@@ -61,7 +61,7 @@ export const messagesSchema = z.strictObject({
   share_path: withDefault(
     urlPath(),
     '/share/',
-    'The path for files alone: `PUT` a file below it with the credentials of messages, and the answer is its link.',
+    'The path for files without a message: `PUT` a file below it with the credentials of messages. The answer is its link.',
   ),
   server: optional(
     serverAddress(5222),
@@ -125,5 +125,5 @@ export const messagesSchema = z.strictObject({
     'stanzas are not passed on',
     'The URL to which stanzas to the component are posted; may contain `{kind}`, `{type}`, `{to}` and `{from}`.',
   ),
-  callback: withDefault(callback, {}, 'How they are posted.'),
+  callback: withDefault(callback, {}, 'How stanzas are posted to `callback_url`.'),
 });

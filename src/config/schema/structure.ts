@@ -2,14 +2,14 @@ import * as z from 'zod';
 import { type OptionInfo, options } from './options.ts';
 import { type ValueTypeInfo, valueTypes } from './value-types.ts';
 
-/** The structure of a schema, without its wrappers. */
+/** The structure of a schema, without defaults and other wrappers. `orOne`: a single value needs no list. */
 export type Structure =
   | { readonly form: 'section'; readonly keys: Readonly<Record<string, z.ZodType>> }
   | { readonly form: 'list'; readonly item: z.ZodType; readonly orOne: boolean }
   | { readonly form: 'map'; readonly value: z.ZodType }
   | { readonly form: 'value'; readonly facts: ValueTypeInfo };
 
-/** Unwraps defaults, optional values and transformations. */
+/** Returns the structure of a schema below its defaults, optional values and transformations. */
 export function getStructure(schema: z.ZodType, orOne = false): Structure {
   const facts = valueTypes.get(schema);
   if (facts) return { form: 'value', facts };
@@ -38,7 +38,7 @@ function isWrapper(schema: z.ZodType) {
   );
 }
 
-/** Returns the description of an option. */
+/** Returns the description of an option. Undefined for schemas that are not options. */
 export function getOptionInfo(schema: z.ZodType): OptionInfo | undefined {
   return options.get(schema);
 }
@@ -73,7 +73,7 @@ function stepInto(structure: Structure, segment: PropertyKey): Structure | undef
   return schema && getStructure(schema);
 }
 
-/** Returns all key paths, such as `access[].bytes_per.period`. */
+/** Returns the paths of all keys below a schema, such as `access[].bytes_per.period`. */
 export function listKeyPaths(root: z.ZodType, prefix = ''): string[] {
   const structure = getStructure(root);
   if (structure.form === 'list')

@@ -7,14 +7,14 @@ const DAY = 86_400 * SECOND;
 
 const messagesPer = z.strictObject({
   period: required(period({ min: SECOND, max: 366 * DAY }), 'The length of the sliding window.'),
-  messages: required(integer({ min: 1 }), 'The messages that it may send within the period.'),
+  messages: required(integer({ min: 1 }), 'The messages that the token may send within the period.'),
 });
 
 /** The options that every token has. */
 export const tokenFields = {
   token: required(
     secret(),
-    'The bearer token, or `sha256:` and its hex SHA-256, which keeps the token itself out of the config.',
+    'The bearer token, or `sha256:` and its hex SHA-256, so that the config does not contain the token itself.',
   ),
   from: required(jid(), 'The sender of its messages: a JID at a component of this Porter.'),
   messages_per: optional(messagesPer, 'no limit', 'A rate limit for messages.'),

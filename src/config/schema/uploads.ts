@@ -109,7 +109,7 @@ const scanSchema = z.strictObject({
   connections: withDefault(
     integer({ min: 1, max: 1000 }),
     4,
-    'Scans at a time, for each process. More uploads wait; senders take turns. At most `MaxThreads` of `clamd.conf` for all processes.',
+    'Scans at a time, for each process. Further uploads wait, and senders take turns. At most `MaxThreads` of `clamd.conf` for all processes.',
   ),
   quarantine: withDefault(
     periodOrOff({ max: 3660 * DAY }),
@@ -123,7 +123,7 @@ export const uploadsSchema = z.strictObject({
   type_mismatch: withDefault(
     oneOf(['refuse', 'accept']),
     'refuse',
-    "What to do if the Content-Type of an upload differs from that of its slot. Downloads have the slot's type in both cases.",
+    'Refuse or accept an upload whose Content-Type differs from that of its slot. Downloads have the type of the slot in both cases.',
   ),
   types: withDefault(
     z.record(
@@ -153,7 +153,7 @@ export const uploadsSchema = z.strictObject({
   resumable: withDefault(
     bool(),
     true,
-    'Lets clients that speak the IETF draft for resumable uploads go on with an upload that broke off (docs/resumable-uploads.md). ' +
+    'Lets clients with the IETF draft for resumable uploads continue an interrupted upload (docs/resumable-uploads.md). ' +
       'Plain uploads are not affected.',
   ),
   interim_responses: withDefault(
@@ -178,7 +178,7 @@ const purposeRule = z.strictObject({
   max_age: inherited(
     periodOrNever({ min: SECOND }),
     'as `retention.max_age`',
-    'How long such files are kept.',
+    'How long files of this purpose are kept.',
   ),
   max_file_size: optional(
     size({ min: 1 }),
@@ -209,7 +209,7 @@ export const retentionSchema = z.strictObject({
   soft_quota: withDefault(
     size(),
     0,
-    'The bytes that a user keeps after a sweep, which deletes the oldest files above it. 0 = off. The difference to ' +
+    'The bytes that a user keeps after a sweep. The sweep deletes the oldest files above it. 0 = off. The difference to ' +
       '`max_total_size` is what a user can upload between two sweeps.',
   ),
   sweep_every: withDefault(
@@ -226,7 +226,7 @@ export const retentionSchema = z.strictObject({
   trash: withDefault(
     periodOrOff({ max: 366 * DAY }),
     0,
-    'How long a file can be restored that its owner or an admin has deleted. It counts towards no quota meanwhile. 0 = its bytes are ' +
+    'How long a file can be restored after its owner or an admin has deleted it. It counts towards no quota. 0 = its bytes are ' +
       'deleted at once, as always with `downloads.via: webserver`.',
   ),
   purposes: withDefault(purposes, {}, 'The purposes (XEP-0363 1.2.0) that clients may request.'),
@@ -249,13 +249,13 @@ export const downloadsSchema = z.strictObject({
   internal_prefix: optional(
     internalPrefix(),
     '`/porter-blobs/` for x-accel-redirect, the folder of `storage.blobs` for x-sendfile',
-    "The prefix of `ab/….jpg` in the header to the web server: the path of nginx's internal location, or the folder from " +
-      'the view of Apache and lighttpd.',
+    "The prefix of `ab/….jpg` in the header to the web server: the path of nginx's internal location, or the path of the folder " +
+      'for Apache or lighttpd.',
   ),
   inline_types: withDefault(
     z.array(mediaRange()),
     ['image/*', 'video/*', 'audio/*', 'text/plain'],
-    'Types that browsers may display. HTML, SVG and other XML are always saved.',
+    'Types that browsers may display. Browsers always save HTML, SVG and other XML.',
   ),
   headers: withDefault(z.record(headerName(), headerValue()), {}, 'Additional headers of downloads.'),
 });

@@ -11,21 +11,21 @@ export interface ValueTypeInfo {
   readonly type: string;
   /** `1 s to 7 d`. */
   readonly bounds?: string;
-  /** Never shown. May be given as `x_file`. */
+  /** True for a secret. Its value is never shown, and may be given as `x_file`. */
   readonly secret?: boolean;
-  /** May contain a password. Never shown. */
+  /** True if the value may contain a password. Error messages do not show the value; `visibleOptions` hides the password. */
   readonly mayContainPassword?: boolean;
 }
 
 /** The description of each type, by its schema. */
 export const valueTypes = z.registry<ValueTypeInfo>();
 
-/** Thrown by `parse` functions that can explain a problem better than "expected …". */
+/** Thrown by `read` functions that can explain a problem better than "expected …". */
 export class InvalidValueError extends Error {}
 
 const MAX_SHOWN = 60;
 
-/** Formats a value for a message. */
+/** Formats a value of the file for an error message. Shortens long texts. */
 export function describeValue(value: unknown): string {
   if (value === undefined || value === null) return 'nothing';
   if (Array.isArray(value)) return 'a list';
@@ -81,7 +81,7 @@ function boundsWord({ min, max }: Bounds, show: (value: number) => string): Pick
   return min === undefined || min <= 1 ? {} : { bounds: `at least ${show(min)}` };
 }
 
-/** Bytes. */
+/** Parses a size to bytes. */
 export function size(bounds: Bounds & { readonly hint?: string } = {}) {
   return valueType(
     { type: 'size', ...boundsWord(bounds, formatSize) },
@@ -103,14 +103,14 @@ function readPeriod(value: unknown, bounds: Bounds): number | undefined {
   return undefined;
 }
 
-/** Milliseconds. */
+/** Parses a period to milliseconds. */
 export function period(bounds: Bounds = {}) {
   return valueType({ type: 'period', ...boundsWord(bounds, formatPeriod) }, PERIOD, (value) =>
     readPeriod(value, bounds),
   );
 }
 
-/** Milliseconds; null for `never`. */
+/** Parses a period to milliseconds. Returns null for `never`. */
 export function periodOrNever(bounds: Bounds = {}) {
   return valueType<number | null>(
     { type: 'period or `never`', ...boundsWord(bounds, formatPeriod) },
@@ -123,7 +123,7 @@ export function periodOrNever(bounds: Bounds = {}) {
   );
 }
 
-/** Milliseconds; null for 0. */
+/** Parses a period to milliseconds. Returns null for 0, which turns the option off. */
 export function periodOrOff(bounds: Bounds = {}) {
   return valueType<number | null>(
     { type: 'period, 0 = off', ...boundsWord(bounds, formatPeriod) },
@@ -161,7 +161,7 @@ export function nonEmptyText() {
   return valueType({ type: 'text' }, 'text', readText);
 }
 
-/** A secret is never shown. It may be given as `x_file`. */
+/** Parses a secret: one line of text. It is never shown, and may be given as `x_file`. */
 export function secret() {
   return valueType({ type: 'secret', secret: true }, 'a secret: text that is not empty', (value) => {
     const found = readText(value);
@@ -171,7 +171,7 @@ export function secret() {
   });
 }
 
-/** A regular expression in RE2's syntax, which runs in linear time. Stays a text; `policy/` compiles it. */
+/** Checks a regular expression in the syntax of RE2, which matches in linear time. Returns its text; `policy/` compiles it. */
 export function pattern() {
   return valueType({ type: 'pattern' }, "a pattern such as '@example\\.org$', in quotes", (value) => {
     const found = readText(value);
@@ -201,7 +201,7 @@ export function addressRange() {
   );
 }
 
-/** A JID without a resource, normalized. */
+/** Parses a JID without a resource. Returns it normalized. */
 export function jid() {
   return valueType({ type: 'JID' }, 'a JID such as user@example.org', (value) => {
     if (typeof value !== 'string') return undefined;
@@ -211,7 +211,7 @@ export function jid() {
   });
 }
 
-/** The JID of an account, without a resource, normalized: the owner of its uploads. */
+/** Parses the bare JID of an account. Returns it normalized, as the owner of its uploads. */
 export function accountJid() {
   return valueType({ type: 'JID' }, 'the JID of an account, such as admin@example.org', (value) => {
     if (typeof value !== 'string') return undefined;
@@ -221,7 +221,7 @@ export function accountJid() {
   });
 }
 
-/** A JID that is only a domain, normalized. */
+/** Parses a JID that is only a domain. Returns it normalized. */
 export function domainJid() {
   return valueType({ type: 'domain' }, 'a domain such as upload.example.org', (value) => {
     const parsed = typeof value === 'string' ? parseJid(value) : undefined;
@@ -229,7 +229,7 @@ export function domainJid() {
   });
 }
 
-/** A media type or range, lower case. */
+/** Parses a media type or range. Returns it in lower case. */
 export function mediaRange() {
   return valueType({ type: 'media type' }, 'a media type or range such as image/png or image/*', (value) => {
     if (typeof value !== 'string') return undefined;
@@ -238,7 +238,7 @@ export function mediaRange() {
   });
 }
 
-/** A media type without parameters, lower case. */
+/** Parses a media type without parameters. Returns it in lower case. */
 export function mediaType() {
   return valueType({ type: 'media type' }, 'a media type such as image/png', (value) => {
     if (typeof value !== 'string') return undefined;
@@ -247,12 +247,12 @@ export function mediaType() {
   });
 }
 
-/** The path of a file or folder. The loader resolves relative paths (`resolvePaths`). */
+/** Parses the path of a file. The loader makes it absolute (`resolvePaths`). */
 export function filePath() {
   return valueType({ type: 'file' }, 'the path of a file', readText);
 }
 
-/** Headers that Porter or Node sets. */
+/** Headers that Porter or Node.js sets, so that the config must not set them. */
 const OWN_HEADERS =
   /^(?:content-(?:type|length|range|encoding)|etag|last-modified|accept-ranges|transfer-encoding|connection|date|trailer|upgrade)$/i;
 
@@ -260,18 +260,19 @@ export function headerName() {
   return valueType({ type: 'header' }, 'the name of a header', (value) => {
     if (typeof value !== 'string') return undefined;
     if (OWN_HEADERS.test(value)) throw new InvalidValueError('Porter sets this header itself');
-    return fits(() => validateHeaderName(value)) ? value : undefined;
+    return passes(() => validateHeaderName(value)) ? value : undefined;
   });
 }
 
 export function headerValue() {
   return valueType({ type: 'text' }, 'the value of a header: text of one line', (value) => {
     const found = readText(value);
-    return found !== undefined && fits(() => validateHeaderValue('x', found)) ? found : undefined;
+    return found !== undefined && passes(() => validateHeaderValue('x', found)) ? found : undefined;
   });
 }
 
-function fits(check: () => void): boolean {
+/** Returns false if the check throws. */
+function passes(check: () => void): boolean {
   try {
     check();
     return true;

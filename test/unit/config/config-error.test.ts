@@ -43,9 +43,9 @@ downloads: {via: presigned}
     assert.deepEqual(
       listConfigProblems(text).map((line) => line.replace(/;.*/, '')),
       [
-        'porter.yml:3: indented with a tab: YAML takes only spaces',
+        'porter.yml:3: indented with a tab: YAML allows only spaces',
         'porter.yml:4: slots.cleanup: unknown key',
-        'porter.yml:6: a backslash in double quotes begins an escape, which this is not',
+        'porter.yml:6: a backslash in double quotes must begin a valid escape',
         'porter.yml:7: access[0].max_file_size: expected a size such as 512 KiB, 10 MB or plain bytes, got "12 elephants"',
         'porter.yml:8: listen[1]: *:5050 is listed twice',
         'porter.yml:9: workers: this key is given twice',
@@ -141,7 +141,7 @@ slots:
     ],
     'a back-reference': ["access: [{jid: '(a)\\1'}]", /:1: access\[0\]\.jid: is not a valid pattern: .*RE2/],
     'a query in a URL': ['public_url: https://a/?b', /public_url: must end with the path: no \? and no #/],
-    'a password in a URL': ['public_url: https://u:p@a', /public_url: must not hold a user or password/],
+    'a password in a URL': ['public_url: https://u:p@a', /public_url: must not contain a user or password/],
     'a path that servers spoil': ['public_url: https://a/%20', /public_url: its path may contain only/],
     'another protocol': ['public_url: ftp://a', /public_url: expected a URL such as https:/],
     'a path that leaves its place': ['slot_api: {path: /a/../b/}', /slot_api\.path: expected a path such as/],
@@ -164,7 +164,7 @@ slots:
     ],
     'an unknown purpose': [
       'retention: {purposes: {fun: {}}}',
-      /known here: message, profile, ephemeral, permanent/,
+      /valid keys: message, profile, ephemeral, permanent/,
     ],
     'a prefix for a purpose that is not offered': [
       'retention: {name_prefixes: {blog_: permanent}}',
@@ -253,12 +253,12 @@ describe('an unknown key', () => {
   });
 
   test('of another service is reported with its name in Porter', () => {
-    assert.match(configProblemText('user_quota_hard: 5'), /here it is access\[\]\.max_total_size/);
-    assert.match(configProblemText('expire_maxage: 5'), /here it is retention\.max_age/);
+    assert.match(configProblemText('user_quota_hard: 5'), /in Porter it is access\[\]\.max_total_size/);
+    assert.match(configProblemText('expire_maxage: 5'), /in Porter it is retention\.max_age/);
   });
 
   test('is reported with the known keys of a small section', () => {
-    assert.match(configProblemText('slots: {banana: 1}'), /known here: timeout$/);
+    assert.match(configProblemText('slots: {banana: 1}'), /valid keys: timeout$/);
   });
 });
 
@@ -342,9 +342,9 @@ describe('warnings', () => {
   });
 
   test('patterns that no JID can match, because JIDs are lower case', () => {
-    assert.match(warnings("access: [{jid: '^Admin@'}]"), /\^Admin@ has capitals/);
-    assert.doesNotMatch(warnings("access: [{jid: '^\\S+@\\pL[[:alpha:]]$'}]"), /capitals/);
-    assert.doesNotMatch(warnings("access: [{jid: '(?i)^Admin@'}]"), /capitals/);
+    assert.match(warnings("access: [{jid: '^Admin@'}]"), /\^Admin@ has upper-case letters/);
+    assert.doesNotMatch(warnings("access: [{jid: '^\\S+@\\pL[[:alpha:]]$'}]"), /upper-case letters/);
+    assert.doesNotMatch(warnings("access: [{jid: '(?i)^Admin@'}]"), /upper-case letters/);
   });
 
   test('a slot API that is open to the world', () => {

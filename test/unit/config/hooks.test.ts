@@ -37,7 +37,7 @@ describe('a hook in the config', () => {
     assert.deepEqual(
       listConfigProblems(twice).map((line) => line.replace(/^[^ ]+ /, '')),
       [
-        'messages.hooks[1].name: two hooks cannot both be alerts',
+        'messages.hooks[1].name: another hook has the name alerts too',
         'messages.hooks[1].token: another hook has this token too',
       ],
     );

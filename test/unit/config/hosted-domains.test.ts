@@ -82,7 +82,7 @@ describe('hosted domains', () => {
   test('are checked: {domain} without a component is an error', () => {
     assert.match(
       configProblemText("access: [{jid: '@{domain}$'}]"),
-      /access\[0\]\.jid: \{domain\} stands for the domains of `component`, and there is none/,
+      /access\[0\]\.jid: \{domain\} stands for the domains of `component`, but there are none/,
     );
   });
 

@@ -251,5 +251,5 @@ describe('without any file', () => {
   });
 
   test('prints a warning', () =>
-    assert.match(config.warnings.join(), /No config file: everybody on this machine/));
+    assert.match(config.warnings.join(), /No config file: any user of this machine/));
 });
