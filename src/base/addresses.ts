@@ -1,9 +1,9 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 
-/** An address to listen on, in the form of `net.Server.listen`. Without a host: every address of the machine. */
+/** An address to listen on, as an argument of `net.Server.listen`. Without a host, all addresses of the machine. */
 export type ListenAddress = { readonly port: number; readonly host?: string } | { readonly path: string };
 
-/** Returns whether a host name or IP address, as in a URL or without brackets, is this machine itself. */
+/** Returns whether a host name or IP address, with or without the brackets of a URL, is this machine itself. */
 export function isLoopbackHost(host: string): boolean {
   return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\]|::1)$/i.test(host);
 }

@@ -1,4 +1,4 @@
-/** Runs work with a limit on how many pieces run at a time. Waiting work starts in the order in which it came. */
+/** Runs async functions with a limit on how many run at a time. Waiting functions start in the order of their calls. */
 export type Semaphore = <T>(work: () => Promise<T>) => Promise<T>;
 
 export function createSemaphore(limit: number): Semaphore {
@@ -11,14 +11,14 @@ export function createSemaphore(limit: number): Semaphore {
       return await work();
     } finally {
       const next = waiting.shift();
-      // The next piece of work takes over this place, so `running` stays as it is.
+      // The next function takes over this place, so `running` does not change.
       if (next) next();
       else running -= 1;
     }
   };
 }
 
-/** A semaphore for each key, which exists while it is used. */
+/** Creates a semaphore for each key. It exists while it is in use. */
 export function createKeyedSemaphore(limit: number): <T>(key: string, work: () => Promise<T>) => Promise<T> {
   const entries = new Map<string, { readonly run: Semaphore; users: number }>();
   return async (key, work) => {
@@ -90,7 +90,7 @@ export function memoizeFor<T>(ms: number, load: () => Promise<T>): () => Promise
   };
 }
 
-/** Keeps the value for the last key, compared by identity. For values that depend on the current config object. */
+/** Caches the value for the last key, compared by identity. For values that depend on the current config object. */
 export function memoizeLast<K extends object, V>(create: (key: K) => V): (key: K) => V {
   let last: { readonly key: K; readonly value: V } | undefined;
   return (key) => {
@@ -106,7 +106,7 @@ export interface DelayedTask {
   runNow(): Promise<void>;
 }
 
-/** Collects calls: the task runs once for all that come within `ms` milliseconds, and never twice at a time. It must not reject. */
+/** Combines calls: the task runs once for all calls within `ms` milliseconds, and never twice at a time. It must not reject. */
 export function createDelayedTask(ms: number, task: () => Promise<void>): DelayedTask {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();

@@ -5,16 +5,16 @@ import { randomId, sha256Hex } from './ids.ts';
  * ones are a timestamp and would fill one folder at a time.
  *
  *   slot key      ab/<id>.<ext>             written by imports; the name in links of `downloads.via: webserver`
- *   attempt key   ab/<id><attempt>.<ext>    written by one PUT and by no other
+ *   attempt key   ab/<id><attempt>.<ext>    written by one PUT only
  *   resumable     ab/<id><attempt>r.<ext>   written by the requests of one resumable upload, one after the other
  *   thumbnail     the stem of its file, then t<width>.<ext>; written once, or replaced as a whole
  *
- * A late PUT therefore cannot touch the bytes of the one that was stored. No row of the ledger names a thumbnail: its key follows from
- * the key of its file.
+ * A late PUT therefore cannot change the bytes of the stored one. No row of the ledger contains the key of a thumbnail: it is derived
+ * from the key of its file.
  */
 
 const ID_LENGTH = 26;
-/** 60 random bits. They only have to differ among the attempts of one upload. */
+/** 60 random bits. They must only be different for the attempts of one upload. */
 const ATTEMPT_LENGTH = 12;
 
 /** Returns the slot key. The extension lets a web server send the right media type. */
@@ -28,13 +28,13 @@ export function attemptBlobKey(key: string, token: string): string {
   return `${folder}/${id}${attemptSuffix(token)}.${extension}`;
 }
 
-/** Returns what the key of an attempt has after the id of its upload. */
+/** Returns the part of an attempt key after the id of the upload. */
 export const attemptSuffix = (token: string): string => token.slice(0, ATTEMPT_LENGTH);
 
-/** Ends the attempt in the key of a resumable upload, whose remains in a store may be more than one object. */
+/** Marks the keys of resumable uploads. An unfinished one may have more than one object in a store. */
 const RESUMABLE_MARK = 'r';
 
-/** Returns what the key of a resumable upload has after the id of its upload. */
+/** Returns the part of a resumable key after the id of the upload. */
 const resumableSuffix = (token: string): string => attemptSuffix(token) + RESUMABLE_MARK;
 
 /** Returns the key of the resumable upload that begins with this claim token. `key`: any key of the same upload. */
@@ -49,10 +49,10 @@ export function isResumableBlobKey(key: string): boolean {
   return stem.length === ID_LENGTH + ATTEMPT_LENGTH + RESUMABLE_MARK.length && stem.endsWith(RESUMABLE_MARK);
 }
 
-/** Characters of an attempt that name the process which has written it, for attempts without a claim: 32 bits. */
+/** Characters of the writer tag in the key of an attempt without a claim. It identifies the process that has written it, by 32 bits. */
 const TAG_LENGTH = 8;
 
-/** The tag that was asked for last: one process asks for its own again and again. */
+/** The last result of `writerTag`. A process mostly needs its own tag. */
 let lastTag = { instance: '', tag: '' };
 
 /** Returns the tag of a process in the keys of its attempts. */
@@ -61,10 +61,10 @@ export function writerTag(instance: string): string {
   return lastTag.tag;
 }
 
-/** Returns the token of an attempt without a claim. Its blob key has the tag of the process. */
+/** Returns a token for an attempt without a claim. The blob key of the attempt then contains the tag of the process. */
 export const directToken = (instance: string): string => writerTag(instance) + randomId();
 
-/** Returns what the key of an attempt without a claim has as the tag of its process. Other keys give any text. */
+/** Returns the writer tag in the key of an attempt without a claim. Returns an arbitrary text for other keys. */
 export function writerTagInBlobKey(key: string): string {
   const slash = key.lastIndexOf('/');
   return key.slice(slash + 1 + ID_LENGTH, slash + 1 + ID_LENGTH + TAG_LENGTH);
@@ -83,7 +83,7 @@ export function idInBlobKey(key: string): string {
   return splitKey(key).id;
 }
 
-/** Returns the name of an unfinished blob. It never equals the key of a blob. */
+/** Returns the name of an unfinished blob. It is never the key of a blob. */
 export const partKey = (key: string): string => `${key}.part`;
 
 /** Returns the blob key for the name of an unfinished blob, or undefined for other names. */
@@ -103,15 +103,15 @@ export function parseTailKey(name: string): string | undefined {
 export const THUMBNAIL_WIDTHS = [320, 640] as const;
 export type ThumbnailWidth = (typeof THUMBNAIL_WIDTHS)[number];
 
-/** Extensions of files whose type is one of the pictures that get thumbnails. */
+/** Extensions of the picture types that get thumbnails. */
 const PICTURE_EXTENSIONS = new Set(['apng', 'avif', 'gif', 'jfif', 'jpe', 'jpeg', 'jpg', 'png', 'webp']);
 
-/** Returns whether a file with this blob key is declared to be a picture that can have thumbnails. */
+/** Returns whether the extension of a blob key is that of a picture that gets thumbnails. */
 export function mayHaveThumbnails(key: string): boolean {
   return PICTURE_EXTENSIONS.has(splitKey(key).extension);
 }
 
-/** Returns the key of a thumbnail. `key`: of its file. */
+/** Returns the key of a thumbnail. `key`: the key of its file. */
 export function thumbnailBlobKey(key: string, width: ThumbnailWidth): string {
   const dot = key.indexOf('.');
   return `${key.slice(0, dot)}t${width}${key.slice(dot)}`;

@@ -34,8 +34,8 @@ const DAY = 86_400_000;
 
 /**
  * Formats a time for people, with its distance from `now`: `at 14:05 UTC, in 23 minutes` on the same day, otherwise
- * `on 30 December at 00:44 UTC, in 29 days`. Times to come are rounded up to whole minutes, so that a promised time is never
- * too early; past times are rounded down.
+ * `on 30 December at 00:44 UTC, in 29 days`. Future times are rounded up to whole minutes, so that a promised time is never too early;
+ * past times are rounded down.
  */
 export function formatMoment(ms: number, now: number): string {
   const minute = (ms > now ? Math.ceil(ms / MINUTE) : Math.floor(ms / MINUTE)) * MINUTE;
@@ -52,7 +52,7 @@ function formatDistance(ms: number): string {
   return ms > 0 ? `in ${text}` : `${text} ago`;
 }
 
-/** Returns the largest unit of which there are at least two, or the smallest of which there is one: `90 minutes`, `29 days`. */
+/** Formats a length of time in the largest unit of which it has at least two, else in seconds: `29 days`, `90 minutes`, `80 seconds`. */
 export function formatLength(ms: number): string {
   for (const [unit, name] of [
     [DAY, 'day'],

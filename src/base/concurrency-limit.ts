@@ -1,6 +1,6 @@
 import { Refusal } from './errors.ts';
 
-/** Runs a piece of work, or refuses it because too many are under way. */
+/** Runs an async function. Rejects with `Refusal` (`busy`) if too many are running. */
 export type ConcurrencyLimit = <T>(work: () => Promise<T>) => Promise<T>;
 
 export function createConcurrencyLimit(limit: number): ConcurrencyLimit {
@@ -15,11 +15,11 @@ export function createConcurrencyLimit(limit: number): ConcurrencyLimit {
   };
 }
 
-/** The places of a concurrency limit, for work that takes one itself: that saves a promise where each counts. */
+/** A concurrency limit for hot code: the caller takes and gives back a place itself, which saves a promise. */
 export interface Places {
-  /** Throws `busy` if all are taken. */
+  /** Throws `Refusal` (`busy`) if all places are taken. */
   take(): void;
-  /** Called once for each `take` that did not throw. */
+  /** Gives a place back. Must be called once for each `take` that did not throw. */
   giveBack(): void;
 }
 
@@ -36,12 +36,12 @@ export function createPlaces(limit: number): Places {
   };
 }
 
-/** Runs a piece of work that counts for each of these keys, or refuses it. */
+/** Runs an async function that counts for each of these keys. Rejects with `Refusal` (`busy`) if too many are running. */
 export type SharedLimit = <T>(keys: readonly string[], work: () => Promise<T>) => Promise<T>;
 
 /**
- * Like `createConcurrencyLimit`, where no key gets more than `share` of the places. The share is checked first, so that a
- * key that has used it up does not take a place from the others.
+ * Creates a concurrency limit in which no key gets more than `share` of the `limit` places. The share is checked first, so that a key
+ * at its share does not take a place from the others.
  */
 export function createSharedLimit(limit: number, share: number): SharedLimit {
   const limitTotal = createConcurrencyLimit(limit);
@@ -62,13 +62,13 @@ export function createSharedLimit(limit: number, share: number): SharedLimit {
 }
 
 /**
- * Places that senders share. Waiting senders get a place in turn, however many files each of them waits with, and no sender gets the
- * last place while he has all others.
+ * Places that are shared among senders. Waiting senders take turns, regardless of the number of files that each has. No sender gets the
+ * last place while it has all others.
  */
 export interface FairPlaces {
   /**
-   * Waits for a place, and returns the function that gives it back. Rejects with `Refusal` (`busy`) if too many wait, and with the
-   * reason of the signal once that aborts.
+   * Waits for a place, and returns a function that gives it back. Rejects with `Refusal` (`busy`) if too many senders wait, and with
+   * the reason of the signal when it aborts.
    */
   take(sender: string, signal: AbortSignal): Promise<() => void>;
 }
@@ -78,11 +78,11 @@ interface Waiting {
 }
 
 export interface FairPlacesLimits {
-  /** Places in total. Read at each change, so that a reload takes effect. */
+  /** Returns the number of places. Called at each change, so that a reload takes effect. */
   places(): number;
-  /** Waiting takes in total. Default: without limit. */
+  /** The largest number of waiting calls of `take`. Default: no limit. */
   readonly waiting?: number;
-  /** Waiting takes of one sender. Default: without limit. */
+  /** The largest number of waiting calls of `take` for one sender. Default: no limit. */
   readonly waitingPerSender?: number;
 }
 
@@ -92,7 +92,7 @@ export function createFairPlaces(limits: FairPlacesLimits): FairPlaces {
     limits;
   /** Places in use by sender. */
   const used = new Map<string, number>();
-  /** The sender that has waited for longest since the last turn comes first. */
+  /** Waiting calls by sender, in the order of turns: the first sender has the next turn. */
   const waiting = new Map<string, Waiting[]>();
   let total = 0;
   let waitingTotal = 0;
@@ -119,7 +119,7 @@ export function createFairPlaces(limits: FairPlacesLimits): FairPlaces {
       const next = queue.shift();
       waitingTotal -= 1;
       waiting.delete(sender);
-      // Behind all others.
+      // Moves the sender behind all others.
       if (queue.length > 0) waiting.set(sender, queue);
       next?.start();
     }
@@ -137,10 +137,10 @@ export function createFairPlaces(limits: FairPlacesLimits): FairPlaces {
       signal.throwIfAborted();
       if (waiting.size === 0 && mayStart(sender)) occupy(sender);
       else await wait(sender, signal);
-      let isBack = false;
+      let isGivenBack = false;
       return () => {
-        if (!isBack) giveBack(sender);
-        isBack = true;
+        if (!isGivenBack) giveBack(sender);
+        isGivenBack = true;
       };
     },
   };

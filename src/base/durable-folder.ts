@@ -5,8 +5,8 @@ import { dirname, resolve } from 'node:path';
 const { O_RDONLY, O_DIRECTORY } = constants;
 
 /**
- * Creates a folder and its missing parents. The names of the new folders survive a power failure. Does nothing if the folder
- * exists.
+ * Creates a folder and its missing parents, and flushes their names to the disk, so that they survive a power failure. Does nothing if
+ * the folder exists.
  */
 export function createDurableFolder(path: string, mode?: number): void {
   const first = mkdirSync(path, { recursive: true, ...(mode !== undefined && { mode }) });

@@ -9,11 +9,11 @@ export type CommandErrorElement =
   | 'malformed-action'
   | 'session-expired';
 
-/** How one error is answered. */
+/** The answers to one error, by protocol. */
 interface ErrorRow {
-  /** HTTP status at all endpoints that `httpAt` does not name. */
+  /** HTTP status at all endpoints that are not in `httpAt`. */
   readonly http: number;
-  /** HTTP statuses of single endpoints. Their clients expect those of the server they replace (docs/protocols.md). */
+  /** HTTP status at single endpoints. Their clients expect the status of the server that Porter replaces (docs/protocols.md). */
   readonly httpAt?: Readonly<Partial<Record<'external' | 'file_share' | 'messages' | 'rest', number>>>;
   /** Stanza error type and condition (RFC 6120, section 8.3.3). Absent if the error cannot occur over XMPP. */
   readonly stanza?: readonly [StanzaType, string];
@@ -69,7 +69,7 @@ export const errorTable = {
     element: 'retry',
     text: 'This upload service is full.',
   },
-  caller_refused: { http: 403, text: 'This address is not allowed for this client.' },
+  caller_refused: { http: 403, text: 'This client may not use this address.' },
   unauthorized: { http: 401, text: 'Authorization required.' },
   not_permitted: { http: 403, text: 'You are not permitted to do this.' },
   csrf_wrong: {
@@ -101,9 +101,9 @@ export const errorTable = {
   },
   length_inconsistent: {
     http: 400,
-    text: 'The lengths that the requests of this upload declare do not agree.',
+    text: 'The requests of this upload declare different lengths.',
   },
-  offset_mismatch: { http: 409, text: 'The upload has to go on at another byte.' },
+  offset_mismatch: { http: 409, text: 'The upload must continue at another offset.' },
   length_required: { http: 411, text: 'The request needs a Content-Length header.' },
   already_there: { http: 409, text: 'A file has already been uploaded to this link.' },
   being_uploaded: { http: 409, text: 'Another upload to this link is in progress.' },
@@ -176,7 +176,7 @@ export const errorTable = {
     http: 400,
     stanza: ['modify', 'bad-request'],
     element: 'malformed-action',
-    text: 'The action is none of execute, prev, next, complete and cancel.',
+    text: 'The action must be execute, prev, next, complete or cancel.',
   },
   command_action_wrong: {
     http: 400,
@@ -211,7 +211,7 @@ export const errorTable = {
 
 export type ErrorCode = keyof typeof errorTable;
 
-/** Returns the row of a code. */
+/** Returns the row of a code in `errorTable`, as the general type. */
 export function errorRow(code: ErrorCode): ErrorRow {
   return errorTable[code];
 }
@@ -221,13 +221,13 @@ export interface RefusalDetails {
   readonly text?: string;
   /** For `file_too_large`: bytes. */
   readonly maxFileSize?: number;
-  /** For quotas: the time from which the same request fits, in ms since 1970. */
+  /** For quotas: the time from which the same request is within the quota, in ms since 1970. */
   readonly retryAt?: number;
   /** For `bounced` and `server_refused`: the condition of the received stanza error (RFC 6120, section 8.3.3). */
   readonly condition?: string;
   /** For `denied`: the access rule that decides. For the log only. */
   readonly rule?: string;
-  /** The owner, if it is authenticated although the request is refused. For the log and `porter why`. */
+  /** The owner, if the refused request was authenticated. For the log and `porter why`. */
   readonly owner?: string;
   readonly cause?: unknown;
 }

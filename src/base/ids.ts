@@ -9,7 +9,7 @@ export function randomId(): string {
 }
 
 const ALPHABET_CODES = Buffer.from(ID_ALPHABET, 'latin1');
-/** Holds the characters of one id while it is made. Joining them one by one would make a string for each. */
+/** Holds the characters of one id while it is created. Joining them one by one would create a string for each. */
 const characters = Buffer.alloc(32);
 
 function randomText(length: number): string {
@@ -54,8 +54,8 @@ let pool = new Uint8Array();
 let poolUsed = 0;
 
 /**
- * Takes random bytes from the pool and returns the index of the first one: one system call for a few bytes costs as much as one for
- * thousands.
+ * Takes random bytes from the pool and returns the index of the first one. The pool exists because a system call for a few bytes costs
+ * as much as one for thousands.
  */
 function takeRandom(count: number): number {
   if (pool.length < poolUsed + count) {
@@ -67,7 +67,7 @@ function takeRandom(count: number): number {
   return from;
 }
 
-/** Returns the hex SHA-256, by which the ledger stores secrets that it only compares. */
+/** Returns the SHA-256 in hex. The ledger stores secrets in this form if it only compares them. */
 export function sha256Hex(text: string | Uint8Array): string {
   return hash('sha256', text, 'hex');
 }

@@ -12,14 +12,14 @@ export interface Jid {
 
 const MAX_PART_BYTES = 1023;
 
-/** Parts that need no preparation but lower case, as those of nearly all JIDs. `xn--` labels do. */
+/** Parts that need no preparation except lower case, as in nearly all JIDs. Labels that begin with `xn--` need more. */
 const PLAIN_LOCAL = /^[!#$%()*+,\-.0-9;=?[\\\]^_`a-z{|}~]*$/;
 const PLAIN_DOMAIN = /^(?!xn--)(?!.*\.xn--)[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/;
 const PLAIN_RESOURCE = /^[\x20-\x7e]*$/;
 
 const PLAIN_KEY = /^[\x21-\x40\x5b-\x7e]*$/;
 
-/** Results for JIDs that need preparation, which takes some 20 µs. Long texts are not kept, to bound the memory. */
+/** Results for JIDs that need preparation, which takes about 20 µs. Long texts are not cached, to bound the memory. */
 const prepared = new LRUCache<string, Jid | string>({ max: 10_000 });
 const MAX_CACHED_LENGTH = 200;
 
@@ -35,7 +35,7 @@ export function parseBareJid(text: string): string | undefined {
   return jid && formatBareJid(jid);
 }
 
-/** Says why `parseJid` refuses a text, as a sentence for an error text. */
+/** Returns why `parseJid` refuses a text, as a sentence for an error text. Empty if the text is a valid JID. */
 export function describeInvalidJid(text: string): string {
   const problem = readJid(text);
   return typeof problem === 'string' ? `${printable(text)} is not a valid JID: ${problem}.` : '';
@@ -50,8 +50,8 @@ export function formatJid(jid: Jid): string {
 }
 
 /**
- * Returns a key that is equal for all spellings of an account that any server could treat as one, such as `straße` and
- * `strasse`. For throttles and deny rules. Never an owner: a server may have both accounts.
+ * Returns a key that is equal for all spellings that some server could treat as the same account, such as `straße` and `strasse`.
+ * For throttles and deny rules. Not for owners: a server may have both accounts.
  */
 export function looseJidKey(bareJid: string): string {
   return PLAIN_KEY.test(bareJid) ? bareJid : foldLoosely(bareJid);
@@ -95,7 +95,7 @@ function checkLengths(jid: Jid): Jid | string {
   return `a part of it has more than ${MAX_PART_BYTES} bytes`;
 }
 
-/** A UTF-16 unit has at most three bytes, so short parts need no count. */
+/** A UTF-16 unit has at most three bytes in UTF-8, so the bytes of short parts need not be counted. */
 const isTooLong = (part: string) =>
   part.length > MAX_PART_BYTES / 3 && Buffer.byteLength(part) > MAX_PART_BYTES;
 

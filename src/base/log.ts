@@ -19,9 +19,10 @@ export interface LogOptions {
   readonly destination?: 1 | 2;
 }
 
-/** Values of these keys are never logged, at any of the first three levels. */
+/** Keys whose values are replaced by `(secret)`, at the first three levels of a record. */
 const SECRET_KEYS = ['secret', 'token', 'password', 'authorization', 'cookie', 'putUrl', 'putKey'];
 
+/** Creates a log. Secrets are left out by their keys, and stacks of errors with a known cause unless the level is `debug`. */
 export function createLog({ level, format, destination = 1 }: LogOptions): Logger {
   const options: LoggerOptions = {
     level,
@@ -41,7 +42,7 @@ function formatLines(output: { write(text: string): unknown }, format: 'pretty' 
   return { write: (line: string) => void output.write(formatLine(line)) };
 }
 
-/** Returns the logged form of an error. Errors with a known cause need no stack, except for developers (`debug`). */
+/** Returns the logged form of an error. Omits the stack of an error with a known cause, unless `debug` is set. */
 function serializeError(err: unknown, debug: boolean): unknown {
   if (!(err instanceof Error)) return err;
   const { stack, ...serialized } = pino.stdSerializers.err(err);
@@ -49,14 +50,14 @@ function serializeError(err: unknown, debug: boolean): unknown {
   return { ...serialized, message, ...((debug || !hasKnownCause(err)) && { stack }) };
 }
 
-/** Node reports a host with several addresses that cannot be reached as an error without a message. */
+/** Returns a message for an error without one: Node.js reports so if none of the addresses of a host can be reached. */
 function firstMessage(err: Error): string {
   const [first] = err instanceof AggregateError ? err.errors : [];
   return first instanceof Error ? first.message : err.name;
 }
 
 /**
- * Returns true if this file descriptor leads to the journal of systemd: `JOURNAL_STREAM` then names its device and inode
+ * Returns true if this file descriptor is connected to the journal of systemd. `JOURNAL_STREAM` then contains its device and inode
  * (systemd.exec(5)).
  */
 export function isJournal(

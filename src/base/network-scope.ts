@@ -13,8 +13,8 @@ const isPrivate = createAddressMatcher([
 const isPrivate6 = createAddressMatcher(['::1', 'fc00::/7']);
 
 /**
- * Special-purpose addresses (IANA registry): this host, link-local (cloud metadata services are there), documentation,
- * benchmarks, multicast, reserved.
+ * Special-purpose addresses (IANA IPv4 Special-Purpose Address Registry): this host, link-local (used by metadata services of clouds),
+ * documentation, benchmarks, multicast, reserved.
  */
 const isSpecial = createAddressMatcher([
   '0.0.0.0/8',
@@ -32,9 +32,10 @@ const isSpecial = createAddressMatcher([
 const isGlobal6 = createAddressMatcher(['2000::/3']);
 const isSpecial6 = createAddressMatcher(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']);
 
-/** `blocked` addresses are never contacted. */
+/** Porter never connects to `blocked` addresses. */
 export type NetworkScope = 'public' | 'private' | 'blocked';
 
+/** Returns the scope of an IP address. */
 export function getNetworkScope(address: string): NetworkScope {
   if (isIPv6(address)) {
     if (isPrivate6(address)) return 'private';

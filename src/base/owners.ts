@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 
-/** Returns the hex SHA-1 of a bare JID, by which ejabberd names a user in its links. */
+/** Returns the hex SHA-1 of a bare JID. The links of ejabberd contain it instead of the user. */
 export function jidSha1(jid: string): string {
   return createHash('sha1').update(jid).digest('hex');
 }
 
-/** Returns the owner name of a user known only by this hash. */
+/** Returns the owner name of a user if only this hash is known. */
 export function ownerFromSha1(sha1: string): string {
   return `sha1:${sha1.toLowerCase()}`;
 }
@@ -20,7 +20,7 @@ export function ownerNamesFor(jid: string): readonly [string, ...string[]] {
   return sha1FromOwner(jid) === undefined ? [jid, ownerFromSha1(jidSha1(jid))] : [jid];
 }
 
-/** The owner of all uploads through signed links that name no user. */
+/** The owner of all uploads through signed links that contain no user. */
 export const ANONYMOUS_OWNER = 'external';
 
 /** Returns whether several users share this owner. Limits per user do not apply to it. */

@@ -2,14 +2,14 @@ import { domainToASCII, domainToUnicode } from 'node:url';
 
 /**
  * Preparation and comparison of internationalized strings for JIDs: the PRECIS profiles UsernameCaseMapped and OpaqueString
- * (RFC 8264, RFC 8265) and IDNA labels (RFC 5891). The Unicode data are those of this Node.js. Node's `domainToASCII` provides
- * the rules for joiners and for domains. docs/protocols.md compares the results with those of Prosody and ejabberd.
+ * (RFC 8264, RFC 8265) and IDNA labels (RFC 5891). Uses the Unicode data of Node.js, and its `domainToASCII` for joiners and
+ * domains. docs/protocols.md compares the results with those of Prosody and ejabberd.
  */
 
-/** Result of a profile: the prepared text, or why the profile forbids it. */
+/** The result of a profile: the prepared text, or the reason why the profile forbids it. */
 export type Prepared = string | { readonly problem: string };
 
-/** RFC 8264, section 9.6 (the same as RFC 5892, section 2.6): code points that the general categories would misjudge. */
+/** Code points that the general categories would classify wrongly (RFC 8264, section 9.6; the same as RFC 5892, section 2.6). */
 const EXCEPTIONS_VALID = /[\u00df\u03c2\u06fd\u06fe\u0f0b\u3007]/u;
 const EXCEPTIONS_FORBIDDEN = /[\u0640\u07fa\u302e\u302f\u3031-\u3035\u303b]/u;
 /** RFC 8264, sections 9.9 and 9.13 (OldHangulJamo, PrecisIgnorableProperties), and unassigned or private code points. */
@@ -20,11 +20,11 @@ const JOINER = /[\u200c\u200d]/u;
 
 type StringClass = 'identifier' | 'freeform';
 
-/** UsernameCaseMapped (RFC 8265, section 3.3), without the characters that RFC 7622, section 3.3.1 excludes from localparts. */
+/** Applies UsernameCaseMapped (RFC 8265, section 3.3). Forbids the characters that RFC 7622, section 3.3.1 excludes from localparts. */
 export function prepareLocalpart(text: string): Prepared {
   if (!text.isWellFormed()) return { problem: 'the text is not valid Unicode' };
   let prepared = mapUsername(text);
-  // RFC 8264, section 7: mapping may change its own result, which must then be stable.
+  // RFC 8264, section 7: the mapping may change its own result, and is repeated until the result is stable.
   for (let pass = 0; pass < 3 && mapUsername(prepared) !== prepared; pass += 1)
     prepared = mapUsername(prepared);
   const problem = findProblem(prepared, 'identifier') ?? bidiProblem(prepared);
@@ -42,7 +42,7 @@ function mapUsername(text: string): string {
     .normalize('NFC');
 }
 
-/** OpaqueString (RFC 8265, section 4.2), as RFC 7622, section 3.4 requires for resources. */
+/** Applies OpaqueString (RFC 8265, section 4.2), as RFC 7622, section 3.4 requires for resources. */
 export function prepareResource(text: string): Prepared {
   if (!text.isWellFormed()) return { problem: 'the text is not valid Unicode' };
   const prepared = text.replace(/\p{Zs}/gu, ' ').normalize('NFC');
@@ -50,7 +50,7 @@ export function prepareResource(text: string): Prepared {
   return problem === undefined ? prepared : { problem };
 }
 
-/** Prepares a domain: lower case, U-labels (RFC 7622, section 3.2), no trailing dot. Labels of ASCII may be any text without delimiters. */
+/** Prepares a domain: lower case, U-labels (RFC 7622, section 3.2), no trailing dot. An ASCII label may be any text without delimiters. */
 export function prepareDomain(text: string): Prepared {
   if (!text.isWellFormed()) return { problem: 'the text is not valid Unicode' };
   const mapped = text
@@ -72,7 +72,7 @@ function prepareLabel(label: string): Prepared {
   const excluded = /["&'/<>@\s\p{Cc}]/u.exec(label)?.[0];
   if (excluded !== undefined) return { problem: `${describe(excluded)} is not allowed in a domain` };
   if (/^[\x21-\x7e]*$/.test(label) && !label.startsWith('xn--')) return label;
-  // The second label keeps a label of digits from being read as an IPv4 address.
+  // Without a second label, a label of digits would be read as an IPv4 address.
   const ascii = domainToASCII(`${label}.a`);
   const unicode = domainToUnicode(ascii).slice(0, -'.a'.length);
   if (ascii === '' || unicode === '' || unicode.startsWith('xn--')) {
@@ -164,8 +164,8 @@ function describe(char: string): string {
 }
 
 /**
- * Full case folding without invisible characters (NFKC_Casefold, Unicode section 3.13): a superset of what any server treats
- * as equal. For keys and patterns that no server has confirmed, where two accounts under one key are harmless.
+ * Applies full case folding and removes invisible characters (NFKC_Casefold, Unicode section 3.13). Texts that any server treats as
+ * equal have the same result. For keys and patterns for which it is harmless if two accounts have the same key.
  */
 export function foldLoosely(text: string): string {
   const visible = text.normalize('NFKC').replace(/\p{Default_Ignorable_Code_Point}/gu, '');

@@ -5,7 +5,7 @@ import tls from 'node:tls';
 
 /**
  * Returns how many files and sockets this process may have open (`ulimit -n`; Node.js raises the soft limit to the hard one
- * when it starts). Returns undefined if the system does not tell, or has no limit.
+ * when it starts). Returns undefined if the limit cannot be read, or if there is none.
  */
 export function fileDescriptorLimit(): number | undefined {
   try {
@@ -16,9 +16,9 @@ export function fileDescriptorLimit(): number | undefined {
   }
 }
 
-/** The room of a file system, in bytes and in files (inodes). */
+/** The space of a file system, in bytes and in files (inodes). */
 export interface DiskSpace {
-  /** Bytes that this process may use; blocks that are kept for root do not count. */
+  /** Bytes that this process may use, without the blocks reserved for root. */
   readonly free: number;
   readonly total: number;
   readonly freeFiles: number;
@@ -26,18 +26,18 @@ export interface DiskSpace {
   readonly totalFiles: number;
 }
 
-/** Reads the room of the file system that has this file or folder. */
+/** Reads the space of the file system of this file or folder. */
 export async function readDiskSpace(path: string): Promise<DiskSpace> {
   const { bavail, blocks, bsize, ffree, files } = await statfs(path);
   return { free: bavail * bsize, total: blocks * bsize, freeFiles: ffree, totalFiles: files };
 }
 
 /**
- * Where a process id identifies a process. Hosts may share a name, cloned machines a machine id, and containers of one host its
- * boot id, so all of them count.
+ * The scope in which a process id is unique. Several hosts may have the same name, cloned machines the same machine id, and containers
+ * of one host the same boot id, so all of them are compared.
  */
 export interface Machine {
-  /** The host name, for people. Identifies the machine only where there is no boot id. */
+  /** The host name, for people. Identifies the machine only if there is no boot id. */
   readonly host: string;
   /** `/etc/machine-id` (machine-id(5)); empty if there is none, as in many containers. */
   readonly machineId: string;
@@ -57,14 +57,14 @@ export const thisMachine: Machine = {
   pidNamespace: readPidNamespace(),
 };
 
-/** Returns true if process ids of both mean the same process. */
+/** Returns true if equal process ids of both are the same process. */
 export function hasSamePids(one: Machine, other: Machine): boolean {
   return (
     isSameBoot(one, other) && one.machineId === other.machineId && one.pidNamespace === other.pidNamespace
   );
 }
 
-/** Returns true if both run on one kernel, which has not been restarted between them. Without boot ids, compares host names. */
+/** Returns true if both are from the same boot of the same kernel. Without boot ids, compares host names. */
 export function isSameBoot(one: Machine, other: Machine): boolean {
   if (one.bootId !== '' || other.bootId !== '') return one.bootId === other.bootId;
   return one.host === other.host;
@@ -89,10 +89,9 @@ function readPidNamespace(): string {
 let areTrusted = false;
 
 /**
- * Makes all later TLS connections of this thread trust the certificate authorities of the system too, as every other program on
- * this machine does. Node's own list and `NODE_EXTRA_CA_CERTS` stay trusted. The system's list is in the files that OpenSSL reads,
- * or that `SSL_CERT_FILE` and `SSL_CERT_DIR` name. Takes about 80 ms the first time, so only code that opens TLS connections
- * calls this.
+ * Makes all later TLS connections of this thread also trust the certificate authorities of the system, as other programs do. The list
+ * of Node.js and `NODE_EXTRA_CA_CERTS` stay trusted. The list of the system is in the files that OpenSSL reads by default, or in
+ * `SSL_CERT_FILE` and `SSL_CERT_DIR`. The first call takes about 80 ms, so only code that opens TLS connections calls this.
  */
 export function trustSystemCertificates(): void {
   if (areTrusted) return;

@@ -31,13 +31,13 @@ export function parseSize(text: string | number): number | undefined {
 
 /**
  * Parses `90s`, `15 min`, `1 hour` or `30d` to whole milliseconds. Returns undefined if it is malformed. A number without a
- * unit is malformed too, except 0: in `--max-age 30`, one admin means days and another one seconds.
+ * unit is malformed too, except 0, because `--max-age 30` could mean days or seconds.
  */
 export function parsePeriod(text: string | number): number | undefined {
   return isBareNumber(text) && Number(text) !== 0 ? undefined : parse(text, PERIOD_UNITS, 's');
 }
 
-/** Returns what to write instead of a number that lacks the unit of a period, or undefined for any other text. */
+/** Returns an error text for a period without a unit, with corrections. Undefined for any other text. */
 export function describeMissingUnit(text: string | number): string | undefined {
   const number = String(text).trim();
   if (!isBareNumber(text)) return undefined;
@@ -69,7 +69,7 @@ export function formatSize(bytes: number): string {
   return `${step === 0 ? value : Number(value.toFixed(1))} ${value === 1 && step === 0 ? 'byte' : units[step]}`;
 }
 
-/** Formats a number with its noun: `1 file`, `2 files`. `plural` is needed only where it is not the noun with an s. */
+/** Formats a number with its noun: `1 file`, `2 files`. `plural` is needed only if it is not the noun with an s. */
 export function formatCount(count: number, noun: string, plural = `${noun}s`): string {
   return `${count} ${count === 1 ? noun : plural}`;
 }

@@ -28,11 +28,11 @@ export type UploadState = 'issued' | 'receiving' | 'stored';
  */
 export type ScanState = 'clean' | 'unavailable' | 'too_large';
 
-/** The content of a file, as far as it was checked. */
+/** The results of the content checks of a file. */
 export interface ContentFacts {
-  /** Hex SHA-256; null if it was not computed. */
+  /** Hex SHA-256. Null if it was not computed. */
   readonly sha256: string | null;
-  /** null if it was stored while scanning was off. */
+  /** Null if the file was stored while scanning was off. */
   readonly scan: ScanState | null;
 }
 
@@ -59,11 +59,11 @@ export interface Upload {
   /** The key of the bytes until the file has its public name `blob` (`downloads.via: webserver`); absent otherwise. */
   readonly unpublishedBlob?: string;
   readonly createdAt: number;
-  /** The PUT must start before it. A repeated PUT of the same bytes is answered with 201 until then. */
+  /** The PUT must start before this time. Until then, a repeated PUT of the same bytes is answered with 201. */
   readonly deadline: number;
-  /** The time at which the last byte was durable; null before. */
+  /** The time at which the last byte was durable. Null if the upload is not stored yet. */
   readonly storedAt: number | null;
-  /** When the last PUT of an issued slot came; 0 if the time is unknown. Absent if none has come. */
+  /** The time of the last PUT of an issued slot; 0 if it is unknown. Absent if there was no PUT. */
   readonly lastPutAt?: number;
   /** The expiry given in the request (`expire-before`, JWT `expires`). Retention may remove the file sooner. */
   readonly expiresAt: number | null;
@@ -86,12 +86,12 @@ export type RemovalReason =
 export interface Removal {
   readonly locator: string;
   readonly id: string;
-  /** Emptied by `porter forget`, as is the name. */
+  /** Empty after `porter forget`, as is the name. */
   readonly owner: string;
   readonly endpoint: Endpoint;
   readonly name: string;
   readonly size: number;
-  /** False if it was a slot without a file. */
+  /** False for a slot without a file. */
   readonly stored: boolean;
   readonly createdAt: number;
   readonly removedAt: number;

@@ -1,4 +1,4 @@
-/** Kinds of `LedgerError`, `BlobError`, `StoreIdentityError` and others whose text names the cause and the remedy. */
+/** Kinds of `LedgerError`, `BlobError`, `StoreIdentityError` and others whose message has the cause and the remedy. */
 const EXPLAINED_KINDS = new Set([
   'full',
   'denied',
@@ -21,13 +21,13 @@ interface ErrorDetails {
   readonly code?: unknown;
   readonly kind?: unknown;
   readonly errcode?: unknown;
-  /** Of the AWS SDK: whose fault it is. */
+  /** Set by the AWS SDK in errors of the service: `client` or `server`. */
   readonly $fault?: unknown;
 }
 
 /**
- * Returns true for an error that comes from the environment: network, disk, permissions, a server that is away. Its message says
- * everything; a stack would only suggest a bug of Porter.
+ * Returns true for an error that comes from the environment: network, disk, permissions, an unreachable server. Its message is enough;
+ * a stack would look like a bug of Porter.
  */
 export function hasKnownCause(error: unknown): boolean {
   if (!(error instanceof Error)) return false;

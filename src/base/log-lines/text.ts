@@ -79,16 +79,16 @@ function formatValue(key: string, value: unknown): string {
   return quote(typeof value === 'string' ? value : JSON.stringify(value));
 }
 
-/** Quotes what contains more than visible characters without a special meaning. */
+/** Quotes a text that contains white space, quotes, `=` or invisible characters. */
 const quote = (text: string) =>
   /^[^\s"=\p{C}]+$/u.test(text) ? text : `"${escapeInvisible(text.replace(/["\\]/g, '\\$&'))}"`;
 
-/** Names of files come from users: they must not break lines, send terminal escape sequences or reverse a line. */
+/** Escapes invisible characters. File names come from users: they must not break lines, send terminal escapes or reverse a line. */
 const escapeInvisible = (text: string) =>
   text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
     const hex = (character.codePointAt(0) ?? 0).toString(16).padStart(4, '0');
     return `\\u{${hex}}`;
   });
 
-/** `10:33:22` in the time zone of this machine. */
+/** Formats a time such as `10:33:22` in the time zone of this machine. */
 const localTime = (iso: string) => new Date(iso).toTimeString().slice(0, 8);
