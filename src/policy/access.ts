@@ -42,7 +42,7 @@ export type AccessDecision =
   /** `index` is null if no rule matched. */
   | { readonly allowed: false; readonly index: number | null };
 
-/** The first rule whose pattern matches decides. Without a match, access is denied. */
+/** Decides who may upload, by the first rule whose pattern matches. Without a match, access is denied. */
 export interface AccessPolicy {
   decide(owner: string): AccessDecision;
   /** Returns the patterns of a rule by its index. */
@@ -52,7 +52,7 @@ export interface AccessPolicy {
 /** A pattern that matches one JID, such as `^romeo@example\.org$`, with or without escaped dots. */
 const SINGLE_JID = /^\^((?:[\w@.-]|\\[@.-])+)\$$/;
 
-/** Returns the JIDs that rules name individually. */
+/** Returns the JIDs for which a rule has a pattern of exactly this JID. */
 export function jidsInRules(rules: readonly Pick<AccessRule, 'jid'>[]): string[] {
   return rules.flatMap(({ jid }) =>
     jid.flatMap((pattern) => parseBareJid(SINGLE_JID.exec(pattern)?.[1]?.replaceAll('\\', '') ?? '') ?? []),
@@ -60,8 +60,8 @@ export function jidsInRules(rules: readonly Pick<AccessRule, 'jid'>[]): string[]
 }
 
 /**
- * Compiles the pattern of a deny rule for `looseJidKey`: an admin may write an account in another spelling than the server's, such
- * as `straße` for `strasse`. Only characters outside ASCII are folded, because those of ASCII may be syntax.
+ * Compiles the pattern of a deny rule for `looseJidKey`, because the admin and the XMPP server may spell an account differently, such
+ * as `straße` and `strasse`. Only non-ASCII characters are folded, because ASCII characters may be syntax.
  */
 function compileLoosely(pattern: string): RE2JS[] {
   const folded = pattern.replace(/\P{ASCII}+/gu, foldLoosely);
@@ -77,8 +77,8 @@ function compileLoosely(pattern: string): RE2JS[] {
 const MAX_CACHED_DECISIONS = 20_000;
 
 /**
- * Compiles the rules. Patterns are RE2, which match in linear time, so that no JID can stall the server. Decisions are cached,
- * because matching costs more than all other checks of a slot request.
+ * Compiles the rules. RE2 patterns match in linear time, so that no JID can block the server. Decisions are cached, because matching
+ * costs more than all other checks of a slot request.
  */
 export function compileAccessRules(rules: readonly AccessRule[]): AccessPolicy {
   const compiled = rules.map((rule) => ({
@@ -120,8 +120,8 @@ export interface UploadLimits {
 }
 
 /**
- * Returns the same object for the same rule and purpose as long as the config stays the same: the thread of the ledger then gets it
- * once for all reservations of one message.
+ * Combines the limits of one upload. Returns the same object for the same rule and purpose until the config changes, so that a message
+ * to the ledger thread contains it only once for all its reservations.
  */
 export function uploadLimitsFor(
   rule: AccessRule,

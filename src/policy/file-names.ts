@@ -18,7 +18,7 @@ const LINE_BREAKS_AND_TABS = /[\t-\r\u0085\u2028\u2029]/g;
 /**
  * Cleans a file name. All endpoints, imports and download headers use this function, and no name is refused:
  *
- * - the last segment after `/` or `\` counts
+ * - only the last segment after `/` or `\` is kept
  * - tabs and line breaks become spaces; invisible characters and white space at both ends are removed
  * - above 255 bytes the stem is shortened, to 240 bytes in all, and the extension kept
  * - if nothing is left, the name is `file` with `extension`, the usual one for the media type
@@ -42,10 +42,10 @@ function shortenName(name: string): string {
 
 const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
 
-/** Cuts a text between two characters as a reader sees them: never inside an emoji or before a combining mark. */
+/** Cuts a text between two grapheme clusters: never inside an emoji or before a combining mark. */
 function cutToBytes(text: string, maxBytes: number): string {
   let bytes = 0;
-  // No more than `maxBytes` UTF-16 units fit, so a long text is not segmented as a whole.
+  // At most `maxBytes` UTF-16 units fit, so the rest of a long text need not be segmented.
   const start = text.slice(0, maxBytes + 1).toWellFormed();
   for (const { segment, index } of graphemes.segment(start)) {
     bytes += Buffer.byteLength(segment);
@@ -54,7 +54,7 @@ function cutToBytes(text: string, maxBytes: number): string {
   return start;
 }
 
-/** For a single character with more combining marks than fit. */
+/** Cuts a text between code points, for a single character with too many combining marks. */
 function cutToCodePoints(text: string, maxBytes: number): string {
   return Buffer.from(text)
     .subarray(0, maxBytes)
@@ -66,7 +66,7 @@ const MAX_SLUG_LENGTH = 80;
 
 /**
  * Returns an ASCII form of a name for URLs, with its extension. It has only `[A-Za-z0-9_.-]`, because some servers encode URLs
- * a second time (docs/protocols.md, "Slot API of ejabberd and django"). It is decoration: files are found by id.
+ * a second time (docs/protocols.md, "Slot API of ejabberd and django"). It is only for people: files are found by id.
  */
 export function slug(name: string): string {
   const extension = fileExtension(name);

@@ -1,5 +1,6 @@
-/** Why a size is refused, as a sentence for the user. */
+/** A refused size. */
 export interface InvalidSize {
+  /** The reason, as a sentence for the user. */
   readonly problem: string;
 }
 
@@ -24,7 +25,7 @@ function describeProblem(text: string, size: number): string {
 /** AES-GCM appends a tag of 16 bytes (OMEMO, XEP-0454); some clients add the nonce. */
 const ENCRYPTION_BYTES = { min: 16, max: 32 };
 
-/** Returns a hint for a body that is longer than its slot by as much as encryption adds; empty for every other length. */
+/** Returns a hint if a body is longer than its slot by as many bytes as encryption adds. Empty for other lengths. */
 export function explainExtraBytes(extra: number): string {
   if (extra < ENCRYPTION_BYTES.min || extra > ENCRYPTION_BYTES.max) return '';
   return ` The client seems to have encrypted the file after it requested the slot: encryption adds ${extra} bytes.`;

@@ -7,10 +7,10 @@ export const UNKNOWN_TYPE = 'application/octet-stream';
 const TOKEN = "[A-Za-z0-9!#$%&'*+.^_`|~-]+";
 const QUOTED = '"(?:[\\t !#-\\[\\]-~]|\\\\[\\t -~])*"';
 const PARAMETER = `;[ \\t]*(?:(${TOKEN})=(${TOKEN}|${QUOTED})[ \\t]*)?`;
-/** Syntax of RFC 9110 §8.3.1 in ASCII. Anything else, such as a second type after a comma, could be read as another type. */
+/** Syntax of RFC 9110, section 8.3.1, in ASCII. Anything else, such as a second type after a comma, could be read as another type. */
 const MEDIA_TYPE = new RegExp(`^(${TOKEN}/${TOKEN})[ \\t]*((?:${PARAMETER})*)$`);
 const PARAMETERS = new RegExp(PARAMETER, 'g');
-/** A type in the spelling that `parseMediaType` returns, as nearly all clients send it. */
+/** A type that `parseMediaType` returns unchanged, as nearly all clients send it. */
 const PLAIN_TYPE = /^[a-z0-9!#$%&'*+.^_`|~-]+\/[a-z0-9!#$%&'*+.^_`|~-]+$/;
 const ONLY_TOKEN = new RegExp(`^${TOKEN}$`);
 const MAX_LENGTH = 255;
@@ -62,8 +62,8 @@ export function matchesMediaRange(type: string, ranges: readonly string[]): bool
 }
 
 /**
- * Returns whether the type of a PUT contradicts the type of its slot. Only if both name one: many clients send none
- * (docs/protocols.md, "PUT answers"), and `application/octet-stream` counts as none.
+ * Returns whether the type of a PUT contradicts the type of its slot. Returns false if one of them is missing: many clients send no type
+ * (docs/protocols.md, "PUT answers"). For the slot, `application/octet-stream` counts as missing.
  */
 export function isTypeMismatch(given: string | null, declared: string): boolean {
   const putType = mediaTypeEssence(given ?? '');
@@ -72,8 +72,8 @@ export function isTypeMismatch(given: string | null, declared: string): boolean 
 }
 
 /**
- * Types that can run scripts in a browser, and containers of such types. They are never shown inline, whatever the config
- * says.
+ * Types that can run scripts in a browser, and containers of such types. They are never shown inline, even if `inline_types` contains
+ * them.
  */
 const ACTIVE_TYPES = /^(?:text\/(?:html|xml|xsl)|application\/xml|.*\+xml|multipart\/.*|message\/.*)$/;
 
@@ -81,7 +81,7 @@ export function isShownInline(type: string, inlineTypes: readonly string[]): boo
   return !ACTIVE_TYPES.test(mediaTypeEssence(type)) && matchesMediaRange(type, inlineTypes);
 }
 
-/** Returns the usual extension of a media type, empty if it has none. */
+/** Returns the usual extension of a media type. Empty if it has none. */
 export function usualExtension(type: string): string {
   return fileExtension(`.${mime.getExtension(mediaTypeEssence(type)) ?? ''}`);
 }
@@ -125,7 +125,7 @@ export function mediaTypesForName(name: string, more: MoreTypes = {}): readonly 
   return configured === undefined ? known : [configured, ...known.filter((type) => type !== configured)];
 }
 
-/** Types that programs declare for any file: Matterbridge, and curl for `--data`. */
+/** Types that programs such as Matterbridge, and curl with `--data`, declare for any file. */
 const UNSPECIFIC_TYPES = [UNKNOWN_TYPE, 'binary/octet-stream', 'application/x-www-form-urlencoded'];
 
 /** Returns the declared type, or the usual one for the name if the sender declares none. Returns null for an unknown type. */
@@ -143,8 +143,8 @@ function knownTypes(extension: string): readonly string[] {
 }
 
 /**
- * Returns whether a file is probably one that its sender has encrypted (OMEMO media sharing, XEP-0454): the name of a picture, video or
- * recording, without its type. Clients that announce the real type cannot be recognised.
+ * Returns whether a file is probably encrypted by its sender (OMEMO media sharing, XEP-0454): it has the name of a picture, video or
+ * audio file, but no type. Returns false for clients that declare the real type.
  */
 export function isProbablyEncrypted({
   name,
@@ -172,12 +172,12 @@ export function blobExtension(name: string, type?: string): string {
 /** Formats of pictures that get thumbnails. */
 export type PictureKind = 'jpeg' | 'png' | 'webp' | 'gif' | 'avif';
 
-/** Bytes that tell the format: those of the first box of an AVIF are the most. */
+/** The number of bytes from which `pictureKind` detects the format. AVIF needs the most: its first box. */
 export const PICTURE_KIND_BYTES = 64;
 
 /**
- * Returns the format that the first `PICTURE_KIND_BYTES` of a file show, whatever its declared type: an encrypted file shows none, and SVG,
- * HTML and PDF are none of these. HEIC is none either, because its decoder is not part of the prebuilt libraries.
+ * Detects the format from the first `PICTURE_KIND_BYTES` of a file, not from its declared type. Returns undefined for all other content:
+ * encrypted files, SVG, HTML, PDF, and also HEIC, because its decoder is not part of the prebuilt libraries of sharp.
  */
 export function pictureKind(head: Uint8Array): PictureKind | undefined {
   const text = Buffer.from(head.subarray(0, PICTURE_KIND_BYTES)).toString('latin1');
@@ -188,7 +188,7 @@ export function pictureKind(head: Uint8Array): PictureKind | undefined {
   return text.startsWith('ftyp', 4) && hasAvifBrand(text) ? 'avif' : undefined;
 }
 
-/** The brands of the box `ftyp` (ISO/IEC 14496-12, 4.3): the major one at byte 8, compatible ones from byte 16 on. */
+/** Reads the brands of the box `ftyp` (ISO/IEC 14496-12, 4.3): the major brand at byte 8, compatible brands from byte 16. */
 function hasAvifBrand(text: string): boolean {
   const end = Buffer.from(text.slice(0, 4), 'latin1').readUInt32BE();
   const brands = [8, 16, 20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60]

@@ -7,20 +7,20 @@ export interface Retention {
   readonly max_age: number | null;
   /** Bytes per owner to which a sweep reduces the stored files; 0 turns this off. */
   readonly soft_quota: number;
-  /** Supported purposes (XEP-0363 §7) with their limits. */
+  /** Supported purposes (XEP-0363, section 7) with their limits. */
   readonly purposes: Readonly<Record<string, PurposeRule>>;
   /** Purpose by prefix of the file name, for clients that send no purpose (docs/protocols.md, "Slot requests"). */
   readonly name_prefixes: Readonly<Record<string, string>>;
 }
 
 export interface PurposeRule {
-  /** Undefined to use `retention.max_age`. */
+  /** Undefined if `retention.max_age` applies. */
   readonly max_age?: number | null | undefined;
   readonly max_file_size?: number | null | undefined;
   readonly max_total_size?: number | null | undefined;
 }
 
-/** The purpose of an upload without one (XEP-0363 §7). */
+/** The purpose of an upload whose request has none (XEP-0363, section 7). */
 const DEFAULT_PURPOSE = 'message';
 
 /**
@@ -53,7 +53,7 @@ export function latestExpiry(retention: Retention, upload: Upload): number | nul
   return maxAge === null || upload.storedAt === null ? null : upload.storedAt + maxAge;
 }
 
-/** Returns when a stored upload expires: at the time that its request named or by age, whichever is earlier; null for never. */
+/** Returns when a stored upload expires: by its age or at the time in its request, whichever is earlier. Null if it never expires. */
 export function expiryTime(retention: Retention, upload: Upload): number | null {
   const byAge = latestExpiry(retention, upload);
   if (upload.expiresAt === null) return byAge;

@@ -1,8 +1,8 @@
-/** The right to do more than an owner may with its own files. Each role may do everything that the ones before it may. */
+/** The permissions of an account. Each role has all permissions of the roles before it. */
 const ROLES = ['user', 'moderator', 'admin'] as const;
 export type Role = (typeof ROLES)[number];
 
-/** Bare JIDs, normalized as owners are. */
+/** The accounts with a role in the config, as normalized bare JIDs. */
 export interface RoleLists {
   readonly admins: readonly string[];
   readonly moderators: readonly string[];

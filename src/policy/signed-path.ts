@@ -3,9 +3,9 @@ import { cleanFileName } from './file-names.ts';
 
 /** The part of a link below the path of its endpoint, in a link that another server has created. */
 export interface SignedPath {
-  /** Decoded but not normalized. These bytes are signed and identify the file. Never used as a file path. */
+  /** The decoded path, not normalized. These bytes are signed and identify the file. They are never used as a file path. */
   readonly bytes: Buffer;
-  /** As text; invalid UTF-8 becomes U+FFFD. */
+  /** The segments as text. Invalid UTF-8 becomes U+FFFD. */
   readonly segments: readonly string[];
   /** Name of the file: the last segment, cleaned. */
   readonly name: string;
@@ -13,15 +13,15 @@ export interface SignedPath {
 
 export type SignedPathError = 'malformed' | 'too_long';
 
-/** Room for random segments and a long name. */
+/** Enough for random segments and a long name. */
 const MAX_PATH_BYTES = 4096;
 
 const SLASH = 0x2f;
 
 /**
- * Parses a path of a request, one character per byte. Percent-encoding is optional, in upper or lower case; `+` is a plus.
- * Encoded slashes, NUL and other control bytes are refused: with them a text signed for one scheme could be presented as a text
- * of another (docs/protocols.md, "Signed links: HMAC").
+ * Parses the path of a request, which has one character per byte. Percent-encoding is optional, in upper or lower case; `+` is a plus.
+ * Encoded slashes, NUL and other control bytes are refused: with them, a path that was signed in one scheme could be used in another
+ * (docs/protocols.md, "Signed links: HMAC").
  */
 export function parseSignedPath(raw: string): SignedPath | SignedPathError {
   const bytes = decodePath(raw);
@@ -31,7 +31,7 @@ export function parseSignedPath(raw: string): SignedPath | SignedPathError {
   return { bytes, segments, name: cleanFileName(segments.at(-1) ?? '') };
 }
 
-/** Returns undefined if the encoding is invalid or a byte is not allowed. */
+/** Decodes a path. Returns undefined if the encoding is invalid or a byte is not allowed. */
 function decodePath(raw: string): Buffer | undefined {
   const bytes = Buffer.allocUnsafe(raw.length);
   let length = 0;
