@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// The command `porter`, in a checkout and in the package. It is JavaScript, because an old Node.js cannot read TypeScript: it would
-// end with a stack instead of this sentence.
+// The command `porter`, in a checkout and in the package. It is JavaScript, because an old Node.js cannot read TypeScript and would
+// print a syntax error instead of this message.
 import { existsSync } from 'node:fs';
 
 const [major] = process.versions.node.split('.');

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { setFlagsFromString } from 'node:v8';
 
-// The oldest supported version, as in package.json. `bin/porter.js` checks it too; this is for `node dist/main.js`.
+// The oldest supported version, as in package.json. `bin/porter.js` checks it too. This check is for `node dist/main.js`.
 if (Number(process.versions.node.split('.')[0]) < 24) {
   process.stderr.write(`Porter needs Node.js 24 or newer; this is ${process.versions.node}.\n`);
   process.exit(1);
@@ -12,7 +12,7 @@ if (Number(process.versions.node.split('.')[0]) < 24) {
  * thread pool at first use; therefore everything else is loaded with `import()` below.
  */
 
-// By default V8 lets 64 MiB of short-lived objects pile up before it collects them. With these two settings the server
+// By default V8 collects short-lived objects only when they fill 64 MiB. With these two settings the server
 // stays below 200 MB during 500 parallel uploads and is not slower (measured: `npm run bench -- memory get-small`).
 setFlagsFromString('--semi-space-growth-factor=1');
 // Percent by which the old generation may grow before a collection.
@@ -26,7 +26,7 @@ process.env.UV_THREADPOOL_SIZE ??= '16';
 const { runCommandLine } = await import('./cli/program.ts');
 const { createProcessContext } = await import('./cli/lib/command-context.ts');
 
-// The reader of a pipe may close it early (`porter uploads | head`). That is not an error.
+// The reader of a pipe may close it early, as in `porter uploads | head`. That is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(0);

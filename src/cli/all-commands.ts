@@ -27,7 +27,7 @@ import type { CommandContext } from './lib/command-context.ts';
 /** Adds one command to the program. Each file of `commands/` exports such a function. */
 export type AddCommand = (program: Command, context: CommandContext) => void;
 
-/** In the order in which `porter --help` lists them. */
+/** All commands, in the order of `porter --help`. */
 export const allCommands: readonly AddCommand[] = [
   addInit,
   addCheck,

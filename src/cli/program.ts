@@ -16,7 +16,7 @@ export async function runCommandLine(args: readonly string[], context: CommandCo
   }
 }
 
-/** Returns the commands of the program. The server does not load the others, for the sake of its memory. */
+/** Returns the commands to load. To save memory, the server loads no other command than `serve`. */
 async function loadCommands([name]: readonly string[]): Promise<readonly AddCommand[]> {
   if (name === 'serve') return [addServe];
   const { allCommands } = await import('./all-commands.ts');
@@ -24,8 +24,8 @@ async function loadCommands([name]: readonly string[]): Promise<readonly AddComm
 }
 
 /**
- * Returns the arguments without the request for help if they name an unknown command. Otherwise commander would print the help of
- * the program, as if the name was right.
+ * Returns the arguments without the request for help if they name an unknown command. Otherwise commander would print the help of the
+ * program instead of an error.
  */
 function withoutHelpOfUnknown(program: Command, args: readonly string[]): readonly string[] {
   const words = args[0] === 'help' ? args.slice(1) : args;

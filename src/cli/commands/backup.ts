@@ -27,8 +27,8 @@ export function addBackup(program: Command, context: CommandContext): void {
     .command('backup')
     .summary('back up the database and the files')
     .description(
-      'Writes a copy of the database, as it is at one moment, to a new file, while the server runs. Works for SQLite and ' +
-        'PostgreSQL; the copy is always an SQLite file. With --with-files, also copies the stored files to the folder ' +
+      'Writes a consistent copy of the database to a new file, while the server runs. Works for SQLite and PostgreSQL; ' +
+        'the copy is always an SQLite file. With --with-files, also copies the stored files to the folder ' +
         'FILE.files. porter restore reads both.',
     )
     .argument('<file>', 'the file to write; it must not exist')
@@ -57,7 +57,7 @@ async function runBackup(context: CommandContext, run: BackupRun): Promise<void>
   await mkdir(dirname(file), { recursive: true });
   const part = `${file}.part`;
   await removeLedgerFile(part);
-  // Created first, because SQLite would give the file the usual mode. It has the JIDs of all users.
+  // The file is created before SQLite opens it, so that only this user can read it: it has the JIDs of all users.
   await writeFile(part, '', { mode: 0o600 });
   await backUpLedger(config, await services.ledger.storeIdentity(), part);
   const files = options.withFiles ? await copyFiles(context, run, part) : undefined;
@@ -68,7 +68,7 @@ async function runBackup(context: CommandContext, run: BackupRun): Promise<void>
   await printReport(context, run, files);
 }
 
-/** Removes the remains of an interrupted backup. */
+/** Removes the files of an interrupted backup. */
 async function removeLedgerFile(file: string): Promise<void> {
   for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(`${file}${suffix}`, { force: true });
 }
@@ -125,5 +125,5 @@ function describeFiles(
   if (files)
     return `Copied to ${filesFolderOf(file)}: ${formatCount(files.files, 'file')} (${formatSize(files.bytes)}).`;
   const { blobs } = storeLocations(config);
-  return `It has no files: back up the folder or bucket ${blobs} after this (${formatCount(uploads, 'file')}), or use --with-files.`;
+  return `The backup does not contain the files: now back up the folder or bucket ${blobs} (${formatCount(uploads, 'file')}), or use --with-files.`;
 }

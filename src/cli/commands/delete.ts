@@ -12,7 +12,7 @@ export function addDelete(program: Command, context: CommandContext): void {
   program
     .command('delete')
     .summary('delete files')
-    .description('Deletes uploads by id or link. Their records stay, with the reason `deleted`.')
+    .description('Deletes uploads by id or link. Keeps a record of each, with the reason `deleted`.')
     .argument('<id...>', 'ids as printed by porter uploads, or download links')
     .option('--json', 'print the deleted and the unknown ids as JSON')
     .addHelpText('after', formatExamples('porter delete 5v1hq0cmvd0zjmf7w8h8k6f6ra'))

@@ -112,7 +112,7 @@ async function diagnose(
       }),
     );
   } catch (error) {
-    // The findings so far are printed nevertheless: on a full disk, one of them is the cause.
+    // The earlier findings are kept, because one of them may be the cause, such as a full disk.
     if (error === interrupted) throw error;
     report.fail('doctor', `The checks ended early: ${formatErrorMessage(error, '')}`);
   } finally {
@@ -124,7 +124,7 @@ async function diagnose(
   }
 }
 
-/** Returns undefined if the storage cannot be opened. The checks that need no storage run nevertheless. */
+/** Opens the storage. Returns undefined if that fails. Then only the checks that need no storage run. */
 async function openStorage(report: DoctorReport, config: Config): Promise<Runtime | undefined> {
   try {
     requireExistingLedger(config);

@@ -81,7 +81,7 @@ async function printUsage(
   );
 }
 
-/** Messages of an unknown owner may have been queued, and are gone now too. */
+/** Returns an error text for an owner without data. Queued messages of this owner have been removed nevertheless. */
 async function describeUnknownOwner(services: UploadServices, owner: string): Promise<string> {
   const text = `No files of ${owner} found.`;
   if (owner.includes('@')) return `${text} porter users lists all users.`;

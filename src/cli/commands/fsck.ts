@@ -32,7 +32,10 @@ export function addFsck(program: Command, context: CommandContext): void {
         'With --rejoin, accepts a file store that has lost its id or has another one, for example after a restore.',
     )
     .option('--repair', 'repair the faults; deletes no bytes, but moves files to lost+found')
-    .option('--rejoin', 'tie the database to this file store, after showing what was found')
+    .option(
+      '--rejoin',
+      'join the database to this file store, after showing both ids and a sample of the files',
+    )
     .option('--force', 'repair more than 10 % of all files; rejoin without asking')
     .option('--json', 'print faults and totals as JSON')
     .addHelpText('after', formatExamples('porter fsck', 'porter fsck --repair', 'porter fsck --rejoin'))
@@ -89,7 +92,7 @@ async function check(
   );
 }
 
-/** In a store that is not the one of this database, every file would be a fault. */
+/** Throws if the file store belongs to another database: then every file would be a fault. */
 async function requireComparableStores(services: UploadServices, config: Config): Promise<void> {
   const state = await readStoreState(services);
   if (state.kind === 'same' || state.kind === 'new' || state.kind === 'from_before') return;
@@ -115,22 +118,22 @@ async function rejoin(
   await printLine(context.stdout, `File store: ${blobs}, id ${state.storeId ?? 'none'}`);
   await printLine(context.stdout, describeSample(state.sample));
   if (!force && !(await confirm(context))) {
-    throw new CommandError('Nothing was changed. To tie them together without a question, add --force.');
+    throw new CommandError('Nothing was changed. To join them without a question, add --force.');
   }
   await rejoinStores(services);
   await printLine(
     context.stdout,
-    'The database and the file store now belong together. Any other database that used this file store is cut off. ' +
+    'The database and the file store now belong together. Any other database can no longer use this file store. ' +
       'Run porter fsck, and restart running servers.',
   );
 }
 
-/** Asks on a terminal. Returns false if there is none. */
+/** Asks for a confirmation on the terminal. Returns false if there is no terminal. */
 async function confirm({ stdin, stderr }: CommandContext): Promise<boolean> {
   if (!stdin?.isTTY) return false;
   const lines = createInterface({ input: stdin, output: stderr });
   try {
-    return /^y(es)?$/i.test((await lines.question('Tie them together? [y/N] ')).trim());
+    return /^y(es)?$/i.test((await lines.question('Join them? [y/N] ')).trim());
   } finally {
     lines.close();
   }

@@ -8,7 +8,7 @@ import { loadCommandConfig } from '../lib/config-file.ts';
 import { formatExamples } from '../lib/help.ts';
 import { printJson, printLine, sanitizeForTerminal } from '../lib/output.ts';
 
-/** Tests a running server quickly, for Docker, systemd and monitoring. `porter doctor` tests much more. */
+/** A quick test of a running server, for Docker, systemd and monitoring. `porter doctor` tests much more. */
 export function addHealth(program: Command, context: CommandContext): void {
   program
     .command('health')

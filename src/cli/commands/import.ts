@@ -59,7 +59,7 @@ export function addImport(program: Command, context: CommandContext): void {
     .option('--dry-run', 'only count the files')
     .option(
       '--base-path <path>',
-      "where old links begin, if not at the service's default (repeatable)",
+      "the path at which old links begin, if it is not the service's default (repeatable)",
       addBasePath,
     )
     .option(
@@ -123,7 +123,7 @@ async function runImport(
     records: options.records && resolve(context.cwd, options.records),
   };
   const total = await countFiles(sourceOptions);
-  // Before anything is written: a wrong folder must not leave old paths behind.
+  // Checked before anything is written, so that a wrong folder adds no old paths.
   if (total.files === total.problems) await throwEmpty(context, options, sourceOptions);
   const progress = showProgress(context, { title: 'checked', total: total.files });
   const report = await importUploads(services, {
@@ -139,7 +139,7 @@ async function runImport(
   await printReport(context, options, basePaths, report, problems);
 }
 
-/** Throws the reason why no file can be imported, after the problems that were found. */
+/** Prints the problems of the files, and throws an error because no file can be imported. */
 async function throwEmpty(
   context: CommandContext,
   { from }: Options,
@@ -153,7 +153,7 @@ async function throwEmpty(
   throw new CommandError(`No files of ${from} found in ${folder}. Give ${source.layout}.`);
 }
 
-/** JIDs that a hash in the other service may stand for: from options, the config, and the owners in the ledger. */
+/** Returns the JIDs to which a hash of the other service may belong: from options, the config, and the owners in the ledger. */
 async function* candidateJids(
   context: CommandContext,
   services: UploadServices,
@@ -168,7 +168,7 @@ async function* candidateJids(
   for await (const usage of iterateOwners(services)) yield usage.owner;
 }
 
-/** An endpoint configured at one of the base paths takes precedence over the source's usual one. */
+/** Returns the endpoint that is configured at one of the base paths, else the usual endpoint of the source. */
 function findEndpoint(
   config: Config,
   source: ImportSource,
@@ -218,7 +218,7 @@ function formatReport(report: ImportReport, dryRun: boolean, basePaths: readonly
     `${formatCount(files, 'file')} found:`,
     `  ${imported} ${dryRun ? 'would be imported' : 'imported'} (${formatSize(importedBytes)}${details})`,
     already > 0 && `  ${already} imported before`,
-    removed > 0 && `  ${removed} skipped, because Porter has had and removed them`,
+    removed > 0 && `  ${removed} skipped, because Porter has already removed them`,
     expired > 0 &&
       `  ${expired} skipped, because they are older than retention.max_age; raise it to keep them`,
     problems > 0 && `  ${problems} with a problem`,
@@ -226,7 +226,7 @@ function formatReport(report: ImportReport, dryRun: boolean, basePaths: readonly
   ].filter((line) => line !== false);
 }
 
-/** Accepts `https://host/upload/`, `/upload/` and `upload` for the same base path. */
+/** Adds a base path, which may be given as `https://host/upload/`, `/upload/` or `upload`. */
 function addBasePath(text: string, paths: readonly string[] = []): string[] {
   const path = URL.canParse(text) ? new URL(text).pathname : text;
   try {

@@ -19,7 +19,7 @@ interface InitOptions {
   readonly force?: boolean;
 }
 
-/** For a config below /etc, which is no place for data. The packages create this folder. */
+/** The data folder for a config below /etc. The packages create it. */
 const SYSTEM_DATA_FOLDER = '/var/lib/porter';
 
 export function addInit(program: Command, context: CommandContext): void {
@@ -68,11 +68,13 @@ function parseComponent(
 ): string | undefined {
   if (text === undefined) return undefined;
   if (others.length > 0)
-    throw usageError('--component goes with a single --domain. Rename the components in the file.');
+    throw usageError(
+      '--component can be used with a single --domain only. With several, change the names of the components in the file.',
+    );
   const jid = parseDomain('--component', text);
   if (jid === domain) {
     throw usageError(
-      `--component takes another name than the users' domain, such as upload.${domain}. Or their contacts and messages break.`,
+      `--component must differ from the domain of the users, for example upload.${domain}. Otherwise their contacts and messages break.`,
     );
   }
   return jid;
@@ -98,8 +100,8 @@ function parseDomain(option: string, text: string): string {
 }
 
 /**
- * Returns true if an existing file was renamed to `.bak`. Then the new one has its owner and mode, so that a service which could
- * read the old one can read the new one.
+ * Writes the file. Returns true if an existing file was renamed to `.bak`. The new file then has its owner and mode, so that a service
+ * that could read the old file can read the new one.
  */
 async function writeConfig(path: string, name: string, text: string, force: boolean): Promise<boolean> {
   const exists = existsSync(path);

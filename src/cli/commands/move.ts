@@ -89,7 +89,7 @@ async function withBothStorages(
   try {
     const source = await open(from);
     const target = await open(to);
-    // In the other states an earlier run has checked the source, and a shared store may have been handed over.
+    // In other states, an earlier run has checked the source, and a shared file store may already belong to the target.
     if ((await source.ledger.migrationState()) === 'open')
       await requireWritableStores(source, storeLocations(from));
     const sharedBlobs = await isSameBlobStore(from.storage.blobs, to.storage.blobs);
@@ -99,7 +99,7 @@ async function withBothStorages(
   }
 }
 
-/** Also recognizes one folder under two paths. */
+/** Returns true if both are the same store, also if one folder has two paths. */
 async function isSameBlobStore(
   from: Config['storage']['blobs'],
   to: Config['storage']['blobs'],

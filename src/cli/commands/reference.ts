@@ -48,7 +48,7 @@ const ERROR_INTRO = `# Errors
 All expected errors of Porter, with their answer at each endpoint. The text is the default: users read it if the
 endpoint has no more specific one. Over HTTP it is one line of \`text/plain\`, or \`application/problem+json\` with the
 code if the client asks for it. Downloads answer with an empty body, because several clients would save the text as the
-file. Over XMPP it is a stanza error with the type and condition below. The label \`code\` of \`porter_refusals_total\`
+file. Over XMPP it is a stanza error with the type and condition below. The label \`reason\` of \`porter_refusals_total\`
 has the same codes.
 `;
 

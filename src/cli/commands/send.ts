@@ -60,7 +60,7 @@ export function addSend(program: Command, context: CommandContext): void {
     });
 }
 
-/** Returns undefined if only files are sent. */
+/** Reads the text of the message. Returns undefined if only files are sent. */
 async function readBody(context: CommandContext, { message, file }: Options): Promise<string | undefined> {
   const fromStdin = message === '-' || (message === undefined && file === undefined);
   const body = fromStdin ? (await readStdin(context)).replace(/\n+$/, '') : message;
@@ -102,7 +102,7 @@ async function createForm(
   return { data, size };
 }
 
-/** Streams the form from disk to Porter. */
+/** Posts the form to Porter. Streams the files from the disk and shows the progress. */
 async function post(
   context: CommandContext,
   { url, authorization }: ApiAccess,

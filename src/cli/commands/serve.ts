@@ -41,7 +41,7 @@ export function addServe(program: Command, context: CommandContext): void {
 }
 
 async function serve(context: CommandContext, command: Command, port: number | undefined): Promise<void> {
-  // Before anything else: a SIGHUP during the start must not end the process.
+  // Handled first, because a SIGHUP during the start must not end the process.
   const reloadSignal = new ReloadSignal();
   try {
     const loadConfig = async () => withPort(await loadCommandConfig(context, command), port);
@@ -128,8 +128,8 @@ async function serveAsWorker(supervisor: WorkerClient): Promise<void> {
 }
 
 /**
- * Ends the process if a thread of the ledger ends, or another machine has started on the same SQLite file. A supervisor, systemd
- * or Docker starts it again. As after a crash, nothing is finished: without the ledger no transfer could be completed.
+ * Ends the process if a thread of the ledger ends, or if another machine has started with the same SQLite file. A supervisor, systemd
+ * or Docker starts it again. Transfers are aborted as in a crash, because none can be completed without the ledger.
  */
 function exitWithoutLedger({ log, ledgerThreadEnded }: PorterServer): void {
   void ledgerThreadEnded.then((err) => {
@@ -160,7 +160,7 @@ async function reloadConfig(
   }
 }
 
-/** Instructions for a first trial without a config file. The commands work as printed. */
+/** Returns instructions for a trial without a config file. The commands work as printed. */
 function formatWelcome({ addresses }: PorterServer, { storage }: Config): string {
   const address = addresses.find((candidate) => 'port' in candidate);
   const url = `http://127.0.0.1:${address && 'port' in address ? address.port : DEFAULT_HTTP_PORT}`;

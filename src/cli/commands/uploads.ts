@@ -31,7 +31,7 @@ interface Options {
   readonly json?: boolean;
 }
 
-/** One upload. Times are ISO 8601, null = never or not yet. Sizes are in bytes. */
+/** One upload or removal. Times are ISO 8601; null means never or not yet. Sizes are in bytes. */
 interface Row {
   readonly id: string;
   readonly state: State;
@@ -50,7 +50,7 @@ interface Row {
   readonly link: string | null;
 }
 
-/** The last column is for copying: `porter why` and `porter delete` take links and ids. */
+/** The last column can be copied to `porter why` and `porter delete`, which accept links and ids. */
 const columnsAt = (now: number): readonly TableColumn<Row>[] => [
   { title: 'STATE', text: (row) => (row.reason === null ? row.state : `${row.state} (${row.reason})`) },
   { title: 'OWNER', text: (row) => row.owner },
@@ -78,7 +78,7 @@ export function addUploads(program: Command, context: CommandContext): void {
     .addOption(
       new Option(
         '--state <state>',
-        'pending: slot without a file yet; expired: past its end, removed or not',
+        'pending: slot without a file yet; expired: expired slot or file, removed or not',
       ).choices(STATES),
     )
     .option('--since <period>', 'only uploads created within this time, such as 7d', parsePeriodOption)
@@ -124,7 +124,7 @@ async function* filterRows(
   }
 }
 
-/** Sorts, which needs memory for all rows that pass the filters, and cuts. */
+/** Sorts the rows and returns the first ones. Sorting holds all filtered rows in memory. */
 async function* limitRows(rows: AsyncIterable<Row>, { sort, limit }: Options): AsyncGenerator<Row> {
   const ordered = sort === undefined ? rows : sortRows(await Array.fromAsync(rows), sort);
   let left = limit ?? Number.POSITIVE_INFINITY;

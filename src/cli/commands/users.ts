@@ -9,9 +9,9 @@ import { printRows, type TableColumn } from '../lib/output.ts';
 import { withRuntime } from '../lib/with-runtime.ts';
 
 interface Row extends OwnerUsage {
-  /** max_total_size of the access rule in bytes; null = no limit. */
+  /** `max_total_size` of the access rule, in bytes. Null if there is no limit. */
   readonly quota: number | null;
-  /** max_files of the access rule; null = no limit. */
+  /** `max_files` of the access rule. Null if there is no limit. */
   readonly maxFiles: number | null;
   /** True if the access rules no longer allow uploads. */
   readonly denied: boolean;
@@ -58,7 +58,7 @@ async function* readRows(services: UploadServices): AsyncGenerator<Row> {
   }
 }
 
-/** For example `20 of 100`, or `20` if the number of files is not limited. */
+/** Formats the number of files: `20 of 100`, or `20` if the number is not limited. */
 function formatFiles({ uploads, maxFiles }: Row): string {
   return maxFiles === null ? String(uploads) : `${uploads} of ${maxFiles}`;
 }

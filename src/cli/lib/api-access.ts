@@ -23,7 +23,7 @@ export interface ApiAccess {
   readonly authorization: string;
 }
 
-/** Combines options, environment and config. Loads the config only if the others leave something open. */
+/** Returns address and credentials from options, environment and config, in this order. Loads the config only if it is needed. */
 export async function resolveApiAccess(
   context: CommandContext,
   command: Command,
@@ -82,7 +82,7 @@ export async function promptPassword({ stdin, stderr }: CommandContext, question
   try {
     return await lines.question('');
   } catch (error) {
-    // Ctrl+C or Ctrl+D.
+    // The user has pressed Ctrl+C or Ctrl+D.
     throw new CommandError('No password was given.', EXIT_CODE.failed, error);
   } finally {
     lines.close();
@@ -90,14 +90,14 @@ export async function promptPassword({ stdin, stderr }: CommandContext, question
   }
 }
 
-/** Uses the first token that is configured in plain text; a hash cannot be sent. */
+/** Returns the first token that the config contains in plain text, because a hash cannot be sent. */
 function configuredAuthorization(config: Config | undefined): string {
   const token = config?.messages?.tokens.find((rule) => !/^sha256:/i.test(rule.token))?.token;
   if (token !== undefined) return `Bearer ${token}`;
   throw usageError('No token to send with. Give --account, --token-file or PORTER_TOKEN.');
 }
 
-/** Prefers the address of `listen` on this machine if it has no TLS, else `public_url`. */
+/** Returns the address of `listen` if it is a port without TLS, else `public_url`. */
 function configuredUrl(config: Config | undefined): string {
   const address = config?.listen.find((candidate) => 'port' in candidate && candidate.port !== 0);
   if (address && 'port' in address && !config?.tls) {

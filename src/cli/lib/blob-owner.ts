@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import type { Config } from '../../config/load.ts';
 import { CommandError } from './command-error.ts';
 
-/** Throws unless this process runs as the owner of the blob folder: the server could not read or remove its files. */
+/** Throws if this process does not run as the owner of the blob folder, because the server could not read or remove its files. */
 export async function requireBlobOwner({ storage }: Pick<Config, 'storage'>): Promise<void> {
   if (storage.blobs.kind !== 'folder') return;
   const processUid = process.getuid?.();

@@ -8,9 +8,9 @@ export type InputStream = Readable & { readonly isTTY?: boolean };
 
 /** The parts of the process that a command may use. */
 export interface CommandContext {
-  /** Results. */
+  /** For results. */
   readonly stdout: OutputStream;
-  /** Progress, warnings and errors. */
+  /** For progress, warnings and errors. */
   readonly stderr: OutputStream;
   /** Undefined if the command has no input. */
   readonly stdin?: InputStream | undefined;

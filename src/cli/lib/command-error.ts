@@ -23,16 +23,16 @@ export class CommandError extends Error {
   }
 }
 
-/** Wrong arguments: exit code 2. */
+/** Returns an error for wrong arguments, with exit code 2. */
 export function usageError(message: string): CommandError {
   return new CommandError(message, EXIT_CODE.usage);
 }
 
-/** Writes why a command failed to stderr and returns its exit code. With `PORTER_DEBUG=1` it adds the stack. */
+/** Writes the error of a command to stderr and returns the exit code. With `PORTER_DEBUG=1` it adds the stack. */
 export function reportCommandError({ stderr, env }: CommandContext, error: unknown): number {
   // Commander has printed its own message already. Requested help ends with exit code 0.
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_CODE.done : EXIT_CODE.usage;
-  // As sd-daemon(3) has it: the journal shows these lines as errors.
+  // The priority of errors in the journal (sd-daemon(3)).
   const prefix = isJournal(2, env) ? '<3>' : '';
   const print = (text: string) => stderr.write(`${text.replace(/^/gm, prefix)}\n`);
   if (env.PORTER_DEBUG === '1') {
@@ -74,14 +74,14 @@ function permissionDenied({ address, port }: SystemError): string {
   return `permission denied${user}. ${remedy}`;
 }
 
-/** Node reports a missing folder of a Unix socket as a missing permission. */
+/** Returns the cause if a Unix socket cannot be created. Node.js reports a missing folder as a missing permission. */
 function describeSocketFolder(folder: string, user: string): string {
   return existsSync(folder)
     ? `the socket cannot be created in ${folder}${user}. The folder must be writable for the user of Porter.`
     : `there is no folder ${folder}. Create it, or let systemd do it (RuntimeDirectory=).`;
 }
 
-/** Their message says what to do, so it stands alone. */
+/** Errors whose message contains the remedy, so that it is printed without additions. */
 const EXPECTED_ERRORS = [CommandError, Refusal, StoreIdentityError, MigrationError];
 
 /** Formats any thrown value as one line for the admin. `debugHint` is added to unexpected errors only. */

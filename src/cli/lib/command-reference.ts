@@ -62,7 +62,7 @@ function renderOption(option: Option): string {
   return `| \`${option.flags}\` | ${escapeCell(option.description)}${suffix} |`;
 }
 
-/** The examples that `formatExamples` adds after the help of the command. */
+/** Returns the examples that `formatExamples` has added to the help of the command. */
 function readExamples(command: Command): string[] {
   const output = command.configureOutput();
   let help = '';
@@ -81,7 +81,7 @@ function readExamples(command: Command): string[] {
     .map((line) => line.trim());
 }
 
-/** `|` separates the cells of a table. */
+/** Escapes `|`, which separates the cells of a table. */
 function escapeCell(text: string): string {
   return text.replaceAll('|', '\\|');
 }

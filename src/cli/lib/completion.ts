@@ -139,7 +139,7 @@ function zshOption(flag: string, { description, takesValue, choices }: Completed
   return `'${flag}[${escapeZsh(description)}]${value}'`;
 }
 
-/** Inside of single quotes, in a description between brackets or before a colon. */
+/** Escapes a text for single quotes, in a description between brackets or before a colon. */
 function escapeZsh(text: string): string {
   return text.replace(/[[\]:\\]/g, '\\$&').replaceAll("'", "'\\''");
 }

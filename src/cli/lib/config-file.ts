@@ -8,8 +8,8 @@ import { usageError } from './command-error.ts';
 const DEFAULT_NAME = 'porter.yml';
 
 /**
- * Returns the config file: `-c` or the argument of `check` and `serve`, else `PORTER_CONFIG`, else `porter.yml` in the current folder. Returns undefined if
- * none is given and there is no `porter.yml`.
+ * Returns the config file: `-c` or the argument of `check` and `serve`, else `PORTER_CONFIG`, else `porter.yml` in the current folder.
+ * Returns undefined if none is given and there is no `porter.yml`.
  */
 export function findConfigFile(context: CommandContext, command: Command): string | undefined {
   const { config } = command.optsWithGlobals<{ config?: string }>();
@@ -23,7 +23,7 @@ export function findConfigFile(context: CommandContext, command: Command): strin
 
 const ARGUMENT = 'config-file';
 
-/** Lets a command take the config file as its argument too, as in `porter check my.yml`. */
+/** Lets a command accept the config file as an argument too, as in `porter check my.yml`. */
 export function addConfigArgument(command: Command): Command {
   return command.argument(`[${ARGUMENT}]`, 'the config file, as with -c');
 }
@@ -44,7 +44,7 @@ export async function loadCommandConfig(
     : loadConfig(resolve(context.cwd, file), context.env, file, options);
 }
 
-/** The file that `porter init` writes. */
+/** Returns the file that `porter init` writes. */
 export function configFileToWrite(context: CommandContext, command: Command): string {
   return findConfigFile(context, command) ?? DEFAULT_NAME;
 }

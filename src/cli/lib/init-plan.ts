@@ -19,9 +19,9 @@ export interface InitPlan {
   /** All domains, `first` included. */
   readonly domains: readonly InitDomain[];
   readonly componentPort: number;
-  /** The folder of database and files; relative ones start at the folder of the config file. */
+  /** The folder of database and files. A relative path is relative to the folder of the config file. */
   readonly dataFolder: string;
-  /** A trial on one machine, without TLS and DNS. */
+  /** True for a trial on one machine, without TLS and DNS. */
   readonly localTrial: boolean;
 }
 
@@ -34,7 +34,7 @@ export interface InitChoices {
   readonly dataFolder?: string;
 }
 
-/** `domains`: at least one. */
+/** Creates a plan with a new secret for each domain. `domains`: at least one. */
 export function createInitPlan(
   serverKind: XmppServerKind,
   domains: readonly [string, ...string[]],
@@ -58,7 +58,7 @@ export function createInitPlan(
   };
 }
 
-/** Whether the component is a direct subdomain of the users' domain. Prosody lists such components by itself. */
+/** Returns whether the component is a direct subdomain of the users' domain. Prosody lists such components by itself. */
 export function isDirectSubdomain({ componentJid, domain }: InitDomain): boolean {
   return componentJid.slice(componentJid.indexOf('.') + 1) === domain;
 }

@@ -31,13 +31,13 @@ export function formatPorterConfig(plan: InitPlan): string {
 # Address for HTTP.${localTrial ? '' : ' The web server in front does TLS and forwards requests to this address.'}
 listen: 127.0.0.1:${DEFAULT_HTTP_PORT}
 
-# How clients reach Porter. ${domains.length > 1 ? 'Links begin with it, or with the public_url of their component.' : 'All links begin with it.'}${localTrial ? ' This one works on this machine only; use https for real users.' : ''}
+# The URL at which clients reach Porter. ${domains.length > 1 ? 'Links begin with it, or with the public_url of their component.' : 'All links begin with it.'}${localTrial ? ' This one works on this machine only; use https for real users.' : ''}
 public_url: ${publicUrl}
 
 # Web servers whose X-Forwarded-For and X-Forwarded-Proto headers are used.
 trusted_proxies: [127.0.0.0/8, "::1"]
 
-# Storage. Relative paths start at the folder of this file.
+# Storage. Relative paths are relative to the folder of this file.
 storage:
   blobs: ${dataFolder}/blobs         # uploaded files
   ledger: ${dataFolder}/porter.db    # database: owners, uploads, quotas
@@ -54,7 +54,7 @@ access:
     uploads_per: {period: 1h, uploads: 300}
     when_full: reject                                   # or evict: removes the user's oldest files
   # - jid: '^admin@${domain.replaceAll('.', '\\.')}$'   # no limits; must come before the rule above
-  # - jid: '^alerts@${componentJid.replaceAll('.', '\\.')}$'   # files that messages below carry
+  # - jid: '^alerts@${componentJid.replaceAll('.', '\\.')}$'   # for files in the messages below
 
 # Limit for all users together.
 # global_quota: 100 GiB
@@ -71,7 +71,7 @@ retention:
 
 # Messages from scripts and other programs: curl -H 'Authorization: Bearer …' -d 'Backup done' ${publicUrl}/msg/romeo@${domain}
 # messages:
-${localTrial ? '#   server: 127.0.0.1:5222                             # where accounts of this machine log in\n' : ''}#   tokens:
+${localTrial ? '#   server: 127.0.0.1:5222                             # the XMPP server that accounts log in to\n' : ''}#   tokens:
 #     - {token: a-long-random-text, from: alerts@${componentJid}, to: '@${domain.replaceAll('.', '\\.')}$'}
 #   hooks:                                              # Grafana, GitHub, Alertmanager, …: docs/hooks.md
 #     - {name: grafana, token: another-random-text, from: alerts@${componentJid}, to: romeo@${domain}}

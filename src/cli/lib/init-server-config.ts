@@ -2,7 +2,7 @@ import type { InitDomain, InitPlan, XmppServerKind } from './init-plan.ts';
 import { DEFAULT_HTTP_PORT, isDirectSubdomain } from './init-plan.ts';
 
 interface ServerGuide {
-  /** Where the admin puts the snippet. */
+  /** A sentence that says where to put the snippet. */
   readonly where: string;
   readonly snippet: (plan: InitPlan) => string;
   /** More steps at the XMPP server. */
@@ -48,7 +48,7 @@ ${prosodyItems(domains)}`,
     ip: "127.0.0.1"
     module: ejabberd_service
     access: all
-    # registers no other name than that of the component which has logged in
+    # registers only the name of the component that has logged in
     global_routes: false
     hosts:
 ${domains.map(({ componentJid, secret }) => `      "${componentJid}":\n        password: "${secret}"`).join('\n')}
@@ -80,7 +80,7 @@ service discovery: list ${componentJid} among the items of ${domain}, so that cl
   },
 };
 
-/** Prosody lists a component only under its direct parent. `--component` is for a single domain. */
+/** Returns the lines that list the components. Prosody lists a component by itself only under its direct parent domain. */
 function prosodyItems(domains: readonly InitDomain[]): string {
   const [first] = domains;
   if (first === undefined) return '';

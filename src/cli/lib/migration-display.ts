@@ -15,7 +15,7 @@ export class MigrationDisplay implements MigrationObserver {
   readonly #titles: Readonly<Record<Pass, string>>;
   #progress: Progress | undefined;
 
-  /** `copied` is the word for the files and rows that have been written. */
+  /** `copied`: the word in the display for written files and rows, such as `copied` or `restored`. */
   constructor(context: CommandContext, copied: string) {
     this.#context = context;
     this.#titles = { copy: copied, close: `${copied}, closed`, verify: 'verified', compare: 'compared' };

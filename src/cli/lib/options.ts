@@ -11,7 +11,7 @@ export function parseJidOption(text: string): string {
   return jid;
 }
 
-/** Returns milliseconds. */
+/** Parses a period to milliseconds. */
 export function parsePeriodOption(text: string): number {
   const period = parsePeriod(text);
   if (period === undefined) {
@@ -23,14 +23,14 @@ export function parsePeriodOption(text: string): number {
   return period;
 }
 
-/** Returns bytes. */
+/** Parses a size to bytes. */
 export function parseSizeOption(text: string): number {
   const size = parseSize(text);
   if (size === undefined) throw new InvalidArgumentError('Give a size such as 500M, 500 MiB or 50 GiB.');
   return size;
 }
 
-/** Returns an http or https URL without a slash at its end. */
+/** Parses an http or https URL. Removes slashes at its end. */
 export function parseUrlOption(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (!url || !/^https?:$/.test(url.protocol) || url.search !== '' || url.hash !== '') {
@@ -39,14 +39,14 @@ export function parseUrlOption(text: string): string {
   return url.href.replace(/\/+$/, '');
 }
 
-/** Returns a port; 0 is any free one. */
+/** Parses a port number. 0 is any free port. */
 export function parsePortOption(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (!(port <= 65_535)) throw new InvalidArgumentError('Give a port from 0 to 65535.');
   return port;
 }
 
-/** Returns a whole number of at least 1. */
+/** Parses a whole number of at least 1. */
 export function parseCountOption(text: string): number {
   const count = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (count < 1) throw new InvalidArgumentError('Give a whole number of at least 1.');

@@ -25,7 +25,7 @@ export interface TableColumn<Row> {
   readonly right?: boolean;
 }
 
-/** The first rows set the widths of the columns; all later rows use them. */
+/** The number of rows that set the widths of the columns. Later rows use the same widths. */
 const MEASURED_ROWS = 200;
 
 /**

@@ -4,9 +4,9 @@ import type { CommandContext } from './command-context.ts';
 
 /** Shows the progress of long work on stderr, so that results can be piped from stdout. */
 export interface Progress {
-  /** `detail` is shown behind the numbers. */
+  /** Shows the number of finished items. `detail` is shown after the numbers. */
   update(done: number, detail?: string): void;
-  /** Ends the bar or the lines. Must be called on success and on failure. */
+  /** Ends the display. Must be called after success and after failure. */
   end(): void;
 }
 

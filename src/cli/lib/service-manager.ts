@@ -4,7 +4,7 @@ import type { Logger } from '../../base/log.ts';
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Tells systemd about the state of this service (sd_notify(3)). Does nothing if systemd has not started this process with
+ * Reports the state of this service to systemd (sd_notify(3)). Does nothing if systemd has not started this process with
  * `Type=notify`.
  *
  *     state    | message               | when
@@ -12,7 +12,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  *     starting |                       |
  *     ready    | READY=1               | HTTP listens and the stores are open
  *     ready    | WATCHDOG=1            | twice per WatchdogSec, by the main thread, so that a hung process gets restarted
- *     stopping | STOPPING=1            | a stop signal has come
+ *     stopping | STOPPING=1            | a stop signal was received
  */
 export interface ServiceManager {
   ready(): Promise<void>;
@@ -20,8 +20,9 @@ export interface ServiceManager {
 }
 
 /**
- * Node.js has no datagram sockets of the family AF_UNIX, so the program systemd-notify sends the messages. The unit needs
- * NotifyAccess=all for that (docs/decisions/0024). A message that cannot be sent is logged and does not stop the service.
+ * Creates the reports to systemd. Node.js has no datagram sockets of the family AF_UNIX, so the program systemd-notify sends the
+ * messages. The unit needs NotifyAccess=all for that (docs/decisions/0024). If a message cannot be sent, that is logged and the service
+ * continues.
  */
 export function createServiceManager(
   env: Environment,
@@ -38,7 +39,7 @@ export function createServiceManager(
     sending = sending
       .then(() => runNotify(program, messages, env))
       .catch((err: unknown) => {
-        log.warn({ err, messages }, 'cannot tell systemd the state of this service');
+        log.warn({ err, messages }, 'cannot report the state of this service to systemd');
       });
     return sending;
   }
@@ -55,7 +56,7 @@ export function createServiceManager(
   };
 }
 
-/** Returns half of WatchdogSec in milliseconds. Returns undefined if the unit has none, or if it watches another process. */
+/** Returns half of WatchdogSec in milliseconds. Undefined if the unit has no watchdog, or one for another process. */
 function watchdogInterval({ WATCHDOG_USEC, WATCHDOG_PID }: Environment, pid: number): number | undefined {
   const microseconds = Number(WATCHDOG_USEC);
   const isWatched = WATCHDOG_PID === undefined || Number(WATCHDOG_PID) === pid;

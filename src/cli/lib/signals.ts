@@ -1,11 +1,11 @@
 /**
  * Handles SIGHUP from construction until `close()`; without a handler the signal would end the process.
  *
- * | state    | SIGHUP                                             | left by                  |
+ * | state    | effect of SIGHUP                                   | ends with                |
  * |----------|----------------------------------------------------|--------------------------|
  * | starting | is remembered                                      | `onReload()`, `ignore()` |
- * | active   | runs the reload, one after the other               | `ignore()`, `close()`    |
- * | ignoring | does nothing (workers, and a server that stops)    | `close()`                |
+ * | active   | runs the reload; several run one after the other   | `ignore()`, `close()`    |
+ * | ignoring | none (workers, and a server that stops)            | `close()`                |
  */
 export class ReloadSignal {
   #reload: (() => Promise<void>) | undefined;
@@ -61,7 +61,7 @@ export async function stopGracefully(
   process.off('SIGTERM', exitNow).off('SIGINT', exitNow);
 }
 
-/** Runs work that SIGTERM and SIGINT abort; `reason` becomes the reason of the abort. */
+/** Runs a function with a signal that SIGTERM and SIGINT abort with `reason`. */
 export async function withStopSignal<Result>(
   reason: Error,
   work: (signal: AbortSignal) => Promise<Result>,

@@ -11,8 +11,8 @@ import { CommandError, EXIT_CODE } from './command-error.ts';
 import { loadCommandConfig } from './config-file.ts';
 
 /**
- * Loads the config, opens its stores for `work` and closes them afterwards. A running server may use the same stores
- * at the same time. `writes`: refuses stores that do not belong together or are being moved.
+ * Loads the config, opens its stores for `work` and closes them afterwards. A running server may use the same stores at the same time.
+ * `writes`: throws if the stores do not belong together or are being moved.
  */
 export async function withRuntime(
   context: CommandContext,
@@ -41,7 +41,7 @@ export function requireExistingLedger({ storage, file }: Config): void {
   );
 }
 
-/** Throws if this user may not look into the folder: the file may be there. */
+/** Returns whether a file exists. Throws if this user may not read its folder, because then that is unknown. */
 function isFound(path: string): boolean {
   try {
     statSync(path);
@@ -50,7 +50,7 @@ function isFound(path: string): boolean {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'EACCES') return false;
     throw new CommandError(
-      `Cannot look into the folder of the ledger ${path} (EACCES, running as uid ${process.getuid?.()}). ` +
+      `Cannot read the folder of the ledger ${path} (EACCES, running as uid ${process.getuid?.()}). ` +
         'Run the command as the user that Porter runs as.',
       EXIT_CODE.failed,
       error,

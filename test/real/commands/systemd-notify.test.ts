@@ -47,7 +47,7 @@ test('a notification that cannot be sent does not stop the server', { skip: need
   const porter = await startPorter({ env: { NOTIFY_SOCKET: '/nonexistent/notify.sock' } });
   try {
     await porter.program.waitFor('the log entry', () =>
-      porter.program.output.includes('cannot tell systemd the state of this service'),
+      porter.program.output.includes('cannot report the state of this service to systemd'),
     );
     assert.equal((await porter.runCommand('health')).code, 0);
   } finally {

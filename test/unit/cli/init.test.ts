@@ -155,7 +155,7 @@ describe('porter init', () => {
     const args = ['init', '--domain', 'example.org', '--component', 'example.org'];
     const { code, err } = await runCommand(await emptyFolder(), args);
     assert.equal(code, 2);
-    assert.match(err, /another name than the users' domain, such as upload\.example\.org/);
+    assert.match(err, /must differ from the domain of the users, for example upload\.example\.org/);
   });
 
   test('prints the next steps', async () => {

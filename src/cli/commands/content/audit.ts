@@ -3,7 +3,7 @@ import type { UploadServices } from '../../../uploads/services.ts';
 
 type AuditEntry = Parameters<UploadServices['ledger']['recordAudit']>[0];
 
-/** Records that a command has done something that the audit log of the web page shows. */
+/** Adds an action of a command to the audit log, which the web page shows. */
 export async function recordCommand(
   { ledger, clock }: Pick<UploadServices, 'ledger' | 'clock'>,
   entry: Omit<AuditEntry, 'id' | 'at' | 'address'>,

@@ -19,10 +19,10 @@ export function addBlock(program: Command, context: CommandContext): void {
     .command('block')
     .summary('refuse a file by its content')
     .description(
-      'Blocks a file by its SHA-256: the same bytes cannot be uploaded again, whatever their name. Without a file, lists the blocked files.',
+      'Blocks a file by its SHA-256: the same bytes cannot be uploaded again under any name. Without a file, lists the blocked files.',
     )
     .argument('[file]', 'an id, a download link, or a SHA-256 in hex')
-    .option('--reason <text>', 'why it is blocked, for the list', '')
+    .option('--reason <text>', 'the reason, which the list shows', '')
     .option('--remove-copies', 'also delete all stored files with this content')
     .option('--json', 'print JSON')
     .addHelpText(

@@ -23,9 +23,9 @@ export function addQuarantine(program: Command, context: CommandContext): void {
     .command('quarantine')
     .summary('list, release or delete infected files')
     .description(
-      'Lists the files in which the virus scanner has found something. Their uploads were refused, and their links do not work.',
+      'Lists the files in which the virus scanner has found malware. Their uploads were refused, and their links do not work.',
     )
-    .option('--release <id>', 'store this file under the link of its owner, because the scanner was wrong')
+    .option('--release <id>', 'store this file under the link of its owner, if the scanner was wrong')
     .option('--delete <id...>', 'delete these files')
     .option('--json', 'print the list as JSON')
     .addHelpText('after', formatExamples('porter quarantine --release 5v1hq0cmvd0zjmf7w8h8k6f6ra'))
