@@ -21,21 +21,21 @@ export interface TestAccount {
 export interface AccountCheckOptions {
   readonly config: Config;
   readonly settings: AccountSettings;
-  /** Undefined if the admin gave none. */
+  /** The account of `--account`. Undefined if it is not given. */
   readonly account: TestAccount | undefined;
-  /** The running server; undefined if none runs, or if it takes no messages. */
+  /** The address of the running server. Undefined if no server runs. */
   readonly target: ProbeTarget | undefined;
   readonly now: () => number;
 }
 
 const MAX_DOMAINS = 3;
-/** For a message through Porter, which may log in first. */
+/** Time for a message through Porter, which may log in first. */
 const ARRIVAL_TIMEOUT_MS = 15_000;
 
 /**
- * Checks whether XMPP accounts can log in and send messages: the certificate of their server, and, with a test account, a login and
- * a message to itself. Without a test account, problems are warnings; they are not even that if the config has tokens or hooks and
- * names no accounts, because then all senders may do without an account.
+ * Checks whether XMPP accounts can log in and send messages: the certificate of their server, and with a test account a login and a
+ * message to itself. Without a test account, problems are reported as warnings, or as skipped if the config has tokens or hooks but no
+ * `accounts`, because then the senders may not need accounts.
  */
 export async function checkAccounts(report: DoctorReport, options: AccountCheckOptions): Promise<void> {
   const { account } = options;
@@ -61,7 +61,7 @@ function mayNeedNoAccount({ messages, web }: Config): boolean {
   );
 }
 
-/** The domains whose accounts may log in, as far as the config names them. */
+/** Returns the domains in the config whose accounts may log in, at most `MAX_DOMAINS`. */
 function accountDomains(config: Config): string[] {
   const { messages, component, access } = config;
   const accounts = messages?.accounts ?? null;
@@ -75,7 +75,7 @@ function accountDomains(config: Config): string[] {
   return [...new Set(domains)].slice(0, MAX_DOMAINS);
 }
 
-/** Returns false if a login would fail because of the server. */
+/** Checks the certificate of an XMPP server. Returns false if a login would fail because of the server. */
 async function checkServer(
   report: DoctorReport,
   domain: string,
@@ -141,8 +141,8 @@ async function checkLogin(
 }
 
 /**
- * Sends a message to this very session, so that nothing reaches the account's own clients or waits for them: through the running
- * Porter, or directly if none runs.
+ * Sends a message to the session of the test login, so that the other clients of the account do not get it. Sends it through the
+ * running server, or directly if none runs.
  */
 async function checkMessage(
   report: DoctorReport,
@@ -162,7 +162,7 @@ async function checkMessage(
   });
   void stream.ended.then((reason) => arrival.reject(reason ?? new Error('the server closed the connection')));
   arrival.promise.catch(() => undefined);
-  const late = () => new Error('it did not arrive');
+  const late = () => new Error(`no message within ${ARRIVAL_TIMEOUT_MS / 1000} s`);
   try {
     if (target === undefined) {
       stream.write(xml('message', { to: jid, type: 'headline' }, xml('body', {}, body)).toString());
@@ -186,7 +186,7 @@ async function checkMessage(
   } catch (error) {
     report.fail(
       check,
-      `It was sent, but ${shortErrorReason(error)}. Check whether the XMPP server filters messages.`,
+      `It did not arrive: ${shortErrorReason(error)}. Check whether the XMPP server filters messages.`,
     );
   }
 }

@@ -4,11 +4,11 @@ import { formatCount } from '../base/units.ts';
 import type { ProbeTarget } from './probe-client.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
 
-/** Error codes of a TLS handshake with a server that speaks plain http. */
+/** Error codes of a TLS handshake with a server without TLS. */
 const NO_TLS = /EPROTO|WRONG_VERSION|PACKET_LENGTH|ECONNRESET/;
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const DAY_MS = 86_400_000;
-/** ACME clients renew certificates earlier than this. */
+/** Days before the expiry. ACME clients renew certificates earlier. */
 const RENEWAL_DAYS = 10;
 
 /**
@@ -69,10 +69,10 @@ export interface PresentedCertificate {
   readonly now: number;
 }
 
-/** `text`: a time as OpenSSL prints it, such as `Dec 30 12:09:41 2026 GMT`. */
+/** Formats a time as OpenSSL prints it, such as `Dec 30 12:09:41 2026 GMT`, like the other times of the doctor. */
 export const certificateTime = (text: string): string => `${formatTimestamp(Date.parse(text))} UTC`;
 
-/** `explain`: names the problem and its remedy. */
+/** Reports whether a certificate is valid, and a warning if it expires soon. `explain` returns the problem and its remedy. */
 export function reportCertificate(
   report: Pick<DoctorReport, 'ok' | 'warn' | 'fail'>,
   check: string,
@@ -115,6 +115,7 @@ function explainCertificateError(code: string, { host, certificate }: PresentedC
   }
 }
 
+/** Returns the names in a certificate, separated by commas. */
 export function namesIn({ subjectaltname, subject }: DetailedPeerCertificate): string {
   return subjectaltname?.replace(/(?:DNS|IP Address):/g, '') ?? String(subject.CN);
 }

@@ -14,7 +14,7 @@ import { type RunningServer, readStreamMetrics } from './running-server.ts';
 const LOGIN_TIMEOUT_MS = 12_000;
 /** A server with XEP-0202 answers at once. */
 const TIME_TIMEOUT_MS = 2_000;
-/** XEP-0202 answers of common servers have whole seconds, and the answer takes some time. */
+/** The XEP-0202 answers of common servers have whole seconds, and need some time. */
 const NOTICEABLE_SKEW_MS = 5_000;
 const HARMFUL_SKEW_MS = 30_000;
 
@@ -28,8 +28,8 @@ export interface ComponentCheckOptions {
 }
 
 /**
- * Checks that the XMPP server accepts every component, that clients find it, and that the clocks agree. If the running server is
- * connected, it is asked: the XMPP server would refuse a second login. Otherwise the doctor logs in itself to get the error.
+ * Checks that the XMPP server accepts every component, that clients find it, and that the clocks agree. Gets this from the running
+ * server if it is connected, because the XMPP server would refuse a second login. Otherwise logs in itself to get the error.
  */
 export async function checkComponents(report: DoctorReport, options: ComponentCheckOptions): Promise<void> {
   const { config, server, probeUploads } = options;
@@ -90,7 +90,7 @@ async function checkLogin(
   }
 }
 
-/** `skewMs`: milliseconds by which the XMPP server's clock is ahead; undefined if it does not answer XEP-0202. */
+/** Reports the clock skew. `skewMs`: milliseconds by which the XMPP server is ahead; undefined if it does not answer XEP-0202. */
 export function reportClockSkew(report: DoctorReport, jid: string, skewMs: number | undefined): void {
   const check = `clock of the XMPP server (${jid})`;
   if (skewMs === undefined) {

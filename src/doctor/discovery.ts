@@ -7,12 +7,12 @@ import { sendProbe } from './probe-client.ts';
 import type { DoctorReport } from './report.ts';
 import type { RunningServer } from './running-server.ts';
 
-/** The server asks the XMPP server several times, and other servers too. */
+/** The running server sends several requests to the XMPP server and to other servers. */
 const ANSWER_TIMEOUT_MS = 25_000;
 
 /**
- * Asks the running server what its components find, because the XMPP server allows no second stream of a component. Returns undefined
- * if it does not tell.
+ * Requests the service discovery results of the components from the running server, because the XMPP server allows no second stream of a
+ * component. Returns undefined if the answer does not contain them.
  */
 export async function fetchDiscovery(
   { target }: RunningServer,
@@ -30,12 +30,12 @@ export async function fetchDiscovery(
     const answer: unknown = JSON.parse(body.toString());
     return Array.isArray(answer) ? (answer as ComponentDiscovery[]) : undefined;
   } catch {
-    // An answer of an older version.
+    // An older version of Porter sends another answer.
     return undefined;
   }
 }
 
-/** Reports whether clients find the component. `found` is undefined if it could not be asked. */
+/** Reports whether clients find the component. `found`: undefined if the results are not known. */
 export function reportDiscovery(
   report: DoctorReport,
   jid: string,
@@ -43,7 +43,10 @@ export function reportDiscovery(
 ): void {
   const check = `discovery of ${jid}`;
   if (found === undefined) {
-    report.skip(check, 'Not checked: the running server does not tell. If it was updated, restart it.');
+    report.skip(
+      check,
+      'Not checked: the running server has sent no results. If Porter was updated, restart it.',
+    );
     return;
   }
   for (const { state, text } of describeDiscovery(found)) report[state](check, text);

@@ -81,7 +81,7 @@ export function reportServedType(report: DoctorReport, { headers }: ProbeRespons
 
 type HeaderRule = readonly [name: string, expected: RegExp, consequence: string];
 
-/** Required headers, and the consequence if one is wrong. A header that arrives twice matches none of these, except where both values mean the same. */
+/** Required headers, and the consequence if one is wrong. A header that arrives twice matches only if its meaning stays the same. */
 const HEADERS: readonly HeaderRule[] = [
   ['x-content-type-options', /^nosniff(?:, *nosniff)*$/i, 'browsers may run uploaded scripts'],
   ['content-security-policy', /sandbox/, 'browsers may run uploaded scripts'],
@@ -142,7 +142,7 @@ export async function checkRange(
   }
 }
 
-/** Checks error responses and CORS preflights for web clients. `putPath` has an unknown upload token. */
+/** Checks error responses and CORS preflights for web clients. `putPath`: the path of a PUT with an unknown token. */
 export async function checkErrorResponses(
   report: DoctorReport,
   target: ProbeTarget,
@@ -191,7 +191,7 @@ export async function checkMissingFile(
   else {
     report.fail(
       'missing files',
-      `The link of an unknown file was answered with ${status} and ${body.length} bytes: some clients save them as the ` +
+      `The link of an unknown file was answered with ${status} and ${body.length} bytes: some clients save these bytes as the ` +
         'file. The web server must not replace errors of Porter with its own pages.',
     );
   }

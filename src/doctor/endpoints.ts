@@ -37,8 +37,8 @@ export async function checkRestrictedEndpoints(
 }
 
 /**
- * Checks that requests reach the endpoints for links that an XMPP server signs. Porter refuses a PUT without a
- * signature with CORS headers, which distinguishes its answer from one of the web server.
+ * Checks that requests reach the endpoints for links that an XMPP server signs. Porter refuses a PUT without a signature and adds CORS
+ * headers, which an error page of the web server does not have.
  */
 export async function checkSignedLinkEndpoints(
   report: DoctorReport,
@@ -69,8 +69,8 @@ export async function checkSignedLinkEndpoints(
 }
 
 /**
- * Checks that requests reach the endpoints for messages and stanzas. A miss is only a warning, because all senders may
- * run on this machine. Porter answers requests without credentials with 401 and a Bearer challenge.
+ * Checks that requests reach the endpoints for messages and stanzas. Reports only a warning if not, because all senders may run on this
+ * machine. Porter answers requests without credentials with 401 and a Bearer challenge.
  */
 export async function checkMessageEndpoints(
   report: DoctorReport,

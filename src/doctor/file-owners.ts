@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Config } from '../config/load.ts';
 import type { DoctorReport } from './report.ts';
 
-/** The user that the server runs as: the owner of the blob folder, which `porter serve` creates. */
+/** The user of the server: the owner of the blob folder, which `porter serve` creates. */
 export interface ServiceUser {
   readonly uid: number;
   readonly gids: readonly number[];
@@ -17,14 +17,14 @@ interface FileMode {
 
 export const READ = 4;
 export const READ_WRITE = 6;
-/** For a folder: list, create and remove files. */
+/** Permissions to list, create and remove files in a folder. */
 const READ_WRITE_SEARCH = 7;
 
-/** Files and folders that are looked at. Old ones are not: their owner has not changed since the last run. */
+/** The largest number of checked files, spread over all folders. */
 const MAX_FILES = 1000;
 const FOLDER = /^[0-9a-z]{2}$/;
 
-/** Returns whether the permission bits of a file allow this access (path_resolution(7)). ACLs are not known. */
+/** Returns whether the permission bits of a file allow this access (path_resolution(7)). Does not consider ACLs. */
 export function mayAccess({ uid, gids }: ServiceUser, file: FileMode, access: number): boolean {
   if (uid === 0) return true;
   const shift = file.uid === uid ? 6 : gids.includes(file.gid) ? 3 : 0;
@@ -36,8 +36,8 @@ interface Found extends FileMode {
 }
 
 /**
- * Reports files that the server cannot use because another user owns them: commands such as `porter import`, `restore` or `cp -a` that
- * ran as root leave such files. Without this check the doctor that runs as root does not see them.
+ * Reports files that the server cannot use because another user owns them. Commands such as `porter import`, `restore` or `cp -a` create
+ * such files if they run as root. A doctor that runs as root would not notice them in other checks.
  */
 export async function checkFileOwners(
   report: DoctorReport,
@@ -112,7 +112,7 @@ async function entriesOf(folder: string, pattern: RegExp, limit = MAX_FILES * 2)
   return found.filter((file) => file !== undefined);
 }
 
-/** Returns undefined if the file does not exist or cannot be looked at. */
+/** Returns owner and mode of a file. Undefined if it does not exist, or if its folder cannot be read. */
 async function stat(path: string): Promise<Found | undefined> {
   const found = await lstat(path).catch(() => undefined);
   return found && { path, uid: found.uid, gid: found.gid, mode: found.mode };

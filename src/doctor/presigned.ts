@@ -75,7 +75,7 @@ async function fetchFromS3(
   return undefined;
 }
 
-/** The CORS rules are set on the bucket, not by Porter. */
+/** Reports whether the bucket has a CORS rule. The admin sets it, not Porter. */
 function reportBucketCors(report: DoctorReport, { headers }: ProbeResponse): void {
   if (headers['access-control-allow-origin'] !== undefined) {
     report.ok('CORS of the bucket', 'Web clients can read files.');

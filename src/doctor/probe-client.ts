@@ -4,7 +4,7 @@ import { request as requestTls } from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
 import { DOCTOR_HEADER } from '../http/common/doctor-requests.ts';
 
-/** How an HTTP server is reached: a base URL with its resolved address, or a Unix socket. */
+/** The address of an HTTP server: a base URL with its resolved IP address, or a Unix socket. */
 export interface ProbeTarget {
   /** Without a slash at its end. */
   readonly baseUrl: string;
@@ -13,7 +13,7 @@ export interface ProbeTarget {
   /** The source address of requests; undefined if the system chooses it. */
   readonly localAddress: string | undefined;
   readonly socketPath?: string;
-  /** Shows the server that requests are tests of the doctor: see `doctor-requests.ts`. */
+  /** Identifies requests as tests of the doctor (`http/common/doctor-requests.ts`). */
   readonly doctorToken?: string;
 }
 
@@ -104,7 +104,10 @@ export function pathBelowTarget({ baseUrl }: ProbeTarget, link: string): string 
   return link.startsWith(baseUrl) ? link.slice(baseUrl.length) : new URL(link).pathname;
 }
 
-/** `403: You are not allowed to upload files to this service`: the status, and the body without its full stop if it is one line of plain text. */
+/**
+ * Formats a response as `403: You are not allowed to upload files to this service`: the status, and the body without its full stop if it
+ * is one line of plain text.
+ */
 export function formatProbeResponse({ status, headers, body }: ProbeResponse): string {
   const text = body.toString().trim();
   const isOneLine = headers['content-type']?.startsWith('text/plain') && /^[^\r\n]{1,300}$/.test(text);
@@ -129,7 +132,7 @@ async function readBody(response: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** `http://127.0.0.1:5050`, `https://[::1]:5050`. */
+/** Formats a base URL such as `http://127.0.0.1:5050` or `https://[::1]:5050`. */
 export function formatLocalBaseUrl(host: string, port: number, tls: boolean): string {
   return `${tls ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }

@@ -1,4 +1,4 @@
-/** `skip`: the check could not run; the text says why. Only `fail` makes the doctor fail. */
+/** `skip`: the check did not run, for the reason in the text. The doctor fails only after a `fail`. */
 export type FindingState = 'ok' | 'warn' | 'fail' | 'skip';
 
 /** The result of one check, with the remedy if it failed. */
@@ -9,7 +9,7 @@ export interface Finding {
   readonly text: string;
 }
 
-/** Collects findings and passes each one on as it arrives. */
+/** Collects findings, and calls `onFinding` with each. */
 export class DoctorReport {
   readonly findings: Finding[] = [];
   readonly #onFinding: (finding: Finding) => void;
@@ -34,12 +34,12 @@ export class DoctorReport {
     this.#add({ check, state: 'skip', text });
   }
 
-  /** Returns whether one of these checks has failed. Checks that would fail for the same reason are skipped then. */
+  /** Returns whether one of these checks has failed. The caller can then skip checks that would fail for the same reason. */
   hasFailed(...checks: readonly string[]): boolean {
     return this.findings.some(({ check, state }) => state === 'fail' && checks.includes(check));
   }
 
-  /** Returns a report that adds its findings to this one, with the name of their subject in front, such as a host name. */
+  /** Returns a report that adds its findings to this one. Their names begin with the subject, such as a host name. */
   about(subject: string): DoctorReport {
     return new DoctorReport((finding) => this.#add({ ...finding, check: `${subject}: ${finding.check}` }));
   }
@@ -50,7 +50,7 @@ export class DoctorReport {
   }
 }
 
-/** Returns the error code, else the message. Messages of Node contain paths and system calls; codes are shorter. */
+/** Returns the code of an error, else its message. Messages of Node.js contain paths and system calls; codes are shorter. */
 export function shortErrorReason(error: unknown): string {
   const { code, message } = (error ?? {}) as { code?: unknown; message?: unknown };
   if (typeof code === 'string') return code;

@@ -17,12 +17,12 @@ import type { DoctorReport } from './report.ts';
 
 const SIZE = 2000;
 const HALF = 1000;
-/** So large that Porter does not store it at once, and sends 104. */
+/** Large enough that Porter sends 104 before it stores the file. */
 const INTERIM_SIZE = 200_000;
 const VERSION = { 'Upload-Draft-Interop-Version': '8' };
 const UPLOAD_RESUMPTION_SUPPORTED = 104;
 
-/** Checks whether 104 reaches clients, and that an upload goes on with the second half of its file. */
+/** Checks whether 104 reaches clients, and whether an upload can continue with the second half of its file. */
 export async function checkResumableUploads(
   report: DoctorReport,
   config: Pick<Config, 'uploads'>,
@@ -40,11 +40,12 @@ export async function checkResumableUploads(
   // 104 would end the requests of the next check, too.
   if (passage === 'taken_as_final' && sendsInterim) return;
   const problem = await findProblem(target, probeUploads);
-  if (problem === undefined) report.ok('resumable uploads', 'An upload can go on after an interruption.');
+  if (problem === undefined)
+    report.ok('resumable uploads', 'An upload can be resumed after an interruption.');
   else report.fail('resumable uploads', problem);
 }
 
-/** Uploads a file in two halves. Returns why that does not work. */
+/** Uploads a file in two halves. Returns the problem, or undefined if it works. */
 async function findProblem(target: ProbeTarget, probeUploads: ProbeUploads): Promise<string | undefined> {
   const slot = await probeUploads.requestSlot({ name: 'halves.txt', size: SIZE, type: 'text/plain' });
   const path = putUrl('', slot.token, slot.name);
@@ -53,7 +54,7 @@ async function findProblem(target: ProbeTarget, probeUploads: ProbeUploads): Pro
   if (created.status !== 201) return explainRefusal('PUT', created);
   const { location } = created.headers;
   if (location === undefined || offsetOf(created) === undefined)
-    return 'The web server removes Location or Upload-Offset from answers: clients cannot go on with an upload. It must forward all headers.';
+    return 'The web server removes Location or Upload-Offset from answers: clients cannot resume an upload. It must forward all headers.';
   const resource = pathBelowTarget(target, new URL(location, `${target.baseUrl}${path}`).href);
   return (
     (await sendHalf(target, resource, 0)) ??
@@ -95,7 +96,7 @@ function offsetOf({ headers }: ProbeResponse): number | undefined {
 /** How `104 Upload Resumption Supported` reaches the client. */
 export type InterimPassage = 'passes' | 'dropped' | 'taken_as_final';
 
-/** Sends a whole file, to which the server always answers the doctor with 104 first. */
+/** Sends a whole file. In a test of the doctor, the server always answers it with 104 first. */
 async function sendWhole(target: ProbeTarget, probeUploads: ProbeUploads): Promise<InterimPassage> {
   const slot = await probeUploads.requestSlot({ name: 'whole.txt', size: INTERIM_SIZE, type: 'text/plain' });
   let passage: InterimPassage = 'dropped';
@@ -119,8 +120,8 @@ function openWhole(target: ProbeTarget, { token, name, size }: GrantedSlot) {
 }
 
 /**
- * nginx adds these fields, which end the answer. The final one of Porter follows as its body: clients that speak HTTP/1.1 may read it
- * nevertheless, but those that speak HTTP/2 fail.
+ * Returns true if the proxy has turned the interim response into a final one. nginx adds these fields. The final response of Porter then
+ * follows as the body: HTTP/1.1 clients may still read it, but HTTP/2 clients fail.
  */
 const isHeadOfFinal = (headers: Readonly<Record<string, unknown>>) =>
   headers.date !== undefined ||
@@ -143,22 +144,25 @@ export function reportInterim(
   },
 ): void {
   if (passage === 'taken_as_final') {
-    const cause = 'The web server takes the interim response 104 for the final answer, as nginx does.';
+    const cause = 'The web server treats the interim response 104 as the final answer, as nginx does.';
     if (!sendsInterim) report.ok(INTERIM, `${cause} Porter does not send it through a proxy.`);
     else {
       const remedy =
         setting === 'always'
           ? 'Set uploads.interim_responses: auto'
-          : 'Porter takes the web server for a client: add its address to trusted_proxies, or let it set X-Forwarded-For';
+          : 'Porter treats the web server as a client: add its address to trusted_proxies, or let it set X-Forwarded-For';
       report.fail(INTERIM, `${cause} Resumable uploads over HTTP/2 break. ${remedy}.`);
     }
   } else if (passage === 'dropped')
-    report.ok(INTERIM, 'The web server drops 104: an upload can go on if its client begins it with a part.');
-  else if (sendsInterim) report.ok(INTERIM, 'Clients get 104, and learn how their upload can go on.');
+    report.ok(
+      INTERIM,
+      'The web server drops 104: an upload can be resumed if its client begins it with a part.',
+    );
+  else if (sendsInterim) report.ok(INTERIM, 'Clients get 104, so that they can resume an upload.');
   else
     report.ok(
       INTERIM,
       'The web server forwards 104, but Porter does not send it through a proxy. With uploads.interim_responses: always, apps that send ' +
-        'the whole file at once, such as those of iOS, can go on with an upload too.',
+        'the whole file at once, such as those of iOS, can resume an upload too.',
     );
 }

@@ -41,7 +41,7 @@ function reportPlainHttp(report: DoctorReport, option: string, { hostname, host 
   );
 }
 
-/** Values that the echo request sends, and that a reverse proxy has no reason to change. */
+/** Values of the echo request, which a reverse proxy must not change. */
 const CONTENT_TYPE = 'image/x-porter-doctor';
 const AUTHORIZATION = 'Bearer porter-doctor';
 const QUERY = 'v=porter-doctor';
@@ -53,8 +53,8 @@ export interface ReceivedEcho {
 }
 
 /**
- * Sends a request to the echo endpoint through the reverse proxy. The server answers with the request as it arrived.
- * Returns undefined, after a report, if the request did not reach this server.
+ * Sends a request to the echo endpoint through the reverse proxy. The server answers with the request as it has received it. Reports
+ * a failure and returns undefined if the request did not reach this server.
  */
 export async function requestEcho(
   report: DoctorReport,
@@ -160,7 +160,7 @@ function reportContentType(report: DoctorReport, { contentType }: EchoedRequest)
   }
 }
 
-/** Signed links need the query; tokens and passwords need the Authorization header. */
+/** Reports whether the query, which signed links need, and the Authorization header, which tokens and passwords need, are forwarded. */
 function reportCredentials(
   report: DoctorReport,
   config: Config,

@@ -42,10 +42,10 @@ export interface DoctorOptions {
   readonly url?: string | undefined;
   /** Required free disk space in bytes. */
   readonly minFree?: number | undefined;
-  /** How accounts log in, and an account to test with. Undefined if the config has no `messages` section. */
+  /** The settings of logins, and an account for a test. Undefined if the config has neither `messages` nor `web`. */
   readonly accounts?: Pick<AccountCheckOptions, 'settings' | 'account'> | undefined;
   readonly now: () => number;
-  /** Stops the checks early. Test uploads are removed nevertheless. */
+  /** Stops the checks when it aborts. Test uploads are removed in any case. */
   readonly signal: AbortSignal;
 }
 
@@ -71,7 +71,7 @@ export async function runChecks(report: DoctorReport, options: DoctorOptions): P
 }
 
 interface ServerCheckOptions extends DoctorOptions {
-  /** Thumbnails are on, and their decoder works on this machine. */
+  /** True if thumbnails are on and their decoder works on this machine. */
   readonly hasDecoder: boolean;
 }
 
@@ -102,7 +102,7 @@ interface TransferOptions extends ServerCheckOptions {
   readonly probeUploads: ProbeUploads;
 }
 
-/** Tests the links of every hosted domain, because each may have a web server or a `server` block for itself. */
+/** Tests the links of every hosted domain, because each may have a separate web server or `server` block. */
 async function checkAllTransfers(report: DoctorReport, options: TransferOptions): Promise<void> {
   const { config, url } = options;
   const { all } = createHostedLinks(config);
@@ -149,7 +149,7 @@ async function checkTransfers(report: DoctorReport, options: TransferOptions): P
   if (stored) await checkStoredFile(report, options, endpoint, stored);
 }
 
-/** The address for uploads: `--url`, else `public_url`, else `listen` without a reverse proxy. */
+/** Returns the address for test uploads: `--url`, else `public_url`, else `listen`, without a reverse proxy. */
 async function choosePublicEndpoint(
   report: DoctorReport,
   { config, url, now, server }: TransferOptions,

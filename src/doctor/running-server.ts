@@ -4,9 +4,9 @@ import { type DoctorReport, shortErrorReason } from './report.ts';
 import { blobsAdvice } from './storage.ts';
 import { explainSocketError } from './unix-socket.ts';
 
-/** The running server, as it describes itself. */
+/** The running server, with the state that it reports at `/readyz`. */
 export interface RunningServer {
-  /** Its address on this machine, without a reverse proxy. */
+  /** The address of the server on this machine, without a reverse proxy. */
   readonly target: ProbeTarget;
   /** JIDs of components without a stream. */
   readonly disconnectedComponents: ReadonlySet<string>;
@@ -25,7 +25,7 @@ interface PartReport {
   readonly reason: string;
 }
 
-/** Queries the server at the address in `listen`. Returns undefined if it does not answer. */
+/** Sends a request to the server at the address in `listen`, and reports the result. Returns undefined if no server answers. */
 export async function checkRunningServer(
   report: DoctorReport,
   config: Config,
@@ -88,10 +88,10 @@ export function reportReadiness(
   return reasons.map(({ part }) => part).filter((part) => jids.has(part));
 }
 
-/** A server that listens at all addresses is reached at the loopback address. */
+/** The loopback addresses of servers that listen at all addresses. */
 const WILDCARD_HOSTS: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
-/** Returns how a server with this config is reached on this machine, without a reverse proxy. */
+/** Returns the address of a server with this config on this machine, without a reverse proxy. */
 export function localTarget({ listen, tls }: Config): ProbeTarget {
   const unresolved = { address: undefined, localAddress: undefined };
   const [first] = listen;

@@ -14,10 +14,10 @@ const DAY_MS = 86_400_000;
 /** ClamAV publishes signatures every day. */
 const OLD_SIGNATURES_MS = 7 * DAY_MS;
 
-/** The EICAR test file, which every scanner must find. Assembled here, so that scanners do not find it in this file. */
+/** The EICAR test file, which every scanner detects. It is split, so that scanners do not detect it in this source file. */
 const EICAR = ['X5O!P%@AP[4', '\\PZX54(P^)7CC)7}$EICAR', '-STANDARD-ANTIVIRUS-', 'TEST-FILE!$H+H*'].join('');
 
-/** Asks clamd for its version and the date of its signatures. */
+/** Requests the version of clamd, and checks the date of its signatures. */
 export async function checkScanner(
   report: DoctorReport,
   { uploads: { scan } }: Pick<Config, 'uploads'>,

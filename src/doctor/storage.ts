@@ -9,12 +9,13 @@ import { formatSkew, measureClockSkew, NOTICEABLE_SKEW_MS } from '../uploads/hea
 import type { UploadServices } from '../uploads/services.ts';
 import { type DoctorReport, shortErrorReason } from './report.ts';
 
-/** With less free space a disk is nearly full. Small disks: with less than 5 %. `--min-free` replaces both. */
+/** A disk with less free bytes is nearly full, a small one with less than this share. `--min-free` replaces both. */
 const LOW_BYTES = 1024 ** 3;
 const LOW_SHARE = 0.05;
-/** With less free space SQLite and uploads begin to fail. */
+/** With less free bytes, SQLite and uploads begin to fail. */
 const FULL_BYTES = 64 * 1024 ** 2;
 
+/** Checks that the database and the file store can be read and written. */
 export async function checkStores(
   report: DoctorReport,
   config: Config,
@@ -40,7 +41,7 @@ export async function checkStores(
   }
 }
 
-/** Failed deletions that the doctor counts. */
+/** The largest number of failed deletions that the doctor counts. */
 const MAX_COUNTED = 1000;
 
 /** Reports removed files whose bytes the store does not delete. */
@@ -81,7 +82,7 @@ async function checkLedgerClock(
 
 const LEDGER_CLOCK = 'clock of the database';
 
-/** `skewMs`: by how much the database is ahead of this machine; null if it answers too slowly. */
+/** Reports the clock skews. `skewMs`: milliseconds by which the database is ahead of this machine; null if it answers too slowly. */
 export function reportLedgerClock(
   report: DoctorReport,
   skewMs: number | null,
@@ -103,7 +104,7 @@ export function reportLedgerClock(
   else report.ok(LEDGER_CLOCK, "It agrees with this machine's clock and with those of all instances.");
 }
 
-/** The remedy if files cannot be written. */
+/** Returns the remedy if files cannot be written. */
 export function blobsAdvice({ storage: { blobs } }: Pick<Config, 'storage'>): string {
   return blobs.kind === 's3'
     ? 'S3 must be reachable, its keys must allow writing to the bucket, and the bucket must have free space. docs/s3.md has the policy.'
@@ -115,7 +116,7 @@ const FREE_SPACE =
   'Free some space: porter users shows the usage by user, porter cleanup --max-age 7d removes older files, ' +
   'global_quota limits the total.';
 
-/** `minFree`: required free bytes, instead of the default thresholds. */
+/** Checks the free space of the disks. `minFree`: required free bytes, instead of the default thresholds. */
 export async function checkDiskSpace(
   report: DoctorReport,
   config: Config,

@@ -5,7 +5,7 @@ import { formatProbeResponse, type ProbeResponse, type ProbeTarget, sendProbe } 
 import type { DoctorReport } from './report.ts';
 
 const CHECK = 'thumbnails';
-/** The first picture starts the process that decodes, and others may wait. */
+/** The first picture starts the decoder process, and may wait for other pictures. */
 const TIMEOUT_MS = 60_000;
 
 /** A picture of one pixel. */
@@ -14,7 +14,7 @@ const PNG = Buffer.from(
   'base64',
 );
 
-/** Loads the decoder of thumbnails on this machine. Returns whether it works. */
+/** Loads the decoder of thumbnails on this machine. Reports a failure and returns false if it does not work. */
 export async function checkDecoder(report: DoctorReport, findProblem = findDecoderProblem): Promise<boolean> {
   const reason = await findProblem();
   if (reason === undefined) return true;
@@ -25,7 +25,7 @@ export async function checkDecoder(report: DoctorReport, findProblem = findDecod
   return false;
 }
 
-/** Uploads a picture, and asks for its thumbnail as a client does. */
+/** Uploads a picture, and requests its thumbnail as a client does. */
 export async function checkServedThumbnail(
   report: DoctorReport,
   target: ProbeTarget,

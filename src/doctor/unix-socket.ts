@@ -4,22 +4,22 @@ import { dirname } from 'node:path';
 /** Explains why nothing answers at a Unix socket of `listen`. `code`: the system error of the connection. */
 export function explainSocketError(code: string, path: string): string {
   const folder = dirname(path);
-  const found = look(path);
+  const found = readStats(path);
   if (found === 'hidden' || code === 'EACCES' || code === 'EPERM') {
-    return `This user (uid ${process.getuid?.()}) may not use ${path}. Run the doctor as the user that Porter runs as, or as root.`;
+    return `This user (uid ${process.getuid?.()}) may not use ${path}. Run the doctor as the user of Porter, or as root.`;
   }
   if (found === undefined) {
-    return look(folder) === undefined
+    return readStats(folder) === undefined
       ? `The folder ${folder} does not exist, so nothing can listen at ${path}. Create it (systemd: RuntimeDirectory=porter), or correct listen.`
       : `There is no socket ${path}. Start \`porter serve\` with this config file, or correct listen.`;
   }
   if (!found.isSocket()) return `${path} is not a socket. Remove it, or correct listen.`;
-  return `The process that made the socket ${path} has ended (${code}). Start \`porter serve\`; it replaces the socket.`;
+  return `The process that created the socket ${path} has ended (${code}). Start \`porter serve\`; it replaces the socket.`;
 }
 
 /** Explains who may connect to a Unix socket, for a web server that does not reach it. */
 export function describeSocketAccess(path: string): string {
-  const found = look(path);
+  const found = readStats(path);
   if (found === undefined || found === 'hidden') return explainSocketError('ENOENT', path);
   const closed = foldersAbove(path).find(({ stats }) => (stats.mode & 0o011) === 0);
   if (closed) {
@@ -41,8 +41,8 @@ export function describeSocketAccess(path: string): string {
 
 const octal = ({ mode }: Stats): string => (mode & 0o7777).toString(8);
 
-/** Returns undefined if it does not exist, and `hidden` if this user may not look. */
-function look(path: string): Stats | 'hidden' | undefined {
+/** Returns the state of a file, undefined if it does not exist, or `hidden` if this user may not read its folder. */
+function readStats(path: string): Stats | 'hidden' | undefined {
   try {
     return lstatSync(path);
   } catch (error) {
@@ -53,7 +53,7 @@ function look(path: string): Stats | 'hidden' | undefined {
 function foldersAbove(path: string): { readonly path: string; readonly stats: Stats }[] {
   const folder = dirname(path);
   if (folder === path) return [];
-  const stats = look(folder);
+  const stats = readStats(folder);
   const above = foldersAbove(folder);
   return stats === undefined || stats === 'hidden' ? above : [...above, { path: folder, stats }];
 }

@@ -27,7 +27,7 @@ const FIRST_PART_BYTES = 64 * 1024;
  */
 const ARRIVAL_TIMEOUT_MS = 8_000;
 const REFUSAL_TIMEOUT_MS = 1_000;
-/** Longer than a timeout that an admin may have written in the wrong unit. */
+/** Longer than a body timeout with a wrong unit, such as 60 ms instead of 60 s. */
 const PAUSE_MS = 1_500;
 const POLL_MS = 50;
 
@@ -37,9 +37,9 @@ export interface StoredProbeFile {
   readonly bytes: Buffer;
 }
 
-/** Compressible text, so that a web server with compression reveals itself. */
+/** Returns compressible text, so that compression by the web server is detected. */
 function createContent(size: number): Buffer {
-  return Buffer.alloc(size, 'Porter was here to see how files travel. ');
+  return Buffer.alloc(size, 'Test file of porter doctor. ');
 }
 
 /** Uploads files of several sizes. Returns the largest one that is stored, or undefined if all uploads failed. */
@@ -76,7 +76,7 @@ async function uploadSmall(
   return undefined;
 }
 
-/** Sends the first part of a file and waits until Porter receives it; only then sends the rest. */
+/** Sends the first part of a file, waits until Porter receives it, and then sends the rest. */
 async function uploadMedium(
   report: DoctorReport,
   target: ProbeTarget,
@@ -113,7 +113,7 @@ async function uploadMedium(
   }
 }
 
-/** Pauses like a phone that changes its network. Returns true if the web server does not wait. */
+/** Pauses, like a phone that changes its network. Returns true if the web server ends the request meanwhile. */
 async function isCutOff({ response }: StartedPut): Promise<boolean> {
   const ended = response.then(
     () => true,
@@ -138,8 +138,8 @@ function reportBuffering(report: DoctorReport, streamed: boolean): void {
 }
 
 /**
- * Starts an upload of the largest allowed size, and stops it as soon as Porter receives it or the web server refuses it.
- * A web server that buffers forwards nothing, but refuses at once; therefore the shorter timeout.
+ * Starts an upload of the largest allowed size, and stops it as soon as Porter receives it or the web server refuses it. A web server that
+ * buffers uploads forwards nothing before the end, but it refuses at once, so the timeout is shorter then.
  */
 async function startLarge(
   report: DoctorReport,

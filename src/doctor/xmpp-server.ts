@@ -9,7 +9,7 @@ import { shortErrorReason } from './report.ts';
 
 type ServerSettings = Pick<LoginSettings, 'server' | 'directTls'>;
 
-/** Explains why an account cannot log in at the XMPP server of a domain, with the option that changes it. */
+/** Explains why an account cannot log in at the XMPP server of a domain, with the remedy. */
 export function explainLoginError(error: unknown, domain: string, settings: ServerSettings): string {
   if (error instanceof NoServerFoundError) return explainMissingServer(error, domain);
   if (error instanceof TlsUnavailableError) {
@@ -44,7 +44,7 @@ function explainSaslError({ condition, message }: SaslError, domain: string): st
   return `The XMPP server of ${domain} refuses the login: ${condition}.`;
 }
 
-/** With TLS from the first byte a server for STARTTLS sends an invalid record; without it, it waits. */
+/** Error codes of direct TLS at a port for STARTTLS: the server answers with an invalid TLS record. In the opposite case it waits. */
 const NO_DIRECT_TLS = /^EPROTO$|^ERR_SSL_(?:WRONG_VERSION|PACKET_LENGTH)/;
 
 function explainConnection(error: unknown, code: string, domain: string, settings: ServerSettings): string {
@@ -89,7 +89,7 @@ export function explainServerCertificate(
     case 'ERR_TLS_CERT_ALTNAME_INVALID':
       return (
         `It is not valid for ${domain}, only for ${namesIn(certificate)}: accounts cannot log in. The XMPP server needs one with the ` +
-        `domain of the accounts, wherever DNS leads (RFC 6120 section 13.7.2).${alternative(settings, 'set messages.require_tls: false')}`
+        `domain of the accounts, even if DNS names another host (RFC 6120 section 13.7.2).${alternative(settings, 'set messages.require_tls: false')}`
       );
     default:
       return explainTrust(code, domain, settings);
@@ -110,7 +110,7 @@ function explainTrust(code: string, domain: string, settings: ServerSettings): s
   );
 }
 
-/** An option that only counts for a server on this machine. */
+/** Returns a sentence that proposes an option which is allowed only for a server on this machine. Empty for other servers. */
 function alternative({ server }: ServerSettings, option: string): string {
   if (server === null) return '';
   return isLoopbackHost(server.host) ? ` Or, because the server is on this machine, ${option}.` : '';

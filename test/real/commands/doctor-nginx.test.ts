@@ -43,9 +43,9 @@ const PROXY = 'proxy_set_header Connection        "";';
 const mistakes: Readonly<Record<string, Mistake>> = {
   'nothing where nothing is wrong': {
     finds: {
-      'resumable uploads': /can go on after an interruption/,
+      'resumable uploads': /can be resumed after an interruption/,
       'interim responses':
-        /takes the interim response 104 for the final answer.*does not send it through a proxy/,
+        /treats the interim response 104 as the final answer.*does not send it through a proxy/,
     },
   },
   'methods of resumable uploads that the web server refuses': {
