@@ -1,8 +1,8 @@
-/** The work that only one of all processes that share a ledger may do at a time. */
+/** Tasks that only one of the processes that share a ledger may run at a time. */
 export interface LeaderTasks {
   /** Called when this process becomes the leader. */
   startLeading(): Promise<void>;
-  /** Called when it stops being the leader. `lost`: another process may lead at any moment, so it must not wait. */
+  /** Called when this process stops leading. `lost`: another process may already lead, so the tasks must stop without waiting. */
   stopLeading(lost: boolean): Promise<void>;
 }
 
@@ -10,11 +10,11 @@ export interface LeaderTasks {
 export interface Leadership {
   /** Makes this process a candidate. Called once. */
   start(tasks: LeaderTasks): Promise<void>;
-  /** Stops the tasks, and only then lets another process lead. */
+  /** Stops the tasks, and then lets another process lead. */
   stop(): Promise<void>;
 }
 
-/** Leadership of a process that shares its ledger with no other server: it always leads. */
+/** Creates the leadership of a process that is the only server of its ledger. It always leads. */
 export function createSoleLeadership(): Leadership {
   let running: LeaderTasks | undefined;
   return {

@@ -5,13 +5,13 @@ export type ResponseMessage<T> =
   | { readonly type: 'response'; readonly id: number; readonly value: T }
   | { readonly type: 'error'; readonly id: number; readonly kind: RelayErrorKind; readonly text: string };
 
-/** Matches responses of another process with the requests of this one, by id. */
+/** Assigns the responses of another process to the requests of this one, by id. */
 export class PendingRequests<T> {
   readonly #limit: number;
   readonly #pending = new Map<number, PromiseWithResolvers<T>>();
   #lastId = 0;
 
-  /** `limit`: requests without a response at one time. More are refused as `busy`. */
+  /** `limit`: the largest number of requests without a response. Further requests are refused as `busy`. */
   constructor(limit: number) {
     this.#limit = limit;
   }
@@ -47,7 +47,7 @@ export class PendingRequests<T> {
   }
 }
 
-/** Describes a failed request for the process that sent it. */
+/** Returns the response to a failed request. */
 export function toErrorResponse(id: number, error: unknown): ResponseMessage<never> {
   const kind = error instanceof RelayError ? error.kind : 'failed';
   return { type: 'error', id, kind, text: error instanceof Error ? error.message : String(error) };

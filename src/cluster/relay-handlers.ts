@@ -3,10 +3,10 @@ import type { Logger } from '../base/log.ts';
 import type { LeaderTasks } from './leadership.ts';
 import { noLeaderError, type Relay, RelayError, type RelayHandler, withRelayTimeout } from './relay.ts';
 
-/** Requests that one process handles at a time. More are refused as `busy`. */
+/** The largest number of requests that one process handles at a time. Further requests are refused as `busy`. */
 const MAX_RUNNING = 1000;
 
-/** The handlers of this process. They are active while it leads. */
+/** The relay handlers of this process. They are active while it leads. */
 export interface RelayHandlers {
   handle(topic: string, handler: RelayHandler): void;
   /** Calls the handler of the topic. Rejects with a `RelayError`. */

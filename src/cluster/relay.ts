@@ -9,7 +9,7 @@ import type { JsonValue } from '../base/json.ts';
  */
 export type RelayErrorKind = 'unavailable' | 'timeout' | 'busy' | 'failed';
 
-/** A request to the leading process that got no result. */
+/** The error of a request to the leading process that has no result. */
 export class RelayError extends Error {
   readonly kind: RelayErrorKind;
 
@@ -23,8 +23,8 @@ export class RelayError extends Error {
 export type RelayHandler = (payload: JsonValue) => Promise<JsonValue> | JsonValue;
 
 /**
- * Carries requests to the leading process, from any process that shares its ledger, the leader included. A request is
- * delivered at most once.
+ * Sends requests to the leading process, from any process that shares its ledger, the leader included. A request is delivered at most
+ * once.
  */
 export interface Relay {
   /** Rejects with a `RelayError`. */

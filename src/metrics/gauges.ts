@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 import { memoizeFor } from '../base/async.ts';
 
-/** Counts of the ledger, in bytes and rows. */
+/** Totals of the ledger: numbers of rows, and bytes. */
 export interface StoreTotals {
   readonly uploads: number;
   readonly bytes: number;
@@ -19,7 +19,7 @@ export interface GaugeSources {
   readonly transfers: () => number;
   /** Open connections of HTTP clients. */
   readonly connections: () => number;
-  /** The file systems of blobs and ledger, as far as they are known. */
+  /** The file systems of blobs and ledger that are on this machine. */
   readonly disks: () => Promise<readonly DiskFigures[]>;
   readonly version: string;
 }
@@ -27,15 +27,15 @@ export interface GaugeSources {
 export interface DiskFigures {
   readonly store: string;
   readonly space: { readonly free: number; readonly freeFiles: number };
-  /** Whether it has less than `storage.reserve`. */
+  /** True if the disk has less free space than `storage.reserve`. */
   readonly isLow: boolean;
 }
 
 const FRESH_MS = 5000;
 
 /**
- * Adds the metrics that are computed when they are read: stored and pending files, queues, transfers, the version and
- * the process. Called once per registry, in processes that serve.
+ * Adds the metrics that are computed when they are read: stored and pending files, queues, transfers, the version and the process.
+ * Called once per registry, in processes that serve HTTP.
  */
 export function addGauges(registry: Registry, sources: GaugeSources): void {
   const registers = [registry];
@@ -44,7 +44,7 @@ export function addGauges(registry: Registry, sources: GaugeSources): void {
     new Gauge({
       name: `porter_${name}`,
       help,
-      // All processes count the same ledger, so one value is enough.
+      // All processes have the same ledger, so one value is enough.
       aggregator: 'first',
       registers,
       async collect() {
@@ -68,7 +68,7 @@ export function addGauges(registry: Registry, sources: GaugeSources): void {
   addNodeMetrics(registry);
 }
 
-/** The default metrics of the client, without gauges that are named like counters: they are the sums of others. */
+/** Adds the default metrics of prom-client, except gauges with names of counters, which are sums of other metrics. */
 function addNodeMetrics(registry: Registry): void {
   collectDefaultMetrics({ register: registry });
   for (const kind of ['handles', 'requests', 'resources'])

@@ -24,15 +24,15 @@ const REMOVAL_REASONS: Readonly<Record<RemovalReason, true>> = {
 const ERROR_CODES = Object.keys(errorTable);
 
 /**
- * Every value of each label. Values that clients or servers choose would each add a time series that is kept until the
- * process ends, so any other value becomes `other`.
+ * The values of each label. Any other value becomes `other`: each value adds a time series that is kept until the process ends, and
+ * clients or servers could choose any number of values.
  */
 export const LABEL_VALUES = {
   endpoint: new Set(Object.keys(ENDPOINTS)),
   refusal: new Set(ERROR_CODES),
   removal: new Set(Object.keys(REMOVAL_REASONS)),
   drop: new Set(['total_limit', 'client_limit', 'made_room']),
-  /** RFC 6121 §5.2.2. */
+  /** RFC 6121, section 5.2.2. */
   messageType: new Set(['chat', 'normal', 'headline', 'groupchat', 'error']),
   messageOutcome: new Set(['sent', 'queued', 'given_up', ...ERROR_CODES]),
   thumbnail: new Set(['made', 'damaged', 'gave_up', 'unread', 'unusable']),
@@ -55,10 +55,10 @@ export interface Metrics {
   fileScanned(result: 'clean' | 'infected' | 'too_large' | 'unavailable', ms: number): void;
   /** Counts an attempt to make a thumbnail. */
   thumbnailMade(result: 'made' | 'damaged' | 'gave_up' | 'unread' | 'unusable', ms: number): void;
-  /** Counts an answer with a thumbnail, which is no download. */
+  /** Counts an answer with a thumbnail. It does not count as a download. */
   thumbnailServed(bytes: number): void;
   requestRefused(endpoint: Endpoint, code: ErrorCode): void;
-  /** Counts one message by its type and outcome. Senders choose the type. */
+  /** Counts one message by its type, which the sender chooses, and its outcome. */
   messagePosted(type: string, outcome: 'sent' | 'queued' | 'given_up' | ErrorCode): void;
   /** Counts one attempt to pass a stanza to the callback; `failed` attempts are retried. */
   callbackAttempted(outcome: 'taken' | 'failed' | 'given_up'): void;
@@ -68,13 +68,13 @@ export interface Metrics {
   /** Counts failed attempts to delete the bytes of removed uploads. */
   deletionsFailed(files: number): void;
   sweepFinished(ms: number): void;
-  /** Sets whether the component stream of this configured JID is up. Null removes the metric: another process has the stream. */
+  /** Sets whether the component stream of this configured JID is up. Null removes the metric, because another process has the stream. */
   setStreamUp(jid: string, up: boolean | null): void;
   /** Milliseconds by which the clock of this component's XMPP server is ahead of this machine's. */
   setClockSkew(jid: string, ms: number): void;
-  /** `ms`: by how much the clock of the database is ahead of this process. */
+  /** Milliseconds by which the clock of the database is ahead of the clock of this process. */
   setLedgerClockSkew(ms: number): void;
-  /** Returns the requests of this process so far, without test uploads of the doctor. */
+  /** Returns the numbers of requests of this process since its start, without test uploads of the doctor. */
   requestTotals(): Promise<RequestTotals>;
 }
 

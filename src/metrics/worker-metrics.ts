@@ -8,19 +8,18 @@ import {
 /** The metrics of one process, as `Registry.getMetricsAsJSON` returns them. */
 export type MetricsSnapshot = MetricObjectWithValues<MetricValue<string>>[];
 
-/** A worker process that can be asked for its metrics. */
+/** A worker process that returns its metrics. */
 export interface MetricsSource {
   /** The snapshot of the last successful `fetchMetrics`. */
   readonly lastMetrics: MetricsSnapshot;
-  /** Asks the worker and updates `lastMetrics`. Rejects if the worker is too busy to answer or about to end. */
+  /** Requests the metrics and updates `lastMetrics`. Rejects if the worker is too busy to answer or is exiting. */
   fetchMetrics(): Promise<void>;
 }
 
 /** The metrics of all workers. Counters of workers that have exited stay included. */
 export interface WorkerMetrics {
   /**
-   * Returns the sum as Prometheus text. Concurrent calls share one result. A worker that does not answer counts with
-   * its last snapshot.
+   * Returns the sum as Prometheus text. Concurrent calls share one result. If a worker does not answer, its last snapshot is used.
    */
   render(): Promise<string>;
   /** Keeps the counters of a worker that has exited. */
@@ -54,10 +53,10 @@ export function createWorkerMetrics(workers: () => readonly MetricsSource[]): Wo
   };
 }
 
-/** Metric types that only grow. Their sums must not shrink when a process exits. */
+/** Metric types whose values only increase. Their sums must not decrease when a process exits. */
 const MONOTONIC_TYPES = new Set(['counter', 'histogram']);
 
-/** Combines the metrics of many processes into one text, by the aggregator that each metric names. */
+/** Combines the metrics of several processes into one text, by the aggregator of each metric. */
 export async function aggregateMetrics(snapshots: readonly MetricsSnapshot[]): Promise<string> {
   return await aggregate(snapshots).metrics();
 }

@@ -9,15 +9,15 @@ import {
 } from './contract.ts';
 
 /*
- * The protocol of clamd (man 8 clamd, "COMMANDS"). A command that begins with `z` ends with a NUL byte, as does its reply. After
- * `zINSTREAM` follow chunks: their length as 4 bytes, big-endian, then their bytes. A length of 0 ends the stream.
+ * The protocol of clamd (man 8 clamd, "COMMANDS"). A command that begins with `z` ends with a NUL byte, and so does its reply. Chunks
+ * follow the command `zINSTREAM`: for each, its length in 4 bytes, big-endian, and then its bytes. A length of 0 ends the stream.
  */
 
 /** Bytes of a chunk. clamd reads it at once. */
 const CHUNK_BYTES = 128 * 1024;
 /** clamd sends one line. */
 const MAX_REPLY_BYTES = 4096;
-/** How long clamd may take to refuse a length. It does that before it reads the bytes. */
+/** Time in which clamd must refuse a length. It does that before it reads the bytes. */
 const REFUSAL_TIMEOUT_MS = 2000;
 /** The largest length of a chunk. */
 const MAX_LENGTH = 2 ** 32 - 1;
@@ -28,7 +28,7 @@ export function createClamd(): Scanner {
     async scan(address, bytes, signal) {
       let sent = 0;
       try {
-        return await converse(address, signal, async (clamd) => {
+        return await withConnection(address, signal, async (clamd) => {
           clamd.socket.write('zINSTREAM\0');
           await sendStream(clamd, bytes, (length) => {
             sent += length;
@@ -45,13 +45,13 @@ export function createClamd(): Scanner {
 }
 
 /**
- * Returns whether so many bytes are more than clamd accepts. When a stream gets too large, clamd replies and closes the connection. If
- * the next chunk is written at that moment, the connection fails before its reply is read, as if clamd had crashed.
+ * Returns whether clamd refuses a stream of this length. When a stream gets too large, clamd replies and closes the connection. If the
+ * next chunk is written at that moment, the connection fails before the reply is read, as if clamd had crashed.
  */
 async function refusesLength(address: ScannerAddress, bytes: number, signal: AbortSignal): Promise<boolean> {
   if (bytes === 0) return false;
   const limit = AbortSignal.any([signal, AbortSignal.timeout(REFUSAL_TIMEOUT_MS)]);
-  const refused = converse(address, limit, async ({ socket, reply }) => {
+  const refused = withConnection(address, limit, async ({ socket, reply }) => {
     socket.write('zINSTREAM\0');
     socket.write(lengthPrefix(Math.min(bytes, MAX_LENGTH)));
     return parseScanReply(await reply, address).kind === 'too_large';
@@ -61,23 +61,24 @@ async function refusesLength(address: ScannerAddress, bytes: number, signal: Abo
 
 /** Sends a command such as `PING` or `VERSION`, and returns the reply. Throws `ScannerError`. */
 export function askClamd(address: ScannerAddress, command: string, signal: AbortSignal): Promise<string> {
-  return converse(address, signal, async ({ socket, reply }) => {
+  return withConnection(address, signal, async ({ socket, reply }) => {
     socket.write(`z${command}\0`);
     return await reply;
   });
 }
 
-interface Conversation {
+interface ClamdConnection {
   readonly socket: Socket;
-  /** Rejects if the connection ends before. */
+  /** Rejects if the connection ends before the reply. */
   readonly reply: Promise<string>;
   readonly hasReply: () => boolean;
 }
 
-async function converse<T>(
+/** Opens a connection to clamd for `work`, and closes it afterwards. Throws `ScannerError` if the connection fails or the signal aborts. */
+async function withConnection<T>(
   address: ScannerAddress,
   signal: AbortSignal,
-  work: (conversation: Conversation) => Promise<T>,
+  work: (connection: ClamdConnection) => Promise<T>,
 ): Promise<T> {
   const socket = connect('path' in address ? { path: address.path } : { ...address, noDelay: true });
   const abort = () => socket.destroy(new Error('it has not answered in time'));
@@ -101,7 +102,7 @@ async function converse<T>(
   }
 }
 
-/** The bytes come from a store, whose errors are not those of the scanner. */
+/** Returns false for errors of the store that provides the bytes. */
 const isSocketError = (socket: Socket, error: unknown) =>
   socket.errored === error || error instanceof ConnectionEnd;
 
@@ -122,9 +123,9 @@ function readReply(socket: Socket): Promise<string> {
   return promise;
 }
 
-/** Stops as soon as clamd has replied: it does that before the end if the stream is larger than its `StreamMaxLength`. */
+/** Sends the bytes. Stops when clamd replies: it replies before the end if the stream is larger than its `StreamMaxLength`. */
 async function sendStream(
-  { socket, reply, hasReply }: Conversation,
+  { socket, reply, hasReply }: ClamdConnection,
   bytes: AsyncIterable<Uint8Array>,
   onSend: (length: number) => void,
 ): Promise<void> {
@@ -135,7 +136,7 @@ async function sendStream(
       onSend(part.length);
       socket.cork();
       socket.write(lengthPrefix(part.length));
-      // Copied, because a chunk belongs to its source again once the next one is requested.
+      // Copied, because the source may reuse the chunk as soon as the next one is requested.
       const hasRoom = socket.write(Buffer.from(part));
       socket.uncork();
       if (!hasRoom) await Promise.race([once(socket, 'drain'), reply]);
@@ -150,7 +151,7 @@ function lengthPrefix(length: number): Buffer {
   return prefix;
 }
 
-/** `stream: OK`, `stream: NAME FOUND`, `INSTREAM size limit exceeded. ERROR`, `stream: REASON ERROR`. */
+/** Parses `stream: OK`, `stream: NAME FOUND`, `INSTREAM size limit exceeded. ERROR` or `stream: REASON ERROR`. */
 function parseScanReply(reply: string, address: ScannerAddress): ScanResult {
   if (reply === 'stream: OK') return { kind: 'clean' };
   const [, signature] = /^stream: (.+) FOUND$/.exec(reply) ?? [];

@@ -1,8 +1,8 @@
 /** Scans files for malware. */
 export interface Scanner {
   /**
-   * Scans bytes. Throws `ScannerError` if the scanner cannot be reached, fails, or has not answered when the signal aborts. Ends
-   * the iteration of the bytes early if it needs no more of them.
+   * Scans bytes. Throws `ScannerError` if the scanner cannot be reached, fails, or has not answered when the signal aborts. Ends the
+   * iteration of `bytes` early if the scanner has replied.
    */
   scan(address: ScannerAddress, bytes: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<ScanResult>;
 }
@@ -12,12 +12,12 @@ export type ScannerAddress = { readonly path: string } | { readonly host: string
 
 export type ScanResult =
   | { readonly kind: 'clean' }
-  /** `signature`: the name that the scanner gives to what it has found. */
+  /** `signature`: the name of the malware. */
   | { readonly kind: 'infected'; readonly signature: string }
   /** The scanner accepts no files of this size. */
   | { readonly kind: 'too_large' };
 
-/** The scanner cannot be used now. The message names the address and the reason, for the log. */
+/** The error of a scanner that cannot be used now. The message has the address and the reason, for the log. */
 export class ScannerError extends Error {
   constructor(message: string, cause?: unknown) {
     super(message, { cause });

@@ -3,15 +3,15 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import pg from 'pg';
 import { withRelayTimeout } from '../relay.ts';
 
-/** Time for one small statement. After it the connection counts as lost. */
+/** Time for one small statement. Without a result in this time, the connection counts as lost. */
 export const STATEMENT_TIMEOUT_MS = 3_000;
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Time for the goodbye message, which an unreachable server never acknowledges. */
+/** Time for the Terminate message of the protocol, which an unreachable server does not acknowledge. */
 const CLOSE_TIMEOUT_MS = 1_000;
 
 /**
- * Settings by which PostgreSQL detects that this machine is unreachable. They take slightly longer than this process
- * takes to detect the same, so that it has stopped leading before another process begins. Unix sockets ignore them.
+ * Settings by which PostgreSQL detects that this machine is unreachable. This process detects a lost connection slightly earlier, so
+ * that it has stopped leading before another process begins. Unix sockets ignore them.
  */
 const SESSION_SETTINGS = [
   'set tcp_keepalives_idle = 2',
@@ -33,7 +33,7 @@ export interface ClusterConnection {
   close(): void;
 }
 
-/** Rejects with the driver's error if the server cannot be reached. */
+/** Opens a connection. Rejects with the driver's error if the server cannot be reached. */
 export async function openClusterConnection(
   url: string,
   onNotification: (payload: string) => void,
@@ -83,7 +83,7 @@ async function withStatementTimeout<T>(result: Promise<T>): Promise<T> {
   try {
     return await withRelayTimeout(result, STATEMENT_TIMEOUT_MS);
   } catch (error) {
-    // After a pause of this whole process the timer fires before the socket is read, so read it once.
+    // If this process was suspended, the timer fires before the socket is read. So the socket is read once more.
     await nextTurn();
     return await Promise.race([result, Promise.reject(error)]);
   }

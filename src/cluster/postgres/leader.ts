@@ -24,12 +24,12 @@ export interface PostgresLeader extends Leadership {
 
 /** Interval of the leader's heartbeats, and of the others' attempts to take the lock. */
 const HEARTBEAT_MS = 1_000;
-/** A suspended process on a running machine keeps its connection, and the lock with it. */
+/** The default of `idleLimitMs`. Without a limit, a suspended process would keep its connection and the lock. */
 const IDLE_LIMIT_MS = 15_000;
 
 /**
- * Disconnects the holder of the lock ($1, $2) if its connection has been idle for $3 milliseconds. The leader sends a
- * heartbeat every second, so its process does not run any more.
+ * Disconnects the session with the lock ($1, $2) if it has been idle for $3 milliseconds. A running leader sends a heartbeat every
+ * second, so such a leader is suspended or unreachable.
  */
 const DISCONNECT_IDLE_LEADER = `
   select pg_terminate_backend(holder.pid) from pg_locks as held
@@ -44,11 +44,10 @@ export function createPostgresLeader(options: PostgresLeaderOptions): PostgresLe
 }
 
 /**
- * Leads while it holds an advisory lock of the ledger's database, on a connection used for nothing else. A process that
- * loses the connection notices it before the server gives the lock to another, provided the clocks run at about the
- * same rate.
+ * Leads while it holds an advisory lock of the ledger's database, on a separate connection. A process that loses the connection
+ * notices that before the database gives the lock to another process, if their clocks run at about the same rate.
  *
- *     state         | connection | lock | left by
+ *     state         | connection | lock | next state
  *     --------------|------------|------|----------------------------------------------------------
  *     disconnected  | no         | no   | connected → candidate (retries every HEARTBEAT_MS)
  *     candidate     | yes        | no   | lock taken → leading; connection lost → disconnected
@@ -66,7 +65,7 @@ class LockLeadership implements PostgresLeader {
   #isLeading = false;
   #isStopped = false;
   #running: Promise<void> | undefined;
-  /** Resolved while this process does not lead. */
+  /** The promise is resolved while this process does not lead. */
   #term = resolvedTerm();
   /** Ends the pause before the next heartbeat. */
   #wake = new AbortController();
@@ -112,7 +111,7 @@ class LockLeadership implements PostgresLeader {
     }
   }
 
-  /** Returns undefined if PostgreSQL cannot be reached. Logs that once per outage. */
+  /** Opens a connection. Returns undefined if PostgreSQL cannot be reached, which is logged once per outage. */
   async #connect(isDown: boolean): Promise<ClusterConnection | undefined> {
     try {
       return await openClusterConnection(this.#url, this.relay.receiveNotification);
@@ -137,7 +136,7 @@ class LockLeadership implements PostgresLeader {
       }
     } finally {
       this.relay.setConnection(undefined, undefined);
-      // Closing the connection releases the lock, so the tasks must have stopped before.
+      // Closing the connection releases the lock, so the tasks must stop first.
       await this.#stopLeading(!this.#isStopped);
     }
   }

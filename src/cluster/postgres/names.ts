@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ClusterConnection } from './connection.ts';
 
-/** Names that belong to one ledger. Several ledgers may share a database, each in its own schema. */
+/** Names in the database that depend on the ledger. Several ledgers may share a database, each in a separate schema. */
 export interface ClusterNames {
   /** The two keys of the leader's advisory lock. */
   readonly leaderLock: readonly [number, number];

@@ -1,16 +1,16 @@
-/**
- * Carries long texts over PostgreSQL's NOTIFY, whose payloads have less than 8,000 bytes (PostgreSQL manual, NOTIFY). A
- * text is sent as several notifications in one transaction, so those of different texts do not mix.
+/*
+ * Sends long texts by PostgreSQL's NOTIFY, whose payloads must be shorter than 8,000 bytes (PostgreSQL manual, NOTIFY). A text is sent
+ * as several notifications in one transaction, so that notifications of different texts do not mix.
  */
 
 export const MAX_TEXT_CHARACTERS = 1_000_000;
 const CHUNK_CHARACTERS = 7_900;
 
-/** Splits a JSON text into payloads `INDEX/COUNT CHUNK`. They are ASCII, so that a character is a byte. */
+/** Splits a JSON text into payloads `INDEX/COUNT CHUNK`. They are ASCII, so that each character has one byte. */
 export function splitIntoNotifications(json: string): string[] {
   const ascii = json.replace(/[\u0080-\uffff]/g, escapeCharacter);
   const count = Math.max(1, Math.ceil(ascii.length / CHUNK_CHARACTERS));
-  // The index also keeps equal chunks apart: PostgreSQL drops a notification that repeats one of its transaction.
+  // The index also makes equal chunks different: PostgreSQL drops repeated notifications of a transaction.
   return Array.from(
     { length: count },
     (_, i) => `${i + 1}/${count} ${ascii.slice(i * CHUNK_CHARACTERS, (i + 1) * CHUNK_CHARACTERS)}`,
@@ -35,7 +35,7 @@ export function createNotificationAssembler(onText: (json: string) => void): (pa
   };
 }
 
-/** Non-ASCII characters occur only inside of JSON strings, where an escape means the same. */
+/** Returns the JSON escape of a character. Non-ASCII characters occur only in JSON strings, where the escape has the same meaning. */
 function escapeCharacter(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }

@@ -20,7 +20,7 @@ interface RelayRequest {
 
 type RelayMessage = RelayRequest | ResponseMessage<JsonValue>;
 
-/** Notifies the leader's channel ($1) and returns no row if no session holds the leader lock ($3, $4). */
+/** Sends the chunks ($2) to the channel of the leader ($1). Returns no row if no session has the leader lock ($3, $4). */
 const NOTIFY_LEADER = `
   select pg_notify($1, chunk) from unnest($2::text[]) with ordinality as chunks (chunk, position)
     where exists (select 1 from pg_locks where locktype = 'advisory' and granted and objsubid = 2
@@ -33,9 +33,9 @@ const NOTIFY_LEADER = `
  * leading process a request goes to its handler directly.
  */
 export class PostgresRelay implements Relay {
-  /** Names this process. Its channel is `ClusterNames.processChannel(id)`. */
+  /** The id of this process. Its notification channel is `ClusterNames.processChannel(id)`. */
   readonly id = randomId();
-  /** Takes the payloads of notifications. */
+  /** Handles the payload of a notification. */
   readonly receiveNotification = createNotificationAssembler((json) => this.#receive(json));
   readonly #log: Logger;
   readonly #handlers: RelayHandlers;
@@ -50,7 +50,7 @@ export class PostgresRelay implements Relay {
     this.#isLeading = isLeading;
   }
 
-  /** Sets the connection to send on; undefined while there is none. */
+  /** Sets the connection for requests and responses. Undefined while there is none. */
   setConnection(connection: ClusterConnection | undefined, names: ClusterNames | undefined): void {
     this.#connection = connection;
     this.#names = names;

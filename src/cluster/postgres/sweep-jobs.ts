@@ -3,11 +3,11 @@ import type { Logger } from '../../base/log.ts';
 import { openClusterConnection } from './connection.ts';
 import { readClusterNames } from './names.ts';
 
-/** Sweeps that one process schedules and any process runs, one at a time among all that share the ledger. */
+/** Sweeps that one process schedules and any process of the ledger runs, one sweep at a time. */
 export interface SweepJobs {
   /** Adds a sweep. Does nothing if one is pending or running. */
   enqueue(): Promise<void>;
-  /** Stops accepting jobs and ends the running one. The next sweep does the rest. */
+  /** Stops accepting jobs and ends the running sweep. The next sweep continues its work. */
   stop(): Promise<void>;
 }
 
@@ -21,7 +21,7 @@ const POLL_SECONDS = 2;
 const MAX_CONNECTIONS = 2;
 const STOP_TIMEOUT_MS = 10_000;
 
-/** `sweep` ends early when its signal aborts. Rejects if pg-boss can neither find nor create its tables. */
+/** Starts to accept sweep jobs. `sweep` must end when its signal aborts. Rejects if pg-boss can neither find nor create its tables. */
 export async function startSweepJobs(
   { url, log }: { readonly url: string; readonly log: Logger },
   sweep: (signal: AbortSignal) => Promise<void>,

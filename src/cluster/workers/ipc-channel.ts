@@ -5,7 +5,7 @@ const MAX_PENDING = 5000;
 
 type Handler = (payload: unknown) => unknown;
 
-/** A message on the channel. `porter` tells it from messages of Node's cluster module. */
+/** A message on the channel. The key `porter` distinguishes it from messages of Node's cluster module. */
 type IpcMessage = { readonly porter: IpcRequest | ResponseMessage<unknown> };
 
 interface IpcRequest {
@@ -38,7 +38,7 @@ export class IpcChannel {
     this.#handlers.set(verb, handler);
   }
 
-  /** Takes any message of Node's channel; ignores those that are not Porter's. */
+  /** Handles a message of Node's channel. Ignores messages that are not from Porter. */
   receive(message: unknown): void {
     if (!isIpcMessage(message)) return;
     const { porter } = message;
@@ -46,7 +46,7 @@ export class IpcChannel {
     else this.#pending.settle(porter);
   }
 
-  /** Rejects all requests, present and later: the other process has exited. */
+  /** Rejects all pending and later requests, because the other process has exited. */
   close(): void {
     this.#isClosed = true;
     this.#pending.rejectAll(closedError());

@@ -8,28 +8,29 @@ import type { WorkerProcess } from './worker-process.ts';
 export interface SupervisorOptions {
   readonly log: Logger;
   readonly workers: number;
-  /** Plain data; passed to each worker unchanged. */
+  /** Plain data, which each worker gets unchanged. */
   readonly config: unknown;
 }
 
-/** A worker that lived at least this long is replaced at once. Others are replaced after a growing pause. */
+/** A worker that ran at least this long is replaced after the shortest pause. Others are replaced after a growing pause. */
 const STABLE_AFTER_MS = 10_000;
 const PAUSES = { firstMs: 100, longestMs: 30_000 };
-/** Gives up after so many workers in a row that exited before they served, if none serves. */
+/** Gives up after this number of workers in a row that exited before they served, if no worker serves. */
 const MAX_FAILED_STARTS = 5;
-/** Time to stop the others if one worker cannot start. They have no work to finish. */
+/** Time to stop the other workers if one cannot start. They have no work to finish. */
 const START_STOP_LIMIT_MS = 5_000;
 
 /**
- * Starts the workers. Returns the supervisor once all of them serve. Returns an exit code, after stopping all of
- * them, if one could not start; that worker has logged the reason.
+ * Starts the workers. Returns the supervisor when all of them serve. If one cannot start, stops all of them and returns an exit code;
+ * that worker has logged the reason.
  */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor | number> {
-  // The workers share one socket: no proxy hop, and a dying worker takes no waiting connection along (decision 0014).
+  // The workers share one socket: no process forwards connections, and no waiting connection is lost if a worker dies
+  // (docs/decisions/0014).
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   cluster.setupPrimary({ serialization: 'advanced' });
   const supervisor = new Supervisor(new WorkerPool(options.log, options.config), options.log);
-  // The first worker migrates the ledger and binds the addresses. If it fails, the others need not try.
+  // The first worker migrates the ledger and binds the addresses. If it fails, the others are not started.
   const numbers = Array.from({ length: options.workers }, (_, i) => i + 1);
   const [first = 1, ...others] = numbers;
   const exitCode = (await supervisor.startWorker(first)) ?? (await startOthers(supervisor, others));
@@ -44,7 +45,7 @@ async function startOthers(supervisor: Supervisor, numbers: readonly number[]): 
 }
 
 /**
- * Keeps a number of workers running. Requests do not pass through it.
+ * Keeps the workers running. Requests of clients do not pass through it.
  *
  * Each worker number has a loop, `#replaceForever`:
  *
@@ -52,7 +53,7 @@ async function startOthers(supervisor: Supervisor, numbers: readonly number[]): 
  *           ▲                             │ no
  *           │                   too many failed starts and none serves? ──► gaveUp
  *           │                             │ no
- *        launch ◄── pause (none after a stable run, else doubled)
+ *        launch ◄── pause (the shortest one after a stable run, else doubled)
  */
 export class Supervisor {
   readonly #pool: WorkerPool;
@@ -83,7 +84,7 @@ export class Supervisor {
     return undefined;
   }
 
-  /** Applies another config to all workers. Rejects if it is invalid; then all keep the old one. */
+  /** Applies another config to all workers. If it is invalid, rejects, and all workers keep the old one. */
   async reload(config: unknown): Promise<void> {
     await this.#pool.reload(config);
   }

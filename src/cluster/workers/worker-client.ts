@@ -9,7 +9,7 @@ const METRICS_TIMEOUT_MS = 5_000;
 
 /** A worker's connection to its supervisor. */
 export interface WorkerClient {
-  /** From 1. A worker that replaces a dead one has its number. */
+  /** From 1. A worker that replaces a dead one gets the same number. */
   readonly number: number;
   /** Fetches the config that the supervisor has checked. */
   fetchConfig(): Promise<unknown>;
@@ -33,10 +33,10 @@ interface RelayedRequest {
   readonly timeoutMs: number;
 }
 
-/** Returns undefined in a process that was not started by a supervisor. */
+/** Connects this worker to its supervisor. Returns undefined in a process that was not started by a supervisor. */
 export function connectToSupervisor(): WorkerClient | undefined {
   if (!cluster.isWorker) return undefined;
-  // Sending fails only if the supervisor has exited, and then this process ends with the channel.
+  // Sending fails only if the supervisor has exited. Then the channel closes, and this process ends.
   const channel = new IpcChannel((message) => void process.send?.(message, undefined, undefined, () => {}));
   process.on('message', (message) => channel.receive(message));
   return createWorkerClient(channel, Number(process.env.PORTER_WORKER));
@@ -52,7 +52,7 @@ function createWorkerClient(channel: IpcChannel, number: number): WorkerClient {
     fetchMetrics: async () => String(await channel.request('metrics', null, METRICS_TIMEOUT_MS)),
     wrapLeadership: (instance) => ({
       async start(tasks) {
-        // The supervisor repeats the request if it got no answer.
+        // The supervisor repeats the request if it gets no answer in time.
         let starting: Promise<void> | undefined;
         channel.handle('lead', async () => {
           isAppointed = true;

@@ -6,11 +6,11 @@ import { noLeaderError } from '../relay.ts';
 import { startWorkerProcess, type WorkerExit, type WorkerProcess } from './worker-process.ts';
 
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Pause before a failed request is repeated: doubled from the first up to the longest. */
+/** The pauses before a failed request is repeated. They double from the first up to the longest. */
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 30_000;
 
-/** Replaced in tests. */
+/** Options for tests. */
 export interface WorkerPoolOptions {
   readonly startProcess?: (number: number) => WorkerProcess;
   readonly firstRetryMs?: number;
@@ -25,8 +25,8 @@ export interface WorkerPoolOptions {
  *                     │                     │                   │
  *                     └────────── exit: handleExit() ───────────┘
  *
- * At most one worker leads. When none does, the serving worker with the lowest number is appointed. A failed request kills
- * no worker: it is repeated until it succeeds or the worker exits, because the worker serves files meanwhile.
+ * At most one worker leads. If none leads, the serving worker with the lowest number is appointed. A failed request does not kill the
+ * worker, which may still serve files. The request is repeated until it succeeds or the worker exits.
  */
 export class WorkerPool {
   readonly #log: Logger;
@@ -58,7 +58,7 @@ export class WorkerPool {
     return this.all().filter(({ ready }) => ready);
   }
 
-  /** Starts a worker. `ready` resolves once it serves. */
+  /** Starts a worker. `ready` resolves when it serves. */
   launch(number: number): { readonly worker: WorkerProcess; readonly ready: Promise<void> } {
     const worker = this.#startProcess(number);
     this.#workers.set(number, worker);
@@ -131,7 +131,7 @@ export class WorkerPool {
       await sleep(backoffMs(failures, pauses));
   }
 
-  /** Returns whether the worker did it. Logs a failure, unless the worker has exited meanwhile. */
+  /** Returns whether the worker has handled the request. Logs a failure, unless the worker has exited meanwhile. */
   async #tryRequest(worker: WorkerProcess, verb: string, payload: unknown): Promise<boolean> {
     try {
       await worker.channel.request(verb, payload, REQUEST_TIMEOUT_MS);
@@ -144,7 +144,7 @@ export class WorkerPool {
     }
   }
 
-  /** Resolves once the worker reports that it serves. */
+  /** Handles the requests of a worker. Resolves when the worker reports that it serves. */
   #handleRequests(worker: WorkerProcess): Promise<void> {
     const { channel } = worker;
     channel.handle('config', () => {
@@ -161,14 +161,14 @@ export class WorkerPool {
       channel.handle('ready', () => {
         worker.ready = true;
         this.#log.info({ worker: worker.number, workerPid: worker.pid }, 'worker serves');
-        void this.#welcome(worker);
+        void this.#handleReady(worker);
         resolve();
       });
     });
   }
 
-  /** Gives a worker that has just begun to serve the latest config: a reload may have happened during its start. */
-  async #welcome(worker: WorkerProcess): Promise<void> {
+  /** Appoints a leader if there is none, and sends the worker the latest config, because a reload may have happened during its start. */
+  async #handleReady(worker: WorkerProcess): Promise<void> {
     this.#appointLeader();
     await this.#sendConfig(worker);
   }

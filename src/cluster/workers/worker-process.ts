@@ -9,12 +9,12 @@ export interface WorkerExit {
   readonly signal: string | null;
 }
 
-/** A worker as its supervisor sees it, from its start to its exit. */
+/** A worker in its supervisor, from its start to its exit. */
 export interface WorkerProcess extends MetricsSource {
   readonly number: number;
   readonly pid: number | undefined;
   readonly channel: IpcChannel;
-  /** Set once the worker has reported that it serves. */
+  /** True after the worker has reported that it serves, until it exits. */
   ready: boolean;
   /** The config that the worker uses. */
   config: unknown;
@@ -22,10 +22,10 @@ export interface WorkerProcess extends MetricsSource {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** Starts this program again as a worker. The child finds its number in `PORTER_WORKER`. */
+/** Starts this program as a worker. Its number is in the environment variable `PORTER_WORKER`. */
 export function startWorkerProcess(number: number): WorkerProcess {
   const child = cluster.fork({ PORTER_WORKER: String(number) });
-  // Messages to a dead worker fail in the callback; `exit` reports the death.
+  // Messages to a dead worker fail in the callback, which ignores that: `exit` reports the death.
   const channel = new IpcChannel((message) => void child.send(message, () => {}));
   child.on('message', (message: unknown) => channel.receive(message));
   child.on('error', () => {});
