@@ -8,13 +8,13 @@ import type { Config } from '../config/load.ts';
 /** The membership of this process among all processes that share its ledger. */
 export interface ClusterMembership {
   readonly relay: Relay;
-  /** Creates the leadership of this process. `extend` adds work to that of the instance. */
+  /** Creates the leadership of this process. `extend` may add tasks to the leadership of the instance. */
   readonly createLeadership: (extend: (instance: Leadership) => Leadership) => Leadership;
   /** Closes the connection to other instances. Call it after everything that uses the relay has stopped. */
   leave(): Promise<void>;
 }
 
-/** Joins the workers of this machine, the instances at the same PostgreSQL database, both, or none. */
+/** Joins the workers of this machine, if there are several, and the instances with the same PostgreSQL database. */
 export async function joinCluster(
   config: Config,
   log: Logger,

@@ -5,8 +5,8 @@ import { linkOfUpload } from '../uploads/links.ts';
 import type { UploadServices } from '../uploads/services.ts';
 
 /**
- * Returns a function that builds the download link of an upload on the name of its owner's domain. It returns null without a
- * `public_url`, and for links that an XMPP server has signed.
+ * Returns a function that builds the download link of an upload, with the base URL of its owner's domain. It returns null if there is no
+ * `public_url`, and for uploads with links that an XMPP server has signed.
  */
 export function createLinkFormatter(
   services: Pick<UploadServices, 'rules'>,

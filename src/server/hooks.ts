@@ -7,9 +7,9 @@ import { createPartialDeliveries } from '../messages/hooks/partial-deliveries.ts
 import type { MessageServices } from '../messages/message-services.ts';
 import type { Runtime } from './runtime.ts';
 
-/** The hooks of the config with the services that they need. */
+/** The hooks of the config with their services. */
 export type ServerHooks = HookServices & {
-  /** A reload may change them. */
+  /** Returns the current hooks. A reload may change them. */
   readonly hooks: () => HookRegistry;
   readonly calls: HookCallLog;
 };

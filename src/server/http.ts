@@ -39,7 +39,7 @@ export interface HttpDependencies {
   readonly workerClient?: WorkerClient | undefined;
 }
 
-/** All HTTP endpoints behind one server. */
+/** One HTTP server with all endpoints. */
 export interface HttpEndpoints {
   /** Listens after `start()`. */
   readonly server: HttpServer;

@@ -26,7 +26,7 @@ import type { Sweeper } from './sweeper.ts';
 const STREAMS_TOPIC = 'streams';
 const STREAMS_TIMEOUT_MS = 1_500;
 const DISCOVERY_TOPIC = 'discovery';
-/** Several requests of up to five seconds, one after the other. */
+/** Discovery sends several requests, one after the other. Each may take five seconds. */
 const DISCOVERY_TIMEOUT_MS = 20_000;
 
 export interface LeaderTaskServices {
@@ -97,7 +97,7 @@ export function createLeaderTasks(
   };
 }
 
-/** The config check requires a `public_url` for every component. */
+/** Returns the bases without null, because the config check requires a `public_url` for every component. */
 function requireBases({ putBase, getBase }: LinkBases): ReturnType<ComponentSettings['linkBasesFor']> {
   if (putBase === null || getBase === null) throw new Error('A component has no public_url.');
   return { putBase, getBase };
@@ -128,7 +128,7 @@ function toAdminRules({ web, retention }: Config): AdminRules {
   };
 }
 
-/** Returns whether messages to this JID at a component are refused although it may send some. */
+/** Returns true if this JID at a component may send messages, but messages to it are refused. */
 function isNoReply(config: Config, jid: string): boolean {
   const { component, messages } = config;
   if (toCallbackRules(config)?.stanzas.includes('message')) return false;
@@ -158,7 +158,7 @@ export async function fetchStreamStatuses(relay: Relay): Promise<readonly Compon
   return statuses as unknown as readonly ComponentStreamStatus[];
 }
 
-/** Asks the leading process, from any process, what clients of the users' domains find. Throws `RelayError`. */
+/** Requests the service discovery results of the users' domains from the leading process. Throws `RelayError`. */
 export function requestDiscovery(relay: Relay): Promise<JsonValue> {
   return relay.request(DISCOVERY_TOPIC, null, DISCOVERY_TIMEOUT_MS);
 }

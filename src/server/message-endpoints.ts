@@ -18,7 +18,7 @@ export interface MessageEndpoints {
   withSharedLinks(links: OldLinks): OldLinks;
 }
 
-/** Creates `/msg/`, its `hooks/`, `/share/` and `/rest`. A reload may add the first hook, so `hooks/` exists without any. */
+/** Creates `/msg/`, its `hooks/`, `/share/` and `/rest`. `hooks/` exists also without hooks, because a reload may add the first one. */
 export function createMessageEndpoints(
   { config: { messages }, services, settings }: Runtime,
   messageServices: MessageServices,

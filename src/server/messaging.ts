@@ -22,13 +22,13 @@ export interface Messaging {
   readonly senders: MessageSenders;
   /** The senders on the component streams of this process; used while it leads. */
   readonly componentSenders: ComponentSenders;
-  /** Selects between the streams of this process and a relay to the leading process. */
+  /** Makes component senders use the streams of this process, or a relay to the leading process. */
   setLeading(isLeading: boolean): void;
   /** Closes the sessions of accounts. */
   stop(): Promise<void>;
 }
 
-/** Opens the senders. The config must have a section `messages`, or `web`, whose users sign in by a login or a message. */
+/** Opens the senders. The config must have a section `messages` or `web`: users of `web` sign in by a login or a message. */
 export function openMessaging({ config, services, settings }: Runtime, relay: Relay): Messaging {
   const initial = messageOptionsOf(config);
   if (initial === null) throw new Error('The config has neither a messages nor a web section.');
@@ -62,12 +62,12 @@ export function openMessaging({ config, services, settings }: Runtime, relay: Re
   };
 }
 
-/** Returns the options for messages and logins; the defaults if only the web page lets accounts log in. Null if nothing does. */
+/** Returns the options for messages and logins: the defaults if the config has only `web`, and null if it has neither. */
 export function messageOptionsOf({ messages, web }: Config): MessageOptions | null {
   return messages ?? (web && messagesSchema.parse({}));
 }
 
-/** Derives how accounts log in. */
+/** Derives the settings of account logins from the config. */
 export function toAccountSettings({ access, component }: Config, messages: MessageOptions): AccountSettings {
   const components = component.flatMap((one) => [one.jid, ...domainsOf(one)]);
   return {
@@ -98,7 +98,7 @@ export function createMessageServices(
   return { ...messageServices, outbox: createOutbox(messageServices) };
 }
 
-/** Finds tokens of users that may still log in. */
+/** Returns a function that finds the user of a token. It ignores users that may no longer log in. */
 function createTokenLookup(
   services: Runtime['services'],
   settings: Runtime['settings'],
@@ -110,7 +110,7 @@ function createTokenLookup(
   };
 }
 
-/** Returns a function that tells whether an account (bare JID) may log in. */
+/** Returns a function that returns whether an account (bare JID) may log in. */
 export function createLoginMatcher({ access, component, messages }: Config): (account: string) => boolean {
   const components = component.flatMap((one) => [one.jid, ...domainsOf(one)]);
   return createAccountMatcher({ accounts: messages?.accounts ?? null, access, components });

@@ -17,7 +17,7 @@ const BLOB_FAILURES: Readonly<Record<string, string>> = {
   full: 'The disk or bucket of the blobs is full.',
 };
 
-/** Creates the checks of `/readyz`: the stores, and each component stream, in whichever process it is connected. */
+/** Creates the checks of `/readyz`: the stores, and each component stream, which may be in another process. */
 export function createServerReadiness(
   runtime: Pick<Runtime, 'services' | 'config'>,
   relay: Relay,
@@ -30,7 +30,7 @@ export function createServerReadiness(
   ]);
 }
 
-/** The checks of both stores write. */
+/** Returns the checks of the stores. They write to both. */
 function storeChecks(runtime: Pick<Runtime, 'services' | 'config'>): ReadinessCheck[] {
   const { ledger, blobs } = runtime.services;
   return [
@@ -61,7 +61,7 @@ function storeChecks(runtime: Pick<Runtime, 'services' | 'config'>): ReadinessCh
   ];
 }
 
-/** A state of the XMPP server, not a fault of this program. */
+/** The error of a stream that is down. The kind `unreachable` marks it as a known cause, so that no stack is logged. */
 class StreamDownError extends Error {
   readonly kind = 'unreachable';
 }

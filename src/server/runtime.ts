@@ -17,7 +17,7 @@ import { openStores } from './stores.ts';
 
 /** The open stores and shared services of one process: a server, a command or the doctor. */
 export interface Runtime {
-  /** The config at the start. Options that a reload changes are in `settings()`. */
+  /** The config at the start. Options that a reload can change are in `settings()`. */
   readonly config: Config;
   readonly log: Logger;
   readonly services: UploadServices;
@@ -26,7 +26,7 @@ export interface Runtime {
   replaceSettings(settings: RuntimeSettings): void;
   /** Resolves if a thread of the ledger ends unexpectedly. From then on the ledger fails every call. */
   readonly ledgerThreadEnded: Promise<Error>;
-  /** Sets space aside for removals on a full disk. Only a server does this, because the files must belong to its user. */
+  /** Reserves disk space for removals on a full disk. Only a server calls this, because the files must belong to its user. */
   fillBallast(): Promise<void>;
   /** Closes the stores. */
   close(): Promise<void>;
@@ -86,7 +86,7 @@ export async function openRuntime(config: Config, log: Logger): Promise<Runtime>
   };
 }
 
-/** Creates the log of a server. Lines of a worker carry its number. */
+/** Creates the log of a server. Log lines of a worker have its number. */
 export function createServerLog(config: Config, worker?: number): Logger {
   const log = createLog({ level: config.log.level, format: logFormat(config) });
   return worker === undefined ? log : log.child({ worker });

@@ -20,7 +20,7 @@ export function toUploadRules(config: Config): UploadRules {
     globalQuota: config.global_quota,
     slotTimeout: config.slots.timeout,
     typeMismatch: config.uploads.type_mismatch,
-    // A web server alone would continue to serve a file in the trash.
+    // A web server that reads the folder would continue to serve a file in the trash.
     trashMs: config.downloads.via === 'webserver' ? 0 : (config.retention.trash ?? 0),
     types: config.uploads.types,
     content: toContentRules(config),
@@ -44,13 +44,13 @@ function toContentRules({ uploads: { hash, scan }, downloads: { via } }: Config)
       whenLarger: scan.when_larger,
       timeoutMs: scan.timeout,
       connections: scan.connections,
-      // A web server alone would serve a file in the quarantine, if its name became known.
+      // A web server that reads the folder would serve a file in the quarantine to anyone who knows its name.
       quarantineMs: via === 'webserver' ? 0 : (scan.quarantine ?? 0),
     },
   };
 }
 
-/** The paths of signed links, with and without the paths of the base URLs in front: users paste both forms. */
+/** Returns the paths of signed links, with and without the paths of the base URLs in front, because users paste both forms. */
 function signedPaths(config: Config): OldPath[] {
   const { external, file_share, messages } = config;
   const endpoints = {
@@ -104,7 +104,7 @@ export function toRuntimeSettings(config: Config) {
   return { config, rules: toUploadRules(config), probe, slots, data, external, fileShare };
 }
 
-/** Copies the options that decide who sends the files: a restart is needed to change them. */
+/** Returns the next config with the current options for the server of the files. A change of these options needs a restart. */
 export function keepDeliverySettings({ downloads: { via, internal_prefix } }: Config, next: Config): Config {
   return { ...next, downloads: { ...next.downloads, via, internal_prefix } };
 }

@@ -8,11 +8,11 @@ import { createServerLog } from './runtime.ts';
 /** Several workers that serve together, and the log of their supervisor. */
 export interface SupervisedServer extends Pick<Supervisor, 'gaveUp' | 'kill' | 'stop'> {
   readonly log: Logger;
-  /** As `PorterServer.reload`, for all workers or none. */
+  /** Does the same as `PorterServer.reload`, for all workers or none. */
   reload(config: Config): Promise<void>;
 }
 
-/** Starts `workers` processes. Returns an exit code if one could not start; that worker has logged the reason. */
+/** Starts the workers. Returns an exit code if one cannot start; that worker has logged the reason. */
 export async function startSupervisedServer(config: Config): Promise<SupervisedServer | number> {
   assertSupportedFeatures(config, supportedFeatures);
   const log = createServerLog(config);

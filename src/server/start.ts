@@ -31,7 +31,7 @@ export interface PorterServer {
   /** The actual addresses: port 0 of the config is replaced by the assigned port. */
   readonly addresses: readonly ListenAddress[];
   readonly log: Logger;
-  /** Resolves if a thread of the ledger ends unexpectedly. Only a new process works again. */
+  /** Resolves if a thread of the ledger ends unexpectedly. Then this process must be replaced. */
   readonly ledgerThreadEnded: Promise<Error>;
   /** Applies the options that can change at run time. Rejects and keeps the old settings if the new ones are invalid. */
   reload(config: Config): Promise<void>;
@@ -41,8 +41,8 @@ export interface PorterServer {
 
 /**
  * Starts stores, use cases and endpoints, in this order. If one fails, stops all that has started and rejects.
- * `workerClient`: the connection to the supervisor, if this process is one of several workers. `signal` ends the wait for
- * another machine that has used the SQLite file a moment ago; then this rejects.
+ * `workerClient`: the connection to the supervisor, if this process is one of several workers. If another machine has just used the
+ * SQLite file, waits for it. `signal` ends this wait, and then this rejects.
  */
 export async function startServer(
   config: Config,
@@ -103,7 +103,7 @@ export async function startServer(
   }
 }
 
-/** Loads and opens what sends messages, if the config has a section `messages`, or `web`, which sends codes and logs accounts in. */
+/** Opens the message senders if the config has a section `messages` or `web`. `web` needs them for sign-in links and logins. */
 async function openMessages(runtime: Runtime, relay: Relay) {
   const { messages, web } = runtime.config;
   if (messages === null && web === null) return {};
@@ -113,8 +113,8 @@ async function openMessages(runtime: Runtime, relay: Relay) {
 }
 
 /**
- * Starts the server of a worker. While the database server cannot be reached, logs that and tries again, because an exit would
- * count as a failed start. Returns undefined if the signal aborts first.
+ * Starts the server of a worker. If the database server cannot be reached, logs that once and retries, because an exit would count as a
+ * failed start. Returns undefined if the signal aborts first.
  */
 export async function startWorkerServer(
   config: Config,

@@ -5,8 +5,8 @@ import type { Runtime } from './runtime.ts';
 import { storeLocations } from './stores.ts';
 
 /**
- * Refuses to serve with a file store that does not belong to the ledger. While a ledger is moved, `porter move` writes its
- * identity, and nothing but downloads works.
+ * Throws if the file store does not belong to the ledger. Does nothing while the ledger is moved: then `porter move` writes its identity,
+ * and only downloads work.
  */
 export async function joinServerStores({
   services,
@@ -16,11 +16,11 @@ export async function joinServerStores({
   const migrationState = await services.ledger.migrationState();
   if (migrationState !== 'open') return;
   const join = await joinStores(services, storeLocations(config));
-  if (join === 'new') log.info('new storage: database and file store are tied together by an id');
+  if (join === 'new') log.info('new storage: database and file store now have a common id');
   if (join === 'from_before')
     log.warn(
       storeLocations(config),
-      'storage from an earlier version: a sample of the files agrees, so database and file store are now tied together by an id',
+      'storage from an earlier version: a sample of the files matches the database, so database and file store now have a common id',
     );
 }
 
@@ -30,7 +30,7 @@ export async function assertSameStore({
   config,
 }: Pick<Runtime, 'services' | 'config'>): Promise<void> {
   if (await isSameStore({ ledger, blobs })) return;
-  // The old ledger of a move that shares its file store has handed its identity over.
+  // After a move with a shared file store, its identity is that of the new ledger.
   if ((await ledger.migrationState()) !== 'open') return;
   throw storeIdentityError(await readStoreState({ ledger, blobs }), storeLocations(config));
 }

@@ -18,14 +18,14 @@ export interface Stores {
   readonly blobs: BlobStore;
   /** Resolves if a thread of the ledger ends unexpectedly. From then on the ledger fails every call. */
   readonly ledgerThreadEnded: Promise<Error>;
-  /** Reads the room of the ledger's file system. Undefined if the ledger is not on this machine. */
+  /** Reads the space of the ledger's file system. Undefined if the ledger is not on this machine. */
   readonly readLedgerSpace: (() => Promise<DiskSpace>) | undefined;
-  /** Sets space aside for removals on a full disk, if the ledger is on a disk with room above `storage.reserve`. */
+  /** Reserves disk space for removals on a full disk, if the disk of an SQLite ledger has free space above `storage.reserve`. */
   fillBallast(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Names the stores for the admin, without passwords. */
+/** Returns the locations of the stores for messages to the admin, without passwords. */
 export function storeLocations({ storage: { ledger, blobs } }: Pick<Config, 'storage'>): StoreLocations {
   return {
     ledger: ledger.kind === 'sqlite' ? ledger.path : withoutPassword(ledger.url),
@@ -39,7 +39,7 @@ function withoutPassword(url: string): string {
   return `postgres://${host}${pathname}`;
 }
 
-/** Opens the stores that the config names. The only file that imports a back end. */
+/** Opens the stores of the config. Only this file imports the back ends. */
 export async function openStores({ storage, downloads }: Config): Promise<Stores> {
   if (storage.ledger.kind === 'postgres' || storage.blobs.kind === 's3') trustSystemCertificates();
   const threadEnded = Promise.withResolvers<Error>();
@@ -102,7 +102,7 @@ export interface BackupStores {
   close(): Promise<void>;
 }
 
-/** Opens the ledger of a backup, and the folder of its files. Creates what does not exist. */
+/** Opens the ledger of a backup, and the folder of its files. Creates them if they do not exist. */
 export async function openBackup(file: string, filesFolder: string | undefined): Promise<BackupStores> {
   const ledger = await openSqliteLedger({ file, sync: true });
   try {
@@ -114,7 +114,7 @@ export async function openBackup(file: string, filesFolder: string | undefined):
   }
 }
 
-/** Writes a copy of the ledger, as it is at one moment, to a new SQLite file. The servers keep running. */
+/** Writes a consistent copy of the ledger to a new SQLite file, while servers use the ledger. */
 export async function backUpLedger(
   { storage }: Pick<Config, 'storage'>,
   identity: StoreIdentity | null,

@@ -14,8 +14,8 @@ export interface Sweeper {
 }
 
 /**
- * With PostgreSQL a sweep becomes a job that any instance may run, one at a time. With SQLite the leading process runs
- * it itself.
+ * Creates the sweeper. With PostgreSQL, a sweep becomes a job, and any instance may run it, one sweep at a time. With SQLite, the
+ * leading process runs it.
  */
 export function createSweeper({ config, services, settings }: Runtime): Sweeper {
   const sweepHere = async (signal: AbortSignal) => {
@@ -26,7 +26,7 @@ export function createSweeper({ config, services, settings }: Runtime): Sweeper 
   let jobs: SweepJobs | undefined;
   const stopping = new AbortController();
   const { signal } = stopping;
-  /** Retries until the database can be reached, because leading does not depend on it. */
+  /** Starts the job queue. Retries until the database can be reached, because the leader can work without the queue. */
   const startJobs = async () => {
     // pg-boss is loaded only if the ledger is in PostgreSQL.
     const { startSweepJobs } = await import('../cluster/postgres/sweep-jobs.ts');

@@ -4,19 +4,19 @@ import { HEARTBEAT_TIMEOUT_MS } from '../ledger/contract/ledger.ts';
 import { OtherMachineError } from './stores.ts';
 
 /*
- * | what a look finds                       | result                                              |
- * |-----------------------------------------|-----------------------------------------------------|
- * | no heartbeat of the last minute         | the ledger is open                                  |
- * | the heartbeat that the first look found | look again, for up to a minute: the server may be dead |
- * | a newer heartbeat                       | the other server runs: rejects                      |
+ * | an attempt to open the ledger finds     | result                                                   |
+ * |-----------------------------------------|----------------------------------------------------------|
+ * | no heartbeat of the last minute         | the ledger is open                                       |
+ * | the same heartbeat as the first attempt | tries again for up to a minute: the server may be dead   |
+ * | a newer heartbeat                       | rejects: the other server runs                           |
  */
 
-/** Milliseconds between two looks. Each opens the file again, because network file systems refresh their caches then. */
-const LOOK_MS = 5_000;
+/** Milliseconds between two attempts. Each opens the file again, because network file systems then refresh their caches. */
+const RETRY_MS = 5_000;
 
 /**
- * Runs `open` and returns its result. If another machine has used the SQLite file a moment ago, waits up to
- * `HEARTBEAT_TIMEOUT_MS` for its heartbeat to expire, so that a server that was killed can start again elsewhere.
+ * Runs `open` and returns its result. If another machine has just used the SQLite file, waits up to `HEARTBEAT_TIMEOUT_MS` until its
+ * heartbeat expires, so that a killed server can start again on another machine.
  * @throws OtherMachineError as soon as the other machine sends another heartbeat, or if the signal aborts.
  */
 export async function openAfterOtherMachine<Result>(
@@ -28,7 +28,7 @@ export async function openAfterOtherMachine<Result>(
   }: { readonly log: Logger; readonly signal?: AbortSignal | undefined; readonly wait?: typeof sleep },
 ): Promise<Result> {
   let first: OtherMachineError | undefined;
-  for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
+  for (let waitedMs = 0; ; waitedMs += RETRY_MS) {
     try {
       return await open();
     } catch (error) {
@@ -41,6 +41,6 @@ export async function openAfterOtherMachine<Result>(
         );
       first ??= error;
     }
-    await wait(LOOK_MS, signal);
+    await wait(RETRY_MS, signal);
   }
 }

@@ -61,7 +61,7 @@ function createWebServices(
   };
 }
 
-/** Empty if the leading process does not answer. */
+/** Returns the states of the component streams. Empty if the leading process does not answer. */
 async function readStreams(relay: Relay) {
   const statuses = await fetchStreamStatuses(relay).catch((error: unknown) => {
     if (error instanceof RelayError) return [];
@@ -106,8 +106,8 @@ interface DoctorRun {
 }
 
 /**
- * Runs `porter doctor --json` as a process, because the doctor tests a running system from outside and opens stores itself. Rejects if
- * it does not finish.
+ * Runs `porter doctor --json` as a process, because the doctor tests a running system from outside and opens the stores itself. Rejects
+ * if the process prints no report.
  */
 function runDoctor({ file }: Pick<Config, 'file'>): Promise<DoctorRun> {
   const [, main = ''] = process.argv;
