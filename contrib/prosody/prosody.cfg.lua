@@ -1,4 +1,4 @@
--- A small Prosody with Porter beside it. `porter init --for prosody --domain example.org` prints the last section,
+-- A small config of Prosody with Porter. `porter init --for prosody --domain example.org` prints the last section,
 -- with a new secret. In porter.yml:
 --   public_url: https://upload.example.org
 --   component: {jid: upload.example.org, secret: "change me", server: 127.0.0.1:5347}
@@ -11,7 +11,7 @@ modules_enabled = {
 }
 authentication = "internal_hashed"
 c2s_require_encryption = true
-certificates = "certs"      -- made and renewed by: prosodyctl --root cert import /etc/letsencrypt/live
+certificates = "certs"      -- imported and renewed by: prosodyctl --root cert import /etc/letsencrypt/live
 
 VirtualHost "example.org"
 
