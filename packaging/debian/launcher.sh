@@ -1,6 +1,6 @@
 #!/bin/sh
-# The command porter of the package. Without -c and PORTER_CONFIG it uses the config of the service, and root becomes the user
-# porter: a command of root would create files that the service cannot read.
+# The command porter of the package. Without -c and PORTER_CONFIG it uses the config of the service, and runs as the user porter if root
+# has started it, because a command of root would create files that the service cannot read.
 service=/etc/porter/porter.yml
 own_config=${PORTER_CONFIG:-}
 PORTER_CONFIG=${PORTER_CONFIG:-$service}
@@ -11,7 +11,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${own_config#"$service"}" ] && getent passwd port
 fi
 for argument in "$@"; do
   case $argument in
-    # Writes to /etc/porter, or uses another config, whose owner is the choice of the admin.
+    # These write to /etc/porter, or use another config, whose user only the admin knows.
     init | completion | -c* | --config*) as= ;;
   esac
 done

@@ -1,18 +1,18 @@
 /** The head of a man page. */
 export interface ManPage {
-  /** Such as `porter`. */
+  /** The name of the page, such as `porter`. */
   readonly name: string;
   /** 1 = commands, 5 = file formats. */
   readonly section: number;
   readonly summary: string;
-  /** Of the release, `YYYY-MM-DD`. */
+  /** The date of the release, `YYYY-MM-DD`. */
   readonly date: string;
   readonly version: string;
 }
 
 /**
- * Renders a generated page of docs/ as a man page. Knows the Markdown that these pages use: headings, paragraphs, tables, code
- * blocks, `code`, **bold** and links. The first heading is replaced by the head of the man page.
+ * Renders a generated page of docs/ as a man page. Supports the Markdown of these pages: headings, paragraphs, tables, code blocks,
+ * `code`, **bold** and links. Replaces the first heading by the head of the man page.
  */
 export function markdownToMan(page: ManPage, markdown: string): string {
   const { name, section, summary, date, version } = page;
@@ -94,7 +94,7 @@ function escapeText(text: string): string {
   return text.replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll('…', '...').replaceAll('–', '\\(en');
 }
 
-/** A line that begins with `.` or `'` would be a request of troff. */
+/** Protects a line that begins with `.` or `'`, which troff would read as a request. */
 function protectLine(line: string): string {
   return /^[.']/.test(line) ? `\\&${line}` : line;
 }

@@ -7,7 +7,7 @@ import { completionShells, formatCompletion, type Shell } from '../../src/cli/li
 import { createProgram } from '../../src/cli/program.ts';
 import { type ManPage, markdownToMan } from './markdown-to-man.ts';
 
-/** Where each shell looks for completion scripts, below /usr/share. */
+/** The path of the completion script of each shell, below /usr/share. */
 const COMPLETIONS: Record<Shell, string> = {
   bash: 'bash-completion/completions/porter',
   zsh: 'zsh/vendor-completions/_porter',
@@ -25,7 +25,7 @@ export function createManPages(version: string, date: string): Record<string, st
   };
 }
 
-/** Writes man pages (not compressed) and completion scripts below `share`, the later /usr/share. */
+/** Writes man pages (not compressed) and completion scripts below `share`, which becomes /usr/share. */
 export function writeManAndCompletions(share: string, version: string, date: string): void {
   for (const [file, text] of Object.entries(createManPages(version, date))) {
     write(join(share, 'man', `man${file.at(-1)}`, file), text);

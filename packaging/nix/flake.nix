@@ -7,7 +7,7 @@
 #     settings = { public_url = "https://upload.example.org"; component = { jid = "upload.example.org"; secret_file = "…"; }; };
 #   };
 #
-# State: the syntax is checked (`nix-instantiate --parse`). Not built and not run yet. At the first build Nix prints the hash of
+# State: only the syntax is checked (`nix-instantiate --parse`); not built and not run yet. At the first build, Nix prints the hash of
 # the npm dependencies: write it into `npmDepsHash`.
 {
   description = "HTTP file sharing and messaging beside any XMPP server";

@@ -23,8 +23,8 @@ in
       inherit (format) type;
       default = { };
       description = ''
-        The content of porter.yml. It becomes readable by every user of the machine: name secrets by `secret_file`,
-        `token_file` and so on, and pass them with {option}`services.porter.credentials`.
+        The content of porter.yml. Every user of the machine can read it: give secrets as `secret_file`, `token_file` and so on,
+        and pass the files with {option}`services.porter.credentials`.
       '';
     };
 

@@ -1,4 +1,4 @@
-# The program as `npm run build` makes it, run by the Node.js of nixpkgs.
+# The program that `npm run build` builds, with the Node.js of nixpkgs.
 {
   lib,
   buildNpmPackage,

@@ -5,7 +5,7 @@ import { ROOT } from '../release/run.ts';
 const PAGE = join(ROOT, 'src/web/page');
 /** Files that keep their names, because their addresses must not change. */
 const STATIC = ['icon.svg', 'manifest.webmanifest'];
-/** Packages whose code becomes part of the page. */
+/** Packages whose code is part of the page. */
 export const BUNDLED = ['preact', 'uqr'];
 /** The browsers of the last two to three years: `light-dark()`, nested CSS, `<dialog>`. */
 const TARGETS = ['chrome123', 'firefox121', 'safari17.5'];
@@ -36,7 +36,7 @@ export async function buildPage(folder: string): Promise<void> {
     jsxImportSource: 'preact',
     target: TARGETS,
     absWorkingDir: ROOT,
-    // Paths are part of the output, so they must not depend on where a linked `node_modules` is.
+    // Paths are part of the output, so they must not depend on the target of a linked `node_modules`.
     preserveSymlinks: true,
     logLevel: 'warning',
   });
@@ -53,7 +53,7 @@ export async function buildPage(folder: string): Promise<void> {
   writeFileSync(join(folder, 'licenses.txt'), BUNDLED.map(licenseOf).join('\n\n'));
 }
 
-/** Its name has no hash: a browser looks for a new version at the same address. */
+/** Builds the service worker. Its name has no hash, because browsers look for a new version at the same address. */
 async function buildServiceWorker(folder: string, build: typeof import('esbuild').build): Promise<void> {
   await build({
     entryPoints: { 'share-worker': join(PAGE, 'share-worker.ts') },

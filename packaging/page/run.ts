@@ -1,5 +1,5 @@
 /**
- * `npm run build:page [-- FOLDER]`: builds the web page, by default into the folder in which a checkout looks for it.
+ * `npm run build:page [-- FOLDER]`: builds the web page, by default into the folder from which a checkout serves it.
  * `--if-possible` (after `npm ci`): does nothing if the development packages are not installed.
  */
 import { resolve } from 'node:path';

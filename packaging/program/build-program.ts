@@ -5,7 +5,7 @@ import { buildPage } from '../page/build-page.ts';
 import { ROOT } from '../release/run.ts';
 import { namedBuiltins, unusedModules } from './unused-modules.ts';
 
-/** The modules that start as a process or thread: `entryPoint(…)` in `src/` names each but `main`. */
+/** The modules that start as a process or thread. All except `main` are started by `entryPoint(…)` in `src/`. */
 export const ENTRY_POINTS = ['main', 'ledger/sqlite/worker', 'uploads/thumbnails/picture-process'];
 
 /** Packages that stay in `node_modules`, because they have native code or are not installed. */
@@ -19,9 +19,9 @@ export interface BundledPackage {
 }
 
 /**
- * Builds the program into a folder: `main.js`, the other entry points, `chunks/` that they share or load later, and the web page. The
- * dependencies become part of it, except `EXTERNAL`; `packages.json` lists them (`BundledPackage`), and `licenses.txt` has their
- * licences (docs/decisions/0035). The same sources give the same bytes.
+ * Builds the program into a folder: `main.js`, the other entry points, `chunks/` that they share or load later, and the web page.
+ * Dependencies are bundled, except `EXTERNAL`. `packages.json` lists them (`BundledPackage`), and `licenses.txt` has their licences
+ * (docs/decisions/0035). The same sources give the same bytes.
  */
 export async function buildProgram(folder: string): Promise<void> {
   const { build } = await import('esbuild');
@@ -37,13 +37,13 @@ export async function buildProgram(folder: string): Promise<void> {
     target: 'node24',
     external: EXTERNAL,
     plugins: [namedBuiltins, unusedModules],
-    // Names stay readable in stacks, and a line number there means a few statements.
+    // Names stay readable in stacks, and a line in a stack has only a few statements.
     minifyWhitespace: true,
     lineLimit: 160,
     legalComments: 'none',
     metafile: true,
     absWorkingDir: ROOT,
-    // Paths are part of the output, so they must not depend on where a linked `node_modules` is.
+    // Paths are part of the output, so they must not depend on the target of a linked `node_modules`.
     preserveSymlinks: true,
     logLevel: 'warning',
   });
@@ -62,7 +62,7 @@ function bundledPackages({ inputs }: Metafile): string[] {
   return [...new Set(folders)].toSorted();
 }
 
-/** Reads the manifest of an installed package. `folder`: below the root of the checkout. */
+/** Reads the manifest of an installed package. `folder`: relative to the root of the checkout. */
 export function readPackage(folder: string): BundledPackage {
   const file = readFileSync(join(ROOT, folder, 'package.json'), 'utf8');
   const { name, version, license } = JSON.parse(file) as BundledPackage;

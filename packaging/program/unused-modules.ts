@@ -4,21 +4,21 @@ import type { Plugin } from 'esbuild';
 import { ROOT } from '../release/run.ts';
 
 /*
- * Plugins of the build that keep modules out of the program, or out of its start, that Porter does not use
+ * Plugins of the build. They remove modules that Porter does not use from the program, or load them later than at the start
  * (docs/decisions/0035, docs/decisions/0040).
  */
 
 /**
- * Modules of Node.js that load many others and that most servers never use, or use only later. They are loaded when one of their
- * functions is called first.
+ * Modules of Node.js that load many others, and that most servers do not use, or use only later. They are loaded when one of their
+ * functions is called for the first time.
  */
 const LOADED_ON_USE = ['http2', 'https', 'readline', 'readline/promises', 'tls', 'zlib'];
 
 const BUILTIN = new RegExp(`^(?:node:)?(?:${builtinModules.join('|')})$`);
 
 /**
- * Reads only those exports of Node's modules that the program names. A plain `import` reads every export, and many of them load more
- * modules when they are read: `http.WebSocket` all of `fetch`, `fs.ReadStream` the streams, `crypto.webcrypto` its own.
+ * Reads only those exports of Node's modules that the program uses. A plain `import` reads every export, and many exports load more
+ * modules when they are read: `http.WebSocket` loads all of `fetch`, `fs.ReadStream` the streams, `crypto.webcrypto` its modules.
  */
 export const namedBuiltins: Plugin = {
   name: 'named-builtins',
@@ -28,7 +28,7 @@ export const namedBuiltins: Plugin = {
       // An `import()` gets every export, so it stays as it is.
       if (kind === 'dynamic-import') return { path: `node:${name}`, external: true };
       if (kind === 'require-call') return { path: name, namespace: 'builtin-required' };
-      // One module for each importer. Otherwise the start would read what only a part needs that is loaded later.
+      // One module for each importer. Otherwise the start would read exports that only modules which are loaded later need.
       return {
         path: `${name} for ${relative(ROOT, importer)}`,
         namespace: 'builtin-imported',
@@ -44,7 +44,7 @@ export const namedBuiltins: Plugin = {
   },
 };
 
-/** Returns an expression for a module of Node.js. One that is loaded on use is an object that looks like it. */
+/** Returns an expression for a module of Node.js. For a module in `LOADED_ON_USE`, it is a proxy that loads the module. */
 function wholeModule(name: string): string {
   const load = `process.getBuiltinModule('node:${name}')`;
   if (!LOADED_ON_USE.includes(name)) return load;
@@ -59,7 +59,7 @@ function exportsOf(name: string): string {
     `const builtin = /* @__PURE__ */ (() => ${wholeModule(name)})();`,
     'export default builtin;',
     ...names.map((key) => {
-      // Functions of modules that are loaded on use load them when they are called. Classes are read at once.
+      // Functions of modules in `LOADED_ON_USE` load their module when they are called. Classes are read at once.
       const isLoadedOnCall =
         LOADED_ON_USE.includes(name) && typeof builtin[key] === 'function' && /^[a-z]/.test(key);
       const value = isLoadedOnCall ? `(...values) => builtin.${key}(...values)` : `builtin.${key}`;
@@ -79,7 +79,7 @@ interface Replacement {
 const REPLACEMENTS: readonly Replacement[] = [
   // The texts of all languages, which `zod` exports as one object.
   { importer: 'zod', filter: /^\.\.\/locales\/index\.js$/, contents: 'export {}' },
-  // The router uses no schemas of Fastify, and gives it other compilers (`http/listener/router.ts`).
+  // The router does not use schemas of Fastify, and sets other compilers (`http/listener/router.ts`).
   {
     importer: 'fastify',
     filter: /^@fastify\/(ajv-compiler|fast-json-stringify-compiler)$/,

@@ -10,7 +10,7 @@ export const packageJson = JSON.parse(readFileSync(join(ROOT, 'package.json'), '
   readonly description: string;
 };
 
-/** Files of dependencies that no program reads: types, source maps, sources, tests, and pages for developers. Licences stay. */
+/** Files of dependencies that are not read at run time: types, source maps, sources, tests, pages for developers. Licences are kept. */
 const UNUSED = [
   '**/*.{d.ts,d.mts,d.cts,map,ts,mts,cts,flow,tsbuildinfo}',
   '**/{test,tests,integration,__tests__,benchmark,benchmarks,bench,example,examples,.github,.husky,coverage}/**',
@@ -24,7 +24,7 @@ export type Applications = Readonly<Record<Architecture, string>>;
 
 /**
  * Writes the application into a folder below `work` for each architecture: the built program with the web page, migrations and the
- * dependencies that are not part of it (`EXTERNAL` of the build). They differ only in native code, of which npm installs that for the
+ * dependencies that are not bundled (`EXTERNAL` of the build). The folders differ only in native code: npm installs the code for the
  * architecture. The result is the same on every machine.
  */
 export function stageApplications(work: string): Applications {
@@ -41,7 +41,7 @@ export function stageApplications(work: string): Applications {
   return staged as Applications;
 }
 
-/** `cpu`: as npm names the architecture. */
+/** Writes the application for one architecture. `cpu`: the npm name of the architecture. */
 function stageApplication(folder: string, compiled: string, cpu: string): void {
   mkdirSync(folder, { recursive: true });
   for (const name of ['package.json', 'package-lock.json', '.npmrc', 'migrations']) {
@@ -54,12 +54,12 @@ function stageApplication(folder: string, compiled: string, cpu: string): void {
   cpSync(compiled, join(folder, 'dist'), { recursive: true });
   removeUnused(folder);
   writeManifest(folder);
-  // Some dependencies were published with executable texts.
+  // Some dependencies contain text files that are executable.
   run('chmod', ['-R', 'a-x,a+X', folder]);
   normalizeModes(folder);
 }
 
-/** Its table is the only place that names the licences of the libraries inside libvips. */
+/** Files that are kept: only their table has the licences of the libraries inside libvips. */
 const LICENSES_OF_LIBVIPS = /^@img\/sharp-libvips-[^/]+\/README\.md$/;
 
 function removeUnused(folder: string): void {
@@ -88,7 +88,7 @@ function removeCommands(modules: string): void {
   }
 }
 
-/** Leaves only what the program reads at run time. */
+/** Reduces the manifest to the fields that the program reads at run time. */
 function writeManifest(folder: string): void {
   const { name, version, description, license, type } = JSON.parse(
     readFileSync(join(folder, 'package.json'), 'utf8'),

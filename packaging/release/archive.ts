@@ -5,19 +5,19 @@ import { ROOT, run } from './run.ts';
 let epoch: number | undefined;
 
 /**
- * Seconds since 1970 of the commit, or `SOURCE_DATE_EPOCH` (https://reproducible-builds.org/specs/source-date-epoch/). Read once, so
- * that a commit during the build does not change the date.
+ * Returns the time of the commit in seconds since 1970, or `SOURCE_DATE_EPOCH`
+ * (https://reproducible-builds.org/specs/source-date-epoch/). It is read once, so that a commit during the build does not change it.
  */
 export function sourceDateEpoch(): number {
   epoch ??= Number(process.env.SOURCE_DATE_EPOCH ?? run('git', ['log', '-1', '--format=%ct'], { cwd: ROOT }));
   return epoch;
 }
 
-/** `--fast`: compresses little, for tests of the packages. The bytes differ from those of a release. */
+/** The level of compression. `--fast` compresses little, for tests of the packages. The bytes then differ from those of a release. */
 export const compression = { level: process.argv.includes('--fast') ? 1 : 9 };
 
 /**
- * Writes a tar archive whose bytes depend only on names, modes and content: sorted, owned by root, all files of one date.
+ * Writes a tar archive whose bytes depend only on names, modes and content: sorted, owned by root, all files with the same date.
  * `file` may end in `.tar` or `.tar.gz`. The modes of the files must not depend on the umask of the builder.
  */
 export function writeTar(file: string, folder: string, entries?: readonly string[]): void {

@@ -14,7 +14,7 @@ export interface Binary {
   readonly machine: number;
 }
 
-/** Returns all programs and libraries in a folder, whatever their names are, sorted. Symbolic links are not followed. */
+/** Returns all programs and libraries in a folder, found by their content, sorted. Does not follow symbolic links. */
 export function findBinaries(folder: string): Binary[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -35,7 +35,7 @@ export function checkBinaries(folder: string, architecture: Architecture): Binar
   throw new Error(`Not for ${architecture}: ${list.join(', ')}`);
 }
 
-/** Returns undefined if the file has no ELF header. */
+/** Returns `e_machine` of a file. Undefined if the file has no ELF header. */
 function readMachine(path: string): number | undefined {
   const descriptor = openSync(path, 'r');
   try {

@@ -1,6 +1,6 @@
 /**
  * `npm run release:check [-- --quick]`: the checklist of a release (docs/releasing.md). Runs every step and prints its result.
- * Exit code 1 if one fails.
+ * Exit code 1 if a step fails.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,7 +13,7 @@ const { version } = packageJson;
 const RELEASE = join(ROOT, 'release');
 const isQuick = process.argv.includes('--quick');
 
-/** Throws or rejects if its condition does not hold. May return a text as a remark. */
+/** A step of the checklist. `check` throws or rejects if the condition is not met, and may return a remark. */
 type Step = readonly [name: string, check: () => unknown];
 
 const steps: readonly Step[] = [

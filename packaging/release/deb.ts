@@ -11,7 +11,7 @@ import { ROOT, run } from './run.ts';
 
 const FILES = join(ROOT, 'packaging/debian');
 const NAME = 'xmpp-porter';
-/** Documentation that is useful on a server. The rest is for contributors. */
+/** The folders of `contrib/` in the package. The others are for contributors. */
 const CONTRIB = [
   'apache',
   'caddy',
@@ -45,7 +45,7 @@ export async function buildDeb(
   const lib = join(root, 'usr/lib/porter');
   cpSync(applications[architecture], join(lib, 'app'), { recursive: true });
   await addNode(cache, architecture, join(lib, 'bin'));
-  // The launcher starts it, and a first line for another program would make it look like a program.
+  // The launcher starts this file, so its `#!` line is removed: with it, the file would look like a program.
   run('sed', ['-i', '1s|^#!.*||', join(lib, 'app/dist/main.js')]);
   addFile(join(FILES, 'launcher.sh'), join(root, 'usr/bin/porter'), 0o755);
   addFile(join(ROOT, 'contrib/systemd/porter.service'), join(root, 'usr/lib/systemd/system/porter.service'));
@@ -67,7 +67,7 @@ export async function buildDeb(
   return file;
 }
 
-/** The date of the release in UTC, `YYYY-MM-DD`. */
+/** Returns the date of the release in UTC, `YYYY-MM-DD`. */
 export function releaseDate(): string {
   return new Date(sourceDateEpoch() * 1000).toISOString().slice(0, 10);
 }
@@ -115,7 +115,7 @@ function addControl(folder: string, architecture: Architecture, installedKiB: nu
   chmodSync(folder, 0o755);
 }
 
-/** libatomic1, libstdc++6 and libc6 are what `objdump -p` names as needed by Node.js, and the versions its symbols need. */
+/** Returns the control file. `objdump -p` of Node.js lists the needed libraries and the versions of their symbols. */
 function formatControl(architecture: Architecture, installedKiB: number): string {
   return `Package: ${NAME}
 Version: ${packageJson.version}
@@ -137,7 +137,7 @@ Description: file sharing and messaging beside an XMPP server
 `;
 }
 
-/** The entry of this release, as Debian Policy 4.4 wants it. */
+/** Returns the changelog with the entry of this release, in the format of Debian Policy, section 4.4. */
 function formatDebianChangelog(): string {
   const date = new Date(sourceDateEpoch() * 1000).toUTCString().replace('GMT', '+0000');
   return `${NAME} (${packageJson.version}) stable; urgency=medium
@@ -148,7 +148,7 @@ function formatDebianChangelog(): string {
 `;
 }
 
-/** dpkg-deb only lowers dates to SOURCE_DATE_EPOCH; older ones stay. */
+/** Sets the dates of all files, because dpkg-deb changes only dates after SOURCE_DATE_EPOCH. */
 function setDates(root: string): void {
   run('find', [root, '-exec', 'touch', '--no-dereference', `--date=@${sourceDateEpoch()}`, '{}', '+']);
 }

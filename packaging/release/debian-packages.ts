@@ -3,16 +3,16 @@ import { basename, join } from 'node:path';
 import type { Architecture } from './node-runtime.ts';
 import { run } from './run.ts';
 
-/** The base of the image. */
+/** The release of Debian whose packages the image contains. */
 export const IMAGE_SUITE = 'trixie';
-/** An older release, whose libraries run on more systems. */
+/** The release of Debian for the tarball: an older one, whose libraries run on more systems. */
 export const TARBALL_SUITE = 'bookworm';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const ARCHIVE = process.env.PORTER_DEBIAN_ARCHIVE ?? 'http://deb.debian.org/debian';
 
 export interface DebianPackages {
-  /** A folder for downloads that are used again. */
+  /** A folder that keeps downloads for later builds. */
   readonly cache: string;
   readonly suite: string;
   readonly architecture: Architecture;
@@ -46,7 +46,7 @@ export function extractDebianPackages(packages: DebianPackages): DebianPackage[]
   });
 }
 
-/** Downloads what is missing and returns the folder of the `.deb` files. */
+/** Downloads the missing packages and returns the folder of the `.deb` files. */
 function download({ cache, suite, architecture, names }: DebianPackages): string {
   const state = join(cache, `${suite}-${architecture}`);
   const folder = join(state, 'packages');
@@ -64,14 +64,14 @@ function download({ cache, suite, architecture, names }: DebianPackages): string
   return folder;
 }
 
-/** Updates the package lists in `state` and returns the options by which apt uses them, and nothing of this machine. */
+/** Updates the package lists in `state`. Returns the options with which apt uses only these lists, and none of this machine. */
 function prepareApt(state: string, suite: string, architecture: Architecture, status: string): string[] {
   for (const name of ['lists/partial', 'archives/partial']) mkdirSync(join(state, name), { recursive: true });
   writeFileSync(join(state, 'sources.list'), `deb [signed-by=${KEYRING}] ${ARCHIVE} ${suite} main\n`);
   const options = [
     `APT::Architecture=${architecture}`,
     `APT::Architectures=${architecture}`,
-    // The download must work as any user, also where `_apt` cannot write.
+    // The download must work as any user, also if `_apt` cannot write to the folder.
     'APT::Sandbox::User=root',
     `Dir::State::status=${status}`,
     `Dir::State::Lists=${join(state, 'lists')}`,
@@ -92,7 +92,7 @@ export interface MissingPackages {
   readonly system: string;
 }
 
-/** Downloads packages with everything that they need and a system lacks. Returns the folder of the `.deb` files. */
+/** Downloads packages and those of their dependencies that a system does not have. Returns the folder of the `.deb` files. */
 export function downloadMissingPackages({ state, suite, names, system }: MissingPackages): string {
   const folder = join(state, 'archives');
   if (existsSync(join(state, 'complete'))) return folder;
@@ -110,7 +110,7 @@ export function downloadMissingPackages({ state, suite, names, system }: Missing
   return folder;
 }
 
-/** Returns the file name of a status entry, as image scanners look for it in /var/lib/dpkg/status.d. */
+/** Returns the file name of a status entry in /var/lib/dpkg/status.d, where image scanners look for packages. */
 export function statusFileName({ name }: DebianPackage): string {
   return basename(name);
 }

@@ -1,8 +1,8 @@
 import { ROOT, run } from './run.ts';
 
 /**
- * Returns the maintainer of the Debian package, `NAME <ADDRESS>`: `DEBFULLNAME` and `DEBEMAIL`, which Debian's tools read too, or
- * else the author of the commit that is built. So each builder of one commit writes the same.
+ * Returns the maintainer of the Debian package, `NAME <ADDRESS>`: `DEBFULLNAME` and `DEBEMAIL`, as in the tools of Debian, else the
+ * author of the built commit, so that two builds of a commit have the same maintainer.
  */
 export function maintainer(): string {
   const { DEBFULLNAME: name = ofCommit('%an'), DEBEMAIL: address = ofCommit('%ae') } = process.env;

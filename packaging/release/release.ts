@@ -3,8 +3,8 @@
  * part: all, with their checksums in SHA256SUMS. `--arch amd64` or `--arch arm64` limits deb and tarball to one architecture;
  * `--fast` compresses little, for tests.
  *
- * Two builds of one commit have the same bytes (docs/releasing.md names the conditions). Needs npm, dpkg-deb, apt-get and GNU tar,
- * as Debian has them, but no Docker, no root and no machine of the other architecture.
+ * Two builds of one commit have the same bytes (conditions: docs/releasing.md). Needs npm, and dpkg-deb, apt-get and GNU tar of Debian,
+ * but no Docker, no root and no machine of the other architecture.
  */
 import { mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -71,7 +71,7 @@ if (wants('sbom')) report(await writeSbom(out, debianPackages));
 rmSync(work, { recursive: true });
 await writeChecksums();
 
-/** Packs again what npm has packed, because npm keeps the modes that files have in this checkout. */
+/** Builds the npm package. Repacks the archive of npm, because npm keeps the modes of the files in this checkout. */
 function buildNpmPackage(): string {
   const name = `xmpp-porter-${packageJson.version}`;
   run('npm', ['pack', '--silent', '--pack-destination', work]);

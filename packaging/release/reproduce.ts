@@ -1,7 +1,7 @@
 /**
- * `npm run release:reproduce [-- PART…] [--arch ARCHITECTURE]`: builds the last commit again as a stranger would, and compares every
- * file with the one in `release/`: in a clone at another path, with its own `npm ci`, another umask, time zone and language. Parts are
- * those of `npm run release`. Exit code 1 if a file differs.
+ * `npm run release:reproduce [-- PART…] [--arch ARCHITECTURE]`: builds the last commit again in another environment, and compares every
+ * file with the one in `release/`. Uses a clone at another path with a separate `npm ci`, another umask, time zone and language. The parts
+ * are those of `npm run release`. Exit code 1 if a file differs.
  */
 import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ const RELEASE = join(ROOT, 'release');
 const folder = mkdtempSync(join(tmpdir(), 'porter-reproduce-'));
 const clone = join(folder, 'a folder with another name');
 const out = join(folder, 'out');
-/** The downloads: their digests are checked, so both builds would get the same. */
+/** Downloads are copied from the first build. Their digests are checked, so a new download would be the same. */
 const cache = join(folder, 'cache');
 
 try {
@@ -23,7 +23,7 @@ try {
   mkdirSync(cache);
   if (existsSync(join(RELEASE, 'cache'))) copyCache();
   run('npm', ['ci', '--silent', '--prefer-offline', '--ignore-scripts'], { cwd: clone });
-  // The scripts of npm need this Node.js, which `npm run` has on the PATH already.
+  // The scripts of npm need this Node.js. With `npm run`, it is already in the PATH.
   const path = `${dirname(process.execPath)}:${process.env.PATH}`;
   const env = { PATH: path, TZ: 'Pacific/Chatham', LANG: 'tr_TR.UTF-8' };
   const words = process.argv.slice(2);
@@ -37,7 +37,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-/** Without the systems that the installation tests keep there. */
+/** Copies the cache without the systems of the installation tests. */
 function copyCache(): void {
   cpSync(join(RELEASE, 'cache'), cache, {
     recursive: true,
@@ -48,7 +48,7 @@ function copyCache(): void {
 async function compare(): Promise<boolean> {
   let isSame = true;
   for (const name of listPackages(out)) {
-    const [first, second] = await Promise.all([RELEASE, out].map((place) => digest(join(place, name))));
+    const [first, second] = await Promise.all([RELEASE, out].map((parent) => digest(join(parent, name))));
     isSame &&= first === second;
     console.log(`${first === second ? 'same     ' : 'DIFFERENT'} ${second}  ${name}`);
   }

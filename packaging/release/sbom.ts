@@ -16,7 +16,7 @@ interface Sbom {
   dependencies: { readonly ref: string; readonly dependsOn?: readonly string[] }[];
 }
 
-/** An entry of `package-lock.json`. Without `os`, `cpu` or `libc` it is for all systems. */
+/** An entry of `package-lock.json`. If `os`, `cpu` or `libc` is missing, it is for all of them. */
 interface LockedPackage {
   readonly os?: readonly string[];
   readonly cpu?: readonly string[];
@@ -24,17 +24,18 @@ interface LockedPackage {
 }
 
 /**
- * Writes `porter-VERSION.cdx.json`, a CycloneDX list of everything inside the packages: the npm packages that are installed with the
- * program, those whose code is in the program or in the web page, Node.js and the Debian packages of the image. Without random numbers, so that two builds have the same.
+ * Writes `porter-VERSION.cdx.json`, a CycloneDX list of the content of all packages: the npm packages that are installed with the program,
+ * those whose code is in the program or in the web page, Node.js, and the Debian packages of the image. It contains no random numbers, so
+ * that two builds have the same bytes.
  */
 export async function writeSbom(out: string, debianPackages: readonly DebianPackage[]): Promise<string> {
   const sbom = JSON.parse(
     run('npm', ['sbom', '--sbom-format=cyclonedx', '--omit=dev', '--package-lock-only'], { cwd: ROOT }),
   ) as Sbom;
   removeOtherPlatforms(sbom);
-  // Optional in CycloneDX; npm makes a random one.
+  // The serial number is optional in CycloneDX, and npm creates a random one.
   delete sbom.serialNumber;
-  // npm takes the name of the folder.
+  // npm uses the name of the folder.
   sbom.metadata.component.name = packageJson.name;
   sbom.metadata.timestamp = new Date(sourceDateEpoch() * 1000).toISOString();
   const { version } = nodeVersion;
@@ -78,7 +79,7 @@ async function bundledPackages(folder: string): Promise<BundledPackage[]> {
   return [...listBundled(folder), ...BUNDLED.map((name) => readPackage(`node_modules/${name}`))];
 }
 
-/** Removes the native packages of systems that no package of a release is for. npm lists those of all systems. */
+/** Removes the native packages of systems for which there is no release. npm lists the packages of all systems. */
 function removeOtherPlatforms(sbom: Sbom): void {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as {
     readonly packages: Readonly<Record<string, LockedPackage>>;

@@ -44,8 +44,8 @@ export async function buildTarball(
 }
 
 /**
- * Node.js needs libatomic, which minimal systems lack. Its licence, the GPL with the GCC Runtime Library Exception, allows to
- * pass it on; its copyright file comes with it.
+ * Adds libatomic, which Node.js needs and minimal systems do not have. Its licence, the GPL with the GCC Runtime Library Exception, allows
+ * its distribution. Its copyright file is added too.
  */
 function addLibatomic(cache: string, work: string, architecture: Architecture, folder: string): void {
   const root = join(work, `libatomic-${architecture}`);

@@ -12,9 +12,10 @@ interface Manifest {
   }[];
 }
 
-/** A package of a release, unpacked. `undefined`: for all architectures. */
+/** An unpacked package of a release. */
 export interface Unpacked {
   readonly name: string;
+  /** Undefined for a package for all architectures. */
   readonly architecture: Architecture | undefined;
   readonly folder: string;
 }
@@ -27,7 +28,7 @@ export function listPackages(folder: string): string[] {
     .toSorted();
 }
 
-/** Unpacks all packages in a folder, an image once for each architecture. `work` is replaced. */
+/** Unpacks all packages in a folder, and the image once for each architecture. Replaces `work`. */
 export function unpackRelease(release: string, work: string): Unpacked[] {
   rmSync(work, { recursive: true, force: true });
   return listPackages(release).flatMap((name) => {
@@ -43,8 +44,8 @@ export function unpackRelease(release: string, work: string): Unpacked[] {
 }
 
 /**
- * Checks the ELF header of every binary in all packages of a folder. Returns one line per package. Throws if a package has a binary
- * for another architecture, if it has no Node.js, or if one for all architectures has any binary.
+ * Checks the ELF header of every binary in all packages of a folder. Returns one line per package. Throws if a package has a binary for
+ * another architecture or no Node.js, or if a package for all architectures has a binary.
  */
 export function checkReleaseBinaries(release: string, work: string): string[] {
   const packages = unpackRelease(release, work);

@@ -62,7 +62,7 @@ fi
 install -d -m 0750 -o porter -g porter /var/lib/porter
 install -d -m 0750 -o root -g porter /etc/porter
 
-# The new program is complete before it replaces the old one.
+# Copies the whole new program before it replaces the old one.
 if [ "$here" != "$home" ]; then
   rm -rf "$home.new" "$home.old"
   install -d -m 0755 "$prefix"

@@ -5,8 +5,8 @@ import { run } from '../release/run.ts';
 import { unpackImage } from '../release/unpack.ts';
 
 /**
- * Unpacks an image and runs it as a user id that it does not know, with a read-only root: serves, becomes healthy, stores a file,
- * backs up. The other architecture is only inspected, by `checkReleaseBinaries`.
+ * Unpacks an image and runs it with an unknown user id and a read-only root. Tests that it serves, becomes healthy, stores a file and
+ * writes a backup. Only `checkReleaseBinaries` checks the other architecture.
  */
 export function testImage(archive: string, work: string): boolean {
   rmSync(work, { recursive: true, force: true });
@@ -25,7 +25,7 @@ web: {path: /web/}
 thumbnails: true
 `;
 
-/** In separate namespaces: the root file system is mounted read-only, /data and /tmp are tmpfs, the network is loopback. */
+/** The test, in separate namespaces: the root file system is mounted read-only, /data and /tmp are tmpfs, the network is loopback. */
 const INSIDE = `
 set -e
 root=$1

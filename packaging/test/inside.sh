@@ -3,8 +3,8 @@
 #
 #   inside.sh deb | tarball
 #
-# Installs /test/previous, uploads files by HTTP and by an XMPP client, upgrades to /test/current, backs up and restores, breaks it on
-# purpose, removes it. The last line is PASSED, or the step that failed.
+# Installs /test/previous, uploads files by HTTP and by an XMPP client, upgrades to /test/current, tests backup and restore, a hung process
+# and a wrong config, and removes Porter. The last line is PASSED, or the failed step.
 set -eu
 kind=$1
 base=http://127.0.0.1:5050
@@ -16,7 +16,7 @@ begin() {
   step=$1
   echo "== $1"
 }
-# `set -e` ignores a command behind `!`.
+# For negated commands, because `set -e` ignores a command after `!`.
 fails() { if "$@"; then return 1; fi; }
 main_pid() { systemctl show -P MainPID porter; }
 
@@ -55,7 +55,7 @@ download() { [ "$(curl -sf "$link")" = 'Hello, world!' ]; }
 begin 'the system has no Node.js and no network'
 fails command -v node
 [ "$(ls /sys/class/net)" = lo ]
-# The tarball brings its own.
+# The tarball contains libatomic.
 if [ "$kind" = tarball ]; then rm -f /usr/lib/*/libatomic.so.1*; fi
 
 begin 'installation starts the service'
@@ -214,7 +214,7 @@ download
 download_chat
 
 if [ "$kind" = deb ]; then
-  begin 'purge removes the config and says where the files are'
+  begin 'purge removes the config and prints where the files are'
   dpkg -P xmpp-porter | grep 'rm -r /var/lib/porter'
   [ ! -e /etc/porter ] && [ ! -e /usr/lib/porter ] && [ -e /var/lib/porter/porter.db ]
 fi

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../release/run.ts';
 
-/** Major versions on which Porter runs, and the last one on which it does not. */
+/** Major versions on which Porter runs, and an older one on which it does not. */
 const SUPPORTED = ['24', '26'];
 const TOO_OLD = '22';
 const PORT = 5052;
@@ -18,8 +18,8 @@ web: {path: /web/}
 `;
 
 /**
- * Installs the npm package into an empty folder and tries it on each supported Node.js from the npm registry: stores a file, serves
- * the web page. An older Node.js must be refused with one sentence.
+ * Installs the npm package into an empty folder and tests it with each supported Node.js from the npm registry: it must store a file and
+ * serve the web page. With an older Node.js it must print one line and exit.
  */
 export async function testNpmPackage(file: string, work: string, cache: string): Promise<boolean> {
   rmSync(work, { recursive: true, force: true });

@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { packageJson } from '../release/application.ts';
 import { run } from '../release/run.ts';
 
-/** Below every release. */
+/** Lower than the version of every release. */
 const OLD_VERSION = '0.0.9';
 
 export interface Previous {
@@ -12,8 +12,8 @@ export interface Previous {
 }
 
 /**
- * Returns the package that the installation tests upgrade from: the one in `release/previous/`, if the files of the last release were
- * put there, or else `current` under a lower version. `work` is replaced.
+ * Returns the package from which the installation tests upgrade: the one in `release/previous/`, if it has the files of the last release,
+ * else `current` with a lower version. Replaces `work`.
  */
 export function previousPackage(release: string, current: string, work: string): Previous {
   const folder = join(release, 'previous');
@@ -53,7 +53,7 @@ function lowerTarball(current: string, work: string): string {
   return file;
 }
 
-/** Replaces the first occurrence. */
+/** Replaces the first occurrence of the version in a file. Throws if there is none. */
 function replaceVersion(file: string): void {
   const text = readFileSync(file, 'utf8');
   if (!text.includes(packageJson.version)) throw new Error(`${file} does not contain ${packageJson.version}`);

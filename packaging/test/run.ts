@@ -1,6 +1,6 @@
 /**
  * `npm run test:packages [-- bookworm|trixie|deb|tarball|image|npm…]`: tests the packages in `release/`
- * (`npm run release -- --fast`). Makes clean systems once by debootstrap and boots throw-away copies with systemd-nspawn, without
+ * (`npm run release -- --fast`). Creates clean systems once with debootstrap, and boots temporary copies with systemd-nspawn, without
  * network. Needs root, Debian and a few minutes: apt-get install debootstrap systemd-container.
  */
 import { spawnSync } from 'node:child_process';
@@ -16,7 +16,7 @@ import { previousPackage } from './previous.ts';
 
 const SUITES = ['bookworm', 'trixie'];
 const KINDS = ['deb', 'tarball', 'image', 'npm'];
-/** As an admin has them: systemd, what the package depends on, and curl as the client. */
+/** The packages of the clean systems: systemd, the dependencies of the package, and curl as the client. */
 const INCLUDE = 'systemd,systemd-sysv,dbus,libatomic1,curl';
 /** An XMPP server and a client, which the test installs after Porter. */
 const XMPP_PACKAGES = ['prosody', 'python3-slixmpp', 'python3-aiohttp'];
@@ -128,7 +128,7 @@ ExecStart=sh -c 'sh /test/inside.sh ${kind} > /test/log 2>&1; systemctl poweroff
 }
 
 function boot(machine: string): void {
-  // nspawn refuses a folder on a disk here. Machines without systemd have one.
+  // nspawn requires a tmpfs here. On machines without systemd, this folder is on a disk.
   const propagate = '/run/systemd/nspawn';
   mkdirSync(propagate, { recursive: true });
   const needsMount = run('stat', ['-f', '-c', '%T', propagate]).trim() !== 'tmpfs';
@@ -137,7 +137,7 @@ function boot(machine: string): void {
     spawnSync(
       'systemd-nspawn',
       ['-q', '-b', '-D', machine, '--register=no', '--keep-unit', '--private-network', '--console=pipe']
-        // Only read by systemd 256 and later on machines that still have the first version of control groups.
+        // Systemd 256 and later needs this on machines with version 1 of control groups.
         .concat('--setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1'),
       { stdio: ['ignore', 'ignore', 'inherit'], timeout: 1_200_000 },
     );
