@@ -1,10 +1,11 @@
--- Who owns what. One text for SQLite and PostgreSQL. Times are milliseconds since 1970, sizes are bytes.
+-- Owners, uploads and quotas. The same text for SQLite and PostgreSQL. Times are milliseconds since 1970, sizes are bytes.
+-- 0006_plain_names.sql renames several tables and columns.
 
--- An owner and what counts against it; the row is the lock under which its quota is charged.
+-- Owners and the counters of their quotas. The row of an owner is locked while its quota is charged.
 create table owners (
   id integer primary key,
   name text not null unique,
-  -- hex SHA-1 of the name, as ejabberd has it in its paths
+  -- hex SHA-1 of the name, as in the paths of ejabberd
   sha1 text not null,
   uploads bigint not null default 0,
   bytes bigint not null default 0,
@@ -15,7 +16,7 @@ create table owners (
 create index owners_sha1 on owners (sha1);
 create index owners_bytes on owners (bytes, id);
 
--- An owner's bytes under each purpose that has a name; what is left of the owner's own has none.
+-- Bytes of an owner by purpose. Uploads without a purpose are counted only in owners.
 create table owner_purposes (
   owner_id integer not null,
   purpose text not null,
@@ -24,7 +25,7 @@ create table owner_purposes (
   primary key (owner_id, purpose)
 );
 
--- Everything together, spread over rows so that owners rarely wait for each other.
+-- Totals of all owners, spread over 16 rows, so that transactions of different owners rarely wait for each other.
 create table totals (
   shard integer primary key,
   owners bigint not null default 0,
@@ -37,10 +38,10 @@ create table totals (
 insert into totals (shard) values
   (0), (1), (2), (3), (4), (5), (6), (7), (8), (9), (10), (11), (12), (13), (14), (15);
 
--- A slot and what became of it.
+-- Slots and the files that were stored with them.
 create table uploads (
   id text primary key,
-  -- null where the id is the locator, which spares an index entry for each slot of ours
+  -- null if the id is the locator, which saves an index entry for each slot that Porter grants
   locator text,
   put_key text,
   owner_id integer not null,
@@ -56,15 +57,15 @@ create table uploads (
   deadline bigint not null,
   stored_at bigint,
   expires_at bigint,
-  -- who is receiving it, and since when
+  -- the claim of the PUT, its process, and the time of the claim
   claim text,
   instance text,
   claimed_at bigint,
-  -- 1 once a PUT has begun: bytes may lie under its key
+  -- 1 after a PUT has begun: the blob store may have bytes under this key
   touched smallint not null,
-  -- 1 where it was reserved by its PUT itself: without a claim there is nothing to wait for
+  -- 1 if the upload was reserved together with its claim: without the claim, the row has no use
   claimed_with smallint not null,
-  -- widths of the rate buckets it was charged to, with commas between
+  -- widths of the rate buckets to which it was charged, separated by commas
   rated text not null
 );
 create unique index uploads_locator on uploads (locator) where locator is not null;
@@ -80,7 +81,7 @@ create index uploads_expiring on uploads (expires_at) where state = 'stored' and
 create index uploads_owner_expiring on uploads (owner_id, expires_at)
   where state = 'stored' and expires_at is not null;
 
--- What an owner did lately, in buckets of 1/64 of the period that a limit looks back.
+-- Recent uploads and bytes of an owner, in buckets of 1/64 of the limited period.
 create table rates (
   owner_id integer not null,
   width bigint not null,
@@ -93,12 +94,12 @@ create table rates (
 );
 create index rates_ends on rates (ends_at);
 
--- What became of uploads that are no more.
+-- Records of removed uploads.
 create table removals (
   locator text not null,
   removed_at bigint not null,
   id text not null,
-  -- null once its owner is forgotten
+  -- null after the owner was forgotten
   owner_id integer,
   door text not null,
   name text not null,
@@ -107,7 +108,7 @@ create table removals (
   created_at bigint not null,
   reason text not null,
   detail text not null,
-  -- 1 where the locator came from outside and must not be filled again: kept for ever
+  -- 1 if the locator is a signed link, which must not be filled again. Such a record is kept without limit.
   tombstone smallint not null,
   primary key (locator, removed_at, id)
 );
@@ -116,7 +117,7 @@ create index removals_owner on removals (owner_id, removed_at, locator);
 create index removals_reason on removals (reason, removed_at, locator);
 create index removals_records on removals (removed_at) where tombstone = 0;
 
--- Keys of blobs whose uploads are gone from `uploads` but whose bytes may still be there.
+-- Keys of blobs that no upload has any more and whose bytes may still be in the blob store.
 create table doomed (
   blob text primary key
 );

@@ -1,7 +1,7 @@
--- Where links of services that were taken over begin, so that they go on working without any config.
+-- Paths at which the links of imported services begin, so that these links work without any config.
 create table old_paths (
-  -- with a slash at either end
+  -- with a slash at both ends
   path text primary key,
-  -- what the locators of the files below it start with: the name of a door
+  -- the first part of the locators of the files below this path: the name of an endpoint
   namespace text not null
 );

@@ -1,6 +1,6 @@
--- What waits to be sent, and what is kept so that no message goes twice or too often.
+-- Queued messages, and the records that prevent that a message is sent twice or too often.
 
--- One row for each queue: how much waits in it, and the lock under which its order is made.
+-- One row per queue: its number of items. The row is locked while an item gets its id.
 create table queues (
   queue text primary key,
   waiting bigint not null default 0,
@@ -8,12 +8,12 @@ create table queues (
 );
 insert into queues (queue) values ('outbox'), ('callback');
 
--- What waits. Ids of one queue grow in the order in which things came.
+-- Queued items. The ids of a queue grow in the order of arrival.
 create table queued (
   queue text not null,
   lane text not null,
   id bigint not null,
-  -- whose it is: goes with its owner
+  -- the owner: if it is forgotten, the item is deleted
   owner text not null,
   body text not null,
   queued_at bigint not null,
@@ -22,30 +22,30 @@ create table queued (
 );
 create index queued_owner on queued (owner);
 
--- A line of things that go strictly one after the other; there while something waits in it.
+-- One row per lane that has items. The items of a lane are sent strictly one after the other.
 create table lanes (
   queue text not null,
   lane text not null,
-  -- id of the first in it
+  -- id of the first item
   head bigint not null,
-  -- failed tries of the first
+  -- failed attempts to send the first item
   attempts integer not null,
-  -- when the first may be tried next; while somebody has it, when it is no longer theirs
+  -- time of the next attempt for the first item. While a process is sending it: time when another process may take it.
   ready_at bigint not null,
-  -- the process that has it
+  -- the process that is sending the first item
   holder text,
   primary key (queue, lane)
 );
 create index lanes_ready on lanes (queue, ready_at);
 create index lanes_holder on lanes (holder) where holder is not null;
 
--- Requests that named themselves (Idempotency-Key) and what they were answered.
+-- Requests with an Idempotency-Key, and their answers.
 create table requests (
   owner text not null,
   key text not null,
-  -- of what was asked
+  -- digest of the request
   digest text not null,
-  -- null while it is under way
+  -- null while the request runs
   answer text,
   instance text not null,
   begun_at bigint not null,
@@ -55,11 +55,11 @@ create table requests (
 create index requests_expiring on requests (expires_at);
 create index requests_running on requests (instance) where answer is null;
 
--- What was sent lately under a limit, in buckets of 1/64 of the period that it looks back.
+-- Recently sent messages by limit, in buckets of 1/64 of the limited period.
 create table message_rates (
   key text not null,
   width bigint not null,
-  -- JSON: [start, moment of the last, how many], …
+  -- JSON: [start, time of the last message, number of messages], …
   buckets text not null,
   ends_at bigint not null,
   primary key (key, width)

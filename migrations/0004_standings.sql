@@ -1,5 +1,5 @@
--- What may be done with this ledger while `porter move` carries it to another place. No row: everything.
+-- The allowed use of this ledger while `porter move` copies it. Without a row, everything is allowed.
 create table standings (
-  -- closing: only what is under way may end; away: nothing any more; arriving: nothing but the move
+  -- closing: running uploads may end. away: no use any more. arriving: only the move may write.
   standing text primary key
 );

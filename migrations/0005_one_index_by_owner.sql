@@ -1,5 +1,5 @@
--- An owner's uploads lie in one random place each, not two: what is stored by purpose and age, which is the order of the
--- ids; what is pending apart from it, where there is little.
+-- Each upload has an entry in one index by owner instead of two: stored uploads by purpose and id, which is the order of their age, and
+-- pending uploads, which are few, in a separate index.
 create index uploads_owner_purpose on uploads (owner_id, purpose, id) where state = 'stored';
 create index uploads_owner_pending on uploads (owner_id, id) where state <> 'stored';
 drop index uploads_owner;

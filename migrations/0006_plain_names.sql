@@ -1,5 +1,5 @@
--- Renames tables, columns and values to the terms of docs/glossary.md. No data moves: both engines only change their catalogs,
--- but for a few indexes of small tables.
+-- Renames tables, columns and values to the terms of docs/glossary.md. Both engines only change their catalogs, and rebuild a few indexes
+-- of small tables.
 
 -- Endpoint that an upload came through: component, slot_api, external, file_share, messages, admin or import.
 alter table uploads rename column door to endpoint;

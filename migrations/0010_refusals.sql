@@ -1,12 +1,12 @@
--- Refused slot requests and PUTs of the last day, for `porter why`. One row counts equal refusals; the rows per owner and in all
--- are bounded (src/ledger/sql/refusals.ts).
+-- Refused slot requests and PUTs of the last day, for `porter why`. One row counts equal refusals. The numbers of rows per owner and in
+-- total are bounded (src/ledger/sql/refusals.ts).
 create table refusals (
   owner text not null,
   endpoint text not null,
   code text not null,
   -- '' for a refused slot request
   upload_id text not null,
-  -- 1 if no access rule lets the owner upload. Strangers can choose any number of such JIDs, so these rows have their own bound.
+  -- 1 if no access rule allows uploads of the owner. Clients can invent any number of such JIDs, so these rows have a separate bound.
   is_denied smallint not null,
   -- number of refusals since first_at
   times bigint not null,

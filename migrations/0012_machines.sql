@@ -1,4 +1,4 @@
--- On which machine a process runs. Empty: not known (an earlier version, or a system without these ids).
+-- The machine of a process. Empty: unknown (an earlier version, or a system without these ids).
 alter table instances add column machine_id text not null default '';
 alter table instances add column boot_id text not null default '';
 alter table instances add column pid_namespace text not null default '';

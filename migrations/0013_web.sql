@@ -1,5 +1,5 @@
--- The web page: sessions, tokens, sign-in links, guest links, the trash, and who has removed what. Secrets are stored as hex SHA-256.
--- JIDs are bare.
+-- The web page: sessions, tokens, sign-in links, guest links, the trash, and the audit log. Secrets are stored as hex SHA-256. JIDs are
+-- bare.
 
 create table web_sessions (
   secret_hash text primary key,
@@ -40,7 +40,7 @@ create table sign_in_links (
 create index sign_in_links_jid on sign_in_links (jid);
 create index sign_in_links_expiry on sign_in_links (expires_at);
 
--- Links by which somebody without an account sends files to jid.
+-- Links by which a person without an account sends files to jid.
 create table guest_links (
   id text primary key,
   secret_hash text not null,
@@ -58,7 +58,7 @@ create unique index guest_links_secret on guest_links (secret_hash);
 create index guest_links_jid on guest_links (jid, id);
 create index guest_links_expiry on guest_links (expires_at);
 
--- Removed files that can be restored until purge_at. Their rows in uploads are gone, their bytes are kept, and they count towards no
+-- Removed files that can be restored until purge_at. Their rows in uploads are deleted, their bytes are kept, and they count towards no
 -- quota. The columns are those of uploads.
 create table trash (
   id text primary key,
@@ -82,7 +82,7 @@ create index trash_owner on trash (owner_id, removed_at, id);
 create index trash_removed on trash (removed_at, id);
 create index trash_purge on trash (purge_at);
 
--- What was removed, restored and changed through the page and its API.
+-- Audit log: files that were removed or restored, and settings that were changed, through the page and its API.
 create table audit (
   -- a time-ordered id
   id text primary key,
@@ -100,10 +100,10 @@ create index audit_actor on audit (actor);
 create index audit_subject on audit (subject);
 create index audit_at on audit (at);
 
--- The largest files of all users. Small files are left out, so that most uploads do not pay for this index.
+-- The largest files of all users. Small files are left out, so that most uploads have no entry in this index.
 create index uploads_large on uploads (size, id) where state = 'stored' and size >= 1048576;
 
--- What was stored at the beginning of each hour, for charts and the forecast of a full disk.
+-- Number and bytes of the stored files at the beginning of each hour, for charts and the forecast of a full disk.
 create table usage_history (
   -- the beginning of the hour
   at bigint primary key,

@@ -1,4 +1,4 @@
--- What the web page shows without Prometheus: requests per day, the last sweeps, and the last call of each hook.
+-- Figures that the web page shows without Prometheus: requests per day, the last sweeps, and the last call of each hook.
 
 create table daily_counts (
   -- the beginning of the day in UTC

@@ -14,7 +14,7 @@ create table quarantine (
   id text primary key,
   locator text not null,
   put_key text,
-  -- a name, not the id of an owner: the owner may have no other files
+  -- the name of the owner, not its id, because the owner may have no row in owners
   owner text not null,
   endpoint text not null,
   purpose text not null,
@@ -27,7 +27,7 @@ create table quarantine (
   deadline bigint not null,
   expires_at bigint,
   sha256 text,
-  -- the name that the scanner gives to what it has found
+  -- the name of the malware that the scanner has found
   signature text not null,
   found_at bigint not null,
   purge_at bigint not null
@@ -45,7 +45,7 @@ create table blocked_hashes (
   reason text not null,
   blocked_by text not null,
   blocked_at bigint not null,
-  -- of the file, for the search for copies; null: unknown
+  -- size of the file, for the search for copies. null: unknown
   size bigint
 );
 create index blocked_hashes_time on blocked_hashes (blocked_at, sha256);

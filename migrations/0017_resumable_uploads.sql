@@ -3,7 +3,7 @@
 
 -- Hex SHA-256 of the secret in the URL of the upload resource; null for every other upload.
 alter table uploads add column resource_key text;
--- Bytes that are durable; a client may send the next one.
+-- Number of durable bytes: the offset at which the client continues.
 alter table uploads add column received bigint;
 -- 1 if another request wants the running one to stop.
 alter table uploads add column stop_requested smallint not null default 0;
