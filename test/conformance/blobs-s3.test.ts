@@ -8,17 +8,17 @@ import {
   PutBucketPolicyCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { openS3Blobs } from '../../src/blobs/s3/s3-blobs.ts';
+import { openS3Blobs, type S3BlobsOptions } from '../../src/blobs/s3/s3-blobs.ts';
 import { needs } from '../real/peers/peers.ts';
 import { type S3Server, startS3 } from '../real/peers/s3.ts';
 import { blobStoreSuite, listKeys, newBlobKey } from './blobs.ts';
 
 const MIB = 1024 * 1024;
-const settings = [
+const settings: readonly (readonly [name: string, options: Partial<S3BlobsOptions>])[] = [
   ['S3', {}],
-  ['S3, with room for no part to wait until it is whole', { writeMemory: 0 }],
-  ['S3, in small parts', { partSize: 5 * MIB }],
-] as const;
+  ['S3, without memory for whole parts', { writeMemoryBytes: 0 }],
+  ['S3, in small parts', { partSizeBytes: 5 * MIB }],
+];
 
 describe('the real S3', { skip: needs('ceph') }, () => {
   let s3: S3Server;
