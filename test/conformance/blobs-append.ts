@@ -39,7 +39,7 @@ function append(blobs: BlobStore, key: string, whole: Buffer, { from, to, failur
 
 /** Tests of `append` and `canAppend`. */
 export function appendSuite(withStore: (t: TestContext) => Promise<BlobStore>): void {
-  test('makes one blob of bytes that come in several calls', async (t) => {
+  test('writes one blob with several calls', async (t) => {
     const blobs = await withStore(t);
     const cuts = [[0, 3, 9, 18], [5, 5.5, 6], [17.999], []];
     for (const cut of cuts) {
@@ -57,7 +57,7 @@ export function appendSuite(withStore: (t: TestContext) => Promise<BlobStore>): 
     }
   });
 
-  test('completes small and empty blobs, also with a call that brings no bytes', async (t) => {
+  test('completes small and empty blobs, also with a call without bytes', async (t) => {
     const blobs = await withStore(t);
     for (const size of [0, 1, 100_000]) {
       const key = newKey();
@@ -71,7 +71,7 @@ export function appendSuite(withStore: (t: TestContext) => Promise<BlobStore>): 
     }
   });
 
-  test('goes on at the end of a complete blob, whose upload could not be stored', async (t) => {
+  test('continues at the end of a complete blob whose upload could not be stored', async (t) => {
     const blobs = await withStore(t);
     for (const size of [100, SIZE]) {
       const key = newKey();
@@ -88,7 +88,7 @@ export function appendSuite(withStore: (t: TestContext) => Promise<BlobStore>): 
     }
   });
 
-  test('keeps the bytes that arrived before the source failed, and goes on behind them', async (t) => {
+  test('keeps the bytes that arrived before the source failed, and continues after them', async (t) => {
     const blobs = await withStore(t);
     const key = newKey();
     const whole = testBytes(SIZE);
@@ -106,7 +106,7 @@ export function appendSuite(withStore: (t: TestContext) => Promise<BlobStore>): 
     await blobs.remove([key]);
   });
 
-  test('goes on from what was last durable after a crash', async (t) => {
+  test('continues after the last durable byte after a crash', async (t) => {
     const blobs = await withStore(t);
     const key = newKey();
     const whole = testBytes(SIZE);
@@ -128,7 +128,7 @@ export function appendSuite(withStore: (t: TestContext) => Promise<BlobStore>): 
     await blobs.remove([key]);
   });
 
-  test('reports bytes as durable only once the next call can begin behind them', async (t) => {
+  test('reports bytes as durable only when the next call can begin after them', async (t) => {
     const blobs = await withStore(t);
     const key = newKey();
     const whole = testBytes(SIZE);
@@ -151,7 +151,7 @@ export function appendSuite(withStore: (t: TestContext) => Promise<BlobStore>): 
     await blobs.remove([key]);
   });
 
-  test('does not go on where bytes are missing', async (t) => {
+  test('does not continue if earlier bytes are missing', async (t) => {
     const blobs = await withStore(t);
     const whole = testBytes(SIZE);
     for (const from of [1, 3 * MIB, 16 * MIB + 1]) {

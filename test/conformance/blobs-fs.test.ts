@@ -14,7 +14,7 @@ for (const [name, options] of settings) {
   blobStoreSuite(name, async () => {
     const folder = await mkdtemp(join(tmpdir(), 'porter-blobs-'));
     const store = openFsBlobs({ root: join(folder, 'blobs'), ...options });
-    /** A folder in place of a file: no user may unlink it. */
+    /** Replaces a file with a folder, which no user can unlink. */
     const protect = async (key: string) => {
       const file = join(folder, 'blobs', key);
       await rename(file, join(folder, 'kept'));

@@ -20,7 +20,7 @@ export interface TestBlobStore {
   close(): Promise<void>;
 }
 
-/** All that every back end of the blobs must do. `open` makes a new, empty store each time. */
+/** Tests that every back end of the blobs must pass. `open` creates an empty store for each test. */
 export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>): void {
   const openStore = async (t: TestContext) => {
     const opened = await open();
@@ -251,7 +251,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       assert.equal(await blobs.moveToLostAndFound(newBlobKey()), undefined);
     });
 
-    test('removes all but the blob that it must keep, and names that one', async (t) => {
+    test('removes all blobs but one that cannot be removed, and returns that one', async (t) => {
       const { store: blobs, protect } = await openStore(t);
       const keys = Array.from({ length: 40 }, newBlobKey);
       for (const key of keys) await blobs.put(key, toBatches([[Buffer.from(key)]]));
@@ -321,7 +321,7 @@ export function blobStoreSuite(name: string, open: () => Promise<TestBlobStore>)
       }
     });
 
-    test('shows a thumbnail whole while several processes write it, and a failure in its place', async (t) => {
+    test('has a complete thumbnail while several processes write it, and can replace it by a failure', async (t) => {
       const blobs = await withStore(t);
       const key = thumbnailBlobKey(slotBlobKey(randomId(), 'jpg'), 320);
       const pictures = ['a', 'b', 'c'].map((text) => tinyWebp(text.repeat(50_000)));

@@ -12,7 +12,7 @@ import { needs } from '../real/peers/peers.ts';
 import { type PostgresServer, startPostgres } from '../real/peers/postgres.ts';
 import { JULIET, NOW, ROMEO, store } from './ledger/fixture.ts';
 
-/** The lists of the web page that may be millions of rows long. The first page of each, and a later one. */
+/** Calls that read the lists of the web page that may have millions of rows: the first page of each, and a later one. */
 const LISTS: Readonly<Record<string, readonly ((ledger: Ledger) => Promise<unknown>)[]>> = {
   'all files, the newest first': (['newest', 'oldest'] as const).flatMap((sort) => [
     (ledger) => ledger.listFiles({ sort, state: 'stored', limit: 50 }),
@@ -120,7 +120,7 @@ interface PlanNode {
   readonly Plans?: readonly PlanNode[];
 }
 
-/** Without a cheaper way, PostgreSQL uses a sort or a sequential scan although both are switched off. */
+/** Although both are switched off, PostgreSQL uses a sort or a sequential scan if it has no other plan. */
 const findSlowStepsOfPostgres: FindSlowSteps = async (db, [sql, params]) =>
   await db.transaction(
     async (q) => {

@@ -161,7 +161,7 @@ function suite(name: string, open: () => Promise<TestDatabase>): void {
         await checkMerged(ledger, db, stored);
       }));
 
-    test('are renamed where the normalized name is new, or known by its hash only', () =>
+    test('are renamed if the normalized name is new, or known by its hash only', () =>
       withLedger(async (ledger, db) => {
         const hashed = await store(ledger, { upload: { owner: ownerFromSha1(jidSha1(ROMEO)) } });
         const soft = await store(ledger, { upload: { owner: 'ro\u00admeo@example.org' } });
@@ -179,7 +179,7 @@ function suite(name: string, open: () => Promise<TestDatabase>): void {
         await checkCounters(ledger);
       }));
 
-    test('stay as they are while porter move copies the ledger', () =>
+    test('are not changed while porter move copies the ledger', () =>
       withLedger(async (ledger, db) => {
         await fill(ledger, db);
         await ledger.setMigrationState('closing');
@@ -214,7 +214,7 @@ describe('PostgreSQL server', { skip: needs('postgresql') }, () => {
     new PostgresDatabase({ url: await server.createSchema(), sync: false, connections: 2 }));
 });
 
-test('the normal name of an owner keeps accounts apart that a server may keep apart', () => {
+test('accounts that a server may distinguish have different normal names', () => {
   const names = [
     'romeo@example.org',
     'stra\u00dfe@example.org',
@@ -229,6 +229,6 @@ test('the normal name of an owner keeps accounts apart that a server may keep ap
   assert.equal(
     normalOwnerName('\u265a@example.org'),
     '\u265a@example.org',
-    'a name that no spelling makes valid stays',
+    'a name that cannot be made valid is not changed',
   );
 });

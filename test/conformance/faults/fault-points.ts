@@ -8,20 +8,20 @@
 export const FAULT_POINTS = {
   put: {
     'ledger.claim': 'the slot is claimed, with the key of the bytes',
-    'ledger.hasBlockedHashes': 'is a file blocked, so that the digest is needed?',
+    'ledger.hasBlockedHashes': 'is any file blocked, so that the hash is needed?',
     'blobs.put': 'the bytes are written and flushed; also killed in the middle',
     'ledger.commit': 'the upload is stored, which makes it readable',
   },
   'small put': {
     'ledger.findByPutKey': 'the slot is looked up',
     'blobs.put': 'the bytes are written and flushed, before any row names them; also killed in the middle',
-    'ledger.hasBlockedHashes': 'is a file blocked, so that the digest is needed?',
+    'ledger.hasBlockedHashes': 'is any file blocked, so that the hash is needed?',
     'ledger.storeSlot': 'the upload is stored, which makes it readable',
   },
   'signed put': {
-    'ledger.findOwnerBySha1': 'whose upload is it?',
+    'ledger.findOwnerBySha1': 'the owner is looked up by the hash in the link',
     'blobs.put': 'the bytes are written and flushed, before any row names them; also killed in the middle',
-    'ledger.hasBlockedHashes': 'is a file blocked, so that the digest is needed?',
+    'ledger.hasBlockedHashes': 'is any file blocked, so that the hash is needed?',
     'ledger.storeNew': 'the upload is charged and stored, which makes it readable',
   },
   removal: {
@@ -50,8 +50,8 @@ export const FAULT_POINTS = {
     'target.ledger.setMigrationState': 'the target is being filled',
     'target.ledger.storeIdentity': 'the identity of the target',
     'target.blobs.readIdentity': 'the marker of the target',
-    'target.ledger.listUploads': 'is it an installation from before?',
-    'target.ledger.findExistingIds': 'which uploads has the target?',
+    'target.ledger.listUploads': 'is it an installation of an earlier version?',
+    'target.ledger.findExistingIds': 'which of the sampled uploads does the target have?',
     'target.ledger.setStoreIdentity': 'the target gets an identity',
     'target.blobs.writeIdentity': 'the target gets its marker',
     'source.ledger.purgeTrash': 'the files in the trash are deleted',
@@ -69,7 +69,7 @@ export const FAULT_POINTS = {
     'target.ledger.upsertRows': 'rows are written',
     'target.ledger.pendingDeletes': 'files that the source has removed meanwhile',
     'source.ledger.setMigrationState': 'the source accepts no new uploads',
-    'source.ledger.listUploads': 'do uploads still run?',
+    'source.ledger.listUploads': 'are uploads still running?',
     'source.ledger.unpublished': 'files that have no public name yet',
     'source.ledger.setMigrationState 2': 'the source is moved',
     'source.ledger.countRows': 'the rows of the source are counted …',
@@ -81,7 +81,7 @@ export const FAULT_POINTS = {
 
 export type Operation = keyof typeof FAULT_POINTS;
 
-/** The list as Markdown, for `docs/reliability.md`. */
+/** Returns the list as Markdown, for `docs/reliability.md`. */
 export function faultPointTable(): string {
   const rows = Object.entries(FAULT_POINTS).flatMap(([operation, calls]) =>
     Object.entries(calls).map(([call, meaning]) => `| ${operation} | \`${call}\` | ${meaning} |`),

@@ -37,7 +37,7 @@ export interface TestStores extends Stores {
 
 const LOCATIONS = { ledger: 'the ledger', blobs: 'the store' };
 
-/** Services of one process. `later`: milliseconds by which its clock is ahead. */
+/** Returns the services of one process. `later`: milliseconds by which its clock is ahead. */
 function servicesOf(stores: Stores, instance: string, later = 0): UploadServices {
   const rules = () => ({
     access: access(),
@@ -65,7 +65,7 @@ function servicesOf(stores: Stores, instance: string, later = 0): UploadServices
   };
 }
 
-/** `isWhole`: has arrived at once, so that it is stored without a claim. */
+/** Returns a body with these bytes. `isWhole`: it has arrived completely, so that it is stored without a claim. */
 function bodyOf(bytes: Buffer, isWhole = false): UploadBody {
   const middle = bytes.length >> 1;
   return {
@@ -92,7 +92,7 @@ async function download({ ledger, blobs }: Stores, locator: string): Promise<Buf
   return Buffer.concat(chunks);
 }
 
-/** Checks that after a sweep nothing is left over: no orphaned bytes, no wrong counter, no pending delete, no claim. */
+/** Checks that no orphaned bytes, wrong counters, pending deletes or claims are left after a sweep. */
 async function assertClean(stores: Stores): Promise<void> {
   // A day later, every file without a row is an orphan.
   const services = servicesOf(stores, 'later', 2 * DAY);
@@ -113,7 +113,7 @@ async function restart(stores: Stores): Promise<UploadServices> {
 }
 
 let processes = 0;
-async function beat(stores: Stores): Promise<void> {
+async function sendHeartbeat(stores: Stores): Promise<void> {
   processes += 1;
   const machine = { host: 'test', machineId: '', bootId: '', pidNamespace: '' };
   await stores.ledger.heartbeat({ id: 'dead', pid: processes, clockSkewMs: null, ...machine });
@@ -211,7 +211,7 @@ async function putWithFault(stores: Stores, process: FaultyProcess, isWhole: boo
 
 type Run = (stores: Stores, process: FaultyProcess) => Promise<void>;
 
-/** Each runs one operation with a fault, and then does what users and the admin do: they try again. */
+/** Each runs one operation with a fault, and then repeats it, as users and the admin do. */
 const operations = (folder: () => string): Record<Exclude<Operation, 'move'>, Run> => ({
   put: (stores, process) => putWithFault(stores, process, false),
   'small put': (stores, process) => putWithFault(stores, process, true),
@@ -279,7 +279,7 @@ const operations = (folder: () => string): Record<Exclude<Operation, 'move'>, Ru
         dryRun: false,
         onProblem: ({ problem }) => assert.fail(problem),
       });
-    const [result] = [await attempt(process, () => run(servicesOf(process.wrap(stores), 'dead')))];
+    const result = await attempt(process, () => run(servicesOf(process.wrap(stores), 'dead')));
     const services = await restart(stores);
     const report = await run(services);
     assert.equal(report.imported + report.already, 1);
@@ -330,13 +330,13 @@ async function moveWithFault(source: Stores, target: Stores, process: FaultyProc
 /** Calls with an effect. */
 const WRITES = /\.(claim|commit|put|remove|begin|confirm|announce|import|link|add|set|write|upsert)/;
 
-/** Moments at which a call can be struck. After a call without an effect is before the next one. */
+/** Returns the moments at which a call can fail. A fault after a call without an effect is the same as one before the next call. */
 function momentsOf(call: string): readonly Moment[] {
   if (call.endsWith('blobs.put')) return ['before', 'during', 'after'];
   return WRITES.test(call) ? ['before', 'after'] : ['before'];
 }
 
-/** A move ends at any error, so that an error before a call without an effect is the same as one before the next call with one. */
+/** Returns the kinds of faults. A move ends at any error, so errors are injected only at calls with an effect. */
 function kindsOf(operation: Operation, call: string): readonly Fault['kind'][] {
   return operation === 'move' && !WRITES.test(call) ? ['kill'] : ['kill', 'error'];
 }
@@ -350,7 +350,7 @@ export interface FaultSuiteOptions {
   readonly without: readonly string[];
 }
 
-/** Tests that every kill and every failure during a PUT, a removal, an import and a move is survived. */
+/** Tests that the stores stay consistent after every kill and every failure during a PUT, a removal, an import and a move. */
 export function faultSuite(name: string, { open, folder, without }: FaultSuiteOptions): void {
   const openJoined = async () => {
     const stores = await open();
@@ -380,8 +380,8 @@ export function faultSuite(name: string, { open, folder, without }: FaultSuiteOp
       });
       after(() => stores.close());
 
-      test('has no calls that the list of fault points lacks', async () => {
-        await beat(stores);
+      test('makes exactly the calls in the list of fault points', async () => {
+        await sendHeartbeat(stores);
         const process = new FaultyProcess();
         await run(stores, process);
         assertListed(operation, process.calls);
@@ -389,7 +389,7 @@ export function faultSuite(name: string, { open, folder, without }: FaultSuiteOp
       });
       for (const fault of faultsOf(operation)) {
         test(`survives ${describeFault(fault)}`, async () => {
-          await beat(stores);
+          await sendHeartbeat(stores);
           await run(stores, new FaultyProcess(fault));
           await assertClean(stores);
         });
@@ -407,7 +407,7 @@ export function faultSuite(name: string, { open, folder, without }: FaultSuiteOp
         await Promise.all([source.close(), target.close()]);
       }
     };
-    test('has no calls that the list of fault points lacks', async () => {
+    test('makes exactly the calls in the list of fault points', async () => {
       const process = new FaultyProcess();
       await withBoth(process);
       assertListed('move', process.calls);

@@ -29,7 +29,7 @@ export class FaultyProcess {
     this.#fault = fault;
   }
 
-  /** Resolves with the result, or with `killed`. A killed operation never ends. */
+  /** Runs an operation. Resolves with its result, or with `killed`. A killed operation never ends. */
   async run<T>(operation: () => Promise<T>): Promise<T | 'killed'> {
     return await Promise.race([operation(), this.#killed.promise]);
   }
@@ -58,26 +58,26 @@ export class FaultyProcess {
     const count = this.calls.filter((one) => one === call).length;
     const label = count === 1 ? call : `${call} ${count}`;
     const moment = this.#fault?.call === label ? this.#fault.moment : undefined;
-    if (moment === 'before') await this.#strike(call);
+    if (moment === 'before') await this.#injectFault(call);
     const given = moment === 'during' ? args.map((arg) => this.#cutBatches(call, arg)) : args;
     const result = await method(...given);
     if (this.#isDead) return await forever();
-    if (moment === 'after') await this.#strike(call);
+    if (moment === 'after') await this.#injectFault(call);
     return result;
   }
 
   #cutBatches(call: string, arg: unknown): unknown {
     if (typeof arg !== 'object' || arg === null || !(Symbol.asyncIterator in arg)) return arg;
-    const strike = () => this.#strike(call);
+    const injectFault = () => this.#injectFault(call);
     return (async function* () {
       for await (const batch of arg as AsyncIterable<unknown>) {
         yield batch;
-        await strike();
+        await injectFault();
       }
     })();
   }
 
-  async #strike(call: string): Promise<void> {
+  async #injectFault(call: string): Promise<void> {
     if (this.#fault?.kind === 'error') throw new Error(`injected: ${call}`);
     this.#isDead = true;
     this.#killed.resolve('killed');
@@ -85,7 +85,7 @@ export class FaultyProcess {
   }
 }
 
-/** Keeps all that a killed operation holds. Node.js reports a file handle that is collected as garbage as an error. */
+/** Keeps references to the objects of killed operations, because Node.js reports a garbage-collected file handle as an error. */
 const killed = new Set<Promise<never>>();
 
 function forever(): Promise<never> {

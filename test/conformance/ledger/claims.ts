@@ -137,7 +137,7 @@ export function claimSuite(open: OpenTestLedger): void {
       },
     );
 
-    ledgerTest(open, 'and heartbeats use the clock that the ledger shows', async (ledger) => {
+    ledgerTest(open, 'uses the same clock as heartbeats and readClock', async (ledger) => {
       const before = Date.now();
       const shown = await ledger.readClock();
       // Both run on this machine.

@@ -143,7 +143,7 @@ export function contentSuite(open: OpenTestLedger): void {
       assert.deepEqual((await pendingKeys(ledger)).toSorted(), files.map(({ blob }) => blob).toSorted());
     });
 
-    ledgerTest(open, 'are listed page by page, the last found first', async (ledger) => {
+    ledgerTest(open, 'are listed page by page, those found last first', async (ledger) => {
       for (const now of [NOW, NOW + 1, NOW + 2]) {
         const upload = await claimSlot(ledger, await issue(ledger));
         await ledger.quarantine(found(upload, { now }));

@@ -32,7 +32,7 @@ const signed = (options: Parameters<typeof reservation>[0] = {}, instance = 'her
   return { ...order, file: fileOf(order.upload.id, instance) };
 };
 
-/** A file that is written before its only transaction. */
+/** Tests of `DirectUploadStore` and of dead writers. */
 export function directSuite(open: OpenTestLedger): void {
   const directTest = (title: string, work: Parameters<typeof ledgerTest>[2]) =>
     ledgerTest(open, title, async (ledger, opened) => {
@@ -164,7 +164,7 @@ export function directSuite(open: OpenTestLedger): void {
       return await ledger.storeSlot({ id, size: 100, now: NOW, ...fileOf(id) });
     };
 
-    directTest('can store nothing until its files were looked for', async (ledger) => {
+    directTest('can store no file until it is dropped', async (ledger) => {
       assert.deepEqual(await ledger.listDeadWriters(), []);
       await ledger.removeInstances(['here']);
       assert.deepEqual(await ledger.listDeadWriters(), [writerTag('here')]);

@@ -49,7 +49,7 @@ const REMOVAL = { reason: 'deleted', detail: 'deleted by admin@example.org', now
 
 export function fileListSuite(open: OpenTestLedger): void {
   describe('lists of files', () => {
-    ledgerTest(open, 'of an owner have every order, page by page', async (ledger) => {
+    ledgerTest(open, 'of an owner can be read in every order, page by page', async (ledger) => {
       await storeNamed(ledger, 'b.mp4', 3 * MIB, 0);
       await storeNamed(ledger, 'A.png', 10, 2 * SECOND);
       await storeNamed(ledger, 'c.png', 10, 4 * SECOND);
@@ -71,27 +71,31 @@ export function fileListSuite(open: OpenTestLedger): void {
       assert.deepEqual(
         await ledger.remove({ ...REMOVAL, ids, owners }),
         [],
-        'an owner removes only his files',
+        'an owner can remove only their own files',
       );
       assert.equal((await ledger.remove({ ...REMOVAL, ids, owners: [ROMEO] })).length, 1);
     });
 
-    ledgerTest(open, 'of all owners can be filtered, and by size have the large files', async (ledger) => {
-      await storeNamed(ledger, '100%_cat.png', 2 * MIB, 0);
-      await storeNamed(ledger, 'Cat.mp4', 3 * MIB, 2 * SECOND, ROMEO);
-      await storeNamed(ledger, 'dog.png', 20, 4 * SECOND);
-      assert.deepEqual(await listNames(ledger), ['dog.png', 'Cat.mp4', '100%_cat.png']);
-      assert.deepEqual(await listNames(ledger, { sort: 'largest' }), ['Cat.mp4', '100%_cat.png']);
-      assert.deepEqual(await listNames(ledger, { text: 'CAT' }), ['Cat.mp4', '100%_cat.png']);
-      assert.deepEqual(await listNames(ledger, { text: '%_c' }), ['100%_cat.png']);
-      assert.deepEqual(await listNames(ledger, { type: 'image/' }), ['dog.png', '100%_cat.png']);
-      assert.deepEqual(await listNames(ledger, { minSize: 20, maxSize: 2 * MIB }), [
-        'dog.png',
-        '100%_cat.png',
-      ]);
-      assert.deepEqual(await listNames(ledger, { createdFrom: NOW + 2 * SECOND }), ['dog.png', 'Cat.mp4']);
-      assert.deepEqual(await listNames(ledger, { createdBefore: NOW + 2 * SECOND }), ['100%_cat.png']);
-    });
+    ledgerTest(
+      open,
+      'of all owners can be filtered; sorted by size, they have only large files',
+      async (ledger) => {
+        await storeNamed(ledger, '100%_cat.png', 2 * MIB, 0);
+        await storeNamed(ledger, 'Cat.mp4', 3 * MIB, 2 * SECOND, ROMEO);
+        await storeNamed(ledger, 'dog.png', 20, 4 * SECOND);
+        assert.deepEqual(await listNames(ledger), ['dog.png', 'Cat.mp4', '100%_cat.png']);
+        assert.deepEqual(await listNames(ledger, { sort: 'largest' }), ['Cat.mp4', '100%_cat.png']);
+        assert.deepEqual(await listNames(ledger, { text: 'CAT' }), ['Cat.mp4', '100%_cat.png']);
+        assert.deepEqual(await listNames(ledger, { text: '%_c' }), ['100%_cat.png']);
+        assert.deepEqual(await listNames(ledger, { type: 'image/' }), ['dog.png', '100%_cat.png']);
+        assert.deepEqual(await listNames(ledger, { minSize: 20, maxSize: 2 * MIB }), [
+          'dog.png',
+          '100%_cat.png',
+        ]);
+        assert.deepEqual(await listNames(ledger, { createdFrom: NOW + 2 * SECOND }), ['dog.png', 'Cat.mp4']);
+        assert.deepEqual(await listNames(ledger, { createdBefore: NOW + 2 * SECOND }), ['100%_cat.png']);
+      },
+    );
 
     ledgerTest(open, 'list users by name and by size', async (ledger) => {
       await storeNamed(ledger, 'a.png', 10, 0);
@@ -111,7 +115,7 @@ export function fileListSuite(open: OpenTestLedger): void {
       ]);
     });
 
-    ledgerTest(open, 'keep a sample of what is stored for each hour', async (ledger) => {
+    ledgerTest(open, 'have a sample of the stored files and bytes for each hour', async (ledger) => {
       const hour = Math.floor(NOW / 3_600_000) * 3_600_000;
       await ledger.recordUsage({ now: NOW });
       await storeNamed(ledger, 'a.png', 10, 0);
@@ -146,7 +150,7 @@ export function fileListSuite(open: OpenTestLedger): void {
       assert.equal((await ledger.usage(JULIET)).bytes, 0);
       assert.deepEqual(await pendingKeys(ledger), []);
       const blob = before?.blob ?? '';
-      assert.deepEqual(await ledger.findKnownBlobs([{ id, blob }]), [blob], 'fsck takes it for no orphan');
+      assert.deepEqual(await ledger.findKnownBlobs([{ id, blob }]), [blob], 'it is not an orphan for fsck');
       const [trashed] = await ledger.listTrash({ owners: [JULIET], limit: 10 });
       assert.equal(trashed?.name, 'balcony.jpg');
       assert.deepEqual(await ledger.listTrash({ owners: [ROMEO], limit: 10 }), []);
@@ -220,7 +224,7 @@ export function fileListSuite(open: OpenTestLedger): void {
       assert.equal((await pendingKeys(ledger)).length, 1);
     });
 
-    ledgerTest(open, 'never has a slot without a file', async (ledger) => {
+    ledgerTest(open, 'never contains a slot without a file', async (ledger) => {
       const id = await issue(ledger);
       await ledger.remove({ ...REMOVAL, ids: [id], restorableUntil: NOW + 2 * DAY });
       assert.deepEqual(await ledger.listTrash({ limit: 10 }), []);

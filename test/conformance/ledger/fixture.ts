@@ -32,9 +32,9 @@ export const SLOT_TIME = 360 * SECOND;
 export const JULIET = 'juliet@example.org';
 export const ROMEO = 'romeo@example.org';
 
-/** A limit for what an owner has stored, bytes. */
+/** A limit on the stored bytes of an owner. */
 export const kept = { ownerBytes: 1000 };
-/** A limit for what an owner uploads within an hour. */
+/** Returns a limit on the bytes that an owner uploads within an hour. */
 export const hourly = (bytes: number) => ({ bytesPer: { period: HOUR, bytes } });
 
 /** Uploads without a purpose expire after 30 days; profile pictures do not expire. */

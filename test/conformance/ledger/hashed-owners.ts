@@ -16,7 +16,7 @@ import {
 const SHA1 = jidSha1(ROMEO);
 const HASHED = ownerFromSha1(SHA1);
 
-/** Owners whose links contain only the hash of their JID. */
+/** Tests of owners whose links contain only the hash of their JID. */
 export function hashedOwnerSuite(open: OpenTestLedger): void {
   describe('an owner known by the hash of its JID', () => {
     ledgerTest(open, 'is found by the hash after its JID has reserved an upload', async (ledger) => {

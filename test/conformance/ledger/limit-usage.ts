@@ -34,7 +34,7 @@ export function limitUsageSuite(open: OpenTestLedger): void {
   describe('the use of limits', () => {
     ledgerTest(
       open,
-      'is nothing for an owner without uploads, and only set limits are listed',
+      'is 0 for an owner without uploads, and only limits that are set are listed',
       async (ledger) => {
         assert.deepEqual(await measure(ledger, {}), []);
         assert.deepEqual(await measure(ledger, { ownerBytes: 500 }), [
@@ -43,7 +43,7 @@ export function limitUsageSuite(open: OpenTestLedger): void {
       },
     );
 
-    ledgerTest(open, 'names the moment from which a reservation fits', async (ledger) => {
+    ledgerTest(open, 'includes the time from which a reservation fits', async (ledger) => {
       const uploadsPer = { period: HOUR, uploads: 2 };
       const limits = { uploadsPer };
       await store(ledger, { limits });
@@ -61,35 +61,43 @@ export function limitUsageSuite(open: OpenTestLedger): void {
       assert.equal((await ledger.reserve(reservation({ limits, now: NOW + HOUR }))).granted, true);
     });
 
-    ledgerTest(open, 'counts bytes of slots, and names when the first of them expire', async (ledger) => {
-      await store(ledger, { upload: { size: 300 } });
-      await ledger.reserve(reservation({ upload: { size: 200 } }));
-      const limits = { ownerBytes: 1000, globalBytes: 5000, bytesPer: { period: HOUR, bytes: 400 } };
-      const usage = await measure(ledger, limits);
-      assert.deepEqual(
-        usage.map(({ limit, used, allowed, freesAt }) => [limit, used, allowed, freesAt]),
-        [
-          ['ownerBytes', 500, 1000, NOW + SLOT_TIME],
-          ['bytesPer', 0, 400, null],
-          ['globalBytes', 500, 5000, NOW + SLOT_TIME],
-        ],
-      );
-      const [lowered] = await measure(ledger, { ownerBytes: 250 });
-      assert.equal(lowered?.freesAt, NOW + 30 * DAY, 'the slot alone is not enough');
-    });
+    ledgerTest(
+      open,
+      'counts bytes of slots, and includes the time when the first of them expire',
+      async (ledger) => {
+        await store(ledger, { upload: { size: 300 } });
+        await ledger.reserve(reservation({ upload: { size: 200 } }));
+        const limits = { ownerBytes: 1000, globalBytes: 5000, bytesPer: { period: HOUR, bytes: 400 } };
+        const usage = await measure(ledger, limits);
+        assert.deepEqual(
+          usage.map(({ limit, used, allowed, freesAt }) => [limit, used, allowed, freesAt]),
+          [
+            ['ownerBytes', 500, 1000, NOW + SLOT_TIME],
+            ['bytesPer', 0, 400, null],
+            ['globalBytes', 500, 5000, NOW + SLOT_TIME],
+          ],
+        );
+        const [lowered] = await measure(ledger, { ownerBytes: 250 });
+        assert.equal(lowered?.freesAt, NOW + 30 * DAY, 'the slot alone is not enough');
+      },
+    );
 
-    ledgerTest(open, 'counts files and slots, and names when there are fewer of them', async (ledger) => {
-      await store(ledger, { upload: { size: 300 } });
-      await ledger.reserve(reservation());
-      const answer = { limit: 'ownerFiles', used: 2, allowed: 2, evictable: 0, freesAt: NOW + SLOT_TIME };
-      assert.deepEqual(await measure(ledger, { ownerFiles: 2 }), [answer]);
-      const evicting = await measure(ledger, { ownerFiles: 2 }, { evict: true });
-      assert.deepEqual(evicting, [{ ...answer, evictable: 1 }]);
-      const [lowered] = await measure(ledger, { ownerFiles: 1 });
-      assert.equal(lowered?.freesAt, NOW + 30 * DAY, 'the slot alone is not enough');
-    });
+    ledgerTest(
+      open,
+      'counts files and slots, and includes the time when their number falls',
+      async (ledger) => {
+        await store(ledger, { upload: { size: 300 } });
+        await ledger.reserve(reservation());
+        const answer = { limit: 'ownerFiles', used: 2, allowed: 2, evictable: 0, freesAt: NOW + SLOT_TIME };
+        assert.deepEqual(await measure(ledger, { ownerFiles: 2 }), [answer]);
+        const evicting = await measure(ledger, { ownerFiles: 2 }, { evict: true });
+        assert.deepEqual(evicting, [{ ...answer, evictable: 1 }]);
+        const [lowered] = await measure(ledger, { ownerFiles: 1 });
+        assert.equal(lowered?.freesAt, NOW + 30 * DAY, 'the slot alone is not enough');
+      },
+    );
 
-    ledgerTest(open, 'leaves files out that make room by themselves', async (ledger) => {
+    ledgerTest(open, 'includes the bytes that can be evicted', async (ledger) => {
       await store(ledger, { upload: { size: 300 } });
       await store(ledger, { upload: { size: 70, purpose: 'profile' } });
       const [total] = await measure(ledger, { ownerBytes: 370 }, { evict: true });

@@ -57,19 +57,19 @@ export function messageRateSuite(open: OpenTestLedger): void {
       assert.deepEqual(await charge(ledger, { key: ROMEO, limit: 1, now: NOW + HOUR }), OK);
     });
 
-    test('hold in every window, and retryAt is exact to the millisecond', async () => {
+    test('hold in every period, and retryAt is exact to the millisecond', async () => {
       const opened = await open();
-      let stories = 0;
-      const deeds = fc.array(fc.record({ wait: fc.nat(400), count: fc.integer({ min: 1, max: 3 }) }), {
+      let runs = 0;
+      const charges = fc.array(fc.record({ wait: fc.nat(400), count: fc.integer({ min: 1, max: 3 }) }), {
         minLength: 5,
         maxLength: 30,
       });
-      const story = fc.asyncProperty(fc.integer({ min: 1, max: 5 }), deeds, async (limit, some) => {
-        stories += 1;
-        await checkStory(opened.ledger, `story ${stories}`, limit, some);
+      const property = fc.asyncProperty(fc.integer({ min: 1, max: 5 }), charges, async (limit, some) => {
+        runs += 1;
+        await checkCharges(opened.ledger, `run ${runs}`, limit, some);
       });
       try {
-        await fc.assert(story, { numRuns: 60 });
+        await fc.assert(property, { numRuns: 60 });
       } finally {
         await opened.close();
       }
@@ -77,16 +77,17 @@ export function messageRateSuite(open: OpenTestLedger): void {
   });
 }
 
-async function checkStory(
+/** Charges messages one after the other, and checks that no period has more than `limit`, and that `retryAt` is exact. */
+async function checkCharges(
   ledger: Ledger,
   key: string,
   limit: number,
-  deeds: readonly { wait: number; count: number }[],
+  charges: readonly { wait: number; count: number }[],
 ): Promise<void> {
   const period = 1000;
   const sent: number[] = [];
   let now = NOW;
-  for (const { wait, count } of deeds) {
+  for (const { wait, count } of charges) {
     now += wait;
     const order = { key, period, limit, count, now };
     const answer = await ledger.chargeMessageRate(order);

@@ -26,45 +26,45 @@ const ownLimits: fc.Arbitrary<Limits> = fc.record({
   globalBytes: fc.constant(null),
 });
 
-const deed = fc.oneof(
+const action = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      does: fc.constant('reserve' as const),
+      kind: fc.constant('reserve' as const),
       size,
-      purpose: fc.constantFrom('', 'brief', 'kept', 'held', 'unheard of'),
+      purpose: fc.constantFrom('', 'brief', 'kept', 'held', 'not configured'),
       slotTime: fc.integer({ min: 1, max: 20 * SECOND }),
-      lives: orNull(fc.integer({ min: 1, max: 60 * SECOND })),
+      lifetimeMs: orNull(fc.integer({ min: 1, max: 60 * SECOND })),
       withClaim: fc.boolean(),
     }),
   },
   {
     weight: 4,
-    arbitrary: fc.record({ does: fc.constant('store' as const), which: fc.nat(), size: orNull(size) }),
+    arbitrary: fc.record({ kind: fc.constant('store' as const), which: fc.nat(), size: orNull(size) }),
   },
   {
     weight: 1,
-    arbitrary: fc.record({ does: fc.constantFrom('claim', 'release', 'remove'), which: fc.nat() }),
+    arbitrary: fc.record({ kind: fc.constantFrom('claim', 'release', 'remove'), which: fc.nat() }),
   },
   {
     weight: 1,
     arbitrary: fc.record({
-      does: fc.constantFrom('unused', 'expires_at', 'max_age', 'soft_quota', 'dead_claims', 'upload_rates'),
+      kind: fc.constantFrom('unused', 'expires_at', 'max_age', 'soft_quota', 'dead_claims', 'upload_rates'),
     }),
   },
   {
     weight: 3,
     arbitrary: fc.record({
-      does: fc.constant('wait' as const),
+      kind: fc.constant('wait' as const),
       ms: fc.integer({ min: 0, max: 15 * SECOND }),
     }),
   },
 );
 
-type Deed = typeof deed extends fc.Arbitrary<infer T> ? T : never;
+type Action = typeof action extends fc.Arbitrary<infer T> ? T : never;
 
 /** Runs the actions of one owner one after the other. */
-class Story {
+class OwnerRun {
   readonly ledger: Ledger;
   readonly limits: Limits;
   readonly evict: boolean;
@@ -78,22 +78,22 @@ class Story {
     this.evict = evict;
   }
 
-  async live(deeds: readonly Deed[]): Promise<void> {
-    for (const one of deeds) await this.do(one);
+  async runAll(actions: readonly Action[]): Promise<void> {
+    for (const one of actions) await this.run(one);
   }
 
-  async do(one: Deed): Promise<void> {
+  async run(one: Action): Promise<void> {
     if ('ms' in one) this.now += one.ms;
-    else if (one.does === 'reserve' && 'slotTime' in one) await this.reserve(one);
-    else if ('which' in one) await this.touch(one);
-    else await this.sweep(one.does);
+    else if (one.kind === 'reserve' && 'slotTime' in one) await this.reserve(one);
+    else if ('which' in one) await this.changeSlot(one);
+    else await this.sweep(one.kind);
   }
 
-  async reserve(one: Extract<Deed, { does: 'reserve'; slotTime: number }>): Promise<void> {
+  async reserve(one: Extract<Action, { kind: 'reserve'; slotTime: number }>): Promise<void> {
     const token = randomId();
     const order = this.order(one.size, one.purpose, {
       deadline: this.now + one.slotTime,
-      expiresAt: one.lives === null ? null : this.now + one.lives,
+      expiresAt: one.lifetimeMs === null ? null : this.now + one.lifetimeMs,
     });
     const claim = one.withClaim ? { claim: { instance: 'here', token } } : {};
     const { granted } = await this.ledger.reserve({ ...order, ...claim });
@@ -106,17 +106,17 @@ class Story {
     return reservation({ upload, limits, evict, now, lifetimes: short });
   }
 
-  async touch(one: Extract<Deed, { which: number }>): Promise<void> {
+  async changeSlot(one: Extract<Action, { which: number }>): Promise<void> {
     const slot = this.slots[one.which % Math.max(1, this.slots.length)];
     if (!slot) return;
     const { ledger, now } = this;
     const { id, token } = slot;
-    if (one.does === 'remove') await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now });
-    if (one.does === 'release') await ledger.release({ ...attempt(id, token), now });
-    if (one.does === 'claim' || one.does === 'store') {
+    if (one.kind === 'remove') await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now });
+    if (one.kind === 'release') await ledger.release({ ...attempt(id, token), now });
+    if (one.kind === 'claim' || one.kind === 'store') {
       await ledger.claim({ by: { putKey: `key of ${id}` }, token, instance: 'here', now, ledgerTime: now });
     }
-    if (one.does !== 'store' || !('size' in one)) return;
+    if (one.kind !== 'store' || !('size' in one)) return;
     const known = await ledger.findByPutKey(`key of ${id}`);
     // Endpoints store at most the declared size.
     if (known)
@@ -136,31 +136,31 @@ class Story {
   }
 
   /** Reserves a slot at a given time. */
-  async ask(bytes: number, purpose: string, at: number): Promise<ReserveResult> {
+  async reserveAt(bytes: number, purpose: string, at: number): Promise<ReserveResult> {
     this.now = at;
     return await this.ledger.reserve(this.order(bytes, purpose, { deadline: at + SECOND, expiresAt: null }));
   }
 }
 
-const AGES = 10 * 365 * 86_400 * SECOND;
+const TEN_YEARS_MS = 10 * 365 * 86_400 * SECOND;
 
 /** Checks that `retryAt` is exact to the millisecond, and that waiting never helps if it is null. */
-async function checkPromise(story: Story, bytes: number, purpose: string): Promise<void> {
-  const first = await story.ask(bytes, purpose, story.now);
+async function checkRetryAt(run: OwnerRun, bytes: number, purpose: string): Promise<void> {
+  const first = await run.reserveAt(bytes, purpose, run.now);
   if (first.granted || first.limit === 'locator' || first.limit === 'batch') return;
   if (first.retryAt === null) {
-    const later = await story.ask(bytes, purpose, story.now + AGES);
+    const later = await run.reserveAt(bytes, purpose, run.now + TEN_YEARS_MS);
     assert.equal(later.granted, false, 'retryAt is null, but the reservation fits later');
     return;
   }
-  assert.ok(first.retryAt > story.now);
-  const early = await story.ask(bytes, purpose, first.retryAt - 1);
+  assert.ok(first.retryAt > run.now);
+  const early = await run.reserveAt(bytes, purpose, first.retryAt - 1);
   assert.ok(
     !early.granted && early.limit !== 'locator' && early.limit !== 'batch',
     'the reservation fits before retryAt',
   );
   assert.equal(early.retryAt, first.retryAt);
-  assert.equal((await story.ask(bytes, purpose, first.retryAt)).granted, true);
+  assert.equal((await run.reserveAt(bytes, purpose, first.retryAt)).granted, true);
 }
 
 async function withLedger(open: OpenTestLedger, work: (ledger: Ledger) => Promise<void>): Promise<void> {
@@ -172,34 +172,34 @@ async function withLedger(open: OpenTestLedger, work: (ledger: Ledger) => Promis
   }
 }
 
-const deeds = fc.array(deed, { minLength: 5, maxLength: 40 });
+const actions = fc.array(action, { minLength: 5, maxLength: 40 });
 const purpose = fc.constantFrom('', 'brief', 'kept', 'held');
 
 export function propertySuite(open: OpenTestLedger): void {
   describe('any sequence of actions', () => {
     test('has space for an owner exactly from retryAt on', async () => {
       await withLedger(open, async (ledger) => {
-        const story = fc.asyncProperty(
+        const property = fc.asyncProperty(
           ownLimits,
           fc.boolean(),
-          deeds,
+          actions,
           size,
           purpose,
           async (limits, evict, some, bytes, under) => {
-            const life = new Story(ledger, limits, evict);
-            await life.live(some);
-            await checkPromise(life, bytes, under);
+            const run = new OwnerRun(ledger, limits, evict);
+            await run.runAll(some);
+            await checkRetryAt(run, bytes, under);
           },
         );
-        await fc.assert(story, { numRuns: 150 });
+        await fc.assert(property, { numRuns: 150 });
       });
     });
 
     test('has space for all owners exactly from retryAt on', async () => {
       const global = fc.integer({ min: 20, max: 150 });
-      const story = fc.asyncProperty(
+      const property = fc.asyncProperty(
         global,
-        deeds,
+        actions,
         size,
         purpose,
         async (globalBytes, some, bytes, under) => {
@@ -212,49 +212,49 @@ export function propertySuite(open: OpenTestLedger): void {
               uploadsPer: null,
               globalBytes,
             };
-            const [one, two] = [new Story(ledger, limits, false), new Story(ledger, limits, false)];
+            const [one, two] = [new OwnerRun(ledger, limits, false), new OwnerRun(ledger, limits, false)];
             for (const [i, next] of some.entries()) {
-              const life = i % 2 === 0 ? one : two;
-              life.now = Math.max(one.now, two.now);
-              await life.do(next);
+              const run = i % 2 === 0 ? one : two;
+              run.now = Math.max(one.now, two.now);
+              await run.run(next);
             }
             one.now = Math.max(one.now, two.now);
-            await checkPromise(one, bytes, under);
+            await checkRetryAt(one, bytes, under);
           });
         },
       );
-      await fc.assert(story, { numRuns: 20 });
+      await fc.assert(property, { numRuns: 20 });
     });
 
     test('exceeds no quota and keeps all counters correct', async () => {
       await withLedger(open, async (ledger) => {
-        const story = fc.asyncProperty(ownLimits, fc.boolean(), deeds, async (limits, evict, some) => {
-          const life = new Story(ledger, limits, evict);
+        const property = fc.asyncProperty(ownLimits, fc.boolean(), actions, async (limits, evict, some) => {
+          const run = new OwnerRun(ledger, limits, evict);
           for (const next of some) {
-            await life.do(next);
-            const { bytes, pendingBytes, uploads, pendingUploads } = await ledger.usage(life.owner);
+            await run.run(next);
+            const { bytes, pendingBytes, uploads, pendingUploads } = await ledger.usage(run.owner);
             assert.ok(uploads + pendingUploads <= (limits.ownerFiles ?? Number.POSITIVE_INFINITY));
             assert.ok(bytes + pendingBytes <= (limits.ownerBytes ?? Number.POSITIVE_INFINITY));
           }
-          assert.equal(await ledger.recount({ owner: life.owner, repair: false }), false);
-          await checkWindows(life, limits);
+          assert.equal(await ledger.recount({ owner: run.owner, repair: false }), false);
+          await checkPeriods(run, limits);
         });
-        await fc.assert(story, { numRuns: 100 });
+        await fc.assert(property, { numRuns: 100 });
         await checkCounters(ledger);
       });
     });
   });
 }
 
-/** Checks that the stored uploads exceed no limit in any window. */
-async function checkWindows({ ledger, owner }: Story, limits: Limits): Promise<void> {
-  const there = (await ledger.listUploads({ owner, limit: 999 })).map(
+/** Checks that the stored uploads exceed no limit in any period. */
+async function checkPeriods({ ledger, owner }: OwnerRun, limits: Limits): Promise<void> {
+  const stored = (await ledger.listUploads({ owner, limit: 999 })).map(
     (one) => [one.createdAt, one.size] as const,
   );
-  const gone = (await ledger.listRemovals({ owner, limit: 999 }))
+  const removed = (await ledger.listRemovals({ owner, limit: 999 }))
     .filter(({ stored }) => stored)
     .map((one) => [one.createdAt, one.size] as const);
-  const all = [...there, ...gone];
+  const all = [...stored, ...removed];
   for (const [end] of all) {
     const within = (length: number) => all.filter(([at]) => at <= end && at > end - length);
     const { bytesPer, uploadsPer } = limits;

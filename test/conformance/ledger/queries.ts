@@ -264,7 +264,7 @@ function repairSuite(open: OpenTestLedger): void {
       await other.close();
     });
 
-    ledgerTest(open, 'can be tried without a trace, also several at once', async (ledger, opened) => {
+    ledgerTest(open, 'of checkWritable leave no row, also if several run at once', async (ledger, opened) => {
       const other = await opened.openAgain();
       await Promise.all([ledger.checkWritable(), other.checkWritable(), ledger.checkWritable()]);
       assert.deepEqual(await ledger.listInstances(), []);

@@ -47,7 +47,7 @@ export function queueSuite(open: OpenTestLedger): void {
       ]);
     });
 
-    ledgerTest(open, 'lets one key fill its share only', async (ledger) => {
+    ledgerTest(open, 'refuses items of one key above the limit of a key', async (ledger) => {
       await enqueue(ledger, '1', { keyLimit: 2 });
       await enqueue(ledger, '2', { keyLimit: 2 });
       const item = {

@@ -49,7 +49,7 @@ export function refusalSuite(open: OpenTestLedger): void {
       assert.deepEqual(await ledger.listAllRefusals({ since: 0, limit: 1 }), [third]);
     });
 
-    ledgerTest(open, 'that are equal are one row with a count', async (ledger) => {
+    ledgerTest(open, 'are one row with a count if they are equal', async (ledger) => {
       await ledger.recordRefusals([refusal({ times: 3 })]);
       await ledger.recordRefusals([refusal({ times: 2, lastAt: NOW + HOUR, text: 'new', name: 'b.jpg' })]);
       const [row, ...more] = await list(ledger);
@@ -64,7 +64,7 @@ export function refusalSuite(open: OpenTestLedger): void {
       assert.equal(restarted?.times, 1, 'a count never covers more than a day');
     });
 
-    ledgerTest(open, 'of one owner are bounded, whatever the owner does', async (ledger) => {
+    ledgerTest(open, 'of one owner are bounded in number', async (ledger) => {
       for (let round = 0; round < 3; round += 1) {
         const rows = Array.from({ length: 50 }, (_, i) =>
           refusal({ uploadId: `${round} ${i}`, lastAt: NOW + round }),

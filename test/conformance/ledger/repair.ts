@@ -13,12 +13,12 @@ import {
   store,
 } from './fixture.ts';
 
-/** Checks and repairs of counters, also beside traffic of another process. */
+/** Tests of checks and repairs of counters, also during traffic of another process. */
 export function repairSuite(open: OpenTestLedger): void {
   describe('accounting', () => {
     ledgerTest(
       open,
-      'a recount beside traffic of the same owner finds and changes nothing',
+      'a recount during traffic of the same owner finds and changes nothing',
       async (ledger, { openAgain }) => {
         const other = await openAgain();
         try {

@@ -64,7 +64,7 @@ async function beginAndPause(ledger: Ledger): Promise<string> {
 /** Tests of `ResumableUploadStore`. */
 export function resumableSuite(open: OpenTestLedger): void {
   describe('a resumable upload', () => {
-    ledgerTest(open, 'goes on with its bytes and is stored under its key', async (ledger) => {
+    ledgerTest(open, 'continues with its bytes and is stored under its key', async (ledger) => {
       const id = await beginAndPause(ledger);
       const resumed = await ledger.resume(resumeParams(id, 'second'));
       assert.ok(resumed.outcome === 'claimed');
@@ -96,7 +96,7 @@ export function resumableSuite(open: OpenTestLedger): void {
       },
     );
 
-    ledgerTest(open, 'has one writer, of all processes', async (ledger, opened) => {
+    ledgerTest(open, 'has one writer among all processes', async (ledger, opened) => {
       const other = await opened.openAgain();
       const id = await beginAndPause(ledger);
       const results = await Promise.all([
@@ -123,7 +123,7 @@ export function resumableSuite(open: OpenTestLedger): void {
       assert.equal(
         await ledger.appendState({ id, token: 'second' }),
         'continue',
-        'the wish was for the other one',
+        'the stop request was for the earlier claim',
       );
       assert.equal(await ledger.appendState(mine), 'lost');
       assert.equal(await ledger.recordReceived(received(id, 'first token', 90)), 'lost');
@@ -132,7 +132,7 @@ export function resumableSuite(open: OpenTestLedger): void {
       await other.close();
     });
 
-    ledgerTest(open, 'never has fewer bytes than it had', async (ledger) => {
+    ledgerTest(open, 'never loses recorded bytes', async (ledger) => {
       const id = await begin(ledger);
       await ledger.recordReceived(received(id, 'first token', 50));
       await ledger.recordReceived(received(id, 'first token', 30));
@@ -151,7 +151,7 @@ export function resumableSuite(open: OpenTestLedger): void {
       assert.equal((await ledger.resume(resumeParams(id, 'third', DEADLINE + HOUR))).outcome, 'unknown');
     });
 
-    ledgerTest(open, 'is unknown by a wrong secret', async (ledger) => {
+    ledgerTest(open, 'is not found by a wrong resource key', async (ledger) => {
       const id = await beginAndPause(ledger);
       const wrong = { ...resumeParams(id, 'second'), resourceKey: 'resource of another' };
       assert.deepEqual(await ledger.resume(wrong), { outcome: 'unknown' });
@@ -166,19 +166,23 @@ export function resumableSuite(open: OpenTestLedger): void {
 }
 
 function replacedSuite(open: OpenTestLedger): void {
-  ledgerTest(open, 'gives way to a plain PUT of its slot, which starts anew', async (ledger) => {
-    const id = await beginAndPause(ledger);
-    const claimed = await ledger.claim(claimParams(id, 'plain'));
-    assert.ok(claimed.outcome === 'claimed');
-    assert.equal(claimed.upload.blob, attempt(id, 'plain').blob);
-    assert.deepEqual(await pendingKeys(ledger), [blobOf(id)]);
-    assert.equal(await ledger.findResource(resourceOf(id)), undefined);
-    assert.equal(await ledger.pause(received(id, 'plain', 1)), false, 'it is not resumable');
-    assert.equal(await ledger.commit({ ...attempt(id, 'plain'), now: NOW, size: 100 }), true);
-    await checkCounters(ledger);
-  });
+  ledgerTest(
+    open,
+    'is replaced by a plain PUT of its slot, which starts from the beginning',
+    async (ledger) => {
+      const id = await beginAndPause(ledger);
+      const claimed = await ledger.claim(claimParams(id, 'plain'));
+      assert.ok(claimed.outcome === 'claimed');
+      assert.equal(claimed.upload.blob, attempt(id, 'plain').blob);
+      assert.deepEqual(await pendingKeys(ledger), [blobOf(id)]);
+      assert.equal(await ledger.findResource(resourceOf(id)), undefined);
+      assert.equal(await ledger.pause(received(id, 'plain', 1)), false, 'it is not resumable');
+      assert.equal(await ledger.commit({ ...attempt(id, 'plain'), now: NOW, size: 100 }), true);
+      await checkCounters(ledger);
+    },
+  );
 
-  ledgerTest(open, 'keeps its bytes from a small file that would be stored at once', async (ledger) => {
+  ledgerTest(open, 'is not replaced by a small file that is stored without a claim', async (ledger) => {
     await ledger.heartbeat(heartbeatOf('here', NOW));
     const id = await beginAndPause(ledger);
     const blob = attemptBlobKey(slotBlobKey(id, 'jpg'), directToken('here'));
@@ -241,7 +245,7 @@ function removedSuite(open: OpenTestLedger): void {
 }
 
 function deadProcessSuite(open: OpenTestLedger): void {
-  ledgerTest(open, 'goes on after its process was killed, from the recorded bytes', async (ledger) => {
+  ledgerTest(open, 'continues from the recorded bytes after its process was killed', async (ledger) => {
     const id = await begin(ledger);
     await ledger.recordReceived(received(id, 'first token', 30));
     assert.equal((await ledger.resume(resumeParams(id, 'second', MINUTE - 1))).outcome, 'receiving');

@@ -38,7 +38,7 @@ const upload = {
 };
 const storedUpload = { ...upload, put_key: null, state: 'stored', stored_at: NOW, touched: 1 };
 
-/** At least one row of each table that a migration has created, in the names that the table had at first. */
+/** At least one row of each table that a migration has created, with the names that the table and its columns had at first. */
 export const earlierRows: readonly EarlierRow[] = [
   {
     since: 1,
@@ -343,6 +343,7 @@ export const earlierChanges: readonly { readonly since: number; readonly sql: st
   { since: 3, sql: "update queues set waiting = 1, last_id = 1 where queue = 'outbox'" },
 ];
 
+/** New names of tables, by their first name. */
 const TABLES: Readonly<Record<string, string>> = {
   doomed: 'pending_deletes',
   rates: 'upload_rates',
@@ -350,7 +351,7 @@ const TABLES: Readonly<Record<string, string>> = {
   lanes: 'queue_keys',
   requests: 'idempotency_keys',
 };
-/** By the first name of the table. */
+/** New names of columns, by the first name of their table. */
 const COLUMNS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   uploads: {
     door: 'endpoint',
@@ -365,7 +366,7 @@ const COLUMNS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   requests: { digest: 'request_digest', answer: 'response', begun_at: 'started_at' },
 };
 
-/** Returns a row in the names that tables and columns have now. */
+/** Returns a row with the names that tables and columns have now. */
 export function inNewNames({ since, table, values }: EarlierRow): EarlierRow {
   const renamed = Object.entries(values).map(([name, value]) => [COLUMNS[table]?.[name] ?? name, value]);
   return { since, table: TABLES[table] ?? table, values: Object.fromEntries(renamed) };

@@ -137,7 +137,7 @@ export function webSuite(open: OpenTestLedger): void {
       const charged = await Promise.all([charge(60), charge(60)]);
       assert.deepEqual(charged.toSorted(), [false, true]);
       assert.equal(await charge(40), true);
-      assert.equal(await charge(0), false, 'two files are there');
+      assert.equal(await charge(0), false, 'the link has two files already');
       assert.equal(await charge(-40), true);
       const found = await ledger.findGuestLink({ secretHash: 'hash', now: NOW });
       assert.deepEqual(found, guestLink({ usedBytes: 60, usedFiles: 1 }));
@@ -165,7 +165,7 @@ export function webSuite(open: OpenTestLedger): void {
       bytes: 200,
     });
 
-    ledgerTest(open, 'lists the latest first, and forgets persons', async (ledger) => {
+    ledgerTest(open, 'lists the latest first, and has no names of forgotten users', async (ledger) => {
       for (const id of ['a', 'b', 'c']) await ledger.recordAudit(entry(id, JULIET));
       const first = await ledger.listAudit({ limit: 2 });
       assert.deepEqual(first, [entry('c', JULIET), entry('b', JULIET)]);

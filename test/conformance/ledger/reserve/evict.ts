@@ -118,17 +118,21 @@ export function reserveEvicts(open: OpenTestLedger): void {
       await checkCounters(ledger);
     });
 
-    ledgerTest(open, 'removes as many of the oldest uploads as there are too many files', async (ledger) => {
+    ledgerTest(open, 'removes the oldest uploads if there are too many files', async (ledger) => {
       const ids = [];
       for (let i = 0; i < 4; i += 1) ids.push(await store(ledger, { now: NOW + i * SECOND }));
       const keptPurpose = await store(ledger, { upload: { purpose: 'profile' } });
       const evict = { evict: true, now: NOW + DAY };
       await issue(ledger, { ...evict, limits: { ownerFiles: 5 } });
       assert.deepEqual(await ledger.findExistingIds(ids), ids.slice(1));
-      // The slot and the profile picture stay, so that at most one file more fits.
+      // The slot and the profile picture cannot be evicted, so a third file does not fit into a limit of two.
       const answer = await refused(ledger, { ...evict, limits: { ownerFiles: 2 } });
       assert.deepEqual([answer.limit, answer.used, answer.retryAt], ['ownerFiles', 5, evict.now + SLOT_TIME]);
-      assert.deepEqual(await ledger.findExistingIds(ids), ids.slice(1), 'nothing is removed in vain');
+      assert.deepEqual(
+        await ledger.findExistingIds(ids),
+        ids.slice(1),
+        'nothing is removed if it is not enough',
+      );
       await issue(ledger, { ...evict, limits: { ownerFiles: 3 } });
       assert.deepEqual(await ledger.findExistingIds([...ids, keptPurpose]), [keptPurpose]);
       await checkCounters(ledger);
@@ -184,14 +188,14 @@ export function reserveEvicts(open: OpenTestLedger): void {
       );
     });
 
-    ledgerTest(open, 'keeps files of a forgotten purpose if files are kept without limit', async (ledger) => {
+    ledgerTest(open, 'keeps files of a removed purpose if files are kept without limit', async (ledger) => {
       const options = { ...evicting, lifetimes: { '': { maxAge: null, evictable: false } } };
       const id = await store(ledger, { ...options, upload: { size: 900, purpose: 'no longer configured' } });
       const { retryAt } = await refused(ledger, { ...options, upload: { size: 200 } });
       assert.deepEqual([retryAt, await ledger.findExistingIds([id])], [null, [id]]);
     });
 
-    ledgerTest(open, 'removes nothing if another limit refuses anyway', async (ledger) => {
+    ledgerTest(open, 'removes nothing if another limit refuses the request', async (ledger) => {
       const limits = { ...kept, ...hourly(1000) };
       const id = await store(ledger, { upload: { size: 1000 }, limits });
       const answer = await refused(ledger, { limits, evict: true, now: NOW + 1 });

@@ -36,7 +36,7 @@ export function reserveLocators(open: OpenTestLedger): void {
       assert.equal((await ledger.usage(JULIET)).pendingUploads, 1);
     });
 
-    ledgerTest(open, 'find their upload, and its id does not', async (ledger) => {
+    ledgerTest(open, 'find their upload, which cannot be found by its id', async (ledger) => {
       const order = outside({ claim });
       await ledger.reserve(order);
       assert.equal((await ledger.find('external:abc'))?.id, order.upload.id);
@@ -89,7 +89,7 @@ export function reserveLocators(open: OpenTestLedger): void {
       assert.equal((await ledger.findRemoval('external:abc'))?.reason, 'unused');
     });
 
-    ledgerTest(open, 'and ids are unique', async (ledger) => {
+    ledgerTest(open, 'are unique, and so are ids', async (ledger) => {
       const id = await issue(ledger);
       const same = await ledger.reserve(reservation({ upload: { id } }));
       assert.ok(!same.granted && same.limit === 'locator');

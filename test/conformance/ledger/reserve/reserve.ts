@@ -103,16 +103,20 @@ export function reserveSuite(open: OpenTestLedger): void {
       assert.equal((await Promise.all(asked)).filter(({ granted }) => granted).length, 15);
     });
 
-    ledgerTest(open, 'names when a file frees its place, also under a lowered limit', async (ledger) => {
-      await store(ledger, { upload: { purpose: 'profile' } });
-      await store(ledger, { upload: { expiresAt: NOW + HOUR } });
-      await store(ledger);
-      const retryAt = async (ownerFiles: number) =>
-        (await refused(ledger, { limits: { ownerFiles } })).retryAt;
-      assert.equal(await retryAt(3), NOW + HOUR);
-      assert.equal(await retryAt(2), NOW + 30 * DAY);
-      assert.equal(await retryAt(1), null, 'the profile picture has no maximum age');
-    });
+    ledgerTest(
+      open,
+      'returns when a file expires and makes room, also under a lowered limit',
+      async (ledger) => {
+        await store(ledger, { upload: { purpose: 'profile' } });
+        await store(ledger, { upload: { expiresAt: NOW + HOUR } });
+        await store(ledger);
+        const retryAt = async (ownerFiles: number) =>
+          (await refused(ledger, { limits: { ownerFiles } })).retryAt;
+        assert.equal(await retryAt(3), NOW + HOUR);
+        assert.equal(await retryAt(2), NOW + 30 * DAY);
+        assert.equal(await retryAt(1), null, 'the profile picture has no maximum age');
+      },
+    );
 
     ledgerTest(open, 'counts quotas of owners and purposes separately', async (ledger) => {
       const limits = { ownerBytes: 1000, purposeBytes: 200 };
