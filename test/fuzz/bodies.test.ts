@@ -128,7 +128,7 @@ describe('a body of a request', () => {
       const stanza = await expectRefusal(() =>
         parseStanzaRequest({ contentType: 'application/xmpp+xml', body: bytes(input) }),
       );
-      // The next parser reads an accepted stanza alike, without any part that XMPP forbids.
+      // Another parser reads an accepted stanza in the same way, and finds no part that XMPP forbids.
       if (stanza !== undefined) assert.equal(parseElement(stanza.toString()).toString(), stanza.toString());
     },
   });
@@ -180,7 +180,7 @@ describe('a body of a request', () => {
     check: (input) => expectRefusal(() => readHook(input)),
   });
 
-  test('that is a bomb of JSON or XML is refused or read, without an internal error', async () => {
+  test('that is a JSON or XML bomb is refused or read, without an internal error', async () => {
     const deep = (open: string, close: string, count = 50_000) =>
       `${open.repeat(count)}1${close.repeat(count)}`;
     const jsonBombs = [

@@ -5,19 +5,19 @@ import fc from 'fast-check';
 import { Refusal } from '../../src/base/errors.ts';
 
 export interface FuzzTarget {
-  /** Its seeds are in `seeds/NAME.json`: inputs that once failed or that lead deep into the parser. */
+  /** The seeds are in `seeds/NAME.json`: inputs that once failed, or that reach deep into the parser. */
   readonly name: string;
   /** Pieces of the syntax, from which inputs are built. */
   readonly tokens: readonly string[];
-  /** Throws if the parser does what it must not do with this input. Inputs have one character per byte. */
+  /** Throws if the parser handles this input wrongly. Inputs have one character per byte. */
   readonly check: (input: string) => unknown;
 }
 
-/** Inputs per target; CI runs the default, a longer search sets `PORTER_FUZZ_RUNS`. */
+/** Inputs per target. CI uses the default. Set `PORTER_FUZZ_RUNS` for a longer search. */
 export const RUNS = Number(process.env.PORTER_FUZZ_RUNS ?? 300);
 const MAX_REPEATS = 20_000;
 
-/** Registers two tests: all kept seeds, and inputs that are built from them. A new failure belongs into the seeds. */
+/** Registers two tests: all kept seeds, and inputs that are built from them. Add an input that fails to the seeds. */
 export function fuzzTest({ name, tokens, check }: FuzzTarget): void {
   const seeds = JSON.parse(
     readFileSync(join(import.meta.dirname, 'seeds', `${name}.json`), 'utf8'),

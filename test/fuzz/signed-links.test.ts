@@ -33,7 +33,7 @@ describe('a signed link', () => {
       const path = parseSignedPath(input);
       if (typeof path === 'string') return;
       assert.doesNotMatch(path.name, /[/\p{Cc}]/u);
-      // The signature of one path is valid for no other bytes.
+      // A signature is valid only for the path that was signed, byte for byte.
       const isSame = path.bytes.equals(Buffer.from(PATH));
       assert.equal(accepts(input, signed('v', PATH, '')), isSame);
       assert.equal(accepts(input, signed('v2', PATH, 'image/png')), isSame);
@@ -64,7 +64,7 @@ describe('an upload token', () => {
         fc.string({ unit: character, maxLength: 4 }),
         (at, length, text) => {
           const result = verifyUploadToken(jwt.slice(0, at) + text + jwt.slice(at + length), [secret], now);
-          // The last character of the signature has bits that mean nothing.
+          // The last character of the signature has unused bits.
           if (typeof result === 'object') assert.deepEqual(result, before);
         },
       ),

@@ -18,7 +18,7 @@ import {
 } from '../support/test-web-server.ts';
 import { RUNS } from './fuzz.ts';
 
-/** Routes that end the sessions of all further calls. */
+/** Routes that would end the sessions that later calls use. They are called without a session. */
 const ENDING: readonly OperationId[] = ['signOut', 'signOutEverywhere'];
 const RUNS_PER_ROUTE = Math.max(10, Math.round(RUNS / 15));
 
@@ -66,7 +66,7 @@ const HOSTILE = [
   'eyJsZW5ndGgiOjF9',
 ];
 
-/** Values that get through the checks of most routes. */
+/** Values that pass the checks of most routes. */
 const VALID: Readonly<Record<string, readonly unknown[]>> = {
   limit: ['1', '2', '500'],
   days: ['1', '400'],
@@ -191,7 +191,7 @@ describe('the API of the web page', () => {
       await fc.assert(
         fc.asyncProperty(requestsOf(definition, ENDING.includes(id)), async (request) => {
           const { as, params, query, body, rawBody, headers } = request;
-          // Checks the form of the answer.
+          // `call` also checks the form of the answer.
           const { status, text } = await server.call(id, {
             as: clients[as] ?? anonymous,
             params: Object.fromEntries(

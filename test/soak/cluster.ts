@@ -14,7 +14,7 @@ export interface SoakCluster {
   readonly faults: readonly SoakFault[];
   /** The folder of the blobs; undefined with S3. */
   readonly blobFolder: string | undefined;
-  /** A server, running or not. */
+  /** Returns a random server, which may not be running. */
   any(): PorterProcess;
   /** Ends all faults and starts one server with the right clock. */
   repair(): Promise<PorterProcess>;
@@ -44,7 +44,7 @@ interface BackEnd {
   remove(): Promise<void>;
 }
 
-/** Two instances on PostgreSQL, one server on SQLite. */
+/** Starts two instances with PostgreSQL, or one server with SQLite. */
 export async function openSoakCluster({ ledger, blobs, random }: SoakOptions): Promise<SoakCluster> {
   const folder = await createTemporaryFolder();
   const disk = needsMount() ? undefined : await mountTmpfs(folder, DISK_MIB);
@@ -148,7 +148,7 @@ async function openDatabase(random: Random): Promise<BackEnd> {
 
 async function openBucket(random: Random): Promise<BackEnd> {
   const server = await startS3();
-  // For the commands that run beside the servers.
+  // For the commands that run while the servers run.
   Object.assign(process.env, server.env);
   const bucket = await server.createBucket();
   return {
@@ -168,7 +168,7 @@ async function openBucket(random: Random): Promise<BackEnd> {
   };
 }
 
-/** Shifts the clock of a Node process by this number of milliseconds. */
+/** Returns the option that shifts the clock of a Node process by this number of milliseconds. */
 function shiftClock(ms: number): string {
   const script = `const now = Date.now; Date.now = () => now() + (${ms});`;
   return `--import=data:text/javascript,${encodeURIComponent(script)}`;

@@ -8,6 +8,7 @@ export interface Random {
   pick<T>(list: readonly T[]): T;
 }
 
+/** Creates a generator. The same seed gives the same numbers. */
 export function createRandom(seed: number): Random {
   let state = seed >>> 0;
   const next = () => {

@@ -5,10 +5,10 @@
  *
  *   - every acknowledged upload is readable, byte for byte, unless it was removed
  *   - no upload that was refused or cut, and no removed one, is readable
- *   - the counters equal the rows, and `fsck` finds no fault; on disk it also finds no bytes that nothing names
+ *   - the counters equal the rows, and `fsck` finds no fault; on disk it also finds no bytes without a row
  *
  * Prints the figures as JSON. Exit code 1 after a violation. Not part of `npm test`. The seed repeats the choice of faults, not
- * their timing. Fills the disk only where it may mount a tmpfs.
+ * their timing. Fills the disk only if it may mount a tmpfs.
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { utimesSync, writeFileSync } from 'node:fs';
@@ -102,7 +102,7 @@ async function uploadOne(cluster: SoakCluster): Promise<void> {
   attempts.push(attempt);
   if (random.below(8) === 0) await cutPut(slot, body);
   const isFirst = await putOnce(cluster.any(), attempt, slot, body);
-  // As clients do: the same bytes again, at whichever server answers.
+  // Sends the same bytes again, to any of the servers, as clients do.
   if (attempt.result !== 'unknown' || isFirst) return;
   await sleep(random.between(0, 500));
   await putOnce(cluster.any(), attempt, slot, body);
@@ -126,7 +126,7 @@ async function putOnce(porter: PorterProcess, attempt: Attempt, slot: Slot, body
   return attempt.result !== 'unknown';
 }
 
-/** A 409 means that another attempt of this slot still runs, so its outcome is open. */
+/** Counts an answer and returns its result. A 409 means that another attempt is still running, so the outcome is unknown. */
 function countAnswer({ status }: HttpResponse): Result {
   if (status === 201) {
     figures.stored += 1;
@@ -172,7 +172,7 @@ async function check(cluster: SoakCluster): Promise<string[]> {
   return violations;
 }
 
-/** Makes `fsck` report every file without a row: it takes younger files than an hour for uploads in progress. */
+/** Makes all files two hours old, so that `fsck` reports those without a row. It ignores files younger than an hour. */
 async function makeOld(folder: string | undefined): Promise<void> {
   if (folder === undefined) return;
   const time = Date.now() / 1000 - 7200;

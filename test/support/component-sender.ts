@@ -16,7 +16,7 @@ export interface SenderTimeouts {
   readonly roomIdle?: number;
 }
 
-/** Runs `work` with a message sender of the component, while the test plays the XMPP server. */
+/** Runs `work` with a message sender of the component, while the test acts as the XMPP server. */
 export async function withComponentSender(
   times: SenderTimeouts,
   work: (
@@ -70,7 +70,7 @@ export class StreamPeer {
     this.session.write(stanzas.map(String).join(''));
   }
 
-  /** Returns a stanza with an error (RFC 6120, section 8.3). */
+  /** Sends a stanza back with an error (RFC 6120, section 8.3). */
   bounce({ name, attrs }: Element, condition: string, text = '', from = attrs.to): void {
     const words = text && xml('text', STANZAS, text);
     const error = xml('error', { type: 'cancel' }, xml(condition, STANZAS), ...(words ? [words] : []));

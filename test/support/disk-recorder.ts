@@ -87,7 +87,7 @@ export function recordDisk(t: TestContext, root: string, database: string): Disk
     return undefined;
   }
 
-  /** Wraps a function of `node:fs` with a callback. `before` returns what to do after success. */
+  /** Wraps a function of `node:fs` with a callback. `before` returns the function to call after success. */
   function wrap(
     name:
       | 'open'

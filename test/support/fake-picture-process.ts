@@ -1,8 +1,9 @@
 import { answerHeader, REQUEST_HEADER_BYTES, STATUS } from '../../src/uploads/thumbnails/process-protocol.ts';
 
 /*
- * Takes the place of the picture process in tests. The content of a picture says what happens to it: `crash`, `hang`, `memory`,
- * `environment` (answers with the names of the environment), or any other text, which is the thumbnail.
+ * Replaces the picture process in tests. The content of a picture determines the reaction: `crash`, `hang`, `memory`,
+ * `environment` (answers with the names of the environment), `process` (answers with the process id), or any other text, which
+ * becomes the thumbnail.
  */
 
 function answer(status: (typeof STATUS)[keyof typeof STATUS], text: string): void {

@@ -2,7 +2,7 @@ import type { Shrinker, ShrinkResult } from '../../src/uploads/thumbnails/shrink
 import { tinyWebp } from './pictures.ts';
 
 export interface FakeShrinker extends Shrinker {
-  /** The width of each thumbnail that was asked for. */
+  /** The width of each requested thumbnail. */
   readonly widths: number[];
   /** The result for the next pictures; by default `made`. */
   result: ShrinkResult;
@@ -10,7 +10,7 @@ export interface FakeShrinker extends Shrinker {
   before: () => Promise<void>;
 }
 
-/** Reads pictures as the real one does, and decodes nothing. */
+/** Creates a shrinker that reads pictures completely, as the real one does, but decodes none. */
 export function createFakeShrinker(): FakeShrinker {
   const widths: number[] = [];
   return {

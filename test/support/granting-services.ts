@@ -18,7 +18,7 @@ export const withoutAdmins: Pick<ComponentServices, 'adminRules' | 'isNoReply'> 
 
 type GrantingServices = UploadServices & typeof withoutAdmins;
 
-/** Upload rules without limits on retention, with these access rules. */
+/** Returns upload rules without limits on retention, with these access rules. */
 export function uploadRules(access: readonly AccessRule[], more: Partial<UploadRules> = {}): UploadRules {
   return {
     access: compileAccessRules(access),
@@ -31,8 +31,8 @@ export function uploadRules(access: readonly AccessRule[], more: Partial<UploadR
 }
 
 /**
- * Services that grant slots without storing anything: the ledger only records reservations. `outcome` decides how the
- * ledger answers.
+ * Creates services that grant slots without storing anything: the ledger only records reservations. `outcome` returns the answer
+ * of the ledger.
  */
 export function createGrantingServices(
   rules: UploadRules,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import type { ScanRules } from '../../src/uploads/content/content-checks.ts';
 
-/** A clamd that finds something in every file. Real files and signatures are tested with the real clamd. */
+/** Starts a fake clamd that reports every file as infected. Real files and signatures are tested with the real clamd. */
 export async function startInfectedClamd(t: TestContext): Promise<ScanRules> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-clamd-'));
   const path = join(folder, 'clamd.sock');

@@ -1,6 +1,6 @@
 import { crc32, deflateSync } from 'node:zlib';
 
-/** The first bytes of pictures, as the formats define them. Enough for their size, not for a viewer. */
+/** The first bytes of pictures, as the formats define them. They are enough to read the size, but viewers cannot show them. */
 
 const u8 = (...bytes: number[]) => Buffer.from(bytes);
 const u16 = (value: number) => u8(value >> 8, value & 255);
@@ -26,7 +26,7 @@ export function gifSample(width: number, height: number): Buffer {
   return Buffer.concat([ascii('GIF89a'), le16(width), le16(height), u8(0, 0, 0)]);
 }
 
-/** With Exif metadata of `exifBytes` bytes that asks for `orientation`. */
+/** Returns a JPEG with `exifBytes` bytes of Exif metadata, which set `orientation`. */
 export function jpegSample(width: number, height: number, orientation = 1, exifBytes = 200): Buffer {
   const tag = Buffer.concat([u16(0x0112), u16(3), u32(1), u16(orientation), u16(0)]);
   const exif = Buffer.concat([ascii('Exif\0\0MM'), u16(42), u32(8), u16(1), tag, Buffer.alloc(exifBytes)]);
@@ -62,14 +62,14 @@ export function heifSample(brand: 'avif' | 'heic', sizes: readonly [number, numb
   return Buffer.concat([box('ftyp', ascii(brand), u32(0), ascii('mif1')), meta]);
 }
 
-/** A WebP with the right length, so that it is a whole file. */
+/** Returns a WebP whose length is right, so that it counts as a complete file. */
 export function wholeWebp(width: number, height: number): Buffer {
   const sample = Buffer.from(webpSample(width, height));
   sample.writeUInt32LE(sample.length - 8, 4);
   return sample;
 }
 
-/** A grey PNG that viewers show. */
+/** Returns a black PNG that viewers can show. */
 export function wholePng(width: number, height: number): Buffer {
   const chunk = (name: string, data: Buffer) => {
     const body = Buffer.concat([ascii(name), data]);

@@ -31,7 +31,7 @@ export async function loadSharp(): Promise<Sharp> {
   return sharp;
 }
 
-/** A picture whose left half is red and whose right half is blue. */
+/** Creates a picture whose left half is red and whose right half is blue. */
 export async function twoColours(width: number, height: number): Promise<Picture> {
   const bytes = Buffer.alloc(width * height * 3);
   for (let pixel = 0; pixel < width * height; pixel += 1)
@@ -50,7 +50,7 @@ export async function colourAt(picture: Buffer, x: number, y: number): Promise<'
   return blue > 200 && red < 50 ? 'blue' : 'other';
 }
 
-/** A whole WebP as short as a test needs it. Not a picture that a viewer could show. */
+/** Returns a complete but short WebP file, which viewers cannot show. */
 export function tinyWebp(content = 'thumbnail'): Buffer {
   const body = Buffer.from(`WEBP${content}`);
   const head = Buffer.from('RIFF\0\0\0\0', 'latin1');

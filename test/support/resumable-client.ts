@@ -7,7 +7,7 @@ import {
 
 /** A client of draft-ietf-httpbis-resumable-upload, written from its sections on the behaviour of clients. */
 export interface ResumableClient {
-  /** Begins an upload with the first `bytes` of the file. With `cutAfter`, breaks the connection off behind so many bytes. */
+  /** Begins an upload with the first `bytes` of the file. With `cutAfter`, closes the connection after so many bytes. */
   create(target: string, options: CreateOptions): Promise<ResumableAnswer>;
   /** Returns the answer to an offset retrieval. */
   head(resource: string): Promise<ResumableAnswer>;
@@ -19,7 +19,7 @@ interface BodyOptions {
   readonly bytes: Uint8Array;
   readonly complete: boolean;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Breaks the connection off behind so many bytes; a creation waits for its resource before it sends them. */
+  /** Closes the connection after so many bytes. A creation waits for its resource before it sends them. */
   readonly cutAfter?: number;
   readonly isChunked?: boolean;
 }
@@ -39,7 +39,7 @@ export interface Interim {
 }
 
 export interface ResumableAnswer {
-  /** 0 if the connection was broken off before. */
+  /** 0 if the client closed the connection before an answer. */
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
@@ -99,7 +99,7 @@ export function resumableClient(
       resolve(answer(0, {}, ''));
     };
     sent.on('information', ({ statusCode, headers: received }) => {
-      // A client ignores a version that it does not speak.
+      // A client ignores a version that it does not support.
       if (statusCode === 104 && version !== null && received['upload-draft-interop-version'] !== version)
         return;
       interim.push({ status: statusCode, headers: received });

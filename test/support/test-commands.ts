@@ -45,7 +45,7 @@ export interface CommandUser {
   /** Category, type and features of a node. */
   info(node: string): Promise<string[]>;
   start(node: string): Promise<CommandAnswer>;
-  /** Sends an action with a submitted form. No values: without a form, as Gajim does for `prev`. */
+  /** Sends an action with a submitted form. Without values, sends no form, as Gajim does for `prev`. */
   go(
     before: CommandAnswer,
     action?: string,
@@ -60,7 +60,7 @@ export interface TestCommands extends TestServices {
   setAdmins(change: Partial<AdminRules>): void;
 }
 
-/** A component with real stores whose commands a test runs. */
+/** Starts a component with real stores, whose commands a test runs. */
 export async function startTestCommands(
   t: TestContext,
   admins: Partial<AdminRules> = {},

@@ -89,7 +89,7 @@ export async function startTestFileServer(
     thumbnails: options.shrinker && createThumbnails(stores.services, options.shrinker),
     ...(takeoverAfterMs !== undefined && { takeoverAfterMs }),
   };
-  // As a server at its start: without heartbeats, small uploads need a claim.
+  // A server does this at its start. Without heartbeats, small uploads need a claim.
   const machine = { host: 'test', machineId: '', bootId: '', pidNamespace: '' };
   await deps.ledger.heartbeat({ id: deps.instance, pid: process.pid, ...machine, clockSkewMs: null });
   const plane = createFileServer(deps);

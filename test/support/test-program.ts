@@ -18,7 +18,7 @@ import { ROOT } from './paths.ts';
 
 const BUILDS = join(ROOT, 'test/dist');
 const SOURCES = ['src/**/*.*', 'packaging/{program,page}/*', 'package-lock.json'];
-/** The program reads them from the folder above its own. */
+/** Files that the program reads from its parent folder. */
 const PACKAGE_FILES = ['package.json', 'migrations'];
 const DAY_MS = 86_400_000;
 
@@ -54,7 +54,7 @@ function digestSources(): string {
   return hash.digest('hex').slice(0, 16);
 }
 
-/** Another run may still use a build of today. */
+/** Removes builds that are older than a day. Another run may still use newer ones. */
 function removeOldBuilds(): void {
   for (const name of readdirSync(BUILDS)) {
     const build = join(BUILDS, name);

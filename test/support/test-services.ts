@@ -26,7 +26,7 @@ export const DAY = 24 * 60 * MINUTE;
 
 export interface TestServices {
   readonly services: UploadServices;
-  /** Where the ledger and the blobs are. */
+  /** The folder of the ledger and the blobs. */
   readonly folder: string;
   /** Log lines from `info` up, as JSON. */
   readonly logLines: readonly string[];
@@ -35,14 +35,14 @@ export interface TestServices {
   /** Replaces some of the rules. */
   setRules(change: Partial<UploadRules>): void;
   requestSlot(request?: Partial<SlotRequest>): Promise<GrantedSlot>;
-  /** Stores as many bytes in a slot as it has. */
+  /** Stores a file of the reserved size in a slot. */
   fill(slot: GrantedSlot): Promise<void>;
-  /** A slot and its file, stored. */
+  /** Requests a slot and stores a file in it. */
   upload(request?: Partial<SlotRequest>): Promise<GrantedSlot>;
   close(): Promise<void>;
 }
 
-/** Lets the clock of a test replace the clock of the ledger. */
+/** Replaces the clock of the ledger by the clock of a test. */
 function withClock(ledger: Ledger, clock: Clock): Ledger {
   const timed = () => ({ ledgerTime: clock() });
   return {
@@ -67,7 +67,7 @@ export const retention: Retention = {
   name_prefixes: { story_: 'ephemeral' },
 };
 
-/** Upload services with real stores in a temporary folder and a clock that the test controls. */
+/** Opens upload services with real stores in a temporary folder and a clock that the test controls. */
 export async function openTestServices(t: TestContext): Promise<TestServices> {
   const folder = await mkdtemp(join(tmpdir(), 'porter-services-'));
   const real = await openSqliteLedger({ file: join(folder, 'porter.db'), sync: false });

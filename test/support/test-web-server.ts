@@ -49,7 +49,7 @@ export interface ApiRequest {
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string>>;
   readonly body?: unknown;
-  /** Instead of `body`: the bytes, which may be no JSON. */
+  /** Instead of `body`: the text of the body, which may be invalid JSON. */
   readonly rawBody?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
@@ -58,7 +58,7 @@ export interface TestWebServer extends TestServices {
   readonly port: number;
   /** The text of every message that was sent, with its recipient. */
   readonly messages: { readonly to: string; readonly body: string }[];
-  /** Lets every further message fail. */
+  /** Makes every further message fail with this refusal. */
   failMessages(refusal: Refusal): void;
   /** Writes the remembered calls of hooks to the ledger. */
   flushHookCalls(): Promise<void>;
@@ -253,7 +253,7 @@ export function cookieOf({ headers }: HttpResponse): string {
   return headers['set-cookie']?.[0]?.split(';')[0] ?? '';
 }
 
-/** Every answer of the API keeps the schema of its description, and is stored in no cache. */
+/** Checks that an answer of the API has the schema of its description, and may not be cached. Returns its JSON. */
 function checkForm(
   id: string,
   definition: RouteDefinition,

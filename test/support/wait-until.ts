@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const TIMEOUT_MS = 60_000;
 
-/** Polls until the condition holds; fails with the source of the condition after a minute. */
+/** Waits until the condition is true. Fails after a minute, with the source text of the condition. */
 export async function waitUntil(condition: () => boolean | Promise<boolean>): Promise<void> {
   const end = performance.now() + TIMEOUT_MS;
   while (!(await condition())) {
@@ -14,7 +14,7 @@ export async function waitUntil(condition: () => boolean | Promise<boolean>): Pr
 
 const STALLED_MS = 120_000;
 
-/** Waits until `count` reaches `wanted`, however long that takes; fails if the count does not grow for two minutes. */
+/** Waits without a time limit until `count` reaches `wanted`. Fails if the count does not change for two minutes. */
 export async function waitForCount(
   what: string,
   count: () => number | Promise<number>,
