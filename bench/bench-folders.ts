@@ -17,7 +17,7 @@ export interface BenchFolders {
 
 const MEMORY = '/dev/shm';
 
-/** The most bytes that the cases need at one time. */
+/** Maximum number of bytes that the cases need at one time. */
 const ROOM = 12e9;
 
 /**

@@ -16,13 +16,13 @@ export async function checkAnswers(server: FileServer): Promise<void> {
   assert.equal(put.status, server.putStatus ?? 201, `${name} answered a PUT with ${put.status} ${put.text}`);
   const got = await httpRequest(url + slot.getPath, tls);
   assert.equal(got.status, 200, `${name} answered a GET with ${got.status}`);
-  assert.ok(got.body.equals(body), `${name} gave back other bytes`);
+  assert.ok(got.body.equals(body), `${name} returned other bytes`);
   assert.equal(got.headers['content-length'], String(SIZE), `${name} has no Content-Length`);
   assert.equal(got.headers['content-type'], FILE_TYPE, `${name} has another Content-Type`);
   if (name.startsWith('Porter') && server.ca === undefined) await checkPorter(url + slot.getPath, got, body);
 }
 
-/** Checks the headers, ranges and conditional requests of Porter, which must work while it is timed. */
+/** Throws if the headers, ranges or conditional requests of Porter are wrong, because it must be timed with all of them. */
 async function checkPorter(url: string, { headers }: HttpResponse, body: Buffer): Promise<void> {
   const { etag = '' } = headers;
   assert.match(etag, /^"[^"]+"$/);

@@ -1,6 +1,6 @@
 /**
- * Fills a new ledger with history, directly in the database but with correct counters and indexes:
- * `node bench/fill.ts FILE-OR-URL [UPLOADS [OWNERS]]` (default: 10,000,000 of 100,000).
+ * Fills a new ledger with history. Writes to the database directly, with correct counters and indexes:
+ * `node bench/fill.ts FILE-OR-URL [UPLOADS [OWNERS]]` (default: 10,000,000 uploads of 100,000 owners).
  */
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
@@ -19,16 +19,16 @@ export interface History {
 export const DAY = 86_400_000;
 /** The owner of one upload in a hundred. */
 export const BUSY_USER = 'user2@example.org';
-/** With a retention of 30 days a ledger has files of the last 30 days; here 29. */
+/** Milliseconds. With a retention of 30 days, a ledger has files of the last 30 days. This is one day less. */
 const SPAN = 29 * DAY;
-/** Rows of one statement; they share the second at the start of their ids. */
+/** Rows of one statement. Their ids begin with the same second. */
 const BATCH = 1000;
-/** Rows of one transaction, which writes shared pages once. */
+/** Rows of one transaction. A transaction writes each changed page only once. */
 const COMMIT_EVERY = 500_000;
-/** Removed uploads that are still recorded, per stored upload. */
+/** Removal records per stored upload. */
 const REMOVED = 0.1;
 
-/** The SQL that differs between the engines, and direct access to each. */
+/** Direct access to a database, and the SQL that differs between the engines. */
 interface Engine {
   run(sql: string): Promise<void>;
   /** SQL for random hex digits (a multiple of 32), new for each row. */
@@ -75,8 +75,8 @@ async function fillOwners(engine: Engine, { owners }: History): Promise<void> {
 }
 
 /**
- * One in ten uploads has a purpose, one in ten came by a signed link that names no user, one in a hundred is of `BUSY_USER`, and
- * one in twenty has an expiry time. One in twenty is a video from 1 MiB, one in fifty was not scanned.
+ * Of ten uploads, one has a purpose and one came by a signed link that names no user. Of a hundred, one is of `BUSY_USER`. Of
+ * twenty, one has an expiry time and one is a video of at least 1 MiB. Of fifty, one was not scanned.
  */
 async function fillUploads(engine: Engine, history: History, from: number, count: number): Promise<void> {
   const { uploads, owners, now } = history;
@@ -137,7 +137,7 @@ async function updateCounters(engine: Engine): Promise<void> {
   await engine.run('update totals set removals = (select count(*) from removals) where shard = 0');
 }
 
-/** Indexes grow row by row as in production; built at the end they would be more compact. */
+/** Opens a SQLite file. Its indexes grow row by row as in production. Indexes that are built at the end are more compact. */
 function sqliteEngine(file: string): Engine {
   const db = new DatabaseSync(file);
   // SQLite must leave WAL mode before the journal can be turned off.

@@ -1,7 +1,7 @@
 /**
- * Measures whether costs grow with history: every ledger operation at ten thousand and at ten million uploads, in turns:
- * `npm run bench:history -- [--rounds N] [--only WORD] [--uploads N] [SMALL LARGE]…`. Places are files of SQLite or
- * `postgres://…` that `bench/fill.ts` has filled; without any, two files are filled for the run.
+ * Measures whether costs grow with history. Runs every ledger operation in turns at ten thousand and at ten million uploads:
+ * `npm run bench:history -- [--rounds N] [--only WORD] [--uploads N] [SMALL LARGE]…`. SMALL and LARGE are SQLite files or
+ * `postgres://…` URLs that `bench/fill.ts` has filled. Without them, this program fills two SQLite files.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -19,11 +19,12 @@ import { BUSY_USER, DAY, fillLedger } from './fill.ts';
 import { limits } from './reservation.ts';
 import { toSpread } from './statistics.ts';
 
-/** The target: with a thousand times the history, no operation costs more than this many times as much. */
+/** The target: with a thousand times the history, no operation takes more than this many times as long. */
 const BOUND = 1.5;
 const CALLERS = 16;
 /** Calls per operation and turn. */
 const CALLS = 1600;
+/** Files per sweep batch. */
 const SWEPT = 500;
 
 /** A ledger with its history, and samples of its rows for the operations. */
@@ -33,7 +34,7 @@ interface Sample {
   readonly locators: readonly string[];
   /** The locators of the newest 5,000 files. */
   readonly recent: readonly string[];
-  /** Ids of the oldest files, of which a page is left. */
+  /** Ids of some of the oldest files. A list after one of them is at its last page. */
   readonly oldest: readonly string[];
   /** Owners of `locators`. */
   readonly busy: readonly string[];
@@ -48,7 +49,6 @@ interface Operation {
   readonly name: string;
   readonly calls: number;
   readonly callers: number;
-  prepare?(sample: Sample): Promise<void>;
   run(sample: Sample, call: number): Promise<unknown>;
 }
 
@@ -99,14 +99,14 @@ async function sweepOldest(sample: Sample): Promise<void> {
   if (count !== SWEPT) throw new Error('There is nothing left to sweep.');
 }
 
-/** A list of the web page or its API: a page of 50, one at a time. */
+/** Returns the operation that reads one page of 50 entries, as the web page or its API does. */
 const listed = (name: string, run: Operation['run']): Operation => ({
   name: `web: ${name}`,
   ...{ calls: 40, callers: 1 },
   run,
 });
 
-/** A page of `listFiles`. */
+/** Returns the operation that reads one page of `listFiles`. */
 const files = (name: string, query: Partial<FileQuery>, after?: (sample: Sample) => PageKey) =>
   listed(name, ({ ledger, ...sample }) =>
     ledger.listFiles({
@@ -230,7 +230,7 @@ async function openSample(name: string): Promise<Sample> {
       after: timeOrderedId(Date.now() - Math.random() * 10 * DAY),
       limit: 50,
     });
-    // Rows that the sweeps do not reach.
+    // Skips older rows, because the sweeps may remove them.
     const young = page.filter(({ createdAt }) => createdAt > Date.now() - 10 * DAY);
     locators.push(...young.map(({ locator }) => locator));
     busy.push(...young.map(({ owner }) => owner));
@@ -244,7 +244,6 @@ async function openSample(name: string): Promise<Sample> {
 
 /** Measures one turn; returns microseconds of wall time per call. */
 async function turn(operation: Operation, sample: Sample): Promise<number> {
-  await operation.prepare?.(sample);
   let call = 0;
   const caller = async () => {
     while (call < operation.calls) await operation.run(sample, call++);
@@ -307,7 +306,7 @@ async function comparePairs(databases: readonly string[]): Promise<boolean> {
   for (let i = 0; i + 1 < databases.length; i += 2) {
     const [small = '', large = ''] = databases.slice(i);
     const engine = large.startsWith('postgres:') ? 'PostgreSQL' : 'SQLite';
-    console.log(`${engine}: µs a call, few and many, their ratio, its range`);
+    console.log(`${engine}: µs per call with few and with many uploads, their ratio and its range`);
     const opened = [await openSample(small), await openSample(large)] as const;
     met = (await compare(...opened, Number(values.rounds), values.only)) && met;
     for (const { ledger } of opened) await ledger.close();

@@ -62,7 +62,7 @@ function ratioColumns(rows: readonly Row[]): Column[] {
   }));
 }
 
-/** `sync: true` of `Porter, sync: true (ext4)`. */
+/** Shortens the name of a row of Porter: `Porter, sync: true (ext4)` becomes `sync: true`. */
 const short = (name: string) => /^Porter, ([^(]+)/.exec(name)?.[1]?.trim() ?? 'Porter';
 
 function ratioText(porter: Row, other: Row): string {

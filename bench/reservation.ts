@@ -1,6 +1,6 @@
 import type { Limits } from '../src/ledger/contract/ledger.ts';
 
-/** Every kind of quota is looked at, and none is ever used up. */
+/** Limits with every kind of quota except the quota of a purpose. None of them is ever exceeded. */
 export const limits: Limits = {
   ownerBytes: 2 ** 50,
   ownerFiles: 2 ** 50,

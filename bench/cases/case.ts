@@ -6,7 +6,7 @@ export interface Case {
   /** The name for filters. */
   readonly name: string;
   readonly title: string;
-  /** Required peers. Peers that are only compared with are left out if missing. */
+  /** Required peers. A missing peer that is only compared with Porter is left out. */
   readonly needs: readonly PeerName[];
   measure(environment: BenchEnvironment): Promise<Outcome>;
 }
@@ -25,7 +25,7 @@ export interface Row {
   readonly name: string;
   /** Whether this row is Porter; the other rows show the ratio of Porter to them. */
   readonly isPorter: boolean;
-  /** The row of Porter with the same value is compared with this row. Default: each row of Porter. */
+  /** Only the row of Porter with the same value is compared with this row. Undefined: every row of Porter is compared. */
   readonly group?: string;
   /** One figure per round, so that rows can be compared round by round. */
   readonly figures: readonly number[];

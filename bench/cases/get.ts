@@ -54,7 +54,7 @@ export const getLarge: Case = {
   },
 };
 
-/** One candidate per server, which reads `files` files of `size` bytes in turn. */
+/** Returns one candidate per server. Each reads `files` files of `size` bytes in turn. */
 export async function smallReaders(
   environment: BenchEnvironment,
   servers: readonly FileServer[],
@@ -87,7 +87,7 @@ export function readFiles(
   });
 }
 
-/** A candidate that reads one large file repeatedly. */
+/** Returns a candidate that reads one large file repeatedly. */
 export async function largeReader(environment: BenchEnvironment, server: FileServer): Promise<Candidate> {
   const [slot] = await server.slots(1, LARGE);
   if (!slot) throw new Error(`${server.name} gave no slot`);
@@ -96,24 +96,24 @@ export async function largeReader(environment: BenchEnvironment, server: FileSer
   return { ...toCandidate(server), run: () => download(urls) };
 }
 
-/** Measured together on one machine, for runs without `FILER`. */
+/** Requests/s of prosody-filer and nginx, measured together on one machine. For runs without `FILER`. */
 const FILER = 26_000;
 const NGINX_BESIDE_FILER = 84_000;
 const WANTED = 1.6;
 
 const FILER_NOTE = [
-  `prosody-filer is not part of this run (FILER=path adds it). It once did ${FILER.toLocaleString('en')}/s on a machine where nginx did ` +
-    `${NGINX_BESIDE_FILER.toLocaleString('en')}/s;`,
-  `"prosody-filer, implied" is that share of what nginx does here in the same round, ${SMALL} bytes a file.`,
+  `prosody-filer is not part of this run (FILER=path adds it). On another machine it reached ${FILER.toLocaleString('en')}/s, and nginx ` +
+    `${NGINX_BESIDE_FILER.toLocaleString('en')}/s.`,
+  `"prosody-filer, implied" is the same share of the figure of nginx in the same round of this run, with files of ${SMALL} bytes.`,
 ];
 
-/** `share`: how fast prosody-filer is in relation to `peer`. */
+/** Returns the target, or none if `peer` was not measured. `share`: the speed of prosody-filer divided by that of `peer`. */
 function filerTarget(rows: readonly Row[], peer: string, share: number): Target[] {
-  const isPorter = rows.find(({ name }) => name === 'Porter')?.figures ?? [];
+  const porter = rows.find(({ name }) => name === 'Porter')?.figures ?? [];
   const measured = rows.find(({ name }) => name === peer)?.figures;
   if (!measured) return [];
   const filer = measured.map((figure) => figure * share);
-  const { median } = ratioOf(isPorter, filer);
+  const { median } = ratioOf(porter, filer);
   return [
     {
       text: `10 KB GET at least ${WANTED} times prosody-filer${share === 1 ? '' : ', implied'}`,

@@ -7,7 +7,7 @@ import { readFiles } from './get.ts';
 import { putEach, SPARE } from './put.ts';
 import { serversFor } from './sizes.ts';
 
-/** One run with a mean pause of `pauseMs` before each request of a connection. */
+/** Runs once. Each connection pauses before each request, for `pauseMs` on average. */
 type Load = (pauseMs: number) => Promise<WrkRun>;
 
 const PERCENTILES = ['p50', 'p99', 'p999'] as const satisfies readonly (keyof Latency)[];
@@ -30,7 +30,7 @@ export const latencyPut: Case = {
   title: `Time of a 10 KB PUT to signed links at half load, ${CONNECTIONS} connections`,
   needs: ['wrk', 'nginx'],
   async measure(environment) {
-    // At half load, this takes about the seconds of a run.
+    // At half load, these PUTs take about as long as one run.
     const count = 2000 * environment.options.seconds;
     return await measureLatency(environment, async (server) => async (pauseMs) => {
       const slots = await server.slots(count + SPARE, SMALL);
@@ -39,7 +39,7 @@ export const latencyPut: Case = {
   },
 };
 
-/** All servers get the same load: half of what Porter does at most. */
+/** Measures all servers with the same load: half of the maximum rate of Porter. */
 async function measureLatency(
   environment: BenchEnvironment,
   prepare: (server: FileServer) => Promise<Load>,

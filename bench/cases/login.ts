@@ -30,7 +30,7 @@ export const messagesLogin: Case = {
 };
 
 const NOTES = [
-  "The processor time is all of Porter's, its other threads included, where the answer to a SCRAM challenge is computed.",
+  'The processor time includes all threads of Porter. Other threads than the main thread compute the SCRAM responses.',
 ];
 
 async function firstAndSecond(

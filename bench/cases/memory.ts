@@ -14,8 +14,9 @@ const UPLOADS = 500;
 const DOWNLOADS = 200;
 /** Bytes per second of each slow transfer. */
 const SPEED = 500_000;
-/** The total bytes that uploads may send, and how many uploads complete; all of them would fill a small machine. */
+/** The uploads stop after this many bytes in total, because all of them would fill the memory of a small machine. */
 const ROOM = 5_000_000_000;
+/** The number of uploads that are completed. */
 const FINISHED = 10;
 const BOUND = 200_000_000;
 
@@ -52,7 +53,7 @@ async function slowThenFast(
   requireAll(uploads.underWay, UPLOADS);
   return [
     row(`${UPLOADS} uploads, 0.5 MB/s each`, slow),
-    row(`${UPLOADS} uploads, as fast as it goes`, fast),
+    row(`${UPLOADS} uploads, as fast as possible`, fast),
   ];
 }
 

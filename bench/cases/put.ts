@@ -64,15 +64,15 @@ export const putLarge: Case = {
   },
 };
 
-/** The server with signed links instead of slots. */
+/** Returns the server with signed links instead of slots. */
 export const withSignedLinks = (server: FileServer): FileServer => ({
   ...server,
   slots: async (count, size) => signedSlots(count, size),
 });
 
 const SYNC_NOTE = [
-  'No peer flushes to disk, so sync: false is the fair comparison; with sync: true Porter answers 201 only once the',
-  'file and its row would survive a power loss.',
+  'No peer flushes to disk, so sync: false is the fair comparison. With sync: true, Porter answers 201 only after it has',
+  'flushed the file and its row to disk, so that both survive a power loss.',
 ];
 
 /** Approximate PUTs per second, for the number of slots per run. */
@@ -83,13 +83,13 @@ const PACE: Readonly<Record<string, number>> = {
   Prosody: 400,
 };
 const PORTER_PACE = 6000;
-/** Requests still in progress when the counted ones are answered. */
+/** The number of extra requests: some are still in progress when all counted requests are answered. */
 export const SPARE = 2 * CONNECTIONS;
 
-/** Above this size the bytes count, not the requests. */
+/** Bytes. Above this size, the bytes limit the rate of PUTs, not the number of requests. */
 const SMALL_ENOUGH = 50_000;
 
-/** A candidate that writes files of `size` bytes, each to a separate slot. */
+/** Returns a candidate that writes files of `size` bytes, each to a separate slot. */
 export function smallWriter(environment: BenchEnvironment, server: FileServer, size = SMALL): Candidate {
   const pace = (PACE[server.name] ?? PORTER_PACE) * Math.min(1, SMALL_ENOUGH / size);
   const count = Math.round((pace * environment.options.seconds) / 2);
@@ -105,9 +105,9 @@ export function smallWriter(environment: BenchEnvironment, server: FileServer, s
 }
 
 interface PutOrder {
-  /** PUTs to time. There must be more slots. */
+  /** The number of PUTs to time. There must be more slots than this. */
   readonly count: number;
-  /** Bytes of each. */
+  /** Bytes of each file. */
   readonly size: number;
   readonly pauseMs?: number;
 }
@@ -133,7 +133,7 @@ export async function putEach(
   });
 }
 
-/** Measures wrk against a server that stores nothing. Figures near this ceiling are limited by wrk. */
+/** Measures wrk with a server that stores nothing. Figures near this maximum are limited by wrk. */
 async function ceilingNote(environment: BenchEnvironment, servers: readonly FileServer[]): Promise<string[]> {
   const nginx = servers.find(({ name }) => name === 'nginx');
   if (!nginx) return [];
@@ -141,10 +141,10 @@ async function ceilingNote(environment: BenchEnvironment, servers: readonly File
   const nowhere = Array.from({ length: count + SPARE }, () => ({ putPath: DISCARD_PATH, headers: {} }));
   const { done, seconds } = await putEach(environment, nginx, nowhere, { count, size: SMALL });
   const perSecond = Math.round(done / seconds).toLocaleString('en');
-  return [`The ceiling of wrk: ${perSecond} PUTs per second, to an nginx that reads and discards them.`];
+  return [`The maximum of wrk: ${perSecond} PUTs per second to an nginx that reads and discards the files.`];
 }
 
-/** A candidate that writes large files, one after the other. */
+/** Returns a candidate that writes large files, one after the other. */
 export function largeWriter(environment: BenchEnvironment, server: FileServer, file: string): Candidate {
   let slots: UploadSlot[] = [];
   return {
@@ -166,12 +166,12 @@ async function removeFiles(folder: string, size: number): Promise<void> {
 }
 
 function nginxTarget(rows: readonly Row[]): Target[] {
-  const isPorter = rows.find(({ name }) => name === 'Porter')?.figures ?? [];
+  const porter = rows.find(({ name }) => name === 'Porter')?.figures ?? [];
   const nginx = rows.find(({ name }) => name === 'nginx')?.figures ?? [];
-  const { median } = ratioOf(isPorter, nginx);
+  const { median } = ratioOf(porter, nginx);
   return [
     {
-      text: "200 MB PUT at least as fast as nginx's",
+      text: '200 MB PUT at least as fast as nginx',
       measured: `${median.toFixed(2)} times`,
       met: median >= 1,
     },

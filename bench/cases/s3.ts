@@ -10,12 +10,12 @@ import { bodyFile, LARGE, SMALL, storeFiles } from './files.ts';
 import { largeReader } from './get.ts';
 
 interface Load {
-  /** Bytes. */
+  /** Bytes of each file. */
   readonly size: number;
   readonly connections: number;
-  /** Files per run that stores or reads each file once. */
+  /** The number of files of a run that stores or reads each file once. */
   readonly count: number;
-  /** The count per file: 1, or its megabytes. */
+  /** The units per file: 1 for requests/s, the megabytes of a file for MB/s. */
   readonly perFile: number;
 }
 
@@ -23,7 +23,7 @@ const MIDDLE = 1_000_000;
 const small: Load = { size: SMALL, connections: 32, count: 1200, perFile: 1 };
 const middle: Load = { size: MIDDLE, connections: 8, count: 48, perFile: MIDDLE / 1e6 };
 
-/** S3 keeps 1.5 times all bytes in memory: two files of 200 MB per round. */
+/** The S3 server keeps all files in memory and needs 1.5 times their bytes. Each round stores two files of 200 MB. */
 const MOST_ROUNDS = 4;
 
 type Enter = (environment: BenchEnvironment, server: FileServer) => Candidate | Promise<Candidate>;
@@ -68,8 +68,8 @@ function beside(name: string, title: string, sender: PeerName, unit: string, ent
 }
 
 const NOTES = [
-  'S3 is Ceph (radosgw), in memory, on the same cores; its processor time is that of the gateway without the store.',
-  'Direct requests use presigned links; Porter signs each request and writes its ledger.',
+  'The S3 server is Ceph (radosgw), in memory, on the same cores. Its processor time is that of the gateway only.',
+  'Direct requests use presigned links. Porter signs each request and writes its ledger.',
 ];
 
 function writer(environment: BenchEnvironment, server: FileServer, load: Load): Candidate {
@@ -88,7 +88,7 @@ function writer(environment: BenchEnvironment, server: FileServer, load: Load): 
   };
 }
 
-/** A candidate that reads each file for the first time. */
+/** Returns a candidate that reads each file for the first time. */
 function firstReader(environment: BenchEnvironment, server: FileServer, load: Load): Candidate {
   let paths: string[] = [];
   return {
@@ -129,7 +129,7 @@ function largeWriter(environment: BenchEnvironment, server: FileServer): Candida
   };
 }
 
-/** Includes requests still in progress when the counted ones are answered. */
+/** Adds extra requests, because some are still in progress when all counted requests are answered. */
 const withSpare = ({ count, connections }: Load) => count + 2 * connections;
 
 type Requests = Pick<Parameters<typeof wrk>[0], 'url' | 'method' | 'status' | 'requests' | 'bodyFile'>;

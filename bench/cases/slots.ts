@@ -15,7 +15,7 @@ export const slotsApi: Case = {
   async measure(environment) {
     const servers = [await environment.porter(), await environment.durablePorter()];
     const rows = await measureRounds(environment, slotTakers(environment, servers));
-    return { unit: 'slots/s', rows, notes: ['django-xmpp-http-upload once did 530/s on such a machine.'] };
+    return { unit: 'slots/s', rows, notes: ['django-xmpp-http-upload reached 530/s on a similar machine.'] };
   },
 };
 
@@ -26,7 +26,7 @@ export const slotsEjabberd = beside('ejabberd', 'ejabberd', 'mod_http_upload', (
   environment.ejabberd(),
 );
 
-/** One candidate per server, which requests slots over HTTP. */
+/** Returns one candidate per server, which requests slots over HTTP. */
 export function slotTakers(environment: BenchEnvironment, servers: readonly FileServer[]): Candidate[] {
   return servers.map((server) => overHttp(environment, server));
 }
@@ -48,7 +48,7 @@ function overHttp(environment: BenchEnvironment, server: FileServer): Candidate 
   };
 }
 
-/** Requests slots through one XMPP server, from Porter as its component and from its own module. */
+/** Compares two services behind one XMPP server: Porter as its component, and its own upload module. */
 function beside(
   name: string,
   peer: 'prosody' | 'ejabberd',
@@ -80,14 +80,14 @@ function beside(
 }
 
 const NOTES = {
-  prosody: ['Every request to Porter passes Prosody twice; both store every slot.'],
+  prosody: ['Every request to Porter passes Prosody twice. Both store every slot.'],
   ejabberd: [
     'Every request to Porter passes ejabberd twice, and Porter stores every slot, with its quotas. ejabberd',
     'keeps its own slots in memory only, checks no quota, and forgets them when it restarts.',
   ],
 };
 
-/** A run requests a fixed number of slots, enough for every server to warm up. */
+/** A run requests this number of slots per second of its duration, so that every server warms up. */
 const SLOTS_PER_SECOND = 3000;
 
 function overXmpp(

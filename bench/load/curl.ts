@@ -2,7 +2,7 @@ import { runProgram } from '../../test/real/support/program.ts';
 import type { Run } from '../rounds.ts';
 import type { FileServer, UploadSlot } from '../servers/file-server.ts';
 
-/** Megabytes, over one connection, one file after the other. */
+/** Downloads files one after the other over one connection. The result counts megabytes. */
 export async function download(urls: readonly string[]): Promise<Run> {
   return curl(
     urls.flatMap((url) => ['-o', '/dev/null', url]),
@@ -10,7 +10,10 @@ export async function download(urls: readonly string[]): Promise<Run> {
   );
 }
 
-/** As clients send: the whole file with its length, without waiting for `100 Continue`. */
+/**
+ * Uploads a file to each slot, one after the other. Sends the whole file with its length, as clients do, without waiting for
+ * `100 Continue`. The result counts megabytes.
+ */
 export async function upload(
   { url, putStatus = 201 }: Pick<FileServer, 'url' | 'putStatus'>,
   slots: readonly UploadSlot[],

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Account, XmppClient } from './xmpp-client.ts';
 
 const END = '</message>';
-/** Milliseconds without a message after which none is expected. */
-const QUIET = 300;
-const PATIENCE = 60_000;
+/** Milliseconds without a message after which no further message is expected. */
+const QUIET_MS = 300;
+const TIMEOUT_MS = 60_000;
 
 /** An online client that counts its messages. */
 export class MessageCounter {
@@ -23,7 +23,7 @@ export class MessageCounter {
   static async open(account: Account): Promise<MessageCounter> {
     const inbox = new MessageCounter(await XmppClient.login(account));
     // The server reflects the client's presence once it is online.
-    await inbox.#until(() => inbox.#buffer.includes('<presence'), 'their presence');
+    await inbox.#until(() => inbox.#buffer.includes('<presence'), 'the presence of the client');
     return inbox;
   }
 
@@ -38,7 +38,7 @@ export class MessageCounter {
   async waitUntilQuiet(): Promise<void> {
     for (let before = -1; before !== this.arrived; ) {
       before = this.arrived;
-      await sleep(QUIET);
+      await sleep(QUIET_MS);
     }
   }
 
@@ -54,9 +54,11 @@ export class MessageCounter {
   }
 
   async #until(holds: () => boolean, what: string): Promise<void> {
-    const deadline = performance.now() + PATIENCE;
+    const deadline = performance.now() + TIMEOUT_MS;
     while (!holds()) {
-      if (performance.now() > deadline) throw new Error(`${what} never came: ${this.arrived} messages did`);
+      if (performance.now() > deadline) {
+        throw new Error(`timed out waiting for ${what}: ${this.arrived} messages have arrived`);
+      }
       await sleep(5);
     }
   }

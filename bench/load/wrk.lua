@@ -1,5 +1,6 @@
--- Requests for wrk out of a list: METHOD LIST COUNT BODYFILE STATUS PAUSE (see wrk.ts); no BODYFILE, no body.
--- COUNT 0 runs by wrk's clock; else exactly COUNT answers are timed, from the first request to the last answer.
+-- Gives wrk its requests from a list. Arguments: METHOD LIST COUNT BODYFILE STATUS PAUSE (see wrk.ts).
+-- If BODYFILE is empty, the requests have no body. If COUNT is 0, wrk stops after its own duration. Otherwise exactly
+-- COUNT responses are timed, from the first request to the last response.
 
 local ffi = require("ffi")
 ffi.cdef [[
@@ -22,7 +23,7 @@ local function read(path)
   return bytes
 end
 
--- A line is a path and header fields, with tabs between them.
+-- Splits a line into its path and its header fields, which are separated by tabs.
 local function split(line)
   local path, headers = line:match("^[^\t]+"), {}
   for name, value in line:gmatch("\t([^:\t]+): ([^\t]*)") do headers[name] = value end
@@ -35,17 +36,17 @@ local function lines_of(path)
   return lines
 end
 
--- Globals, because `done` runs elsewhere and finds them through the thread.
+-- Globals, because `done` runs in another Lua state and reads them with `thread:get`.
 limit, seconds, wrong = 0, 0, 0
 
--- One request: wrk sends it without asking us.
+-- For one request without COUNT: wrk repeats it without calling this script.
 local function always(method, line, body)
   local path, headers = split(line)
   wrk.method, wrk.path, wrk.body = method, path, body
   for name, value in pairs(headers) do wrk.headers[name] = value end
 end
 
--- Few requests without a body, again and again: formatted once.
+-- For several requests without COUNT: they are formatted once and repeated in turn, without a body.
 local function in_turn(method, lines)
   local ready, asked = {}, 0
   for i, line in ipairs(lines) do
@@ -58,11 +59,11 @@ local function in_turn(method, lines)
   end
 end
 
--- Every request once.
+-- For a COUNT: sends every request once.
 local function each_once(method, lines, body)
   local asked, answered, began = 0, 0, 0
   request = function()
-    -- wrk asks once for itself, before it starts.
+    -- wrk calls this once before it starts, and does not send that request.
     if asked <= 1 then began = now() end
     local path, headers = split(lines[math.max(asked, 1)])
     asked = asked + 1
@@ -89,7 +90,7 @@ function init(args)
   local body = args[4] ~= "" and read(args[4]) or nil
   limit, expected = tonumber(args[3]), tonumber(args[5])
   local pause = tonumber(args[6])
-  -- Random, so that the connections do not send all at once.
+  -- The pause is random, so that the connections do not all send at the same time.
   if pause > 0 then delay = function() return math.random(0, 2 * pause) end end
   if limit > 0 then
     each_once(method, lines, body)

@@ -15,9 +15,9 @@ export interface WrkOptions {
   /** Seconds; only an upper limit if `count` is given. */
   readonly seconds: number;
   readonly method?: 'GET' | 'PUT' | 'POST';
-  /** Sent in turn and repeated; with `count` there must be more than `count`. */
+  /** The requests, sent in turn and repeated. If `count` is given, there must be more requests than `count`. */
   readonly requests: readonly WrkRequest[];
-  /** Stops after this many responses and times exactly those. */
+  /** Stops after this many responses and times exactly those. Undefined: runs for `seconds`. */
   readonly count?: number;
   /** The file with the body of all requests. Not supported for several requests without `count`. */
   readonly bodyFile?: string;
@@ -95,7 +95,7 @@ function lineOf({ path, headers = {} }: WrkRequest): string {
   return `${[path, ...fields].join('\t')}\n`;
 }
 
-/** wrk sleeps for its whole duration even if its thread has ended, so it is interrupted. */
+/** Interrupts wrk after the last counted response, because it sleeps for its whole duration even if its thread has ended. */
 async function endWhenCounted(program: Program): Promise<void> {
   const counted = () => !program.running || program.stderr.includes('counted');
   await program.waitFor('all answers', counted);
