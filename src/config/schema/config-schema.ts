@@ -38,7 +38,7 @@ const connections = z.strictObject({
   max: optional(
     integer({ min: 1 }),
     'half of the file descriptors that are left for connections (`ulimit -n`), at most 16384',
-    'Connections at the same time. Above it, the connection that is idle for longest is closed.',
+    'Connections at the same time. Above this number, the connection that is idle for the longest time is closed.',
   ),
   max_per_client: optional(
     integer({ min: 1 }),

@@ -86,7 +86,11 @@ export const externalSchema = z.strictObject({
     'no limit',
     'Total bytes of a user whose links contain only a hash (ejabberd) and whose JID Porter does not know. For all others the limits of `access` apply. Links of Prosody and Metronome contain no user.',
   ),
-  max_files: optional(integer({ min: 1 }), 'no limit', 'Files of such a user, as `max_total_size`.'),
+  max_files: optional(
+    integer({ min: 1 }),
+    'no limit',
+    'Files of a user to which `max_total_size` of this section applies.',
+  ),
 });
 
 export const fileShareSchema = z.strictObject({

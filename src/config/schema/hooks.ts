@@ -118,8 +118,8 @@ export const hookSchema = z.strictObject({
   signature_secret: optional(
     secret(),
     'signatures are not checked',
-    'The secret by which GitHub, Gitea, Forgejo, Grafana, GitLab or Sentry sign requests, or that GitLab sends as its secret ' +
-      'token; a request without either is refused.',
+    'The secret with which GitHub, Gitea, Forgejo, Grafana, GitLab or Sentry sign requests, or that GitLab sends as its secret ' +
+      'token. A request without a valid signature or token is refused.',
   ),
   override: withDefault(override, {}, 'The values that a request may override.'),
   images_from: withDefault(

@@ -71,8 +71,8 @@ export const messagesSchema = z.strictObject({
   require_tls: withDefault(
     bool(),
     true,
-    'Send passwords only over an encrypted stream, to a server whose certificate is for the domain of the account. ' +
-      '`false` is allowed only for a server on this machine, whose certificate is then not checked.',
+    'Send passwords only over an encrypted stream, to a server whose certificate is valid for the domain of the account. ' +
+      '`false` is allowed only for a server on this machine; its certificate is then not checked.',
   ),
   direct_tls: withDefault(
     bool(),
@@ -82,22 +82,22 @@ export const messagesSchema = z.strictObject({
   accounts: optional(
     oneOrMany(pattern()),
     'accounts of the domains that `component` and `access` name',
-    'Patterns of the bare JIDs that may log in here with their XMPP password. By default those at the domains of the ' +
-      'components and the domains one label above (`example.org` for `upload.example.org`), and those that an `access` ' +
-      'rule matches because of their domain.',
+    'Patterns of the bare JIDs that may log in here with their XMPP password. By default: accounts at the domains of the ' +
+      'components and at their parent domains (`example.org` for `upload.example.org`), and accounts that match an `access` rule whose ' +
+      'pattern names their domain.',
   ),
   tokens: withDefault(z.array(messageToken), [], 'Bearer tokens, for senders that have no XMPP account.'),
   hooks: withDefault(
     z.array(hookSchema),
     [],
-    'Webhook addresses below `hooks/` of `path`, for programs with their own payload formats (docs/hooks.md).',
+    'Webhook addresses below `hooks/` of `path`, for the payloads of other programs (docs/hooks.md).',
   ),
   max_size: withDefault(size({ min: 1024 }), '192 KiB', 'The longest message or stanza, files not counted.'),
   bounce_wait: withDefault(
     period({ min: 0, max: 60 * SECOND }),
     '2s',
-    'The longest wait until the server of the recipient has taken a message or bounced it. It usually ends after milliseconds, ' +
-      'because the server answers a ping behind the message. `?wait=0` in a request does not wait.',
+    "The longest wait until the recipient's server has accepted or bounced a message. It usually takes milliseconds, because Porter " +
+      'sends a ping after the message and the server answers it. `?wait=0` in a request does not wait.',
   ),
   answer_timeout: withDefault(
     period({ min: SECOND, max: 300 * SECOND }),

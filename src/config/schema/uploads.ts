@@ -43,7 +43,7 @@ export const accessRuleSchema = z.strictObject({
   max_files: optional(
     integer({ min: 1, hint: NO_ZERO }),
     'no limit',
-    'The files of a user, unused slots included. Many small files use up the inodes of a disk, however few bytes they have.',
+    'The files of a user, unused slots included. Many small files use up the inodes of a disk, even if they have few bytes.',
   ),
   bytes_per: optional(
     z.strictObject({
@@ -69,7 +69,7 @@ export const accessRuleSchema = z.strictObject({
   when_full: withDefault(
     oneOf(['reject', 'evict']),
     'reject',
-    'Above `max_total_size` or `max_files`: reject the upload, or delete the oldest files of this user.',
+    'The action if an upload exceeds `max_total_size` or `max_files`: reject it, or delete the oldest files of this user.',
   ),
 });
 
@@ -77,7 +77,7 @@ export const slotsSchema = z.strictObject({
   timeout: withDefault(
     period({ min: SECOND, max: 7 * DAY }),
     '360s',
-    'An upload must start within this time after its slot was granted. Then an unused slot no longer counts towards the quota.',
+    'An upload must start within this time after its slot was granted. After this time, an unused slot no longer counts towards the quota.',
   ),
 });
 
@@ -94,7 +94,7 @@ const scanSchema = z.strictObject({
   max_size: withDefault(
     size({ min: 1 }),
     '100 MiB',
-    'Larger files are not scanned. At most `StreamMaxLength` of `clamd.conf`, which is 100M unless it is set.',
+    'Larger files are not scanned. At most `StreamMaxLength` of `clamd.conf`, whose default is 100M.',
   ),
   when_larger: withDefault(
     oneOf(['refuse', 'accept']),
@@ -104,7 +104,7 @@ const scanSchema = z.strictObject({
   timeout: withDefault(
     period({ min: SECOND, max: 3600 * SECOND }),
     '50s',
-    'A scan that takes longer, with the wait for a free connection, counts as if clamd did not answer. Proxies wait 60 s for an answer.',
+    'The longest time for a scan, including the wait for a free connection. After it, `when_unavailable` applies. Proxies wait 60 s for an answer.',
   ),
   connections: withDefault(
     integer({ min: 1, max: 1000 }),
@@ -136,7 +136,7 @@ export const uploadsSchema = z.strictObject({
       mediaType(),
     ),
     {},
-    'Media types by file extension, for files whose client names none: links signed with `v`, imports, forms. For example ' +
+    'Media types by file extension, for files without a declared type: links signed with `v`, imports, forms. For example ' +
       '`{xyz: chemical/x-xyz}`.',
   ),
   scan: optional(
@@ -148,19 +148,19 @@ export const uploadsSchema = z.strictObject({
     bool(),
     false,
     'Stores the SHA-256 of every upload, so that copies of a file are found when it is blocked. While any file is blocked, hashes are ' +
-      'computed in any case.',
+      'also computed with `false`.',
   ),
   resumable: withDefault(
     bool(),
     true,
-    'Lets clients with the IETF draft for resumable uploads continue an interrupted upload (docs/resumable-uploads.md). ' +
+    'Lets clients that support the IETF draft for resumable uploads resume an interrupted upload (docs/resumable-uploads.md). ' +
       'Plain uploads are not affected.',
   ),
   interim_responses: withDefault(
     oneOf(['auto', 'always']),
     'auto',
-    '`auto`: the interim response `104`, by which clients learn how to resume, is sent only on direct connections. `always`: also ' +
-      'through a reverse proxy. nginx breaks HTTP/2 uploads if it gets one (docs/resumable-uploads.md).',
+    '`auto`: the interim response `104`, from which clients learn how to resume, is sent only on direct connections. `always`: also ' +
+      'through a reverse proxy. nginx breaks HTTP/2 uploads if it gets a `104` (docs/resumable-uploads.md).',
   ),
   idle_timeout: withDefault(
     period({ min: SECOND, max: DAY }),
@@ -209,8 +209,8 @@ export const retentionSchema = z.strictObject({
   soft_quota: withDefault(
     size(),
     0,
-    'The bytes that a user keeps after a sweep. The sweep deletes the oldest files above it. 0 = off. The difference to ' +
-      '`max_total_size` is what a user can upload between two sweeps.',
+    'The bytes that a user keeps after a sweep, which deletes the oldest files above it. 0 = off. Between two sweeps a user may have ' +
+      'more, up to `max_total_size`.',
   ),
   sweep_every: withDefault(
     periodOrOff({ min: SECOND, max: 24 * DAY }),
@@ -243,7 +243,7 @@ export const downloadsSchema = z.strictObject({
     oneOf(['self', 'x-accel-redirect', 'x-sendfile', 'webserver', 'presigned']),
     'self',
     'The server that sends the files. `self`: Porter. `x-accel-redirect`, `x-sendfile`: the reverse proxy, by a header ' +
-      'of Porter. `webserver`: a web server alone; links point at `download_url`, and Porter refuses to serve files. ' +
+      'of Porter. `webserver`: a web server alone; links point to `download_url`, and Porter refuses to serve these files (docs/tls.md). ' +
       '`presigned`: S3; Porter answers a GET with a redirect to a link that is valid for minutes.',
   ),
   internal_prefix: optional(

@@ -28,7 +28,7 @@ export function addBlock(program: Command, context: CommandContext): void {
     .addHelpText(
       'after',
       formatExamples(
-        'porter block --remove-copies --reason spam https://upload.example.org/d/5v1hq0cmvd0zjmf7w8h8k6f6ra/a.jpg',
+        'porter block --remove-copies --reason spam https://upload.example.org/files/5v1hq0cmvd0zjmf7w8h8k6f6ra/a.jpg',
       ),
     )
     .action(async (file: string | undefined, options: Options, command: Command) => {
