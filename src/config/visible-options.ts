@@ -33,11 +33,16 @@ function hideSecrets(schema: z.ZodType, value: unknown): unknown {
   }
 }
 
-/** Replaces user and password in URLs. */
+/** The value of a query parameter such as `password` or `access_token`. */
+const SECRET_PARAMETER = /([?&][^=&#]*(?:password|secret|token)[^=&#]*=)[^&#]*/gi;
+
+/** Replaces the user information of URLs, and query parameters that may be secrets. pg accepts `?password=` in the URL of the ledger. */
 function hidePasswords(value: unknown): unknown {
   return JSON.parse(
     JSON.stringify(value, (_key, inner: unknown) =>
-      typeof inner === 'string' ? inner.replace(/\/\/[^/@]*@/g, `//${HIDDEN}@`) : inner,
+      typeof inner === 'string'
+        ? inner.replace(/\/\/[^/@]*@/g, `//${HIDDEN}@`).replace(SECRET_PARAMETER, `$1${HIDDEN}`)
+        : inner,
     ),
   );
 }
