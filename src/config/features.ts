@@ -60,6 +60,7 @@ const READ_ONCE = [
   'listen',
   'public_url',
   'download_url',
+  'connections',
   'storage',
   'component',
   'workers',
@@ -82,6 +83,7 @@ export function findRestartOptions(before: Config, after: Config): string[] {
         ]),
     before.web?.path !== after.web?.path && (isAddedOrRemoved(before.web, after.web) ? 'web' : 'web.path'),
     before.metrics.path !== after.metrics.path && 'metrics.path',
+    before.log.format !== after.log.format && 'log.format',
     before.downloads.via !== after.downloads.via && 'downloads.via',
     before.downloads.internal_prefix !== after.downloads.internal_prefix && 'downloads.internal_prefix',
   ];
