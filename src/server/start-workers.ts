@@ -1,6 +1,5 @@
 import type { Logger } from '../base/log.ts';
 import { type Supervisor, startSupervisor } from '../cluster/workers/supervisor.ts';
-import { assertSupportedFeatures, supportedFeatures } from '../config/features.ts';
 import type { Config } from '../config/load.ts';
 import { removeStaleSockets } from '../http/listener/listen.ts';
 import { createServerLog } from './runtime.ts';
@@ -14,7 +13,6 @@ export interface SupervisedServer extends Pick<Supervisor, 'gaveUp' | 'kill' | '
 
 /** Starts the workers. Returns an exit code if one cannot start; that worker has logged the reason. */
 export async function startSupervisedServer(config: Config): Promise<SupervisedServer | number> {
-  assertSupportedFeatures(config, supportedFeatures);
   const log = createServerLog(config);
   await removeStaleSockets(config.listen);
   const supervisor = await startSupervisor({ log, workers: config.workers, config });

@@ -3,7 +3,6 @@ import { sleep } from '../base/async.ts';
 import type { Logger } from '../base/log.ts';
 import type { Relay } from '../cluster/relay.ts';
 import type { WorkerClient } from '../cluster/workers/worker-client.ts';
-import { assertSupportedFeatures, supportedFeatures } from '../config/features.ts';
 import type { Config } from '../config/load.ts';
 import { LedgerError } from '../ledger/contract/ledger.ts';
 import { startDailyCounts } from '../uploads/activity/daily-counts.ts';
@@ -49,7 +48,6 @@ export async function startServer(
   workerClient?: WorkerClient,
   signal?: AbortSignal,
 ): Promise<PorterServer> {
-  assertSupportedFeatures(config, supportedFeatures);
   const log = createServerLog(config, workerClient?.number);
   const runtime = await openAfterOtherMachine(() => openRuntime(config, log), { log, signal });
   const { services } = runtime;
@@ -89,7 +87,6 @@ export async function startServer(
       log,
       ledgerThreadEnded: runtime.ledgerThreadEnded,
       async reload(next) {
-        assertSupportedFeatures(next, supportedFeatures);
         const settings = toRuntimeSettings(keepDeliverySettings(config, next));
         await http.server.reloadCertificate(next.tls);
         runtime.replaceSettings(settings);

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { formatCount } from '../../base/units.ts';
 import { ConfigError, type ConfigProblem } from '../../config/config-error.ts';
-import { findUnsupportedFeatures, supportedFeatures } from '../../config/features.ts';
 import type { Config } from '../../config/load.ts';
 import { networkLedgerWarnings } from '../../config/network-file-system.ts';
 import { findKeyLine } from '../../config/parse-yaml.ts';
@@ -33,10 +32,7 @@ interface CheckResult {
 async function checkConfig(context: CommandContext, command: Command): Promise<CheckResult> {
   try {
     const config = await loadCommandConfig(context, command, { checkFiles: true });
-    const problems = [
-      ...findUnsupportedFeatures(config, supportedFeatures),
-      ...(await findThumbnailProblems(config)),
-    ];
+    const problems = await findThumbnailProblems(config);
     const name = findConfigFile(context, command) ?? 'the config';
     const warnings = [...config.warnings, ...networkLedgerWarnings(config)];
     return { warnings, error: problems.length > 0 ? new ConfigError(name, problems) : null };

@@ -3,7 +3,6 @@ import { systemClock } from '../../base/clock.ts';
 import { createLog } from '../../base/log.ts';
 import { trustSystemCertificates } from '../../base/system-resources.ts';
 import { formatCount } from '../../base/units.ts';
-import { assertSupportedFeatures, supportedFeatures } from '../../config/features.ts';
 import type { Config } from '../../config/load.ts';
 import { networkLedgerWarnings } from '../../config/network-file-system.ts';
 import type { TestAccount } from '../../doctor/accounts.ts';
@@ -55,7 +54,6 @@ export function addDoctor(program: Command, context: CommandContext): void {
     )
     .action(async (options: Options, command: Command) => {
       const config = await loadCommandConfig(context, command);
-      assertSupportedFeatures(config, supportedFeatures);
       const account = await readTestAccount(context, config, options);
       const report = new DoctorReport((finding) => {
         if (!options.json) context.stdout.write(`${formatFinding(finding)}\n`);

@@ -1,9 +1,9 @@
 import type { Command } from 'commander';
 import { connectToSupervisor, type WorkerClient } from '../../cluster/workers/worker-client.ts';
 import { ConfigError } from '../../config/config-error.ts';
-import { findRestartOptions } from '../../config/features.ts';
 import type { Config } from '../../config/load.ts';
 import { networkLedgerWarnings } from '../../config/network-file-system.ts';
+import { findRestartOptions } from '../../config/restart-options.ts';
 import type { PorterServer } from '../../server/start.ts';
 import type { SupervisedServer } from '../../server/start-workers.ts';
 import type { CommandContext } from '../lib/command-context.ts';

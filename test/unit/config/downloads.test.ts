@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { findRestartOptions } from '../../../src/config/features.ts';
+import { findRestartOptions } from '../../../src/config/restart-options.ts';
 import { configProblemText, listConfigProblems, parseTestConfig } from './parse-test-config.ts';
 
 describe('downloads in the config', () => {

@@ -6,17 +6,10 @@ import { allCommands } from '../../../src/cli/all-commands.ts';
 import { generatedPages } from '../../../src/cli/commands/reference.ts';
 import { createProgram } from '../../../src/cli/program.ts';
 import { RESERVED_PATHS } from '../../../src/config/checks/option-checks.ts';
-import {
-  assertSupportedFeatures,
-  findUnsupportedFeatures,
-  requestedFeatures,
-  supportedFeatures,
-} from '../../../src/config/features.ts';
 import { configSchema } from '../../../src/config/schema/config-schema.ts';
 import { getOptionInfo, getStructure, listKeyPaths } from '../../../src/config/schema/structure.ts';
 import { GET_PREFIX, PUT_PREFIX } from '../../../src/uploads/links.ts';
 import { createCapturedContext } from '../cli/run-command.ts';
-import { parseTestConfig } from './parse-test-config.ts';
 
 const DOCS = join(import.meta.dirname, '../../../docs');
 const program = createProgram(createCapturedContext(), allCommands);
@@ -53,31 +46,6 @@ describe('every option', () => {
     assert.ok(root.form === 'section');
     look(root.keys, '');
     assert.deepEqual(undocumented, []);
-  });
-});
-
-describe('features that this version does not support', () => {
-  const config = parseTestConfig(
-    'workers: 3\nexternal:\n  secret: a-secret-of-a-later-version\naccess: [{jid: a}]',
-  );
-
-  test('are refused at the start, each at its line', () => {
-    assert.deepEqual(requestedFeatures(config), ['external', 'workers']);
-    const none = new Set<never>();
-    assert.deepEqual(
-      findUnsupportedFeatures(config, none).map(({ line, key }) => [line, key]),
-      [
-        [2, 'external'],
-        [1, 'workers'],
-      ],
-    );
-    assert.throws(() => assertSupportedFeatures(config, none), /cannot be used/);
-    assertSupportedFeatures(config, new Set(['external', 'workers']));
-  });
-
-  test('do not include those of this version', () => {
-    const today = parseTestConfig('public_url: https://a\ncomponent: {jid: a.b, secret: c}\nslot_api: {}');
-    assert.deepEqual(findUnsupportedFeatures(today, supportedFeatures), []);
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { findRestartOptions } from '../../../src/config/features.ts';
+import { findRestartOptions } from '../../../src/config/restart-options.ts';
 import { parseTestConfig } from './parse-test-config.ts';
 
 test('connection limits and the log format take a restart to change, the log level does not', () => {
