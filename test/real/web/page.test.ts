@@ -279,6 +279,14 @@ describe('The web page', { skip: needs('chromium', 'prosody', 'slixmpp') }, () =
     await tab.close();
   });
 
+  test('starts also in a browser that blocks the storage', async () => {
+    const tab = await testbed.open(DESKTOP);
+    const get = `get() { throw new DOMException('The operation is insecure.', 'SecurityError'); }`;
+    await tab.page.addInitScript(`Object.defineProperty(window, 'localStorage', { ${get} })`);
+    await signInByPassword(tab, 'romeo');
+    await tab.close();
+  });
+
   test('uploads files that are dropped, pasted and shared, shows the text of a refusal, and tries again', async () => {
     const tab = await testbed.open(DESKTOP);
     const { page } = tab;
