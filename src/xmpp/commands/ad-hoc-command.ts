@@ -24,7 +24,7 @@ export type AdHocServices = UsedUploadServices & {
 export interface AdHocContext {
   readonly services: AdHocServices;
   /** The bare JID of the requester, as the server has confirmed it, normalized. */
-  readonly asker: string;
+  readonly requester: string;
   /** Returns the base URL of an owner's GET links at the component that was asked, without a trailing slash. */
   readonly downloadUrlFor: (owner: string) => string;
 }

@@ -48,8 +48,10 @@ export function createAdHocRequests(services: AdHocServices): AdHocRequests {
     list: (from) => listCommands(services, requireOwner(from)),
     find: (from, node) => findCommand(services, requireOwner(from), node),
     async run(from, element, downloadUrlFor) {
-      const asker = requireOwner(from);
-      return await limit([asker], () => runStage({ services, asker, downloadUrlFor }, sessions, element));
+      const requester = requireOwner(from);
+      return await limit([requester], () =>
+        runStage({ services, requester, downloadUrlFor }, sessions, element),
+      );
     },
   };
 }
@@ -74,20 +76,20 @@ async function findCommand(services: AdHocServices, owner: string, node: string)
 }
 
 async function runStage(context: AdHocContext, sessions: AdHocSessions, element: Element): Promise<Element> {
-  const { services, asker } = context;
+  const { services, requester } = context;
   const { node = '', sessionid } = element.attrs;
   // Checked at every stage, because a reload may have taken the role away.
-  const command = await findCommand(services, asker, node);
+  const command = await findCommand(services, requester, node);
   const action = readAction(element);
   if (sessionid === undefined) {
     if (action !== 'execute') throw new Refusal('command_action_wrong', { text: START_FIRST });
-    return keepStage(await command.start(context), { sessions, asker, node });
+    return keepStage(await command.start(context), { sessions, requester, node });
   }
-  const session = sessions.take(asker, sessionid);
+  const session = sessions.take(requester, sessionid);
   if (session === undefined) {
     throw new Refusal(isSessionId(sessionid) ? 'command_session_expired' : 'command_session_unknown');
   }
-  const keep = () => sessions.keep(asker, session, sessionid);
+  const keep = () => sessions.keep(requester, session, sessionid);
   if (session.node !== node) {
     keep();
     throw new Refusal('command_session_unknown');
@@ -97,7 +99,7 @@ async function runStage(context: AdHocContext, sessions: AdHocSessions, element:
     const step = session.actions[action === 'execute' ? session.execute : action];
     if (step === undefined) throw wrongAction(Object.keys(session.actions));
     const reply = await step(context, readAnswers(element));
-    return keepStage(reply, { sessions, asker, node, sessionid });
+    return keepStage(reply, { sessions, requester, node, sessionid });
   } catch (error) {
     // The user may try again, or choose another action.
     keep();
@@ -130,14 +132,14 @@ function readAnswers(element: Element): FormAnswers {
 
 interface StageOwner {
   readonly sessions: AdHocSessions;
-  readonly asker: string;
+  readonly requester: string;
   readonly node: string;
   /** Absent at the first stage. */
   readonly sessionid?: string;
 }
 
 /** Keeps the session of a stage, unless the command is completed. Returns the answer. */
-function keepStage(reply: AdHocReply, { sessions, asker, node, sessionid }: StageOwner): Element {
+function keepStage(reply: AdHocReply, { sessions, requester, node, sessionid }: StageOwner): Element {
   if (reply.status === 'completed') {
     const { form, table, notes } = reply;
     const forms = [
@@ -147,7 +149,7 @@ function keepStage(reply: AdHocReply, { sessions, asker, node, sessionid }: Stag
     return replyElement(node, sessionid ?? randomId(), 'completed', [...forms, ...notes.map(noteElement)]);
   }
   const { actions, execute, fields, table, problem } = reply;
-  const id = sessions.keep(asker, { node, actions, execute }, sessionid);
+  const id = sessions.keep(requester, { node, actions, execute }, sessionid);
   const text = { ...reply.text, instructions: joinSentences(problem, reply.text.instructions) };
   return replyElement(node, id, 'executing', [
     xml('actions', { execute }, ...Object.keys(actions).map((action) => xml(action))),

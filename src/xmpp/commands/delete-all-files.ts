@@ -12,7 +12,7 @@ export const deleteAllFiles: AdHocCommand = {
 };
 
 async function askToConfirm(context: AdHocContext, problem?: string): Promise<AdHocReply> {
-  const { uploads, bytes } = await readUsage(context.services, context.asker);
+  const { uploads, bytes } = await readUsage(context.services, context.requester);
   if (uploads === 0) return completed('You have no files.');
   return {
     status: 'executing',
@@ -33,9 +33,9 @@ async function askToConfirm(context: AdHocContext, problem?: string): Promise<Ad
 }
 
 async function deleteAll(context: AdHocContext): Promise<AdHocReply> {
-  const { services, asker } = context;
-  const request = { reason: 'deleted', detail: `deleted by ${asker}` } as const;
-  const work = removeFilesOf(services, asker, request).then(({ removed }) =>
+  const { services, requester } = context;
+  const request = { reason: 'deleted', detail: `deleted by ${requester}` } as const;
+  const work = removeFilesOf(services, requester, request).then(({ removed }) =>
     completed(`All your files are deleted: ${formatCount(removed, 'file')}.`),
   );
   return answerInTime(context, work, 'Your files are being deleted. This takes some time.');

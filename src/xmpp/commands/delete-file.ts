@@ -32,9 +32,9 @@ async function showChoice(
   context: AdHocContext,
   { before, chosen, problem }: ChoicePosition,
 ): Promise<AdHocReply> {
-  const { services, asker } = context;
+  const { services, requester } = context;
   const { files, next } = await readFilePage(services, {
-    owner: asker,
+    owner: requester,
     after: before.at(-1),
     limit: FILES_PER_PAGE,
   });
@@ -107,6 +107,6 @@ async function deleteChosen(
   if (chosen.length + links.length === 0) {
     return showChoice(context, { before, chosen, problem: 'Nothing was deleted: no file is chosen.' });
   }
-  const found = await removeOwnTargets(context.services, context.asker, [...chosen, ...links]);
+  const found = await removeOwnTargets(context.services, context.requester, [...chosen, ...links]);
   return { status: 'completed', notes: describeRemoved(found, context.services.clock()) };
 }

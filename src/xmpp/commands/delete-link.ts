@@ -52,7 +52,10 @@ async function askToConfirm({ services }: AdHocContext, links: readonly string[]
   };
 }
 
-async function removeLinks({ services, asker }: AdHocContext, ids: readonly string[]): Promise<AdHocReply> {
-  const found = await removeTargets(services, ids, `deleted by ${asker}`);
+async function removeLinks(
+  { services, requester }: AdHocContext,
+  ids: readonly string[],
+): Promise<AdHocReply> {
+  const found = await removeTargets(services, ids, `deleted by ${requester}`);
   return { status: 'completed', notes: describeRemoved(found, services.clock()) };
 }

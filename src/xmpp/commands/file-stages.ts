@@ -20,19 +20,19 @@ export interface FilePosition {
 
 /** Lists the files of an account, page by page. */
 export async function showFiles(context: AdHocContext, { owner, before }: FilePosition): Promise<AdHocReply> {
-  const { services, asker } = context;
+  const { services, requester } = context;
   const usage = await readUsage(services, owner);
   const { files, next } = await readFilePage(services, {
     owner,
     after: before.at(-1),
     limit: FILES_PER_PAGE,
   });
-  const whose = owner === asker ? 'You have' : `${owner} has`;
+  const whose = owner === requester ? 'You have' : `${owner} has`;
   const summary = `${whose} ${formatCount(usage.uploads, 'file')}, ${formatSize(usage.bytes)}.`;
   if (files.length === 0 && before.length === 0) return completed(`${whose} no files.`);
   const page = {
     text: {
-      title: owner === asker ? 'My files' : `Files of ${owner}`,
+      title: owner === requester ? 'My files' : `Files of ${owner}`,
       instructions: describePage(summary, before, files),
     },
     fields: files.map((file): FormField => ({ type: 'fixed', values: [describeFile(context, file)] })),

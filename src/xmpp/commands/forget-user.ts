@@ -45,8 +45,8 @@ async function askToConfirm(context: AdHocContext, owner: string, problem?: stri
 }
 
 async function forget(context: AdHocContext, owner: string): Promise<AdHocReply> {
-  const { services, asker } = context;
-  services.log.info({ by: asker }, 'an admin erases all data of an owner by a command');
+  const { services, requester } = context;
+  services.log.info({ by: requester }, 'an admin erases all data of an owner by a command');
   const work = eraseOwner(services, owner).then((removed) =>
     completed(`All data of ${owner} is removed: ${formatCount(removed, 'upload')}.`),
   );

@@ -5,5 +5,5 @@ export const myFiles: AdHocCommand = {
   node: 'my-files',
   name: 'My files',
   role: 'user',
-  start: (context) => showFiles(context, { owner: context.asker, before: [] }),
+  start: (context) => showFiles(context, { owner: context.requester, before: [] }),
 };

@@ -13,8 +13,8 @@ export const myQuota: AdHocCommand = {
   start: showQuota,
 };
 
-async function showQuota({ services, asker }: AdHocContext): Promise<AdHocReply> {
-  const explanation = await explainOwner(services, asker);
+async function showQuota({ services, requester }: AdHocContext): Promise<AdHocReply> {
+  const explanation = await explainOwner(services, requester);
   const now = services.clock();
   const { usage, decision, limits } = explanation;
   const used = `${formatCount(usage.uploads, 'file')}, ${formatSize(usage.bytes)}`;

@@ -11,8 +11,8 @@ export const sweepNow: AdHocCommand = {
     answerInTime(context, sweep(context), 'The sweep is running. The log has a line when it is done.'),
 };
 
-async function sweep({ services, asker }: AdHocContext): Promise<AdHocResult> {
-  services.log.info({ by: asker }, 'an admin starts a sweep by a command');
+async function sweep({ services, requester }: AdHocContext): Promise<AdHocResult> {
+  services.log.info({ by: requester }, 'an admin starts a sweep by a command');
   const { keepRecords } = services.adminRules();
   return describeSweep(await runSweep(services, { keepRecords }));
 }

@@ -62,7 +62,7 @@ export async function answerInTime(
     return await withTimeout(work, ANSWER_TIMEOUT_MS, () => isLate);
   } catch (error) {
     if (error !== isLate) throw error;
-    work.catch((err: unknown) => services.log.error({ err }, 'a command has failed after its answer'));
+    work.catch((err: unknown) => services.log.error({ err }, 'a command failed after it was answered'));
     return completed(late);
   }
 }

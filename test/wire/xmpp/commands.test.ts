@@ -33,7 +33,7 @@ async function startWithFiles(t: TestContext, names: readonly string[] = [], jid
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `${index + 1}.jpg`);
 
 describe('the list of commands', () => {
-  test('has only the commands that the asker may run', async (t) => {
+  test('has only the commands that the requester may run', async (t) => {
     const test = await startTestCommands(t, STAFF);
     assert.deepEqual(await test.as(ROMEO).nodes(), OWN);
     assert.deepEqual(await test.as(HELPER).nodes(), [...OWN, ...MODERATION]);
