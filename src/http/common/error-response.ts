@@ -80,7 +80,7 @@ function challengeHeader(status: number, endpoint: ErrorResponseContext['endpoin
   return status === 401 && endpoint === 'file_share' ? { 'WWW-Authenticate': 'Bearer' } : {};
 }
 
-/** For a store that is unavailable for a moment. */
+/** Seconds. For a store that is temporarily unavailable. */
 const RETRY_SOON = { 'Retry-After': '5' };
 
 function retryAfterHeader({ code, retryAt }: Refusal, now: number): Record<string, string> {

@@ -17,7 +17,7 @@ export type DropReason = 'total_limit' | 'client_limit' | 'made_room';
 
 /** A connection has a socket and, during a transfer, an open file. */
 const DESCRIPTORS_PER_CONNECTION = 2;
-/** For the stores, the XMPP streams and the log. */
+/** File descriptors for the stores, the XMPP streams and the log. */
 const MAX_RESERVED_DESCRIPTORS = 256;
 /** Applies if the system has no lower limit. A connection takes about 20 KB of memory. */
 const MAX_TOTAL = 16_384;

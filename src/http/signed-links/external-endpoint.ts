@@ -20,7 +20,7 @@ import {
 
 /** Settings that a reload may change. */
 export interface ExternalEndpointSettings {
-  /** Each of them is valid. */
+  /** A signature by any of them is valid. */
   readonly secrets: readonly string[];
   /** Null if DELETE is not allowed. */
   readonly deleteSecret: string | null;
@@ -41,7 +41,7 @@ export interface ExternalEndpointServices {
 const MINUTE = 60_000;
 /** Time after an upload during which the same PUT succeeds again, as its 201 may have been lost. The links never expire. */
 const REPEAT_MS = 10 * MINUTE;
-/** As in share_v2.php of mod_http_upload_external. */
+/** Characters. The limit of share_v2.php of mod_http_upload_external. */
 const MAX_TYPE_LENGTH = 255;
 
 /**

@@ -18,7 +18,7 @@ import { subjectOfToken, type UploadTokenClaims, verifyUploadToken } from './upl
 
 /** Settings that a reload may change. */
 export interface FileShareEndpointSettings {
-  /** Each of them is valid. */
+  /** A signature by any of them is valid. */
   readonly secrets: readonly string[];
 }
 

@@ -10,7 +10,7 @@ export interface Principal {
   readonly role: Role;
   /** A session has all scopes of its role. */
   readonly scopes: ReadonlySet<Scope>;
-  /** Only of a session: the hash of its secret, and the token that its requests must repeat. */
+  /** Set only for a session: the hash of its secret, and the token that its requests must repeat. */
   readonly session?: { readonly hash: string; readonly csrfToken: string; readonly expiresAt: number };
 }
 

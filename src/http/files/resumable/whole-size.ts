@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Sizes in bytes of files of which the body is the first part. Null if the request does not name the size. */
+/** Sizes in bytes of files whose first part is the body. Null if the request does not name the size. */
 const wholeSizes = new WeakMap<IncomingMessage, number | null>();
 
 /** Records the size of the whole file for a request whose body is only its first part. */

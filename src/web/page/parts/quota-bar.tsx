@@ -5,7 +5,7 @@ import { Bar } from './bar.tsx';
 type Quota = Answer<'GET /quota'>;
 type Limit = Quota['limits'][number];
 
-/** Limits of a number; the others are of bytes. */
+/** Limits that are numbers of files or uploads. All others are in bytes. */
 const COUNTED: readonly string[] = ['uploadsPer', 'ownerFiles'];
 
 /** Shows the use of each limit, when more space is free, and why an upload would be refused now. */

@@ -6,7 +6,7 @@ import { signIn, usePageSession } from '../lib/session.ts';
 import { ErrorText } from '../parts/error-text.tsx';
 import { Field } from '../parts/field.tsx';
 
-/** Signing in by a one-time link that Porter sends as a message, or by the XMPP password. */
+/** Signs the user in by a one-time link that Porter sends as a message, or by the XMPP password. */
 export function SignInView({ route }: { route: PageRoute }) {
   const locale = useLocale();
   const { words } = locale;
