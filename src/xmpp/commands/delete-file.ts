@@ -10,7 +10,7 @@ import {
   completed,
 } from './ad-hoc-command.ts';
 import { FILES_PER_PAGE, titleOfFile } from './file-stages.ts';
-import { answerLines, describeRemoved } from './words.ts';
+import { answerLines, describeRemoved, describeTooManyLinks } from './words.ts';
 
 export const deleteFile: AdHocCommand = {
   node: 'delete-file',
@@ -104,9 +104,9 @@ async function deleteChosen(
   answers: FormAnswers,
 ): Promise<AdHocReply> {
   const links = answerLines(answers, 'links');
-  if (chosen.length + links.length === 0) {
-    return showChoice(context, { before, chosen, problem: 'Nothing was deleted: no file is chosen.' });
-  }
+  const isNone = chosen.length + links.length === 0;
+  const problem = isNone ? 'Nothing was deleted: no file is chosen.' : describeTooManyLinks(links);
+  if (problem !== undefined) return showChoice(context, { before, chosen, problem });
   const found = await removeOwnTargets(context.services, context.requester, [...chosen, ...links]);
   return { status: 'completed', notes: describeRemoved(found, context.services.clock()) };
 }

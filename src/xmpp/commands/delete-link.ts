@@ -1,7 +1,7 @@
 import { formatSize } from '../../base/units.ts';
 import { describeEarlierRemoval, findTargets, removeTargets } from '../../uploads/remove-by-link.ts';
 import type { AdHocCommand, AdHocContext, AdHocReply } from './ad-hoc-command.ts';
-import { answerLines, describeRemoved, listNames } from './words.ts';
+import { answerLines, describeRemoved, describeTooManyLinks, listNames } from './words.ts';
 
 export const deleteLink: AdHocCommand = {
   node: 'delete-link',
@@ -22,7 +22,8 @@ function askForLinks(problem?: string): AdHocReply {
 }
 
 async function askToConfirm({ services }: AdHocContext, links: readonly string[]): Promise<AdHocReply> {
-  if (links.length === 0) return askForLinks('Enter at least one link.');
+  const problem = links.length === 0 ? 'Enter at least one link.' : describeTooManyLinks(links);
+  if (problem !== undefined) return askForLinks(problem);
   const { uploads, removedBefore, unknown } = await findTargets(services, links);
   const others = [
     ...removedBefore.map((record) => describeEarlierRemoval(record, services.clock())),

@@ -12,15 +12,19 @@ export function listNames(names: readonly string[]): string {
   return names.length <= MAX_LISTED ? shown : `${shown} and ${names.length - MAX_LISTED} more`;
 }
 
-const MAX_LINES = 100;
+/** Links that one answer may have. */
+const MAX_LINKS = 100;
 
 /** Returns the lines of an answer that have a text. Some clients send a line per value, others one value with line breaks. */
 export function answerLines(answers: FormAnswers, name: string): string[] {
   const lines = (answers.get(name) ?? []).flatMap((value) => value.split('\n'));
-  return lines
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .slice(0, MAX_LINES);
+  return lines.map((line) => line.trim()).filter((line) => line !== '');
+}
+
+/** Returns the problem of an answer with too many links; undefined if it has few enough. */
+export function describeTooManyLinks(links: readonly string[]): string | undefined {
+  if (links.length <= MAX_LINKS) return undefined;
+  return `Nothing was deleted: enter at most ${MAX_LINKS} links at once.`;
 }
 
 /** Returns whether the box of a form is ticked. */

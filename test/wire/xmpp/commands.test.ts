@@ -267,6 +267,20 @@ describe('delete a file', () => {
     assert.ok(await test.services.ledger.find(hers.id));
   });
 
+  test('deletes nothing for more than 100 links, and says so', async (t) => {
+    const test = await startWithFiles(t, ['a.jpg']);
+    const links = [Array.from({ length: 101 }, (_, index) => `link-${index}`).join('\n')];
+    const problem = ['warn', 'Nothing was deleted: enter at most 100 links at once.'];
+    const romeo = test.as(ROMEO);
+    const stage = await romeo.start('delete-file');
+    const files = Object.values(stage.options);
+    assert.deepEqual((await romeo.go(stage, 'complete', { files, links })).notes, [problem]);
+    assert.equal((await test.services.ledger.usage(ROMEO)).uploads, 1);
+    const helper = test.as(HELPER);
+    const again = await helper.go(await helper.start('delete-link'), 'next', { links });
+    assert.deepEqual(again.notes, [problem]);
+  });
+
   test('asks again if nothing is chosen', async (t) => {
     const romeo = (await startWithFiles(t, ['a.jpg'])).as(ROMEO);
     const again = await romeo.go(await romeo.start('delete-file'), 'complete', { files: [] });
