@@ -267,7 +267,7 @@ describe('delete a file', () => {
     assert.ok(await test.services.ledger.find(hers.id));
   });
 
-  test('deletes nothing for more than 100 links, and says so', async (t) => {
+  test('refuses more than 100 links, and deletes nothing', async (t) => {
     const test = await startWithFiles(t, ['a.jpg']);
     const links = [Array.from({ length: 101 }, (_, index) => `link-${index}`).join('\n')];
     const problem = ['warn', 'Nothing was deleted: enter at most 100 links at once.'];
