@@ -118,8 +118,7 @@ export interface TrashedUpload
   readonly purgeAt: number;
 }
 
-export interface TrashQuery {
-  readonly owners?: readonly string[];
+export interface TrashQuery extends Partial<TrashSelection> {
   /** Last file of the previous page. */
   readonly before?: { readonly removedAt: number; readonly id: string };
   readonly limit: number;

@@ -143,7 +143,7 @@ export async function restoreFiles(
     services.log.info({ id, owner: of }, 'upload restored from the trash');
   }
   if (restored.length === 0) {
-    const trashed = await services.ledger.listTrash({ ...owners, limit: 1 });
+    const trashed = await services.ledger.listTrash({ ids, ...owners, limit: 1 });
     if (trashed.length === 0) throw new Refusal('not_found', { text: 'No such file is in the trash.' });
     throw new Refusal('quota_exceeded', { text: 'There is no room for these files. Delete others first.' });
   }

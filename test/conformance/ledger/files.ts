@@ -154,6 +154,8 @@ export function fileListSuite(open: OpenTestLedger): void {
       const [trashed] = await ledger.listTrash({ owners: [JULIET], limit: 10 });
       assert.equal(trashed?.name, 'balcony.jpg');
       assert.deepEqual(await ledger.listTrash({ owners: [ROMEO], limit: 10 }), []);
+      assert.equal((await ledger.listTrash({ ids: [id], owners: [JULIET], limit: 10 })).length, 1);
+      assert.deepEqual(await ledger.listTrash({ ids: ['other'], owners: [JULIET], limit: 10 }), []);
       const key = { removedAt: trashed?.removedAt ?? 0, id };
       assert.deepEqual(await ledger.listTrash({ before: key, limit: 10 }), []);
 

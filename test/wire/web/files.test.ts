@@ -143,6 +143,8 @@ describe('the files of a user', () => {
     );
     assert.deepEqual((await server.ok<FilePage>('listTrash', { as: juliet })).files, []);
     assert.equal((await server.call('restoreFiles', { as: juliet, body: { ids: [id] } })).status, 404);
+    const unknown = await server.call('restoreFiles', { as, body: { ids: [gone.id] } });
+    assert.equal(unknown.status, 404, 'another file in the trash makes no difference');
     const restored = await server.ok<object>('restoreFiles', { as, body: { ids: [id] } });
     assert.deepEqual(restored, { restored: 1, bytes: 5 });
     assert.equal((await server.request(new URL(getUrl).pathname)).text, 'hello');

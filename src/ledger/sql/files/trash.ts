@@ -16,15 +16,10 @@ interface TrashRow extends StoredUploadRow {
 /** Implements `FileStore.listTrash`. */
 export async function queryTrash(
   q: Queryable,
-  { owners, before, limit }: TrashQuery,
+  { before, limit, ...selection }: TrashQuery,
 ): Promise<TrashedUpload[]> {
   const params: SqlValue[] = [limit];
-  const terms = ['true'];
-  if (owners) {
-    const ids = await findOwnerIds(q, owners);
-    if (ids.length === 0) return [];
-    terms.push(`owner_id in (${ids.map((id) => `$${params.push(id)}`).join(', ')})`);
-  }
+  const terms = [await whereSelected(q, selection, params)];
   if (before)
     terms.push(`(removed_at, trash.id) < ($${params.push(before.removedAt)}, $${params.push(before.id)})`);
   const rows = await q.query<TrashRow & { owner: string }>(
@@ -146,7 +141,7 @@ async function whereSelected(
   const terms = ['true'];
   const list = (values: readonly SqlValue[]) =>
     `(${values.map((value) => `$${params.push(value)}`).join(', ')})`;
-  if (ids) terms.push(`id in ${list(ids)}`);
+  if (ids) terms.push(`trash.id in ${list(ids)}`);
   if (owners) {
     const ownerIds = await findOwnerIds(q, owners);
     terms.push(ownerIds.length === 0 ? 'false' : `owner_id in ${list(ownerIds)}`);
