@@ -69,8 +69,7 @@ export async function classify(
   const { ledger, blobs, rules, clock } = services;
   const existing = await ledger.find(upload.locator);
   if (existing && existing.id !== upload.id) return 'already';
-  if (existing)
-    return (await readBlobSize(blobs, existing.blob)) === existing.size ? 'already' : 'bytes_missing';
+  if (existing) return (await blobs.size(existing.blob)) === existing.size ? 'already' : 'bytes_missing';
   const removal = await ledger.findRemoval(upload.locator);
   if (removal && removal.reason !== 'unused') return 'removed';
   const end = expiryTime(rules().retention, {
@@ -81,10 +80,4 @@ export async function classify(
     deadline: upload.storedAt,
   });
   return end !== null && end <= clock() ? 'expired' : 'new';
-}
-
-async function readBlobSize(blobs: UploadServices['blobs'], key: string): Promise<number | undefined> {
-  const blob = await blobs.open(key);
-  await blob?.close();
-  return blob?.size;
 }

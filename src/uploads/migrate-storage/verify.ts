@@ -61,16 +61,12 @@ async function* storedUploads({ target, signal }: MigrationContext): AsyncGenera
 async function repair(context: MigrationContext, report: MigrationReport): Promise<void> {
   for await (const rows of storedUploads(context)) {
     const incomplete: MigratedUpload[] = [];
-    for (const row of rows) if ((await readTargetSize(context, row.blob)) !== row.size) incomplete.push(row);
+    for (const row of rows) {
+      if ((await context.target.blobs.size(row.blob)) !== row.size) incomplete.push(row);
+    }
     // Files that the source lacks too were reported when they were copied, or have been removed since.
     await copyFiles(context, incomplete, report);
   }
-}
-
-async function readTargetSize({ target }: MigrationContext, key: string): Promise<number | undefined> {
-  const blob = await target.blobs.open(key);
-  await blob?.close();
-  return blob?.size;
 }
 
 /** Compares every byte of source and target. Ignores files that were removed meanwhile. */
@@ -97,16 +93,7 @@ export async function compareAllFiles(context: MigrationContext, report: Migrati
 
 async function isStored({ source }: MigrationContext, id: string): Promise<boolean> {
   const [row] = await source.ledger.readRowsByKey({ table: 'uploads', keys: [[id]] });
-  return row?.state === 'stored' && (await hasBytes(source.blobs, toMigratedUpload(row)));
-}
-
-async function hasBytes(
-  blobs: MigrationContext['source']['blobs'],
-  { blob }: MigratedUpload,
-): Promise<boolean> {
-  const open = await blobs.open(blob);
-  await open?.close();
-  return open !== undefined;
+  return row?.state === 'stored' && (await source.blobs.size(toMigratedUpload(row).blob)) !== undefined;
 }
 
 /** Checks that the counters of every owner equal the sum of its uploads in the target. */

@@ -262,6 +262,14 @@ describe('the other service', () => {
     assert.deepEqual(await readdir(folder), ['a']);
   });
 
+  test('may be imported again, and stored files are then compared by size without being opened', async (t) => {
+    const { env, keep, bring } = await open(t, 'prosody-filer');
+    await keep('a/b.txt');
+    await bring();
+    const blobs = { ...env.services.blobs, open: () => Promise.reject(new Error('a blob was opened')) };
+    assert.equal((await bring({}, { ...env.services, blobs })).already, 1);
+  });
+
   test('may be imported again, and what was deleted in Porter does not come back', async (t) => {
     const { env, keep, bring, rows } = await open(t, 'prosody-filer');
     await keep('a/kept.txt');
