@@ -8,7 +8,7 @@ import {
   type RowRange,
   rowKey,
 } from '../contract/copy.ts';
-import { chunks, inList, insertMany, type Queryable, type SqlValue } from '../sql/database.ts';
+import { chunks, inList, insertMany, type Queryable, type SqlValue, tuple } from '../sql/database.ts';
 import { addPendingDeletes, deleteUploads } from '../sql/remove.ts';
 
 interface TableColumns {
@@ -121,8 +121,6 @@ const selectRows = (table: CopiedTable) =>
   `select ${copiedColumns(table)
     .map((column) => exported(table, column))
     .join(', ')} from ${table}`;
-
-const tuple = (items: readonly string[]) => (items.length === 1 ? items.join() : `(${items.join(', ')})`);
 
 /** Formats a range as ` where …`, or as an empty string if it is unlimited. Parameters are numbered from `$1`. */
 function whereInRange({ table, after, upTo }: RowRange): { where: string; params: SqlValue[] } {

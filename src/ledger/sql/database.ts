@@ -56,6 +56,10 @@ export function inList(count: number, from = 1): string {
   return `(${Array.from({ length: count }, (_, i) => `$${from + i}`).join(', ')})`;
 }
 
+/** Formats expressions for a comparison in the order of the list: `(a, b)`, or `a` if there is only one. */
+export const tuple = (items: readonly string[]) =>
+  items.length === 1 ? items.join() : `(${items.join(', ')})`;
+
 const LARGEST_CHUNK = 256;
 
 /** Splits a list into chunks whose lengths are powers of two, so that few different statements are prepared. */

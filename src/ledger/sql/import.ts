@@ -15,6 +15,7 @@ import {
   type OwnerAccount,
   totalsShard,
 } from './quota/accounts.ts';
+import { addPendingBlobs } from './remove.ts';
 import { insertStoredUploads } from './rows.ts';
 
 /** Implements `AdminStore.importUploads`. Charges owners in sorted order, so that concurrent transactions cannot deadlock. */
@@ -176,11 +177,10 @@ async function discardUnused(q: Queryable, announced: readonly AnnouncedImport[]
   const present = new Set(
     await selectColumn(q, (list) => `select id as value from uploads where id in ${list}`, ids),
   );
-  const unused = announced.filter(({ id }) => !present.has(id)).map(({ blob }) => [blob]);
-  await insertMany(
+  const unused = announced.filter(({ id }) => !present.has(id));
+  await addPendingBlobs(
     q,
-    { table: 'pending_deletes', columns: ['blob'], tail: 'on conflict do nothing' },
-    unused,
+    unused.map(({ blob }) => blob),
   );
 }
 

@@ -197,6 +197,7 @@ export async function addPendingDeletes(q: Queryable, rows: readonly UploadRow[]
   await addPendingBlobs(q, [...withBytes.map(({ blob }) => blob), ...unpublished]);
 }
 
+/** Adds blobs to the pending deletes. Ignores those that are already there. */
 export async function addPendingBlobs(q: Queryable, blobs: readonly string[]): Promise<void> {
   const rows = blobs.map((blob) => [blob]);
   await insertMany(q, { table: 'pending_deletes', columns: ['blob'], tail: 'on conflict do nothing' }, rows);

@@ -1,5 +1,12 @@
 import type { Queryable } from './database.ts';
-import { adjustOwner, adjustPurpose, adjustTotals, USAGE, type UsageDelta } from './quota/accounts.ts';
+import {
+  adjustOwner,
+  adjustPurpose,
+  adjustTotals,
+  NO_USAGE,
+  USAGE,
+  type UsageDelta,
+} from './quota/accounts.ts';
 
 interface PurposeCount extends UsageDelta {
   readonly purpose: string;
@@ -68,8 +75,6 @@ async function wrongPurposes(
     .filter(({ bytes, pendingBytes }) => bytes !== 0 || pendingBytes !== 0);
 }
 
-const zero: UsageDelta = { uploads: 0, bytes: 0, pendingUploads: 0, pendingBytes: 0 };
-
 const combine = (a: UsageDelta, b: UsageDelta, sign: 1 | -1): UsageDelta => ({
   uploads: a.uploads + sign * b.uploads,
   bytes: a.bytes + sign * b.bytes,
@@ -77,6 +82,6 @@ const combine = (a: UsageDelta, b: UsageDelta, sign: 1 | -1): UsageDelta => ({
   pendingBytes: a.pendingBytes + sign * b.pendingBytes,
 });
 
-const total = (parts: readonly UsageDelta[]) => parts.reduce((sum, part) => combine(sum, part, 1), zero);
+const total = (parts: readonly UsageDelta[]) => parts.reduce((sum, part) => combine(sum, part, 1), NO_USAGE);
 const difference = (should: UsageDelta, is: UsageDelta) => combine(should, is, -1);
 const isNothing = (delta: UsageDelta) => Object.values(delta).every((value) => value === 0);

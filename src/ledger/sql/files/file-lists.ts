@@ -8,7 +8,7 @@ import {
   SCANNED_ROWS,
   SORTED_FILES,
 } from '../../contract/files.ts';
-import { inList, type Queryable, type SqlValue } from '../database.ts';
+import { inList, type Queryable, type SqlValue, tuple } from '../database.ts';
 import { toUpload, type UploadRowWithOwner } from '../rows.ts';
 
 /** A condition with one `?` per value. */
@@ -42,8 +42,6 @@ class Parameters {
     return numbered.length === 0 ? 'true' : numbered.join(' and ');
   }
 }
-
-const tuple = (items: readonly string[]) => (items.length === 1 ? items.join() : `(${items.join(', ')})`);
 
 const orderBy = ({ descending }: Scan, keys: readonly string[]) =>
   keys.map((key) => `${key} ${descending ? 'desc' : 'asc'}`).join(', ');
