@@ -340,7 +340,6 @@ export const de: Words = {
     'Adressen für Programme, die Nachrichten senden. Ein Test schickt ein Beispiel an die Empfänger des Hooks.',
   noHooks: 'Die Konfiguration hat keine Hooks.',
   recipients: 'Empfänger',
-  chosenByRequest: 'in jeder Anfrage genannt',
   sender: 'Absender',
   lastCall: 'Letzter Aufruf',
   sendTest: 'Test senden',

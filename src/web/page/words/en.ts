@@ -328,7 +328,6 @@ export const en = {
     'Addresses for programs that send messages. A test sends a sample to the recipients of the hook.',
   noHooks: 'The configuration has no hooks.',
   recipients: 'Recipients',
-  chosenByRequest: 'named by each request',
   sender: 'Sender',
   lastCall: 'Last call',
   sendTest: 'Send a test',

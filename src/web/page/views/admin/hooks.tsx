@@ -42,12 +42,12 @@ function HookCard({ hook: { name, format, to, from, lastCall } }: { hook: Hook }
       </div>
       <Facts
         facts={[
-          [words.recipients, to.length === 0 ? words.chosenByRequest : to.join(', ')],
+          [words.recipients, to.join(', ')],
           [words.sender, from],
           [words.lastCall, lastCall === null ? words.never : <LastCall key="call" call={lastCall} />],
         ]}
       />
-      {to.length > 0 && <HookTest name={name} />}
+      <HookTest name={name} />
     </li>
   );
 }
