@@ -13,7 +13,7 @@ import type { guestRoutes } from './routes/session-routes.ts';
 const MAX_LINKS = 100;
 const MAX_LIFETIME_MS = 366 * 86_400_000;
 
-/** Handlers for guest links, by which somebody without an account sends files to a user. */
+/** Handlers for guest links, with which a person without an account sends files to a user. */
 export function createGuestHandlers(services: WebServices): Handlers<keyof typeof guestRoutes> {
   const { ledger, clock, settings } = services;
 

@@ -24,7 +24,7 @@ export const activityRoutes = {
     path: '/admin/sweeps',
     access: 'admin',
     topic,
-    summary: 'Lists the last sweeps and what they have removed, the latest first.',
+    summary: 'Lists the last sweeps with the numbers of removed files, the latest first.',
     status: 200,
     answer: named(
       'SweepList',

@@ -144,7 +144,7 @@ export const overviewRoutes = {
     access: 'admin',
     topic,
     summary:
-      'Lists what admins, moderators and users have removed, restored and changed here, the latest first.',
+      'Lists the removals, restorations and changes that admins, moderators and users have made here, the latest first.',
     query: z.strictObject(page),
     status: 200,
     answer: named(

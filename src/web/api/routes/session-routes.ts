@@ -212,7 +212,7 @@ export const guestRoutes = {
     access: 'share',
     topic: 'Guest links',
     summary:
-      'Makes a link by which somebody without an account sends files to the user. It is shown only in this answer.',
+      'Makes a link with which a person without an account sends files to the user. It is shown only in this answer.',
     body: named(
       'GuestLinkRequest',
       z.strictObject({
