@@ -51,11 +51,11 @@ export async function startServer(
   const log = createServerLog(config, workerClient?.number);
   const runtime = await openAfterOtherMachine(() => openRuntime(config, log), { log, signal });
   const { services } = runtime;
-  const { relay, createLeadership, leave } = await joinCluster(config, log, workerClient);
-  const sweeper = createSweeper(runtime);
-  const { messaging, messageServices } = await openMessages(runtime, relay);
-  const leadership = createLeadership(sweeper.withSweepJobs);
-  const http = await openHttp(runtime, { relay, messaging, messageServices, workerClient });
+  const parts = await createParts(runtime, workerClient).catch(async (error: unknown) => {
+    await runtime.close();
+    throw error;
+  });
+  const { relay, leave, sweeper, messaging, messageServices, leadership, http } = parts;
   let heartbeat: HeartbeatSchedule | undefined;
   let ballast: { stop(): Promise<void> } | undefined;
   let dailyCounts: { stop(): Promise<void> } | undefined;
@@ -98,6 +98,16 @@ export async function startServer(
     await stop(0);
     throw error;
   }
+}
+
+/** Creates the parts of a server. None of them runs or holds a connection before it is started. */
+async function createParts(runtime: Runtime, workerClient: WorkerClient | undefined) {
+  const { relay, createLeadership, leave } = await joinCluster(runtime.config, runtime.log, workerClient);
+  const sweeper = createSweeper(runtime);
+  const { messaging, messageServices } = await openMessages(runtime, relay);
+  const leadership = createLeadership(sweeper.withSweepJobs);
+  const http = await openHttp(runtime, { relay, messaging, messageServices, workerClient });
+  return { relay, leave, sweeper, messaging, messageServices, leadership, http };
 }
 
 /** Opens the message senders if the config has a section `messages` or `web`. `web` needs them for sign-in links and logins. */
