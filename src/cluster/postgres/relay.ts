@@ -88,8 +88,9 @@ export class PostgresRelay implements Relay {
   }
 
   #receive(json: string): void {
-    const message = JSON.parse(json) as RelayMessage;
-    if (message.type === 'request') void this.#respond(message);
+    const message = parseMessage(json);
+    if (message === undefined) this.#log.warn('ignored a notification that Porter has not sent');
+    else if (message.type === 'request') void this.#respond(message);
     else this.#pending.settle(message);
   }
 
@@ -108,6 +109,16 @@ export class PostgresRelay implements Relay {
       this.#names?.processChannel(processId),
       splitIntoNotifications(JSON.stringify(message)),
     ]);
+  }
+}
+
+/** Returns undefined for texts of other programs: every user of the database can send notifications on this channel. */
+function parseMessage(json: string): RelayMessage | undefined {
+  try {
+    const message: unknown = JSON.parse(json);
+    return typeof message === 'object' && message !== null ? (message as RelayMessage) : undefined;
+  } catch {
+    return undefined;
   }
 }
 
