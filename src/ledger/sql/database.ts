@@ -53,8 +53,11 @@ export interface Database extends Queryable {
 
 /** Formats a parameter list: `inList(3)` is `($1, $2, $3)`, `inList(3, 2)` is `($2, $3, $4)`. */
 export function inList(count: number, from = 1): string {
-  return `(${Array.from({ length: count }, (_, i) => `$${from + i}`).join(', ')})`;
+  return formatList(Array.from({ length: count }, (_, i) => `$${from + i}`));
 }
+
+/** Formats the list of an `in` condition. The empty list contains no value: PostgreSQL does not accept `()`. */
+export const formatList = (items: readonly string[]) => `(${items.join(', ') || 'null'})`;
 
 /** Formats expressions for a comparison in the order of the list: `(a, b)`, or `a` if there is only one. */
 export const tuple = (items: readonly string[]) =>

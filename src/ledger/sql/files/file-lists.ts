@@ -8,7 +8,7 @@ import {
   SCANNED_ROWS,
   SORTED_FILES,
 } from '../../contract/files.ts';
-import { inList, type Queryable, type SqlValue, tuple } from '../database.ts';
+import { formatList, inList, type Queryable, type SqlValue, tuple } from '../database.ts';
 import { toUpload, type UploadRowWithOwner } from '../rows.ts';
 
 /** A condition with one `?` per value. */
@@ -186,7 +186,7 @@ const sumOfUploads = (owners: readonly ListedOwner[] | undefined) =>
   owners?.reduce((sum, { uploads }) => sum + uploads, 0) ?? Number.POSITIVE_INFINITY;
 
 const conditionOf = (owners: readonly ListedOwner[]): Condition => [
-  `owner_id in (${owners.map(() => '?').join(', ')})`,
+  `owner_id in ${formatList(owners.map(() => '?'))}`,
   ...owners.map(({ id }) => id),
 ];
 
@@ -194,7 +194,7 @@ function scanFor(query: FileQuery, owners: readonly ListedOwner[] | undefined, i
   const { sort, state, after, createdFrom, createdBefore } = query;
   const isById = sort === 'newest' || sort === 'oldest';
   const range: Condition[] = [];
-  if (query.ids) range.push([`id in (${query.ids.map(() => '?').join(', ')})`, ...query.ids]);
+  if (query.ids) range.push([`id in ${formatList(query.ids.map(() => '?'))}`, ...query.ids]);
   // All ids match. Without a bound on the id, SQLite reads and sorts the whole of another index, which has all the columns.
   const isByIdOnly = state === 'stored' && !owners && !isLargeOnly && !query.isUnscanned;
   if (isByIdOnly) range.push(["id >= '0'"]);
