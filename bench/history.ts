@@ -88,14 +88,15 @@ async function put(sample: Sample): Promise<void> {
 }
 
 async function sweepOldest(sample: Sample): Promise<void> {
+  const now = Date.now();
   const step = {
     kind: 'max_age',
     purpose: '',
-    detail: 'older than 30d',
     limit: SWEPT,
-    now: Date.now(),
+    maxAge: now - sample.sweptTo,
+    now,
   } as const;
-  const { count } = await sample.ledger.sweep({ ...step, storedBefore: sample.sweptTo });
+  const { count } = await sample.ledger.sweep(step);
   if (count !== SWEPT) throw new Error('There is nothing left to sweep.');
 }
 

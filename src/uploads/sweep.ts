@@ -1,5 +1,5 @@
 import { timeOrderedId } from '../base/ids.ts';
-import { formatPeriod, formatSize } from '../base/units.ts';
+import { formatSize } from '../base/units.ts';
 import type { RemovalReason } from '../base/upload-records.ts';
 import type { SweepCounts, SweepRun, SweepStep } from '../ledger/contract/ledger.ts';
 import { maxAgeFor, type Retention, toLifetimes } from '../policy/retention.ts';
@@ -133,7 +133,7 @@ function createTasks(services: SweepServices, options: SweepOptions): Task[] {
     },
     { step: { kind: 'unused' }, tally: 'unused', reason: 'unused' },
     { step: { kind: 'expires_at' }, tally: 'expired', reason: 'expired' },
-    ...ageTasks(retention, now),
+    ...ageTasks(retention),
     ...softQuotaTasks(retention),
     ...recordTasks(options.keepRecords, now),
     { step: { kind: 'upload_rates' }, tally: null, reason: null },
@@ -146,13 +146,12 @@ function createTasks(services: SweepServices, options: SweepOptions): Task[] {
   ];
 }
 
-function ageTasks(retention: Retention, now: number): Task[] {
+function ageTasks(retention: Retention): Task[] {
   const purposes = new Set([...XEP_PURPOSES, ...Object.keys(retention.purposes)]);
   return [...purposes].flatMap((purpose) => {
     const maxAge = maxAgeFor(retention, purpose);
     if (maxAge === null) return [];
-    const detail = `older than ${formatPeriod(maxAge)}${purpose && ` (purpose ${purpose})`}`;
-    const step = { kind: 'max_age', purpose, storedBefore: now - maxAge, detail } as const;
+    const step = { kind: 'max_age', purpose, maxAge } as const;
     return [{ step, tally: 'expired', reason: 'expired' } as const];
   });
 }

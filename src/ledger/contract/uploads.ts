@@ -234,10 +234,9 @@ export type SweepStep = { readonly limit: number; readonly now: number; readonly
       readonly ledgerTime?: number;
     }
   | {
-      /** Uploads of one purpose that were stored at `storedBefore` or earlier. */ readonly kind: 'max_age';
+      /** Uploads of one purpose that were stored `maxAge` ms ago or earlier. */ readonly kind: 'max_age';
       readonly purpose: string;
-      readonly storedBefore: number;
-      readonly detail: string;
+      readonly maxAge: number;
     }
   | { /** Uploads whose own `expiresAt` has passed. */ readonly kind: 'expires_at' }
   | {

@@ -29,8 +29,9 @@ async function runStep(q: Queryable, step: SweepStep): Promise<SweepResult> {
     case 'expires_at':
       return await sweepUploads(q, step, uploadsPastExpiry(now), removalCauses.expired(now));
     case 'max_age': {
-      const cause: RemovalCause = { reason: 'expired', detail: step.detail, now };
-      return await sweepUploads(q, step, uploadsPastMaxAge(step.purpose, step.storedBefore), cause);
+      const { purpose, maxAge } = step;
+      const cause = removalCauses.maxAge(now, maxAge, purpose);
+      return await sweepUploads(q, step, uploadsPastMaxAge(purpose, now - maxAge), cause);
     }
     case 'dead_claims':
       return await sweepDeadClaims(q, step);

@@ -131,7 +131,7 @@ class OwnerRun {
     if (kind === 'dead_claims') await ledger.sweep({ ...step, kind, ledgerTime: now + 30 * SECOND });
     if (kind === 'soft_quota') await ledger.sweep({ ...step, kind, bytes: 90, lifetimes: short });
     if (kind === 'max_age') {
-      await ledger.sweep({ ...step, kind, purpose: 'brief', storedBefore: now - 12 * SECOND });
+      await ledger.sweep({ ...step, kind, purpose: 'brief', maxAge: 12 * SECOND });
     }
   }
 

@@ -220,7 +220,7 @@ function sweepSuite(open: OpenTestLedger): void {
       const old = await store(ledger);
       const young = await store(ledger, { now: NOW + 1 });
       const other = await store(ledger, { upload: { purpose: 'profile' } });
-      const step = { kind: 'max_age', purpose: '', storedBefore: NOW, detail: 'older than 30 d' } as const;
+      const step = { kind: 'max_age', purpose: '', maxAge: 30 * DAY } as const;
       const order = { ...step, limit: 10, now: NOW + 30 * DAY };
       assert.deepEqual(await ledger.sweep({ ...order, dryRun: true }), { count: 1, bytes: 100 });
       assert.deepEqual(await ledger.sweep(order), { count: 1, bytes: 100 });

@@ -94,7 +94,7 @@ describe('query plans of the ledger', () => {
       lifetimes,
       bytes: 50,
       purpose: '',
-      storedBefore: NOW,
+      maxAge: DAY,
       detail: '',
     };
     const more = { ...step, ledgerTime: NOW + HOUR, removedBefore: NOW + DAY };
