@@ -90,7 +90,7 @@ export function announcedMaxSizeFor(services: Pick<UploadServices, 'rules'>, jid
 }
 
 /** Returns the limits of a rule for uploads that name no purpose. */
-export function usualLimits({ rules }: Pick<UploadServices, 'rules'>, rule: AccessRule): UploadLimits {
+function usualLimits({ rules }: Pick<UploadServices, 'rules'>, rule: AccessRule): UploadLimits {
   const { retention, globalQuota } = rules();
   return uploadLimitsFor(rule, retention, choosePurpose(retention, '', undefined), globalQuota);
 }

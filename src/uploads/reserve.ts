@@ -31,6 +31,10 @@ export interface ReserveRequest {
   readonly now: number;
 }
 
+interface FileRequest extends Pick<ReserveRequest, 'rule' | 'limits'> {
+  readonly upload: Pick<Upload, 'size' | 'type'>;
+}
+
 type NewUploadRequest = Omit<ReserveRequest, 'putKey' | 'claim'>;
 
 export type ReserveServices = Pick<
@@ -77,13 +81,21 @@ async function reserveInBatches(services: ReserveServices, reservation: Reservat
 
 /** Checks everything that needs no transaction. Throws a `Refusal`. */
 export function checkUpload(
-  { spaceReserve, rules }: Pick<ReserveServices, 'spaceReserve' | 'rules'>,
-  { upload, rule, limits }: NewUploadRequest,
+  services: Pick<ReserveServices, 'spaceReserve' | 'rules'>,
+  request: NewUploadRequest,
 ): Promise<void> {
+  checkFile(services, request);
+  return services.spaceReserve.check(request.upload.size);
+}
+
+/** Checks the size and the type of a file. Throws a `Refusal`. */
+export function checkFile(
+  { rules }: Pick<ReserveServices, 'rules'>,
+  { upload, rule, limits }: FileRequest,
+): void {
   checkSize(upload.size, limits);
   refuseUnscannable(rules().content?.scan, upload.size);
   checkType(upload.type, rule);
-  return spaceReserve.check(upload.size);
 }
 
 /**

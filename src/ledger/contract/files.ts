@@ -1,5 +1,5 @@
 import type { Upload, UploadState } from '../../base/upload-records.ts';
-import type { Limits } from './quota.ts';
+import type { LimitName, Limits } from './quota.ts';
 
 /** Lists for people: sorted and filtered uploads, users by size, and the trash. */
 export interface FileStore {
@@ -28,7 +28,7 @@ export interface FileStore {
    * Restores files as stored uploads, and charges their owners. Ignores unknown ids. Files that would exceed `limits`, or whose hash
    * is blocked, stay in the trash.
    */
-  restoreFromTrash(params: RestoreParams): Promise<Upload[]>;
+  restoreFromTrash(params: RestoreParams): Promise<RestoreResult>;
   /** Removes up to `limit` files from the trash. Their blobs become pending deletes. Returns the number of removed files. */
   purgeTrash(params: Partial<TrashSelection> & { readonly limit: number }): Promise<number>;
 }
@@ -125,9 +125,27 @@ export interface TrashQuery extends Partial<TrashSelection> {
 }
 
 export interface RestoreParams extends TrashSelection {
-  /** Limits of an owner, slots included. */
-  readonly limits: Pick<Limits, 'ownerBytes' | 'ownerFiles'>;
+  readonly limits: RestoreLimits;
   readonly now: number;
+}
+
+/** Limits of an owner, slots included. Limits per period are left out, because the upload of the file was charged to them. */
+export interface RestoreLimits extends Pick<Limits, 'ownerBytes' | 'ownerFiles' | 'globalBytes'> {
+  /** The owner's bytes under single purposes. */
+  readonly purposeBytes: Readonly<Record<string, number | null>>;
+}
+
+export const unlimitedRestore: RestoreLimits = {
+  ownerBytes: null,
+  ownerFiles: null,
+  globalBytes: null,
+  purposeBytes: {},
+};
+
+export interface RestoreResult {
+  readonly restored: readonly Upload[];
+  /** Files that stay in the trash, and why: their hash is blocked, or they would exceed this limit. */
+  readonly kept: readonly { readonly id: string; readonly reason: 'blocked' | LimitName }[];
 }
 
 export interface TrashSelection {

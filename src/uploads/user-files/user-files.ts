@@ -5,13 +5,17 @@ import {
   type FileListPage,
   type FileQuery,
   type Ledger,
-  type Limits,
+  type RestoreLimits,
+  type RestoreResult,
   SORTED_FILES,
-  unlimited,
+  type TrashedUpload,
+  unlimitedRestore,
 } from '../../ledger/contract/ledger.ts';
+import { uploadLimitsFor } from '../../policy/access.ts';
 import { latestExpiry } from '../../policy/retention.ts';
-import { usualLimits } from '../grant-slot.ts';
+import { authorizeUploader } from '../grant-slot.ts';
 import { removeFilesOf, removeUploads, trashMsFor } from '../remove.ts';
+import { checkFile } from '../reserve.ts';
 import type { UploadServices } from '../services.ts';
 
 /** The use cases of the stored files of one user. Each names the owner, so that no user can reach the files of another. */
@@ -124,35 +128,85 @@ function restorableUntilOf(services: Pick<UploadServices, 'rules' | 'clock'>): n
 }
 
 /**
- * Restores files from the trash, up to the quotas of their owner. Throws `Refusal` (`quota_exceeded`) if none of them fits, and
- * `not_found` if none is there. Without an owner, restores files of all users without a limit.
+ * Restores files of a user from the trash, if the user may upload them now: the same access rules and quotas apply. Without an owner,
+ * restores files of all users without a limit. Blocked files stay in the trash. Throws `Refusal` if no file was restored: `not_found` if
+ * none is there, else the reason.
  */
 export async function restoreFiles(
   services: Pick<UploadServices, 'ledger' | 'rules' | 'clock' | 'fileCache' | 'log'>,
   { ids, owner }: { readonly ids: readonly string[]; readonly owner?: string },
 ): Promise<{ readonly restored: number; readonly bytes: number }> {
+  const { ledger, clock, fileCache, log } = services;
   const owners = owner === undefined ? {} : { owners: ownerNamesFor(owner) };
-  const restored = await services.ledger.restoreFromTrash({
-    ids,
+  const trashed = await ledger.listTrash({ ids, ...owners, limit: ids.length });
+  if (trashed.length === 0) throw new Refusal('not_found', { text: 'No such file is in the trash.' });
+  const { allowed, refusal, limits } =
+    owner === undefined
+      ? { allowed: trashed, refusal: undefined, limits: unlimitedRestore }
+      : applyRules(services, owner, trashed);
+  const { restored, kept } = await ledger.restoreFromTrash({
+    ids: allowed.map(({ id }) => id),
     ...owners,
-    limits: owner === undefined ? unlimited : limitsOf(services, owner),
-    now: services.clock(),
+    limits,
+    now: clock(),
   });
   for (const { id, owner: of, locator } of restored) {
-    services.fileCache.invalidate(locator);
-    services.log.info({ id, owner: of }, 'upload restored from the trash');
+    fileCache.invalidate(locator);
+    log.info({ id, owner: of }, 'upload restored from the trash');
   }
-  if (restored.length === 0) {
-    const trashed = await services.ledger.listTrash({ ids, ...owners, limit: 1 });
-    if (trashed.length === 0) throw new Refusal('not_found', { text: 'No such file is in the trash.' });
-    throw new Refusal('quota_exceeded', { text: 'There is no room for these files. Delete others first.' });
-  }
+  if (restored.length === 0) throw refusal ?? toRefusal(kept);
   return { restored: restored.length, bytes: sumOfSizes(restored) };
 }
 
-function limitsOf(services: Pick<UploadServices, 'rules'>, owner: string): Limits {
-  const decision = services.rules().access.decide(owner);
-  return decision.allowed ? usualLimits(services, decision.rule).quotas : unlimited;
+/** The files that the rules allow, the refusal of the first other file, and the quotas. */
+interface RestorableFiles {
+  readonly allowed: readonly TrashedUpload[];
+  readonly refusal: unknown;
+  readonly limits: RestoreLimits;
+}
+
+/** Applies the access rule of a user. Throws `denied` if the user may not upload. */
+function applyRules(
+  services: Pick<UploadServices, 'rules'>,
+  owner: string,
+  trashed: readonly TrashedUpload[],
+): RestorableFiles {
+  const { rule } = authorizeUploader(services, owner);
+  const { retention, globalQuota } = services.rules();
+  const limitsOf = (purpose: string) => uploadLimitsFor(rule, retention, purpose, globalQuota);
+  const allowed: TrashedUpload[] = [];
+  const refusals: unknown[] = [];
+  for (const file of trashed) {
+    try {
+      checkFile(services, { upload: file, rule, limits: limitsOf(file.purpose) });
+      allowed.push(file);
+    } catch (error) {
+      refusals.push(error);
+    }
+  }
+  const purposes = new Set(trashed.map(({ purpose }) => purpose));
+  const purposeBytes = [...purposes].map((one) => [one, limitsOf(one).quotas.purposeBytes] as const);
+  return {
+    allowed,
+    refusal: refusals[0],
+    limits: { ...limitsOf('').quotas, purposeBytes: Object.fromEntries(purposeBytes) },
+  };
+}
+
+/** `kept` is empty if the files have left the trash meanwhile. */
+function toRefusal([first]: RestoreResult['kept']): Refusal {
+  switch (first?.reason) {
+    case undefined:
+      return new Refusal('not_found', { text: 'No such file is in the trash.' });
+    case 'blocked':
+      return new Refusal('file_blocked');
+    case 'globalBytes':
+      return new Refusal('service_full');
+    default:
+      return new Refusal('quota_exceeded', {
+        text: 'There is no room for these files. Delete others first.',
+      });
+  }
 }
 
 function sumOfSizes(uploads: readonly Upload[]): number {

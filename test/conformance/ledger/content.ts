@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import type { Upload } from '../../../src/base/upload-records.ts';
-import type { BlockedHash, Ledger, QuarantineParams } from '../../../src/ledger/contract/ledger.ts';
+import {
+  type BlockedHash,
+  type Ledger,
+  type QuarantineParams,
+  unlimitedRestore,
+} from '../../../src/ledger/contract/ledger.ts';
 import { pendingKeys } from '../../support/pending-keys.ts';
 import {
   attempt,
@@ -136,6 +141,7 @@ export function contentSuite(open: OpenTestLedger): void {
       assert.equal((await ledger.sweep({ ...step, dryRun: true })).count, 1);
       assert.equal((await ledger.sweep(step)).count, 1);
       assert.deepEqual(await pendingKeys(ledger), [swept?.blob]);
+      assert.equal(await ledger.deleteQuarantined({ ids: [], limit: 10 }), 0);
       assert.equal(await ledger.deleteQuarantined({ ids: [deleted?.id ?? '', 'unknown'], limit: 10 }), 1);
       assert.deepEqual(await listIds(ledger), [forgotten?.id]);
       await ledger.forget({ owner: JULIET, limit: 10, now: NOW });
@@ -168,7 +174,7 @@ export function contentSuite(open: OpenTestLedger): void {
       const { blob } = upload;
       await ledger.commit({ id, token: `token of ${id}`, blob, now: NOW, size: 100, content });
       await ledger.remove({ ids: [id], reason: 'deleted', detail: '', now: NOW, restorableUntil: NOW + DAY });
-      await ledger.restoreFromTrash({ ids: [id], limits: { ownerBytes: null, ownerFiles: null }, now: NOW });
+      await ledger.restoreFromTrash({ ids: [id], limits: unlimitedRestore, now: NOW });
       const file = await ledger.find(id);
       assert.deepEqual([file?.sha256, file?.scan], [SHA256, 'unavailable']);
       const clean = await store(ledger);

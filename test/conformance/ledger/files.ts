@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { type FileQuery, type Ledger, type PageKey, unlimited } from '../../../src/ledger/contract/ledger.ts';
+import {
+  type FileQuery,
+  type Ledger,
+  type PageKey,
+  unlimitedRestore,
+} from '../../../src/ledger/contract/ledger.ts';
 import { pendingKeys } from '../../support/pending-keys.ts';
 import {
   checkCounters,
@@ -159,41 +164,67 @@ export function fileListSuite(open: OpenTestLedger): void {
       const key = { removedAt: trashed?.removedAt ?? 0, id };
       assert.deepEqual(await ledger.listTrash({ before: key, limit: 10 }), []);
 
-      assert.deepEqual(
-        await ledger.restoreFromTrash({ limits: unlimited, ids: [id], owners: [ROMEO], now: NOW + DAY }),
-        [],
-      );
-      const [restored] = await ledger.restoreFromTrash({
-        limits: unlimited,
-        ids: [id],
-        owners: [JULIET],
-        now: NOW + DAY,
-      });
+      const restoring = { limits: unlimitedRestore, ids: [id], now: NOW + DAY };
+      const nothing = { restored: [], kept: [] };
+      assert.deepEqual(await ledger.restoreFromTrash({ ...restoring, owners: [ROMEO] }), nothing);
+      const {
+        restored: [restored],
+      } = await ledger.restoreFromTrash({ ...restoring, owners: [JULIET] });
       assert.deepEqual(restored, before);
       assert.deepEqual(await ledger.find(id), before);
       assert.equal(await ledger.findRemoval(id), undefined, 'the record of the removal is gone');
-      assert.deepEqual(await ledger.restoreFromTrash({ limits: unlimited, ids: [id], now: NOW + DAY }), []);
+      assert.deepEqual(await ledger.restoreFromTrash(restoring), nothing);
       await checkCounters(ledger);
     });
 
-    ledgerTest(open, 'restores only files that fit into the quota of their owner', async (ledger) => {
-      const ids = [await store(ledger), await store(ledger)];
-      await ledger.remove({ ...REMOVAL, ids, restorableUntil: NOW + 2 * DAY });
-      await store(ledger);
-      const params = { ids, limits: { ...unlimited, ownerBytes: 200 }, now: NOW + DAY };
-      assert.equal((await ledger.restoreFromTrash(params)).length, 1);
-      assert.equal((await ledger.listTrash({ limit: 10 })).length, 1);
-      await checkCounters(ledger);
+    for (const { limit, limits } of [
+      { limit: 'ownerBytes', limits: { ownerBytes: 200 } },
+      { limit: 'ownerFiles', limits: { ownerFiles: 2 } },
+      { limit: 'purposeBytes', limits: { purposeBytes: { profile: 200 } } },
+      { limit: 'globalBytes', limits: { globalBytes: 200 } },
+    ] as const) {
+      ledgerTest(open, `keeps files that exceed ${limit}, as an upload would`, async (ledger) => {
+        const upload = { purpose: 'profile' };
+        const ids = [await store(ledger, { upload }), await store(ledger, { upload })];
+        await ledger.remove({ ...REMOVAL, ids, restorableUntil: NOW + 2 * DAY });
+        await store(ledger, { upload });
+        const params = { ids, limits: { ...unlimitedRestore, ...limits }, now: NOW + DAY };
+        const { restored, kept } = await ledger.restoreFromTrash(params);
+        assert.equal(restored.length, 1);
+        const [left] = await ledger.listTrash({ limit: 10 });
+        assert.deepEqual(kept, [{ id: left?.id, reason: limit }]);
+        await checkCounters(ledger);
+      });
+    }
+
+    ledgerTest(open, 'keeps blocked files, and reports the reason', async (ledger) => {
+      const id = await store(ledger);
+      const file = await ledger.find(id);
+      const sha256 = 'a'.repeat(64);
+      assert.equal(await ledger.recordHash({ id, blob: file?.blob ?? '', sha256 }), true);
+      await ledger.remove({ ...REMOVAL, ids: [id], restorableUntil: NOW + 2 * DAY });
+      await ledger.blockHash({ sha256, reason: 'spam', blockedBy: 'admin', blockedAt: NOW, size: 100 });
+      const limits = { ...unlimitedRestore, ownerBytes: 50 };
+      assert.deepEqual(await ledger.restoreFromTrash({ ids: [id], limits, now: NOW + DAY }), {
+        restored: [],
+        kept: [{ id, reason: 'blocked' }],
+      });
     });
 
-    ledgerTest(open, 'restores only as many files as their owner may have', async (ledger) => {
-      const ids = [await store(ledger), await store(ledger)];
-      await ledger.remove({ ...REMOVAL, ids, restorableUntil: NOW + 2 * DAY });
-      await store(ledger);
-      const params = { ids, limits: { ...unlimited, ownerFiles: 2 }, now: NOW + DAY };
-      assert.equal((await ledger.restoreFromTrash(params)).length, 1);
+    ledgerTest(open, 'is not touched if no file or no owner is selected', async (ledger) => {
+      const [stored, id] = [await store(ledger), await store(ledger)];
+      await ledger.remove({ ...REMOVAL, ids: [id], restorableUntil: NOW + 2 * DAY });
+      const nothing = { restored: [], kept: [] };
+      const restoring = { limits: unlimitedRestore, now: NOW + DAY };
+      assert.deepEqual(await ledger.restoreFromTrash({ ...restoring, ids: [] }), nothing);
+      assert.deepEqual(await ledger.restoreFromTrash({ ...restoring, ids: [id], owners: [] }), nothing);
+      assert.deepEqual(await ledger.listTrash({ ids: [], limit: 10 }), []);
+      assert.equal(await ledger.purgeTrash({ ids: [], limit: 10 }), 0);
       assert.equal((await ledger.listTrash({ limit: 10 })).length, 1);
-      await checkCounters(ledger);
+      assert.deepEqual(await listNames(ledger, { ids: [] }), []);
+      assert.deepEqual(await listNames(ledger, { owners: [] }), []);
+      assert.equal(await ledger.setExpiry({ id: stored, owners: [], expiresAt: NOW }), undefined);
+      assert.deepEqual(await ledger.remove({ ...REMOVAL, ids: [stored], owners: [] }), []);
     });
 
     ledgerTest(open, 'is emptied by a sweep when its time has passed', async (ledger) => {
@@ -210,10 +241,8 @@ export function fileListSuite(open: OpenTestLedger): void {
     ledgerTest(open, 'restores no file after its time', async (ledger) => {
       const id = await store(ledger);
       await ledger.remove({ ...REMOVAL, ids: [id], restorableUntil: NOW + 2 * DAY });
-      assert.deepEqual(
-        await ledger.restoreFromTrash({ limits: unlimited, ids: [id], now: NOW + 2 * DAY }),
-        [],
-      );
+      const restoring = { limits: unlimitedRestore, ids: [id], now: NOW + 2 * DAY };
+      assert.deepEqual(await ledger.restoreFromTrash(restoring), { restored: [], kept: [] });
       assert.equal((await pendingKeys(ledger)).length, 1);
     });
 

@@ -101,7 +101,14 @@ describe('a blocked file', () => {
     const { id } = await send(server, romeo);
     await server.ok('deleteFiles', { as: romeo, body: { ids: [id] } });
     await server.ok('blockFile', { as: admin, body: { target: SHA256 } });
-    assert.equal((await server.call('restoreFiles', { as: romeo, body: { ids: [id] } })).status, 402);
+    for (const [route, as] of [
+      ['restoreFiles', romeo],
+      ['restoreAnyFiles', admin],
+    ] as const) {
+      const refused = await server.call(route, { as, body: { ids: [id] } });
+      assert.equal(refused.status, 422);
+      assert.match(refused.text, /"detail":"This file is blocked by the administrator of this service\."/);
+    }
     const unknown = await server.call('blockFile', { as: admin, body: { target: id } });
     assert.equal(unknown.status, 404);
   });

@@ -150,6 +150,31 @@ describe('the files of a user', () => {
     assert.equal((await server.request(new URL(getUrl).pathname)).text, 'hello');
   });
 
+  test('are restored only as far as their owner may upload them now', async (t) => {
+    const server = await startTestWebServer(t);
+    const { access } = await import('../../support/test-services.ts');
+    const as = await server.signIn(ROMEO);
+    server.setRules({ trashMs: DAY });
+    const { id } = await upload(server, as, 'a.txt');
+    await server.ok('deleteFiles', { as, body: { ids: [id] } });
+    const restore = async () => {
+      const { status, text } = await server.call('restoreFiles', { as, body: { ids: [id] } });
+      return [status, (JSON.parse(text) as { code?: string }).code];
+    };
+    server.setRules({ access: access({ deny: true }) });
+    assert.deepEqual(await restore(), [403, 'denied']);
+    server.setRules({ access: access({ max_file_size: 4 }) });
+    assert.deepEqual(await restore(), [413, 'file_too_large']);
+    server.setRules({ access: access({ allowed_types: ['image/*'] }) });
+    assert.deepEqual(await restore(), [403, 'type_not_allowed']);
+    server.setRules({ access: access({ max_total_size: 4 }) });
+    assert.deepEqual(await restore(), [402, 'quota_exceeded']);
+    server.setRules({ access: access(), globalQuota: 4 });
+    assert.deepEqual(await restore(), [402, 'service_full']);
+    server.setRules({ globalQuota: null });
+    assert.deepEqual(await restore(), [200, undefined]);
+  });
+
   test('come as one ZIP archive, with every name once', async (t) => {
     const server = await startTestWebServer(t);
     const as = await server.signIn(ROMEO);

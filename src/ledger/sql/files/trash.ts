@@ -1,7 +1,22 @@
 import type { Upload } from '../../../base/upload-records.ts';
-import type { RestoreParams, TrashedUpload, TrashQuery, TrashSelection } from '../../contract/files.ts';
-import { inList, type Queryable, type SqlValue } from '../database.ts';
-import { adjustOwner, adjustPurposeAndTotals, adjustRemovalCount } from '../quota/accounts.ts';
+import type {
+  RestoreLimits,
+  RestoreParams,
+  RestoreResult,
+  TrashedUpload,
+  TrashQuery,
+  TrashSelection,
+} from '../../contract/files.ts';
+import type { LimitName } from '../../contract/quota.ts';
+import { formatList, inList, type Queryable, type SqlValue } from '../database.ts';
+import {
+  ACCOUNT,
+  adjustOwner,
+  adjustPurposeAndTotals,
+  adjustRemovalCount,
+  type OwnerAccount,
+} from '../quota/accounts.ts';
+import { findViolations } from '../quota/violations.ts';
 import { addPendingBlobs } from '../remove.ts';
 import { insertStoredUploads, type StoredUploadRow, toUpload, type UploadRow } from '../rows.ts';
 import { findOwnerIds } from './file-lists.ts';
@@ -46,11 +61,15 @@ export async function queryTrash(
 export async function restoreTrashedUploads(
   q: Queryable,
   { ids, owners, limits, now }: RestoreParams,
-): Promise<Upload[]> {
+): Promise<RestoreResult> {
   const restored: Upload[] = [];
+  const kept: { id: string; reason: 'blocked' | LimitName }[] = [];
   for (const row of await selectTrash(q, { ids, ...(owners && { owners }) })) {
-    if (await isBlocked(q, row)) continue;
-    if (!(await hasRoom(q, row, limits))) continue;
+    const reason = (await isBlocked(q, row)) ? 'blocked' : await findExceededLimit(q, row, limits, now);
+    if (reason !== undefined) {
+      kept.push({ id: row.id, reason });
+      continue;
+    }
     // Only one of two transactions that restore or purge the row at once deletes it.
     const deleted = await q.query('delete from trash where id = $1 returning 1 as one', [row.id]);
     if (deleted.length === 0) continue;
@@ -58,7 +77,7 @@ export async function restoreTrashedUploads(
     if (upload) restored.push(upload);
     else await addPendingBlobs(q, [row.blob]);
   }
-  return restored;
+  return { restored, kept };
 }
 
 async function isBlocked(q: Queryable, { sha256 }: TrashRow): Promise<boolean> {
@@ -66,20 +85,31 @@ async function isBlocked(q: Queryable, { sha256 }: TrashRow): Promise<boolean> {
   return (await q.query('select 1 as one from blocked_hashes where sha256 = $1', [sha256])).length > 0;
 }
 
-/** Returns whether a file fits into the limits of its owner. The update locks the owner, so that no slot is granted meanwhile. */
-async function hasRoom(q: Queryable, row: TrashRow, limits: RestoreParams['limits']): Promise<boolean> {
-  const { ownerBytes, ownerFiles } = limits;
-  if (ownerBytes === null && ownerFiles === null) return true;
-  const [owner] = await q.query<{ bytes: number; files: number }>(
-    `update owners set bytes = bytes where id = $1
-      returning bytes + pending_bytes as bytes, uploads + pending_uploads as files`,
+/**
+ * Returns a limit that a file would exceed, as an upload of its size and purpose would, or undefined if it fits. The update locks
+ * the owner, so that no slot is granted meanwhile.
+ */
+async function findExceededLimit(
+  q: Queryable,
+  row: TrashRow,
+  { purposeBytes, ...limits }: RestoreLimits,
+  now: number,
+): Promise<LimitName | undefined> {
+  const { size, purpose } = row;
+  const [account] = await q.query<OwnerAccount>(
+    `update owners set bytes = bytes where id = $1 returning ${ACCOUNT}`,
     [row.owner_id],
   );
-  const bytes = (owner?.bytes ?? 0) + row.size;
-  const files = (owner?.files ?? 0) + 1;
-  return (
-    bytes <= (ownerBytes ?? Number.POSITIVE_INFINITY) && files <= (ownerFiles ?? Number.POSITIVE_INFINITY)
-  );
+  if (!account) return undefined;
+  const ofPurpose = Object.hasOwn(purposeBytes, purpose) ? purposeBytes[purpose] : null;
+  const [violation] = await findViolations(q, account, {
+    upload: { size, purpose },
+    limits: { ...limits, purposeBytes: ofPurpose ?? null, bytesPer: null, uploadsPer: null },
+    evict: false,
+    lifetimes: {},
+    now,
+  });
+  return violation?.limit;
 }
 
 /** Returns undefined if the owner is gone, or the id or locator is in use again. */
@@ -139,12 +169,10 @@ async function whereSelected(
   params: SqlValue[],
 ): Promise<string> {
   const terms = ['true'];
-  const list = (values: readonly SqlValue[]) =>
-    `(${values.map((value) => `$${params.push(value)}`).join(', ')})`;
+  const list = (values: readonly SqlValue[]) => formatList(values.map((value) => `$${params.push(value)}`));
   if (ids) terms.push(`trash.id in ${list(ids)}`);
   if (owners) {
-    const ownerIds = await findOwnerIds(q, owners);
-    terms.push(ownerIds.length === 0 ? 'false' : `owner_id in ${list(ownerIds)}`);
+    terms.push(`owner_id in ${list(await findOwnerIds(q, owners))}`);
   }
   return terms.join(' and ');
 }

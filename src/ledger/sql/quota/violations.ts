@@ -13,7 +13,9 @@ import { type ForecastScope, forecastRoom } from './forecast.ts';
 import { forecastRate, spentInPeriod, type UploadRateLimit } from './upload-rates.ts';
 
 /** The part of a reservation that the quotas need. */
-export type QuotaRequest = Pick<Reservation, 'upload' | 'limits' | 'evict' | 'lifetimes' | 'now'>;
+export interface QuotaRequest extends Pick<Reservation, 'limits' | 'evict' | 'lifetimes' | 'now'> {
+  readonly upload: Pick<Reservation['upload'], 'size' | 'purpose'>;
+}
 
 /** A limit that a reservation would exceed. */
 export interface QuotaViolation {

@@ -107,10 +107,11 @@ export const adminRoutes = {
     path: '/admin/trash/restore',
     access: 'moderator',
     topic,
-    summary: 'Restores deleted files of any users.',
+    summary: 'Restores deleted files of any users, without a limit.',
     body: named('AdminTrashSelection', z.strictObject({ ids })),
     status: 200,
     answer: restoreResult,
+    errors: ['file_blocked'],
   }),
   listUsers: defineRoute({
     method: 'GET',
