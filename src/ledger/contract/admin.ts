@@ -9,7 +9,7 @@ export interface AdminStore {
   /** Finds the owner whose JID has this hex SHA-1. */
   findOwnerBySha1(sha1: string): Promise<string | undefined>;
   /**
-   * Removes up to `limit` uploads and as many queued messages of an owner, its refusals, and its name from removal records.
+   * Removes up to `limit` uploads and as many queued messages of an owner, its refusals, and its name from all records.
    * The owner is deleted when `left` is 0.
    */
   forget(params: ForgetParams): Promise<ForgetResult>;

@@ -173,6 +173,47 @@ function forgetSuite(open: OpenTestLedger): void {
       await checkCounters(ledger);
     });
 
+    ledgerTest(
+      open,
+      'erases the JID from records about files of others, for example of a moderator',
+      async (ledger) => {
+        const trashed = { restorableUntil: NOW + DAY };
+        const remove = async (detail: string) => {
+          const ids = [await store(ledger, { upload: { owner: ROMEO, name: 'a.txt' } })];
+          await ledger.remove({ ids, reason: 'deleted', detail, now: NOW, ...trashed });
+        };
+        const details = [
+          ['deleted by juliet@example.org', 'deleted by a forgotten user'],
+          ['deleted by juliet@example.org: spam', 'deleted by a forgotten user: spam'],
+          ['blocked by juliet@example.org', 'blocked by a forgotten user'],
+          [
+            'deleted by the admin token: wish of juliet@example.org.',
+            'deleted by the admin token: wish of a forgotten user.',
+          ],
+          ['deleted by not-juliet@example.org', 'deleted by not-juliet@example.org'],
+          ['deleted by juliet@example.org.uk', 'deleted by juliet@example.org.uk'],
+        ] as const;
+        for (const [detail] of details) await remove(detail);
+        const sha256 = 'a'.repeat(64);
+        const hash = { sha256, reason: `wish of ${JULIET}`, blockedBy: JULIET, blockedAt: NOW, size: null };
+        await ledger.blockHash(hash);
+        const call = { hook: 'alerts', at: NOW, status: 403, address: '::1', program: 'curl' };
+        await ledger.recordHookCalls([{ ...call, refusal: `${JULIET} is no recipient.` }]);
+        assert.deepEqual(await ledger.forget({ owner: JULIET, limit: 9, now: NOW }), FORGOT_NOTHING);
+        const expected = details.map(([, detail]) => detail).toSorted();
+        const records = await ledger.listRemovals({ limit: 99 });
+        assert.deepEqual(records.map(({ detail }) => detail).toSorted(), expected);
+        const trash = await ledger.listTrash({ limit: 99 });
+        assert.deepEqual(trash.map(({ removedBy }) => removedBy).toSorted(), expected);
+        assert.deepEqual(await ledger.findBlockedHash(sha256), {
+          ...hash,
+          reason: 'wish of a forgotten user',
+          blockedBy: 'a forgotten user',
+        });
+        assert.equal((await ledger.listHookCalls())[0]?.refusal, 'a forgotten user is no recipient.');
+      },
+    );
+
     ledgerTest(open, 'does nothing for an unknown owner', async (ledger) => {
       assert.deepEqual(await ledger.forget({ owner: ROMEO, limit: 9, now: NOW }), FORGOT_NOTHING);
     });
