@@ -199,6 +199,11 @@ export function checkedBlobKey(key: string): string {
   return key;
 }
 
+/** Yields the bytes of an open blob in batches, as `BlobStore.put` expects them. */
+export async function* readBatches(blob: OpenBlob): AsyncGenerator<readonly Uint8Array[]> {
+  for await (const chunk of blob.read(0, blob.size)) yield [chunk];
+}
+
 /** Name of the file or object, in the root of the store, that holds its identity. It is not a blob key. */
 export const MARKER_NAME = 'porter-store-id';
 

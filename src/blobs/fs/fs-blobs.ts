@@ -164,7 +164,6 @@ async function writeTestFile(path: string, diskSync: DiskSync | null): Promise<v
     await appendAll(fd, [Buffer.from('ready\n')]);
     await diskSync?.syncFile(fd);
   } finally {
-    await close(fd);
-    await unlink(path);
+    await close(fd).finally(() => unlink(path));
   }
 }

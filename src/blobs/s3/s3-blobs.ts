@@ -5,23 +5,27 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { parsePartKey } from '../../base/blob-keys.ts';
 import {
   type BlobStore,
   checkedBlobKey,
+  findLostAndFoundName,
   formatMarker,
+  LOST_AND_FOUND,
   MARKER_NAME,
   type PresignOptions,
   parseMarker,
+  readBatches,
 } from '../contract.ts';
 import { appendToObject, hasParts } from './append.ts';
 import { openS3Clients, type S3Clients, type S3Location } from './client.ts';
 import { abortStaleUploads, listS3Blobs, removeObjects } from './list.ts';
-import { moveObjectToLostAndFound } from './lost-and-found.ts';
 import { openBucket } from './open-bucket.ts';
 import { createPartMemory } from './part-memory.ts';
 import { openObject, readObjectSize } from './read.ts';
 import { parseSdkError, toS3BlobError, withBlobErrors } from './s3-error.ts';
 import { writeObject } from './write.ts';
+import type { S3WriteOptions } from './write-attempt.ts';
 
 export interface S3BlobsOptions extends S3Location {
   /** Creates the bucket if it does not exist. */
@@ -120,6 +124,35 @@ async function presign({ clients, bucket }: S3Store, name: string, options: Pres
     expiresIn: lifetimeSeconds,
   });
   return await withBlobErrors(signed);
+}
+
+/**
+ * Implements `BlobStore.moveToLostAndFound`. Copies the bytes through this process, because CopyObject is limited to 5 GB. An
+ * unfinished multipart upload has no object that could be moved: it is aborted, as every sweep does.
+ */
+async function moveObjectToLostAndFound(
+  store: S3Store & S3WriteOptions,
+  key: string,
+): Promise<string | undefined> {
+  const name = parsePartKey(key) === undefined ? await copyToLostAndFound(store, key) : undefined;
+  await removeObjects(store, [key]);
+  return name;
+}
+
+/** Resolves once the copy is complete. Resolves with undefined if there is no such blob. */
+async function copyToLostAndFound(store: S3Store & S3WriteOptions, key: string): Promise<string | undefined> {
+  const blob = await openObject(store, store.base + key, undefined);
+  if (!blob) return undefined;
+  try {
+    const pathOf = (name: string) => `${LOST_AND_FOUND}/${name}`;
+    const isFree = async (name: string) =>
+      (await readObjectSize(store, store.base + pathOf(name))) === undefined;
+    const name = pathOf(await findLostAndFoundName(key, isFree));
+    await writeObject(store, store.base + name, readBatches(blob), blob.size);
+    return name;
+  } finally {
+    await blob.close();
+  }
 }
 
 /** Returns the id in the marker object, or undefined if the bucket has none below the prefix. */

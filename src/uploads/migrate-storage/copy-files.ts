@@ -1,4 +1,4 @@
-import type { BlobStore, OpenBlob } from '../../blobs/contract.ts';
+import { type BlobStore, readBatches } from '../../blobs/contract.ts';
 import type { CopiedRow } from '../../ledger/contract/ledger.ts';
 import { publishPendingBlobs } from '../blobs/publish.ts';
 import type { MigrationContext, MigrationReport } from './prepare.ts';
@@ -70,8 +70,4 @@ export async function copyBlob(from: BlobStore, to: BlobStore, key: string): Pro
   } finally {
     await blob.close();
   }
-}
-
-async function* readBatches(blob: OpenBlob): AsyncGenerator<readonly Uint8Array[]> {
-  for await (const chunk of blob.read(0, blob.size)) yield [chunk];
 }

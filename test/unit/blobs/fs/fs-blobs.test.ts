@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import { mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
@@ -88,6 +90,22 @@ describe('blobs in a folder', () => {
       return true;
     });
     await assert.rejects(blobs.put(newBlobKey(), toBatches([[Buffer.from('x')]])), { kind: 'missing' });
+  });
+
+  test('leave no test file if it cannot be closed, as on a full network file system', async (t) => {
+    const root = await tempFolder(t);
+    const blobs = openFsBlobs({ root, sync: false });
+    const { close } = fs;
+    const full = Object.assign(new Error('full'), { code: 'ENOSPC', syscall: 'close' });
+    t.mock.method(fs, 'close', (fd: number, done: fs.NoParamCallback) => close(fd, () => done(full)));
+    syncBuiltinESMExports();
+    try {
+      await assert.rejects(blobs.checkWritable(), { kind: 'full' });
+    } finally {
+      t.mock.restoreAll();
+      syncBuiltinESMExports();
+    }
+    assert.deepEqual(await readdir(root), []);
   });
 
   test('convert system errors to error kinds', () => {
