@@ -8,6 +8,11 @@ export function isLoopbackHost(host: string): boolean {
   return /^(?:localhost|.*\.localhost|127\.\d+\.\d+\.\d+|\[::1\]|::1)$/i.test(host);
 }
 
+/** Returns the host name of a URL without the brackets around an IPv6 address, as sockets and DNS functions expect it. */
+export function withoutBrackets(hostname: string): string {
+  return hostname.replace(/^\[|\]$/g, '');
+}
+
 export interface AddressRange {
   readonly address: string;
   readonly prefix: number;

@@ -1,4 +1,5 @@
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { withoutBrackets } from '../base/addresses.ts';
 import { formatTimestamp } from '../base/clock.ts';
 import { formatCount } from '../base/units.ts';
 import type { ProbeTarget } from './probe-client.ts';
@@ -42,7 +43,7 @@ export async function checkCertificate(
 }
 
 function openTlsConnection(url: URL, { address, localAddress }: ProbeTarget): Promise<TLSSocket> {
-  const name = url.hostname.replace(/^\[|\]$/g, '');
+  const name = withoutBrackets(url.hostname);
   return new Promise((resolve, reject) => {
     const socket = connect(
       {

@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import { type ClientRequest, type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { isIPv6, type LookupFunction } from 'node:net';
+import { withoutBrackets } from '../base/addresses.ts';
 import { DOCTOR_HEADER } from '../http/common/doctor-requests.ts';
 
 /** The address of an HTTP server: a base URL with its resolved IP address, or a Unix socket. */
@@ -45,7 +46,7 @@ const DOCTOR_ADDRESS = '127.86.43.21';
 /** Resolves the host name once for all requests. Rejects if the name is unknown. */
 export async function resolveProbeTarget(baseUrl: string): Promise<ProbeTarget> {
   const { hostname } = new URL(baseUrl);
-  const found = await lookup(hostname.replace(/^\[|\]$/g, ''), { all: true });
+  const found = await lookup(withoutBrackets(hostname), { all: true });
   const loopback = found.find(({ address }) => address.startsWith('127.'));
   const localAddress = loopback && process.platform === 'linux' ? DOCTOR_ADDRESS : undefined;
   return { baseUrl, address: loopback ?? found[0], localAddress };

@@ -4,6 +4,7 @@ import { request as requestHttps, type Agent as SecureAgent } from 'node:https';
 import { GetObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { withoutBrackets } from '../../base/addresses.ts';
 import type { ByteRange } from '../contract.ts';
 
 /** The agents of one client of the SDK. Direct requests use the same connections. */
@@ -100,7 +101,7 @@ export function createDirectRequests(
     const { httpAgent, httpsAgent } = method === 'PUT' ? agents.put : agents.get;
     const isSecure = protocol === 'https:';
     const req = (isSecure ? requestHttps : requestHttp)({
-      host: hostname.replace(/^\[|\]$/g, ''),
+      host: withoutBrackets(hostname),
       ...(port !== '' && { port }),
       method,
       path: search === '' ? path : `${path}?${search}`,

@@ -2,6 +2,7 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { Readable } from 'node:stream';
 import type { S3Client } from '@aws-sdk/client-s3';
+import { withoutBrackets } from '../../base/addresses.ts';
 import type { ChunkSource } from './chunk-source.ts';
 
 type Handler = S3Client['config']['requestHandler'];
@@ -70,7 +71,7 @@ function open(
   );
   const { request: start } = protocol === 'https:' ? https : http;
   return start({
-    host: hostname.replace(/^\[|\]$/g, ''),
+    host: withoutBrackets(hostname),
     port,
     method,
     path: parameters.length > 0 ? `${path}?${parameters.join('&')}` : path,

@@ -7,6 +7,7 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { withoutBrackets } from '../../base/addresses.ts';
 import { raceAbort } from '../../base/async.ts';
 import { getNetworkScope } from '../../base/network-scope.ts';
 import { readBounded } from '../../base/read-bounded.ts';
@@ -62,7 +63,7 @@ function isRedirect({ statusCode = 0 }: IncomingMessage): boolean {
 /** Connects only to the checked addresses. A second lookup could return others (DNS rebinding). */
 async function request(url: URL, trust: AddressTrust, signal: AbortSignal): Promise<IncomingMessage> {
   const addresses = isIpLiteral(url.hostname) ? [] : await resolveHost(url.hostname, trust, signal);
-  const hostAddress = url.hostname.replace(/^\[|\]$/g, '');
+  const hostAddress = withoutBrackets(url.hostname);
   if (addresses.length === 0 && !isAddressAllowed(trust, getNetworkScope(hostAddress))) {
     throw new ImageError(`${url.hostname} is not an allowed address`);
   }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { withoutBrackets } from '../../base/addresses.ts';
 import type { NetworkScope } from '../../base/network-scope.ts';
 
 /** The reason why an image is missing. The message is for the log. */
@@ -45,7 +46,7 @@ function matches(entry: string, url: URL, hostAndPort: string): boolean {
 }
 
 export function isIpLiteral(hostname: string): boolean {
-  return isIP(hostname.replace(/^\[|\]$/g, '')) !== 0;
+  return isIP(withoutBrackets(hostname)) !== 0;
 }
 
 export function isAddressAllowed(trust: AddressTrust, scope: NetworkScope): boolean {

@@ -1,7 +1,7 @@
 import { lookup as lookupHost, Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { domainToASCII } from 'node:url';
-import { createAddressMatcher } from '../../base/addresses.ts';
+import { createAddressMatcher, withoutBrackets } from '../../base/addresses.ts';
 import { getNetworkScope } from '../../base/network-scope.ts';
 
 /** A socket address at which an XMPP server accepts clients. */
@@ -76,7 +76,7 @@ export async function resolveDomain(
   random = Math.random,
 ): Promise<XmppServerAddress[]> {
   const host = domainToASCII(domain);
-  if (host === '' || isIP(domain.replace(/^\[|\]$/g, ''))) {
+  if (host === '' || isIP(withoutBrackets(domain))) {
     throw new NoServerFoundError(`${domain} is not a domain name`, { isUnknownDomain: true });
   }
   const [startTls, directTls] = await Promise.all([

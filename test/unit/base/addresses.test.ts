@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { createAddressMatcher, parseAddressRange } from '../../../src/base/addresses.ts';
+import { createAddressMatcher, parseAddressRange, withoutBrackets } from '../../../src/base/addresses.ts';
 
 describe('address ranges', () => {
   test('are read with and without a prefix', () => {
@@ -70,4 +70,12 @@ describe('address ranges', () => {
       }),
     );
   });
+});
+
+test('the host name of a URL with an IPv6 address is used without its brackets', () => {
+  const hosts = ['https://[2001:db8::1]:8443/', 'https://192.0.2.1/', 'https://files.example.org/'];
+  assert.deepEqual(
+    hosts.map((url) => withoutBrackets(new URL(url).hostname)),
+    ['2001:db8::1', '192.0.2.1', 'files.example.org'],
+  );
 });
