@@ -52,7 +52,11 @@ export function createProbeUploads(services: UploadServices): ProbeUploads {
   return {
     requestSlot,
     async token() {
-      identity ??= requestSlot({ name: 'identity.txt', size: 1, type: 'text/plain' });
+      identity ??= requestSlot({ name: 'identity.txt', size: 1, type: 'text/plain' }).catch((error) => {
+        // The next call tries again.
+        identity = undefined;
+        throw error;
+      });
       return (await identity).token;
     },
     async getState(id) {
