@@ -6,6 +6,7 @@ import { networkLedgerWarnings } from '../../config/network-file-system.ts';
 import { findRestartOptions } from '../../config/restart-options.ts';
 import type { PorterServer } from '../../server/start.ts';
 import type { SupervisedServer } from '../../server/start-workers.ts';
+import { limitYoungGeneration } from '../../server/young-generation.ts';
 import type { CommandContext } from '../lib/command-context.ts';
 import { CommandError, formatErrorMessage } from '../lib/command-error.ts';
 import { addConfigArgument, loadCommandConfig } from '../lib/config-file.ts';
@@ -87,6 +88,7 @@ async function startSingle(context: CommandContext, config: Config, signal: Abor
   // Imported here, because no other command needs the server.
   const { startServer } = await import('../../server/start.ts');
   const server = await startServer(config, undefined, signal);
+  limitYoungGeneration();
   exitWithoutLedger(server);
   if (config.file === null) context.stdout.write(formatWelcome(server, config));
   return { ...server, stop: () => server.stop(GRACE_MS), gaveUp: new Promise(() => {}) };
@@ -116,6 +118,7 @@ async function serveAsWorker(supervisor: WorkerClient): Promise<void> {
     void stopSignal.then(() => stopping.abort());
     const server = await startWorkerServer(config, supervisor, stopping.signal);
     if (server === undefined) return;
+    limitYoungGeneration();
     exitWithoutLedger(server);
     supervisor.handle('reload', (next) => server.reload(next as Config));
     await supervisor.reportReady();
