@@ -125,7 +125,10 @@ export class PostgresConnection implements Queryable {
       throw isLost && this.transaction ? new LostCommitError(this.transaction, result, error) : error;
     });
     if (command !== 'COMMIT')
-      throw new LedgerError('failed', 'PostgreSQL rolled the transaction back instead of committing it.');
+      throw new LedgerError(
+        'failed',
+        'PostgreSQL rolled the transaction back instead of committing it. The log of PostgreSQL has the reason.',
+      );
   }
 
   async rollback(): Promise<void> {

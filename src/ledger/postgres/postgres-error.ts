@@ -45,10 +45,14 @@ export function fromPostgresError(error: unknown): LedgerError {
   }
   const [kind, cause, remedy] = ERRORS[state] ??
     ERRORS[state.slice(0, 3)] ??
-    ERRORS[state.slice(0, 2)] ?? ['failed', 'PostgreSQL reported an error', ''];
+    ERRORS[state.slice(0, 2)] ?? [
+      'failed',
+      'PostgreSQL reported an error',
+      'The log of PostgreSQL has the details.',
+    ];
   const detail =
     WITH_SERVER_MESSAGE.has(state.slice(0, 2)) && error instanceof Error ? `: ${error.message}` : '';
-  return new LedgerError(kind, `${cause}${detail} (SQLSTATE ${state}). ${remedy}`.trim(), error);
+  return new LedgerError(kind, `${cause}${detail} (SQLSTATE ${state}). ${remedy}`, error);
 }
 
 /**

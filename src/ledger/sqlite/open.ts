@@ -148,7 +148,8 @@ function threadEndError(file: string, cause: unknown): LedgerError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new LedgerError(
     'failed',
-    `The thread that runs the ledger ${file} has ended unexpectedly (${reason}).`,
+    `The thread that runs the ledger ${file} has ended unexpectedly (${reason}). Start Porter again. ` +
+      'If this is repeated, check the free memory and the disk of this machine, and run: porter fsck',
     cause,
   );
 }

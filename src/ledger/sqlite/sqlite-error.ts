@@ -21,6 +21,11 @@ const ERRORS: Readonly<Record<number, readonly [LedgerErrorKind, Text]>> = {
   5: ['busy', busy],
   6: ['busy', busy],
   8: ['denied', notWritable],
+  10: [
+    'failed',
+    ({ file, reason }) =>
+      `The disk of the ledger ${file} reports an error (${reason}). Check the disk and the system log, then run: porter fsck`,
+  ],
   11: [
     'damaged',
     ({ file, reason }) => `The ledger ${file} is damaged (${reason}). Restore it from a backup.`,
@@ -47,7 +52,10 @@ export function fromSqliteError(error: unknown, file: string): unknown {
   const code = codeOf(error);
   if (code === undefined) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  const [kind, text] = ERRORS[code] ?? ['failed', () => `The ledger ${file} failed (${reason}).`];
+  const [kind, text] = ERRORS[code] ?? [
+    'failed',
+    () => `The ledger ${file} failed (${reason}). Start Porter again, and check the data with: porter fsck`,
+  ];
   return new LedgerError(kind, text({ file, reason, user: userName() }), error);
 }
 

@@ -77,7 +77,10 @@ export function createContentChecks({
     const clamd = formatScannerAddress(scan.address);
     if (err && !isDown) {
       const effect = scan.whenUnavailable === 'refuse' ? 'refused' : 'stored without a scan';
-      log.error({ err, clamd }, `the virus scanner is not available; uploads are ${effect} until it answers`);
+      log.error(
+        { err, clamd },
+        `the virus scanner is not available; uploads are ${effect} until it answers. Check that clamd is running, and uploads.scan.clamd`,
+      );
     }
     if (!err && isDown) log.info({ clamd }, 'the virus scanner answers again');
     isDown = err !== undefined;

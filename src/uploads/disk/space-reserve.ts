@@ -117,7 +117,7 @@ function logChanges(
     if (isLow)
       log.warn(
         { store, free: space.free, freeFiles: space.freeFiles },
-        `the disk of the ${store} has less than storage.reserve (${room}, ${reserve} reserved); uploads are refused with 507`,
+        `the disk of the ${store} has less than storage.reserve (${room}, ${reserve} reserved); uploads are refused with 507. Free some space`,
       );
     else
       log.info({ store, free: space.free }, `the disk of the ${store} has room again; uploads are accepted`);

@@ -165,7 +165,8 @@ async function prepareRepair(services: FsckServices, { countRepair }: FsckPass):
 async function assertRepairable(services: FsckServices): Promise<void> {
   if (await mayRemoveFiles(services)) return;
   throw new Error(
-    'The file store was replaced or the database was moved while porter fsck was running. Nothing more is repaired.',
+    'The file store was replaced or the database was moved while porter fsck was running. Nothing more is repaired. ' +
+      'Check that the volume of storage.blobs is mounted and that no porter move is running, then run porter fsck again.',
   );
 }
 
@@ -236,7 +237,10 @@ async function moveOrphan(
   key: string,
 ): Promise<string | undefined> {
   return await blobs.moveToLostAndFound(key).catch((err: unknown) => {
-    log.error({ err, key }, 'an orphan cannot be moved to lost+found');
+    log.error(
+      { err, key },
+      'an orphan cannot be moved to lost+found; check that Porter may write to storage.blobs, then run: porter fsck --repair',
+    );
     report.left += 1;
     return undefined;
   });

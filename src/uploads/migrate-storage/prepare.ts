@@ -95,6 +95,8 @@ export async function prepareTarget({
 async function assertEmpty({ ledger }: StorageBackend): Promise<void> {
   for (const table of MUST_BE_EMPTY) {
     if ((await ledger.countRows({ table })) === 0) continue;
-    throw new MigrationError('The new storage already contains data. A move needs an empty one.');
+    throw new MigrationError(
+      'The new storage already contains data. Set storage.ledger of the new config to an empty database.',
+    );
   }
 }

@@ -104,7 +104,7 @@ export function createThumbnails(
     const { reason } = result;
     if (result.kind === 'damaged') log.debug({ id, owner, reason }, 'no thumbnail: the picture is damaged');
     else if (result.kind === 'gave_up') log.warn({ id, owner, reason }, 'gave up the thumbnail of a picture');
-    else log.error({ id, reason }, 'thumbnails cannot be made now');
+    else log.error({ id, reason }, 'a thumbnail cannot be made now; the next request tries again');
   }
 
   /** Stores a thumbnail. If that fails, it stays in memory only. Deletes it again if its upload was removed meanwhile. */
@@ -113,7 +113,10 @@ export function createThumbnails(
       await services.spaceReserve.check(known.kind === 'picture' ? known.bytes.length : 0);
       await writeThumbnail(blobs, key, known, services.instance);
     } catch (err) {
-      log.warn({ err, id: upload.id }, 'a thumbnail cannot be stored; it is kept in memory');
+      log.warn(
+        { err, id: upload.id },
+        'a thumbnail cannot be stored and is kept in memory; check that Porter may write to storage.blobs',
+      );
       return;
     }
     const current = await services.ledger.find(upload.locator);

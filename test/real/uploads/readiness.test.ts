@@ -128,7 +128,10 @@ describe('A thread of the SQLite ledger that ends unexpectedly', () => {
       await endThreads();
       assert.deepEqual(await porter.program.exited(), { code: 1, signal: null });
       const [line] = readLog(porter.program).filter(({ msg }) => REASON.test(msg));
-      assert.match(JSON.stringify(line), /porter\.db has ended unexpectedly \(exit code 7\)/);
+      assert.match(
+        JSON.stringify(line),
+        /porter\.db has ended unexpectedly \(exit code 7\)\. Start Porter again\./,
+      );
     } finally {
       await porter.remove();
     }

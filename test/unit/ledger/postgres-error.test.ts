@@ -18,6 +18,12 @@ describe('errors of PostgreSQL', () => {
     assert.equal(convert('22P02').kind, 'failed');
   });
 
+  test('name a remedy, also if Porter does not know the error', () => {
+    for (const code of ['53100', '28P01', '42501', 'XX001', '22P02']) {
+      assert.match(convert(code).message, /\(SQLSTATE \w+\)\. \w+/);
+    }
+  });
+
   test('name no files of the server, but the rejected login', () => {
     assert.ok(!convert('53100').message.includes('base/'));
     assert.match(

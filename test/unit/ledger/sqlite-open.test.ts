@@ -106,4 +106,11 @@ describe('opening an SQLite ledger', () => {
     assert.ok(full instanceof LedgerError && full.kind === 'full');
     assert.equal(fromSqliteError(denied, '/data/porter.db'), denied);
   });
+
+  test('names a remedy for errors of the disk and for unknown errors', () => {
+    const textOf = (errcode: number) =>
+      (fromSqliteError(Object.assign(new Error('reason'), { errcode }), '/data/porter.db') as Error).message;
+    assert.match(textOf(10), /porter\.db reports an error \(reason\)\. Check the disk .*porter fsck$/);
+    assert.match(textOf(1), /porter\.db failed \(reason\)\. Start Porter again.*porter fsck$/);
+  });
 });
