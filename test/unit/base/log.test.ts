@@ -35,6 +35,24 @@ describe('the log', () => {
       assert.doesNotMatch(line, /hidden-/);
     });
 
+  test('hides the secrets of errors and lists, and leaves the logged object as it is', () => {
+    const output = runWithLog(
+      'json',
+      `const fields = { list: [{ token: 'hidden-1', name: 'shown' }] };
+       log.info(fields, 'a list');
+       log.info({ kept: fields.list[0].token.length }, 'still there');
+       log.warn({ err: Object.assign(new Error('failed'), { token: 'hidden-2', config: { headers: { authorization: 'hidden-3' } } }) });`,
+    );
+    assert.doesNotMatch(output, /hidden-/);
+    const [list, kept, failed] = output
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(list.list, [{ token: '(secret)', name: 'shown' }]);
+    assert.equal(kept.kept, 'hidden-1'.length);
+    assert.equal(failed.err.message, 'failed');
+  });
+
   test('has the names of levels and ISO times in JSON', () => {
     const lines = runWithLog('json', "log.info('one'); log.child({ worker: 1 }).warn('two');")
       .trim()
