@@ -3,6 +3,7 @@ import type { Credentials } from '../../messages/authenticate.ts';
 
 const BEARER = /^bearer +(\S+) *$/i;
 const BASIC = /^basic +([A-Za-z0-9+/_-]+={0,2}) *$/i;
+const SCHEMES = 'Send Basic with a JID and its password, or a Bearer token.';
 
 /** Returns the token of an `Authorization: Bearer` header (RFC 6750); undefined without one. */
 export function parseBearerToken(authorization: string | undefined): string | undefined {
@@ -23,19 +24,16 @@ export function parseAuthorization(authorization: string | undefined): Credentia
   return { kind: 'basic', jid: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 
-/** Parses an `Authorization` header. Throws `Refusal` (`unauthorized`) if it is missing or malformed. */
+/**
+ * Parses an `Authorization` header. Throws `Refusal`: `unauthorized` without a header, `credentials_wrong` if it is malformed. The codes
+ * differ because mod_rest, and so `/rest`, answers 401 to the first and 403 to the second.
+ */
 export function requireCredentials(authorization: string | undefined): Credentials {
   const credentials = parseAuthorization(authorization);
-  if (credentials === 'missing') {
-    throw new Refusal('unauthorized', {
-      text: 'Credentials are missing. Send Basic with a JID and its password, or a Bearer token.',
-    });
-  }
-  if (credentials === 'malformed') {
-    throw new Refusal('unauthorized', {
-      text: 'The Authorization header is malformed. Send Basic with a JID and its password, or a Bearer token.',
-    });
-  }
+  if (credentials === 'missing')
+    throw new Refusal('unauthorized', { text: `Credentials are missing. ${SCHEMES}` });
+  if (credentials === 'malformed')
+    throw new Refusal('credentials_wrong', { text: `The Authorization header is malformed. ${SCHEMES}` });
   return credentials;
 }
 

@@ -8,7 +8,7 @@ import {
   sendStanza,
 } from '../../messages/rest/send-stanza.ts';
 import type { UploadServices } from '../../uploads/services.ts';
-import { authenticateChallenge, parseAuthorization } from '../common/authorization.ts';
+import { authenticateChallenge, requireCredentials } from '../common/authorization.ts';
 import { type AddressMatcher, getClientInfo } from '../common/client-info.ts';
 import { CORS_HEADERS, optionsHeaders, REST_CORS_HEADERS } from '../common/cors.ts';
 import { errorResponse } from '../common/error-response.ts';
@@ -59,15 +59,7 @@ export function restEndpoint(services: RestEndpointServices, path: string): Fast
 }
 
 async function authenticate(services: RestEndpointServices, request: FastifyRequest): Promise<RestClient> {
-  const credentials = parseAuthorization(request.headers.authorization);
-  if (credentials === 'missing')
-    throw new Refusal('unauthorized', {
-      text: 'Credentials are missing. Send Basic with a JID and its password, or a Bearer token.',
-    });
-  if (credentials === 'malformed')
-    throw new Refusal('credentials_wrong', {
-      text: 'The Authorization header is malformed. Send Basic with a JID and its password, or a Bearer token.',
-    });
+  const credentials = requireCredentials(request.headers.authorization);
   const { address } = getClientInfo(request.raw, services.trustedProxies());
   return await authenticateRestClient(services, credentials, address);
 }

@@ -5,6 +5,7 @@ import {
   authenticateChallenge,
   parseAuthorization,
   parseBearerToken,
+  requireCredentials,
 } from '../../../../src/http/common/authorization.ts';
 
 const basic = (text: string | Buffer) => `Basic ${Buffer.from(text).toString('base64')}`;
@@ -36,6 +37,11 @@ describe('the Authorization header', () => {
     for (const text of [...wrong, basic(Buffer.from([0xff, 0x3a, 0x61]))]) {
       assert.equal(parseAuthorization(text), 'malformed', text);
     }
+  });
+
+  test('is refused with different codes if it is missing and if it is malformed, as mod_rest does', () => {
+    assert.throws(() => requireCredentials(undefined), { code: 'unauthorized' });
+    assert.throws(() => requireCredentials('Digest a'), { code: 'credentials_wrong' });
   });
 
   test('never makes the parser throw', () => {
