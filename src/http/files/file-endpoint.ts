@@ -69,6 +69,14 @@ export function contentLengthOrNull(req: IncomingMessage): number | null {
   return Number(req.headers['content-length'] ?? 0);
 }
 
+/** Throws `Refusal` (`bad_request`) for a PUT of a part of a file (RFC 9110 §14.5), which would be stored as the whole file. */
+export function refuseContentRange({ headers }: IncomingMessage): void {
+  if (headers['content-range'] === undefined) return;
+  throw new Refusal('bad_request', {
+    text: 'Partial uploads are not supported: send the whole file without Content-Range.',
+  });
+}
+
 /** Returns `Content-Length`; throws `Refusal` (`length_required`) without it. */
 function requiredContentLength(req: IncomingMessage): number {
   const length = req.headers['content-length'];

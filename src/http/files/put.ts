@@ -10,7 +10,7 @@ import { isDoctorRequest } from '../common/doctor-requests.ts';
 import { errorResponse } from '../common/error-response.ts';
 import { RequestBody } from '../common/request-body.ts';
 import { drainRequest } from '../common/send-response.ts';
-import { contentLengthOrNull, type FileEndpoint, targetBelow } from './file-endpoint.ts';
+import { contentLengthOrNull, type FileEndpoint, refuseContentRange, targetBelow } from './file-endpoint.ts';
 import type { FileServerSettings } from './file-headers.ts';
 import { progressHeaders, readCreation, receiveResumable } from './resumable/resumable-put.ts';
 import { uploadLength } from './resumable/upload-headers.ts';
@@ -63,10 +63,8 @@ function readPut(
     if (endpoint.readPut === undefined) throw new Refusal('method_not_allowed');
     const upload = endpoint.readPut(req, target);
     if (isDoctorRequest(req)) return { ...upload, isProbe: true };
-    if (req.headers['content-range'] === undefined) return upload;
-    throw new Refusal('bad_request', {
-      text: 'Partial uploads are not supported: send the whole file without Content-Range.',
-    });
+    refuseContentRange(req);
+    return upload;
   } catch (error) {
     if (error instanceof Refusal)
       reportRefusedPut(services, error, {

@@ -19,7 +19,7 @@ import { disableBodyParsing } from '../common/read-body.ts';
 import { RequestBody } from '../common/request-body.ts';
 import { pathOfTarget } from '../common/request-target.ts';
 import { sendResponse } from '../common/send-response.ts';
-import { contentLengthOrNull } from '../files/file-endpoint.ts';
+import { contentLengthOrNull, refuseContentRange } from '../files/file-endpoint.ts';
 import { createFormSizeCheck } from './form-limits.ts';
 import type { MessageEndpointServices } from './message-endpoint.ts';
 import { refusalResponse } from './message-response.ts';
@@ -114,10 +114,7 @@ async function receiveFile(
 ): Promise<string> {
   const client = getClientInfo(raw, services.settings().trustedProxies);
   const path = parsePath(pathOfTarget(raw.url ?? '/').slice(sharePath.length));
-  if (headers['content-range'] !== undefined)
-    throw new Refusal('bad_request', {
-      text: 'Partial uploads are not supported: send the whole file without Content-Range.',
-    });
+  refuseContentRange(raw);
   const credentials = requireCredentials(headers.authorization);
   const { jid: owner } = await authenticateWithUserTokens(services, credentials, client.address, 'share');
   const linkBase = services.messageRules().downloadUrlFor(owner) ?? requestBaseUrl(client);
