@@ -192,7 +192,7 @@ class StanzaCallbacks implements Callbacks {
     metrics.callbackAttempted('given_up');
     log.warn(
       { from: item.queueKey, tries: item.attempts + 1 },
-      'stanza dropped: the callback receiver did not accept it in time',
+      'stanza dropped: the callback receiver did not accept it within messages.callback.keep_trying. Check messages.callback_url',
     );
     const stanza = parseStanza((JSON.parse(item.body) as StoredStanza).stanza);
     this.#countRemoved(stanza);

@@ -20,6 +20,10 @@ export interface ReceiverServices {
   readonly componentJid: string;
 }
 
+const NOT_ACCEPTED =
+  'the callback receiver does not accept stanzas: check messages.callback_url and the server behind it. Messages and presences are ' +
+  'queued and posted again; iqs are answered with an error';
+
 /** The HTTP server behind the callback URL: its format, and whether it is failing. */
 export class CallbackReceiver {
   readonly #services: ReceiverServices;
@@ -76,7 +80,7 @@ export class CallbackReceiver {
     if (isFailing === this.#isFailing) return;
     this.#isFailing = isFailing;
     const { log } = this.#services;
-    if (isFailing) log.warn({ reason }, 'the callback receiver does not accept stanzas; they stay queued');
+    if (isFailing) log.warn({ reason }, NOT_ACCEPTED);
     else log.info('the callback receiver accepts stanzas');
   }
 }

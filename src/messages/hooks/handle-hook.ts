@@ -229,7 +229,10 @@ async function sendImages(
       results.push(...(await imageFetcher.withImage({ url, hosts, maxSize, signal }, send)));
     } catch (error) {
       const { host } = new URL(url);
-      log.warn({ hook: name, host, reason: imageErrorText(error) }, 'image of a hook event not sent');
+      log.warn(
+        { hook: name, host, reason: imageErrorText(error) },
+        'image of a hook event not sent: see images_from and max_image_size of the hook',
+      );
     }
   }
   return results;

@@ -144,6 +144,9 @@ function isFinal({ code }: Refusal): boolean {
   return code === 'bounced' || code === 'server_refused' || code === 'message_too_large';
 }
 
+const DROPPED =
+  'queued message dropped: it could not be sent within messages.keep_trying. Run `porter doctor` to check the connection';
+
 /** The client has its answer already, so the result only goes to the log and the metrics. */
 function recordResult(
   { log, metrics }: Pick<OutboxServices, 'log' | 'metrics'>,
@@ -156,7 +159,7 @@ function recordResult(
   if (result instanceof Refusal) {
     const { code, condition } = result;
     log.warn({ ...fields, code, condition }, 'queued message not sent: the recipient or server refused it');
-  } else if (result === 'given_up') log.warn(fields, 'queued message dropped: it waited too long');
+  } else if (result === 'given_up') log.warn(fields, DROPPED);
   else log.info(fields, 'queued message sent');
   metrics.messagePosted(type, result instanceof Refusal ? result.code : result);
 }

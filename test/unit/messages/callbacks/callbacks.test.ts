@@ -200,7 +200,7 @@ describe('Callbacks', () => {
       of('j'),
       numbers.map((i) => `j${i}`),
     );
-    assert.equal(logged.filter((line) => line.includes('they stay queued')).length, 1);
+    assert.equal(logged.filter((line) => line.includes('check messages.callback_url')).length, 1);
     assert.doesNotMatch(logged.join(), /nightingale/);
   });
 
