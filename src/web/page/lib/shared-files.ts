@@ -9,19 +9,24 @@ export function useShared(queue: UploadQueue): void {
   }, [queue]);
 }
 
-/** Returns the files that `share-worker.ts` has kept, and removes them there. */
+/** Returns the files that `share-worker.ts` has kept, and removes them there. Returns none if the browser blocks the storage. */
 async function takeShared(): Promise<File[]> {
-  // Without https a page has no caches.
-  if (!('caches' in globalThis) || !(await caches.has(SHARE_CACHE))) return [];
-  const cache = await caches.open(SHARE_CACHE);
   const files: File[] = [];
-  for (const request of await cache.keys()) {
-    const response = await cache.match(request);
-    if (response === undefined) continue;
-    const name = decodeURIComponent(response.headers.get('X-File-Name') ?? 'file');
-    files.push(new File([await response.blob()], name, { type: response.headers.get('Content-Type') ?? '' }));
+  try {
+    // Without https a page has no caches.
+    if (!('caches' in globalThis) || !(await caches.has(SHARE_CACHE))) return [];
+    const cache = await caches.open(SHARE_CACHE);
+    for (const request of await cache.keys()) {
+      const response = await cache.match(request);
+      if (response === undefined) continue;
+      const name = decodeURIComponent(response.headers.get('X-File-Name') ?? 'file');
+      const type = response.headers.get('Content-Type') ?? '';
+      files.push(new File([await response.blob()], name, { type }));
+    }
+    await caches.delete(SHARE_CACHE);
+  } catch {
+    // The page works without the share sheet.
   }
-  await caches.delete(SHARE_CACHE);
   return files;
 }
 

@@ -75,24 +75,32 @@ export class UnfinishedUploads {
 
   /** Returns the uploads that no open page sends. */
   async listIdle(): Promise<readonly UnfinishedUpload[]> {
-    const { held = [] } = (await locks()?.query()) ?? {};
+    const { held = [] } =
+      (await locks()
+        ?.query()
+        .catch(() => undefined)) ?? {};
     const names = new Set(held.map(({ name }) => name));
     return this.#read().filter(({ resource }) => !this.#held.has(resource) && !names.has(lockName(resource)));
   }
 
-  /** Takes the lock of an upload. Returns false if another tab, or another upload of this page, holds it. */
+  /**
+   * Takes the lock of an upload. Returns false if another tab, or another upload of this page, holds it. Returns true without a lock if
+   * the browser has none or refuses it.
+   */
   #hold(resource: string): Promise<boolean> {
     if (this.#held.has(resource)) return Promise.resolve(false);
     this.#held.set(resource, () => {});
     const { promise, resolve } = Promise.withResolvers<boolean>();
     const manager = locks();
     if (manager === undefined) return Promise.resolve(true);
-    void manager.request(lockName(resource), { ifAvailable: true }, (lock) => {
+    const hold = (lock: Lock | null) => {
       resolve(lock !== null);
       if (lock !== null) return new Promise<void>((release) => this.#held.set(resource, release));
       this.#held.delete(resource);
       return undefined;
-    });
+    };
+    // A browser that blocks the storage refuses locks with an error.
+    manager.request(lockName(resource), { ifAvailable: true }, hold).catch(() => resolve(true));
     return promise;
   }
 

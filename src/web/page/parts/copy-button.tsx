@@ -8,7 +8,7 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
   const { words } = useLocale();
   const [isCopied, setCopied] = useState(false);
   async function copy(): Promise<void> {
-    await copyText(text);
+    if (!(await copyText(text))) return;
     setCopied(true);
     setTimeout(() => setCopied(false), SHOWN_MS);
   }
@@ -19,15 +19,23 @@ export function CopyButton({ text, label }: { text: string; label: string }) {
   );
 }
 
-/** Without https there is no clipboard API, but a selection can be copied. */
-async function copyText(text: string): Promise<void> {
-  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+/** Without https there is no clipboard API, and the browser may refuse its use, but a selection can be copied. */
+async function copyText(text: string): Promise<boolean> {
+  try {
+    if (navigator.clipboard) {
+      await navigator.clipboard.writeText(text);
+      return true;
+    }
+  } catch {
+    // Copies a selection instead.
+  }
   const area = document.createElement('textarea');
   area.value = text;
   area.className = 'visually-hidden';
   // While a dialog is open, only text inside it can be selected.
   (document.querySelector('dialog[open]') ?? document.body).append(area);
   area.select();
-  document.execCommand('copy');
+  const isCopied = document.execCommand('copy');
   area.remove();
+  return isCopied;
 }
