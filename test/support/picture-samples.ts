@@ -69,17 +69,22 @@ export function wholeWebp(width: number, height: number): Buffer {
   return sample;
 }
 
-/** Returns a black PNG that viewers can show. */
+/** Returns a PNG that viewers can show: blue above, green below. */
 export function wholePng(width: number, height: number): Buffer {
   const chunk = (name: string, data: Buffer) => {
     const body = Buffer.concat([ascii(name), data]);
     return Buffer.concat([u32(data.length), body, u32(crc32(body))]);
   };
-  const rows = deflateSync(Buffer.alloc((width + 1) * height, 0));
+  const row = (y: number) => {
+    const part = y / height;
+    const pixel = u8(110 - 40 * part, 150 + 20 * part, 210 - 130 * part);
+    return Buffer.concat([u8(0), Buffer.alloc(width * 3, pixel)]);
+  };
+  const rows = deflateSync(Buffer.concat(Array.from({ length: height }, (_, y) => row(y))));
   return Buffer.concat([
     u8(0x89),
     ascii('PNG\r\n\x1a\n'),
-    chunk('IHDR', Buffer.concat([u32(width), u32(height), u8(8, 0, 0, 0, 0)])),
+    chunk('IHDR', Buffer.concat([u32(width), u32(height), u8(8, 2, 0, 0, 0)])),
     chunk('IDAT', rows),
     chunk('IEND', Buffer.alloc(0)),
   ]);

@@ -7,7 +7,7 @@ import { type Clamd, EICAR, SIGNATURE, startClamd } from '../peers/clamd.ts';
 import type { PageTab, Screen } from '../peers/page-browser.ts';
 import { needs } from '../peers/peers.ts';
 import { getSlot, uploadFile } from '../support/slots.ts';
-import { PASSWORD } from '../support/xmpp-testbed.ts';
+import { goTo, signInByPassword } from './page-actions.ts';
 import { type PageTestbed, startPageTestbed } from './page-testbed.ts';
 
 const DESKTOP: Screen = { width: 1280, height: 900, colorScheme: 'light', locale: 'en-GB' };
@@ -40,12 +40,8 @@ describe('the page for infected and blocked files', {
 
   async function open(screen: Screen, user: string, words: Words): Promise<PageTab> {
     const tab = await testbed.open(screen);
-    await tab.page.goto(testbed.pageUrl);
-    await tab.page.getByRole('button', { name: words.usePassword }).click();
-    await tab.page.getByLabel(words.address).fill(`${user}@localhost`);
-    await tab.page.getByLabel(words.password).fill(PASSWORD);
-    await tab.page.getByRole('button', { name: words.signIn, exact: true }).click();
-    await tab.page.locator('.navigation a[href="#/quarantine"]').click();
+    await signInByPassword(tab.page, testbed, user, words);
+    await goTo(tab.page, 'quarantine');
     await tab.page.getByRole('heading', { name: words.blockedFiles }).waitFor();
     return tab;
   }
@@ -94,7 +90,7 @@ describe('the page for infected and blocked files', {
     const tab = await open(PHONE, 'romeo', de);
     const { page, check } = tab;
     await check();
-    await page.locator('.navigation a[href="#/all-files"]').click();
+    await goTo(page, 'all-files');
     await page.getByRole('button', { name: de.detailsOf('a.txt') }).click();
     const dialog = page.getByRole('dialog');
     await dialog.getByRole('button', { name: de.block }).click();
