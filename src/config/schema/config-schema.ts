@@ -82,7 +82,7 @@ export const configSchema = z.strictObject({
     oneOrMany(listenAddress()),
     '127.0.0.1:5050',
     'The addresses for HTTP: `host:port`, `"[::1]:5050"`, a port alone (every address of the machine), ' +
-      '`unix:/run/porter.sock`, or a list of them. Port 0 is any free port.',
+      '`unix:/run/porter/porter.sock`, or a list of them. Port 0 is any free port.',
   ),
   public_url: optional(
     baseUrl(),

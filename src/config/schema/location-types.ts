@@ -32,7 +32,7 @@ export type LedgerLocation =
       readonly connections: number;
     };
 
-/** Parses `127.0.0.1:5050`, `[::1]:5050`, `5050`, `*:5050` or `unix:/run/porter.sock`. */
+/** Parses `127.0.0.1:5050`, `[::1]:5050`, `5050`, `*:5050` or `unix:/run/porter/porter.sock`. */
 export function listenAddress() {
   const expected = 'host:port, [::1]:port, a port or unix:/path';
   return valueType<ListenAddress>({ type: 'address' }, expected, (value) => {

@@ -37,7 +37,7 @@ export async function removeStaleSockets(addresses: readonly ListenAddress[]): P
   for (const address of addresses) if ('path' in address) await removeStaleSocket(address.path);
 }
 
-/** Returns for example `127.0.0.1:5050`, `[::1]:5050`, `port 5050` or `unix:/run/porter.sock`. */
+/** Returns for example `127.0.0.1:5050`, `[::1]:5050`, `port 5050` or `unix:/run/porter/porter.sock`. */
 export function formatListenAddress(address: ListenAddress): string {
   if ('path' in address) return `unix:${address.path}`;
   if (address.host === undefined) return `port ${address.port}`;

@@ -39,7 +39,7 @@ export const letsEncrypt = (host: string, { certificate: { cert, key } }: Ports)
   [`/etc/letsencrypt/live/${host}/fullchain.pem`]: cert,
   [`/etc/letsencrypt/live/${host}/privkey.pem`]: key,
 });
-export const BLOBS = '/var/lib/porter/data/blobs';
+export const BLOBS = '/var/lib/porter/blobs';
 
 export async function nginxFront(place: Ports, more = ''): Promise<string> {
   const front = replaceInSnippet(await snippet('nginx/porter.conf'), {

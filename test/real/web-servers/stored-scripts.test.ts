@@ -89,7 +89,7 @@ async function startFilesServer(folder: string, port: number): Promise<WebServer
       'server_name files.example.org': 'server_name localhost',
       'listen 443 ssl;': `listen 127.0.0.1:${port} ssl;`,
       'listen [::]:443 ssl;': '',
-      '/var/lib/porter/data/blobs': join(folder, 'data/blobs'),
+      '/var/lib/porter/blobs': join(folder, 'data/blobs'),
     }),
   );
 }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { parse } from 'yaml';
+import { createInitPlan } from '../../../src/cli/lib/init-plan.ts';
+import { formatPorterConfig } from '../../../src/cli/lib/init-porter-config.ts';
 import { configSchema } from '../../../src/config/schema/config-schema.ts';
 import { listConfigProblems } from '../config/parse-test-config.ts';
 
@@ -64,4 +66,15 @@ describe('examples of the docs', () => {
       assert.deepEqual(problems, []);
     });
   }
+});
+
+test('examples of web servers name the folder of files that porter init configures', () => {
+  const plan = createInitPlan('prosody', ['example.org'], { dataFolder: '/var/lib/porter' });
+  const { storage } = parse(formatPorterConfig(plan)) as { storage: { blobs: string } };
+  const named = globSync('contrib/*/*.conf').flatMap((file) => {
+    const text = readFileSync(file, 'utf8');
+    return [...text.matchAll(/\/var\/lib\/porter[\w/]*/g)].map(([path]) => ({ file, path }));
+  });
+  assert.ok(named.length >= 4);
+  for (const { file, path } of named) assert.equal(path.replace(/\/$/, ''), storage.blobs, file);
 });
