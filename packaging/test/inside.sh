@@ -82,6 +82,10 @@ script=$(curl -sf $base/web/ | grep -o 'assets/page-[^"]*\.js')
 if [ "$kind" = deb ]; then
   begin 'a command of root runs as the user porter'
   porter uploads --json | grep -q hello.txt
+  porter uploads --json -c $config | grep -q hello.txt
+  systemctl stop porter
+  (cd /etc/porter && porter fsck --config=porter.yml)
+  systemctl start porter
   [ -z "$(find /var/lib/porter ! -user porter)" ]
 fi
 
@@ -186,6 +190,7 @@ echo 'component: {jid: upload.localhost, secret_file: "${CREDENTIALS_DIRECTORY}/
 systemctl daemon-reload
 systemctl restart porter
 systemctl is-active porter
+systemd-run --pipe --quiet --uid=porter -p LoadCredential=component-secret:/root/component-secret porter users -c $config
 rm -r /etc/systemd/system/porter.service.d
 write_config
 systemctl daemon-reload
