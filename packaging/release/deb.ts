@@ -1,28 +1,17 @@
-import { chmodSync, cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeManAndCompletions } from '../man/write-man-pages.ts';
 import { type Applications, packageJson } from './application.ts';
 import { compression, normalizeModes, sizeKiB, sourceDateEpoch } from './archive.ts';
 import { checkBinaries } from './binaries.ts';
 import { formatCopyright } from './copyright.ts';
+import { copyDebianDocumentation } from './documentation.ts';
 import { maintainer } from './maintainer.ts';
 import { type Architecture, addNode } from './node-runtime.ts';
 import { ROOT, run } from './run.ts';
 
 const FILES = join(ROOT, 'packaging/debian');
 const NAME = 'xmpp-porter';
-/** The folders of `contrib/` in the package. The others are for contributors. */
-const CONTRIB = [
-  'apache',
-  'caddy',
-  'ejabberd',
-  'haproxy',
-  'lighttpd',
-  'monitoring',
-  'nginx',
-  'prosody',
-  'systemd',
-];
 
 export interface PackageInput {
   /** The folders that `stageApplications` has written. */
@@ -79,21 +68,10 @@ function addFile(from: string, to: string, mode = 0o644): void {
 }
 
 function addDocumentation(folder: string, application: string): void {
-  mkdirSync(folder, { recursive: true });
+  copyDebianDocumentation(folder);
   writeFileSync(join(folder, 'copyright'), formatCopyright(application));
   writeFileSync(join(folder, 'changelog'), formatDebianChangelog());
   run('gzip', ['-n', '-9', join(folder, 'changelog')]);
-  for (const name of ['README.md', 'CHANGELOG.md', 'SECURITY.md'])
-    addFile(join(ROOT, name), join(folder, name));
-  cpSync(join(ROOT, 'docs'), join(folder, 'docs'), {
-    recursive: true,
-    filter: (path) => !path.includes('/docs/decisions'),
-  });
-  for (const name of CONTRIB) {
-    cpSync(join(ROOT, 'contrib', name), join(folder, 'examples', name), { recursive: true });
-  }
-  // Links of the README point to contrib/.
-  symlinkSync('examples', join(folder, 'contrib'));
 }
 
 function compressManPages(folder: string): void {

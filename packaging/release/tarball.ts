@@ -6,6 +6,7 @@ import { normalizeModes, writeTar } from './archive.ts';
 import { checkBinaries } from './binaries.ts';
 import { type PackageInput, releaseDate } from './deb.ts';
 import { extractDebianPackages, TARBALL_SUITE } from './debian-packages.ts';
+import { copyDocumentation } from './documentation.ts';
 import { type Architecture, addNode, architectures } from './node-runtime.ts';
 import { ROOT, run } from './run.ts';
 
@@ -31,9 +32,7 @@ export async function buildTarball(
     chmodSync(join(root, to), 0o755);
   }
   writeManAndCompletions(join(root, 'share'), packageJson.version, releaseDate());
-  for (const file of ['README.md', 'CHANGELOG.md', 'SECURITY.md', 'LICENSE', 'contrib', 'docs']) {
-    cpSync(join(ROOT, file), join(root, file), { recursive: true });
-  }
+  copyDocumentation(root);
   writeFileSync(join(root, 'VERSION'), `${packageJson.version}\n`);
   normalizeModes(root);
   checkBinaries(root, architecture);
