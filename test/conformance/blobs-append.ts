@@ -88,6 +88,31 @@ export function appendSuite(withStore: (t: TestContext) => Promise<BlobStore>): 
     }
   });
 
+  test('continues if Porter was killed after the blob was complete, before that was recorded', async (t) => {
+    const blobs = await withStore(t);
+    for (const { size, recorded } of [
+      { size: SIZE, recorded: 16 * MIB },
+      { size: SIZE, recorded: 3 * MIB },
+      { size: 4 * MIB, recorded: 2 * MIB },
+      { size: 4 * MIB, recorded: 0 },
+    ]) {
+      const key = newKey();
+      const whole = testBytes(size);
+      if (recorded > 0) await append(blobs, key, whole, { from: 0, to: recorded });
+      await append(blobs, key, whole, { from: recorded, to: size });
+      assert.equal(await blobs.canAppend(key, { offset: recorded, size }), true);
+      const middle = recorded + MIB;
+      const failure = new Error('the connection was lost');
+      const cut = await append(blobs, key, whole, { from: recorded, to: middle, failure });
+      assert.deepEqual(cut, { offset: middle, failure });
+      assert.equal(await blobs.canAppend(key, { offset: middle, size }), true);
+      assert.deepEqual(await append(blobs, key, whole, { from: middle, to: size }), { offset: size });
+      assert.ok((await readBlob(blobs, key)).equals(whole));
+      assert.deepEqual(await listKeys(blobs), [key], 'and leaves nothing else');
+      await blobs.remove([key]);
+    }
+  });
+
   test('keeps the bytes that arrived before the source failed, and continues after them', async (t) => {
     const blobs = await withStore(t);
     const key = newKey();

@@ -65,8 +65,8 @@ export async function appendToObject(
 
 async function run(append: Append, hasFailed: () => boolean): Promise<number> {
   const { options, partLength } = append;
-  if (await isWhole(append, append.name, options)) return await endWhole(append);
   const position = await findPosition(append);
+  if (position === 'whole') return await skipRest(append);
   for (;;) {
     const start = position.wholeParts * partLength;
     const lease = await append.memory.acquire(Math.max(1, Math.min(partLength, options.size - start)));
@@ -84,26 +84,41 @@ async function run(append: Append, hasFailed: () => boolean): Promise<number> {
   }
 }
 
-/** Returns whether an earlier call has completed the blob, although its upload could not be stored in the ledger then. */
+/**
+ * Returns whether an earlier call has completed the blob, although its upload could not be stored in the ledger then. If Porter was
+ * killed before it recorded the end of the blob, the offset is that of an earlier part.
+ */
 async function isWhole(
   store: Pick<S3WriteOptions, 'clients' | 'bucket'>,
   name: string,
-  { offset, size }: Pick<AppendOptions, 'offset' | 'size'>,
+  { size }: Pick<AppendOptions, 'size'>,
 ): Promise<boolean> {
-  return offset === size && (await readObjectSize(store, name)) === size;
+  return (await readObjectSize(store, name)) === size;
 }
 
-async function endWhole({ source, options }: Append): Promise<number> {
-  if ((await source.next(1)) !== undefined) throw tooLong();
-  return options.size;
+/** Reads the bytes that the client repeats, because the complete blob has them already. Returns the offset after them. */
+async function skipRest(append: Append): Promise<number> {
+  const { source, options, partLength } = append;
+  let { offset } = options;
+  for (;;) {
+    const piece = await source.next(partLength);
+    if (piece === undefined) break;
+    offset += piece.length;
+    if (offset > options.size) throw tooLong();
+  }
+  await removeTail(append);
+  return offset;
 }
 
 const tooLong = () => new BlobError('failed', 'The body is longer than its declared size.');
 
-/** Finds the multipart upload of the whole parts. Throws if it does not have them. */
-async function findPosition({ clients, bucket, name, options, partLength }: Append): Promise<Position> {
+/** Finds the multipart upload of the whole parts. Throws if it does not have them. Only a blob without one can be whole. */
+async function findPosition(append: Append): Promise<Position | 'whole'> {
+  const { clients, bucket, name, options, partLength } = append;
   const wholeParts = Math.floor(options.offset / partLength);
-  const uploadId = options.offset === 0 ? undefined : await findMultipart({ clients, bucket }, name);
+  if (options.offset === 0) return { wholeParts, filled: 0, uploadId: undefined };
+  const uploadId = await findMultipart({ clients, bucket }, name);
+  if (uploadId === undefined && (await isWhole(append, name, options))) return 'whole';
   if (wholeParts > 0 && uploadId === undefined) throw missing();
   return { wholeParts, filled: options.offset % partLength, uploadId };
 }
@@ -171,7 +186,7 @@ async function writeTail({ clients, bucket, tailName }: Append, bytes: Buffer): 
 }
 
 async function createBlob(append: Append, position: Position, last: Buffer): Promise<void> {
-  const { clients, bucket, name, options, tailName } = append;
+  const { clients, bucket, name, options } = append;
   if (position.wholeParts === 0) await putObject(append, last, options.size);
   else {
     if (last.length > 0) await sendPart(append, position, last);
@@ -185,8 +200,11 @@ async function createBlob(append: Append, position: Position, last: Buffer): Pro
     }));
     await completeUpload(append, { ...upload, MultipartUpload: { Parts } }, options.size);
   }
-  if (options.offset > 0)
-    await clients.requests.send(new DeleteObjectCommand({ Bucket: bucket, Key: tailName }));
+  if (options.offset > 0) await removeTail(append);
+}
+
+async function removeTail({ clients, bucket, tailName }: Append): Promise<void> {
+  await clients.requests.send(new DeleteObjectCommand({ Bucket: bucket, Key: tailName }));
 }
 
 /** Throws if the parts do not have the size of the blob: the configured part size may have changed while the upload paused. */
@@ -199,9 +217,16 @@ function checkSizes(parts: readonly { readonly Size?: number | undefined }[], { 
 export async function hasParts(
   store: S3WriteOptions,
   name: string,
+  at: Pick<AppendOptions, 'offset' | 'size'>,
+): Promise<boolean> {
+  return (await hasUnfinishedParts(store, name, at)) || (await isWhole(store, name, at));
+}
+
+async function hasUnfinishedParts(
+  store: S3WriteOptions,
+  name: string,
   { offset, size }: Pick<AppendOptions, 'offset' | 'size'>,
 ): Promise<boolean> {
-  if (await isWhole(store, name, { offset, size })) return true;
   const partLength = partLengthFor(store.partSize, size);
   const wholeParts = Math.floor(offset / partLength);
   const rest = offset % partLength;
