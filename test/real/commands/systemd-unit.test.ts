@@ -37,6 +37,16 @@ describe('the units', { skip: needs('systemd') }, () => {
     });
   }
 
+  test('start only programs of Porter, and sh, which every system has', () => {
+    for (const unit of UNITS) {
+      const programs = [...readFileSync(unit, 'utf8').matchAll(/^Exec\w+=(\S+)/gm)].map(
+        ([, path = '']) => path,
+      );
+      assert.ok(programs.length >= 3);
+      for (const path of programs) assert.match(path, /^(\/bin\/sh|.*\/porter(\/.*)?)$/, unit);
+    }
+  });
+
   test('protect a checkout as the package: both units have the same protection', () => {
     const [packaged, checkout] = UNITS.map((unit) => {
       const text = readFileSync(unit, 'utf8');
