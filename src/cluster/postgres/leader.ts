@@ -144,17 +144,27 @@ class LockLeadership implements PostgresLeader {
   async #beat(connection: ClusterConnection, names: ClusterNames): Promise<void> {
     if (this.#isLeading && this.#isStopped) {
       await this.#stopLeading(false);
-      await connection.query('select pg_advisory_unlock($1, $2)', names.leaderLock);
-      await connection.query(`unlisten "${names.leaderChannel}"`);
+      await this.#unlock(connection, names);
     } else if (this.#isLeading) {
       await connection.query('select 1');
     } else if (!this.#isStopped && (await this.#tryLock(connection, names))) {
       await connection.query(`listen "${names.leaderChannel}"`);
-      this.#isLeading = true;
-      this.#term = Promise.withResolvers();
-      this.#log.info('this process leads all instances that share the ledger');
-      await this.#tasks?.startLeading();
+      // `stop` may have been called and has returned meanwhile: this process did not lead yet.
+      if (this.#isStopped) await this.#unlock(connection, names);
+      else await this.#lead();
     }
+  }
+
+  async #lead(): Promise<void> {
+    this.#isLeading = true;
+    this.#term = Promise.withResolvers();
+    this.#log.info('this process leads all instances that share the ledger');
+    await this.#tasks?.startLeading();
+  }
+
+  async #unlock(connection: ClusterConnection, { leaderLock, leaderChannel }: ClusterNames): Promise<void> {
+    await connection.query('select pg_advisory_unlock($1, $2)', leaderLock);
+    await connection.query(`unlisten "${leaderChannel}"`);
   }
 
   async #tryLock(connection: ClusterConnection, { leaderLock }: ClusterNames): Promise<boolean> {

@@ -70,6 +70,19 @@ describe('Leader election on a real PostgreSQL', { skip: needs('postgresql') }, 
     return { url, one, other };
   };
 
+  test('a process that is stopped while it starts does not lead afterwards', async (t) => {
+    const url = await server.createSchema();
+    for (let delayMs = 0; delayMs < 40; delayMs += 1) {
+      const { leader, events, start } = candidate(t, url);
+      await start();
+      await sleep(delayMs);
+      await leader.stop();
+      const untilStopped = [...events];
+      await leader.close();
+      assert.deepEqual(events, untilStopped, `stopped after ${delayMs} ms`);
+    }
+  });
+
   test('one of two processes leads, and the other one after it has stopped', async (t) => {
     const { one, other } = await pair(t);
     // The other process retries the lock every second; the holder keeps it.
