@@ -23,7 +23,7 @@ export const RETIRED_WORDS: readonly RetiredWord[] = [
   { pattern: /\bways? in\b|\bway-in\b/, use: 'endpoint, reverse proxy check' },
   { pattern: /\bmirrors?\b/, use: 'echo endpoint' },
   { pattern: /\brelinquish\w*/, use: 'release' },
-  { pattern: /\bdoors?\b/, use: 'endpoint', except: /--door|options\.door|readonly door\?/ },
+  { pattern: /\bdoors?\b/, use: 'endpoint' },
   { pattern: /\blinger\w*/, use: 'drain', except: /lingering_close/ },
   { pattern: /\bspeakers?\b|\bspeech\b|\bsayings?\b/, use: 'MessageSender, delivery' },
   { pattern: /\badopt\w*/, use: 'import' },

@@ -32,8 +32,6 @@ interface Options {
   readonly jids?: string;
   readonly records?: string;
   readonly endpoint?: 'external' | 'file_share';
-  /** `--door`, the former name of `--endpoint`. */
-  readonly door?: 'external' | 'file_share';
   readonly expireAfter?: number;
 }
 
@@ -74,7 +72,6 @@ export function addImport(program: Command, context: CommandContext): void {
         ENDPOINTS,
       ),
     )
-    .addOption(new Option('--door <name>', 'former name of --endpoint').choices(ENDPOINTS).hideHelp())
     .option(
       '--expire-after <period>',
       'how long after their upload the files expire, such as 90d',
@@ -129,7 +126,7 @@ async function runImport(
   const report = await importUploads(services, {
     ...sourceOptions,
     basePaths,
-    namespace: options.endpoint ?? options.door ?? findEndpoint(config, source, basePaths),
+    namespace: options.endpoint ?? findEndpoint(config, source, basePaths),
     fallbackOwner: `import:${options.from}`,
     expireAfterMs: options.expireAfter ?? null,
     dryRun: options.dryRun ?? false,
@@ -206,7 +203,7 @@ async function printReport(
   if (report.problems > 0) {
     const number = formatCount(report.problems, 'file');
     throw new CommandError(
-      `${number} cannot be imported; the reasons are above. The other files are not affected.`,
+      `${number} cannot be imported; the ${options.json ? 'report has the reasons' : 'reasons are above'}. The other files are not affected.`,
     );
   }
 }

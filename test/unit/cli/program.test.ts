@@ -38,19 +38,6 @@ describe('the command line', () => {
     });
   });
 
-  test('accepts the former name of an option, which scripts may still use', async () => {
-    const { code, err } = await runCommand(missingFolder, [
-      'import',
-      '--from',
-      'prosody',
-      '--door',
-      'x',
-      '.',
-    ]);
-    assert.equal(code, 2);
-    assert.match(err, /Allowed choices are external, file_share/);
-  });
-
   test('exits with 2 for an unknown command, option or argument, and suggests the right one', async () => {
     const wrong = await runCommand(missingFolder, ['chekc']);
     assert.equal(wrong.code, 2);
