@@ -4,7 +4,11 @@ import type { Config } from '../config/load.ts';
 import { userDomainsOf } from '../config/user-domains.ts';
 import type { ProbeUploads } from '../uploads/probe-uploads.ts';
 import { createClockSkewProbe } from '../xmpp/component/clock-skew.ts';
-import { type ComponentConnectionOptions, openComponentConnection } from '../xmpp/component/connection.ts';
+import {
+  type ComponentConnection,
+  type ComponentConnectionOptions,
+  openComponentConnection,
+} from '../xmpp/component/connection.ts';
 import { describeConnectionError } from '../xmpp/component/connection-errors.ts';
 import { createServiceDiscovery } from '../xmpp/component/discovery.ts';
 import { fetchDiscovery, reportDiscovery } from './discovery.ts';
@@ -73,11 +77,11 @@ async function checkLogin(
     const connection = await openComponentConnection(component, onStanza, signal);
     void connection.ended.then(() => discovery.stop());
     skewProbe.start(connection);
-    const timer = setTimeout(() => skew.resolve(undefined), TIME_TIMEOUT_MS);
-    const found = await discovery.discover(jid, connection, userDomainsOf(jid, config));
-    const skewMs = await skew.promise;
-    clearTimeout(timer);
-    await connection.close();
+    const [found, skewMs] = await askServer(
+      connection,
+      () => discovery.discover(jid, connection, userDomainsOf(jid, config)),
+      skew,
+    );
     const note = server
       ? ' The running server was not connected a moment ago; it tries again within a minute.'
       : '';
@@ -87,6 +91,21 @@ async function checkLogin(
   } catch (error) {
     const advice = describeConnectionError(error, component);
     report.fail(check, `${advice.charAt(0).toUpperCase()}${advice.slice(1)}.`);
+  }
+}
+
+/** Waits for both answers, and closes the connection. A server without XEP-0202 leaves the clock skew undefined. */
+async function askServer<Found>(
+  connection: Pick<ComponentConnection, 'close'>,
+  discover: () => Promise<Found>,
+  skew: PromiseWithResolvers<number | undefined>,
+): Promise<[found: Found, skewMs: number | undefined]> {
+  const timer = setTimeout(() => skew.resolve(undefined), TIME_TIMEOUT_MS);
+  try {
+    return await Promise.all([discover(), skew.promise]);
+  } finally {
+    clearTimeout(timer);
+    await connection.close();
   }
 }
 
