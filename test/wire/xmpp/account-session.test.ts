@@ -51,7 +51,7 @@ describe('an account session', () => {
         romeo.deliver(chatMessage('juliet@localhost', 'ä'.repeat(length), { id }), { bounceWait: 0 });
       const refusal = await expectRefusal(deliver('large', 6_000));
       assert.equal(refusal.code, 'message_too_large');
-      assert.match(refusal.message, /takes at most .*\(12000 bytes\)/);
+      assert.match(refusal.message, /accepts at most .*\(12000 bytes\)/);
       await deliver('fits', 5_900);
       assert.deepEqual(received, ['fits']);
     });
