@@ -16,13 +16,14 @@ const QUERY_ID = 'clock';
 
 /**
  * `report` gets the milliseconds by which the server's clock is ahead. The comparison assumes that the server read its
- * clock halfway between query and answer; servers answer in whole seconds. `report` is not called if the server does
- * not support XEP-0202, or if the component's domain is not a subdomain of the server's.
+ * clock halfway between query and answer; servers answer in whole seconds. Calls `onUnsupported` instead if the server answers without a
+ * time, or if the component's domain is not a subdomain of the server's.
  */
 export function createClockSkewProbe(
   jid: string,
   clock: Clock,
   report: (skewMs: number) => void,
+  onUnsupported: () => void = () => {},
 ): ClockSkewProbe {
   const server = jid.slice(jid.indexOf('.') + 1);
   let sentAt = 0;
@@ -42,11 +43,15 @@ export function createClockSkewProbe(
       if (type !== 'result' && type !== 'error') return false;
       const receivedAt = clock();
       const serverTime = parseDateTime(stanza.getChild('time', TIME)?.getChild('utc')?.getText() ?? '');
-      if (serverTime !== undefined) report(serverTime - (sentAt + receivedAt) / 2);
+      if (serverTime === undefined) onUnsupported();
+      else report(serverTime - (sentAt + receivedAt) / 2);
       return true;
     },
     start(connection) {
-      if (server === jid) return;
+      if (server === jid) {
+        onUnsupported();
+        return;
+      }
       void sendQuery(connection);
       const timer = setInterval(() => void sendQuery(connection), QUERY_INTERVAL_MS).unref();
       void connection.ended.then(() => clearInterval(timer));

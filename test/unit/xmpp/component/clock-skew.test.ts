@@ -8,11 +8,15 @@ const NOON = Date.UTC(2026, 0, 1, 12);
 function startProbe(jid: string) {
   let now = NOON;
   const skews: number[] = [];
+  let unsupported = 0;
   const sent: Element[] = [];
   const probe = createClockSkewProbe(
     jid,
     () => now,
     (ms) => skews.push(ms),
+    () => {
+      unsupported += 1;
+    },
   );
   const ended = Promise.withResolvers<unknown>();
   probe.start({
@@ -25,6 +29,7 @@ function startProbe(jid: string) {
       now += ms;
     },
     end: () => ended.resolve(undefined),
+    unsupported: () => unsupported,
   };
 }
 
@@ -53,11 +58,12 @@ describe('the clock skew probe', () => {
     assert.deepEqual(skews, [600_000]);
   });
 
-  test('takes errors and malformed times without reporting a skew', () => {
-    const { probe, skews, end } = startProbe('upload.example.org');
+  test('takes errors and malformed times as answers of a server that cannot tell its time', () => {
+    const { probe, skews, end, unsupported } = startProbe('upload.example.org');
     assert.ok(probe.handle(xml('iq', { type: 'error', from: 'example.org', id: 'clock' })));
     assert.ok(probe.handle(answer('noon')));
     end();
+    assert.equal(unsupported(), 2);
     assert.deepEqual(skews, []);
   });
 
