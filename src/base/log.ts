@@ -19,7 +19,7 @@ export interface LogOptions {
   readonly destination?: 1 | 2;
 }
 
-/** Values of these keys are never logged. */
+/** Keys whose values are replaced by `(secret)`, at the first three levels of a record. */
 const SECRET_KEYS = new Set(['secret', 'token', 'password', 'authorization', 'cookie', 'putUrl', 'putKey']);
 
 const LEVELS = 3;
